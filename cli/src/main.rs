@@ -1,0 +1,2 @@
+//! tailor
+fn main() {}

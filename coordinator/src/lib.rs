@@ -1,0 +1,1 @@
+//! Acts: plans, drives the scheduler, commits manifests.

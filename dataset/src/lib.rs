@@ -1,0 +1,1 @@
+//! Reads and checks what was committed: series, export, verify, oracle, gc.

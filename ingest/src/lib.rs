@@ -1,0 +1,1 @@
+//! Makes segments: synthetic ones, and from CSV and OTLP.

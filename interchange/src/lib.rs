@@ -1,0 +1,1 @@
+//! The same rows for other tools: Parquet and CSV.

@@ -1,0 +1,183 @@
+//! The books of a shard: every frame and point that was read is somewhere, and each side is counted on its own (DT-1).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::AddAssign;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::OrgId;
+
+/// What the map tasks counted: the reading side, and what they left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MapBooks {
+    /// Frames that start in the ranges read; a quarantined stretch without frame structure counts as one.
+    pub frames_read: u64,
+    /// Frames whose points went to a partition (or were all outside the window).
+    pub frames_routed: u64,
+    /// Frames whose bytes went to quarantine.
+    pub frames_quarantined: u64,
+    /// Points of all payloads that could be read.
+    pub points_read: u64,
+    /// Points before the window.
+    pub points_early: u64,
+    /// Points at or after the window's end.
+    pub points_late: u64,
+    /// Points of payloads that were quarantined after they had been counted as read.
+    pub points_quarantined: u64,
+    /// Points that went to a partition.
+    pub points_routed: u64,
+    /// Payloads without a point: routed, and nothing to write.
+    pub frames_empty: u64,
+    /// Bytes of the ranges read.
+    pub bytes_read: u64,
+    /// Bytes of the payloads after decoding.
+    pub bytes_decoded: u64,
+    /// Frames of organisations that the shard map places elsewhere, by organisation: processed here, and reported.
+    pub misplaced: BTreeMap<OrgId, u64>,
+}
+
+impl AddAssign<&MapBooks> for MapBooks {
+    fn add_assign(&mut self, other: &Self) {
+        self.frames_read += other.frames_read;
+        self.frames_routed += other.frames_routed;
+        self.frames_quarantined += other.frames_quarantined;
+        self.points_read += other.points_read;
+        self.points_early += other.points_early;
+        self.points_late += other.points_late;
+        self.points_quarantined += other.points_quarantined;
+        self.points_routed += other.points_routed;
+        self.frames_empty += other.frames_empty;
+        self.bytes_read += other.bytes_read;
+        self.bytes_decoded += other.bytes_decoded;
+        for (org, frames) in &other.misplaced {
+            *self.misplaced.entry(*org).or_default() += frames;
+        }
+    }
+}
+
+/// What the reduce tasks counted: the writing side.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReduceBooks {
+    /// Points in raw parts.
+    pub points_written: u64,
+    /// Points that gave way to another of the same timestamp.
+    pub points_duplicate: u64,
+    /// Series in raw parts.
+    pub series_written: u64,
+    /// Rows in rollup parts, all steps together.
+    pub rollup_rows_written: u64,
+    /// NaN points, written raw and left out of rollups.
+    pub points_nan: u64,
+}
+
+impl AddAssign<&ReduceBooks> for ReduceBooks {
+    fn add_assign(&mut self, other: &Self) {
+        self.points_written += other.points_written;
+        self.points_duplicate += other.points_duplicate;
+        self.series_written += other.series_written;
+        self.rollup_rows_written += other.rollup_rows_written;
+        self.points_nan += other.points_nan;
+    }
+}
+
+/// Both sides of a shard.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Books {
+    /// The reading side.
+    pub map: MapBooks,
+    /// The writing side.
+    pub reduce: ReduceBooks,
+}
+
+/// Books that do not balance (DT-1): a bug or a fault of the machine; nothing is committed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "DT-1: the books do not balance: {quantity} read {read}, accounted for {accounted} ({terms}); nothing was committed, run the shard again and report this"
+)]
+pub struct Unbalanced {
+    /// `frames` or `points`.
+    pub quantity: &'static str,
+    /// The reading side.
+    pub read: u64,
+    /// The other side.
+    pub accounted: u64,
+    /// The terms of the other side, as text.
+    pub terms: String,
+}
+
+impl Books {
+    /// Checks DT-1: frames read = routed + quarantined, and points read = written + duplicate + early + late + quarantined.
+    ///
+    /// # Errors
+    /// Names the quantity and both sides.
+    pub fn balance(&self) -> Result<(), Unbalanced> {
+        let (map, reduce) = (&self.map, &self.reduce);
+        check("frames", map.frames_read, &[("routed", map.frames_routed), ("quarantined", map.frames_quarantined)])?;
+        check(
+            "points",
+            map.points_read,
+            &[
+                ("written", reduce.points_written),
+                ("duplicate", reduce.points_duplicate),
+                ("early", map.points_early),
+                ("late", map.points_late),
+                ("quarantined", map.points_quarantined),
+            ],
+        )
+    }
+}
+
+fn check(quantity: &'static str, read: u64, terms: &[(&str, u64)]) -> Result<(), Unbalanced> {
+    let accounted = terms.iter().map(|(_, count)| count).sum();
+    if read == accounted {
+        return Ok(());
+    }
+    let terms = terms.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(" + ");
+    Err(Unbalanced { quantity, read, accounted, terms })
+}
+
+impl AddAssign<&Books> for Books {
+    fn add_assign(&mut self, other: &Self) {
+        self.map += &other.map;
+        self.reduce += &other.reduce;
+    }
+}
+
+impl fmt::Display for Books {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (map, reduce) = (&self.map, &self.reduce);
+        writeln!(
+            f,
+            "frames  read {} = routed {} + quarantined {}",
+            map.frames_read, map.frames_routed, map.frames_quarantined
+        )?;
+        write!(
+            f,
+            "points  read {} = written {} + duplicate {} + early {} + late {} + quarantined {}",
+            map.points_read,
+            reduce.points_written,
+            reduce.points_duplicate,
+            map.points_early,
+            map.points_late,
+            map.points_quarantined
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn books_that_lose_a_point_name_both_sides() {
+        let mut books = Books::default();
+        books.map.points_read = 10;
+        books.map.points_early = 2;
+        books.reduce.points_written = 7;
+        let error = books.balance().expect_err("one point is missing");
+        assert_eq!((error.read, error.accounted), (10, 9));
+        books.reduce.points_duplicate = 1;
+        assert_eq!(books.balance(), Ok(()));
+    }
+}

@@ -1,0 +1,54 @@
+//! Every bound of the system, with its unit and its reason.
+
+/// Longest frame body that is read, in bytes: a payload of [`PAYLOAD_POINTS_MAX`] incompressible points fits.
+pub const FRAME_BYTES_MAX: u32 = 32 << 20;
+
+/// Shortest possible zstd frame, in bytes: magic, header descriptor, window or size byte, one block header.
+pub const FRAME_BYTES_MIN: u32 = 9;
+
+/// Largest decoded payload, in bytes. Checked against the frame's declared size before memory is taken, and
+/// enforced while decoding when the frame declares none.
+pub const PAYLOAD_BYTES_MAX: usize = 32 << 20;
+
+/// Largest zstd window that a frame may ask for, as a power of two of bytes (8 MiB): larger ones exist only to take memory.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// Most points in one payload: a day at 100 ms, with room.
+pub const PAYLOAD_POINTS_MAX: usize = 1 << 20;
+
+/// Longest metadata of a series, in bytes.
+pub const METADATA_BYTES_MAX: usize = 64 << 10;
+
+/// How many frames must follow one another before a mid-segment reader believes that it found a frame's start.
+/// A wrong belief costs a re-run (the stitch catches it), never data.
+pub const RESYNC_CHAIN_FRAMES: usize = 4;
+
+/// Most points in one chunk of a run: what a merge holds decoded for each slice that it reads.
+pub const CHUNK_POINTS_MAX: usize = 1024;
+
+/// Most points in one block of a part: what a reader of one series decodes at the least.
+pub const BLOCK_POINTS_MAX: usize = 16 << 10;
+
+/// Most series in one block of a part: bounds the directory of a block of tiny series.
+pub const BLOCK_SERIES_MAX: usize = 2048;
+
+/// Attempts that a task gets before its shard fails.
+pub const ATTEMPTS_PER_TASK_MAX: u32 = 4;
+
+/// Most partitions that a shard's shuffle has: bounds a run's index and the parts of a manifest.
+pub const PARTITIONS_PER_SHARD_MAX: u32 = 1024;
+
+/// Most map tasks of a shard: splits grow beyond their target rather than exceed it.
+pub const MAP_TASKS_PER_SHARD_MAX: usize = 4096;
+
+/// Most slices that one merge reads at once; more are merged in groups first.
+pub const MERGE_FAN_IN_MAX: usize = 256;
+
+/// Smallest memory budget of a worker, in bytes: below it the fixed buffers alone do not fit.
+pub const MEMORY_BYTES_MIN: u64 = 32 << 20;
+
+/// Most shared shards: `org_id % 64`.
+pub const SHARED_SHARDS: u64 = 64;
+
+/// Most differences that a verification lists before it only counts.
+pub const DIFFERENCES_LISTED_MAX: usize = 100;

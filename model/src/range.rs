@@ -1,0 +1,43 @@
+//! Byte ranges of a segment.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The half-open byte range `[start, end)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ByteRange {
+    /// First byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+}
+
+impl ByteRange {
+    /// `[start, end)`; an end before the start is a bug of the caller.
+    pub fn new(start: u64, end: u64) -> Self {
+        assert!(start <= end, "a range starts no later than it ends: {start}..{end}");
+        Self { start, end }
+    }
+
+    /// Length in bytes.
+    pub const fn len(&self) -> u64 {
+        self.end - self.start
+    }
+
+    /// Whether it holds no byte.
+    pub const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Whether `offset` lies inside.
+    pub const fn contains(&self, offset: u64) -> bool {
+        self.start <= offset && offset < self.end
+    }
+}
+
+impl fmt::Display for ByteRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.start, self.end)
+    }
+}

@@ -1,0 +1,169 @@
+//! A series: its key, its points in columns, and what equal timestamps mean.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{MetricId, OrgId, ParseIdError, PartitionId};
+use crate::time::TimestampMs;
+
+/// The key of a series; its order is the order of every part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SeriesKey {
+    /// The owner.
+    pub org: OrgId,
+    /// The metric within it.
+    pub metric: MetricId,
+}
+
+impl SeriesKey {
+    /// The key of `metric` of `org`.
+    pub const fn new(org: u64, metric: u64) -> Self {
+        Self { org: OrgId(org), metric: MetricId(metric) }
+    }
+
+    /// The partition that holds this series, of `partitions` (at least 1): XXH3-64 of the two ids, little-endian, org
+    /// first, mapped to the range by multiplication. Frozen: a change would scatter a series over a replay's partitions.
+    #[inline]
+    pub fn partition(&self, partitions: u32) -> PartitionId {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.org.0.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.metric.0.to_le_bytes());
+        let hash = xxhash_rust::xxh3::xxh3_64(&bytes);
+        PartitionId(((u128::from(hash) * u128::from(partitions)) >> 64) as u32)
+    }
+}
+
+impl fmt::Display for SeriesKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "org {} metric {}", self.org, self.metric)
+    }
+}
+
+/// Points in columns: timestamps ascending, one value each. Values are compared and kept as bits.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Columns {
+    /// Milliseconds since the UNIX epoch.
+    pub timestamps: Vec<TimestampMs>,
+    /// As long as `timestamps`.
+    pub values: Vec<f64>,
+}
+
+impl Columns {
+    /// Number of points.
+    pub fn len(&self) -> usize {
+        self.timestamps.len()
+    }
+
+    /// Whether there is no point.
+    pub fn is_empty(&self) -> bool {
+        self.timestamps.is_empty()
+    }
+
+    /// Removes all points, keeps the memory.
+    pub fn clear(&mut self) {
+        self.timestamps.clear();
+        self.values.clear();
+    }
+
+    /// Adds one point.
+    #[inline]
+    pub fn push(&mut self, timestamp: TimestampMs, value: f64) {
+        self.timestamps.push(timestamp);
+        self.values.push(value);
+    }
+}
+
+/// Which of several points of one series with equal timestamps is kept; "last" and "first" are of source order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DuplicateRule {
+    /// The last in source order.
+    #[default]
+    Last,
+    /// The first in source order.
+    First,
+    /// The largest by IEEE 754 total order.
+    Max,
+    /// The smallest by IEEE 754 total order.
+    Min,
+    /// Their sum, added in source order.
+    Sum,
+    /// All of them, in source order.
+    Keep,
+}
+
+impl DuplicateRule {
+    /// Every rule, as the command line names them.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("last", Self::Last),
+        ("first", Self::First),
+        ("max", Self::Max),
+        ("min", Self::Min),
+        ("sum", Self::Sum),
+        ("keep", Self::Keep),
+    ];
+
+    /// What a kept value becomes when `later` (in source order) has the same timestamp; not asked of [`Self::Keep`].
+    #[inline]
+    pub fn fold(self, kept: f64, later: f64) -> f64 {
+        match self {
+            Self::Last | Self::Keep => later,
+            Self::First => kept,
+            Self::Max => std::cmp::max_by(kept, later, f64::total_cmp),
+            Self::Min => std::cmp::min_by(kept, later, f64::total_cmp),
+            Self::Sum => kept + later,
+        }
+    }
+}
+
+impl fmt::Display for DuplicateRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::ALL.iter().find(|(_, rule)| rule == self).map_or("", |(name, _)| name);
+        f.write_str(name)
+    }
+}
+
+impl FromStr for DuplicateRule {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, rule)| *rule).ok_or_else(|| ParseIdError {
+            text: text.to_owned(),
+            expected: "a duplicate rule (last, first, max, min, sum or keep)",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_partition_of_a_series_is_frozen() {
+        let keys = [(1, 1), (1, 2), (1_000_000, 0xdead_beef), (u64::MAX, u64::MAX)];
+        let partitions = keys.map(|(org, metric)| SeriesKey::new(org, metric).partition(1000).0);
+        assert_eq!(partitions, FROZEN_OF_1000);
+        assert!(keys.iter().all(|(org, metric)| SeriesKey::new(*org, *metric).partition(1).0 == 0));
+    }
+
+    const FROZEN_OF_1000: [u32; 4] = [424, 30, 824, 445];
+
+    #[test]
+    fn duplicates_fold_by_total_order_and_source_order() {
+        let bits = |rule: DuplicateRule, kept: f64, later: f64| rule.fold(kept, later).to_bits();
+        assert_eq!(bits(DuplicateRule::Min, 0.0, -0.0), (-0.0f64).to_bits());
+        assert_eq!(bits(DuplicateRule::Max, -0.0, 0.0), 0.0f64.to_bits());
+        assert_eq!(bits(DuplicateRule::First, 1.0, 2.0), 1.0f64.to_bits());
+        assert_eq!(bits(DuplicateRule::Last, 1.0, 2.0), 2.0f64.to_bits());
+        assert_eq!(bits(DuplicateRule::Sum, 1.0, 2.0), 3.0f64.to_bits());
+    }
+
+    #[test]
+    fn a_rule_parses_back_from_its_name() {
+        for (name, rule) in DuplicateRule::ALL {
+            assert_eq!((rule.to_string().as_str(), name.parse()), (name, Ok(rule)));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Decides: plans shards and drives tasks; no I/O, no clock.

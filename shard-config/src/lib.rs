@@ -1,0 +1,1 @@
+//! The shard map: which organisation belongs to which shard, and why.

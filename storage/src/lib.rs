@@ -1,0 +1,1 @@
+//! The only crate that knows where bytes live: object stores and local files.

@@ -1,0 +1,1 @@
+//! Computes: map and reduce tasks, within a memory budget.
