@@ -2,17 +2,30 @@
 //!
 //! Everything here is pure: no I/O, no clock, no randomness. The words are those of `docs/glossary.md`.
 
-pub mod books; //      what was read, routed, written and left out, and whether it balances
-pub mod ids; //        job, shard, task, attempt, partition, organisation, metric
+/// Job, shard, task, attempt, partition, organisation, metric.
+pub mod ids;
+/// Instants, windows, rollup buckets, and the clock that is handed in.
+pub mod time;
+/// The key of a series, its columns, the duplicate rule.
+pub mod series;
+/// Byte ranges of a segment.
+pub mod range;
+/// What a job is asked to do.
+pub mod job;
+/// Segments, splits and the tasks of a shard.
+pub mod plan;
+/// What was read, where it went, and whether it balances.
+pub mod books;
+/// Byte sizes in words: `512MiB`.
+pub mod size;
+/// Every bound, with its unit and its reason.
 pub mod limits;
-pub mod range; //      byte ranges of a segment
-pub mod series; //     the key of a series, its columns, the duplicate rule
-pub mod size; //       byte sizes in words: `512MiB`
-pub mod time; //       instants, windows, bucket alignment, the `Clock` that is handed in //     every bound, with its unit and its reason
 
 pub use books::Books;
 pub use ids::{AttemptId, FencingToken, JobId, MetricId, OrgId, PartitionId, ShardId, TaskId, TaskKind};
+pub use job::{Encoding, JobSettings, OnBadFrame, OutputFormat};
+pub use plan::{MapTask, SegmentRef, ShardPlan, Split};
 pub use range::ByteRange;
 pub use series::{Columns, DuplicateRule, SeriesKey};
 pub use size::ByteSize;
-pub use time::{Clock, SystemClock, TimestampMs, Window};
+pub use time::{Clock, RollupStep, SystemClock, TimestampMs, Window};

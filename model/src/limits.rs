@@ -10,8 +10,8 @@ pub const FRAME_BYTES_MIN: u32 = 9;
 /// enforced while decoding when the frame declares none.
 pub const PAYLOAD_BYTES_MAX: usize = 32 << 20;
 
-/// Largest zstd window that a frame may ask for, as a power of two of bytes (8 MiB): larger ones exist only to take memory.
-pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+/// Largest zstd window that a frame may ask for, as a power of two of bytes (128 MiB): zstd's own limit for a decoder.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
 /// Most points in one payload: a day at 100 ms, with room.
 pub const PAYLOAD_POINTS_MAX: usize = 1 << 20;

@@ -1,1 +1,12 @@
-//! The only crate that knows where bytes live: object stores and local files.
+//! The only crate that knows where bytes live: object stores by URI, segments as random-access bytes, objects written
+//! create-only.
+//!
+//! Nothing outside this crate names a store's client. The seam is the `object_store` crate's trait.
+
+/// A place in an object store, opened from a URI.
+pub mod root;
+/// What went wrong with a store, by what the caller does next.
+pub mod error;
+
+pub use error::StorageError;
+pub use root::Root;

@@ -1,0 +1,106 @@
+//! Why a frame cannot be read: one variant a cause, with what an operator needs to find it.
+
+/// What is wrong with a frame.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FrameFault {
+    /// The segment ends inside a length.
+    #[error("the segment ends inside the length: {have} of 4 bytes")]
+    TornLength {
+        /// Bytes that are there.
+        have: usize,
+    },
+    /// A frame of no bytes.
+    #[error("the length is 0")]
+    LengthZero,
+    /// A length that no writer produces.
+    #[error("the length {length} is over the limit of {} bytes", model::limits::FRAME_BYTES_MAX)]
+    LengthOverLimit {
+        /// What the length says.
+        length: u32,
+    },
+    /// The segment ends inside the frame.
+    #[error("the length {length} reaches past the segment's end: {have} bytes are left")]
+    PastEnd {
+        /// What the length says.
+        length: u32,
+        /// Bytes that are there.
+        have: u64,
+    },
+    /// The body does not start with the zstd magic.
+    #[error("the body is not zstd")]
+    NotZstd,
+    /// The body asks for more memory than a payload may take.
+    #[error("the zstd window of 2^{log} bytes is over the limit of 2^{}", model::limits::ZSTD_WINDOW_LOG_MAX)]
+    WindowOverLimit {
+        /// Base-2 logarithm of the window's size.
+        log: u32,
+    },
+    /// The payload is larger than any payload may be.
+    #[error("the decoded size {size} is over the limit of {} bytes", model::limits::PAYLOAD_BYTES_MAX)]
+    DecodedOverLimit {
+        /// Size that the frame declares, or that decoding reached.
+        size: u64,
+    },
+    /// zstd gave up.
+    #[error("the zstd frame is corrupt or truncated: {cause}")]
+    Corrupt {
+        /// zstd's word for it.
+        cause: String,
+    },
+    /// The content is not the protobuf message `Payload`.
+    #[error("the content is not a Payload: {what} at byte {at} of the decoded content")]
+    NotPayload {
+        /// What the reader stumbled over.
+        what: &'static str,
+        /// Where, in the decoded content.
+        at: usize,
+    },
+    /// No organisation, or organisation 0.
+    #[error("the payload has no org_id")]
+    MissingOrg,
+    /// No metric, or metric 0.
+    #[error("the payload has no metric_id")]
+    MissingMetric,
+    /// Columns that do not pair up.
+    #[error("the payload has {timestamps} timestamps and {values} values")]
+    UnequalArrays {
+        /// How many timestamps.
+        timestamps: usize,
+        /// How many values.
+        values: usize,
+    },
+    /// More points than a payload may have.
+    #[error("the payload has {points} points, over the limit of {}", model::limits::PAYLOAD_POINTS_MAX)]
+    TooManyPoints {
+        /// How many.
+        points: usize,
+    },
+    /// Metadata longer than it may be.
+    #[error("the payload has {bytes} bytes of metadata, over the limit of {}", model::limits::METADATA_BYTES_MAX)]
+    MetadataOverLimit {
+        /// How many.
+        bytes: usize,
+    },
+}
+
+impl FrameFault {
+    /// A stable name for records and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::TornLength { .. } => "torn-length",
+            Self::LengthZero => "length-zero",
+            Self::LengthOverLimit { .. } => "length-over-limit",
+            Self::PastEnd { .. } => "past-end",
+            Self::NotZstd => "not-zstd",
+            Self::WindowOverLimit { .. } => "window-over-limit",
+            Self::DecodedOverLimit { .. } => "decoded-over-limit",
+            Self::Corrupt { .. } => "corrupt-zstd",
+            Self::NotPayload { .. } => "not-a-payload",
+            Self::MissingOrg => "missing-org",
+            Self::MissingMetric => "missing-metric",
+            Self::UnequalArrays { .. } => "unequal-arrays",
+            Self::TooManyPoints { .. } => "too-many-points",
+            Self::MetadataOverLimit { .. } => "metadata-over-limit",
+        }
+    }
+}

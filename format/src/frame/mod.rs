@@ -1,0 +1,215 @@
+//! A segment's frames. A frame is a `u32` big-endian length, then that many bytes: one zstd frame.
+//!
+//! ```text
+//! segment:  frame frame frame ...
+//! frame:    length u32 BE | 28 B5 2F FD ... (length bytes)
+//! ```
+//!
+//! A segment has no index and no sync marker. A reader of a byte range owns the frames that *start* in it (PL-2). One
+//! that starts mid-segment guesses its first frame by looking for lengths and zstd magics that chain
+//! ([`find_frame`]); the guess is checked later, when the neighbours' ranges are stitched together, so a wrong one
+//! costs a re-run, never data.
+//!
+//! A frame that cannot be read is rejected ([`Frames::reject`]): it extends to where its length says if a frame
+//! starts there (or the segment ends), else to the next place where frames chain, else to the segment's end. That rule
+//! looks at the segment alone, never at the range, so any split of a segment rejects the same bytes.
+
+mod decode;
+mod fault;
+
+use model::ByteRange;
+use model::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MIN, RESYNC_CHAIN_FRAMES};
+
+pub use decode::FrameDecoder;
+pub use fault::FrameFault;
+
+/// First bytes of every zstd frame.
+pub const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Bytes of the length before each frame's body.
+pub const LENGTH_BYTES: usize = 4;
+
+/// Bytes that tell whether a frame may start here: length and magic.
+const HEADER_BYTES: usize = LENGTH_BYTES + ZSTD_MAGIC.len();
+
+/// How many bytes a scan looks at in one read.
+const SCAN_BYTES: usize = 256 << 10;
+
+/// Random access to the bytes of one segment, wherever they lie.
+pub trait SegmentBytes {
+    /// Why bytes could not be had.
+    type Error;
+
+    /// Size of the segment in bytes, as planned.
+    fn size(&self) -> u64;
+
+    /// The bytes from `offset` on: `len` of them, fewer only where the segment ends. Later calls should ask for later
+    /// offsets: sources read ahead.
+    ///
+    /// # Errors
+    /// Whatever the source meets: gone, changed, refused.
+    fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8], Self::Error>;
+}
+
+/// A segment that lies in memory.
+impl SegmentBytes for &[u8] {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8], Self::Error> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
+        let end = start.saturating_add(len).min(self.len());
+        Ok(&self[start..end])
+    }
+}
+
+/// One frame as it lies in the segment, not yet decoded.
+#[derive(Debug)]
+pub struct Frame<'a> {
+    /// Where its length stands.
+    pub offset: u64,
+    /// The zstd frame, or why there is none.
+    pub body: Result<&'a [u8], FrameFault>,
+}
+
+/// Walks the frames that start in a range.
+///
+/// Call [`Self::next`]; when its frame turns out bad, here or later in decoding, call [`Self::reject`] before the next.
+#[derive(Debug)]
+pub struct Frames<'s, S> {
+    source: &'s mut S,
+    current: u64,
+    next: u64,
+    end: u64,
+}
+
+impl<'s, S: SegmentBytes> Frames<'s, S> {
+    /// The frames that start in `[start, end)`, where `start` is known or believed to be a frame's start.
+    pub fn new(source: &'s mut S, start: u64, end: u64) -> Self {
+        Self { source, current: start, next: start, end }
+    }
+
+    /// Where the next frame starts: after the last one, just past everything that this walk owns.
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// The next frame, or `None` past the range.
+    ///
+    /// # Errors
+    /// Those of the source. A bad frame is no error here: it is in [`Frame::body`].
+    #[expect(clippy::should_implement_trait, reason = "frames borrow from the source: an iterator could not lend them")]
+    pub fn next(&mut self) -> Result<Option<Frame<'_>>, S::Error> {
+        let offset = self.next;
+        if offset >= self.end {
+            return Ok(None);
+        }
+        self.current = offset;
+        let left = self.source.size() - offset;
+        let header = self.source.bytes(offset, LENGTH_BYTES)?;
+        let length = match read_length(header, left) {
+            Ok(length) => length,
+            Err(fault) => return Ok(Some(Frame { offset, body: Err(fault) })),
+        };
+        self.next = offset + LENGTH_BYTES as u64 + u64::from(length);
+        let body = self.source.bytes(offset + LENGTH_BYTES as u64, length as usize)?;
+        let body = if body.starts_with(&ZSTD_MAGIC) { Ok(body) } else { Err(FrameFault::NotZstd) };
+        Ok(Some(Frame { offset, body }))
+    }
+
+    /// Gives the current frame up and says which bytes it takes with it.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub fn reject(&mut self) -> Result<ByteRange, S::Error> {
+        let size = self.source.size();
+        let believed = self.next > self.current && (self.next == size || header_at(self.source, self.next)?.is_some());
+        if !believed {
+            self.next = find_frame(self.source, self.current + 1, size)?.unwrap_or(size);
+        }
+        Ok(ByteRange::new(self.current, self.next))
+    }
+}
+
+/// Checks a length against the bounds and against what is left of the segment, before any memory is taken.
+fn read_length(header: &[u8], left: u64) -> Result<u32, FrameFault> {
+    let Some(bytes) = header.first_chunk::<LENGTH_BYTES>() else {
+        return Err(FrameFault::TornLength { have: header.len() });
+    };
+    let length = u32::from_be_bytes(*bytes);
+    if length == 0 {
+        Err(FrameFault::LengthZero)
+    } else if length > FRAME_BYTES_MAX {
+        Err(FrameFault::LengthOverLimit { length })
+    } else if u64::from(length) > left - LENGTH_BYTES as u64 {
+        Err(FrameFault::PastEnd { length, have: left - LENGTH_BYTES as u64 })
+    } else {
+        Ok(length)
+    }
+}
+
+/// Where the frame at `offset` would end, if a whole frame may start there.
+fn header_at<S: SegmentBytes>(source: &mut S, offset: u64) -> Result<Option<u64>, S::Error> {
+    let size = source.size();
+    let header = source.bytes(offset, HEADER_BYTES)?;
+    if header.len() < HEADER_BYTES || header[LENGTH_BYTES..] != ZSTD_MAGIC {
+        return Ok(None);
+    }
+    let length = read_length(header, size - offset).ok().filter(|length| *length >= FRAME_BYTES_MIN);
+    Ok(length.map(|length| offset + LENGTH_BYTES as u64 + u64::from(length)))
+}
+
+/// The first offset in `[from, until)` where [`RESYNC_CHAIN_FRAMES`] frames chain, or fewer that end with the segment.
+///
+/// # Errors
+/// Those of the source.
+pub fn find_frame<S: SegmentBytes>(source: &mut S, from: u64, until: u64) -> Result<Option<u64>, S::Error> {
+    let mut at = from;
+    while at < until {
+        let window = source.bytes(at, SCAN_BYTES)?;
+        let candidates = magic_positions(window);
+        let scanned = window.len();
+        for position in candidates {
+            let offset = at + position as u64;
+            if offset < until && chains(source, offset)? {
+                return Ok(Some(offset));
+            }
+        }
+        if scanned < SCAN_BYTES {
+            return Ok(None);
+        }
+        // A header may lie across two windows.
+        at += (scanned - (HEADER_BYTES - 1)) as u64;
+    }
+    Ok(None)
+}
+
+/// Positions in `window` of lengths that are followed by the zstd magic.
+fn magic_positions(window: &[u8]) -> Vec<usize> {
+    window
+        .windows(HEADER_BYTES)
+        .enumerate()
+        .filter(|(_, header)| header[LENGTH_BYTES..] == ZSTD_MAGIC)
+        .map(|(position, _)| position)
+        .collect()
+}
+
+fn chains<S: SegmentBytes>(source: &mut S, offset: u64) -> Result<bool, S::Error> {
+    let mut at = offset;
+    for _ in 0..RESYNC_CHAIN_FRAMES {
+        match header_at(source, at)? {
+            Some(end) => at = end,
+            None => return Ok(false),
+        }
+        if at == source.size() {
+            break;
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+use super::*;
+
+/// A frame around `content`.
+fn frame(content: &[u8]) -> Vec<u8> {
+    let body = zstd::bulk::compress(content, 1).expect("zstd compresses");
+    framed(&body)
+}
+
+fn framed(body: &[u8]) -> Vec<u8> {
+    let mut frame = (body.len() as u32).to_be_bytes().to_vec();
+    frame.extend_from_slice(body);
+    frame
+}
+
+/// Reads `[start, end)` of a segment as a map attempt does; `exact` says whether the start is known.
+fn read(segment: &[u8], start: u64, end: u64, exact: bool) -> (Vec<(u64, Option<Vec<u8>>)>, Option<u64>, u64) {
+    let mut source = segment;
+    let first = if exact || start == 0 { Some(start) } else { find_frame(&mut source, start, end).expect("memory") };
+    let Some(first) = first else { return (Vec::new(), None, start) };
+    let mut decoder = FrameDecoder::default();
+    let mut frames = Frames::new(&mut source, first, end);
+    let mut out = Vec::new();
+    loop {
+        let Some(frame) = frames.next().expect("memory") else { break };
+        let offset = frame.offset;
+        match frame.body.and_then(|body| decoder.decode(body).map(<[u8]>::to_vec)) {
+            Ok(content) => out.push((offset, Some(content))),
+            Err(_) => {
+                frames.reject().expect("memory");
+                out.push((offset, None));
+            }
+        }
+    }
+    (out, Some(first), frames.position())
+}
+
+#[test]
+fn splitting_at_every_byte_gives_the_same_frames_once_each() {
+    let segment: Vec<u8> = (0..12u8).flat_map(|i| frame(&[i; 40])).collect();
+    let size = segment.len() as u64;
+    let (whole, _, _) = read(&segment, 0, size, true);
+    assert_eq!(whole.len(), 12);
+    for cut in 0..=size {
+        let (mut left, _, left_end) = read(&segment, 0, cut, true);
+        let (right, right_first, _) = read(&segment, cut, size, false);
+        assert_eq!(right_first.unwrap_or(size), left_end, "the guess at {cut} needs no stitch here");
+        left.extend(right);
+        assert_eq!(left, whole, "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_payload_that_imitates_frames_fools_the_guess_and_not_the_stitch() {
+    // Stored raw in the outer frame: four whole frames and more, byte for byte.
+    let decoy: Vec<u8> = (0..20u8).flat_map(|i| frame(&[i ^ 0x5a; 9])).collect();
+    let mut stored = Vec::from(ZSTD_MAGIC);
+    stored.push(1 << 5 | 1 << 6); // single segment, two-byte content size
+    stored.extend_from_slice(&(u16::try_from(decoy.len() - 256).expect("a small decoy")).to_le_bytes());
+    let block = (decoy.len() as u32) << 3 | 1; // raw, last
+    stored.extend_from_slice(&block.to_le_bytes()[..3]);
+    stored.extend_from_slice(&decoy);
+    let mut segment = frame(b"before");
+    let outer = segment.len() as u64;
+    segment.extend(framed(&stored));
+    segment.extend((0..6u8).flat_map(|i| frame(&[i; 30])));
+    let size = segment.len() as u64;
+
+    let (whole, _, _) = read(&segment, 0, size, true);
+    assert!(whole.iter().any(|(offset, content)| *offset == outer && content.as_deref() == Some(decoy.as_slice())));
+
+    let cut = outer + 5;
+    let (left, _, left_end) = read(&segment, 0, cut, true);
+    let (_, fooled, _) = read(&segment, cut, size, false);
+    assert_ne!(fooled, Some(left_end), "the decoy is believed, and the ranges do not join");
+    let (right, _, _) = read(&segment, left_end, size, true);
+    assert_eq!([left, right].concat(), whole, "the exact start from the neighbour mends it");
+}
+
+#[test]
+fn a_bad_frame_takes_the_same_bytes_wherever_the_segment_is_cut() {
+    let good = |i: u8| frame(&[i; 40]);
+    let mut corrupt = good(9);
+    corrupt[12] ^= 0xff;
+    let mut wrong_length = good(10);
+    wrong_length[3] ^= 0x0f;
+    let mut segment: Vec<u8> = [good(1), corrupt, good(2), wrong_length].concat();
+    segment.extend((3..9).flat_map(good));
+    segment.extend([0, 0, 1]); // torn
+    let size = segment.len() as u64;
+    let (whole, _, _) = read(&segment, 0, size, true);
+    assert_eq!(whole.iter().filter(|(_, content)| content.is_none()).count(), 3);
+    for cut in 0..=size {
+        let (left, _, left_end) = read(&segment, 0, cut, true);
+        let (right, _, _) = read(&segment, left_end, size, true);
+        assert_eq!([left, right].concat(), whole, "cut at {cut}");
+    }
+}
+
+#[test]
+fn bounds_hold_before_memory_is_taken() {
+    let mut decoder = FrameDecoder::default();
+    let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 1).expect("zstd compresses");
+    assert!(matches!(decoder.decode(&bomb), Err(FrameFault::DecodedOverLimit { .. })));
+    let mut undeclared = zstd::stream::Encoder::new(Vec::new(), 1).expect("an encoder");
+    std::io::Write::write_all(&mut undeclared, &vec![0; 64 << 20]).expect("memory");
+    let undeclared = undeclared.finish().expect("memory");
+    assert!(matches!(decoder.decode(&undeclared), Err(FrameFault::DecodedOverLimit { .. })));
+    let mut wide = undeclared;
+    wide[5] = 0xff;
+    assert!(matches!(decoder.decode(&wide), Err(FrameFault::WindowOverLimit { .. })));
+    assert!(matches!(read_length(&u32::MAX.to_be_bytes(), 1 << 40), Err(FrameFault::LengthOverLimit { .. })));
+}
+
+#[test]
+fn a_frame_without_a_declared_size_decodes() {
+    let content = vec![7; 600 << 10];
+    let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).expect("an encoder");
+    std::io::Write::write_all(&mut encoder, &content).expect("memory");
+    let body = encoder.finish().expect("memory");
+    assert_eq!(FrameDecoder::default().decode(&body), Ok(content.as_slice()));
+}

@@ -1,0 +1,206 @@
+//! Every object key of a dataset, built and parsed here and nowhere else.
+//!
+//! | key | value | written by | life |
+//! |---|---|---|---|
+//! | `data/<hash4>/window=<w>/shard=<s>/<job>/p<partition>-<attempt>.part` | raw part (`.parquet` for Parquet) | the attempt, alone | write-once |
+//! | `data/.../p<partition>-<attempt>.rollup-<step>.part` | rollup part | the attempt, alone | write-once |
+//! | `data/.../<attempt task>-<attempt>.quarantine` | bad frames and their causes (JSON lines) | the map attempt, alone | write-once |
+//! | `manifests/window=<w>/shard=<s>/v<NNNNN>.json` | manifest | the committer, create-only | write-once; the highest version is current |
+//! | `jobs/<job>/plans/<shard>.json` | plan | the planner | replaced by a new plan |
+//! | `jobs/<job>/record.json` | what the job was and how it ended | the coordinator | replaced when it ends |
+//!
+//! `<hash4>` spreads the load over a store's key range. Runs have keys of their own (`scratch`), under the scratch root.
+
+use std::fmt;
+use std::str::FromStr;
+
+use model::ids::ParseIdError;
+use model::{AttemptId, JobId, OutputFormat, PartitionId, RollupStep, ShardId, TaskId, Window};
+
+use crate::digest::Digest;
+
+/// Folder of all data objects.
+pub const DATA: &str = "data";
+/// Folder of all manifests.
+pub const MANIFESTS: &str = "manifests";
+/// Folder of all job records.
+pub const JOBS: &str = "jobs";
+
+/// The extension of segments.
+pub const SEGMENT_EXTENSION: &str = ".seg";
+
+/// The shard that a segment's key names: its component `shard=<name>`.
+///
+/// # Errors
+/// Says what is wrong with a key that ends in `.seg` and has a malformed or second `shard=` component. A key that is no
+/// segment at all is `Ok(None)`.
+pub fn segment_shard(key: &str) -> Result<Option<ShardId>, ParseIdError> {
+    if !key.ends_with(SEGMENT_EXTENSION) {
+        return Ok(None);
+    }
+    let mut names = key.split('/').filter_map(|component| component.strip_prefix("shard="));
+    match (names.next(), names.next()) {
+        (None, _) => Ok(None),
+        (Some(name), None) => name.parse().map(Some),
+        (Some(_), Some(_)) => {
+            Err(ParseIdError { text: key.to_owned(), expected: "a segment key with one shard= component" })
+        }
+    }
+}
+
+/// Where the data objects of one attempt go.
+#[derive(Debug, Clone, Copy)]
+pub struct AttemptKeys<'a> {
+    /// The job's window.
+    pub window: Window,
+    /// The shard.
+    pub shard: ShardId,
+    /// The job.
+    pub job: &'a JobId,
+    /// The attempt: its token keeps it apart from every other.
+    pub attempt: AttemptId,
+}
+
+impl AttemptKeys<'_> {
+    fn folder(&self, spread: impl fmt::Display) -> String {
+        let Self { window, shard, job, .. } = self;
+        let hash = Digest::of(format!("{window}/{shard}/{job}/{spread}").as_bytes()).0 as u16;
+        format!("{DATA}/{hash:04x}/window={window}/shard={shard}/{job}")
+    }
+
+    /// Key of the raw part of `partition`.
+    pub fn part(&self, partition: PartitionId, format: OutputFormat) -> String {
+        format!("{}/p{partition}-{}.{}", self.folder(partition), self.attempt, format.extension())
+    }
+
+    /// Key of the rollup part of `partition` at `step`.
+    pub fn rollup(&self, partition: PartitionId, step: RollupStep, format: OutputFormat) -> String {
+        format!("{}/p{partition}-{}.rollup-{step}.{}", self.folder(partition), self.attempt, format.extension())
+    }
+
+    /// Key of what the map task `task` put aside.
+    pub fn quarantine(&self, task: TaskId) -> String {
+        format!("{}/{task}-{}.quarantine", self.folder(task), self.attempt)
+    }
+}
+
+/// Key of a run in the scratch root.
+pub fn run(job: &JobId, shard: ShardId, task: TaskId, attempt: AttemptId) -> String {
+    format!("runs/{job}/shard={shard}/{task}-{attempt}.run")
+}
+
+/// Folder of the runs of one shard of a job, in the scratch root.
+pub fn runs_of(job: &JobId, shard: ShardId) -> String {
+    format!("runs/{job}/shard={shard}")
+}
+
+/// Key of a plan.
+pub fn plan(job: &JobId, shard: ShardId) -> String {
+    format!("{JOBS}/{job}/plans/{shard}.json")
+}
+
+/// Key of a job's record.
+pub fn job_record(job: &JobId) -> String {
+    format!("{JOBS}/{job}/record.json")
+}
+
+/// The name of one manifest: window, shard, version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ManifestName {
+    /// The window.
+    pub window: Window,
+    /// The shard.
+    pub shard: ShardId,
+    /// Counted from 1.
+    pub version: u32,
+}
+
+impl ManifestName {
+    /// Folder of all versions of a window and shard.
+    pub fn folder(window: Window, shard: ShardId) -> String {
+        format!("{MANIFESTS}/window={window}/shard={shard}")
+    }
+}
+
+/// The key.
+impl fmt::Display for ManifestName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/v{:05}.json", Self::folder(self.window, self.shard), self.version)
+    }
+}
+
+impl FromStr for ManifestName {
+    type Err = ParseIdError;
+
+    fn from_str(key: &str) -> Result<Self, Self::Err> {
+        let invalid = || ParseIdError {
+            text: key.to_owned(),
+            expected: "a manifest key (manifests/window=W/shard=S/vNNNNN.json)",
+        };
+        let rest = key.strip_prefix(MANIFESTS).and_then(|rest| rest.strip_prefix("/window=")).ok_or_else(invalid)?;
+        let (window, rest) = rest.split_once("/shard=").ok_or_else(invalid)?;
+        let (shard, file) = rest.split_once('/').ok_or_else(invalid)?;
+        let version = file.strip_prefix('v').and_then(|file| file.strip_suffix(".json")).ok_or_else(invalid)?;
+        let name =
+            Self { window: window.parse()?, shard: shard.parse()?, version: version.parse().map_err(|_| invalid())? };
+        if name.version > 0 && name.to_string() == key { Ok(name) } else { Err(invalid()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::FencingToken;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_segment_belongs_to_the_shard_its_key_names_wherever_that_stands() {
+        let shard_of = |key| segment_shard(key).map(|shard| shard.map(|shard| shard.to_string()));
+        assert_eq!(shard_of("a7f3/shard=org-mod-07/topic-1/0001.seg"), Ok(Some("org-mod-07".to_owned())));
+        assert_eq!(shard_of("shard=org-12/x.seg"), Ok(Some("org-12".to_owned())));
+        assert_eq!(shard_of("shard=org-12/x.seg.tmp"), Ok(None));
+        assert_eq!(shard_of("org-12/x.seg"), Ok(None));
+        assert!(shard_of("shard=org-mod-99/x.seg").is_err());
+        assert!(shard_of("shard=org-1/shard=org-2/x.seg").is_err());
+    }
+
+    #[test]
+    fn keys_are_those_of_the_design() {
+        let job: JobId = "nightly".parse().expect("a job name");
+        let attempt = AttemptId { number: 2, token: FencingToken(0xab) };
+        let keys =
+            AttemptKeys { window: Window { start_ms: 0, end_ms: 5 }, shard: ShardId::Shared(7), job: &job, attempt };
+        let step: RollupStep = "5m".parse().expect("a step");
+        let shown = [
+            keys.part(PartitionId(3), OutputFormat::Part),
+            keys.rollup(PartitionId(3), step, OutputFormat::Parquet),
+            keys.quarantine(TaskId::map(1)),
+        ];
+        expect_test::expect![[r#"
+            [
+                "data/8c07/window=0-5/shard=org-mod-07/nightly/p00003-a-2-00000000000000ab.part",
+                "data/8c07/window=0-5/shard=org-mod-07/nightly/p00003-a-2-00000000000000ab.rollup-5m.parquet",
+                "data/935d/window=0-5/shard=org-mod-07/nightly/m-00001-a-2-00000000000000ab.quarantine",
+            ]
+        "#]]
+        .assert_debug_eq(&shown);
+    }
+
+    proptest! {
+        #[test]
+        fn a_manifest_name_parses_back_from_its_key(start: i32, len in 1i64..1 << 40, org: u64, version in 1u32..) {
+            let start_ms = i64::from(start);
+            for window in [Window::ALL, Window { start_ms, end_ms: start_ms + len }] {
+                let name = ManifestName { window, shard: ShardId::Dedicated(model::OrgId(org)), version };
+                prop_assert_eq!(name.to_string().parse(), Ok(name));
+            }
+        }
+
+        #[test]
+        fn no_text_makes_a_key_parser_panic(text in "[a-z0-9=/.-]{0,60}") {
+            let _ = text.parse::<ManifestName>();
+            let _ = segment_shard(&text);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What a job is asked to do: the settings that shape its output, and their digest.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::ParseIdError;
+use crate::series::DuplicateRule;
+use crate::size::ByteSize;
+use crate::time::{RollupStep, Window};
+
+/// The settings of a job that shape its output: two runs with equal settings over equal inputs give equal bytes (DT-3).
+/// Workers, memory and scratch are absent on purpose: they must not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobSettings {
+    /// Event time that is written.
+    pub window: Window,
+    /// Which of several points of one timestamp is kept.
+    pub duplicates: DuplicateRule,
+    /// What a frame that cannot be read does to its shard.
+    pub on_bad_frame: OnBadFrame,
+    /// Most frames that a shard may quarantine before it fails after all.
+    pub bad_frames_max: u64,
+    /// Rollups written beside the raw parts, ascending.
+    pub rollups: Vec<RollupStep>,
+    /// File format of parts and rollups.
+    pub format: OutputFormat,
+    /// How the columns of parts are compressed; Parquet has its own.
+    pub encoding: Encoding,
+    /// Segment bytes that one map task reads.
+    pub split_bytes: ByteSize,
+    /// Segment bytes whose points one partition should hold.
+    pub partition_bytes: ByteSize,
+}
+
+impl Default for JobSettings {
+    fn default() -> Self {
+        Self {
+            window: Window::ALL,
+            duplicates: DuplicateRule::default(),
+            on_bad_frame: OnBadFrame::default(),
+            bad_frames_max: 1000,
+            rollups: Vec::new(),
+            format: OutputFormat::default(),
+            encoding: Encoding::default(),
+            split_bytes: ByteSize(64 << 20),
+            partition_bytes: ByteSize(32 << 20),
+        }
+    }
+}
+
+/// What a bad frame does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBadFrame {
+    /// Stops its shard.
+    #[default]
+    Fail,
+    /// Its bytes and the cause go to the shard's quarantine; the rest goes on.
+    Quarantine,
+}
+
+/// File format of the output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputFormat {
+    /// Tailor's own: blocks of compressed columns (`docs/formats.md`).
+    #[default]
+    Part,
+    /// Parquet: one row a point.
+    Parquet,
+}
+
+impl OutputFormat {
+    /// Extension of its files.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Part => "part",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
+/// How the columns of a part are compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// Exact decimals as integers, bit-packed: fast.
+    #[default]
+    Packed,
+    /// The same integers through pco: the smallest.
+    Pco,
+}
+
+/// Names in text and in flags, one table a type.
+macro_rules! named {
+    ($type:ident, $expected:literal, $($name:literal => $variant:ident),+) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$variant => $name),+ })
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $($name => Ok(Self::$variant),)+
+                    _ => Err(ParseIdError { text: text.to_owned(), expected: $expected }),
+                }
+            }
+        }
+    };
+}
+
+named!(OnBadFrame, "a rule for bad frames (fail or quarantine)", "fail" => Fail, "quarantine" => Quarantine);
+named!(OutputFormat, "an output format (part or parquet)", "part" => Part, "parquet" => Parquet);
+named!(Encoding, "an encoding (packed or pco)", "packed" => Packed, "pco" => Pco);

@@ -1,0 +1,63 @@
+//! What went wrong with a store, by what the caller does next.
+
+use object_store::path::Path;
+
+/// A failed operation on an object, or on the store itself.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The URI names no place that we can open: fix it.
+    #[error("cannot open {uri}: {cause}")]
+    Open {
+        /// As given.
+        uri: String,
+        /// Why, and what to do.
+        cause: String,
+    },
+    /// The object is not there.
+    #[error("{object} does not exist")]
+    NotFound {
+        /// Where it should be.
+        object: String,
+    },
+    /// A create-only write found an object of that name.
+    #[error("{object} exists already")]
+    AlreadyExists {
+        /// The object.
+        object: String,
+    },
+    /// The object is not the one that was planned: its shard fails.
+    #[error(
+        "segment {object} changed while it was read: {what}; segments are immutable, run the shard again once it is at rest"
+    )]
+    Changed {
+        /// The object.
+        object: String,
+        /// What changed.
+        what: String,
+    },
+    /// The store failed; trying again may help.
+    #[error("{operation} {object}")]
+    Failed {
+        /// What was tried: a verb.
+        operation: &'static str,
+        /// On what.
+        object: String,
+        /// The store's own words.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl StorageError {
+    /// Sorts an `object_store` error by what the caller does next.
+    pub(crate) fn of(operation: &'static str, root: &str, path: &Path, error: object_store::Error) -> Self {
+        let object = format!("{}/{path}", root.trim_end_matches('/'));
+        match error {
+            object_store::Error::NotFound { .. } => Self::NotFound { object },
+            object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. } => {
+                Self::AlreadyExists { object }
+            }
+            error => Self::Failed { operation, object, source: Box::new(error) },
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A place in an object store, opened from a URI: a path, `file://` or `s3://bucket/prefix`.
+//!
+//! Keys are relative to the root. Every failure names the whole object, so that a message can be acted on.
+
+use std::fmt;
+use std::path::{Path as FsPath, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+
+use crate::StorageError;
+
+/// An opened place.
+#[derive(Debug, Clone)]
+pub struct Root {
+    uri: String,
+    store: Arc<dyn ObjectStore>,
+    local: Option<PathBuf>,
+}
+
+impl fmt::Display for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.uri)
+    }
+}
+
+impl Root {
+    /// Opens a place that is read: a local folder must exist.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] for a missing folder, [`StorageError::Open`] for anything that is no folder.
+    pub fn open(uri: &str) -> Result<Self, StorageError> {
+        let path = local_path(uri)?;
+        match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => Self::of_folder(uri, path),
+            Ok(_) => Err(open_error(uri, "it is a file; name a folder")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(StorageError::NotFound { object: uri.to_owned() })
+            }
+            Err(error) => Err(open_error(uri, &error.to_string())),
+        }
+    }
+
+    /// Opens a place that is written: a local folder is made.
+    ///
+    /// # Errors
+    /// [`StorageError::Open`] for a path that is a file, or may not be made.
+    pub fn create(uri: &str) -> Result<Self, StorageError> {
+        let path = local_path(uri)?;
+        if path.is_file() {
+            return Err(open_error(uri, "it is a file; name a folder"));
+        }
+        std::fs::create_dir_all(&path).map_err(|error| open_error(uri, &error.to_string()))?;
+        Self::of_folder(uri, path)
+    }
+
+    fn of_folder(uri: &str, path: PathBuf) -> Result<Self, StorageError> {
+        let path = path.canonicalize().map_err(|error| open_error(uri, &error.to_string()))?;
+        let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| open_error(uri, &error.to_string()))?;
+        Ok(Self { uri: uri.to_owned(), store: Arc::new(store), local: Some(path) })
+    }
+
+    /// A place in a store at hand: memory, a decorator, a test's own.
+    pub fn of_store(uri: &str, store: Arc<dyn ObjectStore>) -> Self {
+        Self { uri: uri.to_owned(), store, local: None }
+    }
+
+    /// The store, keys relative to this root.
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// As given.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// The folder, where this is one: its segments can be mapped.
+    pub fn local_folder(&self) -> Option<&FsPath> {
+        self.local.as_deref()
+    }
+
+    /// Where the object at `key` lies, for messages.
+    pub fn object(&self, key: &str) -> String {
+        format!("{}/{key}", self.uri.trim_end_matches('/'))
+    }
+
+    /// The whole object at `key`.
+    ///
+    /// # Errors
+    /// See [`StorageError`].
+    pub async fn read(&self, key: &str) -> Result<Bytes, StorageError> {
+        let path = Path::from(key);
+        let result = async { self.store.get(&path).await?.bytes().await };
+        result.await.map_err(|error| StorageError::of("read", &self.uri, &path, error))
+    }
+
+    /// `len` bytes of the object at `key`, from `start` on; all of them, or an error.
+    ///
+    /// # Errors
+    /// See [`StorageError`].
+    pub async fn read_range(&self, key: &str, start: u64, len: usize) -> Result<Bytes, StorageError> {
+        let path = Path::from(key);
+        let range = start..start + len as u64;
+        self.store.get_range(&path, range).await.map_err(|error| StorageError::of("read", &self.uri, &path, error))
+    }
+
+    /// Size, etag and time of change of the object at `key`.
+    ///
+    /// # Errors
+    /// See [`StorageError`].
+    pub async fn head(&self, key: &str) -> Result<ObjectMeta, StorageError> {
+        let path = Path::from(key);
+        self.store.head(&path).await.map_err(|error| StorageError::of("stat", &self.uri, &path, error))
+    }
+
+    /// Writes a small object, replacing what is there.
+    ///
+    /// # Errors
+    /// See [`StorageError`].
+    pub async fn replace(&self, key: &str, bytes: impl Into<Bytes>) -> Result<(), StorageError> {
+        self.put(key, bytes.into(), PutMode::Overwrite).await
+    }
+
+    /// Writes a small object that must not exist yet.
+    ///
+    /// # Errors
+    /// [`StorageError::AlreadyExists`] where it does.
+    pub async fn create_object(&self, key: &str, bytes: impl Into<Bytes>) -> Result<(), StorageError> {
+        self.put(key, bytes.into(), PutMode::Create).await
+    }
+
+    async fn put(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<(), StorageError> {
+        let path = Path::from(key);
+        let options = PutOptions::from(mode);
+        let result = self.store.put_opts(&path, bytes.into(), options).await;
+        result.map(drop).map_err(|error| StorageError::of("write", &self.uri, &path, error))
+    }
+
+    /// Removes the object at `key`; one that is gone already is fine.
+    ///
+    /// # Errors
+    /// See [`StorageError`].
+    pub async fn remove(&self, key: &str) -> Result<(), StorageError> {
+        let path = Path::from(key);
+        match self.store.delete(&path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(StorageError::of("remove", &self.uri, &path, error)),
+        }
+    }
+
+    /// Every object whose key starts with the folder `prefix` (empty: all), ordered by key.
+    ///
+    /// # Errors
+    /// See [`StorageError`].
+    pub async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>, StorageError> {
+        let path = Path::from(prefix);
+        let prefix = (!prefix.is_empty()).then_some(&path);
+        let mut objects: Vec<_> = self
+            .store
+            .list(prefix)
+            .filter(|object| {
+                // A file that goes between listing and reading its size is not there.
+                let gone = matches!(object, Err(object_store::Error::NotFound { .. }));
+                futures::future::ready(!gone)
+            })
+            .try_collect()
+            .await
+            .map_err(|error| StorageError::of("list", &self.uri, &path, error))?;
+        objects.sort_by(|a, b| a.location.cmp(&b.location));
+        Ok(objects)
+    }
+}
+
+fn open_error(uri: &str, cause: &str) -> StorageError {
+    StorageError::Open { uri: uri.to_owned(), cause: cause.to_owned() }
+}
+
+fn local_path(uri: &str) -> Result<PathBuf, StorageError> {
+    match uri.split_once("://") {
+        None if uri.is_empty() => Err(open_error(uri, "it is empty; give a path or file://PATH")),
+        None => Ok(PathBuf::from(uri)),
+        Some(("file", path)) => Ok(PathBuf::from(path)),
+        Some((scheme, _)) => {
+            Err(open_error(uri, &format!("this build has no store for {scheme}://; give a path or file://PATH")))
+        }
+    }
+}
