@@ -1,1 +1,3 @@
 //! Bytes to values and back: frames, payloads, runs, parts, manifests, every key. Pure.
+
+pub mod column; //   codecs of timestamps, values and integers
