@@ -3,7 +3,7 @@
 //! ```text
 //! run:    magic "TLRRUN01" | slices | index | index length u32 | index crc32c u32 | magic
 //! slice:  series, ascending by (org, metric)
-//! series: org u64 | metric u64 | metadata length varint | chunk count varint | metadata | chunks
+//! series: org u64 | metric u64 | metadata length varint | metadata | chunks | 0 varint
 //! chunk:  points varint << 1 | strict | first zigzag varint | span varint | body length varint | body
 //! body:   timestamps column | values column                      (see `column`)
 //! index:  per slice: partition u32 | spill u32 | layer u32 | crc32c u32 | offset u64 | length u64 | points u64
@@ -156,6 +156,11 @@ impl RunIndex {
     }
 }
 
+/// Continues the checksum of a slice.
+pub fn crc_append(crc: u32, bytes: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc, bytes)
+}
+
 fn split_trailer(trailer: &[u8]) -> Result<(usize, u32), RunError> {
     let Some(trailer) = trailer.last_chunk::<TRAILER_BYTES>().filter(|trailer| trailer[8..] == MAGIC) else {
         return Err(RunError::NotARun);
@@ -187,8 +192,6 @@ pub struct SeriesHeader {
     pub key: SeriesKey,
     /// Bytes of metadata that follow.
     pub metadata_len: usize,
-    /// Chunks that follow the metadata.
-    pub chunks: u64,
 }
 
 impl SeriesHeader {
@@ -197,7 +200,6 @@ impl SeriesHeader {
         out.extend_from_slice(&self.key.org.0.to_le_bytes());
         out.extend_from_slice(&self.key.metric.0.to_le_bytes());
         varint::put(out, self.metadata_len as u64);
-        varint::put(out, self.chunks);
     }
 
     /// Takes it off the front of `input`.
@@ -208,9 +210,12 @@ impl SeriesHeader {
         let org = take_word(input)?;
         let metric = take_word(input)?;
         let metadata_len = bounded("the length of metadata", varint::take(input)?, METADATA_BYTES_MAX as u64)? as usize;
-        Ok(Self { key: SeriesKey::new(org, metric), metadata_len, chunks: varint::take(input)? })
+        Ok(Self { key: SeriesKey::new(org, metric), metadata_len })
     }
 }
+
+/// What stands behind the last chunk of a series.
+pub const SERIES_END: u8 = 0;
 
 /// What stands before the body of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,18 +241,21 @@ impl ChunkHeader {
         varint::put(out, self.body_len as u64);
     }
 
-    /// Takes it off the front of `input`.
+    /// Takes it off the front of `input`; none at the end of a series.
     ///
     /// # Errors
     /// A column error for bytes that are none.
-    pub fn read(input: &mut &[u8]) -> Result<Self, ColumnError> {
+    pub fn read(input: &mut &[u8]) -> Result<Option<Self>, ColumnError> {
         let points = varint::take(input)?;
+        if points == u64::from(SERIES_END) {
+            return Ok(None);
+        }
         let is_strict = points & 1 == 1;
         let points = bounded("the points of a chunk", points >> 1, CHUNK_POINTS_MAX as u64)? as usize;
         let first = varint::take_signed(input)?;
         let last = first.wrapping_add(varint::take(input)?.cast_signed());
         let body_len = bounded("the length of a chunk", varint::take(input)?, CHUNK_BODY_BYTES_MAX as u64)? as usize;
-        Ok(Self { points, is_strict, first, last, body_len })
+        Ok(Some(Self { points, is_strict, first, last, body_len }))
     }
 }
 
@@ -299,9 +307,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn headers_read_back(org: u64, metric: u64, chunks: u64, first: i64, last: i64, is_strict: bool) {
+        fn headers_read_back(org: u64, metric: u64, first: i64, last: i64, is_strict: bool) {
             let mut bytes = Vec::new();
-            let series = SeriesHeader { key: SeriesKey::new(org, metric), metadata_len: 100, chunks };
+            let series = SeriesHeader { key: SeriesKey::new(org, metric), metadata_len: 100 };
             let chunk = ChunkHeader { points: CHUNK_POINTS_MAX, is_strict, first, last, body_len: 7 };
             series.write(&mut bytes);
             prop_assert!(bytes.len() <= HEADER_BYTES_MAX);
@@ -309,7 +317,7 @@ mod tests {
             let mut input = bytes.as_slice();
             prop_assert_eq!(SeriesHeader::read(&mut input), Ok(series));
             prop_assert!(input.len() <= HEADER_BYTES_MAX);
-            prop_assert_eq!(ChunkHeader::read(&mut input), Ok(chunk));
+            prop_assert_eq!(ChunkHeader::read(&mut input), Ok(Some(chunk)));
             prop_assert!(input.is_empty());
         }
     }
