@@ -106,9 +106,8 @@ fn unpack_group<const W: usize>(bytes: &[u8], group: &mut [u64; GROUP]) {
         return;
     }
     let bytes = &bytes[..W * 8];
-    let word = |index: usize| {
-        u64::from_le_bytes(bytes[index * 8..index * 8 + 8].try_into().expect("a word is eight bytes"))
-    };
+    let word =
+        |index: usize| u64::from_le_bytes(bytes[index * 8..index * 8 + 8].try_into().expect("a word is eight bytes"));
     let mask = u64::MAX >> (64 - W);
     for_each_in_group!(I => {
         let (index, shift) = (I * W / 64, I * W % 64);

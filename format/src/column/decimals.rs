@@ -47,11 +47,7 @@ pub(crate) fn extend_doubles(integers: &[i64], exponent: u8, out: &mut Vec<f64>)
 /// The nearest integer to `value * 10^exponent`, whether or not it yields `value` again; 0 when out of range.
 pub(crate) fn nearest(value: f64, exponent: u8) -> i64 {
     let rounded = value * POWERS_OF_TEN[usize::from(exponent.min(EXPONENT_MAX))] + ROUNDER;
-    if rounded.to_bits() >> 52 == ROUNDED_TOP {
-        rounded.to_bits().wrapping_sub(ROUNDER.to_bits()) as i64
-    } else {
-        0
-    }
+    if rounded.to_bits() >> 52 == ROUNDED_TOP { rounded.to_bits().wrapping_sub(ROUNDER.to_bits()) as i64 } else { 0 }
 }
 
 /// A column as integers, with the positions that they do not yield again.
