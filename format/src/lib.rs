@@ -12,6 +12,8 @@ pub mod payload;
 pub mod column;
 /// Sorted shuffle data: what a map attempt leaves for the reduce tasks.
 pub mod run;
+/// The part file: writer, footer, blocks, rollup columns.
+pub mod part;
 /// The parts that count for a window and a shard.
 pub mod manifest;
 
