@@ -89,6 +89,11 @@ pub fn run(job: &JobId, shard: ShardId, task: TaskId, attempt: AttemptId) -> Str
     format!("runs/{job}/shard={shard}/{task}-{attempt}.run")
 }
 
+/// Key of the `ordinal`th run that a reduce attempt made by merging others.
+pub fn merged_run(job: &JobId, shard: ShardId, task: TaskId, attempt: AttemptId, ordinal: usize) -> String {
+    format!("runs/{job}/shard={shard}/{task}-{attempt}-{ordinal}.run")
+}
+
 /// Folder of the runs of one shard of a job, in the scratch root.
 pub fn runs_of(job: &JobId, shard: ShardId) -> String {
     format!("runs/{job}/shard={shard}")
