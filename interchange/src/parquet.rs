@@ -5,7 +5,7 @@
 //!   [`ROW_GROUP_BYTES_MAX`] encoded bytes. A writer holds one encoded row group and one page of plain rows, no more.
 //! - **Pages** of [`PAGE_ROWS`] rows in every column, so that the pages of a row group line up; offset and column index
 //!   are written, `sorting_columns` declared, and `tailor.sort` says the same to people.
-//! - **Ids** are dictionary pages and runs ([`ids`]): a series costs a few bytes, its rows nothing.
+//! - **Ids** are dictionary pages and runs: a series costs a few bytes, its rows nothing.
 //! - **Timestamps and counts** are `DELTA_BINARY_PACKED`, then zstd: a regular series packs to a repeating pattern.
 //! - **Values** are `PLAIN`, then zstd at level 1. `BYTE_STREAM_SPLIT` was measured too: a quarter larger on
 //!   metrics (values repeat as a whole, and splitting their bytes hides that), and Spark's vectorised reader refuses it.

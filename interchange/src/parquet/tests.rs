@@ -96,6 +96,18 @@ proptest! {
 }
 
 #[test]
+fn no_single_damaged_byte_panics() {
+    let (file, _) = write_raw(&many_rows(3, 2), 2, false);
+    for at in 0..file.len() {
+        for flip in [0x01, 0x40, 0x80, 0xff] {
+            let mut damaged = file.clone();
+            damaged[at] ^= flip;
+            let _ = read_raw(damaged);
+        }
+    }
+}
+
+#[test]
 fn a_file_of_several_pages_and_row_groups_reads_back() {
     let rows = many_rows(ROW_GROUP_SERIES_MAX as u64 + 10, 1);
     let (file, summary) = write_raw(&rows, 1, true);
