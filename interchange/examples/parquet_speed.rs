@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use interchange::parquet::{ParquetOptions, RawParquetWriter};
+use interchange::parquet::RawParquetWriter;
 use interchange::{Raw, RawRows, RowSink, WriteError};
 use model::{Columns, SeriesKey};
 
@@ -55,7 +55,7 @@ fn measure(name: &str, series: &[(SeriesKey, Columns)]) -> Result<(), WriteError
 }
 
 fn write(series: &[(SeriesKey, Columns)]) -> Result<u64, WriteError> {
-    let mut sink: Box<dyn RowSink<Raw>> = Box::new(RawParquetWriter::new(ParquetOptions::default()));
+    let mut sink: Box<dyn RowSink<Raw>> = Box::new(RawParquetWriter::new());
     for (key, columns) in series {
         sink.append(*key, RawRows { timestamps_ms: &columns.timestamps, values: &columns.values })?;
         std::hint::black_box(sink.take());

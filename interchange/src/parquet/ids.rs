@@ -61,6 +61,11 @@ impl IdChunk {
         self.dictionary.len()
     }
 
+    /// The id of the last row.
+    pub(crate) fn last(&self) -> Option<u64> {
+        self.dictionary.last().copied()
+    }
+
     /// Writes the column and empties this one for the next row group.
     pub(crate) fn close(&mut self, column: ColumnDescPtr) -> Result<EncodedColumn> {
         let buffer = SharedBuffer::default();

@@ -5,7 +5,6 @@
 //! What stays outside our reach is a damaged page size: up to 2 GiB are asked for before the page is found not to be there.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use parquet::column::reader::{ColumnReaderImpl, get_typed_column_reader};
@@ -13,7 +12,8 @@ use parquet::data_type::{DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, FileReader as _, RowGroupReader};
 use parquet::file::serialized_reader::SerializedFileReader;
-use parquet::schema::types::SchemaDescriptor;
+use parquet::schema::printer::print_schema;
+use parquet::schema::types::Type;
 
 use super::layout::{self, PAGE_ROWS};
 use crate::error::ReadError;
@@ -57,8 +57,8 @@ impl<R: ChunkReader + 'static> RawParquetReader<R> {
     /// A footer that does not decode, or another schema.
     pub fn open(source: R) -> Result<Self, ReadError> {
         let file = decode(|| SerializedFileReader::new(source)).map_err(ReadError::Footer)?;
-        let found = describe(file.metadata().file_metadata().schema_descr());
-        let expected = describe(&SchemaDescriptor::new(layout::schema::<Raw>()));
+        let found = describe(file.metadata().file_metadata().schema());
+        let expected = describe(&layout::schema::<Raw>());
         if found != expected {
             return Err(ReadError::Schema { found, expected });
         }
@@ -188,11 +188,12 @@ fn read_ids(
     Ok(ids.len())
 }
 
-/// The columns of a schema as text: what must agree for the typed readers to fit.
-fn describe(schema: &SchemaDescriptor) -> String {
-    let column = |column: &Arc<parquet::schema::types::ColumnDescriptor>| {
-        let optional = if column.max_def_level() + column.max_rep_level() > 0 { " optional" } else { "" };
-        format!("{} {}{optional}", column.path().string(), column.physical_type())
-    };
-    schema.columns().iter().map(column).collect::<Vec<_>>().join(", ")
+/// The columns of a schema as text, one after the other: what must agree for the typed readers to fit.
+fn describe(schema: &Type) -> String {
+    let mut text = Vec::new();
+    print_schema(&mut text, schema);
+    let text = String::from_utf8_lossy(&text);
+    // The first line is the name of the message, which other writers choose, and the last one its brace.
+    let columns = text.lines().skip(1).map(str::trim).filter(|line| *line != "}");
+    columns.collect::<Vec<_>>().join(" ")
 }
