@@ -1,6 +1,7 @@
 //! What a point costs as Parquet: `cargo run --release -p interchange --example parquet_speed [SERIES]`.
 //!
-//! Prints CPU nanoseconds (the writer has one thread) and bits a point, for the mix of series below and for each kind alone.
+//! Prints nanoseconds and bits a point, for the mix of series below and for each kind alone. The writer has one thread, so on an idle
+//! machine its time is its CPU.
 #![allow(clippy::print_stdout, reason = "its output is its purpose")]
 
 use std::time::Instant;
