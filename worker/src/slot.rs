@@ -34,7 +34,7 @@ impl Slot {
     }
 
     /// Runs one attempt on this thread, which may block. A panic in it fails the attempt, not the worker.
-    pub fn run(&mut self, assignment: &Assignment, belongs: &Belongs, progress: &Arc<Progress>) -> Outcome {
+    pub fn run(&mut self, assignment: &Assignment, belongs: &Belongs<'_>, progress: &Arc<Progress>) -> Outcome {
         let attempt = std::panic::AssertUnwindSafe(|| self.try_run(assignment, belongs, progress));
         std::panic::catch_unwind(attempt).unwrap_or_else(|panic| {
             // The arenas may be in any state.
@@ -47,7 +47,7 @@ impl Slot {
         })
     }
 
-    fn try_run(&mut self, assignment: &Assignment, belongs: &Belongs, progress: &Arc<Progress>) -> Outcome {
+    fn try_run(&mut self, assignment: &Assignment, belongs: &Belongs<'_>, progress: &Arc<Progress>) -> Outcome {
         let around = Surroundings { stores: &self.stores, belongs, progress };
         let outcome = match &assignment.work {
             Work::Map { splits } => {

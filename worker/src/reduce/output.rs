@@ -146,9 +146,7 @@ impl Sink {
         match (format, kind) {
             (OutputFormat::Part, _) => Self::Part(Box::new(PartWriter::new(kind, encoding))),
             (OutputFormat::Parquet, PartKind::Raw) => Self::RawParquet(Box::new(ParquetWriter::new())),
-            (OutputFormat::Parquet, PartKind::Rollup(_)) => {
-                Self::RollupParquet(Box::new(ParquetWriter::new()))
-            }
+            (OutputFormat::Parquet, PartKind::Rollup(_)) => Self::RollupParquet(Box::new(ParquetWriter::new())),
         }
     }
 }
