@@ -82,11 +82,7 @@ async fn check_input(job: &Job, output: &ShardOutput) -> Result<(), CommitError>
 }
 
 async fn check_output(dataset: &Root, output: &ShardOutput) -> Result<(), CommitError> {
-    let parts = output
-        .partitions
-        .iter()
-        .flat_map(|(_, _, report)| report.raw.iter().chain(report.rollups.iter().map(|rollup| &rollup.object)));
-    for object in parts.chain(output.quarantine.iter().map(|entry| &entry.object)) {
+    for object in objects(output) {
         let found = dataset.head(&object.key).await?.size;
         if found != object.size {
             let (object, expected) = (dataset.object(&object.key), object.size);
