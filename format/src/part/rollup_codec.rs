@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! rollup   := count: integer column, head: u8 (low 4 bits exponent, 15 for apart; bits 4-5 the sum's predictor), then
-//!   related    with firsts, lasts, minima and maxima as decimals of that one exponent, integer columns of
-//!              first less the last before it; last less first; lesser of both less min; max less greater of both;
+//!   related    with firsts, lasts, minima and maxima as decimals of that one exponent, the very first: signed varint,
+//!              integer columns of first less the last before it (0 at the very first); last less first; lesser of both less min; max less greater of both;
 //!              sum's nearest decimal less its prediction; sum's bits less those of that decimal
 //!   apart      value columns of first, last, min, max, sum
 //! ```
@@ -113,7 +113,9 @@ impl Related<'_> {
         out.push(self.exponent | (predictor as u8) << PREDICTOR_SHIFT);
 
         let rows = || self.firsts.iter().zip(self.lasts);
-        let lasts_before = std::iter::once(&0).chain(self.lasts);
+        let very_first = self.firsts.first().copied().unwrap_or_default();
+        varint::put_signed(out, very_first);
+        let lasts_before = std::iter::once(&very_first).chain(self.lasts);
         refill(column, self.firsts.iter().zip(lasts_before).map(|(first, before)| first.wrapping_sub(*before)));
         put(column, out);
         refill(column, rows().map(|(first, last)| last.wrapping_sub(*first)));
@@ -171,11 +173,11 @@ pub(super) fn decode(
     if exponent > EXPONENT_MAX {
         return Err(ColumnError::Unknown { what: "the head of a rollup", byte: head });
     }
+    let mut last_before = varint::take_signed(input)?;
     let mut columns: [Vec<i64>; 6] = Default::default();
     for column in &mut columns {
         decoder.integers(input, n, column)?;
     }
-    let mut last_before = 0i64;
     for (i, count) in counts.into_iter().enumerate() {
         let [from_last, to_last, below, above, missed, ulps] = columns.each_ref().map(|column| column[i]);
         let first = last_before.wrapping_add(from_last);
