@@ -24,7 +24,7 @@ impl Random {
     }
 
     fn below(&mut self, bound: u64) -> u64 {
-        (self.next() >> 32) * bound >> 32
+        ((self.next() >> 32) * bound) >> 32
     }
 
     fn unit(&mut self) -> f64 {
@@ -35,7 +35,7 @@ impl Random {
 fn series(random: &mut Random, ordinal: usize, points: usize) -> Columns {
     // The shares are exact, not drawn: the few series of noise weigh half of all bytes.
     let kind = ordinal * 37 % 100;
-    let jitter = if ordinal * 37 / 100 % 10 == 0 { 41 } else { 1 };
+    let jitter = if (ordinal * 37 / 100).is_multiple_of(10) { 41 } else { 1 };
     let mut level = random.below(100_000) as i64;
     let constant = random.below(100_000) as f64 / 100.0;
     let mut columns = Columns::default();
@@ -66,7 +66,7 @@ fn nanoseconds_per_point(points: usize, mut work: impl FnMut()) -> f64 {
         start.elapsed().as_nanos() as f64 / points as f64
     };
     // The fastest of several runs: what the code takes when nothing disturbs it.
-    (0..7).map(|_| run(&mut work)).fold(f64::INFINITY, f64::min)
+    (0..15).map(|_| run(&mut work)).fold(f64::INFINITY, f64::min)
 }
 
 fn measure_columns(name: &str, all: &[Columns], encoding: Encoding) {
