@@ -39,7 +39,21 @@ impl Span {
 
     #[inline]
     fn of(values: &[i64]) -> Self {
-        values.iter().fold(Self::EMPTY, |span, &value| Self { min: span.min.min(value), max: span.max.max(value) })
+        // Four at a time, as one chain of comparisons would wait for itself.
+        let (quads, rest) = values.as_chunks::<4>();
+        let mut lanes = [Self::EMPTY; 4];
+        for quad in quads {
+            for (lane, value) in lanes.iter_mut().zip(quad) {
+                *lane = lane.with(*value);
+            }
+        }
+        let rest = rest.iter().fold(Self::EMPTY, |span, value| span.with(*value));
+        lanes.into_iter().fold(rest, |all, lane| all.with(lane.min).with(lane.max))
+    }
+
+    #[inline]
+    fn with(self, value: i64) -> Self {
+        Self { min: self.min.min(value), max: self.max.max(value) }
     }
 
     /// Bits that tell its numbers apart.
