@@ -48,12 +48,17 @@ impl Span {
             }
         }
         let rest = rest.iter().fold(Self::EMPTY, |span, value| span.with(*value));
-        lanes.into_iter().fold(rest, |all, lane| all.with(lane.min).with(lane.max))
+        lanes.into_iter().fold(rest, Self::join)
     }
 
     #[inline]
     fn with(self, value: i64) -> Self {
-        Self { min: self.min.min(value), max: self.max.max(value) }
+        self.join(Self { min: value, max: value })
+    }
+
+    #[inline]
+    fn join(self, other: Self) -> Self {
+        Self { min: self.min.min(other.min), max: self.max.max(other.max) }
     }
 
     /// Bits that tell its numbers apart.
@@ -84,7 +89,7 @@ impl Survey {
 
     /// The span of all that was measured.
     pub(super) fn span(&self) -> Span {
-        self.spans.iter().fold(Span::EMPTY, |all, s| Span { min: all.min.min(s.min), max: all.max.max(s.max) })
+        self.spans.iter().fold(Span::EMPTY, |all, span| all.join(*span))
     }
 
     /// The base that most blocks share: the smallest number of the narrow blocks, as an outlier makes its block wide.
