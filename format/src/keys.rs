@@ -9,7 +9,8 @@
 //! | `jobs/<job>/plans/<shard>.json` | plan | the planner | replaced by a new plan |
 //! | `jobs/<job>/record.json` | what the job was and how it ended | the coordinator | replaced when it ends |
 //!
-//! `<hash4>` spreads the load over a store's key range. Runs have keys of their own (`scratch`), under the scratch root.
+//! `<hash4>` spreads the load over a store's key range. Runs lie under a scratch
+//! root of their own, which for a local dataset is a subfolder of `scratch/`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,6 +26,9 @@ pub const DATA: &str = "data";
 pub const MANIFESTS: &str = "manifests";
 /// Folder of all job records.
 pub const JOBS: &str = "jobs";
+
+/// Folder of spilled data in a local dataset: one subfolder a process, gone with it unless it was killed.
+pub const SCRATCH: &str = "scratch";
 
 /// The extension of segments.
 pub const SEGMENT_EXTENSION: &str = ".seg";
