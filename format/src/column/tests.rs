@@ -129,7 +129,7 @@ proptest! {
 #[test]
 fn entropy_coding_is_chosen_where_it_is_smaller() {
     let skewed: Vec<i64> = (0..1000).map(|i| if i % 9 == 0 { i * i % 5000 } else { i % 2 }).collect();
-    let [packed, pco] = Encoding::ALL.map(|(_, encoding)| {
+    let [packed, pco] = [Encoding::Packed, Encoding::Pco].map(|encoding| {
         let mut bytes = Vec::new();
         ColumnEncoder::new().integers(&skewed, encoding, &mut bytes);
         bytes.len()
