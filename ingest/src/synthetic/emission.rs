@@ -64,11 +64,11 @@ impl<'a> Order<'a> {
         emissions
     }
 
-    /// What the series of a column sends in a row: the slice of that row, and what is late from rows before.
+    /// What the series of a column sends in a row: the slice of that row, and then what is late from rows before.
     fn emit_cell(&self, row: u64, series: u64, emissions: &mut Vec<Emission>) {
         let seed = series_seed(self.stream, series);
         let points = series_points(self.stream, seed);
-        for slice in self.rows_reaching(row) {
+        for slice in self.rows_reaching(row).rev() {
             if !has_points(seed, slice, self.settings.payload_points, points) {
                 continue;
             }

@@ -170,6 +170,37 @@ fn check_sound(damage: &PlantedDamage, payload: &proto::v1::Payload, key: &str, 
 }
 
 #[test]
+fn payloads_of_a_series_are_scattered_over_segments_and_some_are_late() {
+    let (segments, _) = made(&small());
+    let (mut homes, mut late, mut payloads) = (BTreeMap::<_, BTreeSet<_>>::new(), 0, 0);
+    for (key, segment) in &segments {
+        let mut reached = BTreeMap::new();
+        read_segment(segment, |_, payload| {
+            let payload = payload.expect("nothing is planted");
+            let series = (payload.org_id, payload.metric_id);
+            homes.entry(series).or_default().insert(key);
+            let start = payload.timestamps[0];
+            let before = reached.insert(series, start).unwrap_or(i64::MIN);
+            late += u64::from(start < before);
+            payloads += 1;
+        });
+    }
+    assert!(homes.values().filter(|homes| homes.len() == 3).count() > 100, "in all three segments of a shard");
+    assert!(late * 200 > payloads && late * 20 < payloads, "{late} of {payloads} come after a later one");
+}
+
+/// Frozen by content, not by zstd's bytes: a seed names the same data in every later build.
+#[test]
+fn the_data_of_a_seed_is_frozen() {
+    let mut digester = format::digest::Digester::new();
+    for (key, segment) in made(&small()).0 {
+        digester.update(key.as_bytes());
+        read_segment(&segment, |_, payload| digester.update(&payload.expect("nothing is planted").encode_to_vec()));
+    }
+    assert_eq!(digester.finish().to_string(), "f62a95a7949788fc31f7287e5b84d54b");
+}
+
+#[test]
 fn corrections_have_other_values_than_what_they_correct() {
     let (segments, summary) = made(&GenSettings { duplicate_share: 0.0, ..small() });
     let mut seen = BTreeMap::<_, BTreeSet<u64>>::new();

@@ -91,7 +91,7 @@ fn import_file(
     summary: &mut CsvSummary,
 ) -> Result<(), ImportError> {
     let mut reader = ::csv::ReaderBuilder::new()
-        .delimiter(settings.delimiter)
+        .delimiter(delimiter(file, settings))
         .has_headers(settings.has_header)
         .flexible(true) // a row of the wrong length is a bad row, not the end of the file
         .from_reader(file.open()?);
@@ -134,6 +134,12 @@ fn import_file(
         }
     }
     Ok(sink.finish(&mut summary.imported)?)
+}
+
+fn delimiter(file: &InputFile, settings: &CsvSettings) -> u8 {
+    let name = file.path.to_string_lossy();
+    let is_tabbed = [".tsv", ".tsv.gz"].iter().any(|extension| name.ends_with(extension));
+    settings.delimiter.unwrap_or(if is_tabbed { b'\t' } else { b',' })
 }
 
 /// The series of each value column.

@@ -15,8 +15,8 @@ pub struct CsvSettings {
     pub timestamp: Column,
     /// The columns of the values; empty takes every other column.
     pub values: Vec<Column>,
-    /// What separates fields.
-    pub delimiter: u8,
+    /// What separates fields; where nothing is given, a tab in files that are called `.tsv` and a comma in others.
+    pub delimiter: Option<u8>,
     /// Whether the first row names the columns.
     pub has_header: bool,
     /// How timestamps are written.
@@ -36,7 +36,7 @@ impl Default for CsvSettings {
         Self {
             timestamp: Column::Number(1),
             values: Vec::new(),
-            delimiter: b',',
+            delimiter: None,
             has_header: true,
             time_format: TimeFormat::Rfc3339,
             zone: TimeZone::UTC,

@@ -68,7 +68,7 @@ fn a_payload_has_as_many_points_as_asked_and_a_segment_as_many_bytes() {
 #[test]
 fn several_columns_become_several_series_and_blank_fields_no_points() {
     let settings =
-        CsvSettings { delimiter: b';', attributes: [("host".into(), "a".into())].into(), ..Default::default() };
+        CsvSettings { delimiter: Some(b';'), attributes: [("host".into(), "a".into())].into(), ..Default::default() };
     let content = "\u{feff}at;in;out\n2026-01-01T00:00:00Z;1;2\n2026-01-01T00:00:01Z;;3\n";
     let (summary, _, read) = read("net.csv", content.as_bytes(), &settings);
     let summary = summary.expect("good rows");
@@ -106,6 +106,12 @@ fn bad_rows_are_named_by_line_and_skipped_or_the_end() {
         "x.csv:3: 'nonsense' is not a time in the format rfc3339; mend it, or skip such rows with --on-bad-row skip"
     );
     assert!(read.keys.is_empty(), "nothing of the file is left");
+}
+
+#[test]
+fn a_tsv_file_is_separated_by_tabs() {
+    let (summary, ..) = read("cpu.tsv", b"t\tv\n2026-01-01T00:00:00Z\t1\n", &CsvSettings::default());
+    assert_eq!(summary.expect("a good row").imported.points, 1);
 }
 
 #[test]
