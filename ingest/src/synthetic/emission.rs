@@ -7,8 +7,8 @@
 use std::ops::Range;
 
 use super::layout::Stream;
-use super::random::{derive, scale};
-use super::series::{happens, has_points, series_points, series_seed, slices};
+use super::random::{derive, happens, scale};
+use super::series::{has_points, series_points, series_seed, slices};
 use super::settings::GenSettings;
 
 /// By how many rows a payload is late at the most.

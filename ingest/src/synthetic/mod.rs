@@ -5,7 +5,7 @@
 //! out the same on one.
 //!
 //! ```text
-//! settings -> streams (layout) -> segments, damage dealt out (plan) -> chunks (emission, series) -> frames -> objects (run)
+//! settings -> streams (layout) -> segments, damage dealt out (plan) -> chunks (emission, series, values) -> frames -> objects (run)
 //! ```
 
 mod random;
@@ -13,6 +13,7 @@ mod random;
 pub mod settings;
 mod layout;
 mod series;
+mod values;
 mod emission;
 /// Bad frames and odd payloads.
 pub mod damage;
