@@ -1,6 +1,7 @@
 //! What can go wrong, by what the caller does next: look elsewhere, mend the dataset, or try again.
 
 use format::manifest::ManifestError;
+use format::part::PartError;
 use model::{ShardId, Window};
 use storage::StorageError;
 
@@ -59,12 +60,10 @@ pub enum DatasetError {
         what: String,
     },
     /// An object that a manifest names is gone (CM-2).
-    #[error("CM-2: {object} is gone, and manifest {manifest} names it; restore it, or roll back to a version without it")]
+    #[error("CM-2: {object} is gone, and a manifest names it; restore it, or replay its shard")]
     ObjectGone {
         /// The object.
         object: String,
-        /// Key of the manifest.
-        manifest: String,
     },
     /// An object that a manifest names has changed (CM-2).
     #[error("CM-2: {object} {fact}; restore it, or replay its shard")]
@@ -73,6 +72,24 @@ pub enum DatasetError {
         object: String,
         /// What is wrong with it.
         fact: String,
+    },
+    /// A part whose bytes are not those that were written (CM-2).
+    #[error("cannot read {object}")]
+    Part {
+        /// The object.
+        object: String,
+        /// What is wrong with it.
+        #[source]
+        source: PartError,
+    },
+    /// A Parquet part whose bytes are not those that were written (CM-2).
+    #[error("cannot read {object}")]
+    Parquet {
+        /// The object.
+        object: String,
+        /// What is wrong with it.
+        #[source]
+        source: ReadError,
     },
     /// An input segment is not what the manifest says was read.
     #[error("segment {object} {fact}; the oracle needs the input as it was: give the place where it still is")]
@@ -111,15 +128,30 @@ impl DatasetError {
             }
             Self::Manifest(_)
             | Self::MisnamedManifest { .. }
+            | Self::Part { .. }
+            | Self::Parquet { .. }
             | Self::ObjectGone { .. }
             | Self::ObjectDamaged { .. } => ErrorKind::Damaged,
-            Self::Storage(_)
+            Self::Part { source: PartError::Version { .. }, .. }
+            | Self::Storage(_)
             | Self::WindowUnclear { .. }
             | Self::InputChanged { .. }
             | Self::Refused(_)
             | Self::Conflict { .. }
             | Self::Write { .. } => ErrorKind::Failed,
         }
+    }
+
+    /// The whole chain in one line, for a report.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            source = error.source();
+        }
+        text
     }
 
     pub(crate) fn write(target: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> Self {

@@ -137,8 +137,8 @@ impl Cursor {
         if self.taken == 0 && is_whole {
             return self.head.take().expect("it was there a line above");
         }
-        let chunk =
-            Chunk { key: head.key, metadata: head.metadata.clone(), rows: head.rows.slice(self.taken..end) };
+        let metadata = if is_whole { head.metadata.take() } else { None };
+        let chunk = Chunk { key: head.key, metadata, rows: head.rows.slice(self.taken..end) };
         self.taken = end;
         if is_whole {
             self.head = None;

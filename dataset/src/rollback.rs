@@ -99,9 +99,7 @@ async fn check_objects(catalog: &Catalog, manifest: &Manifest) -> Result<(), Dat
                 let fact = format!("has {} bytes, its manifest says {}", found.size, entry.size);
                 return Err(DatasetError::ObjectDamaged { object, fact });
             }
-            Err(StorageError::NotFound { .. }) => {
-                return Err(DatasetError::ObjectGone { object, manifest: name_of(manifest).to_string() });
-            }
+            Err(StorageError::NotFound { .. }) => return Err(DatasetError::ObjectGone { object }),
             Err(error) => return Err(error.into()),
         }
     }

@@ -1,34 +1,23 @@
 //! Rollups computed again, plainly, to compare with those that were written.
 //!
-//! Buckets are aligned to the UNIX epoch. NaN is left out of every aggregate, so a bucket of NaN alone has no row; sums
+//! RollupColumns are aligned to the UNIX epoch. NaN is left out of every aggregate, so a bucket of NaN alone has no row; sums
 //! start at the first value and add in time order; min and max follow IEEE 754 total order.
 
+use format::part::{RollupColumns, RollupRow};
 use model::{Columns, RollupStep, TimestampMs};
 
-use crate::rows::Buckets;
 
 /// Takes the points of one series in time order, gives its rollup rows.
 #[derive(Debug)]
 pub(crate) struct RollupBuilder {
     step: RollupStep,
-    open: Option<Bucket>,
-    closed: Buckets,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    start: TimestampMs,
-    count: u64,
-    sum: f64,
-    min: f64,
-    max: f64,
-    first: f64,
-    last: f64,
+    open: Option<RollupRow>,
+    closed: RollupColumns,
 }
 
 impl RollupBuilder {
     pub(crate) fn new(step: RollupStep) -> Self {
-        Self { step, open: None, closed: Buckets::default() }
+        Self { step, open: None, closed: RollupColumns::default() }
     }
 
     /// Takes the next points of the series.
@@ -41,16 +30,16 @@ impl RollupBuilder {
     }
 
     /// The rows whose bucket is closed, and, at the series' end, the last one too.
-    pub(crate) fn take(&mut self, is_end: bool) -> Buckets {
+    pub(crate) fn take(&mut self, is_end: bool) -> RollupColumns {
         if is_end {
             self.close();
         }
         std::mem::take(&mut self.closed)
     }
 
-    fn add_value(&mut self, start: TimestampMs, value: f64) {
+    fn add_value(&mut self, bucket_start_ms: TimestampMs, value: f64) {
         match &mut self.open {
-            Some(bucket) if bucket.start == start => {
+            Some(bucket) if bucket.bucket_start_ms == bucket_start_ms => {
                 bucket.count += 1;
                 bucket.sum += value;
                 bucket.min = std::cmp::min_by(bucket.min, value, f64::total_cmp);
@@ -60,20 +49,14 @@ impl RollupBuilder {
             _ => {
                 self.close();
                 let (sum, min, max, first, last) = (value, value, value, value, value);
-                self.open = Some(Bucket { start, count: 1, sum, min, max, first, last });
+                self.open = Some(RollupRow { bucket_start_ms, count: 1, sum, min, max, first, last });
             }
         }
     }
 
     fn close(&mut self) {
         if let Some(bucket) = self.open.take() {
-            self.closed.starts.push(bucket.start);
-            self.closed.counts.push(bucket.count);
-            self.closed.sums.push(bucket.sum);
-            self.closed.mins.push(bucket.min);
-            self.closed.maxs.push(bucket.max);
-            self.closed.firsts.push(bucket.first);
-            self.closed.lasts.push(bucket.last);
+            self.closed.push(bucket);
         }
     }
 }

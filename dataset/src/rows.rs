@@ -2,35 +2,11 @@
 
 use std::ops::Range;
 
+use format::part::{RollupColumns, RollupRow};
 use futures::future::BoxFuture;
 use model::{Columns, SeriesKey, TimestampMs};
 
 use crate::error::DatasetError;
-
-/// Rollup rows of one series in columns, ascending by bucket.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Buckets {
-    /// First instant of each bucket.
-    pub starts: Vec<TimestampMs>,
-    /// Points in it, NaN left out.
-    pub counts: Vec<u64>,
-    /// Their sum, added in time order.
-    pub sums: Vec<f64>,
-    /// The smallest by IEEE 754 total order.
-    pub mins: Vec<f64>,
-    /// The largest by IEEE 754 total order.
-    pub maxs: Vec<f64>,
-    /// The earliest.
-    pub firsts: Vec<f64>,
-    /// The latest.
-    pub lasts: Vec<f64>,
-}
-
-impl Buckets {
-    fn values(&self) -> [&Vec<f64>; 5] {
-        [&self.sums, &self.mins, &self.maxs, &self.firsts, &self.lasts]
-    }
-}
 
 /// Rows of one series.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,7 +14,7 @@ pub enum Rows {
     /// Of a raw part.
     Points(Columns),
     /// Of a rollup part.
-    Buckets(Buckets),
+    Buckets(RollupColumns),
 }
 
 /// Some rows of one series, in time order; a long series comes in several.
@@ -46,8 +22,8 @@ pub enum Rows {
 pub struct Chunk {
     /// The series.
     pub key: SeriesKey,
-    /// Opaque; empty where the series has none, and in rollups.
-    pub metadata: Vec<u8>,
+    /// Opaque; with the last rows of the series in a part, and empty in rollups.
+    pub metadata: Option<Vec<u8>>,
     /// Its rows; at least one.
     pub rows: Rows,
 }
@@ -57,7 +33,7 @@ impl Rows {
     pub fn timestamps(&self) -> &[TimestampMs] {
         match self {
             Self::Points(points) => &points.timestamps,
-            Self::Buckets(buckets) => &buckets.starts,
+            Self::Buckets(buckets) => &buckets.bucket_start_ms,
         }
     }
 
@@ -79,9 +55,9 @@ impl Rows {
                 values: points.values[range].to_vec(),
             }),
             Self::Buckets(buckets) => {
-                let [sums, mins, maxs, firsts, lasts] = buckets.values().map(|column| column[range.clone()].to_vec());
-                let (starts, counts) = (buckets.starts[range.clone()].to_vec(), buckets.counts[range].to_vec());
-                Self::Buckets(Buckets { starts, counts, sums, mins, maxs, firsts, lasts })
+                let mut slice = RollupColumns::default();
+                range.for_each(|at| slice.push(buckets.row(at)));
+                Self::Buckets(slice)
             }
         }
     }
@@ -93,12 +69,7 @@ impl Rows {
                 one.timestamps[at] == two.timestamps[other_at]
                     && one.values[at].to_bits() == two.values[other_at].to_bits()
             }
-            (Self::Buckets(one), Self::Buckets(two)) => {
-                let mut pairs = one.values().into_iter().zip(two.values());
-                one.starts[at] == two.starts[other_at]
-                    && one.counts[at] == two.counts[other_at]
-                    && pairs.all(|(one, two)| one[at].to_bits() == two[other_at].to_bits())
-            }
+            (Self::Buckets(one), Self::Buckets(two)) => bits(one.row(at)) == bits(two.row(other_at)),
             _ => false,
         }
     }
@@ -111,12 +82,17 @@ impl Rows {
         match self {
             Self::Points(points) => show(points.values[at]),
             Self::Buckets(buckets) => {
-                let [sum, min, max, first, last] = buckets.values().map(|column| show(column[at]));
-                let count = buckets.counts[at];
-                format!("count {count} sum {sum} min {min} max {max} first {first} last {last}")
+                let row = buckets.row(at);
+                let [sum, min, max, first, last] = [row.sum, row.min, row.max, row.first, row.last].map(show);
+                format!("count {} sum {sum} min {min} max {max} first {first} last {last}", row.count)
             }
         }
     }
+}
+
+fn bits(row: RollupRow) -> (TimestampMs, u64, [u64; 5]) {
+    let doubles = [row.sum, row.min, row.max, row.first, row.last];
+    (row.bucket_start_ms, row.count, doubles.map(f64::to_bits))
 }
 
 /// Chunks ordered by series and time, one after the other.

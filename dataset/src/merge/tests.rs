@@ -22,7 +22,7 @@ fn part(number: usize, chunks: &str) -> Input {
         let timestamps: Vec<i64> = timestamps.split(',').map(|at| at.parse().expect("a number")).collect();
         let values = vec![number as f64; timestamps.len()];
         let key = SeriesKey::new(1, metric.parse().expect("a number"));
-        Chunk { key, metadata: Vec::new(), rows: Rows::Points(Columns { timestamps, values }) }
+        Chunk { key, metadata: None, rows: Rows::Points(Columns { timestamps, values }) }
     };
     let source = Box::new(Memory(chunks.split_whitespace().map(chunk).collect()));
     Input { bound: SeriesKey::new(0, 0), object: format!("part {number}"), source }
