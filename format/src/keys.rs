@@ -17,7 +17,7 @@ use std::str::FromStr;
 use model::ids::ParseIdError;
 use model::{AttemptId, JobId, OutputFormat, PartitionId, RollupStep, ShardId, TaskId, Window};
 
-use crate::digest::Digest;
+use model::digest::Digest;
 
 /// Folder of all data objects.
 pub const DATA: &str = "data";

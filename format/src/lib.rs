@@ -4,11 +4,15 @@
 
 /// Every object key of a dataset, built and parsed.
 pub mod keys;
-/// What names a content: XXH3-128 of the bytes.
-pub mod digest;
 /// A segment's frames: lengths, bounds, and the first frame of a byte range.
 pub mod frame;
 /// One decoded frame, read in place.
 pub mod payload;
+/// Codecs of timestamps, values and integers.
+pub mod column;
+/// Sorted shuffle data: what a map attempt leaves for the reduce tasks.
+pub mod run;
 /// The parts that count for a window and a shard.
 pub mod manifest;
+
+pub use model::digest;

@@ -5,10 +5,11 @@
 
 use model::books::Books;
 use model::job::JobSettings;
-use model::{AttemptId, JobId, PartitionId, RollupStep, SegmentRef, ShardId, TimestampMs, Window};
+pub use model::outcome::{Extent, ObjectEntry, QuarantineEntry, RollupEntry};
+use model::{AttemptId, JobId, PartitionId, SegmentRef, ShardId, TimestampMs, Window};
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
+use model::digest::Digest;
 
 /// Name and version of the document.
 pub const API_VERSION: &str = "tailor/v1";
@@ -63,62 +64,6 @@ pub struct PartitionEntry {
     pub rollups: Vec<RollupEntry>,
     /// Extent of the raw part; none where it holds no point.
     pub extent: Option<Extent>,
-}
-
-/// One rollup part.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RollupEntry {
-    /// Its step, in milliseconds.
-    pub step: RollupStep,
-    /// Rows in it.
-    pub rows: u64,
-    /// The object.
-    pub object: ObjectEntry,
-}
-
-/// One object and what proves that it is intact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ObjectEntry {
-    /// Key under the dataset's root.
-    pub key: String,
-    /// Size in bytes.
-    pub size: u64,
-    /// Digest of all its bytes.
-    pub digest: Digest,
-}
-
-/// What a part spans.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Extent {
-    /// Series in it.
-    pub series: u64,
-    /// Points in it.
-    pub points: u64,
-    /// Smallest organisation.
-    pub org_min: u64,
-    /// Largest organisation.
-    pub org_max: u64,
-    /// Smallest metric.
-    pub metric_min: u64,
-    /// Largest metric.
-    pub metric_max: u64,
-    /// First instant.
-    pub time_min_ms: TimestampMs,
-    /// Last instant.
-    pub time_max_ms: TimestampMs,
-}
-
-/// What one map attempt put aside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct QuarantineEntry {
-    /// Bad frames in it.
-    pub frames: u64,
-    /// The object.
-    pub object: ObjectEntry,
 }
 
 /// A manifest that cannot be trusted.
@@ -205,7 +150,7 @@ impl Manifest {
 
     /// Digest of the digests of all raw and rollup parts, in order: what a replay compares.
     pub fn content_digest(&self) -> Digest {
-        let mut digester = crate::digest::Digester::new();
+        let mut digester = model::digest::Digester::new();
         for partition in &self.partitions {
             digester.update(&partition.partition.0.to_le_bytes());
             let parts = partition.raw.iter().chain(partition.rollups.iter().map(|rollup| &rollup.object));

@@ -6,7 +6,9 @@
 //! ```
 //!
 //! Fixed-width packed arrays lie in the message as little-endian words, so a column is a slice of it. The encodings that
-//! protobuf also allows (an array in several pieces, or unpacked) are rare and are gathered into a scratch buffer.
+//! protobuf also allows (an array in several pieces, or unpacked) are rare and are gathered into a buffer of the reader.
+
+use std::ops::Range;
 
 use model::SeriesKey;
 use model::limits::{METADATA_BYTES_MAX, PAYLOAD_POINTS_MAX};
@@ -55,97 +57,144 @@ fn words(bytes: &[u8]) -> impl ExactSizeIterator<Item = &[u8; WORD_BYTES]> {
     bytes.as_chunks().0.iter()
 }
 
-/// Reads payloads; holds the scratch for arrays that come in pieces.
+/// Where the fields of a payload lie: what is kept of it while its batch is in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// Whose points.
+    pub key: SeriesKey,
+    timestamps: Piece,
+    values: Piece,
+    metadata: Range<usize>,
+}
+
+impl Layout {
+    /// Number of points.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.timestamps.bytes().len() / WORD_BYTES
+    }
+
+    /// Whether there is no point.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Where an array lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    /// In the message.
+    Whole(Range<usize>),
+    /// In the reader, which put its pieces together.
+    Gathered(Range<usize>),
+}
+
+impl Piece {
+    fn bytes(&self) -> &Range<usize> {
+        let (Self::Whole(range) | Self::Gathered(range)) = self;
+        range
+    }
+}
+
+/// Reads the payloads of a batch; holds the arrays that came in pieces.
 #[derive(Debug, Default)]
 pub struct PayloadReader {
-    timestamps: Vec<u8>,
-    values: Vec<u8>,
+    gathered: Vec<u8>,
 }
 
 impl PayloadReader {
-    /// The payload that `content` is.
+    /// Forgets the batch, keeps the memory.
+    pub fn clear(&mut self) {
+        self.gathered.clear();
+    }
+
+    /// The one payload that `content` is: the batch is forgotten.
+    ///
+    /// # Errors
+    /// As [`Self::layout`].
+    pub fn read<'a>(&'a mut self, content: &'a [u8]) -> Result<Payload<'a>, FrameFault> {
+        self.clear();
+        let layout = self.layout(content)?;
+        Ok(self.payload(&layout, content))
+    }
+
+    /// The payload that was laid out in `content` by [`Self::layout`].
+    #[inline]
+    pub fn payload<'a>(&'a self, layout: &Layout, content: &'a [u8]) -> Payload<'a> {
+        let column = |piece: &Piece| match piece {
+            Piece::Whole(range) => &content[range.clone()],
+            Piece::Gathered(range) => &self.gathered[range.clone()],
+        };
+        Payload {
+            key: layout.key,
+            timestamps: column(&layout.timestamps),
+            values: column(&layout.values),
+            metadata: &content[layout.metadata.clone()],
+        }
+    }
+
+    /// Where the fields of the payload in `content` lie.
     ///
     /// # Errors
     /// The fault; nothing of a payload with a fault is used.
-    pub fn read<'a>(&'a mut self, content: &'a [u8]) -> Result<Payload<'a>, FrameFault> {
+    pub fn layout(&mut self, content: &[u8]) -> Result<Layout, FrameFault> {
         let (mut org, mut metric) = (0, 0);
-        let mut metadata: &[u8] = &[];
-        let mut timestamps = Column::new(&mut self.timestamps);
-        let mut values = Column::new(&mut self.values);
+        let (mut timestamps, mut values) = (Piece::Whole(0..0), Piece::Whole(0..0));
+        let mut metadata = 0..0;
         let mut wire = Wire { content, at: 0 };
         while let Some((field, kind)) = wire.tag()? {
             match (field, kind) {
                 (1, WireType::Varint) => org = wire.varint()?,
                 (2, WireType::Varint) => metric = wire.varint()?,
-                (3, WireType::Bytes) => timestamps.add_packed(wire.bytes()?, wire.at)?,
-                (3, WireType::Fixed64) => timestamps.add_piece(wire.take(WORD_BYTES)?),
-                (4, WireType::Bytes) => values.add_packed(wire.bytes()?, wire.at)?,
-                (4, WireType::Fixed64) => values.add_piece(wire.take(WORD_BYTES)?),
+                (3, WireType::Bytes) => self.add(&mut timestamps, content, wire.words()?),
+                (3, WireType::Fixed64) => self.add(&mut timestamps, content, wire.take(WORD_BYTES)?),
+                (4, WireType::Bytes) => self.add(&mut values, content, wire.words()?),
+                (4, WireType::Fixed64) => self.add(&mut values, content, wire.take(WORD_BYTES)?),
                 (5, WireType::Bytes) => metadata = wire.bytes()?,
                 (1..=5, _) => return Err(wire.fault("a field of another type")),
                 (_, kind) => wire.skip(kind)?,
             }
         }
-        let payload = Payload {
-            key: SeriesKey::new(org, metric),
-            timestamps: timestamps.finish(),
-            values: values.finish(),
-            metadata,
-        };
-        check(&payload)?;
-        Ok(payload)
+        let layout = Layout { key: SeriesKey::new(org, metric), timestamps, values, metadata };
+        check(&layout)?;
+        Ok(layout)
+    }
+
+    /// Adds a piece of an array: the first stays where it is, a second makes a copy of both.
+    fn add(&mut self, column: &mut Piece, content: &[u8], piece: Range<usize>) {
+        if column.bytes().is_empty() {
+            *column = Piece::Whole(piece);
+            return;
+        }
+        let start = self.gathered.len();
+        match column {
+            Piece::Whole(range) => self.gathered.extend_from_slice(&content[range.clone()]),
+            Piece::Gathered(range) if range.end == start => {
+                self.gathered.extend_from_slice(&content[piece]);
+                range.end = self.gathered.len();
+                return;
+            }
+            Piece::Gathered(range) => self.gathered.extend_from_within(range.clone()),
+        }
+        self.gathered.extend_from_slice(&content[piece]);
+        *column = Piece::Gathered(start..self.gathered.len());
     }
 }
 
-fn check(payload: &Payload<'_>) -> Result<(), FrameFault> {
-    let (timestamps, values) = (payload.len(), payload.values.len() / WORD_BYTES);
-    if payload.key.org.0 == 0 {
+fn check(layout: &Layout) -> Result<(), FrameFault> {
+    let (timestamps, values) = (layout.len(), layout.values.bytes().len() / WORD_BYTES);
+    if layout.key.org.0 == 0 {
         Err(FrameFault::MissingOrg)
-    } else if payload.key.metric.0 == 0 {
+    } else if layout.key.metric.0 == 0 {
         Err(FrameFault::MissingMetric)
     } else if timestamps != values {
         Err(FrameFault::UnequalArrays { timestamps, values })
     } else if timestamps > PAYLOAD_POINTS_MAX {
         Err(FrameFault::TooManyPoints { points: timestamps })
-    } else if payload.metadata.len() > METADATA_BYTES_MAX {
-        Err(FrameFault::MetadataOverLimit { bytes: payload.metadata.len() })
+    } else if layout.metadata.len() > METADATA_BYTES_MAX {
+        Err(FrameFault::MetadataOverLimit { bytes: layout.metadata.len() })
     } else {
         Ok(())
-    }
-}
-
-/// A repeated field: the message's own bytes while it comes in one piece, a copy from the second piece on.
-struct Column<'a> {
-    whole: &'a [u8],
-    pieces: &'a mut Vec<u8>,
-}
-
-impl<'a> Column<'a> {
-    fn new(pieces: &'a mut Vec<u8>) -> Self {
-        pieces.clear();
-        Self { whole: &[], pieces }
-    }
-
-    fn add_packed(&mut self, bytes: &'a [u8], at: usize) -> Result<(), FrameFault> {
-        if !bytes.len().is_multiple_of(WORD_BYTES) {
-            return Err(FrameFault::NotPayload { what: "an array of broken words", at });
-        }
-        if self.whole.is_empty() && self.pieces.is_empty() {
-            self.whole = bytes;
-        } else {
-            self.add_piece(bytes);
-        }
-        Ok(())
-    }
-
-    fn add_piece(&mut self, bytes: &[u8]) {
-        self.pieces.extend_from_slice(self.whole);
-        self.whole = &[];
-        self.pieces.extend_from_slice(bytes);
-    }
-
-    fn finish(self) -> &'a [u8] {
-        if self.pieces.is_empty() { self.whole } else { self.pieces }
     }
 }
 
@@ -207,16 +256,27 @@ impl<'a> Wire<'a> {
     }
 
     #[inline]
-    fn bytes(&mut self) -> Result<&'a [u8], FrameFault> {
+    fn bytes(&mut self) -> Result<Range<usize>, FrameFault> {
         let len = self.varint()?;
         self.take(usize::try_from(len).unwrap_or(usize::MAX))
     }
 
     #[inline]
-    fn take(&mut self, len: usize) -> Result<&'a [u8], FrameFault> {
-        let bytes = self.content[self.at..].get(..len).ok_or_else(|| self.fault("the end inside a field"))?;
-        self.at += len;
-        Ok(bytes)
+    fn words(&mut self) -> Result<Range<usize>, FrameFault> {
+        let bytes = self.bytes()?;
+        if bytes.len().is_multiple_of(WORD_BYTES) { Ok(bytes) } else { Err(self.fault("an array of broken words")) }
+    }
+
+    #[inline]
+    fn take(&mut self, len: usize) -> Result<Range<usize>, FrameFault> {
+        let start = self.at;
+        match start.checked_add(len).filter(|end| *end <= self.content.len()) {
+            Some(end) => {
+                self.at = end;
+                Ok(start..end)
+            }
+            None => Err(self.fault("the end inside a field")),
+        }
     }
 
     fn skip(&mut self, kind: WireType) -> Result<(), FrameFault> {

@@ -14,6 +14,12 @@ pub mod range;
 pub mod job;
 /// Segments, splits and the tasks of a shard.
 pub mod plan;
+/// What names a content: XXH3-128 of the bytes.
+pub mod digest;
+/// The stages of the work, and the time spent in each.
+pub mod stage;
+/// What an attempt hands back.
+pub mod outcome;
 /// What was read, where it went, and whether it balances.
 pub mod books;
 /// Byte sizes in words: `512MiB`.
@@ -22,10 +28,15 @@ pub mod size;
 pub mod limits;
 
 pub use books::Books;
+pub use digest::{Digest, Digester};
 pub use ids::{AttemptId, FencingToken, JobId, MetricId, OrgId, PartitionId, ShardId, TaskId, TaskKind};
 pub use job::{Encoding, JobSettings, OnBadFrame, OutputFormat};
+pub use outcome::{
+    Extent, Failure, FailureClass, MapReport, ObjectEntry, QuarantineEntry, ReduceReport, RollupEntry, SplitReport,
+};
 pub use plan::{MapTask, SegmentRef, ShardPlan, Split};
 pub use range::ByteRange;
 pub use series::{Columns, DuplicateRule, SeriesKey};
 pub use size::ByteSize;
+pub use stage::{Stage, StageTimes};
 pub use time::{Clock, RollupStep, SystemClock, TimestampMs, Window};

@@ -1,20 +1,21 @@
 //! Every bound of the system, with its unit and its reason.
 
-/// Longest frame body that is read, in bytes: a payload of [`PAYLOAD_POINTS_MAX`] incompressible points fits.
-pub const FRAME_BYTES_MAX: u32 = 32 << 20;
+/// Longest frame body that is read, in bytes: brokers refuse messages a tenth of this by default, and a payload of
+/// [`PAYLOAD_POINTS_MAX`] incompressible points fits.
+pub const FRAME_BYTES_MAX: u32 = 8 << 20;
 
 /// Shortest possible zstd frame, in bytes: magic, header descriptor, window or size byte, one block header.
 pub const FRAME_BYTES_MIN: u32 = 9;
 
 /// Largest decoded payload, in bytes. Checked against the frame's declared size before memory is taken, and
 /// enforced while decoding when the frame declares none.
-pub const PAYLOAD_BYTES_MAX: usize = 32 << 20;
+pub const PAYLOAD_BYTES_MAX: usize = 8 << 20;
 
 /// Largest zstd window that a frame may ask for, as a power of two of bytes (128 MiB): zstd's own limit for a decoder.
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
-/// Most points in one payload: a day at 100 ms, with room.
-pub const PAYLOAD_POINTS_MAX: usize = 1 << 20;
+/// Most points in one payload: three days at one second. A payload is held decoded, so this bounds a worker's memory.
+pub const PAYLOAD_POINTS_MAX: usize = 1 << 18;
 
 /// Longest metadata of a series, in bytes.
 pub const METADATA_BYTES_MAX: usize = 64 << 10;
@@ -28,6 +29,9 @@ pub const CHUNK_POINTS_MAX: usize = 1024;
 
 /// Most points in one block of a part: what a reader of one series decodes at the least.
 pub const BLOCK_POINTS_MAX: usize = 16 << 10;
+
+/// Most points of one series that a spill sorts at once, in memory: more that overlap go to several layers.
+pub const OVERLAP_POINTS_MAX: usize = 1 << 18;
 
 /// Most series in one block of a part: bounds the directory of a block of tiny series.
 pub const BLOCK_SERIES_MAX: usize = 2048;

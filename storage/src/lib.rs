@@ -8,5 +8,10 @@ pub mod root;
 /// What went wrong with a store, by what the caller does next.
 pub mod error;
 
+/// Segments as random-access bytes.
+pub mod segment;
+/// Objects as a worker's thread reads and writes them.
+pub mod object;
+
 pub use error::StorageError;
 pub use root::Root;

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
+use model::SegmentRef;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 
 use crate::StorageError;
 
@@ -94,7 +95,7 @@ impl Root {
     /// # Errors
     /// See [`StorageError`].
     pub async fn read(&self, key: &str) -> Result<Bytes, StorageError> {
-        let path = Path::from(key);
+        let path = path_of(key);
         let result = async { self.store.get(&path).await?.bytes().await };
         result.await.map_err(|error| StorageError::of("read", &self.uri, &path, error))
     }
@@ -104,9 +105,35 @@ impl Root {
     /// # Errors
     /// See [`StorageError`].
     pub async fn read_range(&self, key: &str, start: u64, len: usize) -> Result<Bytes, StorageError> {
-        let path = Path::from(key);
+        let path = path_of(key);
         let range = start..start + len as u64;
         self.store.get_range(&path, range).await.map_err(|error| StorageError::of("read", &self.uri, &path, error))
+    }
+
+    /// `len` bytes of a segment as it was planned.
+    ///
+    /// # Errors
+    /// [`StorageError::Changed`] for a segment that is no longer the planned one.
+    pub async fn read_segment(&self, segment: &SegmentRef, start: u64, len: usize) -> Result<Bytes, StorageError> {
+        let path = path_of(&segment.key);
+        let changed = |what: String| StorageError::Changed { object: self.object(&segment.key), what };
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(start..start + len as u64)),
+            if_match: segment.etag.clone(),
+            ..GetOptions::default()
+        };
+        let result = match self.store.get_opts(&path, options).await {
+            Ok(result) if result.meta.size != segment.size => {
+                return Err(changed(format!("planned with {} bytes, now {}", segment.size, result.meta.size)));
+            }
+            result => result,
+        };
+        match async { result?.bytes().await }.await {
+            Ok(bytes) if bytes.len() == len => Ok(bytes),
+            Ok(bytes) => Err(changed(format!("{} of {len} bytes are left at {start}", bytes.len()))),
+            Err(object_store::Error::Precondition { .. }) => Err(changed("another etag than planned".to_owned())),
+            Err(error) => Err(StorageError::of("read", &self.uri, &path, error)),
+        }
     }
 
     /// Size, etag and time of change of the object at `key`.
@@ -114,7 +141,7 @@ impl Root {
     /// # Errors
     /// See [`StorageError`].
     pub async fn head(&self, key: &str) -> Result<ObjectMeta, StorageError> {
-        let path = Path::from(key);
+        let path = path_of(key);
         self.store.head(&path).await.map_err(|error| StorageError::of("stat", &self.uri, &path, error))
     }
 
@@ -135,7 +162,7 @@ impl Root {
     }
 
     async fn put(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<(), StorageError> {
-        let path = Path::from(key);
+        let path = path_of(key);
         let options = PutOptions::from(mode);
         let result = self.store.put_opts(&path, bytes.into(), options).await;
         result.map(drop).map_err(|error| StorageError::of("write", &self.uri, &path, error))
@@ -146,7 +173,7 @@ impl Root {
     /// # Errors
     /// See [`StorageError`].
     pub async fn remove(&self, key: &str) -> Result<(), StorageError> {
-        let path = Path::from(key);
+        let path = path_of(key);
         match self.store.delete(&path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(StorageError::of("remove", &self.uri, &path, error)),
@@ -158,7 +185,7 @@ impl Root {
     /// # Errors
     /// See [`StorageError`].
     pub async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>, StorageError> {
-        let path = Path::from(prefix);
+        let path = path_of(prefix);
         let prefix = (!prefix.is_empty()).then_some(&path);
         let mut objects: Vec<_> = self
             .store
@@ -174,6 +201,11 @@ impl Root {
         objects.sort_by(|a, b| a.location.cmp(&b.location));
         Ok(objects)
     }
+}
+
+/// The path of a key as it stands: listed keys come back encoded, and must not be encoded twice.
+fn path_of(key: &str) -> Path {
+    Path::parse(key).unwrap_or_else(|_| Path::from(key))
 }
 
 fn open_error(uri: &str, cause: &str) -> StorageError {

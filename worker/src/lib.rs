@@ -1,1 +1,13 @@
-//! Computes: map and reduce tasks, within a memory budget.
+//! Computes: map and reduce attempts, within a memory budget.
+//!
+//! A worker keeps nothing that a restart would miss, and writes only under its own attempt's names. Its threads run one
+//! attempt at a time; contexts and arenas are kept from one to the next.
+
+/// What a worker is given, and what it works with.
+pub mod task;
+mod error;
+mod clock;
+mod map;
+mod run_writer;
+
+pub use error::WorkError;

@@ -1,39 +1,66 @@
-//! Decodes frame bodies with one zstd context and one buffer: a new context a frame costs 6-7 times the CPU.
+//! Decodes frame bodies with one zstd context into one buffer: a new context a frame costs 6-7 times the CPU.
 
 use std::fmt;
+use std::ops::Range;
 
 use model::limits::{PAYLOAD_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use zstd::zstd_safe;
 
 use super::FrameFault;
 
-/// First size of the buffer, and the guess for a frame that declares no size.
-const BUFFER_BYTES: usize = 256 << 10;
+/// Room that is made for a frame that declares no size, before it is doubled.
+const UNSIZED_BYTES: usize = 256 << 10;
 
-/// A reused zstd context and its buffer, which never grows past [`PAYLOAD_BYTES_MAX`].
+/// A reused zstd context, and a buffer for the contents of one batch of frames.
 pub struct FrameDecoder {
     context: zstd_safe::DCtx<'static>,
     buffer: Vec<u8>,
+    used: usize,
 }
 
 impl fmt::Debug for FrameDecoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FrameDecoder").field("buffer_bytes", &self.buffer.len()).finish_non_exhaustive()
+        f.debug_struct("FrameDecoder").field("used", &self.used).finish_non_exhaustive()
     }
 }
 
 impl Default for FrameDecoder {
     fn default() -> Self {
-        Self { context: zstd_safe::DCtx::create(), buffer: vec![0; BUFFER_BYTES] }
+        Self { context: zstd_safe::DCtx::create(), buffer: Vec::new(), used: 0 }
     }
 }
 
 impl FrameDecoder {
-    /// The payload in `body`; borrowed until the next call.
+    /// Forgets the batch, keeps the memory.
+    pub fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    /// Bytes of the batch so far.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
+    /// The contents of the batch, back to back.
+    pub fn contents(&self) -> &[u8] {
+        &self.buffer[..self.used]
+    }
+
+    /// Decodes one frame alone: the batch is forgotten.
+    ///
+    /// # Errors
+    /// As [`Self::decode_next`].
+    pub fn decode(&mut self, body: &[u8]) -> Result<&[u8], FrameFault> {
+        self.clear();
+        let content = self.decode_next(body)?;
+        Ok(&self.buffer[content])
+    }
+
+    /// Adds the content of `body` to the batch and says where in [`Self::contents`] it lies.
     ///
     /// # Errors
     /// The fault: the bounds are checked against what the frame declares before memory is taken.
-    pub fn decode(&mut self, body: &[u8]) -> Result<&[u8], FrameFault> {
+    pub fn decode_next(&mut self, body: &[u8]) -> Result<Range<usize>, FrameFault> {
         if let Some(log) = window_log(body).filter(|log| *log > ZSTD_WINDOW_LOG_MAX) {
             return Err(FrameFault::WindowOverLimit { log });
         }
@@ -41,43 +68,38 @@ impl FrameDecoder {
             Ok(declared) => declared,
             Err(_) => return Err(FrameFault::Corrupt { cause: "its header is cut short".to_owned() }),
         };
-        match declared {
+        let decoded = match declared {
             Some(size) if size > PAYLOAD_BYTES_MAX as u64 => Err(FrameFault::DecodedOverLimit { size }),
-            Some(size) => {
-                self.reserve(size as usize);
-                self.decompress(body, size as usize)
-            }
+            Some(size) => self.decompress(body, size as usize).map_err(corrupt),
             None => self.decode_unsized(body),
-        }
+        };
+        let content = self.used..self.used + decoded?;
+        self.used = content.end;
+        Ok(content)
     }
 
-    /// A frame that declares no size: double the buffer until it fits or passes the limit.
-    fn decode_unsized(&mut self, body: &[u8]) -> Result<&[u8], FrameFault> {
-        let mut capacity = BUFFER_BYTES;
+    /// A frame that declares no size: double the room until it fits or passes the limit.
+    fn decode_unsized(&mut self, body: &[u8]) -> Result<usize, FrameFault> {
+        let mut room = UNSIZED_BYTES;
         loop {
-            self.reserve(capacity);
-            match self.context.decompress(&mut self.buffer[..capacity], body) {
-                Ok(size) => return Ok(&self.buffer[..size]),
+            match self.decompress(body, room) {
                 Err(code) if !is_too_small(code) => return Err(corrupt(code)),
-                Err(_) if capacity >= PAYLOAD_BYTES_MAX => {
-                    return Err(FrameFault::DecodedOverLimit { size: capacity as u64 + 1 });
+                Err(_) if room >= PAYLOAD_BYTES_MAX => {
+                    return Err(FrameFault::DecodedOverLimit { size: room as u64 + 1 });
                 }
-                Err(_) => capacity = (capacity * 2).min(PAYLOAD_BYTES_MAX),
+                Err(_) => room = (room * 2).min(PAYLOAD_BYTES_MAX),
+                Ok(size) => return Ok(size),
             }
         }
     }
 
-    fn decompress(&mut self, body: &[u8], size: usize) -> Result<&[u8], FrameFault> {
-        match self.context.decompress(&mut self.buffer[..size], body) {
-            Ok(decoded) => Ok(&self.buffer[..decoded]),
-            Err(code) => Err(corrupt(code)),
+    /// Decodes into `room` bytes behind the batch; the error is zstd's code.
+    fn decompress(&mut self, body: &[u8], room: usize) -> Result<usize, usize> {
+        let end = self.used + room;
+        if self.buffer.len() < end {
+            self.buffer.resize(end, 0);
         }
-    }
-
-    fn reserve(&mut self, capacity: usize) {
-        if self.buffer.len() < capacity {
-            self.buffer.resize(capacity, 0);
-        }
+        self.context.decompress(&mut self.buffer[self.used..end], body)
     }
 }
 

@@ -97,6 +97,19 @@ impl<'s, S: SegmentBytes> Frames<'s, S> {
         self.next
     }
 
+    /// The segment that is walked.
+    pub fn source(&mut self) -> &mut S {
+        self.source
+    }
+
+    /// Reads the next `len` bytes now, so that the frames in them cost no reading later.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub fn make_present(&mut self, len: usize) -> Result<(), S::Error> {
+        self.source.bytes(self.next, len).map(drop)
+    }
+
     /// The next frame, or `None` past the range.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use model::ids::ParseIdError;
+use crate::ids::ParseIdError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 

@@ -1,0 +1,139 @@
+//! Doubles that are decimals: `v = integer / 10^exponent`, bit for bit.
+//!
+//! A double that was once written as a short decimal is the double nearest to `integer / 10^exponent`, and IEEE 754
+//! division rounds to exactly that one. So the integer is all there is to keep. What no integer yields (-0.0, NaN,
+//! infinities, noise) is an exception.
+
+/// Largest exponent tried. Integers stay below 2^51, so larger ones only help values below a tenth.
+pub(crate) const EXPONENT_MAX: u8 = 14;
+
+/// Values looked at to find a column's exponent.
+const SAMPLE: usize = 12;
+
+const POWERS_OF_TEN: [f64; 15] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14];
+
+/// 1.5 * 2^52: adding it rounds a double below 2^51 to an integer and leaves that in the low bits, so the conversion
+/// needs no instruction that baseline x86-64 lacks for vectors.
+const ROUNDER: f64 = 6_755_399_441_055_744.0;
+
+/// Sign and exponent of a rounded double, if it was in range.
+const ROUNDED_TOP: u64 = ROUNDER.to_bits() >> 52;
+
+/// The integer of `value` at a power of ten, and nonzero bits when it does not yield `value` again.
+#[inline]
+fn to_integer(value: f64, power: f64) -> (i64, u64) {
+    let rounded = value * power + ROUNDER;
+    let back = (rounded - ROUNDER) / power;
+    let miss = (back.to_bits() ^ value.to_bits()) | ((rounded.to_bits() >> 52) ^ ROUNDED_TOP);
+    (rounded.to_bits().wrapping_sub(ROUNDER.to_bits()) as i64, miss)
+}
+
+/// The double of `integer` at `exponent`. Total: an integer that [`Decimals`] cannot have made yields some double.
+#[inline]
+pub(crate) fn to_double(integer: i64, exponent: u8) -> f64 {
+    let whole = f64::from_bits(ROUNDER.to_bits().wrapping_add(integer as u64)) - ROUNDER;
+    whole / POWERS_OF_TEN[usize::from(exponent.min(EXPONENT_MAX))]
+}
+
+/// Appends the doubles of `integers` at `exponent`.
+pub(crate) fn extend_doubles(integers: &[i64], exponent: u8, out: &mut Vec<f64>) {
+    let whole = |integer: &i64| f64::from_bits(ROUNDER.to_bits().wrapping_add(*integer as u64)) - ROUNDER;
+    match POWERS_OF_TEN[usize::from(exponent.min(EXPONENT_MAX))] {
+        1.0 => out.extend(integers.iter().map(whole)),
+        power => out.extend(integers.iter().map(|integer| whole(integer) / power)),
+    }
+}
+
+/// The nearest integer to `value * 10^exponent`, whether or not it yields `value` again; 0 when out of range.
+pub(crate) fn nearest(value: f64, exponent: u8) -> i64 {
+    let rounded = value * POWERS_OF_TEN[usize::from(exponent.min(EXPONENT_MAX))] + ROUNDER;
+    if rounded.to_bits() >> 52 == ROUNDED_TOP { rounded.to_bits().wrapping_sub(ROUNDER.to_bits()) as i64 } else { 0 }
+}
+
+/// A column as integers, with the positions that they do not yield again.
+#[derive(Debug, Default)]
+pub(crate) struct Decimals {
+    /// One for each value; at an exception that of its neighbour.
+    pub(crate) integers: Vec<i64>,
+    /// Positions of exceptions, ascending.
+    pub(crate) exceptions: Vec<i64>,
+}
+
+impl Decimals {
+    /// Converts `values` and returns the exponent, unless most of them are no decimals.
+    pub(crate) fn convert(&mut self, values: &[f64]) -> Option<u8> {
+        let stride = values.len().div_ceil(SAMPLE).max(1);
+        let mut exponent = smallest_exponent(values.iter().step_by(stride), 0)?;
+        loop {
+            self.convert_at(values, exponent);
+            // The sample may have missed the longer decimals.
+            let missed = self.exceptions.iter().map(|position| &values[*position as usize]);
+            let is_rare = self.exceptions.len() * 16 <= values.len();
+            let larger = if is_rare { None } else { smallest_exponent(missed.take(SAMPLE), exponent) };
+            match larger {
+                Some(larger) if larger > exponent => exponent = larger,
+                _ => break,
+            }
+        }
+        self.fill_exceptions();
+        (self.exceptions.len() * 2 <= values.len()).then_some(exponent)
+    }
+
+    /// Converts `values` at a given exponent, with what is left at exceptions undefined.
+    pub(crate) fn convert_at(&mut self, values: &[f64], exponent: u8) {
+        const LANES: usize = 64;
+        let power = POWERS_OF_TEN[usize::from(exponent)];
+        self.exceptions.clear();
+        self.integers.clear();
+        self.integers.resize(values.len(), 0);
+        for (group, (values, integers)) in values.chunks(LANES).zip(self.integers.chunks_mut(LANES)).enumerate() {
+            let mut misses = 0;
+            for (integer, value) in integers.iter_mut().zip(values) {
+                let (converted, miss) = to_integer(*value, power);
+                *integer = converted;
+                misses |= miss;
+            }
+            if misses != 0 {
+                let missed = (0..).zip(values).filter(|(_, value)| to_integer(**value, power).1 != 0);
+                self.exceptions.extend(missed.map(|(lane, _)| (group * LANES) as i64 + lane));
+            }
+        }
+    }
+
+    /// Gives exceptions the integer before them, which costs the least to pack.
+    fn fill_exceptions(&mut self) {
+        let mut exceptions = self.exceptions.iter().copied().peekable();
+        let first_exact = (0..self.integers.len() as i64).find(|i| exceptions.next_if_eq(i).is_none());
+        let mut last = first_exact.map_or(0, |position| self.integers[position as usize]);
+        let mut next = 0;
+        for position in &self.exceptions {
+            let position = *position as usize;
+            if position > next {
+                last = self.integers[position - 1];
+            }
+            self.integers[position] = last;
+            next = position + 1;
+        }
+    }
+}
+
+/// The smallest exponent, from `exponent` on, at which all decimals among `sample` are exact; none when they are fewer
+/// than half.
+fn smallest_exponent<'a>(sample: impl Iterator<Item = &'a f64>, mut exponent: u8) -> Option<u8> {
+    let is_exact = |value: f64, exponent: u8| to_integer(value, POWERS_OF_TEN[usize::from(exponent)]).1 == 0;
+    let (mut exact, mut inexact) = (0, 0);
+    for &value in sample {
+        match (exponent..=EXPONENT_MAX).find(|exponent| is_exact(value, *exponent)) {
+            Some(found) => {
+                exponent = found;
+                exact += 1;
+            }
+            None => inexact += 1,
+        }
+        // Noise shows at once, and each look at it is dear: every exponent is tried.
+        if inexact >= 3 && exact == 0 {
+            return None;
+        }
+    }
+    (exact >= inexact).then_some(exponent)
+}

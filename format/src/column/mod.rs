@@ -1,0 +1,139 @@
+//! Codecs of columns: timestamps, values and integers, lossless to the bit.
+//!
+//! A column does not store its length; whoever wrote it did, and bounds it before decoding. An encoder and a decoder
+//! keep their scratch memory, so that a warm one allocates nothing for a column of sixty points. Decoders are total:
+//! any bytes give numbers or an error, and never take more memory than the caller's count of numbers.
+
+pub mod bitpack; //      groups of 64 numbers at one width
+mod blocks; //           frames of reference with patches, 128 numbers each
+mod decimals; //         doubles that are integers over a power of ten
+mod entropy; //          pco, for those who pay time for size
+mod integers; //         constant, line, offset, delta, bent line
+pub mod timestamps; //   when they need no bytes at all
+mod values; //           doubles: decimals with exceptions, or raw
+pub mod varint;
+
+#[cfg(test)]
+mod tests;
+
+pub use model::Encoding;
+
+pub(crate) use decimals::{Decimals, EXPONENT_MAX, nearest, to_double};
+use integers::Shape;
+
+/// Bytes that are no column. The caller knows which object and offset they came from, and says so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ColumnError {
+    /// The bytes end too soon.
+    #[error("the column ends inside {what}: {need} bytes are needed, {have} are left; read the object again")]
+    Truncated {
+        /// What was being read.
+        what: &'static str,
+        /// Bytes it takes.
+        need: usize,
+        /// Bytes there are.
+        have: usize,
+    },
+    /// A varint of more than 64 bits.
+    #[error("a varint holds more than 64 bits; the column is corrupt")]
+    Overlong,
+    /// A number beyond its bound.
+    #[error("{what} is {value}, beyond {max}; the column is corrupt")]
+    OutOfRange {
+        /// What the number is.
+        what: &'static str,
+        /// The number.
+        value: u64,
+        /// Its largest legal value.
+        max: u64,
+    },
+    /// A tag that this version does not know.
+    #[error("{byte:#04x} is not {what} that this version knows; upgrade, or the column is corrupt")]
+    Unknown {
+        /// What the tag should be.
+        what: &'static str,
+        /// The tag.
+        byte: u8,
+    },
+    /// pco refused its bytes.
+    #[error("the entropy-coded column is corrupt")]
+    Entropy(#[from] pco::errors::PcoError),
+}
+
+/// Takes `count` bytes off the front of `input`.
+#[inline]
+pub(crate) fn take_bytes<'a>(input: &mut &'a [u8], count: usize, what: &'static str) -> Result<&'a [u8], ColumnError> {
+    let (taken, rest) =
+        input.split_at_checked(count).ok_or(ColumnError::Truncated { what, need: count, have: input.len() })?;
+    *input = rest;
+    Ok(taken)
+}
+
+/// Encodes columns, and keeps the memory that takes.
+#[derive(Debug, Default)]
+pub struct ColumnEncoder {
+    integers: integers::Scratch,
+    values: values::Scratch,
+}
+
+impl ColumnEncoder {
+    /// An encoder without scratch yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends a column of timestamps: a first and a step when they are regular.
+    pub fn timestamps(&mut self, timestamps: &[i64], encoding: Encoding, out: &mut Vec<u8>) {
+        integers::encode(&mut self.integers, timestamps, 0, Shape::NearLine, encoding, out);
+    }
+
+    /// Appends a column of doubles, bit for bit.
+    pub fn values(&mut self, values: &[f64], encoding: Encoding, out: &mut Vec<u8>) {
+        values::encode(&mut self.values, &mut self.integers, values, encoding, out);
+    }
+
+    /// Appends a column of integers.
+    pub fn integers(&mut self, values: &[i64], encoding: Encoding, out: &mut Vec<u8>) {
+        integers::encode(&mut self.integers, values, 0, Shape::Free, encoding, out);
+    }
+}
+
+/// Decodes columns, and keeps the memory that takes.
+#[derive(Debug, Default)]
+pub struct ColumnDecoder {
+    numbers: Vec<i64>,
+}
+
+impl ColumnDecoder {
+    /// A decoder without scratch yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes `n` timestamps off the front of `input` and appends them to `out`.
+    ///
+    /// # Errors
+    /// When the bytes are no such column; `out` then holds undefined numbers past its old end.
+    pub fn timestamps(&mut self, input: &mut &[u8], n: usize, out: &mut Vec<i64>) -> Result<(), ColumnError> {
+        self.integers(input, n, out)
+    }
+
+    /// Takes `n` values off the front of `input` and appends them to `out`.
+    ///
+    /// # Errors
+    /// As [`Self::timestamps`].
+    pub fn values(&mut self, input: &mut &[u8], n: usize, out: &mut Vec<f64>) -> Result<(), ColumnError> {
+        values::decode(&mut self.numbers, input, n, out)
+    }
+
+    /// Takes `n` integers off the front of `input` and appends them to `out`.
+    ///
+    /// # Errors
+    /// As [`Self::timestamps`].
+    pub fn integers(&mut self, input: &mut &[u8], n: usize, out: &mut Vec<i64>) -> Result<(), ColumnError> {
+        match integers::decode(input, n, out)? {
+            0 => Ok(()),
+            byte => Err(ColumnError::Unknown { what: "a tag of integers", byte }),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The stages of the work, and the time spent in each.
+
+use std::fmt;
+use std::ops::AddAssign;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// One stage of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Bytes of segments and runs into memory.
+    Read,
+    /// Frames to payloads: zstd, and the payload's fields.
+    Decode,
+    /// Payloads to partitions: window, hash, packing of chunks.
+    Route,
+    /// The buffer to sorted slices of a run.
+    Spill,
+    /// Slices to ordered series without duplicates.
+    Merge,
+    /// Series to blocks.
+    Encode,
+    /// Series to rollup rows, and their blocks.
+    Rollup,
+    /// Bytes to the store, with their digests.
+    Write,
+}
+
+impl Stage {
+    /// Every stage, in the order of the work.
+    pub const ALL: [Self; 8] =
+        [Self::Read, Self::Decode, Self::Route, Self::Spill, Self::Merge, Self::Encode, Self::Rollup, Self::Write];
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Read => "read",
+            Self::Decode => "decode",
+            Self::Route => "route",
+            Self::Spill => "spill",
+            Self::Merge => "merge",
+            Self::Encode => "encode",
+            Self::Rollup => "rollup",
+            Self::Write => "write",
+        })
+    }
+}
+
+/// Time spent in one stage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageTime {
+    /// By the clock on the wall, added up over threads.
+    pub wall: Duration,
+    /// By the threads' CPU clocks.
+    pub cpu: Duration,
+}
+
+/// Time spent in every stage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StageTimes([StageTime; Stage::ALL.len()]);
+
+impl StageTimes {
+    /// Of one stage.
+    pub fn of(&self, stage: Stage) -> StageTime {
+        self.0[stage as usize]
+    }
+
+    /// Adds to one stage.
+    pub fn add(&mut self, stage: Stage, wall: Duration, cpu: Duration) {
+        let time = &mut self.0[stage as usize];
+        time.wall += wall;
+        time.cpu += cpu;
+    }
+
+    /// Of all stages together.
+    pub fn total(&self) -> StageTime {
+        self.0
+            .iter()
+            .fold(StageTime::default(), |sum, time| StageTime { wall: sum.wall + time.wall, cpu: sum.cpu + time.cpu })
+    }
+}
+
+impl AddAssign<&StageTimes> for StageTimes {
+    fn add_assign(&mut self, other: &Self) {
+        for stage in Stage::ALL {
+            let time = other.of(stage);
+            self.add(stage, time.wall, time.cpu);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Objects as a worker's thread reads and writes them: by position, and create-only.
+
+mod reader;
+mod writer;
+
+pub use reader::ObjectReader;
+pub use writer::{ObjectWriter, WrittenObject};

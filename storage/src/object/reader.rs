@@ -1,0 +1,69 @@
+//! Reads an object by position, from a thread that may block.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use tokio::runtime::Handle;
+
+use crate::{Root, StorageError};
+
+/// An open object. Local files are read directly: a thread of its own for each read would cost more than the read.
+#[derive(Debug)]
+pub struct ObjectReader {
+    object: String,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(File),
+    Store { root: Root, key: String, runtime: Handle },
+}
+
+impl ObjectReader {
+    /// Opens the object at `key` under `root`.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] for a local file that is gone; a store's object is looked for when it is read.
+    pub fn open(root: &Root, key: &str, runtime: &Handle) -> Result<Self, StorageError> {
+        let object = root.object(key);
+        let source = match root.local_folder() {
+            Some(folder) => match File::open(folder.join(key)) {
+                Ok(file) => Source::File(file),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    return Err(StorageError::NotFound { object });
+                }
+                Err(error) => return Err(StorageError::Failed { operation: "open", object, source: Box::new(error) }),
+            },
+            None => Source::Store { root: root.clone(), key: key.to_owned(), runtime: runtime.clone() },
+        };
+        Ok(Self { object, source })
+    }
+
+    /// Where it lies, for messages.
+    pub fn object(&self) -> &str {
+        &self.object
+    }
+
+    /// Appends `len` bytes from `offset` on to `buffer`; all of them, or an error.
+    ///
+    /// # Errors
+    /// See [`StorageError`].
+    pub fn read_at(&self, offset: u64, len: usize, buffer: &mut Vec<u8>) -> Result<(), StorageError> {
+        match &self.source {
+            Source::File(file) => {
+                let start = buffer.len();
+                buffer.resize(start + len, 0);
+                file.read_exact_at(&mut buffer[start..], offset).map_err(|error| StorageError::Failed {
+                    operation: "read",
+                    object: self.object.clone(),
+                    source: Box::new(error),
+                })
+            }
+            Source::Store { root, key, runtime } => {
+                buffer.extend_from_slice(&runtime.block_on(root.read_range(key, offset, len))?);
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Writes an object piece by piece, digesting as it goes. It appears whole or not at all.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use format::digest::{Digest, Digester};
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, WriteMultipart};
+use tokio::runtime::Handle;
+
+use crate::{Root, StorageError};
+
+/// Bytes of one part of a multipart upload: the smallest that S3 takes is 5 MiB.
+const UPLOAD_PART_BYTES: usize = 8 << 20;
+
+/// Parts of one upload under way at once.
+const UPLOADS_MAX: usize = 2;
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenObject {
+    /// Key under its root.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+    /// Of all bytes.
+    pub digest: Digest,
+}
+
+/// An object that is being written. Dropped before [`Self::finish`], it leaves nothing visible behind.
+pub struct ObjectWriter {
+    key: String,
+    object: String,
+    size: u64,
+    digester: Digester,
+    target: Target,
+}
+
+enum Target {
+    /// Written beside its place and renamed.
+    File { file: File, staged: PathBuf, place: PathBuf },
+    /// A multipart upload, begun with the first full part.
+    Store { root: Root, upload: Option<WriteMultipart>, pending: Vec<u8>, runtime: Handle },
+    /// Finished or given up.
+    Closed,
+}
+
+impl std::fmt::Debug for ObjectWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ObjectWriter").field("object", &self.object).field("size", &self.size).finish_non_exhaustive()
+    }
+}
+
+impl ObjectWriter {
+    /// Begins the object at `key` under `root`. Keys of attempts are their own: nobody else writes there.
+    ///
+    /// # Errors
+    /// See [`StorageError`].
+    pub fn begin(root: &Root, key: &str, runtime: &Handle) -> Result<Self, StorageError> {
+        let object = root.object(key);
+        let target = match root.local_folder() {
+            Some(folder) => {
+                let place = folder.join(key);
+                // The name that `object_store` gives to what it stages: listings hide it, the collector finds it.
+                let staged = PathBuf::from(format!("{}#1", place.display()));
+                let file = create_with_folders(&staged).map_err(|error| failed("create", &object, error))?;
+                Target::File { file, staged, place }
+            }
+            None => Target::Store { root: root.clone(), upload: None, pending: Vec::new(), runtime: runtime.clone() },
+        };
+        Ok(Self { key: key.to_owned(), object, size: 0, digester: Digester::new(), target })
+    }
+
+    /// Bytes written so far.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Appends `bytes`.
+    ///
+    /// # Errors
+    /// The store's: a full disk names the path.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.size += bytes.len() as u64;
+        self.digester.update(bytes);
+        match &mut self.target {
+            Target::File { file, .. } => file.write_all(bytes).map_err(|error| failed("write", &self.object, error)),
+            Target::Store { root, upload, pending, runtime } => {
+                pending.extend_from_slice(bytes);
+                if pending.len() < UPLOAD_PART_BYTES {
+                    return Ok(());
+                }
+                let path = Path::from(self.key.as_str());
+                let piece = Bytes::from(std::mem::take(pending));
+                let sent = runtime.block_on(send(root, &path, upload, piece));
+                sent.map_err(|error| StorageError::of("upload", root.uri(), &path, error))
+            }
+            Target::Closed => unreachable!("a writer is closed only by finish, which takes it, and by drop"),
+        }
+    }
+
+    /// Makes the object visible.
+    ///
+    /// # Errors
+    /// See [`StorageError`].
+    pub fn finish(mut self) -> Result<WrittenObject, StorageError> {
+        match std::mem::replace(&mut self.target, Target::Closed) {
+            Target::File { file, staged, place } => {
+                drop(file);
+                let renamed = std::fs::rename(&staged, &place);
+                renamed.map_err(|error| {
+                    remove_staged(&staged);
+                    failed("rename", &self.object, error)
+                })?;
+            }
+            Target::Store { root, upload, pending, runtime } => {
+                let path = Path::from(self.key.as_str());
+                let finished = runtime.block_on(complete(&root, &path, upload, Bytes::from(pending)));
+                finished.map_err(|error| StorageError::of("upload", root.uri(), &path, error))?;
+            }
+            Target::Closed => unreachable!("finish takes the writer"),
+        }
+        Ok(WrittenObject { key: std::mem::take(&mut self.key), size: self.size, digest: self.digester.finish() })
+    }
+}
+
+impl Drop for ObjectWriter {
+    fn drop(&mut self) {
+        match std::mem::replace(&mut self.target, Target::Closed) {
+            Target::File { staged, .. } => remove_staged(&staged),
+            Target::Store { upload: Some(upload), runtime, .. } => {
+                runtime.spawn(async move {
+                    if let Err(error) = upload.abort().await {
+                        tracing::warn!(%error, "abort upload; a lifecycle rule or `dataset gc` removes it");
+                    }
+                });
+            }
+            Target::Store { upload: None, .. } | Target::Closed => {}
+        }
+    }
+}
+
+async fn send(
+    root: &Root,
+    path: &Path,
+    upload: &mut Option<WriteMultipart>,
+    piece: Bytes,
+) -> Result<(), object_store::Error> {
+    let upload = match upload {
+        Some(upload) => upload,
+        None => {
+            let begun = root.store().put_multipart(path).await?;
+            upload.insert(WriteMultipart::new_with_chunk_size(begun, UPLOAD_PART_BYTES))
+        }
+    };
+    upload.wait_for_capacity(UPLOADS_MAX).await?;
+    upload.put(piece);
+    Ok(())
+}
+
+async fn complete(
+    root: &Root,
+    path: &Path,
+    mut upload: Option<WriteMultipart>,
+    pending: Bytes,
+) -> Result<(), object_store::Error> {
+    if upload.is_none() {
+        return root.store().put(path, pending.into()).await.map(drop);
+    }
+    send(root, path, &mut upload, pending).await?;
+    match upload {
+        Some(upload) => upload.finish().await.map(drop),
+        None => Ok(()),
+    }
+}
+
+fn create_with_folders(path: &std::path::Path) -> std::io::Result<File> {
+    match File::create(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(path.parent().unwrap_or(path))?;
+            File::create(path)
+        }
+        other => other,
+    }
+}
+
+fn remove_staged(staged: &std::path::Path) {
+    if let Err(error) = std::fs::remove_file(staged) {
+        tracing::warn!(%error, path = %staged.display(), "remove staged file; `dataset gc` finds it");
+    }
+}
+
+fn failed(operation: &'static str, object: &str, error: std::io::Error) -> StorageError {
+    StorageError::Failed { operation, object: object.to_owned(), source: Box::new(error) }
+}

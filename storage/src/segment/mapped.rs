@@ -1,0 +1,95 @@
+//! A local segment, mapped one window at a time: a file of any size takes no more memory than a window.
+#![allow(unsafe_code, reason = "the one place that maps files")]
+
+use std::fs::File;
+use std::path::Path;
+
+use format::frame::SegmentBytes;
+use memmap2::{Mmap, MmapOptions};
+
+use crate::StorageError;
+
+/// Bytes mapped at once: large enough that mapping costs nothing, small enough to stay out of the memory budget.
+const WINDOW_BYTES: u64 = 4 << 20;
+
+/// Offsets of mappings are aligned to this; a multiple of every page size in use.
+const ALIGNMENT_BYTES: u64 = 64 << 10;
+
+/// An open file and the window of it that is mapped.
+#[derive(Debug)]
+pub struct MappedSegment {
+    file: File,
+    object: String,
+    size: u64,
+    base: u64,
+    window: Option<Mmap>,
+}
+
+impl MappedSegment {
+    /// Opens the file at `path`, named `object` in messages, planned with `size` bytes.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] or [`StorageError::Changed`].
+    pub fn open(path: &Path, object: String, size: u64) -> Result<Self, StorageError> {
+        let file = File::open(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => StorageError::NotFound { object: object.clone() },
+            _ => StorageError::Failed { operation: "open", object: object.clone(), source: Box::new(error) },
+        })?;
+        let segment = Self { file, object, size, base: 0, window: None };
+        segment.check_size()?;
+        Ok(segment)
+    }
+
+    fn failed(&self, operation: &'static str, error: std::io::Error) -> StorageError {
+        StorageError::Failed { operation, object: self.object.clone(), source: Box::new(error) }
+    }
+
+    fn check_size(&self) -> Result<(), StorageError> {
+        let size = self.file.metadata().map_err(|error| self.failed("stat", error))?.len();
+        if size == self.size {
+            return Ok(());
+        }
+        let what = format!("planned with {} bytes, now {size}", self.size);
+        Err(StorageError::Changed { object: self.object.clone(), what })
+    }
+
+    fn map(&mut self, offset: u64, len: u64) -> Result<(), StorageError> {
+        self.window = None;
+        self.check_size()?;
+        self.base = offset - offset % ALIGNMENT_BYTES;
+        let end = (self.base + WINDOW_BYTES).max(offset + len).min(self.size);
+        let mut options = MmapOptions::new();
+        options.offset(self.base).len((end - self.base) as usize).populate();
+        // SAFETY: the mapping is read-only and private to this reader, and segments are immutable: a writer that still
+        // changed one would be caught by the size check just made, by zstd's checks and by the digest of the plan. A
+        // file truncated between that check and a read would end the process (SIGBUS); nothing would be committed.
+        let window = unsafe { options.map(&self.file) };
+        self.window = Some(window.map_err(|error| self.failed("map", error))?);
+        Ok(())
+    }
+
+    fn holds(&self, offset: u64, end: u64) -> bool {
+        self.window.as_ref().is_some_and(|window| self.base <= offset && end <= self.base + window.len() as u64)
+    }
+}
+
+impl SegmentBytes for MappedSegment {
+    type Error = StorageError;
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    #[inline]
+    fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8], StorageError> {
+        let end = (offset + len as u64).min(self.size);
+        if offset >= end {
+            return Ok(&[]);
+        }
+        if !self.holds(offset, end) {
+            self.map(offset, end - offset)?;
+        }
+        let window = self.window.as_deref().unwrap_or_default();
+        Ok(&window[(offset - self.base) as usize..(end - self.base) as usize])
+    }
+}

@@ -1,0 +1,78 @@
+//! Segments as random-access bytes: mapped where they are local files, else by ranged reads; the same bytes from both.
+//!
+//! A segment is immutable. One that changes under a reader is an error that names it ([`StorageError::Changed`]): the
+//! size is checked before every window that is mapped, and the etag with every range that is read.
+
+mod mapped;
+mod ranged;
+
+use format::frame::SegmentBytes;
+use model::SegmentRef;
+use tokio::runtime::Handle;
+
+use crate::{Root, StorageError};
+
+pub use mapped::MappedSegment;
+pub use ranged::RangedSegment;
+
+/// How segments are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SegmentAccess {
+    /// Mapped where the root is a local folder, else ranged.
+    #[default]
+    Auto,
+    /// Ranged reads through the object store's interface, even from a local folder.
+    Ranged,
+}
+
+/// An open segment.
+#[derive(Debug)]
+pub enum Segment {
+    /// A local file.
+    Mapped(MappedSegment),
+    /// An object.
+    Ranged(RangedSegment),
+}
+
+impl Segment {
+    /// Opens `segment` under `root`; `runtime` drives the ranged reads.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] for a segment that is gone, [`StorageError::Changed`] for one of another size.
+    pub fn open(
+        root: &Root,
+        segment: &SegmentRef,
+        access: SegmentAccess,
+        runtime: &Handle,
+    ) -> Result<Self, StorageError> {
+        match (root.local_folder(), access) {
+            (Some(folder), SegmentAccess::Auto) => {
+                let path = folder.join(&segment.key);
+                MappedSegment::open(&path, root.object(&segment.key), segment.size).map(Self::Mapped)
+            }
+            _ => Ok(Self::Ranged(RangedSegment::open(root, segment, runtime))),
+        }
+    }
+}
+
+impl SegmentBytes for Segment {
+    type Error = StorageError;
+
+    fn size(&self) -> u64 {
+        match self {
+            Self::Mapped(segment) => segment.size(),
+            Self::Ranged(segment) => segment.size(),
+        }
+    }
+
+    #[inline]
+    fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8], StorageError> {
+        match self {
+            Self::Mapped(segment) => segment.bytes(offset, len),
+            Self::Ranged(segment) => segment.bytes(offset, len),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

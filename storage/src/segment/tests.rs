@@ -1,0 +1,48 @@
+use super::*;
+
+fn fixture() -> (tempfile::TempDir, Root, SegmentRef, Vec<u8>) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let content: Vec<u8> = (0..9_000_001u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    std::fs::write(folder.path().join("a.seg"), &content).expect("a file");
+    let root = Root::open(folder.path().to_str().expect("UTF-8")).expect("the folder");
+    let segment = SegmentRef { key: "a.seg".to_owned(), size: content.len() as u64, etag: None };
+    (folder, root, segment, content)
+}
+
+#[test]
+fn both_ways_of_reading_give_the_same_bytes() {
+    let (_folder, root, segment, content) = fixture();
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().expect("a runtime");
+    for access in [SegmentAccess::Auto, SegmentAccess::Ranged] {
+        let mut open = Segment::open(&root, &segment, access, runtime.handle()).expect("it is there");
+        let mut offset = 0;
+        while offset < content.len() {
+            for len in [4, 70_000] {
+                let end = (offset + len).min(content.len());
+                assert_eq!(open.bytes(offset as u64, len).expect("it reads"), &content[offset..end]);
+            }
+            offset += 65_537;
+        }
+        assert_eq!(open.bytes(content.len() as u64, 8).expect("it reads"), b"");
+        assert_eq!(open.bytes(3, 5).expect("back to the start"), &content[3..8]);
+    }
+}
+
+#[test]
+fn a_segment_that_shrinks_is_named() {
+    let (folder, root, segment, _) = fixture();
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().expect("a runtime");
+    for access in [SegmentAccess::Auto, SegmentAccess::Ranged] {
+        let path = folder.path().join("a.seg");
+        let object = std::fs::metadata(&path).expect("the file");
+        let mut segment = segment.clone();
+        segment.size = object.len();
+        let mut open = Segment::open(&root, &segment, access, runtime.handle()).expect("it is there");
+        open.bytes(0, 10).expect("it reads");
+        let file = std::fs::OpenOptions::new().write(true).open(&path).expect("the file");
+        file.set_len(object.len() - 4_000_000).expect("the file shrinks");
+        let error = open.bytes(object.len() - 10, 10).expect_err("the segment changed").to_string();
+        assert!(error.contains("a.seg"), "{error}");
+        file.set_len(object.len()).expect("the file grows");
+    }
+}

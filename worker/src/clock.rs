@@ -1,0 +1,45 @@
+//! Attributes a thread's time to the stages of its work.
+//!
+//! Stages are switched once a batch of frames or series, not once a frame: a reading of the CPU clock is a system call.
+
+use std::time::{Duration, Instant};
+
+use model::{Stage, StageTimes};
+
+/// A stop-watch that always runs for exactly one stage.
+#[derive(Debug)]
+pub(crate) struct StageClock {
+    times: StageTimes,
+    stage: Stage,
+    wall: Instant,
+    cpu: Duration,
+}
+
+impl StageClock {
+    /// Starts in `stage`.
+    pub(crate) fn start(stage: Stage) -> Self {
+        Self { times: StageTimes::default(), stage, wall: Instant::now(), cpu: thread_cpu() }
+    }
+
+    /// What passed since the last switch belongs to the stage before.
+    pub(crate) fn enter(&mut self, stage: Stage) {
+        let (wall, cpu) = (Instant::now(), thread_cpu());
+        self.times.add(self.stage, wall - self.wall, cpu.saturating_sub(self.cpu));
+        (self.stage, self.wall, self.cpu) = (stage, wall, cpu);
+    }
+
+    /// All times so far.
+    pub(crate) fn stop(mut self) -> StageTimes {
+        self.enter(self.stage);
+        self.times
+    }
+}
+
+/// CPU time of this thread.
+#[allow(unsafe_code, reason = "the standard library has no CPU clock")]
+fn thread_cpu() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a local that outlives the call, and the clock exists on every Linux.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) } != 0;
+    if failed { Duration::ZERO } else { Duration::new(time.tv_sec as u64, time.tv_nsec as u32) }
+}

@@ -1,0 +1,131 @@
+//! Why an attempt cannot go on, and what the scheduler should make of it.
+
+use std::error::Error as _;
+use std::io;
+
+use format::frame::FrameFault;
+use format::run::RunError;
+use model::{ByteRange, Failure, FailureClass};
+use storage::StorageError;
+
+/// What stops an attempt.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// A frame of the input cannot be read.
+    #[error(
+        "segment {segment}: bad frame at offset {} of {} bytes: {fault}; repair the segment, or run with `--on-bad-frame quarantine` to put such frames aside",
+        extent.start, extent.len()
+    )]
+    BadFrame {
+        /// The segment.
+        segment: String,
+        /// The bytes that the frame takes with it.
+        extent: ByteRange,
+        /// What is wrong.
+        fault: FrameFault,
+        /// Where the split's first frame was believed to be, if that was a guess.
+        guessed: Option<u64>,
+    },
+    /// More bad frames than the job allows.
+    #[error(
+        "{found} bad frames in one task, over the {max} that a shard may quarantine; the last is in segment {segment} at offset {offset}; raise `--bad-frames-max` if that is acceptable"
+    )]
+    TooManyBadFrames {
+        /// How many.
+        found: u64,
+        /// How many are allowed.
+        max: u64,
+        /// Where the last one is.
+        segment: String,
+        /// Its offset.
+        offset: u64,
+        /// As in [`Self::BadFrame`].
+        guessed: Option<u64>,
+    },
+    /// An input segment is gone or changed.
+    #[error(transparent)]
+    Input(StorageError),
+    /// A store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A run is not what was written.
+    #[error("run {run}: {source}")]
+    Run {
+        /// The run.
+        run: String,
+        /// What is wrong.
+        #[source]
+        source: RunError,
+    },
+    /// The Parquet writer refused.
+    #[error("write Parquet for {object}: {cause}")]
+    Parquet {
+        /// The object.
+        object: String,
+        /// Its words.
+        cause: String,
+    },
+    /// The attempt was told to stop.
+    #[error("the attempt was cancelled")]
+    Cancelled,
+}
+
+impl WorkError {
+    /// A storage error met while reading input: a missing or changed segment fails its shard, the rest is tried again.
+    pub(crate) fn reading(error: StorageError) -> Self {
+        match error {
+            StorageError::NotFound { .. } | StorageError::Changed { .. } => Self::Input(error),
+            error => Self::Storage(error),
+        }
+    }
+
+    fn class(&self) -> FailureClass {
+        match self {
+            Self::BadFrame { guessed, .. } | Self::TooManyBadFrames { guessed, .. } => {
+                FailureClass::Input { guessed: *guessed }
+            }
+            Self::Input(_) => FailureClass::Input { guessed: None },
+            Self::Storage(StorageError::Failed { source, .. }) if is_local(source.as_ref()) => FailureClass::Resource,
+            Self::Storage(_) | Self::Run { .. } => FailureClass::Transient,
+            Self::Parquet { .. } => FailureClass::Bug,
+            Self::Cancelled => FailureClass::Cancelled,
+        }
+    }
+}
+
+/// Whether the operating system said that this machine cannot: its disk is full, or it may not.
+fn is_local(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut error = Some(error);
+    while let Some(cause) = error {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            return matches!(
+                io.kind(),
+                io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::ReadOnlyFilesystem
+                    | io::ErrorKind::FileTooLarge
+                    | io::ErrorKind::NotADirectory
+            );
+        }
+        error = cause.source();
+    }
+    false
+}
+
+impl From<WorkError> for Failure {
+    fn from(error: WorkError) -> Self {
+        let class = error.class();
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !message.contains(&text) {
+                message.push_str(": ");
+                message.push_str(&text);
+            }
+            source = cause.source();
+        }
+        Self { class, message }
+    }
+}

@@ -1,0 +1,202 @@
+//! The shuffle buffer: packed chunks, linked by series, until the memory budget is used up.
+//!
+//! A payload's columns are packed before they are buffered: that is smaller and cheaper than any general compressor.
+//! Nothing is allocated for a point or a chunk; memory is kept from task to task, for fresh memory costs page faults.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use format::column::{ColumnEncoder, Encoding};
+use format::run::ChunkHeader;
+use model::limits::CHUNK_POINTS_MAX;
+use model::{PartitionId, SeriesKey};
+
+/// Part of the budget that bytes of chunks may take; the rest is for what links them.
+const ARENA_SHARE: f64 = 0.65;
+
+/// No chunk.
+const NONE: u32 = u32::MAX;
+
+/// One packed chunk.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Chunk {
+    /// What a run says of it; its length bounds the body.
+    pub(crate) header: ChunkHeader,
+    offset: u32,
+    next: u32,
+}
+
+/// One series with points in the buffer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Series {
+    /// Its key.
+    pub(crate) key: SeriesKey,
+    /// Where it goes.
+    pub(crate) partition: PartitionId,
+    metadata: (u32, u32),
+    head: u32,
+    tail: u32,
+}
+
+/// Packed chunks by series, within a budget.
+#[derive(Debug)]
+pub(crate) struct ShuffleBuffer {
+    budget: usize,
+    arena: Vec<u8>,
+    chunks: Vec<Chunk>,
+    series: Vec<Series>,
+    slots: HashMap<SeriesKey, u32, BuildHasherDefault<KeyHasher>>,
+    encoder: ColumnEncoder,
+}
+
+impl ShuffleBuffer {
+    /// A buffer that is full at about `budget` bytes.
+    pub(crate) fn new(budget: usize) -> Self {
+        let arena_bytes = ((budget as f64 * ARENA_SHARE) as usize).min(NONE as usize);
+        Self {
+            budget,
+            // Reserved once: untouched memory is not resident, and growing would hold two copies.
+            arena: Vec::with_capacity(arena_bytes),
+            chunks: Vec::new(),
+            series: Vec::new(),
+            slots: HashMap::default(),
+            encoder: ColumnEncoder::new(),
+        }
+    }
+
+    /// Whether it should be spilled before more is added.
+    pub(crate) fn is_full(&self) -> bool {
+        let arena_full = self.arena.len() as f64 >= self.budget as f64 * ARENA_SHARE;
+        arena_full || self.arena.len() + self.links_bytes() >= self.budget
+    }
+
+    /// Bytes of everything but the arena. Capacities, because that is what is resident.
+    fn links_bytes(&self) -> usize {
+        self.chunks.capacity() * size_of::<Chunk>()
+            + self.series.capacity() * size_of::<Series>()
+            + self.slots.capacity() * (size_of::<(SeriesKey, u32)>() + 1) * 8 / 7
+    }
+
+    /// Whether there is nothing to spill.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// Forgets all, keeps the memory; gives back links that took most of the budget, or nothing else would fit.
+    pub(crate) fn clear(&mut self) {
+        self.arena.clear();
+        self.chunks.clear();
+        self.series.clear();
+        self.slots.clear();
+        if self.links_bytes() > self.budget / 2 {
+            self.chunks = Vec::new();
+            self.series = Vec::new();
+            self.slots = HashMap::default();
+        }
+    }
+
+    /// Adds the points of one payload, which ascend; at least one.
+    pub(crate) fn add(&mut self, key: SeriesKey, partitions: u32, metadata: &[u8], timestamps: &[i64], values: &[f64]) {
+        let slot = self.slot(key, partitions);
+        self.note_metadata(slot, metadata);
+        for (timestamps, values) in timestamps.chunks(CHUNK_POINTS_MAX).zip(values.chunks(CHUNK_POINTS_MAX)) {
+            self.add_chunk(slot, timestamps, values);
+        }
+    }
+
+    fn slot(&mut self, key: SeriesKey, partitions: u32) -> usize {
+        let fresh = self.series.len() as u32;
+        let slot = *self.slots.entry(key).or_insert(fresh);
+        if slot == fresh {
+            let partition = key.partition(partitions);
+            self.series.push(Series { key, partition, metadata: (0, 0), head: NONE, tail: NONE });
+        }
+        slot as usize
+    }
+
+    /// The last metadata in source order that says anything.
+    fn note_metadata(&mut self, slot: usize, metadata: &[u8]) {
+        let (start, len) = self.series[slot].metadata;
+        if metadata.is_empty() || metadata == &self.arena[start as usize..][..len as usize] {
+            return;
+        }
+        self.series[slot].metadata = (self.arena.len() as u32, metadata.len() as u32);
+        self.arena.extend_from_slice(metadata);
+    }
+
+    fn add_chunk(&mut self, slot: usize, timestamps: &[i64], values: &[f64]) {
+        let offset = self.arena.len();
+        self.encoder.timestamps(timestamps, Encoding::Packed, &mut self.arena);
+        self.encoder.values(values, Encoding::Packed, &mut self.arena);
+        let (first, last) = (timestamps[0], timestamps[timestamps.len() - 1]);
+        let is_strict = timestamps.windows(2).fold(true, |strict, pair| strict & (pair[0] < pair[1]));
+        let body_len = self.arena.len() - offset;
+        let header = ChunkHeader { points: timestamps.len(), is_strict, first, last, body_len };
+        let chunk = self.chunks.len() as u32;
+        self.chunks.push(Chunk { header, offset: offset as u32, next: NONE });
+        let series = &mut self.series[slot];
+        match series.tail {
+            NONE => series.head = chunk,
+            tail => self.chunks[tail as usize].next = chunk,
+        }
+        series.tail = chunk;
+    }
+
+    /// Positions of the series, ordered by (partition, key).
+    pub(crate) fn ordered_series(&self) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..self.series.len() as u32).collect();
+        order.sort_unstable_by_key(|slot| {
+            let series = &self.series[*slot as usize];
+            (series.partition, series.key)
+        });
+        order
+    }
+
+    /// The series at a position.
+    pub(crate) fn series(&self, slot: u32) -> &Series {
+        &self.series[slot as usize]
+    }
+
+    /// The metadata of a series.
+    pub(crate) fn metadata(&self, series: &Series) -> &[u8] {
+        let (start, len) = series.metadata;
+        &self.arena[start as usize..][..len as usize]
+    }
+
+    /// The chunks of a series, in source order.
+    pub(crate) fn chunks_of(&self, series: &Series) -> impl Iterator<Item = &Chunk> {
+        let mut next = series.head;
+        std::iter::from_fn(move || {
+            let chunk = self.chunks.get(next as usize)?;
+            next = chunk.next;
+            Some(chunk)
+        })
+    }
+
+    /// The packed columns of a chunk.
+    pub(crate) fn body(&self, chunk: &Chunk) -> &[u8] {
+        &self.arena[chunk.offset as usize..][..chunk.header.body_len]
+    }
+}
+
+/// A multiplicative hash of the two ids: they come from our own frames, and a slot costs nobody else anything.
+#[derive(Debug, Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+        let product = u128::from(self.0 ^ word) * u128::from(GOLDEN);
+        self.0 = (product as u64) ^ ((product >> 64) as u64).rotate_left(32);
+    }
+}

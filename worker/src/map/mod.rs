@@ -1,0 +1,273 @@
+//! The map attempt: reads splits, routes every payload to its partition, leaves one run.
+//!
+//! ```text
+//! read -> decode (zstd, payload) -> route (window, hash, pack) -> [buffer full: spill] -> ... -> last spill -> index
+//! ```
+//!
+//! It works in batches of decoded frames, small enough to stay in the processor's cache, so that the stages can be
+//! timed without a reading of the clock for every frame.
+
+mod buffer;
+mod quarantine;
+mod route;
+mod spill;
+
+use format::frame::{Frames, SegmentBytes, find_frame};
+use format::keys;
+use format::payload::Layout;
+use model::books::MapBooks;
+use model::{ByteRange, MapReport, SplitReport, Stage};
+use storage::segment::Segment;
+
+use crate::WorkError;
+use crate::clock::StageClock;
+use crate::run_writer::RunWriter;
+use crate::task::{Assignment, SplitInput, Surroundings};
+use quarantine::Quarantine;
+use route::Router;
+
+pub(crate) use spill::pack;
+
+/// Decoded bytes of one batch: fits the second-level cache with what is made of it.
+const BATCH_BYTES: usize = 128 << 10;
+
+/// Segment bytes that are made present before a batch is decoded.
+const READ_AHEAD_BYTES: usize = 256 << 10;
+
+/// Part of a slot's memory that the shuffle buffer may take; the rest is for one payload, I/O and sorting.
+const BUFFER_SHARE: f64 = 0.6;
+
+/// What a worker slot keeps from one map attempt to the next: contexts and arenas.
+#[derive(Debug)]
+pub(crate) struct Mapper {
+    frames: format::frame::FrameDecoder,
+    payloads: format::payload::PayloadReader,
+    batch: Vec<Placed>,
+    router: Router,
+    spiller: spill::Spiller,
+}
+
+/// One payload of a batch.
+#[derive(Debug)]
+struct Placed {
+    content: std::ops::Range<usize>,
+    layout: Layout,
+}
+
+impl Mapper {
+    /// A mapper within `memory_bytes`.
+    pub(crate) fn new(memory_bytes: u64) -> Self {
+        Self {
+            frames: Default::default(),
+            payloads: Default::default(),
+            batch: Vec::new(),
+            router: Router::new((memory_bytes as f64 * BUFFER_SHARE) as usize),
+            spiller: Default::default(),
+        }
+    }
+
+    /// Runs one attempt. A failed one leaves nothing that counts.
+    ///
+    /// # Errors
+    /// See [`WorkError`].
+    pub(crate) fn run(
+        &mut self,
+        assignment: &Assignment,
+        splits: &[SplitInput],
+        around: &Surroundings<'_>,
+    ) -> Result<MapReport, WorkError> {
+        self.router.begin(assignment.settings.window, assignment.partitions);
+        let Assignment { job, shard, task, attempt, .. } = assignment;
+        let stores = around.stores;
+        let run_key = keys::run(job, *shard, *task, *attempt);
+        let mut attempt = Attempt {
+            assignment,
+            around,
+            clock: StageClock::start(Stage::Read),
+            books: MapBooks::default(),
+            quarantine: Quarantine::new(assignment, stores),
+            run: RunWriter::new(&stores.scratch, run_key, &stores.runtime),
+            spills: 0,
+        };
+        let mut reports = Vec::with_capacity(splits.len());
+        for split in splits {
+            reports.push(self.read_split(&mut attempt, split)?);
+        }
+        self.spill(&mut attempt)?;
+        self.router.close(&mut attempt.books);
+        attempt.clock.enter(Stage::Write);
+        Ok(MapReport {
+            splits: reports,
+            run: attempt.run.finish()?,
+            quarantine: attempt.quarantine.finish()?,
+            books: attempt.books,
+            time_range_ms: self.router.time_range_ms(),
+            stages: attempt.clock.stop(),
+            spills: attempt.spills,
+        })
+    }
+
+    fn read_split(&mut self, attempt: &mut Attempt<'_>, input: &SplitInput) -> Result<SplitReport, WorkError> {
+        attempt.clock.enter(Stage::Read);
+        let stores = attempt.around.stores;
+        let range = input.split.range;
+        let mut segment =
+            Segment::open(&stores.input, &input.segment, stores.access, &stores.runtime).map_err(WorkError::reading)?;
+        let start = SplitStart::of(input);
+        let first = match start {
+            SplitStart::Known(offset) => Some(offset),
+            SplitStart::Guessed => find_frame(&mut segment, range.start, range.end).map_err(WorkError::reading)?,
+        };
+        // A frame that covers the whole split starts before it: nothing here is ours.
+        let Some(first) = first.filter(|first| *first < range.end) else {
+            return Ok(SplitReport { split: input.split, first: None, end: first.unwrap_or(range.start) });
+        };
+        let guessed = (start == SplitStart::Guessed).then_some(first);
+        let mut frames = Frames::new(&mut segment, first, range.end);
+        while self.read_batch(attempt, input, guessed, &mut frames)? {
+            self.route_batch(attempt);
+            attempt.around.progress.check()?;
+            if self.router.buffer.is_full() {
+                self.spill(attempt)?;
+            }
+        }
+        let end = frames.position();
+        attempt.books.bytes_read += end - first;
+        Ok(SplitReport { split: input.split, first: Some(first), end })
+    }
+
+    /// Decodes the next batch; false at the end of the split.
+    fn read_batch(
+        &mut self,
+        attempt: &mut Attempt<'_>,
+        input: &SplitInput,
+        guessed: Option<u64>,
+        frames: &mut Frames<'_, Segment>,
+    ) -> Result<bool, WorkError> {
+        self.batch.clear();
+        self.frames.clear();
+        self.payloads.clear();
+        let start = frames.position();
+        attempt.clock.enter(Stage::Read);
+        frames.make_present(READ_AHEAD_BYTES).map_err(WorkError::reading)?;
+        attempt.clock.enter(Stage::Decode);
+        let mut is_any = false;
+        while self.frames.used() < BATCH_BYTES && frames.position() < start + READ_AHEAD_BYTES as u64 {
+            let Some(frame) = frames.next().map_err(WorkError::reading)? else { break };
+            is_any = true;
+            attempt.books.frames_read += 1;
+            let placed = frame.body.and_then(|body| {
+                let content = self.frames.decode_next(body)?;
+                let layout = self.payloads.layout(&self.frames.contents()[content.clone()])?;
+                Ok(Placed { content, layout })
+            });
+            match placed {
+                Ok(placed) => self.batch.push(placed),
+                Err(fault) => {
+                    let extent = frames.reject().map_err(WorkError::reading)?;
+                    attempt.reject(input, extent, fault, guessed, frames.source())?;
+                }
+            }
+        }
+        attempt.around.progress.add(frames.position() - start, 0);
+        Ok(is_any)
+    }
+
+    fn route_batch(&mut self, attempt: &mut Attempt<'_>) {
+        attempt.clock.enter(Stage::Route);
+        attempt.books.bytes_decoded += self.frames.used() as u64;
+        let points_before = attempt.books.points_read;
+        for placed in &self.batch {
+            let content = &self.frames.contents()[placed.content.clone()];
+            let payload = self.payloads.payload(&placed.layout, content);
+            self.router.route(&payload, &mut attempt.books, attempt.around.belongs);
+        }
+        attempt.around.progress.add(0, attempt.books.points_read - points_before);
+    }
+
+    fn spill(&mut self, attempt: &mut Attempt<'_>) -> Result<(), WorkError> {
+        if self.router.buffer.is_empty() {
+            return Ok(());
+        }
+        attempt.clock.enter(Stage::Spill);
+        self.spiller.spill(&mut self.router.buffer, &mut attempt.run, attempt.spills)?;
+        attempt.spills += 1;
+        Ok(())
+    }
+}
+
+/// What is known of where a split's first frame starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SplitStart {
+    /// At the segment's beginning, or found out by the stitch.
+    Known(u64),
+    /// To be found by looking for frames that chain.
+    Guessed,
+}
+
+impl SplitStart {
+    fn of(input: &SplitInput) -> Self {
+        match input.exact_start {
+            Some(offset) => Self::Known(offset),
+            None if input.split.range.start == 0 => Self::Known(0),
+            None => Self::Guessed,
+        }
+    }
+}
+
+/// What one attempt gathers.
+struct Attempt<'a> {
+    assignment: &'a Assignment,
+    around: &'a Surroundings<'a>,
+    clock: StageClock,
+    books: MapBooks,
+    quarantine: Quarantine,
+    run: RunWriter,
+    spills: u32,
+}
+
+impl Attempt<'_> {
+    /// Puts a bad frame aside, or fails the attempt over it.
+    fn reject(
+        &mut self,
+        input: &SplitInput,
+        extent: ByteRange,
+        fault: format::frame::FrameFault,
+        guessed: Option<u64>,
+        segment: &mut Segment,
+    ) -> Result<(), WorkError> {
+        let settings = &self.assignment.settings;
+        if settings.on_bad_frame == model::OnBadFrame::Fail {
+            let segment = input.segment.key.clone();
+            return Err(WorkError::BadFrame { segment, extent, fault, guessed });
+        }
+        self.books.frames_quarantined += 1;
+        if self.books.frames_quarantined > settings.bad_frames_max {
+            return Err(WorkError::TooManyBadFrames {
+                found: self.books.frames_quarantined,
+                max: settings.bad_frames_max,
+                segment: input.segment.key.clone(),
+                offset: extent.start,
+                guessed,
+            });
+        }
+        tracing::warn!(segment = %input.segment.key, offset = extent.start, bytes = extent.len(), %fault, "frame quarantined");
+        self.quarantine.put(&input.segment.key, extent, &fault, segment)
+    }
+}
+
+/// The bytes of a stretch of a segment, piece by piece.
+fn for_each_piece(
+    segment: &mut Segment,
+    extent: ByteRange,
+    mut take: impl FnMut(&[u8]) -> Result<(), WorkError>,
+) -> Result<(), WorkError> {
+    const PIECE_BYTES: u64 = 1 << 20;
+    let mut at = extent.start;
+    while at < extent.end {
+        let len = PIECE_BYTES.min(extent.end - at);
+        take(segment.bytes(at, len as usize).map_err(WorkError::reading)?)?;
+        at += len;
+    }
+    Ok(())
+}

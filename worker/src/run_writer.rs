@@ -1,0 +1,115 @@
+//! Writes a run: slices one after another, then the index. The object is begun with the first byte.
+
+use format::run::{ChunkHeader, MAGIC, RunIndex, SERIES_END, SeriesHeader, SliceEntry, crc_append};
+use model::{ObjectEntry, PartitionId, SeriesKey};
+use storage::Root;
+use storage::object::ObjectWriter;
+use tokio::runtime::Handle;
+
+use crate::WorkError;
+
+/// Bytes gathered before they go to the store.
+const FLUSH_BYTES: usize = 256 << 10;
+
+/// A run that is being written.
+#[derive(Debug)]
+pub(crate) struct RunWriter {
+    root: Root,
+    key: String,
+    runtime: Handle,
+    writer: Option<ObjectWriter>,
+    pending: Vec<u8>,
+    written: u64,
+    slices: Vec<SliceEntry>,
+    open: Option<SliceEntry>,
+}
+
+impl RunWriter {
+    /// A run that will lie at `key` under `root`.
+    pub(crate) fn new(root: &Root, key: String, runtime: &Handle) -> Self {
+        Self {
+            root: root.clone(),
+            key,
+            runtime: runtime.clone(),
+            writer: None,
+            pending: Vec::with_capacity(FLUSH_BYTES * 2),
+            written: 0,
+            slices: Vec::new(),
+            open: None,
+        }
+    }
+
+    /// Begins the slice of `partition` in a layer of a spill. Slices of one layer come in the order of partitions.
+    pub(crate) fn begin_slice(&mut self, partition: PartitionId, spill: u32, layer: u32) -> Result<(), WorkError> {
+        self.close_slice()?;
+        if self.written == 0 && self.pending.is_empty() {
+            self.pending.extend_from_slice(&MAGIC);
+            self.flush()?;
+        }
+        let offset = self.written;
+        self.open = Some(SliceEntry { partition, spill, layer, crc: 0, offset, len: 0, points: 0 });
+        Ok(())
+    }
+
+    /// The partition of the slice that is open.
+    pub(crate) fn open_partition(&self) -> Option<PartitionId> {
+        self.open.map(|slice| slice.partition)
+    }
+
+    /// Begins a series of the open slice; keys ascend.
+    pub(crate) fn begin_series(&mut self, key: SeriesKey, metadata: &[u8]) {
+        SeriesHeader { key, metadata_len: metadata.len() }.write(&mut self.pending);
+        self.pending.extend_from_slice(metadata);
+    }
+
+    /// Adds a chunk to the series.
+    pub(crate) fn chunk(&mut self, header: &ChunkHeader, body: &[u8]) -> Result<(), WorkError> {
+        header.write(&mut self.pending);
+        self.pending.extend_from_slice(body);
+        if let Some(slice) = &mut self.open {
+            slice.points += header.points as u64;
+        }
+        if self.pending.len() >= FLUSH_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Ends the series.
+    pub(crate) fn end_series(&mut self) {
+        self.pending.push(SERIES_END);
+    }
+
+    /// Ends the open slice, if any.
+    pub(crate) fn close_slice(&mut self) -> Result<(), WorkError> {
+        self.flush()?;
+        if let Some(mut slice) = self.open.take() {
+            slice.len = self.written - slice.offset;
+            self.slices.push(slice);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), WorkError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        if let Some(slice) = &mut self.open {
+            slice.crc = crc_append(slice.crc, &self.pending);
+        }
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => self.writer.insert(ObjectWriter::begin(&self.root, &self.key, &self.runtime)?),
+        };
+        writer.write(&self.pending)?;
+        self.written += self.pending.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Ends the run; none if no slice was begun.
+    pub(crate) fn finish(mut self) -> Result<Option<ObjectEntry>, WorkError> {
+        self.close_slice()?;
+        let Some(mut writer) = self.writer.take() else { return Ok(None) };
+        writer.write(&RunIndex::new(std::mem::take(&mut self.slices)).to_bytes())?;
+        let object = writer.finish()?;
+        Ok(Some(ObjectEntry { key: object.key, size: object.size, digest: object.digest }))
+    }
+}
