@@ -1,0 +1,37 @@
+//! The part: one sorted output file of a partition, read by footer and ranged reads.
+//!
+//! ```text
+//! part   := header, block*, footer
+//! header := "TLRPART1", version u8 = 1, kind u8 (0 raw, 1 rollup), encoding u8 (0 packed, 1 pco), 0 u8, step_ms u32
+//! ```
+//!
+//! Numbers of fixed size are little-endian. The first block's range starts with the header (the footer checks that of a
+//! part without blocks), lengths come last, and blocks and footer join without gaps: so each byte of a part is covered
+//! by a check that somebody makes. See [`directory`] for the block and [`footer`] for the footer.
+//!
+//! Life of a part: a [`PartWriter`] is handed series in key order and gives finished bytes back; whoever stores them
+//! appends them to one object. A reader takes the last [`TAIL_BYTES`] to [`read_tail`], asks the [`PartFooter`] which
+//! blocks hold a key, reads those in one range and [`Block::open`]s them. A part whose bytes fail a check is corrupt or
+//! still being written; the error names block, offset and both checksums. Nothing is repaired here.
+//!
+//! The bytes depend on the series and the encoding alone: not on how points were divided among calls, nor on time (DT-3).
+
+mod block; //        reading one block
+mod directory; //    who is in a block, and where
+mod error;
+mod footer; //       which blocks there are
+mod layout; //       magic, header, sizes
+mod rollup; //       the columns of a rollup
+mod rollup_codec; // and their bytes
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use block::Block;
+pub use directory::{Directory, SeriesEntry};
+pub use error::PartError;
+pub use footer::{BlockInfo, PartFooter, Tail, read_tail};
+pub use layout::{PartBounds, PartKind, PartSummary, TAIL_BYTES};
+pub use rollup::{RollupColumns, RollupRow};
+pub use writer::PartWriter;
