@@ -1,1 +1,23 @@
 //! The same rows for other tools: Parquet and CSV.
+//!
+//! Two tables leave Tailor, and their columns are fixed because scripts depend on them:
+//!
+//! | table | columns |
+//! |---|---|
+//! | [`Raw`] | `org_id`, `metric_id`, `timestamp`, `value` |
+//! | [`Rollup`] | `org_id`, `metric_id`, `timestamp` (bucket start), `count`, `sum`, `min`, `max`, `first`, `last` |
+//!
+//! Both are sorted by (`org_id`, `metric_id`, `timestamp`). A writer is a [`RowSink`]: rows go in by series, finished
+//! bytes come out whenever the caller drains it, and nothing here opens a file or a socket. The same rows give the same
+//! bytes, however they were cut into `append` calls and whenever the sink was drained.
+
+pub mod csv; //     text, a line a row
+mod error; //       what can be wrong with rows and with files
+mod order; //       rows arrive sorted, or not at all (DT-2)
+pub mod parquet;
+mod sink; //        `RowSink`: append, take, finish
+mod table; //       the two tables: columns, rows, cells // columns, for engines; and the reader that verifies them
+
+pub use error::{ReadError, WriteError};
+pub use sink::{RowSink, RowSummary};
+pub use table::{Cells, ColumnKind, Raw, RawRows, Rollup, RollupRows, Rows, Table};

@@ -1,0 +1,103 @@
+//! CSV: a header, then a line a row.
+//!
+//! Every field is a number, or a time without a comma, so nothing is ever quoted. Values are printed in the fewest digits
+//! that read back as the same double; -0.0 is `-0`, infinities are `inf` and `-inf`. Every NaN is `NaN`: its payload is the one
+//! thing that text loses.
+
+mod rfc3339; // instants as people write them
+
+use std::io::Write as _;
+use std::marker::PhantomData;
+use std::mem;
+
+use model::SeriesKey;
+
+use self::rfc3339::Rfc3339;
+use crate::error::WriteError;
+use crate::order::RowGate;
+use crate::sink::{RowSink, RowSummary};
+use crate::table::{Cells, Raw, Rollup, Rows as _, Table, all_columns};
+
+/// One line a point.
+pub type RawCsvWriter = CsvWriter<Raw>;
+
+/// One line a bucket.
+pub type RollupCsvWriter = CsvWriter<Rollup>;
+
+/// How instants are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TimestampStyle {
+    /// Milliseconds since the UNIX epoch: `1700000000000`.
+    #[default]
+    Millis,
+    /// UTC, with milliseconds: `2023-11-14T22:13:20.000Z`.
+    Rfc3339,
+}
+
+/// Writes a table as CSV.
+#[derive(Debug)]
+pub struct CsvWriter<T: Table> {
+    timestamps: TimestampStyle,
+    lines: Vec<u8>,
+    bytes_taken: u64,
+    gate: RowGate,
+    table: PhantomData<fn() -> T>,
+}
+
+impl<T: Table> CsvWriter<T> {
+    /// A file of the header alone.
+    pub fn new(timestamps: TimestampStyle) -> Self {
+        let names: Vec<_> = all_columns::<T>().map(|(name, _)| name).collect();
+        let lines = format!("{}\n", names.join(",")).into_bytes();
+        Self { timestamps, lines, bytes_taken: 0, gate: RowGate::default(), table: PhantomData }
+    }
+
+    fn write_instant(&mut self, key: SeriesKey, timestamp_ms: i64) -> Result<(), WriteError> {
+        match self.timestamps {
+            TimestampStyle::Millis => self.write_field(format_args!("{timestamp_ms}")),
+            TimestampStyle::Rfc3339 => {
+                let beyond = WriteError::BeyondRfc3339 { key, timestamp_ms };
+                let instant = Rfc3339::of(timestamp_ms).ok_or(beyond)?;
+                self.write_field(format_args!("{instant}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn write_field(&mut self, field: std::fmt::Arguments<'_>) {
+        write!(self.lines, ",{field}").expect("writing to memory cannot fail");
+    }
+}
+
+impl<T: Table> RowSink<T> for CsvWriter<T> {
+    fn append(&mut self, key: SeriesKey, rows: T::Rows<'_>) -> Result<(), WriteError> {
+        self.gate.admit::<T>(key, &rows)?;
+        let columns = rows.columns();
+        let key_fields = format!("{},{}", key.org, key.metric);
+        for row in 0..rows.timestamps_ms().len() {
+            self.lines.extend_from_slice(key_fields.as_bytes());
+            for cells in columns.as_ref() {
+                match cells {
+                    Cells::Instants(cells) => self.write_instant(key, cells[row])?,
+                    Cells::Counts(cells) => self.write_field(format_args!("{}", cells[row])),
+                    Cells::Values(cells) => self.write_field(format_args!("{}", cells[row])),
+                }
+            }
+            self.lines.push(b'\n');
+        }
+        Ok(())
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        self.bytes_taken += self.lines.len() as u64;
+        mem::take(&mut self.lines)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(Vec<u8>, RowSummary), WriteError> {
+        let lines = self.take();
+        Ok((lines, RowSummary { bytes: self.bytes_taken, ..self.gate.summary() }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! A column of a row group, encoded page by page into memory.
+//!
+//! A Parquet row group holds its columns one after the other, but rows arrive with all columns at once. So each column
+//! encodes into a buffer of its own, and the row group is put together from the buffers when it ends: what is held are
+//! compressed pages, not rows.
+
+use std::io::{self, Write};
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use parquet::column::page::{CompressedPage, PageWriteSpec, PageWriter};
+use parquet::column::writer::{ColumnCloseResult, ColumnWriterImpl, get_column_writer, get_typed_column_writer};
+use parquet::data_type::DataType;
+use parquet::errors::Result;
+use parquet::file::properties::WriterPropertiesPtr;
+use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
+use parquet::schema::types::ColumnDescPtr;
+
+use super::layout::PAGE_ROWS;
+
+/// An encoded column and what the file's metadata must say about it.
+pub(crate) type EncodedColumn = (Bytes, ColumnCloseResult);
+
+/// A column under way: one page of plain rows, and the encoded pages before it.
+pub(crate) struct ColumnChunk<D: DataType> {
+    page: Vec<D::T>,
+    writer: ColumnWriterImpl<'static, D>,
+    encoded: SharedBuffer,
+}
+
+impl<D: DataType> ColumnChunk<D> {
+    pub(crate) fn new(column: ColumnDescPtr, properties: WriterPropertiesPtr) -> Self {
+        let encoded = SharedBuffer::default();
+        let pages = Box::new(Pages(TrackedWrite::new(encoded.clone())));
+        let writer = get_typed_column_writer(get_column_writer(column, properties, pages));
+        Self { page: Vec::with_capacity(PAGE_ROWS), writer, encoded }
+    }
+
+    /// The rows of the page that is being filled.
+    pub(crate) fn page(&mut self) -> &mut Vec<D::T> {
+        &mut self.page
+    }
+
+    /// Encodes the page.
+    pub(crate) fn seal_page(&mut self) -> Result<()> {
+        self.writer.write_batch(&self.page, None, None)?;
+        self.page.clear();
+        Ok(())
+    }
+
+    /// Bytes of the encoded pages.
+    pub(crate) fn bytes_encoded(&self) -> usize {
+        self.writer.get_total_bytes_written() as usize
+    }
+
+    /// Encodes the last page and gives the column away; the page's memory goes back to the caller for the next chunk.
+    pub(crate) fn close(mut self) -> Result<EncodedColumn> {
+        self.seal_page()?;
+        let close = self.writer.close()?;
+        Ok((self.encoded.take(), close))
+    }
+}
+
+/// The end of a column writer that stays in our hands: it owns its sink, and gives neither back.
+#[derive(Clone, Default)]
+pub(crate) struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
+
+impl SharedBuffer {
+    pub(crate) fn take(&self) -> Bytes {
+        // A panic while the lock was held can only have been one of allocation; the bytes are as good as before.
+        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into()
+    }
+}
+
+impl Write for SharedBuffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes pages with their headers; an owning twin of [`SerializedPageWriter`].
+pub(crate) struct Pages(pub(crate) TrackedWrite<SharedBuffer>);
+
+impl PageWriter for Pages {
+    fn write_page(&mut self, page: CompressedPage) -> Result<PageWriteSpec> {
+        SerializedPageWriter::new(&mut self.0).write_page(page)
+    }
+
+    fn close(&mut self) -> Result<()> {
+        SerializedPageWriter::new(&mut self.0).close()
+    }
+}

@@ -1,0 +1,115 @@
+//! The row group that is being filled: its key columns as runs, the others as chunks.
+
+use model::SeriesKey;
+use parquet::data_type::{DoubleType, Int64Type};
+use parquet::errors::Result;
+use parquet::file::properties::WriterPropertiesPtr;
+use parquet::schema::types::SchemaDescriptor;
+
+use super::chunk::{ColumnChunk, EncodedColumn};
+use super::ids::IdChunk;
+use super::layout::{PAGE_ROWS, ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS_MAX, ROW_GROUP_SERIES_MAX};
+use crate::table::{Cells, ColumnKind, KEY_COLUMNS, Table};
+
+/// A column that is not part of the key.
+enum DataChunk {
+    /// Instants and counts.
+    Integers(ColumnChunk<Int64Type>),
+    /// Values.
+    Doubles(ColumnChunk<DoubleType>),
+}
+
+/// A row group under way; all columns hold as many rows, on pages that line up.
+pub(crate) struct RowGroup {
+    org_ids: IdChunk,
+    metric_ids: IdChunk,
+    data: Vec<DataChunk>,
+    rows: usize,
+    rows_in_page: usize,
+}
+
+impl RowGroup {
+    pub(crate) fn new<T: Table>(schema: &SchemaDescriptor, properties: &WriterPropertiesPtr) -> Self {
+        let chunk = |(index, (_, kind)): (usize, &(&str, ColumnKind))| {
+            let column = schema.column(KEY_COLUMNS.len() + index);
+            match kind {
+                ColumnKind::Value => DataChunk::Doubles(ColumnChunk::new(column, properties.clone())),
+                _ => DataChunk::Integers(ColumnChunk::new(column, properties.clone())),
+            }
+        };
+        let data = T::COLUMNS.iter().enumerate().map(chunk).collect();
+        Self { org_ids: IdChunk::default(), metric_ids: IdChunk::default(), data, rows: 0, rows_in_page: 0 }
+    }
+
+    /// Rows that it holds.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Rows that still fit on the page.
+    pub(crate) fn page_room(&self) -> usize {
+        PAGE_ROWS - self.rows_in_page
+    }
+
+    /// Adds rows `start..end` of `columns`, at most as many as [`Self::page_room`], and encodes the page when it is full.
+    pub(crate) fn append(&mut self, key: SeriesKey, columns: &[Cells<'_>], start: usize, end: usize) -> Result<()> {
+        for (chunk, cells) in self.data.iter_mut().zip(columns) {
+            match (chunk, cells) {
+                (DataChunk::Integers(chunk), Cells::Instants(cells)) => {
+                    chunk.page().extend_from_slice(&cells[start..end]);
+                }
+                // Parquet keeps unsigned integers as the signed ones of the same bits.
+                (DataChunk::Integers(chunk), Cells::Counts(cells)) => {
+                    chunk.page().extend(cells[start..end].iter().map(|count| *count as i64));
+                }
+                (DataChunk::Doubles(chunk), Cells::Values(cells)) => chunk.page().extend_from_slice(&cells[start..end]),
+                _ => unreachable!("a table's cells have the kinds that its columns declare"),
+            }
+        }
+        self.org_ids.push(key.org.0, end - start);
+        self.metric_ids.push(key.metric.0, end - start);
+        self.rows += end - start;
+        self.rows_in_page += end - start;
+        if self.rows_in_page == PAGE_ROWS { self.seal_page() } else { Ok(()) }
+    }
+
+    /// Whether the next row belongs to another row group.
+    pub(crate) fn is_full(&self) -> bool {
+        self.rows >= ROW_GROUP_ROWS_MAX
+            || self.metric_ids.distinct() >= ROW_GROUP_SERIES_MAX
+            || self.bytes_encoded() >= ROW_GROUP_BYTES_MAX
+    }
+
+    /// Encodes what is left and gives the columns away, in the order of the schema.
+    pub(crate) fn close(mut self, schema: &SchemaDescriptor) -> Result<Vec<EncodedColumn>> {
+        if self.rows_in_page > 0 {
+            self.seal_page()?;
+        }
+        let mut columns = vec![self.org_ids.close(schema.column(0))?, self.metric_ids.close(schema.column(1))?];
+        for chunk in self.data {
+            columns.push(match chunk {
+                DataChunk::Integers(chunk) => chunk.close()?,
+                DataChunk::Doubles(chunk) => chunk.close()?,
+            });
+        }
+        Ok(columns)
+    }
+
+    fn bytes_encoded(&self) -> usize {
+        let bytes = |chunk: &DataChunk| match chunk {
+            DataChunk::Integers(chunk) => chunk.bytes_encoded(),
+            DataChunk::Doubles(chunk) => chunk.bytes_encoded(),
+        };
+        self.data.iter().map(bytes).sum()
+    }
+
+    fn seal_page(&mut self) -> Result<()> {
+        self.org_ids.seal_page();
+        self.metric_ids.seal_page();
+        self.rows_in_page = 0;
+        self.data.iter_mut().try_for_each(|chunk| match chunk {
+            DataChunk::Integers(chunk) => chunk.seal_page(),
+            DataChunk::Doubles(chunk) => chunk.seal_page(),
+        })
+    }
+}

@@ -1,0 +1,192 @@
+//! Back to rows: what `dataset verify` compares an export with.
+//!
+//! Total on damaged input, as far as the decoders of the `parquet` crate are: every error names the row group and the row, and
+//! what is read at once is bounded by [`PAGE_ROWS`].
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parquet::column::reader::{ColumnReaderImpl, get_typed_column_reader};
+use parquet::data_type::{DataType, DoubleType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, FileReader as _, RowGroupReader};
+use parquet::file::serialized_reader::SerializedFileReader;
+use parquet::schema::types::SchemaDescriptor;
+
+use super::layout::{self, PAGE_ROWS};
+use crate::error::ReadError;
+use crate::table::Raw;
+
+/// Rows in columns, at most [`PAGE_ROWS`] of them; reused from call to call.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RawBatch {
+    /// Organisations.
+    pub org_ids: Vec<u64>,
+    /// Metrics.
+    pub metric_ids: Vec<u64>,
+    /// Milliseconds since the UNIX epoch.
+    pub timestamps_ms: Vec<i64>,
+    /// Values, bit for bit.
+    pub values: Vec<f64>,
+}
+
+/// Reads a file of the [`Raw`] table, from memory or from any source of ranges.
+pub struct RawParquetReader<R: ChunkReader + 'static = Bytes> {
+    file: SerializedFileReader<R>,
+    next_row_group: usize,
+    open: Option<OpenRowGroup>,
+    ids: Vec<i64>,
+}
+
+struct OpenRowGroup {
+    number: usize,
+    rows: u64,
+    rows_read: u64,
+    org_ids: ColumnReaderImpl<Int64Type>,
+    metric_ids: ColumnReaderImpl<Int64Type>,
+    timestamps: ColumnReaderImpl<Int64Type>,
+    values: ColumnReaderImpl<DoubleType>,
+}
+
+impl<R: ChunkReader + 'static> RawParquetReader<R> {
+    /// Reads the footer and checks that the columns are ours.
+    ///
+    /// # Errors
+    /// A footer that does not decode, or another schema.
+    pub fn open(source: R) -> Result<Self, ReadError> {
+        let file = SerializedFileReader::new(source).map_err(ReadError::Footer)?;
+        let found = describe(file.metadata().file_metadata().schema_descr());
+        let expected = describe(&SchemaDescriptor::new(layout::schema::<Raw>()));
+        if found != expected {
+            return Err(ReadError::Schema { found, expected });
+        }
+        Ok(Self { file, next_row_group: 0, open: None, ids: Vec::new() })
+    }
+
+    /// Rows that the footer promises.
+    pub fn rows_declared(&self) -> u64 {
+        u64::try_from(self.file.metadata().file_metadata().num_rows()).unwrap_or(0)
+    }
+
+    /// Replaces `batch` with the next rows; `false` after the last.
+    ///
+    /// # Errors
+    /// A page that does not decode, or columns that end at different rows.
+    pub fn read_batch(&mut self, batch: &mut RawBatch) -> Result<bool, ReadError> {
+        loop {
+            if self.open.is_none() && !self.open_next()? {
+                return Ok(false);
+            }
+            if let Some(group) = &mut self.open
+                && group.read_batch(batch, &mut self.ids)?
+            {
+                return Ok(true);
+            }
+            self.open = None;
+        }
+    }
+
+    fn open_next(&mut self) -> Result<bool, ReadError> {
+        let number = self.next_row_group;
+        if number >= self.file.metadata().num_row_groups() {
+            return Ok(false);
+        }
+        self.next_row_group += 1;
+        let open = OpenRowGroup::new(&self.file, number);
+        self.open = Some(open.map_err(|source| ReadError::Page { row_group: number, row: 0, source })?);
+        Ok(true)
+    }
+}
+
+impl OpenRowGroup {
+    fn new<R: ChunkReader + 'static>(file: &SerializedFileReader<R>, number: usize) -> Result<Self, ParquetError> {
+        let group = file.get_row_group(number)?;
+        Ok(Self {
+            number,
+            rows: u64::try_from(group.metadata().num_rows()).unwrap_or(0),
+            rows_read: 0,
+            org_ids: column(&*group, 0)?,
+            metric_ids: column(&*group, 1)?,
+            timestamps: column(&*group, 2)?,
+            values: column(&*group, 3)?,
+        })
+    }
+
+    /// Replaces `batch` with the next rows; `false` when all that were declared have been read.
+    fn read_batch(&mut self, batch: &mut RawBatch, ids: &mut Vec<i64>) -> Result<bool, ReadError> {
+        let wanted = usize::try_from(self.rows - self.rows_read).unwrap_or(usize::MAX).min(PAGE_ROWS);
+        if wanted == 0 {
+            return Ok(false);
+        }
+        let lengths = self.read_columns(batch, ids, wanted).map_err(|source| ReadError::Page {
+            row_group: self.number,
+            row: self.rows_read,
+            source,
+        })?;
+        if lengths != [wanted; 4] {
+            return Err(ReadError::Ragged {
+                row_group: self.number,
+                declared: self.rows,
+                row: self.rows_read,
+                lengths: lengths.to_vec(),
+            });
+        }
+        self.rows_read += wanted as u64;
+        Ok(true)
+    }
+
+    fn read_columns(
+        &mut self,
+        batch: &mut RawBatch,
+        ids: &mut Vec<i64>,
+        rows: usize,
+    ) -> Result<[usize; 4], ParquetError> {
+        let orgs = read_ids(&mut self.org_ids, rows, ids, &mut batch.org_ids)?;
+        let metrics = read_ids(&mut self.metric_ids, rows, ids, &mut batch.metric_ids)?;
+        let timestamps = read_cells(&mut self.timestamps, rows, &mut batch.timestamps_ms)?;
+        let values = read_cells(&mut self.values, rows, &mut batch.values)?;
+        Ok([orgs, metrics, timestamps, values])
+    }
+}
+
+fn column<D: DataType>(group: &dyn RowGroupReader, index: usize) -> Result<ColumnReaderImpl<D>, ParquetError> {
+    Ok(get_typed_column_reader(group.get_column_reader(index)?))
+}
+
+/// Replaces `cells` with the next `rows` of a column, or what is left of it.
+fn read_cells<D: DataType>(
+    column: &mut ColumnReaderImpl<D>,
+    rows: usize,
+    cells: &mut Vec<D::T>,
+) -> Result<usize, ParquetError> {
+    cells.clear();
+    while cells.len() < rows {
+        let (records, _, _) = column.read_records(rows - cells.len(), None, None, cells)?;
+        if records == 0 {
+            break;
+        }
+    }
+    Ok(cells.len())
+}
+
+/// The same for ids, which Parquet keeps as signed integers of the same bits.
+fn read_ids(
+    column: &mut ColumnReaderImpl<Int64Type>,
+    rows: usize,
+    signed: &mut Vec<i64>,
+    ids: &mut Vec<u64>,
+) -> Result<usize, ParquetError> {
+    read_cells(column, rows, signed)?;
+    ids.clear();
+    ids.extend(signed.iter().map(|id| *id as u64));
+    Ok(ids.len())
+}
+
+/// The columns of a schema as text: what must agree for the typed readers to fit.
+fn describe(schema: &SchemaDescriptor) -> String {
+    let column = |column: &Arc<parquet::schema::types::ColumnDescriptor>| {
+        let optional = if column.max_def_level() + column.max_rep_level() > 0 { " optional" } else { "" };
+        format!("{} {}{optional}", column.path().string(), column.physical_type())
+    };
+    schema.columns().iter().map(column).collect::<Vec<_>>().join(", ")
+}

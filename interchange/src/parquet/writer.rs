@@ -1,0 +1,101 @@
+//! The sink: fills row groups, and hands each on when it is full.
+
+use std::marker::PhantomData;
+use std::mem;
+
+use model::SeriesKey;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterPropertiesPtr;
+use parquet::file::writer::SerializedFileWriter;
+
+use super::group::RowGroup;
+use super::layout;
+use crate::error::WriteError;
+use crate::order::RowGate;
+use crate::sink::{RowSink, RowSummary};
+use crate::table::{Raw, Rollup, Rows as _, Table};
+
+/// One row a point.
+pub type RawParquetWriter = ParquetWriter<Raw>;
+
+/// One row a bucket.
+pub type RollupParquetWriter = ParquetWriter<Rollup>;
+
+/// What a caller may choose about a Parquet file: nothing yet. Its bytes are a function of its rows.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct ParquetOptions {}
+
+/// Writes a table as Parquet; the module says how. Bytes come out a row group at a time.
+pub struct ParquetWriter<T: Table> {
+    file: SerializedFileWriter<Vec<u8>>,
+    properties: WriterPropertiesPtr,
+    group: RowGroup,
+    gate: RowGate,
+    table: PhantomData<fn() -> T>,
+}
+
+impl<T: Table> ParquetWriter<T> {
+    /// A file without rows.
+    pub fn new(_options: ParquetOptions) -> Self {
+        let properties = layout::properties::<T>();
+        let file = SerializedFileWriter::new(Vec::new(), layout::schema::<T>(), properties.clone())
+            .expect("writing four bytes of magic to memory cannot fail");
+        let group = RowGroup::new::<T>(file.schema_descr(), &properties);
+        Self { file, properties, group, gate: RowGate::default(), table: PhantomData }
+    }
+
+    fn encoder_error(&self) -> impl Fn(ParquetError) -> WriteError + use<T> {
+        let row = self.gate.summary().rows;
+        move |source| WriteError::Encoder { row, source }
+    }
+
+    fn write(&mut self, key: SeriesKey, rows: &T::Rows<'_>) -> Result<(), ParquetError> {
+        let columns = rows.columns();
+        let (mut start, total) = (0, rows.timestamps_ms().len());
+        while start < total {
+            if self.group.is_full() {
+                self.seal_group()?;
+            }
+            let end = total.min(start + self.group.page_room());
+            self.group.append(key, columns.as_ref(), start, end)?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    fn seal_group(&mut self) -> Result<(), ParquetError> {
+        let next = RowGroup::new::<T>(self.file.schema_descr(), &self.properties);
+        let columns = mem::replace(&mut self.group, next).close(self.file.schema_descr())?;
+        let mut row_group = self.file.next_row_group()?;
+        for (bytes, close) in columns {
+            row_group.append_column(&bytes, close)?;
+        }
+        row_group.close()?;
+        Ok(())
+    }
+}
+
+impl<T: Table> RowSink<T> for ParquetWriter<T> {
+    fn append(&mut self, key: SeriesKey, rows: T::Rows<'_>) -> Result<(), WriteError> {
+        let error = self.encoder_error();
+        self.gate.admit::<T>(key, &rows)?;
+        self.write(key, &rows).map_err(error)
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        // The file writer buffers in front of the vector; a vector takes all that is flushed to it.
+        self.file.flush().expect("flushing to memory cannot fail");
+        mem::take(self.file.inner_mut())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(Vec<u8>, RowSummary), WriteError> {
+        let error = self.encoder_error();
+        if self.group.rows() > 0 {
+            self.seal_group().map_err(&error)?;
+        }
+        self.file.finish().map_err(&error)?;
+        let bytes = self.file.bytes_written() as u64;
+        Ok((self.take(), RowSummary { bytes, ..self.gate.summary() }))
+    }
+}

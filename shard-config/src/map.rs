@@ -1,0 +1,164 @@
+//! The resolved map: total, immutable, and comparable by digest.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ops::Range;
+
+use model::limits::SHARED_SHARDS;
+use model::{OrgId, ShardId};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::error::ShardMapError;
+use crate::raw::{RawDedicated, RawShardMap};
+use crate::route::{Route, Why};
+
+/// The documented file of the default map.
+pub const DEFAULT_TOML: &str = include_str!("../default.toml");
+
+/// Which organisation belongs to which shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardMap {
+    version: u32,
+    dedicated: BTreeMap<OrgId, Rule>,
+}
+
+/// Why an organisation has its own shard, and where the file says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Rule {
+    line: usize,
+    reason: String,
+    since: Option<String>,
+}
+
+impl Default for ShardMap {
+    /// 64 shared shards and no other: what `default.toml` says.
+    fn default() -> Self {
+        Self { version: 1, dedicated: BTreeMap::new() }
+    }
+}
+
+impl ShardMap {
+    /// Reads and resolves the text of a map; `source_name` is how errors call it. Total: any text is a map or an error.
+    ///
+    /// # Errors
+    /// Names what is wrong and its line.
+    pub fn parse(text: &str, source_name: &str) -> Result<Self, ShardMapError> {
+        let raw: RawShardMap = toml::from_str(text).map_err(|error| ShardMapError::Syntax {
+            source_name: source_name.to_owned(),
+            line: line_of(text, error.span().unwrap_or_default()),
+            message: error.message().lines().collect::<Vec<_>>().join(", "),
+        })?;
+        Self::resolve(raw, text, source_name)
+    }
+
+    /// Checks what the keys say together. `text` is what `raw` was read from: lines are counted in it.
+    ///
+    /// # Errors
+    /// Another number of shared shards, an organisation in two rules, a rule without one.
+    pub fn resolve(raw: RawShardMap, text: &str, source_name: &str) -> Result<Self, ShardMapError> {
+        let source_name = || source_name.to_owned();
+        if *raw.shared_shards.get_ref() != SHARED_SHARDS {
+            return Err(ShardMapError::SharedShards {
+                source_name: source_name(),
+                line: line_of(text, raw.shared_shards.span()),
+                shared_shards: raw.shared_shards.into_inner(),
+            });
+        }
+        let mut map = Self { version: raw.version, dedicated: BTreeMap::new() };
+        for rule in raw.dedicated {
+            if rule.get_ref().organisations().next().is_none() {
+                let line = line_of(text, rule.span());
+                return Err(ShardMapError::NoOrganisation { source_name: source_name(), line });
+            }
+            map.add(rule.get_ref(), text).map_err(|(org, line, first_line)| ShardMapError::SecondRule {
+                source_name: source_name(),
+                line,
+                org,
+                first_line,
+            })?;
+        }
+        Ok(map)
+    }
+
+    /// Adds a rule's organisations; an error is one that has a rule already, with the lines of the new and the old.
+    fn add(&mut self, rule: &RawDedicated, text: &str) -> Result<(), (OrgId, usize, usize)> {
+        for named in rule.organisations() {
+            let org = OrgId(*named.get_ref());
+            let line = line_of(text, named.span());
+            match self.dedicated.entry(org) {
+                Entry::Occupied(first) => return Err((org, line, first.get().line)),
+                Entry::Vacant(free) => {
+                    free.insert(Rule { line, reason: rule.reason.clone(), since: rule.since.clone() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The version that the file gives itself.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The shard of `org` alone: what the hot path asks.
+    #[inline]
+    pub fn shard(&self, org: OrgId) -> ShardId {
+        if self.dedicated.contains_key(&org) {
+            ShardId::Dedicated(org)
+        } else {
+            ShardId::Shared((org.0 % SHARED_SHARDS) as u8)
+        }
+    }
+
+    /// The shard of `org`, and why.
+    pub fn route(&self, org: OrgId) -> Route {
+        let why = match self.dedicated.get(&org) {
+            None => Why::Remainder { modulus: SHARED_SHARDS },
+            Some(Rule { line, reason, since }) => {
+                Why::Dedicated { line: *line, reason: reason.clone(), since: since.clone() }
+            }
+        };
+        Route { org, shard: self.shard(org), why }
+    }
+
+    /// The organisations that have shards of their own, ascending.
+    pub fn dedicated(&self) -> impl Iterator<Item = OrgId> {
+        self.dedicated.keys().copied()
+    }
+
+    /// XXH3-64 of where organisations go: equal for two maps that place every organisation alike, whatever their files say
+    /// about versions, lines and reasons. Job records keep it, so it is frozen: the number of shared shards, then the
+    /// dedicated organisations in ascending order, each as eight little-endian bytes.
+    pub fn digest(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        hash.update(&SHARED_SHARDS.to_le_bytes());
+        for org in self.dedicated() {
+            hash.update(&org.0.to_le_bytes());
+        }
+        hash.digest()
+    }
+}
+
+/// The line of a text, counted from 1, on which `span` starts.
+fn line_of(text: &str, span: Range<usize>) -> usize {
+    // As bytes, so that no span can fall inside a character.
+    text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// The entry of a fuzzer: parses arbitrary bytes, and checks what must hold of whatever is accepted.
+///
+/// # Panics
+/// If the routes of an accepted map contradict it: that is what a fuzzer looks for.
+#[doc(hidden)]
+pub fn fuzz(bytes: &[u8]) {
+    let Some(map) = std::str::from_utf8(bytes).ok().and_then(|text| ShardMap::parse(text, "fuzz").ok()) else {
+        return;
+    };
+    for org in map.dedicated().chain([OrgId(0), OrgId(63), OrgId(64), OrgId(u64::MAX)]) {
+        let route = map.route(org);
+        assert_eq!(route.shard, map.shard(org), "the two ways to ask agree");
+        let owns = matches!(route.why, Why::Dedicated { .. });
+        let expected = if owns { ShardId::Dedicated(org) } else { ShardId::Shared((org.0 % SHARED_SHARDS) as u8) };
+        assert_eq!(route.shard, expected, "the reason leads to the shard");
+    }
+}
