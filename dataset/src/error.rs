@@ -2,6 +2,7 @@
 
 use format::manifest::ManifestError;
 use format::part::PartError;
+use interchange::ReadError;
 use model::{ShardId, Window};
 use storage::StorageError;
 
@@ -103,7 +104,9 @@ pub enum DatasetError {
     #[error("{0}")]
     Refused(String),
     /// Somebody else committed at the same time.
-    #[error("{object} was committed by somebody else just now; look at it, then roll back again if that is still wanted")]
+    #[error(
+        "{object} was committed by somebody else just now; look at it, then roll back again if that is still wanted"
+    )]
     Conflict {
         /// The manifest that we meant to write.
         object: String,
@@ -123,6 +126,8 @@ impl DatasetError {
     /// What the caller does next.
     pub const fn kind(&self) -> ErrorKind {
         match self {
+            // The bytes are sound; this build is too old for them.
+            Self::Part { source: PartError::Version { .. }, .. } => ErrorKind::Failed,
             Self::Storage(StorageError::NotFound { .. }) | Self::NoManifest { .. } | Self::NoSeries { .. } => {
                 ErrorKind::NotFound
             }
@@ -132,8 +137,7 @@ impl DatasetError {
             | Self::Parquet { .. }
             | Self::ObjectGone { .. }
             | Self::ObjectDamaged { .. } => ErrorKind::Damaged,
-            Self::Part { source: PartError::Version { .. }, .. }
-            | Self::Storage(_)
+            Self::Storage(_)
             | Self::WindowUnclear { .. }
             | Self::InputChanged { .. }
             | Self::Refused(_)

@@ -9,8 +9,22 @@ pub mod catalog;
 pub mod error;
 /// Rows of one series: points or rollup buckets.
 pub mod rows;
+/// The parts that manifests name, as sorted streams.
+pub mod parts;
 /// Differences: classes, the first of them, totals.
 pub mod report;
+/// The series that it holds.
+pub mod series;
+/// One series.
+pub mod cat;
+/// One sorted file for other tools.
+pub mod export;
+/// What changed from one version to another.
+pub mod diff;
+/// Whole, in order, and what the input gives.
+pub mod verify;
+/// A plain second computation of the output.
+pub mod oracle;
 /// A new version that names an old one's parts again.
 pub mod rollback;
 /// What no retained manifest names.
@@ -22,3 +36,7 @@ mod rollup; // rollups computed again
 
 pub use catalog::{Catalog, Selection};
 pub use error::{DatasetError, ErrorKind};
+pub use parts::Parts;
+
+#[cfg(test)]
+mod fixture; // small datasets, made by hand

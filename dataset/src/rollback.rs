@@ -118,3 +118,6 @@ async fn commit(catalog: &Catalog, manifest: &Manifest) -> Result<(), DatasetErr
         Err(_) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

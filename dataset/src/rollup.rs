@@ -6,7 +6,6 @@
 use format::part::{RollupColumns, RollupRow};
 use model::{Columns, RollupStep, TimestampMs};
 
-
 /// Takes the points of one series in time order, gives its rollup rows.
 #[derive(Debug)]
 pub(crate) struct RollupBuilder {
@@ -60,3 +59,6 @@ impl RollupBuilder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,7 +60,7 @@ impl Expected {
         let series = self.series.entry(key).or_default();
         series.points.append(&mut inside);
         if !payload.metadata.is_empty() {
-            series.metadata = payload.metadata;
+            series.metadata = payload.metadata.to_vec();
         }
     }
 
@@ -102,7 +102,7 @@ impl Series {
         self.points.chunks(BLOCK_POINTS_MAX).map(move |points| {
             let mut columns = Columns::default();
             points.iter().for_each(|(at, bits)| columns.push(*at, f64::from_bits(*bits)));
-            Chunk { key, metadata: self.metadata.clone(), rows: Rows::Points(columns) }
+            Chunk { key, metadata: Some(self.metadata.clone()), rows: Rows::Points(columns) }
         })
     }
 }

@@ -62,7 +62,11 @@ pub(crate) async fn check(
     let place = name_of(manifest).to_string();
     for (name, counted, recorded) in expected::compared(&counted, &manifest.books) {
         if counted != recorded {
-            differences.add(Class::Books, &place, format!("{name}: the input gives {counted}, the books say {recorded}"));
+            differences.add(
+                Class::Books,
+                &place,
+                format!("{name}: the input gives {counted}, the books say {recorded}"),
+            );
         }
     }
     Ok(())
@@ -129,14 +133,15 @@ impl PartitionCheck<'_> {
         differences: &mut Differences,
     ) -> Result<u64, DatasetError> {
         let format = self.manifest.settings.format;
-        let nothing = PartitionEntry::nothing(self.partition);
-        let entry = self.manifest.partitions.get(self.partition.0 as usize).unwrap_or(&nothing);
-        let mut raw = Join::new(self.parts.raw_of(format, entry), self.parts.has_metadata(format));
+        let entry = self.manifest.partitions.get(self.partition.0 as usize);
+        let mut raw = Join::new(self.parts.raw_of(format, entry), Parts::has_metadata(format));
         let steps = &self.manifest.settings.rollups;
-        let mut rollups: Vec<_> =
-            steps.iter().map(|step| (*step, Join::new(self.parts.rollup_of(format, entry, *step), false))).collect();
+        let mut rollups: Vec<_> = match Parts::reads_rollups(format) {
+            true => steps.iter().map(|step| Join::new(self.parts.rollup_of(format, entry, *step), false)).collect(),
+            false => Vec::new(),
+        };
         let mut rollup_rows = 0;
-        let place = self.parts.place(entry);
+        let place = self.place(entry);
         for (key, series) in series {
             let mut builders: Vec<_> = steps.iter().map(|step| RollupBuilder::new(*step)).collect();
             for chunk in series.chunks(*key) {
@@ -144,17 +149,29 @@ impl PartitionCheck<'_> {
                 let Rows::Points(points) = &chunk.rows else { continue };
                 builders.iter_mut().for_each(|builder| builder.add(points));
             }
-            for (builder, (_, join)) in builders.iter_mut().zip(&mut rollups) {
+            for (at, builder) in builders.iter_mut().enumerate() {
                 let rows = Rows::Buckets(builder.take(true));
                 rollup_rows += rows.len() as u64;
-                let chunk = Chunk { key: *key, metadata: Vec::new(), rows };
-                join.expect(&chunk, &mut on_rollup(differences, &place)).await?;
+                if let Some(join) = rollups.get_mut(at) {
+                    let chunk = Chunk { key: *key, metadata: None, rows };
+                    join.expect(&chunk, &mut on_rollup(differences, &place)).await?;
+                }
             }
         }
         raw.finish(&mut on_raw(differences, &place)).await?;
-        for (_, join) in &mut rollups {
+        for join in &mut rollups {
             join.finish(&mut on_rollup(differences, &place)).await?;
         }
         Ok(rollup_rows)
     }
+
+    fn place(&self, entry: Option<&PartitionEntry>) -> String {
+        match entry.and_then(|entry| entry.raw.as_ref()) {
+            Some(object) => object.key.clone(),
+            None => format!("{} partition {}", name_of(self.manifest), self.partition),
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! ranged reads of some megabytes; a part that fits into the tail is read in one request. A part in Tailor's own format
 //! gives one series with two requests.
 
+mod parquet;
 mod part;
 mod stream;
 
@@ -22,7 +23,7 @@ use storage::{Root, StorageError};
 pub(crate) use part::PartReader;
 
 use crate::error::DatasetError;
-use crate::rows::{Chunk, ChunkSource};
+use crate::rows::{Chunk, ChunkSource, Rows};
 
 /// Bytes of one read where a part is read from end to end.
 const READ_BYTES: u64 = 4 << 20;
@@ -112,13 +113,16 @@ impl Parts {
     ) -> Box<dyn ChunkSource> {
         match format {
             OutputFormat::Part => Box::new(stream::PartChunks::new(self.clone(), kind, object.clone(), filter)),
-            OutputFormat::Parquet => Box::new(stream::Unreadable(self.root.object(&object.key))),
+            OutputFormat::Parquet if kind == PartKind::Raw => {
+                Box::new(parquet::ParquetChunks::new(self.clone(), object.clone(), filter))
+            }
+            OutputFormat::Parquet => Box::new(NoReader(self.root.object(&object.key))),
         }
     }
 
     /// The points of a partition; none where it has no part.
-    pub(crate) fn raw_of(&self, format: OutputFormat, entry: &PartitionEntry) -> Box<dyn ChunkSource> {
-        match &entry.raw {
+    pub(crate) fn raw_of(&self, format: OutputFormat, entry: Option<&PartitionEntry>) -> Box<dyn ChunkSource> {
+        match entry.and_then(|entry| entry.raw.as_ref()) {
             Some(object) => self.rows(format, PartKind::Raw, object, RowFilter::ALL),
             None => Box::new(Nothing),
         }
@@ -128,13 +132,23 @@ impl Parts {
     pub(crate) fn rollup_of(
         &self,
         format: OutputFormat,
-        entry: &PartitionEntry,
+        entry: Option<&PartitionEntry>,
         step: RollupStep,
     ) -> Box<dyn ChunkSource> {
-        match entry.rollups.iter().find(|rollup| rollup.step == step) {
+        match entry.and_then(|entry| entry.rollups.iter().find(|rollup| rollup.step == step)) {
             Some(rollup) => self.rows(format, PartKind::Rollup(step), &rollup.object, RowFilter::ALL),
             None => Box::new(Nothing),
         }
+    }
+
+    /// Whether parts of a format carry the metadata of series.
+    pub(crate) const fn has_metadata(format: OutputFormat) -> bool {
+        matches!(format, OutputFormat::Part)
+    }
+
+    /// Whether this build reads the rollups of a format.
+    pub(crate) const fn reads_rollups(format: OutputFormat) -> bool {
+        matches!(format, OutputFormat::Part)
     }
 
     async fn read(&self, key: &str, range: ByteRange) -> Result<Bytes, DatasetError> {
@@ -160,4 +174,21 @@ impl ChunkSource for Nothing {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>, DatasetError>> {
         async { Ok(None) }.boxed()
     }
+}
+
+/// Rollups in Parquet, which this build writes and does not read.
+struct NoReader(String);
+
+impl ChunkSource for NoReader {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>, DatasetError>> {
+        let fact = format!("this build reads no rollups from Parquet: read {} with another tool", self.0);
+        async { Err(DatasetError::Refused(fact)) }.boxed()
+    }
+}
+
+fn wanted_rows(rows: Rows, filter: &RowFilter) -> Rows {
+    let timestamps = rows.timestamps();
+    let start = filter.from_ms.map_or(0, |from| timestamps.partition_point(|at| *at < from));
+    let end = filter.to_ms.map_or(rows.len(), |to| timestamps.partition_point(|at| *at < to));
+    if (start, end) == (0, rows.len()) { rows } else { rows.slice(start..end.max(start)) }
 }

@@ -10,7 +10,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use model::Columns;
 
-use super::{PartReader, Parts, RowFilter};
+use super::{PartReader, Parts, RowFilter, wanted_rows};
 use crate::error::DatasetError;
 use crate::rows::{Chunk, ChunkSource, Rows};
 
@@ -64,7 +64,8 @@ impl PartChunks {
             return Ok(false);
         }
         let bytes = open.reader.block(open.next, open.wanted.clone()).await?;
-        let block = Block::open(open.reader.footer(), open.next, &bytes).map_err(|source| open.reader.damaged(source))?;
+        let block =
+            Block::open(open.reader.footer(), open.next, &bytes).map_err(|source| open.reader.damaged(source))?;
         let decoded = decode(&block, self.kind, &self.filter, &mut self.decoder);
         self.decoded = decoded.map_err(|source| open.reader.damaged(source))?;
         open.next += 1;
@@ -110,11 +111,4 @@ fn decode(
         }
     }
     Ok(chunks)
-}
-
-fn wanted_rows(rows: Rows, filter: &RowFilter) -> Rows {
-    let timestamps = rows.timestamps();
-    let start = filter.from_ms.map_or(0, |from| timestamps.partition_point(|at| *at < from));
-    let end = filter.to_ms.map_or(rows.len(), |to| timestamps.partition_point(|at| *at < to));
-    if (start, end) == (0, rows.len()) { rows } else { rows.slice(start..end.max(start)) }
 }
