@@ -129,6 +129,15 @@ impl Catalog {
         shard: ShardId,
         version: Option<u32>,
     ) -> Result<Manifest, DatasetError> {
+        let current = self.current_name(window, shard).await?;
+        self.read(ManifestName { version: version.unwrap_or(current.version), ..current }).await
+    }
+
+    /// The name of the current manifest of `shard`, which is not read.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoManifest`], or [`DatasetError::WindowUnclear`].
+    pub async fn current_name(&self, window: Option<Window>, shard: ShardId) -> Result<ManifestName, DatasetError> {
         let selection = Selection { window, shards: vec![shard] };
         let versions = self.versions(&selection).await?;
         let mut found = versions.iter();
@@ -137,8 +146,8 @@ impl Catalog {
             let windows = versions.keys().map(|(window, _)| *window).collect();
             return Err(DatasetError::WindowUnclear { dataset: self.root.to_string(), shard, windows });
         }
-        let current = *numbers.last().expect("a listed pair has a version");
-        self.read(ManifestName { window: *window, shard, version: version.unwrap_or(current) }).await
+        let version = *numbers.last().expect("a listed pair has a version");
+        Ok(ManifestName { window: *window, shard, version })
     }
 
     /// What `tailor dataset manifests` shows: the current versions, or all of them.

@@ -7,10 +7,12 @@ use format::digest::Digest;
 use format::keys::AttemptKeys;
 use format::manifest::{API_VERSION, Extent, Manifest, ObjectEntry, PartitionEntry, QuarantineEntry, RollupEntry};
 use format::part::{PartKind, PartWriter, RollupColumns};
+use interchange::parquet::{ParquetOptions, RawParquetWriter};
+use interchange::{Raw, RawRows, RowSink};
 use model::books::{Books, MapBooks, ReduceBooks};
 use model::{
-    AttemptId, Columns, Encoding, FencingToken, JobId, JobSettings, PartitionId, RollupStep, SegmentRef, SeriesKey,
-    ShardId, TaskId, Window,
+    AttemptId, Columns, Encoding, FencingToken, JobId, JobSettings, OutputFormat, PartitionId, RollupStep, SegmentRef,
+    SeriesKey, ShardId, TaskId, Window,
 };
 use prost::Message;
 use proto::v1::Payload;
@@ -94,7 +96,11 @@ impl Fixture {
     /// What a sound job makes of an input of two segments, which is written too: each series in two payloads, with an early
     /// point, a late one and a duplicate each.
     pub(crate) async fn output(&self) -> Output {
-        let series = series();
+        self.output_of(series()).await
+    }
+
+    /// The same of other series, each of two points or more.
+    pub(crate) async fn output_of(&self, series: SeriesMap) -> Output {
         let (mut first, mut second, mut map) = (Vec::new(), Vec::new(), MapBooks::default());
         for (key, (metadata, points)) in &series {
             let half = points.len() / 2;
@@ -179,6 +185,7 @@ impl Fixture {
         books: &mut ReduceBooks,
     ) -> PartitionEntry {
         let (encoding, format) = (Encoding::Packed, output.settings.format);
+        let mut parquet: Box<dyn RowSink<Raw>> = Box::new(RawParquetWriter::new(ParquetOptions::default()));
         let (job, attempt) = (job(), attempt(output));
         let keys = AttemptKeys { window: output.window, shard: SHARD, job: &job, attempt };
         let mut raw = PartWriter::new(PartKind::Raw, encoding);
@@ -191,6 +198,8 @@ impl Fixture {
             raw.begin_series(*key);
             raw.append(&points.timestamps, &points.values);
             raw.end_series(metadata);
+            let rows = RawRows { timestamps_ms: &points.timestamps, values: &points.values };
+            parquet.append(*key, rows).expect("series are sorted");
             extend(&mut extent, *key, points);
             books.points_nan += points.values.iter().filter(|value| value.is_nan()).count() as u64;
             let mut builder = RollupBuilder::new(step());
@@ -206,7 +215,15 @@ impl Fixture {
         books.series_written += extent.map_or(0, |extent| extent.series);
         let mut entry = PartitionEntry { partition, attempt, raw: None, rollups: Vec::new(), extent };
         if extent.is_some() {
-            entry.raw = Some(self.put_object(keys.part(partition, format), finish(raw)).await);
+            let bytes = match format {
+                OutputFormat::Part => finish(raw),
+                OutputFormat::Parquet => {
+                    let mut bytes = parquet.take();
+                    bytes.extend(parquet.finish().expect("it was sorted").0);
+                    bytes
+                }
+            };
+            entry.raw = Some(self.put_object(keys.part(partition, format), bytes).await);
         }
         if rollup_rows > 0 && !output.settings.rollups.is_empty() {
             books.rollup_rows_written += rollup_rows;

@@ -55,7 +55,8 @@ pub async fn rollback(
     options: &RollbackOptions,
     clock: &dyn Clock,
 ) -> Result<Rollback, DatasetError> {
-    let current = catalog.one(options.window, options.shard, None).await?;
+    // By its name alone: the current manifest may be what has to be got rid of.
+    let current = catalog.current_name(options.window, options.shard).await?;
     if options.to == current.version {
         return Err(DatasetError::Refused(format!(
             "version {} of {} is the current one; name an older one",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::limits::BLOCK_POINTS_MAX;
 use model::time::Placement;
-use model::{Books, Columns, DuplicateRule, SeriesKey, ShardId, TimestampMs, Window};
+use model::{Books, Columns, DuplicateRule, SeriesKey, TimestampMs, Window};
 use proto::v1::Payload;
 
 use super::segment::Frame;
@@ -129,9 +129,4 @@ pub(super) fn compared(counted: &Books, recorded: &Books) -> impl Iterator<Item 
     };
     let pairs = numbers(counted).into_iter().zip(numbers(recorded));
     pairs.map(|((name, counted), (_, recorded))| (name, counted, recorded))
-}
-
-/// Whether `key` is a segment of `shard`.
-pub(super) fn is_segment_of(shard: ShardId, key: &str) -> bool {
-    key.ends_with(".seg") && key.split('/').any(|component| component == format!("shard={shard}"))
 }

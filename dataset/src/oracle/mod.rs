@@ -8,6 +8,7 @@
 mod expected;
 mod segment;
 
+use format::keys::SEGMENT_EXTENSION;
 use format::manifest::{Manifest, PartitionEntry};
 use model::{Books, PartitionId, SeriesKey};
 use storage::Root;
@@ -35,15 +36,31 @@ pub struct OracleOptions {
     pub memory_bytes: u64,
 }
 
+/// The input, listed.
+pub(crate) struct Input<'a> {
+    options: &'a OracleOptions,
+    segments: Vec<String>,
+}
+
+impl<'a> Input<'a> {
+    /// Lists the input.
+    pub(crate) async fn open(options: &'a OracleOptions) -> Result<Self, DatasetError> {
+        let objects = options.input.list("").await?;
+        let keys = objects.into_iter().map(|object| object.location.to_string());
+        Ok(Self { options, segments: keys.filter(|key| key.ends_with(SEGMENT_EXTENSION)).collect() })
+    }
+}
+
 /// Compares the parts of one manifest with its input.
 pub(crate) async fn check(
     parts: &Parts,
     manifest: &Manifest,
-    options: &OracleOptions,
+    input: &Input<'_>,
     differences: &mut Differences,
     warnings: &mut Vec<String>,
 ) -> Result<(), DatasetError> {
-    check_input(manifest, &options.input, warnings).await?;
+    check_input(manifest, input, warnings).await?;
+    let options = input.options;
     let partitions = u32::try_from(manifest.partitions.len()).unwrap_or(u32::MAX).max(1);
     let needed = manifest.books.map.points_read.saturating_mul(POINT_BYTES);
     let slices = needed.div_ceil(options.memory_bytes.max(1)).clamp(1, u64::from(partitions)) as u32;
@@ -73,7 +90,18 @@ pub(crate) async fn check(
 }
 
 /// Whether the input is still what was read: sizes must agree; other tags, and segments that came later, are worth a word.
-async fn check_input(manifest: &Manifest, input: &Root, warnings: &mut Vec<String>) -> Result<(), DatasetError> {
+async fn check_input(manifest: &Manifest, input: &Input<'_>, warnings: &mut Vec<String>) -> Result<(), DatasetError> {
+    let component = format!("/shard={}/", manifest.shard);
+    let segments = input.segments.iter().filter(|key| format!("/{key}").contains(&component));
+    let later = segments.count().saturating_sub(manifest.inputs.len());
+    if later > 0 {
+        warnings.push(format!(
+            "{later} segments of {} are no input of {}: they came later, or were not listed",
+            manifest.shard,
+            name_of(manifest)
+        ));
+    }
+    let input = &input.options.input;
     for segment in &manifest.inputs {
         let object = input.object(&segment.key);
         let found = match input.head(&segment.key).await {
@@ -89,16 +117,6 @@ async fn check_input(manifest: &Manifest, input: &Root, warnings: &mut Vec<Strin
         if segment.etag.is_some() && found.e_tag != segment.etag {
             warnings.push(format!("{object} has another etag than when it was read: it was copied, or written again"));
         }
-    }
-    let objects = input.list("").await?;
-    let segments = objects.iter().filter(|object| expected::is_segment_of(manifest.shard, object.location.as_ref()));
-    let later = segments.count().saturating_sub(manifest.inputs.len());
-    if later > 0 {
-        warnings.push(format!(
-            "{later} segments of {} are no input of {}: they came later, or were not listed",
-            manifest.shard,
-            name_of(manifest)
-        ));
     }
     Ok(())
 }

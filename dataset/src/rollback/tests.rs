@@ -42,3 +42,16 @@ async fn a_version_that_cannot_be_served_any_more_is_refused() {
     let error = rollback(&fixture.catalog, &to(9), &SystemClock).await.expect_err("it never was");
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
+
+#[tokio::test]
+async fn a_damaged_current_manifest_can_be_rolled_back() {
+    let (fixture, mut output, first) = Fixture::committed().await;
+    output.version = 2;
+    let second = fixture.commit(&output).await;
+    std::fs::write(fixture.object_path(&name_of(&second).to_string()), "{}").expect("the folder is ours");
+    let error = fixture.catalog.one(None, SHARD, None).await.expect_err("it is damaged");
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    rollback(&fixture.catalog, &to(1), &SystemClock).await.expect("the old version is sound");
+    let current = fixture.catalog.one(None, SHARD, None).await.expect("it was just written");
+    assert_eq!((current.version, current.content_digest()), (3, first.content_digest()));
+}

@@ -47,3 +47,15 @@ async fn a_reader_that_has_heard_enough_is_left_alone() {
     list_series(&fixture.catalog, &parts, &SeriesOptions::default(), &mut on_series).await.expect("sound parts");
     assert_eq!(heard, 1);
 }
+
+#[tokio::test]
+async fn a_parquet_part_is_listed_by_its_rows() {
+    let fixture = Fixture::new();
+    let mut output = fixture.output().await;
+    output.settings.format = OutputFormat::Parquet;
+    output.settings.rollups.clear();
+    fixture.commit(&output).await;
+    let rows = listed(&fixture, &SeriesOptions { with_metadata: true, ..SeriesOptions::default() }).await;
+    assert_eq!(rows.len(), 8);
+    assert!(rows.iter().all(|row| (row.points, row.first_ms, row.last_ms) == (10, 0, 540_000)));
+}

@@ -26,7 +26,7 @@ use serde::Serialize;
 use crate::catalog::{Catalog, Selection};
 use crate::error::{DatasetError, ErrorKind};
 use crate::join::Mismatch;
-use crate::oracle::{self, OracleOptions};
+use crate::oracle::{self, Input, OracleOptions};
 use crate::parts::{Parts, ReadStats};
 use crate::report::{Class, Differences};
 
@@ -156,8 +156,9 @@ pub async fn verify(catalog: &Catalog, options: &VerifyOptions) -> Result<Verifi
         }
     }
     if let Some(input) = input.filter(|_| options.level == Level::Oracle) {
+        let input = Input::open(input).await?;
         for manifest in &manifests.current {
-            run.oracle(manifest, input).await?;
+            run.oracle(manifest, &input).await?;
         }
     }
     Ok(Verification {
@@ -172,7 +173,7 @@ pub async fn verify(catalog: &Catalog, options: &VerifyOptions) -> Result<Verifi
 }
 
 impl Run<'_> {
-    async fn oracle(&mut self, manifest: &Manifest, input: &OracleOptions) -> Result<(), DatasetError> {
+    async fn oracle(&mut self, manifest: &Manifest, input: &Input<'_>) -> Result<(), DatasetError> {
         let checked = oracle::check(&self.parts, manifest, input, &mut self.differences, &mut self.warnings).await;
         self.note_damage(&crate::catalog::name_of(manifest).to_string(), checked)
     }

@@ -227,3 +227,64 @@ async fn nothing_to_verify_is_not_found_and_no_input_is_refused() {
     let error = verify(&fixture.catalog, &options).await.expect_err("no input is given");
     assert_eq!(error.kind(), ErrorKind::Failed);
 }
+
+#[tokio::test]
+async fn series_longer_than_a_block_and_their_metadata_are_compared_to_the_end() {
+    let fixture = Fixture::new();
+    let mut series = crate::fixture::series();
+    let (_, points) = series.get_mut(&SeriesKey::new(7, 1)).expect("a series of the fixture");
+    points.clear();
+    (0..40_000i64).for_each(|at| points.push(at * 15, (at * 37 % 1009) as f64 / 3.0));
+    let mut output = fixture.output_of(series).await;
+    fixture.commit(&output).await;
+    let sound = verified(&fixture, Level::Oracle).await;
+    assert!(sound.is_clean(), "{:#?}", sound.differences);
+    assert_eq!(sound.checked.points, 40_070);
+    let (metadata, points) = output.series.get_mut(&SeriesKey::new(7, 1)).expect("a series of the fixture");
+    *metadata = b"another".to_vec();
+    points.values[39_999] += 1e-9;
+    output.version = 2;
+    fixture.commit(&output).await;
+    let found = verified(&fixture, Level::Oracle).await.differences;
+    let found: Vec<_> = found.by_class.into_iter().collect();
+    assert_eq!(found, [(Class::Rollup, 1), (Class::Metadata, 1), (Class::Changed, 1)]);
+}
+
+#[tokio::test]
+async fn parquet_parts_are_read_by_every_level() {
+    let fixture = Fixture::new();
+    let mut output = fixture.output().await;
+    output.settings.format = model::OutputFormat::Parquet;
+    output.settings.rollups.clear();
+    fixture.commit(&output).await;
+    let sound = verified(&fixture, Level::Oracle).await;
+    assert!(sound.is_clean(), "{:#?}", sound.differences);
+    assert_eq!((sound.checked.series, sound.checked.points), (8, 80));
+    let (_, points) = output.series.get_mut(&SeriesKey::new(7, 1)).expect("a series of the fixture");
+    points.values[1] += 1.0;
+    output.version = 2;
+    let manifest = fixture.commit(&output).await;
+    let found = verified(&fixture, Level::Oracle).await.differences;
+    assert_eq!(found.by_class.into_iter().collect::<Vec<_>>(), [(Class::Changed, 1)]);
+    let path = fixture.object_path(first_raw(&manifest));
+    let bytes = std::fs::read(&path).expect("the part is there");
+    std::fs::write(&path, vec![0; bytes.len()]).expect("the folder is ours");
+    let found = verified(&fixture, Level::Rows).await.differences;
+    assert_eq!(found.by_class.into_keys().collect::<Vec<_>>(), [Class::ObjectDigest, Class::Block]);
+}
+
+#[tokio::test]
+async fn the_document_is_versioned_and_names_invariant_place_and_series() {
+    let fixture = Fixture::new();
+    let mut output = fixture.output().await;
+    let (_, points) = output.series.get_mut(&SeriesKey::new(7, 1)).expect("a series of the fixture");
+    points.timestamps[1] = points.timestamps[0];
+    fixture.commit(&output).await;
+    let json = serde_json::to_value(verified(&fixture, Level::Rows).await).expect("plain data");
+    assert_eq!((&json["api_version"], &json["level"]), (&"tailor/v1".into(), &"rows".into()));
+    let listed = &json["differences"]["listed"][0];
+    assert_eq!((&listed["class"], &listed["invariant"]), (&"order".into(), &"DT-2".into()));
+    assert_eq!(listed["series"], serde_json::json!({ "org": 7, "metric": 1 }));
+    assert_eq!((&listed["first_ms"], &listed["count"]), (&0.into(), &1.into()));
+    assert_eq!(json["differences"]["by_class"]["order"], 1);
+}
