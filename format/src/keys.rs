@@ -9,7 +9,8 @@
 //! | `jobs/<job>/plans/<shard>.json` | plan | the planner | replaced by a new plan |
 //! | `jobs/<job>/record.json` | what the job was and how it ended | the coordinator | replaced when it ends |
 //!
-//! `<hash4>` spreads the load over a store's key range. Runs have keys of their own (`scratch`), under the scratch root.
+//! `<hash4>` spreads the load over a store's key range. Runs lie under a scratch
+//! root of their own, which for a local dataset is a subfolder of `scratch/`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,6 +26,9 @@ pub const DATA: &str = "data";
 pub const MANIFESTS: &str = "manifests";
 /// Folder of all job records.
 pub const JOBS: &str = "jobs";
+
+/// Folder of spilled data in a local dataset: one subfolder a process, gone with it unless it was killed.
+pub const SCRATCH: &str = "scratch";
 
 /// The extension of segments.
 pub const SEGMENT_EXTENSION: &str = ".seg";
@@ -87,6 +91,11 @@ impl AttemptKeys<'_> {
 /// Key of a run in the scratch root.
 pub fn run(job: &JobId, shard: ShardId, task: TaskId, attempt: AttemptId) -> String {
     format!("runs/{job}/shard={shard}/{task}-{attempt}.run")
+}
+
+/// Key of the `ordinal`th run that a reduce attempt made by merging others.
+pub fn merged_run(job: &JobId, shard: ShardId, task: TaskId, attempt: AttemptId, ordinal: usize) -> String {
+    format!("runs/{job}/shard={shard}/{task}-{attempt}-{ordinal}.run")
 }
 
 /// Folder of the runs of one shard of a job, in the scratch root.

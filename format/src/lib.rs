@@ -14,6 +14,8 @@ pub mod column;
 pub mod part;
 /// Sorted shuffle data: what a map attempt leaves for the reduce tasks.
 pub mod run;
+/// The part file: writer, footer, blocks, rollup columns.
+pub mod part;
 /// The parts that count for a window and a shard.
 pub mod manifest;
 

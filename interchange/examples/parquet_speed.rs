@@ -1,11 +1,12 @@
 //! What a point costs as Parquet: `cargo run --release -p interchange --example parquet_speed [SERIES]`.
 //!
-//! Prints CPU nanoseconds (the writer has one thread) and bits a point, for the mix of series below and for each kind alone.
+//! Prints nanoseconds and bits a point, for the mix of series below and for each kind alone. The writer has one thread, so on an idle
+//! machine its time is its CPU.
 #![allow(clippy::print_stdout, reason = "its output is its purpose")]
 
 use std::time::Instant;
 
-use interchange::parquet::{ParquetOptions, RawParquetWriter};
+use interchange::parquet::RawParquetWriter;
 use interchange::{Raw, RawRows, RowSink, WriteError};
 use model::{Columns, SeriesKey};
 
@@ -55,7 +56,7 @@ fn measure(name: &str, series: &[(SeriesKey, Columns)]) -> Result<(), WriteError
 }
 
 fn write(series: &[(SeriesKey, Columns)]) -> Result<u64, WriteError> {
-    let mut sink: Box<dyn RowSink<Raw>> = Box::new(RawParquetWriter::new(ParquetOptions::default()));
+    let mut sink: Box<dyn RowSink<Raw>> = Box::new(RawParquetWriter::new());
     for (key, columns) in series {
         sink.append(*key, RawRows { timestamps_ms: &columns.timestamps, values: &columns.values })?;
         std::hint::black_box(sink.take());

@@ -8,6 +8,9 @@ pub mod task;
 mod error;
 mod clock;
 mod map;
+mod reduce;
+mod slot;
 mod run_writer;
 
 pub use error::WorkError;
+pub use slot::{Outcome, Slot};

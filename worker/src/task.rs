@@ -58,7 +58,7 @@ pub struct SplitInput {
 }
 
 /// Which organisations belong to a shard: all others are counted as misplaced.
-pub type Belongs = dyn Fn(model::OrgId) -> bool + Send + Sync;
+pub type Belongs<'a> = dyn Fn(model::OrgId) -> bool + Send + Sync + 'a;
 
 /// Where a worker reads and writes.
 #[derive(Clone)]
@@ -111,7 +111,7 @@ pub struct Surroundings<'a> {
     /// Where to read and write.
     pub stores: &'a Stores,
     /// Who belongs to the shard.
-    pub belongs: &'a Belongs,
+    pub belongs: &'a Belongs<'a>,
     /// Who watches.
     pub progress: &'a Arc<Progress>,
 }

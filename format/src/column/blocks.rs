@@ -1,12 +1,16 @@
 //! Bit-packed integers: frames of reference with patches, in blocks of 128.
 //!
 //! ```text
-//! blocks := base: signed varint, then one block for each 128 numbers
+//! blocks := base, then one block for each 128 numbers
 //! block  := head: u8 (bits 0-5 width, 63 standing for 64; bit 6 own base; bit 7 patched)
-//!           [own base: signed varint, less the column's base]
+//!           [own base, less the column's base]
 //!           [patch count: u8, patch width: u8, positions: u8 each, high parts: bit-packed]
 //!           the low `width` bits of each number less its base, bit-packed in groups of 64
+//! base   := head: u8 (low half: bytes that follow; high half: zero bytes below them), bytes of a signed number
 //! ```
+//!
+//! The base of wide numbers is rounded down to whole bytes as long as that widens nothing: a reader of noise needs none of
+//! the eight bytes of its smallest double.
 //!
 //! A patched number adds its high part, shifted left by `width`. So a block of zeros with a few small numbers takes a
 //! width of 0 and a byte or two for each of those, and one outlier widens nothing but itself. All arithmetic wraps.
@@ -35,7 +39,26 @@ impl Span {
 
     #[inline]
     fn of(values: &[i64]) -> Self {
-        values.iter().fold(Self::EMPTY, |span, &value| Self { min: span.min.min(value), max: span.max.max(value) })
+        // Four at a time, as one chain of comparisons would wait for itself.
+        let (quads, rest) = values.as_chunks::<4>();
+        let mut lanes = [Self::EMPTY; 4];
+        for quad in quads {
+            for (lane, value) in lanes.iter_mut().zip(quad) {
+                *lane = lane.with(*value);
+            }
+        }
+        let rest = rest.iter().fold(Self::EMPTY, |span, value| span.with(*value));
+        lanes.into_iter().fold(rest, Self::join)
+    }
+
+    #[inline]
+    fn with(self, value: i64) -> Self {
+        self.join(Self { min: value, max: value })
+    }
+
+    #[inline]
+    fn join(self, other: Self) -> Self {
+        Self { min: self.min.min(other.min), max: self.max.max(other.max) }
     }
 
     /// Bits that tell its numbers apart.
@@ -66,19 +89,21 @@ impl Survey {
 
     /// The span of all that was measured.
     pub(super) fn span(&self) -> Span {
-        self.spans.iter().fold(Span::EMPTY, |all, s| Span { min: all.min.min(s.min), max: all.max.max(s.max) })
+        self.spans.iter().fold(Span::EMPTY, |all, span| all.join(*span))
     }
 
     /// The base that most blocks share: the smallest number of the narrow blocks, as an outlier makes its block wide.
     fn base(&self) -> i64 {
-        let narrow = self.spans.iter().map(|span| span.width()).min().map_or(0, |width| width + 1);
-        self.spans.iter().filter(|span| span.width() <= narrow).map(|span| span.min).min().unwrap_or(0)
+        let narrowest = self.spans.iter().map(|span| span.width()).min().unwrap_or(0);
+        let narrow = self.spans.iter().filter(|span| span.width() <= narrowest + 1);
+        let span = narrow.fold(Span::EMPTY, |all, span| Span { min: all.min.min(span.min), max: span.max });
+        rounded(span.min, span.max)
     }
 
     /// Appends `values`, which are those that were measured.
     pub(super) fn encode(&self, values: &[i64], out: &mut Vec<u8>) {
         let column_base = self.base();
-        varint::put_signed(out, column_base);
+        put_base(out, column_base);
         for (block, span) in values.chunks(BLOCK).zip(&self.spans) {
             encode_block(block, *span, column_base, out);
         }
@@ -95,7 +120,7 @@ fn encode_block(block: &[i64], span: Span, column_base: i64, out: &mut Vec<u8>) 
     let patched = if width < full_width { PATCHED } else { 0 };
     out.push((width as u8).min(WIDTH_MASK) | own_base | patched);
     if own_base != 0 {
-        varint::put_signed(out, base.wrapping_sub(column_base));
+        put_base(out, base.wrapping_sub(column_base));
     }
     if patched != 0 {
         encode_patches(block, base, width, full_width, out);
@@ -123,7 +148,36 @@ fn block_base(block: &[i64], span: Span, column_base: i64) -> i64 {
         }
     }
     let shared = Span { min: column_base, max: span.max };
-    if column_base <= span.min && shared.width() == width { column_base } else { span.min }
+    if column_base <= span.min && shared.width() == width { column_base } else { rounded(span.min, span.max) }
+}
+
+/// `min` with its low bytes cleared, as far as that costs no bit of width up to `max`.
+fn rounded(min: i64, max: i64) -> i64 {
+    let width = Span { min, max }.width();
+    // A byte below the width is kept: clearing it too would widen one block in two.
+    let clear_bytes = width.saturating_sub(8) / 8;
+    let rounded = min >> (8 * clear_bytes) << (8 * clear_bytes);
+    if (Span { min: rounded, max }).width() == width { rounded } else { min }
+}
+
+fn put_base(out: &mut Vec<u8>, base: i64) {
+    let zero_bytes = if base == 0 { 0 } else { base.trailing_zeros() / 8 };
+    let kept = base >> (8 * zero_bytes);
+    let bytes = 8 - varint::zigzag(kept).leading_zeros() / 8;
+    out.push(bytes as u8 | (zero_bytes as u8) << 4);
+    out.extend_from_slice(&kept.to_le_bytes()[..bytes as usize]);
+}
+
+fn take_base(input: &mut &[u8]) -> Result<i64, ColumnError> {
+    let head = take_bytes(input, 1, "a base")?[0];
+    let (bytes, zero_bytes) = (usize::from(head & 0x0f), u32::from(head >> 4));
+    if bytes > 8 || zero_bytes > 7 {
+        return Err(ColumnError::Unknown { what: "the head of a base", byte: head });
+    }
+    let kept = take_bytes(input, bytes, "a base")?;
+    let mut extended = if kept.last().is_some_and(|top| top & 0x80 != 0) { [0xff; 8] } else { [0; 8] };
+    extended[..bytes].copy_from_slice(kept);
+    Ok(i64::from_le_bytes(extended).wrapping_shl(8 * zero_bytes))
 }
 
 /// The width at which the block is smallest, with the numbers that exceed it patched.
@@ -177,7 +231,7 @@ fn encode_patches(block: &[i64], base: i64, width: u32, full_width: u32, out: &m
 /// # Errors
 /// When the bytes are too few or contradict the layout.
 pub(super) fn decode(input: &mut &[u8], values: &mut [i64]) -> Result<(), ColumnError> {
-    let column_base = varint::take_signed(input)?;
+    let column_base = take_base(input)?;
     values.chunks_mut(BLOCK).try_for_each(|block| decode_block(input, column_base, block))
 }
 
@@ -187,7 +241,7 @@ fn decode_block(input: &mut &[u8], column_base: i64, block: &mut [i64]) -> Resul
         WIDTH_MASK => 64,
         width => u32::from(width),
     };
-    let own = if head & OWN_BASE == 0 { 0 } else { varint::take_signed(input)? };
+    let own = if head & OWN_BASE == 0 { 0 } else { take_base(input)? };
     let base = column_base.wrapping_add(own);
     if head & PATCHED == 0 {
         return unpack_block(input, base, width, block);

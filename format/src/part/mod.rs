@@ -17,6 +17,7 @@
 //! The bytes depend on the series and the encoding alone: not on how points were divided among calls, nor on time (DT-3).
 
 mod block; //        reading one block
+mod block_builder; // filling one
 mod directory; //    who is in a block, and where
 mod error;
 mod footer; //       which blocks there are

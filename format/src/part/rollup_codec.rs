@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! rollup   := count: integer column, head: u8 (low 4 bits exponent, 15 for apart; bits 4-5 the sum's predictor), then
-//!   related    with firsts, lasts, minima and maxima as decimals of that one exponent, integer columns of
-//!              first less the last before it; last less first; lesser of both less min; max less greater of both;
+//!   related    with firsts, lasts, minima and maxima as decimals of that one exponent, the very first: signed varint,
+//!              integer columns of first less the last before it (0 at the very first); last less first; lesser of both less min; max less greater of both;
 //!              sum's nearest decimal less its prediction; sum's bits less those of that decimal
 //!   apart      value columns of first, last, min, max, sum
 //! ```
@@ -28,14 +28,12 @@ const PREDICTOR_SHIFT: u32 = 4;
 enum Predictor {
     /// Not at all: most points are zero.
     Zero,
-    /// The count times the mean of first and last: the bucket rises or falls steadily.
-    Ends,
-    /// The count times the mean of first, last and both extremes: it wanders.
-    EndsAndExtremes,
+    /// The count times the mean of both extremes: it rises steadily, or wanders. Weighing in first and last was worse.
+    Extremes,
 }
 
 impl Predictor {
-    const ALL: [Self; 3] = [Self::Zero, Self::Ends, Self::EndsAndExtremes];
+    const ALL: [Self; 2] = [Self::Zero, Self::Extremes];
 
     fn of_head(head: u8) -> Result<Self, ColumnError> {
         let found = Self::ALL.get(usize::from(head >> PREDICTOR_SHIFT)).copied();
@@ -43,12 +41,10 @@ impl Predictor {
     }
 
     #[inline]
-    fn predict(self, count: i64, [first, last, min, max]: [i64; 4]) -> i64 {
-        let ends = first.wrapping_add(last);
+    fn predict(self, count: i64, min: i64, max: i64) -> i64 {
         match self {
             Self::Zero => 0,
-            Self::Ends => count.wrapping_mul(ends) >> 1,
-            Self::EndsAndExtremes => count.wrapping_mul(ends.wrapping_add(min).wrapping_add(max)) >> 2,
+            Self::Extremes => count.wrapping_mul(min.wrapping_add(max)) >> 1,
         }
     }
 }
@@ -60,6 +56,7 @@ pub(super) struct Scratch {
     doubles: Vec<f64>,
     decimals: Decimals,
     column: Vec<i64>,
+    nearests: Vec<i64>,
 }
 
 /// Appends all columns but the bucket starts.
@@ -70,7 +67,7 @@ pub(super) fn encode(
     rows: &RollupColumns,
     out: &mut Vec<u8>,
 ) {
-    let Scratch { counts, doubles, decimals, column } = scratch;
+    let Scratch { counts, doubles, decimals, column, nearests } = scratch;
     counts.clear();
     counts.extend(rows.count.iter().map(|count| *count as i64));
     encoder.integers(counts, encoding, out);
@@ -80,8 +77,12 @@ pub(super) fn encode(
     }
     match decimals.convert(doubles) {
         Some(exponent) if decimals.exceptions.is_empty() => {
-            let related = Related { integers: &decimals.integers, counts, sums: &rows.sum, exponent };
-            related.encode(column, encoder, encoding, out);
+            let n = rows.len();
+            let (firsts, rest) = decimals.integers.split_at(n);
+            let (lasts, rest) = rest.split_at(n);
+            let (mins, maxes) = rest.split_at(n);
+            let related = Related { firsts, lasts, mins, maxes, counts, sums: &rows.sum, exponent };
+            related.encode([column, nearests], |column, out| encoder.integers(column, encoding, out), out);
         }
         _ => {
             out.push(APART);
@@ -94,47 +95,61 @@ pub(super) fn encode(
 
 /// Columns that are decimals of one exponent, but for the sums.
 struct Related<'a> {
-    /// Firsts, lasts, minima and maxima, one after the other.
-    integers: &'a [i64],
+    firsts: &'a [i64],
+    lasts: &'a [i64],
+    mins: &'a [i64],
+    maxes: &'a [i64],
     counts: &'a [i64],
     sums: &'a [f64],
     exponent: u8,
 }
 
 impl Related<'_> {
-    fn row(&self, i: usize) -> [i64; 4] {
-        let n = self.counts.len();
-        [self.integers[i], self.integers[n + i], self.integers[2 * n + i], self.integers[3 * n + i]]
-    }
-
-    /// What the prediction leaves of a sum's nearest decimal.
-    fn missed(&self, predictor: Predictor, i: usize) -> i64 {
-        nearest(self.sums[i], self.exponent).wrapping_sub(predictor.predict(self.counts[i], self.row(i)))
-    }
-
-    fn encode(&self, column: &mut Vec<i64>, encoder: &mut ColumnEncoder, encoding: Encoding, out: &mut Vec<u8>) {
-        let n = self.counts.len();
-        let bits = |predictor: Predictor| -> u32 {
-            (0..n).map(|i| 64 - varint::zigzag(self.missed(predictor, i)).leading_zeros()).sum()
-        };
-        let predictor = Predictor::ALL.into_iter().min_by_key(|predictor| bits(*predictor));
-        let predictor = predictor.expect("there are three");
+    fn encode(&self, scratch: [&mut Vec<i64>; 2], mut put: impl FnMut(&[i64], &mut Vec<u8>), out: &mut Vec<u8>) {
+        let [column, nearests] = scratch;
+        nearests.clear();
+        nearests.extend(self.sums.iter().map(|sum| nearest(*sum, self.exponent)));
+        let predictor = self.best_predictor(nearests);
         out.push(self.exponent | (predictor as u8) << PREDICTOR_SHIFT);
-        let mut put = |number: &dyn Fn(usize) -> i64| {
-            column.clear();
-            column.extend((0..n).map(number));
-            encoder.integers(column, encoding, out);
+
+        let rows = || self.firsts.iter().zip(self.lasts);
+        let very_first = self.firsts.first().copied().unwrap_or_default();
+        varint::put_signed(out, very_first);
+        let lasts_before = std::iter::once(&very_first).chain(self.lasts);
+        refill(column, self.firsts.iter().zip(lasts_before).map(|(first, before)| first.wrapping_sub(*before)));
+        put(column, out);
+        refill(column, rows().map(|(first, last)| last.wrapping_sub(*first)));
+        put(column, out);
+        refill(column, rows().zip(self.mins).map(|((first, last), min)| first.min(last).wrapping_sub(*min)));
+        put(column, out);
+        refill(column, rows().zip(self.maxes).map(|((first, last), max)| max.wrapping_sub(*first.max(last))));
+        put(column, out);
+        refill(column, self.missed(predictor, nearests));
+        put(column, out);
+        let ulps = |(sum, nearest): (&f64, &i64)| {
+            sum.to_bits().wrapping_sub(to_double(*nearest, self.exponent).to_bits()) as i64
         };
-        put(&|i| self.integers[i].wrapping_sub(if i == 0 { 0 } else { self.integers[n + i - 1] }));
-        put(&|i| self.integers[n + i].wrapping_sub(self.integers[i]));
-        put(&|i| self.integers[i].min(self.integers[n + i]).wrapping_sub(self.integers[2 * n + i]));
-        put(&|i| self.integers[3 * n + i].wrapping_sub(self.integers[i].max(self.integers[n + i])));
-        put(&|i| self.missed(predictor, i));
-        put(&|i| {
-            let decimal = to_double(nearest(self.sums[i], self.exponent), self.exponent);
-            self.sums[i].to_bits().wrapping_sub(decimal.to_bits()) as i64
-        });
+        refill(column, self.sums.iter().zip(nearests.iter()).map(ulps));
+        put(column, out);
     }
+
+    /// What the prediction leaves of each sum's nearest decimal.
+    fn missed(&self, predictor: Predictor, nearests: &[i64]) -> impl Iterator<Item = i64> {
+        let rows = self.counts.iter().zip(self.mins).zip(self.maxes).zip(nearests);
+        rows.map(move |(((count, min), max), nearest)| nearest.wrapping_sub(predictor.predict(*count, *min, *max)))
+    }
+
+    fn best_predictor(&self, nearests: &[i64]) -> Predictor {
+        let bits = |predictor: &Predictor| -> u32 {
+            self.missed(*predictor, nearests).map(|missed| 64 - varint::zigzag(missed).leading_zeros()).sum()
+        };
+        Predictor::ALL.into_iter().min_by_key(bits).expect("there are two")
+    }
+}
+
+fn refill(column: &mut Vec<i64>, numbers: impl Iterator<Item = i64>) {
+    column.clear();
+    column.extend(numbers);
 }
 
 /// Takes `n` rows off the front of `input` and appends them, without their bucket starts, to `rows`.
@@ -158,18 +173,18 @@ pub(super) fn decode(
     if exponent > EXPONENT_MAX {
         return Err(ColumnError::Unknown { what: "the head of a rollup", byte: head });
     }
+    let mut last_before = varint::take_signed(input)?;
     let mut columns: [Vec<i64>; 6] = Default::default();
     for column in &mut columns {
         decoder.integers(input, n, column)?;
     }
-    let mut last_before = 0i64;
     for (i, count) in counts.into_iter().enumerate() {
         let [from_last, to_last, below, above, missed, ulps] = columns.each_ref().map(|column| column[i]);
         let first = last_before.wrapping_add(from_last);
         let last = first.wrapping_add(to_last);
         let min = first.min(last).wrapping_sub(below);
         let max = first.max(last).wrapping_add(above);
-        let nearest = missed.wrapping_add(predictor.predict(count, [first, last, min, max]));
+        let nearest = missed.wrapping_add(predictor.predict(count, min, max));
         let sum = to_double(nearest, exponent).to_bits().wrapping_add(ulps as u64);
         rows.first.push(to_double(first, exponent));
         rows.last.push(to_double(last, exponent));

@@ -1,199 +1,16 @@
-//! Parts come back as they went in, and no damage goes unseen.
+//! Parts come back as they went in, in few bytes, whoever writes them and however they are read.
 
+mod damage;
 mod golden;
+mod support;
 
 use proptest::prelude::*;
 
-use model::time::RollupStep;
 use model::{Columns, SeriesKey, limits};
 
 use super::*;
 use crate::column::{ColumnDecoder, Encoding};
-
-/// A series with its metadata, raw or rolled up.
-#[derive(Debug, Clone, PartialEq)]
-struct Series<C> {
-    key: SeriesKey,
-    columns: C,
-    metadata: Vec<u8>,
-}
-
-const ENCODINGS: [Encoding; 2] = [Encoding::Packed, Encoding::Pco];
-
-fn rollup() -> PartKind {
-    PartKind::Rollup("5m".parse::<RollupStep>().expect("5m divides a day"))
-}
-
-fn write_raw(encoding: Encoding, all: &[Series<Columns>]) -> Vec<u8> {
-    let mut writer = PartWriter::new(PartKind::Raw, encoding);
-    let mut bytes = Vec::new();
-    for series in all {
-        writer.begin_series(series.key);
-        writer.append(&series.columns.timestamps, &series.columns.values);
-        writer.end_series(&series.metadata);
-        bytes.extend(writer.take());
-    }
-    let (rest, summary) = writer.finish();
-    bytes.extend(rest);
-    assert_eq!(footer_of(&bytes).expect("own footer").summary(), summary);
-    assert_eq!(summary.series as usize, all.iter().filter(|series| !series.columns.is_empty()).count());
-    bytes
-}
-
-fn write_rollups(encoding: Encoding, all: &[Series<RollupColumns>]) -> Vec<u8> {
-    let mut writer = PartWriter::new(rollup(), encoding);
-    for series in all {
-        writer.begin_series(series.key);
-        writer.append_rollup(&series.columns);
-        writer.end_series(&series.metadata);
-    }
-    writer.finish().0
-}
-
-fn footer_of(bytes: &[u8]) -> Result<PartFooter, PartError> {
-    let size = bytes.len() as u64;
-    match read_tail(&bytes[bytes.len().saturating_sub(40)..], size)? {
-        Tail::Footer(footer) => Ok(footer),
-        Tail::NeedBytes(need) => match read_tail(&bytes[bytes.len() - need as usize..], size)? {
-            Tail::Footer(footer) => Ok(footer),
-            Tail::NeedBytes(_) => panic!("the footer was given all the bytes that it asked for"),
-        },
-    }
-}
-
-/// Reads a whole part with `decode`, which appends one series of a block to its columns.
-fn read<C: Default>(
-    bytes: &[u8],
-    mut decode: impl FnMut(&Block<'_>, usize, &mut C) -> Result<(), PartError>,
-) -> Result<Vec<Series<C>>, PartError> {
-    let footer = footer_of(bytes)?;
-    let mut all: Vec<Series<C>> = Vec::new();
-    for (ordinal, info) in footer.blocks().iter().enumerate() {
-        let block = Block::open(&footer, ordinal, &bytes[info.range.start as usize..info.range.end as usize])?;
-        for (index, entry) in block.series().enumerate() {
-            if !entry.is_continued {
-                all.push(Series { key: entry.key, columns: C::default(), metadata: Vec::new() });
-            }
-            let series = all.last_mut().expect("a first block continues nothing");
-            decode(&block, index, &mut series.columns)?;
-            series.metadata.extend(block.metadata(index).unwrap_or_default());
-        }
-    }
-    Ok(all)
-}
-
-fn read_raw(bytes: &[u8]) -> Result<Vec<Series<Columns>>, PartError> {
-    let mut decoder = ColumnDecoder::new();
-    read(bytes, |block, index, columns| block.points(index, &mut decoder, columns))
-}
-
-fn read_rollups(bytes: &[u8]) -> Result<Vec<Series<RollupColumns>>, PartError> {
-    let mut decoder = ColumnDecoder::new();
-    read(bytes, |block, index, columns| block.rollups(index, &mut decoder, columns))
-}
-
-/// Doubles are compared by their bits, in which NaNs equal themselves.
-fn bits(values: &[f64]) -> Vec<u64> {
-    values.iter().map(|value| value.to_bits()).collect()
-}
-
-fn assert_same_raw(found: &[Series<Columns>], expected: &[Series<Columns>]) {
-    let view = |all: &[Series<Columns>]| -> Vec<_> {
-        let view =
-            |s: &Series<Columns>| (s.key, s.columns.timestamps.clone(), bits(&s.columns.values), s.metadata.clone());
-        all.iter().map(view).collect()
-    };
-    assert_eq!(view(found), view(expected));
-}
-
-fn assert_same_rollups(found: &[Series<RollupColumns>], expected: &[Series<RollupColumns>]) {
-    let view = |all: &[Series<RollupColumns>]| -> Vec<_> {
-        let view = |s: &Series<RollupColumns>| {
-            let c = &s.columns;
-            let doubles = [&c.sum, &c.min, &c.max, &c.first, &c.last].map(|column| bits(column));
-            (s.key, c.bucket_start_ms.clone(), c.count.clone(), doubles, s.metadata.clone())
-        };
-        all.iter().map(view).collect()
-    };
-    assert_eq!(view(found), view(expected));
-}
-
-/// A small part's worth of every kind of series: regular and jittered, decimal, noisy, constant, special.
-fn small_raw() -> Vec<Series<Columns>> {
-    let series = |metric: u64, points: i64, jitter: i64, value: &dyn Fn(i64) -> f64| {
-        let mut columns = Columns::default();
-        for i in 0..points {
-            columns.push(1_700_000_000_000 + i * 10_000 + i * i % 7 * jitter, value(i));
-        }
-        let metadata = format!("name:requests,host:web-{metric},env:prod,team:web").into_bytes();
-        Series { key: SeriesKey::new(7 + metric / 4, metric), columns, metadata }
-    };
-    vec![
-        series(1, 20, 0, &|i| (i * i % 13) as f64 / 100.0),
-        series(2, 40, 5, &|i| (1000 + i * 90 + i % 3) as f64),
-        series(3, 40, 5, &|_| 42.5),
-        series(4, 9, 1, &|i| (i as f64).sqrt()),
-        series(6, 12, 0, &|i| [0.0, -0.0, f64::NAN, f64::INFINITY][i as usize % 4]),
-        series(9, 1, 0, &|_| 1.0),
-    ]
-}
-
-fn rows_of(columns: &Columns, points_a_bucket: usize) -> RollupColumns {
-    let mut rows = RollupColumns::default();
-    for (i, values) in columns.values.chunks(points_a_bucket).enumerate() {
-        rows.push(RollupRow {
-            bucket_start_ms: i as i64 * 300_000,
-            count: values.len() as u64,
-            sum: values.iter().sum(),
-            min: values.iter().copied().min_by(f64::total_cmp).expect("chunks are not empty"),
-            max: values.iter().copied().max_by(f64::total_cmp).expect("chunks are not empty"),
-            first: values[0],
-            last: values[values.len() - 1],
-        });
-    }
-    rows
-}
-
-fn small_rollups() -> Vec<Series<RollupColumns>> {
-    let roll = |s: Series<Columns>| Series { key: s.key, columns: rows_of(&s.columns, 3), metadata: s.metadata };
-    small_raw().into_iter().map(roll).collect()
-}
-
-/// Calls `check` with each copy of `bytes` that has one bit flipped, and with each that is cut short.
-fn for_each_damage(bytes: &[u8], check: impl Fn(&[u8], &dyn std::fmt::Display)) {
-    let mut damaged = bytes.to_vec();
-    for bit in 0..bytes.len() * 8 {
-        damaged[bit / 8] ^= 1 << (bit % 8);
-        check(&damaged, &format_args!("bit {bit} of byte {} flipped", bit / 8));
-        damaged[bit / 8] ^= 1 << (bit % 8);
-    }
-    for len in 0..bytes.len() {
-        check(&bytes[..len], &format_args!("cut to {len} bytes"));
-    }
-}
-
-#[test]
-fn every_flipped_bit_and_every_cut_is_seen() {
-    for encoding in ENCODINGS {
-        for all in [small_raw(), Vec::new()] {
-            let raw = write_raw(encoding, &all);
-            assert_same_raw(&read_raw(&raw).expect("undamaged"), &all);
-            for_each_damage(&raw, |bytes, damage| assert!(read_raw(bytes).is_err(), "raw {encoding}: {damage}"));
-        }
-        let rollups = write_rollups(encoding, &small_rollups());
-        assert_same_rollups(&read_rollups(&rollups).expect("undamaged"), &small_rollups());
-        for_each_damage(&rollups, |bytes, damage| assert!(read_rollups(bytes).is_err(), "rollup {encoding}: {damage}"));
-    }
-}
-
-#[test]
-fn a_damaged_block_is_named_with_its_offset_and_both_checksums() {
-    let mut bytes = write_raw(Encoding::Packed, &small_raw());
-    let block = footer_of(&bytes).expect("undamaged").blocks()[0].range;
-    bytes[block.end as usize - 20] ^= 1;
-    let error = read_raw(&bytes).expect_err("a bit was flipped").to_string();
-    assert!(error.starts_with("the whole of block 0 at offset 0 has checksum 0x"), "{error}");
-}
+use support::*;
 
 /// One series of more points than three blocks hold, between two short ones.
 fn hot() -> Vec<Series<Columns>> {
@@ -260,12 +77,14 @@ fn a_directory_alone_lists_the_series() {
     assert_eq!(found, all.iter().map(|series| (series.key, series.columns.len())).collect::<Vec<_>>());
 }
 
+/// A scraped series: three points, at the times of all others.
+fn tiny(metric: u64) -> Series<Columns> {
+    let columns = Columns { timestamps: vec![5, 9, 9], values: vec![1.0, 2.0, metric as f64] };
+    Series { key: SeriesKey::new(1, metric), columns, metadata: vec![b'm'; metric as usize % 300] }
+}
+
 #[test]
 fn tiny_series_share_blocks_up_to_the_limit() {
-    let tiny = |metric: u64| {
-        let columns = Columns { timestamps: vec![5, 9, 9], values: vec![1.0, 2.0, metric as f64] };
-        Series { key: SeriesKey::new(1, metric), columns, metadata: vec![b'm'; metric as usize % 300] }
-    };
     let all: Vec<_> = (0..2 * limits::BLOCK_SERIES_MAX as u64 + 1).map(tiny).collect();
     let bytes = write_raw(Encoding::Packed, &all);
     assert_same_raw(&read_raw(&bytes).expect("undamaged"), &all);
@@ -357,54 +176,4 @@ proptest! {
     fn any_rollups_survive(all in any_rollups(), encoding in prop::sample::select(ENCODINGS.to_vec())) {
         assert_same_rollups(&read_rollups(&write_rollups(encoding, &all)).expect("undamaged"), &all);
     }
-
-    #[test]
-    fn readers_are_total_behind_good_checksums(
-        all in any_raw(), directory_only in any::<bool>(),
-        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
-    ) {
-        let mut bytes = write_raw(Encoding::Packed, &all);
-        let footer = footer_of(&bytes).expect("undamaged");
-        for (at, byte) in damage {
-            let Some(info) = footer.blocks().first() else { break };
-            let range = footer.directory_range(0);
-            let (start, end) = if directory_only {
-                (range.start as usize, range.end as usize)
-            } else {
-                (range.end as usize, info.range.end as usize)
-            };
-            bytes[start + at.index(end - start - 4)] = byte;
-            reseal(&mut bytes, range.start as usize, range.end as usize);
-            reseal(&mut bytes, range.start as usize, info.range.end as usize);
-        }
-        let _ = read_raw(&bytes);
-    }
-
-    #[test]
-    fn footers_are_total_behind_good_checksums(
-        all in any_raw(), damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
-    ) {
-        let mut bytes = write_raw(Encoding::Packed, &all);
-        let footer = footer_of(&bytes).expect("undamaged");
-        let start = footer.blocks().last().map_or(16, |info| info.range.end as usize);
-        let end = bytes.len() - 16;
-        for (at, byte) in damage {
-            bytes[start + at.index(end - start)] = byte;
-        }
-        let length = (end - start) as u32;
-        let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[start..end]), &length.to_le_bytes());
-        bytes[end..end + 4].copy_from_slice(&crc.to_le_bytes());
-        let _ = read_raw(&bytes);
-    }
-
-    #[test]
-    fn tails_are_total_on_random_bytes(tail in prop::collection::vec(any::<u8>(), 0..100), more in 0u64..1000) {
-        assert!(!matches!(read_tail(&tail, tail.len() as u64 + more), Ok(Tail::Footer(_))));
-    }
-}
-
-/// Gives the bytes from `start` to `end` the checksum that they should have at their end.
-fn reseal(bytes: &mut [u8], start: usize, end: usize) {
-    let crc = crc32c::crc32c(&bytes[start..end - 4]);
-    bytes[end - 4..end].copy_from_slice(&crc.to_le_bytes());
 }

@@ -54,8 +54,9 @@ impl<D: DataType> ColumnChunk<D> {
         self.writer.get_total_bytes_written() as usize
     }
 
-    /// Encodes the last page and gives the column away; the page's memory goes back to the caller for the next chunk.
+    /// Encodes the last page, if rows are left, and gives the column away.
     pub(crate) fn close(mut self) -> Result<EncodedColumn> {
+        // An empty batch is no page.
         self.seal_page()?;
         let close = self.writer.close()?;
         Ok((self.encoded.take(), close))

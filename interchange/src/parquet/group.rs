@@ -73,11 +73,12 @@ impl RowGroup {
         if self.rows_in_page == PAGE_ROWS { self.seal_page() } else { Ok(()) }
     }
 
-    /// Whether the next row belongs to another row group.
-    pub(crate) fn is_full(&self) -> bool {
-        self.rows >= ROW_GROUP_ROWS_MAX
-            || self.metric_ids.distinct() >= ROW_GROUP_SERIES_MAX
-            || self.bytes_encoded() >= ROW_GROUP_BYTES_MAX
+    /// Whether rows of `key` belong to the next row group. Which rows do must not depend on how they were cut into appends, so a
+    /// series that has begun here goes on, and bytes count only when a page is sealed.
+    pub(crate) fn is_full_for(&self, key: SeriesKey) -> bool {
+        let lacks_ids =
+            self.metric_ids.distinct() >= ROW_GROUP_SERIES_MAX && self.metric_ids.last() != Some(key.metric.0);
+        lacks_ids || self.rows >= ROW_GROUP_ROWS_MAX || self.bytes_encoded() >= ROW_GROUP_BYTES_MAX
     }
 
     /// Encodes what is left and gives the columns away, in the order of the schema.

@@ -5,8 +5,6 @@
 //! (7 ns a row and column, where the value itself costs 22); nothing here is done for each row. The pages are not compressed:
 //! there is nothing left in them. A metric id that two organisations share stands in the dictionary twice.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 use parquet::basic::{BoundaryOrder, Compression, Encoding, PageType, Type};
 use parquet::column::page::{CompressedPage, Page, PageWriter};
@@ -61,6 +59,11 @@ impl IdChunk {
         self.dictionary.len()
     }
 
+    /// The id of the last row.
+    pub(crate) fn last(&self) -> Option<u64> {
+        self.dictionary.last().copied()
+    }
+
     /// Writes the column and empties this one for the next row group.
     pub(crate) fn close(&mut self, column: ColumnDescPtr) -> Result<EncodedColumn> {
         let buffer = SharedBuffer::default();
@@ -87,7 +90,9 @@ struct IdEncoder {
     /// Smallest and largest id of each page.
     ranges: Vec<(u64, u64)>,
     rows: u64,
-    bytes: Range<u64>,
+    /// Of the dictionary page, and of all pages.
+    dictionary_bytes: u64,
+    bytes: u64,
 }
 
 impl IdEncoder {
@@ -99,7 +104,8 @@ impl IdEncoder {
             offset_index: OffsetIndexBuilder::new(),
             ranges: Vec::new(),
             rows: 0,
-            bytes: 0..0,
+            dictionary_bytes: 0,
+            bytes: 0,
         }
     }
 
@@ -109,8 +115,8 @@ impl IdEncoder {
         let size = buf.len();
         let num_values = ids.len() as u32;
         let page = Page::DictionaryPage { buf, num_values, encoding: Encoding::PLAIN, is_sorted: false };
-        self.bytes = 0..self.pages.write_page(CompressedPage::new(page, size))?.bytes_written;
-        self.bytes.start = self.bytes.end;
+        self.dictionary_bytes = self.pages.write_page(CompressedPage::new(page, size))?.bytes_written;
+        self.bytes = self.dictionary_bytes;
         Ok(())
     }
 
@@ -134,7 +140,7 @@ impl IdEncoder {
         self.column_index.append(false, min.to_le_bytes().to_vec(), max.to_le_bytes().to_vec(), 0, None);
         self.ranges.push((min, max));
         self.rows += u64::from(rows);
-        self.bytes.end += spec.bytes_written;
+        self.bytes += spec.bytes_written;
         Ok(())
     }
 
@@ -147,15 +153,15 @@ impl IdEncoder {
             .set_compression(Compression::UNCOMPRESSED)
             .set_encodings(vec![Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY])
             .set_page_encoding_stats(self.encoding_stats())
-            .set_total_compressed_size(self.bytes.end as i64)
-            .set_total_uncompressed_size(self.bytes.end as i64)
+            .set_total_compressed_size(self.bytes as i64)
+            .set_total_uncompressed_size(self.bytes as i64)
             .set_num_values(self.rows as i64)
             .set_dictionary_page_offset(Some(0))
-            .set_data_page_offset(self.bytes.start as i64)
+            .set_data_page_offset(self.dictionary_bytes as i64)
             .set_statistics(self.statistics())
             .build()?;
         Ok(ColumnCloseResult {
-            bytes_written: self.bytes.end,
+            bytes_written: self.bytes,
             rows_written: self.rows,
             metadata,
             bloom_filter: None,

@@ -1,9 +1,10 @@
 //! Back to rows: what `dataset verify` compares an export with.
 //!
-//! Total on damaged input, as far as the decoders of the `parquet` crate are: every error names the row group and the row, and
-//! what is read at once is bounded by [`PAGE_ROWS`].
+//! Total on damaged input: every error names the row group and the row, and what is read at once is bounded by [`PAGE_ROWS`].
+//! Some decoders of the `parquet` crate panic on damage (an index width of 200 bits, say); [`decode`] makes errors of that.
+//! What stays outside our reach is a damaged page size: up to 2 GiB are asked for before the page is found not to be there.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use parquet::column::reader::{ColumnReaderImpl, get_typed_column_reader};
@@ -11,7 +12,8 @@ use parquet::data_type::{DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, FileReader as _, RowGroupReader};
 use parquet::file::serialized_reader::SerializedFileReader;
-use parquet::schema::types::SchemaDescriptor;
+use parquet::schema::printer::print_schema;
+use parquet::schema::types::Type;
 
 use super::layout::{self, PAGE_ROWS};
 use crate::error::ReadError;
@@ -54,9 +56,9 @@ impl<R: ChunkReader + 'static> RawParquetReader<R> {
     /// # Errors
     /// A footer that does not decode, or another schema.
     pub fn open(source: R) -> Result<Self, ReadError> {
-        let file = SerializedFileReader::new(source).map_err(ReadError::Footer)?;
-        let found = describe(file.metadata().file_metadata().schema_descr());
-        let expected = describe(&SchemaDescriptor::new(layout::schema::<Raw>()));
+        let file = decode(|| SerializedFileReader::new(source)).map_err(ReadError::Footer)?;
+        let found = describe(file.metadata().file_metadata().schema());
+        let expected = describe(&layout::schema::<Raw>());
         if found != expected {
             return Err(ReadError::Schema { found, expected });
         }
@@ -68,33 +70,31 @@ impl<R: ChunkReader + 'static> RawParquetReader<R> {
         u64::try_from(self.file.metadata().file_metadata().num_rows()).unwrap_or(0)
     }
 
-    /// Replaces `batch` with the next rows; `false` after the last.
+    /// Replaces `batch` with the next rows; `false` after the last. After an error the reader is spent.
     ///
     /// # Errors
     /// A page that does not decode, or columns that end at different rows.
     pub fn read_batch(&mut self, batch: &mut RawBatch) -> Result<bool, ReadError> {
         loop {
-            if self.open.is_none() && !self.open_next()? {
+            let Some(mut group) = self.open.take().map_or_else(|| self.open_next(), |group| Ok(Some(group)))? else {
                 return Ok(false);
-            }
-            if let Some(group) = &mut self.open
-                && group.read_batch(batch, &mut self.ids)?
-            {
+            };
+            // An error leaves the row group closed: what a decoder was in the midst of is not used again.
+            if group.read_batch(batch, &mut self.ids)? {
+                self.open = Some(group);
                 return Ok(true);
             }
-            self.open = None;
         }
     }
 
-    fn open_next(&mut self) -> Result<bool, ReadError> {
+    fn open_next(&mut self) -> Result<Option<OpenRowGroup>, ReadError> {
         let number = self.next_row_group;
         if number >= self.file.metadata().num_row_groups() {
-            return Ok(false);
+            return Ok(None);
         }
         self.next_row_group += 1;
-        let open = OpenRowGroup::new(&self.file, number);
-        self.open = Some(open.map_err(|source| ReadError::Page { row_group: number, row: 0, source })?);
-        Ok(true)
+        let open = decode(|| OpenRowGroup::new(&self.file, number));
+        open.map(Some).map_err(|source| ReadError::Page { row_group: number, row: 0, source })
     }
 }
 
@@ -118,7 +118,7 @@ impl OpenRowGroup {
         if wanted == 0 {
             return Ok(false);
         }
-        let lengths = self.read_columns(batch, ids, wanted).map_err(|source| ReadError::Page {
+        let lengths = decode(|| self.read_columns(batch, ids, wanted)).map_err(|source| ReadError::Page {
             row_group: self.number,
             row: self.rows_read,
             source,
@@ -147,6 +147,12 @@ impl OpenRowGroup {
         let values = read_cells(&mut self.values, rows, &mut batch.values)?;
         Ok([orgs, metrics, timestamps, values])
     }
+}
+
+/// Runs a decoder of the `parquet` crate; its panics become errors. What it worked on is not used again.
+fn decode<T>(decoder: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    catch_unwind(AssertUnwindSafe(decoder))
+        .unwrap_or_else(|_| Err(ParquetError::General("the decoder gave up on impossible bytes".to_owned())))
 }
 
 fn column<D: DataType>(group: &dyn RowGroupReader, index: usize) -> Result<ColumnReaderImpl<D>, ParquetError> {
@@ -182,11 +188,12 @@ fn read_ids(
     Ok(ids.len())
 }
 
-/// The columns of a schema as text: what must agree for the typed readers to fit.
-fn describe(schema: &SchemaDescriptor) -> String {
-    let column = |column: &Arc<parquet::schema::types::ColumnDescriptor>| {
-        let optional = if column.max_def_level() + column.max_rep_level() > 0 { " optional" } else { "" };
-        format!("{} {}{optional}", column.path().string(), column.physical_type())
-    };
-    schema.columns().iter().map(column).collect::<Vec<_>>().join(", ")
+/// The columns of a schema as text, one after the other: what must agree for the typed readers to fit.
+fn describe(schema: &Type) -> String {
+    let mut text = Vec::new();
+    print_schema(&mut text, schema);
+    let text = String::from_utf8_lossy(&text);
+    // The first line is the name of the message, which other writers choose, and the last one its brace.
+    let columns = text.lines().skip(1).map(str::trim).filter(|line| *line != "}");
+    columns.collect::<Vec<_>>().join(" ")
 }

@@ -13,7 +13,7 @@ use crate::{Raw, RawRows, ReadError, Rollup, RollupRows, RowSink, RowSummary};
 type Row = (u64, u64, i64, u64);
 
 fn raw_sink() -> Box<dyn RowSink<Raw>> {
-    Box::new(RawParquetWriter::new(ParquetOptions::default()))
+    Box::new(RawParquetWriter::new())
 }
 
 /// Writes rows of (org, metric, timestamp, bits of the value), `batch` rows an append; takes after each if `eager`.
@@ -96,6 +96,18 @@ proptest! {
 }
 
 #[test]
+fn no_single_damaged_byte_panics() {
+    let (file, _) = write_raw(&many_rows(3, 2), 2, false);
+    for at in 0..file.len() {
+        for flip in [0x01, 0x40, 0x80, 0xff] {
+            let mut damaged = file.clone();
+            damaged[at] ^= flip;
+            let _ = read_raw(damaged);
+        }
+    }
+}
+
+#[test]
 fn a_file_of_several_pages_and_row_groups_reads_back() {
     let rows = many_rows(ROW_GROUP_SERIES_MAX as u64 + 10, 1);
     let (file, summary) = write_raw(&rows, 1, true);
@@ -104,6 +116,12 @@ fn a_file_of_several_pages_and_row_groups_reads_back() {
     let group_rows: Vec<_> = metadata.row_groups().iter().map(|group| group.num_rows()).collect();
     assert_eq!(group_rows, [ROW_GROUP_SERIES_MAX as i64, 10]);
     assert_eq!(read_raw(file).expect("an undamaged file"), rows);
+}
+
+#[test]
+fn the_bytes_depend_on_the_rows_alone_where_a_row_group_ends_too() {
+    let rows = many_rows(ROW_GROUP_SERIES_MAX as u64 + 1, 2);
+    assert!(write_raw(&rows, 1, true) == write_raw(&rows, 2, false));
 }
 
 #[test]
@@ -207,7 +225,7 @@ fn the_schema_of_raw_points_is_fixed() {
 
 #[test]
 fn the_schema_of_rollups_is_fixed_and_their_rows_survive() {
-    let mut sink: Box<dyn RowSink<Rollup>> = Box::new(RollupParquetWriter::new(ParquetOptions::default()));
+    let mut sink: Box<dyn RowSink<Rollup>> = Box::new(RollupParquetWriter::new());
     let rows = RollupRows {
         bucket_start_ms: &[0, 300_000],
         count: &[30, u64::MAX],
@@ -288,8 +306,8 @@ fn ragged_columns_are_refused_by_name() {
 
 #[test]
 fn a_file_of_another_table_is_refused_by_its_columns() {
-    let sink: Box<dyn RowSink<Rollup>> = Box::new(RollupParquetWriter::new(ParquetOptions::default()));
+    let sink: Box<dyn RowSink<Rollup>> = Box::new(RollupParquetWriter::new());
     let (file, _) = sink.finish().expect("an empty file");
     let error = read_raw(file).expect_err("a rollup file");
-    expect!["the Parquet file has the columns (org_id INT64, metric_id INT64, timestamp INT64, count INT64, sum DOUBLE, min DOUBLE, max DOUBLE, first DOUBLE, last DOUBLE), not (org_id INT64, metric_id INT64, timestamp INT64, value DOUBLE); give a file that tailor exported"].assert_eq(&error.to_string());
+    expect!["the Parquet file has the columns (REQUIRED INT64 org_id (INTEGER(64,false)); REQUIRED INT64 metric_id (INTEGER(64,false)); REQUIRED INT64 timestamp (TIMESTAMP(MILLIS,true)); REQUIRED INT64 count (INTEGER(64,false)); REQUIRED DOUBLE sum; REQUIRED DOUBLE min; REQUIRED DOUBLE max; REQUIRED DOUBLE first; REQUIRED DOUBLE last;), not (REQUIRED INT64 org_id (INTEGER(64,false)); REQUIRED INT64 metric_id (INTEGER(64,false)); REQUIRED INT64 timestamp (TIMESTAMP(MILLIS,true)); REQUIRED DOUBLE value;); give a file that tailor exported"].assert_eq(&error.to_string());
 }

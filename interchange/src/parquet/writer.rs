@@ -21,12 +21,8 @@ pub type RawParquetWriter = ParquetWriter<Raw>;
 /// One row a bucket.
 pub type RollupParquetWriter = ParquetWriter<Rollup>;
 
-/// What a caller may choose about a Parquet file: nothing yet. Its bytes are a function of its rows.
-#[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
-pub struct ParquetOptions {}
-
-/// Writes a table as Parquet; the module says how. Bytes come out a row group at a time.
+/// Writes a table as Parquet; the module says how. Bytes come out a row group at a time. There is nothing to choose: the file is a
+/// function of its rows.
 pub struct ParquetWriter<T: Table> {
     file: SerializedFileWriter<Vec<u8>>,
     properties: WriterPropertiesPtr,
@@ -37,7 +33,7 @@ pub struct ParquetWriter<T: Table> {
 
 impl<T: Table> ParquetWriter<T> {
     /// A file without rows.
-    pub fn new(_options: ParquetOptions) -> Self {
+    pub fn new() -> Self {
         let properties = layout::properties::<T>();
         let file = SerializedFileWriter::new(Vec::new(), layout::schema::<T>(), properties.clone())
             .expect("writing four bytes of magic to memory cannot fail");
@@ -54,7 +50,7 @@ impl<T: Table> ParquetWriter<T> {
         let columns = rows.columns();
         let (mut start, total) = (0, rows.timestamps_ms().len());
         while start < total {
-            if self.group.is_full() {
+            if self.group.is_full_for(key) {
                 self.seal_group()?;
             }
             let end = total.min(start + self.group.page_room());
@@ -73,6 +69,12 @@ impl<T: Table> ParquetWriter<T> {
         }
         row_group.close()?;
         Ok(())
+    }
+}
+
+impl<T: Table> Default for ParquetWriter<T> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -64,7 +64,7 @@ impl Router {
     }
 
     /// Routes one payload.
-    pub(crate) fn route(&mut self, payload: &Payload<'_>, books: &mut MapBooks, belongs: &Belongs) {
+    pub(crate) fn route(&mut self, payload: &Payload<'_>, books: &mut MapBooks, belongs: &Belongs<'_>) {
         books.frames_routed += 1;
         books.points_read += payload.len() as u64;
         self.note_org(payload.key.org, belongs);
@@ -90,7 +90,7 @@ impl Router {
         self.buffer.add(payload.key, self.partitions, payload.metadata, timestamps, values);
     }
 
-    fn note_org(&mut self, org: OrgId, belongs: &Belongs) {
+    fn note_org(&mut self, org: OrgId, belongs: &Belongs<'_>) {
         let is_ours = match self.last_org {
             Some((last, is_ours)) if last == org => is_ours,
             _ => belongs(org),

@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use super::support::*;
 use super::*;
 
 fn check_golden(name: &str, written: &[u8]) -> Vec<u8> {
@@ -38,4 +39,21 @@ fn golden_rollup_parts_of_version_1_are_read_and_written_again() {
 fn a_golden_part_without_series_is_read_and_written_again() {
     let golden = check_golden("empty.part", &write_raw(Encoding::Packed, &[]));
     assert_same_raw(&read_raw(&golden).expect("a golden part is sound"), &[]);
+}
+
+#[test]
+fn a_golden_part_of_a_series_that_spans_blocks_is_read_and_written_again() {
+    let mut all = small_raw();
+    let spanning = &mut all[1].columns;
+    spanning.clear();
+    (0..limits::BLOCK_POINTS_MAX as i64 + 9).for_each(|i| spanning.push(i * 1000, 0.25));
+    let golden = check_golden("spanning.part", &write_raw(Encoding::Packed, &all));
+    assert_same_raw(&read_raw(&golden).expect("a golden part is sound"), &all);
+}
+
+#[test]
+fn a_golden_part_of_tiny_series_is_read_and_written_again() {
+    let all: Vec<_> = (0..200).map(tiny).collect();
+    let golden = check_golden("tiny.part", &write_raw(Encoding::Packed, &all));
+    assert_same_raw(&read_raw(&golden).expect("a golden part is sound"), &all);
 }

@@ -1,0 +1,97 @@
+//! The options of a job, shared by `run` and `plan`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+use coordinator::Job;
+use model::Clock as _;
+use model::{
+    ByteSize, DuplicateRule, Encoding, JobId, JobSettings, OnBadFrame, OutputFormat, RollupStep, ShardId, SystemClock,
+    Window,
+};
+use storage::Root;
+
+use super::shard::read_map;
+use crate::args::WindowArg;
+
+/// What a job reads, and what shapes its output.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct JobOptions {
+    /// Where the segments lie: a path or file:// URI.
+    #[arg(long, value_name = "URI")]
+    pub(crate) input: String,
+    /// Where parts and manifests go: a path or file:// URI.
+    #[arg(long, value_name = "URI")]
+    pub(crate) dataset: String,
+    /// Event time to write, START/END or START/DURATION; without one, everything.
+    #[arg(long, value_name = "START/END")]
+    window: Option<WindowArg>,
+    /// Shards to run; without one, all that have segments. Repeatable.
+    #[arg(long = "shard", value_name = "NAME")]
+    shards: Vec<ShardId>,
+    /// Rollup step, such as 5m; any that divides a day. Repeatable, or with commas.
+    #[arg(long = "rollup", value_name = "STEP", value_delimiter = ',')]
+    rollups: Vec<RollupStep>,
+    /// File format of the output: part or parquet.
+    #[arg(long, value_name = "FORMAT", default_value_t)]
+    format: OutputFormat,
+    /// How columns of parts are compressed: packed is fast, pco the smallest.
+    #[arg(long, value_name = "ENCODING", default_value_t)]
+    encoding: Encoding,
+    /// The job's name; without one, `run-` and the time.
+    #[arg(long, value_name = "NAME")]
+    job: Option<JobId>,
+    /// Which of several points of one timestamp is kept: last, first, max, min, sum or keep.
+    #[arg(long, value_name = "RULE", default_value_t)]
+    duplicates: DuplicateRule,
+    /// What a frame that cannot be read does: fail stops its shard, quarantine puts it aside.
+    #[arg(long, value_name = "RULE", default_value_t)]
+    on_bad_frame: OnBadFrame,
+    /// Most frames that a shard may quarantine.
+    #[arg(long, value_name = "N", default_value_t = JobSettings::default().bad_frames_max)]
+    bad_frames_max: u64,
+    /// The shard map; without one, 64 shared shards.
+    #[arg(long, value_name = "FILE")]
+    shard_config: Option<PathBuf>,
+    /// Segment bytes that one map task reads.
+    #[arg(long, value_name = "SIZE", default_value_t = JobSettings::default().split_bytes)]
+    split_size: ByteSize,
+    /// Segment bytes whose points one partition should hold.
+    #[arg(long, value_name = "SIZE", default_value_t = JobSettings::default().partition_bytes)]
+    partition_size: ByteSize,
+    /// Why, for the manifests.
+    #[arg(long, value_name = "TEXT", default_value = "run")]
+    reason: String,
+}
+
+impl JobOptions {
+    /// The job, with the dataset opened by `open`: `plan` must not make it.
+    pub(crate) fn job(self, open: impl FnOnce(&str) -> Result<Root>) -> Result<Job> {
+        let shard_map = Arc::new(read_map(self.shard_config.as_deref())?);
+        let clock = Arc::new(SystemClock);
+        let mut rollups = self.rollups;
+        rollups.sort_unstable();
+        rollups.dedup();
+        let mut shards = self.shards;
+        shards.sort_unstable();
+        shards.dedup();
+        let settings = JobSettings {
+            window: self.window.map_or(Window::ALL, |window| window.0),
+            duplicates: self.duplicates,
+            on_bad_frame: self.on_bad_frame,
+            bad_frames_max: self.bad_frames_max,
+            rollups,
+            format: self.format,
+            encoding: self.encoding,
+            split_bytes: self.split_size,
+            partition_bytes: self.partition_size,
+        };
+        let id = match self.job {
+            Some(id) => id,
+            None => format!("run-{}", clock.now_ms()).parse()?,
+        };
+        let input = Root::open(&self.input)?;
+        Ok(Job { id, settings, input, dataset: open(&self.dataset)?, shards, shard_map, reason: self.reason, clock })
+    }
+}

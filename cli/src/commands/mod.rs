@@ -1,0 +1,57 @@
+//! One file a verb.
+
+mod completions;
+mod gen_segments;
+mod job_options;
+mod plan;
+mod run;
+mod shard;
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+
+use crate::exit::Code;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write synthetic segments, deterministic.
+    #[command(name = "gen")]
+    Gen(Box<gen_segments::Args>),
+    /// Run a job in this process: segments to parts, rollups and manifests.
+    Run(Box<run::Args>),
+    /// Show what `run` would do; writes nothing.
+    Plan(plan::Args),
+    /// Look at shards.
+    #[command(subcommand)]
+    Shard(shard::Shard),
+    /// Print completions for a shell.
+    Completions(completions::Args),
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: Command) -> Result<Code> {
+    match command {
+        Command::Gen(args) => gen_segments::run(&args),
+        Command::Run(args) => block_on(run::run(*args)),
+        Command::Plan(args) => block_on(plan::run(args)),
+        Command::Shard(shard) => shard::run(&shard),
+        Command::Completions(args) => completions::run(&args),
+    }
+}
+
+/// Drives the asynchronous part of a command. Two threads: computing has threads of its own.
+fn block_on<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
+    runtime()?.block_on(command)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.context("start the asynchronous runtime")
+}
+
+/// Prints one object as JSON.
+fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(value).context("write JSON")?);
+    Ok(())
+}

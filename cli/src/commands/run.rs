@@ -1,0 +1,151 @@
+//! `tailor run`: a job in this process.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use coordinator::{JobReport, Resources};
+use model::ByteSize;
+use storage::Root;
+use storage::segment::SegmentAccess;
+
+use super::job_options::JobOptions;
+use super::print_json;
+use crate::args::OutputStyle;
+use crate::exit::Code;
+use crate::progress::Progress;
+use crate::tables;
+
+/// Options of `tailor run`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    job: JobOptions,
+    /// Attempts at once; without it, as many as there are cores.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    workers: Option<u16>,
+    /// Memory of all workers together. What does not fit is spilled.
+    #[arg(long, value_name = "SIZE", default_value = "1GiB")]
+    memory: ByteSize,
+    /// Folder for spilled data; without it, `scratch/` in a local dataset.
+    #[arg(long, value_name = "DIR")]
+    scratch: Option<PathBuf>,
+    /// How segments are read: mapped from local files, or in ranges through the object store's interface.
+    #[arg(long, value_enum, default_value_t)]
+    read: ReadStyle,
+    /// How to show the result.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: OutputStyle,
+}
+
+/// How segments are read.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum ReadStyle {
+    /// Mapped where they are local.
+    #[default]
+    Auto,
+    /// Always in ranges.
+    Ranged,
+}
+
+pub(crate) async fn run(args: Args) -> Result<Code> {
+    let job = args.job.job(|uri| Ok(Root::create(uri)?))?;
+    let scratch = Scratch::make(args.scratch.as_deref(), &job.dataset)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let resources = Resources {
+        workers: args.workers.map_or(cores, usize::from),
+        memory: args.memory,
+        scratch: scratch.root()?,
+        access: match args.read {
+            ReadStyle::Auto => SegmentAccess::Auto,
+            ReadStyle::Ranged => SegmentAccess::Ranged,
+        },
+    };
+    let progress = Progress::start();
+    let report = coordinator::run(job, &resources, &progress, interrupted()).await;
+    progress.finish();
+    let report = report?;
+    match args.output {
+        OutputStyle::Table => print!("{}", tables::job(&report)),
+        OutputStyle::Json => print_json(&report)?,
+    }
+    explain(&report);
+    Ok(code(&report))
+}
+
+/// Resolves when the operator asks to stop.
+async fn interrupted() -> String {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM will end the process at once");
+            return std::future::pending().await;
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => "interrupted (SIGINT)".to_owned(),
+        _ = terminate.recv() => "interrupted (SIGTERM)".to_owned(),
+    }
+}
+
+fn explain(report: &JobReport) {
+    for shard in &report.shards {
+        for warning in &shard.warnings {
+            eprintln!("tailor: warning: shard {}: {warning}", shard.shard);
+        }
+        if let Some(cause) = &shard.cause {
+            eprintln!("tailor: shard {} {}: {cause}", shard.shard, shard.state);
+        }
+    }
+}
+
+fn code(report: &JobReport) -> Code {
+    if report.is_done() {
+        Code::Done
+    } else if report.shards.iter().any(|shard| shard.state == "failed") || report.is_failed() {
+        Code::JobFailed
+    } else {
+        Code::Partly
+    }
+}
+
+/// A folder for spilled data, of this process alone, removed with it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    /// Scratch lies beside the data by default: that is where an operator planned for room.
+    fn make(folder: Option<&std::path::Path>, dataset: &Root) -> Result<Self> {
+        let parent = match (folder, dataset.local_folder()) {
+            (Some(folder), _) => folder.to_owned(),
+            (None, Some(dataset)) => dataset.join(format::keys::SCRATCH),
+            (None, None) => std::env::temp_dir(),
+        };
+        let path = parent.join(format!("tailor-{}", std::process::id()));
+        let made = || -> std::io::Result<()> {
+            if path.exists() {
+                // Of a killed process that had the same number.
+                std::fs::remove_dir_all(&path)?;
+            }
+            std::fs::create_dir_all(&path)
+        };
+        made().with_context(|| format!("make scratch folder {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    fn root(&self) -> Result<Root> {
+        let path = self.0.to_str().context("the scratch folder's path is not UTF-8; give another with --scratch")?;
+        Ok(Root::open(path)?)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, path = %self.0.display(), "remove scratch folder; `dataset gc` finds it");
+        }
+        // The parent, if this was the last: a folder with others in it stays.
+        if let Some(parent) = self.0.parent().filter(|parent| parent.ends_with(format::keys::SCRATCH)) {
+            let _ = std::fs::remove_dir(parent);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Makes a shard's output visible: one manifest, put create-only under the next free version.
+//!
+//! Attempts write under their own names, so a commit only *names* objects; it never moves them. Before it does, it looks
+//! once more at what it names (CM-2) and at the input: a segment that changed since it was planned fails the shard.
+//! A version that somebody else took is left to them, and the next one tried.
+
+use format::digest::Digest;
+use format::keys::ManifestName;
+use format::manifest::{API_VERSION, Manifest, PartitionEntry};
+use model::{ObjectEntry, OrgId, ShardId, Window};
+use scheduler::ShardOutput;
+use storage::{Root, StorageError};
+
+use crate::job::Job;
+
+/// How often a taken version is stepped over before the commit gives up: each one is another writer's success.
+const TAKEN_VERSIONS_MAX: u32 = 100;
+
+/// Earliest instant that needs no warning without a window: 2000-01-01.
+const LIKELY_START_MS: i64 = 946_684_800_000;
+/// First instant that needs one again: 2100-01-01.
+const LIKELY_END_MS: i64 = 4_102_444_800_000;
+
+/// Why nothing was committed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommitError {
+    #[error("segment {segment} changed while its shard ran: {what}; nothing was committed, run the shard again")]
+    InputChanged { segment: String, what: String },
+    #[error("CM-2: {object} has {found} bytes, {expected} were written; nothing was committed, run the shard again")]
+    OutputChanged { object: String, found: u64, expected: u64 },
+    #[error(
+        "{TAKEN_VERSIONS_MAX} manifest versions of shard {0} were taken by others meanwhile; is something committing it in a loop?"
+    )]
+    Contended(ShardId),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// A committed manifest, and what it warns of.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) version: u32,
+    pub(crate) digest: Digest,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Commits the output of one shard.
+pub(crate) async fn commit(job: &Job, output: &ShardOutput) -> Result<Committed, CommitError> {
+    check_input(job, output).await?;
+    check_output(&job.dataset, output).await?;
+    let (window, shard) = (output.plan.settings.window, output.plan.shard);
+    let mut current = current_version(&job.dataset, window, shard).await?;
+    for _ in 0..TAKEN_VERSIONS_MAX {
+        let version = current.map_or(1, |current| current + 1);
+        let manifest = manifest(job, output, version, current);
+        let key = ManifestName { window, shard, version }.to_string();
+        match job.dataset.create_object(&key, manifest.to_bytes()).await {
+            Ok(()) => {
+                return Ok(Committed { version, digest: manifest.content_digest(), warnings: manifest.warnings });
+            }
+            Err(StorageError::AlreadyExists { .. }) => current = Some(version),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(CommitError::Contended(shard))
+}
+
+async fn check_input(job: &Job, output: &ShardOutput) -> Result<(), CommitError> {
+    for segment in &output.plan.segments {
+        let changed = |what: String| CommitError::InputChanged { segment: segment.key.clone(), what };
+        match job.input.head(&segment.key).await {
+            Ok(now) if now.size != segment.size => {
+                return Err(changed(format!("planned with {} bytes, now {}", segment.size, now.size)));
+            }
+            Ok(now) if now.e_tag != segment.etag => return Err(changed("another etag than planned".to_owned())),
+            Ok(_) => {}
+            Err(StorageError::NotFound { .. }) => return Err(changed("it is gone".to_owned())),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+async fn check_output(dataset: &Root, output: &ShardOutput) -> Result<(), CommitError> {
+    for object in objects(output) {
+        let found = dataset.head(&object.key).await?.size;
+        if found != object.size {
+            let (object, expected) = (dataset.object(&object.key), object.size);
+            return Err(CommitError::OutputChanged { object, found, expected });
+        }
+    }
+    Ok(())
+}
+
+/// Every object that the manifest will name.
+fn objects(output: &ShardOutput) -> Vec<&ObjectEntry> {
+    let mut objects: Vec<_> = output.quarantine.iter().map(|entry| &entry.object).collect();
+    for (_, _, report) in &output.partitions {
+        objects.extend(&report.raw);
+        objects.extend(report.rollups.iter().map(|rollup| &rollup.object));
+    }
+    objects
+}
+
+async fn current_version(dataset: &Root, window: Window, shard: ShardId) -> Result<Option<u32>, StorageError> {
+    let listed = dataset.list(&ManifestName::folder(window, shard)).await?;
+    let versions = listed.iter().filter_map(|object| object.location.as_ref().parse::<ManifestName>().ok());
+    Ok(versions.map(|name| name.version).max())
+}
+
+fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>) -> Manifest {
+    let plan = &output.plan;
+    let partitions = output.partitions.iter().map(|(partition, attempt, report)| PartitionEntry {
+        partition: *partition,
+        attempt: *attempt,
+        raw: report.raw.clone(),
+        rollups: report.rollups.clone(),
+        extent: report.extent,
+    });
+    let partitions: Vec<_> = partitions.collect();
+    assert!(
+        partitions.iter().map(|entry| entry.partition).eq(plan.partition_ids()),
+        "CM-1: a manifest names exactly one attempt for each partition"
+    );
+    Manifest {
+        api_version: API_VERSION.to_owned(),
+        window: plan.settings.window,
+        shard: plan.shard,
+        version,
+        job: plan.job.clone(),
+        replaces,
+        reason: job.reason.clone(),
+        committed_at_ms: job.clock.now_ms(),
+        settings: plan.settings.clone(),
+        settings_digest: settings_digest(job),
+        inputs: plan.segments.clone(),
+        partitions,
+        quarantine: output.quarantine.clone(),
+        books: output.books.clone(),
+        warnings: warnings(job, output),
+    }
+}
+
+/// Equal digests over equal inputs promise equal parts. The shard map only decides what is reported as misplaced, but a
+/// reader who compares two versions wants to know that it changed.
+fn settings_digest(job: &Job) -> Digest {
+    let mut text = serde_json::to_vec(&job.settings).expect("settings are numbers and names");
+    text.extend_from_slice(&job.shard_map.digest().to_le_bytes());
+    Digest::of(&text)
+}
+
+fn warnings(job: &Job, output: &ShardOutput) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let is_unlikely = |(first, last): &(i64, i64)| *first < LIKELY_START_MS || *last >= LIKELY_END_MS;
+    if output.plan.settings.window.is_all()
+        && let Some((first, last)) = output.time_range_ms.filter(is_unlikely)
+    {
+        warnings.push(format!(
+            "timestamps reach from {first} to {last} ms; some may be seconds or nanoseconds by mistake: give --window to leave them out"
+        ));
+    }
+    let misplaced = |(org, frames): (&OrgId, &u64)| {
+        let home = job.shard_map.shard(*org);
+        format!(
+            "{frames} frames of organisation {org}, which belongs to {home}, lay in this shard and were processed here"
+        )
+    };
+    warnings.extend(output.books.map.misplaced.iter().map(misplaced));
+    warnings
+}

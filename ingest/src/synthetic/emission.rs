@@ -1,0 +1,127 @@
+//! The order in which a segment's payloads lie.
+//!
+//! Time is the outer loop, as in a log: a stream is a grid of *cells*, one row a slice, one column a series, and each
+//! segment takes from every row the payloads that hash to it. Some come one or two rows late, some a second time. What a
+//! cell emits depends on nothing but the cell, so a segment is made in *chunks* of cells by whoever comes first.
+
+use std::ops::Range;
+
+use super::layout::Stream;
+use super::random::{derive, scale};
+use super::series::{happens, has_points, series_points, series_seed, slices};
+use super::settings::GenSettings;
+
+/// By how many rows a payload is late at the most.
+const ROWS_LATE_MAX: u64 = 2;
+
+/// Payloads of a chunk, on average: 2 MB of frames.
+const CHUNK_PAYLOADS: u64 = 4096;
+
+/// A payload's place in its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Emission {
+    pub(super) series: u64,
+    pub(super) slice: u64,
+    /// Whether it was sent before.
+    pub(super) again: bool,
+}
+
+/// The payloads of one segment, in order.
+#[derive(Debug)]
+pub(super) struct Order<'a> {
+    settings: &'a GenSettings,
+    stream: &'a Stream,
+    segment: u32,
+    slices: u64,
+}
+
+impl<'a> Order<'a> {
+    pub(super) fn new(settings: &'a GenSettings, stream: &'a Stream, segment: u32) -> Self {
+        Self { settings, stream, segment, slices: slices(stream.points.most(), settings.payload_points) }
+    }
+
+    fn cells(&self) -> u64 {
+        (self.slices + ROWS_LATE_MAX) * self.stream.series
+    }
+
+    fn chunk_cells(&self) -> u64 {
+        CHUNK_PAYLOADS * u64::from(self.stream.segments)
+    }
+
+    /// How many chunks the segment has.
+    pub(super) fn chunks(&self) -> u64 {
+        self.cells().div_ceil(self.chunk_cells())
+    }
+
+    /// The payloads of a chunk, in order.
+    pub(super) fn emissions(&self, chunk: u64) -> Vec<Emission> {
+        let cells = self.chunk_cells();
+        let mut emissions = Vec::new();
+        for cell in chunk * cells..((chunk + 1) * cells).min(self.cells()) {
+            let (row, column) = (cell / self.stream.series, cell % self.stream.series);
+            self.emit_cell(row, column, &mut emissions);
+        }
+        emissions
+    }
+
+    /// What the series of a column sends in a row: the slice of that row, and what is late from rows before.
+    fn emit_cell(&self, row: u64, series: u64, emissions: &mut Vec<Emission>) {
+        let seed = series_seed(self.stream, series);
+        let points = series_points(self.stream, seed);
+        for slice in self.rows_reaching(row) {
+            if !has_points(seed, slice, self.settings.payload_points, points) {
+                continue;
+            }
+            let rows_late = row - slice;
+            let fate = Fate::of(seed, slice);
+            let mut emit = |again| emissions.push(Emission { series, slice, again });
+            if self.is_mine(fate.segment) && fate.first_row(self.settings) == rows_late {
+                emit(false);
+            }
+            if fate.second_row(self.settings) == Some(rows_late) && self.is_mine(fate.second_segment()) {
+                emit(true);
+            }
+        }
+    }
+
+    /// Slices that may be sent in `row`.
+    fn rows_reaching(&self, row: u64) -> Range<u64> {
+        row.saturating_sub(ROWS_LATE_MAX)..(row + 1).min(self.slices)
+    }
+
+    fn is_mine(&self, hash: u64) -> bool {
+        scale(hash, u64::from(self.stream.segments)) == u64::from(self.segment)
+    }
+}
+
+/// What becomes of one payload, drawn from its place.
+struct Fate {
+    segment: u64,
+    late: u64,
+    again: u64,
+}
+
+impl Fate {
+    #[inline]
+    fn of(seed: u64, slice: u64) -> Self {
+        let segment = derive(seed, slice);
+        // Two multiplications each, of one hash: the draws are asked for in every cell, by every segment.
+        let late = segment.wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let again = segment.wrapping_mul(0xa076_1d64_78bd_642f) ^ late.rotate_left(32);
+        Self { segment, late, again }
+    }
+
+    /// How many rows after its own it is sent.
+    fn first_row(&self, settings: &GenSettings) -> u64 {
+        if happens(self.late, settings.out_of_order_share) { 1 + (self.late & 1) } else { 0 }
+    }
+
+    /// How many rows after its own it is sent again, if it is: never before the first time, perhaps in the same row.
+    fn second_row(&self, settings: &GenSettings) -> Option<u64> {
+        happens(self.again, settings.duplicate_share).then(|| (1 + (self.again & 1)).max(self.first_row(settings)))
+    }
+
+    fn second_segment(&self) -> u64 {
+        derive(self.segment, 0)
+    }
+}

@@ -1,0 +1,84 @@
+//! Deterministic segments of any size and shape.
+//!
+//! The bytes are a pure function of the settings: every series, every slice of it and every chunk of a segment is drawn
+//! from the seed and its place alone ([`mod@random`]), so segments are made on many threads, in bounded memory, and come
+//! out the same on one.
+//!
+//! ```text
+//! settings -> streams (layout) -> segments, damage dealt out (plan) -> chunks (emission, series) -> frames -> objects (run)
+//! ```
+
+mod random;
+/// What is asked for.
+pub mod settings;
+mod layout;
+mod series;
+mod emission;
+/// Bad frames and odd payloads.
+pub mod damage;
+mod plan;
+mod chunk;
+mod run;
+/// What was made.
+pub mod summary;
+
+use storage::StorageError;
+
+pub use damage::DamageKind;
+pub use plan::NoRoom;
+pub use settings::{BIG_ORG, Damage, GenSettings, SeriesKind, SettingError};
+pub use summary::{GenSummary, PlantedDamage, SIDECAR, Totals};
+
+use crate::segment::Output;
+
+/// Why nothing, or not everything, was made.
+#[derive(Debug, thiserror::Error)]
+pub enum GenError {
+    /// Fix the setting.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// Ask for less damage or more points.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Writes the segments that `settings` describe under `output`, and [`SIDECAR`] last.
+///
+/// Blocks: call it from a thread that may, not from an async task. `progress` hears of emitted points as they are
+/// written, from several threads.
+///
+/// # Errors
+/// See [`GenError`].
+pub fn generate(
+    settings: &GenSettings,
+    output: &Output,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<GenSummary, GenError> {
+    settings.validate()?;
+    let streams = layout::streams(settings);
+    let segments = plan::plan(settings, &streams)?;
+    let written = run::run(settings, &segments, output, threads(settings), progress)?;
+    let mut summary = GenSummary::new(settings);
+    for (segment, written) in segments.iter().zip(written) {
+        summary.totals.add(&written.totals);
+        summary.shards.entry(segment.shard.to_string()).or_default().add(&written.totals);
+        summary.damages.extend(written.damages);
+    }
+    summary.damages.sort_by(|a, b| (&a.segment, a.offset).cmp(&(&b.segment, b.offset)));
+    let sidecar = serde_json::to_vec_pretty(&summary).expect("plain data");
+    output.wait(output.root().replace(SIDECAR, sidecar))?;
+    Ok(summary)
+}
+
+fn threads(settings: &GenSettings) -> usize {
+    match settings.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use format::frame::{FrameDecoder, FrameFault, Frames};
+use format::keys::segment_shard;
+use format::payload::PayloadReader;
+use prost::Message;
+use storage::Root;
+
+use super::*;
+
+/// A few thousand payloads of every shape.
+fn small() -> GenSettings {
+    GenSettings {
+        points: 120_000,
+        points_per_series: 700,
+        orgs: 70,
+        hot_series_share: 0.1,
+        tiny_series: 3000,
+        partitions: 3,
+        correction_share: 0.05,
+        ..GenSettings::default()
+    }
+}
+
+/// Every segment by key, and the summary.
+fn made(settings: &GenSettings) -> (BTreeMap<String, Vec<u8>>, GenSummary) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+    let root = Root::create(&folder.path().display().to_string()).expect("a root");
+    let heard = AtomicU64::new(0);
+    let progress = |points| {
+        heard.fetch_add(points, Ordering::Relaxed);
+    };
+    let summary = generate(settings, &Output::new(root, runtime.handle().clone()), &progress).expect("it is made");
+    assert_eq!(heard.into_inner(), summary.totals.points_emitted, "progress hears of every point");
+    let mut files = BTreeMap::new();
+    read_folder(folder.path(), "", &mut files);
+    let sidecar = files.remove(SIDECAR).expect("the sidecar");
+    assert_eq!(sidecar, serde_json::to_vec_pretty(&summary).expect("plain data"));
+    (files, summary)
+}
+
+fn read_folder(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let key = format!("{prefix}{}", entry.file_name().display());
+        if entry.path().is_dir() {
+            read_folder(&entry.path(), &format!("{key}/"), files);
+        } else {
+            files.insert(key, std::fs::read(entry.path()).expect("a file"));
+        }
+    }
+}
+
+/// Walks a segment as a job with `--on-bad-frame quarantine` does.
+fn read_segment(
+    segment: &[u8],
+    mut put: impl FnMut(u64, Result<&proto::v1::Payload, FrameFault>),
+) -> Vec<(u64, u64, &'static str)> {
+    let (mut source, mut decoder, mut reader) = (segment, FrameDecoder::default(), PayloadReader::default());
+    let mut frames = Frames::new(&mut source, 0, segment.len() as u64);
+    let mut faults = Vec::new();
+    while let Some(frame) = frames.next().expect("memory") {
+        let offset = frame.offset;
+        let content = frame.body.and_then(|body| decoder.decode(body));
+        let read = content.and_then(|content| reader.read(content).map(|payload| (payload, content)));
+        match read {
+            Ok((payload, content)) => {
+                let message = proto::v1::Payload::decode(content).expect("prost reads what we read");
+                assert_eq!((payload.key.org.0, payload.key.metric.0), (message.org_id, message.metric_id));
+                assert!(payload.timestamps().eq(message.timestamps.iter().copied()));
+                assert!(payload.values().map(f64::to_bits).eq(message.values.iter().map(|value| value.to_bits())));
+                assert_eq!(payload.metadata, message.metadata);
+                put(offset, Ok(&message));
+            }
+            Err(fault) => {
+                let name = fault.name();
+                put(offset, Err(fault));
+                let range = frames.reject().expect("memory");
+                faults.push((range.start, range.len(), name));
+            }
+        }
+    }
+    faults
+}
+
+#[test]
+fn the_bytes_do_not_depend_on_the_number_of_threads() {
+    let plant = DamageKind::all().map(|kind| Damage { kind, count: 2 }).collect();
+    let settings = GenSettings { plant, ..small() };
+    let [one, three] = [1, 3].map(|threads| made(&GenSettings { threads, ..settings.clone() }));
+    assert_eq!(one.0, three.0);
+    assert_eq!(one.1.totals, three.1.totals);
+    assert_eq!(one.1.damages, three.1.damages);
+    let other = made(&GenSettings { seed: 2, ..settings });
+    assert_ne!(one.0, other.0);
+}
+
+#[test]
+fn the_totals_are_what_a_reader_finds() {
+    let (segments, summary) = made(&small());
+    let mut series = BTreeMap::<_, BTreeSet<i64>>::new();
+    let mut found = Totals { segments: segments.len() as u64, ..Totals::default() };
+    for (key, segment) in &segments {
+        let shard = segment_shard(key).expect("a key").expect("a segment").to_string();
+        found.bytes += segment.len() as u64;
+        let faults = read_segment(segment, |_, payload| {
+            let payload = payload.expect("nothing is planted");
+            found.payloads += 1;
+            found.points_emitted += payload.values.len() as u64;
+            let is_big = payload.org_id == BIG_ORG;
+            assert_eq!(
+                shard,
+                if is_big { "org-1000000".into() } else { format!("org-mod-{:02}", payload.org_id % 64) }
+            );
+            series.entry((payload.org_id, payload.metric_id)).or_default().extend(&payload.timestamps);
+        });
+        assert_eq!(faults, []);
+    }
+    found.series = series.len() as u64;
+    found.points_unique = series.values().map(|timestamps| timestamps.len() as u64).sum();
+    let Totals { corrections, payloads_again, .. } = summary.totals;
+    assert_eq!(Totals { corrections, payloads_again, ..found }, summary.totals);
+    assert!(corrections > 100 && payloads_again > 5, "{:?}", summary.totals);
+    let mut of_shards = Totals::default();
+    summary.shards.values().for_each(|totals| of_shards.add(totals));
+    assert_eq!(of_shards, summary.totals);
+}
+
+#[test]
+fn each_damage_is_met_where_and_as_the_sidecar_says_and_nothing_else_is_lost() {
+    let plant = DamageKind::all().map(|kind| Damage { kind, count: 4 }).collect();
+    let settings = GenSettings { plant, ..small() };
+    let (segments, summary) = made(&settings);
+    assert_eq!(summary.damages.len(), 17 * 4);
+    let (mut payloads, mut points) = (0, 0);
+    for (key, segment) in &segments {
+        let planted: Vec<_> = summary.damages.iter().filter(|damage| damage.segment == *key).collect();
+        let faults = read_segment(segment, |offset, payload| {
+            let Ok(payload) = payload else { return };
+            if let Some(damage) = planted.iter().find(|damage| damage.offset == offset) {
+                assert_eq!(damage.points, payload.values.len() as u64);
+                check_sound(damage, payload, key, &settings);
+            } else {
+                payloads += 1;
+                points += payload.values.len() as u64;
+            }
+        });
+        let is_fault = |damage: &&&PlantedDamage| !["misplaced", "early-late", "empty"].contains(&damage.expected);
+        let expected = planted.iter().filter(is_fault).map(|damage| (damage.offset, damage.length, damage.expected));
+        assert_eq!(faults, expected.collect::<Vec<_>>(), "{key}");
+    }
+    assert_eq!((payloads, points), (summary.totals.payloads, summary.totals.points_emitted));
+}
+
+/// Checks a damage that leaves the frame sound.
+fn check_sound(damage: &PlantedDamage, payload: &proto::v1::Payload, key: &str, settings: &GenSettings) {
+    let shard = segment_shard(key).expect("a key").expect("a segment");
+    match damage.expected {
+        "misplaced" => assert_ne!(shard, model::ShardId::Shared((payload.org_id % 64) as u8)),
+        "early-late" => {
+            let late = payload.timestamps.iter().filter(|at| **at > settings.start_ms);
+            assert_eq!((late.count(), payload.timestamps.len()), (2, 4));
+        }
+        "empty" => assert!(payload.values.is_empty()),
+        other => panic!("a frame with {other} is read"),
+    }
+}
+
+#[test]
+fn corrections_have_other_values_than_what_they_correct() {
+    let (segments, summary) = made(&GenSettings { duplicate_share: 0.0, ..small() });
+    let mut seen = BTreeMap::<_, BTreeSet<u64>>::new();
+    for segment in segments.values() {
+        read_segment(segment, |_, payload| {
+            let payload = payload.expect("nothing is planted");
+            for (timestamp, value) in payload.timestamps.iter().zip(&payload.values) {
+                seen.entry((payload.org_id, payload.metric_id, *timestamp)).or_default().insert(value.to_bits());
+            }
+        });
+    }
+    let corrected = seen.values().filter(|values| values.len() > 1).count();
+    assert_eq!(corrected as u64, summary.totals.corrections);
+}
+
+#[test]
+fn more_damage_than_there_is_room_for_is_refused() {
+    let plant = vec![Damage { kind: DamageKind::TornFrame, count: 100_000 }];
+    let settings = GenSettings { plant, ..small() };
+    let streams = layout::streams(&settings);
+    let error = plan::plan(&settings, &streams).expect_err("one torn end a segment");
+    assert_eq!(error.kind, "torn-frame");
+}
+
+#[test]
+fn settings_that_make_no_sense_are_named() {
+    let bad = [
+        GenSettings { points: 0, ..Default::default() },
+        GenSettings { big_share: 1.5, ..Default::default() },
+        GenSettings { skew: f64::NAN, ..Default::default() },
+        GenSettings { kinds: Vec::new(), ..Default::default() },
+        GenSettings { interval_ms: u64::MAX, ..Default::default() },
+        GenSettings { payload_points: 1, ..Default::default() },
+        GenSettings { series: Some(0), ..Default::default() },
+    ];
+    let named = bad.map(|settings| settings.validate().expect_err("a bad setting").setting);
+    assert_eq!(named, ["points", "big_share", "skew", "kinds", "interval_ms", "payload_points", "series"]);
+    assert_eq!(GenSettings::default().validate(), Ok(()));
+}

@@ -1,0 +1,101 @@
+//! The stitch: for each segment, what its splits report must join exactly, from 0 to its size.
+//!
+//! A split that starts mid-segment guessed its first frame. Its left neighbour knows where that frame really starts, for
+//! the segment's first split knows, and each next one once it is confirmed. A split whose report does not fit is run
+//! again with the exact start: a wrong guess costs time, never data.
+
+use model::{Split, SplitReport};
+
+/// What is known of one split, in source order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing yet.
+    Open,
+    /// It was read.
+    Read(SplitReport),
+    /// It failed over a bad frame, having started here by guess.
+    FailedFrom(u64),
+}
+
+/// What to do about one split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It, or a split before it, has not been read yet.
+    Unknown,
+    /// It joins.
+    Joins,
+    /// Its guess was wrong: run it again from here.
+    RunAgain {
+        /// Where its first frame starts; at or past its end where it owns none.
+        exact_start: u64,
+    },
+    /// Its guess was right, so its failure is real.
+    Fails,
+}
+
+/// Judges the splits of one segment of `size` bytes, in order.
+///
+/// # Panics
+/// If confirmed splits end elsewhere than at `size`: a frame reaches past the segment only if the reader has a bug (PL-1).
+pub fn judge(size: u64, splits: &[(Split, Known)]) -> Vec<Verdict> {
+    let mut expected = Some(0);
+    let mut verdicts = Vec::with_capacity(splits.len());
+    for (split, known) in splits {
+        let verdict = expected.map_or(Verdict::Unknown, |at| judge_one(split, *known, at));
+        expected = match (verdict, known, expected) {
+            (Verdict::Joins, Known::Read(report), Some(at)) => Some(report.first.map_or(at, |_| report.end)),
+            _ => None,
+        };
+        verdicts.push(verdict);
+    }
+    assert!(expected.is_none_or(|end| end == size), "PL-1: the splits end at {expected:?}, the segment at {size}");
+    verdicts
+}
+
+fn judge_one(split: &Split, known: Known, expected: u64) -> Verdict {
+    let owned_start = (expected < split.range.end).then_some(expected);
+    match known {
+        Known::Open => Verdict::Unknown,
+        Known::Read(report) if report.first == owned_start => Verdict::Joins,
+        Known::FailedFrom(guessed) if Some(guessed) == owned_start => Verdict::Fails,
+        Known::Read(_) | Known::FailedFrom(_) => Verdict::RunAgain { exact_start: expected },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::ByteRange;
+
+    use super::*;
+
+    fn split(start: u64, end: u64) -> Split {
+        Split { segment: 0, range: ByteRange::new(start, end) }
+    }
+
+    fn read(start: u64, end: u64, first: Option<u64>, last: u64) -> (Split, Known) {
+        let split = split(start, end);
+        (split, Known::Read(SplitReport { split, first, end: last }))
+    }
+
+    #[test]
+    fn ranges_that_join_are_accepted_even_where_one_frame_covers_a_split() {
+        let splits = [read(0, 10, Some(0), 25), read(10, 20, None, 10), read(20, 30, Some(25), 30)];
+        assert_eq!(judge(30, &splits), [Verdict::Joins; 3]);
+    }
+
+    #[test]
+    fn a_wrong_guess_runs_again_from_the_neighbours_end_and_those_behind_it_wait() {
+        let splits = [read(0, 10, Some(0), 12), read(10, 20, Some(14), 22), read(20, 30, Some(22), 30)];
+        assert_eq!(judge(30, &splits), [Verdict::Joins, Verdict::RunAgain { exact_start: 12 }, Verdict::Unknown]);
+        let splits = [read(0, 10, Some(0), 25), read(10, 20, Some(14), 22), (split(20, 30), Known::Open)];
+        assert_eq!(judge(30, &splits)[1], Verdict::RunAgain { exact_start: 25 });
+    }
+
+    #[test]
+    fn a_failure_counts_only_once_its_start_is_confirmed() {
+        let failed = |guessed| [read(0, 10, Some(0), 12), (split(10, 30), Known::FailedFrom(guessed))];
+        assert_eq!(judge(30, &failed(12))[1], Verdict::Fails);
+        assert_eq!(judge(30, &failed(14))[1], Verdict::RunAgain { exact_start: 12 });
+        assert_eq!(judge(30, &[(split(0, 10), Known::Open), failed(12)[1]])[1], Verdict::Unknown);
+    }
+}

@@ -1,0 +1,145 @@
+//! A batch of merged series: what the stages behind the merge work on at a time.
+//!
+//! It is small enough for the cache and large enough that timing its stages costs nothing. A series that is longer than
+//! a batch comes in several, the hot one of a shard in thousands.
+
+use model::{Columns, DuplicateRule, SeriesKey};
+
+use super::merge::Merger;
+use crate::WorkError;
+
+/// Points of a batch, roughly.
+const POINTS: usize = 16 << 10;
+
+/// Series of a batch at most.
+const SERIES_MAX: usize = 2048;
+
+/// A stretch of one series.
+#[derive(Debug, Clone)]
+pub(crate) struct Stretch {
+    /// The series.
+    pub(crate) key: SeriesKey,
+    /// Its points in the batch.
+    pub(crate) points: std::ops::Range<usize>,
+    /// Whether its first points are here.
+    pub(crate) begins: bool,
+    /// Where its metadata lies, if its last points are here.
+    pub(crate) ends: Option<std::ops::Range<usize>>,
+}
+
+/// Merged points without duplicates.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// The points of all stretches.
+    pub(crate) columns: Columns,
+    /// The stretches, in key order.
+    pub(crate) stretches: Vec<Stretch>,
+    metadata: Vec<u8>,
+    /// Points that gave way to another of the same timestamp.
+    pub(crate) duplicates: u64,
+    /// The series that the batch before ended inside of.
+    open: Option<Open>,
+}
+
+/// A series that goes on in the next batch.
+#[derive(Debug)]
+struct Open {
+    key: SeriesKey,
+    /// Its last point, kept back: the next one may have the same timestamp.
+    last: Option<(i64, f64)>,
+}
+
+impl Batch {
+    /// Forgets everything of the last partition.
+    pub(crate) fn reset(&mut self) {
+        self.clear();
+        self.open = None;
+    }
+
+    fn clear(&mut self) {
+        self.columns.clear();
+        self.stretches.clear();
+        self.metadata.clear();
+        self.duplicates = 0;
+    }
+
+    /// The metadata of a stretch that ends its series.
+    pub(crate) fn metadata(&self, ends: &std::ops::Range<usize>) -> &[u8] {
+        &self.metadata[ends.clone()]
+    }
+
+    /// Fills the batch from `merger`; false when there is nothing left.
+    pub(crate) fn fill(&mut self, merger: &mut Merger, rule: DuplicateRule) -> Result<bool, WorkError> {
+        self.clear();
+        while self.columns.len() < POINTS && self.stretches.len() < SERIES_MAX {
+            let (key, begins) = match self.open.take() {
+                Some(open) => {
+                    self.columns.timestamps.extend(open.last.map(|(timestamp, _)| timestamp));
+                    self.columns.values.extend(open.last.map(|(_, value)| value));
+                    (open.key, false)
+                }
+                None => match merger.next_series()? {
+                    Some(key) => (key, true),
+                    None => break,
+                },
+            };
+            self.add_series(merger, rule, key, begins)?;
+        }
+        Ok(!self.stretches.is_empty())
+    }
+
+    fn add_series(
+        &mut self,
+        merger: &mut Merger,
+        rule: DuplicateRule,
+        key: SeriesKey,
+        begins: bool,
+    ) -> Result<(), WorkError> {
+        // A series that goes on starts with the one point that was kept back.
+        let start =
+            self.columns.len() - usize::from(!begins && rule != DuplicateRule::Keep && !self.columns.is_empty());
+        let mut is_more = true;
+        while is_more && self.columns.len() < POINTS {
+            let before = self.columns.len();
+            is_more = merger.next_points(&mut self.columns)?;
+            self.fold_duplicates(rule, start.max(before.saturating_sub(1)));
+        }
+        let ends = if is_more {
+            let last = (rule != DuplicateRule::Keep).then(|| self.keep_back()).flatten();
+            self.open = Some(Open { key, last });
+            None
+        } else {
+            let metadata = self.metadata.len();
+            self.metadata.extend_from_slice(merger.metadata());
+            Some(metadata..self.metadata.len())
+        };
+        self.stretches.push(Stretch { key, points: start..self.columns.len(), begins, ends });
+        Ok(())
+    }
+
+    fn keep_back(&mut self) -> Option<(i64, f64)> {
+        self.columns.timestamps.pop().zip(self.columns.values.pop())
+    }
+
+    /// Makes one point of those with equal timestamps, from position `from` on.
+    fn fold_duplicates(&mut self, rule: DuplicateRule, from: usize) {
+        let Columns { timestamps, values } = &mut self.columns;
+        let is_strict = timestamps[from..].windows(2).fold(true, |strict, pair| strict & (pair[0] < pair[1]));
+        if is_strict || rule == DuplicateRule::Keep {
+            return;
+        }
+        let mut kept = from;
+        for at in from + 1..timestamps.len() {
+            if timestamps[at] == timestamps[kept] {
+                values[kept] = rule.fold(values[kept], values[at]);
+            } else {
+                kept += 1;
+                timestamps[kept] = timestamps[at];
+                values[kept] = values[at];
+            }
+        }
+        self.duplicates += (timestamps.len() - kept - 1) as u64;
+        timestamps.truncate(kept + 1);
+        values.truncate(kept + 1);
+    }
+}

@@ -1,0 +1,139 @@
+//! Gathers the slices of one partition, in source order, few enough to be merged at once.
+//!
+//! A shard of thousands of map tasks has thousands of slices a partition. More than [`MERGE_FAN_IN_MAX`] are merged in
+//! groups of neighbours first: a merge of neighbours in source order is a slice like any other.
+
+use std::sync::Arc;
+
+use format::keys;
+use format::run::{RunIndex, SliceEntry, TRAILER_BYTES};
+use model::limits::{CHUNK_POINTS_MAX, MERGE_FAN_IN_MAX};
+use model::{Columns, ObjectEntry, PartitionId};
+use storage::object::ObjectReader;
+
+use super::merge::Merger;
+use super::slice::SliceCursor;
+use crate::WorkError;
+use crate::map::pack;
+use crate::run_writer::RunWriter;
+use crate::task::{Assignment, Surroundings};
+
+/// Part of a slot's memory for the pieces of slices that are being read.
+const PIECES_SHARE: u64 = 4;
+
+/// Largest piece of a slice that is read at once: more hides no latency.
+const PIECE_BYTES_MAX: u64 = 512 << 10;
+
+/// Smallest piece: one chunk's body fits, mostly.
+const PIECE_BYTES_MIN: u64 = 8 << 10;
+
+/// Keys of the runs that were made on the way.
+#[derive(Debug)]
+pub(crate) struct MergedRuns(Vec<String>);
+
+impl MergedRuns {
+    /// Removes them; what stays behind after a failure goes with the shard's runs.
+    pub(crate) fn discard(&self, around: &Surroundings<'_>) {
+        for key in &self.0 {
+            if let Err(error) = around.stores.runtime.block_on(around.stores.scratch.remove(key)) {
+                tracing::warn!(%error, "remove a merged run");
+            }
+        }
+    }
+}
+
+/// A slice and the run it lies in.
+type Located = (Arc<ObjectReader>, SliceEntry);
+
+/// Opens the slices of `partition` in `runs`, in source order.
+pub(crate) fn gather(
+    assignment: &Assignment,
+    partition: PartitionId,
+    runs: &[ObjectEntry],
+    around: &Surroundings<'_>,
+    memory_bytes: u64,
+) -> Result<(Vec<SliceCursor>, MergedRuns), WorkError> {
+    let mut slices = Vec::new();
+    for run in runs {
+        let (reader, index) = open_run(run, around)?;
+        slices.extend(index.of_partition(partition).iter().map(|slice| (Arc::clone(&reader), *slice)));
+    }
+    let mut merged = Vec::new();
+    while slices.len() > MERGE_FAN_IN_MAX {
+        let mut fewer = Vec::new();
+        for group in slices.chunks(MERGE_FAN_IN_MAX) {
+            let key =
+                keys::merged_run(&assignment.job, assignment.shard, assignment.task, assignment.attempt, merged.len());
+            let run = merge_group(partition, group, key, around, memory_bytes)?;
+            let (reader, index) = open_run(&run, around)?;
+            fewer.extend(index.of_partition(partition).iter().map(|slice| (Arc::clone(&reader), *slice)));
+            merged.push(run.key);
+        }
+        slices = fewer;
+    }
+    Ok((open_all(&slices, memory_bytes)?, MergedRuns(merged)))
+}
+
+fn open_all(slices: &[Located], memory_bytes: u64) -> Result<Vec<SliceCursor>, WorkError> {
+    let share = memory_bytes / PIECES_SHARE / slices.len().max(1) as u64;
+    let piece_bytes = share.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX) as usize;
+    slices.iter().map(|(run, slice)| SliceCursor::open(Arc::clone(run), *slice, piece_bytes)).collect()
+}
+
+fn open_run(run: &ObjectEntry, around: &Surroundings<'_>) -> Result<(Arc<ObjectReader>, RunIndex), WorkError> {
+    /// Most indexes come with the first read.
+    const TAIL_BYTES: u64 = 16 << 10;
+    let stores = around.stores;
+    let reader = ObjectReader::open(&stores.scratch, &run.key, &stores.runtime)?;
+    let broken = |source| WorkError::Run { run: reader.object().to_owned(), source };
+    let read_last = |len: u64| -> Result<Vec<u8>, WorkError> {
+        let mut tail = Vec::new();
+        let len = len.min(run.size);
+        reader.read_at(run.size - len, len as usize, &mut tail)?;
+        Ok(tail)
+    };
+    let mut tail = read_last(TAIL_BYTES)?;
+    let len = RunIndex::len_in(&tail).map_err(broken)? + TRAILER_BYTES;
+    if len > tail.len() {
+        tail = read_last(len as u64)?;
+    }
+    let start = tail.len().saturating_sub(len);
+    let index = RunIndex::from_bytes(&tail[start..]).map_err(broken)?;
+    Ok((Arc::new(reader), index))
+}
+
+/// Merges neighbouring slices into a run of one slice.
+fn merge_group(
+    partition: PartitionId,
+    group: &[Located],
+    key: String,
+    around: &Surroundings<'_>,
+    memory_bytes: u64,
+) -> Result<ObjectEntry, WorkError> {
+    let stores = around.stores;
+    let mut merger = Merger::new(open_all(group, memory_bytes)?);
+    let mut run = RunWriter::new(&stores.scratch, key, &stores.runtime);
+    run.begin_slice(partition, 0, 0)?;
+    let mut encoder = format::column::ColumnEncoder::new();
+    let (mut columns, mut body) = (Columns::default(), Vec::new());
+    while let Some(key) = merger.next_series()? {
+        run.begin_series(key, merger.metadata());
+        columns.clear();
+        let mut is_more = true;
+        while is_more {
+            is_more = merger.next_points(&mut columns)?;
+            let packed = if is_more { columns.len() - columns.len() % CHUNK_POINTS_MAX } else { columns.len() };
+            let chunks = columns.timestamps[..packed].chunks(CHUNK_POINTS_MAX);
+            for (timestamps, values) in chunks.zip(columns.values[..packed].chunks(CHUNK_POINTS_MAX)) {
+                let header = pack(&mut encoder, timestamps, values, &mut body);
+                run.chunk(&header, &body)?;
+            }
+            columns.timestamps.drain(..packed);
+            columns.values.drain(..packed);
+        }
+        run.end_series();
+        around.progress.check()?;
+    }
+    let run = run.finish()?;
+    Ok(run.expect("a run with a slice has an object"))
+}

@@ -1,0 +1,191 @@
+//! The reduce attempt: gathers one partition's slices of every run, merges them, writes the partition's files.
+//!
+//! ```text
+//! slices -> [too many: merge groups of them into one run first] -> merge -> rollup -> encode -> write
+//! ```
+
+mod batch;
+mod gather;
+mod merge;
+mod output;
+mod rollup;
+mod slice;
+
+use format::keys::AttemptKeys;
+use format::part::PartKind;
+use model::books::ReduceBooks;
+use model::{Extent, ObjectEntry, PartitionId, ReduceReport, RollupEntry, RollupStep, SeriesKey, Stage};
+
+use crate::WorkError;
+use crate::clock::StageClock;
+use crate::task::{Assignment, Surroundings};
+use batch::{Batch, Stretch};
+use merge::Merger;
+use output::{Output, Target};
+use rollup::Roller;
+
+/// What a worker slot keeps from one reduce attempt to the next.
+#[derive(Debug)]
+pub(crate) struct Reducer {
+    memory_bytes: u64,
+    batch: Batch,
+}
+
+impl Reducer {
+    /// A reducer within `memory_bytes`.
+    pub(crate) fn new(memory_bytes: u64) -> Self {
+        Self { memory_bytes, batch: Batch::default() }
+    }
+
+    /// Runs one attempt. A failed one leaves nothing that counts.
+    ///
+    /// # Errors
+    /// See [`WorkError`].
+    pub(crate) fn run(
+        &mut self,
+        assignment: &Assignment,
+        partition: PartitionId,
+        runs: &[ObjectEntry],
+        around: &Surroundings<'_>,
+    ) -> Result<ReduceReport, WorkError> {
+        let mut clock = StageClock::start(Stage::Read);
+        let (cursors, merged_runs) = gather::gather(assignment, partition, runs, around, self.memory_bytes)?;
+        let mut merger = Merger::new(cursors);
+        let mut files = Files::new(assignment, partition, around);
+        self.batch.reset();
+        loop {
+            clock.enter(Stage::Merge);
+            if !self.batch.fill(&mut merger, assignment.settings.duplicates)? {
+                break;
+            }
+            around.progress.check()?;
+            files.take(&self.batch, &mut clock)?;
+            around.progress.add(0, self.batch.columns.len() as u64);
+        }
+        clock.enter(Stage::Write);
+        merged_runs.discard(around);
+        files.finish(partition, clock)
+    }
+}
+
+/// The files of the partition, and what is counted of them.
+struct Files {
+    raw: Output,
+    rollups: Vec<(RollupStep, Roller, Output, u64)>,
+    books: ReduceBooks,
+    extent: Option<Extent>,
+}
+
+impl Files {
+    fn new(assignment: &Assignment, partition: PartitionId, around: &Surroundings<'_>) -> Self {
+        let settings = &assignment.settings;
+        let keys = AttemptKeys {
+            window: settings.window,
+            shard: assignment.shard,
+            job: &assignment.job,
+            attempt: assignment.attempt,
+        };
+        let output = |key: String, kind: PartKind| {
+            let stores = around.stores;
+            let target = Target { root: stores.dataset.clone(), key, runtime: stores.runtime.clone() };
+            Output::new(target, kind, settings.format, settings.encoding)
+        };
+        let rollups = settings.rollups.iter().map(|step| {
+            let key = keys.rollup(partition, *step, settings.format);
+            (*step, Roller::new(*step), output(key, PartKind::Rollup(*step)), 0)
+        });
+        Self {
+            raw: output(keys.part(partition, settings.format), PartKind::Raw),
+            rollups: rollups.collect(),
+            books: ReduceBooks::default(),
+            extent: None,
+        }
+    }
+
+    fn take(&mut self, batch: &Batch, clock: &mut StageClock) -> Result<(), WorkError> {
+        clock.enter(Stage::Rollup);
+        for stretch in &batch.stretches {
+            self.roll_up(batch, stretch)?;
+        }
+        clock.enter(Stage::Encode);
+        for stretch in &batch.stretches {
+            self.write_raw(batch, stretch)?;
+        }
+        self.books.points_duplicate += batch.duplicates;
+        clock.enter(Stage::Write);
+        self.raw.flush()?;
+        for (_, _, output, _) in &mut self.rollups {
+            output.flush()?;
+        }
+        Ok(())
+    }
+
+    fn roll_up(&mut self, batch: &Batch, stretch: &Stretch) -> Result<(), WorkError> {
+        let timestamps = &batch.columns.timestamps[stretch.points.clone()];
+        let values = &batch.columns.values[stretch.points.clone()];
+        for (_, roller, output, rows) in &mut self.rollups {
+            roller.add(timestamps, values);
+            if stretch.ends.is_some() {
+                roller.close();
+            }
+            if !roller.rows.is_empty() {
+                output.append_rows(stretch.key, &roller.rows)?;
+                *rows += roller.rows.len() as u64;
+                roller.rows.clear();
+            }
+            if stretch.ends.is_some() {
+                // The raw part keeps the metadata; a rollup of few rows would pay for it again.
+                output.end_series(&[]);
+            }
+        }
+        Ok(())
+    }
+
+    fn write_raw(&mut self, batch: &Batch, stretch: &Stretch) -> Result<(), WorkError> {
+        let timestamps = &batch.columns.timestamps[stretch.points.clone()];
+        let values = &batch.columns.values[stretch.points.clone()];
+        self.raw.append(stretch.key, timestamps, values)?;
+        if let Some(ends) = &stretch.ends {
+            self.raw.end_series(batch.metadata(ends));
+        }
+        self.books.points_written += values.len() as u64;
+        self.books.points_nan += values.iter().filter(|value| value.is_nan()).count() as u64;
+        self.books.series_written += u64::from(stretch.begins);
+        if let [first, .., last] | [first @ last] = timestamps {
+            widen(&mut self.extent, stretch, *first, *last);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, partition: PartitionId, mut clock: StageClock) -> Result<ReduceReport, WorkError> {
+        let mut rollups = Vec::new();
+        for (step, _, output, rows) in self.rollups {
+            self.books.rollup_rows_written += rows;
+            rollups.extend(output.finish()?.map(|object| RollupEntry { step, rows, object }));
+        }
+        let raw = self.raw.finish()?;
+        clock.enter(Stage::Write);
+        Ok(ReduceReport { partition, raw, rollups, extent: self.extent, books: self.books, stages: clock.stop() })
+    }
+}
+
+fn widen(extent: &mut Option<Extent>, stretch: &Stretch, first_ms: i64, last_ms: i64) {
+    let SeriesKey { org, metric } = stretch.key;
+    let extent = extent.get_or_insert(Extent {
+        series: 0,
+        points: 0,
+        org_min: org.0,
+        org_max: org.0,
+        metric_min: metric.0,
+        metric_max: metric.0,
+        time_min_ms: first_ms,
+        time_max_ms: last_ms,
+    });
+    extent.series += u64::from(stretch.begins);
+    extent.points += stretch.points.len() as u64;
+    extent.org_max = org.0;
+    extent.metric_min = extent.metric_min.min(metric.0);
+    extent.metric_max = extent.metric_max.max(metric.0);
+    extent.time_min_ms = extent.time_min_ms.min(first_ms);
+    extent.time_max_ms = extent.time_max_ms.max(last_ms);
+}

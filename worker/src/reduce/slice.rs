@@ -1,0 +1,144 @@
+//! Reads one slice of a run, a piece at a time, and verifies it on the way.
+
+use std::sync::Arc;
+
+use format::column::{ColumnDecoder, ColumnError};
+use format::run::{
+    CHUNK_BODY_BYTES_MAX, ChunkHeader, HEADER_BYTES_MAX, RunError, SeriesHeader, SliceEntry, crc_append,
+};
+use model::{Columns, SeriesKey};
+use storage::object::ObjectReader;
+
+use crate::WorkError;
+
+/// A cursor over the series and chunks of one slice.
+///
+/// The checksum is of the whole slice, so it is known only at its end: until then the bytes are parsed with distrust,
+/// and a slice that turns out damaged fails the attempt before anything of it can count.
+#[derive(Debug)]
+pub(crate) struct SliceCursor {
+    run: Arc<ObjectReader>,
+    entry: SliceEntry,
+    piece_bytes: usize,
+    /// Bytes of the slice that were read from the run.
+    read: u64,
+    crc: u32,
+    buffer: Vec<u8>,
+    at: usize,
+    series: Option<SeriesHeader>,
+    chunk: Option<ChunkHeader>,
+}
+
+impl SliceCursor {
+    /// Opens a slice at its first series; reads `piece_bytes` at a time.
+    pub(crate) fn open(run: Arc<ObjectReader>, entry: SliceEntry, piece_bytes: usize) -> Result<Self, WorkError> {
+        let mut cursor =
+            Self { run, entry, piece_bytes, read: 0, crc: 0, buffer: Vec::new(), at: 0, series: None, chunk: None };
+        cursor.next_series()?;
+        Ok(cursor)
+    }
+
+    /// The series that it stands at; none at the end of the slice.
+    pub(crate) fn key(&self) -> Option<SeriesKey> {
+        self.series.map(|series| series.key)
+    }
+
+    /// Appends the metadata of the series and goes to its first chunk. Called once a series.
+    pub(crate) fn begin_series(&mut self, metadata: &mut Vec<u8>) -> Result<(), WorkError> {
+        let len = self.series.map_or(0, |series| series.metadata_len);
+        self.fill(len)?;
+        let bytes = self.buffer.get(self.at..self.at + len);
+        metadata.extend_from_slice(bytes.ok_or_else(|| self.malformed("it ends inside metadata"))?);
+        self.at += len;
+        self.next_chunk()
+    }
+
+    /// The chunk that it stands at; none when the series has no more, and it stands at the next series.
+    pub(crate) fn chunk(&self) -> Option<&ChunkHeader> {
+        self.chunk.as_ref()
+    }
+
+    /// Appends the points of the chunk to `columns` and goes to the next.
+    pub(crate) fn take_chunk(&mut self, decoder: &mut ColumnDecoder, columns: &mut Columns) -> Result<(), WorkError> {
+        let Some(header) = self.chunk else { return Ok(()) };
+        self.fill(header.body_len)?;
+        let body = self.buffer.get(self.at..self.at + header.body_len);
+        let mut body = body.ok_or_else(|| self.malformed("it ends inside a chunk"))?;
+        let start = columns.len();
+        let decoded = decoder.timestamps(&mut body, header.points, &mut columns.timestamps);
+        let decoded = decoded.and_then(|()| decoder.values(&mut body, header.points, &mut columns.values));
+        decoded.map_err(|error| self.malformed(&error.to_string()))?;
+        let timestamps = &columns.timestamps[start..];
+        if timestamps.first() != Some(&header.first) || timestamps.last() != Some(&header.last) {
+            return Err(self.malformed("the points of a chunk are not those of its header"));
+        }
+        self.at += header.body_len;
+        self.next_chunk()
+    }
+
+    fn next_chunk(&mut self) -> Result<(), WorkError> {
+        self.fill(HEADER_BYTES_MAX)?;
+        self.chunk = self.parse(ChunkHeader::read)?;
+        match self.chunk {
+            Some(_) => Ok(()),
+            None => self.next_series(),
+        }
+    }
+
+    fn next_series(&mut self) -> Result<(), WorkError> {
+        self.fill(HEADER_BYTES_MAX)?;
+        if self.at == self.buffer.len() {
+            self.series = None;
+            return self.verify();
+        }
+        let series = self.parse(SeriesHeader::read)?;
+        if self.series.is_some_and(|last| last.key >= series.key) {
+            return Err(self.malformed("its series do not ascend"));
+        }
+        self.series = Some(series);
+        Ok(())
+    }
+
+    fn verify(&self) -> Result<(), WorkError> {
+        let SliceEntry { offset, crc: expected, .. } = self.entry;
+        if self.crc == expected {
+            return Ok(());
+        }
+        Err(self.error(RunError::DamagedSlice { offset, found: self.crc, expected }))
+    }
+
+    fn parse<T>(&mut self, read: impl FnOnce(&mut &[u8]) -> Result<T, ColumnError>) -> Result<T, WorkError> {
+        let mut input = &self.buffer[self.at..];
+        let value = read(&mut input).map_err(|error| self.malformed(&error.to_string()))?;
+        self.at = self.buffer.len() - input.len();
+        Ok(value)
+    }
+
+    /// Has at least `len` bytes at hand, or all that are left.
+    fn fill(&mut self, len: usize) -> Result<(), WorkError> {
+        debug_assert!(
+            len <= CHUNK_BODY_BYTES_MAX.max(model::limits::METADATA_BYTES_MAX),
+            "the format bounds every length"
+        );
+        let left = self.entry.len - self.read;
+        if self.buffer.len() - self.at >= len || left == 0 {
+            return Ok(());
+        }
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        let want = self.piece_bytes.max(len).min(usize::try_from(left).unwrap_or(usize::MAX));
+        let start = self.buffer.len();
+        self.run.read_at(self.entry.offset + self.read, want, &mut self.buffer)?;
+        self.crc = crc_append(self.crc, &self.buffer[start..]);
+        self.read += want as u64;
+        Ok(())
+    }
+
+    fn malformed(&self, what: &str) -> WorkError {
+        self.error(RunError::Malformed { offset: self.entry.offset, what: what.to_owned() })
+    }
+
+    fn error(&self, source: RunError) -> WorkError {
+        WorkError::Run { run: self.run.object().to_owned(), source }
+    }
+}
