@@ -10,8 +10,6 @@ pub mod frame;
 pub mod payload;
 /// Codecs of timestamps, values and integers.
 pub mod column;
-/// The part file: writer, footer, blocks, rollup columns.
-pub mod part;
 /// Sorted shuffle data: what a map attempt leaves for the reduce tasks.
 pub mod run;
 /// The part file: writer, footer, blocks, rollup columns.
