@@ -6,7 +6,7 @@
 use format::manifest::{API_VERSION, Manifest};
 use format::part::PartKind;
 use interchange::csv::{CsvWriter, TimestampStyle};
-use interchange::parquet::{ParquetOptions, ParquetWriter};
+use interchange::parquet::ParquetWriter;
 use interchange::{Raw, RawRows, Rollup, RollupRows, RowSink, RowSummary, WriteError};
 use model::{RollupStep, SeriesKey};
 use object_store::path::Path;
@@ -166,11 +166,10 @@ enum Sink {
 }
 
 fn sink(options: &ExportOptions) -> Sink {
-    let parquet = ParquetOptions::default();
     match (options.rollup, options.format) {
-        (None, ExportFormat::Parquet) => Sink::Raw(Box::new(ParquetWriter::new(parquet))),
+        (None, ExportFormat::Parquet) => Sink::Raw(Box::new(ParquetWriter::new())),
         (None, ExportFormat::Csv { timestamps }) => Sink::Raw(Box::new(CsvWriter::new(timestamps))),
-        (Some(_), ExportFormat::Parquet) => Sink::Rollup(Box::new(ParquetWriter::new(parquet))),
+        (Some(_), ExportFormat::Parquet) => Sink::Rollup(Box::new(ParquetWriter::new())),
         (Some(_), ExportFormat::Csv { timestamps }) => Sink::Rollup(Box::new(CsvWriter::new(timestamps))),
     }
 }
