@@ -28,7 +28,7 @@ pub(crate) enum Message {
     /// A slot is free; no answer means that the job has ended.
     Claim { reply: oneshot::Sender<Given> },
     /// An attempt ended.
-    Ended { shard: ShardId, task: TaskId, attempt: AttemptId, outcome: Outcome },
+    Ended { shard: ShardId, task: TaskId, attempt: AttemptId, outcome: Box<Outcome> },
     /// A commit ended.
     Committed { output: Box<ShardOutput>, result: Result<Committed, CommitError> },
     /// The operator wants the job to end.
@@ -104,7 +104,7 @@ impl<'a> Driver<'a> {
             Message::Claim { reply } => self.waiting.push_back(reply),
             Message::Ended { shard, task, attempt, outcome } => {
                 self.running.remove(&(shard, task, attempt));
-                let event = match outcome {
+                let event = match *outcome {
                     Outcome::Mapped(report) => Event::Mapped { shard, task, attempt, report },
                     Outcome::Reduced(report) => Event::Reduced { shard, task, attempt, report },
                     Outcome::Failed(failure) => {
@@ -183,7 +183,7 @@ impl<'a> Driver<'a> {
         if let Err((assignment, _)) = reply.send((assignment, progress)) {
             // The slot left between asking and getting: its work is open again.
             let failure = model::Failure { class: model::FailureClass::Transient, message: "the slot left".to_owned() };
-            let outcome = Outcome::Failed(failure);
+            let outcome = Box::new(Outcome::Failed(failure));
             let message = Message::Ended { shard, task, attempt: assignment.attempt, outcome };
             self.mailbox.send(message).expect("the driver holds the receiver");
         }

@@ -131,7 +131,7 @@ fn work(job: &Job, stores: Stores, memory_bytes: u64, mailbox: &mpsc::UnboundedS
         let Ok((assignment, progress)) = given.blocking_recv() else { return };
         let shard = assignment.shard;
         let belongs = |org| job.shard_map.shard(org) == shard;
-        let outcome = slot.run(&assignment, &belongs, &progress);
+        let outcome = Box::new(slot.run(&assignment, &belongs, &progress));
         let (task, attempt) = (assignment.task, assignment.attempt);
         if mailbox.send(Message::Ended { shard, task, attempt, outcome }).is_err() {
             return;

@@ -113,18 +113,32 @@ fn write_part(all: &[(String, Columns)], encoding: Encoding) -> Vec<u8> {
     writer.finish().0
 }
 
-fn read_part(bytes: &[u8]) {
+/// Opens each block of a part and hands each index of its series to `read`.
+fn for_each_series(bytes: &[u8], mut read: impl FnMut(&Block<'_>, usize)) {
     let Ok(Tail::Footer(footer)) = read_tail(bytes, bytes.len() as u64) else { panic!("own bytes") };
-    let (mut decoder, mut columns) = (ColumnDecoder::new(), Columns::default());
     for (ordinal, info) in footer.blocks().iter().enumerate() {
         let range = info.range.start as usize..info.range.end as usize;
         let block = Block::open(&footer, ordinal, &bytes[range]).expect("own bytes");
-        for index in 0..block.series().len() {
-            columns.clear();
-            block.points(index, &mut decoder, &mut columns).expect("own bytes");
-            black_box(&columns);
-        }
+        (0..block.series().len()).for_each(|index| read(&block, index));
     }
+}
+
+fn read_part(bytes: &[u8]) {
+    let (mut decoder, mut columns) = (ColumnDecoder::new(), Columns::default());
+    for_each_series(bytes, |block, index| {
+        columns.clear();
+        block.points(index, &mut decoder, &mut columns).expect("own bytes");
+        black_box(&columns);
+    });
+}
+
+fn read_rollups(bytes: &[u8]) {
+    let (mut decoder, mut rows) = (ColumnDecoder::new(), RollupColumns::default());
+    for_each_series(bytes, |block, index| {
+        rows.clear();
+        block.rollups(index, &mut decoder, &mut rows).expect("own bytes");
+        black_box(&rows);
+    });
 }
 
 fn measure_part(name: &str, all: &[Columns], encoding: Encoding) {
@@ -169,8 +183,11 @@ fn measure_rollup(all: &[Columns], encoding: Encoding) {
         }
         bytes = writer.finish().0;
     });
+    let decode = nanoseconds_per_point(row_count, || read_rollups(&bytes));
     let bits = bytes.len() as f64 * 8.0 / row_count as f64;
-    println!("part, rollup at 5m           {encoding:7} write  {encode:6.2} ns/row, {bits:6.2} bits/row");
+    println!(
+        "part, rollup at 5m           {encoding:7} write  {encode:6.2} ns/row, read {decode:5.2} ns/row, {bits:6.2} bits/row"
+    );
 }
 
 fn main() {

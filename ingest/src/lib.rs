@@ -4,3 +4,5 @@
 pub mod segment;
 /// Deterministic segments of any size and shape, with damage planted where a test wants it.
 pub mod synthetic;
+/// Points from CSV and OTLP files.
+pub mod import;

@@ -1,11 +1,20 @@
 //! Doubles that are decimals: `v = integer / 10^exponent`, bit for bit.
 //!
 //! A double that was once written as a short decimal is the double nearest to `integer / 10^exponent`, and IEEE 754
-//! division rounds to exactly that one. So the integer is all there is to keep. What no integer yields (-0.0, NaN,
-//! infinities, noise) is an exception.
+//! division rounds to exactly that one. So the integer is all there is to keep.
+//!
+//! What no integer yields is an exception. *Near* ones are a few units in the last place off a decimal, as results of
+//! arithmetic are (39.184000000000005; -0.0 is one below zero too): their integer stands in its place, and the few units
+//! are kept apart. *Far* ones (NaN, infinities, noise) have no integer of their own.
 
 /// Largest exponent tried. Integers stay below 2^51, so larger ones only help values below a tenth.
 pub(crate) const EXPONENT_MAX: u8 = 14;
+
+/// Most units in the last place between a near exception and its decimal: a few additions' worth of rounding.
+const NEAR_ULPS: u64 = 64;
+
+/// Largest integer of a near exception while an exponent is sought. With more digits everything is near something.
+const NEAR_INTEGER_MAX: u64 = 1 << 40;
 
 /// Values looked at to find a column's exponent.
 const SAMPLE: usize = 12;
@@ -18,6 +27,25 @@ const ROUNDER: f64 = 6_755_399_441_055_744.0;
 
 /// Sign and exponent of a rounded double, if it was in range.
 const ROUNDED_TOP: u64 = ROUNDER.to_bits() >> 52;
+
+/// Maps the bits of a double to an integer in the total order of doubles; neighbours differ by one.
+#[inline]
+pub(crate) fn ordered(value: f64) -> i64 {
+    let bits = value.to_bits() as i64;
+    bits ^ (((bits >> 63) as u64 >> 1) as i64)
+}
+
+/// The inverse of [`ordered`].
+#[inline]
+pub(crate) fn from_ordered(mapped: i64) -> f64 {
+    f64::from_bits((mapped ^ (((mapped >> 63) as u64 >> 1) as i64)) as u64)
+}
+
+/// The units in the last place from the double of `integer` to `value`; wraps between doubles far apart.
+#[inline]
+pub(crate) fn ulps_off(value: f64, integer: i64, exponent: u8) -> i64 {
+    ordered(value).wrapping_sub(ordered(to_double(integer, exponent)))
+}
 
 /// The integer of `value` at a power of ten, and nonzero bits when it does not yield `value` again.
 #[inline]
@@ -53,10 +81,12 @@ pub(crate) fn nearest(value: f64, exponent: u8) -> i64 {
 /// A column as integers, with the positions that they do not yield again.
 #[derive(Debug, Default)]
 pub(crate) struct Decimals {
-    /// One for each value; at an exception that of its neighbour.
+    /// One for each value; at a far exception that of its neighbour.
     pub(crate) integers: Vec<i64>,
-    /// Positions of exceptions, ascending.
+    /// Positions of all exceptions, ascending.
     pub(crate) exceptions: Vec<i64>,
+    /// Positions of the far ones.
+    far: Vec<i64>,
 }
 
 impl Decimals {
@@ -67,23 +97,24 @@ impl Decimals {
         loop {
             self.convert_at(values, exponent);
             // The sample may have missed the longer decimals.
-            let missed = self.exceptions.iter().map(|position| &values[*position as usize]);
-            let is_rare = self.exceptions.len() * 16 <= values.len();
+            let missed = self.far.iter().map(|position| &values[*position as usize]);
+            let is_rare = self.far.len() * 16 <= values.len();
             let larger = if is_rare { None } else { smallest_exponent(missed.take(SAMPLE), exponent) };
             match larger {
                 Some(larger) if larger > exponent => exponent = larger,
                 _ => break,
             }
         }
-        self.fill_exceptions();
-        (self.exceptions.len() * 2 <= values.len()).then_some(exponent)
+        self.fill_far();
+        (self.far.len() * 2 <= values.len()).then_some(exponent)
     }
 
-    /// Converts `values` at a given exponent, with what is left at exceptions undefined.
-    pub(crate) fn convert_at(&mut self, values: &[f64], exponent: u8) {
+    /// Converts `values` at a given exponent, with the integers of far exceptions left undefined.
+    fn convert_at(&mut self, values: &[f64], exponent: u8) {
         const LANES: usize = 64;
         let power = POWERS_OF_TEN[usize::from(exponent)];
         self.exceptions.clear();
+        self.far.clear();
         self.integers.clear();
         self.integers.resize(values.len(), 0);
         for (group, (values, integers)) in values.chunks(LANES).zip(self.integers.chunks_mut(LANES)).enumerate() {
@@ -93,20 +124,27 @@ impl Decimals {
                 *integer = converted;
                 misses |= miss;
             }
-            if misses != 0 {
-                let missed = (0..).zip(values).filter(|(_, value)| to_integer(**value, power).1 != 0);
-                self.exceptions.extend(missed.map(|(lane, _)| (group * LANES) as i64 + lane));
+            if misses == 0 {
+                continue;
+            }
+            let missed = (0..).zip(values).filter(|(_, value)| to_integer(**value, power).1 != 0);
+            for (lane, value) in missed {
+                let position = group as i64 * LANES as i64 + lane;
+                self.exceptions.push(position);
+                if !is_near(*value, integers[lane as usize], exponent) {
+                    self.far.push(position);
+                }
             }
         }
     }
 
-    /// Gives exceptions the integer before them, which costs the least to pack.
-    fn fill_exceptions(&mut self) {
-        let mut exceptions = self.exceptions.iter().copied().peekable();
-        let first_exact = (0..self.integers.len() as i64).find(|i| exceptions.next_if_eq(i).is_none());
-        let mut last = first_exact.map_or(0, |position| self.integers[position as usize]);
+    /// Gives far exceptions the integer before them, which costs the least to pack.
+    fn fill_far(&mut self) {
+        let mut far = self.far.iter().copied().peekable();
+        let first_kept = (0..self.integers.len() as i64).find(|i| far.next_if_eq(i).is_none());
+        let mut last = first_kept.map_or(0, |position| self.integers[position as usize]);
         let mut next = 0;
-        for position in &self.exceptions {
+        for position in &self.far {
             let position = *position as usize;
             if position > next {
                 last = self.integers[position - 1];
@@ -117,23 +155,31 @@ impl Decimals {
     }
 }
 
-/// The smallest exponent, from `exponent` on, at which all decimals among `sample` are exact; none when they are fewer
-/// than half.
+#[inline]
+fn is_near(value: f64, integer: i64, exponent: u8) -> bool {
+    ulps_off(value, integer, exponent).unsigned_abs() <= NEAR_ULPS
+}
+
+/// The smallest exponent, from `exponent` on, at which all decimals among `sample` are exact or near; none when they are
+/// fewer than half.
 fn smallest_exponent<'a>(sample: impl Iterator<Item = &'a f64>, mut exponent: u8) -> Option<u8> {
-    let is_exact = |value: f64, exponent: u8| to_integer(value, POWERS_OF_TEN[usize::from(exponent)]).1 == 0;
-    let (mut exact, mut inexact) = (0, 0);
+    let is_decimal = |value: f64, exponent: u8| {
+        let (integer, miss) = to_integer(value, POWERS_OF_TEN[usize::from(exponent)]);
+        miss == 0 || (integer.unsigned_abs() <= NEAR_INTEGER_MAX && is_near(value, integer, exponent))
+    };
+    let (mut decimals, mut others) = (0, 0);
     for &value in sample {
-        match (exponent..=EXPONENT_MAX).find(|exponent| is_exact(value, *exponent)) {
+        match (exponent..=EXPONENT_MAX).find(|exponent| is_decimal(value, *exponent)) {
             Some(found) => {
                 exponent = found;
-                exact += 1;
+                decimals += 1;
             }
-            None => inexact += 1,
+            None => others += 1,
         }
         // Noise shows at once, and each look at it is dear: every exponent is tried.
-        if inexact >= 3 && exact == 0 {
+        if others >= 3 && decimals == 0 {
             return None;
         }
     }
-    (exact >= inexact).then_some(exponent)
+    (decimals >= others).then_some(exponent)
 }

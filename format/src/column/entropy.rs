@@ -17,7 +17,7 @@ use super::ColumnError;
 const LEVEL: usize = 4;
 
 /// Lengths worth the try: below it pco's tables outweigh what they save, and a page of pco holds no more.
-pub(super) const LENGTHS: std::ops::RangeInclusive<usize> = 32..=1 << 18;
+pub(super) const LENGTHS: std::ops::RangeInclusive<usize> = 128..=1 << 18;
 
 /// The header of pco's format 4.1, which the part's version stands for.
 const PCO_HEADER: [u8; 2] = [4, 1];

@@ -18,7 +18,7 @@ mod tests;
 
 pub use model::Encoding;
 
-pub(crate) use decimals::{Decimals, EXPONENT_MAX, nearest, to_double};
+pub(crate) use decimals::{Decimals, EXPONENT_MAX, from_ordered, nearest, ordered, to_double, ulps_off};
 use integers::Shape;
 
 /// Bytes that are no column. The caller knows which object and offset they came from, and says so.
@@ -92,6 +92,19 @@ impl ColumnEncoder {
         values::encode(&mut self.values, &mut self.integers, values, encoding, out);
     }
 
+    /// Appends what `decimals` at `exponent` do not yield of `values`.
+    pub(crate) fn exceptions(
+        &mut self,
+        values: &[f64],
+        decimals: &Decimals,
+        exponent: u8,
+        encoding: Encoding,
+        out: &mut Vec<u8>,
+    ) {
+        let units = &mut self.values.raw;
+        values::encode_exceptions(&mut self.integers, units, values, decimals, exponent, encoding, out);
+    }
+
     /// Appends a column of integers.
     pub fn integers(&mut self, values: &[i64], encoding: Encoding, out: &mut Vec<u8>) {
         integers::encode(&mut self.integers, values, 0, Shape::Free, encoding, out);
@@ -124,6 +137,11 @@ impl ColumnDecoder {
     /// As [`Self::timestamps`].
     pub fn values(&mut self, input: &mut &[u8], n: usize, out: &mut Vec<f64>) -> Result<(), ColumnError> {
         values::decode(&mut self.numbers, input, n, out)
+    }
+
+    /// Takes exceptions off the front of `input` and puts them in their places in `values`.
+    pub(crate) fn exceptions(&mut self, input: &mut &[u8], values: &mut [f64]) -> Result<(), ColumnError> {
+        values::decode_exceptions(&mut self.numbers, input, values)
     }
 
     /// Takes `n` integers off the front of `input` and appends them to `out`.

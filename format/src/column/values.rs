@@ -4,13 +4,16 @@
 //! column := an integer column whose tag says what its numbers are
 //!   tag 0..=14   decimals with that exponent: value = number / 10^exponent
 //!   tag 15       raw: the bits, mapped so that their order is the total order of doubles
-//!   tag 16..=30  decimals with exponent tag - 16, then exceptions:
-//!                count: varint, positions: integer column, raw bits: integer column (mapped as tag 15)
+//!   tag 16..=30  decimals with exponent tag - 16, then exceptions
+//! exceptions := count: varint, positions: integer column, units off: integer column
 //! ```
+//!
+//! An exception's units off are its mapped bits less those of the decimal in its place: one or two for the results of
+//! arithmetic on decimals, any number for NaN and its like.
 //!
 //! Noisy doubles of like magnitude share sign and exponent, so the raw mapping packs them in 52 to 54 bits.
 
-use super::decimals::{self, Decimals};
+use super::decimals::{self, Decimals, from_ordered, ordered, ulps_off};
 use super::integers::{self, Shape};
 use super::{ColumnError, Encoding, varint};
 
@@ -22,20 +25,7 @@ const RESERVED: u8 = 31;
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     decimals: Decimals,
-    raw: Vec<i64>,
-}
-
-/// Maps the bits of a double to an integer in the total order of doubles.
-#[inline]
-fn ordered(value: f64) -> i64 {
-    let bits = value.to_bits() as i64;
-    bits ^ (((bits >> 63) as u64 >> 1) as i64)
-}
-
-/// The inverse of [`ordered`].
-#[inline]
-fn from_ordered(mapped: i64) -> f64 {
-    f64::from_bits((mapped ^ (((mapped >> 63) as u64 >> 1) as i64)) as u64)
+    pub(super) raw: Vec<i64>,
 }
 
 /// Appends `values`.
@@ -47,23 +37,38 @@ pub(super) fn encode(
     out: &mut Vec<u8>,
 ) {
     let Scratch { decimals, raw } = scratch;
-    let mut put = |numbers: &[i64], tag, out: &mut Vec<u8>| {
-        integers::encode(integers, numbers, tag, Shape::Free, encoding, out);
-    };
-    raw.clear();
+    let mut put = |numbers: &[i64], tag| integers::encode(integers, numbers, tag, Shape::Free, encoding, out);
     match decimals.convert(values) {
         None => {
+            raw.clear();
             raw.extend(values.iter().map(|value| ordered(*value)));
-            put(raw, RAW, out);
+            put(raw, RAW);
         }
-        Some(exponent) if decimals.exceptions.is_empty() => put(&decimals.integers, exponent, out),
+        Some(exponent) if decimals.exceptions.is_empty() => put(&decimals.integers, exponent),
         Some(exponent) => {
-            put(&decimals.integers, exponent + WITH_EXCEPTIONS, out);
-            varint::put(out, decimals.exceptions.len() as u64);
-            put(&decimals.exceptions, 0, out);
-            raw.extend(decimals.exceptions.iter().map(|position| ordered(values[*position as usize])));
-            put(raw, 0, out);
+            put(&decimals.integers, exponent + WITH_EXCEPTIONS);
+            encode_exceptions(integers, raw, values, decimals, exponent, encoding, out);
         }
+    }
+}
+
+/// Appends the exceptions of `values`, which are `decimals` at `exponent` otherwise.
+pub(super) fn encode_exceptions(
+    integers: &mut integers::Scratch,
+    units: &mut Vec<i64>,
+    values: &[f64],
+    decimals: &Decimals,
+    exponent: u8,
+    encoding: Encoding,
+    out: &mut Vec<u8>,
+) {
+    let positions = &decimals.exceptions;
+    varint::put(out, positions.len() as u64);
+    let units_off = |at: usize| ulps_off(values[at], decimals.integers[at], exponent);
+    units.clear();
+    units.extend(positions.iter().map(|position| units_off(*position as usize)));
+    for column in [positions, units] {
+        integers::encode(integers, column, 0, Shape::Free, encoding, out);
     }
 }
 
@@ -82,13 +87,18 @@ pub(super) fn decode(
         tag => {
             decimals::extend_doubles(scratch, tag - WITH_EXCEPTIONS, out);
             let start = out.len() - n;
-            patch_exceptions(scratch, input, &mut out[start..])?;
+            decode_exceptions(scratch, input, &mut out[start..])?;
         }
     }
     Ok(())
 }
 
-fn patch_exceptions(scratch: &mut Vec<i64>, input: &mut &[u8], values: &mut [f64]) -> Result<(), ColumnError> {
+/// Takes exceptions off the front of `input` and puts them in their places in `values`.
+pub(super) fn decode_exceptions(
+    scratch: &mut Vec<i64>,
+    input: &mut &[u8],
+    values: &mut [f64],
+) -> Result<(), ColumnError> {
     let count = varint::take(input)?;
     let out_of_range = |what, value, max: usize| ColumnError::OutOfRange { what, value, max: max as u64 };
     if count > values.len() as u64 {
@@ -98,11 +108,12 @@ fn patch_exceptions(scratch: &mut Vec<i64>, input: &mut &[u8], values: &mut [f64
     scratch.clear();
     integers::decode(input, count, scratch)?;
     integers::decode(input, count, scratch)?;
-    let (positions, bits) = scratch.split_at(count);
+    let (positions, units) = scratch.split_at(count);
     let len = values.len();
-    for (position, bits) in positions.iter().zip(bits) {
+    for (position, units) in positions.iter().zip(units) {
         let slot = usize::try_from(*position).ok().and_then(|position| values.get_mut(position));
-        *slot.ok_or_else(|| out_of_range("an exception's position", *position as u64, len))? = from_ordered(*bits);
+        let value = slot.ok_or_else(|| out_of_range("an exception's position", *position as u64, len))?;
+        *value = from_ordered(ordered(*value).wrapping_add(*units));
     }
     Ok(())
 }

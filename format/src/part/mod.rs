@@ -7,7 +7,7 @@
 //!
 //! Numbers of fixed size are little-endian. The first block's range starts with the header (the footer checks that of a
 //! part without blocks), lengths come last, and blocks and footer join without gaps: so each byte of a part is covered
-//! by a check that somebody makes. See [`directory`] for the block and [`footer`] for the footer.
+//! by a check that somebody makes. See `directory.rs` for the block and `footer.rs` for the footer.
 //!
 //! Life of a part: a [`PartWriter`] is handed series in key order and gives finished bytes back; whoever stores them
 //! appends them to one object. A reader takes the last [`TAIL_BYTES`] to [`read_tail`], asks the [`PartFooter`] which
@@ -16,14 +16,14 @@
 //!
 //! The bytes depend on the series and the encoding alone: not on how points were divided among calls, nor on time (DT-3).
 
-mod block; //        reading one block
-mod block_builder; // filling one
-mod directory; //    who is in a block, and where
+mod block; //          reading one block
+mod block_builder; //  filling one
+mod directory; //      who is in a block, and where
 mod error;
-mod footer; //       which blocks there are
-mod layout; //       magic, header, sizes
-mod rollup; //       the columns of a rollup
-mod rollup_codec; // and their bytes
+mod footer; //         which blocks there are
+mod layout; //         magic, header, sizes
+mod rollup; //         the columns of a rollup
+mod rollup_codec; //   and their bytes
 mod writer;
 
 #[cfg(test)]

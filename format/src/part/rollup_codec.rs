@@ -4,7 +4,8 @@
 //! rollup   := count: integer column, head: u8 (low 4 bits exponent, 15 for apart; bits 4-5 the sum's predictor), then
 //!   related    with firsts, lasts, minima and maxima as decimals of that one exponent, the very first: signed varint,
 //!              integer columns of first less the last before it (0 at the very first); last less first; lesser of both less min; max less greater of both;
-//!              sum's nearest decimal less its prediction; sum's bits less those of that decimal
+//!              sum's nearest decimal less its prediction; sum's units in the last place off that decimal;
+//!              exceptions among firsts, lasts, minima and maxima, one after the other (as a value column has them)
 //!   apart      value columns of first, last, min, max, sum
 //! ```
 //!
@@ -13,7 +14,8 @@
 //! last place away from one, and those few are what is kept. All arithmetic wraps, so any bits come back.
 
 use crate::column::{
-    ColumnDecoder, ColumnEncoder, ColumnError, Decimals, EXPONENT_MAX, Encoding, nearest, take_bytes, to_double, varint,
+    ColumnDecoder, ColumnEncoder, ColumnError, Decimals, EXPONENT_MAX, Encoding, from_ordered, nearest, ordered,
+    take_bytes, to_double, ulps_off, varint,
 };
 
 use super::RollupColumns;
@@ -76,15 +78,16 @@ pub(super) fn encode(
         doubles.extend_from_slice(related);
     }
     match decimals.convert(doubles) {
-        Some(exponent) if decimals.exceptions.is_empty() => {
+        Some(exponent) => {
             let n = rows.len();
             let (firsts, rest) = decimals.integers.split_at(n);
             let (lasts, rest) = rest.split_at(n);
             let (mins, maxes) = rest.split_at(n);
             let related = Related { firsts, lasts, mins, maxes, counts, sums: &rows.sum, exponent };
             related.encode([column, nearests], |column, out| encoder.integers(column, encoding, out), out);
+            encoder.exceptions(doubles, decimals, exponent, encoding, out);
         }
-        _ => {
+        None => {
             out.push(APART);
             for apart in [&rows.first, &rows.last, &rows.min, &rows.max, &rows.sum] {
                 encoder.values(apart, encoding, out);
@@ -126,10 +129,8 @@ impl Related<'_> {
         put(column, out);
         refill(column, self.missed(predictor, nearests));
         put(column, out);
-        let ulps = |(sum, nearest): (&f64, &i64)| {
-            sum.to_bits().wrapping_sub(to_double(*nearest, self.exponent).to_bits()) as i64
-        };
-        refill(column, self.sums.iter().zip(nearests.iter()).map(ulps));
+        let sums = self.sums.iter().zip(nearests.iter());
+        refill(column, sums.map(|(sum, nearest)| ulps_off(*sum, *nearest, self.exponent)));
         put(column, out);
     }
 
@@ -178,20 +179,24 @@ pub(super) fn decode(
     for column in &mut columns {
         decoder.integers(input, n, column)?;
     }
+    let mut doubles = vec![0.0; 4 * n];
     for (i, count) in counts.into_iter().enumerate() {
         let [from_last, to_last, below, above, missed, ulps] = columns.each_ref().map(|column| column[i]);
         let first = last_before.wrapping_add(from_last);
         let last = first.wrapping_add(to_last);
         let min = first.min(last).wrapping_sub(below);
         let max = first.max(last).wrapping_add(above);
+        for (column, integer) in [first, last, min, max].into_iter().enumerate() {
+            doubles[column * n + i] = to_double(integer, exponent);
+        }
         let nearest = missed.wrapping_add(predictor.predict(count, min, max));
-        let sum = to_double(nearest, exponent).to_bits().wrapping_add(ulps as u64);
-        rows.first.push(to_double(first, exponent));
-        rows.last.push(to_double(last, exponent));
-        rows.min.push(to_double(min, exponent));
-        rows.max.push(to_double(max, exponent));
-        rows.sum.push(f64::from_bits(sum));
+        rows.sum.push(from_ordered(ordered(to_double(nearest, exponent)).wrapping_add(ulps)));
         last_before = last;
+    }
+    decoder.exceptions(input, &mut doubles)?;
+    let columns = [&mut rows.first, &mut rows.last, &mut rows.min, &mut rows.max];
+    for (index, column) in columns.into_iter().enumerate() {
+        column.extend_from_slice(&doubles[index * n..(index + 1) * n]);
     }
     Ok(())
 }

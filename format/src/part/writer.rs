@@ -11,7 +11,8 @@ use super::layout::{self, PartKind, PartSummary};
 
 /// Writes a part, series by series in key order, without doing any I/O: bytes are taken off it as they become final.
 ///
-/// It holds at most two blocks' points: the one being filled, and the piece of the series that is being appended.
+/// It holds at most two blocks' points: the one being filled, and the piece of the series that is being appended. Series
+/// or timestamps out of order (DT-2), points outside a series and rows in a raw part are bugs of the caller: it panics.
 pub struct PartWriter {
     kind: PartKind,
     encoding: Encoding,
@@ -99,7 +100,8 @@ impl PartWriter {
     /// Takes the bytes that have become final since the last call.
     pub fn take(&mut self) -> Vec<u8> {
         self.taken += self.out.len() as u64;
-        std::mem::take(&mut self.out)
+        let next = Vec::with_capacity(self.out.len());
+        std::mem::replace(&mut self.out, next)
     }
 
     /// Bytes held, final or not: what a memory budget counts.

@@ -5,17 +5,14 @@ use model::TimestampMs;
 use super::damage::DamageKind;
 use super::emission::Emission;
 use super::plan::{Planted, SegmentPlan};
-use super::random::derive;
-use super::series::{Points, Series, happens};
+use super::random::{derive, draw, happens};
+use super::series::{Points, Series};
 use super::settings::GenSettings;
 use super::summary::Totals;
 use crate::segment::FrameEncoder;
 
 /// Older points that a correcting payload sends again.
 const CORRECTED_POINTS: usize = 3;
-
-/// Tells the draw for corrections from the others of a series.
-const CORRECTS: u64 = 7 << 60;
 
 /// Frames, ready to be appended.
 #[derive(Debug, Default)]
@@ -91,7 +88,8 @@ impl<'a> ChunkMaker<'a> {
     }
 
     fn corrects(&self, series: &Series, emission: Emission) -> bool {
-        emission.slice > 0 && happens(derive(series.seed, CORRECTS + emission.slice), self.settings.correction_share)
+        emission.slice > 0
+            && happens(derive(series.seed, draw::CORRECTION + emission.slice), self.settings.correction_share)
     }
 
     /// Sends the last points of an earlier slice again, with other values.

@@ -7,8 +7,8 @@
 use std::ops::Range;
 
 use super::layout::Stream;
-use super::random::{derive, scale};
-use super::series::{happens, has_points, series_points, series_seed, slices};
+use super::random::{derive, happens, scale};
+use super::series::{has_points, series_points, series_seed, slices};
 use super::settings::GenSettings;
 
 /// By how many rows a payload is late at the most.
@@ -64,11 +64,11 @@ impl<'a> Order<'a> {
         emissions
     }
 
-    /// What the series of a column sends in a row: the slice of that row, and what is late from rows before.
+    /// What the series of a column sends in a row: the slice of that row, and then what is late from rows before.
     fn emit_cell(&self, row: u64, series: u64, emissions: &mut Vec<Emission>) {
         let seed = series_seed(self.stream, series);
         let points = series_points(self.stream, seed);
-        for slice in self.rows_reaching(row) {
+        for slice in self.rows_reaching(row).rev() {
             if !has_points(seed, slice, self.settings.payload_points, points) {
                 continue;
             }

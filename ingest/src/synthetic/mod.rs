@@ -5,7 +5,7 @@
 //! out the same on one.
 //!
 //! ```text
-//! settings -> streams (layout) -> segments, damage dealt out (plan) -> chunks (emission, series) -> frames -> objects (run)
+//! settings -> streams (layout) -> segments, damage dealt out (plan) -> chunks (emission, series, values) -> frames -> objects (run)
 //! ```
 
 mod random;
@@ -13,6 +13,7 @@ mod random;
 pub mod settings;
 mod layout;
 mod series;
+mod values;
 mod emission;
 /// Bad frames and odd payloads.
 pub mod damage;
@@ -22,6 +23,7 @@ mod run;
 /// What was made.
 pub mod summary;
 
+use futures::StreamExt;
 use storage::StorageError;
 
 pub use damage::DamageKind;
@@ -40,6 +42,12 @@ pub enum GenError {
     /// Ask for less damage or more points.
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
+    /// Something is there: the new data would mix with it.
+    #[error("{object} is there already: give an empty place, or empty this one")]
+    NotEmpty {
+        /// One of the objects.
+        object: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -58,6 +66,7 @@ pub fn generate(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<GenSummary, GenError> {
     settings.validate()?;
+    refuse_old_data(output)?;
     let streams = layout::streams(settings);
     let segments = plan::plan(settings, &streams)?;
     let written = run::run(settings, &segments, output, threads(settings), progress)?;
@@ -71,6 +80,19 @@ pub fn generate(
     let sidecar = serde_json::to_vec_pretty(&summary).expect("plain data");
     output.wait(output.root().replace(SIDECAR, sidecar))?;
     Ok(summary)
+}
+
+/// Old segments of other settings would count as part of the new data.
+fn refuse_old_data(output: &Output) -> Result<(), GenError> {
+    let first = output.wait(output.root().store().list(None).next());
+    match first {
+        None => Ok(()),
+        Some(Ok(old)) => Err(GenError::NotEmpty { object: output.root().object(old.location.as_ref()) }),
+        Some(Err(error)) => {
+            let object = output.root().uri().to_owned();
+            Err(StorageError::Failed { operation: "list", object, source: Box::new(error) }.into())
+        }
+    }
 }
 
 fn threads(settings: &GenSettings) -> usize {

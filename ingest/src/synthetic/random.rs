@@ -23,6 +23,27 @@ pub(super) const fn scale(hash: u64, n: u64) -> u64 {
     ((hash as u128 * n as u128) >> 64) as u64
 }
 
+/// Whether an event of probability `share` happens, by `hash`.
+#[inline]
+pub(super) fn happens(hash: u64, share: f64) -> bool {
+    ((hash >> 11) as f64) < share * (1u64 << 53) as f64
+}
+
+/// What is drawn from a series' seed: the child by which each draw is kept apart from the others.
+pub(super) mod draw {
+    pub(in crate::synthetic) const KIND: u64 = 1 << 40;
+    pub(in crate::synthetic) const JITTER: u64 = 2 << 40;
+    pub(in crate::synthetic) const POINTS: u64 = 3 << 40;
+    pub(in crate::synthetic) const BASE: u64 = 4 << 40;
+    pub(in crate::synthetic) const METRIC: u64 = 5 << 40;
+    pub(in crate::synthetic) const METADATA: u64 = 6 << 40;
+    // Added to a slice's ordinal.
+    pub(in crate::synthetic) const CUT: u64 = 1 << 60;
+    pub(in crate::synthetic) const ANCHOR: u64 = 2 << 60;
+    pub(in crate::synthetic) const WALK: u64 = 3 << 60;
+    pub(in crate::synthetic) const CORRECTION: u64 = 7 << 60;
+}
+
 /// xoshiro256++ (Blackman and Vigna): a nanosecond a draw.
 #[derive(Debug)]
 pub(super) struct Random([u64; 4]);

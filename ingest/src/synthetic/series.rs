@@ -11,8 +11,9 @@ use std::ops::Range;
 use model::{SeriesKey, TimestampMs};
 
 use super::layout::{SeriesPoints, Stream};
-use super::random::{Random, derive, scale};
+use super::random::{Random, derive, draw, happens, scale};
 use super::settings::{GenSettings, SeriesKind};
+use super::values::Values;
 
 /// Largest jitter of a timestamp, in milliseconds.
 const JITTER_MS: u64 = 40;
@@ -43,25 +44,6 @@ pub(super) struct Series {
     interval_ms: u64,
     /// 0 where its timestamps are regular.
     jitter_ms: u64,
-}
-
-/// What is drawn once for a series or a slice, kept apart by the child of the seed.
-mod draw {
-    pub(super) const KIND: u64 = 1 << 40;
-    pub(super) const JITTER: u64 = 2 << 40;
-    pub(super) const POINTS: u64 = 3 << 40;
-    pub(super) const BASE: u64 = 4 << 40;
-    pub(super) const METRIC: u64 = 5 << 40;
-    pub(super) const METADATA: u64 = 6 << 40;
-    /// Added to the slice's ordinal.
-    pub(super) const CUT: u64 = 1 << 60;
-    pub(super) const ANCHOR: u64 = 2 << 60;
-    pub(super) const WALK: u64 = 3 << 60;
-}
-
-/// Whether an event of probability `share` happens, by `hash`.
-pub(super) fn happens(hash: u64, share: f64) -> bool {
-    ((hash >> 11) as f64) < share * (1u64 << 53) as f64
 }
 
 impl Series {
@@ -97,71 +79,7 @@ impl Series {
             let jitter_ms = if self.jitter_ms > 0 { random.between(0, self.jitter_ms as i64) } else { 0 };
             points.timestamps.push(self.start_ms + (index * self.interval_ms) as i64 + jitter_ms);
         }
-        let base = derive(self.seed, draw::BASE);
-        let values = &mut points.values;
-        match self.kind {
-            SeriesKind::Gauge => {
-                let first = scale(base, 20_000) as i64 - 1_000;
-                let mut before = 0;
-                self.walk(ordinal, first, -96..=96, &mut random, |hundredths| {
-                    // A zero reached from below is -0.0: producers that round make them, so readers must keep them.
-                    let is_negative_zero = hundredths == 0 && before < 0;
-                    before = hundredths;
-                    values.push(if is_negative_zero { -0.0 } else { decimal(hundredths) });
-                });
-            }
-            SeriesKind::Counter => {
-                let first = scale(base, 1 << 32) as i64 + 90 * range.start as i64;
-                let mut reached = i64::MIN;
-                self.walk(ordinal, first, 0..=180, &mut random, |count| {
-                    reached = reached.max(count); // bending must not turn a counter back
-                    values.push(reached as f64);
-                });
-            }
-            SeriesKind::Constant => values.extend(range.map(|_| decimal(scale(base, 100_000) as i64))),
-            SeriesKind::Noisy => values.extend(range.map(|_| 50.0 + 50.0 * random.unit())),
-            SeriesKind::Sparse => values.extend(range.map(|_| sparse(&mut random))),
-        }
-    }
-
-    /// Walks a slice in `steps`, from its anchor beside `first` towards the anchor of the next slice.
-    fn walk(
-        &self,
-        ordinal: u64,
-        first: i64,
-        steps: std::ops::RangeInclusive<i64>,
-        random: &mut Random,
-        mut put: impl FnMut(i64),
-    ) {
-        const ANCHOR_SPREAD: u64 = 81;
-        const STEPS_MAX: usize = 128;
-        let anchor = |ordinal| scale(derive(self.seed, draw::ANCHOR + ordinal), ANCHOR_SPREAD) as i64;
-        let drift = (steps.start() + steps.end()) / 2;
-        let range = self.slice(ordinal);
-        let mut at = first + anchor(ordinal);
-        let mut left = (range.end - range.start) as usize;
-        // A slice longer than the scratch is walked in legs, each bent towards where the drift alone would lead.
-        while left > 0 {
-            let leg = left.min(STEPS_MAX);
-            left -= leg;
-            let goal = if left == 0 {
-                first + anchor(ordinal + 1) + drift * (range.end - range.start) as i64
-            } else {
-                at + drift * leg as i64
-            };
-            let mut walked = [0; STEPS_MAX];
-            let mut sum = 0;
-            for step in &mut walked[..leg] {
-                *step = sum;
-                sum += random.between(*steps.start(), *steps.end());
-            }
-            // Fixed point: a division a point would cost more than the rest.
-            let bend = ((goal - at - sum) << 16) / leg as i64;
-            for (index, walked) in walked[..leg].iter().enumerate() {
-                put(at + walked + ((bend * index as i64) >> 16));
-            }
-            at = goal;
-        }
+        Values { kind: self.kind, seed: self.seed, ordinal, range }.write(&mut random, &mut points.values);
     }
 
     /// What a producer says about the series: some hundred bytes of JSON.
@@ -221,16 +139,6 @@ fn slice(seed: u64, ordinal: u64, payload_points: u64, points: u64) -> Range<u64
 /// Whether a slice has points, without making its series.
 pub(super) fn has_points(seed: u64, ordinal: u64, payload_points: u64, points: u64) -> bool {
     !slice(seed, ordinal, payload_points, points).is_empty()
-}
-
-/// A number of hundredths, as the nearest double.
-fn decimal(hundredths: i64) -> f64 {
-    hundredths as f64 / 100.0
-}
-
-fn sparse(random: &mut Random) -> f64 {
-    const ZEROS_OF_100: i64 = 95;
-    if random.between(1, 100) <= ZEROS_OF_100 { 0.0 } else { random.between(1, 9) as f64 }
 }
 
 fn pick_kind(kinds: &[SeriesKind], hash: u64) -> SeriesKind {

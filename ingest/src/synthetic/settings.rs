@@ -168,7 +168,7 @@ impl GenSettings {
         check((0.0..=10.0).contains(&self.skew), "skew", self.skew, "an exponent from 0 to 10")?;
         let most_orgs = 1 << 20;
         check((1..=most_orgs).contains(&self.orgs), "orgs", self.orgs, "1 to 1048576 organisations")?;
-        check(self.points + self.tiny_series > 0, "points", self.points, "at least one, or some tiny series")?;
+        check(self.points > 0 || self.tiny_series > 0, "points", self.points, "at least one, or some tiny series")?;
         check(self.points < 1 << 50, "points", self.points, "fewer than 2^50")?;
         check(self.tiny_series < 1 << 40, "tiny_series", self.tiny_series, "fewer than 2^40")?;
         check(self.points_per_series > 0, "points_per_series", self.points_per_series, "at least one")?;
@@ -182,9 +182,9 @@ impl GenSettings {
         check((1..=4096).contains(&big), "big_partitions", big, "1 to 4096 segments for the big organisation")?;
         check(!self.kinds.is_empty(), "kinds", "empty", "at least one kind of series")?;
         check(self.interval_ms > 0, "interval_ms", self.interval_ms, "at least a millisecond")?;
-        let span_ms = self.interval_ms.checked_mul(self.points.max(3)).filter(|span_ms| *span_ms < SPAN_MS_MAX);
-        let fits = span_ms.is_some() || self.interval_ms.saturating_mul(self.regular_points()) < SPAN_MS_MAX;
-        check(fits, "interval_ms", self.interval_ms, "an interval that keeps the series within 35,000 years")?;
+        let span_ms = self.interval_ms.checked_mul(self.regular_points().max(3));
+        let is_short = span_ms.is_some_and(|span_ms| span_ms < SPAN_MS_MAX);
+        check(is_short, "interval_ms", self.interval_ms, "an interval that keeps the series within 35,000 years")?;
         check(self.start_ms.unsigned_abs() < SPAN_MS_MAX, "start_ms", self.start_ms, "a start within 35,000 years")
     }
 

@@ -170,6 +170,37 @@ fn check_sound(damage: &PlantedDamage, payload: &proto::v1::Payload, key: &str, 
 }
 
 #[test]
+fn payloads_of_a_series_are_scattered_over_segments_and_some_are_late() {
+    let (segments, _) = made(&small());
+    let (mut homes, mut late, mut payloads) = (BTreeMap::<_, BTreeSet<_>>::new(), 0, 0);
+    for (key, segment) in &segments {
+        let mut reached = BTreeMap::new();
+        read_segment(segment, |_, payload| {
+            let payload = payload.expect("nothing is planted");
+            let series = (payload.org_id, payload.metric_id);
+            homes.entry(series).or_default().insert(key);
+            let start = payload.timestamps[0];
+            let before = reached.insert(series, start).unwrap_or(i64::MIN);
+            late += u64::from(start < before);
+            payloads += 1;
+        });
+    }
+    assert!(homes.values().filter(|homes| homes.len() == 3).count() > 100, "in all three segments of a shard");
+    assert!(late * 200 > payloads && late * 20 < payloads, "{late} of {payloads} come after a later one");
+}
+
+/// Frozen by content, not by zstd's bytes: a seed names the same data in every later build.
+#[test]
+fn the_data_of_a_seed_is_frozen() {
+    let mut digester = format::digest::Digester::new();
+    for (key, segment) in made(&small()).0 {
+        digester.update(key.as_bytes());
+        read_segment(&segment, |_, payload| digester.update(&payload.expect("nothing is planted").encode_to_vec()));
+    }
+    assert_eq!(digester.finish().to_string(), "f62a95a7949788fc31f7287e5b84d54b");
+}
+
+#[test]
 fn corrections_have_other_values_than_what_they_correct() {
     let (segments, summary) = made(&GenSettings { duplicate_share: 0.0, ..small() });
     let mut seen = BTreeMap::<_, BTreeSet<u64>>::new();
@@ -192,6 +223,61 @@ fn more_damage_than_there_is_room_for_is_refused() {
     let streams = layout::streams(&settings);
     let error = plan::plan(&settings, &streams).expect_err("one torn end a segment");
     assert_eq!(error.kind, "torn-frame");
+}
+
+#[test]
+fn a_place_that_is_not_empty_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("old.seg"), b"").expect("a file");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+    let root = Root::create(&folder.path().display().to_string()).expect("a root");
+    let refused = generate(&small(), &Output::new(root, runtime.handle().clone()), &|_| ()).expect_err("old data");
+    assert!(matches!(&refused, GenError::NotEmpty { object } if object.ends_with("/old.seg")), "{refused}");
+}
+
+/// The values of some series of one kind, each whole and in order.
+fn values_of(kind: SeriesKind) -> Vec<Vec<f64>> {
+    let settings = GenSettings { kinds: vec![kind], points: 200 * 1440, ..GenSettings::default() };
+    let streams = layout::streams(&settings);
+    let stream = &streams[0];
+    let of_series = |index| {
+        let series = series::Series::new(&settings, stream, index);
+        let mut points = series::Points::default();
+        (0..series::slices(1440, settings.payload_points)).for_each(|slice| series.write(slice, &mut points));
+        assert!(points.timestamps.is_sorted() && points.timestamps.len() == 1440);
+        points.values
+    };
+    (0..stream.series).map(of_series).collect()
+}
+
+/// Differences between neighbours.
+fn steps(values: &[f64]) -> impl Iterator<Item = f64> {
+    values.windows(2).map(|pair| pair[1] - pair[0])
+}
+
+#[test]
+fn walks_are_continuous_over_slices_and_use_the_whole_width_of_their_steps() {
+    for (kind, unit, low, high) in [(SeriesKind::Gauge, 0.01, -135.0, 135.0), (SeriesKind::Counter, 1.0, -60.0, 260.0)]
+    {
+        let all = values_of(kind);
+        let steps: Vec<f64> = all.iter().flat_map(|values| steps(values)).map(|step| (step / unit).round()).collect();
+        assert!(steps.iter().all(|step| (low..=high).contains(step)), "{kind:?} jumps");
+        let distinct: BTreeSet<i64> = steps.iter().map(|step| *step as i64).collect();
+        assert!(distinct.len() > 170, "{kind:?} has steps of {} sizes", distinct.len());
+        let backwards = steps.iter().filter(|step| **step < 0.0).count() as f64 / steps.len() as f64;
+        assert!(kind == SeriesKind::Gauge || backwards < 0.01, "{kind:?} goes back {backwards}");
+    }
+}
+
+#[test]
+fn the_other_kinds_are_what_their_names_say() {
+    assert!(values_of(SeriesKind::Constant).iter().all(|values| steps(values).all(|step| step == 0.0)));
+    let noisy: BTreeSet<u64> =
+        values_of(SeriesKind::Noisy).iter().flatten().map(|value| value.to_bits() & 0xffff).collect();
+    assert!(noisy.len() > 1440, "low bits are random: {}", noisy.len());
+    let sparse = values_of(SeriesKind::Sparse).concat();
+    let zeros = sparse.iter().filter(|value| **value == 0.0).count() as f64 / sparse.len() as f64;
+    assert!((0.93..0.97).contains(&zeros) && sparse.iter().all(|value| (0.0..=9.0).contains(value)), "{zeros}");
 }
 
 #[test]

@@ -153,6 +153,6 @@ pub(super) fn rows_of(columns: &Columns, points_a_bucket: usize) -> RollupColumn
 }
 
 pub(super) fn small_rollups() -> Vec<Series<RollupColumns>> {
-    let roll = |s: Series<Columns>| Series { key: s.key, columns: rows_of(&s.columns, 3), metadata: s.metadata };
+    let roll = |s: Series<Columns>| Series { key: s.key, columns: rows_of(&s.columns, 2), metadata: s.metadata };
     small_raw().into_iter().map(roll).collect()
 }

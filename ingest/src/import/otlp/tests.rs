@@ -1,0 +1,180 @@
+use std::collections::BTreeMap;
+
+use model::OrgId;
+use opentelemetry_proto::tonic::common::v1::any_value::Value as AnyValueKind;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
+use opentelemetry_proto::tonic::metrics::v1::summary_data_point::ValueAtQuantile;
+use opentelemetry_proto::tonic::metrics::v1::{
+    DataPointFlags, Exemplar, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram,
+    HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, Summary, SummaryDataPoint,
+};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+
+use super::*;
+use crate::import::testing::{Read, imported};
+
+fn attributes(pairs: &[(&str, &str)]) -> Vec<KeyValue> {
+    let value = |text: &str| Some(AnyValue { value: Some(AnyValueKind::StringValue(text.to_owned())) });
+    let pair =
+        |(key, text): &(&str, &str)| KeyValue { key: (*key).to_owned(), value: value(text), ..Default::default() };
+    pairs.iter().map(pair).collect()
+}
+
+/// A point at `ms`, with a nanosecond short of the next.
+fn number(ms: u64, value: Value, pairs: &[(&str, &str)]) -> NumberDataPoint {
+    let time_unix_nano = ms * 1_000_000 + 999_999;
+    NumberDataPoint { time_unix_nano, value: Some(value), attributes: attributes(pairs), ..Default::default() }
+}
+
+fn message(metrics: Vec<(&str, Data)>) -> MetricsData {
+    let metric = |(name, data): (&str, Data)| Metric { name: name.to_owned(), data: Some(data), ..Default::default() };
+    let scope = InstrumentationScope { attributes: attributes(&[("lib", "x")]), ..Default::default() };
+    let scope_metrics =
+        ScopeMetrics { scope: Some(scope), metrics: metrics.into_iter().map(metric).collect(), ..Default::default() };
+    let resource = Resource { attributes: attributes(&[("host", "a")]), ..Default::default() };
+    let resource_metrics =
+        ResourceMetrics { resource: Some(resource), scope_metrics: vec![scope_metrics], ..Default::default() };
+    MetricsData { resource_metrics: vec![resource_metrics] }
+}
+
+fn framed(messages: &[MetricsData]) -> Vec<u8> {
+    let framed = messages.iter().flat_map(|message| {
+        let message = message.encode_to_vec();
+        [&(message.len() as u32).to_be_bytes()[..], &message].concat()
+    });
+    framed.collect()
+}
+
+fn read(name: &str, content: &[u8]) -> (Result<OtlpSummary, ImportError>, Read) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).expect("a file");
+    imported(|output| import_otlp(&[path], &Target::new(output, OrgId(7))))
+}
+
+/// Timestamps and values of each series, by metadata without the attributes that all have.
+fn shown(read: &Read) -> BTreeMap<String, Vec<(i64, f64)>> {
+    let show = |(metadata, points): (&String, &Vec<(i64, u64)>)| {
+        let short = metadata.replace(r#""host":"a","#, "").replace(r#""lib":"x""#, "");
+        (short, points.iter().map(|(timestamp, bits)| (*timestamp, f64::from_bits(*bits))).collect())
+    };
+    read.series.iter().map(show).collect()
+}
+
+#[test]
+fn gauges_and_sums_are_series_by_name_and_all_attributes_in_order_of_arrival() {
+    let gauge = |points| Data::Gauge(Gauge { data_points: points });
+    let inexact = (1 << 53) + 1;
+    let messages = [
+        message(vec![(
+            "g",
+            gauge(vec![
+                number(5, Value::AsDouble(0.5), &[("core", "1")]),
+                number(5, Value::AsDouble(1.5), &[("core", "2")]),
+                number(3, Value::AsDouble(-0.0), &[("core", "1")]),
+            ]),
+        )]),
+        message(vec![
+            ("g", gauge(vec![number(5, Value::AsDouble(7.0), &[("core", "1")])])),
+            ("s", Data::Sum(Sum { data_points: vec![number(1, Value::AsInt(inexact), &[])], ..Default::default() })),
+            ("shadow", gauge(vec![number(1, Value::AsInt(1), &[("host", "b")])])),
+        ]),
+    ];
+    let plain = framed(&messages);
+    let zstd = zstd::bulk::compress(&plain, 1).expect("zstd compresses");
+    for (name, content) in [("m.otlp.pb", &plain), ("m.otlp.pb.zst", &zstd)] {
+        let (summary, read) = read(name, content);
+        let summary = summary.expect("good messages");
+        assert_eq!((summary.messages, summary.data_points, summary.integers_inexact), (2, 6, 1));
+        assert_eq!((summary.imported.series, summary.imported.points), (4, 6));
+        assert_eq!(read.keys, ["shard=org-mod-07/import/m-0000.seg"]);
+        let expected = BTreeMap::from(
+            [
+                (r#"{"name":"g","attributes":{"core":"1",}}"#, vec![(5, 0.5), (3, -0.0), (5, 7.0)]),
+                (r#"{"name":"g","attributes":{"core":"2",}}"#, vec![(5, 1.5)]),
+                (r#"{"name":"s","attributes":{}}"#, vec![(1, 9_007_199_254_740_992.0)]),
+                (r#"{"name":"shadow","attributes":{"host":"b",,"scope.host":"a"}}"#, vec![(1, 1.0)]),
+            ]
+            .map(|(metadata, points)| (metadata.to_owned(), points)),
+        );
+        assert_eq!(shown(&read), expected);
+    }
+}
+
+#[test]
+fn histograms_become_counts_sums_and_buckets() {
+    let point = HistogramDataPoint {
+        count: 6,
+        sum: Some(2.5),
+        bucket_counts: vec![1, 2, 3],
+        explicit_bounds: vec![0.1, 5.0],
+        min: Some(0.0),
+        max: Some(9.0),
+        exemplars: vec![Exemplar::default()],
+        ..Default::default()
+    };
+    let malformed =
+        HistogramDataPoint { bucket_counts: vec![1], explicit_bounds: vec![1.0], count: 1, ..Default::default() };
+    let data_points = vec![point, malformed];
+    let (summary, read) = read(
+        "h.otlp.pb",
+        &framed(&[message(vec![("h", Data::Histogram(Histogram { data_points, ..Default::default() }))])]),
+    );
+    let summary = summary.expect("a good message");
+    let left_out = LeftOut { extremes: 2, exemplars: 1, buckets_malformed: 1, ..LeftOut::default() };
+    assert_eq!(summary.left_out, left_out);
+    let expected = [
+        (r#"{"name":"h.bucket","attributes":{"le":"+Inf",}}"#, vec![6.0]),
+        (r#"{"name":"h.bucket","attributes":{"le":"0.1",}}"#, vec![1.0]),
+        (r#"{"name":"h.bucket","attributes":{"le":"5",}}"#, vec![3.0]),
+        (r#"{"name":"h.count","attributes":{}}"#, vec![6.0, 1.0]),
+        (r#"{"name":"h.sum","attributes":{}}"#, vec![2.5]),
+    ];
+    let shown: Vec<_> = shown(&read)
+        .into_iter()
+        .map(|(metadata, points)| (metadata, points.into_iter().map(|(_, value)| value).collect::<Vec<_>>()))
+        .collect();
+    assert_eq!(shown, expected.map(|(metadata, values)| (metadata.to_owned(), values)));
+}
+
+#[test]
+fn what_is_left_out_is_counted() {
+    let silent =
+        NumberDataPoint { flags: DataPointFlags::NoRecordedValueMask as u32, ..number(1, Value::AsInt(1), &[]) };
+    let empty = NumberDataPoint::default();
+    let exponential = ExponentialHistogramDataPoint { count: 2, sum: Some(1.0), ..Default::default() };
+    let quantile = ValueAtQuantile { quantile: 0.5, value: 1.0 };
+    let summary_point =
+        SummaryDataPoint { count: 3, sum: 4.0, quantile_values: vec![quantile; 2], ..Default::default() };
+    let metrics = vec![
+        ("g", Data::Gauge(Gauge { data_points: vec![silent, empty] })),
+        (
+            "e",
+            Data::ExponentialHistogram(ExponentialHistogram { data_points: vec![exponential], ..Default::default() }),
+        ),
+        ("q", Data::Summary(Summary { data_points: vec![summary_point] })),
+    ];
+    let (summary, read) = read("l.otlp.pb", &framed(&[message(metrics)]));
+    let summary = summary.expect("a good message");
+    let left_out = LeftOut { without_value: 2, exponential_buckets: 1, quantiles: 2, ..LeftOut::default() };
+    assert_eq!((summary.data_points, summary.left_out), (4, left_out));
+    assert_eq!(read.series.len(), 4, "counts and sums");
+}
+
+#[test]
+fn a_file_that_is_no_otlp_is_refused_with_the_place() {
+    let good = framed(&[message(Vec::new())]);
+    let cut = &good[..good.len() - 1];
+    let long = [&good[..], &[0xff; 8]].concat();
+    let wrong = [&good[..], &[0, 0, 0, 2, 0xff, 0xff]].concat();
+    for (content, said) in
+        [(cut, "ends inside the message at byte 0"), (&long, "says that it has"), (&wrong, "is not MetricsData")]
+    {
+        let (failed, read) = read("x.otlp.pb", content);
+        let failed = failed.expect_err("a malformed file").to_string();
+        assert!(failed.contains(said), "{failed}");
+        assert!(read.keys.is_empty());
+    }
+}
