@@ -14,7 +14,7 @@ use object_store::{ObjectStoreExt, WriteMultipart};
 use serde::Serialize;
 use storage::Root;
 
-use crate::catalog::{Catalog, Selection};
+use crate::catalog::{Catalog, Selection, name_of};
 use crate::error::DatasetError;
 use crate::merge::{Input, Merge};
 use crate::parts::{Parts, RowFilter};
@@ -123,7 +123,7 @@ pub async fn export(
 fn without_step(manifests: &[Manifest], step: Option<RollupStep>) -> Vec<String> {
     let Some(step) = step else { return Vec::new() };
     let without = manifests.iter().filter(|manifest| !manifest.settings.rollups.contains(&step));
-    let name = |manifest: &Manifest| format!("{} has no rollup of {step}", crate::catalog::name_of(manifest));
+    let name = |manifest: &Manifest| format!("{} has no rollup of {step}", name_of(manifest));
     without.map(name).collect()
 }
 
