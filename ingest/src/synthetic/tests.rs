@@ -296,6 +296,19 @@ fn the_other_kinds_are_what_their_names_say() {
 }
 
 #[test]
+fn damages_and_kinds_parse_back_from_their_names() {
+    for kind in DamageKind::all() {
+        assert_eq!(kind.name().parse(), Ok(kind));
+        assert_eq!(format!("{kind}=3").parse(), Ok(Damage { kind, count: 3 }));
+    }
+    assert_eq!("bomb".parse(), Ok(Damage { kind: DamageKind::Bomb, count: 1 }));
+    assert!("bomb=x".parse::<Damage>().is_err() && "bombs".parse::<Damage>().is_err());
+    for (kind, _, name) in SeriesKind::ALL {
+        assert_eq!(name.parse(), Ok(kind));
+    }
+}
+
+#[test]
 fn settings_that_make_no_sense_are_named() {
     let bad = [
         GenSettings { points: 0, ..Default::default() },
