@@ -1,4 +1,4 @@
-use format::frame::{FrameDecoder, FrameFault, Frames};
+use format::frame::{FrameDecoder, Frames};
 use format::payload::PayloadReader;
 use model::{DuplicateRule, OnBadFrame, SegmentRef};
 use proptest::prelude::*;
