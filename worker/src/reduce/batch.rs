@@ -8,9 +8,6 @@ use model::{Columns, DuplicateRule, SeriesKey};
 use super::merge::Merger;
 use crate::WorkError;
 
-/// Points of a batch, roughly.
-const POINTS: usize = 16 << 10;
-
 /// Series of a batch at most.
 const SERIES_MAX: usize = 2048;
 
@@ -28,8 +25,10 @@ pub(crate) struct Stretch {
 }
 
 /// Merged points without duplicates.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Batch {
+    /// Points that fill it, roughly.
+    points: usize,
     /// The points of all stretches.
     pub(crate) columns: Columns,
     /// The stretches, in key order.
@@ -50,6 +49,18 @@ struct Open {
 }
 
 impl Batch {
+    /// A batch that `points` fill.
+    pub(crate) fn new(points: usize) -> Self {
+        Self {
+            points,
+            columns: Columns::default(),
+            stretches: Vec::new(),
+            metadata: Vec::new(),
+            duplicates: 0,
+            open: None,
+        }
+    }
+
     /// Forgets everything of the last partition.
     pub(crate) fn reset(&mut self) {
         self.clear();
@@ -71,7 +82,7 @@ impl Batch {
     /// Fills the batch from `merger`; false when there is nothing left.
     pub(crate) fn fill(&mut self, merger: &mut Merger, rule: DuplicateRule) -> Result<bool, WorkError> {
         self.clear();
-        while self.columns.len() < POINTS && self.stretches.len() < SERIES_MAX {
+        while self.columns.len() < self.points && self.stretches.len() < SERIES_MAX {
             let (key, begins) = match self.open.take() {
                 Some(open) => {
                     self.columns.timestamps.extend(open.last.map(|(timestamp, _)| timestamp));
@@ -99,7 +110,7 @@ impl Batch {
         let start =
             self.columns.len() - usize::from(!begins && rule != DuplicateRule::Keep && !self.columns.is_empty());
         let mut is_more = true;
-        while is_more && self.columns.len() < POINTS {
+        while is_more && self.columns.len() < self.points {
             let before = self.columns.len();
             is_more = merger.next_points(&mut self.columns)?;
             self.fold_duplicates(rule, start.max(before.saturating_sub(1)));
