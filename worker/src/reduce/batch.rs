@@ -83,6 +83,7 @@ impl Batch {
     pub(crate) fn fill(&mut self, merger: &mut Merger, rule: DuplicateRule) -> Result<bool, WorkError> {
         self.clear();
         while self.columns.len() < self.points && self.stretches.len() < SERIES_MAX {
+            let start = self.columns.len();
             let (key, begins) = match self.open.take() {
                 Some(open) => {
                     self.columns.timestamps.extend(open.last.map(|(timestamp, _)| timestamp));
@@ -94,37 +95,35 @@ impl Batch {
                     None => break,
                 },
             };
-            self.add_series(merger, rule, key, begins)?;
+            self.add_stretch(merger, rule, Stretch { key, points: start..start, begins, ends: None })?;
+            // A series that goes on goes on in the next batch: here it would only come and go, a point at a time.
+            if self.open.is_some() {
+                break;
+            }
         }
         Ok(!self.stretches.is_empty())
     }
 
-    fn add_series(
-        &mut self,
-        merger: &mut Merger,
-        rule: DuplicateRule,
-        key: SeriesKey,
-        begins: bool,
-    ) -> Result<(), WorkError> {
-        // A series that goes on starts with the one point that was kept back.
-        let start =
-            self.columns.len() - usize::from(!begins && rule != DuplicateRule::Keep && !self.columns.is_empty());
-        let mut is_more = true;
-        while is_more && self.columns.len() < self.points {
+    /// Adds points of a series until it ends or the batch is full. What the last batch kept back is there already.
+    fn add_stretch(&mut self, merger: &mut Merger, rule: DuplicateRule, mut stretch: Stretch) -> Result<(), WorkError> {
+        let is_more = loop {
             let before = self.columns.len();
-            is_more = merger.next_points(&mut self.columns)?;
-            self.fold_duplicates(rule, start.max(before.saturating_sub(1)));
-        }
-        let ends = if is_more {
+            let is_more = merger.next_points(&mut self.columns)?;
+            self.fold_duplicates(rule, stretch.points.start.max(before.saturating_sub(1)));
+            if !is_more || self.columns.len() >= self.points {
+                break is_more;
+            }
+        };
+        if is_more {
             let last = (rule != DuplicateRule::Keep).then(|| self.keep_back()).flatten();
-            self.open = Some(Open { key, last });
-            None
+            self.open = Some(Open { key: stretch.key, last });
         } else {
             let metadata = self.metadata.len();
             self.metadata.extend_from_slice(merger.metadata());
-            Some(metadata..self.metadata.len())
-        };
-        self.stretches.push(Stretch { key, points: start..self.columns.len(), begins, ends });
+            stretch.ends = Some(metadata..self.metadata.len());
+        }
+        stretch.points.end = self.columns.len();
+        self.stretches.push(stretch);
         Ok(())
     }
 
