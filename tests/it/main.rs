@@ -1,3 +1,4 @@
 //! One test binary: everything that needs more than one crate.
 
+mod engine_property;
 mod tidy;
