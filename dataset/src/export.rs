@@ -6,7 +6,7 @@
 use format::manifest::{API_VERSION, Manifest};
 use format::part::PartKind;
 use interchange::csv::{CsvWriter, TimestampStyle};
-use interchange::parquet::{ParquetOptions, ParquetWriter};
+use interchange::parquet::ParquetWriter;
 use interchange::{Raw, RawRows, Rollup, RollupRows, RowSink, RowSummary, WriteError};
 use model::{RollupStep, SeriesKey};
 use object_store::path::Path;
@@ -14,7 +14,7 @@ use object_store::{ObjectStoreExt, WriteMultipart};
 use serde::Serialize;
 use storage::Root;
 
-use crate::catalog::{Catalog, Selection};
+use crate::catalog::{Catalog, Selection, name_of};
 use crate::error::DatasetError;
 use crate::merge::{Input, Merge};
 use crate::parts::{Parts, RowFilter};
@@ -123,7 +123,7 @@ pub async fn export(
 fn without_step(manifests: &[Manifest], step: Option<RollupStep>) -> Vec<String> {
     let Some(step) = step else { return Vec::new() };
     let without = manifests.iter().filter(|manifest| !manifest.settings.rollups.contains(&step));
-    let name = |manifest: &Manifest| format!("{} has no rollup of {step}", crate::catalog::name_of(manifest));
+    let name = |manifest: &Manifest| format!("{} has no rollup of {step}", name_of(manifest));
     without.map(name).collect()
 }
 
@@ -166,11 +166,10 @@ enum Sink {
 }
 
 fn sink(options: &ExportOptions) -> Sink {
-    let parquet = ParquetOptions::default();
     match (options.rollup, options.format) {
-        (None, ExportFormat::Parquet) => Sink::Raw(Box::new(ParquetWriter::new(parquet))),
+        (None, ExportFormat::Parquet) => Sink::Raw(Box::new(ParquetWriter::new())),
         (None, ExportFormat::Csv { timestamps }) => Sink::Raw(Box::new(CsvWriter::new(timestamps))),
-        (Some(_), ExportFormat::Parquet) => Sink::Rollup(Box::new(ParquetWriter::new(parquet))),
+        (Some(_), ExportFormat::Parquet) => Sink::Rollup(Box::new(ParquetWriter::new())),
         (Some(_), ExportFormat::Csv { timestamps }) => Sink::Rollup(Box::new(CsvWriter::new(timestamps))),
     }
 }

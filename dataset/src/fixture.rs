@@ -7,7 +7,7 @@ use format::digest::Digest;
 use format::keys::AttemptKeys;
 use format::manifest::{API_VERSION, Extent, Manifest, ObjectEntry, PartitionEntry, QuarantineEntry, RollupEntry};
 use format::part::{PartKind, PartWriter, RollupColumns};
-use interchange::parquet::{ParquetOptions, RawParquetWriter};
+use interchange::parquet::RawParquetWriter;
 use interchange::{Raw, RawRows, RowSink};
 use model::books::{Books, MapBooks, ReduceBooks};
 use model::{
@@ -185,7 +185,7 @@ impl Fixture {
         books: &mut ReduceBooks,
     ) -> PartitionEntry {
         let (encoding, format) = (Encoding::Packed, output.settings.format);
-        let mut parquet: Box<dyn RowSink<Raw>> = Box::new(RawParquetWriter::new(ParquetOptions::default()));
+        let mut parquet: Box<dyn RowSink<Raw>> = Box::new(RawParquetWriter::new());
         let (job, attempt) = (job(), attempt(output));
         let keys = AttemptKeys { window: output.window, shard: SHARD, job: &job, attempt };
         let mut raw = PartWriter::new(PartKind::Raw, encoding);

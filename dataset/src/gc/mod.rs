@@ -5,21 +5,23 @@
 //! | a data object that no manifest names | its attempt lost, died, or its shard failed |
 //! | a manifest past the versions to keep | history, given up on purpose |
 //! | a data object that only such manifests name | the same |
+//! | a scratch object | a process that was killed: others take theirs along |
 //! | a staging file (`name#7`, local folders alone) | a write that was killed; the store's listing hides it |
 //!
 //! **GC-1**: nothing that a retained manifest names is deleted. So: a manifest that cannot be read stops the collector;
-//! whatever is younger than the minimum age stays, and so does all of a job that wrote something within that
-//! age, since it may still commit; and right before it deletes, the collector looks at everything once more and deletes only
+//! whatever is younger than the minimum age stays, and so does all of a job, or of a process's scratch, that wrote
+//! something within that age, since it may still commit; and right before it deletes, the collector looks at everything once more and deletes only
 //! what both looks found. Manifests go first, oldest first, so that no manifest ever names an object that is gone.
 
-mod staging;
+mod folder;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use format::keys::{DATA, ManifestName};
+use format::keys::{DATA, ManifestName, SCRATCH};
 use format::manifest::{API_VERSION, Manifest};
 use model::{Clock, TimestampMs};
+use object_store::ObjectMeta;
 use serde::Serialize;
 
 use crate::catalog::{Catalog, Selection};
@@ -85,6 +87,8 @@ pub enum GarbageReason {
     ObjectSuperseded,
     /// A data object that no manifest names.
     ObjectUnnamed,
+    /// Spilled data of a process that is gone.
+    ScratchLeftover,
     /// The leftover of a write that was killed.
     StagingLeftover,
 }
@@ -117,25 +121,24 @@ async fn look(catalog: &Catalog, options: &GcOptions, now_ms: TimestampMs) -> Re
     };
     // Data is listed before the manifests: what was committed in between is then named, not garbage.
     let objects = catalog.root().list(DATA).await?;
-    let mut garbage = staging::leftovers(catalog.root(), young_from_ms)?;
+    let mut garbage = folder::leftovers(catalog.root(), young_from_ms)?;
     let named = Named::read(catalog, options.keep_versions).await?;
     garbage.extend(named.superseded.iter().cloned());
 
-    let mut newest: BTreeMap<String, TimestampMs> = BTreeMap::new();
-    for object in &objects {
-        let newest = newest.entry(job_of(object.location.as_ref()).to_owned()).or_insert(i64::MIN);
-        *newest = (*newest).max(object.last_modified.timestamp_millis());
-    }
+    let scratch = catalog.root().list(SCRATCH).await?;
+    let newest = newest_by_writer(objects.iter().chain(&scratch));
     let mut objects_young = 0;
-    for object in objects {
+    for object in objects.into_iter().chain(scratch) {
         let key = object.location.to_string();
         if named.retained.contains(&key) {
             continue;
         }
-        let once_named = named.given_up.contains(&key);
-        let reason = if once_named { GarbageReason::ObjectSuperseded } else { GarbageReason::ObjectUnnamed };
-        // What was committed once has no attempt that could still commit it.
-        let newest_ms = if once_named { object.last_modified.timestamp_millis() } else { newest[job_of(&key)] };
+        let reason = reason(&key, &named);
+        let newest_ms = match reason {
+            // What was committed once has no attempt that could still commit it.
+            GarbageReason::ObjectSuperseded => object.last_modified.timestamp_millis(),
+            _ => newest[writer_of(&key)],
+        };
         if newest_ms > young_from_ms {
             objects_young += 1;
         } else {
@@ -155,9 +158,30 @@ async fn look(catalog: &Catalog, options: &GcOptions, now_ms: TimestampMs) -> Re
     })
 }
 
-/// The job's component of a data key (`format::keys`); the whole key where it has none.
-fn job_of(key: &str) -> &str {
-    key.rsplit('/').nth(1).unwrap_or(key)
+fn reason(key: &str, named: &Named) -> GarbageReason {
+    if named.given_up.contains(key) {
+        GarbageReason::ObjectSuperseded
+    } else if key.starts_with(SCRATCH) {
+        GarbageReason::ScratchLeftover
+    } else {
+        GarbageReason::ObjectUnnamed
+    }
+}
+
+/// When each writer last wrote.
+fn newest_by_writer<'a>(objects: impl Iterator<Item = &'a ObjectMeta>) -> BTreeMap<String, TimestampMs> {
+    let mut newest = BTreeMap::new();
+    for object in objects {
+        let newest = newest.entry(writer_of(object.location.as_ref()).to_owned()).or_insert(i64::MIN);
+        *newest = (*newest).max(object.last_modified.timestamp_millis());
+    }
+    newest
+}
+
+/// Who writes under a key (`format::keys`): the job of a data object, the process of a scratch object.
+fn writer_of(key: &str) -> &str {
+    let component = if key.starts_with(SCRATCH) { key.split('/').nth(1) } else { key.rsplit('/').nth(1) };
+    component.unwrap_or(key)
 }
 
 /// What the manifests name.
@@ -203,7 +227,12 @@ impl Named {
 
 async fn delete(catalog: &Catalog, garbage: &Garbage) -> Result<(), DatasetError> {
     match garbage.reason {
-        GarbageReason::StagingLeftover => staging::remove(catalog.root(), &garbage.key),
+        GarbageReason::StagingLeftover => folder::remove_staging(catalog.root(), &garbage.key),
+        GarbageReason::ScratchLeftover => {
+            catalog.root().remove(&garbage.key).await?;
+            folder::remove_empty_folders(catalog.root(), &garbage.key);
+            Ok(())
+        }
         _ => Ok(catalog.root().remove(&garbage.key).await?),
     }
 }

@@ -75,3 +75,17 @@ async fn a_manifest_that_cannot_be_read_stops_the_collector() {
     let none = GcOptions { keep_versions: Some(0), ..GcOptions::default() };
     assert!(matches!(collect(&fixture.catalog, &none, &Later(0)).await, Err(DatasetError::Refused(_))));
 }
+
+#[tokio::test]
+async fn scratch_of_a_killed_process_goes_with_its_folders_and_that_of_a_living_one_stays() {
+    let (fixture, _, _) = Fixture::committed().await;
+    for key in ["scratch/tailor-7/runs/a.run", "scratch/tailor-7/runs/b.run"] {
+        fixture.put_object(key.to_owned(), b"run".to_vec()).await;
+    }
+    let mut options = GcOptions { delete: true, ..GcOptions::default() };
+    assert_eq!(found(&fixture, &options, 0).await, [], "it may still run");
+    options.min_age = Duration::ZERO;
+    let garbage = found(&fixture, &options, 0).await;
+    assert!(garbage.iter().all(|(reason, _)| *reason == GarbageReason::ScratchLeftover) && garbage.len() == 2);
+    assert!(!fixture.object_path("scratch").exists());
+}

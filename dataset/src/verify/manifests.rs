@@ -2,6 +2,7 @@
 
 use format::keys::ManifestName;
 use format::manifest::Manifest;
+use model::{ShardId, Window};
 
 use super::{Manifests, Run};
 use crate::catalog::Selection;
@@ -41,7 +42,7 @@ impl Run<'_> {
     }
 
     /// Versions follow one another; the first ones may have been collected.
-    fn check_versions(&mut self, window: model::Window, shard: model::ShardId, versions: &[u32]) {
+    fn check_versions(&mut self, window: Window, shard: ShardId, versions: &[u32]) {
         for pair in versions.windows(2) {
             if pair[1] != pair[0] + 1 {
                 let name = ManifestName { window, shard, version: pair[1] };

@@ -9,15 +9,12 @@ use super::Run;
 use super::row_check::RowCheck;
 use crate::catalog::name_of;
 use crate::error::DatasetError;
-use crate::parts::{PartReader, Parts};
+use crate::parts::PartReader;
 use crate::report::Class;
 
 impl Run<'_> {
     /// Checks every partition of a manifest, then what its books say of all of them.
     pub(super) async fn rows(&mut self, manifest: &Manifest) -> Result<(), DatasetError> {
-        if !manifest.settings.rollups.is_empty() && !Parts::reads_rollups(manifest.settings.format) {
-            self.warnings.push(format!("{}: rollups in Parquet are not compared", name_of(manifest)));
-        }
         let mut counted = ReduceBooks::default();
         let differences_before = self.differences.total;
         for entry in &manifest.partitions {

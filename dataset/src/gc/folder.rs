@@ -1,4 +1,4 @@
-//! Leftovers of killed writes in a local folder.
+//! What only a local folder has: staging files of killed writes, and folders that are empty.
 //!
 //! The local store writes `name#<number>` and renames it when the object is whole; a process that is killed in between
 //! leaves that file for ever, and the store's own listing hides it.
@@ -24,12 +24,21 @@ pub(super) fn leftovers(root: &Root, young_from_ms: TimestampMs) -> Result<Vec<G
 }
 
 /// Deletes one; one that is gone already is fine.
-pub(super) fn remove(root: &Root, key: &str) -> Result<(), DatasetError> {
+pub(super) fn remove_staging(root: &Root, key: &str) -> Result<(), DatasetError> {
     let folder = root.local_folder().expect("staging files are found in folders alone");
     match fs::remove_file(folder.join(key)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DatasetError::write(root.object(key), error)),
         _ => Ok(()),
     }
+}
+
+/// Removes the folders of an object that is gone, as far as nothing else is in them.
+pub(super) fn remove_empty_folders(root: &Root, key: &str) {
+    let Some(top) = root.local_folder() else { return };
+    let place = top.join(key);
+    // A folder that is not empty refuses, and so ends the way up.
+    let mut folders = place.ancestors().skip(1).take_while(|folder| *folder != top);
+    while folders.next().is_some_and(|folder| fs::remove_dir(folder).is_ok()) {}
 }
 
 fn walk(folder: &Path, prefix: &str, young_from_ms: TimestampMs, found: &mut Vec<Garbage>) -> io::Result<()> {
