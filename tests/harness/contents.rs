@@ -55,7 +55,8 @@ fn read(path: &Path, rollup: Option<RollupStep>, mut take: impl FnMut(Chunk) + S
         keys.push(row.key);
         ControlFlow::Continue(())
     };
-    let listed = list_series(&catalog, &parts, &SeriesOptions::default(), &mut on_series);
+    let every = SeriesOptions::default();
+    let listed = list_series(&catalog, &parts, &every, &mut on_series);
     runtime.block_on(listed).expect("list the series");
     keys.sort_unstable();
     keys.dedup();

@@ -55,6 +55,15 @@ impl Tailor {
         Self { command }
     }
 
+    /// The same, started by the program and arguments in `words`: as another user, for one.
+    #[must_use]
+    pub fn with_program(self, words: &str) -> Self {
+        let mut words = words.split_whitespace();
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words).arg(self.command.get_program()).args(self.command.get_args());
+        Self { command }
+    }
+
     /// The same, in a mount namespace of its own, where a tmpfs of `size` lies over `folder`. The host does not see it, and
     /// it goes with the process; so `after` is run there once `tailor` has ended, and what it prints follows on stdout.
     #[must_use]
