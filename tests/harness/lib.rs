@@ -1,4 +1,15 @@
-//! Test harness.
+//! What the tests share: the real binary run as an operator runs it, and the engine driven by hand.
+
+/// The binary, and what a run of it gave.
+pub mod tailor;
+/// A folder with segments and a dataset, gone with the test.
+pub mod place;
+/// Segments made by hand, frame by frame.
+pub mod segment;
+/// What a dataset holds, series by series, bit for bit.
+pub mod contents;
+/// Other people's data, and other people's readers.
+pub mod python;
 
 /// Payloads and frames, and the segments that hold them.
 pub mod segments;
@@ -10,3 +21,8 @@ pub mod found;
 pub mod executor;
 /// Numbers drawn from a seed.
 pub mod random;
+
+pub use contents::{Contents, contents};
+pub use place::Place;
+pub use segment::SegmentBuilder;
+pub use tailor::{Ended, Running, Tailor, tailor};

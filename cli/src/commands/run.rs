@@ -49,6 +49,8 @@ enum ReadStyle {
 }
 
 pub(crate) async fn run(args: Args) -> Result<Code> {
+    // Before there is anything to clean: a signal that nobody listens for would leave it behind.
+    let interrupted = interrupted()?;
     let job = args.job.job(|uri| Ok(Root::create(uri)?))?;
     let scratch = Scratch::make(args.scratch.as_deref(), &job.dataset)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -62,7 +64,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
         },
     };
     let progress = Progress::start();
-    let report = coordinator::run(job, &resources, &progress, interrupted()).await;
+    let report = coordinator::run(job, &resources, &progress, interrupted).await;
     progress.finish();
     let report = report?;
     match args.output {
@@ -73,19 +75,17 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     Ok(code(&report))
 }
 
-/// Resolves when the operator asks to stop.
-async fn interrupted() -> String {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM will end the process at once");
-            return std::future::pending().await;
+/// Listens for the operator's wish to stop, from now on; what it gives resolves with that wish.
+fn interrupted() -> Result<impl Future<Output = String> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => "interrupted (SIGINT)".to_owned(),
+            _ = terminate.recv() => "interrupted (SIGTERM)".to_owned(),
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => "interrupted (SIGINT)".to_owned(),
-        _ = terminate.recv() => "interrupted (SIGTERM)".to_owned(),
-    }
+    })
 }
 
 fn explain(report: &JobReport) {
