@@ -10,3 +10,5 @@ pub mod found;
 pub mod executor;
 /// Numbers drawn from a seed.
 pub mod random;
+/// What must hold of any bytes.
+pub mod fuzz;
