@@ -12,9 +12,10 @@ use model::{AttemptId, FencingToken, ShardId, ShardPlan, TaskId};
 use scheduler::{Effect, Event, ShardEnd, ShardOutput, State, WorkerId, event::TaskInput};
 use tokio::sync::{mpsc, oneshot};
 use worker::Outcome;
-use worker::task::{Assignment, Progress, SplitInput, Work};
+use worker::task::{Assignment, Progress};
 
 use crate::JobError;
+use crate::assignment::assignment;
 use crate::commit::{CommitError, Committed, commit};
 use crate::embedded::Watcher;
 use crate::job::{Job, Resources};
@@ -157,26 +158,7 @@ impl<'a> Driver<'a> {
 
     fn assign(&mut self, shard: ShardId, task: TaskId, attempt: AttemptId, plan: &ShardPlan, input: TaskInput) {
         self.begun.entry(shard).or_insert_with(Instant::now);
-        let work = match input {
-            TaskInput::Map(splits) => {
-                let input = |(split, exact_start): (model::Split, Option<u64>)| SplitInput {
-                    split,
-                    segment: plan.segments[split.segment as usize].clone(),
-                    exact_start,
-                };
-                Work::Map { splits: splits.into_iter().map(input).collect() }
-            }
-            TaskInput::Reduce(runs) => Work::Reduce { partition: model::PartitionId(task.ordinal), runs },
-        };
-        let assignment = Assignment {
-            job: plan.job.clone(),
-            shard,
-            task,
-            attempt,
-            settings: plan.settings.clone(),
-            partitions: plan.partitions,
-            work,
-        };
+        let assignment = assignment(plan, task, attempt, input);
         let progress = self.watcher.attempt_begins(shard, task);
         self.running.insert((shard, task, attempt), Arc::clone(&progress));
         let reply = self.waiting.pop_front().expect("work is only claimed for a slot that waits");

@@ -9,8 +9,8 @@ use model::{ShardId, ShardPlan, TaskId};
 use scheduler::ShardOutput;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use worker::Slot;
 use worker::task::{Progress, Stores};
+use worker::{Slot, SlotLimits};
 
 use crate::JobError;
 use crate::driver::{Driver, Message};
@@ -125,7 +125,7 @@ fn start_slots(
 
 /// One slot's life: claim, run, hand back, until there is no answer.
 fn work(job: &Job, stores: Stores, memory_bytes: u64, mailbox: &mpsc::UnboundedSender<Message>) {
-    let mut slot = Slot::new(stores, memory_bytes);
+    let mut slot = Slot::new(stores, SlotLimits::within(memory_bytes));
     loop {
         let (reply, given) = oneshot::channel();
         if mailbox.send(Message::Claim { reply }).is_err() {

@@ -261,3 +261,6 @@ impl ManifestSummary {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -221,7 +221,9 @@ struct File {
 impl File {
     async fn begin(to: &Root, key: &str, sink: Sink) -> Result<Self, DatasetError> {
         let object = to.object(key);
-        let upload = to.store().put_multipart(&Path::from(key)).await;
+        // The name as it was given, where it needs no encoding.
+        let path = Path::parse(key).unwrap_or_else(|_| Path::from(key));
+        let upload = to.store().put_multipart(&path).await;
         let upload = upload.map_err(|error| DatasetError::write(object.clone(), error))?;
         Ok(Self { object, sink, upload: WriteMultipart::new_with_chunk_size(upload, PENDING_BYTES) })
     }

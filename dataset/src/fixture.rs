@@ -25,7 +25,7 @@ use crate::rollup::RollupBuilder;
 /// The window of all fixtures: ten minutes.
 pub(crate) const WINDOW: Window = Window { start_ms: 0, end_ms: 600_000 };
 
-/// The shard of all fixtures.
+/// The shard of all fixtures, unless told otherwise.
 pub(crate) const SHARD: ShardId = ShardId::Shared(7);
 
 pub(crate) fn step() -> RollupStep {
@@ -39,6 +39,7 @@ pub(crate) type SeriesMap = BTreeMap<SeriesKey, (Vec<u8>, Columns)>;
 #[derive(Clone)]
 pub(crate) struct Output {
     pub(crate) window: Window,
+    pub(crate) shard: ShardId,
     pub(crate) version: u32,
     pub(crate) partitions: u32,
     pub(crate) settings: JobSettings,
@@ -134,6 +135,7 @@ impl Fixture {
         let settings = JobSettings { window: WINDOW, rollups: vec![step()], ..JobSettings::default() };
         Output {
             window: WINDOW,
+            shard: SHARD,
             version: 1,
             partitions: 3,
             settings,
@@ -158,7 +160,7 @@ impl Fixture {
         let mut manifest = Manifest {
             api_version: API_VERSION.to_owned(),
             window: output.window,
-            shard: SHARD,
+            shard: output.shard,
             version: output.version,
             job: job(),
             replaces: Some(output.version - 1).filter(|version| *version > 0),
@@ -187,7 +189,7 @@ impl Fixture {
         let (encoding, format) = (Encoding::Packed, output.settings.format);
         let mut parquet: Box<dyn RowSink<Raw>> = Box::new(RawParquetWriter::new());
         let (job, attempt) = (job(), attempt(output));
-        let keys = AttemptKeys { window: output.window, shard: SHARD, job: &job, attempt };
+        let keys = AttemptKeys { window: output.window, shard: output.shard, job: &job, attempt };
         let mut raw = PartWriter::new(PartKind::Raw, encoding);
         let mut rollup = PartWriter::new(PartKind::Rollup(step()), encoding);
         let (mut extent, mut rollup_rows) = (None, 0);
@@ -239,7 +241,7 @@ impl Fixture {
             return Vec::new();
         }
         let (job, attempt) = (job(), attempt(output));
-        let keys = AttemptKeys { window: output.window, shard: SHARD, job: &job, attempt };
+        let keys = AttemptKeys { window: output.window, shard: output.shard, job: &job, attempt };
         let object = self.put_object(keys.quarantine(TaskId::map(0)), b"{}\n".to_vec()).await;
         vec![QuarantineEntry { frames, object }]
     }

@@ -62,12 +62,13 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
     }
 }
 
+/// Changes a shard. One that is unknown or has ended takes nothing in any more.
 fn on_shard(
     state: &mut State,
     id: ShardId,
     change: impl FnOnce(&mut Shard, &BTreeSet<WorkerId>) -> Next,
 ) -> Vec<Effect> {
-    let Some(shard) = state.shards.get_mut(&id) else { return Vec::new() };
+    let Some(shard) = state.shards.get_mut(&id).filter(|shard| !shard.has_ended()) else { return Vec::new() };
     let next = change(shard, &state.workers);
     effects(state, id, next)
 }
@@ -95,7 +96,7 @@ fn claim(state: &mut State, worker: WorkerId, slots: usize, token: FencingToken)
     for (id, _) in order {
         let Some(shard) = state.shards.get_mut(&id) else { continue };
         while assigned.len() < slots {
-            let Some((task, attempt, input)) = shard.claim(worker, token) else { break };
+            let Some((task, attempt, input)) = shard.claim(worker, &state.workers, token) else { break };
             let plan = shard.plan().clone();
             assigned.push(Effect::Assign { worker, job: plan.job.clone(), shard: id, task, attempt, plan, input });
         }

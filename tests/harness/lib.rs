@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: the real binary, run as an operator runs it, in a place of its own.
+//! What the tests share: the real binary run as an operator runs it, and the engine driven by hand.
 
 /// The binary, and what a run of it gave.
 pub mod tailor;
@@ -10,6 +10,17 @@ pub mod segment;
 pub mod contents;
 /// Other people's data, and other people's readers.
 pub mod python;
+
+/// Payloads and frames, and the segments that hold them.
+pub mod segments;
+/// What a shard's output should be: a plain computation over what was sent.
+pub mod expected;
+/// What a shard's parts hold.
+pub mod found;
+/// Runs plans on one thread, in an order drawn from a seed, with workers that are lost and completions that come late.
+pub mod executor;
+/// Numbers drawn from a seed.
+pub mod random;
 
 pub use contents::{Contents, contents};
 pub use place::Place;

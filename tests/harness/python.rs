@@ -20,6 +20,7 @@ pub fn python(script: &[&str], args: &[&Path]) -> String {
 
 /// Where the package bokeh-sampledata keeps its file `name`.
 pub fn sample_data(name: &str) -> PathBuf {
-    let code = "import pathlib, sys, bokeh_sampledata as b; print(pathlib.Path(b.__file__).parent / '_data' / sys.argv[1])";
+    let code =
+        "import pathlib, sys, bokeh_sampledata as b; print(pathlib.Path(b.__file__).parent / '_data' / sys.argv[1])";
     PathBuf::from(python(&["-c", code], &[Path::new(name)]).trim())
 }

@@ -148,12 +148,7 @@ impl Running {
     pub fn wait(self) -> Ended {
         let output = self.child.wait_with_output().unwrap_or_else(|error| panic!("wait for {}: {error}", self.line));
         let text = |bytes| String::from_utf8(bytes).expect("its output is text");
-        Ended {
-            line: self.line,
-            code: output.status.code(),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
+        Ended { line: self.line, code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 }
 
@@ -220,8 +215,9 @@ impl Ended {
     /// Where it is none.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{}\nstdout is no JSON: {error}\n{}\n{}", self.line, self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("{}\nstdout is no JSON: {error}\n{}\n{}", self.line, self.stdout, self.stderr)
+        })
     }
 }
 

@@ -81,7 +81,8 @@ fn a_bad_frame_stops_its_shard_with_one_message_that_tells_all_and_no_manifest()
     for (kind, cause) in BAD {
         let place = Place::new();
         let sidecar = place.generate(&format!("{SMALL} --plant {kind}=1"));
-        let (((segment, offset), (length, _)), 1) = (planted(&sidecar).pop_first().expect("one"), planted(&sidecar).len())
+        let (((segment, offset), (length, _)), 1) =
+            (planted(&sidecar).pop_first().expect("one"), planted(&sidecar).len())
         else {
             panic!("{kind}: one damage was asked for")
         };

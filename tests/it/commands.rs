@@ -35,20 +35,19 @@ fn the_report_is_one_json_document_whose_books_balance() {
     let shards = report["shards"].as_array().expect("a list");
     let all = shards.iter().map(|shard| &shard["totals"]["books"]).chain([&report["totals"]["books"]]);
     for books in all {
-        let (map, reduce) = (|name: &str| number(books, &format!("/map/{name}")), |name: &str| {
-            number(books, &format!("/reduce/{name}"))
-        });
+        let (map, reduce) = (
+            |name: &str| number(books, &format!("/map/{name}")),
+            |name: &str| number(books, &format!("/reduce/{name}")),
+        );
         assert_eq!(map("frames_read"), map("frames_routed") + map("frames_quarantined"));
         let left_out = map("points_early") + map("points_late") + map("points_quarantined");
         assert_eq!(map("points_read"), reduce("points_written") + reduce("points_duplicate") + left_out);
     }
     assert_eq!(number(&report, "/totals/books/map/points_read"), number(&sidecar, "/totals/points_emitted"));
     assert_eq!(number(&report, "/totals/bytes_in"), number(&sidecar, "/totals/bytes"));
-    let record: Value = serde_json::from_slice(&place.object(&format!(
-        "jobs/{}/record.json",
-        report["job"].as_str().expect("a name")
-    )))
-    .expect("the record is JSON");
+    let record: Value =
+        serde_json::from_slice(&place.object(&format!("jobs/{}/record.json", report["job"].as_str().expect("a name"))))
+            .expect("the record is JSON");
     assert_eq!(record, report, "the dataset keeps the same report");
 }
 

@@ -140,7 +140,8 @@ fn damage_in_a_block_is_told_with_the_block_and_its_offset() {
         assert!(verified.stdout.contains(raw.as_str()), "{}", verified.stdout);
         assert!(verified.stdout.contains(" of block ") && verified.stdout.contains("at offset"), "{}", verified.stdout);
         let exported = sound.export("").expect_err("a block does not open");
-        let _ = exported.expect(code::DIFFERENCE).says(&[raw, " of block ", "at offset", "checksum", "replay the shard"]);
+        let _ =
+            exported.expect(code::DIFFERENCE).says(&[raw, " of block ", "at offset", "checksum", "replay the shard"]);
     });
 }
 
@@ -169,14 +170,18 @@ fn one_series_reads_right_or_not_at_all() {
 fn a_part_of_another_length_is_found() {
     let sound = Sound::new("");
     for key in sound.keys(".part") {
-        let (options, right) = if key.contains("rollup") { ("--rollup 5m", &sound.buckets) } else { ("", &sound.points) };
+        let (options, right) =
+            if key.contains("rollup") { ("--rollup 5m", &sound.buckets) } else { ("", &sound.points) };
         let sound_bytes = sound.place.object(&key);
         for damaged in other_lengths(&sound_bytes) {
             let what = format!("{} bytes", damaged.len());
             sound.with_damaged(&key, &damaged, || {
                 sound.assert_found(&key, &what);
                 let is_refused = sound.assert_right_or_damaged(sound.export(options), right, &key, &what);
-                assert!(is_refused || damaged.len() > sound_bytes.len(), "what is missing cannot be read: {what} of {key}");
+                assert!(
+                    is_refused || damaged.len() > sound_bytes.len(),
+                    "what is missing cannot be read: {what} of {key}"
+                );
             });
         }
     }

@@ -111,7 +111,8 @@ fn a_dataset_without_permission_fails_the_job_with_path_and_cause() {
 fn a_segment_without_permission_fails_its_shard_and_is_named() {
     let place = Place::generated("--points 1000 --orgs 1 --partitions 1 --big-share 0");
     let segment = place.input().join(place.files("in").iter().find(|key| key.ends_with(".seg")).expect("a segment"));
-    let open = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set permissions");
+    let open =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set permissions");
     fs::create_dir(place.dataset()).expect("make it");
     open(place.path(), 0o755);
     open(&place.dataset(), 0o777);

@@ -165,7 +165,8 @@ fn an_otlp_batch_comes_out_as_it_went_in() {
     let (found, metadata) = (exported(&place), metadata(&place));
     assert_eq!((found.len(), expected.len(), labels.len()), (2179, 2179, 2179));
     for (metric, points) in &found {
-        let series = labels.get(&identity(&metadata[metric])).unwrap_or_else(|| panic!("nobody's: {}", metadata[metric]));
+        let series =
+            labels.get(&identity(&metadata[metric])).unwrap_or_else(|| panic!("nobody's: {}", metadata[metric]));
         assert!(*points == expected[series], "series {series}, metric {metric}");
     }
     place.dataset_verb("verify", &format!("--level oracle --input {}", place.input().display())).done();

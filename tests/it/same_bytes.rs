@@ -5,8 +5,7 @@ use serde_json::Value;
 use tests::Place;
 use tests::place::{content_digests, number};
 
-const DATA: &str =
-    "--points 600000 --orgs 5 --partitions 2 --big-share 0.2 --hot-series-share 0.1 --tiny-series 2000 --duplicates 0.02";
+const DATA: &str = "--points 600000 --orgs 5 --partitions 2 --big-share 0.2 --hot-series-share 0.1 --tiny-series 2000 --duplicates 0.02";
 const OPTIONS: &str = "--rollup 1m,5m --partition-size 512KiB --split-size 256KiB";
 
 /// Shard, and the digest of each raw and rollup part in order.

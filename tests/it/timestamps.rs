@@ -44,7 +44,10 @@ fn without_a_window_every_instant_is_kept_and_a_warning_names_their_range() {
     let report = ended.json();
     assert_eq!(number(&report, "/totals/books/reduce/points_written"), 8);
     let warnings = place.manifests()[0]["warnings"].clone();
-    assert!(warnings[0].as_str().is_some_and(|warning| warning.contains("--window")), "in the manifest too: {warnings}");
+    assert!(
+        warnings[0].as_str().is_some_and(|warning| warning.contains("--window")),
+        "in the manifest too: {warnings}"
+    );
     let expected = POINTS.map(|(at, value)| (at, value.to_bits()));
     assert_eq!(contents(&place.dataset())[&key(7, 1)], expected);
     place.dataset_verb("verify", &format!("--level oracle --input {}", place.input().display())).done();

@@ -12,7 +12,14 @@ fn odd_values() -> Vec<f64> {
     let mut values: Vec<_> = nans.map(f64::from_bits).to_vec();
     values.extend([0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, f64::MIN_POSITIVE]);
     values.extend([f64::from_bits(1), f64::from_bits(1 << 63 | 1), f64::EPSILON, 0.1, -0.1]);
-    values.extend([i64::MIN as f64, i64::MAX as f64, (1i64 << 53) as f64, ((1i64 << 53) + 1) as f64, u64::MAX as f64, 1e308]);
+    values.extend([
+        i64::MIN as f64,
+        i64::MAX as f64,
+        (1i64 << 53) as f64,
+        ((1i64 << 53) + 1) as f64,
+        u64::MAX as f64,
+        1e308,
+    ]);
     values
 }
 

@@ -79,6 +79,23 @@ async fn windows_are_joined_in_time_order_and_the_current_version_of_each_counts
 }
 
 #[tokio::test]
+async fn a_series_that_lies_in_a_foreign_shard_too_is_merged_equal_instants_by_shard() {
+    let (fixture, mut output, _) = Fixture::committed().await;
+    output.shard = model::ShardId::Shared(9);
+    output.series.retain(|key, _| *key == KEY);
+    let (_, points) = output.series.get_mut(&KEY).expect("it was kept");
+    points.timestamps.truncate(2);
+    points.values = vec![-1.0, -2.0];
+    fixture.commit(&output).await;
+    let found = points_of(&fixture, &options(KEY)).await.expect("it is in both shards");
+    assert_eq!(found.timestamps[..5], [0, 0, 60_000, 60_000, 120_000]);
+    assert_eq!(found.values[..5], [0.1, -1.0, 1.1, -2.0, 2.1]);
+    let own = Selection { shards: vec![crate::fixture::SHARD], ..Selection::default() };
+    let found = points_of(&fixture, &CatOptions { selection: own, ..options(KEY) }).await.expect("it is in its shard");
+    assert_eq!(found.len(), 10);
+}
+
+#[tokio::test]
 async fn one_series_of_many_takes_a_footer_and_a_ranged_read() {
     let fixture = Fixture::new();
     let mut output = fixture.output().await;

@@ -7,7 +7,7 @@
 use format::column::{ColumnDecoder, ColumnEncoder, Encoding};
 use format::run::ChunkHeader;
 use model::Columns;
-use model::limits::{CHUNK_POINTS_MAX, OVERLAP_POINTS_MAX};
+use model::limits::CHUNK_POINTS_MAX;
 
 use super::buffer::{Chunk, Series, ShuffleBuffer};
 use crate::WorkError;
@@ -17,8 +17,9 @@ use crate::run_writer::RunWriter;
 type Cluster = Vec<Chunk>;
 
 /// Spills buffers; keeps what that takes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Spiller {
+    overlap_points_max: usize,
     decoder: ColumnDecoder,
     encoder: ColumnEncoder,
     columns: Columns,
@@ -34,6 +35,19 @@ struct Deferred {
 }
 
 impl Spiller {
+    /// A spiller that sorts at most `overlap_points_max` points of one series at once.
+    pub(crate) fn new(overlap_points_max: usize) -> Self {
+        Self {
+            overlap_points_max,
+            decoder: ColumnDecoder::new(),
+            encoder: ColumnEncoder::new(),
+            columns: Columns::default(),
+            sorted: Columns::default(),
+            order: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
     /// Writes everything in `buffer` to `run` as spill number `spill`, and empties the buffer.
     pub(crate) fn spill(
         &mut self,
@@ -77,7 +91,7 @@ impl Spiller {
             }
         } else {
             for cluster in clusters(chunks) {
-                let mut groups = groups(cluster);
+                let mut groups = groups(cluster, self.overlap_points_max);
                 let first = groups.remove(0);
                 self.write_cluster(buffer, run, &first)?;
                 later.append(&mut groups);
@@ -191,12 +205,12 @@ fn clusters(chunks: &mut [Chunk]) -> Vec<Cluster> {
     clusters.into_iter().map(in_source_order).collect()
 }
 
-/// Cuts a cluster into stretches of source order that can be merged in memory.
-fn groups(cluster: Cluster) -> Vec<Cluster> {
+/// Cuts a cluster into stretches of source order of at most `points_max` points, or of one chunk.
+fn groups(cluster: Cluster, points_max: usize) -> Vec<Cluster> {
     let mut groups = vec![Cluster::new()];
     let mut points = 0;
     for chunk in cluster {
-        if points + chunk.header.points > OVERLAP_POINTS_MAX {
+        if points > 0 && points + chunk.header.points > points_max {
             groups.push(Cluster::new());
             points = 0;
         }

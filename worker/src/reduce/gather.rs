@@ -1,19 +1,20 @@
 //! Gathers the slices of one partition, in source order, few enough to be merged at once.
 //!
-//! A shard of thousands of map tasks has thousands of slices a partition. More than [`MERGE_FAN_IN_MAX`] are merged in
+//! A shard of thousands of map tasks has thousands of slices a partition. More than a merge reads at once are merged in
 //! groups of neighbours first: a merge of neighbours in source order is a slice like any other.
 
 use std::sync::Arc;
 
 use format::keys;
 use format::run::{RunIndex, SliceEntry, TRAILER_BYTES};
-use model::limits::{CHUNK_POINTS_MAX, MERGE_FAN_IN_MAX};
+use model::limits::CHUNK_POINTS_MAX;
 use model::{Columns, ObjectEntry, PartitionId};
 use storage::object::ObjectReader;
 
 use super::merge::Merger;
 use super::slice::SliceCursor;
 use crate::WorkError;
+use crate::limits::SlotLimits;
 use crate::map::pack;
 use crate::run_writer::RunWriter;
 use crate::task::{Assignment, Surroundings};
@@ -51,7 +52,7 @@ pub(crate) fn gather(
     partition: PartitionId,
     runs: &[ObjectEntry],
     around: &Surroundings<'_>,
-    memory_bytes: u64,
+    limits: &SlotLimits,
 ) -> Result<(Vec<SliceCursor>, MergedRuns), WorkError> {
     let mut slices = Vec::new();
     for run in runs {
@@ -59,23 +60,23 @@ pub(crate) fn gather(
         slices.extend(index.of_partition(partition).iter().map(|slice| (Arc::clone(&reader), *slice)));
     }
     let mut merged = Vec::new();
-    while slices.len() > MERGE_FAN_IN_MAX {
+    while slices.len() > limits.merge_fan_in_max {
         let mut fewer = Vec::new();
-        for group in slices.chunks(MERGE_FAN_IN_MAX) {
+        for group in slices.chunks(limits.merge_fan_in_max) {
             let key =
                 keys::merged_run(&assignment.job, assignment.shard, assignment.task, assignment.attempt, merged.len());
-            let run = merge_group(partition, group, key, around, memory_bytes)?;
+            let run = merge_group(partition, group, key, around, limits)?;
             let (reader, index) = open_run(&run, around)?;
             fewer.extend(index.of_partition(partition).iter().map(|slice| (Arc::clone(&reader), *slice)));
             merged.push(run.key);
         }
         slices = fewer;
     }
-    Ok((open_all(&slices, memory_bytes)?, MergedRuns(merged)))
+    Ok((open_all(&slices, limits)?, MergedRuns(merged)))
 }
 
-fn open_all(slices: &[Located], memory_bytes: u64) -> Result<Vec<SliceCursor>, WorkError> {
-    let share = memory_bytes / PIECES_SHARE / slices.len().max(1) as u64;
+fn open_all(slices: &[Located], limits: &SlotLimits) -> Result<Vec<SliceCursor>, WorkError> {
+    let share = limits.memory_bytes / PIECES_SHARE / slices.len().max(1) as u64;
     let piece_bytes = share.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX) as usize;
     slices.iter().map(|(run, slice)| SliceCursor::open(Arc::clone(run), *slice, piece_bytes)).collect()
 }
@@ -108,10 +109,10 @@ fn merge_group(
     group: &[Located],
     key: String,
     around: &Surroundings<'_>,
-    memory_bytes: u64,
+    limits: &SlotLimits,
 ) -> Result<ObjectEntry, WorkError> {
     let stores = around.stores;
-    let mut merger = Merger::new(open_all(group, memory_bytes)?);
+    let mut merger = Merger::new(open_all(group, limits)?);
     let mut run = RunWriter::new(&stores.scratch, key, &stores.runtime);
     run.begin_slice(partition, 0, 0)?;
     let mut encoder = format::column::ColumnEncoder::new();
