@@ -40,10 +40,22 @@ fn main() -> ExitCode {
     match commands::run(tailor.command) {
         Ok(code) => code.into(),
         Err(error) => {
-            eprintln!("tailor: {error:#}");
+            eprintln!("tailor: {}", chain(&error));
             exit::Code::of(&error).into()
         }
     }
+}
+
+/// An error and its causes, on one line; a cause that its effect has told already is not told again.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            let separator = if text.is_empty() { "" } else { ": " };
+            text.push_str(&format!("{separator}{cause}"));
+        }
+    }
+    text
 }
 
 fn log_to_stderr(verbose: u8) {

@@ -5,8 +5,9 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::time::Duration;
 
-use tests::tailor::code;
+use tests::tailor::{code, pause};
 use tests::{Ended, Place, SegmentBuilder};
 
 /// The shard whose segment changes, far smaller than the others.
@@ -90,4 +91,32 @@ fn a_segment_rewritten_at_the_same_size_fails_its_shard_and_is_named() {
         let (place, ended) = run_and_change(options, rewrite);
         assert_only_the_victim_failed(&place, ended, &["changed while", "another etag than planned"]);
     }
+}
+
+/// A file that is cut short under a mapping of it ends most programs: reading on is a bus error.
+#[test]
+fn a_segment_that_is_cut_short_while_it_is_read_fails_its_shard_and_is_named() {
+    let mut cut = 0;
+    for try_number in 0..TRIES as u64 {
+        let place = Place::generated("--points 2000000 --orgs 1 --partitions 1 --big-share 0 --kinds noisy");
+        let small = SegmentBuilder::new().points((63, 1), &[(0, 1.0)]).build();
+        place.put_segment(VICTIM, small);
+        let segment = place.files("in").into_iter().find(|key| key.contains("org-mod-07")).expect("the large one");
+        let plan = place.dataset().join("jobs/race/plans/org-mod-63.json");
+        let mut running = place.job("run", "-o json --job race --workers 1 --memory 64MiB").spawn();
+        running.wait_until(|| plan.exists());
+        pause(Duration::from_millis(5 * try_number));
+        let path = place.input().join(&segment);
+        File::options().write(true).open(path).expect("open it").set_len(100_000).expect("cut it");
+        let ended = running.wait().expect_one_of(&[code::JOB_FAILED, code::DONE]);
+        if ended.code == Some(code::JOB_FAILED) {
+            cut += 1;
+            let ended = ended.says(&[&segment, "changed while"]);
+            let shards = ended.json()["shards"].clone();
+            assert_eq!((&shards[0]["state"], &shards[1]["state"]), (&"failed".into(), &"done".into()), "{shards:#}");
+            assert!(place.manifest_keys().iter().all(|key| key.contains("org-mod-63")), "{:?}", place.manifest_keys());
+            assert!(!place.dataset().join("scratch").exists(), "scratch is cleaned");
+        }
+    }
+    assert!(cut > 3, "only {cut} of {TRIES} jobs were still at it when their segment was cut");
 }

@@ -167,3 +167,22 @@ fn a_file_where_the_data_folder_belongs_fails_the_job_with_path_and_cause() {
     fs::remove_file(place.dataset().join("data")).expect("remove it");
     assert_failed_cleanly(&place, ended, &[]);
 }
+
+#[test]
+fn a_job_whose_record_cannot_be_written_is_done_all_the_same_and_says_so() {
+    let place = Place::generated("--points 1000 --orgs 1 --partitions 1 --big-share 0");
+    let record = place.dataset().join("jobs/mine/record.json");
+    fs::create_dir_all(record.join("in-the-way")).expect("make a folder");
+    let ended = place.run("--job mine").done().says(&["record", "jobs/mine/record.json"]);
+    assert_eq!(ended.json()["shards"][0]["state"], "done", "the report is not lost with the record");
+    assert_eq!(place.manifest_keys().len(), 1);
+}
+
+#[test]
+fn a_cause_is_told_once() {
+    let place = Place::generated("--points 1000 --orgs 1 --partitions 1 --big-share 0");
+    fs::create_dir(place.dataset()).expect("make it");
+    fs::write(place.dataset().join("jobs"), "mine").expect("write a file");
+    let ended = place.run("").expect(code::FAILED);
+    assert_eq!(ended.stderr.matches("Not a directory").count(), 1, "{}", ended.stderr);
+}
