@@ -54,6 +54,18 @@ impl FromStr for WindowArg {
     }
 }
 
+/// A window of a dataset: as [`WindowArg`], or `all`, or in the milliseconds that keys and listings show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WindowName(pub(crate) Window);
+
+impl FromStr for WindowName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self).or_else(|_| text.parse::<WindowArg>().map(|window| Self(window.0)))
+    }
+}
+
 /// An instant as people read it; milliseconds where it is beyond the calendar.
 pub(crate) fn shown(at: TimestampMs) -> String {
     Timestamp::from_millisecond(at).map_or_else(|_| format!("{at}ms"), |at| at.to_string())

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use coordinator::JobError;
+use dataset::{DatasetError, ErrorKind};
 use storage::StorageError;
 
 /// How a command ended.
@@ -42,7 +43,8 @@ pub(crate) struct Exit {
 }
 
 impl Exit {
-    pub(crate) fn new(code: Code, message: impl Into<String>) -> anyhow::Error {
+    /// An error with a code of its own.
+    pub(crate) fn error(code: Code, message: impl Into<String>) -> anyhow::Error {
         Self { code, message: message.into() }.into()
     }
 }
@@ -62,6 +64,13 @@ impl Code {
             Some(JobError::TooLittleMemory { .. }) => return Some(Self::Usage),
             Some(JobError::Storage(storage)) => return Self::of_storage(storage),
             _ => {}
+        }
+        if let Some(error) = cause.downcast_ref::<DatasetError>() {
+            return match error.kind() {
+                ErrorKind::NotFound => Some(Self::NotFound),
+                ErrorKind::Damaged => Some(Self::Difference),
+                ErrorKind::Failed => None,
+            };
         }
         cause.downcast_ref().and_then(Self::of_storage)
     }

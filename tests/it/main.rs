@@ -1,1 +1,3 @@
-//! One test binary.
+//! One test binary: everything that needs more than one crate.
+
+mod tidy;

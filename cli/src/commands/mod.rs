@@ -1,7 +1,9 @@
 //! One file a verb.
 
 mod completions;
+mod dataset;
 mod gen_segments;
+mod import;
 mod job_options;
 mod plan;
 mod run;
@@ -18,6 +20,9 @@ pub(crate) enum Command {
     /// Write synthetic segments, deterministic.
     #[command(name = "gen")]
     Gen(Box<gen_segments::Args>),
+    /// Turn CSV or OTLP into segments.
+    #[command(subcommand)]
+    Import(import::Import),
     /// Run a job in this process: segments to parts, rollups and manifests.
     Run(Box<run::Args>),
     /// Show what `run` would do; writes nothing.
@@ -25,6 +30,9 @@ pub(crate) enum Command {
     /// Look at shards.
     #[command(subcommand)]
     Shard(shard::Shard),
+    /// Look at, check and mend what was committed.
+    #[command(subcommand)]
+    Dataset(dataset::Dataset),
     /// Print completions for a shell.
     Completions(completions::Args),
 }
@@ -33,9 +41,11 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command) -> Result<Code> {
     match command {
         Command::Gen(args) => gen_segments::run(&args),
+        Command::Import(import) => import::run(&import),
         Command::Run(args) => block_on(run::run(*args)),
         Command::Plan(args) => block_on(plan::run(args)),
         Command::Shard(shard) => shard::run(&shard),
+        Command::Dataset(dataset) => block_on(dataset::run(dataset)),
         Command::Completions(args) => completions::run(&args),
     }
 }

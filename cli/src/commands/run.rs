@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use coordinator::{JobReport, Resources};
-use model::ByteSize;
+use model::{ByteSize, Clock as _, SystemClock};
 use storage::Root;
 use storage::segment::SegmentAccess;
 
@@ -120,15 +120,11 @@ impl Scratch {
             (None, Some(dataset)) => dataset.join(format::keys::SCRATCH),
             (None, None) => std::env::temp_dir(),
         };
-        let path = parent.join(format!("tailor-{}", std::process::id()));
-        let made = || -> std::io::Result<()> {
-            if path.exists() {
-                // Of a killed process that had the same number.
-                std::fs::remove_dir_all(&path)?;
-            }
-            std::fs::create_dir_all(&path)
-        };
-        made().with_context(|| format!("make scratch folder {}", path.display()))?;
+        // Processes of two containers may share a folder and have one number: the time keeps them apart, and a folder
+        // that is there already is somebody's.
+        let path = parent.join(format!("tailor-{}-{}", std::process::id(), SystemClock.now_ms()));
+        let made = std::fs::create_dir_all(&parent).and_then(|()| std::fs::create_dir(&path));
+        made.with_context(|| format!("make scratch folder {}", path.display()))?;
         Ok(Self(path))
     }
 

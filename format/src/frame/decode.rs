@@ -119,5 +119,6 @@ fn window_log(body: &[u8]) -> Option<u32> {
     const SINGLE_SEGMENT: u8 = 1 << 5;
     let descriptor = *body.get(4)?;
     let window = *body.get(5)?;
-    (descriptor & SINGLE_SEGMENT == 0).then(|| 10 + u32::from(window >> 3))
+    // The low three bits are eighths of the power that is added: the next power holds them.
+    (descriptor & SINGLE_SEGMENT == 0).then(|| 10 + u32::from(window >> 3) + u32::from(window & 7 != 0))
 }

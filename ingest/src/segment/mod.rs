@@ -1,7 +1,7 @@
-//! Writes segments: a [`FrameEncoder`] turns payloads into frames, a [`SegmentWriter`] turns frames into one object.
+//! Writes segments: a `FrameEncoder` turns payloads into frames, a `SegmentWriter` turns frames into one object.
 //!
 //! A segment appears under its key only when it is whole: small ones with one put, large ones as a multipart upload that
-//! is completed last. A writer that is dropped before [`SegmentWriter::finish`] leaves nothing behind.
+//! is completed last. A writer that is dropped before `SegmentWriter::finish` leaves nothing behind.
 
 mod encode;
 mod write;

@@ -213,16 +213,22 @@ impl fmt::Display for DamageKind {
 
 /// Text that names no damage.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is no kind of damage: give one of {}", DamageKind::all().map(DamageKind::name).collect::<Vec<_>>().join(", "))]
+#[error("'{text}' is no damage: give KIND or KIND=COUNT with one of {}", DamageKind::all().map(DamageKind::name).collect::<Vec<_>>().join(", "))]
 pub struct ParseDamageError {
     text: String,
+}
+
+impl ParseDamageError {
+    pub(super) fn new(text: &str) -> Self {
+        Self { text: text.to_owned() }
+    }
 }
 
 impl FromStr for DamageKind {
     type Err = ParseDamageError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::all().find(|kind| kind.name() == text).ok_or_else(|| ParseDamageError { text: text.to_owned() })
+        Self::all().find(|kind| kind.name() == text).ok_or_else(|| ParseDamageError::new(text))
     }
 }
 

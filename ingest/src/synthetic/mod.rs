@@ -1,7 +1,7 @@
 //! Deterministic segments of any size and shape.
 //!
 //! The bytes are a pure function of the settings: every series, every slice of it and every chunk of a segment is drawn
-//! from the seed and its place alone ([`mod@random`]), so segments are made on many threads, in bounded memory, and come
+//! from the seed and its place alone (`random`), so segments are made on many threads, in bounded memory, and come
 //! out the same on one.
 //!
 //! ```text

@@ -1,9 +1,11 @@
 //! What is asked for.
 
+use std::str::FromStr;
+
 use model::TimestampMs;
 use serde::Serialize;
 
-use super::damage::DamageKind;
+use super::damage::{DamageKind, ParseDamageError};
 use crate::segment::FrameEncoder;
 
 /// The shape of the data. Everything but [`Self::threads`] decides the bytes, and nothing else does.
@@ -70,6 +72,17 @@ pub struct Damage {
     pub count: u32,
 }
 
+/// `kind=count`, or a kind alone for one of it.
+impl FromStr for Damage {
+    type Err = ParseDamageError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (kind, count) = text.split_once('=').unwrap_or((text, "1"));
+        let count = count.parse().map_err(|_| ParseDamageError::new(text))?;
+        Ok(Self { kind: kind.parse()?, count })
+    }
+}
+
 /// What the values of a series are like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -98,6 +111,16 @@ impl SeriesKind {
 
     pub(super) fn weight(self) -> u64 {
         Self::ALL.iter().find(|(kind, ..)| *kind == self).map_or(0, |(_, weight, _)| *weight)
+    }
+}
+
+impl FromStr for SeriesKind {
+    type Err = SettingError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let named = Self::ALL.iter().find(|(.., name)| *name == text).map(|(kind, ..)| *kind);
+        let expected = "gauge, counter, constant, noisy or sparse";
+        named.ok_or_else(|| SettingError { setting: "kinds", value: text.to_owned(), expected })
     }
 }
 

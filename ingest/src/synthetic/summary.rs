@@ -1,6 +1,6 @@
 //! What was made: the totals that a job over it must arrive at, and every damage with what a reader must make of it.
 //!
-//! The same is written beside the segments as [`SIDECAR`], so that a check needs neither the generator nor its settings.
+//! The same is written beside the segments as `SIDECAR`, so that a check needs neither the generator nor its settings.
 
 use std::collections::BTreeMap;
 

@@ -235,6 +235,21 @@ fn a_place_that_is_not_empty_is_refused() {
     assert!(matches!(&refused, GenError::NotEmpty { object } if object.ends_with("/old.seg")), "{refused}");
 }
 
+#[test]
+fn the_first_failure_of_the_store_stops_every_thread() {
+    let settings = small();
+    let streams = layout::streams(&settings);
+    let segments = plan::plan(&settings, &streams).expect("nothing is planted");
+    let folder = tempfile::tempdir().expect("a folder");
+    let spread = segments[9].key.split('/').next().expect("a first component");
+    std::fs::write(folder.path().join(spread), b"a file where a folder should be").expect("a file");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+    let root = Root::create(&folder.path().display().to_string()).expect("a root");
+    let output = Output::new(root, runtime.handle().clone());
+    let failed = run::run(&settings, &segments, &output, 3, &|_| ()).expect_err("a segment that cannot be written");
+    assert!(failed.to_string().contains(&segments[9].key), "{failed}");
+}
+
 /// The values of some series of one kind, each whole and in order.
 fn values_of(kind: SeriesKind) -> Vec<Vec<f64>> {
     let settings = GenSettings { kinds: vec![kind], points: 200 * 1440, ..GenSettings::default() };
@@ -278,6 +293,19 @@ fn the_other_kinds_are_what_their_names_say() {
     let sparse = values_of(SeriesKind::Sparse).concat();
     let zeros = sparse.iter().filter(|value| **value == 0.0).count() as f64 / sparse.len() as f64;
     assert!((0.93..0.97).contains(&zeros) && sparse.iter().all(|value| (0.0..=9.0).contains(value)), "{zeros}");
+}
+
+#[test]
+fn damages_and_kinds_parse_back_from_their_names() {
+    for kind in DamageKind::all() {
+        assert_eq!(kind.name().parse(), Ok(kind));
+        assert_eq!(format!("{kind}=3").parse(), Ok(Damage { kind, count: 3 }));
+    }
+    assert_eq!("bomb".parse(), Ok(Damage { kind: DamageKind::Bomb, count: 1 }));
+    assert!("bomb=x".parse::<Damage>().is_err() && "bombs".parse::<Damage>().is_err());
+    for (kind, _, name) in SeriesKind::ALL {
+        assert_eq!(name.parse(), Ok(kind));
+    }
 }
 
 #[test]

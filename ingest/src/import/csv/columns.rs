@@ -42,13 +42,10 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Finds the columns of `settings` in a file of `width` columns.
-    pub(super) fn resolve(
-        settings: &CsvSettings,
-        headers: Option<&csv::ByteRecord>,
-        width: usize,
-    ) -> Result<Self, String> {
-        let names: Option<Vec<String>> = headers.map(|headers| headers.iter().map(clean_name).collect());
+    /// Finds the columns of `settings` in a file by its first row.
+    pub(super) fn resolve(settings: &CsvSettings, first: &csv::ByteRecord) -> Result<Self, String> {
+        let width = first.len();
+        let names: Option<Vec<String>> = settings.has_header.then(|| first.iter().map(clean_name).collect());
         let find = |column: &Column| find(column, names.as_deref(), width);
         let timestamp = find(&settings.timestamp)?;
         let indexes: Vec<usize> = match settings.values.as_slice() {

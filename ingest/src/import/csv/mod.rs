@@ -1,7 +1,7 @@
 //! Rows of text: one timestamp and one or more values a row.
 //!
-//! Every value column becomes a series, named after the file's stem ([`CsvSettings::metric`] says otherwise), or
-//! `<stem>.<column>` where there are several. Values keep their bits as [`f64::from_str`](std::str::FromStr) reads them:
+//! Every value column becomes a series, named after the file's stem (`CsvSettings::metric` says otherwise), or
+//! `<stem>.<column>` where there are several. Values keep their bits as `f64::from_str` reads them:
 //! `nan`, `inf` and `-0` are values too. An empty value field is no point; it is counted. Anything else that cannot be
 //! read makes the whole row bad: it is reported with file and line, and skipped or the end of the import.
 
@@ -95,33 +95,19 @@ fn import_file(
         .has_headers(settings.has_header)
         .flexible(true) // a row of the wrong length is a bad row, not the end of the file
         .from_reader(file.open()?);
-    let headers = match settings.has_header {
-        true => Some(reader.byte_headers().map_err(|error| csv_error(file, error))?.clone()),
-        false => None,
-    };
-    let mut row = ::csv::ByteRecord::new();
-    if headers.is_none() && !reader.read_byte_record(&mut row).map_err(|error| csv_error(file, error))? {
+    // Read again as a row where it is no header.
+    let first = reader.byte_headers().map_err(|error| csv_error(file, error))?.clone();
+    if first.is_empty() {
         return Ok(sink.finish(&mut summary.imported)?);
     }
-    let width = headers.as_ref().map_or(row.len(), ::csv::ByteRecord::len);
-    let columns = Columns::resolve(settings, headers.as_ref(), width).map_err(|cause| file.malformed(cause))?;
+    let columns = Columns::resolve(settings, &first).map_err(|cause| file.malformed(cause))?;
     let handles = intern_columns(file, settings, &columns, &mut sink)?;
-    let mut reader_of_rows = RowReader::new(settings, &columns);
-    // Without a header the first row is read already.
-    let mut is_read = headers.is_none();
-    while is_read || reader.read_byte_record(&mut row).map_err(|error| csv_error(file, error))? {
-        is_read = false;
+    let mut rows = RowReader::new(settings, &columns);
+    let mut row = ::csv::ByteRecord::new();
+    while reader.read_byte_record(&mut row).map_err(|error| csv_error(file, error))? {
         summary.rows_read += 1;
-        match reader_of_rows.read(&row) {
-            Ok(timestamp) => {
-                summary.rows_imported += 1;
-                for (handle, value) in handles.iter().zip(&reader_of_rows.values) {
-                    match value {
-                        Some(value) => sink.push(*handle, timestamp, *value)?,
-                        None => summary.values_blank += 1,
-                    }
-                }
-            }
+        let timestamp = match rows.read(&row) {
+            Ok(timestamp) => timestamp,
             Err(cause) => {
                 let line = row.position().map_or(0, ::csv::Position::line);
                 let bad = BadRow { path: file.path.clone(), line, cause };
@@ -130,6 +116,14 @@ fn import_file(
                 }
                 report(&bad);
                 summary.rows_skipped += 1;
+                continue;
+            }
+        };
+        summary.rows_imported += 1;
+        for (handle, value) in handles.iter().zip(&rows.values) {
+            match value {
+                Some(value) => sink.push(*handle, timestamp, *value)?,
+                None => summary.values_blank += 1,
             }
         }
     }

@@ -109,6 +109,21 @@ fn bad_rows_are_named_by_line_and_skipped_or_the_end() {
 }
 
 #[test]
+fn a_file_without_a_header_starts_with_its_first_row_and_an_empty_one_has_none() {
+    let headless = CsvSettings { has_header: false, ..CsvSettings::default() };
+    let row = b"2026-01-01T00:00:00Z,1,2\n";
+    for (settings, content, rows, series) in [
+        (&headless, &row[..], 1, vec![r#"{"name":"x.2","attributes":{}}"#, r#"{"name":"x.3","attributes":{}}"#]),
+        (&headless, b"", 0, vec![]),
+        (&CsvSettings::default(), b"", 0, vec![]),
+    ] {
+        let (summary, _, read) = read("x.csv", content, settings);
+        assert_eq!(summary.expect("good rows").rows_imported, rows);
+        assert_eq!(read.series.keys().map(String::as_str).collect::<Vec<_>>(), series);
+    }
+}
+
+#[test]
 fn a_tsv_file_is_separated_by_tabs() {
     let (summary, ..) = read("cpu.tsv", b"t\tv\n2026-01-01T00:00:00Z\t1\n", &CsvSettings::default());
     assert_eq!(summary.expect("a good row").imported.points, 1);

@@ -11,7 +11,7 @@
 //! | histogram | `<name>.count`, `<name>.sum`, and `<name>.bucket` with the attribute `le`: how many were at most that much |
 //! | exponential histogram, summary | `<name>.count`, `<name>.sum` |
 //!
-//! What is left out is counted by reason ([`LeftOut`]): a histogram's minimum and maximum, exponential buckets,
+//! What is left out is counted by reason (`LeftOut`): a histogram's minimum and maximum, exponential buckets,
 //! quantiles, exemplars, points that say that there is no value. Units, descriptions, start times, temporality and
 //! monotonicity are not kept. Nanoseconds are rounded down to milliseconds. Integers become doubles; those past 2^53
 //! that are not exact are counted.

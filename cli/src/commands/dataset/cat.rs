@@ -1,0 +1,116 @@
+//! `tailor dataset cat`: one series.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+
+use anyhow::{Context, Result};
+use dataset::Parts;
+use dataset::cat::{CatOptions, cat};
+use dataset::rows::{Chunk, Rows};
+use format::part::RollupRow;
+use model::{RollupStep, SeriesKey};
+use serde_json::{Value, json};
+
+use super::Scope;
+use crate::args::{Instant, OutputStyle, shown};
+use crate::exit::Code;
+
+/// Options of `tailor dataset cat`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    scope: Scope,
+    /// The organisation.
+    #[arg(long)]
+    org: u64,
+    /// The metric.
+    #[arg(long)]
+    metric: u64,
+    /// First instant.
+    #[arg(long, value_name = "TIME")]
+    from: Option<Instant>,
+    /// First instant after.
+    #[arg(long, value_name = "TIME")]
+    to: Option<Instant>,
+    /// Rows of this rollup instead of points.
+    #[arg(long, value_name = "STEP")]
+    rollup: Option<RollupStep>,
+}
+
+pub(super) async fn run(args: Args) -> Result<Code> {
+    let catalog = args.scope.catalog()?;
+    let parts = Parts::new(catalog.root());
+    let options = CatOptions {
+        selection: args.scope.selection(),
+        key: SeriesKey::new(args.org, args.metric),
+        from_ms: args.from.map(|at| at.0),
+        to_ms: args.to.map(|at| at.0),
+        rollup: args.rollup,
+    };
+    let mut out = std::io::BufWriter::new(std::io::stdout());
+    let mut failed = None;
+    let style = args.scope.output;
+    let mut on_rows = |chunk: Chunk| match write_chunk(&mut out, &chunk, style) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    };
+    let rows = cat(&catalog, &parts, &options, &mut on_rows).await?;
+    if let Some(error) = failed.filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
+        return Err(error).context("write rows");
+    }
+    // A reader that has gone wants no more.
+    let _ = out.flush();
+    let reads = parts.reads();
+    tracing::info!(rows, requests = reads.requests, bytes = reads.bytes, "series read");
+    Ok(Code::Done)
+}
+
+/// A line a row: tab-separated, or one JSON object.
+fn write_chunk(out: &mut impl Write, chunk: &Chunk, style: OutputStyle) -> std::io::Result<()> {
+    match &chunk.rows {
+        Rows::Points(points) => {
+            for (at, value) in points.timestamps.iter().zip(&points.values) {
+                match style {
+                    OutputStyle::Table => writeln!(out, "{}\t{value}", shown(*at))?,
+                    OutputStyle::Json => writeln!(out, "{}", json!({"timestamp_ms": at, "value": number(*value)}))?,
+                }
+            }
+        }
+        Rows::Buckets(buckets) => {
+            for row in (0..buckets.len()).map(|row| buckets.row(row)) {
+                write_bucket(out, &row, style)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_bucket(out: &mut impl Write, row: &RollupRow, style: OutputStyle) -> std::io::Result<()> {
+    let RollupRow { bucket_start_ms, count, sum, min, max, first, last } = *row;
+    match style {
+        OutputStyle::Table => {
+            writeln!(
+                out,
+                "{}\tcount {count}\tsum {sum}\tmin {min}\tmax {max}\tfirst {first}\tlast {last}",
+                shown(bucket_start_ms)
+            )
+        }
+        OutputStyle::Json => {
+            let (sum, min, max) = (number(sum), number(min), number(max));
+            let (first, last) = (number(first), number(last));
+            writeln!(
+                out,
+                "{}",
+                json!({"timestamp_ms": bucket_start_ms, "count": count, "sum": sum, "min": min, "max": max, "first": first, "last": last})
+            )
+        }
+    }
+}
+
+/// JSON has no NaN and no infinity: they come as text.
+fn number(value: f64) -> Value {
+    serde_json::Number::from_f64(value).map_or_else(|| Value::String(value.to_string()), Value::Number)
+}

@@ -1,0 +1,68 @@
+//! `tailor dataset export`.
+
+use anyhow::Result;
+use clap::ValueEnum;
+use dataset::export::{ExportFormat, ExportOptions, export, target};
+use interchange::csv::TimestampStyle;
+use model::{ByteSize, RollupStep};
+
+use super::Scope;
+use crate::args::OutputStyle;
+use crate::commands::print_json;
+use crate::exit::Code;
+
+/// Options of `tailor dataset export`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    scope: Scope,
+    /// The format of the file.
+    #[arg(long, value_enum)]
+    format: FileFormat,
+    /// The file to write: a path or file:// URI. It appears whole, or not at all.
+    #[arg(long, value_name = "PATH")]
+    to: String,
+    /// Rows of this rollup instead of points.
+    #[arg(long, value_name = "STEP")]
+    rollup: Option<RollupStep>,
+    /// Timestamps of CSV as RFC 3339 instead of milliseconds.
+    #[arg(long)]
+    rfc3339: bool,
+}
+
+/// A format that other tools read.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FileFormat {
+    /// One row a point or bucket, sorted.
+    Parquet,
+    /// The same as text.
+    Csv,
+}
+
+pub(super) async fn run(args: Args) -> Result<Code> {
+    let timestamps = if args.rfc3339 { TimestampStyle::Rfc3339 } else { TimestampStyle::Millis };
+    let format = match args.format {
+        FileFormat::Parquet => ExportFormat::Parquet,
+        FileFormat::Csv => ExportFormat::Csv { timestamps },
+    };
+    let catalog = args.scope.catalog()?;
+    let options = ExportOptions { selection: args.scope.selection(), rollup: args.rollup, format };
+    let (root, key) = target(&args.to)?;
+    let written = export(&catalog, &options, (&root, &key)).await?;
+    match args.scope.output {
+        OutputStyle::Table => {
+            println!(
+                "{}: {} rows of {} series, {}",
+                written.object,
+                written.rows,
+                written.series,
+                ByteSize(written.bytes)
+            );
+        }
+        OutputStyle::Json => print_json(&written)?,
+    }
+    for warning in &written.warnings {
+        eprintln!("tailor: warning: {warning}");
+    }
+    Ok(Code::Done)
+}

@@ -1,0 +1,48 @@
+//! `tailor dataset rollback`.
+
+use anyhow::Result;
+use dataset::rollback::{RollbackOptions, rollback};
+use model::SystemClock;
+
+use super::Scope;
+use crate::args::OutputStyle;
+use crate::commands::print_json;
+use crate::exit::{Code, Exit};
+
+/// Options of `tailor dataset rollback`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    scope: Scope,
+    /// The version whose parts are to count again.
+    #[arg(long, value_name = "N")]
+    to: u32,
+    /// Why, for the manifest.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// Do it.
+    #[arg(short, long)]
+    yes: bool,
+}
+
+pub(super) async fn run(args: Args) -> Result<Code> {
+    let [shard] = args.scope.shards.as_slice() else {
+        return Err(Exit::error(Code::Usage, "name the one --shard to roll back"));
+    };
+    let catalog = args.scope.catalog()?;
+    if !args.yes {
+        let current = catalog.current_name(args.scope.window(), *shard).await?;
+        let what =
+            format!("{current} would be replaced by a new version with the parts of v{}; say --yes to do it", args.to);
+        return Err(Exit::error(Code::NeedsYes, what));
+    }
+    let options = RollbackOptions { window: args.scope.window(), shard: *shard, to: args.to, reason: args.reason };
+    let done = rollback(&catalog, &options, &SystemClock).await?;
+    match args.scope.output {
+        OutputStyle::Table => {
+            println!("{}: v{} replaces v{} ({})", done.manifest, done.version, done.replaces, done.reason)
+        }
+        OutputStyle::Json => print_json(&done)?,
+    }
+    Ok(Code::Done)
+}

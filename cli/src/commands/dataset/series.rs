@@ -1,0 +1,80 @@
+//! `tailor dataset series`.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+
+use anyhow::{Context, Result};
+use dataset::Parts;
+use dataset::series::{SeriesOptions, SeriesRow, list_series};
+use model::OrgId;
+
+use super::Scope;
+use crate::args::{OutputStyle, shown};
+use crate::exit::Code;
+
+/// Options of `tailor dataset series`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    scope: Scope,
+    /// Those of one organisation.
+    #[arg(long)]
+    org: Option<u64>,
+    /// Show metadata too; reads whole blocks for it.
+    #[arg(long)]
+    metadata: bool,
+    /// At most so many.
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+}
+
+pub(super) async fn run(args: Args) -> Result<Code> {
+    let catalog = args.scope.catalog()?;
+    let parts = Parts::new(catalog.root());
+    let options =
+        SeriesOptions { selection: args.scope.selection(), org: args.org.map(OrgId), with_metadata: args.metadata };
+    let mut out = std::io::BufWriter::new(std::io::stdout());
+    let mut left = args.limit.unwrap_or(u64::MAX);
+    let mut failed = None;
+    if args.scope.output == OutputStyle::Table {
+        writeln!(out, "ORG\tMETRIC\tPOINTS\tFIRST\tLAST\tSHARD\tWINDOW\tMETADATA").context("write the list")?;
+    }
+    let mut on_series = |row: SeriesRow| {
+        if left == 0 {
+            return ControlFlow::Break(());
+        }
+        left -= 1;
+        match write_row(&mut out, &row, args.scope.output) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    };
+    list_series(&catalog, &parts, &options, &mut on_series).await?;
+    match failed {
+        Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("write the list"),
+        Some(_) => Ok(Code::Done),
+        None => out.flush().context("write the list").map(|()| Code::Done),
+    }
+}
+
+/// A line each: a dataset has more series than a table or an array should hold.
+fn write_row(out: &mut impl Write, row: &SeriesRow, style: OutputStyle) -> std::io::Result<()> {
+    match style {
+        OutputStyle::Json => writeln!(out, "{}", serde_json::to_string(row)?),
+        OutputStyle::Table => writeln!(
+            out,
+            "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+            row.key.org,
+            row.key.metric,
+            row.points,
+            shown(row.first_ms),
+            shown(row.last_ms),
+            row.shard,
+            row.window,
+            row.metadata.as_deref().unwrap_or("-"),
+        ),
+    }
+}

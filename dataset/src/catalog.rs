@@ -1,0 +1,266 @@
+//! What a dataset has committed: the manifests, and which of them count.
+//!
+//! The highest version of a (window, shard) is current; the others are history that can be rolled back to. A reader
+//! goes from manifest to parts and never lists data, so it sees one version or another, never a mix (CM-4). A
+//! manifest that is damaged, or lies where it does not belong, is an error that names it, never a version skipped.
+
+use std::collections::BTreeMap;
+
+use format::digest::Digest;
+use format::keys::{MANIFESTS, ManifestName};
+use format::manifest::{API_VERSION, Manifest};
+use model::{JobId, ShardId, TimestampMs, Window};
+use serde::Serialize;
+use storage::{Root, StorageError};
+
+use crate::error::DatasetError;
+
+/// Which manifests a verb looks at; everything where nothing is named.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// This window alone.
+    pub window: Option<Window>,
+    /// These shards alone; all where it is empty.
+    pub shards: Vec<ShardId>,
+}
+
+impl Selection {
+    /// Whether it includes a window and a shard.
+    pub fn has(&self, window: Window, shard: ShardId) -> bool {
+        self.window.is_none_or(|wanted| wanted == window) && (self.shards.is_empty() || self.shards.contains(&shard))
+    }
+}
+
+/// The versions of one (window, shard), ascending.
+pub type Versions = BTreeMap<(Window, ShardId), Vec<u32>>;
+
+/// A dataset, opened.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    root: Root,
+}
+
+impl Catalog {
+    /// The dataset at `root`.
+    pub fn new(root: Root) -> Self {
+        Self { root }
+    }
+
+    /// The dataset at `uri`.
+    ///
+    /// # Errors
+    /// Those of [`Root::open`].
+    pub fn open(uri: &str) -> Result<Self, DatasetError> {
+        Ok(Self::new(Root::open(uri)?))
+    }
+
+    /// Where it lies.
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Every version of what `selection` includes.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn versions(&self, selection: &Selection) -> Result<Versions, DatasetError> {
+        Ok(self.list(selection).await?.0)
+    }
+
+    /// Every version of what `selection` includes, and the keys beside them that are no manifests.
+    pub(crate) async fn list(&self, selection: &Selection) -> Result<(Versions, Vec<String>), DatasetError> {
+        let (mut versions, mut strays) = (Versions::new(), Vec::new());
+        for object in self.root.list(MANIFESTS).await? {
+            let key = object.location.to_string();
+            match key.parse::<ManifestName>() {
+                Ok(name) if selection.has(name.window, name.shard) => {
+                    versions.entry((name.window, name.shard)).or_default().push(name.version);
+                }
+                Ok(_) => {}
+                Err(_) => strays.push(key),
+            }
+        }
+        // Keys sort by text, and from version 100000 on text and number disagree.
+        versions.values_mut().for_each(|versions| versions.sort_unstable());
+        Ok((versions, strays))
+    }
+
+    /// The manifest of that name, checked.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoManifest`] where there is none; otherwise it is damaged, unreadable or misnamed.
+    pub async fn read(&self, name: ManifestName) -> Result<Manifest, DatasetError> {
+        let key = name.to_string();
+        let bytes = match self.root.read(&key).await {
+            Err(StorageError::NotFound { .. }) => return Err(self.no_manifest(name)),
+            bytes => bytes?,
+        };
+        let manifest = Manifest::from_bytes(&self.root.object(&key), &bytes)?;
+        let says = name_of(&manifest);
+        if says != name {
+            return Err(DatasetError::MisnamedManifest { key: self.root.object(&key), says: says.to_string() });
+        }
+        Ok(manifest)
+    }
+
+    /// The current manifest of every (window, shard) in `selection`, ordered by window and shard.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoManifest`] where the selection names something and nothing is found; else as [`Self::read`].
+    pub async fn current(&self, selection: &Selection) -> Result<Vec<Manifest>, DatasetError> {
+        let mut manifests = Vec::new();
+        for ((window, shard), versions) in self.versions(selection).await? {
+            let version = *versions.last().expect("a listed pair has a version");
+            manifests.push(self.read(ManifestName { window, shard, version }).await?);
+        }
+        if manifests.is_empty() {
+            return Err(self.no_selected(selection));
+        }
+        Ok(manifests)
+    }
+
+    /// One manifest of `shard`: of `window`, or of the only one that it has; of `version`, or the current one.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoManifest`], or [`DatasetError::WindowUnclear`]; else as [`Self::read`].
+    pub async fn one(
+        &self,
+        window: Option<Window>,
+        shard: ShardId,
+        version: Option<u32>,
+    ) -> Result<Manifest, DatasetError> {
+        let current = self.current_name(window, shard).await?;
+        self.read(ManifestName { version: version.unwrap_or(current.version), ..current }).await
+    }
+
+    /// The name of the current manifest of `shard`, which is not read.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoManifest`], or [`DatasetError::WindowUnclear`].
+    pub async fn current_name(&self, window: Option<Window>, shard: ShardId) -> Result<ManifestName, DatasetError> {
+        let selection = Selection { window, shards: vec![shard] };
+        let versions = self.versions(&selection).await?;
+        let mut found = versions.iter();
+        let Some(((window, _), numbers)) = found.next() else { return Err(self.no_selected(&selection)) };
+        if found.next().is_some() {
+            let windows = versions.keys().map(|(window, _)| *window).collect();
+            return Err(DatasetError::WindowUnclear { dataset: self.root.to_string(), shard, windows });
+        }
+        let version = *numbers.last().expect("a listed pair has a version");
+        Ok(ManifestName { window: *window, shard, version })
+    }
+
+    /// What `tailor dataset manifests` shows: the current versions, or all of them.
+    ///
+    /// # Errors
+    /// As [`Self::current`].
+    pub async fn manifests(&self, selection: &Selection, all_versions: bool) -> Result<ManifestList, DatasetError> {
+        let mut manifests = Vec::new();
+        for ((window, shard), versions) in self.versions(selection).await? {
+            let current = *versions.last().expect("a listed pair has a version");
+            let shown = if all_versions { versions.as_slice() } else { &versions[versions.len() - 1..] };
+            for version in shown {
+                let manifest = self.read(ManifestName { window, shard, version: *version }).await?;
+                manifests.push(ManifestSummary::of(&manifest, *version == current));
+            }
+        }
+        if manifests.is_empty() {
+            return Err(self.no_selected(selection));
+        }
+        Ok(ManifestList { api_version: API_VERSION, dataset: self.root.to_string(), manifests })
+    }
+
+    fn no_manifest(&self, name: ManifestName) -> DatasetError {
+        let what = format!("window {} shard {} version {}", name.window, name.shard, name.version);
+        DatasetError::NoManifest { dataset: self.root.to_string(), what }
+    }
+
+    fn no_selected(&self, selection: &Selection) -> DatasetError {
+        let window = selection.window.map_or("any window".to_owned(), |window| format!("window {window}"));
+        let shards = match selection.shards.as_slice() {
+            [] => "any shard".to_owned(),
+            shards => shards.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        };
+        DatasetError::NoManifest { dataset: self.root.to_string(), what: format!("{window}, {shards}") }
+    }
+}
+
+/// The name that a manifest's content gives it.
+pub fn name_of(manifest: &Manifest) -> ManifestName {
+    ManifestName { window: manifest.window, shard: manifest.shard, version: manifest.version }
+}
+
+/// The document of `tailor dataset manifests -o json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ManifestList {
+    /// [`API_VERSION`].
+    pub api_version: &'static str,
+    /// The dataset, as given.
+    pub dataset: String,
+    /// Ordered by window, shard and version.
+    pub manifests: Vec<ManifestSummary>,
+}
+
+/// A manifest in one line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ManifestSummary {
+    /// Its key under the dataset.
+    pub key: String,
+    /// The window.
+    pub window: Window,
+    /// The shard.
+    pub shard: ShardId,
+    /// The version.
+    pub version: u32,
+    /// Whether it is the one that readers see.
+    pub current: bool,
+    /// The job whose parts it names.
+    pub job: JobId,
+    /// The version that it replaced.
+    pub replaces: Option<u32>,
+    /// Why it was written.
+    pub reason: String,
+    /// When it was committed.
+    pub committed_at_ms: TimestampMs,
+    /// Partitions, empty ones too.
+    pub partitions: usize,
+    /// Series in raw parts.
+    pub series: u64,
+    /// Points in raw parts.
+    pub points: u64,
+    /// Bytes of all objects that it names.
+    pub bytes: u64,
+    /// Frames that were put aside.
+    pub frames_quarantined: u64,
+    /// What a replay compares.
+    pub content_digest: Digest,
+    /// What an operator should look at.
+    pub warnings: Vec<String>,
+}
+
+impl ManifestSummary {
+    fn of(manifest: &Manifest, current: bool) -> Self {
+        let extents = || manifest.partitions.iter().filter_map(|partition| partition.extent);
+        Self {
+            key: name_of(manifest).to_string(),
+            window: manifest.window,
+            shard: manifest.shard,
+            version: manifest.version,
+            current,
+            job: manifest.job.clone(),
+            replaces: manifest.replaces,
+            reason: manifest.reason.clone(),
+            committed_at_ms: manifest.committed_at_ms,
+            partitions: manifest.partitions.len(),
+            series: extents().map(|extent| extent.series).sum(),
+            points: extents().map(|extent| extent.points).sum(),
+            bytes: manifest.objects().map(|object| object.size).sum(),
+            frames_quarantined: manifest.books.map.frames_quarantined,
+            content_digest: manifest.content_digest(),
+            warnings: manifest.warnings.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+use bytes::Bytes;
+use interchange::parquet::{RawBatch, RawParquetReader};
+use model::Window;
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::fixture::{Fixture, step};
+
+fn options(format: ExportFormat, rollup: Option<RollupStep>) -> ExportOptions {
+    ExportOptions { selection: Selection::default(), rollup, format }
+}
+
+const CSV: ExportFormat = ExportFormat::Csv { timestamps: TimestampStyle::Millis };
+
+async fn exported(fixture: &Fixture, options: &ExportOptions) -> Result<(Export, Vec<u8>), DatasetError> {
+    let path = fixture.path("out/points");
+    let (root, key) = target(&path.display().to_string())?;
+    let export = export(&fixture.catalog, options, (&root, &key)).await?;
+    Ok((export, std::fs::read(path).expect("it was just written")))
+}
+
+#[tokio::test]
+async fn csv_holds_every_row_of_all_parts_and_windows_sorted() {
+    let (fixture, mut output, _) = Fixture::committed().await;
+    output.window = Window { start_ms: -600_000, end_ms: 0 };
+    for (_, points) in output.series.values_mut() {
+        points.timestamps.iter_mut().for_each(|at| *at -= 600_000);
+    }
+    fixture.commit(&output).await;
+    let (export, bytes) = exported(&fixture, &options(CSV, None)).await.expect("sound parts");
+    assert_eq!((export.series, export.rows, export.bytes), (8, 160, bytes.len() as u64));
+    let text = String::from_utf8(bytes).expect("text");
+    let rows: Vec<(u64, u64, i64)> = text
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let mut fields = line.split(',');
+            let mut next = || fields.next().expect("four fields");
+            (next().parse().expect("org"), next().parse().expect("metric"), next().parse().expect("instant"))
+        })
+        .collect();
+    assert_eq!(rows.len(), 160);
+    assert!(rows.is_sorted());
+}
+
+#[tokio::test]
+async fn parquet_reads_back_bit_for_bit() {
+    let (fixture, output, _) = Fixture::committed().await;
+    let (export, bytes) = exported(&fixture, &options(ExportFormat::Parquet, None)).await.expect("sound parts");
+    assert_eq!(export.rows, 80);
+    let mut reader = RawParquetReader::open(Bytes::from(bytes)).expect("it was just written");
+    let mut batch = RawBatch::default();
+    assert!(reader.read_batch(&mut batch).expect("it was just written"));
+    let wanted = output.series.values().flat_map(|(_, points)| points.values.iter().map(|value| value.to_bits()));
+    assert!(batch.values.iter().map(|value| value.to_bits()).eq(wanted));
+}
+
+#[tokio::test]
+async fn a_rollup_is_exported_by_its_step_and_another_step_is_not_found() {
+    let (fixture, _, _) = Fixture::committed().await;
+    let (export, bytes) = exported(&fixture, &options(CSV, Some(step()))).await.expect("sound parts");
+    assert_eq!((export.series, export.rows), (8, 16));
+    assert!(bytes.starts_with(b"org_id,metric_id,timestamp,count,sum,min,max,first,last\n7,1,0,5,"));
+    let hour = "1h".parse().expect("an hour divides a day");
+    let error = exported(&fixture, &options(CSV, Some(hour))).await.expect_err("nobody asked for it");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn an_export_that_fails_leaves_nothing_behind() {
+    let (fixture, _, manifest) = Fixture::committed().await;
+    let raw = manifest.partitions.iter().filter_map(|entry| entry.raw.as_ref()).next_back();
+    let path = fixture.object_path(&raw.expect("the fixture has points").key);
+    let mut bytes = std::fs::read(&path).expect("it is there");
+    bytes[20] ^= 1;
+    std::fs::write(&path, bytes).expect("the folder is ours");
+    let error = exported(&fixture, &options(CSV, None)).await.expect_err("a part is damaged");
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    let left: Vec<_> = std::fs::read_dir(fixture.path("out")).expect("it was made").collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_target_is_a_file_in_a_folder() {
+    for text in ["", "a/", "a/..", "."] {
+        assert!(matches!(target(text), Err(DatasetError::Refused(_))), "{text}");
+    }
+}

@@ -1,0 +1,91 @@
+use super::*;
+use crate::fixture::{Fixture, SHARD, WINDOW};
+use crate::rollback::{RollbackOptions, rollback};
+use crate::verify::{Level, VerifyOptions, verify};
+
+/// A clock that stands still, some time after everything was written.
+#[derive(Debug)]
+struct Later(i64);
+
+impl Clock for Later {
+    fn now_ms(&self) -> TimestampMs {
+        model::SystemClock.now_ms() + self.0
+    }
+}
+
+const HOUR_MS: i64 = 3_600_000;
+const UNNAMED: &str = "data/0000/window=0-600000/shard=org-mod-07/nightly/p00000-a-9-0000000000000009.part";
+
+async fn found(fixture: &Fixture, options: &GcOptions, later_ms: i64) -> Vec<(GarbageReason, String)> {
+    let report = collect(&fixture.catalog, options, &Later(later_ms)).await.expect("sound manifests");
+    report.garbage.into_iter().map(|garbage| (garbage.reason, garbage.key)).collect()
+}
+
+async fn is_clean(fixture: &Fixture) -> bool {
+    let options = VerifyOptions { level: Level::Rows, ..VerifyOptions::default() };
+    verify(&fixture.catalog, &options).await.expect("a folder does not fail").is_clean()
+}
+
+#[tokio::test]
+async fn what_a_manifest_names_stays_and_what_none_names_goes_once_it_is_old() {
+    let (fixture, _, _) = Fixture::committed().await;
+    fixture.put_object(UNNAMED.to_owned(), b"lost attempt".to_vec()).await;
+    let staging = format!("{UNNAMED}#1");
+    std::fs::write(fixture.object_path(&staging), "half").expect("the folder is ours");
+    let mut options = GcOptions::default();
+    assert_eq!(found(&fixture, &options, 0).await, [], "it may still be committed");
+    let garbage =
+        [(GarbageReason::ObjectUnnamed, UNNAMED.to_owned()), (GarbageReason::StagingLeftover, staging.clone())];
+    assert_eq!(found(&fixture, &options, 2 * HOUR_MS).await, garbage);
+    assert!(fixture.object_path(UNNAMED).exists(), "a look deletes nothing");
+    options = GcOptions { delete: true, min_age: Duration::ZERO, ..options };
+    assert_eq!(found(&fixture, &options, 0).await, garbage);
+    assert!(!fixture.object_path(UNNAMED).exists() && !fixture.object_path(&staging).exists());
+    assert!(is_clean(&fixture).await);
+    assert_eq!(found(&fixture, &options, 0).await, [], "running it twice equals running it once");
+}
+
+#[tokio::test]
+async fn old_versions_go_when_told_to_but_not_what_a_kept_one_names_again() {
+    let (fixture, mut output, first) = Fixture::committed().await;
+    output.version = 2;
+    let second = fixture.commit(&output).await;
+    let back = RollbackOptions { window: Some(WINDOW), shard: SHARD, to: 1, reason: String::new() };
+    rollback(&fixture.catalog, &back, &Later(0)).await.expect("all its objects are there");
+    let options = GcOptions { keep_versions: Some(1), min_age: Duration::ZERO, delete: true };
+    let garbage = found(&fixture, &options, 0).await;
+    let manifests = garbage.iter().filter(|(reason, _)| *reason == GarbageReason::ManifestSuperseded);
+    assert_eq!(manifests.count(), 2);
+    let objects: Vec<_> = garbage.iter().filter(|(reason, _)| *reason == GarbageReason::ObjectSuperseded).collect();
+    assert_eq!(objects.len(), second.objects().count());
+    assert!(first.objects().all(|object| fixture.object_path(&object.key).exists()));
+    assert!(second.objects().all(|object| !fixture.object_path(&object.key).exists()));
+    assert!(is_clean(&fixture).await);
+}
+
+#[tokio::test]
+async fn a_manifest_that_cannot_be_read_stops_the_collector() {
+    let (fixture, _, manifest) = Fixture::committed().await;
+    fixture.put_object(UNNAMED.to_owned(), b"lost attempt".to_vec()).await;
+    let path = fixture.object_path(&crate::catalog::name_of(&manifest).to_string());
+    std::fs::write(path, "{}").expect("the folder is ours");
+    let options = GcOptions { min_age: Duration::ZERO, delete: true, ..GcOptions::default() };
+    collect(&fixture.catalog, &options, &Later(0)).await.expect_err("it may name anything");
+    assert!(fixture.object_path(UNNAMED).exists());
+    let none = GcOptions { keep_versions: Some(0), ..GcOptions::default() };
+    assert!(matches!(collect(&fixture.catalog, &none, &Later(0)).await, Err(DatasetError::Refused(_))));
+}
+
+#[tokio::test]
+async fn scratch_of_a_killed_process_goes_with_its_folders_and_that_of_a_living_one_stays() {
+    let (fixture, _, _) = Fixture::committed().await;
+    for key in ["scratch/tailor-7/runs/a.run", "scratch/tailor-7/runs/b.run"] {
+        fixture.put_object(key.to_owned(), b"run".to_vec()).await;
+    }
+    let mut options = GcOptions { delete: true, ..GcOptions::default() };
+    assert_eq!(found(&fixture, &options, 0).await, [], "it may still run");
+    options.min_age = Duration::ZERO;
+    let garbage = found(&fixture, &options, 0).await;
+    assert!(garbage.iter().all(|(reason, _)| *reason == GarbageReason::ScratchLeftover) && garbage.len() == 2);
+    assert!(!fixture.object_path("scratch").exists());
+}

@@ -1,0 +1,194 @@
+//! Opens the parts that manifests name, as sorted streams of rows, and counts what that reads.
+//!
+//! A stream is opened when its first chunk is asked for. It reads a footer by the object's tail, then blocks in
+//! ranged reads of some megabytes; a part that fits into the tail is read in one request. A part in Tailor's own format
+//! gives one series with two requests.
+
+mod parquet;
+mod part;
+mod stream;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use format::manifest::{ObjectEntry, PartitionEntry};
+use format::part::PartKind;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use model::{ByteRange, OutputFormat, RollupStep, SeriesKey, TimestampMs};
+use serde::Serialize;
+use storage::{Root, StorageError};
+
+pub(crate) use part::PartReader;
+
+use crate::error::DatasetError;
+use crate::rows::{Chunk, ChunkSource, Rows};
+
+/// Bytes of one read where a part is read from end to end.
+const READ_BYTES: u64 = 4 << 20;
+
+/// Bytes that all parts of a merge read ahead together.
+const READ_BYTES_TOTAL: u64 = 64 << 20;
+
+/// Smallest read ahead: about one block.
+const READ_BYTES_MIN: u64 = 128 << 10;
+
+/// What reading took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct ReadStats {
+    /// Requests to the store.
+    pub requests: u64,
+    /// Bytes that came back.
+    pub bytes: u64,
+}
+
+/// The parts of a dataset.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    root: Root,
+    read_bytes: u64,
+    reads: Arc<Reads>,
+}
+
+#[derive(Debug, Default)]
+struct Reads {
+    requests: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// Which rows of a part are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowFilter {
+    /// This series alone.
+    pub key: Option<SeriesKey>,
+    /// First instant.
+    pub from_ms: Option<TimestampMs>,
+    /// First instant after.
+    pub to_ms: Option<TimestampMs>,
+}
+
+impl RowFilter {
+    /// Everything.
+    pub const ALL: Self = Self { key: None, from_ms: None, to_ms: None };
+
+    /// Whether something between two instants, both included, may be wanted.
+    pub(crate) fn overlaps(&self, first_ms: TimestampMs, last_ms: TimestampMs) -> bool {
+        self.from_ms.is_none_or(|from| last_ms >= from) && self.to_ms.is_none_or(|to| first_ms < to)
+    }
+}
+
+impl Parts {
+    /// The parts under `root`.
+    pub fn new(root: &Root) -> Self {
+        Self { root: root.clone(), read_bytes: READ_BYTES, reads: Arc::default() }
+    }
+
+    /// The same, for reading `count` of them at once: each reads less ahead.
+    pub(crate) fn shared_among(&self, count: usize) -> Self {
+        let read_bytes = (READ_BYTES_TOTAL / count.max(1) as u64).clamp(READ_BYTES_MIN, READ_BYTES);
+        Self { read_bytes, ..self.clone() }
+    }
+
+    /// What all reads through this value and its clones took.
+    pub fn reads(&self) -> ReadStats {
+        ReadStats {
+            requests: self.reads.requests.load(Ordering::Relaxed),
+            bytes: self.reads.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Where they lie.
+    pub(crate) fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// The rows of one part.
+    pub(crate) fn rows(
+        &self,
+        format: OutputFormat,
+        kind: PartKind,
+        object: &ObjectEntry,
+        filter: RowFilter,
+    ) -> Box<dyn ChunkSource> {
+        match format {
+            OutputFormat::Part => Box::new(stream::PartChunks::new(self.clone(), kind, object.clone(), filter)),
+            OutputFormat::Parquet if kind == PartKind::Raw => {
+                Box::new(parquet::ParquetChunks::new(self.clone(), object.clone(), filter))
+            }
+            OutputFormat::Parquet => Box::new(NoReader(self.root.object(&object.key))),
+        }
+    }
+
+    /// The points of a partition; none where it has no part.
+    pub(crate) fn raw_of(&self, format: OutputFormat, entry: Option<&PartitionEntry>) -> Box<dyn ChunkSource> {
+        match entry.and_then(|entry| entry.raw.as_ref()) {
+            Some(object) => self.rows(format, PartKind::Raw, object, RowFilter::ALL),
+            None => Box::new(Nothing),
+        }
+    }
+
+    /// The rollup rows of a partition; none where it has no such part.
+    pub(crate) fn rollup_of(
+        &self,
+        format: OutputFormat,
+        entry: Option<&PartitionEntry>,
+        step: RollupStep,
+    ) -> Box<dyn ChunkSource> {
+        match entry.and_then(|entry| entry.rollups.iter().find(|rollup| rollup.step == step)) {
+            Some(rollup) => self.rows(format, PartKind::Rollup(step), &rollup.object, RowFilter::ALL),
+            None => Box::new(Nothing),
+        }
+    }
+
+    /// Whether parts of a format carry the metadata of series.
+    pub(crate) const fn has_metadata(format: OutputFormat) -> bool {
+        matches!(format, OutputFormat::Part)
+    }
+
+    /// Whether this build reads the rollups of a format.
+    pub(crate) const fn reads_rollups(format: OutputFormat) -> bool {
+        matches!(format, OutputFormat::Part)
+    }
+
+    async fn read(&self, key: &str, range: ByteRange) -> Result<Bytes, DatasetError> {
+        let read = self.root.read_range(key, range.start, range.len() as usize).await;
+        let bytes = read.map_err(|error| match error {
+            StorageError::NotFound { object } => DatasetError::ObjectGone { object },
+            error => error.into(),
+        })?;
+        self.reads.requests.fetch_add(1, Ordering::Relaxed);
+        self.reads.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        if bytes.len() as u64 == range.len() {
+            return Ok(bytes);
+        }
+        let fact = format!("gave {} bytes for the range {range}", bytes.len());
+        Err(DatasetError::ObjectDamaged { object: self.root.object(key), fact })
+    }
+}
+
+/// A part that is not there, because there is nothing in it.
+struct Nothing;
+
+impl ChunkSource for Nothing {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>, DatasetError>> {
+        async { Ok(None) }.boxed()
+    }
+}
+
+/// Rollups in Parquet, which this build writes and does not read.
+struct NoReader(String);
+
+impl ChunkSource for NoReader {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>, DatasetError>> {
+        let fact = format!("this build reads no rollups from Parquet: read {} with another tool", self.0);
+        async { Err(DatasetError::Refused(fact)) }.boxed()
+    }
+}
+
+fn wanted_rows(rows: Rows, filter: &RowFilter) -> Rows {
+    let timestamps = rows.timestamps();
+    let start = filter.from_ms.map_or(0, |from| timestamps.partition_point(|at| *at < from));
+    let end = filter.to_ms.map_or(rows.len(), |to| timestamps.partition_point(|at| *at < to));
+    if (start, end) == (0, rows.len()) { rows } else { rows.slice(start..end.max(start)) }
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Installs what the build and the tests need beside the Rust toolchain. Running it again changes nothing.
+#   setup.sh          a C compiler (zstd is built from source) and Python with venv
+#   setup.sh tests    also cargo-nextest
+set -euo pipefail
+
+as_root() {
+    if [[ $(id -u) == 0 ]]; then "$@"; else sudo -n "$@"; fi
+}
+
+debian_packages=()
+command -v cc >/dev/null || debian_packages+=(build-essential)
+command -v python3 >/dev/null || debian_packages+=(python3)
+python3 -c 'import ensurepip, venv' 2>/dev/null || debian_packages+=(python3-venv)
+if ((${#debian_packages[@]})); then
+    echo "installing ${debian_packages[*]}" >&2
+    as_root apt-get update -qq
+    as_root apt-get install -y -qq "${debian_packages[@]}"
+fi
+
+if [[ ${1:-} == tests ]] && ! command -v cargo-nextest >/dev/null; then
+    cargo install cargo-nextest --locked
+fi

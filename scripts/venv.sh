@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Makes the Python environment of the tests at .cache/venv: other people's data (bokeh-sampledata) and other people's
+# readers of Parquet (pyarrow, duckdb). Running it again changes nothing.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+venv=.cache/venv
+packages=(bokeh-sampledata==2026.1 pyarrow==26.0.1 duckdb==2.0.0)
+stamp="$venv/.made"
+
+if [[ -f $stamp && $(<"$stamp") == "${packages[*]}" ]]; then
+    exit 0
+fi
+python3 -m venv "$venv"
+"$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check "${packages[@]}"
+"$venv/bin/python" -c 'import bokeh_sampledata, duckdb, pyarrow.parquet'
+echo "${packages[*]}" >"$stamp"
