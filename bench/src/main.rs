@@ -10,6 +10,8 @@
 
 /// Processes and what they took.
 mod child;
+/// What it runs on, and who else does.
+mod machine;
 /// Segments, made once.
 mod workload;
 /// One figure: samples, target, verdict.
@@ -21,7 +23,7 @@ mod probe;
 /// The result, for people and programs.
 mod report;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -54,7 +56,7 @@ fn main() -> Result<ExitCode> {
     Ok(if suite.quick || report.passes() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn write_json(path: &PathBuf, report: &report::Report) -> Result<()> {
+fn write_json(path: &Path, report: &report::Report) -> Result<()> {
     std::fs::write(path, serde_json::to_vec_pretty(report)?)?;
     eprintln!("bench: wrote {}", path.display());
     Ok(())

@@ -14,6 +14,8 @@ pub(crate) struct Report {
     pub(crate) cores: usize,
     /// What the processor calls itself.
     pub(crate) processor: String,
+    /// Share of the cores' time that others took meanwhile.
+    pub(crate) others_share: f64,
     /// The figures, in order.
     pub(crate) figures: Vec<Figure>,
     /// Each stage beside what it takes at least.
@@ -29,7 +31,8 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} cores, {}\n", self.cores, self.processor)?;
+        let others = self.others_share * 100.0;
+        writeln!(f, "{} cores, {}; others took {others:.0} % of their time\n", self.cores, self.processor)?;
         writeln!(f, "| figure | target | n | min | median | max | |\n|---|---|---|---|---|---|---|")?;
         for figure in &self.figures {
             writeln!(f, "{figure}")?;
@@ -50,11 +53,4 @@ impl fmt::Display for Figure {
         let Self { name, n, min, median, max, .. } = self;
         write!(f, "| {name} | {target} | {n} | {min:.2} | {median:.2}{unit} | {max:.2} | {verdict} |")
     }
-}
-
-/// What the processor calls itself.
-pub(crate) fn processor() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
 }

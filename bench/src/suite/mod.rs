@@ -10,8 +10,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::child::cpu_of_all;
 use crate::figure::Figure;
-use crate::report::{Report, processor};
+use crate::machine::{Load, processor};
+use crate::report::Report;
 use crate::workload::Workload;
 use bench::Bench;
 
@@ -54,6 +56,7 @@ struct Workloads {
 
 /// Measures everything.
 pub(crate) fn run(options: &Options) -> Result<Report> {
+    let load = Load::start(cpu_of_all())?;
     let bench = Bench::new(options)?;
     let workloads = if options.quick {
         Workloads { measured: Workload::Small, hot: Workload::SmallHotSeries, tiny: Workload::SmallTinySeries }
@@ -65,5 +68,6 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     figures.extend(bounds::figures(&bench, &workloads, options.large)?);
     figures.extend(scale::figures(&bench, options.large)?);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Ok(Report { cores, processor: processor(), figures, stages: measured.stages() })
+    let others_share = load.share_of_others(cpu_of_all())?;
+    Ok(Report { cores, processor: processor(), others_share, figures, stages: measured.stages() })
 }
