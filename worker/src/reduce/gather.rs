@@ -43,8 +43,9 @@ impl MergedRuns {
     }
 }
 
-/// A slice and the run it lies in.
-type Located = (Arc<ObjectReader>, SliceEntry);
+/// A slice and the key of the run it lies in. Runs are opened where they are merged, not before: a shard has more of
+/// them than a process may open files.
+type Located = (Arc<str>, SliceEntry);
 
 /// Opens the slices of `partition` in `runs`, in source order.
 pub(crate) fn gather(
@@ -56,8 +57,7 @@ pub(crate) fn gather(
 ) -> Result<(Vec<SliceCursor>, MergedRuns), WorkError> {
     let mut slices = Vec::new();
     for run in runs {
-        let (reader, index) = open_run(run, around)?;
-        slices.extend(index.of_partition(partition).iter().map(|slice| (Arc::clone(&reader), *slice)));
+        slices.extend(locate(partition, run, around)?);
     }
     let mut merged = Vec::new();
     while slices.len() > limits.merge_fan_in_max {
@@ -66,22 +66,34 @@ pub(crate) fn gather(
             let key =
                 keys::merged_run(&assignment.job, assignment.shard, assignment.task, assignment.attempt, merged.len());
             let run = merge_group(partition, group, key, around, limits)?;
-            let (reader, index) = open_run(&run, around)?;
-            fewer.extend(index.of_partition(partition).iter().map(|slice| (Arc::clone(&reader), *slice)));
+            fewer.extend(locate(partition, &run, around)?);
             merged.push(run.key);
         }
         slices = fewer;
     }
-    Ok((open_all(&slices, limits)?, MergedRuns(merged)))
+    Ok((open_all(&slices, around, limits)?, MergedRuns(merged)))
 }
 
-fn open_all(slices: &[Located], limits: &SlotLimits) -> Result<Vec<SliceCursor>, WorkError> {
+/// Opens slices to read them; those of one run follow one another and share its reader.
+fn open_all(slices: &[Located], around: &Surroundings<'_>, limits: &SlotLimits) -> Result<Vec<SliceCursor>, WorkError> {
     let share = limits.memory_bytes / PIECES_SHARE / slices.len().max(1) as u64;
     let piece_bytes = share.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX) as usize;
-    slices.iter().map(|(run, slice)| SliceCursor::open(Arc::clone(run), *slice, piece_bytes)).collect()
+    let stores = around.stores;
+    let mut open: Option<(&str, Arc<ObjectReader>)> = None;
+    let mut cursors = Vec::with_capacity(slices.len());
+    for (run, slice) in slices {
+        let reader = match &open {
+            Some((key, reader)) if *key == &**run => Arc::clone(reader),
+            _ => Arc::new(ObjectReader::open(&stores.scratch, run, &stores.runtime)?),
+        };
+        open = Some((run, Arc::clone(&reader)));
+        cursors.push(SliceCursor::open(reader, *slice, piece_bytes)?);
+    }
+    Ok(cursors)
 }
 
-fn open_run(run: &ObjectEntry, around: &Surroundings<'_>) -> Result<(Arc<ObjectReader>, RunIndex), WorkError> {
+/// The slices of `partition` in one run, as its index has them.
+fn locate(partition: PartitionId, run: &ObjectEntry, around: &Surroundings<'_>) -> Result<Vec<Located>, WorkError> {
     /// Most indexes come with the first read.
     const TAIL_BYTES: u64 = 16 << 10;
     let stores = around.stores;
@@ -100,7 +112,8 @@ fn open_run(run: &ObjectEntry, around: &Surroundings<'_>) -> Result<(Arc<ObjectR
     }
     let start = tail.len().saturating_sub(len);
     let index = RunIndex::from_bytes(&tail[start..]).map_err(broken)?;
-    Ok((Arc::new(reader), index))
+    let key: Arc<str> = Arc::from(run.key.as_str());
+    Ok(index.of_partition(partition).iter().map(|slice| (Arc::clone(&key), *slice)).collect())
 }
 
 /// Merges neighbouring slices into a run of one slice.
@@ -112,7 +125,7 @@ fn merge_group(
     limits: &SlotLimits,
 ) -> Result<ObjectEntry, WorkError> {
     let stores = around.stores;
-    let mut merger = Merger::new(open_all(group, limits)?);
+    let mut merger = Merger::new(open_all(group, around, limits)?);
     let mut run = RunWriter::new(&stores.scratch, key, &stores.runtime);
     run.begin_slice(partition, 0, 0)?;
     let mut encoder = format::column::ColumnEncoder::new();
