@@ -288,3 +288,6 @@ impl<'a> Wire<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

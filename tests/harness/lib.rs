@@ -21,6 +21,8 @@ pub mod found;
 pub mod executor;
 /// Numbers drawn from a seed.
 pub mod random;
+/// What must hold of any bytes.
+pub mod fuzz;
 
 pub use contents::{Contents, contents};
 pub use place::Place;

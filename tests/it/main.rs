@@ -13,4 +13,6 @@ mod same_bytes; //      what may change the output, and what may not
 mod commands; //        the command line itself
 mod real_data; //       other people's series come out as they went in
 mod parquet_peers; //   other people's readers see what we see
+mod fuzz_corpus; //     the seeds of the fuzz targets
+mod golden_segment; //  segments of every released version
 mod tidy; //            what ARCHITECTURE.md promises of the tree

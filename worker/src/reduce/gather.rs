@@ -138,3 +138,6 @@ fn merge_group(
     let run = run.finish()?;
     Ok(run.expect("a run with a slice has an object"))
 }
+
+#[cfg(test)]
+mod tests;
