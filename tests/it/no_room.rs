@@ -155,7 +155,8 @@ fn a_scratch_folder_that_is_a_file_is_refused_by_name() {
     let scratch = place.path().join("scratch");
     fs::write(&scratch, "mine").expect("write a file");
     let ended = place.run(&format!("--scratch {}", scratch.display()));
-    assert_failed_cleanly(&place, ended, &[scratch.to_str().expect("text"), "Not a directory"]);
+    assert_failed_cleanly(&place, ended, &["make scratch folder", scratch.to_str().expect("text"), "os error"]);
+    assert_eq!(fs::read(scratch).expect("it is still there"), b"mine");
 }
 
 #[test]

@@ -68,6 +68,23 @@ fn running_a_job_again_gives_the_next_version_with_the_same_content() {
 }
 
 #[test]
+fn jobs_that_run_at_the_same_time_each_commit_a_version_of_the_same_content() {
+    let place = Place::generated(DATA);
+    let jobs = ["one", "two", "three"];
+    let running = jobs.map(|job| place.job("run", &format!("-o json {OPTIONS} --job {job}")).spawn());
+    let reports = running.map(|job| job.wait().done().json());
+    let digests = reports.each_ref().map(content_digests);
+    assert!(digests[0] == digests[1] && digests[1] == digests[2]);
+    for at in 0..digests[0].len() {
+        let mut versions = reports.each_ref().map(|report| number(report, &format!("/shards/{at}/version")));
+        versions.sort_unstable();
+        assert_eq!(versions, [1, 2, 3], "{}", digests[0][at].0);
+    }
+    place.dataset_verb("verify", "--level rows").done();
+    assert!(!place.dataset().join("scratch").exists(), "the last one takes the folder along");
+}
+
+#[test]
 fn the_oracle_agrees_with_every_rule_for_duplicates() {
     let place = Place::generated(DATA);
     for rule in ["last", "first", "max", "min", "sum", "keep"] {

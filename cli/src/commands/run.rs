@@ -1,5 +1,6 @@
 //! `tailor run`: a job in this process.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -123,7 +124,9 @@ impl Scratch {
         // Processes of two containers may share a folder and have one number: the time keeps them apart, and a folder
         // that is there already is somebody's.
         let path = parent.join(format!("tailor-{}-{}", std::process::id(), SystemClock.now_ms()));
-        let made = std::fs::create_dir_all(&parent).and_then(|()| std::fs::create_dir(&path));
+        let make = || std::fs::create_dir_all(&parent).and_then(|()| std::fs::create_dir(&path));
+        // A job that ends takes the parent along if it is empty: perhaps between the two steps, but hardly twice.
+        let made = make().or_else(|error| if error.kind() == ErrorKind::NotFound { make() } else { Err(error) });
         made.with_context(|| format!("make scratch folder {}", path.display()))?;
         Ok(Self(path))
     }
