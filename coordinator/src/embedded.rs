@@ -15,7 +15,7 @@ use worker::{Slot, SlotLimits};
 use crate::JobError;
 use crate::driver::{Driver, Message};
 use crate::job::{Job, Resources};
-use crate::planning;
+use crate::planning::{self, Planned};
 use crate::report::{API_VERSION, JobReport, ShardReport, Skew, Totals};
 
 /// Who watches a job. All calls come from the driver, in order.
@@ -46,7 +46,7 @@ pub async fn run(
 ) -> Result<JobReport, JobError> {
     let (started, started_at_ms) = (Instant::now(), job.clock.now_ms());
     let memory_of_slot = resources.memory_of_slot()?;
-    let plans = planning::plan(&job).await?;
+    let Planned { plans, warnings } = planning::plan(&job).await?;
     watcher.planned(&plans);
     write_plans(&job, &plans).await?;
 
@@ -79,6 +79,7 @@ pub async fn run(
         started_at_ms,
         elapsed: started.elapsed(),
         skew: Skew::of(&shards),
+        warnings,
         shards,
         totals,
     };

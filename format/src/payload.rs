@@ -103,7 +103,7 @@ impl Piece {
             return Err(FrameFault::TooManyPoints { points });
         }
         match self {
-            Self::Whole(range) if range.is_empty() => *self = Self::Whole(piece),
+            Self::Whole(range) if range.start == range.end => *self = Self::Whole(piece),
             Self::Whole(range) => {
                 let start = gathered.len();
                 gathered.extend_from_slice(&content[range.clone()]);

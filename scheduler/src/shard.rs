@@ -129,7 +129,7 @@ impl Shard {
         matches!(self.phase, Phase::Ended)
     }
 
-    /// Bytes of the tasks that are open: what is left to hand out, the measure of longest-first.
+    /// Segment bytes of the shard: the measure of longest-first.
     pub(crate) fn weight(&self) -> u64 {
         self.plan.bytes()
     }
@@ -224,6 +224,11 @@ impl Shard {
         let reduces = running(&self.reduces)
             .map(|(ordinal, attempt, worker)| (TaskId::reduce(PartitionId(ordinal)), attempt, worker));
         maps.chain(reduces).collect()
+    }
+
+    /// Whether it can still be given up: nothing of it may be visible yet.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Mapping | Phase::Reducing)
     }
 
     /// Ends the shard.

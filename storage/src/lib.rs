@@ -14,4 +14,4 @@ pub mod segment;
 pub mod object;
 
 pub use error::StorageError;
-pub use root::Root;
+pub use root::{Creation, Root};

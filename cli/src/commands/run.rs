@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use coordinator::{JobReport, Resources};
+use model::limits::MEMORY_BYTES_MIN;
 use model::{ByteSize, Clock as _, SystemClock};
 use storage::Root;
 use storage::segment::SegmentAccess;
@@ -54,9 +55,8 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     let interrupted = interrupted()?;
     let job = args.job.job(|uri| Ok(Root::create(uri)?))?;
     let scratch = Scratch::make(args.scratch.as_deref(), &job.dataset)?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let resources = Resources {
-        workers: args.workers.map_or(cores, usize::from),
+        workers: args.workers.map_or_else(|| default_workers(args.memory), usize::from),
         memory: args.memory,
         scratch: scratch.root()?,
         access: match args.read {
@@ -76,6 +76,13 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     Ok(code(&report))
 }
 
+/// As many as there are cores, and memory for.
+fn default_workers(memory: ByteSize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let fitting = usize::try_from(memory.0 / MEMORY_BYTES_MIN).unwrap_or(usize::MAX);
+    cores.min(fitting).max(1)
+}
+
 /// Listens for the operator's wish to stop, from now on; what it gives resolves with that wish.
 fn interrupted() -> Result<impl Future<Output = String> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -90,6 +97,9 @@ fn interrupted() -> Result<impl Future<Output = String> + Send + 'static> {
 }
 
 fn explain(report: &JobReport) {
+    for warning in &report.warnings {
+        eprintln!("tailor: warning: {warning}");
+    }
     for shard in &report.shards {
         for warning in &shard.warnings {
             eprintln!("tailor: warning: shard {}: {warning}", shard.shard);
@@ -103,7 +113,7 @@ fn explain(report: &JobReport) {
 fn code(report: &JobReport) -> Code {
     if report.is_done() {
         Code::Done
-    } else if report.shards.iter().any(|shard| shard.state == "failed") || report.is_failed() {
+    } else if report.shards.iter().any(|shard| shard.state == "failed") {
         Code::JobFailed
     } else {
         Code::Partly

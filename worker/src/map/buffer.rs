@@ -20,6 +20,9 @@ const NONE: u32 = u32::MAX;
 /// Most bytes of an arena: its offsets are 32 bits wide, and the batch that fills it may go past its share.
 const ARENA_BYTES_MAX: usize = (u32::MAX - (64 << 20)) as usize;
 
+/// Room for the batch that fills the arena.
+const BATCH_ROOM_BYTES: usize = 256 << 10;
+
 /// One packed chunk, in as little as it takes: payloads of few points have more of this than of points.
 #[derive(Debug, Clone, Copy)]
 struct Chunk {
@@ -67,7 +70,7 @@ impl ShuffleBuffer {
             arena_bytes_max,
             // Reserved once, with room for the batch that fills it: untouched memory is not resident, and growing would
             // hold two copies.
-            arena: Vec::with_capacity(arena_bytes_max + super::BATCH_BYTES),
+            arena: Vec::with_capacity(arena_bytes_max + BATCH_ROOM_BYTES),
             chunks: Vec::new(),
             series: Vec::new(),
             slots: HashMap::default(),
