@@ -1,3 +1,5 @@
+mod any_bytes;
+
 use super::*;
 
 /// A frame around `content`.
