@@ -177,7 +177,7 @@ impl PayloadReader {
                 (4, WireType::Fixed64) => values.add(&mut self.values, content, wire.take(WORD_BYTES)?)?,
                 (5, WireType::Bytes) => metadata = wire.bytes()?,
                 (1..=5, _) => return Err(wire.fault("a field of another type")),
-                (_, kind) => wire.skip(kind)?,
+                (field, kind) => wire.skip(field, kind, 0)?,
             }
         }
         let layout = Layout { key: SeriesKey::new(org, metric), timestamps, values, metadata };
@@ -208,8 +208,13 @@ enum WireType {
     Varint,
     Fixed64,
     Bytes,
+    GroupStart,
+    GroupEnd,
     Fixed32,
 }
+
+/// Deepest nesting of groups in unknown fields; the usual limit of protobuf's readers.
+const GROUP_DEPTH_MAX: u32 = 100;
 
 /// A cursor over protobuf wire format.
 struct Wire<'a> {
@@ -233,6 +238,8 @@ impl<'a> Wire<'a> {
             0 => WireType::Varint,
             1 => WireType::Fixed64,
             2 => WireType::Bytes,
+            3 => WireType::GroupStart,
+            4 => WireType::GroupEnd,
             5 => WireType::Fixed32,
             _ => return Err(self.fault("an unknown wire type")),
         };
@@ -284,12 +291,28 @@ impl<'a> Wire<'a> {
         }
     }
 
-    fn skip(&mut self, kind: WireType) -> Result<(), FrameFault> {
+    fn skip(&mut self, field: u64, kind: WireType, depth: u32) -> Result<(), FrameFault> {
         match kind {
+            WireType::GroupStart => self.skip_group(field, depth + 1),
+            WireType::GroupEnd => Err(self.fault("the end of a group that was not begun")),
             WireType::Varint => self.varint().map(drop),
             WireType::Fixed64 => self.take(8).map(drop),
             WireType::Bytes => self.bytes().map(drop),
             WireType::Fixed32 => self.take(4).map(drop),
+        }
+    }
+
+    /// Skips the fields of a group, which ends with its own number.
+    fn skip_group(&mut self, group: u64, depth: u32) -> Result<(), FrameFault> {
+        if depth > GROUP_DEPTH_MAX {
+            return Err(self.fault("groups nested too deep"));
+        }
+        loop {
+            match self.tag()? {
+                Some((field, WireType::GroupEnd)) if field == group => return Ok(()),
+                Some((field, kind)) => self.skip(field, kind, depth)?,
+                None => return Err(self.fault("the end inside a group")),
+            }
         }
     }
 }

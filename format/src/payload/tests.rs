@@ -27,6 +27,8 @@ enum Unknown {
     Fixed64(u64),
     Bytes(Vec<u8>),
     Fixed32(u32),
+    /// A group with a number in it, and one more group.
+    Group(u64),
 }
 
 impl Field {
@@ -46,6 +48,13 @@ impl Field {
             Self::Unknown(field, Unknown::Varint(number)) => put_number(*field, *number, out),
             Self::Unknown(field, Unknown::Fixed64(word)) => put_word(*field, *word, out),
             Self::Unknown(field, Unknown::Bytes(bytes)) => put_bytes(*field, bytes, out),
+            Self::Unknown(field, Unknown::Group(number)) => {
+                encode_key(*field, WireType::StartGroup, out);
+                put_number(1, *number, out);
+                encode_key(7, WireType::StartGroup, out);
+                encode_key(7, WireType::EndGroup, out);
+                encode_key(*field, WireType::EndGroup, out);
+            }
             Self::Unknown(field, Unknown::Fixed32(word)) => {
                 encode_key(*field, WireType::ThirtyTwoBit, out);
                 out.extend_from_slice(&word.to_le_bytes());
@@ -76,6 +85,7 @@ fn field() -> impl Strategy<Value = Field> {
         any::<u64>().prop_map(Unknown::Fixed64),
         vec(any::<u8>(), 0..20).prop_map(Unknown::Bytes),
         any::<u32>().prop_map(Unknown::Fixed32),
+        any::<u64>().prop_map(Unknown::Group),
     ];
     prop_oneof![
         2 => any::<u64>().prop_map(Field::Org),
@@ -172,4 +182,24 @@ proptest! {
             assert_same(&ours, &by_prost(&content).expect("prost reads it too").expect("and finds no fault"));
         }
     }
+}
+
+#[test]
+fn arrays_in_many_pieces_are_gathered_once_each_and_bounded_while_they_are() {
+    let alternating = |points: u64| {
+        let mut content = Vec::new();
+        put_number(1, 7, &mut content);
+        put_number(2, 9, &mut content);
+        for point in 0..points {
+            put_word(3, point, &mut content);
+            put_word(4, point, &mut content);
+        }
+        content
+    };
+    let mut reader = PayloadReader::default();
+    let content = alternating(20_000);
+    assert_eq!(reader.read(&content).map(|payload| payload.len()), Ok(20_000));
+    assert_eq!((reader.timestamps.len(), reader.values.len()), (20_000 * 8, 20_000 * 8), "each point is copied once");
+    let content = alternating(PAYLOAD_POINTS_MAX as u64 + 1);
+    assert!(matches!(reader.read(&content), Err(FrameFault::TooManyPoints { .. })));
 }

@@ -101,7 +101,7 @@ impl Place {
     pub(super) fn plan(&self, case: &Case, split_bytes: u64) -> Vec<ShardPlan> {
         let mut job = self.job(case);
         job.settings.split_bytes = ByteSize(split_bytes);
-        RUNTIME.block_on(coordinator::planning::plan(&job)).expect("the input has a segment")
+        RUNTIME.block_on(coordinator::planning::plan(&job)).expect("the input has a segment").plans
     }
 
     /// Runs the case as `tailor run` does, and reads what it committed.
