@@ -110,7 +110,7 @@ fn a_route_tells_the_shard_and_why() {
     let table = tailor("shard route --org 71").run().done();
     assert!(table.stdout.contains("org-mod-07"), "{}", table.stdout);
     let gone = tailor("shard route --org 71 --shard-config /nowhere/map.toml").run();
-    gone.expect(code::FAILED).says(&["/nowhere/map.toml", "No such file"]);
+    gone.expect(code::NOT_FOUND).says(&["/nowhere/map.toml", "does not exist"]);
 }
 
 #[test]

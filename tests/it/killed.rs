@@ -102,15 +102,13 @@ fn a_job_that_is_told_to_stop_says_what_is_done_and_leaves_nothing_half_done() {
             continue;
         }
         stopped += 1;
-        let ended = ended.expect_one_of(&[code::PARTLY, code::JOB_FAILED]).says(&["interrupted (SIGTERM)"]);
+        let ended = ended.expect(code::PARTLY).says(&["interrupted (SIGTERM)"]);
         let report = ended.json();
         for shard in report["shards"].as_array().expect("a list") {
             let is_done = shard["state"] == "done";
             assert!(is_done || shard["state"] == "cancelled", "{shard:#}");
             assert_eq!(is_done, shard["version"].is_u64(), "{shard:#}");
         }
-        let is_any_done = report["shards"].as_array().is_some_and(|shards| shards.iter().any(|s| s["state"] == "done"));
-        assert_eq!(ended.code, Some(if is_any_done { code::PARTLY } else { code::JOB_FAILED }));
     }
     assert!(stopped >= MOMENTS / 4, "only {stopped} of {MOMENTS} runs were stopped before their end");
     assert_eq!(content_digests(&place.job("run", OPTIONS).run().done().json()), expected);
