@@ -1,11 +1,13 @@
 //! `tailor run`: a job in this process.
 
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use coordinator::{JobReport, Resources};
+use dataset::gc::SCRATCH_LOCK;
 use model::limits::MEMORY_BYTES_MIN;
 use model::{ByteSize, Clock as _, SystemClock};
 use storage::Root;
@@ -121,7 +123,11 @@ fn code(report: &JobReport) -> Code {
 }
 
 /// A folder for spilled data, of this process alone, removed with it.
-struct Scratch(PathBuf);
+struct Scratch {
+    path: PathBuf,
+    /// Locked for as long as this process lives, however it ends: `dataset gc` leaves the folder alone until then.
+    _lock: File,
+}
 
 impl Scratch {
     /// Scratch lies beside the data by default: that is where an operator planned for room.
@@ -138,23 +144,53 @@ impl Scratch {
         // A job that ends takes the parent along if it is empty: perhaps between the two steps, but hardly twice.
         let made = make().or_else(|error| if error.kind() == ErrorKind::NotFound { make() } else { Err(error) });
         made.with_context(|| format!("make scratch folder {}", path.display()))?;
-        Ok(Self(path))
+        let lock = lock(&path.join(SCRATCH_LOCK)).with_context(|| format!("lock scratch folder {}", path.display()))?;
+        Ok(Self { path, _lock: lock })
     }
 
     fn root(&self) -> Result<Root> {
-        let path = self.0.to_str().context("the scratch folder's path is not UTF-8; give another with --scratch")?;
+        let path = self.path.to_str().context("the scratch folder's path is not UTF-8; give another with --scratch")?;
         Ok(Root::open(path)?)
     }
 }
 
+/// Makes a file and locks it. A collector that asks whether it is locked holds it for a moment, which is waited for.
+fn lock(path: &std::path::Path) -> std::io::Result<File> {
+    let file = File::create_new(path)?;
+    match file.lock() {
+        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
+            tracing::warn!(path = %path.display(), "this file system has no locks; `dataset gc` goes by age alone");
+        }
+        locked => locked?,
+    }
+    Ok(file)
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(%error, path = %self.0.display(), "remove scratch folder; `dataset gc` finds it");
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            tracing::warn!(%error, path = %self.path.display(), "remove scratch folder; `dataset gc` finds it");
         }
         // The parent, if this was the last: a folder with others in it stays.
-        if let Some(parent) = self.0.parent().filter(|parent| parent.ends_with(format::keys::SCRATCH)) {
+        if let Some(parent) = self.path.parent().filter(|parent| parent.ends_with(format::keys::SCRATCH)) {
             let _ = std::fs::remove_dir(parent);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scratch_is_locked_for_as_long_as_it_is_used_and_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let dataset = Root::create(&dir.path().join("dataset").display().to_string()).expect("a folder");
+        let scratch = Scratch::make(None, &dataset).expect("the folder is ours");
+        let lock = File::open(scratch.path.join(SCRATCH_LOCK)).expect("it is there");
+        assert!(matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock)));
+        drop(scratch);
+        lock.try_lock().expect("nobody holds it any more");
+        assert!(!dir.path().join("dataset/scratch").exists());
     }
 }

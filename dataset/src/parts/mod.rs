@@ -16,6 +16,7 @@ use format::manifest::{ObjectEntry, PartitionEntry};
 use format::part::PartKind;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use interchange::{Raw, Rollup};
 use model::{ByteRange, OutputFormat, RollupStep, SeriesKey, TimestampMs};
 use serde::Serialize;
 use storage::{Root, StorageError};
@@ -111,12 +112,15 @@ impl Parts {
         object: &ObjectEntry,
         filter: RowFilter,
     ) -> Box<dyn ChunkSource> {
-        match format {
-            OutputFormat::Part => Box::new(stream::PartChunks::new(self.clone(), kind, object.clone(), filter)),
-            OutputFormat::Parquet if kind == PartKind::Raw => {
-                Box::new(parquet::ParquetChunks::new(self.clone(), object.clone(), filter))
+        let (parts, object) = (self.clone(), object.clone());
+        match (format, kind) {
+            (OutputFormat::Part, kind) => Box::new(stream::PartChunks::new(parts, kind, object, filter)),
+            (OutputFormat::Parquet, PartKind::Raw) => {
+                Box::new(parquet::ParquetChunks::<Raw>::new(parts, object, filter))
             }
-            OutputFormat::Parquet => Box::new(NoReader(self.root.object(&object.key))),
+            (OutputFormat::Parquet, PartKind::Rollup(_)) => {
+                Box::new(parquet::ParquetChunks::<Rollup>::new(parts, object, filter))
+            }
         }
     }
 
@@ -143,11 +147,6 @@ impl Parts {
 
     /// Whether parts of a format carry the metadata of series.
     pub(crate) const fn has_metadata(format: OutputFormat) -> bool {
-        matches!(format, OutputFormat::Part)
-    }
-
-    /// Whether this build reads the rollups of a format.
-    pub(crate) const fn reads_rollups(format: OutputFormat) -> bool {
         matches!(format, OutputFormat::Part)
     }
 
@@ -184,16 +183,6 @@ struct Nothing;
 impl ChunkSource for Nothing {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>, DatasetError>> {
         async { Ok(None) }.boxed()
-    }
-}
-
-/// Rollups in Parquet, which this build writes and does not read.
-struct NoReader(String);
-
-impl ChunkSource for NoReader {
-    fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>, DatasetError>> {
-        let fact = format!("this build reads no rollups from Parquet: read {} with another tool", self.0);
-        async { Err(DatasetError::Refused(fact)) }.boxed()
     }
 }
 
