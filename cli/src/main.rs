@@ -9,6 +9,8 @@ mod commands;
 mod exit;
 /// How far a job is, on a terminal or in plain lines.
 mod progress;
+/// How many files may be open.
+mod open_files;
 /// Reports as tables.
 mod tables;
 
@@ -38,6 +40,7 @@ struct Tailor {
 fn main() -> ExitCode {
     let tailor = Tailor::parse();
     log_to_stderr(tailor.verbose);
+    open_files::raise_limit();
     match commands::run(tailor.command) {
         Ok(code) => code.into(),
         Err(error) => {
