@@ -56,6 +56,8 @@ pub enum ExportFormat {
 pub struct Export {
     /// [`API_VERSION`].
     pub api_version: &'static str,
+    /// `Export`.
+    pub kind: &'static str,
     /// The dataset, as given.
     pub dataset: String,
     /// The file.
@@ -110,6 +112,7 @@ pub async fn export(
     };
     Ok(Export {
         api_version: API_VERSION,
+        kind: "Export",
         dataset: catalog.root().to_string(),
         object: to.object(key),
         series: summary.series,

@@ -4,14 +4,17 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
+use format::manifest::API_VERSION;
 use ingest::segment::Output;
 use ingest::synthetic::{Damage, DamageKind, GenSettings, GenSummary, SeriesKind, generate};
 use model::ByteSize;
+use serde::Serialize;
 use storage::Root;
 
-use super::{print_json, runtime};
+use super::runtime;
 use crate::args::{Instant, OutputStyle};
 use crate::exit::Code;
+use crate::out;
 
 /// Options of `tailor gen`. The defaults are the workload that the project measures itself by.
 #[derive(Debug, clap::Args)]
@@ -131,11 +134,18 @@ pub(crate) fn run(args: &Args) -> Result<Code> {
         points.fetch_add(emitted, Ordering::Relaxed);
     });
     let summary = summary.with_context(|| format!("write segments to {}", args.out))?;
-    match args.output {
-        OutputStyle::Table => print!("{}", shown(&summary)),
-        OutputStyle::Json => print_json(&summary)?,
-    }
+    let report = GenReport { api_version: API_VERSION, kind: "Gen", summary: &summary };
+    out::show(args.output, &report, |report| shown(report.summary))?;
     Ok(Code::Done)
+}
+
+/// The object behind `-o json`.
+#[derive(Debug, Serialize)]
+struct GenReport<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    #[serde(flatten)]
+    summary: &'a GenSummary,
 }
 
 fn shown(summary: &GenSummary) -> String {

@@ -1,15 +1,15 @@
 //! `tailor plan`: what `run` would do; writes nothing.
 
 use anyhow::Result;
+use format::manifest::API_VERSION;
 use model::ShardPlan;
 use serde::Serialize;
 use storage::Root;
 
 use super::job_options::JobOptions;
-use super::print_json;
 use crate::args::OutputStyle;
 use crate::exit::Code;
-use crate::tables;
+use crate::{out, tables};
 
 /// Options of `tailor plan`.
 #[derive(Debug, clap::Args)]
@@ -34,9 +34,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     let input = args.job.input.clone();
     let job = args.job.job(|_| Ok(Root::open(&input)?))?;
     let plans = coordinator::planning::plan(&job).await?;
-    match args.output {
-        OutputStyle::Table => print!("{}", tables::plans(&plans)),
-        OutputStyle::Json => print_json(&PlanReport { api_version: "tailor/v1", kind: "Plan", plans: &plans })?,
-    }
+    let report = PlanReport { api_version: API_VERSION, kind: "Plan", plans: &plans };
+    out::show(args.output, &report, |report| tables::plans(report.plans))?;
     Ok(Code::Done)
 }
