@@ -1,5 +1,5 @@
 //! `tailor`: the one binary. stdout carries data, stderr everything else; exit codes are those of `exit`.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the CLI's data and messages")]
+#![allow(clippy::print_stderr, reason = "the CLI's messages; its data goes through `out`")]
 
 /// What every command shares: output format, times, sizes.
 mod args;
@@ -7,6 +7,8 @@ mod args;
 mod commands;
 /// Exit codes, and which failure has which.
 mod exit;
+/// stdout: results, and readers that go early.
+mod out;
 /// How far a job is, on a terminal or in plain lines.
 mod progress;
 /// How many files may be open.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use format::digest::Digest;
 use format::keys::{MANIFESTS, ManifestName};
 use format::manifest::{API_VERSION, Manifest};
-use model::{JobId, ShardId, TimestampMs, Window};
+use model::{ShardId, Window};
 use serde::Serialize;
 use storage::{Root, StorageError};
 
@@ -154,24 +154,23 @@ impl Catalog {
         Ok(ManifestName { window: *window, shard, version })
     }
 
-    /// What `tailor dataset manifests` shows: the current versions, or all of them.
+    /// What `tailor dataset manifests` shows: every version of what `selection` includes.
     ///
     /// # Errors
-    /// As [`Self::current`].
-    pub async fn manifests(&self, selection: &Selection, all_versions: bool) -> Result<ManifestList, DatasetError> {
+    /// [`DatasetError::NoManifest`] where nothing is found; else as [`Self::read`].
+    pub async fn manifests(&self, selection: &Selection) -> Result<ManifestList, DatasetError> {
         let mut manifests = Vec::new();
         for ((window, shard), versions) in self.versions(selection).await? {
-            let current = *versions.last().expect("a listed pair has a version");
-            let shown = if all_versions { versions.as_slice() } else { &versions[versions.len() - 1..] };
-            for version in shown {
+            for version in &versions {
                 let manifest = self.read(ManifestName { window, shard, version: *version }).await?;
-                manifests.push(ManifestSummary::of(&manifest, *version == current));
+                manifests.push(ListedManifest::of(manifest, Some(version) == versions.last()));
             }
         }
         if manifests.is_empty() {
             return Err(self.no_selected(selection));
         }
-        Ok(ManifestList { api_version: API_VERSION, dataset: self.root.to_string(), manifests })
+        let dataset = self.root.to_string();
+        Ok(ManifestList { api_version: API_VERSION, kind: "ManifestList", dataset, manifests })
     }
 
     /// Jobs of other windows wrote the same points again: whoever reads must say which are meant.
@@ -229,70 +228,31 @@ pub fn name_of(manifest: &Manifest) -> ManifestName {
 pub struct ManifestList {
     /// [`API_VERSION`].
     pub api_version: &'static str,
+    /// `ManifestList`.
+    pub kind: &'static str,
     /// The dataset, as given.
     pub dataset: String,
     /// Ordered by window, shard and version.
-    pub manifests: Vec<ManifestSummary>,
+    pub manifests: Vec<ListedManifest>,
 }
 
-/// A manifest in one line.
+/// A manifest, and what it does not say itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ManifestSummary {
+pub struct ListedManifest {
     /// Its key under the dataset.
     pub key: String,
-    /// The window.
-    pub window: Window,
-    /// The shard.
-    pub shard: ShardId,
-    /// The version.
-    pub version: u32,
     /// Whether it is the one that readers see.
-    pub current: bool,
-    /// The job whose parts it names.
-    pub job: JobId,
-    /// The version that it replaced.
-    pub replaces: Option<u32>,
-    /// Why it was written.
-    pub reason: String,
-    /// When it was committed.
-    pub committed_at_ms: TimestampMs,
-    /// Partitions, empty ones too.
-    pub partitions: usize,
-    /// Series in raw parts.
-    pub series: u64,
-    /// Points in raw parts.
-    pub points: u64,
-    /// Bytes of all objects that it names.
-    pub bytes: u64,
-    /// Frames that were put aside.
-    pub frames_quarantined: u64,
+    pub is_current: bool,
     /// What a replay compares.
     pub content_digest: Digest,
-    /// What an operator should look at.
-    pub warnings: Vec<String>,
+    /// What it says.
+    pub manifest: Manifest,
 }
 
-impl ManifestSummary {
-    fn of(manifest: &Manifest, current: bool) -> Self {
-        let extents = || manifest.partitions.iter().filter_map(|partition| partition.extent);
-        Self {
-            key: name_of(manifest).to_string(),
-            window: manifest.window,
-            shard: manifest.shard,
-            version: manifest.version,
-            current,
-            job: manifest.job.clone(),
-            replaces: manifest.replaces,
-            reason: manifest.reason.clone(),
-            committed_at_ms: manifest.committed_at_ms,
-            partitions: manifest.partitions.len(),
-            series: extents().map(|extent| extent.series).sum(),
-            points: extents().map(|extent| extent.points).sum(),
-            bytes: manifest.objects().map(|object| object.size).sum(),
-            frames_quarantined: manifest.books.map.frames_quarantined,
-            content_digest: manifest.content_digest(),
-            warnings: manifest.warnings.clone(),
-        }
+impl ListedManifest {
+    fn of(manifest: Manifest, is_current: bool) -> Self {
+        let (key, content_digest) = (name_of(&manifest).to_string(), manifest.content_digest());
+        Self { key, is_current, content_digest, manifest }
     }
 }
 

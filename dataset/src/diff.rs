@@ -32,6 +32,8 @@ pub struct Side<'a> {
 pub struct Diff {
     /// [`API_VERSION`].
     pub api_version: &'static str,
+    /// `Diff`.
+    pub kind: &'static str,
     /// The manifests of the one side, with their dataset.
     pub before: Vec<String>,
     /// Those of the other side.
@@ -58,7 +60,8 @@ pub async fn diff(before: Side<'_>, after: Side<'_>) -> Result<Diff, DatasetErro
     let names = |side: Side<'_>| {
         side.manifests.iter().map(|manifest| side.catalog.root().object(&name_of(manifest).to_string())).collect()
     };
-    Ok(Diff { api_version: API_VERSION, before: names(before), after: names(after), by_digest, differences })
+    let (before, after) = (names(before), names(after));
+    Ok(Diff { api_version: API_VERSION, kind: "Diff", before, after, by_digest, differences })
 }
 
 /// What proves that two parts hold the same rows.

@@ -56,6 +56,8 @@ pub enum ExportFormat {
 pub struct Export {
     /// [`API_VERSION`].
     pub api_version: &'static str,
+    /// `Export`.
+    pub kind: &'static str,
     /// The dataset, as given.
     pub dataset: String,
     /// The file.
@@ -75,9 +77,16 @@ pub struct Export {
 /// # Errors
 /// A URI that names no file, or a place that cannot be made.
 pub fn target(uri: &str) -> Result<(Root, String), DatasetError> {
+    if uri == "-" {
+        let fact =
+            "an export appears whole, so it cannot go to stdout: give the name of a file (`./-` if it is called so)";
+        return Err(DatasetError::Refused(fact.to_owned()));
+    }
     let (parent, name) = match uri.rsplit_once('/') {
         Some(("", name)) => ("/", name),
         Some((parent, name)) => (parent, name),
+        // No URI and no name that anybody means: the place says so.
+        None if uri.starts_with("file:") => (uri, uri),
         None => (".", uri),
     };
     if name.is_empty() || name == "." || name == ".." {
@@ -110,6 +119,7 @@ pub async fn export(
     };
     Ok(Export {
         api_version: API_VERSION,
+        kind: "Export",
         dataset: catalog.root().to_string(),
         object: to.object(key),
         series: summary.series,

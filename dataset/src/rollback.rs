@@ -29,6 +29,8 @@ pub struct RollbackOptions {
 pub struct Rollback {
     /// [`API_VERSION`].
     pub api_version: &'static str,
+    /// `Rollback`.
+    pub kind: &'static str,
     /// Key of the manifest that was written.
     pub manifest: String,
     /// The window.
@@ -80,6 +82,7 @@ pub async fn rollback(
     commit(catalog, &manifest).await?;
     Ok(Rollback {
         api_version: API_VERSION,
+        kind: "Rollback",
         manifest: name_of(&manifest).to_string(),
         window: manifest.window,
         shard: manifest.shard,

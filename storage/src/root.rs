@@ -248,6 +248,9 @@ fn open_error(uri: &str, cause: &str) -> StorageError {
 
 fn local_path(uri: &str) -> Result<PathBuf, StorageError> {
     match uri.split_once("://") {
+        None if uri.starts_with("file:") => {
+            Err(open_error(uri, "a file URI has two slashes before its path; give file:///PATH, or the path alone"))
+        }
         None if uri.is_empty() => Err(open_error(uri, "it is empty; give a path or file://PATH")),
         None => Ok(PathBuf::from(uri)),
         Some(("file", path)) => Ok(PathBuf::from(path)),

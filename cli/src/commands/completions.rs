@@ -6,6 +6,7 @@ use clap_complete::Shell;
 
 use crate::Tailor;
 use crate::exit::Code;
+use crate::out;
 
 /// Options of `tailor completions`.
 #[derive(Debug, clap::Args)]
@@ -15,6 +16,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Code> {
-    clap_complete::generate(args.shell, &mut Tailor::command(), "tailor", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Tailor::command(), "tailor", &mut script);
+    out::text(String::from_utf8_lossy(&script))?;
     Ok(Code::Done)
 }

@@ -4,14 +4,17 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
+use format::manifest::API_VERSION;
 use ingest::segment::Output;
 use ingest::synthetic::{BIG_ORG, Damage, DamageKind, GenSettings, GenSummary, SeriesKind, generate};
 use model::ByteSize;
+use serde::Serialize;
 use storage::Root;
 
-use super::{print_json, runtime};
+use super::runtime;
 use crate::args::{Instant, OutputStyle};
 use crate::exit::Code;
+use crate::out;
 
 /// Key of the shard map that lies beside the segments.
 const SHARD_MAP: &str = "shards.toml";
@@ -135,10 +138,8 @@ pub(crate) fn run(args: &Args) -> Result<Code> {
     });
     let summary = summary.with_context(|| format!("write segments to {}", args.out))?;
     write_shard_map(&runtime, output.root(), &summary)?;
-    match args.output {
-        OutputStyle::Table => print!("{}", shown(&summary)),
-        OutputStyle::Json => print_json(&summary)?,
-    }
+    let report = GenReport { api_version: API_VERSION, kind: "Gen", summary: &summary };
+    out::show(args.output, &report, |report| shown(report.summary))?;
     Ok(Code::Done)
 }
 
@@ -151,6 +152,15 @@ fn write_shard_map(runtime: &tokio::runtime::Runtime, out: &Root, summary: &GenS
         map.push_str(&format!("\n[[dedicated]]\norg = {BIG_ORG}\nreason = \"the big organisation\"\n"));
     }
     runtime.block_on(out.replace(SHARD_MAP, map)).context("write the shard map")
+}
+
+/// The object behind `-o json`.
+#[derive(Debug, Serialize)]
+struct GenReport<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    #[serde(flatten)]
+    summary: &'a GenSummary,
 }
 
 fn shown(summary: &GenSummary) -> String {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use format::manifest::API_VERSION;
 use ingest::import::csv::{Column, TimeFormat, parse_zone};
 use ingest::import::{
     CsvSettings, CsvSummary, Imported, OnBadRow, OtlpSummary, Target, csv, find_files, import_csv, import_otlp, otlp,
@@ -13,10 +14,11 @@ use model::{ByteSize, OrgId};
 use serde::Serialize;
 use storage::Root;
 
+use super::runtime;
 use super::shard::read_map;
-use super::{print_json, runtime};
 use crate::args::OutputStyle;
 use crate::exit::Code;
+use crate::out;
 
 /// Formats.
 #[derive(Debug, clap::Subcommand)]
@@ -119,10 +121,7 @@ pub(crate) fn run(import: &Import) -> Result<Code> {
         Import::Csv(csv) => (&csv.target, with_target(&csv.target, |files, target| run_csv(csv, files, target))?),
         Import::Otlp(otlp) => (&otlp.target, with_target(&otlp.target, run_otlp)?),
     };
-    match args.output {
-        OutputStyle::Table => print!("{}", shown(&report)),
-        OutputStyle::Json => print_json(&report)?,
-    }
+    out::show(args.output, &report, shown)?;
     Ok(if report.rows_skipped > 0 { Code::Partly } else { Code::Done })
 }
 
@@ -177,7 +176,7 @@ fn run_otlp(paths: &[PathBuf], target: &Target<'_>) -> Result<ImportReport> {
 
 fn report(imported: &Imported) -> ImportReport {
     ImportReport {
-        api_version: "tailor/v1",
+        api_version: API_VERSION,
         kind: "Import",
         files: 0,
         rows_read: 0,

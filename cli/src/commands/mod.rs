@@ -59,9 +59,3 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.context("start the asynchronous runtime")
 }
-
-/// Prints one object as JSON.
-fn print_json(value: &impl serde::Serialize) -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(value).context("write JSON")?);
-    Ok(())
-}

@@ -2,15 +2,15 @@
 
 use anyhow::Result;
 use coordinator::planning::Planned;
+use format::manifest::API_VERSION;
 use model::ShardPlan;
 use serde::Serialize;
 use storage::Root;
 
 use super::job_options::JobOptions;
-use super::print_json;
 use crate::args::OutputStyle;
 use crate::exit::Code;
-use crate::tables;
+use crate::{out, tables};
 
 /// Options of `tailor plan`.
 #[derive(Debug, clap::Args)]
@@ -38,9 +38,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     for warning in &warnings {
         eprintln!("tailor: warning: {warning}");
     }
-    match args.output {
-        OutputStyle::Table => print!("{}", tables::plans(&plans)),
-        OutputStyle::Json => print_json(&PlanReport { api_version: "tailor/v1", kind: "Plan", plans: &plans })?,
-    }
+    let report = PlanReport { api_version: API_VERSION, kind: "Plan", plans: &plans };
+    out::show(args.output, &report, |report| tables::plans(report.plans))?;
     Ok(Code::Done)
 }

@@ -14,11 +14,10 @@ use storage::Root;
 use storage::segment::SegmentAccess;
 
 use super::job_options::JobOptions;
-use super::print_json;
 use crate::args::OutputStyle;
 use crate::exit::Code;
 use crate::progress::Progress;
-use crate::tables;
+use crate::{out, tables};
 
 /// Options of `tailor run`.
 #[derive(Debug, clap::Args)]
@@ -70,10 +69,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     let report = coordinator::run(job, &resources, &progress, interrupted).await;
     progress.finish();
     let report = report?;
-    match args.output {
-        OutputStyle::Table => print!("{}", tables::job(&report)),
-        OutputStyle::Json => print_json(&report)?,
-    }
+    out::show(args.output, &report, tables::job)?;
     explain(&report);
     Ok(code(&report))
 }

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use format::manifest::API_VERSION;
 use model::OrgId;
 use serde::Serialize;
 use shard_config::{ShardMap, Why};
 
-use super::print_json;
 use crate::args::OutputStyle;
 use crate::exit::{Code, Exit};
+use crate::out;
 
 /// Verbs on shards.
 #[derive(Debug, clap::Subcommand)]
@@ -48,21 +49,19 @@ pub(crate) fn run(shard: &Shard) -> Result<Code> {
     let Shard::Route(args) = shard;
     let map = read_map(args.shard_config.as_deref())?;
     let route = map.route(OrgId(args.org));
-    match args.output {
-        OutputStyle::Table => println!("{route}"),
-        OutputStyle::Json => print_json(&RouteReport {
-            api_version: "tailor/v1",
-            kind: "Route",
-            org: args.org,
-            shard: route.shard.to_string(),
-            rule: match route.why {
-                Why::Remainder { .. } => "remainder",
-                Why::Dedicated { .. } => "dedicated",
-            },
-            why: route.why.to_string(),
-            map_version: map.version(),
-        })?,
-    }
+    let report = RouteReport {
+        api_version: API_VERSION,
+        kind: "Route",
+        org: args.org,
+        shard: route.shard.to_string(),
+        rule: match route.why {
+            Why::Remainder { .. } => "remainder",
+            Why::Dedicated { .. } => "dedicated",
+        },
+        why: route.why.to_string(),
+        map_version: map.version(),
+    };
+    out::show(args.output, &report, |_| format!("{route}\n"))?;
     Ok(Code::Done)
 }
 

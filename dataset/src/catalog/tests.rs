@@ -51,7 +51,7 @@ async fn windows_of_one_shard_that_overlap_are_refused_until_one_is_named() {
         let selection = Selection { window: Some(window), ..Selection::default() };
         assert_eq!(fixture.catalog.current(&selection).await.expect("one is named").len(), 1);
     }
-    let list = fixture.catalog.manifests(&Selection::default(), false).await.expect("a list hides nothing");
+    let list = fixture.catalog.manifests(&Selection::default()).await.expect("a list hides nothing");
     assert_eq!(list.manifests.len(), 3);
     let options = crate::verify::VerifyOptions { level: crate::verify::Level::Objects, ..Default::default() };
     let verification = crate::verify::verify(&fixture.catalog, &options).await.expect("it looks at all of them");

@@ -95,7 +95,11 @@ async fn an_export_that_fails_leaves_nothing_behind() {
 
 #[test]
 fn a_target_is_a_file_in_a_folder() {
-    for text in ["", "a/", "a/..", "."] {
+    for text in ["", "a/", "a/..", ".", "-"] {
         assert!(matches!(target(text), Err(DatasetError::Refused(_))), "{text}");
+    }
+    for text in ["file:points.csv", "file:out/points.csv"] {
+        let error = target(text).expect_err("it would be a folder called `file:`");
+        assert!(error.to_string().contains("file:///PATH"), "{error}");
     }
 }

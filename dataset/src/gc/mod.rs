@@ -60,6 +60,8 @@ impl Default for GcOptions {
 pub struct GcReport {
     /// [`API_VERSION`].
     pub api_version: &'static str,
+    /// `Gc`.
+    pub kind: &'static str,
     /// The dataset, as given.
     pub dataset: String,
     /// Whether the garbage below is gone, or was only looked for.
@@ -156,6 +158,7 @@ async fn look(catalog: &Catalog, options: &GcOptions, now_ms: TimestampMs) -> Re
     let bytes = garbage.iter().map(|garbage| garbage.size).sum();
     Ok(GcReport {
         api_version: API_VERSION,
+        kind: "Gc",
         dataset: catalog.root().to_string(),
         deleted: false,
         manifests_retained: named.manifests,

@@ -20,8 +20,8 @@ async fn a_rollback_is_a_new_version_of_the_old_parts() {
     let current = fixture.catalog.one(None, SHARD, None).await.expect("it was just written");
     assert_eq!((current.version, current.replaces), (3, Some(2)));
     assert_eq!(current.content_digest(), first.content_digest());
-    let list = fixture.catalog.manifests(&Selection::default(), true).await.expect("three versions");
-    let shown: Vec<_> = list.manifests.iter().map(|manifest| (manifest.version, manifest.current)).collect();
+    let list = fixture.catalog.manifests(&Selection::default()).await.expect("three versions");
+    let shown: Vec<_> = list.manifests.iter().map(|listed| (listed.manifest.version, listed.is_current)).collect();
     assert_eq!(shown, [(1, false), (2, false), (3, true)]);
 }
 

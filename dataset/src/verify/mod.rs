@@ -83,6 +83,8 @@ pub struct VerifyOptions {
 pub struct Verification {
     /// [`API_VERSION`].
     pub api_version: &'static str,
+    /// `Verification`.
+    pub kind: &'static str,
     /// The dataset, as given.
     pub dataset: String,
     /// How deep it looked.
@@ -163,6 +165,7 @@ pub async fn verify(catalog: &Catalog, options: &VerifyOptions) -> Result<Verifi
     }
     Ok(Verification {
         api_version: API_VERSION,
+        kind: "Verification",
         dataset: catalog.root().to_string(),
         level: options.level,
         checked: run.checked,

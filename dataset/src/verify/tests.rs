@@ -298,7 +298,8 @@ async fn the_document_is_versioned_and_names_invariant_place_and_series() {
     points.timestamps[1] = points.timestamps[0];
     fixture.commit(&output).await;
     let json = serde_json::to_value(verified(&fixture, Level::Rows).await).expect("plain data");
-    assert_eq!((&json["api_version"], &json["level"]), (&"tailor/v1".into(), &"rows".into()));
+    assert_eq!((&json["api_version"], &json["kind"]), (&"tailor/v1".into(), &"Verification".into()));
+    assert_eq!(json["level"], "rows");
     let listed = &json["differences"]["listed"][0];
     assert_eq!((&listed["class"], &listed["invariant"]), (&"order".into(), &"DT-2".into()));
     assert_eq!(listed["series"], serde_json::json!({ "org": 7, "metric": 1 }));

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use dataset::Parts;
 use dataset::cat::{CatOptions, cat};
 use dataset::rows::{Chunk, Rows};
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::Scope;
 use crate::args::{Instant, OutputStyle, shown};
 use crate::exit::Code;
+use crate::out::settle;
 
 /// Options of `tailor dataset cat`.
 #[derive(Debug, clap::Args)]
@@ -58,11 +59,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         }
     };
     let rows = cat(&catalog, &parts, &options, &mut on_rows).await?;
-    if let Some(error) = failed.filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
-        return Err(error).context("write rows");
-    }
-    // A reader that has gone wants no more.
-    let _ = out.flush();
+    settle(failed.map_or_else(|| out.flush(), Err))?;
     let reads = parts.reads();
     tracing::info!(rows, requests = reads.requests, bytes = reads.bytes, "series read");
     Ok(Code::Done)

@@ -6,9 +6,8 @@ use dataset::diff::{Diff, Side, diff};
 use format::manifest::Manifest;
 
 use super::Scope;
-use crate::args::OutputStyle;
-use crate::commands::print_json;
 use crate::exit::{Code, Exit};
+use crate::out;
 
 /// Options of `tailor dataset diff`.
 #[derive(Debug, clap::Args)]
@@ -40,10 +39,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
             compare((&catalog, &[before]), (&catalog, &[after])).await?
         }
     };
-    match args.scope.output {
-        OutputStyle::Table => print!("{}", shown(&found)),
-        OutputStyle::Json => print_json(&found)?,
-    }
+    out::show(args.scope.output, &found, shown)?;
     Ok(if found.differences.is_empty() { Code::Done } else { Code::Difference })
 }
 

@@ -7,9 +7,8 @@ use interchange::csv::TimestampStyle;
 use model::{ByteSize, RollupStep};
 
 use super::Scope;
-use crate::args::OutputStyle;
-use crate::commands::print_json;
 use crate::exit::Code;
+use crate::out;
 
 /// Options of `tailor dataset export`.
 #[derive(Debug, clap::Args)]
@@ -49,18 +48,10 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     let options = ExportOptions { selection: args.scope.selection(), rollup: args.rollup, format };
     let (root, key) = target(&args.to)?;
     let written = export(&catalog, &options, (&root, &key)).await?;
-    match args.scope.output {
-        OutputStyle::Table => {
-            println!(
-                "{}: {} rows of {} series, {}",
-                written.object,
-                written.rows,
-                written.series,
-                ByteSize(written.bytes)
-            );
-        }
-        OutputStyle::Json => print_json(&written)?,
-    }
+    out::show(args.scope.output, &written, |written| {
+        let bytes = ByteSize(written.bytes);
+        format!("{}: {} rows of {} series, {bytes}\n", written.object, written.rows, written.series)
+    })?;
     for warning in &written.warnings {
         eprintln!("tailor: warning: {warning}");
     }

@@ -8,8 +8,8 @@ use dataset::gc::{GcOptions, GcReport, MIN_AGE, collect};
 use model::{ByteSize, SystemClock};
 
 use crate::args::OutputStyle;
-use crate::commands::print_json;
 use crate::exit::Code;
+use crate::out;
 
 /// Options of `tailor dataset gc`.
 #[derive(Debug, clap::Args)]
@@ -42,10 +42,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         delete: args.delete && args.yes,
     };
     let report = collect(&catalog, &options, &SystemClock).await?;
-    match args.output {
-        OutputStyle::Table => print!("{}", shown(&report)),
-        OutputStyle::Json => print_json(&report)?,
-    }
+    out::show(args.output, &report, shown)?;
     if args.delete && !args.yes && !report.garbage.is_empty() {
         eprintln!("tailor: nothing was deleted; say --yes to delete the above");
         return Ok(Code::NeedsYes);
@@ -62,7 +59,7 @@ fn shown(report: &GcReport) -> String {
     }
     let done = if report.deleted { "deleted" } else { "found" };
     text.push_str(&format!(
-        "{done} {} objects, {}; {} manifests retained, {} unnamed objects too young to judge\n",
+        "{done} {} objects, {}; {} manifests retained, {} unnamed objects too young to judge or in use\n",
         report.garbage.len(),
         ByteSize(report.bytes),
         report.manifests_retained,

@@ -5,9 +5,8 @@ use dataset::rollback::{RollbackOptions, rollback};
 use model::SystemClock;
 
 use super::Scope;
-use crate::args::OutputStyle;
-use crate::commands::print_json;
 use crate::exit::{Code, Exit};
+use crate::out;
 
 /// Options of `tailor dataset rollback`.
 #[derive(Debug, clap::Args)]
@@ -38,11 +37,8 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     }
     let options = RollbackOptions { window: args.scope.window(), shard: *shard, to: args.to, reason: args.reason };
     let done = rollback(&catalog, &options, &SystemClock).await?;
-    match args.scope.output {
-        OutputStyle::Table => {
-            println!("{}: v{} replaces v{} ({})", done.manifest, done.version, done.replaces, done.reason)
-        }
-        OutputStyle::Json => print_json(&done)?,
-    }
+    out::show(args.scope.output, &done, |done| {
+        format!("{}: v{} replaces v{} ({})\n", done.manifest, done.version, done.replaces, done.reason)
+    })?;
     Ok(Code::Done)
 }

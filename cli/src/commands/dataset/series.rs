@@ -11,6 +11,7 @@ use model::OrgId;
 use super::Scope;
 use crate::args::{OutputStyle, shown};
 use crate::exit::Code;
+use crate::out::settle;
 
 /// Options of `tailor dataset series`.
 #[derive(Debug, clap::Args)]
@@ -37,7 +38,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     let mut left = args.limit.unwrap_or(u64::MAX);
     let mut failed = None;
     if args.scope.output == OutputStyle::Table {
-        writeln!(out, "ORG\tMETRIC\tPOINTS\tFIRST\tLAST\tSHARD\tWINDOW\tMETADATA").context("write the list")?;
+        writeln!(out, "ORG\tMETRIC\tPOINTS\tFIRST\tLAST\tSHARD\tWINDOW\tMETADATA").context("write the header")?;
     }
     let mut on_series = |row: SeriesRow| {
         if left == 0 {
@@ -53,11 +54,8 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         }
     };
     list_series(&catalog, &parts, &options, &mut on_series).await?;
-    match failed {
-        Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("write the list"),
-        Some(_) => Ok(Code::Done),
-        None => out.flush().context("write the list").map(|()| Code::Done),
-    }
+    settle(failed.map_or_else(|| out.flush(), Err))?;
+    Ok(Code::Done)
 }
 
 /// A line each: a dataset has more series than a table or an array should hold.

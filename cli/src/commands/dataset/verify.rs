@@ -7,9 +7,8 @@ use model::ByteSize;
 use storage::Root;
 
 use super::Scope;
-use crate::args::OutputStyle;
-use crate::commands::print_json;
 use crate::exit::Code;
+use crate::out;
 
 /// Options of `tailor dataset verify`.
 #[derive(Debug, clap::Args)]
@@ -34,10 +33,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     };
     let options = VerifyOptions { level: args.level, selection: args.scope.selection(), oracle };
     let verification = verify(&args.scope.catalog()?, &options).await?;
-    match args.scope.output {
-        OutputStyle::Table => print!("{}", shown(&verification)),
-        OutputStyle::Json => print_json(&verification)?,
-    }
+    out::show(args.scope.output, &verification, shown)?;
     for warning in &verification.warnings {
         eprintln!("tailor: warning: {warning}");
     }

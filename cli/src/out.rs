@@ -1,0 +1,47 @@
+//! stdout: the one way out for results. A reader that has gone, as `head` does, has what it wanted: that is no failure.
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::args::OutputStyle;
+
+/// Shows a result, as a table for people or as one JSON object.
+pub(crate) fn show<T: Serialize, D: Display>(
+    style: OutputStyle,
+    result: &T,
+    table: impl FnOnce(&T) -> D,
+) -> Result<()> {
+    match style {
+        OutputStyle::Table => text(table(result)),
+        OutputStyle::Json => text(format_args!("{}\n", serde_json::to_string_pretty(result).context("write JSON")?)),
+    }
+}
+
+/// Prints text as it is.
+pub(crate) fn text(text: impl Display) -> Result<()> {
+    let mut out = io::BufWriter::new(io::stdout());
+    settle(write!(out, "{text}").and_then(|()| out.flush()))
+}
+
+/// What a write to stdout came to: the end of the reader is an end like any other.
+pub(crate) fn settle(written: io::Result<()>) -> Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("write to stdout"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_has_gone_is_no_failure_and_a_full_disk_is() {
+        settle(Err(io::ErrorKind::BrokenPipe.into())).expect("it has what it wanted");
+        let error = settle(Err(io::ErrorKind::StorageFull.into())).expect_err("the result is lost");
+        assert!(error.to_string().contains("stdout"), "{error}");
+    }
+}
