@@ -8,17 +8,22 @@ cd "$(dirname "$0")/../.."
 weed=.cache/venv/bin/weed
 state=.cache/servers/s3
 env=.cache/servers/s3.env
+bucket=tailor-tests
 start_seconds_max=60
 
 is_running() {
-    [[ -f $state/pid ]] && [[ $(ps -o comm= -p "$(<"$state/pid")" 2>/dev/null) == weed ]]
+    [[ -f $state/pid ]] && [[ $(cat "/proc/$(<"$state/pid")/comm" 2>/dev/null) == weed ]]
 }
 
-# The bucket that tests use. Its name appears on the server's list when it is ready to store objects.
+request() {
+    curl --silent --fail --max-time 5 --output /dev/null --user tailor:tailor-secret \
+        --aws-sigv4 aws:amz:us-east-1:s3 --header 'x-amz-content-sha256: UNSIGNED-PAYLOAD' --request PUT "$@"
+}
+
+# Makes the bucket of the tests, and puts an object: a server that takes a bucket may not be ready for objects yet.
 answers() {
-    local url=$1
-    curl --silent --fail --max-time 5 --output /dev/null \
-        --user tailor:tailor-secret --aws-sigv4 aws:amz:us-east-1:s3 --request PUT "$url/tailor-tests"
+    request "$1/$bucket" || true # the second time it is there
+    request --data-binary ready "$1/$bucket/ready"
 }
 
 # Prints ports of which the ten thousands above are free as well: SeaweedFS speaks gRPC there.
@@ -56,7 +61,7 @@ JSON
     wait_for "http://127.0.0.1:$s3"
     cat >"$env" <<ENV
 TAILOR_TEST_S3_ENDPOINT=http://127.0.0.1:$s3
-TAILOR_TEST_S3_BUCKET=tailor-tests
+TAILOR_TEST_S3_BUCKET=$bucket
 AWS_ACCESS_KEY_ID=tailor
 AWS_SECRET_ACCESS_KEY=tailor-secret
 AWS_REGION=us-east-1
@@ -67,7 +72,9 @@ wait_for() {
     local url=$1 deadline=$((SECONDS + start_seconds_max))
     until answers "$url"; do
         if ! is_running || ((SECONDS > deadline)); then
-            echo "SeaweedFS does not answer at $url; its log is $state/log" >&2
+            echo "SeaweedFS does not answer at $url; the end of its log:" >&2
+            tail -n 20 "$state/log" >&2
+            stop
             exit 1
         fi
         sleep 0.2
