@@ -10,6 +10,9 @@ use super::failure::Failure;
 use super::pace::Pace;
 use crate::retry::{FailureClass, RetryBudget, RetryPolicy};
 
+/// A request that failed so often, about two seconds in all, is worth a word to whoever waits for it.
+const FAILURES_UNTIL_WARNING: u32 = 5;
+
 /// What the requests of one store share.
 #[derive(Debug)]
 pub(super) struct Calls {
@@ -96,7 +99,10 @@ impl Attempts<'_> {
             }
             delay
         };
-        tracing::debug!(error = %failure, attempt = self.failed, ?delay, "try again");
+        match self.failed {
+            FAILURES_UNTIL_WARNING => tracing::warn!(error = %failure, "a request keeps failing; trying on"),
+            attempt => tracing::debug!(error = %failure, attempt, ?delay, "try again"),
+        }
         tokio::time::sleep(delay).await;
         Ok(())
     }

@@ -28,6 +28,8 @@ const REGION_OF_OTHER_STORES: &str = "us-east-1";
 pub struct S3Settings {
     /// A store that is not AWS, addressed with the bucket in the path.
     pub endpoint_url: Option<String>,
+    /// Where the bucket lies.
+    pub region: Option<String>,
     /// Access key and secret key.
     pub credentials: Option<(String, String)>,
     /// The one retry layer; the SDK's own is off.
@@ -40,6 +42,7 @@ impl Default for S3Settings {
     fn default() -> Self {
         Self {
             endpoint_url: None,
+            region: None,
             credentials: None,
             retries: RetryPolicy::default(),
             stall_grace: Duration::from_secs(20),
@@ -78,6 +81,9 @@ impl Connection {
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         if let Some(url) = &settings.endpoint_url {
             loader = loader.endpoint_url(url);
+        }
+        if let Some(region) = &settings.region {
+            loader = loader.region(Region::new(region.clone()));
         }
         if let Some((access_key, secret_key)) = &settings.credentials {
             loader = loader.credentials_provider(Credentials::new(access_key, secret_key, None, None, "settings"));

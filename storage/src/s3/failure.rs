@@ -65,9 +65,14 @@ impl Failure {
             }
             SdkError::DispatchFailure(failure) if !failure.is_io() && !failure.is_timeout() => {
                 let words = chain(&error);
-                if words.contains("credentials") {
-                    let message = format!("no AWS credentials ({words}); {CREDENTIALS_HINT}");
+                if words.contains("no credentials found in chain") {
+                    let message = format!("no AWS credentials were found; {CREDENTIALS_HINT}");
                     return Self::permanent(operation, Kind::Unauthenticated, message);
+                }
+                if words.contains("credential") {
+                    // A role's credentials come from another service, which may be away for a moment.
+                    let failure = Self::unknown(operation, format!("AWS credentials could not be had: {words}"));
+                    return Self { kind: Kind::Unauthenticated, ..failure };
                 }
                 Self::unknown(operation, format!("{words} at {endpoint}"))
             }
@@ -95,7 +100,7 @@ impl Failure {
             _ => None,
         };
         if let Some(hint) = hint {
-            message.push_str("; ");
+            message = format!("{}; ", message.trim_end_matches(['.', ' ']));
             message.push_str(&hint);
         }
         Self { operation, kind, class, message }

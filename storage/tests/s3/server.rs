@@ -52,6 +52,7 @@ impl Server {
     pub(crate) fn settings(&self, endpoint: &str) -> S3Settings {
         S3Settings {
             endpoint_url: Some(endpoint.to_owned()),
+            region: Some("us-east-1".to_owned()),
             credentials: Some(self.credentials.clone()),
             retries: RetryPolicy {
                 first_delay_max: Duration::from_millis(1),
