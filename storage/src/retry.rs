@@ -57,40 +57,42 @@ impl RetryPolicy {
     }
 }
 
-/// Retries that may be taken at once when nothing was retried for a while.
-const BUDGET_RETRIES_MAX: f64 = 100.0;
-/// What a request that succeeds adds: in the long run at most a tenth of all requests are retries,
-const BUDGET_PER_SUCCESS: f64 = 0.1;
-/// beside this trickle, so that a quiet process can wait for its store to come back.
-const BUDGET_PER_SECOND: f64 = 5.0;
+/// Shares of a retry. In the long run a tenth of all requests may be retries: each that succeeds pays one share,
+const SHARES_PER_RETRY: u64 = 10;
+/// beside a trickle, so that a quiet process can wait for its store to come back.
+const SHARES_PER_SECOND: u64 = 50;
+/// Enough for a hundred retries at once when nothing was retried for a while.
+const SHARES_MAX: u64 = 1000;
 
 /// Retries that all requests of one store share.
 #[derive(Debug)]
 pub struct RetryBudget {
-    retries: f64,
+    shares: u64,
     refilled_at: Duration,
 }
 
 impl Default for RetryBudget {
     fn default() -> Self {
-        Self { retries: BUDGET_RETRIES_MAX, refilled_at: Duration::ZERO }
+        Self { shares: SHARES_MAX, refilled_at: Duration::ZERO }
     }
 }
 
 impl RetryBudget {
     /// A request succeeded.
     pub fn deposit(&mut self) {
-        self.retries = (self.retries + BUDGET_PER_SUCCESS).min(BUDGET_RETRIES_MAX);
+        self.shares = (self.shares + 1).min(SHARES_MAX);
     }
 
     /// Takes one retry, if there is one. `now` counts from any fixed moment.
     pub fn withdraw(&mut self, now: Duration) -> bool {
-        let trickle = now.saturating_sub(self.refilled_at).as_secs_f64() * BUDGET_PER_SECOND;
-        self.retries = (self.retries + trickle).min(BUDGET_RETRIES_MAX);
-        self.refilled_at = now;
-        let is_left = self.retries >= 1.0;
+        let trickle = (now.saturating_sub(self.refilled_at).as_secs_f64() * SHARES_PER_SECOND as f64) as u64;
+        if trickle > 0 {
+            self.shares = self.shares.saturating_add(trickle).min(SHARES_MAX);
+            self.refilled_at = now;
+        }
+        let is_left = self.shares >= SHARES_PER_RETRY;
         if is_left {
-            self.retries -= 1.0;
+            self.shares -= SHARES_PER_RETRY;
         }
         is_left
     }

@@ -1,4 +1,7 @@
 //! Listings, page by page, in the order of the keys.
+//!
+//! An offset is applied to what is listed, as the trait does by itself: SeaweedFS takes `start-after` for a folder's name
+//! to leave out the folder, and nothing here starts in the middle.
 
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use futures::stream::BoxStream;
@@ -12,19 +15,14 @@ use super::{Failure, Kind, S3Store, at};
 /// Where a listing goes on.
 #[derive(Clone)]
 enum Next {
-    Start { after: Option<String> },
+    Start,
     Page(String),
     End,
 }
 
 impl S3Store {
-    pub(super) fn list_objects(
-        self,
-        prefix: Option<Path>,
-        after: Option<Path>,
-    ) -> BoxStream<'static, Result<ObjectMeta>> {
-        let after = after.map(|after| self.key(&after));
-        let pages = futures::stream::try_unfold(Next::Start { after }, move |next| {
+    pub(super) fn list_objects(self, prefix: Option<Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let pages = futures::stream::try_unfold(Next::Start, move |next| {
             let (store, prefix) = (self.clone(), prefix.clone());
             async move { store.objects_page(prefix.as_ref(), next).await.map_err(at(&store.shared.prefix)) }
         });
@@ -33,7 +31,7 @@ impl S3Store {
 
     pub(super) async fn list_folder(&self, prefix: Option<&Path>) -> Result<ListResult, Failure> {
         let mut found = ListResult { common_prefixes: vec![], objects: vec![], extensions: Default::default() };
-        let mut next = Next::Start { after: None };
+        let mut next = Next::Start;
         while !matches!(next, Next::End) {
             let page = self.list_page(prefix, Some("/"), &next).await?;
             found.objects.extend(self.objects(&page)?);
@@ -75,7 +73,7 @@ impl S3Store {
             let request = connection.client.list_objects_v2().bucket(self.bucket());
             let request = request.set_prefix(prefix.clone()).set_delimiter(delimiter.map(str::to_owned));
             match next.clone() {
-                Next::Start { after } => request.set_start_after(after).send(),
+                Next::Start => request.send(),
                 Next::Page(token) => request.continuation_token(token).send(),
                 Next::End => unreachable!("a listing that ended asks for no page"),
             }

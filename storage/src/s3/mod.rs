@@ -137,11 +137,7 @@ impl ObjectStore for S3Store {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.clone().list_objects(prefix.cloned(), None)
-    }
-
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.clone().list_objects(prefix.cloned(), Some(offset.clone()))
+        self.clone().list_objects(prefix.cloned())
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
