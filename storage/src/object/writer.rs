@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use format::digest::{Digest, Digester};
@@ -17,6 +18,9 @@ const UPLOAD_PART_BYTES: usize = 8 << 20;
 
 /// Parts of one upload under way at once.
 const UPLOADS_MAX: usize = 2;
+
+/// An abort that takes longer is left to the bucket's lifecycle rule.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,13 +133,7 @@ impl Drop for ObjectWriter {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.target, Target::Closed) {
             Target::File { staged, .. } => remove_staged(&staged),
-            Target::Store { upload: Some(upload), runtime, .. } => {
-                runtime.spawn(async move {
-                    if let Err(error) = upload.abort().await {
-                        tracing::warn!(%error, "abort upload; a lifecycle rule or `dataset gc` removes it");
-                    }
-                });
-            }
+            Target::Store { upload: Some(upload), runtime, .. } => abort_from(&runtime, upload),
             Target::Store { upload: None, .. } | Target::Closed => {}
         }
     }
@@ -162,16 +160,35 @@ async fn send(
 async fn complete(
     root: &Root,
     path: &Path,
-    mut upload: Option<WriteMultipart>,
+    upload: Option<WriteMultipart>,
     pending: Bytes,
 ) -> Result<(), object_store::Error> {
-    if upload.is_none() {
+    let Some(mut upload) = upload else {
         return root.store().put(path, pending.into()).await.map(drop);
+    };
+    if let Err(error) = upload.wait_for_capacity(UPLOADS_MAX).await {
+        abort(upload).await;
+        return Err(error);
     }
-    send(root, path, &mut upload, pending).await?;
-    match upload {
-        Some(upload) => upload.finish().await.map(drop),
-        None => Ok(()),
+    upload.put(pending);
+    // Aborts by itself where it fails.
+    upload.finish().await.map(drop)
+}
+
+async fn abort(upload: WriteMultipart) {
+    let aborted = tokio::time::timeout(ABORT_TIMEOUT, upload.abort()).await;
+    if let Err(cause) =
+        aborted.map_err(|_| "it takes too long".to_owned()).and_then(|result| result.map_err(|error| error.to_string()))
+    {
+        tracing::warn!(cause, "abort upload; a lifecycle rule of the bucket removes it");
+    }
+}
+
+/// Waits for it where the thread may block: a process that ends would leave the upload behind.
+fn abort_from(runtime: &Handle, upload: WriteMultipart) {
+    match Handle::try_current() {
+        Ok(_) => drop(runtime.spawn(abort(upload))),
+        Err(_) => runtime.block_on(abort(upload)),
     }
 }
 

@@ -1,0 +1,102 @@
+//! When a failed request is tried again: the one retry layer between us and a store.
+//!
+//! The policy is pure. The caller says what class of failure it saw and how often it has tried; the answer is a delay or
+//! `None`, give up. Delays have full jitter: a thousand workers that failed together do not return together. A store that
+//! asks for time (`Retry-After`) gets at least that. The budget is shared by all requests of one store: when much fails at
+//! once, retries stop being a second load on a store that is already down.
+
+use std::time::Duration;
+
+/// What a failure tells about trying again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureClass {
+    /// A lost connection, a timeout, an internal error: the next attempt may succeed.
+    Transient,
+    /// The store asks us to slow down.
+    Throttled {
+        /// How long, where it says so.
+        retry_after: Option<Duration>,
+    },
+    /// The same request will fail the same way.
+    Permanent,
+}
+
+/// How often, and how long between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Attempts of one request, the first included.
+    pub attempts_max: u32,
+    /// Upper bound of the first delay; it doubles with each attempt.
+    pub first_delay_max: Duration,
+    /// Upper bound of every delay.
+    pub delay_max: Duration,
+}
+
+impl Default for RetryPolicy {
+    /// Ten attempts wait about half a minute in all: longer than S3 takes to split a hot prefix, shorter than a lease.
+    fn default() -> Self {
+        Self { attempts_max: 10, first_delay_max: Duration::from_millis(100), delay_max: Duration::from_secs(20) }
+    }
+}
+
+impl RetryPolicy {
+    /// How long to wait after `attempts` of them failed, the last with `class`; `None` is to give up.
+    pub fn delay(&self, attempts: u32, class: FailureClass, rng: &mut fastrand::Rng) -> Option<Duration> {
+        let asked = match class {
+            FailureClass::Permanent => return None,
+            FailureClass::Transient => Duration::ZERO,
+            FailureClass::Throttled { retry_after } => retry_after.unwrap_or_default(),
+        };
+        if attempts >= self.attempts_max {
+            return None;
+        }
+        let doublings = attempts.saturating_sub(1).min(31);
+        let bound = self.first_delay_max.saturating_mul(1 << doublings).min(self.delay_max);
+        let jitter = bound.mul_f64(rng.f64());
+        Some((asked + jitter).min(self.delay_max))
+    }
+}
+
+/// Shares of a retry. In the long run a tenth of all requests may be retries: each that succeeds pays one share,
+const SHARES_PER_RETRY: u64 = 10;
+/// beside a trickle, so that a quiet process can wait for its store to come back.
+const SHARES_PER_SECOND: u64 = 50;
+/// Enough for a hundred retries at once when nothing was retried for a while.
+const SHARES_MAX: u64 = 1000;
+
+/// Retries that all requests of one store share.
+#[derive(Debug)]
+pub struct RetryBudget {
+    shares: u64,
+    refilled_at: Duration,
+}
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self { shares: SHARES_MAX, refilled_at: Duration::ZERO }
+    }
+}
+
+impl RetryBudget {
+    /// A request succeeded.
+    pub fn deposit(&mut self) {
+        self.shares = (self.shares + 1).min(SHARES_MAX);
+    }
+
+    /// Takes one retry, if there is one. `now` counts from any fixed moment.
+    pub fn withdraw(&mut self, now: Duration) -> bool {
+        let trickle = (now.saturating_sub(self.refilled_at).as_secs_f64() * SHARES_PER_SECOND as f64) as u64;
+        if trickle > 0 {
+            self.shares = self.shares.saturating_add(trickle).min(SHARES_MAX);
+            self.refilled_at = now;
+        }
+        let is_left = self.shares >= SHARES_PER_RETRY;
+        if is_left {
+            self.shares -= SHARES_PER_RETRY;
+        }
+        is_left
+    }
+}
+
+#[cfg(test)]
+mod tests;

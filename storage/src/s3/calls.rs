@@ -1,0 +1,131 @@
+//! Every request to a store goes through here: paced by prefix, tried again where that helps.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use tokio::time::Instant;
+
+use super::failure::Failure;
+use super::pace::Pace;
+use crate::retry::{FailureClass, RetryBudget, RetryPolicy};
+
+/// A request that failed so often, about two seconds in all, is worth a word to whoever waits for it.
+const FAILURES_UNTIL_WARNING: u32 = 5;
+
+/// What the requests of one store share.
+#[derive(Debug)]
+pub(super) struct Calls {
+    policy: RetryPolicy,
+    pace: Pace,
+    since: Instant,
+    shared: Mutex<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    budget: RetryBudget,
+    jitter: fastrand::Rng,
+}
+
+impl Calls {
+    pub(super) fn new(policy: RetryPolicy, jitter: fastrand::Rng) -> Self {
+        let shared = Mutex::new(Shared { budget: RetryBudget::default(), jitter });
+        Self { policy, pace: Pace::default(), since: Instant::now(), shared }
+    }
+
+    /// The attempts of one request on `key`.
+    pub(super) fn begin<'a>(&'a self, operation: &'static str, endpoint: &'a str, key: &str) -> Attempts<'a> {
+        Attempts { calls: self, operation, endpoint, prefix: prefix(key).to_owned(), failed: 0 }
+    }
+
+    /// As many fresh ids as there are calls of it: nobody else has them.
+    pub(super) fn fresh_id(&self) -> String {
+        format!("{:032x}", self.shared().jitter.u128(..))
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request, tried until it is done or given up.
+#[derive(Debug)]
+pub(super) struct Attempts<'a> {
+    calls: &'a Calls,
+    operation: &'static str,
+    endpoint: &'a str,
+    prefix: String,
+    failed: u32,
+}
+
+impl Attempts<'_> {
+    /// One attempt, when the pace allows it.
+    pub(super) async fn run<T, E>(
+        &mut self,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Failure>
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+    {
+        let entry = self.calls.pace.enter(&self.prefix).await;
+        match request.await {
+            Ok(answer) => {
+                entry.succeeded();
+                self.calls.shared().budget.deposit();
+                Ok(answer)
+            }
+            Err(error) => {
+                let failure = Failure::of(self.operation, self.endpoint, error);
+                if matches!(failure.class, FailureClass::Throttled { .. }) {
+                    entry.throttled();
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Waits before the next attempt; gives the failure back where there is none.
+    pub(super) async fn back_off(&mut self, failure: Failure) -> Result<(), Failure> {
+        self.failed += 1;
+        let delay = {
+            let mut shared = self.calls.shared();
+            let Some(delay) = self.calls.policy.delay(self.failed, failure.class, &mut shared.jitter) else {
+                return Err(failure);
+            };
+            if !shared.budget.withdraw(self.calls.since.elapsed()) {
+                tracing::warn!(error = %failure, "give up a request: too much fails at once to try again");
+                return Err(failure);
+            }
+            delay
+        };
+        match self.failed {
+            FAILURES_UNTIL_WARNING => tracing::warn!(error = %failure, "a request keeps failing; trying on"),
+            attempt => tracing::debug!(error = %failure, attempt, ?delay, "try again"),
+        }
+        tokio::time::sleep(delay).await;
+        Ok(())
+    }
+
+    /// Tries until it is done. For requests that may be done twice.
+    pub(super) async fn until_done<T, E, F>(mut self, mut request: impl FnMut() -> F) -> Result<T, Failure>
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        loop {
+            match self.run(request()).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => self.back_off(failure).await?,
+            }
+        }
+    }
+}
+
+/// The stretch of the key space that a key's pace is kept for: the first folder, and what the next begins with (the
+/// hash that spreads our parts). Few, so that there are never many lanes.
+fn prefix(key: &str) -> &str {
+    let folder = key.find('/').map_or(0, |at| at + 1);
+    let end = key[folder..].chars().next().map_or(folder, |next| folder + next.len_utf8());
+    &key[..end]
+}

@@ -1,0 +1,128 @@
+//! The SDK's client, made from the usual AWS places when the first request needs it.
+
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::types::ChecksumAlgorithm;
+use aws_smithy_http_client::tls;
+use aws_types::SdkConfig;
+use aws_types::service_config::ServiceConfigKey;
+
+use super::failure::{Failure, Kind};
+use crate::retry::RetryPolicy;
+
+/// A server that takes no connection is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// One attempt up to the head of its answer: an 8 MiB part at 1 Mbit/s takes 64 s.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
+/// Any signature needs a region; stores that are not AWS take this one.
+const REGION_OF_OTHER_STORES: &str = "us-east-1";
+
+/// How a store is reached and used. What is `None` comes from the usual AWS places: environment, profile files, roles.
+#[derive(Debug, Clone)]
+pub struct S3Settings {
+    /// A store that is not AWS, addressed with the bucket in the path.
+    pub endpoint_url: Option<String>,
+    /// Where the bucket lies.
+    pub region: Option<String>,
+    /// Access key and secret key.
+    pub credentials: Option<(String, String)>,
+    /// The one retry layer; the SDK's own is off.
+    pub retries: RetryPolicy,
+    /// A body that carries less than a byte a second for so long is given up.
+    pub stall_grace: Duration,
+}
+
+impl Default for S3Settings {
+    fn default() -> Self {
+        Self {
+            endpoint_url: None,
+            region: None,
+            credentials: None,
+            retries: RetryPolicy::default(),
+            stall_grace: Duration::from_secs(20),
+        }
+    }
+}
+
+/// A client, and what messages and requests need to know of it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) client: Client,
+    /// The server, for messages.
+    pub(super) endpoint: String,
+    /// Of what we upload; `None` where `AWS_REQUEST_CHECKSUM_CALCULATION=when_required` says that the store takes none.
+    pub(super) checksum: Option<ChecksumAlgorithm>,
+}
+
+impl Connection {
+    /// Reads the usual places. Nothing is sent to the store yet; a role's credentials may be fetched.
+    pub(super) async fn open(settings: &S3Settings) -> Result<Self, Failure> {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https();
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT);
+        let stalls = StalledStreamProtectionConfig::enabled()
+            .upload_enabled(true)
+            .download_enabled(true)
+            .grace_period(settings.stall_grace);
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts.build())
+            .stalled_stream_protection(stalls.build())
+            // Ranges of an object have no checksum of their own, and our formats check every frame and block.
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        if let Some(url) = &settings.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        if let Some(region) = &settings.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some((access_key, secret_key)) = &settings.credentials {
+            loader = loader.credentials_provider(Credentials::new(access_key, secret_key, None, None, "settings"));
+        }
+        let found = loader.load().await;
+        let checksum = match found.request_checksum_calculation() {
+            Some(RequestChecksumCalculation::WhenRequired) => None,
+            _ => Some(ChecksumAlgorithm::Crc32C),
+        };
+        let (config, endpoint) = address(settings, &found)?;
+        Ok(Self { client: Client::from_conf(config), endpoint, checksum })
+    }
+}
+
+/// Settles region and addressing style, which depend on whether the endpoint is AWS.
+fn address(settings: &S3Settings, found: &SdkConfig) -> Result<(aws_sdk_s3::Config, String), Failure> {
+    let config = aws_sdk_s3::config::Builder::from(found);
+    match (endpoint_url(settings, found), found.region()) {
+        (Some(url), region) => {
+            let region = region.cloned().unwrap_or(Region::from_static(REGION_OF_OTHER_STORES));
+            Ok((config.region(region).endpoint_url(&url).force_path_style(is_path_style()).build(), url))
+        }
+        (None, Some(region)) => Ok((config.build(), format!("S3 in region {region}"))),
+        (None, None) => {
+            let message = "no AWS region; set AWS_REGION, or `region` in the profile that AWS_PROFILE names, or \
+                           AWS_ENDPOINT_URL for a store that is not AWS";
+            Err(Failure::permanent("configure S3", Kind::Failed, message))
+        }
+    }
+}
+
+/// Ours, else the one for S3 (`AWS_ENDPOINT_URL_S3`), else the one for all services (`AWS_ENDPOINT_URL`).
+fn endpoint_url(settings: &S3Settings, found: &SdkConfig) -> Option<String> {
+    let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let of_s3 = || found.service_config()?.load_config(key.ok()?);
+    settings.endpoint_url.clone().or_else(of_s3).or_else(|| found.endpoint_url().map(str::to_owned))
+}
+
+/// Stores that are not AWS have the bucket in the path, unless the variable that other S3 clients use says otherwise.
+fn is_path_style() -> bool {
+    !std::env::var("AWS_VIRTUAL_HOSTED_STYLE_REQUEST").is_ok_and(|value| value == "true")
+}

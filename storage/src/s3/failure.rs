@@ -1,0 +1,175 @@
+//! A request that S3 did not do: what is known of its outcome, whether to try again, what to tell the operator.
+
+use std::fmt;
+use std::time::Duration;
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+
+use crate::retry::FailureClass;
+
+/// A failed request.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation}: {message}")]
+pub(super) struct Failure {
+    operation: &'static str,
+    pub(super) kind: Kind,
+    pub(super) class: FailureClass,
+    message: String,
+}
+
+/// What the caller does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// No such object, or no such upload.
+    NotFound,
+    /// A create-only write found an object of somebody else.
+    Exists,
+    /// 412: a condition does not hold.
+    Refused,
+    /// 409: another conditional write was under way.
+    Conflict,
+    /// 304.
+    NotModified,
+    /// Nobody knows who we are.
+    Unauthenticated,
+    /// We may not do this.
+    Denied,
+    /// S3 knows no such thing.
+    Unsupported,
+    /// The store failed, and said so: nothing was done.
+    Failed,
+    /// No answer, or one that cannot be trusted: it may have been done.
+    Unknown,
+}
+
+const CREDENTIALS_HINT: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE for a profile of \
+                                ~/.aws/config, or give this machine or pod a role";
+
+impl Failure {
+    /// Sorts what the SDK says; `endpoint` names the server for messages.
+    pub(super) fn of<E>(operation: &'static str, endpoint: &str, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+    {
+        match &error {
+            SdkError::ServiceError(answer) => {
+                let status = answer.raw().status().as_u16();
+                let code = answer.err().code().unwrap_or_default();
+                let text = answer.err().message().unwrap_or_default();
+                Self::of_answer(operation, status, code, text, answer.raw())
+            }
+            SdkError::ConstructionFailure(_) => Self::permanent(operation, Kind::Failed, chain(&error)),
+            SdkError::DispatchFailure(failure) if failure.is_user() => {
+                Self::permanent(operation, Kind::Failed, chain(&error))
+            }
+            SdkError::DispatchFailure(failure) if !failure.is_io() && !failure.is_timeout() => {
+                let words = chain(&error);
+                if words.contains("no credentials found in chain") {
+                    let message = format!("no AWS credentials were found; {CREDENTIALS_HINT}");
+                    return Self::permanent(operation, Kind::Unauthenticated, message);
+                }
+                if words.contains("credential") {
+                    // A role's credentials come from another service, which may be away for a moment.
+                    let failure = Self::unknown(operation, format!("AWS credentials could not be had: {words}"));
+                    return Self { kind: Kind::Unauthenticated, ..failure };
+                }
+                Self::unknown(operation, format!("{words} at {endpoint}"))
+            }
+            SdkError::DispatchFailure(_) => {
+                let hint = "check AWS_ENDPOINT_URL and AWS_REGION if it stays so";
+                Self::unknown(operation, format!("cannot reach {endpoint}: {}; {hint}", chain(&error)))
+            }
+            _ => Self::unknown(operation, format!("{} from {endpoint}", chain(&error))),
+        }
+    }
+
+    fn of_answer(operation: &'static str, status: u16, code: &str, text: &str, raw: &HttpResponse) -> Self {
+        let (kind, class) = sort(status, code, retry_after(raw));
+        let mut message = format!("HTTP {status} {code}: {text}");
+        let hint = match kind {
+            _ if code == "NoSuchBucket" => Some("create the bucket or correct the URI".to_owned()),
+            _ if status == 301 || code == "AuthorizationHeaderMalformed" => {
+                let region = raw.headers().get("x-amz-bucket-region").unwrap_or("the bucket's region");
+                Some(format!("the bucket lies in another region; set AWS_REGION to {region}"))
+            }
+            Kind::Unauthenticated => Some(CREDENTIALS_HINT.to_owned()),
+            Kind::Denied => {
+                Some("this identity may not; look at its policies, or choose another by AWS_PROFILE".to_owned())
+            }
+            _ => None,
+        };
+        if let Some(hint) = hint {
+            message = format!("{}; ", message.trim_end_matches(['.', ' ']));
+            message.push_str(&hint);
+        }
+        Self { operation, kind, class, message }
+    }
+
+    /// The same failure for a caller who does something else next; it is not repeated.
+    pub(super) fn as_kind(self, kind: Kind) -> Self {
+        Self { kind, class: FailureClass::Permanent, ..self }
+    }
+
+    /// Nobody knows whether it was done; a repetition may help.
+    pub(super) fn unknown(operation: &'static str, message: impl fmt::Display) -> Self {
+        Self { operation, kind: Kind::Unknown, class: FailureClass::Transient, message: message.to_string() }
+    }
+
+    /// The same again would fail again.
+    pub(super) fn permanent(operation: &'static str, kind: Kind, message: impl fmt::Display) -> Self {
+        Self { operation, kind, class: FailureClass::Permanent, message: message.to_string() }
+    }
+
+    /// In the words of the `object_store` crate.
+    pub(super) fn at(self, location: &object_store::path::Path) -> object_store::Error {
+        use object_store::Error;
+        let (path, kind) = (location.to_string(), self.kind);
+        let source = Box::new(self);
+        match kind {
+            Kind::NotFound => Error::NotFound { path, source },
+            Kind::Exists => Error::AlreadyExists { path, source },
+            Kind::Refused | Kind::Conflict => Error::Precondition { path, source },
+            Kind::NotModified => Error::NotModified { path, source },
+            Kind::Unauthenticated => Error::Unauthenticated { path, source },
+            Kind::Denied => Error::PermissionDenied { path, source },
+            Kind::Unsupported => Error::NotSupported { source },
+            Kind::Failed | Kind::Unknown => Error::Generic { store: "S3", source },
+        }
+    }
+}
+
+fn sort(status: u16, code: &str, retry_after: Option<Duration>) -> (Kind, FailureClass) {
+    use FailureClass::{Permanent, Throttled, Transient};
+    match (status, code) {
+        (_, "SlowDown" | "TooManyRequests" | "RequestLimitExceeded" | "Throttling" | "ThrottlingException")
+        | (429 | 503, _) => (Kind::Failed, Throttled { retry_after }),
+        (_, "InternalError" | "RequestTimeout" | "ServiceUnavailable") => (Kind::Unknown, Transient),
+        (500..=599 | 408, _) => (Kind::Unknown, Transient),
+        (409, "ConditionalRequestConflict" | "OperationAborted") => (Kind::Conflict, Transient),
+        // What arrived is not what we sent: the wire damaged it.
+        (400, "BadDigest" | "XAmzContentChecksumMismatch" | "IncompleteBody") => (Kind::Failed, Transient),
+        (_, "NoSuchBucket") => (Kind::Failed, Permanent),
+        (404, _) => (Kind::NotFound, Permanent),
+        (412, _) => (Kind::Refused, Permanent),
+        (304, _) => (Kind::NotModified, Permanent),
+        (401, _)
+        | (
+            _,
+            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired",
+        ) => (Kind::Unauthenticated, Permanent),
+        (403, _) => (Kind::Denied, Permanent),
+        _ => (Kind::Failed, Permanent),
+    }
+}
+
+/// Seconds alone: S3 sends no dates here.
+fn retry_after(raw: &HttpResponse) -> Option<Duration> {
+    raw.headers().get("retry-after")?.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// An error and its sources on one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(error.source(), |error| error.source());
+    sources.fold(error.to_string(), |words, source| format!("{words}: {source}"))
+}

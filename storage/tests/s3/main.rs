@@ -1,0 +1,7 @@
+//! The S3 store against a real server (`scripts/servers.sh start`), directly and through a proxy that misbehaves.
+
+mod conformance;
+mod faults;
+mod objects;
+mod proxy;
+mod server;

@@ -1,0 +1,84 @@
+//! Objects as a worker reads and writes them, over a real store.
+
+use std::sync::Arc;
+
+use format::digest::Digest;
+use format::frame::SegmentBytes;
+use model::SegmentRef;
+use storage::object::{ObjectReader, ObjectWriter};
+use storage::segment::{Segment, SegmentAccess};
+use storage::{Root, StorageError};
+use tokio::runtime::Runtime;
+
+use crate::proxy::{Fault, Proxy, answer, error_body};
+use crate::server::Server;
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+fn content(len: usize) -> Vec<u8> {
+    (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+#[test]
+fn what_a_writer_wrote_a_reader_and_a_segment_read() {
+    let (server, runtime) = (Server::find(), runtime());
+    let root = Root::of_store("s3://test", Arc::new(server.store()));
+    for len in [0, 1000, 8 << 20, 37_000_001] {
+        let (key, content) = (format!("shard=org-1/{len}.seg"), content(len));
+        let mut writer = ObjectWriter::begin(&root, &key, runtime.handle()).expect("it begins");
+        content.chunks(100_003).for_each(|piece| writer.write(piece).expect("it is written"));
+        let written = writer.finish().expect("it completes");
+        assert_eq!((written.size, written.digest), (len as u64, Digest::of(&content)));
+
+        let meta = runtime.block_on(root.head(&key)).expect("it is there");
+        let segment = SegmentRef { key: key.clone(), size: meta.size, etag: meta.e_tag };
+        let mut segment = Segment::open(&root, &segment, SegmentAccess::Auto, runtime.handle()).expect("it opens");
+        for (offset, piece) in content.chunks(70_000).enumerate() {
+            assert_eq!(segment.bytes(offset as u64 * 70_000, piece.len()).expect("it reads"), piece);
+        }
+        let reader = ObjectReader::open(&root, &key, runtime.handle()).expect("it opens");
+        let mut tail = Vec::new();
+        let tail_len = len.min(64);
+        if tail_len > 0 {
+            reader.read_at((len - tail_len) as u64, tail_len, &mut tail).expect("it reads");
+        }
+        assert_eq!(tail, content[len - tail_len..]);
+    }
+    assert_eq!(runtime.block_on(server.pending_uploads()), Vec::<String>::new());
+}
+
+#[test]
+fn a_writer_that_is_dropped_leaves_no_upload() {
+    let (server, runtime) = (Server::find(), runtime());
+    let root = Root::of_store("s3://test", Arc::new(server.store()));
+    let mut writer = ObjectWriter::begin(&root, "part", runtime.handle()).expect("it begins");
+    writer.write(&content(20 << 20)).expect("parts go up");
+    drop(writer);
+    assert_eq!(runtime.block_on(server.pending_uploads()), Vec::<String>::new());
+    assert!(matches!(runtime.block_on(root.head("part")), Err(StorageError::NotFound { .. })));
+}
+
+#[test]
+fn an_upload_that_fails_is_aborted_wherever_it_fails() {
+    let (server, runtime) = (Server::find(), runtime());
+    let denied = Fault::Answer(answer(403, "", &error_body("AccessDenied")));
+    for (method, part) in [("PUT", "partNumber=1&"), ("PUT", "partNumber=3&"), ("POST", "uploadId=")] {
+        let proxy = runtime.block_on(Proxy::before(&server.endpoint));
+        proxy.inject(method, part, usize::MAX, denied.clone());
+        let root = Root::of_store("s3://test", Arc::new(server.store_at(&proxy.endpoint)));
+        let mut writer = ObjectWriter::begin(&root, "part", runtime.handle()).expect("it begins");
+        let pieces = content(20 << 20);
+        let written = pieces.chunks(1 << 20).try_for_each(|piece| writer.write(piece));
+        let failed = match written {
+            Ok(()) => writer.finish().map(drop),
+            Err(error) => {
+                drop(writer);
+                Err(error)
+            }
+        };
+        assert!(failed.is_err(), "{method} {part} fails");
+        assert_eq!(runtime.block_on(server.pending_uploads()), Vec::<String>::new(), "{method} {part}");
+    }
+}

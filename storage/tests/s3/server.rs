@@ -1,0 +1,81 @@
+//! The server that `scripts/servers.sh start` brought up.
+
+use std::collections::HashMap;
+use std::path::Path as FsPath;
+use std::time::Duration;
+
+use object_store::path::Path;
+use storage::retry::RetryPolicy;
+use storage::{S3Settings, S3Store};
+
+/// An S3 server, and a prefix of a bucket that no other test uses.
+pub(crate) struct Server {
+    pub(crate) endpoint: String,
+    bucket: String,
+    credentials: (String, String),
+    prefix: Path,
+}
+
+impl Server {
+    /// The running server; a missing one fails the test.
+    pub(crate) fn find() -> Self {
+        let file = FsPath::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/servers/env");
+        let written = std::fs::read_to_string(file).unwrap_or_default();
+        let written: HashMap<_, _> = written.lines().filter_map(|line| line.split_once('=')).collect();
+        let variable = |name: &str| {
+            let found = std::env::var(name).ok().or_else(|| written.get(name).map(|value| (*value).to_owned()));
+            found.unwrap_or_else(|| panic!("{name} is not set: run scripts/servers.sh start"))
+        };
+        let endpoint = variable("TAILOR_TEST_S3_ENDPOINT");
+        let address = endpoint.trim_start_matches("http://");
+        if let Err(error) = std::net::TcpStream::connect(address) {
+            panic!("no S3 server answers at {endpoint} ({error}): run scripts/servers.sh start");
+        }
+        Self {
+            bucket: variable("TAILOR_TEST_S3_BUCKET"),
+            credentials: (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")),
+            prefix: Path::from(format!("storage/{:016x}", fastrand::u64(..))),
+            endpoint,
+        }
+    }
+
+    /// The store, directly.
+    pub(crate) fn store(&self) -> S3Store {
+        self.store_at(&self.endpoint)
+    }
+
+    /// The same prefix by way of another endpoint. Retries are as many as usual and a hundred times faster.
+    pub(crate) fn store_at(&self, endpoint: &str) -> S3Store {
+        S3Store::new(&self.bucket, self.prefix.clone(), self.settings(endpoint))
+    }
+
+    pub(crate) fn settings(&self, endpoint: &str) -> S3Settings {
+        S3Settings {
+            endpoint_url: Some(endpoint.to_owned()),
+            region: Some("us-east-1".to_owned()),
+            credentials: Some(self.credentials.clone()),
+            retries: RetryPolicy {
+                first_delay_max: Duration::from_millis(1),
+                delay_max: Duration::from_millis(200),
+                ..RetryPolicy::default()
+            },
+            stall_grace: Duration::from_secs(1),
+        }
+    }
+
+    /// Keys of uploads that were begun under this prefix and neither completed nor aborted.
+    pub(crate) async fn pending_uploads(&self) -> Vec<String> {
+        let (access_key, secret_key) = &self.credentials;
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .region(aws_sdk_s3::config::Region::from_static("us-east-1"))
+            .credentials_provider(aws_sdk_s3::config::Credentials::new(access_key, secret_key, None, None, "test"))
+            .endpoint_url(&self.endpoint)
+            .force_path_style(true)
+            .build();
+        let request = aws_sdk_s3::Client::from_conf(config).list_multipart_uploads().bucket(&self.bucket);
+        let found = request.prefix(format!("{}/", self.prefix)).send().await.expect("uploads are listed");
+        found.uploads().iter().filter_map(|upload| upload.key().map(str::to_owned)).collect()
+    }
+}
