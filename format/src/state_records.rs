@@ -41,8 +41,8 @@ pub trait StateRecord: Serialize + DeserializeOwned {
     /// # Errors
     /// [`StateRecordError::TooLong`]; no record of [`crate::state_records`] can be.
     fn encode(&self) -> Result<Vec<u8>, StateRecordError> {
-        let bytes = serde_json::to_vec(self)
-            .map_err(|source| StateRecordError::Malformed { record: Self::NAME, source })?;
+        let bytes =
+            serde_json::to_vec(self).map_err(|source| StateRecordError::Malformed { record: Self::NAME, source })?;
         if bytes.len() > STATE_VALUE_BYTES_MAX {
             return Err(StateRecordError::TooLong { record: Self::NAME, bytes: bytes.len() });
         }

@@ -71,11 +71,8 @@ fn the_most_open_tasks_fit_into_the_budget_of_the_state() {
     let values = attempts.encode().expect("bounded").len() + worst_claim().encode().expect("bounded").len();
     let total: usize = (0..OPEN_TASKS_MAX as u32)
         .map(|ordinal| {
-            let path = TaskPath {
-                job: job.clone(),
-                shard: ShardId::Dedicated(OrgId(u64::MAX)),
-                task: TaskId::map(ordinal),
-            };
+            let path =
+                TaskPath { job: job.clone(), shard: ShardId::Dedicated(OrgId(u64::MAX)), task: TaskId::map(ordinal) };
             let keys = [StateKey::Claim(path.clone()), StateKey::Attempts(path)];
             keys.map(|key| key.to_string().len()).iter().sum::<usize>() + values
         })
@@ -85,7 +82,8 @@ fn the_most_open_tasks_fit_into_the_budget_of_the_state() {
 
 #[test]
 fn what_another_version_wrote_is_refused() {
-    let error = ClaimRecord::decode(br#"{"attempt":1,"worker":"l-0000000000000001","leader":"0000000000000001","x":1}"#);
+    let error =
+        ClaimRecord::decode(br#"{"attempt":1,"worker":"l-0000000000000001","leader":"0000000000000001","x":1}"#);
     assert!(matches!(error, Err(StateRecordError::Malformed { record: "claim record", .. })));
 }
 

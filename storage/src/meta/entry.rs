@@ -4,7 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use format::state_records::StateRecord;
 use model::{FencingToken, LeaseId};
+
+use crate::meta::MetaError;
 
 /// A point in the store's history; grows with every transaction that changes something.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +45,19 @@ pub struct Entry {
     pub mod_revision: Revision,
     /// The lease whose end deletes the key.
     pub lease: Option<LeaseId>,
+}
+
+impl Entry {
+    /// The record that is the value.
+    ///
+    /// # Errors
+    /// [`MetaError::Foreign`] for a value that is another.
+    pub fn record<R: StateRecord>(&self) -> Result<R, MetaError> {
+        R::decode(&self.value).map_err(|error| MetaError::Foreign {
+            key: self.key.clone(),
+            reason: std::error::Error::source(&error).map_or(error.to_string(), |source| format!("{error}: {source}")),
+        })
+    }
 }
 
 /// What lies under a prefix.

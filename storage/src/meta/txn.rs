@@ -102,7 +102,9 @@ impl Txn {
         let mut written = BTreeSet::new();
         for op in &self.ops {
             match op {
-                Op::DeletePrefix { prefix } if prefix.is_empty() => return invalid("an empty prefix is everything".into()),
+                Op::DeletePrefix { prefix } if prefix.is_empty() => {
+                    return invalid("an empty prefix is everything".into());
+                }
                 Op::Put { key, .. } | Op::Delete { key } if key.is_empty() => return invalid("a key is empty".into()),
                 Op::Put { key, .. } | Op::Delete { key } if !written.insert(key.as_str()) => {
                     return invalid(format!("a transaction writes {key} twice"));
@@ -147,10 +149,9 @@ impl Compare {
     /// The key that is compared.
     pub fn key(&self) -> &str {
         match self {
-            Self::Absent { key }
-            | Self::Modified { key, .. }
-            | Self::Created { key, .. }
-            | Self::Value { key, .. } => key,
+            Self::Absent { key } | Self::Modified { key, .. } | Self::Created { key, .. } | Self::Value { key, .. } => {
+                key
+            }
         }
     }
 

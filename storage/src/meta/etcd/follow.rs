@@ -73,7 +73,9 @@ impl Follower {
             none => none.insert(open(&self.store, &self.prefix, self.after).await?),
         };
         match stream.message().await {
-            Ok(Some(message)) if message.compact_revision() > 0 => Err(Fault::Compacted(broken(&self.prefix, "compacted"))),
+            Ok(Some(message)) if message.compact_revision() > 0 => {
+                Err(Fault::Compacted(broken(&self.prefix, "compacted")))
+            }
             Ok(Some(message)) if message.canceled() => Err(Fault::of(
                 "watch",
                 &self.prefix,
@@ -137,7 +139,8 @@ impl Follower {
 }
 
 async fn open(store: &EtcdStore, prefix: &str, after: Revision) -> Result<WatchStream, Fault> {
-    let options = WatchOptions::new().with_range(store.namespace.end_of(prefix)).with_start_revision(after.0 as i64 + 1);
+    let options =
+        WatchOptions::new().with_range(store.namespace.end_of(prefix)).with_start_revision(after.0 as i64 + 1);
     store
         .call("watch", prefix, |client| {
             let (key, options) = (store.namespace.key(prefix), options.clone());
