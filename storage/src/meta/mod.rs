@@ -38,7 +38,7 @@ pub mod conformance;
 
 pub use entry::{Change, Entry, Lease, Listing, Revision, WatchEvent};
 pub use error::MetaError;
-pub use etcd::{EtcdSettings, EtcdStore};
+pub use etcd::{EtcdSettings, EtcdStore, EtcdTls, EtcdUser};
 pub use memory::MemoryStore;
 pub use model::LeaseId;
 pub use session::{LeaseSession, LeaseSettings, Life};
