@@ -9,9 +9,11 @@ demo: setup venv build ## Import real data, generate more, run, verify, look
 
 test: venv ## Install what tests need, run every test
 	scripts/setup.sh tests
+	scripts/servers.sh start
 	cargo build --locked -p cli
 	cargo test --locked --workspace --doc --quiet
 	cargo nextest run --locked --workspace --no-fail-fast
+	scripts/servers.sh stop
 
 lint: ## Format and lints, warnings denied
 	cargo fmt --all --check

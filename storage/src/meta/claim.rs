@@ -14,8 +14,8 @@
 //! incarnation, with a larger token, and whoever holds the old one is refused (LS-3). `attempts` outlives the claim, so
 //! numbers only rise, whoever leads (LS-1). `done` is written once (LS-2).
 //!
-//! An answer that is lost is settled by reading back: [`ClaimRecord`] and [`DoneRecord`] tell the attempt that wrote them
-//! from every other.
+//! An answer that is lost is settled by reading back: the records of a claim and of a completion tell the attempt that wrote
+//! them from every other.
 
 use format::state_keys::{StateKey, TaskPath};
 use format::state_records::{AttemptsRecord, ClaimRecord, DoneRecord, FailureRecord, StateRecord};

@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 /// The endpoint of the shared server.
-pub fn shared() -> String {
+pub(crate) fn shared() -> String {
     const NAME: &str = "TAILOR_TEST_ETCD_ENDPOINTS";
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/servers/etcd.env");
     let from_file = || {
@@ -26,14 +26,14 @@ pub fn shared() -> String {
 }
 
 /// A namespace that no other test has.
-pub fn namespace() -> String {
+pub(crate) fn namespace() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let seed = tempfile::Builder::new().tempdir().expect("a folder").path().display().to_string();
     format!("/test{}-{}/", seed.replace('/', "-"), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Short waits: tests make servers vanish.
-pub fn settings(endpoint: &str, namespace: &str) -> EtcdSettings {
+pub(crate) fn settings(endpoint: &str, namespace: &str) -> EtcdSettings {
     EtcdSettings {
         namespace: namespace.to_owned(),
         connect_timeout: Duration::from_secs(1),
@@ -42,20 +42,20 @@ pub fn settings(endpoint: &str, namespace: &str) -> EtcdSettings {
     }
 }
 
-pub async fn store(endpoint: &str, namespace: &str) -> Arc<dyn MetaStore> {
+pub(crate) async fn store(endpoint: &str, namespace: &str) -> Arc<dyn MetaStore> {
     Arc::new(EtcdStore::connect(&settings(endpoint, namespace)).await.expect("settings"))
 }
 
-pub async fn raw(endpoint: &str) -> Client {
+pub(crate) async fn raw(endpoint: &str) -> Client {
     Client::connect([endpoint], None).await.expect("a client")
 }
 
-pub async fn compact(endpoint: String, up_to: Revision) {
+pub(crate) async fn compact(endpoint: String, up_to: Revision) {
     raw(&endpoint).await.kv_client().compact(up_to.0 as i64, None).await.expect("compacted");
 }
 
 /// A server of this test's own, to be killed.
-pub struct OwnEtcd {
+pub(crate) struct OwnEtcd {
     home: tempfile::TempDir,
     ports: [u16; 2],
     extra: Vec<String>,
@@ -63,7 +63,7 @@ pub struct OwnEtcd {
 }
 
 impl OwnEtcd {
-    pub async fn start(extra: &[&str]) -> Self {
+    pub(crate) async fn start(extra: &[&str]) -> Self {
         let mut ports = [0; 2];
         let mut held = Vec::new();
         for port in &mut ports {
@@ -78,17 +78,17 @@ impl OwnEtcd {
         etcd
     }
 
-    pub fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports[0])
     }
 
-    pub async fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().await.expect("kill -9");
         }
     }
 
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         let [client, peer] = self.ports.map(|port| format!("http://127.0.0.1:{port}"));
         let log = std::fs::File::create(self.home.path().join("log")).expect("a log");
         let data: PathBuf = self.home.path().join("data");
@@ -116,7 +116,7 @@ impl OwnEtcd {
 
 /// What a proxy does with what passes through it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Network {
+pub(crate) enum Network {
     /// Nothing.
     Fine,
     /// Requests get through; what the server answers is thrown away, and then the connection breaks.
@@ -126,13 +126,13 @@ pub enum Network {
 }
 
 /// A network between a client and a server.
-pub struct Proxy {
+pub(crate) struct Proxy {
     port: u16,
     network: Arc<watch::Sender<Network>>,
 }
 
 impl Proxy {
-    pub async fn before(endpoint: &str) -> Self {
+    pub(crate) async fn before(endpoint: &str) -> Self {
         let server = endpoint.trim_start_matches("http://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("bound").port();
@@ -146,11 +146,11 @@ impl Proxy {
         Self { port, network }
     }
 
-    pub fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub fn set(&self, network: Network) {
+    pub(crate) fn set(&self, network: Network) {
         self.network.send_replace(network);
     }
 }
