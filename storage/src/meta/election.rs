@@ -2,7 +2,7 @@
 //!
 //! One key, `leader`, on the lease of the coordinator that leads. It is created, never overwritten: its create revision is
 //! the leader's token, larger than that of any leader before. Every write of the leader compares it
-//! ([`Leadership::holds`]), so one that was deposed without noticing (stopped, cut off) is refused from then on. The lease
+//! (`Leadership::holds`), so one that was deposed without noticing (stopped, cut off) is refused from then on. The lease
 //! only decides how soon others may try.
 
 use format::state_keys::StateKey;

@@ -1,11 +1,11 @@
 //! The state of the cluster: a small, strictly serialisable map with revisions, leases and watches.
 //!
-//! [`MetaStore`] is the seam. [`etcd`] is the cluster's; [`memory`] is its twin, in tests and in a job that runs in one
+//! `MetaStore` is the seam. `etcd` is the cluster's; `memory` is its twin, in tests and in a job that runs in one
 //! process. Both pass `conformance`. What holds for each of them, and what the rest of Tailor builds on:
 //!
 //! - **Revisions** only grow, across all keys and restarts. Every change of one transaction carries the same revision,
-//!   so it serves as a fencing token ([`Revision::token`]).
-//! - **A transaction** has three outcomes ([`Outcome`]). Unknown is read back, never assumed and never blindly repeated.
+//!   so it serves as a fencing token (`Revision::token`).
+//! - **A transaction** has three outcomes (`Outcome`). Unknown is read back, never assumed and never blindly repeated.
 //! - **A lease** may end too early (a leader with a slow disk) and too late (a new leader grants the whole TTL again). So
 //!   it says who is probably alive; what may be written is decided by comparing revisions.
 //! - **A watch** wakes, a read decides. It resumes by itself; where its history was compacted it says so, with a listing.

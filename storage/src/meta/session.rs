@@ -1,6 +1,6 @@
 //! One worker process's lease: kept alive, and fenced on its own clock.
 //!
-//! Life of a session: [`LeaseSession::open`] asks for a lease. A task renews it at a third of its TTL, with jitter, so that
+//! Life of a session: `LeaseSession::open` asks for a lease. A task renews it at a third of its TTL, with jitter, so that
 //! a fleet that started together does not renew together. A renewal that fails is tried again, over whatever
 //! connection there is then, until the *deadline*: the instant at which the last renewal that was answered was **sent**,
 //! plus the TTL less 20 %. Sent, not answered: the store started the TTL anew at some time in between. Less 20 %: attempts
@@ -9,10 +9,10 @@
 //! | what happens | the session |
 //! |---|---|
 //! | a renewal fails, a later one before the deadline is answered | goes on; nobody notices |
-//! | no renewal is answered until the deadline | is lost: [`Loss::Silence`]. The lease may well live on |
-//! | the store says that the lease is gone (also while the worker is healthy) | is lost at once: [`Loss::Ended`] |
-//! | the process was stopped past the deadline and goes on | [`LeaseSession::is_held`] is false before anything else ran |
-//! | [`LeaseSession::close`] (drain) | revokes the lease: its claims are free at once |
+//! | no renewal is answered until the deadline | is lost: `Loss::Silence`. The lease may well live on |
+//! | the store says that the lease is gone (also while the worker is healthy) | is lost at once: `Loss::Ended` |
+//! | the process was stopped past the deadline and goes on | `LeaseSession::is_held` is false before anything else ran |
+//! | `LeaseSession::close` (drain) | revokes the lease: its claims are free at once |
 //! | the session is dropped | renewals stop; the lease ends by itself |
 //!
 //! A lost session stays lost: stop its attempts, open a new one. This saves work; it is not what keeps a late writer

@@ -2,7 +2,7 @@
 //!
 //! A broken stream is opened anew after the last revision that was told, so nothing is missed and nothing told twice. Where
 //! etcd no longer has that history (compaction), or cannot send it in one message, the whole prefix is listed and told as
-//! [`WatchEvent::Resync`]; the watch goes on from there. Only what waiting does not mend ends it.
+//! `WatchEvent::Resync`; the watch goes on from there. Only what waiting does not mend ends it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
