@@ -21,4 +21,4 @@ pub mod meta;
 
 pub use error::StorageError;
 pub use outcome::{Outcome, Settled, settle};
-pub use root::Root;
+pub use root::{Creation, Root};

@@ -1,11 +1,13 @@
 //! `tailor run`: a job in this process.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use coordinator::{JobReport, Resources};
-use model::ByteSize;
+use model::limits::MEMORY_BYTES_MIN;
+use model::{ByteSize, Clock as _, SystemClock};
 use storage::Root;
 use storage::segment::SegmentAccess;
 
@@ -49,11 +51,12 @@ enum ReadStyle {
 }
 
 pub(crate) async fn run(args: Args) -> Result<Code> {
+    // Before there is anything to clean: a signal that nobody listens for would leave it behind.
+    let interrupted = interrupted()?;
     let job = args.job.job(|uri| Ok(Root::create(uri)?))?;
     let scratch = Scratch::make(args.scratch.as_deref(), &job.dataset)?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let resources = Resources {
-        workers: args.workers.map_or(cores, usize::from),
+        workers: args.workers.map_or_else(|| default_workers(args.memory), usize::from),
         memory: args.memory,
         scratch: scratch.root()?,
         access: match args.read {
@@ -62,7 +65,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
         },
     };
     let progress = Progress::start();
-    let report = coordinator::run(job, &resources, &progress, interrupted()).await;
+    let report = coordinator::run(job, &resources, &progress, interrupted).await;
     progress.finish();
     let report = report?;
     match args.output {
@@ -73,22 +76,30 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     Ok(code(&report))
 }
 
-/// Resolves when the operator asks to stop.
-async fn interrupted() -> String {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM will end the process at once");
-            return std::future::pending().await;
+/// As many as there are cores, and memory for.
+fn default_workers(memory: ByteSize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let fitting = usize::try_from(memory.0 / MEMORY_BYTES_MIN).unwrap_or(usize::MAX);
+    cores.min(fitting).max(1)
+}
+
+/// Listens for the operator's wish to stop, from now on; what it gives resolves with that wish.
+fn interrupted() -> Result<impl Future<Output = String> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => "interrupted (SIGINT)".to_owned(),
+            _ = terminate.recv() => "interrupted (SIGTERM)".to_owned(),
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => "interrupted (SIGINT)".to_owned(),
-        _ = terminate.recv() => "interrupted (SIGTERM)".to_owned(),
-    }
+    })
 }
 
 fn explain(report: &JobReport) {
+    for warning in &report.warnings {
+        eprintln!("tailor: warning: {warning}");
+    }
     for shard in &report.shards {
         for warning in &shard.warnings {
             eprintln!("tailor: warning: shard {}: {warning}", shard.shard);
@@ -102,7 +113,7 @@ fn explain(report: &JobReport) {
 fn code(report: &JobReport) -> Code {
     if report.is_done() {
         Code::Done
-    } else if report.shards.iter().any(|shard| shard.state == "failed") || report.is_failed() {
+    } else if report.shards.iter().any(|shard| shard.state == "failed") {
         Code::JobFailed
     } else {
         Code::Partly
@@ -120,15 +131,13 @@ impl Scratch {
             (None, Some(dataset)) => dataset.join(format::keys::SCRATCH),
             (None, None) => std::env::temp_dir(),
         };
-        let path = parent.join(format!("tailor-{}", std::process::id()));
-        let made = || -> std::io::Result<()> {
-            if path.exists() {
-                // Of a killed process that had the same number.
-                std::fs::remove_dir_all(&path)?;
-            }
-            std::fs::create_dir_all(&path)
-        };
-        made().with_context(|| format!("make scratch folder {}", path.display()))?;
+        // Processes of two containers may share a folder and have one number: the time keeps them apart, and a folder
+        // that is there already is somebody's.
+        let path = parent.join(format!("tailor-{}-{}", std::process::id(), SystemClock.now_ms()));
+        let make = || std::fs::create_dir_all(&parent).and_then(|()| std::fs::create_dir(&path));
+        // A job that ends takes the parent along if it is empty: perhaps between the two steps, but hardly twice.
+        let made = make().or_else(|error| if error.kind() == ErrorKind::NotFound { make() } else { Err(error) });
+        made.with_context(|| format!("make scratch folder {}", path.display()))?;
         Ok(Self(path))
     }
 

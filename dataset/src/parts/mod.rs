@@ -152,11 +152,10 @@ impl Parts {
     }
 
     async fn read(&self, key: &str, range: ByteRange) -> Result<Bytes, DatasetError> {
-        let read = self.root.read_range(key, range.start, range.len() as usize).await;
-        let bytes = read.map_err(|error| match error {
-            StorageError::NotFound { object } => DatasetError::ObjectGone { object },
-            error => error.into(),
-        })?;
+        let bytes = match self.root.read_range(key, range.start, range.len() as usize).await {
+            Ok(bytes) => bytes,
+            Err(error) => return Err(self.unreadable(key, range, error).await),
+        };
         self.reads.requests.fetch_add(1, Ordering::Relaxed);
         self.reads.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         if bytes.len() as u64 == range.len() {
@@ -164,6 +163,18 @@ impl Parts {
         }
         let fact = format!("gave {} bytes for the range {range}", bytes.len());
         Err(DatasetError::ObjectDamaged { object: self.root.object(key), fact })
+    }
+
+    /// Why a range cannot be read: past the end of an object that was cut short is damage, whatever the store calls it.
+    async fn unreadable(&self, key: &str, range: ByteRange, error: StorageError) -> DatasetError {
+        match (error, self.root.head(key).await) {
+            (StorageError::NotFound { object }, _) => DatasetError::ObjectGone { object },
+            (_, Ok(found)) if found.size < range.end => {
+                let fact = format!("has {} bytes, {} and more were written", found.size, range.end);
+                DatasetError::ObjectDamaged { object: self.root.object(key), fact }
+            }
+            (error, _) => error.into(),
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The points of one Parquet part.
 //!
 //! The object is held whole while it is read: partitions are some tens of megabytes, and the reader wants random access
-//! without waiting. Parquet parts carry no metadata of series.
+//! without waiting. Parquet parts carry no metadata of series, and no checksums of pages: a flipped bit of a double would be
+//! another double. So the digest that the manifest has of the object is checked before anything is read from it.
 
 use std::collections::VecDeque;
 
+use format::digest::Digest;
 use format::manifest::ObjectEntry;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -49,6 +51,11 @@ impl ParquetChunks {
             Some(reader) => reader,
             reader => {
                 let bytes = self.parts.read(&self.object.key, ByteRange::new(0, self.object.size)).await?;
+                let (found, expected) = (Digest::of(&bytes), self.object.digest);
+                if found != expected {
+                    let fact = format!("has the digest {found}, its manifest says {expected}");
+                    return Err(DatasetError::ObjectDamaged { object: self.parts.root.object(&self.object.key), fact });
+                }
                 reader.insert(RawParquetReader::open(bytes).map_err(damaged)?)
             }
         };
