@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build and the tests need beside the Rust toolchain. Running it again changes nothing.
-#   setup.sh          a C compiler (zstd is built from source) and Python with venv
+#   setup.sh          a C compiler (zstd is built from source), protoc (etcd-client) and Python with venv
 #   setup.sh tests    also cargo-nextest, and curl for `servers.sh`
 set -euo pipefail
 
@@ -15,6 +15,7 @@ as_root() {
 
 debian_packages=()
 command -v cc >/dev/null || debian_packages+=(build-essential)
+command -v protoc >/dev/null || debian_packages+=(protobuf-compiler) # for etcd-client
 command -v python3 >/dev/null || debian_packages+=(python3)
 python3 -c 'import ensurepip, venv' 2>/dev/null || debian_packages+=(python3-venv)
 [[ ${1:-} != tests ]] || command -v curl >/dev/null || debian_packages+=(curl)

@@ -4,6 +4,10 @@
 
 /// Every object key of a dataset, built and parsed.
 pub mod keys;
+/// Every key of the cluster's state, built and parsed.
+pub mod state_keys;
+/// The values of the cluster's state.
+pub mod state_records;
 /// A segment's frames: lengths, bounds, and the first frame of a byte range.
 pub mod frame;
 /// One decoded frame, read in place.

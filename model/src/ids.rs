@@ -259,6 +259,30 @@ impl FromStr for FencingToken {
 
 serde_as_text!(FencingToken);
 
+/// The lease of one worker process: its liveness in the cluster's state, and its name there, `l-` and 16 hexadecimal
+/// digits. A process that lost its lease comes back under a new one, so nothing of the old is taken for its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeaseId(pub u64);
+
+impl fmt::Display for LeaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "l-{:016x}", self.0)
+    }
+}
+
+impl FromStr for LeaseId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || parse_error(text, "a lease (l- and 16 hexadecimal digits)");
+        let digits = text.strip_prefix("l-").ok_or_else(invalid)?;
+        let lease = Self(u64::from_str_radix(digits, 16).map_err(|_| invalid())?);
+        if lease.to_string() == text { Ok(lease) } else { Err(invalid()) }
+    }
+}
+
+serde_as_text!(LeaseId);
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -278,6 +302,7 @@ mod tests {
             }
             prop_assert_eq!(task.to_string().parse(), Ok(task));
             prop_assert_eq!(attempt.to_string().parse(), Ok(attempt));
+            prop_assert_eq!(LeaseId(token).to_string().parse(), Ok(LeaseId(token)));
             prop_assert!(task.to_string().parse::<AttemptId>().is_err());
             prop_assert!(attempt.to_string().parse::<TaskId>().is_err());
         }

@@ -29,7 +29,7 @@ pub mod limits;
 
 pub use books::Books;
 pub use digest::{Digest, Digester};
-pub use ids::{AttemptId, FencingToken, JobId, MetricId, OrgId, PartitionId, ShardId, TaskId, TaskKind};
+pub use ids::{AttemptId, FencingToken, JobId, LeaseId, MetricId, OrgId, PartitionId, ShardId, TaskId, TaskKind};
 pub use job::{Encoding, JobSettings, OnBadFrame, OutputFormat};
 pub use outcome::{
     Extent, Failure, FailureClass, MapReport, ObjectEntry, QuarantineEntry, ReduceReport, RollupEntry, SplitReport,

@@ -56,3 +56,23 @@ pub const SHARED_SHARDS: u64 = 64;
 
 /// Most differences that a verification lists before it only counts.
 pub const DIFFERENCES_LISTED_MAX: usize = 100;
+
+/// Largest value of a key in the cluster's state, in bytes: a record, never a history. Plans and reports are objects.
+pub const STATE_VALUE_BYTES_MAX: usize = 1024;
+
+/// Most keys and values of the cluster's state, in bytes, with [`OPEN_TASKS_MAX`] tasks open: etcd keeps all keys in
+/// memory and refuses every write once its quota (2 GiB by default, history included) is used up.
+pub const STATE_BYTES_MAX: usize = 50 << 20;
+
+/// Most tasks of all shards that are open at once: what [`STATE_BYTES_MAX`] is planned for.
+pub const OPEN_TASKS_MAX: usize = 100_000;
+
+/// Most comparisons, and most operations, in one transaction: etcd's own default.
+pub const STATE_TXN_OPS_MAX: usize = 128;
+
+/// Most keys that one read of a listing asks for: a thousand records of the largest size stay below the 4 MiB that a
+/// gRPC client accepts.
+pub const STATE_PAGE_KEYS_MAX: usize = 1000;
+
+/// How often a transaction with an unknown outcome is tried again before the caller is told that it is unknown.
+pub const STATE_SETTLE_TRIES_MAX: u32 = 8;

@@ -1,7 +1,8 @@
 //! The only crate that knows where bytes live: object stores by URI, segments as random-access bytes, objects written
 //! create-only.
 //!
-//! Nothing outside this crate names a store's client. The seam is the `object_store` crate's trait.
+//! Nothing outside this crate names a store's client. The seam to objects is the `object_store` crate's trait; the seam to
+//! the cluster's state is [`meta::MetaStore`].
 
 /// A place in an object store, opened from a URI.
 pub mod root;
@@ -18,6 +19,12 @@ pub mod segment;
 /// Objects as a worker's thread reads and writes them.
 pub mod object;
 
+/// How a write ended: applied, refused, or unknown.
+pub mod outcome;
+/// The state of the cluster: etcd, and its twin in memory.
+pub mod meta;
+
 pub use error::StorageError;
+pub use outcome::{Outcome, Settled, settle};
 pub use root::{Creation, Root};
 pub use s3::{S3Settings, S3Store};

@@ -1,0 +1,247 @@
+//! The values of the cluster's state: small JSON records, each bounded. The keys are in [`crate::state_keys`].
+//!
+//! A record says where work stands. What it is made of (plans, reports, histories) are objects, named here by digest.
+
+use std::fmt;
+
+use model::limits::STATE_VALUE_BYTES_MAX;
+use model::{AttemptId, Digest, FencingToken, LeaseId, TimestampMs};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// A record that cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StateRecordError {
+    /// Longer than a value may be.
+    #[error("a {record} of {bytes} bytes is over the {STATE_VALUE_BYTES_MAX} of a value in the cluster's state")]
+    TooLong {
+        /// Which record.
+        record: &'static str,
+        /// How long it is.
+        bytes: usize,
+    },
+    /// Not that record.
+    #[error("not a {record}")]
+    Malformed {
+        /// Which record.
+        record: &'static str,
+        /// What is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// A value of the state.
+pub trait StateRecord: Serialize + DeserializeOwned {
+    /// What errors call it.
+    const NAME: &'static str;
+
+    /// The bytes of the value.
+    ///
+    /// # Errors
+    /// [`StateRecordError::TooLong`]; no record of [`crate::state_records`] can be.
+    fn encode(&self) -> Result<Vec<u8>, StateRecordError> {
+        let bytes =
+            serde_json::to_vec(self).map_err(|source| StateRecordError::Malformed { record: Self::NAME, source })?;
+        if bytes.len() > STATE_VALUE_BYTES_MAX {
+            return Err(StateRecordError::TooLong { record: Self::NAME, bytes: bytes.len() });
+        }
+        Ok(bytes)
+    }
+
+    /// The record of a value.
+    ///
+    /// # Errors
+    /// [`StateRecordError::Malformed`] for what this version does not know, an unknown field included.
+    fn decode(value: &[u8]) -> Result<Self, StateRecordError> {
+        serde_json::from_slice(value).map_err(|source| StateRecordError::Malformed { record: Self::NAME, source })
+    }
+}
+
+/// Text of at most `MAX` bytes without control characters: what keeps a record small whatever it quotes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Text<const MAX: usize>(String);
+
+impl<const MAX: usize> Text<MAX> {
+    /// As much of `text` as fits, control characters as spaces.
+    pub fn cut(text: &str) -> Self {
+        let end = text.floor_char_boundary(MAX);
+        Self(text[..end].replace(char::is_control, " "))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const MAX: usize> fmt::Display for Text<MAX> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let kept = Self::cut(&text);
+        if kept.0 == text { Ok(kept) } else { Err(serde::de::Error::custom(format!("text over {MAX} bytes"))) }
+    }
+}
+
+/// The coordinator that leads. The create revision of its key is the leader's token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeaderRecord {
+    /// Its name: a pod's, a host's.
+    pub replica: Text<128>,
+    /// Where workers and operators reach it.
+    pub address: Text<256>,
+}
+
+/// A worker that is alive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerRecord {
+    /// Its name: a pod's, a host's.
+    pub name: Text<128>,
+    /// How many attempts it runs at once.
+    pub slots: u32,
+    /// Its memory budget.
+    pub memory_bytes: u64,
+    /// The version of Tailor that it runs.
+    pub version: Text<32>,
+    /// Takes no more work, and is about to leave.
+    pub is_draining: bool,
+}
+
+/// Where a job stands. What it was asked to do is its record in the dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobHead {
+    /// How far it is.
+    pub phase: JobPhase,
+    /// URI of the dataset that holds its record and plans. A longer one is refused when the job is submitted.
+    pub dataset: Text<384>,
+    /// Digest of its record.
+    pub record: Digest,
+    /// How many shards it has.
+    pub shards: u32,
+    /// When it was submitted.
+    pub submitted_at_ms: TimestampMs,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobPhase {
+    /// Its segments are being listed and planned.
+    Planning,
+    /// Its shards run.
+    Running,
+    /// It was cancelled, and attempts are being stopped.
+    Cancelling,
+    /// All shards have ended; its keys go once its record is written.
+    Ended,
+}
+
+/// Where a shard stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardRecord {
+    /// How far it is.
+    pub phase: ShardPhase,
+    /// Digest of its plan.
+    pub plan: Digest,
+    /// How many map tasks the plan has.
+    pub map_tasks: u32,
+    /// How many reduce tasks it has.
+    pub partitions: u32,
+    /// The version of the manifest that was committed.
+    pub version: Option<u32>,
+    /// Why it failed.
+    pub cause: Option<Text<256>>,
+}
+
+/// How far a shard is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShardPhase {
+    /// Tasks are open.
+    Running,
+    /// All tasks are done; the manifest is being written.
+    Committing,
+    /// Its manifest is there.
+    Done,
+    /// It failed.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// What a task has behind it: outlives every claim, so that attempt numbers only rise (LS-1).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttemptsRecord {
+    /// Number of the last attempt.
+    pub last: u32,
+    /// How many attempts count against the task: those that failed, not those that were handed back.
+    pub charged: u32,
+    /// The last failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureRecord>,
+}
+
+/// How an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailureRecord {
+    /// On whom: the same failure from two workers is the task's own.
+    pub worker: LeaseId,
+    /// The start of its message; the whole is in the job's event log.
+    pub cause: Text<96>,
+}
+
+/// Which attempt holds a task. The revision at which its key came to be is the attempt's fencing token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimRecord {
+    /// Number of the attempt.
+    pub attempt: u32,
+    /// Who holds it.
+    pub worker: LeaseId,
+    /// Token of the leader that assigned it: with the attempt's number, this record is like no other.
+    pub leader: FencingToken,
+}
+
+/// The one attempt that counts (LS-2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DoneRecord {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Digest of its report, which is an object.
+    pub report: Digest,
+    /// Size of the report.
+    pub report_bytes: u64,
+}
+
+macro_rules! records {
+    ($($type:ident => $name:literal),+ $(,)?) => {
+        $(impl StateRecord for $type { const NAME: &'static str = $name; })+
+    };
+}
+
+records! {
+    LeaderRecord => "leader record",
+    WorkerRecord => "worker record",
+    JobHead => "job head",
+    ShardRecord => "shard record",
+    AttemptsRecord => "attempts record",
+    ClaimRecord => "claim record",
+    DoneRecord => "done record",
+}
+
+#[cfg(test)]
+mod tests;

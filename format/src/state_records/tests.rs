@@ -1,0 +1,98 @@
+use model::limits::{OPEN_TASKS_MAX, STATE_BYTES_MAX};
+use model::{JobId, OrgId, ShardId, TaskId};
+use proptest::prelude::*;
+
+use super::*;
+use crate::state_keys::{StateKey, TaskPath};
+
+/// What JSON makes longest: each byte is escaped.
+fn longest<const MAX: usize>() -> Text<MAX> {
+    Text::cut(&"\"".repeat(2 * MAX))
+}
+
+fn worst_attempts() -> AttemptsRecord {
+    let failure = FailureRecord { worker: LeaseId(u64::MAX), cause: longest() };
+    AttemptsRecord { last: u32::MAX, charged: u32::MAX, failure: Some(failure) }
+}
+
+fn worst_claim() -> ClaimRecord {
+    ClaimRecord { attempt: u32::MAX, worker: LeaseId(u64::MAX), leader: FencingToken(u64::MAX) }
+}
+
+fn bytes_of<R: StateRecord + PartialEq + std::fmt::Debug>(record: &R) -> usize {
+    let bytes = record.encode().expect("every record is bounded");
+    assert_eq!(&R::decode(&bytes).expect("what was encoded"), record);
+    bytes.len()
+}
+
+#[test]
+fn the_worst_record_of_each_kind_fits_into_a_value() {
+    let attempt = AttemptId { number: u32::MAX, token: FencingToken(u64::MAX) };
+    let sizes = [
+        bytes_of(&LeaderRecord { replica: longest(), address: longest() }),
+        bytes_of(&WorkerRecord {
+            name: longest(),
+            slots: u32::MAX,
+            memory_bytes: u64::MAX,
+            version: longest(),
+            is_draining: false,
+        }),
+        bytes_of(&JobHead {
+            phase: JobPhase::Cancelling,
+            dataset: longest(),
+            record: Digest(u128::MAX),
+            shards: u32::MAX,
+            submitted_at_ms: i64::MIN,
+        }),
+        bytes_of(&ShardRecord {
+            phase: ShardPhase::Committing,
+            plan: Digest(u128::MAX),
+            map_tasks: u32::MAX,
+            partitions: u32::MAX,
+            version: Some(u32::MAX),
+            cause: Some(longest()),
+        }),
+        bytes_of(&worst_attempts()),
+        bytes_of(&worst_claim()),
+        bytes_of(&DoneRecord { attempt, report: Digest(u128::MAX), report_bytes: u64::MAX }),
+    ];
+    assert!(sizes.iter().all(|bytes| *bytes <= STATE_VALUE_BYTES_MAX), "{sizes:?}");
+}
+
+/// Every open task was claimed again after a failure with a long message, in a job with the longest name.
+#[test]
+fn the_most_open_tasks_fit_into_the_budget_of_the_state() {
+    let job: JobId = "j".repeat(JobId::BYTES_MAX).parse().expect("a job name");
+    let attempts = AttemptsRecord {
+        failure: Some(FailureRecord { worker: LeaseId(1), cause: Text::cut(&"x".repeat(1000)) }),
+        last: 4,
+        charged: 3,
+    };
+    let values = attempts.encode().expect("bounded").len() + worst_claim().encode().expect("bounded").len();
+    let total: usize = (0..OPEN_TASKS_MAX as u32)
+        .map(|ordinal| {
+            let path =
+                TaskPath { job: job.clone(), shard: ShardId::Dedicated(OrgId(u64::MAX)), task: TaskId::map(ordinal) };
+            let keys = [StateKey::Claim(path.clone()), StateKey::Attempts(path)];
+            keys.map(|key| key.to_string().len()).iter().sum::<usize>() + values
+        })
+        .sum();
+    assert!(total < STATE_BYTES_MAX, "{OPEN_TASKS_MAX} open tasks take {total} bytes");
+}
+
+#[test]
+fn what_another_version_wrote_is_refused() {
+    let error =
+        ClaimRecord::decode(br#"{"attempt":1,"worker":"l-0000000000000001","leader":"0000000000000001","x":1}"#);
+    assert!(matches!(error, Err(StateRecordError::Malformed { record: "claim record", .. })));
+}
+
+proptest! {
+    #[test]
+    fn cut_text_is_bounded_and_reads_back(text in "\\PC{0,60}|[\\x00-\\x7f]{0,60}") {
+        let cut: Text<32> = Text::cut(&text);
+        prop_assert!(cut.as_str().len() <= 32);
+        let json = serde_json::to_string(&cut).expect("text");
+        prop_assert_eq!(serde_json::from_str::<Text<32>>(&json).expect("text"), cut);
+    }
+}

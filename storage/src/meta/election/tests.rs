@@ -1,0 +1,89 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use format::state_records::Text;
+
+use crate::meta::faulty::{Faults, FaultyStore};
+use crate::meta::{LeaseSettings, MemoryStore, Outcome};
+
+use super::*;
+
+fn named(name: &str) -> LeaderRecord {
+    LeaderRecord { replica: Text::cut(name), address: Text::cut("http://10.0.0.1:7070") }
+}
+
+async fn session(store: &Arc<dyn MetaStore>, seed: u64) -> LeaseSession {
+    LeaseSession::open(Arc::clone(store), LeaseSettings::seeded(seed)).await.expect("a lease")
+}
+
+fn memory() -> Arc<dyn MetaStore> {
+    Arc::new(MemoryStore::new())
+}
+
+/// A write that only the leader may do.
+async fn writes(store: &dyn MetaStore, leadership: &Leadership) -> bool {
+    let txn = Txn::when([leadership.holds()]).then([Op::put("x", "1")]);
+    matches!(store.txn(txn).await, Ok(Outcome::Applied { .. }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_leads_when_the_first_resigns_and_has_a_larger_token() {
+    let store = memory();
+    let (one, two) = (session(&store, 1).await, session(&store, 2).await);
+    let first = campaign(&*store, &one, &named("one")).await.expect("elected");
+    let me = named("two");
+    let mut waiting = Box::pin(campaign(&*store, &two, &me));
+    let waited = tokio::time::timeout(Duration::from_secs(60), &mut waiting).await;
+    assert!(waited.is_err(), "one leader at a time");
+    resign(&*store, first).await.expect("resigned");
+    let second = waiting.await.expect("elected");
+    assert!(second.token() > first.token());
+    assert!(!writes(&*store, &first).await && writes(&*store, &second).await);
+    resign(&*store, first).await.expect("resigning twice changes nothing");
+    assert!(writes(&*store, &second).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_vanished_is_succeeded_when_its_lease_ends() {
+    let store = memory();
+    let (one, two) = (session(&store, 1).await, session(&store, 2).await);
+    let first = campaign(&*store, &one, &named("one")).await.expect("elected");
+    drop(one);
+    let second = campaign(&*store, &two, &named("two")).await.expect("elected");
+    assert!(!writes(&*store, &first).await && writes(&*store, &second).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_election_whose_answers_are_lost_is_found_out() {
+    for seed in 0..50 {
+        let inner = memory();
+        let one = session(&inner, seed).await;
+        let faults = Faults { lose_request: 0.3, lose_response: 0.3, ..Faults::default() };
+        let store = FaultyStore::new(Arc::clone(&inner), faults, seed);
+        let leadership = campaign(&store, &one, &named("one")).await.expect("elected");
+        assert!(writes(&*inner, &leadership).await, "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_candidate_whose_session_is_lost_stops_waiting() {
+    let store = memory();
+    let (one, two) = (session(&store, 1).await, session(&store, 2).await);
+    campaign(&*store, &one, &named("one")).await.expect("elected");
+    store.revoke(two.lease()).await.expect("revoked");
+    let ended = campaign(&*store, &two, &named("two")).await;
+    assert!(matches!(ended, Err(MetaError::LeaseGone { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn observers_see_who_leads_and_when_nobody_does() {
+    let store = memory();
+    let mut seen = Box::pin(observe(&*store).await.expect("memory"));
+    let mut next = async || seen.next().await.expect("no end").expect("memory").map(|l| l.record.replica.to_string());
+    assert_eq!(next().await, None);
+    let one = session(&store, 1).await;
+    let leadership = campaign(&*store, &one, &named("one")).await.expect("elected");
+    assert_eq!(next().await.as_deref(), Some("one"));
+    resign(&*store, leadership).await.expect("resigned");
+    assert_eq!(next().await, None);
+}

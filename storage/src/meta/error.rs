@@ -1,0 +1,70 @@
+//! What went wrong with the state of the cluster, by what the caller does next.
+
+use model::LeaseId;
+
+/// A failed call. From [`crate::meta::MetaStore::txn`] it also says that nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum MetaError {
+    /// Try again later: the store, or the way to it, is down.
+    #[error("cannot {operation} {object} in the cluster's state")]
+    Unavailable {
+        /// What was tried: a verb.
+        operation: &'static str,
+        /// On what: a key, a prefix or a lease.
+        object: String,
+        /// The store's own words.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Stop what relies on the lease, and open a new session.
+    #[error("{lease} has ended; stop its attempts and open a new session")]
+    LeaseGone {
+        /// The lease.
+        lease: LeaseId,
+    },
+    /// An operator has to make room.
+    #[error(
+        "etcd is out of space and refuses every write until an operator compacts, defragments and disarms it (etcdctl compact, \
+         defrag, alarm disarm); turn on --auto-compaction-retention so that it does not happen again"
+    )]
+    OutOfSpace,
+    /// Fix the credentials or the role.
+    #[error("etcd does not let us {operation} {object}: {reason}; check user, password and the role's range of keys")]
+    NotAllowed {
+        /// What was tried: a verb.
+        operation: &'static str,
+        /// On what.
+        object: String,
+        /// Its own words.
+        reason: String,
+    },
+    /// Fix the settings.
+    #[error("cannot use etcd at {endpoints}: {reason}")]
+    Settings {
+        /// As given.
+        endpoints: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// A bug of ours: the store would never accept this.
+    #[error("the cluster's state refuses what was asked of it: {reason}")]
+    Invalid {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A bug, or somebody else's keys under our prefix.
+    #[error("{key} holds what no version of Tailor wrote: {reason}")]
+    Foreign {
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl MetaError {
+    /// Whether the same call may succeed later without anybody's help.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}

@@ -1,0 +1,130 @@
+//! The twin of etcd in this process: for tests, and for a job that runs without a cluster.
+//!
+//! A handle is cheap to clone; all clones are one store. Leases end on tokio's clock, which tests pause. Nobody has to be
+//! running for that: whoever looks next finds the lease ended, at the instant at which it did.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream};
+use model::LeaseId;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::meta::{Entry, Lease, Listing, MetaError, MetaStore, Revision, Txn, Watch, WatchEvent};
+use crate::outcome::Outcome;
+
+mod state;
+
+use state::State;
+
+/// A handle to a store in memory.
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+    /// Wakes the watches after each change.
+    changed: watch::Sender<()>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self { state: Arc::new(Mutex::new(State::new())), changed: watch::Sender::new(()) }
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets the history up to a revision: a watch that has not seen it all is given a listing.
+    pub fn compact(&self, up_to: Revision) {
+        self.with(|state, _| state.compact(up_to));
+    }
+
+    /// Works on the state as it is now, with every lease ended whose time is up.
+    fn with<T>(&self, work: impl FnOnce(&mut State, Instant) -> T) -> T {
+        let now = Instant::now();
+        // A panic in the middle of a change is a failed test; the map is never left between two revisions.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = state.stamp();
+        state.expire(now);
+        let result = work(&mut state, now);
+        if state.stamp() != before {
+            self.changed.send_replace(());
+        }
+        result
+    }
+
+    /// The next event of a watch, once there is one.
+    async fn next_event(&self, prefix: &str, after: &mut Revision) -> WatchEvent {
+        let mut changed = self.changed.subscribe();
+        loop {
+            changed.borrow_and_update();
+            let expiry = {
+                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                state.expire(Instant::now());
+                let (event, seen) = state.next_event(prefix, *after);
+                *after = seen;
+                if let Some(event) = event {
+                    return event;
+                }
+                state.next_expiry()
+            };
+            tokio::select! {
+                // It never ends: `self` holds the sender.
+                _ = changed.changed() => {}
+                () = sleep_until(expiry) => {}
+            }
+        }
+    }
+}
+
+async fn sleep_until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[async_trait]
+impl MetaStore for MemoryStore {
+    async fn get(&self, key: &str) -> Result<Option<Entry>, MetaError> {
+        Ok(self.with(|state, _| state.get(key)))
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Listing, MetaError> {
+        Ok(self.with(|state, _| state.list(prefix)))
+    }
+
+    async fn txn(&self, txn: Txn) -> Result<Outcome, MetaError> {
+        self.with(|state, _| state.txn(&txn))
+    }
+
+    async fn grant(&self, ttl: Duration) -> Result<Lease, MetaError> {
+        Ok(self.with(|state, now| state.grant(ttl, now)))
+    }
+
+    async fn keep_alive(&self, lease: LeaseId) -> Result<(), MetaError> {
+        self.with(|state, now| state.keep_alive(lease, now))
+    }
+
+    async fn revoke(&self, lease: LeaseId) -> Result<(), MetaError> {
+        self.with(|state, _| state.revoke(lease));
+        Ok(())
+    }
+
+    fn watch(&self, prefix: &str, after: Revision) -> Watch {
+        let start = (self.clone(), prefix.to_owned(), after);
+        stream::unfold(start, |(store, prefix, mut after)| async move {
+            let event = store.next_event(&prefix, &mut after).await;
+            Some((Ok(event), (store, prefix, after)))
+        })
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! One worker process's lease: kept alive, and fenced on its own clock.
+//!
+//! Life of a session: `LeaseSession::open` asks for a lease. A task renews it at a third of its TTL, with jitter, so that
+//! a fleet that started together does not renew together. A renewal that fails is tried again, over whatever
+//! connection there is then, until the *deadline*: the instant at which the last renewal that was answered was **sent**,
+//! plus the TTL less 20 %. Sent, not answered: the store started the TTL anew at some time in between. Less 20 %: attempts
+//! need time to stop before the store gives their tasks to others.
+//!
+//! | what happens | the session |
+//! |---|---|
+//! | a renewal fails, a later one before the deadline is answered | goes on; nobody notices |
+//! | no renewal is answered until the deadline | is lost: `Loss::Silence`. The lease may well live on |
+//! | the store says that the lease is gone (also while the worker is healthy) | is lost at once: `Loss::Ended` |
+//! | the process was stopped past the deadline and goes on | `LeaseSession::is_held` is false before anything else ran |
+//! | `LeaseSession::close` (drain) | revokes the lease: its claims are free at once |
+//! | the session is dropped | renewals stop; the lease ends by itself |
+//!
+//! A lost session stays lost: stop its attempts, open a new one. This saves work; it is not what keeps a late writer
+//! out. That is done by comparing revisions (see [`crate::meta::claim`]).
+//!
+//! The clock is tokio's monotonic one, which a change of the wall clock does not move. It stands still while a machine
+//! sleeps, which servers do not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::LeaseId;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::meta::{Lease, MetaError, MetaStore};
+
+/// How a session renews.
+#[derive(Debug, Clone, Copy)]
+pub struct LeaseSettings {
+    /// How long the lease lasts without a renewal: 10 to 15 s in a cluster. Shorter, and a slow disk of etcd ends it;
+    /// longer, and the tasks of a lost worker wait.
+    pub ttl: Duration,
+    /// Seed of the jitter: another one for each process.
+    pub seed: u64,
+}
+
+impl LeaseSettings {
+    /// The usual TTL.
+    pub const TTL: Duration = Duration::from_secs(12);
+
+    /// The usual settings, with this seed.
+    pub const fn seeded(seed: u64) -> Self {
+        Self { ttl: Self::TTL, seed }
+    }
+}
+
+/// Whether the session's lease may be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// Until this instant; it moves with every renewal.
+    Held {
+        /// The deadline.
+        until: Instant,
+    },
+    /// No longer, and never again.
+    Lost(Loss),
+}
+
+/// Why a session was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// The store ended the lease.
+    Ended,
+    /// No renewal was answered in time.
+    Silence,
+}
+
+/// A lease that is being kept alive.
+#[derive(Debug)]
+pub struct LeaseSession {
+    store: Arc<dyn MetaStore>,
+    lease: Lease,
+    life: watch::Receiver<Life>,
+    renewal: JoinHandle<()>,
+}
+
+impl LeaseSession {
+    /// Asks for a lease and starts to keep it alive.
+    ///
+    /// # Errors
+    /// Whatever the store answers; nothing is kept, and it may be tried again.
+    pub async fn open(store: Arc<dyn MetaStore>, settings: LeaseSettings) -> Result<Self, MetaError> {
+        let sent_at = Instant::now();
+        let lease = store.grant(settings.ttl).await?;
+        let (sender, life) = watch::channel(Life::Held { until: sent_at + trusted(lease.ttl) });
+        let renewal = Renewal {
+            store: Arc::clone(&store),
+            lease,
+            life: sender,
+            random: fastrand::Rng::with_seed(settings.seed),
+            deadline: sent_at + trusted(lease.ttl),
+        };
+        tracing::info!(lease = %lease.id, ttl = ?lease.ttl, "lease granted");
+        Ok(Self { store, lease, life, renewal: tokio::spawn(renewal.run()) })
+    }
+
+    /// The lease: put claims on it.
+    pub fn lease(&self) -> LeaseId {
+        self.lease.id
+    }
+
+    /// Whether the lease may be relied on at this very instant. Ask before starting anything that lasts.
+    pub fn is_held(&self) -> bool {
+        matches!(*self.life.borrow(), Life::Held { until } if Instant::now() < until)
+    }
+
+    /// To follow along.
+    pub fn life(&self) -> watch::Receiver<Life> {
+        self.life.clone()
+    }
+
+    /// Waits until the session is lost.
+    pub async fn lost(&self) -> Loss {
+        let mut life = self.life.clone();
+        match life.wait_for(|life| matches!(life, Life::Lost(_))).await.map(|life| *life) {
+            Ok(Life::Lost(loss)) => loss,
+            // The renewal ends with a loss or with the session: it can only have panicked.
+            Ok(Life::Held { .. }) | Err(_) => Loss::Silence,
+        }
+    }
+
+    /// Ends the lease, and with it every claim on it, now.
+    ///
+    /// # Errors
+    /// The store could not be asked; the lease then ends by itself.
+    pub async fn close(self) -> Result<(), MetaError> {
+        self.renewal.abort();
+        self.store.revoke(self.lease.id).await
+    }
+}
+
+impl Drop for LeaseSession {
+    fn drop(&mut self) {
+        self.renewal.abort();
+    }
+}
+
+/// How much of a TTL a worker relies on.
+fn trusted(ttl: Duration) -> Duration {
+    ttl * 4 / 5
+}
+
+/// The task that renews.
+struct Renewal {
+    store: Arc<dyn MetaStore>,
+    lease: Lease,
+    life: watch::Sender<Life>,
+    random: fastrand::Rng,
+    deadline: Instant,
+}
+
+impl Renewal {
+    async fn run(mut self) {
+        let lease = self.lease.id;
+        let loss = loop {
+            let pause = self.jittered(self.lease.ttl / 3);
+            if let Err(loss) = self.renew_after(pause).await {
+                break loss;
+            }
+        };
+        tracing::warn!(%lease, ?loss, "lease lost; its attempts stop");
+        self.life.send_replace(Life::Lost(loss));
+    }
+
+    /// One renewal, tried until it is answered or the deadline is there.
+    async fn renew_after(&mut self, mut pause: Duration) -> Result<(), Loss> {
+        loop {
+            let (sent_at, answer) = tokio::time::timeout_at(self.deadline, async {
+                tokio::time::sleep(pause).await;
+                let sent_at = Instant::now();
+                // One that hangs must leave time for another: a third of what is relied on.
+                let answer = tokio::time::timeout(trusted(self.lease.ttl) / 3, self.store.keep_alive(self.lease.id));
+                (sent_at, answer.await)
+            })
+            .await
+            .map_err(|_| Loss::Silence)?;
+            match answer {
+                Ok(Ok(())) => {
+                    self.deadline = sent_at + trusted(self.lease.ttl);
+                    self.life.send_replace(Life::Held { until: self.deadline });
+                    return Ok(());
+                }
+                Ok(Err(MetaError::LeaseGone { .. })) => return Err(Loss::Ended),
+                Ok(Err(cause)) => tracing::debug!(lease = %self.lease.id, %cause, "lease not renewed, trying again"),
+                Err(_) => tracing::debug!(lease = %self.lease.id, "renewal not answered, trying again"),
+            }
+            pause = self.jittered(self.lease.ttl / 20);
+        }
+    }
+
+    /// Between three quarters of `pause` and all of it.
+    fn jittered(&mut self, pause: Duration) -> Duration {
+        pause.mul_f64(0.75 + 0.25 * self.random.f64())
+    }
+}
+
+#[cfg(test)]
+mod tests;

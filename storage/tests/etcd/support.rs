@@ -1,0 +1,194 @@
+//! Real servers, and a network that can be made worse.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use etcd_client::Client;
+use storage::meta::{EtcdSettings, EtcdStore, MetaStore, Revision};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+/// The endpoint of the shared server.
+pub(crate) fn shared() -> String {
+    const NAME: &str = "TAILOR_TEST_ETCD_ENDPOINTS";
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/servers/etcd.env");
+    let from_file = || {
+        let text = std::fs::read_to_string(file).ok()?;
+        text.lines().find_map(|line| line.strip_prefix(NAME)?.strip_prefix('=').map(str::to_owned))
+    };
+    let endpoint = std::env::var(NAME).ok().or_else(from_file);
+    endpoint.expect("this test needs etcd: run scripts/servers.sh start (or set TAILOR_TEST_ETCD_ENDPOINTS)")
+}
+
+/// A namespace that no other test has.
+pub(crate) fn namespace() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let seed = tempfile::Builder::new().tempdir().expect("a folder").path().display().to_string();
+    format!("/test{}-{}/", seed.replace('/', "-"), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Short waits: tests make servers vanish.
+pub(crate) fn settings(endpoint: &str, namespace: &str) -> EtcdSettings {
+    EtcdSettings {
+        namespace: namespace.to_owned(),
+        connect_timeout: Duration::from_secs(1),
+        call_timeout: Duration::from_secs(2),
+        ..EtcdSettings::of([endpoint])
+    }
+}
+
+pub(crate) async fn store(endpoint: &str, namespace: &str) -> Arc<dyn MetaStore> {
+    Arc::new(EtcdStore::connect(&settings(endpoint, namespace)).await.expect("settings"))
+}
+
+pub(crate) async fn raw(endpoint: &str) -> Client {
+    Client::connect([endpoint], None).await.expect("a client")
+}
+
+pub(crate) async fn compact(endpoint: String, up_to: Revision) {
+    raw(&endpoint).await.kv_client().compact(up_to.0 as i64, None).await.expect("compacted");
+}
+
+/// A server of this test's own, to be killed.
+pub(crate) struct OwnEtcd {
+    home: tempfile::TempDir,
+    ports: [u16; 2],
+    extra: Vec<String>,
+    child: Option<Child>,
+}
+
+impl OwnEtcd {
+    pub(crate) async fn start(extra: &[&str]) -> Self {
+        let mut ports = [0; 2];
+        let mut held = Vec::new();
+        for port in &mut ports {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+            *port = listener.local_addr().expect("bound").port();
+            held.push(listener);
+        }
+        drop(held);
+        let extra = extra.iter().map(|&flag| flag.to_owned()).collect();
+        let mut etcd = Self { home: tempfile::tempdir().expect("a folder"), ports, extra, child: None };
+        etcd.restart().await;
+        etcd
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[0])
+    }
+
+    pub(crate) async fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().await.expect("kill -9");
+        }
+    }
+
+    pub(crate) async fn restart(&mut self) {
+        let [client, peer] = self.ports.map(|port| format!("http://127.0.0.1:{port}"));
+        let log = std::fs::File::create(self.home.path().join("log")).expect("a log");
+        let data: PathBuf = self.home.path().join("data");
+        let child = Command::new("etcd")
+            .args(["--name", "own", "--listen-client-urls", &client, "--advertise-client-urls", &client])
+            .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
+            .args(["--initial-cluster", &format!("own={peer}")])
+            .arg("--data-dir")
+            .arg(data)
+            .args(&self.extra)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("this test needs the etcd program: run scripts/servers.sh start, which installs it");
+        self.child = Some(child);
+        let up = async {
+            while TcpStream::connect(("127.0.0.1", self.ports[0])).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), up).await.expect("etcd comes up");
+    }
+}
+
+/// What a proxy does with what passes through it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// Nothing.
+    Fine,
+    /// Requests get through; what the server answers is thrown away, and then the connection breaks.
+    LosesResponses,
+    /// No connection lasts.
+    Cut,
+}
+
+/// A network between a client and a server.
+pub(crate) struct Proxy {
+    port: u16,
+    network: Arc<watch::Sender<Network>>,
+}
+
+impl Proxy {
+    pub(crate) async fn before(endpoint: &str) -> Self {
+        let server = endpoint.trim_start_matches("http://").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        let network = Arc::new(watch::Sender::new(Network::Fine));
+        let state = Arc::clone(&network);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(pass(client, server.clone(), state.subscribe()));
+            }
+        });
+        Self { port, network }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn set(&self, network: Network) {
+        self.network.send_replace(network);
+    }
+}
+
+/// How long answers are thrown away before the connection breaks: longer than any transaction takes.
+const DEAF: Duration = Duration::from_millis(500);
+
+async fn pass(mut client: TcpStream, server: String, mut network: watch::Receiver<Network>) {
+    if *network.borrow() == Network::Cut {
+        return;
+    }
+    let Ok(mut server) = TcpStream::connect(server).await else { return };
+    let (mut requests, mut responses) = ([0; 16 << 10], [0; 16 << 10]);
+    let state = network.clone();
+    let mut breaks_at = None;
+    loop {
+        tokio::select! {
+            read = client.read(&mut requests) => match read {
+                Ok(count) if count > 0 && server.write_all(&requests[..count]).await.is_ok() => {}
+                _ => return,
+            },
+            read = server.read(&mut responses) => match read {
+                Ok(count) if count > 0 => {
+                    if *state.borrow() == Network::LosesResponses {
+                        breaks_at.get_or_insert_with(|| tokio::time::Instant::now() + DEAF);
+                    }
+                    if breaks_at.is_none() && client.write_all(&responses[..count]).await.is_err() {
+                        return;
+                    }
+                }
+                _ => return,
+            },
+            _ = async { network.wait_for(|network| *network == Network::Cut).await.is_ok() } => return,
+            () = tokio::time::sleep_until(breaks_at.unwrap_or_else(|| tokio::time::Instant::now() + DEAF)) => {
+                if breaks_at.is_some() {
+                    return;
+                }
+            }
+        }
+    }
+}
