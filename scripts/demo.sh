@@ -33,8 +33,7 @@ show gen --points 2000000 --seed 7 --out "$demo/generated"
 cp -r "$demo/generated"/. "$demo/segments/"
 
 step "3. Run the job: shuffle by series, order, deduplicate, compress, roll up, commit"
-printf 'version = 1\nshared_shards = 64\n\n[[dedicated]]\norg = 1000000\nreason = "15 %% of all points"\n' >"$demo/shards.toml"
-show run --input "$demo/segments" --dataset "$demo/dataset" --rollup 5m,1h --job demo --shard-config "$demo/shards.toml"
+show run --input "$demo/segments" --dataset "$demo/dataset" --rollup 5m,1h --job demo --shard-config "$demo/segments/shards.toml"
 
 step "4. Verify: read the input a second time, plainly, and compare every point and rollup"
 show dataset verify "$demo/dataset" --level oracle --input "$demo/segments"
@@ -51,7 +50,7 @@ Try next:
   $tailor dataset manifests $demo/dataset
   $tailor dataset export $demo/dataset --format parquet --to $demo/points.parquet
   $tailor run --input $demo/segments --dataset $demo/dataset --rollup 5m,1h --job demo \\
-      --shard-config $demo/shards.toml --reason "the same again"       # version 2, same content
+      --shard-config $demo/segments/shards.toml --reason "the same again"       # version 2, same content
   $tailor dataset diff $demo/dataset --shard org-mod-42
   $tailor gen --points 100000 --plant corrupt-zstd=3 --out $demo/bad && \\
       $tailor run --input $demo/bad --dataset $demo/bad-out             # fails, and says where

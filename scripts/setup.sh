@@ -5,7 +5,12 @@
 set -euo pipefail
 
 as_root() {
-    if [[ $(id -u) == 0 ]]; then "$@"; else sudo -n "$@"; fi
+    if [[ $(id -u) == 0 ]]; then
+        "$@"
+    elif ! sudo -n "$@"; then
+        echo "setup: run as root, or run this once as root: apt-get install -y ${debian_packages[*]}" >&2
+        exit 1
+    fi
 }
 
 debian_packages=()
@@ -20,5 +25,6 @@ if ((${#debian_packages[@]})); then
 fi
 
 if [[ ${1:-} == tests ]] && ! command -v cargo-nextest >/dev/null; then
-    cargo install cargo-nextest --locked
+    # The version that the pinned toolchain builds.
+    cargo install cargo-nextest --locked --version 0.9.143
 fi

@@ -9,9 +9,12 @@ mod commands;
 mod exit;
 /// How far a job is, on a terminal or in plain lines.
 mod progress;
+/// How many files may be open.
+mod open_files;
 /// Reports as tables.
 mod tables;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -37,13 +40,26 @@ struct Tailor {
 fn main() -> ExitCode {
     let tailor = Tailor::parse();
     log_to_stderr(tailor.verbose);
+    open_files::raise_limit();
     match commands::run(tailor.command) {
         Ok(code) => code.into(),
         Err(error) => {
-            eprintln!("tailor: {error:#}");
+            eprintln!("tailor: {}", chain(&error));
             exit::Code::of(&error).into()
         }
     }
+}
+
+/// An error and its causes, on one line; a cause that its effect has told already is not told again.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            let separator = if text.is_empty() { "" } else { ": " };
+            text.push_str(&format!("{separator}{cause}"));
+        }
+    }
+    text
 }
 
 fn log_to_stderr(verbose: u8) {
@@ -56,6 +72,7 @@ fn log_to_stderr(verbose: u8) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .without_time()
         .with_target(false)
         .init();

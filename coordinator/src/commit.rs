@@ -9,7 +9,7 @@ use format::keys::ManifestName;
 use format::manifest::{API_VERSION, Manifest, PartitionEntry};
 use model::{ObjectEntry, OrgId, ShardId, Window};
 use scheduler::ShardOutput;
-use storage::{Root, StorageError};
+use storage::{Creation, Root, StorageError};
 
 use crate::job::Job;
 
@@ -32,6 +32,8 @@ pub(crate) enum CommitError {
         "{TAKEN_VERSIONS_MAX} manifest versions of shard {0} were taken by others meanwhile; is something committing it in a loop?"
     )]
     Contended(ShardId),
+    #[error("the commit panicked; whether a manifest is visible, `tailor dataset manifests` tells; please report this")]
+    Panicked,
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -52,14 +54,14 @@ pub(crate) async fn commit(job: &Job, output: &ShardOutput) -> Result<Committed,
     let mut current = current_version(&job.dataset, window, shard).await?;
     for _ in 0..TAKEN_VERSIONS_MAX {
         let version = current.map_or(1, |current| current + 1);
-        let manifest = manifest(job, output, version, current);
+        let mut manifest = manifest(job, output, version, current);
+        manifest.warnings.extend(replaces_points(job, &manifest).await?);
         let key = ManifestName { window, shard, version }.to_string();
-        match job.dataset.create_object(&key, manifest.to_bytes()).await {
-            Ok(()) => {
+        match job.dataset.create_once(&key, manifest.to_bytes()).await? {
+            Creation::Ours => {
                 return Ok(Committed { version, digest: manifest.content_digest(), warnings: manifest.warnings });
             }
-            Err(StorageError::AlreadyExists { .. }) => current = Some(version),
-            Err(error) => return Err(error.into()),
+            Creation::Taken => current = Some(version),
         }
     }
     Err(CommitError::Contended(shard))
@@ -139,6 +141,19 @@ fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>
         books: output.books.clone(),
         warnings: warnings(job, output),
     }
+}
+
+/// What to say where a version without a point takes the place of one that has some: rarely what was meant.
+async fn replaces_points(job: &Job, manifest: &Manifest) -> Result<Option<String>, StorageError> {
+    let Some(replaced) = manifest.replaces.filter(|_| manifest.books.reduce.points_written == 0) else {
+        return Ok(None);
+    };
+    let key = ManifestName { window: manifest.window, shard: manifest.shard, version: replaced }.to_string();
+    let bytes = job.dataset.read(&key).await?;
+    let points = Manifest::from_bytes(&key, &bytes).map_or(0, |old| old.books.reduce.points_written);
+    Ok((points > 0).then(|| {
+        format!("v{replaced} has {points} points and this version none: is --input right? `dataset rollback` goes back")
+    }))
 }
 
 /// Equal digests over equal inputs promise equal parts. The shard map only decides what is reported as misplaced, but a

@@ -12,9 +12,10 @@ use model::{AttemptId, FencingToken, ShardId, ShardPlan, TaskId};
 use scheduler::{Effect, Event, ShardEnd, ShardOutput, State, WorkerId, event::TaskInput};
 use tokio::sync::{mpsc, oneshot};
 use worker::Outcome;
-use worker::task::{Assignment, Progress, SplitInput, Work};
+use worker::task::{Assignment, Progress};
 
 use crate::JobError;
+use crate::assignment::assignment;
 use crate::commit::{CommitError, Committed, commit};
 use crate::embedded::Watcher;
 use crate::job::{Job, Resources};
@@ -30,7 +31,7 @@ pub(crate) enum Message {
     /// An attempt ended.
     Ended { shard: ShardId, task: TaskId, attempt: AttemptId, outcome: Box<Outcome> },
     /// A commit ended.
-    Committed { output: Box<ShardOutput>, result: Result<Committed, CommitError> },
+    Committed { output: Arc<ShardOutput>, result: Result<Committed, CommitError> },
     /// The operator wants the job to end.
     Cancel { cause: String },
 }
@@ -114,7 +115,7 @@ impl<'a> Driver<'a> {
                 };
                 self.apply(event).await;
             }
-            Message::Committed { output, result } => self.committed(*output, result).await,
+            Message::Committed { output, result } => self.committed(&output, result).await,
             Message::Cancel { cause } => self.apply(Event::Cancelled { cause }).await,
         }
     }
@@ -157,26 +158,7 @@ impl<'a> Driver<'a> {
 
     fn assign(&mut self, shard: ShardId, task: TaskId, attempt: AttemptId, plan: &ShardPlan, input: TaskInput) {
         self.begun.entry(shard).or_insert_with(Instant::now);
-        let work = match input {
-            TaskInput::Map(splits) => {
-                let input = |(split, exact_start): (model::Split, Option<u64>)| SplitInput {
-                    split,
-                    segment: plan.segments[split.segment as usize].clone(),
-                    exact_start,
-                };
-                Work::Map { splits: splits.into_iter().map(input).collect() }
-            }
-            TaskInput::Reduce(runs) => Work::Reduce { partition: model::PartitionId(task.ordinal), runs },
-        };
-        let assignment = Assignment {
-            job: plan.job.clone(),
-            shard,
-            task,
-            attempt,
-            settings: plan.settings.clone(),
-            partitions: plan.partitions,
-            work,
-        };
+        let assignment = assignment(plan, task, attempt, input);
         let progress = self.watcher.attempt_begins(shard, task);
         self.running.insert((shard, task, attempt), Arc::clone(&progress));
         let reply = self.waiting.pop_front().expect("work is only claimed for a slot that waits");
@@ -192,20 +174,26 @@ impl<'a> Driver<'a> {
     fn commit(&self, output: Box<ShardOutput>) {
         let (job, mailbox) = (Arc::clone(&self.job), self.mailbox.clone());
         tokio::spawn(async move {
-            let result = commit(&job, &output).await;
-            // A driver that has ended wants no answer: its job was cancelled.
+            let output: Arc<ShardOutput> = Arc::from(output);
+            let committing = tokio::spawn({
+                let output = Arc::clone(&output);
+                async move { commit(&job, &output).await }
+            });
+            // A shard whose commit says nothing would stay open for ever.
+            let result = committing.await.unwrap_or(Err(CommitError::Panicked));
+            // A driver that has ended over another error wants no answer.
             let _ = mailbox.send(Message::Committed { output, result });
         });
     }
 
-    async fn committed(&mut self, output: ShardOutput, result: Result<Committed, CommitError>) {
+    async fn committed(&mut self, output: &ShardOutput, result: Result<Committed, CommitError>) {
         let shard = output.plan.shard;
         let event = match result {
             Ok(committed) => {
                 if let Some(report) = self.reports.get_mut(&shard) {
                     report.content_digest = Some(committed.digest);
                     report.warnings = committed.warnings;
-                    report.totals = crate::embedded::totals(&output);
+                    report.totals = crate::embedded::totals(output);
                 }
                 Event::Committed { shard, version: committed.version }
             }

@@ -9,13 +9,13 @@ use model::{ShardId, ShardPlan, TaskId};
 use scheduler::ShardOutput;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use worker::Slot;
 use worker::task::{Progress, Stores};
+use worker::{Slot, SlotLimits};
 
 use crate::JobError;
 use crate::driver::{Driver, Message};
 use crate::job::{Job, Resources};
-use crate::planning;
+use crate::planning::{self, Planned};
 use crate::report::{API_VERSION, JobReport, ShardReport, Skew, Totals};
 
 /// Who watches a job. All calls come from the driver, in order.
@@ -46,7 +46,7 @@ pub async fn run(
 ) -> Result<JobReport, JobError> {
     let (started, started_at_ms) = (Instant::now(), job.clock.now_ms());
     let memory_of_slot = resources.memory_of_slot()?;
-    let plans = planning::plan(&job).await?;
+    let Planned { plans, warnings } = planning::plan(&job).await?;
     watcher.planned(&plans);
     write_plans(&job, &plans).await?;
 
@@ -79,10 +79,14 @@ pub async fn run(
         started_at_ms,
         elapsed: started.elapsed(),
         skew: Skew::of(&shards),
+        warnings,
         shards,
         totals,
     };
-    write_record(&job, &report).await?;
+    if let Err(error) = write_record(&job, &report).await {
+        // What was committed counts, and the caller has the report: only the dataset's own history lacks it.
+        tracing::warn!(%error, job = %job.id, "write the job's record");
+    }
     Ok(report)
 }
 
@@ -122,7 +126,7 @@ fn start_slots(
 
 /// One slot's life: claim, run, hand back, until there is no answer.
 fn work(job: &Job, stores: Stores, memory_bytes: u64, mailbox: &mpsc::UnboundedSender<Message>) {
-    let mut slot = Slot::new(stores, memory_bytes);
+    let mut slot = Slot::new(stores, SlotLimits::within(memory_bytes));
     loop {
         let (reply, given) = oneshot::channel();
         if mailbox.send(Message::Claim { reply }).is_err() {

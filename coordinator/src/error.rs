@@ -23,7 +23,9 @@ pub enum JobError {
         cause: String,
     },
     /// The memory budget cannot hold what every slot needs.
-    #[error("--memory {memory} is too small for {workers} workers: each needs at least {least}")]
+    #[error(
+        "--memory {memory} is too small for {workers} workers, each needs at least {least}; give more, or fewer --workers"
+    )]
     TooLittleMemory {
         /// What was given.
         memory: model::ByteSize,

@@ -9,6 +9,8 @@ pub mod job;
 pub mod discover;
 /// Shards to plans.
 pub mod planning;
+/// What a worker is given.
+pub mod assignment;
 /// Makes a shard's output visible.
 mod commit;
 /// The loop that performs effects and feeds back events.

@@ -27,6 +27,8 @@ pub struct JobReport {
     pub started_at_ms: i64,
     /// How long it took.
     pub elapsed: Duration,
+    /// What an operator should look at, beside what the shards warn of.
+    pub warnings: Vec<String>,
     /// Every shard, in order.
     pub shards: Vec<ShardReport>,
     /// All of them together.
@@ -159,10 +161,5 @@ impl JobReport {
     /// Whether every shard is done.
     pub fn is_done(&self) -> bool {
         self.shards.iter().all(ShardReport::is_done)
-    }
-
-    /// Whether no shard is.
-    pub fn is_failed(&self) -> bool {
-        !self.shards.is_empty() && !self.shards.iter().any(ShardReport::is_done)
     }
 }

@@ -103,13 +103,17 @@ impl Catalog {
         Ok(manifest)
     }
 
-    /// The current manifest of every (window, shard) in `selection`, ordered by window and shard.
+    /// The current manifest of every (window, shard) in `selection`, ordered by window and shard; no two of them hold the
+    /// same points.
     ///
     /// # Errors
-    /// [`DatasetError::NoManifest`] where the selection names something and nothing is found; else as [`Self::read`].
+    /// [`DatasetError::NoManifest`] where nothing is found, [`DatasetError::WindowsOverlap`] where points would come twice;
+    /// else as [`Self::read`].
     pub async fn current(&self, selection: &Selection) -> Result<Vec<Manifest>, DatasetError> {
         let mut manifests = Vec::new();
-        for ((window, shard), versions) in self.versions(selection).await? {
+        let versions = self.versions(selection).await?;
+        self.check_windows(&versions)?;
+        for ((window, shard), versions) in versions {
             let version = *versions.last().expect("a listed pair has a version");
             manifests.push(self.read(ManifestName { window, shard, version }).await?);
         }
@@ -170,6 +174,21 @@ impl Catalog {
         Ok(ManifestList { api_version: API_VERSION, dataset: self.root.to_string(), manifests })
     }
 
+    /// Jobs of other windows wrote the same points again: whoever reads must say which are meant.
+    fn check_windows(&self, versions: &Versions) -> Result<(), DatasetError> {
+        let mut by_shard: BTreeMap<ShardId, Vec<Window>> = BTreeMap::new();
+        for (window, shard) in versions.keys() {
+            by_shard.entry(*shard).or_default().push(*window);
+        }
+        for (shard, windows) in by_shard {
+            let windows = overlapping(&windows);
+            if !windows.is_empty() {
+                return Err(DatasetError::WindowsOverlap { dataset: self.root.to_string(), shard, windows });
+            }
+        }
+        Ok(())
+    }
+
     fn no_manifest(&self, name: ManifestName) -> DatasetError {
         let what = format!("window {} shard {} version {}", name.window, name.shard, name.version);
         DatasetError::NoManifest { dataset: self.root.to_string(), what }
@@ -183,6 +202,21 @@ impl Catalog {
         };
         DatasetError::NoManifest { dataset: self.root.to_string(), what: format!("{window}, {shards}") }
     }
+}
+
+/// Those of `windows`, ordered by their start, that share time with another one.
+fn overlapping(windows: &[Window]) -> Vec<Window> {
+    let mut found = Vec::new();
+    let mut widest: Option<Window> = None;
+    for window in windows {
+        if let Some(before) = widest.filter(|before| window.start_ms < before.end_ms) {
+            found.extend([before, *window]);
+        }
+        widest = widest.filter(|before| before.end_ms >= window.end_ms).or(Some(*window));
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 /// The name that a manifest's content gives it.

@@ -43,13 +43,26 @@ pub enum DatasetError {
         what: String,
     },
     /// Several windows would do.
-    #[error("{dataset} has {} windows of {shard} ({}); name one", windows.len(), list(windows))]
+    #[error("{dataset} has {} windows of {shard} ({}); name one with --window", windows.len(), list(windows))]
     WindowUnclear {
         /// The dataset.
         dataset: String,
         /// The shard.
         shard: ShardId,
         /// Those that would do.
+        windows: Vec<Window>,
+    },
+    /// Several windows hold the same time: their points would come twice.
+    #[error(
+        "{dataset} has windows of {shard} that overlap ({}), and points in both would come twice; name one with --window",
+        list(windows)
+    )]
+    WindowsOverlap {
+        /// The dataset.
+        dataset: String,
+        /// The shard.
+        shard: ShardId,
+        /// Those that share time with another one.
         windows: Vec<Window>,
     },
     /// No series of that key.
@@ -139,6 +152,7 @@ impl DatasetError {
             | Self::ObjectDamaged { .. } => ErrorKind::Damaged,
             Self::Storage(_)
             | Self::WindowUnclear { .. }
+            | Self::WindowsOverlap { .. }
             | Self::InputChanged { .. }
             | Self::Refused(_)
             | Self::Conflict { .. }

@@ -7,8 +7,8 @@ use format::digest::Digest;
 use format::keys::AttemptKeys;
 use format::manifest::{API_VERSION, Extent, Manifest, ObjectEntry, PartitionEntry, QuarantineEntry, RollupEntry};
 use format::part::{PartKind, PartWriter, RollupColumns};
-use interchange::parquet::RawParquetWriter;
-use interchange::{Raw, RawRows, RowSink};
+use interchange::parquet::{RawParquetWriter, RollupParquetWriter};
+use interchange::{Raw, RawRows, Rollup, RollupRows, RowSink, Table};
 use model::books::{Books, MapBooks, ReduceBooks};
 use model::{
     AttemptId, Columns, Encoding, FencingToken, JobId, JobSettings, OutputFormat, PartitionId, RollupStep, SegmentRef,
@@ -188,6 +188,7 @@ impl Fixture {
     ) -> PartitionEntry {
         let (encoding, format) = (Encoding::Packed, output.settings.format);
         let mut parquet: Box<dyn RowSink<Raw>> = Box::new(RawParquetWriter::new());
+        let mut rollup_parquet: Box<dyn RowSink<Rollup>> = Box::new(RollupParquetWriter::new());
         let (job, attempt) = (job(), attempt(output));
         let keys = AttemptKeys { window: output.window, shard: output.shard, job: &job, attempt };
         let mut raw = PartWriter::new(PartKind::Raw, encoding);
@@ -211,6 +212,7 @@ impl Fixture {
             rollup_rows += rows.len() as u64;
             rollup.begin_series(*key);
             rollup.append_rollup(&rows);
+            rollup_parquet.append(*key, lent(&rows)).expect("series are sorted");
             rollup.end_series(&[]);
         }
         books.points_written += extent.map_or(0, |extent: Extent| extent.points);
@@ -219,17 +221,17 @@ impl Fixture {
         if extent.is_some() {
             let bytes = match format {
                 OutputFormat::Part => finish(raw),
-                OutputFormat::Parquet => {
-                    let mut bytes = parquet.take();
-                    bytes.extend(parquet.finish().expect("it was sorted").0);
-                    bytes
-                }
+                OutputFormat::Parquet => finish_parquet(parquet),
             };
             entry.raw = Some(self.put_object(keys.part(partition, format), bytes).await);
         }
         if rollup_rows > 0 && !output.settings.rollups.is_empty() {
             books.rollup_rows_written += rollup_rows;
-            let object = self.put_object(keys.rollup(partition, step(), format), finish(rollup)).await;
+            let bytes = match format {
+                OutputFormat::Part => finish(rollup),
+                OutputFormat::Parquet => finish_parquet(rollup_parquet),
+            };
+            let object = self.put_object(keys.rollup(partition, step(), format), bytes).await;
             entry.rollups.push(RollupEntry { step: step(), rows: rollup_rows, object });
         }
         entry
@@ -291,6 +293,24 @@ fn finish(mut writer: PartWriter) -> Vec<u8> {
     let mut bytes = writer.take();
     bytes.extend(writer.finish().0);
     bytes
+}
+
+fn finish_parquet<T: Table>(mut sink: Box<dyn RowSink<T>>) -> Vec<u8> {
+    let mut bytes = sink.take();
+    bytes.extend(sink.finish().expect("it was sorted").0);
+    bytes
+}
+
+fn lent(rows: &RollupColumns) -> RollupRows<'_> {
+    RollupRows {
+        bucket_start_ms: &rows.bucket_start_ms,
+        count: &rows.count,
+        sum: &rows.sum,
+        min: &rows.min,
+        max: &rows.max,
+        first: &rows.first,
+        last: &rows.last,
+    }
 }
 
 fn extend(extent: &mut Option<Extent>, key: SeriesKey, points: &Columns) {

@@ -6,7 +6,7 @@
 use format::manifest::{API_VERSION, Manifest};
 use model::{Clock, ShardId, Window};
 use serde::Serialize;
-use storage::StorageError;
+use storage::{Creation, StorageError};
 
 use crate::catalog::{Catalog, name_of};
 use crate::error::DatasetError;
@@ -107,16 +107,13 @@ async fn check_objects(catalog: &Catalog, manifest: &Manifest) -> Result<(), Dat
     Ok(())
 }
 
-/// Writes the manifest create-only. A write that failed may have happened: what lies there settles it.
+/// Writes the manifest create-only.
 async fn commit(catalog: &Catalog, manifest: &Manifest) -> Result<(), DatasetError> {
     let root = catalog.root();
     let key = name_of(manifest).to_string();
-    let bytes = manifest.to_bytes();
-    let Err(error) = root.create_object(&key, bytes.clone()).await else { return Ok(()) };
-    match root.read(&key).await {
-        Ok(found) if found == bytes => Ok(()),
-        Ok(_) => Err(DatasetError::Conflict { object: root.object(&key) }),
-        Err(_) => Err(error.into()),
+    match root.create_once(&key, manifest.to_bytes()).await? {
+        Creation::Ours => Ok(()),
+        Creation::Taken => Err(DatasetError::Conflict { object: root.object(&key) }),
     }
 }
 

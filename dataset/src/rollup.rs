@@ -4,6 +4,7 @@
 //! start at the first value and add in time order; min and max follow IEEE 754 total order.
 
 use format::part::{RollupColumns, RollupRow};
+use model::series::canonical_sum;
 use model::{Columns, RollupStep, TimestampMs};
 
 /// Takes the points of one series in time order, gives its rollup rows.
@@ -54,7 +55,8 @@ impl RollupBuilder {
     }
 
     fn close(&mut self) {
-        if let Some(bucket) = self.open.take() {
+        if let Some(mut bucket) = self.open.take() {
+            bucket.sum = canonical_sum(bucket.sum);
             self.closed.push(bucket);
         }
     }

@@ -41,7 +41,7 @@ pub struct SeriesRow {
     pub first_ms: TimestampMs,
     /// The last.
     pub last_ms: TimestampMs,
-    /// Its metadata, with escapes for what is not printable ASCII; none where it was not read.
+    /// Its metadata: as it is where it is text, else with escapes; none where it was not read.
     pub metadata: Option<String>,
 }
 
@@ -72,6 +72,14 @@ pub async fn list_series(
         }
     }
     Ok(())
+}
+
+/// Metadata is opaque: most is text, which needs no escapes.
+fn text_of(metadata: &[u8]) -> String {
+    match std::str::from_utf8(metadata) {
+        Ok(text) => text.to_owned(),
+        Err(_) => metadata.escape_ascii().to_string(),
+    }
 }
 
 fn may_hold(entry: &PartitionEntry, org: Option<OrgId>) -> bool {
@@ -110,7 +118,7 @@ impl Listing<'_, '_> {
                     let bytes = reader.block(ordinal, start..end).await?;
                     let block =
                         Block::open(reader.footer(), ordinal, &bytes).map_err(|source| reader.damaged(source))?;
-                    let metadata = |index| block.metadata(index).map(|bytes| bytes.escape_ascii().to_string());
+                    let metadata = |index| block.metadata(index).map(text_of);
                     pieces(block.directory(), metadata)
                 }
                 false => pieces(&reader.directory(ordinal).await?, |_| None),

@@ -161,3 +161,6 @@ impl Manifest {
         digester.finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

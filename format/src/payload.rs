@@ -85,7 +85,7 @@ impl Layout {
 enum Piece {
     /// In the message.
     Whole(Range<usize>),
-    /// In the reader, which put its pieces together.
+    /// In the reader's buffer of that column, which put its pieces together.
     Gathered(Range<usize>),
 }
 
@@ -94,18 +94,43 @@ impl Piece {
         let (Self::Whole(range) | Self::Gathered(range)) = self;
         range
     }
+
+    /// Adds a piece: the first stays where it is, a second copies both to the end of `gathered`, and so grows in place
+    /// from then on. Bounded here, before more is copied.
+    fn add(&mut self, gathered: &mut Vec<u8>, content: &[u8], piece: Range<usize>) -> Result<(), FrameFault> {
+        let points = (self.bytes().len() + piece.len()) / WORD_BYTES;
+        if points > PAYLOAD_POINTS_MAX {
+            return Err(FrameFault::TooManyPoints { points });
+        }
+        match self {
+            Self::Whole(range) if range.start == range.end => *self = Self::Whole(piece),
+            Self::Whole(range) => {
+                let start = gathered.len();
+                gathered.extend_from_slice(&content[range.clone()]);
+                gathered.extend_from_slice(&content[piece]);
+                *self = Self::Gathered(start..gathered.len());
+            }
+            Self::Gathered(range) => {
+                gathered.extend_from_slice(&content[piece]);
+                range.end = gathered.len();
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Reads the payloads of a batch; holds the arrays that came in pieces.
 #[derive(Debug, Default)]
 pub struct PayloadReader {
-    gathered: Vec<u8>,
+    timestamps: Vec<u8>,
+    values: Vec<u8>,
 }
 
 impl PayloadReader {
     /// Forgets the batch, keeps the memory.
     pub fn clear(&mut self) {
-        self.gathered.clear();
+        self.timestamps.clear();
+        self.values.clear();
     }
 
     /// The one payload that `content` is: the batch is forgotten.
@@ -121,14 +146,14 @@ impl PayloadReader {
     /// The payload that was laid out in `content` by [`Self::layout`].
     #[inline]
     pub fn payload<'a>(&'a self, layout: &Layout, content: &'a [u8]) -> Payload<'a> {
-        let column = |piece: &Piece| match piece {
+        let column = |piece: &Piece, gathered: &'a [u8]| match piece {
             Piece::Whole(range) => &content[range.clone()],
-            Piece::Gathered(range) => &self.gathered[range.clone()],
+            Piece::Gathered(range) => &gathered[range.clone()],
         };
         Payload {
             key: layout.key,
-            timestamps: column(&layout.timestamps),
-            values: column(&layout.values),
+            timestamps: column(&layout.timestamps, &self.timestamps),
+            values: column(&layout.values, &self.values),
             metadata: &content[layout.metadata.clone()],
         }
     }
@@ -146,38 +171,18 @@ impl PayloadReader {
             match (field, kind) {
                 (1, WireType::Varint) => org = wire.varint()?,
                 (2, WireType::Varint) => metric = wire.varint()?,
-                (3, WireType::Bytes) => self.add(&mut timestamps, content, wire.words()?),
-                (3, WireType::Fixed64) => self.add(&mut timestamps, content, wire.take(WORD_BYTES)?),
-                (4, WireType::Bytes) => self.add(&mut values, content, wire.words()?),
-                (4, WireType::Fixed64) => self.add(&mut values, content, wire.take(WORD_BYTES)?),
+                (3, WireType::Bytes) => timestamps.add(&mut self.timestamps, content, wire.words()?)?,
+                (3, WireType::Fixed64) => timestamps.add(&mut self.timestamps, content, wire.take(WORD_BYTES)?)?,
+                (4, WireType::Bytes) => values.add(&mut self.values, content, wire.words()?)?,
+                (4, WireType::Fixed64) => values.add(&mut self.values, content, wire.take(WORD_BYTES)?)?,
                 (5, WireType::Bytes) => metadata = wire.bytes()?,
                 (1..=5, _) => return Err(wire.fault("a field of another type")),
-                (_, kind) => wire.skip(kind)?,
+                (field, kind) => wire.skip(field, kind, 0)?,
             }
         }
         let layout = Layout { key: SeriesKey::new(org, metric), timestamps, values, metadata };
         check(&layout)?;
         Ok(layout)
-    }
-
-    /// Adds a piece of an array: the first stays where it is, a second makes a copy of both.
-    fn add(&mut self, column: &mut Piece, content: &[u8], piece: Range<usize>) {
-        if column.bytes().is_empty() {
-            *column = Piece::Whole(piece);
-            return;
-        }
-        let start = self.gathered.len();
-        match column {
-            Piece::Whole(range) => self.gathered.extend_from_slice(&content[range.clone()]),
-            Piece::Gathered(range) if range.end == start => {
-                self.gathered.extend_from_slice(&content[piece]);
-                range.end = self.gathered.len();
-                return;
-            }
-            Piece::Gathered(range) => self.gathered.extend_from_within(range.clone()),
-        }
-        self.gathered.extend_from_slice(&content[piece]);
-        *column = Piece::Gathered(start..self.gathered.len());
     }
 }
 
@@ -203,8 +208,13 @@ enum WireType {
     Varint,
     Fixed64,
     Bytes,
+    GroupStart,
+    GroupEnd,
     Fixed32,
 }
+
+/// Deepest nesting of groups in unknown fields; the usual limit of protobuf's readers.
+const GROUP_DEPTH_MAX: u32 = 100;
 
 /// A cursor over protobuf wire format.
 struct Wire<'a> {
@@ -228,6 +238,8 @@ impl<'a> Wire<'a> {
             0 => WireType::Varint,
             1 => WireType::Fixed64,
             2 => WireType::Bytes,
+            3 => WireType::GroupStart,
+            4 => WireType::GroupEnd,
             5 => WireType::Fixed32,
             _ => return Err(self.fault("an unknown wire type")),
         };
@@ -279,12 +291,31 @@ impl<'a> Wire<'a> {
         }
     }
 
-    fn skip(&mut self, kind: WireType) -> Result<(), FrameFault> {
+    fn skip(&mut self, field: u64, kind: WireType, depth: u32) -> Result<(), FrameFault> {
         match kind {
+            WireType::GroupStart => self.skip_group(field, depth + 1),
+            WireType::GroupEnd => Err(self.fault("the end of a group that was not begun")),
             WireType::Varint => self.varint().map(drop),
             WireType::Fixed64 => self.take(8).map(drop),
             WireType::Bytes => self.bytes().map(drop),
             WireType::Fixed32 => self.take(4).map(drop),
         }
     }
+
+    /// Skips the fields of a group, which ends with its own number.
+    fn skip_group(&mut self, group: u64, depth: u32) -> Result<(), FrameFault> {
+        if depth > GROUP_DEPTH_MAX {
+            return Err(self.fault("groups nested too deep"));
+        }
+        loop {
+            match self.tag()? {
+                Some((field, WireType::GroupEnd)) if field == group => return Ok(()),
+                Some((field, kind)) => self.skip(field, kind, depth)?,
+                None => return Err(self.fault("the end inside a group")),
+            }
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,10 +14,12 @@
 pub mod csv; //     text, a line a row
 mod error; //       what can be wrong with rows and with files
 mod order; //       rows arrive sorted, or not at all (DT-2)
-pub mod parquet;
+pub mod parquet; // columns, for engines; and the reader that verifies them
 mod sink; //        `RowSink`: append, take, finish
-mod table; //       the two tables: columns, rows, cells // columns, for engines; and the reader that verifies them
+mod table; //       the two tables: columns, rows, cells
 
 pub use error::{ReadError, WriteError};
 pub use sink::{RowSink, RowSummary};
-pub use table::{Cells, ColumnKind, Raw, RawRows, Rollup, RollupRows, Rows, Table};
+pub use table::{
+    Buffer, Cells, CellsMut, ColumnKind, Raw, RawBuffer, RawRows, Rollup, RollupBuffer, RollupRows, Rows, Table,
+};

@@ -25,7 +25,7 @@ mod reader; //  back to rows
 mod writer; //  the sink
 
 pub use layout::{CREATED_BY, PAGE_ROWS, ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS_MAX, ROW_GROUP_SERIES_MAX, SORT_KEY};
-pub use reader::{RawBatch, RawParquetReader};
+pub use reader::{Batch, ParquetReader, RawBatch, RawParquetReader, RollupBatch, RollupParquetReader};
 pub use writer::{ParquetWriter, RawParquetWriter, RollupParquetWriter};
 
 #[cfg(test)]

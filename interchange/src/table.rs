@@ -40,6 +40,17 @@ impl Cells<'_> {
     }
 }
 
+/// A column of a buffer, to be filled.
+#[derive(Debug)]
+pub enum CellsMut<'a> {
+    /// Of a [`ColumnKind::Instant`] column.
+    Instants(&'a mut Vec<i64>),
+    /// Of a [`ColumnKind::Count`] column.
+    Counts(&'a mut Vec<u64>),
+    /// Of a [`ColumnKind::Value`] column.
+    Values(&'a mut Vec<f64>),
+}
+
 /// A table that leaves Tailor: the key columns `org_id` and `metric_id`, then [`Table::COLUMNS`], the timestamp first.
 pub trait Table: 'static {
     /// Its name, in the file's metadata and in messages.
@@ -48,6 +59,8 @@ pub trait Table: 'static {
     const COLUMNS: &'static [(&'static str, ColumnKind)];
     /// Rows of one series.
     type Rows<'a>: Rows<'a>;
+    /// Rows of any series, as a reader gives them back.
+    type Buffer: Buffer;
 }
 
 /// Rows of one series, lent to a writer.
@@ -60,6 +73,12 @@ pub trait Rows<'a>: Copy {
 
     /// The rows as columns, in file order.
     fn columns(&self) -> Self::Columns;
+}
+
+/// Rows that a reader owns and fills, less their key columns.
+pub trait Buffer: Default + Send {
+    /// One [`CellsMut`] for each of [`Table::COLUMNS`], in file order.
+    fn columns_mut(&mut self) -> Vec<CellsMut<'_>>;
 }
 
 /// The columns that every table starts with.
@@ -88,6 +107,7 @@ impl Table for Raw {
     const COLUMNS: &'static [(&'static str, ColumnKind)] =
         &[("timestamp", ColumnKind::Instant), ("value", ColumnKind::Value)];
     type Rows<'a> = RawRows<'a>;
+    type Buffer = RawBuffer;
 }
 
 impl<'a> Rows<'a> for RawRows<'a> {
@@ -99,6 +119,21 @@ impl<'a> Rows<'a> for RawRows<'a> {
 
     fn columns(&self) -> Self::Columns {
         [Cells::Instants(self.timestamps_ms), Cells::Values(self.values)]
+    }
+}
+
+/// Points as they were read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RawBuffer {
+    /// Milliseconds since the UNIX epoch.
+    pub timestamps_ms: Vec<i64>,
+    /// Values, bit for bit.
+    pub values: Vec<f64>,
+}
+
+impl Buffer for RawBuffer {
+    fn columns_mut(&mut self) -> Vec<CellsMut<'_>> {
+        vec![CellsMut::Instants(&mut self.timestamps_ms), CellsMut::Values(&mut self.values)]
     }
 }
 
@@ -137,6 +172,7 @@ impl Table for Rollup {
         ("last", ColumnKind::Value),
     ];
     type Rows<'a> = RollupRows<'a>;
+    type Buffer = RollupBuffer;
 }
 
 impl<'a> Rows<'a> for RollupRows<'a> {
@@ -155,6 +191,33 @@ impl<'a> Rows<'a> for RollupRows<'a> {
             Cells::Values(self.max),
             Cells::Values(self.first),
             Cells::Values(self.last),
+        ]
+    }
+}
+
+/// Buckets as they were read; the columns are those of [`RollupRows`].
+#[derive(Debug, Clone, Default, PartialEq)]
+#[allow(missing_docs, reason = "`RollupRows` has them")]
+pub struct RollupBuffer {
+    pub bucket_start_ms: Vec<i64>,
+    pub count: Vec<u64>,
+    pub sum: Vec<f64>,
+    pub min: Vec<f64>,
+    pub max: Vec<f64>,
+    pub first: Vec<f64>,
+    pub last: Vec<f64>,
+}
+
+impl Buffer for RollupBuffer {
+    fn columns_mut(&mut self) -> Vec<CellsMut<'_>> {
+        vec![
+            CellsMut::Instants(&mut self.bucket_start_ms),
+            CellsMut::Counts(&mut self.count),
+            CellsMut::Values(&mut self.sum),
+            CellsMut::Values(&mut self.min),
+            CellsMut::Values(&mut self.max),
+            CellsMut::Values(&mut self.first),
+            CellsMut::Values(&mut self.last),
         ]
     }
 }

@@ -75,6 +75,14 @@ impl Columns {
     }
 }
 
+/// A sum as it is written: of the many NaNs that an addition may give, one. Which it gives depends on the processor and
+/// on how the compiler ordered the operands, and the same plan must give the same bytes on every machine (DT-3).
+#[inline]
+pub fn canonical_sum(sum: f64) -> f64 {
+    const QUIET_NAN: f64 = f64::from_bits(0x7ff8_0000_0000_0000);
+    if sum.is_nan() { QUIET_NAN } else { sum }
+}
+
 /// Which of several points of one series with equal timestamps is kept; "last" and "first" are of source order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -113,7 +121,7 @@ impl DuplicateRule {
             Self::First => kept,
             Self::Max => std::cmp::max_by(kept, later, f64::total_cmp),
             Self::Min => std::cmp::min_by(kept, later, f64::total_cmp),
-            Self::Sum => kept + later,
+            Self::Sum => canonical_sum(kept + later),
         }
     }
 }
@@ -158,6 +166,14 @@ mod tests {
         assert_eq!(bits(DuplicateRule::First, 1.0, 2.0), 1.0f64.to_bits());
         assert_eq!(bits(DuplicateRule::Last, 1.0, 2.0), 2.0f64.to_bits());
         assert_eq!(bits(DuplicateRule::Sum, 1.0, 2.0), 3.0f64.to_bits());
+    }
+
+    #[test]
+    fn a_sum_that_is_no_number_is_one_and_the_same_nan() {
+        let payload = f64::from_bits(0xfff8_0000_dead_beef);
+        for (kept, later) in [(f64::INFINITY, f64::NEG_INFINITY), (payload, 1.0), (1.0, payload), (payload, f64::NAN)] {
+            assert_eq!(DuplicateRule::Sum.fold(kept, later).to_bits(), 0x7ff8_0000_0000_0000);
+        }
     }
 
     #[test]

@@ -16,3 +16,6 @@ mod state;
 
 pub use event::{Effect, Event, ShardEnd, ShardOutput, WorkerId};
 pub use state::{State, step};
+
+#[cfg(test)]
+mod tests;

@@ -77,8 +77,11 @@ impl<R> Task<R> {
         Self { status: Status::Open, attempts: 0, failures: 0, exact_start: None, avoided: BTreeSet::new() }
     }
 
-    fn is_open_to(&self, worker: WorkerId) -> bool {
-        matches!(self.status, Status::Open) && !self.avoided.contains(&worker)
+    /// Whether `worker`, one of `workers`, may begin it. Where it failed on all of them one may try again: if the others
+    /// were lost meanwhile, nobody else would ever end it (LV-1).
+    fn is_open_to(&self, worker: WorkerId, workers: &BTreeSet<WorkerId>) -> bool {
+        let is_avoided = self.avoided.contains(&worker) && !workers.is_subset(&self.avoided);
+        matches!(self.status, Status::Open) && !is_avoided
     }
 
     fn is_running(&self, attempt: AttemptId) -> bool {
@@ -126,23 +129,28 @@ impl Shard {
         matches!(self.phase, Phase::Ended)
     }
 
-    /// Bytes of the tasks that are open: what is left to hand out, the measure of longest-first.
+    /// Segment bytes of the shard: the measure of longest-first.
     pub(crate) fn weight(&self) -> u64 {
         self.plan.bytes()
     }
 
-    /// Begins an attempt at the first task that is open to `worker`.
-    pub(crate) fn claim(&mut self, worker: WorkerId, token: FencingToken) -> Option<(TaskId, AttemptId, TaskInput)> {
+    /// Begins an attempt at the first task that is open to `worker`, one of `workers`.
+    pub(crate) fn claim(
+        &mut self,
+        worker: WorkerId,
+        workers: &BTreeSet<WorkerId>,
+        token: FencingToken,
+    ) -> Option<(TaskId, AttemptId, TaskInput)> {
         match self.phase {
             Phase::Mapping => {
-                let ordinal = self.maps.iter().position(|task| task.is_open_to(worker))?;
+                let ordinal = self.maps.iter().position(|task| task.is_open_to(worker, workers))?;
                 let task = &mut self.maps[ordinal];
                 let attempt = task.begin(worker, token);
                 let splits = self.plan.map_tasks[ordinal].splits.iter().map(|split| (*split, task.exact_start));
                 Some((TaskId::map(ordinal as u32), attempt, TaskInput::Map(splits.collect())))
             }
             Phase::Reducing => {
-                let ordinal = self.reduces.iter().position(|task| task.is_open_to(worker))?;
+                let ordinal = self.reduces.iter().position(|task| task.is_open_to(worker, workers))?;
                 let attempt = self.reduces[ordinal].begin(worker, token);
                 let task = TaskId::reduce(PartitionId(ordinal as u32));
                 Some((task, attempt, TaskInput::Reduce(self.runs())))
@@ -216,6 +224,11 @@ impl Shard {
         let reduces = running(&self.reduces)
             .map(|(ordinal, attempt, worker)| (TaskId::reduce(PartitionId(ordinal)), attempt, worker));
         maps.chain(reduces).collect()
+    }
+
+    /// Whether it can still be given up: nothing of it may be visible yet.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Mapping | Phase::Reducing)
     }
 
     /// Ends the shard.

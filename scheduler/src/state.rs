@@ -55,19 +55,21 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
             on_shard(state, shard, |shard, _| shard.end(ShardEnd::Failed { cause }))
         }
         Event::Cancelled { cause } => {
-            let open: Vec<_> = state.shards.iter().filter(|(_, shard)| !shard.has_ended()).map(|(id, _)| *id).collect();
+            // What is being committed may be visible already: it ends as its commit does.
+            let open: Vec<_> = state.shards.iter().filter(|(_, shard)| shard.is_open()).map(|(id, _)| *id).collect();
             let cancel = |id| on_shard(state, id, |shard, _| shard.end(ShardEnd::Cancelled { cause: cause.clone() }));
             open.into_iter().flat_map(cancel).collect()
         }
     }
 }
 
+/// Changes a shard. One that is unknown or has ended takes nothing in any more.
 fn on_shard(
     state: &mut State,
     id: ShardId,
     change: impl FnOnce(&mut Shard, &BTreeSet<WorkerId>) -> Next,
 ) -> Vec<Effect> {
-    let Some(shard) = state.shards.get_mut(&id) else { return Vec::new() };
+    let Some(shard) = state.shards.get_mut(&id).filter(|shard| !shard.has_ended()) else { return Vec::new() };
     let next = change(shard, &state.workers);
     effects(state, id, next)
 }
@@ -85,8 +87,7 @@ fn effects(state: &State, id: ShardId, next: Next) -> Vec<Effect> {
     }
 }
 
-/// Hands out up to `slots` tasks: the heaviest shard first, so that the longest does not end alone; what is begun is
-/// finished first, so that runs do not pile up.
+/// Hands out up to `slots` tasks: the heaviest shard first, so that the longest does not end alone.
 fn claim(state: &mut State, worker: WorkerId, slots: usize, token: FencingToken) -> Vec<Effect> {
     let mut order: Vec<(ShardId, u64)> =
         state.shards.iter().filter(|(_, shard)| !shard.has_ended()).map(|(id, shard)| (*id, shard.weight())).collect();
@@ -95,7 +96,7 @@ fn claim(state: &mut State, worker: WorkerId, slots: usize, token: FencingToken)
     for (id, _) in order {
         let Some(shard) = state.shards.get_mut(&id) else { continue };
         while assigned.len() < slots {
-            let Some((task, attempt, input)) = shard.claim(worker, token) else { break };
+            let Some((task, attempt, input)) = shard.claim(worker, &state.workers, token) else { break };
             let plan = shard.plan().clone();
             assigned.push(Effect::Assign { worker, job: plan.job.clone(), shard: id, task, attempt, plan, input });
         }

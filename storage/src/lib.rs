@@ -19,5 +19,5 @@ pub mod segment;
 pub mod object;
 
 pub use error::StorageError;
-pub use root::Root;
+pub use root::{Creation, Root};
 pub use s3::{S3Settings, S3Store};

@@ -15,6 +15,15 @@ use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt
 
 use crate::{S3Settings, S3Store, StorageError};
 
+/// Who made an object that was to be created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Creation {
+    /// We did, now or in a try whose answer was lost.
+    Ours,
+    /// Somebody else did, with other bytes.
+    Taken,
+}
+
 /// An opened place.
 #[derive(Debug, Clone)]
 pub struct Root {
@@ -167,6 +176,21 @@ impl Root {
         self.put(key, bytes.into(), PutMode::Create).await
     }
 
+    /// Writes a small object that must not exist yet, and settles an outcome that is unknown: a write that failed, or that
+    /// found an object, may have been ours. What lies there tells (design: read back, never repeat blindly).
+    ///
+    /// # Errors
+    /// See [`StorageError`]; then nothing of ours lies there, as far as could be read.
+    pub async fn create_once(&self, key: &str, bytes: impl Into<Bytes>) -> Result<Creation, StorageError> {
+        let bytes = bytes.into();
+        let Err(error) = self.create_object(key, bytes.clone()).await else { return Ok(Creation::Ours) };
+        match self.read(key).await {
+            Ok(found) if found == bytes => Ok(Creation::Ours),
+            Ok(_) => Ok(Creation::Taken),
+            Err(_) => Err(error),
+        }
+    }
+
     async fn put(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<(), StorageError> {
         let path = path_of(key);
         let options = PutOptions::from(mode);
@@ -186,24 +210,34 @@ impl Root {
         }
     }
 
-    /// Every object whose key starts with the folder `prefix` (empty: all), ordered by key.
+    /// Every object whose key starts with the folder `prefix` (empty: all), ordered by key. One that goes while it is
+    /// listed is not there.
     ///
     /// # Errors
     /// See [`StorageError`].
     pub async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>, StorageError> {
+        self.list_where(prefix, |object| !matches!(object, Err(object_store::Error::NotFound { .. }))).await
+    }
+
+    /// Every object of the root, ordered by key. One that is listed and cannot be looked at (gone meanwhile, a link that
+    /// leads nowhere) is an error: this lists input, of which nothing may be left out in silence.
+    ///
+    /// # Errors
+    /// See [`StorageError`].
+    pub async fn list_input(&self) -> Result<Vec<ObjectMeta>, StorageError> {
+        self.list_where("", |_| true).await
+    }
+
+    async fn list_where(
+        &self,
+        prefix: &str,
+        is_wanted: impl Fn(&Result<ObjectMeta, object_store::Error>) -> bool,
+    ) -> Result<Vec<ObjectMeta>, StorageError> {
         let path = path_of(prefix);
         let prefix = (!prefix.is_empty()).then_some(&path);
-        let mut objects: Vec<_> = self
-            .store
-            .list(prefix)
-            .filter(|object| {
-                // A file that goes between listing and reading its size is not there.
-                let gone = matches!(object, Err(object_store::Error::NotFound { .. }));
-                futures::future::ready(!gone)
-            })
-            .try_collect()
-            .await
-            .map_err(|error| StorageError::of("list", &self.uri, &path, error))?;
+        let listed = self.store.list(prefix).filter(|object| futures::future::ready(is_wanted(object)));
+        let listed = listed.try_collect().await;
+        let mut objects: Vec<_> = listed.map_err(|error| StorageError::of("list", &self.uri, &path, error))?;
         objects.sort_by(|a, b| a.location.cmp(&b.location));
         Ok(objects)
     }

@@ -1,1 +1,18 @@
-//! One test binary.
+//! One test binary: everything that needs more than one crate.
+
+mod engine_property; // any input, splits, workers, memory, order and loss: the same points, the same bytes
+mod bad_frames; //      frames that cannot be read: fail, or put aside
+mod empty_input; //     nothing to read
+mod changed_input; //   segments that do not hold still
+mod timestamps; //      instants wrong by an epoch or a unit
+mod values; //          NaN, -0.0, infinities
+mod no_room; //         full disks, closed doors
+mod killed; //          SIGKILL and SIGTERM at any moment
+mod damage; //          datasets that are no longer what was written
+mod same_bytes; //      what may change the output, and what may not
+mod commands; //        the command line itself
+mod real_data; //       other people's series come out as they went in
+mod parquet_peers; //   other people's readers see what we see
+mod fuzz_corpus; //     the seeds of the fuzz targets
+mod golden_segment; //  segments of every released version
+mod tidy; //            what ARCHITECTURE.md promises of the tree

@@ -98,15 +98,18 @@ fn is_local(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut error = Some(error);
     while let Some(cause) = error {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
-            return matches!(
-                io.kind(),
-                io::ErrorKind::StorageFull
-                    | io::ErrorKind::QuotaExceeded
-                    | io::ErrorKind::PermissionDenied
-                    | io::ErrorKind::ReadOnlyFilesystem
-                    | io::ErrorKind::FileTooLarge
-                    | io::ErrorKind::NotADirectory
-            );
+            // Too many open files, of this process or of the machine.
+            let has_no_files_left = matches!(io.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
+            return has_no_files_left
+                || matches!(
+                    io.kind(),
+                    io::ErrorKind::StorageFull
+                        | io::ErrorKind::QuotaExceeded
+                        | io::ErrorKind::PermissionDenied
+                        | io::ErrorKind::ReadOnlyFilesystem
+                        | io::ErrorKind::FileTooLarge
+                        | io::ErrorKind::NotADirectory
+                );
         }
         error = cause.source();
     }

@@ -5,6 +5,8 @@
 
 /// What a worker is given, and what it works with.
 pub mod task;
+/// What bounds one slot.
+mod limits;
 mod error;
 mod clock;
 mod map;
@@ -13,4 +15,5 @@ mod slot;
 mod run_writer;
 
 pub use error::WorkError;
+pub use limits::SlotLimits;
 pub use slot::{Outcome, Slot};

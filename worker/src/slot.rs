@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use model::{Failure, FailureClass, MapReport, ReduceReport};
 
+use crate::limits::SlotLimits;
 use crate::map::Mapper;
 use crate::reduce::Reducer;
 use crate::task::{Assignment, Belongs, Progress, Stores, Surroundings, Work};
@@ -22,15 +23,15 @@ pub enum Outcome {
 /// One thread's worth of work. Made on first use: a slot that never reduces has no memory for it.
 pub struct Slot {
     stores: Stores,
-    memory_bytes: u64,
+    limits: SlotLimits,
     mapper: Option<Mapper>,
     reducer: Option<Reducer>,
 }
 
 impl Slot {
-    /// A slot that works within `memory_bytes`.
-    pub fn new(stores: Stores, memory_bytes: u64) -> Self {
-        Self { stores, memory_bytes, mapper: None, reducer: None }
+    /// A slot that works within `limits`.
+    pub fn new(stores: Stores, limits: SlotLimits) -> Self {
+        Self { stores, limits, mapper: None, reducer: None }
     }
 
     /// Runs one attempt on this thread, which may block. A panic in it fails the attempt, not the worker.
@@ -53,11 +54,11 @@ impl Slot {
             Work::Map { splits } => {
                 // A slot does one or the other at a time: their memory must not add up.
                 self.reducer = None;
-                let mapper = self.mapper.get_or_insert_with(|| Mapper::new(self.memory_bytes));
+                let mapper = self.mapper.get_or_insert_with(|| Mapper::new(self.limits));
                 mapper.run(assignment, splits, &around).map(Outcome::Mapped)
             }
             Work::Reduce { partition, runs } => {
-                let reducer = self.reducer.get_or_insert_with(|| Reducer::new(self.memory_bytes));
+                let reducer = self.reducer.get_or_insert_with(|| Reducer::new(self.limits));
                 reducer.run(assignment, *partition, runs, &around).map(Outcome::Reduced)
             }
         };

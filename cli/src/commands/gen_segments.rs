@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 use ingest::segment::Output;
-use ingest::synthetic::{Damage, DamageKind, GenSettings, GenSummary, SeriesKind, generate};
+use ingest::synthetic::{BIG_ORG, Damage, DamageKind, GenSettings, GenSummary, SeriesKind, generate};
 use model::ByteSize;
 use storage::Root;
 
 use super::{print_json, runtime};
 use crate::args::{Instant, OutputStyle};
 use crate::exit::Code;
+
+/// Key of the shard map that lies beside the segments.
+const SHARD_MAP: &str = "shards.toml";
 
 /// Options of `tailor gen`. The defaults are the workload that the project measures itself by.
 #[derive(Debug, clap::Args)]
@@ -131,11 +134,23 @@ pub(crate) fn run(args: &Args) -> Result<Code> {
         points.fetch_add(emitted, Ordering::Relaxed);
     });
     let summary = summary.with_context(|| format!("write segments to {}", args.out))?;
+    write_shard_map(&runtime, output.root(), &summary)?;
     match args.output {
         OutputStyle::Table => print!("{}", shown(&summary)),
         OutputStyle::Json => print_json(&summary)?,
     }
     Ok(Code::Done)
+}
+
+/// The shard map that the keys of the segments follow: a job that is given it finds every organisation in its place.
+fn write_shard_map(runtime: &tokio::runtime::Runtime, out: &Root, summary: &GenSummary) -> Result<()> {
+    let mut map =
+        "# The shard map of these segments: for `tailor run --shard-config`.\nversion = 1\nshared_shards = 64\n"
+            .to_owned();
+    if summary.shards.contains_key(&format!("org-{BIG_ORG}")) {
+        map.push_str(&format!("\n[[dedicated]]\norg = {BIG_ORG}\nreason = \"the big organisation\"\n"));
+    }
+    runtime.block_on(out.replace(SHARD_MAP, map)).context("write the shard map")
 }
 
 fn shown(summary: &GenSummary) -> String {

@@ -1,6 +1,7 @@
 //! `tailor plan`: what `run` would do; writes nothing.
 
 use anyhow::Result;
+use coordinator::planning::Planned;
 use model::ShardPlan;
 use serde::Serialize;
 use storage::Root;
@@ -33,7 +34,10 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     // The dataset is only named by a plan: the input's root stands in, and nothing is written to it.
     let input = args.job.input.clone();
     let job = args.job.job(|_| Ok(Root::open(&input)?))?;
-    let plans = coordinator::planning::plan(&job).await?;
+    let Planned { plans, warnings } = coordinator::planning::plan(&job).await?;
+    for warning in &warnings {
+        eprintln!("tailor: warning: {warning}");
+    }
     match args.output {
         OutputStyle::Table => print!("{}", tables::plans(&plans)),
         OutputStyle::Json => print_json(&PlanReport { api_version: "tailor/v1", kind: "Plan", plans: &plans })?,

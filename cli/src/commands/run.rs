@@ -1,11 +1,15 @@
 //! `tailor run`: a job in this process.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use coordinator::{JobReport, Resources};
-use model::ByteSize;
+use dataset::gc::SCRATCH_LOCK;
+use model::limits::MEMORY_BYTES_MIN;
+use model::{ByteSize, Clock as _, SystemClock};
 use storage::Root;
 use storage::segment::SegmentAccess;
 
@@ -49,11 +53,12 @@ enum ReadStyle {
 }
 
 pub(crate) async fn run(args: Args) -> Result<Code> {
+    // Before there is anything to clean: a signal that nobody listens for would leave it behind.
+    let interrupted = interrupted()?;
     let job = args.job.job(|uri| Ok(Root::create(uri)?))?;
     let scratch = Scratch::make(args.scratch.as_deref(), &job.dataset)?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let resources = Resources {
-        workers: args.workers.map_or(cores, usize::from),
+        workers: args.workers.map_or_else(|| default_workers(args.memory), usize::from),
         memory: args.memory,
         scratch: scratch.root()?,
         access: match args.read {
@@ -62,7 +67,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
         },
     };
     let progress = Progress::start();
-    let report = coordinator::run(job, &resources, &progress, interrupted()).await;
+    let report = coordinator::run(job, &resources, &progress, interrupted).await;
     progress.finish();
     let report = report?;
     match args.output {
@@ -73,22 +78,30 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     Ok(code(&report))
 }
 
-/// Resolves when the operator asks to stop.
-async fn interrupted() -> String {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM will end the process at once");
-            return std::future::pending().await;
+/// As many as there are cores, and memory for.
+fn default_workers(memory: ByteSize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let fitting = usize::try_from(memory.0 / MEMORY_BYTES_MIN).unwrap_or(usize::MAX);
+    cores.min(fitting).max(1)
+}
+
+/// Listens for the operator's wish to stop, from now on; what it gives resolves with that wish.
+fn interrupted() -> Result<impl Future<Output = String> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => "interrupted (SIGINT)".to_owned(),
+            _ = terminate.recv() => "interrupted (SIGTERM)".to_owned(),
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => "interrupted (SIGINT)".to_owned(),
-        _ = terminate.recv() => "interrupted (SIGTERM)".to_owned(),
-    }
+    })
 }
 
 fn explain(report: &JobReport) {
+    for warning in &report.warnings {
+        eprintln!("tailor: warning: {warning}");
+    }
     for shard in &report.shards {
         for warning in &shard.warnings {
             eprintln!("tailor: warning: shard {}: {warning}", shard.shard);
@@ -102,7 +115,7 @@ fn explain(report: &JobReport) {
 fn code(report: &JobReport) -> Code {
     if report.is_done() {
         Code::Done
-    } else if report.shards.iter().any(|shard| shard.state == "failed") || report.is_failed() {
+    } else if report.shards.iter().any(|shard| shard.state == "failed") {
         Code::JobFailed
     } else {
         Code::Partly
@@ -110,7 +123,11 @@ fn code(report: &JobReport) -> Code {
 }
 
 /// A folder for spilled data, of this process alone, removed with it.
-struct Scratch(PathBuf);
+struct Scratch {
+    path: PathBuf,
+    /// Locked for as long as this process lives, however it ends: `dataset gc` leaves the folder alone until then.
+    _lock: File,
+}
 
 impl Scratch {
     /// Scratch lies beside the data by default: that is where an operator planned for room.
@@ -120,32 +137,60 @@ impl Scratch {
             (None, Some(dataset)) => dataset.join(format::keys::SCRATCH),
             (None, None) => std::env::temp_dir(),
         };
-        let path = parent.join(format!("tailor-{}", std::process::id()));
-        let made = || -> std::io::Result<()> {
-            if path.exists() {
-                // Of a killed process that had the same number.
-                std::fs::remove_dir_all(&path)?;
-            }
-            std::fs::create_dir_all(&path)
-        };
-        made().with_context(|| format!("make scratch folder {}", path.display()))?;
-        Ok(Self(path))
+        // Processes of two containers may share a folder and have one number: the time keeps them apart, and a folder
+        // that is there already is somebody's.
+        let path = parent.join(format!("tailor-{}-{}", std::process::id(), SystemClock.now_ms()));
+        let make = || std::fs::create_dir_all(&parent).and_then(|()| std::fs::create_dir(&path));
+        // A job that ends takes the parent along if it is empty: perhaps between the two steps, but hardly twice.
+        let made = make().or_else(|error| if error.kind() == ErrorKind::NotFound { make() } else { Err(error) });
+        made.with_context(|| format!("make scratch folder {}", path.display()))?;
+        let lock = lock(&path.join(SCRATCH_LOCK)).with_context(|| format!("lock scratch folder {}", path.display()))?;
+        Ok(Self { path, _lock: lock })
     }
 
     fn root(&self) -> Result<Root> {
-        let path = self.0.to_str().context("the scratch folder's path is not UTF-8; give another with --scratch")?;
+        let path = self.path.to_str().context("the scratch folder's path is not UTF-8; give another with --scratch")?;
         Ok(Root::open(path)?)
     }
 }
 
+/// Makes a file and locks it. A collector that asks whether it is locked holds it for a moment, which is waited for.
+fn lock(path: &std::path::Path) -> std::io::Result<File> {
+    let file = File::create_new(path)?;
+    match file.lock() {
+        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
+            tracing::warn!(path = %path.display(), "this file system has no locks; `dataset gc` goes by age alone");
+        }
+        locked => locked?,
+    }
+    Ok(file)
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(%error, path = %self.0.display(), "remove scratch folder; `dataset gc` finds it");
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            tracing::warn!(%error, path = %self.path.display(), "remove scratch folder; `dataset gc` finds it");
         }
         // The parent, if this was the last: a folder with others in it stays.
-        if let Some(parent) = self.0.parent().filter(|parent| parent.ends_with(format::keys::SCRATCH)) {
+        if let Some(parent) = self.path.parent().filter(|parent| parent.ends_with(format::keys::SCRATCH)) {
             let _ = std::fs::remove_dir(parent);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scratch_is_locked_for_as_long_as_it_is_used_and_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let dataset = Root::create(&dir.path().join("dataset").display().to_string()).expect("a folder");
+        let scratch = Scratch::make(None, &dataset).expect("the folder is ours");
+        let lock = File::open(scratch.path.join(SCRATCH_LOCK)).expect("it is there");
+        assert!(matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock)));
+        drop(scratch);
+        lock.try_lock().expect("nobody holds it any more");
+        assert!(!dir.path().join("dataset/scratch").exists());
     }
 }

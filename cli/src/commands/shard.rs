@@ -9,7 +9,7 @@ use shard_config::{ShardMap, Why};
 
 use super::print_json;
 use crate::args::OutputStyle;
-use crate::exit::Code;
+use crate::exit::{Code, Exit};
 
 /// Verbs on shards.
 #[derive(Debug, clap::Subcommand)]
@@ -70,6 +70,11 @@ pub(crate) fn run(shard: &Shard) -> Result<Code> {
 pub(crate) fn read_map(file: Option<&std::path::Path>) -> Result<ShardMap> {
     let Some(file) = file else { return Ok(ShardMap::default()) };
     let name = file.display().to_string();
-    let text = std::fs::read_to_string(file).with_context(|| format!("read shard map {name}"))?;
+    let text = match std::fs::read_to_string(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Exit::error(Code::NotFound, format!("shard map {name} does not exist")));
+        }
+        text => text.with_context(|| format!("read shard map {name}"))?,
+    };
     Ok(ShardMap::parse(&text, &name)?)
 }

@@ -1,4 +1,4 @@
-use model::{Columns, Window};
+use model::{Columns, OutputFormat, Window};
 
 use super::*;
 use crate::error::ErrorKind;
@@ -53,12 +53,17 @@ async fn a_time_range_is_half_open_and_nothing_in_it_is_not_found() {
 }
 
 #[tokio::test]
-async fn rollup_rows_come_by_bucket() {
-    let (fixture, _, _) = Fixture::committed().await;
-    let options = CatOptions { rollup: Some(step()), from_ms: Some(300_000), ..options(KEY) };
-    let rows = rows_of(&fixture, &Parts::new(fixture.catalog.root()), &options).await.expect("a bucket");
-    let [Rows::Buckets(buckets)] = rows.as_slice() else { panic!("one chunk of buckets: {rows:?}") };
-    assert_eq!((&buckets.bucket_start_ms, &buckets.count), (&vec![300_000], &vec![5]));
+async fn rollup_rows_come_by_bucket_from_either_format() {
+    for format in [OutputFormat::Part, OutputFormat::Parquet] {
+        let fixture = Fixture::new();
+        let mut output = fixture.output().await;
+        output.settings.format = format;
+        fixture.commit(&output).await;
+        let options = CatOptions { rollup: Some(step()), from_ms: Some(300_000), ..options(KEY) };
+        let rows = rows_of(&fixture, &Parts::new(fixture.catalog.root()), &options).await.expect("a bucket");
+        let [Rows::Buckets(buckets)] = rows.as_slice() else { panic!("one chunk of buckets: {rows:?}") };
+        assert_eq!((&buckets.bucket_start_ms, &buckets.count), (&vec![300_000], &vec![5]), "{format:?}");
+    }
 }
 
 #[tokio::test]

@@ -37,6 +37,46 @@ async fn a_selection_leaves_out_other_windows_and_shards() {
 }
 
 #[tokio::test]
+async fn windows_of_one_shard_that_overlap_are_refused_until_one_is_named() {
+    let (fixture, mut output, _) = Fixture::committed().await;
+    let half = Window { start_ms: 0, end_ms: 300_000 };
+    for window in [half, EARLIER] {
+        output.window = window;
+        fixture.commit(&output).await;
+    }
+    let error = fixture.catalog.current(&Selection::default()).await.expect_err("its points would come twice");
+    assert!(error.to_string().contains(&format!("({half}, {WINDOW})")), "{error}");
+    assert!(error.to_string().contains("--window"), "{error}");
+    for window in [half, EARLIER, WINDOW] {
+        let selection = Selection { window: Some(window), ..Selection::default() };
+        assert_eq!(fixture.catalog.current(&selection).await.expect("one is named").len(), 1);
+    }
+    let list = fixture.catalog.manifests(&Selection::default(), false).await.expect("a list hides nothing");
+    assert_eq!(list.manifests.len(), 3);
+    let options = crate::verify::VerifyOptions { level: crate::verify::Level::Objects, ..Default::default() };
+    let verification = crate::verify::verify(&fixture.catalog, &options).await.expect("it looks at all of them");
+    assert_eq!(verification.checked.manifests, 3);
+}
+
+#[tokio::test]
+async fn windows_of_two_shards_may_overlap() {
+    let (fixture, mut output, _) = Fixture::committed().await;
+    (output.shard, output.window) = (ShardId::Shared(8), Window::ALL);
+    fixture.commit(&output).await;
+    assert_eq!(fixture.catalog.current(&Selection::default()).await.expect("other organisations").len(), 2);
+}
+
+#[test]
+fn windows_overlap_where_they_share_an_instant_and_all_of_time_overlaps_each() {
+    let window = |start_ms, end_ms| Window { start_ms, end_ms };
+    let (a, b, c) = (window(0, 10), window(10, 20), window(20, 30));
+    assert_eq!(overlapping(&[a, b, c]), []);
+    assert_eq!(overlapping(&[a, window(9, 11), b, c]), [a, window(9, 11), b]);
+    assert_eq!(overlapping(&[window(0, 25), b, c]), [window(0, 25), b, c]);
+    assert_eq!(overlapping(&[Window::ALL, b]), [Window::ALL, b]);
+}
+
+#[tokio::test]
 async fn a_dataset_in_a_store_that_is_no_folder_reads_the_same() {
     let (fixture, _, manifest) = Fixture::committed().await;
     let memory = Root::of_store("memory://dataset", Arc::new(InMemory::new()));

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use interchange::parquet::{RawBatch, RawParquetReader};
-use model::Window;
+use model::{OutputFormat, Window};
 
 use super::*;
 use crate::error::ErrorKind;
@@ -52,7 +52,7 @@ async fn parquet_reads_back_bit_for_bit() {
     let mut batch = RawBatch::default();
     assert!(reader.read_batch(&mut batch).expect("it was just written"));
     let wanted = output.series.values().flat_map(|(_, points)| points.values.iter().map(|value| value.to_bits()));
-    assert!(batch.values.iter().map(|value| value.to_bits()).eq(wanted));
+    assert!(batch.rows.values.iter().map(|value| value.to_bits()).eq(wanted));
 }
 
 #[tokio::test]
@@ -64,6 +64,19 @@ async fn a_rollup_is_exported_by_its_step_and_another_step_is_not_found() {
     let hour = "1h".parse().expect("an hour divides a day");
     let error = exported(&fixture, &options(CSV, Some(hour))).await.expect_err("nobody asked for it");
     assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn rollups_in_parquet_are_exported_as_those_in_parts() {
+    let mut exports = Vec::new();
+    for format in [OutputFormat::Part, OutputFormat::Parquet] {
+        let fixture = Fixture::new();
+        let mut output = fixture.output().await;
+        output.settings.format = format;
+        fixture.commit(&output).await;
+        exports.push(exported(&fixture, &options(CSV, Some(step()))).await.expect("sound parts").1);
+    }
+    assert_eq!(exports[0], exports[1]);
 }
 
 #[tokio::test]

@@ -1,26 +1,66 @@
-//! What only a local folder has: staging files of killed writes, and folders that are empty.
+//! What only a local folder has: staging files, locks of processes that live, and folders that are empty.
 //!
 //! The local store writes `name#<number>` and renames it when the object is whole; a process that is killed in between
 //! leaves that file for ever, and the store's own listing hides it.
 
-use std::fs;
+use std::collections::HashSet;
+use std::fs::{self, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
+use format::keys::SCRATCH;
 use model::TimestampMs;
 use storage::Root;
 
-use super::{Garbage, GarbageReason};
+use super::{Garbage, GarbageReason, SCRATCH_LOCK};
 use crate::error::DatasetError;
 
-/// The staging files that were not written to since `young_from_ms`; none where the root is no folder.
-pub(super) fn leftovers(root: &Root, young_from_ms: TimestampMs) -> Result<Vec<Garbage>, DatasetError> {
+/// A write that is under way, or was killed.
+pub(super) struct StagingFile {
+    pub(super) key: String,
+    pub(super) modified_ms: TimestampMs,
+    size: u64,
+}
+
+impl StagingFile {
+    pub(super) fn garbage(self) -> Garbage {
+        Garbage { reason: GarbageReason::StagingLeftover, key: self.key, size: self.size }
+    }
+}
+
+/// All staging files; none where the root is no folder.
+pub(super) fn staging(root: &Root) -> Result<Vec<StagingFile>, DatasetError> {
     let mut found = Vec::new();
     if let Some(folder) = root.local_folder() {
-        walk(folder, "", young_from_ms, &mut found).map_err(|error| DatasetError::write(root.to_string(), error))?;
+        walk(folder, "", &mut found).map_err(|error| DatasetError::write(root.to_string(), error))?;
     }
     Ok(found)
+}
+
+/// The names of scratch folders whose process lives: it holds the lock. One that cannot be asked counts as alive.
+pub(super) fn scratch_in_use(root: &Root) -> Result<HashSet<String>, DatasetError> {
+    let Some(folder) = root.local_folder() else { return Ok(HashSet::new()) };
+    let folders = match fs::read_dir(folder.join(SCRATCH)) {
+        Ok(folders) => folders,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashSet::new()),
+        Err(error) => return Err(DatasetError::write(root.object(SCRATCH), error)),
+    };
+    let held = folders.flatten().filter(|folder| is_held(&folder.path().join(SCRATCH_LOCK)));
+    Ok(held.filter_map(|folder| folder.file_name().into_string().ok()).collect())
+}
+
+fn is_held(lock: &Path) -> bool {
+    match fs::File::open(lock) {
+        // Ours for a moment, and free again when the file is closed.
+        Ok(file) => match file.try_lock() {
+            Ok(()) => false,
+            Err(TryLockError::WouldBlock) => true,
+            // A file system without locks: age alone tells.
+            Err(TryLockError::Error(error)) => error.kind() != io::ErrorKind::Unsupported,
+        },
+        Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+    }
 }
 
 /// Deletes one; one that is gone already is fine.
@@ -41,7 +81,7 @@ pub(super) fn remove_empty_folders(root: &Root, key: &str) {
     while folders.next().is_some_and(|folder| fs::remove_dir(folder).is_ok()) {}
 }
 
-fn walk(folder: &Path, prefix: &str, young_from_ms: TimestampMs, found: &mut Vec<Garbage>) -> io::Result<()> {
+fn walk(folder: &Path, prefix: &str, found: &mut Vec<StagingFile>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
@@ -49,12 +89,10 @@ fn walk(folder: &Path, prefix: &str, young_from_ms: TimestampMs, found: &mut Vec
         // The kind of the entry itself: a link that leads out of the dataset is not followed.
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            walk(&entry.path(), &key, young_from_ms, found)?;
+            walk(&entry.path(), &key, found)?;
         } else if kind.is_file() && is_staging(&name) {
             let Ok(metadata) = entry.metadata() else { continue };
-            if modified_ms(&metadata)? <= young_from_ms {
-                found.push(Garbage { reason: GarbageReason::StagingLeftover, key, size: metadata.len() });
-            }
+            found.push(StagingFile { key, modified_ms: modified_ms(&metadata)?, size: metadata.len() });
         }
     }
     Ok(())

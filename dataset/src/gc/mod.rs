@@ -9,26 +9,34 @@
 //! | a staging file (`name#7`, local folders alone) | a write that was killed; the store's listing hides it |
 //!
 //! **GC-1**: nothing that a retained manifest names is deleted. So: a manifest that cannot be read stops the collector;
-//! whatever is younger than the minimum age stays, and so does all of a job, or of a process's scratch, that wrote
-//! something within that age, since it may still commit; and right before it deletes, the collector looks at everything once more and deletes only
-//! what both looks found. Manifests go first, oldest first, so that no manifest ever names an object that is gone.
+//! whatever is younger than the minimum age stays; so does all of a job, or of a process's scratch, that wrote something
+//! within that age, be it a staging file, since it may still commit; so does the scratch of a process that lives, which
+//! holds a lock there; and so does a version that was current within that age, since a rollback may be on its way to it.
+//! Right before it deletes, the collector looks at everything once more and deletes only what both looks found.
+//! Manifests go first, oldest first, so that no manifest ever names an object that is gone; then those that are left are
+//! read again, for what a rollback named meanwhile.
 
-mod folder;
+mod activity; // who still writes
+mod folder; //   what only a local folder has
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use format::keys::{DATA, ManifestName, SCRATCH};
 use format::manifest::{API_VERSION, Manifest};
 use model::{Clock, TimestampMs};
-use object_store::ObjectMeta;
 use serde::Serialize;
+
+use activity::Activity;
 
 use crate::catalog::{Catalog, Selection};
 use crate::error::DatasetError;
 
 /// Age below which nothing is garbage, unless told otherwise: a shard commits long before its last part is that old.
 pub const MIN_AGE: Duration = Duration::from_secs(60 * 60);
+
+/// The file in a process's scratch folder that the process holds an exclusive lock on for as long as it lives.
+pub const SCRATCH_LOCK: &str = "lock";
 
 /// What to collect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +66,7 @@ pub struct GcReport {
     pub deleted: bool,
     /// Manifests that are retained.
     pub manifests_retained: usize,
-    /// Objects that no manifest names and that are too young to judge.
+    /// Objects that no manifest names, too young to judge or of a process that lives.
     pub objects_young: usize,
     /// Ordered by the order of deletion.
     pub garbage: Vec<Garbage>,
@@ -105,10 +113,8 @@ pub async fn collect(catalog: &Catalog, options: &GcOptions, clock: &dyn Clock) 
     if options.delete {
         let again: HashSet<Garbage> = look(catalog, options, clock.now_ms()).await?.garbage.into_iter().collect();
         found.garbage.retain(|garbage| again.contains(garbage));
+        delete_all(catalog, &mut found.garbage).await?;
         found.bytes = found.garbage.iter().map(|garbage| garbage.size).sum();
-        for garbage in &found.garbage {
-            delete(catalog, garbage).await?;
-        }
         found.deleted = true;
     }
     Ok(found)
@@ -120,29 +126,30 @@ async fn look(catalog: &Catalog, options: &GcOptions, now_ms: TimestampMs) -> Re
         age_ms => now_ms.saturating_sub(age_ms),
     };
     // Data is listed before the manifests: what was committed in between is then named, not garbage.
-    let objects = catalog.root().list(DATA).await?;
-    let mut garbage = folder::leftovers(catalog.root(), young_from_ms)?;
-    let named = Named::read(catalog, options.keep_versions).await?;
-    garbage.extend(named.superseded.iter().cloned());
+    let mut objects = catalog.root().list(DATA).await?;
+    let staging = folder::staging(catalog.root())?;
+    let named = Named::read(catalog, options.keep_versions, young_from_ms).await?;
+    objects.extend(catalog.root().list(SCRATCH).await?);
+    let activity = Activity::of(&objects, &staging, folder::scratch_in_use(catalog.root())?, young_from_ms);
 
-    let scratch = catalog.root().list(SCRATCH).await?;
-    let newest = newest_by_writer(objects.iter().chain(&scratch));
+    let idle = staging.into_iter().filter(|file| activity.is_over(&file.key)).map(|file| file.garbage());
+    let mut garbage: Vec<_> = named.superseded.iter().cloned().chain(idle).collect();
     let mut objects_young = 0;
-    for object in objects.into_iter().chain(scratch) {
+    for object in objects {
         let key = object.location.to_string();
         if named.retained.contains(&key) {
             continue;
         }
         let reason = reason(&key, &named);
-        let newest_ms = match reason {
+        let is_over = match reason {
             // What was committed once has no attempt that could still commit it.
-            GarbageReason::ObjectSuperseded => object.last_modified.timestamp_millis(),
-            _ => newest[writer_of(&key)],
+            GarbageReason::ObjectSuperseded => object.last_modified.timestamp_millis() <= young_from_ms,
+            _ => activity.is_over(&key),
         };
-        if newest_ms > young_from_ms {
-            objects_young += 1;
-        } else {
+        if is_over {
             garbage.push(Garbage { reason, key, size: object.size });
+        } else {
+            objects_young += 1;
         }
     }
     garbage.sort();
@@ -168,22 +175,6 @@ fn reason(key: &str, named: &Named) -> GarbageReason {
     }
 }
 
-/// When each writer last wrote.
-fn newest_by_writer<'a>(objects: impl Iterator<Item = &'a ObjectMeta>) -> BTreeMap<String, TimestampMs> {
-    let mut newest = BTreeMap::new();
-    for object in objects {
-        let newest = newest.entry(writer_of(object.location.as_ref()).to_owned()).or_insert(i64::MIN);
-        *newest = (*newest).max(object.last_modified.timestamp_millis());
-    }
-    newest
-}
-
-/// Who writes under a key (`format::keys`): the job of a data object, the process of a scratch object.
-fn writer_of(key: &str) -> &str {
-    let component = if key.starts_with(SCRATCH) { key.split('/').nth(1) } else { key.rsplit('/').nth(1) };
-    component.unwrap_or(key)
-}
-
 /// What the manifests name.
 #[derive(Default)]
 struct Named {
@@ -198,14 +189,22 @@ struct Named {
 }
 
 impl Named {
-    async fn read(catalog: &Catalog, keep_versions: Option<usize>) -> Result<Self, DatasetError> {
+    async fn read(
+        catalog: &Catalog,
+        keep_versions: Option<usize>,
+        young_from_ms: TimestampMs,
+    ) -> Result<Self, DatasetError> {
         let mut named = Self::default();
         for ((window, shard), versions) in catalog.versions(&Selection::default()).await? {
-            let kept_from = keep_versions.map_or(0, |keep| versions.len().saturating_sub(keep));
-            for (position, version) in versions.iter().enumerate() {
+            // No version was current for longer than a later one: clocks that disagree leave no gap.
+            let mut current_until_ms = i64::MAX;
+            for (newer, version) in versions.iter().rev().enumerate() {
                 let name = ManifestName { window, shard, version: *version };
                 let manifest = catalog.read(name).await?;
-                named.add(name, &manifest, position >= kept_from);
+                let is_history = newer > 0 && current_until_ms <= young_from_ms;
+                let is_kept = !is_history || keep_versions.is_none_or(|keep| newer < keep);
+                named.add(name, &manifest, is_kept);
+                current_until_ms = current_until_ms.min(manifest.committed_at_ms);
             }
         }
         Ok(named)
@@ -223,6 +222,20 @@ impl Named {
             self.superseded.push(Garbage { reason, key: name.to_string(), size });
         }
     }
+}
+
+/// Deletes manifests, then of the rest what is still not named; leaves in `garbage` what is gone.
+async fn delete_all(catalog: &Catalog, garbage: &mut Vec<Garbage>) -> Result<(), DatasetError> {
+    let is_manifest = |garbage: &Garbage| garbage.reason == GarbageReason::ManifestSuperseded;
+    for garbage in garbage.iter().filter(|garbage| is_manifest(garbage)) {
+        delete(catalog, garbage).await?;
+    }
+    let named = Named::read(catalog, None, i64::MAX).await?;
+    garbage.retain(|garbage| !named.retained.contains(&garbage.key));
+    for garbage in garbage.iter().filter(|garbage| !is_manifest(garbage)) {
+        delete(catalog, garbage).await?;
+    }
+    Ok(())
 }
 
 async fn delete(catalog: &Catalog, garbage: &Garbage) -> Result<(), DatasetError> {

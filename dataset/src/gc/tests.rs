@@ -89,3 +89,51 @@ async fn scratch_of_a_killed_process_goes_with_its_folders_and_that_of_a_living_
     assert!(garbage.iter().all(|(reason, _)| *reason == GarbageReason::ScratchLeftover) && garbage.len() == 2);
     assert!(!fixture.object_path("scratch").exists());
 }
+
+#[tokio::test]
+async fn a_job_that_only_grows_a_staging_file_is_left_alone() {
+    let (fixture, _, _) = Fixture::committed().await;
+    fixture.put_object(UNNAMED.to_owned(), b"the part of an earlier partition".to_vec()).await;
+    let staging = fixture.object_path(&UNNAMED.replace("p00000", "p00001")).with_extension("part#1");
+    let file = std::fs::File::create(&staging).expect("the folder is ours");
+    let in_two_hours = model::SystemClock.now_ms() + 2 * HOUR_MS;
+    let modified = std::time::UNIX_EPOCH + Duration::from_millis(in_two_hours as u64);
+    file.set_modified(modified).expect("the file is ours");
+    let options = GcOptions { delete: true, ..GcOptions::default() };
+    assert_eq!(found(&fixture, &options, 2 * HOUR_MS).await, [], "it was just written to");
+    assert_eq!(found(&fixture, &options, 4 * HOUR_MS).await.len(), 2);
+    assert!(!staging.exists() && !fixture.object_path(UNNAMED).exists());
+}
+
+#[tokio::test]
+async fn scratch_whose_lock_is_held_stays_however_old_and_goes_with_its_process() {
+    let (fixture, _, _) = Fixture::committed().await;
+    for key in ["scratch/tailor-7/runs/a.run", "scratch/tailor-7/lock", "scratch/tailor-8/lock"] {
+        fixture.put_object(key.to_owned(), Vec::new()).await;
+    }
+    let lock = std::fs::File::open(fixture.object_path("scratch/tailor-7/lock")).expect("it was just written");
+    lock.lock().expect("a local file system has locks");
+    let options = GcOptions { delete: true, min_age: Duration::ZERO, ..GcOptions::default() };
+    let dead = (GarbageReason::ScratchLeftover, "scratch/tailor-8/lock".to_owned());
+    assert_eq!(found(&fixture, &options, 9 * HOUR_MS).await, [dead]);
+    assert!(fixture.object_path("scratch/tailor-7/runs/a.run").exists());
+    drop(lock);
+    assert_eq!(found(&fixture, &options, 9 * HOUR_MS).await.len(), 2);
+    assert!(!fixture.object_path("scratch").exists());
+}
+
+#[tokio::test]
+async fn a_version_that_was_current_just_now_stays_with_its_parts() {
+    let (fixture, mut output, _) = Fixture::committed().await;
+    output.version = 2;
+    let second = fixture.commit(&output).await;
+    let back = RollbackOptions { window: Some(WINDOW), shard: SHARD, to: 1, reason: String::new() };
+    rollback(&fixture.catalog, &back, &Later(0)).await.expect("all its objects are there");
+    let options = GcOptions { keep_versions: Some(1), delete: true, ..GcOptions::default() };
+    let first = format!("manifests/window={WINDOW}/shard={SHARD}/v00001.json");
+    assert_eq!(found(&fixture, &options, 0).await, [(GarbageReason::ManifestSuperseded, first)]);
+    let again = RollbackOptions { to: 2, ..back };
+    rollback(&fixture.catalog, &again, &Later(0)).await.expect("its objects are still there");
+    assert!(second.objects().all(|object| fixture.object_path(&object.key).exists()));
+    assert!(is_clean(&fixture).await);
+}

@@ -154,10 +154,8 @@ impl PartitionCheck<'_> {
         let entry = self.manifest.partitions.get(self.partition.0 as usize);
         let mut raw = Join::new(self.parts.raw_of(format, entry), Parts::has_metadata(format));
         let steps = &self.manifest.settings.rollups;
-        let mut rollups: Vec<_> = match Parts::reads_rollups(format) {
-            true => steps.iter().map(|step| Join::new(self.parts.rollup_of(format, entry, *step), false)).collect(),
-            false => Vec::new(),
-        };
+        let mut rollups: Vec<_> =
+            steps.iter().map(|step| Join::new(self.parts.rollup_of(format, entry, *step), false)).collect();
         let mut rollup_rows = 0;
         let place = self.place(entry);
         for (key, series) in series {
@@ -167,13 +165,11 @@ impl PartitionCheck<'_> {
                 let Rows::Points(points) = &chunk.rows else { continue };
                 builders.iter_mut().for_each(|builder| builder.add(points));
             }
-            for (at, builder) in builders.iter_mut().enumerate() {
+            for (builder, join) in builders.iter_mut().zip(&mut rollups) {
                 let rows = Rows::Buckets(builder.take(true));
                 rollup_rows += rows.len() as u64;
-                if let Some(join) = rollups.get_mut(at) {
-                    let chunk = Chunk { key: *key, metadata: None, rows };
-                    join.expect(&chunk, &mut on_rollup(differences, &place)).await?;
-                }
+                let chunk = Chunk { key: *key, metadata: None, rows };
+                join.expect(&chunk, &mut on_rollup(differences, &place)).await?;
             }
         }
         raw.finish(&mut on_raw(differences, &place)).await?;

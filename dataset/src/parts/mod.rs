@@ -16,6 +16,7 @@ use format::manifest::{ObjectEntry, PartitionEntry};
 use format::part::PartKind;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use interchange::{Raw, Rollup};
 use model::{ByteRange, OutputFormat, RollupStep, SeriesKey, TimestampMs};
 use serde::Serialize;
 use storage::{Root, StorageError};
@@ -111,12 +112,15 @@ impl Parts {
         object: &ObjectEntry,
         filter: RowFilter,
     ) -> Box<dyn ChunkSource> {
-        match format {
-            OutputFormat::Part => Box::new(stream::PartChunks::new(self.clone(), kind, object.clone(), filter)),
-            OutputFormat::Parquet if kind == PartKind::Raw => {
-                Box::new(parquet::ParquetChunks::new(self.clone(), object.clone(), filter))
+        let (parts, object) = (self.clone(), object.clone());
+        match (format, kind) {
+            (OutputFormat::Part, kind) => Box::new(stream::PartChunks::new(parts, kind, object, filter)),
+            (OutputFormat::Parquet, PartKind::Raw) => {
+                Box::new(parquet::ParquetChunks::<Raw>::new(parts, object, filter))
             }
-            OutputFormat::Parquet => Box::new(NoReader(self.root.object(&object.key))),
+            (OutputFormat::Parquet, PartKind::Rollup(_)) => {
+                Box::new(parquet::ParquetChunks::<Rollup>::new(parts, object, filter))
+            }
         }
     }
 
@@ -146,17 +150,11 @@ impl Parts {
         matches!(format, OutputFormat::Part)
     }
 
-    /// Whether this build reads the rollups of a format.
-    pub(crate) const fn reads_rollups(format: OutputFormat) -> bool {
-        matches!(format, OutputFormat::Part)
-    }
-
     async fn read(&self, key: &str, range: ByteRange) -> Result<Bytes, DatasetError> {
-        let read = self.root.read_range(key, range.start, range.len() as usize).await;
-        let bytes = read.map_err(|error| match error {
-            StorageError::NotFound { object } => DatasetError::ObjectGone { object },
-            error => error.into(),
-        })?;
+        let bytes = match self.root.read_range(key, range.start, range.len() as usize).await {
+            Ok(bytes) => bytes,
+            Err(error) => return Err(self.unreadable(key, range, error).await),
+        };
         self.reads.requests.fetch_add(1, Ordering::Relaxed);
         self.reads.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         if bytes.len() as u64 == range.len() {
@@ -164,6 +162,18 @@ impl Parts {
         }
         let fact = format!("gave {} bytes for the range {range}", bytes.len());
         Err(DatasetError::ObjectDamaged { object: self.root.object(key), fact })
+    }
+
+    /// Why a range cannot be read: past the end of an object that was cut short is damage, whatever the store calls it.
+    async fn unreadable(&self, key: &str, range: ByteRange, error: StorageError) -> DatasetError {
+        match (error, self.root.head(key).await) {
+            (StorageError::NotFound { object }, _) => DatasetError::ObjectGone { object },
+            (_, Ok(found)) if found.size < range.end => {
+                let fact = format!("has {} bytes, {} and more were written", found.size, range.end);
+                DatasetError::ObjectDamaged { object: self.root.object(key), fact }
+            }
+            (error, _) => error.into(),
+        }
     }
 }
 
@@ -173,16 +183,6 @@ struct Nothing;
 impl ChunkSource for Nothing {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>, DatasetError>> {
         async { Ok(None) }.boxed()
-    }
-}
-
-/// Rollups in Parquet, which this build writes and does not read.
-struct NoReader(String);
-
-impl ChunkSource for NoReader {
-    fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>, DatasetError>> {
-        let fact = format!("this build reads no rollups from Parquet: read {} with another tool", self.0);
-        async { Err(DatasetError::Refused(fact)) }.boxed()
     }
 }
 

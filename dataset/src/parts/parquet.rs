@@ -1,33 +1,65 @@
-//! The points of one Parquet part.
+//! The rows of one Parquet part: points, or buckets.
 //!
 //! The object is held whole while it is read: partitions are some tens of megabytes, and the reader wants random access
-//! without waiting. Parquet parts carry no metadata of series.
+//! without waiting. Parquet parts carry no metadata of series, and no checksums of pages: a flipped bit of a double would be
+//! another double. So the digest that the manifest has of the object is checked before anything is read from it.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
+use format::digest::Digest;
 use format::manifest::ObjectEntry;
+use format::part::RollupColumns;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use interchange::parquet::{RawBatch, RawParquetReader};
+use interchange::parquet::{Batch, ParquetReader};
+use interchange::{Raw, RawBuffer, Rollup, RollupBuffer, Table};
 use model::{ByteRange, Columns, SeriesKey};
 
 use super::{Parts, RowFilter, wanted_rows};
 use crate::error::DatasetError;
 use crate::rows::{Chunk, ChunkSource, Rows};
 
-pub(super) struct ParquetChunks {
+/// A table whose rows are cut into chunks.
+pub(super) trait Cut: Table {
+    fn cut(rows: &Self::Buffer, range: Range<usize>) -> Rows;
+}
+
+impl Cut for Raw {
+    fn cut(rows: &RawBuffer, range: Range<usize>) -> Rows {
+        let (timestamps, values) = (rows.timestamps_ms[range.clone()].to_vec(), rows.values[range].to_vec());
+        Rows::Points(Columns { timestamps, values })
+    }
+}
+
+impl Cut for Rollup {
+    fn cut(rows: &RollupBuffer, range: Range<usize>) -> Rows {
+        let doubles = |column: &[f64]| column[range.clone()].to_vec();
+        Rows::Buckets(RollupColumns {
+            bucket_start_ms: rows.bucket_start_ms[range.clone()].to_vec(),
+            count: rows.count[range.clone()].to_vec(),
+            sum: doubles(&rows.sum),
+            min: doubles(&rows.min),
+            max: doubles(&rows.max),
+            first: doubles(&rows.first),
+            last: doubles(&rows.last),
+        })
+    }
+}
+
+pub(super) struct ParquetChunks<T: Cut> {
     parts: Parts,
     object: ObjectEntry,
     filter: RowFilter,
-    reader: Option<RawParquetReader>,
-    batch: RawBatch,
+    reader: Option<ParquetReader<T>>,
+    batch: Batch<T::Buffer>,
     /// Chunks of the batch that was read last.
     decoded: VecDeque<Chunk>,
 }
 
-impl ParquetChunks {
+impl<T: Cut> ParquetChunks<T> {
     pub(super) fn new(parts: Parts, object: ObjectEntry, filter: RowFilter) -> Self {
-        let (batch, decoded) = (RawBatch::default(), VecDeque::new());
+        let (batch, decoded) = (Batch::default(), VecDeque::new());
         Self { parts, object, filter, reader: None, batch, decoded }
     }
 
@@ -49,33 +81,41 @@ impl ParquetChunks {
             Some(reader) => reader,
             reader => {
                 let bytes = self.parts.read(&self.object.key, ByteRange::new(0, self.object.size)).await?;
-                reader.insert(RawParquetReader::open(bytes).map_err(damaged)?)
+                let (found, expected) = (Digest::of(&bytes), self.object.digest);
+                if found != expected {
+                    let fact = format!("has the digest {found}, its manifest says {expected}");
+                    return Err(DatasetError::ObjectDamaged { object: self.parts.root.object(&self.object.key), fact });
+                }
+                reader.insert(ParquetReader::open(bytes).map_err(damaged)?)
             }
         };
         if !reader.read_batch(&mut self.batch).map_err(damaged)? {
             return Ok(false);
         }
+        self.cut_batch();
+        Ok(true)
+    }
+
+    fn cut_batch(&mut self) {
         let batch = &self.batch;
+        let rows = batch.org_ids.len();
         let key = |at: usize| SeriesKey::new(batch.org_ids[at], batch.metric_ids[at]);
         let mut start = 0;
-        while start < batch.values.len() {
+        while start < rows {
             let series = key(start);
-            let end = (start..batch.values.len()).find(|at| key(*at) != series).unwrap_or(batch.values.len());
+            let end = (start..rows).find(|at| key(*at) != series).unwrap_or(rows);
             if self.filter.key.is_none_or(|wanted| wanted == series) {
-                let (timestamps, values) =
-                    (batch.timestamps_ms[start..end].to_vec(), batch.values[start..end].to_vec());
-                let rows = wanted_rows(Rows::Points(Columns { timestamps, values }), &self.filter);
+                let rows = wanted_rows(T::cut(&batch.rows, start..end), &self.filter);
                 if !rows.is_empty() {
                     self.decoded.push_back(Chunk { key: series, metadata: None, rows });
                 }
             }
             start = end;
         }
-        Ok(true)
     }
 }
 
-impl ChunkSource for ParquetChunks {
+impl<T: Cut> ChunkSource for ParquetChunks<T> {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>, DatasetError>> {
         self.next_chunk().boxed()
     }

@@ -151,7 +151,6 @@ pub async fn verify(catalog: &Catalog, options: &VerifyOptions) -> Result<Verifi
         run.objects(&manifests.all).await?;
     }
     if options.level >= Level::Rows {
-        run.warn_of_unread_rollups(&manifests.current);
         for manifest in &manifests.current {
             run.rows(manifest).await?;
         }
@@ -177,17 +176,6 @@ impl Run<'_> {
     async fn oracle(&mut self, manifest: &Manifest, input: &Input<'_>) -> Result<(), DatasetError> {
         let checked = oracle::check(&self.parts, manifest, input, &mut self.differences, &mut self.warnings).await;
         self.note_damage(&name_of(manifest).to_string(), checked)
-    }
-
-    /// What this build cannot read is not checked: that must be seen.
-    fn warn_of_unread_rollups(&mut self, manifests: &[Manifest]) {
-        let is_unread = |manifest: &&Manifest| {
-            !manifest.settings.rollups.is_empty() && !Parts::reads_rollups(manifest.settings.format)
-        };
-        let unread = manifests.iter().filter(is_unread).count();
-        if unread > 0 {
-            self.warnings.push(format!("the rollups of {unread} manifests are in Parquet and were not compared"));
-        }
     }
 
     /// Takes an error of a damaged object as a difference, and lets the others pass.

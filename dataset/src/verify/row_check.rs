@@ -37,8 +37,7 @@ struct RollupCheck {
 impl<'a> RowCheck<'a> {
     pub(super) fn new(parts: &Parts, manifest: &'a Manifest, entry: &PartitionEntry, place: String) -> Self {
         let format = manifest.settings.format;
-        let steps = manifest.settings.rollups.iter().filter(|_| Parts::reads_rollups(format));
-        let rollups = steps.map(|step| {
+        let rollups = manifest.settings.rollups.iter().map(|step| {
             let named = entry.rollups.iter().find(|rollup| rollup.step == *step);
             RollupCheck {
                 place: named.map_or_else(|| format!("{place} (rollup {step})"), |rollup| rollup.object.key.clone()),

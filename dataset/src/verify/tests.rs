@@ -254,23 +254,40 @@ async fn parquet_parts_are_read_by_every_level() {
     let fixture = Fixture::new();
     let mut output = fixture.output().await;
     output.settings.format = model::OutputFormat::Parquet;
-    output.settings.rollups.clear();
     fixture.commit(&output).await;
     let sound = verified(&fixture, Level::Oracle).await;
     assert!(sound.is_clean(), "{:#?}", sound.differences);
-    assert_eq!((sound.checked.series, sound.checked.points), (8, 80));
+    assert_eq!((sound.checked.series, sound.checked.points, sound.checked.rollup_rows), (8, 80, 16));
     assert_eq!(sound.warnings, Vec::<String>::new());
     let (_, points) = output.series.get_mut(&SeriesKey::new(7, 1)).expect("a series of the fixture");
     points.values[1] += 1.0;
     output.version = 2;
     let manifest = fixture.commit(&output).await;
     let found = verified(&fixture, Level::Oracle).await.differences;
-    assert_eq!(found.by_class.into_iter().collect::<Vec<_>>(), [(Class::Changed, 1)]);
+    assert_eq!(found.by_class.into_iter().collect::<Vec<_>>(), [(Class::Rollup, 1), (Class::Changed, 1)]);
     let path = fixture.object_path(first_raw(&manifest));
     let bytes = std::fs::read(&path).expect("the part is there");
     std::fs::write(&path, vec![0; bytes.len()]).expect("the folder is ours");
     let found = verified(&fixture, Level::Rows).await.differences;
     assert_eq!(found.by_class.into_keys().collect::<Vec<_>>(), [Class::ObjectDigest, Class::Block]);
+}
+
+#[tokio::test]
+async fn a_parquet_rollup_that_the_points_do_not_give_is_found() {
+    let fixture = Fixture::new();
+    let mut output = fixture.output().await;
+    output.settings.format = model::OutputFormat::Parquet;
+    output.on_rollup = |key, rows| {
+        if key == SeriesKey::new(7, 1) {
+            rows.max[0] += 1.0;
+        }
+    };
+    fixture.commit(&output).await;
+    for level in [Level::Rows, Level::Oracle] {
+        let found = verified(&fixture, level).await.differences;
+        assert_eq!(found.by_class.keys().collect::<Vec<_>>(), [&Class::Rollup], "{level}");
+        assert!(found.listed[0].detail.contains("max"), "{}", found.listed[0]);
+    }
 }
 
 #[tokio::test]

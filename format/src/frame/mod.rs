@@ -139,7 +139,9 @@ impl<'s, S: SegmentBytes> Frames<'s, S> {
     /// Those of the source.
     pub fn reject(&mut self) -> Result<ByteRange, S::Error> {
         let size = self.source.size();
-        let believed = self.next > self.current && (self.next == size || header_at(self.source, self.next)?.is_some());
+        // The source is asked even at its end: one that has changed says so, and no frame is given up for it.
+        let is_header = header_at(self.source, self.next)?.is_some();
+        let believed = self.next > self.current && (is_header || self.next == size);
         if !believed {
             self.next = find_frame(self.source, self.current + 1, size)?.unwrap_or(size);
         }

@@ -1,3 +1,5 @@
+mod any_bytes;
+
 use super::*;
 
 /// A frame around `content`.
@@ -12,16 +14,19 @@ fn framed(body: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Reads `[start, end)` of a segment as a map attempt does; `exact` says whether the start is known.
-fn read(segment: &[u8], start: u64, end: u64, exact: bool) -> (Vec<(u64, Option<Vec<u8>>)>, Option<u64>, u64) {
+/// A frame's offset, and its content if it has any.
+type Seen = (u64, Option<Vec<u8>>);
+
+/// Reads `[start, end)` of a segment as a map attempt does; `exact` says whether the start is known. Gives the frames,
+/// where the first one starts, and where the last one ends.
+fn read(segment: &[u8], start: u64, end: u64, exact: bool) -> (Vec<Seen>, Option<u64>, u64) {
     let mut source = segment;
     let first = if exact || start == 0 { Some(start) } else { find_frame(&mut source, start, end).expect("memory") };
     let Some(first) = first else { return (Vec::new(), None, start) };
     let mut decoder = FrameDecoder::default();
     let mut frames = Frames::new(&mut source, first, end);
     let mut out = Vec::new();
-    loop {
-        let Some(frame) = frames.next().expect("memory") else { break };
+    while let Some(frame) = frames.next().expect("memory") {
         let offset = frame.offset;
         match frame.body.and_then(|body| decoder.decode(body).map(<[u8]>::to_vec)) {
             Ok(content) => out.push((offset, Some(content))),

@@ -1,9 +1,10 @@
-//! Back to rows: what `dataset verify` compares an export with.
+//! Back to rows: what `dataset verify` checks Parquet parts with.
 //!
 //! Total on damaged input: every error names the row group and the row, and what is read at once is bounded by [`PAGE_ROWS`].
 //! Some decoders of the `parquet` crate panic on damage (an index width of 200 bits, say); [`decode`] makes errors of that.
 //! What stays outside our reach is a damaged page size: up to 2 GiB are asked for before the page is found not to be there.
 
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
@@ -17,27 +18,38 @@ use parquet::schema::types::Type;
 
 use super::layout::{self, PAGE_ROWS};
 use crate::error::ReadError;
-use crate::table::Raw;
+use crate::table::{Buffer as _, CellsMut, ColumnKind, KEY_COLUMNS, Raw, RawBuffer, Rollup, RollupBuffer, Table};
 
 /// Rows in columns, at most [`PAGE_ROWS`] of them; reused from call to call.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct RawBatch {
+pub struct Batch<B> {
     /// Organisations.
     pub org_ids: Vec<u64>,
     /// Metrics.
     pub metric_ids: Vec<u64>,
-    /// Milliseconds since the UNIX epoch.
-    pub timestamps_ms: Vec<i64>,
-    /// Values, bit for bit.
-    pub values: Vec<f64>,
+    /// As many, of the columns behind the key.
+    pub rows: B,
 }
 
-/// Reads a file of the [`Raw`] table, from memory or from any source of ranges.
-pub struct RawParquetReader<R: ChunkReader + 'static = Bytes> {
+/// Points.
+pub type RawBatch = Batch<RawBuffer>;
+
+/// Buckets.
+pub type RollupBatch = Batch<RollupBuffer>;
+
+/// One row a point.
+pub type RawParquetReader<R = Bytes> = ParquetReader<Raw, R>;
+
+/// One row a bucket.
+pub type RollupParquetReader<R = Bytes> = ParquetReader<Rollup, R>;
+
+/// Reads a file of a table, from memory or from any source of ranges.
+pub struct ParquetReader<T: Table, R: ChunkReader + 'static = Bytes> {
     file: SerializedFileReader<R>,
     next_row_group: usize,
     open: Option<OpenRowGroup>,
     ids: Vec<i64>,
+    table: PhantomData<fn() -> T>,
 }
 
 struct OpenRowGroup {
@@ -46,11 +58,16 @@ struct OpenRowGroup {
     rows_read: u64,
     org_ids: ColumnReaderImpl<Int64Type>,
     metric_ids: ColumnReaderImpl<Int64Type>,
-    timestamps: ColumnReaderImpl<Int64Type>,
-    values: ColumnReaderImpl<DoubleType>,
+    /// Those behind the key.
+    columns: Vec<OpenColumn>,
 }
 
-impl<R: ChunkReader + 'static> RawParquetReader<R> {
+enum OpenColumn {
+    Integers(ColumnReaderImpl<Int64Type>),
+    Doubles(ColumnReaderImpl<DoubleType>),
+}
+
+impl<T: Table, R: ChunkReader + 'static> ParquetReader<T, R> {
     /// Reads the footer and checks that the columns are ours.
     ///
     /// # Errors
@@ -58,11 +75,11 @@ impl<R: ChunkReader + 'static> RawParquetReader<R> {
     pub fn open(source: R) -> Result<Self, ReadError> {
         let file = decode(|| SerializedFileReader::new(source)).map_err(ReadError::Footer)?;
         let found = describe(file.metadata().file_metadata().schema());
-        let expected = describe(&layout::schema::<Raw>());
+        let expected = describe(&layout::schema::<T>());
         if found != expected {
             return Err(ReadError::Schema { found, expected });
         }
-        Ok(Self { file, next_row_group: 0, open: None, ids: Vec::new() })
+        Ok(Self { file, next_row_group: 0, open: None, ids: Vec::new(), table: PhantomData })
     }
 
     /// Rows that the footer promises.
@@ -74,13 +91,13 @@ impl<R: ChunkReader + 'static> RawParquetReader<R> {
     ///
     /// # Errors
     /// A page that does not decode, or columns that end at different rows.
-    pub fn read_batch(&mut self, batch: &mut RawBatch) -> Result<bool, ReadError> {
+    pub fn read_batch(&mut self, batch: &mut Batch<T::Buffer>) -> Result<bool, ReadError> {
         loop {
             let Some(mut group) = self.open.take().map_or_else(|| self.open_next(), |group| Ok(Some(group)))? else {
                 return Ok(false);
             };
             // An error leaves the row group closed: what a decoder was in the midst of is not used again.
-            if group.read_batch(batch, &mut self.ids)? {
+            if group.read_batch::<T>(batch, &mut self.ids)? {
                 self.open = Some(group);
                 return Ok(true);
             }
@@ -93,59 +110,80 @@ impl<R: ChunkReader + 'static> RawParquetReader<R> {
             return Ok(None);
         }
         self.next_row_group += 1;
-        let open = decode(|| OpenRowGroup::new(&self.file, number));
+        let open = decode(|| OpenRowGroup::new::<T, R>(&self.file, number));
         open.map(Some).map_err(|source| ReadError::Page { row_group: number, row: 0, source })
     }
 }
 
 impl OpenRowGroup {
-    fn new<R: ChunkReader + 'static>(file: &SerializedFileReader<R>, number: usize) -> Result<Self, ParquetError> {
+    fn new<T: Table, R: ChunkReader + 'static>(
+        file: &SerializedFileReader<R>,
+        number: usize,
+    ) -> Result<Self, ParquetError> {
         let group = file.get_row_group(number)?;
+        let open = |(at, (_, kind)): (usize, &(_, ColumnKind))| OpenColumn::new(&*group, KEY_COLUMNS.len() + at, *kind);
         Ok(Self {
             number,
             rows: u64::try_from(group.metadata().num_rows()).unwrap_or(0),
             rows_read: 0,
             org_ids: column(&*group, 0)?,
             metric_ids: column(&*group, 1)?,
-            timestamps: column(&*group, 2)?,
-            values: column(&*group, 3)?,
+            columns: T::COLUMNS.iter().enumerate().map(open).collect::<Result<_, _>>()?,
         })
     }
 
     /// Replaces `batch` with the next rows; `false` when all that were declared have been read.
-    fn read_batch(&mut self, batch: &mut RawBatch, ids: &mut Vec<i64>) -> Result<bool, ReadError> {
+    fn read_batch<T: Table>(&mut self, batch: &mut Batch<T::Buffer>, ids: &mut Vec<i64>) -> Result<bool, ReadError> {
         let wanted = usize::try_from(self.rows - self.rows_read).unwrap_or(usize::MAX).min(PAGE_ROWS);
         if wanted == 0 {
             return Ok(false);
         }
-        let lengths = decode(|| self.read_columns(batch, ids, wanted)).map_err(|source| ReadError::Page {
+        let lengths = decode(|| self.read_columns::<T>(batch, ids, wanted)).map_err(|source| ReadError::Page {
             row_group: self.number,
             row: self.rows_read,
             source,
         })?;
-        if lengths != [wanted; 4] {
-            return Err(ReadError::Ragged {
-                row_group: self.number,
-                declared: self.rows,
-                row: self.rows_read,
-                lengths: lengths.to_vec(),
-            });
+        if lengths.iter().any(|length| *length != wanted) {
+            let (row_group, declared, row) = (self.number, self.rows, self.rows_read);
+            return Err(ReadError::Ragged { row_group, declared, row, lengths });
         }
         self.rows_read += wanted as u64;
         Ok(true)
     }
 
-    fn read_columns(
+    /// Reads `rows` of every column, or what is left of it; gives how many each had.
+    fn read_columns<T: Table>(
         &mut self,
-        batch: &mut RawBatch,
+        batch: &mut Batch<T::Buffer>,
         ids: &mut Vec<i64>,
         rows: usize,
-    ) -> Result<[usize; 4], ParquetError> {
-        let orgs = read_ids(&mut self.org_ids, rows, ids, &mut batch.org_ids)?;
-        let metrics = read_ids(&mut self.metric_ids, rows, ids, &mut batch.metric_ids)?;
-        let timestamps = read_cells(&mut self.timestamps, rows, &mut batch.timestamps_ms)?;
-        let values = read_cells(&mut self.values, rows, &mut batch.values)?;
-        Ok([orgs, metrics, timestamps, values])
+    ) -> Result<Vec<usize>, ParquetError> {
+        let mut lengths = vec![
+            read_ids(&mut self.org_ids, rows, ids, &mut batch.org_ids)?,
+            read_ids(&mut self.metric_ids, rows, ids, &mut batch.metric_ids)?,
+        ];
+        for (column, cells) in self.columns.iter_mut().zip(batch.rows.columns_mut()) {
+            lengths.push(column.read(rows, ids, cells)?);
+        }
+        Ok(lengths)
+    }
+}
+
+impl OpenColumn {
+    fn new(group: &dyn RowGroupReader, index: usize, kind: ColumnKind) -> Result<Self, ParquetError> {
+        match kind {
+            ColumnKind::Id | ColumnKind::Instant | ColumnKind::Count => Ok(Self::Integers(column(group, index)?)),
+            ColumnKind::Value => Ok(Self::Doubles(column(group, index)?)),
+        }
+    }
+
+    fn read(&mut self, rows: usize, ids: &mut Vec<i64>, cells: CellsMut<'_>) -> Result<usize, ParquetError> {
+        match (self, cells) {
+            (Self::Integers(column), CellsMut::Instants(cells)) => read_cells(column, rows, cells),
+            (Self::Integers(column), CellsMut::Counts(cells)) => read_ids(column, rows, ids, cells),
+            (Self::Doubles(column), CellsMut::Values(cells)) => read_cells(column, rows, cells),
+            _ => unreachable!("a table's buffer has the columns of the table"),
+        }
     }
 }
 
@@ -175,7 +213,7 @@ fn read_cells<D: DataType>(
     Ok(cells.len())
 }
 
-/// The same for ids, which Parquet keeps as signed integers of the same bits.
+/// The same for ids and counts, which Parquet keeps as signed integers of the same bits.
 fn read_ids(
     column: &mut ColumnReaderImpl<Int64Type>,
     rows: usize,

@@ -40,9 +40,9 @@ fn read_raw(file: Vec<u8>) -> Result<Vec<Row>, ReadError> {
     let mut reader = RawParquetReader::open(Bytes::from(file))?;
     let (mut rows, mut batch) = (Vec::new(), RawBatch::default());
     while reader.read_batch(&mut batch)? {
-        let bits = batch.values.iter().map(|value| value.to_bits());
+        let bits = batch.rows.values.iter().map(|value| value.to_bits());
         let keys = batch.org_ids.iter().copied().zip(batch.metric_ids.iter().copied());
-        rows.extend(keys.zip(batch.timestamps_ms.iter().copied().zip(bits)).map(|((o, m), (t, v))| (o, m, t, v)));
+        rows.extend(keys.zip(batch.rows.timestamps_ms.iter().copied().zip(bits)).map(|((o, m), (t, v))| (o, m, t, v)));
     }
     Ok(rows)
 }
@@ -305,9 +305,49 @@ fn ragged_columns_are_refused_by_name() {
 }
 
 #[test]
+fn buckets_read_back_bit_for_bit_over_pages_and_row_groups() {
+    let rows = PAGE_ROWS * 3 + 7;
+    let noise = |column: u64| -> Vec<f64> {
+        let bits = |at: u64| (at * 8 + column).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (0..rows as u64).map(|at| f64::from_bits(bits(at))).collect()
+    };
+    let bucket_start_ms: Vec<i64> = (0..rows as i64).map(|at| at * 300_000).collect();
+    let count: Vec<u64> = (0..rows as u64).map(|at| u64::MAX - at * at).collect();
+    let [sum, min, max, first, last] = [1, 2, 3, 4, 5].map(noise);
+    let mut sink: Box<dyn RowSink<Rollup>> = Box::new(RollupParquetWriter::new());
+    let keys = [(7, 8), (7, u64::MAX)];
+    for (org, metric) in keys {
+        let bucket_start_ms = &bucket_start_ms;
+        let (count, sum, min, max, first, last) = (&count, &sum, &min, &max, &first, &last);
+        let rows = RollupRows { bucket_start_ms, count, sum, min, max, first, last };
+        sink.append(SeriesKey::new(org, metric), rows).expect("the rows are sorted");
+    }
+    let (file, _) = sink.finish().expect("the encoder takes every row");
+
+    let mut reader = RollupParquetReader::open(Bytes::from(file)).expect("it was just written");
+    let (mut batch, mut read) = (RollupBatch::default(), 0);
+    assert_eq!(reader.rows_declared(), 2 * rows as u64);
+    while reader.read_batch(&mut batch).expect("it was just written") {
+        let found = &batch.rows;
+        for at in 0..found.count.len() {
+            let (key, row) = (keys[read / rows], read % rows);
+            assert_eq!((batch.org_ids[at], batch.metric_ids[at]), key);
+            assert_eq!((found.bucket_start_ms[at], found.count[at]), (bucket_start_ms[row], count[row]));
+            let doubles = [found.sum[at], found.min[at], found.max[at], found.first[at], found.last[at]];
+            let wanted = [sum[row], min[row], max[row], first[row], last[row]];
+            assert_eq!(doubles.map(f64::to_bits), wanted.map(f64::to_bits));
+            read += 1;
+        }
+    }
+    assert_eq!(read, 2 * rows);
+}
+
+#[test]
 fn a_file_of_another_table_is_refused_by_its_columns() {
     let sink: Box<dyn RowSink<Rollup>> = Box::new(RollupParquetWriter::new());
     let (file, _) = sink.finish().expect("an empty file");
     let error = read_raw(file).expect_err("a rollup file");
     expect!["the Parquet file has the columns (REQUIRED INT64 org_id (INTEGER(64,false)); REQUIRED INT64 metric_id (INTEGER(64,false)); REQUIRED INT64 timestamp (TIMESTAMP(MILLIS,true)); REQUIRED INT64 count (INTEGER(64,false)); REQUIRED DOUBLE sum; REQUIRED DOUBLE min; REQUIRED DOUBLE max; REQUIRED DOUBLE first; REQUIRED DOUBLE last;), not (REQUIRED INT64 org_id (INTEGER(64,false)); REQUIRED INT64 metric_id (INTEGER(64,false)); REQUIRED INT64 timestamp (TIMESTAMP(MILLIS,true)); REQUIRED DOUBLE value;); give a file that tailor exported"].assert_eq(&error.to_string());
+    let (file, _) = raw_sink().finish().expect("an empty file");
+    assert!(matches!(RollupParquetReader::open(Bytes::from(file)), Err(ReadError::Schema { .. })));
 }

@@ -43,7 +43,7 @@ pub struct ObjectWriter {
 }
 
 enum Target {
-    /// Written beside its place and renamed.
+    /// Written beside its place, then linked there.
     File { file: File, staged: PathBuf, place: PathBuf },
     /// A multipart upload, begun with the first full part.
     Store { root: Root, upload: Option<WriteMultipart>, pending: Vec<u8>, runtime: Handle },
@@ -113,11 +113,10 @@ impl ObjectWriter {
         match std::mem::replace(&mut self.target, Target::Closed) {
             Target::File { file, staged, place } => {
                 drop(file);
-                let renamed = std::fs::rename(&staged, &place);
-                renamed.map_err(|error| {
-                    remove_staged(&staged);
-                    failed("rename", &self.object, error)
-                })?;
+                // A link, unlike a rename, never takes the place of an object that is there.
+                let linked = std::fs::hard_link(&staged, &place);
+                remove_staged(&staged);
+                linked.map_err(|error| failed("publish", &self.object, error))?;
             }
             Target::Store { root, upload, pending, runtime } => {
                 let path = Path::from(self.key.as_str());
@@ -194,10 +193,10 @@ fn abort_from(runtime: &Handle, upload: WriteMultipart) {
 }
 
 fn create_with_folders(path: &std::path::Path) -> std::io::Result<File> {
-    match File::create(path) {
+    match File::create_new(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             std::fs::create_dir_all(path.parent().unwrap_or(path))?;
-            File::create(path)
+            File::create_new(path)
         }
         other => other,
     }

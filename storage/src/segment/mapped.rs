@@ -5,8 +5,9 @@ use std::fs::File;
 use std::path::Path;
 
 use format::frame::SegmentBytes;
-use memmap2::{Mmap, MmapOptions};
+use memmap2::MmapOptions;
 
+use super::torn::Window;
 use crate::StorageError;
 
 /// Bytes mapped at once: large enough that mapping costs nothing, small enough to stay out of the memory budget.
@@ -22,7 +23,7 @@ pub struct MappedSegment {
     object: String,
     size: u64,
     base: u64,
-    window: Option<Mmap>,
+    window: Option<Window>,
 }
 
 impl MappedSegment {
@@ -61,15 +62,23 @@ impl MappedSegment {
         let mut options = MmapOptions::new();
         options.offset(self.base).len((end - self.base) as usize).populate();
         // SAFETY: the mapping is read-only and private to this reader, and segments are immutable: a writer that still
-        // changed one would be caught by the size check just made, by zstd's checks and by the digest of the plan. A
-        // file truncated between that check and a read would end the process (SIGBUS); nothing would be committed.
+        // changed one would be caught by the size check just made, by zstd's checks and by the look at size and etag before
+        // the commit. A file that is cut short between that check and a read is a torn window.
         let window = unsafe { options.map(&self.file) };
-        self.window = Some(window.map_err(|error| self.failed("map", error))?);
+        self.window = Some(Window::new(window.map_err(|error| self.failed("map", error))?));
         Ok(())
     }
 
     fn holds(&self, offset: u64, end: u64) -> bool {
-        self.window.as_ref().is_some_and(|window| self.base <= offset && end <= self.base + window.len() as u64)
+        let end_of = |window: &Window| self.base + window.bytes().len() as u64;
+        self.window.as_ref().is_some_and(|window| self.base <= offset && end <= end_of(window))
+    }
+
+    #[cold]
+    fn torn(&self) -> StorageError {
+        let now = self.file.metadata().map_or_else(|error| error.to_string(), |file| format!("now {}", file.len()));
+        let what = format!("planned with {} bytes, {now}", self.size);
+        StorageError::Changed { object: self.object.clone(), what }
     }
 }
 
@@ -82,6 +91,9 @@ impl SegmentBytes for MappedSegment {
 
     #[inline]
     fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8], StorageError> {
+        if self.window.as_ref().is_some_and(Window::is_torn) {
+            return Err(self.torn());
+        }
         let end = (offset + len as u64).min(self.size);
         if offset >= end {
             return Ok(&[]);
@@ -89,7 +101,7 @@ impl SegmentBytes for MappedSegment {
         if !self.holds(offset, end) {
             self.map(offset, end - offset)?;
         }
-        let window = self.window.as_deref().unwrap_or_default();
+        let window = self.window.as_ref().map_or(&[][..], Window::bytes);
         Ok(&window[(offset - self.base) as usize..(end - self.base) as usize])
     }
 }

@@ -5,6 +5,7 @@
 
 mod mapped;
 mod ranged;
+mod torn; // files that are cut short while they are mapped
 
 use format::frame::SegmentBytes;
 use model::SegmentRef;

@@ -46,3 +46,21 @@ fn a_segment_that_shrinks_is_named() {
         file.set_len(object.len()).expect("the file grows");
     }
 }
+
+#[test]
+fn a_mapped_segment_that_is_cut_short_under_a_reader_is_torn_and_the_process_lives() {
+    let (folder, root, segment, content) = fixture();
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().expect("a runtime");
+    let path = folder.path().join("a.seg");
+    for kept in [0usize, 100_000, 1_000_000] {
+        std::fs::write(&path, &content).expect("a file");
+        let mut open = Segment::open(&root, &segment, SegmentAccess::Auto, runtime.handle()).expect("it is there");
+        let window = open.bytes(0, 4_000_000).expect("it reads");
+        let file = std::fs::OpenOptions::new().write(true).open(&path).expect("the file");
+        file.set_len(kept as u64).expect("the file shrinks");
+        let gone = &window[kept.next_multiple_of(64 << 10)..];
+        assert!(gone.iter().all(|byte| *byte == 0), "what is gone reads as zeros");
+        let error = open.bytes(0, 1).expect_err("the segment changed").to_string();
+        assert!(error.contains("a.seg") && error.contains(&format!("now {kept}")), "{error}");
+    }
+}

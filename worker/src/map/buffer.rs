@@ -9,7 +9,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use format::column::{ColumnEncoder, Encoding};
 use format::run::ChunkHeader;
 use model::limits::CHUNK_POINTS_MAX;
-use model::{PartitionId, SeriesKey};
+use model::{PartitionId, SeriesKey, TimestampMs};
 
 /// Part of the budget that bytes of chunks may take; the rest is for what links them.
 const ARENA_SHARE: f64 = 0.65;
@@ -17,14 +17,25 @@ const ARENA_SHARE: f64 = 0.65;
 /// No chunk.
 const NONE: u32 = u32::MAX;
 
-/// One packed chunk.
+/// Most bytes of an arena: its offsets are 32 bits wide, and the batch that fills it may go past its share.
+const ARENA_BYTES_MAX: usize = (u32::MAX - (64 << 20)) as usize;
+
+/// Room for the batch that fills the arena.
+const BATCH_ROOM_BYTES: usize = 256 << 10;
+
+/// One packed chunk, in as little as it takes: payloads of few points have more of this than of points.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Chunk {
-    /// What a run says of it; its length bounds the body.
-    pub(crate) header: ChunkHeader,
+struct Chunk {
+    first: TimestampMs,
+    last: TimestampMs,
     offset: u32,
+    body_len: u32,
     next: u32,
+    points: u16,
+    is_strict: bool,
 }
+
+const _: () = assert!(CHUNK_POINTS_MAX <= u16::MAX as usize, "the points of a chunk fit its field");
 
 /// One series with points in the buffer.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +53,7 @@ pub(crate) struct Series {
 #[derive(Debug)]
 pub(crate) struct ShuffleBuffer {
     budget: usize,
+    arena_bytes_max: usize,
     arena: Vec<u8>,
     chunks: Vec<Chunk>,
     series: Vec<Series>,
@@ -52,11 +64,13 @@ pub(crate) struct ShuffleBuffer {
 impl ShuffleBuffer {
     /// A buffer that is full at about `budget` bytes.
     pub(crate) fn new(budget: usize) -> Self {
-        let arena_bytes = ((budget as f64 * ARENA_SHARE) as usize).min(NONE as usize);
+        let arena_bytes_max = ((budget as f64 * ARENA_SHARE) as usize).min(ARENA_BYTES_MAX);
         Self {
             budget,
-            // Reserved once: untouched memory is not resident, and growing would hold two copies.
-            arena: Vec::with_capacity(arena_bytes),
+            arena_bytes_max,
+            // Reserved once, with room for the batch that fills it: untouched memory is not resident, and growing would
+            // hold two copies.
+            arena: Vec::with_capacity(arena_bytes_max + BATCH_ROOM_BYTES),
             chunks: Vec::new(),
             series: Vec::new(),
             slots: HashMap::default(),
@@ -66,14 +80,13 @@ impl ShuffleBuffer {
 
     /// Whether it should be spilled before more is added.
     pub(crate) fn is_full(&self) -> bool {
-        let arena_full = self.arena.len() as f64 >= self.budget as f64 * ARENA_SHARE;
-        arena_full || self.arena.len() + self.links_bytes() >= self.budget
+        self.arena.len() >= self.arena_bytes_max || self.arena.len() + self.links_bytes() >= self.budget
     }
 
-    /// Bytes of everything but the arena. Capacities, because that is what is resident.
+    /// Bytes of everything but the arena, and of what a spill takes to order it. Capacities, because that is resident.
     fn links_bytes(&self) -> usize {
-        self.chunks.capacity() * size_of::<Chunk>()
-            + self.series.capacity() * size_of::<Series>()
+        self.chunks.capacity() * (size_of::<Chunk>() + size_of::<u32>())
+            + self.series.capacity() * (size_of::<Series>() + size_of::<u32>())
             + self.slots.capacity() * (size_of::<(SeriesKey, u32)>() + 1) * 8 / 7
     }
 
@@ -120,7 +133,7 @@ impl ShuffleBuffer {
         if metadata.is_empty() || metadata == &self.arena[start as usize..][..len as usize] {
             return;
         }
-        self.series[slot].metadata = (self.arena.len() as u32, metadata.len() as u32);
+        self.series[slot].metadata = (narrow(self.arena.len()), narrow(metadata.len()));
         self.arena.extend_from_slice(metadata);
     }
 
@@ -128,12 +141,20 @@ impl ShuffleBuffer {
         let offset = self.arena.len();
         self.encoder.timestamps(timestamps, Encoding::Packed, &mut self.arena);
         self.encoder.values(values, Encoding::Packed, &mut self.arena);
-        let (first, last) = (timestamps[0], timestamps[timestamps.len() - 1]);
-        let is_strict = timestamps.windows(2).fold(true, |strict, pair| strict & (pair[0] < pair[1]));
-        let body_len = self.arena.len() - offset;
-        let header = ChunkHeader { points: timestamps.len(), is_strict, first, last, body_len };
-        let chunk = self.chunks.len() as u32;
-        self.chunks.push(Chunk { header, offset: offset as u32, next: NONE });
+        let chunk = narrow(self.chunks.len());
+        if self.chunks.len() == self.chunks.capacity() {
+            // By a quarter: doubling would hold half as much again as all chunks.
+            self.chunks.reserve_exact(self.chunks.len() / 4 + 1024);
+        }
+        self.chunks.push(Chunk {
+            first: timestamps[0],
+            last: timestamps[timestamps.len() - 1],
+            offset: narrow(offset),
+            body_len: narrow(self.arena.len() - offset),
+            next: NONE,
+            points: timestamps.len() as u16,
+            is_strict: timestamps.windows(2).fold(true, |strict, pair| strict & (pair[0] < pair[1])),
+        });
         let series = &mut self.series[slot];
         match series.tail {
             NONE => series.head = chunk,
@@ -163,20 +184,32 @@ impl ShuffleBuffer {
         &self.arena[start as usize..][..len as usize]
     }
 
-    /// The chunks of a series, in source order.
-    pub(crate) fn chunks_of(&self, series: &Series) -> impl Iterator<Item = &Chunk> {
+    /// The chunks of a series, in source order, which is the order of their numbers.
+    pub(crate) fn chunks_of(&self, series: &Series) -> impl Iterator<Item = u32> {
         let mut next = series.head;
         std::iter::from_fn(move || {
-            let chunk = self.chunks.get(next as usize)?;
-            next = chunk.next;
+            let chunk = next;
+            next = self.chunks.get(chunk as usize)?.next;
             Some(chunk)
         })
     }
 
-    /// The packed columns of a chunk.
-    pub(crate) fn body(&self, chunk: &Chunk) -> &[u8] {
-        &self.arena[chunk.offset as usize..][..chunk.header.body_len]
+    /// What a run says of a chunk.
+    pub(crate) fn header(&self, chunk: u32) -> ChunkHeader {
+        let Chunk { first, last, body_len, points, is_strict, .. } = self.chunks[chunk as usize];
+        ChunkHeader { points: usize::from(points), is_strict, first, last, body_len: body_len as usize }
     }
+
+    /// The packed columns of a chunk.
+    pub(crate) fn body(&self, chunk: u32) -> &[u8] {
+        let Chunk { offset, body_len, .. } = self.chunks[chunk as usize];
+        &self.arena[offset as usize..][..body_len as usize]
+    }
+}
+
+/// A place or a length in the buffer.
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).expect("the arena is spilled before its offsets run out")
 }
 
 /// A multiplicative hash of the two ids: they come from our own frames, and a slot costs nobody else anything.

@@ -21,15 +21,13 @@ use storage::segment::Segment;
 
 use crate::WorkError;
 use crate::clock::StageClock;
+use crate::limits::SlotLimits;
 use crate::run_writer::RunWriter;
 use crate::task::{Assignment, SplitInput, Surroundings};
 use quarantine::Quarantine;
 use route::Router;
 
 pub(crate) use spill::pack;
-
-/// Decoded bytes of one batch: fits the second-level cache with what is made of it.
-const BATCH_BYTES: usize = 128 << 10;
 
 /// Segment bytes that are made present before a batch is decoded.
 const READ_AHEAD_BYTES: usize = 256 << 10;
@@ -40,6 +38,7 @@ const BUFFER_SHARE: f64 = 0.6;
 /// What a worker slot keeps from one map attempt to the next: contexts and arenas.
 #[derive(Debug)]
 pub(crate) struct Mapper {
+    batch_bytes: usize,
     frames: format::frame::FrameDecoder,
     payloads: format::payload::PayloadReader,
     batch: Vec<Placed>,
@@ -55,14 +54,15 @@ struct Placed {
 }
 
 impl Mapper {
-    /// A mapper within `memory_bytes`.
-    pub(crate) fn new(memory_bytes: u64) -> Self {
+    /// A mapper within `limits`.
+    pub(crate) fn new(limits: SlotLimits) -> Self {
         Self {
+            batch_bytes: limits.map_batch_bytes,
             frames: Default::default(),
             payloads: Default::default(),
             batch: Vec::new(),
-            router: Router::new((memory_bytes as f64 * BUFFER_SHARE) as usize),
-            spiller: Default::default(),
+            router: Router::new((limits.memory_bytes as f64 * BUFFER_SHARE) as usize),
+            spiller: spill::Spiller::new(limits.overlap_points_max),
         }
     }
 
@@ -152,7 +152,7 @@ impl Mapper {
         frames.make_present(READ_AHEAD_BYTES).map_err(WorkError::reading)?;
         attempt.clock.enter(Stage::Decode);
         let mut is_any = false;
-        while self.frames.used() < BATCH_BYTES && frames.position() < start + READ_AHEAD_BYTES as u64 {
+        while self.frames.used() < self.batch_bytes && frames.position() < start + READ_AHEAD_BYTES as u64 {
             let Some(frame) = frames.next().map_err(WorkError::reading)? else { break };
             is_any = true;
             attempt.books.frames_read += 1;

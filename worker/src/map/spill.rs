@@ -4,36 +4,58 @@
 //! late one), just those are decoded, merged in source order and packed again. What is too much to merge at once goes
 //! to further layers of the spill (see `format::run`).
 
+use std::collections::VecDeque;
+
 use format::column::{ColumnDecoder, ColumnEncoder, Encoding};
 use format::run::ChunkHeader;
-use model::Columns;
-use model::limits::{CHUNK_POINTS_MAX, OVERLAP_POINTS_MAX};
+use model::limits::CHUNK_POINTS_MAX;
+use model::{Columns, TimestampMs};
 
-use super::buffer::{Chunk, Series, ShuffleBuffer};
+use super::buffer::{Series, ShuffleBuffer};
 use crate::WorkError;
 use crate::run_writer::RunWriter;
 
-/// Chunks of one series that overlap in time, and so must be merged; or one that stands alone.
-type Cluster = Vec<Chunk>;
+/// Chunks by their number in the buffer, in source order: those of one series that overlap and are merged at once, or
+/// one that stands alone.
+type Group = Vec<u32>;
 
 /// Spills buffers; keeps what that takes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Spiller {
+    overlap_points_max: usize,
     decoder: ColumnDecoder,
     encoder: ColumnEncoder,
     columns: Columns,
     sorted: Columns,
     order: Vec<u32>,
+    chunks: Vec<u32>,
     body: Vec<u8>,
 }
+
+/// Room for the chunks of one series that is kept from spill to spill.
+const CHUNKS_KEPT: usize = 64 << 10;
 
 /// The share of a cluster that a later layer writes.
 struct Deferred {
     slot: u32,
-    groups: Vec<Cluster>,
+    groups: VecDeque<Group>,
 }
 
 impl Spiller {
+    /// A spiller that sorts at most `overlap_points_max` points of one series at once.
+    pub(crate) fn new(overlap_points_max: usize) -> Self {
+        Self {
+            overlap_points_max,
+            decoder: ColumnDecoder::new(),
+            encoder: ColumnEncoder::new(),
+            columns: Columns::default(),
+            sorted: Columns::default(),
+            order: Vec::new(),
+            chunks: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
     /// Writes everything in `buffer` to `run` as spill number `spill`, and empties the buffer.
     pub(crate) fn spill(
         &mut self,
@@ -42,14 +64,14 @@ impl Spiller {
         spill: u32,
     ) -> Result<(), WorkError> {
         let mut deferred = Vec::new();
-        let mut chunks = Vec::new();
+        let mut chunks = std::mem::take(&mut self.chunks);
         for slot in buffer.ordered_series() {
             let series = buffer.series(slot);
             if run.open_partition() != Some(series.partition) {
                 run.begin_slice(series.partition, spill, 0)?;
             }
             chunks.clear();
-            chunks.extend(buffer.chunks_of(series).copied());
+            chunks.extend(buffer.chunks_of(series));
             let later = self.write_series(buffer, run, series, &mut chunks)?;
             if !later.is_empty() {
                 deferred.push(Deferred { slot, groups: later });
@@ -58,6 +80,10 @@ impl Spiller {
         self.write_layers(buffer, run, spill, deferred)?;
         run.close_slice()?;
         buffer.clear();
+        chunks.clear();
+        // Counted with the buffer's own links: one number a chunk.
+        chunks.shrink_to(CHUNKS_KEPT);
+        self.chunks = chunks;
         Ok(())
     }
 
@@ -67,20 +93,29 @@ impl Spiller {
         buffer: &ShuffleBuffer,
         run: &mut RunWriter,
         series: &Series,
-        chunks: &mut [Chunk],
-    ) -> Result<Vec<Cluster>, WorkError> {
-        let mut later = Vec::new();
+        chunks: &mut [u32],
+    ) -> Result<VecDeque<Group>, WorkError> {
+        let mut later = VecDeque::new();
         run.begin_series(series.key, buffer.metadata(series));
-        if is_ascending(chunks) {
+        if is_ascending(buffer, chunks) {
             for chunk in chunks.iter() {
-                run.chunk(&chunk.header, buffer.body(chunk))?;
+                run.chunk(&buffer.header(*chunk), buffer.body(*chunk))?;
             }
         } else {
-            for cluster in clusters(chunks) {
-                let mut groups = groups(cluster);
-                let first = groups.remove(0);
-                self.write_cluster(buffer, run, &first)?;
-                later.append(&mut groups);
+            chunks.sort_unstable_by_key(|chunk| (buffer.header(*chunk).first, *chunk));
+            let mut rest = chunks;
+            while !rest.is_empty() {
+                let (cluster, after) = rest.split_at_mut(cluster_len(buffer, rest));
+                rest = after;
+                cluster.sort_unstable();
+                let first = group_len(buffer, cluster, self.overlap_points_max);
+                self.write_group(buffer, run, &cluster[..first])?;
+                let mut deferred = &cluster[first..];
+                while !deferred.is_empty() {
+                    let (group, after) = deferred.split_at(group_len(buffer, deferred, self.overlap_points_max));
+                    later.push_back(group.to_vec());
+                    deferred = after;
+                }
             }
         }
         run.end_series();
@@ -104,7 +139,7 @@ impl Spiller {
                     run.begin_slice(series.partition, spill, layer)?;
                 }
                 run.begin_series(series.key, buffer.metadata(series));
-                self.write_cluster(buffer, run, &groups.remove(0))?;
+                self.write_group(buffer, run, &groups.pop_front().unwrap_or_default())?;
                 run.end_series();
             }
             deferred.retain(|deferred| !deferred.groups.is_empty());
@@ -113,18 +148,13 @@ impl Spiller {
         Ok(())
     }
 
-    fn write_cluster(
-        &mut self,
-        buffer: &ShuffleBuffer,
-        run: &mut RunWriter,
-        cluster: &[Chunk],
-    ) -> Result<(), WorkError> {
-        if let [chunk] = cluster {
-            return run.chunk(&chunk.header, buffer.body(chunk));
+    fn write_group(&mut self, buffer: &ShuffleBuffer, run: &mut RunWriter, group: &[u32]) -> Result<(), WorkError> {
+        if let [chunk] = group {
+            return run.chunk(&buffer.header(*chunk), buffer.body(*chunk));
         }
         self.columns.clear();
-        for chunk in cluster {
-            let (mut body, points) = (buffer.body(chunk), chunk.header.points);
+        for chunk in group {
+            let (mut body, points) = (buffer.body(*chunk), buffer.header(*chunk).points);
             let decoded = self.decoder.timestamps(&mut body, points, &mut self.columns.timestamps);
             let decoded = decoded.and_then(|()| self.decoder.values(&mut body, points, &mut self.columns.values));
             decoded.expect("a chunk that this thread packed unpacks");
@@ -167,43 +197,32 @@ pub(crate) fn pack(encoder: &mut ColumnEncoder, timestamps: &[i64], values: &[f6
     }
 }
 
-fn is_ascending(chunks: &[Chunk]) -> bool {
-    chunks.windows(2).all(|pair| pair[0].header.last < pair[1].header.first)
+fn is_ascending(buffer: &ShuffleBuffer, chunks: &[u32]) -> bool {
+    chunks.windows(2).all(|pair| buffer.header(pair[0]).last < buffer.header(pair[1]).first)
 }
 
-/// Cuts the chunks into clusters that ascend without overlap; the chunks inside one stay in source order.
-fn clusters(chunks: &mut [Chunk]) -> Vec<Cluster> {
-    let mut ordered: Vec<(usize, Chunk)> = chunks.iter().copied().enumerate().collect();
-    ordered.sort_by_key(|(position, chunk)| (chunk.header.first, *position));
-    let mut clusters: Vec<Vec<(usize, Chunk)>> = Vec::new();
-    let mut last = None;
-    for (position, chunk) in ordered {
-        match clusters.last_mut() {
-            Some(cluster) if last >= Some(chunk.header.first) => cluster.push((position, chunk)),
-            _ => clusters.push(vec![(position, chunk)]),
+/// How many of `chunks`, which are ordered by their first timestamp, overlap with the first of them, directly or by way
+/// of others: what follows ascends without overlap.
+fn cluster_len(buffer: &ShuffleBuffer, chunks: &[u32]) -> usize {
+    let mut last = TimestampMs::MIN;
+    for (position, chunk) in chunks.iter().enumerate() {
+        let header = buffer.header(*chunk);
+        if position > 0 && header.first > last {
+            return position;
         }
-        last = last.max(Some(chunk.header.last));
+        last = last.max(header.last);
     }
-    let in_source_order = |mut cluster: Vec<(usize, Chunk)>| {
-        cluster.sort_unstable_by_key(|(position, _)| *position);
-        cluster.into_iter().map(|(_, chunk)| chunk).collect()
-    };
-    clusters.into_iter().map(in_source_order).collect()
+    chunks.len()
 }
 
-/// Cuts a cluster into stretches of source order that can be merged in memory.
-fn groups(cluster: Cluster) -> Vec<Cluster> {
-    let mut groups = vec![Cluster::new()];
+/// How many of `chunks` have at most `points_max` points together; one at the least.
+fn group_len(buffer: &ShuffleBuffer, chunks: &[u32], points_max: usize) -> usize {
     let mut points = 0;
-    for chunk in cluster {
-        if points + chunk.header.points > OVERLAP_POINTS_MAX {
-            groups.push(Cluster::new());
-            points = 0;
-        }
-        points += chunk.header.points;
-        if let Some(group) = groups.last_mut() {
-            group.push(chunk);
+    for (position, chunk) in chunks.iter().enumerate() {
+        points += buffer.header(*chunk).points;
+        if position > 0 && points > points_max {
+            return position;
         }
     }
-    groups
+    chunks.len()
 }

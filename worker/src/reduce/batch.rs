@@ -8,9 +8,6 @@ use model::{Columns, DuplicateRule, SeriesKey};
 use super::merge::Merger;
 use crate::WorkError;
 
-/// Points of a batch, roughly.
-const POINTS: usize = 16 << 10;
-
 /// Series of a batch at most.
 const SERIES_MAX: usize = 2048;
 
@@ -28,8 +25,10 @@ pub(crate) struct Stretch {
 }
 
 /// Merged points without duplicates.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Batch {
+    /// Points that fill it, roughly.
+    points: usize,
     /// The points of all stretches.
     pub(crate) columns: Columns,
     /// The stretches, in key order.
@@ -50,6 +49,18 @@ struct Open {
 }
 
 impl Batch {
+    /// A batch that `points` fill.
+    pub(crate) fn new(points: usize) -> Self {
+        Self {
+            points,
+            columns: Columns::default(),
+            stretches: Vec::new(),
+            metadata: Vec::new(),
+            duplicates: 0,
+            open: None,
+        }
+    }
+
     /// Forgets everything of the last partition.
     pub(crate) fn reset(&mut self) {
         self.clear();
@@ -71,7 +82,8 @@ impl Batch {
     /// Fills the batch from `merger`; false when there is nothing left.
     pub(crate) fn fill(&mut self, merger: &mut Merger, rule: DuplicateRule) -> Result<bool, WorkError> {
         self.clear();
-        while self.columns.len() < POINTS && self.stretches.len() < SERIES_MAX {
+        while self.columns.len() < self.points && self.stretches.len() < SERIES_MAX {
+            let start = self.columns.len();
             let (key, begins) = match self.open.take() {
                 Some(open) => {
                     self.columns.timestamps.extend(open.last.map(|(timestamp, _)| timestamp));
@@ -83,37 +95,35 @@ impl Batch {
                     None => break,
                 },
             };
-            self.add_series(merger, rule, key, begins)?;
+            self.add_stretch(merger, rule, Stretch { key, points: start..start, begins, ends: None })?;
+            // A series that goes on goes on in the next batch: here it would only come and go, a point at a time.
+            if self.open.is_some() {
+                break;
+            }
         }
         Ok(!self.stretches.is_empty())
     }
 
-    fn add_series(
-        &mut self,
-        merger: &mut Merger,
-        rule: DuplicateRule,
-        key: SeriesKey,
-        begins: bool,
-    ) -> Result<(), WorkError> {
-        // A series that goes on starts with the one point that was kept back.
-        let start =
-            self.columns.len() - usize::from(!begins && rule != DuplicateRule::Keep && !self.columns.is_empty());
-        let mut is_more = true;
-        while is_more && self.columns.len() < POINTS {
+    /// Adds points of a series until it ends or the batch is full. What the last batch kept back is there already.
+    fn add_stretch(&mut self, merger: &mut Merger, rule: DuplicateRule, mut stretch: Stretch) -> Result<(), WorkError> {
+        let is_more = loop {
             let before = self.columns.len();
-            is_more = merger.next_points(&mut self.columns)?;
-            self.fold_duplicates(rule, start.max(before.saturating_sub(1)));
-        }
-        let ends = if is_more {
+            let is_more = merger.next_points(&mut self.columns)?;
+            self.fold_duplicates(rule, stretch.points.start.max(before.saturating_sub(1)));
+            if !is_more || self.columns.len() >= self.points {
+                break is_more;
+            }
+        };
+        if is_more {
             let last = (rule != DuplicateRule::Keep).then(|| self.keep_back()).flatten();
-            self.open = Some(Open { key, last });
-            None
+            self.open = Some(Open { key: stretch.key, last });
         } else {
             let metadata = self.metadata.len();
             self.metadata.extend_from_slice(merger.metadata());
-            Some(metadata..self.metadata.len())
-        };
-        self.stretches.push(Stretch { key, points: start..self.columns.len(), begins, ends });
+            stretch.ends = Some(metadata..self.metadata.len());
+        }
+        stretch.points.end = self.columns.len();
+        self.stretches.push(stretch);
         Ok(())
     }
 

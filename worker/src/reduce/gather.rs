@@ -1,19 +1,20 @@
 //! Gathers the slices of one partition, in source order, few enough to be merged at once.
 //!
-//! A shard of thousands of map tasks has thousands of slices a partition. More than [`MERGE_FAN_IN_MAX`] are merged in
+//! A shard of thousands of map tasks has thousands of slices a partition. More than a merge reads at once are merged in
 //! groups of neighbours first: a merge of neighbours in source order is a slice like any other.
 
 use std::sync::Arc;
 
 use format::keys;
 use format::run::{RunIndex, SliceEntry, TRAILER_BYTES};
-use model::limits::{CHUNK_POINTS_MAX, MERGE_FAN_IN_MAX};
+use model::limits::CHUNK_POINTS_MAX;
 use model::{Columns, ObjectEntry, PartitionId};
 use storage::object::ObjectReader;
 
 use super::merge::Merger;
 use super::slice::SliceCursor;
 use crate::WorkError;
+use crate::limits::SlotLimits;
 use crate::map::pack;
 use crate::run_writer::RunWriter;
 use crate::task::{Assignment, Surroundings};
@@ -42,8 +43,9 @@ impl MergedRuns {
     }
 }
 
-/// A slice and the run it lies in.
-type Located = (Arc<ObjectReader>, SliceEntry);
+/// A slice and the key of the run it lies in. Runs are opened where they are merged, not before: a shard has more of
+/// them than a process may open files.
+type Located = (Arc<str>, SliceEntry);
 
 /// Opens the slices of `partition` in `runs`, in source order.
 pub(crate) fn gather(
@@ -51,36 +53,47 @@ pub(crate) fn gather(
     partition: PartitionId,
     runs: &[ObjectEntry],
     around: &Surroundings<'_>,
-    memory_bytes: u64,
+    limits: &SlotLimits,
 ) -> Result<(Vec<SliceCursor>, MergedRuns), WorkError> {
     let mut slices = Vec::new();
     for run in runs {
-        let (reader, index) = open_run(run, around)?;
-        slices.extend(index.of_partition(partition).iter().map(|slice| (Arc::clone(&reader), *slice)));
+        slices.extend(locate(partition, run, around)?);
     }
     let mut merged = Vec::new();
-    while slices.len() > MERGE_FAN_IN_MAX {
+    while slices.len() > limits.merge_fan_in_max {
         let mut fewer = Vec::new();
-        for group in slices.chunks(MERGE_FAN_IN_MAX) {
+        for group in slices.chunks(limits.merge_fan_in_max) {
             let key =
                 keys::merged_run(&assignment.job, assignment.shard, assignment.task, assignment.attempt, merged.len());
-            let run = merge_group(partition, group, key, around, memory_bytes)?;
-            let (reader, index) = open_run(&run, around)?;
-            fewer.extend(index.of_partition(partition).iter().map(|slice| (Arc::clone(&reader), *slice)));
+            let run = merge_group(partition, group, key, around, limits)?;
+            fewer.extend(locate(partition, &run, around)?);
             merged.push(run.key);
         }
         slices = fewer;
     }
-    Ok((open_all(&slices, memory_bytes)?, MergedRuns(merged)))
+    Ok((open_all(&slices, around, limits)?, MergedRuns(merged)))
 }
 
-fn open_all(slices: &[Located], memory_bytes: u64) -> Result<Vec<SliceCursor>, WorkError> {
-    let share = memory_bytes / PIECES_SHARE / slices.len().max(1) as u64;
+/// Opens slices to read them; those of one run follow one another and share its reader.
+fn open_all(slices: &[Located], around: &Surroundings<'_>, limits: &SlotLimits) -> Result<Vec<SliceCursor>, WorkError> {
+    let share = limits.memory_bytes / PIECES_SHARE / slices.len().max(1) as u64;
     let piece_bytes = share.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX) as usize;
-    slices.iter().map(|(run, slice)| SliceCursor::open(Arc::clone(run), *slice, piece_bytes)).collect()
+    let stores = around.stores;
+    let mut open: Option<(&str, Arc<ObjectReader>)> = None;
+    let mut cursors = Vec::with_capacity(slices.len());
+    for (run, slice) in slices {
+        let reader = match &open {
+            Some((key, reader)) if *key == &**run => Arc::clone(reader),
+            _ => Arc::new(ObjectReader::open(&stores.scratch, run, &stores.runtime)?),
+        };
+        open = Some((run, Arc::clone(&reader)));
+        cursors.push(SliceCursor::open(reader, *slice, piece_bytes)?);
+    }
+    Ok(cursors)
 }
 
-fn open_run(run: &ObjectEntry, around: &Surroundings<'_>) -> Result<(Arc<ObjectReader>, RunIndex), WorkError> {
+/// The slices of `partition` in one run, as its index has them.
+fn locate(partition: PartitionId, run: &ObjectEntry, around: &Surroundings<'_>) -> Result<Vec<Located>, WorkError> {
     /// Most indexes come with the first read.
     const TAIL_BYTES: u64 = 16 << 10;
     let stores = around.stores;
@@ -99,7 +112,8 @@ fn open_run(run: &ObjectEntry, around: &Surroundings<'_>) -> Result<(Arc<ObjectR
     }
     let start = tail.len().saturating_sub(len);
     let index = RunIndex::from_bytes(&tail[start..]).map_err(broken)?;
-    Ok((Arc::new(reader), index))
+    let key: Arc<str> = Arc::from(run.key.as_str());
+    Ok(index.of_partition(partition).iter().map(|slice| (Arc::clone(&key), *slice)).collect())
 }
 
 /// Merges neighbouring slices into a run of one slice.
@@ -108,10 +122,10 @@ fn merge_group(
     group: &[Located],
     key: String,
     around: &Surroundings<'_>,
-    memory_bytes: u64,
+    limits: &SlotLimits,
 ) -> Result<ObjectEntry, WorkError> {
     let stores = around.stores;
-    let mut merger = Merger::new(open_all(group, memory_bytes)?);
+    let mut merger = Merger::new(open_all(group, around, limits)?);
     let mut run = RunWriter::new(&stores.scratch, key, &stores.runtime);
     run.begin_slice(partition, 0, 0)?;
     let mut encoder = format::column::ColumnEncoder::new();
@@ -137,3 +151,6 @@ fn merge_group(
     let run = run.finish()?;
     Ok(run.expect("a run with a slice has an object"))
 }
+
+#[cfg(test)]
+mod tests;

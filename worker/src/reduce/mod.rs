@@ -18,6 +18,7 @@ use model::{Extent, ObjectEntry, PartitionId, ReduceReport, RollupEntry, RollupS
 
 use crate::WorkError;
 use crate::clock::StageClock;
+use crate::limits::SlotLimits;
 use crate::task::{Assignment, Surroundings};
 use batch::{Batch, Stretch};
 use merge::Merger;
@@ -27,14 +28,14 @@ use rollup::Roller;
 /// What a worker slot keeps from one reduce attempt to the next.
 #[derive(Debug)]
 pub(crate) struct Reducer {
-    memory_bytes: u64,
+    limits: SlotLimits,
     batch: Batch,
 }
 
 impl Reducer {
-    /// A reducer within `memory_bytes`.
-    pub(crate) fn new(memory_bytes: u64) -> Self {
-        Self { memory_bytes, batch: Batch::default() }
+    /// A reducer within `limits`.
+    pub(crate) fn new(limits: SlotLimits) -> Self {
+        Self { limits, batch: Batch::new(limits.reduce_batch_points) }
     }
 
     /// Runs one attempt. A failed one leaves nothing that counts.
@@ -49,7 +50,7 @@ impl Reducer {
         around: &Surroundings<'_>,
     ) -> Result<ReduceReport, WorkError> {
         let mut clock = StageClock::start(Stage::Read);
-        let (cursors, merged_runs) = gather::gather(assignment, partition, runs, around, self.memory_bytes)?;
+        let (cursors, merged_runs) = gather::gather(assignment, partition, runs, around, &self.limits)?;
         let mut merger = Merger::new(cursors);
         let mut files = Files::new(assignment, partition, around);
         self.batch.reset();

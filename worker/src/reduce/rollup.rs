@@ -4,6 +4,7 @@
 //! (-0.0 < 0.0). Sums add in time order, starting from the bucket's first value, so that they never depend on who ran.
 
 use format::part::{RollupColumns, RollupRow};
+use model::series::canonical_sum;
 use model::{RollupStep, TimestampMs};
 
 /// Rolls one series after the other up to one step.
@@ -47,8 +48,9 @@ impl Roller {
 
     /// Ends the open bucket: the series ends, or a later bucket begins.
     pub(crate) fn close(&mut self) {
-        if let Some(bucket) = self.open.take() {
-            self.rows.push(bucket.row);
+        if let Some(Bucket { mut row, .. }) = self.open.take() {
+            row.sum = canonical_sum(row.sum);
+            self.rows.push(row);
         }
     }
 }

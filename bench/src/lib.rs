@@ -1,1 +1,0 @@
-//! Benchmarks, each a ratio within one run.

@@ -1,0 +1,63 @@
+//! Measures Tailor against the work that nobody can avoid, and prints each figure beside its target.
+//!
+//! Machines differ and are shared, so the figures that matter are ratios within one run: what is compared runs in turn
+//! (A B A B), in processes of its own, and medians are judged. `docs/performance.md` has the latest table.
+//!
+//! ```text
+//! suite (this process, small) -> children: tailor run | bench probe ... -> wait4: CPU, wall time, peak memory
+//! ```
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table and the progress")]
+
+/// Processes and what they took.
+mod child;
+/// What it runs on, and who else does.
+mod machine;
+/// Segments, made once.
+mod workload;
+/// One figure: samples, target, verdict.
+mod figure;
+/// What is measured, and in which order.
+mod suite;
+/// What runs in processes of its own.
+mod probe;
+/// The result, for people and programs.
+mod report;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// As in the `tailor` binary: what is compared must share its allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures Tailor; without a command, everything, as one table.
+#[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Bench {
+    #[command(flatten)]
+    suite: suite::Options,
+    #[command(subcommand)]
+    probe: Option<probe::Probe>,
+}
+
+fn main() -> Result<ExitCode> {
+    let Bench { suite, probe } = Bench::parse();
+    if let Some(probe) = probe {
+        probe.run()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let report = suite::run(&suite)?;
+    print!("{report}");
+    write_json(&suite.json(), &report)?;
+    // Two million points are mostly start-up: a quick run proves that everything runs, not that it is fast.
+    Ok(if suite.quick || report.passes() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn write_json(path: &Path, report: &report::Report) -> Result<()> {
+    std::fs::write(path, serde_json::to_vec_pretty(report)?)?;
+    eprintln!("bench: wrote {}", path.display());
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Each stage of the engine alone, over the same data, with the engine's own functions: what the work takes when nothing
+//! surrounds it. The sum of the stages is the floor that `tailor run` stands on.
+
+mod clock; // CPU time by stage
+mod input; //  segments to packed chunks, and those unpacked
+mod output; // parts decoded, and encoded again
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use clock::Clock;
+
+/// A stage, measured alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Step {
+    /// Segment bytes into memory.
+    Read,
+    /// Frames to contents, with one zstd context.
+    Decode,
+    /// Contents to the places of a payload's fields.
+    Parse,
+    /// A payload's columns to a packed chunk.
+    Pack,
+    /// A packed chunk to columns.
+    Unpack,
+    /// Merged series to a raw part.
+    EncodePart,
+    /// Rollup rows to a rollup part.
+    EncodeRollup,
+    /// Bytes of parts to their digest and to a file.
+    Write,
+    /// A raw part to series. Not in the floor: a reader does this.
+    DecodePart,
+    /// A rollup part to rows. Not in the floor either.
+    DecodeRollup,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Decode => "zstd",
+            Self::Parse => "parse",
+            Self::Pack => "pack",
+            Self::Unpack => "unpack",
+            Self::EncodePart => "encode part",
+            Self::EncodeRollup => "encode rollup",
+            Self::Write => "write",
+            Self::DecodePart => "decode part",
+            Self::DecodeRollup => "decode rollup",
+        })
+    }
+}
+
+impl Step {
+    /// Every step, in the order of the work.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Read,
+        Self::Decode,
+        Self::Parse,
+        Self::Pack,
+        Self::Unpack,
+        Self::EncodePart,
+        Self::EncodeRollup,
+        Self::Write,
+        Self::DecodePart,
+        Self::DecodeRollup,
+    ];
+}
+
+/// What each step took.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Steps {
+    /// Points read.
+    pub(crate) points: u64,
+    /// CPU time, in the order of [`Step::ALL`].
+    pub(crate) cpu: Vec<Duration>,
+    /// CPU time of decoding one frame with a context of its own: the commonest way to lose six sevenths of the speed.
+    pub(crate) new_context_a_frame: Duration,
+    /// The same with one context.
+    pub(crate) one_context_a_frame: Duration,
+}
+
+impl Steps {
+    /// Of one step.
+    pub(crate) fn of(&self, step: Step) -> Duration {
+        self.cpu[step as usize]
+    }
+}
+
+/// Runs every step over `segments` and the dataset that was made of them.
+pub(super) fn run(segments: &Path, dataset: &Path) -> Result<Steps> {
+    let mut clock = Clock::start();
+    let counts = input::run(segments, &mut clock)?;
+    output::run(dataset, &mut clock)?;
+    let cpu = clock.stop();
+    let one_context_a_frame = cpu[Step::Decode as usize] / counts.frames.max(1) as u32;
+    let new_context_a_frame = input::new_context_a_frame(segments)?;
+    Ok(Steps { points: counts.points, cpu, new_context_a_frame, one_context_a_frame })
+}

@@ -1,0 +1,83 @@
+//! Segments, made once: a workload whose sidecar names the same settings is used again.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use ingest::segment::Output;
+use ingest::synthetic::{GenSettings, SIDECAR, generate};
+use storage::Root;
+
+/// One set of segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Workload {
+    /// Two million points: start to finish in a second.
+    Small,
+    /// One hundred million points: the one that all ratios are of.
+    Medium,
+    /// One billion.
+    Large,
+    /// Four hundred million, most of them in one segment of more than 2 GiB.
+    LongSegment,
+    /// One hundred million, three tenths of them of one series.
+    HotSeries,
+    /// Five million series of one to three points, beside ten million points in longer ones.
+    TinySeries,
+    /// A few of the hot series' points.
+    SmallHotSeries,
+    /// A few of the tiny series.
+    SmallTinySeries,
+}
+
+impl Workload {
+    /// Its name, also of its folder.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Small => "small",
+            Self::Medium => "medium",
+            Self::Large => "large",
+            Self::LongSegment => "long-segment",
+            Self::HotSeries => "hot-series",
+            Self::TinySeries => "tiny-series",
+            Self::SmallHotSeries => "small-hot-series",
+            Self::SmallTinySeries => "small-tiny-series",
+        }
+    }
+
+    fn settings(self) -> GenSettings {
+        let medium = GenSettings::default();
+        let points = |points| GenSettings { points, ..GenSettings::default() };
+        match self {
+            Self::Small => points(2_000_000),
+            Self::Medium => medium,
+            Self::Large => points(1_000_000_000),
+            Self::LongSegment => GenSettings { big_share: 0.7, big_partitions: 1, ..points(400_000_000) },
+            Self::HotSeries => GenSettings { hot_series_share: 0.3, ..medium },
+            Self::TinySeries => GenSettings { tiny_series: 5_000_000, ..points(10_000_000) },
+            Self::SmallHotSeries => GenSettings { hot_series_share: 0.3, ..points(2_000_000) },
+            Self::SmallTinySeries => GenSettings { tiny_series: 50_000, ..points(1_000_000) },
+        }
+    }
+
+    /// Where its segments lie under the bench's folder.
+    pub(crate) fn folder(self, dir: &Path) -> PathBuf {
+        dir.join("segments").join(self.name())
+    }
+
+    /// Whether its segments are there, whole: the sidecar is written last.
+    pub(crate) fn is_made(self, folder: &Path) -> Result<bool> {
+        let Ok(sidecar) = std::fs::read(folder.join(SIDECAR)) else { return Ok(false) };
+        let made: serde_json::Value = serde_json::from_slice(&sidecar).context("read the sidecar of segments")?;
+        Ok(made["settings"] == serde_json::to_value(self.settings())?)
+    }
+
+    /// Makes the segments; what other settings left there goes away.
+    pub(crate) fn make(self, folder: &Path) -> Result<()> {
+        if folder.exists() {
+            std::fs::remove_dir_all(folder)?;
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let root = Root::create(folder.to_str().context("the folder's path is UTF-8")?)?;
+        generate(&self.settings(), &Output::new(root, runtime.handle().clone()), &|_| ())?;
+        Ok(())
+    }
+}

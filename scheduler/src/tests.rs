@@ -1,0 +1,250 @@
+//! What the scheduler does, as traces: each event, and what it has done about it.
+
+mod any_order;
+mod trace;
+
+use expect_test::expect;
+
+use trace::check;
+
+#[test]
+fn a_shard_maps_then_reduces_then_commits() {
+    check(
+        "plan 30/10 into 2 | w1 claims 9 | w1 maps m0 0..12 | w1 maps m2 22..30 | w1 maps m1 12..22 \
+         | w1 claims 9 | w1 reduces r1 | w1 reduces r0 | committed | w1 claims",
+        expect![[r#"
+            plan 30/10 into 2   -
+            w1 claims 9         w1 gets m0#1 0..10; w1 gets m1#1 10..20; w1 gets m2#1 20..30
+            w1 maps m0 0..12    -
+            w1 maps m2 22..30   -
+            w1 maps m1 12..22   -
+            w1 claims 9         w1 gets r0#1 of 3 runs; w1 gets r1#1 of 3 runs
+            w1 reduces r1       -
+            w1 reduces r0       commit r0#1 r1#1
+            committed           done v1
+            w1 claims           -
+        "#]],
+    );
+}
+
+#[test]
+fn an_empty_shard_commits_at_once() {
+    check(
+        "plan 0/10 into 1 | w1 claims | committed",
+        expect![[r#"
+            plan 0/10 into 1   commit
+            w1 claims          -
+            committed          done v1
+        "#]],
+    );
+}
+
+#[test]
+fn a_wrong_guess_is_run_again_from_its_neighbours_end_and_a_right_one_behind_it_stands() {
+    check(
+        "plan 30/10 into 1 | w1 claims 3 | w1 maps m1 14..22 | w1 maps m2 22..30 | w1 maps m0 0..12 | w1 claims 9 \
+         | w1 maps m1 12..22 | w1 claims",
+        expect![[r#"
+            plan 30/10 into 1   -
+            w1 claims 3         w1 gets m0#1 0..10; w1 gets m1#1 10..20; w1 gets m2#1 20..30
+            w1 maps m1 14..22   -
+            w1 maps m2 22..30   -
+            w1 maps m0 0..12    -
+            w1 claims 9         w1 gets m1#2 10..20 from 12
+            w1 maps m1 12..22   -
+            w1 claims           w1 gets r0#1 of 3 runs
+        "#]],
+    );
+}
+
+#[test]
+fn a_split_inside_one_frame_owns_nothing_and_its_wrong_guess_is_found_out() {
+    check(
+        "plan 30/10 into 1 | w1 claims 3 | w1 maps m0 0..25 | w1 maps m1 14..22 | w1 maps m2 25..30 | w1 claims \
+         | w1 maps m1 none | w1 claims",
+        expect![[r#"
+            plan 30/10 into 1   -
+            w1 claims 3         w1 gets m0#1 0..10; w1 gets m1#1 10..20; w1 gets m2#1 20..30
+            w1 maps m0 0..25    -
+            w1 maps m1 14..22   -
+            w1 maps m2 25..30   -
+            w1 claims           w1 gets m1#2 10..20 from 25
+            w1 maps m1 none     -
+            w1 claims           w1 gets r0#1 of 3 runs
+        "#]],
+    );
+}
+
+#[test]
+fn a_bad_frame_behind_a_wrong_guess_costs_a_rerun_and_behind_a_right_one_the_shard() {
+    check(
+        "plan 20/10 into 1 | w1 claims 2 | w1 fails m1 input from 14 | w1 maps m0 0..12 | w1 claims | w1 maps m1 12..20",
+        expect![[r#"
+            plan 20/10 into 1           -
+            w1 claims 2                 w1 gets m0#1 0..10; w1 gets m1#1 10..20
+            w1 fails m1 input from 14   -
+            w1 maps m0 0..12            -
+            w1 claims                   w1 gets m1#2 10..20 from 12
+            w1 maps m1 12..20           -
+        "#]],
+    );
+    check(
+        "plan 20/10 into 1 | w1 claims 2 | w1 fails m1 input from 12 | w1 maps m0 0..12",
+        expect![[r#"
+            plan 20/10 into 1           -
+            w1 claims 2                 w1 gets m0#1 0..10; w1 gets m1#1 10..20
+            w1 fails m1 input from 12   -
+            w1 maps m0 0..12            failed: task m-00001: input
+        "#]],
+    );
+}
+
+#[test]
+fn a_bad_frame_behind_a_known_start_fails_the_shard_at_once_and_stops_the_rest() {
+    check(
+        "plan 20/10 into 1 | w1 claims | w2 claims | w1 fails m0 input | w2 maps m1 12..20",
+        expect![[r#"
+            plan 20/10 into 1   -
+            w1 claims           w1 gets m0#1 0..10
+            w2 claims           w2 gets m1#1 10..20
+            w1 fails m0 input   stop w2 m1#1; failed: task m-00000: input
+            w2 maps m1 12..20   refused
+        "#]],
+    );
+}
+
+#[test]
+fn a_lost_workers_task_goes_to_another_and_what_the_lost_one_says_is_refused() {
+    check(
+        "plan 10/10 into 1 | w1 claims | w1 lost | w1 maps m0 0..10 | w2 claims | w1 maps m0 0..10 | w1 fails m0 bug \
+         | w2 maps m0 0..10 | w2 maps m0 0..10 | w2 claims",
+        expect![[r#"
+            plan 10/10 into 1   -
+            w1 claims           w1 gets m0#1 0..10
+            w1 lost             -
+            w1 maps m0 0..10    refused
+            w2 claims           w2 gets m0#2 0..10
+            w1 maps m0 0..10    refused
+            w1 fails m0 bug     refused
+            w2 maps m0 0..10    -
+            w2 maps m0 0..10    refused
+            w2 claims           w2 gets r0#1 of 1 runs
+        "#]],
+    );
+}
+
+#[test]
+fn four_attempts_end_a_task_and_lost_workers_do_not_count() {
+    check(
+        "plan 10/10 into 1 | w1 claims | w1 lost | w1 claims | w1 fails m0 transient | w1 claims | w1 fails m0 transient \
+         | w1 claims | w1 fails m0 transient | w1 claims | w1 fails m0 transient | w1 claims",
+        expect![[r#"
+            plan 10/10 into 1       -
+            w1 claims               w1 gets m0#1 0..10
+            w1 lost                 -
+            w1 claims               w1 gets m0#2 0..10
+            w1 fails m0 transient   -
+            w1 claims               w1 gets m0#3 0..10
+            w1 fails m0 transient   -
+            w1 claims               w1 gets m0#4 0..10
+            w1 fails m0 transient   -
+            w1 claims               w1 gets m0#5 0..10
+            w1 fails m0 transient   failed: task m-00000: transient (after 5 attempts)
+            w1 claims               -
+        "#]],
+    );
+}
+
+#[test]
+fn a_worker_without_disk_is_avoided_while_there_is_another() {
+    check(
+        "plan 10/10 into 1 | w2 claims 0 | w1 claims | w1 fails m0 resource | w1 claims | w2 claims | w2 maps m0 0..10",
+        expect![[r#"
+            plan 10/10 into 1      -
+            w2 claims 0            -
+            w1 claims              w1 gets m0#1 0..10
+            w1 fails m0 resource   -
+            w1 claims              -
+            w2 claims              w2 gets m0#2 0..10
+            w2 maps m0 0..10       -
+        "#]],
+    );
+    check(
+        "plan 10/10 into 1 | w1 claims | w1 fails m0 resource",
+        expect![[r#"
+            plan 10/10 into 1      -
+            w1 claims              w1 gets m0#1 0..10
+            w1 fails m0 resource   failed: task m-00000: resource
+        "#]],
+    );
+}
+
+#[test]
+fn a_worker_without_disk_tries_again_when_the_others_are_lost() {
+    check(
+        "plan 10/10 into 1 | w2 claims 0 | w1 claims | w1 fails m0 resource | w2 lost | w1 claims | w1 fails m0 resource",
+        expect![[r#"
+            plan 10/10 into 1      -
+            w2 claims 0            -
+            w1 claims              w1 gets m0#1 0..10
+            w1 fails m0 resource   -
+            w2 lost                -
+            w1 claims              w1 gets m0#2 0..10
+            w1 fails m0 resource   failed: task m-00000: resource
+        "#]],
+    );
+}
+
+#[test]
+fn books_that_do_not_balance_are_not_committed() {
+    check(
+        "plan 10/10 into 1 | w1 claims | w1 maps m0 0..10 | w1 claims | w1 reduces r0 writing 5",
+        expect![[r#"
+            plan 10/10 into 1         -
+            w1 claims                 w1 gets m0#1 0..10
+            w1 maps m0 0..10          -
+            w1 claims                 w1 gets r0#1 of 1 runs
+            w1 reduces r0 writing 5   failed: DT-1: the books do not balance: points read 0, accounted for 5 (written 5 + duplicate 0 + early 0 + late 0 + quarantined 0); nothing was committed, run the shard again and report this
+        "#]],
+    );
+}
+
+#[test]
+fn more_bad_frames_in_all_tasks_together_than_allowed_fail_the_shard() {
+    check(
+        "plan 20/10 into 1 | w1 claims 2 | w1 maps m0 0..10 with 600 bad | w1 maps m1 10..20 with 600 bad",
+        expect![[r#"
+            plan 20/10 into 1                -
+            w1 claims 2                      w1 gets m0#1 0..10; w1 gets m1#1 10..20
+            w1 maps m0 0..10 with 600 bad    -
+            w1 maps m1 10..20 with 600 bad   failed: 1200 bad frames, over the 1000 that a shard may quarantine; raise `--bad-frames-max` if that is acceptable
+        "#]],
+    );
+}
+
+#[test]
+fn a_cancelled_job_stops_its_attempts_and_takes_nothing_in_any_more() {
+    check(
+        "plan 20/10 into 1 | w1 claims | cancel | w1 maps m0 0..12 | w1 claims | cancel",
+        expect![[r#"
+            plan 20/10 into 1   -
+            w1 claims           w1 gets m0#1 0..10
+            cancel              stop w1 m0#1; cancelled: the operator
+            w1 maps m0 0..12    refused
+            w1 claims           -
+            cancel              -
+        "#]],
+    );
+}
+
+#[test]
+fn a_commit_that_fails_fails_the_shard() {
+    check(
+        "plan 0/10 into 1 | commit fails | committed",
+        expect![[r#"
+            plan 0/10 into 1   commit
+            commit fails       failed: the store
+            committed          -
+        "#]],
+    );
+}

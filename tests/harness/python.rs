@@ -1,0 +1,26 @@
+//! Other people's data and other people's readers, from the Python environment that `make venv` makes.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::tailor::repository;
+
+/// Runs `script` with `args` in the environment of the tests; gives what it prints.
+///
+/// # Panics
+/// If the environment is missing, or the script fails.
+pub fn python(script: &[&str], args: &[&Path]) -> String {
+    let python = repository().join(".cache/venv/bin/python");
+    assert!(python.exists(), "the Python environment of the tests is missing: run `make venv` (scripts/venv.sh) once");
+    let output = Command::new(python).args(script).args(args).output().expect("run python");
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "python {script:?} failed:\n{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Where the package bokeh-sampledata keeps its file `name`.
+pub fn sample_data(name: &str) -> PathBuf {
+    let code =
+        "import pathlib, sys, bokeh_sampledata as b; print(pathlib.Path(b.__file__).parent / '_data' / sys.argv[1])";
+    PathBuf::from(python(&["-c", code], &[Path::new(name)]).trim())
+}

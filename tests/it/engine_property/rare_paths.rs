@@ -1,0 +1,127 @@
+//! What a production slot meets with billions of points, forced with a handful; and some of it at production limits.
+
+use model::limits::{CHUNK_POINTS_MAX, MERGE_FAN_IN_MAX, OVERLAP_POINTS_MAX};
+use model::{ByteSize, DuplicateRule, JobSettings, SeriesKey, ShardId};
+use storage::segment::SegmentAccess;
+use tests::executor::{Conditions, Execution};
+use tests::segments::{Message, Segment, Sent, decoy_frames};
+use worker::SlotLimits;
+
+use super::cases::{Case, Run};
+use super::place::Place;
+use super::{check_against_what_was_sent, run_by_hand};
+
+const SHARD: ShardId = ShardId::Shared(1);
+
+/// Within the limits of production.
+const ROOMY: SlotLimits = SlotLimits::within(64 << 20);
+
+fn message(start: i64, step: i64, count: i64, value: i64) -> Message {
+    let points = (0..count).map(|at| (start + at * step, ((value * 1000 + at) as f64).to_bits()));
+    Message { key: SeriesKey::new(1, 1), points: points.collect(), metadata: Vec::new(), is_stored: false }
+}
+
+fn case(duplicates: DuplicateRule, messages: impl IntoIterator<Item = Message>) -> Case {
+    let sent = messages.into_iter().map(Sent::Payload).collect();
+    let settings = JobSettings {
+        duplicates,
+        rollups: vec!["1s".parse().expect("a step")],
+        partition_bytes: ByteSize(1 << 30),
+        ..JobSettings::default()
+    };
+    Case { segments: vec![Segment { key: format!("shard={SHARD}/0.seg"), sent }], settings }
+}
+
+/// Runs the case on two workers, and compares its output with what was sent.
+fn check(case: &Case, split_bytes: u64, limits: SlotLimits) -> (Place, Execution) {
+    let place = Place::of(&case.segments);
+    let conditions = Conditions { seed: 7, workers: 2, limits };
+    let run = Run { split_bytes, access: SegmentAccess::Auto, conditions };
+    let execution = run_by_hand(&place, case, &run);
+    check_against_what_was_sent(&place, case, &execution);
+    (place, execution)
+}
+
+/// Slices of the one partition, of the runs that count and of those that do not.
+fn layers(place: &Place) -> u32 {
+    let runs = place.runs(SHARD);
+    runs.iter().flat_map(|run| run.slices()).map(|slice| slice.layer + 1).max().unwrap_or(0)
+}
+
+#[test]
+fn a_series_that_overlaps_itself_beyond_the_limit_is_spilled_in_layers() {
+    for (_, rule) in DuplicateRule::ALL {
+        // Two stretches of time, each sent over and over, with another series between.
+        let again = (0..12).flat_map(|sent| [message(0, 2, 30, sent), message(1000, 1, 30, sent)]);
+        let other = Message { key: SeriesKey::new(1, 2), ..message(0, 1, 10, 1) };
+        let case = case(rule, again.chain([other]));
+        let limits = SlotLimits { overlap_points_max: 70, ..ROOMY };
+        let (place, _) = check(&case, 1 << 30, limits);
+        assert!(layers(&place) > 3, "{rule}: {} layers", layers(&place));
+    }
+}
+
+#[test]
+fn a_series_that_overlaps_itself_beyond_the_limit_of_production_is_spilled_in_layers() {
+    let chunk = CHUNK_POINTS_MAX as i64;
+    let payloads = OVERLAP_POINTS_MAX as i64 / chunk + 3;
+    let case = case(DuplicateRule::Max, (0..payloads).map(|sent| message(sent, 3, chunk, sent * 7919 % 101)));
+    let (place, _) = check(&case, 1 << 30, ROOMY);
+    assert_eq!(layers(&place), 2);
+}
+
+#[test]
+fn more_slices_than_one_merge_reads_are_merged_in_groups() {
+    for (_, rule) in DuplicateRule::ALL {
+        let case = case(rule, (0..30).map(|sent| message(sent % 5, 1, 20, sent)));
+        let limits = SlotLimits { merge_fan_in_max: 2, ..ROOMY };
+        let (place, execution) = check(&case, 40, limits);
+        assert!(place.runs(SHARD).len() >= 30, "a run for each frame, and those of lost workers");
+        assert!(execution.attempts > 30);
+    }
+}
+
+#[test]
+fn more_slices_than_one_merge_reads_in_production_are_merged_in_groups() {
+    let payloads = MERGE_FAN_IN_MAX as i64 + 20;
+    let sent: Vec<_> = (0..payloads).map(|sent| message(sent * 5 % 100, 1, 20, sent)).collect();
+    let case = case(DuplicateRule::Last, sent);
+    // A spill after each frame: every one leaves a slice.
+    let limits = SlotLimits { memory_bytes: 1, map_batch_bytes: 1, ..ROOMY };
+    let (_, execution) = check(&case, 1 << 30, limits);
+    assert!(execution.spills as usize > MERGE_FAN_IN_MAX);
+}
+
+#[test]
+fn a_duplicate_at_the_edge_of_a_batch_is_settled_by_every_rule() {
+    let chunk = CHUNK_POINTS_MAX as i64;
+    for (_, rule) in DuplicateRule::ALL {
+        for batch in [1, 2, CHUNK_POINTS_MAX - 1, CHUNK_POINTS_MAX, CHUNK_POINTS_MAX + 1, 2 * CHUNK_POINTS_MAX] {
+            // Each payload begins with the instant that the last one ended with; the last three are one instant alone.
+            let hot = (0..6).map(|sent| message(sent * (chunk - 1), 1, chunk, sent));
+            let still = (0..3).map(|sent| message(6 * (chunk - 1), 0, chunk, sent));
+            let after = Message { key: SeriesKey::new(1, 2), ..message(0, 1, 3, 9) };
+            let case = case(rule, hot.chain(still).chain([after]));
+            let (_, execution) = check(&case, 1 << 30, SlotLimits { reduce_batch_points: batch, ..ROOMY });
+            assert!(execution.attempts >= 2);
+        }
+    }
+}
+
+#[test]
+fn frames_inside_a_payload_mislead_a_split_and_the_stitch_runs_it_again() {
+    let misleading = |sent| Message { metadata: decoy_frames(), is_stored: true, ..message(sent, 1, 3, sent) };
+    let case = case(DuplicateRule::Keep, (0..8).map(misleading));
+    let (_, execution) = check(&case, 100, ROOMY);
+    assert!(execution.stitched > 0, "a split believed in the frames inside a payload");
+}
+
+#[test]
+fn a_seed_gives_the_same_execution_again() {
+    let case = case(DuplicateRule::Last, (0..20).map(|sent| message(sent % 5, 1, 20, sent)));
+    let counts = || {
+        let (_, execution) = check(&case, 40, ROOMY);
+        (execution.attempts, execution.refused, execution.stitched, execution.spills)
+    };
+    assert_eq!(counts(), counts());
+}

@@ -1,0 +1,34 @@
+//! What bounds one slot: how much it holds at a time of whatever passes through it.
+//!
+//! None of it shapes the output: a part depends on its points alone (DT-3). So a test may shrink any bound to reach with
+//! a handful of points what a production slot meets with billions.
+
+use model::limits::{MERGE_FAN_IN_MAX, OVERLAP_POINTS_MAX};
+
+/// The bounds of one slot. [`Self::within`] gives those that were measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotLimits {
+    /// Memory budget, in bytes.
+    pub memory_bytes: u64,
+    /// Decoded bytes of one batch of a map attempt: fits the second-level cache with what is made of it.
+    pub map_batch_bytes: usize,
+    /// Most points of one series that a spill sorts at once; at least one chunk's.
+    pub overlap_points_max: usize,
+    /// Most slices that one merge reads at once; at least 2.
+    pub merge_fan_in_max: usize,
+    /// Points of one batch of a reduce attempt, roughly.
+    pub reduce_batch_points: usize,
+}
+
+impl SlotLimits {
+    /// The bounds of a slot that works within `memory_bytes`.
+    pub const fn within(memory_bytes: u64) -> Self {
+        Self {
+            memory_bytes,
+            map_batch_bytes: 128 << 10,
+            overlap_points_max: OVERLAP_POINTS_MAX,
+            merge_fan_in_max: MERGE_FAN_IN_MAX,
+            reduce_batch_points: 16 << 10,
+        }
+    }
+}
