@@ -25,7 +25,7 @@ use crate::out;
 pub(crate) enum Import {
     /// Rows of text: a timestamp and one or more values each; gzip too.
     Csv(Box<CsvArgs>),
-    /// OpenTelemetry metrics: [u32 big-endian length][MetricsData] back to back; zstd and gzip too.
+    /// OpenTelemetry metrics: `MetricsData` messages, each behind its `u32` big-endian length; zstd and gzip too.
     Otlp(OtlpArgs),
 }
 

@@ -21,7 +21,7 @@ impl S3Store {
         match attempts.until_done(request).await {
             Ok(_) => Ok(()),
             Err(failure) if failure.kind == Kind::Refused && options.mode == CopyMode::Create => {
-                Err(failure.as_kind(Kind::Exists))
+                Err(failure.into_kind(Kind::Exists))
             }
             Err(failure) => Err(failure),
         }

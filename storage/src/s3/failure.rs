@@ -107,7 +107,7 @@ impl Failure {
     }
 
     /// The same failure for a caller who does something else next; it is not repeated.
-    pub(super) fn as_kind(self, kind: Kind) -> Self {
+    pub(super) fn into_kind(self, kind: Kind) -> Self {
         Self { kind, class: FailureClass::Permanent, ..self }
     }
 

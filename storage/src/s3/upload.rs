@@ -107,7 +107,7 @@ impl S3Store {
             }
             // An upload that is gone is no object that is gone.
             let failure = match failure.kind {
-                Kind::NotFound => failure.as_kind(Kind::Failed),
+                Kind::NotFound => failure.into_kind(Kind::Failed),
                 _ => failure,
             };
             attempts.back_off(failure).await?;

@@ -95,8 +95,8 @@ impl S3Store {
         };
         match (self.find(location, put_id).await?, mode) {
             (Found::Ours(written), _) => Ok(Settled::Done(written)),
-            (Found::Theirs, PutMode::Create) => Err(failure.as_kind(Kind::Exists)),
-            (_, PutMode::Update(_)) if is_refused => Err(failure.as_kind(Kind::Refused)),
+            (Found::Theirs, PutMode::Create) => Err(failure.into_kind(Kind::Exists)),
+            (_, PutMode::Update(_)) if is_refused => Err(failure.into_kind(Kind::Refused)),
             // What refused us is gone again: the name is free.
             (Found::Nothing, PutMode::Create) if is_refused => {
                 Ok(Settled::Open(Failure::unknown("PutObject", failure)))
