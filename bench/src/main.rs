@@ -8,19 +8,19 @@
 //! ```
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table and the progress")]
 
-/// Processes and what they took.
+// Processes and what they took.
 mod child;
-/// What it runs on, and who else does.
+// What it runs on, and who else does.
 mod machine;
-/// Segments, made once.
+// Segments, made once.
 mod workload;
-/// One figure: samples, target, verdict.
+// One figure: samples, target, verdict.
 mod figure;
-/// What is measured, and in which order.
+// What is measured, and in which order.
 mod suite;
-/// What runs in processes of its own.
+// What runs in processes of its own.
 mod probe;
-/// The result, for people and programs.
+// The result, for people and programs.
 mod report;
 
 use std::path::Path;

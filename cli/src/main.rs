@@ -1,19 +1,19 @@
 //! `tailor`: the one binary. stdout carries data, stderr everything else; exit codes are those of `exit`.
 #![allow(clippy::print_stderr, reason = "the CLI's messages; its data goes through `out`")]
 
-/// What every command shares: output format, times, sizes.
+// What every command shares: output format, times, sizes.
 mod args;
-/// One file a verb.
+// One file a verb.
 mod commands;
-/// Exit codes, and which failure has which.
+// Exit codes, and which failure has which.
 mod exit;
-/// stdout: results, and readers that go early.
+// stdout: results, and readers that go early.
 mod out;
-/// How far a job is, on a terminal or in plain lines.
+// How far a job is, on a terminal or in plain lines.
 mod progress;
-/// How many files may be open.
+// How many files may be open.
 mod open_files;
-/// Reports as tables.
+// Reports as tables.
 mod tables;
 
 use std::io::IsTerminal;

@@ -2,23 +2,23 @@
 //!
 //! `docs/formats.md` has the layouts; `golden/` has a folder for each released version, which every later build reads.
 
-/// Every object key of a dataset, built and parsed.
+// Every object key of a dataset, built and parsed.
 pub mod keys;
-/// Every key of the cluster's state, built and parsed.
+// Every key of the cluster's state, built and parsed.
 pub mod state_keys;
-/// The values of the cluster's state.
+// The values of the cluster's state.
 pub mod state_records;
-/// A segment's frames: lengths, bounds, and the first frame of a byte range.
+// A segment's frames: lengths, bounds, and the first frame of a byte range.
 pub mod frame;
-/// One decoded frame, read in place.
+// One decoded frame, read in place.
 pub mod payload;
-/// Codecs of timestamps, values and integers.
+// Codecs of timestamps, values and integers.
 pub mod column;
-/// Sorted shuffle data: what a map attempt leaves for the reduce tasks.
+// Sorted shuffle data: what a map attempt leaves for the reduce tasks.
 pub mod run;
-/// The part file: writer, footer, blocks, rollup columns.
+// The part file: writer, footer, blocks, rollup columns.
 pub mod part;
-/// The parts that count for a window and a shard.
+// The parts that count for a window and a shard.
 pub mod manifest;
 
 pub use model::digest;

@@ -2,29 +2,29 @@
 //!
 //! Everything here is pure: no I/O, no clock, no randomness. The words are those of `docs/glossary.md`.
 
-/// Job, shard, task, attempt, partition, organisation, metric.
+// Job, shard, task, attempt, partition, organisation, metric.
 pub mod ids;
-/// Instants, windows, rollup buckets, and the clock that is handed in.
+// Instants, windows, rollup buckets, and the clock that is handed in.
 pub mod time;
-/// The key of a series, its columns, the duplicate rule.
+// The key of a series, its columns, the duplicate rule.
 pub mod series;
-/// Byte ranges of a segment.
+// Byte ranges of a segment.
 pub mod range;
-/// What a job is asked to do.
+// What a job is asked to do.
 pub mod job;
-/// Segments, splits and the tasks of a shard.
+// Segments, splits and the tasks of a shard.
 pub mod plan;
-/// What names a content: XXH3-128 of the bytes.
+// What names a content: XXH3-128 of the bytes.
 pub mod digest;
-/// The stages of the work, and the time spent in each.
+// The stages of the work, and the time spent in each.
 pub mod stage;
-/// What an attempt hands back.
+// What an attempt hands back.
 pub mod outcome;
-/// What was read, where it went, and whether it balances.
+// What was read, where it went, and whether it balances.
 pub mod books;
-/// Byte sizes in words: `512MiB`.
+// Byte sizes in words: `512MiB`.
 pub mod size;
-/// Every bound, with its unit and its reason.
+// Every bound, with its unit and its reason.
 pub mod limits;
 
 pub use books::Books;

@@ -3,15 +3,15 @@
 //!
 //! The coordinator performs the effects and feeds their outcomes back as events.
 
-/// From segments and settings to a shard's plan.
+// From segments and settings to a shard's plan.
 pub mod plan;
-/// Whether the ranges of a segment join.
+// Whether the ranges of a segment join.
 pub mod stitch;
-/// One shard: its phases and tasks.
+// One shard: its phases and tasks.
 mod shard;
-/// What happens, and what is to be done about it.
+// What happens, and what is to be done about it.
 pub mod event;
-/// All shards of a job, and the workers.
+// All shards of a job, and the workers.
 mod state;
 
 pub use event::{Effect, Event, ShardEnd, ShardOutput, WorkerId};

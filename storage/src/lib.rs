@@ -4,24 +4,24 @@
 //! Nothing outside this crate names a store's client. The seam to objects is the `object_store` crate's trait; the seam to
 //! the cluster's state is [`meta::MetaStore`].
 
-/// A place in an object store, opened from a URI.
+// A place in an object store, opened from a URI.
 pub mod root;
-/// What went wrong with a store, by what the caller does next.
+// What went wrong with a store, by what the caller does next.
 pub mod error;
 
-/// S3 and the stores that speak like it.
+// S3 and the stores that speak like it.
 pub mod s3;
-/// When a failed request is tried again.
+// When a failed request is tried again.
 pub mod retry;
 
-/// Segments as random-access bytes.
+// Segments as random-access bytes.
 pub mod segment;
-/// Objects as a worker's thread reads and writes them.
+// Objects as a worker's thread reads and writes them.
 pub mod object;
 
-/// How a write ended: applied, refused, or unknown.
+// How a write ended: applied, refused, or unknown.
 pub mod outcome;
-/// The state of the cluster: etcd, and its twin in memory.
+// The state of the cluster: etcd, and its twin in memory.
 pub mod meta;
 
 pub use error::StorageError;

@@ -1,27 +1,27 @@
 //! What the tests share: the real binary run as an operator runs it, and the engine driven by hand.
 
-/// The binary, and what a run of it gave.
+// The binary, and what a run of it gave.
 pub mod tailor;
-/// A folder with segments and a dataset, gone with the test.
+// A folder with segments and a dataset, gone with the test.
 pub mod place;
-/// Segments made by hand, frame by frame.
+// Segments made by hand, frame by frame.
 pub mod segment;
-/// What a dataset holds, series by series, bit for bit.
+// What a dataset holds, series by series, bit for bit.
 pub mod contents;
-/// Other people's data, and other people's readers.
+// Other people's data, and other people's readers.
 pub mod python;
 
-/// Payloads and frames, and the segments that hold them.
+// Payloads and frames, and the segments that hold them.
 pub mod segments;
-/// What a shard's output should be: a plain computation over what was sent.
+// What a shard's output should be: a plain computation over what was sent.
 pub mod expected;
-/// What a shard's parts hold.
+// What a shard's parts hold.
 pub mod found;
-/// Runs plans on one thread, in an order drawn from a seed, with workers that are lost and completions that come late.
+// Runs plans on one thread, in an order drawn from a seed, with workers that are lost and completions that come late.
 pub mod executor;
-/// Numbers drawn from a seed.
+// Numbers drawn from a seed.
 pub mod random;
-/// What must hold of any bytes.
+// What must hold of any bytes.
 pub mod fuzz;
 
 pub use contents::{Contents, contents};

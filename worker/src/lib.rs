@@ -3,9 +3,9 @@
 //! A worker keeps nothing that a restart would miss, and writes only under its own attempt's names. Its threads run one
 //! attempt at a time; contexts and arenas are kept from one to the next.
 
-/// What a worker is given, and what it works with.
+// What a worker is given, and what it works with.
 pub mod task;
-/// What bounds one slot.
+// What bounds one slot.
 mod limits;
 mod error;
 mod clock;

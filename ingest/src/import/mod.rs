@@ -10,17 +10,17 @@
 //!
 //! Nothing is left out in silence: what cannot be read is reported with its place, what is not wanted is counted.
 
-/// Which metric a series is: the id, and the metadata that it is the hash of.
+// Which metric a series is: the id, and the metadata that it is the hash of.
 pub mod identity;
-/// Where imported points go, and as what.
+// Where imported points go, and as what.
 pub mod target;
 mod sink;
 mod input;
 #[cfg(test)]
 mod testing;
-/// Rows of text.
+// Rows of text.
 pub mod csv;
-/// OpenTelemetry's metrics, as protobuf.
+// OpenTelemetry's metrics, as protobuf.
 pub mod otlp;
 
 use std::path::PathBuf;

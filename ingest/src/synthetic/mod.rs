@@ -9,18 +9,18 @@
 //! ```
 
 mod random;
-/// What is asked for.
+// What is asked for.
 pub mod settings;
 mod layout;
 mod series;
 mod values;
 mod emission;
-/// Bad frames and odd payloads.
+// Bad frames and odd payloads.
 pub mod damage;
 mod plan;
 mod chunk;
 mod run;
-/// What was made.
+// What was made.
 pub mod summary;
 
 use futures::StreamExt;

@@ -13,26 +13,26 @@
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
-/// Entries, revisions, leases, changes.
+// Entries, revisions, leases, changes.
 mod entry;
-/// Comparisons and operations that happen together or not at all.
+// Comparisons and operations that happen together or not at all.
 mod txn;
-/// What went wrong, by what the caller does next.
+// What went wrong, by what the caller does next.
 mod error;
-/// One worker process's lease: kept alive, and fenced on its own clock.
+// One worker process's lease: kept alive, and fenced on its own clock.
 pub mod session;
-/// Who leads.
+// Who leads.
 pub mod election;
-/// What binds a task to one attempt: claim, completion, and what ends a claim otherwise.
+// What binds a task to one attempt: claim, completion, and what ends a claim otherwise.
 pub mod claim;
-/// The cluster's: etcd.
+// The cluster's: etcd.
 pub mod etcd;
-/// The twin, in this process.
+// The twin, in this process.
 pub mod memory;
-/// A decorator that loses requests and responses, from a seed.
+// A decorator that loses requests and responses, from a seed.
 #[cfg(any(test, feature = "testing"))]
 pub mod faulty;
-/// What every store has to do, as one suite.
+// What every store has to do, as one suite.
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 

@@ -7,7 +7,7 @@
 
 mod columns;
 mod settings;
-/// Timestamps as text.
+// Timestamps as text.
 pub mod time;
 
 use std::fmt;

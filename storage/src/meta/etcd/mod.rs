@@ -15,13 +15,13 @@ use model::limits::STATE_PAGE_KEYS_MAX;
 use crate::meta::{Entry, Lease, Listing, MetaError, MetaStore, Op, Revision, Txn, Watch};
 use crate::outcome::Outcome;
 
-/// Endpoints, credentials, timeouts.
+// Endpoints, credentials, timeouts.
 mod settings;
-/// Our keys and transactions as etcd's, and back.
+// Our keys and transactions as etcd's, and back.
 mod convert;
-/// What an error of etcd says about what was done.
+// What an error of etcd says about what was done.
 mod fault;
-/// A watch that resumes.
+// A watch that resumes.
 mod follow;
 
 pub use settings::{EtcdSettings, EtcdTls, EtcdUser};
