@@ -1,19 +1,15 @@
 # `make demo` and `make test` do everything on a fresh Debian machine with the Rust toolchain.
-.PHONY: demo test lint venv setup build bench fuzz help
+.PHONY: demo test lint venv setup build bench bench-quick fuzz help
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 demo: setup venv build ## Import real data, generate more, run, verify, look
 	scripts/demo.sh
 
 test: venv ## Install what tests need, run every test
 	scripts/setup.sh tests
-	scripts/servers.sh start
-	cargo build --locked -p cli
-	cargo test --locked --workspace --doc --quiet
-	cargo nextest run --locked --workspace --no-fail-fast
-	scripts/servers.sh stop
+	scripts/test.sh
 
 lint: ## Format and lints, warnings denied
 	cargo fmt --all --check
@@ -31,3 +27,9 @@ setup:
 
 bench: build ## The figures of docs/performance.md
 	cargo run --locked --release -p bench -- --large
+
+bench-quick: build ## The same on two million points: shows that it runs, judges nothing
+	cargo run --locked --release -p bench -- --quick --rounds 1
+
+fuzz: ## How to run the fuzz targets; their seeds are replayed by `make test`
+	@sed -n '1,40p' fuzz/README.md

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Starts the servers that tests use, runs every test, stops the servers whatever came of it. The runner's summary is last.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+stop() {
+    scripts/servers.sh stop >/dev/null
+}
+trap stop EXIT
+
+scripts/servers.sh start
+cargo build --locked -p cli
+cargo test --locked --workspace --doc --quiet
+cargo nextest run --locked --workspace --no-fail-fast
