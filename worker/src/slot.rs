@@ -52,7 +52,7 @@ impl Slot {
         let around = Surroundings { stores: &self.stores, belongs, progress };
         let outcome = match &assignment.work {
             Work::Map { splits } => {
-                // A slot does one or the other at a time: their memory must not add up.
+                // Small and quickly made; the arena of the mapper is what is worth keeping.
                 self.reducer = None;
                 let mapper = self.mapper.get_or_insert_with(|| Mapper::new(self.limits));
                 mapper.run(assignment, splits, &around).map(Outcome::Mapped)
