@@ -1,4 +1,4 @@
-//! Decodes frame bodies with one zstd context into one buffer: a new context a frame costs 6-7 times the CPU.
+//! Decodes frame bodies with one zstd context into one buffer: a new context a frame costs several times the CPU.
 
 use std::fmt;
 use std::ops::Range;
