@@ -13,7 +13,7 @@ fn a_plan_shows_what_a_run_would_do_and_writes_nothing() {
     let before = place.files("");
     let plan = place.job("plan", "-o json").run().done().json();
     assert_eq!((plan["api_version"].as_str(), plan["kind"].as_str()), (Some("tailor/v1"), Some("Plan")));
-    let table = place.job("plan", "").run().done();
+    let table = place.job("plan", "--workers 2 --memory 64MiB").run().done();
     assert!(table.stdout.starts_with("SHARD"), "{}", table.stdout);
     assert_eq!(place.files(""), before, "nothing was written");
     assert!(!place.dataset().exists(), "not even the dataset's folder");

@@ -26,7 +26,7 @@ pub(crate) enum Command {
     /// Run a job in this process: segments to parts, rollups and manifests.
     Run(Box<run::Args>),
     /// Show what `run` would do; writes nothing.
-    Plan(plan::Args),
+    Plan(Box<run::Args>),
     /// Look at shards.
     #[command(subcommand)]
     Shard(shard::Shard),
@@ -43,7 +43,7 @@ pub(crate) fn run(command: Command) -> Result<Code> {
         Command::Gen(args) => gen_segments::run(&args),
         Command::Import(import) => import::run(&import),
         Command::Run(args) => block_on(run::run(*args)),
-        Command::Plan(args) => block_on(plan::run(args)),
+        Command::Plan(args) => block_on(plan::run(*args)),
         Command::Shard(shard) => shard::run(&shard),
         Command::Dataset(dataset) => block_on(dataset::run(dataset)),
         Command::Completions(args) => completions::run(&args),

@@ -1,4 +1,5 @@
-//! `tailor plan`: what `run` would do; writes nothing.
+//! `tailor plan`: what `run` would do; writes nothing. It takes the options of `run`, so that a command line can be
+//! looked at before it is run; those that do not shape the plan (workers, memory, scratch) do nothing here.
 
 use anyhow::Result;
 use coordinator::planning::Planned;
@@ -7,20 +8,9 @@ use model::ShardPlan;
 use serde::Serialize;
 use storage::Root;
 
-use super::job_options::JobOptions;
-use crate::args::OutputStyle;
+use super::run::Args;
 use crate::exit::Code;
 use crate::{out, tables};
-
-/// Options of `tailor plan`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(flatten)]
-    job: JobOptions,
-    /// How to show it.
-    #[arg(short, long, value_enum, default_value_t)]
-    output: OutputStyle,
-}
 
 /// The object behind `-o json`.
 #[derive(Debug, Serialize)]

@@ -19,11 +19,11 @@ use crate::exit::Code;
 use crate::progress::Progress;
 use crate::{out, tables};
 
-/// Options of `tailor run`.
+/// Options of `tailor run` and `tailor plan`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    job: JobOptions,
+    pub(super) job: JobOptions,
     /// Attempts at once; without it, as many as there are cores.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     workers: Option<u16>,
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     read: ReadStyle,
     /// How to show the result.
     #[arg(short, long, value_enum, default_value_t)]
-    output: OutputStyle,
+    pub(super) output: OutputStyle,
 }
 
 /// How segments are read.
