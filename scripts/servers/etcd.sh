@@ -23,13 +23,21 @@ is_running() {
     [[ -f $home/pid ]] && [[ $(cat "/proc/$(<"$home/pid")/comm" 2>/dev/null) == etcd ]]
 }
 
+# Below the range from which the kernel gives ports to connections: one of those may take a port between here and etcd.
 free_ports() {
     python3 - <<'PY'
-import socket
-sockets = [socket.socket() for _ in range(2)]
-for s in sockets:
-    s.bind(("127.0.0.1", 0))
-print(*(s.getsockname()[1] for s in sockets))
+import random, socket
+
+def is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+ports = filter(is_free, random.sample(range(20000, 32000), 1000))
+print(next(ports), next(ports))
 PY
 }
 
@@ -43,6 +51,15 @@ PY
 start() {
     if is_running && [[ -f $env_file ]]; then return; fi
     install
+    # A port that was free may be taken by the time etcd asks for it: then other ports are tried.
+    for _ in {1..5}; do
+        if try_start; then return; fi
+    done
+    echo "etcd did not come up; see above" >&2
+    exit 1
+}
+
+try_start() {
     rm -rf "$home" && mkdir -p "$home"
     read -r client peer < <(free_ports)
     setsid etcd --name tailor-test --data-dir "$home/data" \
@@ -62,7 +79,7 @@ start() {
     echo "etcd did not come up within 30 s; its log ends so:" >&2
     tail -5 "$home/log" >&2
     stop
-    exit 1
+    return 1
 }
 
 stop() {

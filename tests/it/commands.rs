@@ -80,7 +80,7 @@ fn what_makes_no_sense_is_a_usage_error() {
         "run --input a --dataset b --on-bad-frame ignore",
         "run --input a --dataset b --memory lots",
         "gen --out a --plant nonsense",
-        "plan --input a --dataset b --workers 2",
+        "plan --input a --dataset b --worker 2",
         "dataset cat a --org 1",
         "dataset verify a --level oracle",
         "dataset export a --format csv",

@@ -64,14 +64,7 @@ pub(crate) struct OwnEtcd {
 
 impl OwnEtcd {
     pub(crate) async fn start(extra: &[&str]) -> Self {
-        let mut ports = [0; 2];
-        let mut held = Vec::new();
-        for port in &mut ports {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-            *port = listener.local_addr().expect("bound").port();
-            held.push(listener);
-        }
-        drop(held);
+        let ports = free_ports();
         let extra = extra.iter().map(|&flag| flag.to_owned()).collect();
         let mut etcd = Self { home: tempfile::tempdir().expect("a folder"), ports, extra, child: None };
         etcd.restart().await;
@@ -112,6 +105,16 @@ impl OwnEtcd {
         };
         tokio::time::timeout(Duration::from_secs(30), up).await.expect("etcd comes up");
     }
+}
+
+/// Ports below the range from which the kernel gives them to connections: one of those may take a port between here and
+/// the server. Each process of tests begins elsewhere.
+fn free_ports() -> [u16; 2] {
+    let start = u64::from(std::process::id()) * 7919;
+    let candidates = (0..12_000).map(|step| 20_000 + ((start + step * 37) % 12_000) as u16);
+    let mut held = candidates.filter_map(|port| Some((port, std::net::TcpListener::bind(("127.0.0.1", port)).ok()?)));
+    let pair = [held.next(), held.next()];
+    pair.map(|port| port.expect("some port is free").0)
 }
 
 /// What a proxy does with what passes through it.
