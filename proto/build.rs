@@ -1,9 +1,17 @@
 //! Builds the `.proto` files with protox, so that no system `protoc` is needed.
 
+use std::path::PathBuf;
+
+use prost::Message as _;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = ["tailor/v1/payload.proto"];
+    let files =
+        ["tailor/v1/payload.proto", "tailor/v1/common.proto", "tailor/v1/worker.proto", "tailor/v1/operator.proto"];
     println!("cargo:rerun-if-changed=tailor");
     let descriptors = protox::compile(files, ["."])?;
-    prost_build::Config::new().bytes(["."]).compile_fds(descriptors)?;
+    // For reflection: `grpcurl` and its like work without the files.
+    let out = PathBuf::from(std::env::var("OUT_DIR")?).join("descriptors.bin");
+    std::fs::write(out, descriptors.encode_to_vec())?;
+    tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
     Ok(())
 }

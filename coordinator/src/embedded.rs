@@ -93,7 +93,7 @@ pub async fn run(
 async fn write_plans(job: &Job, plans: &[ShardPlan]) -> Result<(), JobError> {
     for plan in plans {
         let text = serde_json::to_vec_pretty(plan).expect("a plan is numbers and names");
-        job.dataset.replace(&keys::plan(&job.id, plan.shard), text).await?;
+        job.dataset.replace(&keys::plan(&job.id, plan.shard, format::digest::Digest::of(&text)), text).await?;
     }
     Ok(())
 }

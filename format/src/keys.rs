@@ -6,8 +6,19 @@
 //! | `data/.../p<partition>-<attempt>.rollup-<step>.part` | rollup part | the attempt, alone | write-once |
 //! | `data/.../<attempt task>-<attempt>.quarantine` | bad frames and their causes (JSON lines) | the map attempt, alone | write-once |
 //! | `manifests/window=<w>/shard=<s>/v<NNNNN>.json` | manifest | the committer, create-only | write-once; the highest version is current |
-//! | `jobs/<job>/plans/<shard>.json` | plan | the planner | replaced by a new plan |
+//! | `jobs/<job>/spec-<digest>.json` | what was asked for | the coordinator | write-once |
+//! | `jobs/<job>/plans/<shard>-<digest>.json` | plan | the planner | write-once; a new plan is another object |
+//! | `jobs/<job>/events/<leader's token>-<NNNNNN>.jsonl` | what happened, a line an event | the coordinator | write-once |
 //! | `jobs/<job>/record.json` | what the job was and how it ended | the coordinator | replaced when it ends |
+//!
+//! In the root of runs:
+//!
+//! | key | value | written by | life |
+//! |---|---|---|---|
+//! | `runs/<job>/shard=<s>/<task>-<attempt>.run` | run | the map attempt, alone | until the shard has ended |
+//! | `runs/<job>/shard=<s>/<task>-<attempt>-<n>.run` | runs merged on the way | the reduce attempt, alone | until it has ended |
+//! | `runs/<job>/shard=<s>/<task>-<attempt>.report.json` | what the attempt hands back | the attempt, alone | until the shard has ended |
+//! | `runs/<job>/shard=<s>/list-<digest>.json` | the runs that count, in source order | the coordinator | until the shard has ended |
 //!
 //! `<hash4>` spreads the load over a store's key range. Runs lie under a scratch
 //! root of their own, which for a local dataset is a subfolder of `scratch/`.
@@ -16,7 +27,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use model::ids::ParseIdError;
-use model::{AttemptId, JobId, OutputFormat, PartitionId, RollupStep, ShardId, TaskId, Window};
+use model::{AttemptId, FencingToken, JobId, OutputFormat, PartitionId, RollupStep, ShardId, TaskId, TaskPath, Window};
 
 use model::digest::Digest;
 
@@ -103,9 +114,39 @@ pub fn runs_of(job: &JobId, shard: ShardId) -> String {
     format!("runs/{job}/shard={shard}")
 }
 
+/// Key of the report of an attempt, in the scratch root.
+pub fn report(task: &TaskPath, attempt: AttemptId) -> String {
+    format!("{}/{}-{attempt}.report.json", runs_of(&task.job, task.shard), task.task)
+}
+
+/// Key of the list of the runs that count, in the scratch root.
+pub fn run_list(job: &JobId, shard: ShardId, list: Digest) -> String {
+    format!("{}/list-{list}.json", runs_of(job, shard))
+}
+
+/// URI of the root of a job's runs, in the dataset at `dataset`: gone with the job.
+pub fn scratch_root(dataset: &str, job: &JobId) -> String {
+    format!("{}/{SCRATCH}/{job}", dataset.trim_end_matches('/'))
+}
+
+/// Folder of everything that is kept of a job.
+pub fn job_folder(job: &JobId) -> String {
+    format!("{JOBS}/{job}")
+}
+
+/// Key of a job's spec.
+pub fn spec(job: &JobId, spec: Digest) -> String {
+    format!("{JOBS}/{job}/spec-{spec}.json")
+}
+
 /// Key of a plan.
-pub fn plan(job: &JobId, shard: ShardId) -> String {
-    format!("{JOBS}/{job}/plans/{shard}.json")
+pub fn plan(job: &JobId, shard: ShardId, plan: Digest) -> String {
+    format!("{JOBS}/{job}/plans/{shard}-{plan}.json")
+}
+
+/// Key of the `ordinal`th piece of a job's event log that the leader with this token wrote.
+pub fn events(job: &JobId, leader: FencingToken, ordinal: u32) -> String {
+    format!("{JOBS}/{job}/events/{leader}-{ordinal:06}.jsonl")
 }
 
 /// Key of a job's record.

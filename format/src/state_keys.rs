@@ -25,8 +25,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+pub use model::TaskPath;
 use model::ids::ParseIdError;
-use model::{JobId, LeaseId, ShardId, TaskId};
+use model::{JobId, LeaseId, ShardId};
 
 /// Prefix of all workers.
 pub const WORKERS: &str = "workers/";
@@ -52,17 +53,6 @@ pub enum StateKey {
     Done(TaskPath),
 }
 
-/// Job, shard and task: which task it is among all.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskPath {
-    /// The job.
-    pub job: JobId,
-    /// The shard.
-    pub shard: ShardId,
-    /// The task.
-    pub task: TaskId,
-}
-
 /// Prefix of everything of a job: deleted at once when it is archived.
 pub fn job_prefix(job: &JobId) -> String {
     format!("{JOBS}{job}/")
@@ -71,12 +61,6 @@ pub fn job_prefix(job: &JobId) -> String {
 /// Prefix of everything of a shard.
 pub fn shard_prefix(job: &JobId, shard: ShardId) -> String {
     format!("{JOBS}{job}/shards/{shard}/")
-}
-
-impl fmt::Display for TaskPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.job, self.shard, self.task)
-    }
 }
 
 impl fmt::Display for StateKey {
@@ -128,7 +112,7 @@ impl FromStr for StateKey {
 
 #[cfg(test)]
 mod tests {
-    use model::{OrgId, TaskKind};
+    use model::{OrgId, TaskId, TaskKind};
     use proptest::prelude::*;
 
     use super::*;

@@ -283,6 +283,23 @@ impl FromStr for LeaseId {
 
 serde_as_text!(LeaseId);
 
+/// Job, shard and task: which task it is among all.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskPath {
+    /// The job.
+    pub job: JobId,
+    /// The shard.
+    pub shard: ShardId,
+    /// The task.
+    pub task: TaskId,
+}
+
+impl fmt::Display for TaskPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.job, self.shard, self.task)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -12,8 +12,12 @@ pub mod series;
 pub mod range;
 // What a job is asked to do.
 pub mod job;
+// What an operator submits.
+pub mod spec;
 // Segments, splits and the tasks of a shard.
 pub mod plan;
+// What a worker is given, and the list of runs that a reduce gathers.
+pub mod grant;
 // What names a content: XXH3-128 of the bytes.
 pub mod digest;
 // The stages of the work, and the time spent in each.
@@ -29,14 +33,19 @@ pub mod limits;
 
 pub use books::Books;
 pub use digest::{Digest, Digester};
-pub use ids::{AttemptId, FencingToken, JobId, LeaseId, MetricId, OrgId, PartitionId, ShardId, TaskId, TaskKind};
+pub use grant::{Grant, HeldAttempt, RunEntry, RunList};
+pub use ids::{
+    AttemptId, FencingToken, JobId, LeaseId, MetricId, OrgId, PartitionId, ShardId, TaskId, TaskKind, TaskPath,
+};
 pub use job::{Encoding, JobSettings, OnBadFrame, OutputFormat};
 pub use outcome::{
-    Extent, Failure, FailureClass, MapReport, ObjectEntry, QuarantineEntry, ReduceReport, RollupEntry, SplitReport,
+    Extent, Failure, FailureClass, MapReport, ObjectEntry, QuarantineEntry, ReduceReport, Report, RollupEntry,
+    SplitReport,
 };
 pub use plan::{MapTask, SegmentRef, ShardPlan, Split};
 pub use range::ByteRange;
 pub use series::{Columns, DuplicateRule, SeriesKey};
 pub use size::ByteSize;
+pub use spec::{JobSpec, SpecError};
 pub use stage::{Stage, StageTimes};
 pub use time::{Clock, RollupStep, SystemClock, TimestampMs, Window};

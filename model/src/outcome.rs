@@ -115,6 +115,31 @@ pub struct ReduceReport {
     pub stages: StageTimes,
 }
 
+/// What a finished attempt hands back: an object beside its run, named by digest in the cluster's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Report {
+    /// Of a map attempt.
+    Map(MapReport),
+    /// Of a reduce attempt.
+    Reduce(ReduceReport),
+}
+
+impl Report {
+    /// The bytes of its object. The same report gives the same bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a report is numbers and names")
+    }
+
+    /// The report of an object's bytes.
+    ///
+    /// # Errors
+    /// Says what is no report.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+}
+
 /// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
@@ -129,8 +154,10 @@ pub struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureClass {
-    /// The store or the network: try again.
+    /// The network, a lost connection, an internal error: try again, and count it.
     Transient,
+    /// The store asks for time, or is away: try again later. It says nothing about the task, so it is not counted.
+    Throttled,
     /// The worker's own disk or memory: try again on another worker.
     Resource,
     /// The input: trying again gives the same. `guessed` holds where the split's first frame was believed to be,
@@ -138,6 +165,11 @@ pub enum FailureClass {
     Input {
         /// The believed first frame of a single-split task.
         guessed: Option<u64>,
+    },
+    /// A run that a reduce gathers is missing or damaged: the map task that wrote it runs again, and only that.
+    RunLost {
+        /// Ordinal of the map task.
+        map_task: u32,
     },
     /// Somebody asked for it to stop.
     Cancelled,

@@ -371,7 +371,7 @@ fn fail<R>(
             task.avoided.insert(worker);
             others.is_subset(&task.avoided).then(|| ShardEnd::Failed { cause: cause(&failure) })
         }
-        FailureClass::Transient => {
+        FailureClass::Transient | FailureClass::Throttled | FailureClass::RunLost { .. } => {
             task.failures += 1;
             let is_over = task.failures >= ATTEMPTS_PER_TASK_MAX;
             is_over

@@ -5,6 +5,8 @@
 
 // What a worker is given, and what it works with.
 pub mod task;
+// The coordinator that leads, as a worker sees it.
+pub mod leader;
 // What bounds one slot.
 mod limits;
 mod error;
