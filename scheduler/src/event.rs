@@ -1,23 +1,58 @@
 //! What happens, and what is to be done about it.
+//!
+//! Whatever the cluster's state has to remember is written before it is told here: an attempt is [`Event::Claimed`] once its
+//! claim stands, [`Event::Recorded`] once its completion does. So the scheduler never knows more than its successor would.
 
 use std::sync::Arc;
 
 use model::{
-    AttemptId, Books, Failure, FencingToken, JobId, MapReport, ObjectEntry, PartitionId, QuarantineEntry, ReduceReport,
-    ShardId, ShardPlan, Split, StageTimes, TaskId,
+    AttemptId, Books, Digest, Failure, JobId, LeaseId, PartitionId, QuarantineEntry, ReduceReport, Report, RunList,
+    ShardId, ShardPlan, StageTimes, TaskId, TaskPath,
 };
 
-/// A worker, as the coordinator knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WorkerId(pub u32);
+/// A worker, as the coordinator knows it: by its lease.
+pub type WorkerId = LeaseId;
 
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event {
-    /// A shard was planned.
-    Planned {
+    /// A job is there; its shards follow.
+    JobAdded {
+        /// The job.
+        job: JobId,
+        /// Its weight against other jobs.
+        weight: u32,
+        /// Most attempts that it runs at once.
+        running_max: Option<u32>,
+    },
+    /// A shard was planned, or is taken over from another leader.
+    ShardPlanned {
         /// Its plan.
         plan: Arc<ShardPlan>,
+        /// What is done of it already.
+        restored: Option<Box<Restored>>,
+    },
+    /// All shards of the job were planned: it ends with the last of them.
+    JobPlanned {
+        /// The job.
+        job: JobId,
+    },
+    /// A worker is there.
+    WorkerJoined {
+        /// The worker.
+        worker: WorkerId,
+    },
+    /// A worker takes no more work (it drains, or is unfit), or does so again.
+    WorkerRests {
+        /// The worker.
+        worker: WorkerId,
+        /// Whether it rests.
+        rests: bool,
+    },
+    /// A worker is gone: what it was doing is open again, and nothing it says later counts.
+    WorkerLost {
+        /// The worker.
+        worker: WorkerId,
     },
     /// A worker asks for work.
     Claim {
@@ -25,49 +60,55 @@ pub enum Event {
         worker: WorkerId,
         /// How many tasks it can take.
         slots: usize,
-        /// The token of these assignments; it grows from claim to claim.
-        token: FencingToken,
     },
-    /// A map attempt finished.
-    Mapped {
-        /// The shard.
-        shard: ShardId,
+    /// The claim of an assignment stands.
+    Claimed {
         /// The task.
-        task: TaskId,
+        task: TaskPath,
+        /// The attempt, with its token.
+        attempt: AttemptId,
+    },
+    /// The claim of an assignment was not written, and never will be.
+    ClaimRefused {
+        /// The task.
+        task: TaskPath,
+        /// Number of the attempt.
+        number: u32,
+    },
+    /// An attempt finished, and is recorded as the one that counts.
+    Recorded {
+        /// The task.
+        task: TaskPath,
         /// The attempt.
         attempt: AttemptId,
         /// What it hands back.
-        report: MapReport,
-    },
-    /// A reduce attempt finished.
-    Reduced {
-        /// The shard.
-        shard: ShardId,
-        /// The task.
-        task: TaskId,
-        /// The attempt.
-        attempt: AttemptId,
-        /// What it hands back.
-        report: ReduceReport,
+        report: Box<Report>,
     },
     /// An attempt failed.
     Failed {
-        /// The shard.
-        shard: ShardId,
         /// The task.
-        task: TaskId,
+        task: TaskPath,
         /// The attempt.
         attempt: AttemptId,
         /// Why.
         failure: Failure,
     },
-    /// A worker is gone: what it was doing is open again, and nothing it says later counts.
-    WorkerLost {
-        /// The worker.
-        worker: WorkerId,
+    /// An attempt was given up by its worker, through no fault of the task.
+    HandedBack {
+        /// The task.
+        task: TaskPath,
+        /// The attempt.
+        attempt: AttemptId,
+    },
+    /// A task that was done is open again, as [`Effect::Reopen`] asked.
+    Reopened {
+        /// The task.
+        task: TaskPath,
     },
     /// The manifest of a shard is visible.
     Committed {
+        /// The job.
+        job: JobId,
         /// The shard.
         shard: ShardId,
         /// Its version.
@@ -75,48 +116,82 @@ pub enum Event {
     },
     /// The manifest of a shard could not be made visible.
     CommitFailed {
+        /// The job.
+        job: JobId,
         /// The shard.
         shard: ShardId,
         /// Why.
         cause: String,
     },
-    /// The job is to end.
+    /// A job is to end.
     Cancelled {
+        /// The job.
+        job: JobId,
         /// Why.
         cause: String,
     },
+    /// Everything of a job that has ended is on record: it can be forgotten.
+    JobArchived {
+        /// The job.
+        job: JobId,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// What is done of a shard that another leader began.
+#[derive(Debug, Default)]
+pub struct Restored {
+    /// Tasks that are done.
+    pub done: Vec<(TaskId, AttemptId, Report)>,
+    /// Tasks that were tried and are not done.
+    pub tried: Vec<(TaskId, Tried)>,
+    /// Attempts that run.
+    pub running: Vec<(TaskId, AttemptId, WorkerId)>,
+}
+
+/// What a task has behind it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tried {
+    /// Number of the last attempt.
+    pub last: u32,
+    /// How many count against the limit.
+    pub charged: u32,
+    /// Where the stitch said that the first frame of its one split starts.
+    pub exact_start: Option<u64>,
 }
 
 /// Something to be done.
 #[derive(Debug)]
 pub enum Effect {
-    /// Give a worker an attempt.
+    /// Give a worker an attempt, once its claim stands.
     Assign {
         /// The worker.
         worker: WorkerId,
-        /// The job.
-        job: JobId,
-        /// The shard.
-        shard: ShardId,
         /// The task.
-        task: TaskId,
-        /// The attempt.
-        attempt: AttemptId,
-        /// The plan that the task is of.
-        plan: Arc<ShardPlan>,
+        task: TaskPath,
+        /// Number of the attempt (LS-1).
+        number: u32,
         /// What there is to do.
         input: TaskInput,
     },
-    /// Tell a worker to stop an attempt that no longer counts.
+    /// Tell a worker to stop an attempt that no longer counts, and end its claim.
     Stop {
         /// The worker.
         worker: WorkerId,
-        /// The shard.
-        shard: ShardId,
         /// The task.
-        task: TaskId,
+        task: TaskPath,
         /// The attempt.
         attempt: AttemptId,
+    },
+    /// Open a task that is done: its guess was wrong, or its run is lost.
+    Reopen {
+        /// The task.
+        task: TaskPath,
+        /// The attempt that was the one that counted.
+        attempt: AttemptId,
+        /// What it has behind it from now on.
+        tried: Tried,
     },
     /// Make a shard's output visible.
     Commit {
@@ -125,20 +200,42 @@ pub enum Effect {
     },
     /// A shard has ended: tell who waits, remove its runs.
     End {
+        /// The job.
+        job: JobId,
         /// The shard.
         shard: ShardId,
         /// How.
         end: ShardEnd,
     },
+    /// All shards of a job have ended.
+    JobEnded {
+        /// The job.
+        job: JobId,
+    },
 }
 
 /// The input of one attempt.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum TaskInput {
-    /// Splits, with the start of the first frame where the stitch has found it out.
-    Map(Vec<(Split, Option<u64>)>),
+    /// The task's splits, with the start of the first frame where the stitch has found it out.
+    Map {
+        /// Of the one split.
+        exact_start: Option<u64>,
+    },
     /// The runs to gather, in source order.
-    Reduce(Vec<ObjectEntry>),
+    Reduce {
+        /// All runs of the shard.
+        runs: Arc<ListedRuns>,
+    },
+}
+
+/// The runs of a shard, and what names them.
+#[derive(Debug)]
+pub struct ListedRuns {
+    /// In source order.
+    pub list: RunList,
+    /// Digest of the list's object.
+    pub digest: Digest,
 }
 
 /// How a shard ended.

@@ -1,105 +1,266 @@
-//! All shards of a job, and the workers; the one function that changes them.
+//! All jobs, and the workers; the one function that changes them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use model::{FencingToken, ShardId};
+use model::{JobId, ShardId, TaskId, TaskPath};
 
-use crate::event::{Effect, Event, ShardEnd, WorkerId};
-use crate::shard::{Next, Shard};
+use crate::assign;
+use crate::event::{Effect, Event, Restored, ShardEnd, WorkerId};
+use crate::job::Job;
+use crate::policy::Policy;
+use crate::shard::{Around, Shard};
+use crate::task::Status;
 
-/// What the scheduler knows of one job.
+/// What the scheduler knows.
 #[derive(Debug, Default)]
 pub struct State {
-    shards: BTreeMap<ShardId, Shard>,
-    workers: BTreeSet<WorkerId>,
+    pub(crate) policy: Policy,
+    pub(crate) jobs: BTreeMap<JobId, Job>,
+    pub(crate) workers: BTreeSet<WorkerId>,
+    pub(crate) resting: BTreeSet<WorkerId>,
+    /// Tasks that rest, by when they are open again.
+    waiting: BTreeSet<(Duration, TaskPath)>,
+    jobs_seen: u64,
 }
 
 impl State {
-    /// Whether every shard that was planned has ended.
+    /// Nothing known yet.
+    pub fn new(policy: Policy) -> Self {
+        Self { policy, ..Self::default() }
+    }
+
+    /// Whether a worker that asks might get something: work is open, or an attempt may be slow.
+    pub fn has_open(&self) -> bool {
+        self.jobs.values().any(|job| job.has_open() && job.has_room())
+    }
+
+    /// Whether every job has ended.
     pub fn has_ended(&self) -> bool {
-        self.shards.values().all(Shard::has_ended)
+        self.jobs.values().all(Job::is_over)
+    }
+
+    /// Changes a shard that has not ended, and says what follows.
+    fn on_shard(
+        &mut self,
+        job: &JobId,
+        id: ShardId,
+        now: Duration,
+        change: impl FnOnce(&mut Shard, Around<'_>, &mut Vec<Effect>),
+    ) -> Vec<Effect> {
+        let around = Around { now, workers: &self.workers, policy: &self.policy };
+        let Some(of) = self.jobs.get_mut(job) else { return Vec::new() };
+        let Some(shard) = of.shards.get_mut(&id).filter(|shard| !shard.has_ended()) else { return Vec::new() };
+        let mut effects = Vec::new();
+        change(shard, around, &mut effects);
+        if shard.has_ended() {
+            of.shard_over(id);
+        }
+        of.settle(id);
+        self.end_job(job, &mut effects);
+        effects
+    }
+
+    /// Says once that a job has ended.
+    fn end_job(&mut self, id: &JobId, effects: &mut Vec<Effect>) {
+        let Some(job) = self.jobs.get_mut(id).filter(|job| job.is_over() && !job.has_ended) else { return };
+        job.has_ended = true;
+        effects.push(Effect::JobEnded { job: id.clone() });
+    }
+
+    /// Opens the tasks whose rest is over.
+    fn wake(&mut self, now: Duration) {
+        while let Some((_, task)) = self.waiting.first().filter(|(until, _)| *until <= now).cloned() {
+            self.waiting.pop_first();
+            self.on_shard(&task.job, task.shard, now, |shard, _, _| shard.wake(task.task, now));
+        }
+    }
+
+    /// Remembers when a task's rest is over.
+    fn note_rest(&mut self, path: &TaskPath) {
+        let shard = self.jobs.get(&path.job).and_then(|job| job.shards.get(&path.shard));
+        let until = shard.and_then(|shard| match path.task.kind {
+            model::TaskKind::Map => shard.maps.get(path.task.ordinal).and_then(|task| rest_of(&task.status)),
+            model::TaskKind::Reduce => shard.reduces.get(path.task.ordinal).and_then(|task| rest_of(&task.status)),
+        });
+        self.waiting.extend(until.map(|until| (until, path.clone())));
+    }
+
+    /// Whether the attempt runs, as far as is known here.
+    fn holds(&self, path: &TaskPath, attempt: model::AttemptId) -> bool {
+        let shard = self.jobs.get(&path.job).and_then(|job| job.shards.get(&path.shard));
+        shard.is_some_and(|shard| shard.running_as(path.task, attempt).is_some())
+    }
+
+    fn attempt_over(&mut self, path: &TaskPath, number: u32) {
+        if let Some(job) = self.jobs.get_mut(&path.job) {
+            job.over(path.shard, path.task, number, None);
+        }
+    }
+
+    fn worker_lost(&mut self, worker: WorkerId, now: Duration) {
+        self.workers.remove(&worker);
+        self.resting.remove(&worker);
+        let lost: Vec<_> = self.jobs.iter().map(|(id, job)| (id.clone(), job.attempts_of(worker))).collect();
+        for (job, attempts) in lost {
+            for (shard, task, number) in attempts {
+                let path = TaskPath { job: job.clone(), shard, task };
+                self.give_up(&path, number, now);
+            }
+        }
+    }
+
+    /// An attempt is over and has left nothing; its task is open again.
+    fn give_up(&mut self, path: &TaskPath, number: u32, now: Duration) {
+        self.attempt_over(path, number);
+        self.on_shard(&path.job, path.shard, now, |shard, _, _| {
+            shard.drop_attempts(path.task, |running| running.number == number);
+        });
+    }
+
+    fn planned(
+        &mut self,
+        plan: std::sync::Arc<model::ShardPlan>,
+        restored: Option<Box<Restored>>,
+        now: Duration,
+    ) -> Vec<Effect> {
+        let (job, id) = (plan.job.clone(), plan.shard);
+        let Some(of) = self.jobs.get_mut(&job) else { return Vec::new() };
+        let mut shard = Shard::new(plan);
+        if let Some(restored) = restored {
+            for (task, attempt, worker) in &restored.running {
+                of.begun(id, *task, attempt.number, *worker, now);
+            }
+            shard.restore(*restored, now);
+        }
+        of.shards.insert(id, shard);
+        // A shard without input has nothing to map or reduce: it commits at once, as empty.
+        self.on_shard(&job, id, now, |shard, around, effects| {
+            shard.stitch_all(around, effects);
+            shard.advance(effects);
+        })
+    }
+
+    fn cancel(&mut self, job: &JobId, cause: &str, now: Duration) -> Vec<Effect> {
+        let Some(of) = self.jobs.get(job) else { return Vec::new() };
+        // What is being committed may be visible already: it ends as its commit does.
+        let open = of.shards.iter().filter(|(_, shard)| shard.can_be_cancelled()).map(|(id, _)| *id);
+        let open: Vec<ShardId> = open.collect();
+        let mut effects = Vec::new();
+        for id in open {
+            let end = ShardEnd::Cancelled { cause: cause.to_owned() };
+            effects.extend(self.on_shard(job, id, now, |shard, _, effects| shard.end(end, effects)));
+        }
+        effects
     }
 }
 
-/// Takes an event in, and says what is to be done about it.
-pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
+fn rest_of<R>(status: &Status<R>) -> Option<Duration> {
+    match status {
+        Status::Waiting { until } => Some(*until),
+        _ => None,
+    }
+}
+
+/// Takes an event in at `now`, counted from any fixed moment, and says what is to be done about it.
+pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
+    state.wake(now);
     match event {
-        Event::Planned { plan } => {
-            let id = plan.shard;
-            let mut shard = Shard::new(plan);
-            // A shard without input has nothing to map or reduce: it commits at once, as empty.
-            let next = shard.advance();
-            state.shards.insert(id, shard);
-            effects(state, id, next)
-        }
-        Event::Claim { worker, slots, token } => {
-            state.workers.insert(worker);
-            claim(state, worker, slots, token)
-        }
-        Event::Mapped { shard, task, attempt, report } => {
-            on_shard(state, shard, |shard, _| shard.mapped(task, attempt, report))
-        }
-        Event::Reduced { shard, task, attempt, report } => {
-            on_shard(state, shard, |shard, _| shard.reduced(task, attempt, report))
-        }
-        Event::Failed { shard, task, attempt, failure } => {
-            on_shard(state, shard, |shard, workers| shard.failed(task, attempt, failure, workers))
-        }
-        Event::WorkerLost { worker } => {
-            state.workers.remove(&worker);
-            state.shards.values_mut().for_each(|shard| shard.lose(worker));
+        Event::JobAdded { job, weight, running_max } => {
+            state.jobs_seen += 1;
+            let ordinal = state.jobs_seen;
+            state.jobs.entry(job).or_insert_with(|| Job::new(weight, running_max, ordinal));
             Vec::new()
         }
-        Event::Committed { shard, version } => on_shard(state, shard, |shard, _| shard.end(ShardEnd::Done { version })),
-        Event::CommitFailed { shard, cause } => {
-            on_shard(state, shard, |shard, _| shard.end(ShardEnd::Failed { cause }))
+        Event::ShardPlanned { plan, restored } => state.planned(plan, restored, now),
+        Event::JobPlanned { job } => {
+            let mut effects = Vec::new();
+            if let Some(of) = state.jobs.get_mut(&job) {
+                of.is_planned = true;
+            }
+            state.end_job(&job, &mut effects);
+            effects
         }
-        Event::Cancelled { cause } => {
-            // What is being committed may be visible already: it ends as its commit does.
-            let open: Vec<_> = state.shards.iter().filter(|(_, shard)| shard.is_open()).map(|(id, _)| *id).collect();
-            let cancel = |id| on_shard(state, id, |shard, _| shard.end(ShardEnd::Cancelled { cause: cause.clone() }));
-            open.into_iter().flat_map(cancel).collect()
+        Event::WorkerJoined { worker } => {
+            state.workers.insert(worker);
+            Vec::new()
         }
+        Event::WorkerRests { worker, rests } => {
+            if rests {
+                state.resting.insert(worker);
+            } else {
+                state.resting.remove(&worker);
+            }
+            Vec::new()
+        }
+        Event::WorkerLost { worker } => {
+            state.worker_lost(worker, now);
+            Vec::new()
+        }
+        Event::Claim { worker, slots } => {
+            state.workers.insert(worker);
+            assign::claim(state, worker, slots, now)
+        }
+        Event::Claimed { task, attempt } => claimed(state, task, attempt, now),
+        Event::ClaimRefused { task, number } => {
+            state.give_up(&task, number, now);
+            Vec::new()
+        }
+        Event::Recorded { task, attempt, report } => {
+            if let Some(job) = state.jobs.get_mut(&task.job) {
+                job.all_over(task.shard, task.task, attempt.number, now);
+            }
+            state.on_shard(&task.job, task.shard, now, |shard, around, effects| {
+                shard.recorded(task.task, attempt, *report, around, effects);
+            })
+        }
+        Event::Failed { task, attempt, .. } | Event::HandedBack { task, attempt } if !state.holds(&task, attempt) => {
+            // A late word about an attempt that is over changes nothing (LS-3).
+            Vec::new()
+        }
+        Event::Failed { task, attempt, failure } => {
+            let effects = state.on_shard(&task.job, task.shard, now, |shard, around, effects| {
+                shard.failed(task.task, attempt, failure, around, effects);
+            });
+            state.attempt_over(&task, attempt.number);
+            state.note_rest(&task);
+            effects
+        }
+        Event::HandedBack { task, attempt } => {
+            state.attempt_over(&task, attempt.number);
+            state.on_shard(&task.job, task.shard, now, |shard, _, _| {
+                shard.drop_attempts(task.task, |running| running.attempt == Some(attempt));
+            })
+        }
+        Event::Reopened { task } => state.on_shard(&task.job, task.shard, now, |shard, _, _| shard.reopened(task.task)),
+        Event::Committed { job, shard, version } => {
+            state.on_shard(&job, shard, now, |shard, _, effects| shard.end(ShardEnd::Done { version }, effects))
+        }
+        Event::CommitFailed { job, shard, cause } => {
+            state.on_shard(&job, shard, now, |shard, _, effects| shard.end(ShardEnd::Failed { cause }, effects))
+        }
+        Event::Cancelled { job, cause } => state.cancel(&job, &cause, now),
+        Event::JobArchived { job } => {
+            state.jobs.remove(&job);
+            Vec::new()
+        }
+        Event::Tick => Vec::new(),
     }
 }
 
-/// Changes a shard. One that is unknown or has ended takes nothing in any more.
-fn on_shard(
-    state: &mut State,
-    id: ShardId,
-    change: impl FnOnce(&mut Shard, &BTreeSet<WorkerId>) -> Next,
-) -> Vec<Effect> {
-    let Some(shard) = state.shards.get_mut(&id).filter(|shard| !shard.has_ended()) else { return Vec::new() };
-    let next = change(shard, &state.workers);
-    effects(state, id, next)
-}
-
-fn effects(state: &State, id: ShardId, next: Next) -> Vec<Effect> {
-    match next {
-        Next::Wait => Vec::new(),
-        Next::Commit(output) => vec![Effect::Commit { output }],
-        Next::End(end) => {
-            let running = state.shards.get(&id).map(Shard::running).unwrap_or_default();
-            let stop =
-                running.into_iter().map(|(task, attempt, worker)| Effect::Stop { worker, shard: id, task, attempt });
-            stop.chain([Effect::End { shard: id, end }]).collect()
+/// A claim stands; an attempt that nobody wants any more is stopped, and its claim ended.
+fn claimed(state: &mut State, path: TaskPath, attempt: model::AttemptId, now: Duration) -> Vec<Effect> {
+    let worker = state.jobs.get(&path.job).and_then(|job| job.worker_of(path.shard, path.task, attempt.number));
+    let mut is_wanted = false;
+    let TaskPath { job, shard, task } = &path;
+    let effects = state.on_shard(job, *shard, now, |shard: &mut Shard, _, _| {
+        is_wanted = shard.claimed(*task as TaskId, attempt);
+    });
+    match worker {
+        Some(worker) if !is_wanted => {
+            state.attempt_over(&path, attempt.number);
+            vec![Effect::Stop { worker, task: path, attempt }]
         }
+        _ => effects,
     }
-}
-
-/// Hands out up to `slots` tasks: the heaviest shard first, so that the longest does not end alone.
-fn claim(state: &mut State, worker: WorkerId, slots: usize, token: FencingToken) -> Vec<Effect> {
-    let mut order: Vec<(ShardId, u64)> =
-        state.shards.iter().filter(|(_, shard)| !shard.has_ended()).map(|(id, shard)| (*id, shard.weight())).collect();
-    order.sort_by_key(|(id, weight)| (std::cmp::Reverse(*weight), *id));
-    let mut assigned = Vec::new();
-    for (id, _) in order {
-        let Some(shard) = state.shards.get_mut(&id) else { continue };
-        while assigned.len() < slots {
-            let Some((task, attempt, input)) = shard.claim(worker, &state.workers, token) else { break };
-            let plan = shard.plan().clone();
-            assigned.push(Effect::Assign { worker, job: plan.job.clone(), shard: id, task, attempt, plan, input });
-        }
-    }
-    assigned
 }

@@ -49,7 +49,7 @@ fn a_wrong_guess_is_run_again_from_its_neighbours_end_and_a_right_one_behind_it_
             w1 claims 3         w1 gets m0#1 0..10; w1 gets m1#1 10..20; w1 gets m2#1 20..30
             w1 maps m1 14..22   -
             w1 maps m2 22..30   -
-            w1 maps m0 0..12    -
+            w1 maps m0 0..12    reopen m1#1 charged 0
             w1 claims 9         w1 gets m1#2 10..20 from 12
             w1 maps m1 12..22   -
             w1 claims           w1 gets r0#1 of 3 runs
@@ -66,7 +66,7 @@ fn a_split_inside_one_frame_owns_nothing_and_its_wrong_guess_is_found_out() {
             plan 30/10 into 1   -
             w1 claims 3         w1 gets m0#1 0..10; w1 gets m1#1 10..20; w1 gets m2#1 20..30
             w1 maps m0 0..25    -
-            w1 maps m1 14..22   -
+            w1 maps m1 14..22   reopen m1#1 charged 0
             w1 maps m2 25..30   -
             w1 claims           w1 gets m1#2 10..20 from 25
             w1 maps m1 none     -
@@ -100,14 +100,18 @@ fn a_bad_frame_behind_a_wrong_guess_costs_a_rerun_and_behind_a_right_one_the_sha
 }
 
 #[test]
-fn a_bad_frame_behind_a_known_start_fails_the_shard_at_once_and_stops_the_rest() {
+fn a_bad_frame_behind_a_known_start_fails_the_shard_once_two_workers_met_it_and_stops_the_rest() {
     check(
-        "plan 20/10 into 1 | w1 claims | w2 claims | w1 fails m0 input | w2 maps m1 12..20",
+        "plan 20/10 into 1 | w1 claims | w2 claims | w1 fails m0 input | w1 claims | w3 claims | w3 fails m0 input \
+         | w2 maps m1 12..20",
         expect![[r#"
             plan 20/10 into 1   -
             w1 claims           w1 gets m0#1 0..10
             w2 claims           w2 gets m1#1 10..20
-            w1 fails m0 input   stop w2 m1#1; failed: task m-00000: input
+            w1 fails m0 input   -
+            w1 claims           -
+            w3 claims           w3 gets m0#2 0..10
+            w3 fails m0 input   stop w2 m1#1; failed: task m-00000: input
             w2 maps m1 12..20   refused
         "#]],
     );
@@ -136,18 +140,23 @@ fn a_lost_workers_task_goes_to_another_and_what_the_lost_one_says_is_refused() {
 #[test]
 fn four_attempts_end_a_task_and_lost_workers_do_not_count() {
     check(
-        "plan 10/10 into 1 | w1 claims | w1 lost | w1 claims | w1 fails m0 transient | w1 claims | w1 fails m0 transient \
-         | w1 claims | w1 fails m0 transient | w1 claims | w1 fails m0 transient | w1 claims",
+        "plan 10/10 into 1 | w1 claims | w1 lost | w1 claims | w1 fails m0 transient | w1 claims | after 1s | w1 claims \
+         | w1 fails m0 transient | after 1s | w1 claims | w1 fails m0 transient | after 2s | w1 claims \
+         | w1 fails m0 transient | w1 claims",
         expect![[r#"
             plan 10/10 into 1       -
             w1 claims               w1 gets m0#1 0..10
             w1 lost                 -
             w1 claims               w1 gets m0#2 0..10
             w1 fails m0 transient   -
+            w1 claims               -
+            after 1s                -
             w1 claims               w1 gets m0#3 0..10
             w1 fails m0 transient   -
+            after 1s                -
             w1 claims               w1 gets m0#4 0..10
             w1 fails m0 transient   -
+            after 2s                -
             w1 claims               w1 gets m0#5 0..10
             w1 fails m0 transient   failed: task m-00000: transient (after 5 attempts)
             w1 claims               -
@@ -245,6 +254,109 @@ fn a_commit_that_fails_fails_the_shard() {
             plan 0/10 into 1   commit
             commit fails       failed: the store
             committed          -
+        "#]],
+    );
+}
+
+#[test]
+fn a_store_that_asks_for_time_gets_it_uncharged_and_not_for_ever() {
+    check(
+        "plan 10/10 into 1 | w1 claims | w1 fails m0 throttled | w1 claims | after 1s | w1 claims | w1 fails m0 throttled \
+         | after 899s | w1 claims | w1 fails m0 throttled",
+        expect![[r#"
+            plan 10/10 into 1       -
+            w1 claims               w1 gets m0#1 0..10
+            w1 fails m0 throttled   -
+            w1 claims               -
+            after 1s                -
+            w1 claims               w1 gets m0#2 0..10
+            w1 fails m0 throttled   -
+            after 899s              -
+            w1 claims               w1 gets m0#3 0..10
+            w1 fails m0 throttled   failed: task m-00000: throttled (for 15 minutes)
+        "#]],
+    );
+}
+
+#[test]
+fn a_lost_run_sends_its_map_task_back_and_only_that() {
+    check(
+        "plan 20/10 into 2 | w1 claims 2 | w1 maps m0 0..12 | w1 maps m1 12..20 | w1 claims 2 | w1 fails r0 run of 1 \
+         | w1 fails r1 run of 1 | w1 claims 9 | w1 maps m1 12..20 | w1 claims 9 | w1 reduces r0 | w1 reduces r1",
+        expect![[r#"
+            plan 20/10 into 2      -
+            w1 claims 2            w1 gets m0#1 0..10; w1 gets m1#1 10..20
+            w1 maps m0 0..12       -
+            w1 maps m1 12..20      -
+            w1 claims 2            w1 gets r0#1 of 2 runs; w1 gets r1#1 of 2 runs
+            w1 fails r0 run of 1   reopen m1#1 charged 1
+            w1 fails r1 run of 1   -
+            w1 claims 9            w1 gets m1#2 10..20
+            w1 maps m1 12..20      -
+            w1 claims 9            w1 gets r0#2 of 2 runs; w1 gets r1#2 of 2 runs
+            w1 reduces r0          -
+            w1 reduces r1          commit r0#2 r1#2
+        "#]],
+    );
+}
+
+#[test]
+fn a_task_that_is_handed_back_is_open_at_once_and_its_old_attempt_is_refused() {
+    check(
+        "plan 10/10 into 1 | w1 claims | w1 hands back m0 | w1 rests | w1 claims | w2 claims | w1 maps m0 0..10",
+        expect![[r#"
+            plan 10/10 into 1   -
+            w1 claims           w1 gets m0#1 0..10
+            w1 hands back m0    -
+            w1 rests            -
+            w1 claims           -
+            w2 claims           w2 gets m0#2 0..10
+            w1 maps m0 0..10    refused
+        "#]],
+    );
+}
+
+#[test]
+fn slots_are_shared_by_weight_and_the_heaviest_task_goes_first() {
+    check(
+        "plan 80/10 into 1 as a weighing 20 | plan 80/10 into 1 as b weighing 10 | w1 claims 6",
+        expect![[r#"
+            plan 80/10 into 1 as a weighing 20   -
+            plan 80/10 into 1 as b weighing 10   -
+            w1 claims 6                          w1 gets a:m0#1 0..10; w1 gets b:m0#1 0..10; w1 gets a:m1#1 10..20; w1 gets a:m2#1 20..30; w1 gets b:m1#1 10..20; w1 gets a:m3#1 30..40
+        "#]],
+    );
+    check(
+        "plan 25/10 into 1 | w1 claims 3",
+        expect![[r#"
+            plan 25/10 into 1   -
+            w1 claims 3         w1 gets m0#1 0..10; w1 gets m1#1 10..20; w1 gets m2#1 20..25
+        "#]],
+    );
+}
+
+#[test]
+fn a_slow_attempt_gets_a_second_beside_it_and_the_first_to_finish_wins() {
+    check(
+        "plan 50/10 into 1 | w1 claims 4 | w2 claims | after 2s | w1 maps m0 0..10 | w1 maps m1 10..20 \
+         | w1 maps m2 20..30 | w1 maps m3 30..40 | w1 claims | after 40s | w2 claims | w1 claims | w1 claims \
+         | w1 maps m4 40..50 | w2 maps m4 40..50",
+        expect![[r#"
+            plan 50/10 into 1   -
+            w1 claims 4         w1 gets m0#1 0..10; w1 gets m1#1 10..20; w1 gets m2#1 20..30; w1 gets m3#1 30..40
+            w2 claims           w2 gets m4#1 40..50
+            after 2s            -
+            w1 maps m0 0..10    -
+            w1 maps m1 10..20   -
+            w1 maps m2 20..30   -
+            w1 maps m3 30..40   -
+            w1 claims           -
+            after 40s           -
+            w2 claims           -
+            w1 claims           w1 gets m4#2 40..50
+            w1 claims           -
+            w1 maps m4 40..50   stop w2 m4#1
+            w2 maps m4 40..50   refused
         "#]],
     );
 }

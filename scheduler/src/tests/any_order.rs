@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use model::{AttemptId, FencingToken, PartitionId, Split, TaskId};
+use model::{
+    AttemptId, FencingToken, JobId, LeaseId, PartitionId, Report, ShardPlan, Split, TaskId, TaskKind, TaskPath,
+};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -17,7 +20,7 @@ use crate::{Effect, Event, ShardEnd, State, WorkerId, step};
 #[derive(Debug, Clone)]
 enum Happening {
     Claim {
-        worker: u32,
+        worker: u64,
         slots: usize,
     },
     /// An attempt that was ever given ends, be it stale.
@@ -30,8 +33,15 @@ enum Happening {
         class: &'static str,
         guess: u64,
     },
+    HandBack {
+        attempt: Index,
+    },
     Lose {
-        worker: u32,
+        worker: u64,
+    },
+    /// Time passes.
+    Pass {
+        seconds: u64,
     },
     /// Of a shard, a task or an attempt that there never was.
     Nonsense {
@@ -41,13 +51,24 @@ enum Happening {
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
-    let class = prop::sample::select(vec!["transient", "transient", "resource", "input", "bug", "cancelled"]);
+    let class = prop::sample::select(vec![
+        "transient",
+        "transient",
+        "throttled",
+        "resource",
+        "input",
+        "bug",
+        "cancelled",
+        "run",
+    ]);
     prop_oneof![
-        6 => (0u32..4, 0usize..4).prop_map(|(worker, slots)| Happening::Claim { worker, slots }),
+        6 => (0u64..4, 0usize..4).prop_map(|(worker, slots)| Happening::Claim { worker, slots }),
         10 => (any::<Index>(), 0u64..100).prop_map(|(attempt, guess)| Happening::Finish { attempt, guess }),
         2 => (any::<Index>(), class, 0u64..100)
             .prop_map(|(attempt, class, guess)| Happening::Fail { attempt, class, guess }),
-        2 => (0u32..4).prop_map(|worker| Happening::Lose { worker }),
+        1 => any::<Index>().prop_map(|attempt| Happening::HandBack { attempt }),
+        2 => (0u64..4).prop_map(|worker| Happening::Lose { worker }),
+        3 => (0u64..60).prop_map(|seconds| Happening::Pass { seconds }),
         1 => (0u32..9, 0u32..4).prop_map(|(ordinal, number)| Happening::Nonsense { ordinal, number }),
     ]
 }
@@ -56,7 +77,7 @@ fn happening() -> impl Strategy<Value = Happening> {
 #[derive(Debug, Clone)]
 struct Given {
     worker: WorkerId,
-    task: TaskId,
+    task: TaskPath,
     attempt: AttemptId,
     input: TaskInput,
 }
@@ -64,55 +85,74 @@ struct Given {
 /// The scheduler, and what the world knows.
 struct World {
     state: State,
+    now: Duration,
+    plan: Arc<ShardPlan>,
     /// Where frames start, and where the last one ends.
     frames: BTreeSet<u64>,
     given: Vec<Given>,
-    numbers: BTreeMap<TaskId, u32>,
+    /// Claims that stand: what the journal compares.
+    claims: BTreeMap<(TaskPath, AttemptId), WorkerId>,
+    numbers: BTreeMap<TaskPath, u32>,
     token: u64,
     committed: bool,
     end: Option<ShardEnd>,
+    job_ended: bool,
+}
+
+fn job() -> JobId {
+    "j".parse().expect("a job's name")
 }
 
 impl World {
     fn apply(&mut self, event: Event) {
-        for effect in step(&mut self.state, event) {
-            assert!(self.end.is_none(), "an ended shard wants nothing: {effect:?}");
+        if let Event::WorkerLost { worker } = &event {
+            self.claims.retain(|_, by| by != worker);
+        }
+        for effect in step(&mut self.state, event, self.now) {
+            assert!(!self.job_ended, "an ended job wants nothing: {effect:?}");
             match effect {
-                Effect::Assign { worker, task, attempt, input, .. } => {
-                    let last = self.numbers.insert(task, attempt.number);
-                    assert!(last < Some(attempt.number), "LS-1: {task}");
-                    self.given.push(Given { worker, task, attempt, input });
+                Effect::Assign { worker, task, number, input } => {
+                    let last = self.numbers.insert(task.clone(), number);
+                    assert!(last < Some(number), "LS-1: {task}");
+                    self.token += 1;
+                    let attempt = AttemptId { number, token: FencingToken(self.token) };
+                    self.claims.insert((task.clone(), attempt), worker);
+                    self.given.push(Given { worker, task: task.clone(), attempt, input });
+                    self.apply(Event::Claimed { task, attempt });
                 }
-                Effect::Stop { .. } => {}
+                Effect::Stop { task, attempt, .. } => drop(self.claims.remove(&(task, attempt))),
+                Effect::Reopen { task, tried, .. } => {
+                    assert_eq!(self.numbers.get(&task), Some(&tried.last), "LS-1 holds over it");
+                    self.apply(Event::Reopened { task });
+                }
                 Effect::Commit { output } => {
                     assert!(!self.committed, "CM-1: committed twice");
                     assert!(output.partitions.iter().map(|(part, ..)| *part).eq(output.plan.partition_ids()), "CM-1");
                     self.committed = true;
                 }
-                Effect::End { end, .. } => self.end = Some(end),
+                Effect::End { end, .. } => assert!(self.end.replace(end).is_none(), "a shard ends once"),
+                Effect::JobEnded { .. } => self.job_ended = true,
             }
         }
     }
 
-    fn claim(&mut self, worker: u32, slots: usize) {
-        self.token += 1;
-        self.apply(Event::Claim { worker: WorkerId(worker), slots, token: FencingToken(self.token) });
+    fn claim(&mut self, worker: u64, slots: usize) {
+        self.apply(Event::Claim { worker: LeaseId(worker), slots });
     }
 
-    /// The true end of an attempt; where it must guess its start, `guess` says how.
-    fn finished(&self, given: &Given, guess: u64) -> Event {
-        let Given { task, attempt, .. } = *given;
-        match &given.input {
-            TaskInput::Reduce(_) => {
-                let report = reduce_report(PartitionId(task.ordinal), 0);
-                Event::Reduced { shard: SHARD, task, attempt, report }
+    /// The true end of an attempt; where it must guess its start, `guess` says how. None where its claim is gone.
+    fn finished(&mut self, given: &Given, guess: u64) -> Option<Event> {
+        let Given { task, attempt, .. } = given.clone();
+        self.claims.remove(&(task.clone(), attempt))?;
+        self.claims.retain(|(of, _), _| *of != task);
+        let report = match &given.input {
+            TaskInput::Reduce { .. } => Report::Reduce(reduce_report(PartitionId(task.task.ordinal), 0)),
+            TaskInput::Map { exact_start } => {
+                let split = self.plan.map_tasks[task.task.ordinal as usize].splits[0];
+                Report::Map(map_report(split, self.frames_of(split, *exact_start, guess), 0))
             }
-            TaskInput::Map(splits) => {
-                let (split, exact_start) = splits[0];
-                let report = map_report(split, self.frames_of(split, exact_start, guess), 0);
-                Event::Mapped { shard: SHARD, task, attempt, report }
-            }
-        }
+        };
+        Some(Event::Recorded { task, attempt, report: Box::new(report) })
     }
 
     /// First frame and end of what a reader finds in a split.
@@ -133,47 +173,72 @@ impl World {
     fn take(&mut self, happening: Happening) {
         match happening {
             Happening::Claim { worker, slots } => self.claim(worker, slots),
-            Happening::Lose { worker } => self.apply(Event::WorkerLost { worker: WorkerId(worker) }),
+            Happening::Lose { worker } => self.apply(Event::WorkerLost { worker: LeaseId(worker) }),
+            Happening::Pass { seconds } => {
+                self.now += Duration::from_secs(seconds);
+                self.apply(Event::Tick);
+            }
             Happening::Finish { attempt, guess } if !self.given.is_empty() => {
-                let event = self.finished(attempt.get(&self.given), guess);
-                self.apply(event);
+                let given = attempt.get(&self.given).clone();
+                if let Some(event) = self.finished(&given, guess) {
+                    self.apply(event);
+                }
             }
             Happening::Fail { attempt, class, guess } if !self.given.is_empty() => {
-                let Given { task, attempt, input, .. } = attempt.get(&self.given).clone();
-                let is_guess =
-                    matches!(&input, TaskInput::Map(splits) if splits[0].1.is_none() && splits[0].0.range.start > 0);
-                let failure = failure(class, is_guess.then_some(guess));
-                self.apply(Event::Failed { shard: SHARD, task, attempt, failure });
+                let given = attempt.get(&self.given).clone();
+                self.fail(given, class, guess);
+            }
+            Happening::HandBack { attempt } if !self.given.is_empty() => {
+                let Given { task, attempt, .. } = attempt.get(&self.given).clone();
+                if self.claims.remove(&(task.clone(), attempt)).is_some() {
+                    self.apply(Event::HandedBack { task, attempt });
+                }
             }
             Happening::Nonsense { ordinal, number } => {
                 let attempt = AttemptId { number, token: FencingToken(u64::MAX) };
                 for task in [TaskId::map(ordinal), TaskId::reduce(PartitionId(ordinal))] {
-                    self.apply(Event::Failed { shard: SHARD, task, attempt, failure: failure("bug", None) });
+                    let task = TaskPath { job: job(), shard: SHARD, task };
+                    self.apply(Event::Failed { task, attempt, failure: failure("bug", None) });
                 }
-                self.apply(Event::Committed { shard: model::ShardId::Shared(9), version: 7 });
+                self.apply(Event::Committed { job: job(), shard: model::ShardId::Shared(9), version: 7 });
             }
-            Happening::Finish { .. } | Happening::Fail { .. } => {}
+            Happening::Finish { .. } | Happening::Fail { .. } | Happening::HandBack { .. } => {}
         }
+    }
+
+    fn fail(&mut self, given: Given, class: &str, guess: u64) {
+        let Given { task, attempt, input, .. } = given;
+        let starts = |task: &TaskPath| self.plan.map_tasks[task.task.ordinal as usize].splits[0].range.start;
+        let is_guess = matches!(input, TaskInput::Map { exact_start: None }) && starts(&task) > 0;
+        let is_run = class == "run";
+        if is_run && task.task.kind == TaskKind::Map || self.claims.remove(&(task.clone(), attempt)).is_none() {
+            return;
+        }
+        let maps = self.plan.map_tasks.len() as u64;
+        let detail = if is_run { Some(guess % maps) } else { is_guess.then_some(guess) };
+        self.apply(Event::Failed { task, attempt, failure: failure(class, detail) });
     }
 
     /// From here on one worker lives, and does what it is given.
     fn run_to_the_end(&mut self) {
         for lost in 0..4 {
-            self.apply(Event::WorkerLost { worker: WorkerId(lost) });
+            self.apply(Event::WorkerLost { worker: LeaseId(lost) });
         }
         for _ in 0..1000 {
             if self.committed && self.end.is_none() {
-                self.apply(Event::Committed { shard: SHARD, version: 1 });
+                self.apply(Event::Committed { job: job(), shard: SHARD, version: 1 });
             }
-            if self.end.is_some() {
+            if self.job_ended {
                 return;
             }
             let before = self.given.len();
+            self.now += Duration::from_secs(5);
             self.claim(0, 2);
             for given in self.given.split_off(before) {
-                assert_eq!(given.worker, WorkerId(0));
-                let event = self.finished(&given, 0);
-                self.apply(event);
+                assert_eq!(given.worker, LeaseId(0));
+                if let Some(event) = self.finished(&given, 0) {
+                    self.apply(event);
+                }
             }
         }
         panic!("LV-1: no end in sight: {:?}", self.state);
@@ -193,14 +258,20 @@ proptest! {
         frames.extend([0, size]);
         let mut world = World {
             state: State::default(),
+            now: Duration::ZERO,
+            plan: Arc::new(plan(size, split, partitions)),
             frames,
             given: Vec::new(),
+            claims: BTreeMap::new(),
             numbers: BTreeMap::new(),
             token: 0,
             committed: false,
             end: None,
+            job_ended: false,
         };
-        world.apply(Event::Planned { plan: Arc::new(plan(size, split, partitions)) });
+        world.apply(Event::JobAdded { job: job(), weight: 10, running_max: None });
+        world.apply(Event::ShardPlanned { plan: Arc::clone(&world.plan), restored: None });
+        world.apply(Event::JobPlanned { job: job() });
         let may_fail = happenings.iter().any(|happening| matches!(happening, Happening::Fail { .. }));
         for happening in happenings {
             world.take(happening);

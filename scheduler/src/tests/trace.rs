@@ -1,22 +1,27 @@
 //! Traces as text: events go in by a few words each, effects come out by a few words each.
 //!
 //! ```text
-//! plan SIZE/SPLIT into PARTITIONS                one segment
+//! plan SIZE/SPLIT into PARTITIONS [as JOB weighing WEIGHT]   one segment
+//! w1 joins | rests
 //! w1 claims [SLOTS]
 //! w1 maps m0 FIRST..END | none [with N bad]      the attempt that w1 was given last, be it stale
 //! w1 reduces r0 [writing POINTS]
-//! w1 fails m0 transient | resource | bug | cancelled | input [from GUESS]
+//! w1 fails m0 transient | throttled | resource | bug | cancelled | input [from GUESS] | run of MAP
+//! w1 hands back m0
 //! w1 lost | cancel | committed | commit fails
+//! after SECONDSs                                 time passes
 //! ```
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use expect_test::Expect;
 use model::books::{MapBooks, ReduceBooks};
 use model::{
-    AttemptId, ByteSize, Failure, FailureClass, FencingToken, JobSettings, MapReport, ObjectEntry, PartitionId,
-    ReduceReport, SegmentRef, ShardId, ShardPlan, Split, SplitReport, StageTimes, TaskId, digest::Digest,
+    AttemptId, ByteSize, Failure, FailureClass, FencingToken, JobId, JobSettings, MapReport, ObjectEntry, PartitionId,
+    ReduceReport, Report, SegmentRef, ShardId, ShardPlan, Split, SplitReport, StageTimes, TaskId, TaskKind, TaskPath,
+    digest::Digest,
 };
 
 use crate::event::TaskInput;
@@ -34,102 +39,177 @@ pub(super) fn check(trace: &str, expected: Expect) {
     expected.assert_eq(&shown.collect::<String>());
 }
 
+/// The scheduler, and a journal that does at once what it is told.
 #[derive(Default)]
 struct Trace {
     state: State,
-    plan: Option<Arc<ShardPlan>>,
+    plans: BTreeMap<JobId, Arc<ShardPlan>>,
+    now: Duration,
     token: u64,
-    given: BTreeMap<(WorkerId, TaskId), AttemptId>,
+    /// The last attempt that a worker was given at each task.
+    given: BTreeMap<(WorkerId, TaskPath), AttemptId>,
+    /// Claims that stand.
+    claims: BTreeMap<(TaskPath, AttemptId), WorkerId>,
 }
 
 impl Trace {
     fn take(&mut self, text: &str) -> String {
-        let event = self.event(text);
-        let is_completion = matches!(event, Event::Mapped { .. } | Event::Reduced { .. } | Event::Failed { .. });
-        let before = format!("{:?}", self.state);
-        let effects = step(&mut self.state, event);
-        if effects.is_empty() {
-            let is_refused = is_completion && format!("{:?}", self.state) == before;
-            return if is_refused { "refused" } else { "-" }.to_owned();
-        }
-        effects.iter().map(|effect| self.shown(effect)).collect::<Vec<_>>().join("; ")
+        let Some(event) = self.event(text) else { return "refused".to_owned() };
+        let shown = self.apply(event);
+        if shown.is_empty() { "-".to_owned() } else { shown.join("; ") }
     }
 
-    fn event(&mut self, text: &str) -> Event {
-        let words: Vec<_> = text.split_whitespace().collect();
-        match words[..] {
-            ["plan", sizes, "into", partitions] => {
-                let (size, split) = sizes.split_once('/').expect("SIZE/SPLIT");
-                let plan = Arc::new(plan(number(size), number(split), number(partitions)));
-                self.plan = Some(Arc::clone(&plan));
-                Event::Planned { plan }
-            }
-            [worker, "claims", ref slots @ ..] => {
+    fn apply(&mut self, event: Event) -> Vec<String> {
+        if let Event::WorkerLost { worker } = &event {
+            self.claims.retain(|_, by| by != worker);
+        }
+        let mut shown = Vec::new();
+        for effect in step(&mut self.state, event, self.now) {
+            shown.push(self.shown(&effect));
+            shown.extend(self.perform(effect).into_iter().flat_map(|event| self.apply(event)));
+        }
+        shown
+    }
+
+    /// What the journal makes of an effect.
+    fn perform(&mut self, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::Assign { worker, task, number, .. } => {
                 self.token += 1;
+                let attempt = AttemptId { number, token: FencingToken(self.token) };
+                self.given.insert((worker, task.clone()), attempt);
+                self.claims.insert((task.clone(), attempt), worker);
+                Some(Event::Claimed { task, attempt })
+            }
+            Effect::Stop { task, attempt, .. } => {
+                self.claims.remove(&(task, attempt));
+                None
+            }
+            Effect::Reopen { task, .. } => Some(Event::Reopened { task }),
+            Effect::Commit { .. } | Effect::End { .. } | Effect::JobEnded { .. } => None,
+        }
+    }
+
+    /// None for what the journal refuses: the attempt holds its task no longer.
+    fn event(&mut self, text: &str) -> Option<Event> {
+        let words: Vec<_> = text.split_whitespace().collect();
+        Some(match words[..] {
+            ["plan", sizes, "into", partitions] => self.planned(job("j"), 10, sizes, partitions),
+            ["plan", sizes, "into", partitions, "as", name, "weighing", weight] => {
+                self.planned(job(name), number(weight) as u32, sizes, partitions)
+            }
+            [worker, "joins"] => Event::WorkerJoined { worker: self::worker(worker) },
+            [worker, "rests"] => Event::WorkerRests { worker: self::worker(worker), rests: true },
+            [worker, "claims", ref slots @ ..] => {
                 let slots = slots.first().map_or(1, |slots| number(slots) as usize);
-                Event::Claim { worker: self::worker(worker), slots, token: FencingToken(self.token) }
+                Event::Claim { worker: self::worker(worker), slots }
             }
             [worker, "maps", task, range, ref bad @ ..] => {
-                let task = self::task(task);
+                let path = path(task);
                 let bad = bad.get(1).map_or(0, |count| number(count));
-                let split = self.plan.as_ref().expect("planned").map_tasks[task.ordinal as usize].splits[0];
-                let report = map_report(split, found(range), bad);
-                Event::Mapped { shard: SHARD, task, attempt: self.attempt(worker, task), report }
+                let split = self.plans[&path.job].map_tasks[path.task.ordinal as usize].splits[0];
+                let report = Report::Map(map_report(split, found(range), bad));
+                let attempt = self.complete(worker, &path)?;
+                Event::Recorded { task: path, attempt, report: Box::new(report) }
             }
             [worker, "reduces", task, ref writing @ ..] => {
-                let task = self::task(task);
+                let path = path(task);
                 let points = writing.get(1).map_or(0, |points| number(points));
-                let report = reduce_report(PartitionId(task.ordinal), points);
-                Event::Reduced { shard: SHARD, task, attempt: self.attempt(worker, task), report }
+                let report = Report::Reduce(reduce_report(PartitionId(path.task.ordinal), points));
+                let attempt = self.complete(worker, &path)?;
+                Event::Recorded { task: path, attempt, report: Box::new(report) }
             }
             [worker, "fails", task, class, ref guess @ ..] => {
-                let task = self::task(task);
+                let path = path(task);
                 let failure = failure(class, guess.get(1).map(|guess| number(guess)));
-                Event::Failed { shard: SHARD, task, attempt: self.attempt(worker, task), failure }
+                let attempt = self.attempt(worker, &path);
+                self.claims.remove(&(path.clone(), attempt))?;
+                Event::Failed { task: path, attempt, failure }
+            }
+            [worker, "hands", "back", task] => {
+                let path = path(task);
+                let attempt = self.attempt(worker, &path);
+                self.claims.remove(&(path.clone(), attempt))?;
+                Event::HandedBack { task: path, attempt }
             }
             [worker, "lost"] => Event::WorkerLost { worker: self::worker(worker) },
-            ["cancel"] => Event::Cancelled { cause: "the operator".to_owned() },
-            ["committed"] => Event::Committed { shard: SHARD, version: 1 },
-            ["commit", "fails"] => Event::CommitFailed { shard: SHARD, cause: "the store".to_owned() },
-            _ => panic!("no event: {text}"),
-        }
-    }
-
-    fn attempt(&self, worker: &str, task: TaskId) -> AttemptId {
-        *self.given.get(&(self::worker(worker), task)).expect("a worker only speaks of what it was given")
-    }
-
-    fn shown(&mut self, effect: &Effect) -> String {
-        match effect {
-            Effect::Assign { worker, task, attempt, input, .. } => {
-                self.given.insert((*worker, *task), *attempt);
-                let input = match input {
-                    TaskInput::Map(splits) => splits.iter().map(shown_split).collect::<Vec<_>>().join("+"),
-                    TaskInput::Reduce(runs) => format!("of {} runs", runs.len()),
-                };
-                format!("w{} gets {} {input}", worker.0, shown_attempt(*task, *attempt))
+            ["after", seconds] => {
+                self.now += Duration::from_secs(number(seconds.trim_end_matches('s')));
+                Event::Tick
             }
-            Effect::Stop { worker, task, attempt, .. } => {
-                format!("stop w{} {}", worker.0, shown_attempt(*task, *attempt))
+            ["cancel"] => Event::Cancelled { job: job("j"), cause: "the operator".to_owned() },
+            ["committed"] => Event::Committed { job: job("j"), shard: SHARD, version: 1 },
+            ["commit", "fails"] => Event::CommitFailed { job: job("j"), shard: SHARD, cause: "the store".to_owned() },
+            _ => panic!("no event: {text}"),
+        })
+    }
+
+    fn planned(&mut self, name: JobId, weight: u32, sizes: &str, partitions: &str) -> Event {
+        let (size, split) = sizes.split_once('/').expect("SIZE/SPLIT");
+        let plan = Arc::new(ShardPlan { job: name.clone(), ..plan(number(size), number(split), number(partitions)) });
+        self.plans.insert(name.clone(), Arc::clone(&plan));
+        self.apply(Event::JobAdded { job: name.clone(), weight, running_max: None });
+        self.apply(Event::JobPlanned { job: name });
+        Event::ShardPlanned { plan, restored: None }
+    }
+
+    fn attempt(&self, worker: &str, task: &TaskPath) -> AttemptId {
+        *self.given.get(&(self::worker(worker), task.clone())).expect("a worker only speaks of what it was given")
+    }
+
+    /// The attempt that is recorded, if its claim stands; every other claim on the task ends with it.
+    fn complete(&mut self, worker: &str, path: &TaskPath) -> Option<AttemptId> {
+        let attempt = self.attempt(worker, path);
+        self.claims.remove(&(path.clone(), attempt))?;
+        self.claims.retain(|(task, _), _| task != path);
+        Some(attempt)
+    }
+
+    fn shown(&self, effect: &Effect) -> String {
+        match effect {
+            Effect::Assign { worker, task, number, input } => {
+                let input = match input {
+                    TaskInput::Map { exact_start } => {
+                        let splits = &self.plans[&task.job].map_tasks[task.task.ordinal as usize].splits;
+                        splits.iter().map(|split| shown_split(split, *exact_start)).collect::<Vec<_>>().join("+")
+                    }
+                    TaskInput::Reduce { runs } => format!("of {} runs", runs.list.runs.len()),
+                };
+                format!("w{} gets {} {input}", worker.0, shown_attempt(task, *number))
+            }
+            Effect::Stop { worker, task, attempt } => {
+                format!("stop w{} {}", worker.0, shown_attempt(task, attempt.number))
+            }
+            Effect::Reopen { task, tried, .. } => {
+                format!("reopen {} charged {}", shown_attempt(task, tried.last), tried.charged)
             }
             Effect::Commit { output } => {
+                let path = |task| TaskPath { job: output.plan.job.clone(), shard: SHARD, task };
                 let attempts = output.partitions.iter();
-                let attempts = attempts.map(|(part, attempt, _)| shown_attempt(TaskId::reduce(*part), *attempt));
+                let attempts =
+                    attempts.map(|(part, attempt, _)| shown_attempt(&path(TaskId::reduce(*part)), attempt.number));
                 ["commit".to_owned()].into_iter().chain(attempts).collect::<Vec<_>>().join(" ")
             }
             Effect::End { end: ShardEnd::Done { version }, .. } => format!("done v{version}"),
             Effect::End { end: ShardEnd::Failed { cause }, .. } => format!("failed: {cause}"),
             Effect::End { end: ShardEnd::Cancelled { cause }, .. } => format!("cancelled: {cause}"),
+            Effect::JobEnded { job } => format!("{job} ended"),
         }
     }
 }
 
-fn shown_attempt(task: TaskId, attempt: AttemptId) -> String {
-    let kind = if task == TaskId::map(task.ordinal) { 'm' } else { 'r' };
-    format!("{kind}{}#{}", task.ordinal, attempt.number)
+fn job(name: &str) -> JobId {
+    name.parse().expect("a job's name")
 }
 
-fn shown_split((split, exact_start): &(Split, Option<u64>)) -> String {
+/// `m3#1`; of a job that is not `j`, with its name.
+fn shown_attempt(path: &TaskPath, number: u32) -> String {
+    let of = if path.job.as_str() == "j" { String::new() } else { format!("{}:", path.job) };
+    let kind = if path.task.kind == TaskKind::Map { 'm' } else { 'r' };
+    format!("{of}{kind}{}#{number}", path.task.ordinal)
+}
+
+fn shown_split(split: &Split, exact_start: Option<u64>) -> String {
     let from = exact_start.map(|start| format!(" from {start}")).unwrap_or_default();
     format!("{}{from}", split.range)
 }
@@ -139,13 +219,16 @@ fn number(text: &str) -> u64 {
 }
 
 fn worker(text: &str) -> WorkerId {
-    WorkerId(number(text.strip_prefix('w').expect("a worker")) as u32)
+    model::LeaseId(number(text.strip_prefix('w').expect("a worker")))
 }
 
-fn task(text: &str) -> TaskId {
-    let (kind, ordinal) = text.split_at(1);
+/// `m3` of the job `j`, or `b:m3` of another.
+fn path(text: &str) -> TaskPath {
+    let (name, task) = text.split_once(':').unwrap_or(("j", text));
+    let (kind, ordinal) = task.split_at(1);
     let ordinal = number(ordinal) as u32;
-    if kind == "m" { TaskId::map(ordinal) } else { TaskId::reduce(PartitionId(ordinal)) }
+    let task = if kind == "m" { TaskId::map(ordinal) } else { TaskId::reduce(PartitionId(ordinal)) };
+    TaskPath { job: job(name), shard: SHARD, task }
 }
 
 fn found(range: &str) -> Option<(u64, u64)> {
@@ -186,6 +269,8 @@ pub(super) fn failure(class: &str, guessed: Option<u64>) -> Failure {
         "resource" => FailureClass::Resource,
         "bug" => FailureClass::Bug,
         "cancelled" => FailureClass::Cancelled,
+        "throttled" => FailureClass::Throttled,
+        "run" => FailureClass::RunLost { map_task: guessed.expect("run of M") as u32 },
         "input" => FailureClass::Input { guessed },
         _ => panic!("no class of failures: {class}"),
     };

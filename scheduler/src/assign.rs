@@ -1,0 +1,85 @@
+//! Who gets what: the policy of assignments.
+//!
+//! **Between jobs**: each slot goes to the job that has the fewest attempts for its weight, so a job of weight 20 runs twice
+//! as many as one of 10, and a new job gets its share as soon as attempts end. **Inside a job**: the heaviest shard first,
+//! and in it the heaviest task. **When nothing is open**: a second attempt beside one that runs far longer than others did.
+
+use model::{JobId, ShardId, TaskId};
+
+use crate::event::{Effect, WorkerId};
+use crate::policy::Speculation;
+use crate::shard::Around;
+use crate::state::State;
+
+/// Hands out up to `slots` tasks.
+pub(crate) fn claim(state: &mut State, worker: WorkerId, slots: usize, now: std::time::Duration) -> Vec<Effect> {
+    let mut assigned = Vec::new();
+    if state.resting.contains(&worker) {
+        return assigned;
+    }
+    while assigned.len() < slots {
+        let Some(effect) = open_task(state, worker, now).or_else(|| slow_task(state, worker, now)) else { break };
+        assigned.push(effect);
+    }
+    assigned
+}
+
+/// An open task of the job that is furthest behind its share.
+fn open_task(state: &mut State, worker: WorkerId, now: std::time::Duration) -> Option<Effect> {
+    let mut jobs: Vec<(u64, u64, &JobId)> = state
+        .jobs
+        .iter()
+        .filter(|(_, job)| job.has_open() && job.has_room())
+        .map(|(id, job)| ((job.running() as u64 * 1000) / u64::from(job.weight), job.ordinal, id))
+        .collect();
+    jobs.sort_unstable();
+    let ids: Vec<JobId> = jobs.into_iter().map(|(_, _, id)| id.clone()).collect();
+    ids.iter().find_map(|id| open_task_of(state, id, worker, now))
+}
+
+fn open_task_of(state: &mut State, id: &JobId, worker: WorkerId, now: std::time::Duration) -> Option<Effect> {
+    let around = Around { now, workers: &state.workers, policy: &state.policy };
+    let job = state.jobs.get_mut(id)?;
+    let shards: Vec<ShardId> = job.ready().collect();
+    for id in shards {
+        let effect = job.shards.get_mut(&id).and_then(|shard| shard.claim(worker, around));
+        job.settle(id);
+        if let Some(Effect::Assign { task, number, .. }) = &effect {
+            job.begun(id, task.task, *number, worker, now);
+            return effect;
+        }
+    }
+    None
+}
+
+/// A second attempt, on another worker, at the task that is slowest against the others of its kind.
+fn slow_task(state: &mut State, worker: WorkerId, now: std::time::Duration) -> Option<Effect> {
+    let speculation = state.policy.speculation?;
+    let (id, shard_id, task) = slowest(state, worker, now, &speculation)?;
+    let job = state.jobs.get_mut(&id)?;
+    let effect = job.shards.get_mut(&shard_id)?.speculate(task, worker, now);
+    if let Effect::Assign { number, .. } = &effect {
+        job.begun(shard_id, task, *number, worker, now);
+    }
+    Some(effect)
+}
+
+fn slowest(
+    state: &State,
+    worker: WorkerId,
+    now: std::time::Duration,
+    speculation: &Speculation,
+) -> Option<(JobId, ShardId, TaskId)> {
+    let slow = state.jobs.iter().filter(|(_, job)| job.has_room()).flat_map(|(id, job)| {
+        let medians = [model::TaskKind::Map, model::TaskKind::Reduce]
+            .map(|kind| (kind, job.median(kind, speculation.finished_min)));
+        job.single_attempts().filter_map(move |(shard, task, by, since)| {
+            let median = medians.iter().find(|(kind, _)| *kind == task.kind)?.1?;
+            let elapsed = now.saturating_sub(since);
+            let is_slow = elapsed >= speculation.elapsed_min && elapsed > median * speculation.times_median;
+            (is_slow && by != worker).then(|| (elapsed.as_secs_f64() / median.as_secs_f64().max(1e-3), id, shard, task))
+        })
+    });
+    let slowest = slow.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    Some((slowest.1.clone(), slowest.2, slowest.3))
+}

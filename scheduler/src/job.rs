@@ -1,0 +1,142 @@
+//! One job: its shards, which of them have work, and how long its attempts take.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use model::{ShardId, TaskId, TaskKind};
+
+use crate::event::WorkerId;
+use crate::shard::Shard;
+
+/// How many of the latest attempts tell how long one takes.
+const DURATIONS_MAX: usize = 256;
+
+/// A job that has not been forgotten.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) weight: u32,
+    pub(crate) running_max: Option<u32>,
+    /// Submitted before those with a larger one.
+    pub(crate) ordinal: u64,
+    pub(crate) is_planned: bool,
+    pub(crate) has_ended: bool,
+    pub(crate) shards: BTreeMap<ShardId, Shard>,
+    /// Shards with an open task: the heaviest first, so that the longest does not end alone.
+    ready: BTreeSet<(Reverse<u64>, ShardId)>,
+    running: BTreeMap<(ShardId, TaskId, u32), (WorkerId, Duration)>,
+    durations: BTreeMap<TaskKind, VecDeque<Duration>>,
+}
+
+impl Job {
+    pub(crate) fn new(weight: u32, running_max: Option<u32>, ordinal: u64) -> Self {
+        Self {
+            weight: weight.max(1),
+            running_max,
+            ordinal,
+            is_planned: false,
+            has_ended: false,
+            shards: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            running: BTreeMap::new(),
+            durations: BTreeMap::new(),
+        }
+    }
+
+    /// Attempts that run.
+    pub(crate) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Whether it may run one more attempt.
+    pub(crate) fn has_room(&self) -> bool {
+        self.running_max.is_none_or(|max| self.running.len() < max as usize)
+    }
+
+    /// Whether it has a task to begin.
+    pub(crate) fn has_open(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Shards with an open task, the heaviest first.
+    pub(crate) fn ready(&self) -> impl Iterator<Item = ShardId> {
+        self.ready.iter().map(|(_, shard)| *shard)
+    }
+
+    /// Keeps track of whether a shard has work.
+    pub(crate) fn settle(&mut self, id: ShardId) {
+        let Some(shard) = self.shards.get(&id) else { return };
+        let place = (Reverse(shard.weight()), id);
+        if shard.has_open() {
+            self.ready.insert(place);
+        } else {
+            self.ready.remove(&place);
+        }
+    }
+
+    /// Whether every shard that was planned has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_planned && self.shards.values().all(Shard::has_ended)
+    }
+
+    pub(crate) fn begun(&mut self, shard: ShardId, task: TaskId, number: u32, worker: WorkerId, now: Duration) {
+        self.running.insert((shard, task, number), (worker, now));
+    }
+
+    /// An attempt is over; one that finished tells how long attempts take.
+    pub(crate) fn over(&mut self, shard: ShardId, task: TaskId, number: u32, finished_at: Option<Duration>) {
+        let Some((_, since)) = self.running.remove(&(shard, task, number)) else { return };
+        if let Some(now) = finished_at {
+            let durations = self.durations.entry(task.kind).or_default();
+            if durations.len() == DURATIONS_MAX {
+                durations.pop_front();
+            }
+            durations.push_back(now.saturating_sub(since));
+        }
+    }
+
+    /// Every attempt at `task` but one is over.
+    pub(crate) fn all_over(&mut self, shard: ShardId, task: TaskId, finished: u32, now: Duration) {
+        self.over(shard, task, finished, Some(now));
+        let numbers = (shard, task, 0)..=(shard, task, u32::MAX);
+        let others: Vec<_> = self.running.range(numbers).map(|(key, _)| *key).collect();
+        for key in others {
+            self.running.remove(&key);
+        }
+    }
+
+    pub(crate) fn shard_over(&mut self, shard: ShardId) {
+        self.running.retain(|(of, _, _), _| *of != shard);
+    }
+
+    /// Who runs an attempt.
+    pub(crate) fn worker_of(&self, shard: ShardId, task: TaskId, number: u32) -> Option<WorkerId> {
+        self.running.get(&(shard, task, number)).map(|(worker, _)| *worker)
+    }
+
+    /// The attempts that `worker` runs.
+    pub(crate) fn attempts_of(&self, worker: WorkerId) -> Vec<(ShardId, TaskId, u32)> {
+        self.running.iter().filter(|(_, (of, _))| *of == worker).map(|(key, _)| *key).collect()
+    }
+
+    /// Half of the attempts of this kind took no longer; none where fewer than `least` have finished.
+    pub(crate) fn median(&self, kind: TaskKind, least: usize) -> Option<Duration> {
+        let durations = self.durations.get(&kind).filter(|durations| durations.len() >= least.max(1))?;
+        let mut sorted: Vec<_> = durations.iter().copied().collect();
+        let middle = sorted.len() / 2;
+        Some(*sorted.select_nth_unstable(middle).1)
+    }
+
+    /// Tasks with exactly one attempt, with its worker and when it began.
+    pub(crate) fn single_attempts(&self) -> impl Iterator<Item = (ShardId, TaskId, WorkerId, Duration)> {
+        let is_of = |a: &(ShardId, TaskId, u32), b: &(ShardId, TaskId, u32)| a.0 == b.0 && a.1 == b.1;
+        let all: Vec<_> = self.running.iter().map(|(key, value)| (*key, *value)).collect();
+        let is_single = move |at: usize| {
+            let is_before = at > 0 && is_of(&all[at - 1].0, &all[at].0);
+            let is_after = at + 1 < all.len() && is_of(&all[at].0, &all[at + 1].0);
+            let ((shard, task, _), (worker, since)) = all[at];
+            (!is_before && !is_after).then_some((shard, task, worker, since))
+        };
+        (0..self.running.len()).filter_map(is_single)
+    }
+}

@@ -1,0 +1,153 @@
+//! What a failed attempt leads to.
+//!
+//! | class | counts | the task |
+//! |---|---|---|
+//! | transient | yes | rests, then runs again; the shard ends with the last attempt it has |
+//! | throttled | no | rests, then runs again, for as long as `Policy::throttled_max` |
+//! | resource | no | runs on another worker; the shard ends once it failed so on all of them |
+//! | input, from a guessed start | yes | waits for the stitch: a wrong guess runs again, a right one is a failure of the input |
+//! | input, bug | yes | runs on another worker; the second one to say so, or the only one there is, ends the shard |
+//! | run lost | no | waits for the map task that wrote the run, which is charged |
+//! | cancelled | no | runs again |
+
+use model::{AttemptId, Failure, FailureClass, TaskId, TaskKind};
+
+use super::{Around, Shard};
+use crate::event::{Effect, ShardEnd, Tried, WorkerId};
+use crate::policy::is_charged;
+use crate::task::{Running, Status, Suspicion, Task};
+
+impl Shard {
+    /// An attempt failed.
+    pub(crate) fn failed(
+        &mut self,
+        task: TaskId,
+        attempt: AttemptId,
+        failure: Failure,
+        around: Around<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(running) = self.running_as(task, attempt) else { return };
+        self.drop_attempts(task, |other| other.attempt == Some(attempt));
+        self.counts.failed += u32::from(failure.class != FailureClass::Cancelled);
+        if let FailureClass::RunLost { map_task } = failure.class {
+            return self.run_lost(task, map_task, running, &failure, effects);
+        }
+        let path = self.path(task);
+        let pause = |failures: u32| around.policy.pause(&path, failures);
+        let end = match task.kind {
+            TaskKind::Map => {
+                self.maps.change(task.ordinal, |entry| judge(entry, task, running.worker, failure, around, pause))
+            }
+            TaskKind::Reduce => {
+                self.reduces.change(task.ordinal, |entry| judge(entry, task, running.worker, failure, around, pause))
+            }
+        };
+        if let Some(cause) = end {
+            return self.end(ShardEnd::Failed { cause }, effects);
+        }
+        if task.kind == TaskKind::Map {
+            self.stitch_around(task.ordinal, around, effects);
+        }
+    }
+
+    /// The guess of a suspect was right: its failure is the input's.
+    pub(super) fn confirm(&mut self, ordinal: u32, around: Around<'_>, effects: &mut Vec<Effect>) {
+        let end = self.maps.change(ordinal, |task| {
+            let Status::Suspect(suspicion) = std::mem::replace(&mut task.status, Status::Open) else { return None };
+            let Suspicion { guessed, worker, failure } = *suspicion;
+            task.tried.exact_start = Some(guessed);
+            doubt(task, worker, &failure.message, around)
+        });
+        if let Some(cause) = end {
+            self.end(ShardEnd::Failed { cause }, effects);
+        }
+    }
+
+    fn run_lost(
+        &mut self,
+        task: TaskId,
+        map_task: u32,
+        running: Running,
+        failure: &Failure,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(map) = self.maps.get(map_task) else {
+            let cause = format!("task {task}: {}: the shard has no map task {map_task}", failure.message);
+            return self.end(ShardEnd::Failed { cause }, effects);
+        };
+        // Another reduce may have said so before, and the run may be another by now.
+        if map.done().is_none_or(|done| done.at > running.since) {
+            return;
+        }
+        let tried = Tried { charged: map.tried.charged + 1, ..map.tried };
+        if tried.charged >= model::limits::ATTEMPTS_PER_TASK_MAX {
+            let cause =
+                format!("task {task}: {} (lost {} times; look at what removes runs)", failure.message, tried.charged);
+            return self.end(ShardEnd::Failed { cause }, effects);
+        }
+        self.remap(map_task, tried, effects);
+    }
+}
+
+/// What becomes of the task; why the shard ends, if it does.
+fn judge<R>(
+    task: &mut Task<R>,
+    id: TaskId,
+    worker: WorkerId,
+    failure: Failure,
+    around: Around<'_>,
+    pause: impl Fn(u32) -> std::time::Duration,
+) -> Option<String> {
+    let cause = format!("task {id}: {}", failure.message);
+    task.error = Some(failure.message.as_str().into());
+    task.tried.charged += u32::from(is_charged(failure.class));
+    if failure.class != FailureClass::Throttled {
+        task.throttled_since = None;
+    }
+    // The other attempt goes on.
+    let is_alone = task.running().is_empty();
+    match failure.class {
+        FailureClass::Input { guessed: Some(guessed) } if task.tried.exact_start.is_none() => {
+            if is_alone {
+                let failure = Failure { message: cause, ..failure };
+                task.status = Status::Suspect(Box::new(Suspicion { guessed, worker, failure }));
+            }
+            None
+        }
+        FailureClass::Input { .. } | FailureClass::Bug => doubt(task, worker, &cause, around),
+        FailureClass::Resource => {
+            task.avoided.insert(worker);
+            around.workers.is_subset(&task.avoided).then_some(cause)
+        }
+        FailureClass::Transient if task.tried.charged >= around.policy.attempts_max => {
+            Some(format!("{cause} (after {} attempts)", task.tried.last))
+        }
+        FailureClass::Throttled if is_out_of_patience(task, around) => {
+            let minutes = around.policy.throttled_max.as_secs() / 60;
+            Some(format!("{cause} (for {minutes} minutes)"))
+        }
+        FailureClass::Transient | FailureClass::Throttled => {
+            task.failures += 1;
+            if is_alone {
+                task.status = Status::Waiting { until: around.now + pause(task.failures) };
+            }
+            None
+        }
+        FailureClass::RunLost { .. } | FailureClass::Cancelled => None,
+    }
+}
+
+/// A failure that another attempt should meet as well. The second worker to meet it ends the shard; so does the first, where
+/// there is no second.
+fn doubt<R>(task: &mut Task<R>, worker: WorkerId, cause: &str, around: Around<'_>) -> Option<String> {
+    let is_second = task.is_doubted && !task.avoided.contains(&worker);
+    task.is_doubted = true;
+    task.avoided.insert(worker);
+    (is_second || around.workers.is_subset(&task.avoided)).then(|| cause.to_owned())
+}
+
+fn is_out_of_patience<R>(task: &mut Task<R>, around: Around<'_>) -> bool {
+    let since = *task.throttled_since.get_or_insert(around.now);
+    around.now.saturating_sub(since) >= around.policy.throttled_max
+}

@@ -1,0 +1,372 @@
+//! One shard: its phases and tasks.
+//!
+//! ```text
+//!            every split read          every partition
+//!            and stitched              reduced, books balance     manifest visible
+//! Mapping <--------------> Reducing -----------------> Committing ----------> Ended(Done)
+//!    |      a run is lost      |                            |
+//!    +------ a failure that counts, or cancelled -----------+--------------> Ended(Failed | Cancelled)
+//! ```
+
+mod failure; //   what a failed attempt leads to
+mod output; //    everything that a manifest says
+mod segments; //  which map tasks read one segment, and whether their ranges join
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{
+    AttemptId, MapReport, PartitionId, ReduceReport, Report, RunEntry, RunList, ShardPlan, TaskId, TaskKind, TaskPath,
+};
+
+use crate::event::{Effect, ListedRuns, Restored, ShardEnd, TaskInput, WorkerId};
+use crate::task::{Done, Running, Status, Tasks};
+
+/// What an event meets: the time, the workers that live, the numbers to decide by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Around<'a> {
+    pub(crate) now: Duration,
+    pub(crate) workers: &'a BTreeSet<WorkerId>,
+    pub(crate) policy: &'a crate::Policy,
+}
+
+/// A shard that was planned.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    plan: Arc<ShardPlan>,
+    pub(crate) maps: Tasks<MapReport>,
+    pub(crate) reduces: Tasks<ReduceReport>,
+    /// Ordinals of the map tasks of each segment, or pack of segments.
+    segments: Vec<Range<u32>>,
+    phase: Phase,
+    /// The runs to reduce; made when the last map task is done.
+    runs: Option<Arc<ListedRuns>>,
+    counts: Counts,
+}
+
+/// How far a shard is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Map tasks are open.
+    Mapping,
+    /// All splits are read and joined.
+    Reducing,
+    /// The manifest is being written.
+    Committing,
+    /// It is over.
+    Ended,
+}
+
+/// Attempts of a shard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All that were assigned, by this leader.
+    pub attempts: u32,
+    /// Those that failed.
+    pub failed: u32,
+    /// Those that were begun beside a slow one.
+    pub speculative: u32,
+}
+
+impl Shard {
+    pub(crate) fn new(plan: Arc<ShardPlan>) -> Self {
+        let maps = Tasks::new(plan.map_tasks.iter().map(model::MapTask::bytes));
+        let reduces = Tasks::new(plan.partition_ids().map(|_| 0));
+        let segments = segments::groups(&plan);
+        Self { plan, maps, reduces, segments, phase: Phase::Mapping, runs: None, counts: Counts::default() }
+    }
+
+    pub(crate) fn plan(&self) -> &Arc<ShardPlan> {
+        &self.plan
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+
+    /// Segment bytes of the shard: the measure of longest-first.
+    pub(crate) fn weight(&self) -> u64 {
+        self.plan.bytes()
+    }
+
+    /// Attempts that run.
+    pub(crate) fn running(&self) -> usize {
+        self.maps.running() + self.reduces.running()
+    }
+
+    /// Whether there is a task to begin.
+    pub(crate) fn has_open(&self) -> bool {
+        match self.phase {
+            Phase::Mapping => self.maps.are_open(),
+            Phase::Reducing => self.reduces.are_open(),
+            Phase::Committing | Phase::Ended => false,
+        }
+    }
+
+    /// Whether it can still be given up: nothing of it may be visible yet.
+    pub(crate) fn can_be_cancelled(&self) -> bool {
+        matches!(self.phase, Phase::Mapping | Phase::Reducing)
+    }
+
+    fn path(&self, task: TaskId) -> TaskPath {
+        TaskPath { job: self.plan.job.clone(), shard: self.plan.shard, task }
+    }
+
+    /// Takes over what another leader knew.
+    pub(crate) fn restore(&mut self, restored: Restored, now: Duration) {
+        for (task, tried) in restored.tried {
+            match task.kind {
+                TaskKind::Map if self.maps.get(task.ordinal).is_some() => {
+                    self.maps.change(task.ordinal, |task| task.tried = tried);
+                }
+                TaskKind::Reduce if self.reduces.get(task.ordinal).is_some() => {
+                    self.reduces.change(task.ordinal, |task| task.tried = tried);
+                }
+                _ => {}
+            }
+        }
+        for (task, attempt, report) in restored.done {
+            self.put_done(task, attempt, report, now);
+        }
+        for (task, attempt, worker) in restored.running {
+            let running =
+                Running { number: attempt.number, attempt: Some(attempt), worker, since: now, is_speculative: false };
+            match task.kind {
+                TaskKind::Map => put_running(&mut self.maps, task.ordinal, running),
+                TaskKind::Reduce => put_running(&mut self.reduces, task.ordinal, running),
+            }
+        }
+    }
+
+    /// Begins an attempt at the heaviest task that is open to `worker`.
+    pub(crate) fn claim(&mut self, worker: WorkerId, around: Around<'_>) -> Option<Effect> {
+        match self.phase {
+            Phase::Mapping => {
+                let ordinal = self.maps.open_to(worker, around.workers)?;
+                Some(self.begin(TaskId::map(ordinal), worker, around.now))
+            }
+            Phase::Reducing => {
+                let ordinal = self.reduces.open_to(worker, around.workers)?;
+                Some(self.begin(TaskId::reduce(PartitionId(ordinal)), worker, around.now))
+            }
+            Phase::Committing | Phase::Ended => None,
+        }
+    }
+
+    /// Begins an attempt at `task`, be it the second one.
+    pub(crate) fn begin(&mut self, task: TaskId, worker: WorkerId, now: Duration) -> Effect {
+        self.counts.attempts += 1;
+        let (number, input) = match task.kind {
+            TaskKind::Map => {
+                let number = self.maps.begin(task.ordinal, worker, now);
+                let exact_start = self.maps.get(task.ordinal).and_then(|task| task.tried.exact_start);
+                (number, TaskInput::Map { exact_start })
+            }
+            TaskKind::Reduce => {
+                let number = self.reduces.begin(task.ordinal, worker, now);
+                (number, TaskInput::Reduce { runs: self.runs() })
+            }
+        };
+        Effect::Assign { worker, task: self.path(task), number, input }
+    }
+
+    /// Begins a second attempt beside a slow one.
+    pub(crate) fn speculate(&mut self, task: TaskId, worker: WorkerId, now: Duration) -> Effect {
+        self.counts.speculative += 1;
+        self.begin(task, worker, now)
+    }
+
+    fn runs(&mut self) -> Arc<ListedRuns> {
+        let maps = &self.maps;
+        let listed = || {
+            let entry = |(ordinal, task): (usize, &crate::task::Task<MapReport>)| {
+                Some(RunEntry { map_task: ordinal as u32, object: task.report()?.run.clone()? })
+            };
+            let list = RunList { runs: maps.iter().enumerate().filter_map(entry).collect() };
+            Arc::new(ListedRuns { digest: list.digest(), list })
+        };
+        Arc::clone(self.runs.get_or_insert_with(listed))
+    }
+
+    /// The claim of an attempt stands. One that is not wanted any more is stopped.
+    pub(crate) fn claimed(&mut self, task: TaskId, attempt: AttemptId) -> bool {
+        let is_wanted = match task.kind {
+            TaskKind::Map => self.maps.claimed(task.ordinal, attempt),
+            TaskKind::Reduce => self.reduces.claimed(task.ordinal, attempt),
+        };
+        is_wanted && !self.has_ended()
+    }
+
+    /// The attempt, if it runs.
+    pub(crate) fn running_as(&self, task: TaskId, attempt: AttemptId) -> Option<Running> {
+        match task.kind {
+            TaskKind::Map => self.maps.get(task.ordinal)?.running_as(attempt),
+            TaskKind::Reduce => self.reduces.get(task.ordinal)?.running_as(attempt),
+        }
+    }
+
+    /// Ends attempts uncharged: handed back, refused, or of a worker that is gone.
+    pub(crate) fn drop_attempts(&mut self, task: TaskId, is_dropped: impl Fn(&Running) -> bool) {
+        match task.kind {
+            TaskKind::Map => self.maps.drop_attempts(task.ordinal, is_dropped),
+            TaskKind::Reduce => self.reduces.drop_attempts(task.ordinal, is_dropped),
+        };
+    }
+
+    /// An attempt is on record as the one that counts; whatever else runs at its task is stopped.
+    pub(crate) fn recorded(
+        &mut self,
+        task: TaskId,
+        attempt: AttemptId,
+        report: Report,
+        around: Around<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let others = self.put_done(task, attempt, report, around.now);
+        let losers = others.into_iter().filter_map(|other| Some((other.attempt?, other.worker)));
+        for (loser, worker) in losers.filter(|(loser, _)| *loser != attempt) {
+            effects.push(Effect::Stop { worker, task: self.path(task), attempt: loser });
+        }
+        match task.kind {
+            TaskKind::Map => self.stitch_around(task.ordinal, around, effects),
+            TaskKind::Reduce => {}
+        }
+        self.advance(effects);
+    }
+
+    fn put_done(&mut self, task: TaskId, attempt: AttemptId, report: Report, at: Duration) -> Vec<Running> {
+        match (task.kind, report) {
+            (TaskKind::Map, Report::Map(report)) => put_done(&mut self.maps, task.ordinal, attempt, report, at),
+            (TaskKind::Reduce, Report::Reduce(report)) => {
+                put_done(&mut self.reduces, task.ordinal, attempt, report, at)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// A task is open again.
+    pub(crate) fn reopened(&mut self, task: TaskId) {
+        fn open<R>(tasks: &mut Tasks<R>, ordinal: u32) {
+            if tasks.get(ordinal).is_some_and(|task| matches!(task.status, Status::Reopening)) {
+                tasks.change(ordinal, |task| task.status = Status::Open);
+            }
+        }
+        match task.kind {
+            TaskKind::Map => open(&mut self.maps, task.ordinal),
+            TaskKind::Reduce => open(&mut self.reduces, task.ordinal),
+        }
+    }
+
+    /// The rest of a task is over at `now`.
+    pub(crate) fn wake(&mut self, task: TaskId, now: Duration) {
+        fn open<R>(tasks: &mut Tasks<R>, ordinal: u32, now: Duration) {
+            if tasks.get(ordinal).is_some_and(|task| matches!(task.status, Status::Waiting { until } if until <= now)) {
+                tasks.change(ordinal, |task| task.status = Status::Open);
+            }
+        }
+        match task.kind {
+            TaskKind::Map => open(&mut self.maps, task.ordinal, now),
+            TaskKind::Reduce => open(&mut self.reduces, task.ordinal, now),
+        }
+    }
+
+    /// The attempts that run.
+    pub(crate) fn all_running(&self) -> impl Iterator<Item = (TaskId, Running)> {
+        let maps = self.maps.all_running().map(|(ordinal, running)| (TaskId::map(ordinal), running));
+        let reduces =
+            self.reduces.all_running().map(|(ordinal, running)| (TaskId::reduce(PartitionId(ordinal)), running));
+        maps.chain(reduces)
+    }
+
+    /// Ends the shard, and whatever runs.
+    pub(crate) fn end(&mut self, end: ShardEnd, effects: &mut Vec<Effect>) {
+        if self.has_ended() {
+            return;
+        }
+        let stop = |(task, running): (TaskId, Running)| {
+            let attempt = running.attempt?;
+            Some(Effect::Stop { worker: running.worker, task: self.path(task), attempt })
+        };
+        effects.extend(self.all_running().filter_map(stop));
+        effects.push(Effect::End { job: self.plan.job.clone(), shard: self.plan.shard, end });
+        self.phase = Phase::Ended;
+        // A job may have a million tasks: what they were is on record.
+        self.maps = Tasks::new(std::iter::empty());
+        self.reduces = Tasks::new(std::iter::empty());
+        self.runs = None;
+    }
+
+    /// Goes as far as the finished tasks allow.
+    pub(crate) fn advance(&mut self, effects: &mut Vec<Effect>) {
+        if self.phase == Phase::Mapping && self.maps.are_done() {
+            if let Some(cause) = self.too_many_bad_frames() {
+                return self.end(ShardEnd::Failed { cause }, effects);
+            }
+            self.phase = Phase::Reducing;
+        }
+        if self.phase == Phase::Reducing && self.reduces.are_done() {
+            let output = self.output();
+            if let Err(unbalanced) = output.books.balance() {
+                return self.end(ShardEnd::Failed { cause: unbalanced.to_string() }, effects);
+            }
+            self.phase = Phase::Committing;
+            effects.push(Effect::Commit { output: Box::new(output) });
+        }
+    }
+
+    /// A map task is to run again: its run is not what it was.
+    fn map_again(&mut self) {
+        self.runs = None;
+        if self.phase == Phase::Reducing {
+            self.phase = Phase::Mapping;
+        }
+    }
+
+    fn too_many_bad_frames(&self) -> Option<String> {
+        let reports = self.maps.iter().filter_map(crate::task::Task::report);
+        let found: u64 = reports.map(|report| report.books.frames_quarantined).sum();
+        let max = self.plan.settings.bad_frames_max;
+        (found > max).then(|| {
+            format!("{found} bad frames, over the {max} that a shard may quarantine; raise `--bad-frames-max` if that is acceptable")
+        })
+    }
+}
+
+/// Records the attempt that counts; returns what ran at the task. A task that is done already keeps what it has (LS-2).
+fn put_done<R>(tasks: &mut Tasks<R>, ordinal: u32, attempt: AttemptId, report: R, at: Duration) -> Vec<Running> {
+    if tasks.get(ordinal).is_none_or(|task| task.done().is_some()) {
+        return Vec::new();
+    }
+    tasks.change(ordinal, |task| {
+        task.tried.last = task.tried.last.max(attempt.number);
+        (task.failures, task.throttled_since) = (0, None);
+        let done = Status::Done(Box::new(Done { attempt, report, at }));
+        match std::mem::replace(&mut task.status, done) {
+            Status::Running(running) => running,
+            _ => Vec::new(),
+        }
+    })
+}
+
+fn put_running<R>(tasks: &mut Tasks<R>, ordinal: u32, running: Running) {
+    if tasks.get(ordinal).is_none_or(|task| task.done().is_some()) {
+        return;
+    }
+    tasks.change(ordinal, |task| {
+        task.tried.last = task.tried.last.max(running.number);
+        match &mut task.status {
+            Status::Running(others) => others.push(running),
+            status => *status = Status::Running(vec![running]),
+        }
+    });
+}

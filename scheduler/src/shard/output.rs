@@ -1,0 +1,41 @@
+//! Everything that a manifest says, put together from the reports that count.
+
+use std::sync::Arc;
+
+use model::{Books, StageTimes};
+
+use super::Shard;
+use crate::event::ShardOutput;
+use crate::task::Task;
+
+impl Shard {
+    pub(super) fn output(&self) -> ShardOutput {
+        let mut books = Books::default();
+        let mut stages = StageTimes::default();
+        let mut quarantine = Vec::new();
+        let mut time_range_ms: Option<(i64, i64)> = None;
+        for report in self.maps.iter().filter_map(Task::report) {
+            books.map += &report.books;
+            stages += &report.stages;
+            quarantine.extend(report.quarantine.clone());
+            time_range_ms = match (time_range_ms, report.time_range_ms) {
+                (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+                (one, other) => one.or(other),
+            };
+        }
+        let mut partitions = Vec::with_capacity(self.reduces.len());
+        for done in self.reduces.iter().filter_map(Task::done) {
+            books.reduce += &done.report.books;
+            stages += &done.report.stages;
+            partitions.push((done.report.partition, done.attempt, done.report.clone()));
+        }
+        ShardOutput { plan: Arc::clone(self.plan()), partitions, quarantine, books, time_range_ms, stages }
+    }
+
+    /// Points that were read and written so far.
+    pub(crate) fn points(&self) -> (u64, u64) {
+        let read = self.maps.iter().filter_map(Task::report).map(|report| report.books.points_read).sum();
+        let written = self.reduces.iter().filter_map(Task::report).map(|report| report.books.points_written).sum();
+        (read, written)
+    }
+}

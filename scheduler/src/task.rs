@@ -1,0 +1,249 @@
+//! One task, and the tasks of one kind of a shard.
+//!
+//! ```text
+//!                assigned                 recorded
+//!        Open ------------> Running ------------------> Done
+//!         ^ ^               |  |  |                      |
+//!         | |  handed back, |  |  | failed from a guess  | the stitch refutes it, or its run is lost
+//!         | +-- worker lost +  |  v                      v
+//!         |                    | Suspect             Reopening
+//!         |             failed v  |                      |
+//!         +------------------ Waiting                    |
+//!         +---------- refuted ----+---------- reopened --+
+//! ```
+//!
+//! A running task may have a second, speculative attempt beside the first. Whichever is recorded first is the one.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use model::{AttemptId, Failure};
+
+use crate::event::{Tried, WorkerId};
+
+/// One task; `R` is what its attempts hand back.
+#[derive(Debug)]
+pub(crate) struct Task<R> {
+    pub(crate) status: Status<R>,
+    pub(crate) tried: Tried,
+    /// Failures in a row, charged or not: how long it rests.
+    pub(crate) failures: u32,
+    /// Since when stores turn it away.
+    pub(crate) throttled_since: Option<Duration>,
+    /// Workers on which it failed for a reason that another may not have.
+    pub(crate) avoided: BTreeSet<WorkerId>,
+    /// A worker has failed on its input, or over a bug: the second one to do so ends the shard.
+    pub(crate) is_doubted: bool,
+    /// How it failed the last time.
+    pub(crate) error: Option<Box<str>>,
+    /// What it weighs: the heaviest goes first.
+    pub(crate) weight: u64,
+}
+
+#[derive(Debug)]
+pub(crate) enum Status<R> {
+    Open,
+    Running(Vec<Running>),
+    /// It failed, and rests.
+    Waiting {
+        until: Duration,
+    },
+    /// It failed from a guessed start, and waits for its neighbour to confirm or refute the guess.
+    Suspect(Box<Suspicion>),
+    Done(Box<Done<R>>),
+    /// It was done, and is being opened again.
+    Reopening,
+}
+
+/// One attempt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Running {
+    pub(crate) number: u32,
+    /// Known once its claim stands.
+    pub(crate) attempt: Option<AttemptId>,
+    pub(crate) worker: WorkerId,
+    pub(crate) since: Duration,
+    pub(crate) is_speculative: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Suspicion {
+    pub(crate) guessed: u64,
+    pub(crate) worker: WorkerId,
+    pub(crate) failure: Failure,
+}
+
+#[derive(Debug)]
+pub(crate) struct Done<R> {
+    pub(crate) attempt: AttemptId,
+    pub(crate) report: R,
+    pub(crate) at: Duration,
+}
+
+impl<R> Task<R> {
+    fn new(weight: u64) -> Self {
+        Self {
+            status: Status::Open,
+            tried: Tried::default(),
+            failures: 0,
+            throttled_since: None,
+            avoided: BTreeSet::new(),
+            is_doubted: false,
+            error: None,
+            weight,
+        }
+    }
+
+    pub(crate) fn done(&self) -> Option<&Done<R>> {
+        match &self.status {
+            Status::Done(done) => Some(done),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn report(&self) -> Option<&R> {
+        self.done().map(|done| &done.report)
+    }
+
+    pub(crate) fn running(&self) -> &[Running] {
+        match &self.status {
+            Status::Running(running) => running,
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn running_as(&self, attempt: AttemptId) -> Option<Running> {
+        self.running().iter().find(|running| running.attempt == Some(attempt)).copied()
+    }
+
+    /// Whether `worker`, one of `workers`, may begin it. Where it failed on all of them one may try again: if the others
+    /// were lost meanwhile, nobody else would ever end it (LV-1).
+    fn is_for(&self, worker: WorkerId, workers: &BTreeSet<WorkerId>) -> bool {
+        !self.avoided.contains(&worker) || workers.is_subset(&self.avoided)
+    }
+}
+
+/// The tasks of one kind, and which of them are open: the heaviest first.
+#[derive(Debug)]
+pub(crate) struct Tasks<R> {
+    tasks: Vec<Task<R>>,
+    open: BTreeSet<(Reverse<u64>, u32)>,
+    done: usize,
+    done_weight: u64,
+    running: usize,
+}
+
+impl<R> Tasks<R> {
+    pub(crate) fn new(weights: impl Iterator<Item = u64>) -> Self {
+        let tasks: Vec<_> = weights.map(Task::new).collect();
+        let open = tasks.iter().enumerate().map(|(ordinal, task)| (Reverse(task.weight), ordinal as u32)).collect();
+        Self { tasks, open, done: 0, done_weight: 0, running: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    pub(crate) fn done(&self) -> usize {
+        self.done
+    }
+
+    /// Weight of those that are done.
+    pub(crate) fn done_weight(&self) -> u64 {
+        self.done_weight
+    }
+
+    /// Attempts that run.
+    pub(crate) fn running(&self) -> usize {
+        self.running
+    }
+
+    pub(crate) fn are_done(&self) -> bool {
+        self.done == self.tasks.len()
+    }
+
+    pub(crate) fn are_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    pub(crate) fn get(&self, ordinal: u32) -> Option<&Task<R>> {
+        self.tasks.get(ordinal as usize)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Task<R>> {
+        self.tasks.iter()
+    }
+
+    /// The first open task that `worker`, one of `workers`, may begin.
+    pub(crate) fn open_to(&self, worker: WorkerId, workers: &BTreeSet<WorkerId>) -> Option<u32> {
+        let ordinals = self.open.iter().map(|(_, ordinal)| *ordinal);
+        ordinals.into_iter().find(|ordinal| self.tasks[*ordinal as usize].is_for(worker, workers))
+    }
+
+    /// Changes one task; what follows from its status is kept true here and nowhere else.
+    pub(crate) fn change<T>(&mut self, ordinal: u32, change: impl FnOnce(&mut Task<R>) -> T) -> T {
+        let task = &mut self.tasks[ordinal as usize];
+        let (was_done, was_running) = (task.done().is_some(), task.running().len());
+        let changed = change(task);
+        if matches!(&task.status, Status::Running(running) if running.is_empty()) {
+            task.status = Status::Open;
+        }
+        let (is_done, is_running) = (task.done().is_some(), task.running().len());
+        self.done = self.done + usize::from(is_done) - usize::from(was_done);
+        self.running = self.running + is_running - was_running;
+        match (was_done, is_done) {
+            (false, true) => self.done_weight += task.weight,
+            (true, false) => self.done_weight -= task.weight,
+            _ => {}
+        }
+        let place = (Reverse(task.weight), ordinal);
+        match task.status {
+            Status::Open => drop(self.open.insert(place)),
+            _ => drop(self.open.remove(&place)),
+        }
+        changed
+    }
+
+    /// Begins an attempt; returns its number (LS-1).
+    pub(crate) fn begin(&mut self, ordinal: u32, worker: WorkerId, now: Duration) -> u32 {
+        self.change(ordinal, |task| {
+            task.tried.last += 1;
+            let number = task.tried.last;
+            let is_speculative = !task.running().is_empty();
+            let running = Running { number, attempt: None, worker, since: now, is_speculative };
+            match &mut task.status {
+                Status::Running(others) => others.push(running),
+                status => *status = Status::Running(vec![running]),
+            }
+            number
+        })
+    }
+
+    /// Its claim stands; whether it is still wanted.
+    pub(crate) fn claimed(&mut self, ordinal: u32, attempt: AttemptId) -> bool {
+        let Some(task) = self.tasks.get_mut(ordinal as usize) else { return false };
+        let Status::Running(running) = &mut task.status else { return false };
+        let found = running.iter_mut().find(|running| running.number == attempt.number);
+        found.map(|running| running.attempt = Some(attempt)).is_some()
+    }
+
+    /// Ends attempts without a trace, but for their numbers; whether there were any.
+    pub(crate) fn drop_attempts(&mut self, ordinal: u32, is_dropped: impl Fn(&Running) -> bool) -> bool {
+        if ordinal as usize >= self.tasks.len() {
+            return false;
+        }
+        self.change(ordinal, |task| {
+            let Status::Running(running) = &mut task.status else { return false };
+            let before = running.len();
+            running.retain(|running| !is_dropped(running));
+            running.len() < before
+        })
+    }
+
+    /// The attempts that run, with the ordinals of their tasks. Linear in the number of tasks: for ends, not for claims.
+    pub(crate) fn all_running(&self) -> impl Iterator<Item = (u32, Running)> {
+        let tasks = self.tasks.iter().enumerate();
+        tasks.flat_map(|(ordinal, task)| task.running().iter().map(move |running| (ordinal as u32, *running)))
+    }
+}
