@@ -47,7 +47,7 @@ fn what_our_own_side_could_not_send_is_away_with_its_causes() {
 fn a_long_reason_is_cut_so_that_its_status_fits_the_headers() {
     let error = ApiError::Refused { reason: "ä".repeat(STATUS_TEXT_BYTES_MAX) };
     let status = Status::from(error);
-    let headers = status.to_http::<()>().headers().clone();
+    let headers = status.clone().into_http::<()>().headers().clone();
     let bytes: usize = headers.values().map(|value| value.len()).sum();
     assert!(bytes < 16 << 10, "{bytes} bytes of headers");
     let ApiError::Refused { reason } = ApiError::from(status) else { panic!("still refused") };
