@@ -112,8 +112,14 @@ pub struct WorkerRecord {
     pub memory_bytes: u64,
     /// The version of Tailor that it runs.
     pub version: Text<32>,
-    /// Takes no more work, and is about to leave.
-    pub is_draining: bool,
+    /// The version of the worker protocol that it speaks.
+    pub protocol: u32,
+    /// Why it takes no more work and is about to leave, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draining: Option<Text<128>>,
+    /// Why it takes no work at the moment, if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfit: Option<Text<128>>,
 }
 
 /// Where a job stands. What it was asked to do is its record in the dataset.

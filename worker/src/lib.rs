@@ -15,7 +15,9 @@ mod map;
 mod reduce;
 mod slot;
 mod run_writer;
+mod resolve;
 
 pub use error::WorkError;
 pub use limits::SlotLimits;
+pub use resolve::{ByUri, Places};
 pub use slot::{Outcome, Slot};

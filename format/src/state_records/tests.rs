@@ -35,7 +35,9 @@ fn the_worst_record_of_each_kind_fits_into_a_value() {
             slots: u32::MAX,
             memory_bytes: u64::MAX,
             version: longest(),
-            is_draining: false,
+            protocol: u32::MAX,
+            draining: Some(longest()),
+            unfit: Some(longest()),
         }),
         bytes_of(&JobHead {
             phase: JobPhase::Cancelling,
