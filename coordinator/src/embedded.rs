@@ -9,7 +9,7 @@ use model::{ShardId, ShardPlan, TaskId};
 use scheduler::ShardOutput;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use worker::task::{Progress, Stores};
+use worker::task::{Progress, Stores, Surroundings};
 use worker::{Slot, SlotLimits};
 
 use crate::JobError;
@@ -115,6 +115,7 @@ fn start_slots(
             input: job.input.clone(),
             dataset: job.dataset.clone(),
             scratch: resources.scratch.clone(),
+            local: resources.scratch.clone(),
             access: resources.access,
             runtime: Handle::current(),
         };
@@ -126,7 +127,7 @@ fn start_slots(
 
 /// One slot's life: claim, run, hand back, until there is no answer.
 fn work(job: &Job, stores: Stores, memory_bytes: u64, mailbox: &mpsc::UnboundedSender<Message>) {
-    let mut slot = Slot::new(stores, SlotLimits::within(memory_bytes));
+    let mut slot = Slot::new(SlotLimits::within(memory_bytes));
     loop {
         let (reply, given) = oneshot::channel();
         if mailbox.send(Message::Claim { reply }).is_err() {
@@ -135,7 +136,8 @@ fn work(job: &Job, stores: Stores, memory_bytes: u64, mailbox: &mpsc::UnboundedS
         let Ok((assignment, progress)) = given.blocking_recv() else { return };
         let shard = assignment.shard;
         let belongs = |org| job.shard_map.shard(org) == shard;
-        let outcome = Box::new(slot.run(&assignment, &belongs, &progress));
+        let around = Surroundings { stores: &stores, belongs: &belongs, progress: &progress };
+        let outcome = Box::new(slot.run(&assignment, &around));
         let (task, attempt) = (assignment.task, assignment.attempt);
         if mailbox.send(Message::Ended { shard, task, attempt, outcome }).is_err() {
             return;

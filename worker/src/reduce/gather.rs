@@ -8,7 +8,8 @@ use std::sync::Arc;
 use format::keys;
 use format::run::{RunIndex, SliceEntry, TRAILER_BYTES};
 use model::limits::CHUNK_POINTS_MAX;
-use model::{Columns, ObjectEntry, PartitionId};
+use model::{Columns, ObjectEntry, PartitionId, RunEntry};
+use storage::Root;
 use storage::object::ObjectReader;
 
 use super::merge::Merger;
@@ -33,31 +34,32 @@ const PIECE_BYTES_MIN: u64 = 8 << 10;
 pub(crate) struct MergedRuns(Vec<String>);
 
 impl MergedRuns {
-    /// Removes them; what stays behind after a failure goes with the shard's runs.
+    /// Removes them; what stays behind after a failure goes with the attempt's folder.
     pub(crate) fn discard(&self, around: &Surroundings<'_>) {
         for key in &self.0 {
-            if let Err(error) = around.stores.runtime.block_on(around.stores.scratch.remove(key)) {
+            if let Err(error) = around.stores.runtime.block_on(around.stores.local.remove(key)) {
                 tracing::warn!(%error, "remove a merged run");
             }
         }
     }
 }
 
-/// A slice and the key of the run it lies in. Runs are opened where they are merged, not before: a shard has more of
-/// them than a process may open files.
-type Located = (Arc<str>, SliceEntry);
+/// A slice, and root and key of the run it lies in: one of the shard's, or one that was merged on the way. Runs are
+/// opened where they are merged, not before: a shard has more of them than a process may open files.
+type Located<'a> = (&'a Root, Arc<str>, SliceEntry);
 
 /// Opens the slices of `partition` in `runs`, in source order.
 pub(crate) fn gather(
     assignment: &Assignment,
     partition: PartitionId,
-    runs: &[ObjectEntry],
+    runs: &[RunEntry],
     around: &Surroundings<'_>,
     limits: &SlotLimits,
 ) -> Result<(Vec<SliceCursor>, MergedRuns), WorkError> {
+    let stores = around.stores;
     let mut slices = Vec::new();
     for run in runs {
-        slices.extend(locate(partition, run, around)?);
+        slices.extend(locate(partition, &stores.scratch, &run.object, around)?);
     }
     let mut merged = Vec::new();
     while slices.len() > limits.merge_fan_in_max {
@@ -66,7 +68,7 @@ pub(crate) fn gather(
             let key =
                 keys::merged_run(&assignment.job, assignment.shard, assignment.task, assignment.attempt, merged.len());
             let run = merge_group(partition, group, key, around, limits)?;
-            fewer.extend(locate(partition, &run, around)?);
+            fewer.extend(locate(partition, &stores.local, &run, around)?);
             merged.push(run.key);
         }
         slices = fewer;
@@ -75,16 +77,20 @@ pub(crate) fn gather(
 }
 
 /// Opens slices to read them; those of one run follow one another and share its reader.
-fn open_all(slices: &[Located], around: &Surroundings<'_>, limits: &SlotLimits) -> Result<Vec<SliceCursor>, WorkError> {
+fn open_all(
+    slices: &[Located<'_>],
+    around: &Surroundings<'_>,
+    limits: &SlotLimits,
+) -> Result<Vec<SliceCursor>, WorkError> {
     let share = limits.memory_bytes / PIECES_SHARE / slices.len().max(1) as u64;
     let piece_bytes = share.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX) as usize;
     let stores = around.stores;
     let mut open: Option<(&str, Arc<ObjectReader>)> = None;
     let mut cursors = Vec::with_capacity(slices.len());
-    for (run, slice) in slices {
+    for (root, run, slice) in slices {
         let reader = match &open {
             Some((key, reader)) if *key == &**run => Arc::clone(reader),
-            _ => Arc::new(ObjectReader::open(&stores.scratch, run, &stores.runtime)?),
+            _ => Arc::new(ObjectReader::open(root, run, &stores.runtime)?),
         };
         open = Some((run, Arc::clone(&reader)));
         cursors.push(SliceCursor::open(reader, *slice, piece_bytes)?);
@@ -93,11 +99,15 @@ fn open_all(slices: &[Located], around: &Surroundings<'_>, limits: &SlotLimits) 
 }
 
 /// The slices of `partition` in one run, as its index has them.
-fn locate(partition: PartitionId, run: &ObjectEntry, around: &Surroundings<'_>) -> Result<Vec<Located>, WorkError> {
+fn locate<'a>(
+    partition: PartitionId,
+    root: &'a Root,
+    run: &ObjectEntry,
+    around: &Surroundings<'_>,
+) -> Result<Vec<Located<'a>>, WorkError> {
     /// Most indexes come with the first read.
     const TAIL_BYTES: u64 = 16 << 10;
-    let stores = around.stores;
-    let reader = ObjectReader::open(&stores.scratch, &run.key, &stores.runtime)?;
+    let reader = ObjectReader::open(root, &run.key, &around.stores.runtime)?;
     let broken = |source| WorkError::Run { run: reader.object().to_owned(), source };
     let read_last = |len: u64| -> Result<Vec<u8>, WorkError> {
         let mut tail = Vec::new();
@@ -113,20 +123,20 @@ fn locate(partition: PartitionId, run: &ObjectEntry, around: &Surroundings<'_>) 
     let start = tail.len().saturating_sub(len);
     let index = RunIndex::from_bytes(&tail[start..]).map_err(broken)?;
     let key: Arc<str> = Arc::from(run.key.as_str());
-    Ok(index.of_partition(partition).iter().map(|slice| (Arc::clone(&key), *slice)).collect())
+    Ok(index.of_partition(partition).iter().map(|slice| (root, Arc::clone(&key), *slice)).collect())
 }
 
 /// Merges neighbouring slices into a run of one slice.
 fn merge_group(
     partition: PartitionId,
-    group: &[Located],
+    group: &[Located<'_>],
     key: String,
     around: &Surroundings<'_>,
     limits: &SlotLimits,
 ) -> Result<ObjectEntry, WorkError> {
     let stores = around.stores;
     let mut merger = Merger::new(open_all(group, around, limits)?);
-    let mut run = RunWriter::new(&stores.scratch, key, &stores.runtime);
+    let mut run = RunWriter::new(&stores.local, key, &stores.runtime);
     run.begin_slice(partition, 0, 0)?;
     let mut encoder = format::column::ColumnEncoder::new();
     let (mut columns, mut body) = (Columns::default(), Vec::new());
