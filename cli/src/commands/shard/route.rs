@@ -1,6 +1,6 @@
-//! `tailor shard route`: which shard an organisation goes to, and why.
+//! `tailor shard route`: which shard an organisation goes to, and why. Asks no cluster.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use format::manifest::API_VERSION;
@@ -12,16 +12,9 @@ use crate::args::OutputStyle;
 use crate::exit::{Code, Exit};
 use crate::out;
 
-/// Verbs on shards.
-#[derive(Debug, clap::Subcommand)]
-pub(crate) enum Shard {
-    /// Tell which shard an organisation goes to, and why.
-    Route(Route),
-}
-
 /// Options of `tailor shard route`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Route {
+pub(crate) struct Args {
     /// The organisation.
     #[arg(long)]
     org: u64,
@@ -45,9 +38,9 @@ struct RouteReport {
     map_version: u32,
 }
 
-pub(crate) fn run(shard: &Shard) -> Result<Code> {
-    let Shard::Route(args) = shard;
-    let map = read_map(args.shard_config.as_deref())?;
+pub(super) fn run(args: &Args) -> Result<Code> {
+    let file = args.shard_config.as_deref();
+    let map = map_of(file, file.map(read_map_text).transpose()?.as_deref())?;
     let route = map.route(OrgId(args.org));
     let report = RouteReport {
         api_version: API_VERSION,
@@ -65,15 +58,20 @@ pub(crate) fn run(shard: &Shard) -> Result<Code> {
     Ok(Code::Done)
 }
 
-/// The shard map in a file, or the one that is built in.
-pub(crate) fn read_map(file: Option<&std::path::Path>) -> Result<ShardMap> {
-    let Some(file) = file else { return Ok(ShardMap::default()) };
-    let name = file.display().to_string();
-    let text = match std::fs::read_to_string(file) {
+/// Text of a shard map.
+pub(crate) fn read_map_text(file: &Path) -> Result<String> {
+    match std::fs::read_to_string(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Exit::error(Code::NotFound, format!("shard map {name} does not exist")));
+            Err(Exit::error(Code::NotFound, format!("shard map {} does not exist", file.display())))
         }
-        text => text.with_context(|| format!("read shard map {name}"))?,
-    };
-    Ok(ShardMap::parse(&text, &name)?)
+        text => text.with_context(|| format!("read shard map {}", file.display())),
+    }
+}
+
+/// The shard map that a file's text says, or the one that is built in.
+pub(crate) fn map_of(file: Option<&Path>, text: Option<&str>) -> Result<ShardMap> {
+    match (file, text) {
+        (Some(file), Some(text)) => Ok(ShardMap::parse(text, &file.display().to_string())?),
+        _ => Ok(ShardMap::default()),
+    }
 }
