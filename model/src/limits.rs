@@ -76,3 +76,11 @@ pub const STATE_PAGE_KEYS_MAX: usize = 1000;
 
 /// How often a transaction with an unknown outcome is tried again before the caller is told that it is unknown.
 pub const STATE_SETTLE_TRIES_MAX: u32 = 8;
+
+/// Largest message of gRPC, in bytes, either way: the report of a map task that read thousands of splits, and a job with
+/// every one of its shards, fit several times.
+pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// Longest text of an error on the wire, in bytes: it travels in HTTP headers, which peers bound at 16 KiB, in three
+/// copies, one of them escaped to up to three times its length.
+pub const STATUS_TEXT_BYTES_MAX: usize = 2 << 10;

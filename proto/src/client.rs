@@ -1,0 +1,161 @@
+//! The one policy for asking: find the leader, keep to it, go on when it moves.
+//!
+//! ```text
+//!            answered, or an error that asking again does not change
+//!   ask ----------------------------------------------------------------> the caller
+//!    ^ |  not the leader, and it names who is: ask that one at once, the first time
+//!    | |  not the leader, nobody is; away; no answer within `call_timeout`: the next endpoint, after a pause
+//!    | |  too many: the same endpoint, after the pause that it asks for
+//!    +-+  until `patience` is used up: then Away, with everything that was asked
+//! ```
+//!
+//! A call whose answer was lost may have been done. Every call of ours may be sent again (the leader answers a repeated
+//! one as the first), so asking again is right for all of them. Pauses are drawn from the whole of [0, p), with p doubling
+//! from [`PAUSE`] to [`PAUSE_MAX`]: clients of a leader that is gone do not come back in step.
+//!
+//! A stream ends with the coordinator that gave it. Whoever follows one opens it anew by the same call, which finds the
+//! next leader.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::limits::MESSAGE_BYTES_MAX;
+use tokio::time::Instant;
+use tonic::transport::Channel;
+use tonic::{Response, Status};
+
+use crate::status::ApiError;
+use crate::v1::operator_service_client::OperatorServiceClient;
+use crate::v1::worker_service_client::WorkerServiceClient;
+
+// Which coordinators there are, a channel to each, and which one led last.
+mod endpoints;
+#[cfg(test)]
+mod tests;
+
+use endpoints::Endpoints;
+pub use endpoints::EndpointsError;
+
+/// The longest first pause.
+const PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause of all: well below the time that a standby needs to take over.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// How long to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// For one answer; of a stream, for its beginning.
+    pub call_timeout: Duration,
+    /// For a leader: how long after the first question another may be asked.
+    pub patience: Duration,
+}
+
+impl Default for Policy {
+    /// An answer in ten seconds; a leader in thirty, thrice what a standby takes to follow one that died.
+    fn default() -> Self {
+        Self { call_timeout: Duration::from_secs(10), patience: Duration::from_secs(30) }
+    }
+}
+
+/// The coordinator that leads, wherever it is. Cheap to clone; clones share connections and what they learnt.
+#[derive(Debug, Clone)]
+pub struct LeaderClient {
+    endpoints: Arc<Endpoints>,
+    policy: Policy,
+}
+
+impl LeaderClient {
+    /// Knows the coordinators at `endpoints` (`http://host:port` or `host:port`). Connects with the first call.
+    ///
+    /// # Errors
+    /// If there is none, or one is no such address.
+    pub fn new(endpoints: Vec<String>) -> Result<Self, EndpointsError> {
+        Ok(Self { endpoints: Arc::new(Endpoints::new(endpoints)?), policy: Policy::default() })
+    }
+
+    /// The same client with another policy.
+    #[must_use]
+    pub fn with_policy(&self, policy: Policy) -> Self {
+        Self { endpoints: self.endpoints.clone(), policy }
+    }
+
+    /// Asks the operators' service: `client.operator(|mut c| { let r = r.clone(); async move { c.get_job(r).await } })`.
+    ///
+    /// # Errors
+    /// What the leader answered, or `Away` if none was found in time.
+    pub async fn operator<T, F>(&self, call: impl Fn(OperatorServiceClient<Channel>) -> F) -> Result<T, ApiError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.ask(|channel| {
+            let client = OperatorServiceClient::new(channel);
+            call(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
+        })
+        .await
+    }
+
+    /// Asks the workers' service, in the same way.
+    ///
+    /// # Errors
+    /// As [`Self::operator`].
+    pub async fn worker<T, F>(&self, call: impl Fn(WorkerServiceClient<Channel>) -> F) -> Result<T, ApiError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.ask(|channel| {
+            let client = WorkerServiceClient::new(channel);
+            call(client.max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
+        })
+        .await
+    }
+
+    async fn ask<T, F>(&self, call: impl Fn(Channel) -> F) -> Result<T, ApiError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let give_up_at = Instant::now() + self.policy.patience;
+        let mut pause_max = PAUSE;
+        let mut has_followed = false;
+        loop {
+            let (endpoint, channel) = self.endpoints.current();
+            let error = match tokio::time::timeout(self.policy.call_timeout, call(channel)).await {
+                Ok(Ok(response)) => return Ok(response.into_inner()),
+                Ok(Err(status)) => ApiError::from(status),
+                Err(_) => ApiError::Away { reason: format!("no answer within {:?}", self.policy.call_timeout) },
+            };
+            let pause = match &error {
+                // Coordinators that name each other, as they may while a leader is elected, are followed once a pause.
+                ApiError::NotLeader { leader, .. } if self.endpoints.follow(&endpoint, leader) && !has_followed => {
+                    has_followed = true;
+                    continue;
+                }
+                ApiError::NotLeader { .. } | ApiError::Away { .. } => {
+                    self.endpoints.leave(&endpoint);
+                    pause_max.mul_f64(fastrand::f64())
+                }
+                ApiError::TooMany { retry_after, .. } => *retry_after,
+                _ => return Err(error),
+            };
+            if Instant::now() + pause >= give_up_at {
+                return Err(self.give_up(&endpoint, error));
+            }
+            tracing::debug!(%endpoint, %error, ?pause, "asking again");
+            tokio::time::sleep(pause).await;
+            pause_max = (pause_max * 2).min(PAUSE_MAX);
+            has_followed = false;
+        }
+    }
+
+    /// What the caller is told in the end.
+    fn give_up(&self, endpoint: &str, last: ApiError) -> ApiError {
+        let last = match last {
+            ApiError::TooMany { .. } => return last,
+            ApiError::Away { reason } => reason,
+            other => other.to_string(),
+        };
+        ApiError::Away {
+            reason: format!("{} asked for {:?}; {endpoint}: {last}", self.endpoints, self.policy.patience),
+        }
+    }
+}

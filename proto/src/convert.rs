@@ -1,0 +1,186 @@
+//! Messages of the wire to values of the model, and back.
+//!
+//! To the wire is `From` and always works. From the wire is `TryFrom`: whoever sent the message may run another version
+//! or be no worker of ours, so each field is parsed, and the first that does not hold is named by its path
+//! (`attempts.task.shard`) with what it holds.
+
+use std::fmt;
+use std::str::FromStr;
+
+use model::{AttemptId, FailureClass, FencingToken, Grant, HeldAttempt, TaskPath};
+
+use crate::v1;
+
+#[cfg(test)]
+mod tests;
+
+/// A field of a request that does not hold what it should.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {reason}")]
+pub struct FieldError {
+    /// Path of the field in the message.
+    pub field: String,
+    /// What it holds, and what it should.
+    pub reason: String,
+}
+
+impl FieldError {
+    /// Of `field`, for `reason`.
+    pub fn new(field: &str, reason: impl fmt::Display) -> Self {
+        Self { field: field.to_owned(), reason: reason.to_string() }
+    }
+
+    /// The same, seen from the message that holds it as `outer`.
+    #[must_use]
+    pub fn within(self, outer: &str) -> Self {
+        Self { field: format!("{outer}.{}", self.field), ..self }
+    }
+}
+
+/// A message that must be there, as a value of the model.
+///
+/// # Errors
+/// If it is missing, or one of its fields is not what it should be.
+pub fn required<W, T>(field: &str, message: Option<W>) -> Result<T, FieldError>
+where
+    T: TryFrom<W, Error = FieldError>,
+{
+    let message = message.ok_or_else(|| FieldError::new(field, "is missing"))?;
+    T::try_from(message).map_err(|error| error.within(field))
+}
+
+/// Text that is an id, a digest or the like.
+///
+/// # Errors
+/// Names `field` and what it holds.
+pub fn parsed<T>(field: &str, text: &str) -> Result<T, FieldError>
+where
+    T: FromStr<Err: fmt::Display>,
+{
+    text.parse().map_err(|error| FieldError::new(field, error))
+}
+
+impl From<&TaskPath> for v1::TaskPath {
+    fn from(path: &TaskPath) -> Self {
+        Self { job: path.job.to_string(), shard: path.shard.to_string(), task: path.task.to_string() }
+    }
+}
+
+impl TryFrom<v1::TaskPath> for TaskPath {
+    type Error = FieldError;
+
+    fn try_from(wire: v1::TaskPath) -> Result<Self, FieldError> {
+        Ok(Self {
+            job: parsed("job", &wire.job)?,
+            shard: parsed("shard", &wire.shard)?,
+            task: parsed("task", &wire.task)?,
+        })
+    }
+}
+
+impl From<AttemptId> for v1::Attempt {
+    fn from(attempt: AttemptId) -> Self {
+        Self { number: attempt.number, token: attempt.token.0 }
+    }
+}
+
+impl TryFrom<v1::Attempt> for AttemptId {
+    type Error = FieldError;
+
+    fn try_from(wire: v1::Attempt) -> Result<Self, FieldError> {
+        if wire.number == 0 {
+            return Err(FieldError::new("number", "is 0; attempts are counted from 1"));
+        }
+        Ok(Self { number: wire.number, token: FencingToken(wire.token) })
+    }
+}
+
+impl From<&HeldAttempt> for v1::HeldAttempt {
+    fn from(held: &HeldAttempt) -> Self {
+        Self { task: Some((&held.task).into()), attempt: Some(held.attempt.into()) }
+    }
+}
+
+impl TryFrom<v1::HeldAttempt> for HeldAttempt {
+    type Error = FieldError;
+
+    fn try_from(wire: v1::HeldAttempt) -> Result<Self, FieldError> {
+        Ok(Self { task: required("task", wire.task)?, attempt: required("attempt", wire.attempt)? })
+    }
+}
+
+impl From<&Grant> for v1::Grant {
+    fn from(grant: &Grant) -> Self {
+        Self {
+            task: Some((&grant.task).into()),
+            attempt: Some(grant.attempt.into()),
+            dataset: grant.dataset.to_string(),
+            scratch: grant.scratch.to_string(),
+            spec: grant.spec.to_string(),
+            plan: grant.plan.to_string(),
+            exact_start: grant.exact_start,
+            runs: grant.runs.map(|digest| digest.to_string()).unwrap_or_default(),
+        }
+    }
+}
+
+impl TryFrom<v1::Grant> for Grant {
+    type Error = FieldError;
+
+    fn try_from(wire: v1::Grant) -> Result<Self, FieldError> {
+        Ok(Self {
+            task: required("task", wire.task)?,
+            attempt: required("attempt", wire.attempt)?,
+            dataset: wire.dataset.into(),
+            scratch: wire.scratch.into(),
+            spec: parsed("spec", &wire.spec)?,
+            plan: parsed("plan", &wire.plan)?,
+            exact_start: wire.exact_start,
+            runs: if wire.runs.is_empty() { None } else { Some(parsed("runs", &wire.runs)?) },
+        })
+    }
+}
+
+impl From<&model::Failure> for v1::Failure {
+    fn from(failure: &model::Failure) -> Self {
+        let (mut guessed, mut map_task) = (None, None);
+        let class = match failure.class {
+            FailureClass::Transient => v1::FailureClass::Transient,
+            FailureClass::Throttled => v1::FailureClass::Throttled,
+            FailureClass::Resource => v1::FailureClass::Resource,
+            FailureClass::Input { guessed: at } => {
+                guessed = at;
+                v1::FailureClass::Input
+            }
+            FailureClass::RunLost { map_task: ordinal } => {
+                map_task = Some(ordinal);
+                v1::FailureClass::RunLost
+            }
+            FailureClass::Cancelled => v1::FailureClass::Cancelled,
+            FailureClass::Bug => v1::FailureClass::Bug,
+        };
+        Self { class: class.into(), message: failure.message.clone(), guessed, map_task }
+    }
+}
+
+impl TryFrom<v1::Failure> for model::Failure {
+    type Error = FieldError;
+
+    fn try_from(wire: v1::Failure) -> Result<Self, FieldError> {
+        let unknown = || FieldError::new("class", format!("{} is no class of failure that is known here", wire.class));
+        let class = match v1::FailureClass::try_from(wire.class).map_err(|_| unknown())? {
+            v1::FailureClass::Unspecified => return Err(unknown()),
+            v1::FailureClass::Transient => FailureClass::Transient,
+            v1::FailureClass::Throttled => FailureClass::Throttled,
+            v1::FailureClass::Resource => FailureClass::Resource,
+            v1::FailureClass::Input => FailureClass::Input { guessed: wire.guessed },
+            v1::FailureClass::RunLost => {
+                let missing = || FieldError::new("map_task", "is missing; a lost run needs the map task that wrote it");
+                FailureClass::RunLost { map_task: wire.map_task.ok_or_else(missing)? }
+            }
+            v1::FailureClass::Cancelled => FailureClass::Cancelled,
+            v1::FailureClass::Bug => FailureClass::Bug,
+        };
+        Ok(Self { class, message: wire.message })
+    }
+}
