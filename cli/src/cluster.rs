@@ -16,7 +16,7 @@ use crate::exit::{Code, Exit};
 /// What a verb asks.
 pub(crate) type Operator = OperatorServiceClient<tonic::transport::Channel>;
 
-/// How long a job is followed while nobody leads: several times what a standby takes.
+/// How long a verb that waits bears it that nobody leads: several times what a standby takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A cluster. Connects with the first request.
@@ -24,17 +24,24 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Cluster {
     /// Answers within `--request-timeout`, or says that nobody did.
     pub(crate) client: LeaderClient,
-    /// Bridges a change of the leader.
-    pub(crate) patient: LeaderClient,
+    request_timeout: Duration,
 }
 
 impl Cluster {
     /// The cluster of these coordinators.
     pub(crate) fn new(coordinators: Vec<String>, request_timeout: Duration) -> Result<Self> {
         let client = LeaderClient::new(coordinators).map_err(|error| Exit::error(Code::Usage, error.to_string()))?;
-        let policy = |patience| Policy { call_timeout: request_timeout, patience };
-        let patient = client.with_policy(policy(request_timeout.max(PATIENCE)));
-        Ok(Self { client: client.with_policy(policy(request_timeout)), patient })
+        Ok(Self { client, request_timeout }.with_patience(request_timeout))
+    }
+
+    /// The same cluster, for a verb that waits: it bridges a change of the leader.
+    pub(crate) fn patient(&self) -> Self {
+        self.with_patience(self.request_timeout.max(PATIENCE))
+    }
+
+    fn with_patience(&self, patience: Duration) -> Self {
+        let policy = Policy { call_timeout: self.request_timeout, patience };
+        Self { client: self.client.with_policy(policy), request_timeout: self.request_timeout }
     }
 
     /// One job; of one that has ended the history of `dataset` may know it.

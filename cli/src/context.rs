@@ -15,11 +15,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Deserialize;
 
 use crate::cluster::Cluster;
 use crate::exit::{Code, Exit};
+use crate::files::read_text;
 
 /// Where a coordinator listens if nothing else is said.
 const DEFAULT_COORDINATOR: &str = "http://127.0.0.1:7070";
@@ -99,10 +100,8 @@ impl Profiles {
         let Some(path) = named.or_else(|| folder().map(|folder| folder.join("tailor/config.toml"))) else {
             return Ok(Self { path: PathBuf::from("~/.config/tailor/config.toml"), raw: RawProfiles::default() });
         };
-        let text = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_named => String::new(),
-            text => text.with_context(|| format!("read client settings {}", path.display()))?,
-        };
+        let is_read = is_named || path.exists();
+        let text = if is_read { read_text("client settings", &path)? } else { String::new() };
         Self::parse(path, &text)
     }
 

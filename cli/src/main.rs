@@ -15,6 +15,8 @@ mod confirm;
 mod documents;
 // A job that runs, followed to its end.
 mod watch;
+// Files that a command line names.
+mod files;
 // Exit codes, and which failure has which.
 mod exit;
 // stdout: results, and readers that go early.

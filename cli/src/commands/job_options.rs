@@ -14,7 +14,7 @@ use model::{
 use shard_config::ShardMap;
 use storage::Root;
 
-use super::shard::route::{map_of, read_map_text};
+use super::shard::route::read_map;
 use crate::args::WindowArg;
 
 /// What a job reads, and what shapes its output.
@@ -85,8 +85,7 @@ impl JobOptions {
 
     /// What is asked for, with its shard map: read here, so that a mistake in it is told with its line.
     pub(crate) fn spec(self) -> Result<(JobSpec, ShardMap)> {
-        let text = self.shard_config.as_deref().map(read_map_text).transpose()?;
-        let shard_map = map_of(self.shard_config.as_deref(), text.as_deref())?;
+        let (shard_map, text) = read_map(self.shard_config.as_deref())?;
         let submitted_at_ms = SystemClock.now_ms();
         let job = match self.job {
             Some(job) => job,
@@ -109,7 +108,7 @@ impl JobOptions {
             dataset: self.dataset,
             shards: sorted(self.shards),
             settings,
-            shard_map: text.unwrap_or_default(),
+            shard_map: text,
             reason: self.reason,
             priority: PRIORITY_DEFAULT,
             running_max: None,

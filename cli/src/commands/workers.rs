@@ -107,6 +107,7 @@ fn one(workers: Vec<WorkerSummary>, name: &str) -> Result<WorkerSummary> {
 
 /// Waits until a worker is no longer among those that live.
 async fn wait(cluster: &Cluster, worker: &WorkerSummary, timeout: Option<Duration>) -> Result<()> {
+    let cluster = cluster.patient();
     let left = async {
         while cluster.workers().await?.workers.iter().any(|known| known.worker == worker.worker) {
             tokio::time::sleep(LOOK_INTERVAL).await;

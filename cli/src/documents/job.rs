@@ -9,8 +9,8 @@ use crate::tables::Table;
 
 /// One job in a few words.
 #[derive(Debug, Serialize)]
-pub(crate) struct JobEntry {
-    pub(crate) job: String,
+struct JobEntry {
+    job: String,
     /// `planning`, `running`, `cancelling`, `done`, `partly-done`, `failed` or `cancelled`.
     state: String,
     dataset: String,

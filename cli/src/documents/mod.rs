@@ -35,7 +35,7 @@ use format::manifest::API_VERSION;
 use serde::Serialize;
 
 pub(crate) use changes::{Cancelled, Drained, Retried, Submitted};
-pub(crate) use job::{Job, JobEntry, JobList};
+pub(crate) use job::{Job, JobList};
 pub(crate) use plan::JobPlan;
 pub(crate) use replayed::Replayed;
 pub(crate) use shard::{ShardEntry, ShardList, ShardOfJob};

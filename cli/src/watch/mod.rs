@@ -55,12 +55,13 @@ async fn follow_to_end(
     mut show: impl FnMut(&GetJobResponse),
 ) -> Result<GetJobResponse, ApiError> {
     let request = WatchJobRequest { job: job.to_owned() };
+    let cluster = cluster.patient();
     loop {
         let watch = |mut operator: Operator| {
             let request = request.clone();
             async move { operator.watch_job(request).await }
         };
-        let stream = cluster.patient.operator(watch).await?;
+        let stream = cluster.client.operator(watch).await?;
         if let Some(ended) = read(stream, &mut show).await? {
             return Ok(ended);
         }

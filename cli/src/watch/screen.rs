@@ -11,7 +11,9 @@ use super::lines::{self, Told};
 const BARS_MAX: usize = 20;
 
 /// Shows a job.
-pub(crate) enum Screen {
+pub(crate) struct Screen(Style);
+
+enum Style {
     /// A line a shard, and one for the job.
     Bars(Box<Bars>),
     /// What changed.
@@ -21,27 +23,28 @@ pub(crate) enum Screen {
 impl Screen {
     /// The one that suits where stderr leads.
     pub(crate) fn of_stderr() -> Self {
-        if std::io::stderr().is_terminal() { Self::Bars(Box::new(Bars::new())) } else { Self::Plain(Told::default()) }
+        let is_terminal = std::io::stderr().is_terminal();
+        Self(if is_terminal { Style::Bars(Box::new(Bars::new())) } else { Style::Plain(Told::default()) })
     }
 
     /// Shows where the job stands.
     pub(crate) fn show(&mut self, response: &GetJobResponse) {
-        match self {
-            Self::Bars(bars) => bars.show(response),
-            Self::Plain(told) => told.lines(response).iter().for_each(|line| eprintln!("{line}")),
+        match &mut self.0 {
+            Style::Bars(bars) => bars.show(response),
+            Style::Plain(told) => told.lines(response).iter().for_each(|line| eprintln!("{line}")),
         }
     }
 
     /// Takes the bars away; lines stay.
     pub(crate) fn finish(self) {
-        if let Self::Bars(bars) = self {
+        if let Style::Bars(bars) = self.0 {
             bars.finish();
         }
     }
 }
 
 /// Bars on a terminal.
-pub(crate) struct Bars {
+struct Bars {
     all: MultiProgress,
     shards: Vec<ProgressBar>,
     job: ProgressBar,

@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use format::manifest::API_VERSION;
 use model::OrgId;
 use serde::Serialize;
 use shard_config::{ShardMap, Why};
 
 use crate::args::OutputStyle;
-use crate::exit::{Code, Exit};
+use crate::exit::Code;
+use crate::files::read_text;
 use crate::out;
 
 /// Options of `tailor shard route`.
@@ -39,8 +40,7 @@ struct RouteReport {
 }
 
 pub(super) fn run(args: &Args) -> Result<Code> {
-    let file = args.shard_config.as_deref();
-    let map = map_of(file, file.map(read_map_text).transpose()?.as_deref())?;
+    let (map, _) = read_map(args.shard_config.as_deref())?;
     let route = map.route(OrgId(args.org));
     let report = RouteReport {
         api_version: API_VERSION,
@@ -58,20 +58,9 @@ pub(super) fn run(args: &Args) -> Result<Code> {
     Ok(Code::Done)
 }
 
-/// Text of a shard map.
-pub(crate) fn read_map_text(file: &Path) -> Result<String> {
-    match std::fs::read_to_string(file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(Exit::error(Code::NotFound, format!("shard map {} does not exist", file.display())))
-        }
-        text => text.with_context(|| format!("read shard map {}", file.display())),
-    }
-}
-
-/// The shard map that a file's text says, or the one that is built in.
-pub(crate) fn map_of(file: Option<&Path>, text: Option<&str>) -> Result<ShardMap> {
-    match (file, text) {
-        (Some(file), Some(text)) => Ok(ShardMap::parse(text, &file.display().to_string())?),
-        _ => Ok(ShardMap::default()),
-    }
+/// The shard map in a file, with the text of it; without a file the one that is built in, which is no text.
+pub(crate) fn read_map(file: Option<&Path>) -> Result<(ShardMap, String)> {
+    let Some(file) = file else { return Ok((ShardMap::default(), String::new())) };
+    let text = read_text("shard map", file)?;
+    Ok((ShardMap::parse(&text, &file.display().to_string())?, text))
 }
