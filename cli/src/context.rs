@@ -116,7 +116,8 @@ impl Profiles {
         let path = self.path.display();
         let Some(profile) = self.raw.contexts.get(name) else {
             let known: Vec<_> = self.raw.contexts.keys().map(String::as_str).collect();
-            let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
+            let known =
+                if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
             return Err(Exit::error(Code::NotFound, format!("there is no context '{name}' in {path}; {known}")));
         };
         if profile.coordinators.is_empty() {

@@ -100,7 +100,10 @@ fn one(workers: Vec<WorkerSummary>, name: &str) -> Result<WorkerSummary> {
         }
         Err(several) => {
             let ids: Vec<_> = several.iter().map(|worker| worker.worker.as_str()).collect();
-            Err(Exit::error(Code::Usage, format!("several workers are named {name}; name one by id: {}", ids.join(", "))))
+            Err(Exit::error(
+                Code::Usage,
+                format!("several workers are named {name}; name one by id: {}", ids.join(", ")),
+            ))
         }
     }
 }

@@ -162,10 +162,7 @@ impl Document for ShardOfJob {
             ("read", format!("{} of {}", ByteSize(shard.bytes_read), ByteSize(shard.bytes))),
             ("map tasks", format!("{} of {} done", shard.map_tasks_done, shard.map_tasks)),
             ("partitions", format!("{} of {} done", shard.partitions_done, shard.partitions)),
-            (
-                "attempts",
-                format!("{}, {} failed, {} running", shard.attempts, shard.attempts_failed, shard.running),
-            ),
+            ("attempts", format!("{}, {} failed, {} running", shard.attempts, shard.attempts_failed, shard.running)),
             ("points", format!("{} read, {} written", shard.points_read, shard.points_written)),
             ("elapsed", span(Duration::from_millis(shard.elapsed_ms))),
             ("left", shard.eta_ms.map(|eta| span(Duration::from_millis(eta))).unwrap_or_default()),

@@ -18,8 +18,13 @@ pub(super) async fn checks(cluster: &Cluster) -> Vec<Check> {
 }
 
 fn checks_of(state: GetClusterResponse) -> Vec<Check> {
-    let leader =
-        format!("{} at {} leads since {} (version {})", state.leader, state.address, shown(state.since_ms), state.version);
+    let leader = format!(
+        "{} at {} leads since {} (version {})",
+        state.leader,
+        state.address,
+        shown(state.since_ms),
+        state.version
+    );
     let mut checks = vec![Check::of("coordinator", Ok(leader), "")];
     checks.push(version(&state.version));
     let workers = match state.workers {
@@ -58,7 +63,8 @@ mod tests {
             troubles: vec!["etcd is out of space".to_owned()],
             ..GetClusterResponse::default()
         };
-        let wrong: Vec<_> = checks_of(state).into_iter().filter(|check| !check.is_ok).map(|check| check.found).collect();
+        let wrong: Vec<_> =
+            checks_of(state).into_iter().filter(|check| !check.is_ok).map(|check| check.found).collect();
         assert_eq!(wrong, ["none", "etcd is out of space"]);
     }
 }
