@@ -20,10 +20,10 @@ use crate::args::WindowArg;
 /// What a job reads, and what shapes its output.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct JobOptions {
-    /// Where the segments lie: a path or file:// URI.
+    /// Where the segments lie: a path, file:// or s3:// URI.
     #[arg(long, value_name = "URI")]
     pub(crate) input: String,
-    /// Where parts and manifests go: a path or file:// URI.
+    /// Where parts and manifests go: a path, file:// or s3:// URI.
     #[arg(long, value_name = "URI")]
     pub(crate) dataset: String,
     /// Event time to write, START/END or START/DURATION; without one, everything.
