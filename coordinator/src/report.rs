@@ -138,6 +138,17 @@ impl Totals {
     }
 }
 
+impl std::fmt::Display for ShardState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Open => "open",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        })
+    }
+}
+
 impl Totals {
     /// What a shard read and wrote.
     pub(crate) fn of(output: &ShardOutput) -> Self {

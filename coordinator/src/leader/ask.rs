@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use format::state_records::{JobPhase, Text};
 use model::{JobId, LeaseId, ShardId};
-use proto::{ApiError, v1};
+use proto::ApiError;
 use scheduler::Event;
 use serde_json::json;
 
@@ -20,6 +20,11 @@ impl Leader {
             Ask::Submit { spec, anew, reply } => self.submit(*spec, anew, reply),
             Ask::Jobs { reply } => drop(reply.send(Ok(self.job_summaries()))),
             Ask::Job { job, reply } => drop(reply.send(self.job_view(&job))),
+            Ask::Ended { job, reply } => {
+                if let Some(live) = self.jobs.get_mut(&job) {
+                    live.followers.push(reply);
+                }
+            }
             Ask::Cancel { job, reason, reply } => drop(reply.send(self.cancel(&job, &reason))),
             Ask::Retry { job, reason, earlier, reply } => self.retry(&job, &reason, earlier, reply),
             Ask::Tasks { request, job, shard, reply } => drop(reply.send(self.task_views(&request, &job, shard))),

@@ -59,7 +59,7 @@ impl Leader {
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
             let result = journal.complete(held.task.clone(), held.attempt, digest, bytes).await;
-            handle.tell(Outcome::Completed { held, report: Box::new(report), digest, bytes, result, reply });
+            handle.tell(Outcome::Completed { held, report: Box::new(report), result, reply });
         });
     }
 
@@ -298,7 +298,9 @@ impl Leader {
                 live.progress.extract_if(|_, progress| is_stuck(progress)).map(|(held, _)| (*worker, held))
             })
             .collect();
-        for (worker, held) in stuck.into_iter().filter(|(worker, held)| self.state.runs(&held.task, held.attempt, *worker)) {
+        let runs = |(worker, held): &(LeaseId, HeldAttempt)| self.state.runs(&held.task, held.attempt, *worker);
+        let stuck: Vec<_> = stuck.into_iter().filter(runs).collect();
+        for (worker, held) in stuck {
             let message = format!("the attempt has read and written nothing for {} s", max.as_secs());
             self.record_failure(held, Failure { class: FailureClass::Transient, message }, worker, None);
         }

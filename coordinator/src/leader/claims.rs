@@ -68,7 +68,8 @@ impl Leader {
 
     fn assign(&mut self, waiting: &Waiting) -> Vec<(TaskPath, u32, TaskInput)> {
         let event = Event::Claim { worker: waiting.worker, slots: waiting.slots as usize };
-        let effects = scheduler::step(&mut self.state, event, self.now());
+        let now = self.now();
+        let effects = scheduler::step(&mut self.state, event, now);
         let assigned = |effect| match effect {
             Effect::Assign { task, number, input, .. } => Some((task, number, input)),
             _ => None,

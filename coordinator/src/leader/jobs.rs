@@ -89,6 +89,7 @@ impl Leader {
             has_ended: false,
             archive_at: None,
             is_archiving: false,
+            followers: Vec::new(),
         };
         self.jobs.insert(id, live);
         self.apply(event);

@@ -51,6 +51,8 @@ pub(crate) enum Ask {
     Jobs { reply: Reply<Vec<v1::JobSummary>> },
     /// One of them.
     Job { job: JobId, reply: Reply<Option<v1::GetJobResponse>> },
+    /// Tell when it is on record: the reply is let go of then.
+    Ended { job: JobId, reply: Reply<()> },
     /// Stop it.
     Cancel { job: JobId, reason: String, reply: Reply<()> },
     /// Run what failed again; `earlier` is its record.
@@ -75,8 +77,6 @@ pub(crate) enum Outcome {
     Completed {
         held: HeldAttempt,
         report: Box<Report>,
-        digest: Digest,
-        bytes: u64,
         result: Result<(), JournalError>,
         reply: Reply<Verdict, LeaderError>,
     },

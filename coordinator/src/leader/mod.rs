@@ -195,7 +195,7 @@ impl Leader {
     fn take_outcome(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Assigned { worker, assigned, reply } => self.assigned(worker, assigned, reply),
-            Outcome::Completed { held, report, result, reply, .. } => self.completed(&held, report, result, reply),
+            Outcome::Completed { held, report, result, reply } => self.completed(&held, report, result, reply),
             Outcome::Failed { held, failure, result, reply } => self.failed(held, failure, result, reply),
             Outcome::HandedBack { held, reply } => self.handed_back(held, reply),
             Outcome::Reopened { task, result } => self.reopened(task, result),
@@ -218,7 +218,8 @@ impl Leader {
 
     /// Tells the scheduler, and does what it says.
     fn apply(&mut self, event: Event) {
-        let effects = scheduler::step(&mut self.state, event, self.now());
+        let now = self.now();
+        let effects = scheduler::step(&mut self.state, event, now);
         self.perform(effects);
     }
 
