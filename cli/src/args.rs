@@ -34,7 +34,7 @@ pub(crate) enum ListStyle {
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Output {
     /// How to show the result.
-    #[arg(id = "output", short, long = "output", value_enum, default_value_t)]
+    #[arg(id = "output", short, long = "output", value_name = "OUTPUT", value_enum, default_value_t)]
     pub(crate) style: ListStyle,
 }
 

@@ -137,7 +137,8 @@ fn a_job_shows_its_shards_and_why_they_failed() {
 #[test]
 fn a_replay_tells_both_versions_with_their_digests() {
     let [after, _] = <[_; 2]>::try_from(shards()).expect("two shards").map(ShardEntry::from);
-    let before = ShardEntry { version: Some(1), ..after.clone() };
+    let mut before = after.clone();
+    before.version = Some(1);
     let replayed = Replayed::new("nightly".to_owned(), &before, "nightly-replay".to_owned(), after);
     check(
         ListStyle::Table,
