@@ -117,6 +117,7 @@ impl WorkError {
             }
             Self::Input(_) => FailureClass::Input { guessed: None },
             Self::Storage(StorageError::Failed { source, .. }) if is_local(source.as_ref()) => FailureClass::Resource,
+            Self::Storage(error) if error.is_store_away() => FailureClass::Throttled,
             Self::RunLost { map_task, .. } => FailureClass::RunLost { map_task: *map_task },
             Self::Storage(_) | Self::Run { .. } | Self::Document { .. } => FailureClass::Transient,
             Self::Parquet { .. } => FailureClass::Bug,
