@@ -36,7 +36,7 @@ struct Notice {
 }
 
 /// Waits for a notice: why this worker has to leave. `endpoint` is `host:port` of the metadata service.
-pub async fn notice(endpoint: String) -> String {
+pub(crate) async fn notice(endpoint: String) -> String {
     let mut is_told = false;
     loop {
         match tokio::time::timeout(ANSWER_MAX, poll(&endpoint)).await {

@@ -1,5 +1,6 @@
 //! An agent among failures, each seen by what the leader hears.
 
+mod real;
 mod support;
 
 use format::state_records::WorkerRecord;
@@ -86,7 +87,7 @@ async fn a_drain_finishes_what_is_nearly_done_hands_the_rest_back_and_ends_the_l
     let left = cluster.agent.await.expect("no panic").expect("no error");
     assert_eq!(left, Left::Drained);
     assert!(asked_at.elapsed() < Duration::from_secs(30), "{:?}", asked_at.elapsed());
-    let heard = &cluster.leader.state().heard;
+    let heard = cluster.leader.state().heard.clone();
     assert!(heard.contains(&"complete m-00001".to_owned()) && !heard.contains(&"complete m-00009".to_owned()));
     assert!(cluster.meta.list("workers/").await.expect("memory").entries.is_empty(), "the lease is revoked");
 }

@@ -50,7 +50,11 @@ impl FakeLeader {
 
     /// Grants the map task `ordinal`.
     pub(super) fn grant(&self, ordinal: u32) {
-        self.state().grants.push_back(grant(ordinal));
+        self.grant_this(grant(ordinal));
+    }
+
+    pub(super) fn grant_this(&self, grant: Grant) {
+        self.state().grants.push_back(grant);
         self.granted.notify_waiters();
     }
 
@@ -153,7 +157,7 @@ pub(super) fn run_key(ordinal: u32) -> String {
     format!("runs/{ordinal}.run")
 }
 
-fn grant(ordinal: u32) -> Grant {
+pub(super) fn grant(ordinal: u32) -> Grant {
     let task = TaskId { kind: TaskKind::Map, ordinal };
     Grant {
         task: TaskPath { job: "j".parse().expect("a job's name"), shard: ShardId::Shared(0), task },
@@ -184,6 +188,21 @@ impl Places for OneStore {
     }
 }
 
+/// Two slots.
+pub(super) fn settings(scratch: &Path, free_min: u64) -> AgentSettings {
+    AgentSettings {
+        name: "w1".to_owned(),
+        slots: 2,
+        memory: ByteSize(2 * MEMORY_BYTES_MIN),
+        scratch: scratch.to_owned(),
+        scratch_free_min: ByteSize(free_min),
+        unfit_pause: AgentSettings::UNFIT_PAUSE,
+        lease: LeaseSettings::seeded(7),
+        drain_timeout: Duration::from_secs(100),
+        access: SegmentAccess::Auto,
+    }
+}
+
 /// An agent with two slots, at work.
 pub(super) struct Cluster {
     pub(super) leader: Arc<FakeLeader>,
@@ -199,17 +218,7 @@ impl Cluster {
     pub(super) fn start(scratch: &Path, free_min: u64) -> Self {
         let (leader, meta) = (Arc::new(FakeLeader::default()), MemoryStore::new());
         let root = Root::of_store("memory://", Arc::new(InMemory::new()));
-        let settings = AgentSettings {
-            name: "w1".to_owned(),
-            slots: 2,
-            memory: ByteSize(2 * MEMORY_BYTES_MIN),
-            scratch: scratch.to_owned(),
-            scratch_free_min: ByteSize(free_min),
-            unfit_pause: AgentSettings::UNFIT_PAUSE,
-            lease: LeaseSettings::seeded(7),
-            drain_timeout: Duration::from_secs(100),
-            access: SegmentAccess::Auto,
-        };
+        let settings = settings(scratch, free_min);
         let roots = Arc::new(Roots::new(Arc::new(OneStore(root.clone()))));
         let as_leader = Arc::clone(&leader) as Arc<dyn Leader>;
         let agent = Agent::with(settings, as_leader, Arc::new(meta.clone()), roots, Arc::new(FakeExecute));
