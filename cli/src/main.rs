@@ -53,7 +53,9 @@ struct Tailor {
 
 fn main() -> ExitCode {
     let tailor = Tailor::parse();
-    log_to_stderr(tailor.verbose);
+    if !tailor.command.is_server() {
+        log_to_stderr(tailor.verbose);
+    }
     open_files::raise_limit();
     match commands::run(tailor.command) {
         Ok(code) => code.into(),

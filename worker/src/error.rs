@@ -117,6 +117,7 @@ impl WorkError {
             }
             Self::Input(_) => FailureClass::Input { guessed: None },
             Self::Storage(StorageError::Failed { source, .. }) if is_local(source.as_ref()) => FailureClass::Resource,
+            Self::Storage(error) if error.is_store_away() => FailureClass::Throttled,
             Self::RunLost { map_task, .. } => FailureClass::RunLost { map_task: *map_task },
             Self::Storage(_) | Self::Run { .. } | Self::Document { .. } => FailureClass::Transient,
             Self::Parquet { .. } => FailureClass::Bug,
@@ -173,5 +174,34 @@ impl From<WorkError> for Failure {
             source = cause.source();
         }
         Self { class, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Digest, ObjectEntry};
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_is_gone_damaged_or_cut_short_names_the_map_task_that_writes_it_again() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = Root::create(&folder.path().display().to_string()).expect("a folder");
+        let entry = |map_task, key: &str| {
+            let object = ObjectEntry { key: key.to_owned(), size: 1, digest: Digest(0) };
+            RunEntry { map_task, object }
+        };
+        let runs = [entry(3, "runs/a.run"), entry(8, "runs/b.run")];
+        let class = |error: WorkError| Failure::from(error.of_runs(&runs, &root)).class;
+        let gone = |key: &str| WorkError::Storage(StorageError::NotFound { object: root.object(key) });
+        let cut = io::Error::from(io::ErrorKind::UnexpectedEof);
+        let cut = StorageError::Failed { operation: "read", object: root.object("runs/a.run"), source: Box::new(cut) };
+        let source = RunError::DamagedSlice { offset: 0, found: 1, expected: 2 };
+
+        assert_eq!(class(gone("runs/b.run")), FailureClass::RunLost { map_task: 8 });
+        assert_eq!(class(cut.into()), FailureClass::RunLost { map_task: 3 });
+        let damaged = WorkError::Run { run: root.object("runs/a.run"), source };
+        assert_eq!(class(damaged), FailureClass::RunLost { map_task: 3 });
+        assert_eq!(class(gone("runs/merged.run")), FailureClass::Transient, "one of the attempt's own");
     }
 }

@@ -9,6 +9,13 @@ pub mod task;
 pub mod leader;
 // A worker's life: lease, claims, attempts, reports, drain.
 pub mod agent;
+// The leader over gRPC.
+pub mod remote;
+// The settings of `tailor worker`, and the server itself.
+pub mod settings;
+pub mod server;
+// The notice before a spot machine goes.
+mod spot;
 // From a grant to what there is to do.
 mod resolve;
 // Runs granted attempts.
@@ -29,6 +36,7 @@ mod scratch;
 mod limits;
 mod clock;
 mod error;
+// What a scraper is told.
 pub mod metrics;
 
 pub use agent::{Agent, AgentError, AgentSettings, Left};

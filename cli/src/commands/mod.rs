@@ -13,6 +13,7 @@ mod shard;
 mod task;
 #[cfg(test)]
 mod tests;
+mod worker;
 mod workers;
 
 use anyhow::{Context, Result};
@@ -42,9 +43,8 @@ pub(crate) enum Command {
     /// Look at the tasks of a job.
     #[command(subcommand)]
     Task(task::Task),
-    /// Look at the workers of a cluster, drain one.
-    #[command(subcommand)]
-    Worker(workers::WorkerVerb),
+    /// Work for a cluster; or look at its workers, drain one.
+    Worker(Box<worker::Args>),
     /// Look at, check and mend what was committed.
     #[command(subcommand)]
     Dataset(dataset::Dataset),
@@ -52,6 +52,13 @@ pub(crate) enum Command {
     Doctor(doctor::Args),
     /// Print completions for a shell.
     Completions(completions::Args),
+}
+
+impl Command {
+    /// Whether this is a server: it sets up logs as its settings say.
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self, Self::Worker(args) if args.is_server())
+    }
 }
 
 /// Runs a command to its end.
@@ -64,7 +71,7 @@ pub(crate) fn run(command: Command) -> Result<Code> {
         Command::Job(job) => block_on(job::run(job)),
         Command::Shard(shard) => block_on(shard::run(shard)),
         Command::Task(task) => block_on(task::run(task)),
-        Command::Worker(verb) => block_on(workers::run(verb)),
+        Command::Worker(args) => block_on(worker::run(*args)),
         Command::Dataset(dataset) => block_on(dataset::run(dataset)),
         Command::Doctor(args) => block_on(doctor::run(args)),
         Command::Completions(args) => completions::run(&args),

@@ -93,7 +93,9 @@ impl AgentSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     /// A slot's fixed buffers alone would not fit.
-    #[error("memory of {memory} is too small for {slots} slots, each needs at least {least}; give more, or fewer slots")]
+    #[error(
+        "memory of {memory} is too small for {slots} slots, each needs at least {least}; give more, or fewer slots"
+    )]
     TooLittleMemory {
         /// What was given.
         memory: ByteSize,

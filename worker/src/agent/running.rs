@@ -47,8 +47,7 @@ impl Running {
     /// Adds an attempt that begins.
     pub(super) fn begin(&mut self, held: HeldAttempt) -> Arc<Progress> {
         let progress = Arc::<Progress>::default();
-        let attempt =
-            Attempt { progress: Arc::clone(&progress), phase: Phase::Computing, began_at: Instant::now() };
+        let attempt = Attempt { progress: Arc::clone(&progress), phase: Phase::Computing, began_at: Instant::now() };
         self.0.insert(held, attempt);
         progress
     }

@@ -3,34 +3,34 @@
 //! One loop owns the state. Whatever takes time (a call, an attempt) is a task of its own that ends with an [`Event`];
 //! the shift's end, whatever it is, drops them all and stops every attempt.
 
-mod claims; // what the leader grants
-mod drain; //  the way out
-mod event; //  what the loop hears
-mod turn; //   what is done again and again
+mod claims; //   what the leader grants
+mod drain; //    the way out
+mod event; //    what the loop hears
+mod outcomes; // what became of attempts
+mod register; // how the cluster comes to know the worker
+mod turn; //     what is done again and again
+mod unfit; //    when the machine cannot work
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use format::state_records::{Text, WorkerRecord};
-use model::{FailureClass, HeldAttempt, LeaseId};
-use storage::meta::{LeaseSession, MetaError};
+use model::LeaseId;
+use storage::meta::LeaseSession;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
-use super::fence::Fence;
 use super::running::{Phase, Running};
-use super::standing::{self, Standing, Step};
-use super::tell::{Teller, Told};
-use super::{Agent, AgentError, DrainWish, may_pass};
+use super::standing::Standing;
+use super::{Agent, AgentError, DrainWish};
 use crate::drain::Pace;
 use crate::fitness::Fitness;
-use crate::leader::{Beat, Hello, LeaderError, Orders, PROTOCOL};
+use crate::leader::{Beat, LeaderError, Orders};
 use crate::metrics;
-use crate::slot::Outcome;
 use drain::Draining;
 use event::Event;
 use turn::Turn;
+use unfit::Unfit;
 
 /// How often the leader hears how the worker does.
 const BEAT_PAUSE: Duration = Duration::from_secs(1);
@@ -42,13 +42,6 @@ pub(super) enum ShiftEnd {
     Lost,
     /// It left as it was asked to.
     Drained,
-}
-
-/// Why no work is taken.
-#[derive(Debug)]
-struct Unfit {
-    reason: String,
-    look_at: Instant,
 }
 
 /// The time under one lease.
@@ -177,63 +170,12 @@ impl<'a> Shift<'a> {
         Ok(())
     }
 
-    fn record(&self) -> WorkerRecord {
-        let settings = &self.agent.settings;
-        WorkerRecord {
-            name: Text::cut(&settings.name),
-            slots: settings.slots as u32,
-            memory_bytes: settings.memory.0,
-            version: Text::cut(env!("CARGO_PKG_VERSION")),
-            protocol: PROTOCOL,
-            draining: self.draining.as_ref().map(|draining| Text::cut(draining.reason())),
-            unfit: self.unfit.as_ref().map(|unfit| Text::cut(&unfit.reason)),
-        }
-    }
-
     fn beat(&self) -> Beat {
         Beat {
             attempts: self.running.beats(),
             unfit: self.unfit.as_ref().map(|unfit| unfit.reason.clone()),
             draining: self.draining.as_ref().map(|draining| draining.reason().to_owned()),
         }
-    }
-
-    fn take_step(&mut self, step: Step) {
-        let (worker, done) = (self.worker(), step.clone());
-        match step {
-            Step::Post(record) => {
-                let posted = standing::post(Arc::clone(&self.agent.meta), worker, record);
-                self.tasks.spawn(async move { Event::Stepped(done, posted.await.map_err(event::Refusal::State)) });
-            }
-            Step::Greet => {
-                let settings = &self.agent.settings;
-                let hello = Hello {
-                    worker,
-                    name: settings.name.clone(),
-                    version: env!("CARGO_PKG_VERSION").to_owned(),
-                    slots: settings.slots as u32,
-                };
-                let leader = Arc::clone(&self.agent.leader);
-                self.tasks.spawn(async move {
-                    Event::Stepped(done, leader.hello(&hello).await.map_err(event::Refusal::Leader))
-                });
-            }
-        }
-    }
-
-    fn not_registered(&mut self, step: &Step, refusal: event::Refusal) -> Result<(), AgentError> {
-        match refusal {
-            // The session is told so by its next renewal, and ends the shift.
-            event::Refusal::State(MetaError::LeaseGone { .. }) => {}
-            event::Refusal::State(error) if may_pass(&error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "not registered yet, trying again");
-            }
-            event::Refusal::State(error) => return Err(AgentError::State(error)),
-            event::Refusal::Leader(error) => self.leader_failed(&error)?,
-        }
-        tracing::debug!(?step, "registering again");
-        self.registering.end(Instant::now() + self.backoff.next());
-        Ok(())
     }
 
     fn beaten(&mut self, beaten: Result<Orders, LeaderError>) -> Result<(), AgentError> {
@@ -260,69 +202,5 @@ impl<'a> Shift<'a> {
             LeaderError::Incompatible { reason } => return Err(AgentError::Incompatible { reason: reason.clone() }),
         }
         Ok(())
-    }
-
-    fn computed(&mut self, grant: model::Grant, outcome: Outcome) {
-        let held = HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
-        let kind = held.task.task.kind;
-        let Some(attempt) = self.running.get_mut(&held) else { return };
-        if attempt.phase == Phase::HandedBack {
-            metrics::attempt_ended(kind, "handed-back");
-            return self.running.remove(&held);
-        }
-        attempt.phase = Phase::Telling;
-        let took = attempt.began_at.elapsed();
-        metrics::attempt_computed(kind, &outcome, took);
-        match &outcome {
-            Outcome::Failed(failure) if failure.class == FailureClass::Resource => {
-                self.become_unfit(failure.message.clone());
-            }
-            Outcome::Failed(_) => {}
-            Outcome::Mapped(_) | Outcome::Reduced(_) => self.pace.learn(kind, took),
-        }
-        let teller = Teller {
-            leader: Arc::clone(&self.agent.leader),
-            roots: Arc::clone(&self.agent.roots),
-            fence: Fence::of(&self.session),
-            worker: self.worker(),
-            backoff: Backoff::seeded(self.backoff.seed()),
-        };
-        self.tasks.spawn(async move { Event::Told(held, teller.tell(&grant, outcome).await) });
-    }
-
-    fn told(&mut self, held: &HeldAttempt, told: Told) -> Result<(), AgentError> {
-        self.running.remove(held);
-        let outcome = match told {
-            Told::Counts => "counts",
-            Told::Refused => "refused",
-            Told::Failed(failure) if failure.class == FailureClass::Cancelled => "cancelled",
-            Told::Failed(failure) => {
-                if failure.class == FailureClass::Resource {
-                    self.become_unfit(failure.message);
-                }
-                "failed"
-            }
-            Told::Fenced => "fenced",
-            Told::Incompatible { reason } => return Err(AgentError::Incompatible { reason }),
-        };
-        metrics::attempt_ended(held.task.task.kind, outcome);
-        Ok(())
-    }
-
-    fn become_unfit(&mut self, reason: String) {
-        tracing::warn!(reason, "unfit: takes no work until that has changed");
-        metrics::unfit(true);
-        self.unfit = Some(Unfit { reason, look_at: Instant::now() + self.agent.settings.unfit_pause });
-    }
-
-    fn look_at_fitness(&mut self, now: Instant) {
-        let Some(unfit) = self.unfit.as_mut().filter(|unfit| now >= unfit.look_at) else { return };
-        if self.fitness.trouble().is_some() {
-            unfit.look_at = now + self.agent.settings.unfit_pause;
-        } else {
-            tracing::info!("fit again");
-            metrics::unfit(false);
-            self.unfit = None;
-        }
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use format::keys;
 use model::{Digest, Grant, JobSpec, RunList, ShardPlan};
 use shard_config::ShardMap;
-use storage::{Root, StorageError};
+use storage::Root;
 
 use crate::WorkError;
 use crate::task::Assignment;

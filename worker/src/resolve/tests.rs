@@ -7,6 +7,7 @@ use model::{
     TaskId, TaskPath,
 };
 use object_store::memory::InMemory;
+use storage::StorageError;
 
 use super::*;
 use crate::task::Work;

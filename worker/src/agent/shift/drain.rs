@@ -116,7 +116,9 @@ impl Shift<'_> {
         let worker = session.lease();
         match tokio::time::timeout(REVOKE_MAX, session.close()).await {
             Ok(Ok(())) => tracing::info!(%worker, "drained"),
-            Ok(Err(error)) => tracing::warn!(%worker, error = &error as &dyn std::error::Error, "drained; the lease ends by itself"),
+            Ok(Err(error)) => {
+                tracing::warn!(%worker, error = &error as &dyn std::error::Error, "drained; the lease ends by itself")
+            }
             Err(_) => tracing::warn!(%worker, "drained; the lease ends by itself, for it takes too long to revoke"),
         }
         ShiftEnd::Drained
