@@ -56,7 +56,7 @@ impl Replica {
                 Err(error) => {
                     let reason = describe(&error);
                     tracing::warn!(reason, "the cluster's state cannot be used; trying again");
-                    self.state.send_replace(Err(reason));
+                    drop(self.state.send_replace(Err(reason)));
                 }
             }
             tokio::select! {
@@ -73,7 +73,7 @@ impl Replica {
             session = LeaseSession::open(Arc::clone(&self.store), self.lease) => session?,
             () = &mut *dismissed => return Ok(Ended::Dismissed),
         };
-        self.state.send_replace(Ok(()));
+        drop(self.state.send_replace(Ok(())));
         let me = LeaderRecord {
             replica: Text::cut(&self.settings.replica),
             address: Text::cut(&self.settings.address),
