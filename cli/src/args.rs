@@ -1,4 +1,4 @@
-//! What every command shares: output format, times, windows.
+//! What commands share: output format, times, windows.
 
 use std::str::FromStr;
 
@@ -14,6 +14,28 @@ pub(crate) enum OutputStyle {
     Table,
     /// One documented, versioned object.
     Json,
+}
+
+/// How what the cluster knows is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListStyle {
+    /// For people.
+    #[default]
+    Table,
+    /// The same with more columns.
+    Wide,
+    /// One documented, versioned object.
+    Json,
+    /// Names alone, one a line, as other verbs take them.
+    Name,
+}
+
+/// `-o`, for every verb on the cluster.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Output {
+    /// How to show the result.
+    #[arg(id = "output", short, long = "output", value_name = "OUTPUT", value_enum, default_value_t)]
+    pub(crate) style: ListStyle,
 }
 
 /// An instant, in RFC 3339.

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use coordinator::JobError;
 use dataset::{DatasetError, ErrorKind};
+use proto::status::ApiError;
+use proto::v1::JobState;
 use storage::StorageError;
 
 /// How a command ended.
@@ -20,10 +22,14 @@ pub(crate) enum Code {
     NotFound = 3,
     /// The job, or a shard of it, failed.
     JobFailed = 4,
+    /// It was not over in the time that was given, or nobody answered in it.
+    TimedOut = 5,
     /// A verification found a difference, or damage.
     Difference = 6,
     /// Refused without `--yes`.
     NeedsYes = 7,
+    /// The one who asks may not.
+    NotAllowed = 8,
     /// Part of it is done.
     Partly = 9,
 }
@@ -72,10 +78,62 @@ impl Code {
                 ErrorKind::Failed => None,
             };
         }
+        if let Some(error) = cause.downcast_ref::<ApiError>() {
+            return Self::of_answer(error);
+        }
         cause.downcast_ref().and_then(Self::of_storage)
+    }
+
+    /// Of what the cluster answered; who is away has been waited for.
+    fn of_answer(error: &ApiError) -> Option<Self> {
+        match error {
+            ApiError::NotFound { .. } => Some(Self::NotFound),
+            ApiError::Invalid { .. } => Some(Self::Usage),
+            ApiError::Away { .. } => Some(Self::TimedOut),
+            _ => None,
+        }
     }
 
     fn of_storage(error: &StorageError) -> Option<Self> {
         matches!(error, StorageError::NotFound { .. }).then_some(Self::NotFound)
+    }
+}
+
+impl From<JobState> for Code {
+    /// Of a job that has ended.
+    fn from(state: JobState) -> Self {
+        match state {
+            JobState::Done => Self::Done,
+            JobState::PartlyDone => Self::Partly,
+            JobState::Failed | JobState::Cancelled => Self::JobFailed,
+            JobState::Unspecified | JobState::Planning | JobState::Running | JobState::Cancelling => Self::Failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_cluster_answers_has_a_code() {
+        let away = ApiError::Away { reason: "nobody listens".to_owned() };
+        let invalid = ApiError::Invalid { field: "spec".to_owned(), reason: "it is empty".to_owned() };
+        let refused = ApiError::Refused { reason: "it has ended".to_owned() };
+        let codes = [
+            (ApiError::NotFound { what: "job j1".to_owned() }, Code::NotFound),
+            (invalid, Code::Usage),
+            (away, Code::TimedOut),
+            (refused, Code::Failed),
+        ];
+        for (error, code) in codes {
+            assert_eq!(Code::of(&anyhow::Error::from(error.clone()).context("ask")), code, "{error}");
+        }
+    }
+
+    #[test]
+    fn how_a_job_ended_has_a_code() {
+        let codes = [JobState::Done, JobState::Failed, JobState::Cancelled, JobState::PartlyDone].map(Code::from);
+        assert_eq!(codes.map(|code| code as u8), [0, 4, 4, 9]);
     }
 }

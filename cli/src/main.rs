@@ -1,10 +1,22 @@
 //! `tailor`: the one binary. stdout carries data, stderr everything else; exit codes are those of `exit`.
 #![allow(clippy::print_stderr, reason = "the CLI's messages; its data goes through `out`")]
 
-// What every command shares: output format, times, sizes.
+// What commands share: output format, times, windows.
 mod args;
+// Which cluster a command talks to.
+mod context;
+// The cluster, as its verbs ask it.
+mod cluster;
 // One file a verb.
 mod commands;
+// What is asked before something is changed that cannot be undone.
+mod confirm;
+// What the cluster answers, as people and programs get it.
+mod documents;
+// A job that runs, followed to its end.
+mod watch;
+// Files that a command line names.
+mod files;
 // Exit codes, and which failure has which.
 mod exit;
 // stdout: results, and readers that go early.
@@ -41,7 +53,9 @@ struct Tailor {
 
 fn main() -> ExitCode {
     let tailor = Tailor::parse();
-    log_to_stderr(tailor.verbose);
+    if !tailor.command.is_server() {
+        log_to_stderr(tailor.verbose);
+    }
     open_files::raise_limit();
     match commands::run(tailor.command) {
         Ok(code) => code.into(),

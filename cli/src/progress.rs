@@ -1,145 +1,80 @@
-//! How far a job is: one bar on a terminal, plain lines elsewhere. Always on stderr.
+//! How far a job of this process is: one bar on a terminal, plain lines elsewhere. Always on stderr.
 
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use coordinator::{ShardReport, Watcher};
+use coordinator::Watcher;
 use indicatif::{ProgressBar, ProgressStyle};
-use model::{ByteSize, ShardId, ShardPlan, TaskId, TaskKind};
-
-/// Time between two looks on a terminal.
-const BAR_INTERVAL: Duration = Duration::from_millis(150);
+use model::ByteSize;
+use proto::v1;
 
 /// Time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Watches a job and shows how far it is.
 pub(crate) struct Progress {
-    board: Arc<Board>,
-    stop: mpsc::Sender<()>,
-    shower: Option<JoinHandle<()>>,
-}
-
-/// What is known.
-#[derive(Debug, Default)]
-struct Board {
-    is_planned: AtomicBool,
-    bytes: AtomicU64,
-    shards: AtomicUsize,
-    ended: AtomicUsize,
-    failed: AtomicUsize,
-    attempts: Mutex<Attempts>,
-}
-
-#[derive(Debug, Default)]
-struct Attempts {
-    running: Vec<(TaskKind, Arc<worker::task::Progress>)>,
-    bytes_read: u64,
-    points_read: u64,
-    points_written: u64,
-}
-
-impl Attempts {
-    /// Bytes and points read, points written. Attempts that only this list still knows have ended, and are added up.
-    fn totals(&mut self) -> (u64, u64, u64) {
-        let (ended, running): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.running).into_iter().partition(|(_, progress)| Arc::strong_count(progress) == 1);
-        for (kind, progress) in ended {
-            let (bytes, points) = progress.so_far();
-            match kind {
-                TaskKind::Map => {
-                    self.bytes_read += bytes;
-                    self.points_read += points;
-                }
-                TaskKind::Reduce => self.points_written += points,
-            }
-        }
-        self.running = running;
-        let mut totals = (self.bytes_read, self.points_read, self.points_written);
-        for (kind, progress) in &self.running {
-            let (bytes, points) = progress.so_far();
-            match kind {
-                TaskKind::Map => {
-                    totals.0 += bytes;
-                    totals.1 += points;
-                }
-                TaskKind::Reduce => totals.2 += points,
-            }
-        }
-        totals
-    }
+    started: Instant,
+    bar: Option<ProgressBar>,
+    next_line: Mutex<Instant>,
 }
 
 impl Progress {
     /// Starts to show.
     pub(crate) fn start() -> Self {
-        let board = Arc::new(Board::default());
-        let (stop, stopped) = mpsc::channel();
-        let shower = std::thread::Builder::new().name("progress".to_owned()).spawn({
-            let board = Arc::clone(&board);
-            move || show(&board, &stopped)
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{bar:30} {percent}% {msg}");
+            ProgressBar::new(1).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        // Without the thread there is no progress shown, and nothing else is lost.
-        Self { board, stop, shower: shower.ok() }
+        let started = Instant::now();
+        Self { started, bar, next_line: Mutex::new(started + LINE_INTERVAL) }
     }
 
     /// Stops to show.
-    pub(crate) fn finish(mut self) {
-        // The thread may be gone already.
-        let _ = self.stop.send(());
-        if let Some(shower) = self.shower.take() {
-            let _ = shower.join();
+    pub(crate) fn finish(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
         }
     }
 }
 
 impl Watcher for Progress {
-    fn planned(&self, plans: &[ShardPlan]) {
-        self.board.bytes.store(plans.iter().map(ShardPlan::bytes).sum(), Ordering::Relaxed);
-        self.board.shards.store(plans.len(), Ordering::Relaxed);
-        self.board.is_planned.store(true, Ordering::Relaxed);
-    }
-
-    fn attempt_begins(&self, _shard: ShardId, task: TaskId) -> Arc<worker::task::Progress> {
-        let progress = Arc::<worker::task::Progress>::default();
-        if let Ok(mut attempts) = self.board.attempts.lock() {
-            attempts.running.push((task.kind, Arc::clone(&progress)));
-        }
-        progress
-    }
-
-    fn shard_ends(&self, report: &ShardReport) {
-        self.board.ended.fetch_add(1, Ordering::Relaxed);
-        if !report.is_done() {
-            self.board.failed.fetch_add(1, Ordering::Relaxed);
+    fn look(&self, job: &v1::GetJobResponse) {
+        let Some(summary) = job.job.as_ref().filter(|summary| summary.shards > 0) else { return };
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(summary.bytes);
+                bar.set_position(summary.bytes_read);
+                bar.set_message(line(job, summary, self.started.elapsed()));
+            }
+            None => {
+                let mut next_line = self.next_line.lock().unwrap_or_else(PoisonError::into_inner);
+                if *next_line <= Instant::now() {
+                    *next_line = Instant::now() + LINE_INTERVAL;
+                    eprintln!("{}", line(job, summary, self.started.elapsed()));
+                }
+            }
         }
     }
 }
 
-impl Board {
-    fn line(&self, elapsed: Duration) -> (u64, String) {
-        let (bytes, points, written) = self.attempts.lock().map(|mut attempts| attempts.totals()).unwrap_or_default();
-        let total = self.bytes.load(Ordering::Relaxed);
-        let seconds = elapsed.as_secs_f64().max(1e-3);
-        let failed = match self.failed.load(Ordering::Relaxed) {
-            0 => String::new(),
-            failed => format!(", {failed} failed"),
-        };
-        let line = format!(
-            "shards {}/{}{failed}, {}/{}, {:.1} M points/s read, {:.1} M written, ETA {}",
-            self.ended.load(Ordering::Relaxed),
-            self.shards.load(Ordering::Relaxed),
-            ByteSize(bytes),
-            ByteSize(total),
-            points as f64 / seconds / 1e6,
-            written as f64 / 1e6,
-            eta(bytes, total, elapsed),
-        );
-        (bytes.min(total), line)
-    }
+fn line(job: &v1::GetJobResponse, summary: &v1::JobSummary, elapsed: Duration) -> String {
+    let failed = match summary.shards_failed {
+        0 => String::new(),
+        failed => format!(", {failed} failed"),
+    };
+    let read: u64 = job.shards.iter().map(|shard| shard.points_read).sum();
+    let written: u64 = job.shards.iter().map(|shard| shard.points_written).sum();
+    format!(
+        "shards {}/{}{failed}, {}/{}, {:.1} M points/s read, {:.1} M written, ETA {}",
+        summary.shards_done + summary.shards_failed,
+        summary.shards,
+        ByteSize(summary.bytes_read),
+        ByteSize(summary.bytes),
+        read as f64 / elapsed.as_secs_f64().max(1e-3) / 1e6,
+        written as f64 / 1e6,
+        eta(summary.bytes_read, summary.bytes, elapsed),
+    )
 }
 
 fn eta(bytes: u64, total: u64, elapsed: Duration) -> String {
@@ -148,30 +83,4 @@ fn eta(bytes: u64, total: u64, elapsed: Duration) -> String {
     }
     let left = elapsed.as_secs_f64() * (total.saturating_sub(bytes)) as f64 / bytes as f64;
     format!("{left:.0}s")
-}
-
-fn show(board: &Board, stopped: &mpsc::Receiver<()>) {
-    let started = Instant::now();
-    let bar = std::io::stderr().is_terminal().then(|| {
-        let style = ProgressStyle::with_template("{bar:30} {percent}% {msg}");
-        ProgressBar::new(1).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-    });
-    let interval = if bar.is_some() { BAR_INTERVAL } else { LINE_INTERVAL };
-    while stopped.recv_timeout(interval) == Err(mpsc::RecvTimeoutError::Timeout) {
-        if !board.is_planned.load(Ordering::Relaxed) {
-            continue;
-        }
-        let (position, line) = board.line(started.elapsed());
-        match &bar {
-            Some(bar) => {
-                bar.set_length(board.bytes.load(Ordering::Relaxed));
-                bar.set_position(position);
-                bar.set_message(line);
-            }
-            None => eprintln!("{line}"),
-        }
-    }
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
-    }
 }

@@ -9,15 +9,23 @@ use model::{ByteSize, ShardPlan, Stage};
 /// How many of the slowest shards are listed.
 const SLOWEST: usize = 5;
 
-/// Columns that line up: text to the left, numbers to the right.
+/// Columns that line up: the first and those of text to the left, the others to the right.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
+    text: Vec<usize>,
 }
 
 impl Table {
     /// A table with a header.
     pub(crate) fn new(header: &[&str]) -> Self {
-        Self { rows: vec![header.iter().map(|name| (*name).to_owned()).collect()] }
+        Self { rows: vec![header.iter().map(|name| (*name).to_owned()).collect()], text: vec![0] }
+    }
+
+    /// The columns of text, by their names.
+    pub(crate) fn text(mut self, names: &[&str]) -> Self {
+        let is_text = |(column, name): (usize, &String)| names.contains(&name.as_str()).then_some(column);
+        self.text.extend(self.rows[0].iter().enumerate().filter_map(is_text));
+        self
     }
 
     /// Adds a row.
@@ -34,7 +42,7 @@ impl std::fmt::Display for Table {
         let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
         for row in &self.rows {
             let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-                if column == 0 { format!("{cell:width$}") } else { format!("{cell:>width$}") }
+                if self.text.contains(&column) { format!("{cell:width$}") } else { format!("{cell:>width$}") }
             });
             writeln!(f, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
         }
@@ -107,7 +115,7 @@ fn slowest(report: &JobReport) -> String {
     for shard in shards.iter().take(SLOWEST) {
         table.row(vec![
             shard.shard.to_string(),
-            shard.state.to_owned(),
+            shard.state.to_string(),
             seconds(shard.elapsed),
             seconds(cpu(shard)),
             ByteSize(shard.totals.bytes_in).to_string(),

@@ -3,6 +3,9 @@
 //! Attempts write under their own names, so a commit only *names* objects; it never moves them. Before it does, it looks
 //! once more at what it names (CM-2) and at the input: a segment that changed since it was planned fails the shard.
 //! A version that somebody else took is left to them, and the next one tried.
+//!
+//! A leader may die between the put and its record in the cluster's state. The next one commits the same output, and finds
+//! the manifest that names it already: it is done, and no version is skipped or taken twice.
 
 use format::digest::Digest;
 use format::keys::ManifestName;
@@ -36,6 +39,8 @@ pub(crate) enum CommitError {
     Panicked,
     #[error(transparent)]
     Storage(#[from] StorageError),
+    #[error(transparent)]
+    Journal(#[from] crate::journal::JournalError),
 }
 
 /// A committed manifest, and what it warns of.
@@ -44,27 +49,74 @@ pub(crate) struct Committed {
     pub(crate) version: u32,
     pub(crate) digest: Digest,
     pub(crate) warnings: Vec<String>,
+    /// The version that it took the place of, and whether that one has the same content.
+    pub(crate) replaces: Option<(u32, bool)>,
 }
 
-/// Commits the output of one shard.
+/// How many of the latest versions are looked through for our own: as many as others may have added to it meanwhile.
+const LATEST_VERSIONS: usize = 10;
+
+/// Commits the output of one shard; what was committed already is found, not committed again.
 pub(crate) async fn commit(job: &Job, output: &ShardOutput) -> Result<Committed, CommitError> {
-    check_input(job, output).await?;
-    check_output(&job.dataset, output).await?;
     let (window, shard) = (output.plan.settings.window, output.plan.shard);
-    let mut current = current_version(&job.dataset, window, shard).await?;
-    for _ in 0..TAKEN_VERSIONS_MAX {
-        let version = current.map_or(1, |current| current + 1);
-        let mut manifest = manifest(job, output, version, current);
-        manifest.warnings.extend(replaces_points(job, &manifest).await?);
-        let key = ManifestName { window, shard, version }.to_string();
-        match job.dataset.create_once(&key, manifest.to_bytes()).await? {
-            Creation::Ours => {
-                return Ok(Committed { version, digest: manifest.content_digest(), warnings: manifest.warnings });
-            }
-            Creation::Taken => current = Some(version),
+    let mut versions = versions(&job.dataset, window, shard).await?;
+    for version in versions.iter().rev().take(LATEST_VERSIONS) {
+        if let Some(ours) = read_ours(job, output, ManifestName { window, shard, version: *version }).await? {
+            return committed(job, &ours).await;
         }
     }
+    check_input(job, output).await?;
+    check_output(&job.dataset, output).await?;
+    for _ in 0..TAKEN_VERSIONS_MAX {
+        let current = versions.last().copied();
+        let version = current.map_or(1, |current| current + 1);
+        let name = ManifestName { window, shard, version };
+        let mut manifest = manifest(job, output, version, current);
+        manifest.warnings.extend(replaces_points(job, &manifest).await?);
+        if job.dataset.create_once(&name.to_string(), manifest.to_bytes()).await? == Creation::Ours {
+            return committed(job, &manifest).await;
+        }
+        // Another leader may have put the same, at another time.
+        if let Some(ours) = read_ours(job, output, name).await? {
+            return committed(job, &ours).await;
+        }
+        versions.push(version);
+    }
     Err(CommitError::Contended(shard))
+}
+
+/// The manifest at `name`, if it makes this very output visible.
+async fn read_ours(job: &Job, output: &ShardOutput, name: ManifestName) -> Result<Option<Manifest>, StorageError> {
+    let key = name.to_string();
+    let manifest = match job.dataset.read(&key).await {
+        Ok(bytes) => Manifest::from_bytes(&key, &bytes).ok(),
+        // The collector may have taken an old one meanwhile.
+        Err(StorageError::NotFound { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(manifest.filter(|manifest| is_ours(job, output, manifest)))
+}
+
+/// Attempts carry tokens, so nobody else's partitions are ours; a shard without partitions is told by its job and time.
+fn is_ours(job: &Job, output: &ShardOutput, manifest: &Manifest) -> bool {
+    let partitions = output.partitions.iter().map(|(partition, attempt, _)| (*partition, *attempt));
+    manifest.job == output.plan.job
+        && manifest.partitions.iter().map(|entry| (entry.partition, entry.attempt)).eq(partitions)
+        && (!output.partitions.is_empty() || manifest.committed_at_ms >= job.submitted_at_ms)
+}
+
+async fn committed(job: &Job, manifest: &Manifest) -> Result<Committed, CommitError> {
+    let digest = manifest.content_digest();
+    let replaces = match manifest.replaces {
+        Some(version) => {
+            let key = ManifestName { version, window: manifest.window, shard: manifest.shard }.to_string();
+            let replaced = job.dataset.read(&key).await.ok();
+            let replaced = replaced.and_then(|bytes| Manifest::from_bytes(&key, &bytes).ok());
+            replaced.map(|replaced| (version, replaced.content_digest() == digest))
+        }
+        None => None,
+    };
+    Ok(Committed { version: manifest.version, digest, warnings: manifest.warnings.clone(), replaces })
 }
 
 async fn check_input(job: &Job, output: &ShardOutput) -> Result<(), CommitError> {
@@ -104,10 +156,13 @@ fn objects(output: &ShardOutput) -> Vec<&ObjectEntry> {
     objects
 }
 
-async fn current_version(dataset: &Root, window: Window, shard: ShardId) -> Result<Option<u32>, StorageError> {
+/// All versions, ascending.
+async fn versions(dataset: &Root, window: Window, shard: ShardId) -> Result<Vec<u32>, StorageError> {
     let listed = dataset.list(&ManifestName::folder(window, shard)).await?;
-    let versions = listed.iter().filter_map(|object| object.location.as_ref().parse::<ManifestName>().ok());
-    Ok(versions.map(|name| name.version).max())
+    let names = listed.iter().filter_map(|object| object.location.as_ref().parse::<ManifestName>().ok());
+    let mut versions: Vec<u32> = names.map(|name| name.version).collect();
+    versions.sort_unstable();
+    Ok(versions)
 }
 
 fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>) -> Manifest {

@@ -1,35 +1,37 @@
-//! Coordinator and worker slots in one process: `tailor run`.
+//! Coordinator and worker in one process: `tailor run`.
+//!
+//! The leader, the scheduler and the agent are those of a cluster. The state is in memory, the leader is elected without a
+//! rival, and what gRPC would carry goes from one to the other directly.
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::Duration;
 
-use format::keys;
-use model::{ShardId, ShardPlan, TaskId};
-use scheduler::ShardOutput;
-use tokio::runtime::Handle;
+use format::state_records::{LeaderRecord, Text};
+use model::{ByteSize, Clock, JobId, JobSpec};
+use proto::v1;
+use storage::meta::{LeaseSession, LeaseSettings, MemoryStore, MetaStore, Revision, election};
 use tokio::sync::{mpsc, oneshot};
-use worker::task::{Progress, Stores};
-use worker::{Slot, SlotLimits};
+use tokio::task::JoinHandle;
+use worker::agent::{Agent, AgentError, AgentSettings, Left};
+use worker::ByUri;
 
 use crate::JobError;
-use crate::driver::{Driver, Message};
+use crate::error::describe;
+use crate::history;
 use crate::job::{Job, Resources};
-use crate::planning::{self, Planned};
-use crate::report::{API_VERSION, JobReport, ShardReport, Skew, Totals};
+use crate::leader::{Ask, Handle, Leader, LeaderSettings};
+use crate::report::JobReport;
 
-/// Who watches a job. All calls come from the driver, in order.
+/// Nobody takes the lease of a process from itself: it only has to outlast a machine that sleeps.
+const LEASE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often the watcher is told.
+const LOOK_EVERY: Duration = Duration::from_millis(150);
+
+/// Who watches a job.
 pub trait Watcher: Sync {
-    /// The job was planned.
-    fn planned(&self, _plans: &[ShardPlan]) {}
-
-    /// An attempt begins; it counts into what is returned.
-    fn attempt_begins(&self, _shard: ShardId, _task: TaskId) -> Arc<Progress> {
-        Arc::default()
-    }
-
-    /// A shard has ended.
-    fn shard_ends(&self, _report: &ShardReport) {}
+    /// How far it is.
+    fn look(&self, job: &v1::GetJobResponse);
 }
 
 /// Runs a job to its end. A shard that fails is in the report; the others are not stopped by it.
@@ -39,128 +41,144 @@ pub trait Watcher: Sync {
 /// # Errors
 /// [`JobError`] where the job cannot start, or cannot go on as a whole.
 pub async fn run(
-    job: Job,
+    spec: JobSpec,
     resources: &Resources,
+    clock: Arc<dyn Clock>,
     watcher: &dyn Watcher,
-    cancel: impl Future<Output = String> + Send + 'static,
+    cancel: impl Future<Output = String>,
 ) -> Result<JobReport, JobError> {
-    let (started, started_at_ms) = (Instant::now(), job.clock.now_ms());
-    let memory_of_slot = resources.memory_of_slot()?;
-    let Planned { plans, warnings } = planning::plan(&job).await?;
-    watcher.planned(&plans);
-    write_plans(&job, &plans).await?;
+    resources.memory_of_slot()?;
+    let job = Job::open(&spec, Arc::clone(&clock))?;
+    // What cannot be planned is told as what it is, before anything is written.
+    crate::discover::discover(&job.input, &job.shards).await?;
 
-    let job = Arc::new(job);
-    let (mailbox, messages) = mpsc::unbounded_channel();
-    let cancelling = tokio::spawn({
-        let mailbox = mailbox.clone();
-        async move {
-            let cause = cancel.await;
-            // A driver that has ended wants nothing.
-            let _ = mailbox.send(Message::Cancel { cause });
-        }
-    });
-    let slots = start_slots(&job, resources, memory_of_slot, &mailbox)?;
-    let shards = Driver::new(Arc::clone(&job), resources, watcher, mailbox).run(plans, messages).await;
-    cancelling.abort();
-    tokio::task::spawn_blocking(move || slots.into_iter().for_each(join)).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "wait for slots");
-    });
+    // Tokens grow from process to process as well as inside one: 22 bits of changes, then the clock moves on.
+    let first = Revision(clock.now_ms().cast_unsigned() << 22);
+    let store: Arc<dyn MetaStore> = Arc::new(MemoryStore::starting_after(first));
+    let lease = LeaseSettings { ttl: LEASE, seed: first.0 };
+    let (handle, dismiss, leading) = lead(Arc::clone(&store), lease, resources, Arc::clone(&clock)).await?;
+    let (leave, working) = work(&store, lease, resources, &handle, &*clock)?;
 
-    let shards = shards?;
-    let mut totals = Totals::default();
-    shards.iter().for_each(|shard| totals.add(&shard.totals));
-    let report = JobReport {
-        api_version: API_VERSION,
-        kind: "JobReport",
-        job: job.id.clone(),
-        window: job.settings.window,
-        settings: job.settings.clone(),
-        started_at_ms,
-        elapsed: started.elapsed(),
-        skew: Skew::of(&shards),
-        warnings,
-        shards,
-        totals,
+    let id = spec.job.clone();
+    let watched = tokio::select! {
+        watched = watch(&handle, spec, watcher, cancel) => watched,
+        ended = working => Err(worker_ended(ended)),
     };
-    if let Err(error) = write_record(&job, &report).await {
-        // What was committed counts, and the caller has the report: only the dataset's own history lacks it.
-        tracing::warn!(%error, job = %job.id, "write the job's record");
+    // Both may have ended already, over what `watched` tells.
+    let _ = (leave.send("the job has ended".to_owned()), dismiss.send(()));
+    if let Err(error) = leading.await {
+        tracing::error!(%error, "the leader panicked; please report this");
     }
-    Ok(report)
+    watched?;
+    let record = history::record(&job.dataset, &id).await?;
+    record.ok_or_else(|| JobError::Refused { reason: format!("job {id} ended without a record; please report this") })
 }
 
-async fn write_plans(job: &Job, plans: &[ShardPlan]) -> Result<(), JobError> {
-    for plan in plans {
-        let text = serde_json::to_vec_pretty(plan).expect("a plan is numbers and names");
-        job.dataset.replace(&keys::plan(&job.id, plan.shard, format::digest::Digest::of(&text)), text).await?;
-    }
-    Ok(())
-}
-
-async fn write_record(job: &Job, report: &JobReport) -> Result<(), JobError> {
-    let text = serde_json::to_vec_pretty(report).expect("a report is numbers and names");
-    Ok(job.dataset.replace(&keys::job_record(&job.id), text).await?)
-}
-
-fn start_slots(
-    job: &Arc<Job>,
+/// Elects a leader, and lets it lead.
+async fn lead(
+    store: Arc<dyn MetaStore>,
+    lease: LeaseSettings,
     resources: &Resources,
-    memory_bytes: u64,
-    mailbox: &mpsc::UnboundedSender<Message>,
-) -> Result<Vec<JoinHandle<()>>, JobError> {
-    let start = |number: usize| {
-        let (job, mailbox) = (Arc::clone(job), mailbox.clone());
-        let stores = Stores {
-            input: job.input.clone(),
-            dataset: job.dataset.clone(),
-            scratch: resources.scratch.clone(),
-            access: resources.access,
-            runtime: Handle::current(),
+    clock: Arc<dyn Clock>,
+) -> Result<(Handle, oneshot::Sender<()>, JoinHandle<()>), JobError> {
+    let refused = |error: storage::meta::MetaError| JobError::Refused { reason: describe(&error) };
+    let settings = Arc::new(LeaderSettings {
+        scratch: Some(resources.scratch.uri().to_owned()),
+        ..LeaderSettings::default()
+    });
+    let session = LeaseSession::open(Arc::clone(&store), lease).await.map_err(refused)?;
+    let me = LeaderRecord { replica: Text::cut(&settings.replica), address: Text::cut(&settings.address) };
+    let leadership = election::campaign(&*store, &session, &me).await.map_err(refused)?;
+    let found = crate::leader::find(&*store).await.map_err(refused)?;
+    let (mailbox, inbox) = mpsc::unbounded_channel();
+    let handle = Handle::new(mailbox);
+    let leader = Leader::new(settings, clock, Arc::clone(&store), leadership, &found, handle.clone());
+    let (dismiss, dismissed) = oneshot::channel::<()>();
+    let leading = tokio::spawn(async move {
+        let dismissed = async {
+            // A sender that is gone wants the same.
+            let _ = dismissed.await;
         };
-        let thread = std::thread::Builder::new().name(format!("slot-{number}"));
-        thread.spawn(move || work(&job, stores, memory_bytes, &mailbox)).map_err(JobError::Thread)
-    };
-    (0..resources.workers.max(1)).map(start).collect()
+        let ended = leader.run(&*store, found, &session, inbox, dismissed).await;
+        tracing::debug!(?ended, "the leader of this process has ended");
+    });
+    Ok((handle, dismiss, leading))
 }
 
-/// One slot's life: claim, run, hand back, until there is no answer.
-fn work(job: &Job, stores: Stores, memory_bytes: u64, mailbox: &mpsc::UnboundedSender<Message>) {
-    let mut slot = Slot::new(stores, SlotLimits::within(memory_bytes));
+/// Starts the worker.
+fn work(
+    store: &Arc<dyn MetaStore>,
+    lease: LeaseSettings,
+    resources: &Resources,
+    handle: &Handle,
+    clock: &dyn Clock,
+) -> Result<(oneshot::Sender<String>, JoinHandle<Result<Left, AgentError>>), JobError> {
+    let settings = AgentSettings {
+        name: "embedded".to_owned(),
+        slots: resources.workers.max(1),
+        memory: resources.memory,
+        scratch: resources.scratch.local_folder().map_or_else(std::env::temp_dir, PathBuf::from),
+        scratch_free_min: ByteSize(0),
+        unfit_pause: AgentSettings::UNFIT_PAUSE,
+        lease,
+        drain_timeout: Duration::ZERO,
+        access: resources.access,
+    };
+    let ended = |error: AgentError| JobError::Worker { reason: describe(&error) };
+    let agent = Agent::new(settings, Arc::new(handle.clone()), Arc::clone(store), Arc::new(ByUri), clock);
+    let agent = agent.map_err(ended)?;
+    let (leave, left) = oneshot::channel();
+    let working = tokio::spawn(agent.run(
+        async { left.await.unwrap_or_else(|_| "the job has ended".to_owned()) },
+        std::future::pending(),
+    ));
+    Ok((leave, working))
+}
+
+fn worker_ended(ended: Result<Result<Left, AgentError>, tokio::task::JoinError>) -> JobError {
+    let reason = match ended {
+        Ok(Ok(left)) => format!("it left while the job ran ({left:?})"),
+        Ok(Err(error)) => describe(&error),
+        Err(error) => format!("it panicked: {error}; please report this"),
+    };
+    JobError::Worker { reason }
+}
+
+/// Submits the job, and tells the watcher how far it is until it has ended.
+async fn watch(
+    handle: &Handle,
+    spec: JobSpec,
+    watcher: &dyn Watcher,
+    cancel: impl Future<Output = String>,
+) -> Result<(), JobError> {
+    let refused = |error: proto::ApiError| JobError::Refused { reason: error.to_string() };
+    let job = spec.job.clone();
+    handle.ask(|reply| Ask::Submit { spec: Box::new(spec), anew: true, reply }).await.map_err(refused)?;
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    let mut ended = std::pin::pin!(ended(handle, job.clone()));
+    let mut cancel = std::pin::pin!(cancel);
+    let mut is_cancelled = false;
     loop {
-        let (reply, given) = oneshot::channel();
-        if mailbox.send(Message::Claim { reply }).is_err() {
-            return;
-        }
-        let Ok((assignment, progress)) = given.blocking_recv() else { return };
-        let shard = assignment.shard;
-        let belongs = |org| job.shard_map.shard(org) == shard;
-        let outcome = Box::new(slot.run(&assignment, &belongs, &progress));
-        let (task, attempt) = (assignment.task, assignment.attempt);
-        if mailbox.send(Message::Ended { shard, task, attempt, outcome }).is_err() {
-            return;
+        tokio::select! {
+            () = &mut ended => return Ok(()),
+            _ = looks.tick() => {
+                let job = job.clone();
+                if let Ok(Some(view)) = handle.ask(|reply| Ask::Job { job, reply }).await {
+                    watcher.look(&view);
+                }
+            }
+            reason = &mut cancel, if !is_cancelled => {
+                is_cancelled = true;
+                let job = job.clone();
+                // One that has just ended wants no end.
+                let _ = handle.ask(|reply| Ask::Cancel { job, reason, reply }).await;
+            }
         }
     }
 }
 
-fn join(slot: JoinHandle<()>) {
-    if slot.join().is_err() {
-        tracing::error!("a slot's thread panicked outside of an attempt; please report this");
-    }
-}
-
-/// What a shard read and wrote.
-pub(crate) fn totals(output: &ShardOutput) -> Totals {
-    let mut totals = Totals {
-        books: output.books.clone(),
-        bytes_in: output.plan.bytes(),
-        stages: output.stages,
-        ..Totals::default()
-    };
-    for (_, _, report) in &output.partitions {
-        totals.bytes_raw += report.raw.as_ref().map_or(0, |object| object.size);
-        totals.bytes_rollup += report.rollups.iter().map(|rollup| rollup.object.size).sum::<u64>();
-    }
-    totals.rate();
-    totals
+/// Resolves when the job is on record, or there is no leader any more.
+async fn ended(handle: &Handle, job: JobId) {
+    // It is never answered, but let go of.
+    let _ = handle.ask(|reply| Ask::Ended { job, reply }).await;
 }

@@ -1,6 +1,5 @@
 //! Why a job cannot start, or cannot go on as a whole. A failed shard is no error of the job: it is in the report.
 
-use model::ShardId;
 use storage::StorageError;
 
 /// What stops a job.
@@ -34,13 +33,40 @@ pub enum JobError {
         /// Least of each.
         least: model::ByteSize,
     },
+    /// The shard map cannot be read.
+    #[error(transparent)]
+    ShardMap(#[from] shard_config::ShardMapError),
     /// A store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// A thread could not be started.
     #[error("start a worker thread")]
     Thread(#[source] std::io::Error),
-    /// The driver ended while shards were open: a bug.
-    #[error("the job ended while shard {0} was open; please report this")]
-    Abandoned(ShardId),
+    /// A worker could not go on.
+    #[error("a worker of this process ended: {reason}")]
+    Worker {
+        /// Why.
+        reason: String,
+    },
+    /// The job was refused, or failed as a whole.
+    #[error("{reason}")]
+    Refused {
+        /// Why, and what to do.
+        reason: String,
+    },
+}
+
+/// An error with the chain of its causes, on one line; a cause that its effect has told already is not told again.
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::limits::MEMORY_BYTES_MIN;
-use model::{ByteSize, Clock, JobId, JobSettings, ShardId};
+use model::{ByteSize, Clock, JobId, JobSettings, JobSpec, ShardId};
 use shard_config::ShardMap;
 use storage::Root;
 use storage::segment::SegmentAccess;
@@ -27,8 +27,43 @@ pub struct Job {
     pub shard_map: Arc<ShardMap>,
     /// Why, for the manifests.
     pub reason: String,
+    /// When it was submitted, as its client says.
+    pub submitted_at_ms: i64,
     /// Tells when a manifest was committed.
     pub clock: Arc<dyn Clock>,
+}
+
+impl Job {
+    /// Opens what a spec names.
+    ///
+    /// # Errors
+    /// A place that cannot be opened, or a shard map that cannot be read.
+    pub fn open(spec: &JobSpec, clock: Arc<dyn Clock>) -> Result<Self, JobError> {
+        let dataset = Root::create(&spec.dataset)?;
+        Self::reading(spec, dataset, clock)
+    }
+
+    /// The same with a dataset at hand: a dry run must not make one.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn reading(spec: &JobSpec, dataset: Root, clock: Arc<dyn Clock>) -> Result<Self, JobError> {
+        let shard_map = match spec.shard_map.as_str() {
+            "" => ShardMap::default(),
+            text => ShardMap::parse(text, "the job's shard map")?,
+        };
+        Ok(Self {
+            id: spec.job.clone(),
+            settings: spec.settings.clone(),
+            input: Root::open(&spec.input)?,
+            dataset,
+            shards: spec.shards.clone(),
+            shard_map: Arc::new(shard_map),
+            reason: spec.reason.clone(),
+            submitted_at_ms: spec.submitted_at_ms,
+            clock,
+        })
+    }
 }
 
 /// What a job may use; none of it shapes the output.

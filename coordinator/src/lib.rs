@@ -1,7 +1,7 @@
 //! Acts: finds the input, plans shards, drives the scheduler, commits manifests, keeps the record of the job.
 //!
 //! The decisions are the scheduler's. Here its effects are performed, and their outcomes fed back as events. `tailor run`
-//! is this coordinator with worker slots in the same process.
+//! is this coordinator with a worker in the same process; `tailor coordinator` is one of several replicas.
 
 // What a job is to do, and where.
 pub mod job;
@@ -9,13 +9,17 @@ pub mod job;
 pub mod discover;
 // Shards to plans.
 pub mod planning;
-// What a worker is given.
-pub mod assignment;
 // Makes a shard's output visible.
 mod commit;
+// The one door for durable change.
+mod journal;
 // The loop that performs effects and feeds back events.
-mod driver;
-// Coordinator and worker slots in one process.
+mod leader;
+// What is kept of a job in its dataset.
+mod history;
+// Jobs that have ended, as operators see them.
+mod history_view;
+// Coordinator and worker in one process.
 pub mod embedded;
 // What became of a job, for people and programs.
 pub mod report;
@@ -24,4 +28,5 @@ mod error;
 pub use embedded::{Watcher, run};
 pub use error::JobError;
 pub use job::{Job, Resources};
-pub use report::{JobReport, ShardReport};
+pub use leader::LeaderSettings;
+pub use report::{JobReport, ShardReport, ShardState};

@@ -3,22 +3,28 @@
 use std::time::Duration;
 
 use format::digest::Digest;
-use model::{Books, JobId, JobSettings, ShardId, ShardPlan, StageTimes, Window};
-use scheduler::ShardEnd;
-use serde::Serialize;
+use model::{Books, JobId, JobSettings, JobSpec, ShardId, ShardPlan, StageTimes, Window};
+use scheduler::{Counts, ShardEnd, ShardOutput};
+use serde::{Deserialize, Serialize};
 
 /// Name and version of the object.
 pub const API_VERSION: &str = "tailor/v1";
 
 /// A finished job.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct JobReport {
     /// [`API_VERSION`].
-    pub api_version: &'static str,
+    pub api_version: String,
     /// `JobReport`.
-    pub kind: &'static str,
+    pub kind: String,
     /// The job.
     pub job: JobId,
+    /// What was asked for.
+    pub spec: JobSpec,
+    /// 1, and 1 more each time that it was asked to try again what failed.
+    pub round: u32,
+    /// Why it failed as a whole, before it had shards.
+    pub cause: Option<String>,
     /// What it wrote.
     pub window: Window,
     /// What shaped it.
@@ -38,16 +44,20 @@ pub struct JobReport {
 }
 
 /// One shard of a finished job.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ShardReport {
     /// The shard.
     pub shard: ShardId,
-    /// `done`, `failed` or `cancelled`.
-    pub state: &'static str,
+    /// How it ended.
+    pub state: ShardState,
     /// Why it is not done.
     pub cause: Option<String>,
     /// The manifest that was committed.
     pub version: Option<u32>,
+    /// The version that it took the place of.
+    pub replaces: Option<u32>,
+    /// Whether that one has the same content: what a replay proves.
+    pub same_content: Option<bool>,
     /// Digest over the digests of all its parts: equal for equal content.
     pub content_digest: Option<Digest>,
     /// What an operator should look at.
@@ -58,14 +68,32 @@ pub struct ShardReport {
     pub map_tasks: usize,
     /// Reduce tasks.
     pub partitions: u32,
+    /// Attempts, and those that failed.
+    pub attempts: u32,
+    /// Of them, those that failed.
+    pub attempts_failed: u32,
     /// From its first attempt to its end.
     pub elapsed: Duration,
     /// What was read and written.
     pub totals: Totals,
 }
 
+/// How far a shard is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShardState {
+    /// It has not ended.
+    Open,
+    /// Its manifest is visible.
+    Done,
+    /// Nothing of it is visible.
+    Failed,
+    /// It was told to stop.
+    Cancelled,
+}
+
 /// What was read and written.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Totals {
     /// Where every frame and point went.
     pub books: Books,
@@ -84,7 +112,7 @@ pub struct Totals {
 }
 
 /// How uneven the shards are: by bytes read and by CPU time, the largest over the median. 1 is even.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Skew {
     /// Of segment bytes.
     pub bytes_max_over_median: Option<f64>,
@@ -110,19 +138,52 @@ impl Totals {
     }
 }
 
+impl std::fmt::Display for ShardState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Open => "open",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        })
+    }
+}
+
+impl Totals {
+    /// What a shard read and wrote.
+    pub(crate) fn of(output: &ShardOutput) -> Self {
+        let mut totals = Self {
+            books: output.books.clone(),
+            bytes_in: output.plan.bytes(),
+            stages: output.stages,
+            ..Self::default()
+        };
+        for (_, _, report) in &output.partitions {
+            totals.bytes_raw += report.raw.as_ref().map_or(0, |object| object.size);
+            totals.bytes_rollup += report.rollups.iter().map(|rollup| rollup.object.size).sum::<u64>();
+        }
+        totals.rate();
+        totals
+    }
+}
+
 impl ShardReport {
     /// A shard that has not ended.
     pub(crate) fn planned(plan: &ShardPlan) -> Self {
         Self {
             shard: plan.shard,
-            state: "open",
+            state: ShardState::Open,
             cause: None,
             version: None,
+            replaces: None,
+            same_content: None,
             content_digest: None,
             warnings: Vec::new(),
             segments: plan.segments.len(),
             map_tasks: plan.map_tasks.len(),
             partitions: plan.partitions,
+            attempts: 0,
+            attempts_failed: 0,
             elapsed: Duration::ZERO,
             totals: Totals { bytes_in: plan.bytes(), ..Totals::default() },
         }
@@ -130,15 +191,19 @@ impl ShardReport {
 
     pub(crate) fn end(&mut self, end: &ShardEnd) {
         (self.state, self.cause, self.version) = match end {
-            ShardEnd::Done { version } => ("done", None, Some(*version)),
-            ShardEnd::Failed { cause } => ("failed", Some(cause.clone()), None),
-            ShardEnd::Cancelled { cause } => ("cancelled", Some(cause.clone()), None),
+            ShardEnd::Done { version } => (ShardState::Done, None, Some(*version)),
+            ShardEnd::Failed { cause } => (ShardState::Failed, Some(cause.clone()), None),
+            ShardEnd::Cancelled { cause } => (ShardState::Cancelled, Some(cause.clone()), None),
         };
+    }
+
+    pub(crate) fn count(&mut self, counts: Counts) {
+        (self.attempts, self.attempts_failed) = (counts.attempts, counts.failed);
     }
 
     /// Whether its manifest is visible.
     pub fn is_done(&self) -> bool {
-        self.state == "done"
+        self.state == ShardState::Done
     }
 }
 
@@ -158,6 +223,51 @@ fn max_over_median(mut figures: Vec<f64>) -> Option<f64> {
 }
 
 impl JobReport {
+    /// Puts the shards of a round together; `spec` is what was asked for.
+    pub(crate) fn of(
+        spec: &JobSpec,
+        round: u32,
+        shards: Vec<ShardReport>,
+        warnings: Vec<String>,
+        started_at_ms: i64,
+        elapsed: Duration,
+    ) -> Self {
+        let mut totals = Totals::default();
+        shards.iter().for_each(|shard| totals.add(&shard.totals));
+        Self {
+            api_version: API_VERSION.to_owned(),
+            kind: "JobReport".to_owned(),
+            job: spec.job.clone(),
+            spec: spec.clone(),
+            round,
+            cause: None,
+            window: spec.settings.window,
+            settings: spec.settings.clone(),
+            started_at_ms,
+            elapsed,
+            skew: Skew::of(&shards),
+            warnings,
+            shards,
+            totals,
+        }
+    }
+
+    /// Adds what an earlier round has done and this one did not run again.
+    pub(crate) fn merge(mut self, earlier: Self) -> Self {
+        let is_kept = |shard: &ShardReport| self.shards.iter().all(|ours| ours.shard != shard.shard);
+        let kept: Vec<_> = earlier.shards.into_iter().filter(is_kept).collect();
+        kept.iter().for_each(|shard| self.totals.add(&shard.totals));
+        self.shards.extend(kept);
+        self.shards.sort_by_key(|shard| shard.shard);
+        self.skew = Skew::of(&self.shards);
+        self
+    }
+
+    /// The bytes of the job's record.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec_pretty(self).expect("a report is numbers and names")
+    }
+
     /// Whether every shard is done.
     pub fn is_done(&self) -> bool {
         self.shards.iter().all(ShardReport::is_done)

@@ -8,6 +8,7 @@
 //! | `manifests/window=<w>/shard=<s>/v<NNNNN>.json` | manifest | the committer, create-only | write-once; the highest version is current |
 //! | `jobs/<job>/spec-<digest>.json` | what was asked for | the coordinator | write-once |
 //! | `jobs/<job>/plans/<shard>-<digest>.json` | plan | the planner | write-once; a new plan is another object |
+//! | `jobs/<job>/reports/<shard>-<digest>.json` | how a shard ended | the coordinator | write-once |
 //! | `jobs/<job>/events/<leader's token>-<NNNNNN>.jsonl` | what happened, a line an event | the coordinator | write-once |
 //! | `jobs/<job>/record.json` | what the job was and how it ended | the coordinator | replaced when it ends |
 //!
@@ -142,6 +143,11 @@ pub fn spec(job: &JobId, spec: Digest) -> String {
 /// Key of a plan.
 pub fn plan(job: &JobId, shard: ShardId, plan: Digest) -> String {
     format!("{JOBS}/{job}/plans/{shard}-{plan}.json")
+}
+
+/// Key of the report of a shard that has ended.
+pub fn shard_report(job: &JobId, shard: ShardId, report: Digest) -> String {
+    format!("{JOBS}/{job}/reports/{shard}-{report}.json")
 }
 
 /// Key of the `ordinal`th piece of a job's event log that the leader with this token wrote.

@@ -3,19 +3,22 @@
 //! | key | value | written by | life |
 //! |---|---|---|---|
 //! | `leader` | [`LeaderRecord`] | the coordinator that is elected | immutable; on its lease |
-//! | `workers/<lease>` | [`WorkerRecord`] | the worker | replaced when it drains; on its lease |
+//! | `workers/<lease>` | [`WorkerRecord`] | the worker | replaced when it drains or is unfit; on its lease |
+//! | `datasets/<digest>` | [`DatasetRecord`] | the leader, with the first job of a dataset | immutable; kept |
 //! | `jobs/<job>/head` | [`JobHead`] | the leader | replaced; until the job is archived |
 //! | `jobs/<job>/shards/<shard>/state` | [`ShardRecord`] | the leader | replaced; until the job is archived |
 //! | `jobs/<job>/shards/<shard>/attempts/<task>` | [`AttemptsRecord`] | the leader, with each claim and each failure | replaced; until the task is done |
-//! | `jobs/<job>/shards/<shard>/claims/<task>` | [`ClaimRecord`] | the leader | immutable; on the **worker's** lease |
-//! | `jobs/<job>/shards/<shard>/done/<task>` | [`DoneRecord`] | the leader | immutable; until the shard is committed |
+//! | `jobs/<job>/shards/<shard>/claims/<task>/<number>` | [`ClaimRecord`] | the leader | immutable; on the **worker's** lease |
+//! | `jobs/<job>/shards/<shard>/done/<task>` | [`DoneRecord`] | the leader | immutable; until the task is opened again, or the shard is committed |
 //!
-//! `<lease>` is the id of a worker's lease: a process that lost its lease comes back as another worker. Keys are relative
+//! `<lease>` is the id of a worker's lease: a process that lost its lease comes back as another worker. `<digest>` is that
+//! of a dataset's URI. `<number>` is that of an attempt: two attempts of one task may be alive at once. Keys are relative
 //! to the namespace of the cluster (`/tailor/` in etcd unless it is set otherwise). Each value is JSON of at most
 //! [`STATE_VALUE_BYTES_MAX`](model::limits::STATE_VALUE_BYTES_MAX) bytes.
 //!
 //! [`LeaderRecord`]: crate::state_records::LeaderRecord
 //! [`WorkerRecord`]: crate::state_records::WorkerRecord
+//! [`DatasetRecord`]: crate::state_records::DatasetRecord
 //! [`JobHead`]: crate::state_records::JobHead
 //! [`ShardRecord`]: crate::state_records::ShardRecord
 //! [`AttemptsRecord`]: crate::state_records::AttemptsRecord
@@ -27,10 +30,12 @@ use std::str::FromStr;
 
 pub use model::TaskPath;
 use model::ids::ParseIdError;
-use model::{JobId, LeaseId, ShardId};
+use model::{Digest, JobId, LeaseId, ShardId};
 
 /// Prefix of all workers.
 pub const WORKERS: &str = "workers/";
+/// Prefix of all datasets that ever had a job.
+pub const DATASETS: &str = "datasets/";
 /// Prefix of all jobs.
 pub const JOBS: &str = "jobs/";
 
@@ -41,14 +46,16 @@ pub enum StateKey {
     Leader,
     /// A live worker.
     Worker(LeaseId),
+    /// A dataset, by the digest of its URI.
+    Dataset(Digest),
     /// A job.
     Job(JobId),
     /// A shard of a job.
     Shard(JobId, ShardId),
     /// A task that was assigned at least once and is not done.
     Attempts(TaskPath),
-    /// A task that a worker holds.
-    Claim(TaskPath),
+    /// A task that a worker holds, by the number of the attempt.
+    Claim(TaskPath, u32),
     /// A task that is done.
     Done(TaskPath),
 }
@@ -63,16 +70,22 @@ pub fn shard_prefix(job: &JobId, shard: ShardId) -> String {
     format!("{JOBS}{job}/shards/{shard}/")
 }
 
+/// Prefix of the claims of a task: deleted at once when it is done.
+pub fn claims_prefix(path: &TaskPath) -> String {
+    format!("{}claims/{}/", shard_prefix(&path.job, path.shard), path.task)
+}
+
 impl fmt::Display for StateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut of_task =
             |kind: &str, path: &TaskPath| write!(f, "{}{kind}/{}", shard_prefix(&path.job, path.shard), path.task);
         match self {
             Self::Attempts(path) => of_task("attempts", path),
-            Self::Claim(path) => of_task("claims", path),
             Self::Done(path) => of_task("done", path),
+            Self::Claim(path, attempt) => write!(f, "{}{attempt}", claims_prefix(path)),
             Self::Leader => f.write_str("leader"),
             Self::Worker(lease) => write!(f, "{WORKERS}{lease}"),
+            Self::Dataset(uri) => write!(f, "{DATASETS}{uri}"),
             Self::Job(job) => write!(f, "{}head", job_prefix(job)),
             Self::Shard(job, shard) => write!(f, "{}state", shard_prefix(job, *shard)),
         }
@@ -94,20 +107,22 @@ impl FromStr for StateKey {
         Ok(match components[..] {
             ["leader"] => Self::Leader,
             ["workers", lease] => Self::Worker(lease.parse()?),
+            ["datasets", uri] => Self::Dataset(uri.parse()?),
             ["jobs", job, "head"] => Self::Job(job.parse()?),
             ["jobs", job, "shards", shard, "state"] => Self::Shard(job.parse()?, shard.parse()?),
-            ["jobs", job, "shards", shard, kind, task] => {
-                let path = TaskPath { job: job.parse()?, shard: shard.parse()?, task: task.parse()? };
-                match kind {
-                    "attempts" => Self::Attempts(path),
-                    "claims" => Self::Claim(path),
-                    "done" => Self::Done(path),
-                    _ => return Err(invalid()),
-                }
+            ["jobs", job, "shards", shard, "attempts", task] => Self::Attempts(path_of(job, shard, task)?),
+            ["jobs", job, "shards", shard, "done", task] => Self::Done(path_of(job, shard, task)?),
+            ["jobs", job, "shards", shard, "claims", task, attempt] => {
+                let number = attempt.parse().ok().filter(|number: &u32| number.to_string() == attempt);
+                Self::Claim(path_of(job, shard, task)?, number.ok_or_else(invalid)?)
             }
             _ => return Err(invalid()),
         })
     }
+}
+
+fn path_of(job: &str, shard: &str, task: &str) -> Result<TaskPath, ParseIdError> {
+    Ok(TaskPath { job: job.parse()?, shard: shard.parse()?, task: task.parse()? })
 }
 
 #[cfg(test)]
@@ -120,7 +135,8 @@ mod tests {
     proptest! {
         #[test]
         fn every_key_parses_back_and_lies_under_its_prefixes(
-            job in "[a-z0-9][a-z0-9_-]{0,63}", org: u64, remainder in 0u8..64, ordinal: u32, is_map: bool, lease: u64
+            job in "[a-z0-9][a-z0-9_-]{0,63}", org: u64, remainder in 0u8..64, ordinal: u32, is_map: bool, lease: u64,
+            attempt: u32, digest: u128
         ) {
             let job: JobId = job.parse().expect("a job name");
             let kind = if is_map { TaskKind::Map } else { TaskKind::Reduce };
@@ -129,14 +145,20 @@ mod tests {
                 let of_shard = [
                     StateKey::Shard(job.clone(), shard),
                     StateKey::Attempts(path.clone()),
-                    StateKey::Claim(path.clone()),
-                    StateKey::Done(path),
+                    StateKey::Claim(path.clone(), attempt),
+                    StateKey::Done(path.clone()),
                 ];
+                prop_assert!(of_shard[2].to_string().starts_with(&claims_prefix(&path)));
                 for key in &of_shard {
                     prop_assert!(key.to_string().starts_with(&shard_prefix(&job, shard)));
                     prop_assert!(key.to_string().starts_with(&job_prefix(&job)));
                 }
-                let others = [StateKey::Leader, StateKey::Worker(LeaseId(lease)), StateKey::Job(job.clone())];
+                let others = [
+                    StateKey::Leader,
+                    StateKey::Worker(LeaseId(lease)),
+                    StateKey::Dataset(Digest(digest)),
+                    StateKey::Job(job.clone()),
+                ];
                 for key in of_shard.into_iter().chain(others) {
                     prop_assert_eq!(key.to_string().parse(), Ok(key));
                 }
@@ -144,7 +166,7 @@ mod tests {
         }
 
         #[test]
-        fn a_text_that_parses_is_the_only_spelling_of_its_key(text in "(leader|workers/|jobs/)?[a-z0-9/-]{0,60}") {
+        fn a_text_that_parses_is_the_only_spelling_of_its_key(text in "(leader|workers/|datasets/|jobs/(j/shards/org-1/claims/m-00001/)?)?[a-z0-9/+-]{0,60}") {
             if let Ok(key) = text.parse::<StateKey>() {
                 prop_assert_eq!(key.to_string(), text);
             }
@@ -158,19 +180,21 @@ mod tests {
         let keys = [
             StateKey::Leader,
             StateKey::Worker(LeaseId(0xab)),
+            StateKey::Dataset(Digest(0xcd)),
             StateKey::Job(job.clone()),
             StateKey::Shard(job, ShardId::Shared(7)),
             StateKey::Attempts(path.clone()),
-            StateKey::Claim(path.clone()),
+            StateKey::Claim(path.clone(), 2),
             StateKey::Done(path),
         ];
         expect_test::expect![[r#"
             leader
             workers/l-00000000000000ab
+            datasets/000000000000000000000000000000cd
             jobs/nightly/head
             jobs/nightly/shards/org-mod-07/state
             jobs/nightly/shards/org-mod-07/attempts/m-00012
-            jobs/nightly/shards/org-mod-07/claims/m-00012
+            jobs/nightly/shards/org-mod-07/claims/m-00012/2
             jobs/nightly/shards/org-mod-07/done/m-00012"#]]
         .assert_eq(&keys.map(String::from).join("\n"));
     }

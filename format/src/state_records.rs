@@ -58,7 +58,8 @@ pub trait StateRecord: Serialize + DeserializeOwned {
     }
 }
 
-/// Text of at most `MAX` bytes without control characters: what keeps a record small whatever it quotes.
+/// Text without control characters, of at most `MAX` bytes as JSON writes it: what keeps a record small whatever it
+/// quotes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Text<const MAX: usize>(String);
@@ -66,8 +67,18 @@ pub struct Text<const MAX: usize>(String);
 impl<const MAX: usize> Text<MAX> {
     /// As much of `text` as fits, control characters as spaces.
     pub fn cut(text: &str) -> Self {
-        let end = text.floor_char_boundary(MAX);
-        Self(text[..end].replace(char::is_control, " "))
+        let shown = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+        let mut bytes = 0;
+        let fitting = shown.take_while(|letter| {
+            bytes += letter.len_utf8() + usize::from(matches!(letter, '"' | '\\'));
+            bytes <= MAX
+        });
+        Self(fitting.collect())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The text.
@@ -112,24 +123,46 @@ pub struct WorkerRecord {
     pub memory_bytes: u64,
     /// The version of Tailor that it runs.
     pub version: Text<32>,
-    /// Takes no more work, and is about to leave.
-    pub is_draining: bool,
+    /// The version of the worker protocol that it speaks.
+    pub protocol: u32,
+    /// Why it takes no more work and is about to leave, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draining: Option<Text<128>>,
+    /// Why it takes no work at the moment, if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfit: Option<Text<128>>,
 }
 
-/// Where a job stands. What it was asked to do is its record in the dataset.
+/// A dataset that has, or had, a job: where histories are looked for once a job's own keys are gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetRecord {
+    /// Its URI.
+    pub uri: Text<384>,
+}
+
+/// Where a job stands. What it was asked to do is its spec, an object in the dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobHead {
     /// How far it is.
     pub phase: JobPhase,
-    /// URI of the dataset that holds its record and plans. A longer one is refused when the job is submitted.
+    /// 1 when it is submitted; 1 more each time that it is asked to try again what failed.
+    pub round: u32,
+    /// URI of the dataset that holds its spec and plans. A longer one is refused when the job is submitted.
     pub dataset: Text<384>,
-    /// Digest of its record.
-    pub record: Digest,
+    /// Digest of its spec, and part of the spec's key.
+    pub spec: Digest,
     /// How many shards it has.
     pub shards: u32,
     /// When it was submitted.
     pub submitted_at_ms: TimestampMs,
+    /// Why it failed as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Text<256>>,
+    /// Why it was cancelled, or tried again; empty where nobody said.
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub reason: Text<128>,
 }
 
 /// How far a job is.
@@ -152,6 +185,8 @@ pub enum JobPhase {
 pub struct ShardRecord {
     /// How far it is.
     pub phase: ShardPhase,
+    /// The round of its job in which it ran last.
+    pub round: u32,
     /// Digest of its plan.
     pub plan: Digest,
     /// How many map tasks the plan has.
@@ -162,6 +197,9 @@ pub struct ShardRecord {
     pub version: Option<u32>,
     /// Why it failed.
     pub cause: Option<Text<256>>,
+    /// Digest of its report, an object, once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Digest>,
 }
 
 /// How far a shard is.
@@ -191,6 +229,9 @@ pub struct AttemptsRecord {
     /// The last failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureRecord>,
+    /// Where its first frame starts, once the stitch has found out: no attempt has to guess again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exact_start: Option<u64>,
 }
 
 /// How an attempt failed.
@@ -203,7 +244,7 @@ pub struct FailureRecord {
     pub cause: Text<96>,
 }
 
-/// Which attempt holds a task. The revision at which its key came to be is the attempt's fencing token.
+/// That an attempt holds a task. The revision at which its key came to be is the attempt's fencing token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimRecord {
@@ -221,6 +262,9 @@ pub struct ClaimRecord {
 pub struct DoneRecord {
     /// The attempt.
     pub attempt: AttemptId,
+    /// Number of the last attempt that was, or may have been, claimed: a twin that was slower, perhaps. Numbers go on after
+    /// it if the task is opened again (LS-1).
+    pub last: u32,
     /// Digest of its report, which is an object.
     pub report: Digest,
     /// Size of the report.
@@ -236,6 +280,7 @@ macro_rules! records {
 records! {
     LeaderRecord => "leader record",
     WorkerRecord => "worker record",
+    DatasetRecord => "dataset record",
     JobHead => "job head",
     ShardRecord => "shard record",
     AttemptsRecord => "attempts record",

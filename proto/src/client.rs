@@ -11,7 +11,7 @@
 //!
 //! A call whose answer was lost may have been done. Every call of ours may be sent again (the leader answers a repeated
 //! one as the first), so asking again is right for all of them. Pauses are drawn from the whole of [0, p), with p doubling
-//! from [`PAUSE`] to [`PAUSE_MAX`]: clients of a leader that is gone do not come back in step.
+//! from 50 ms to 1 s: clients of a leader that is gone do not come back in step.
 //!
 //! A stream ends with the coordinator that gave it. Whoever follows one opens it anew by the same call, which finds the
 //! next leader.
@@ -126,7 +126,7 @@ impl LeaderClient {
             };
             let pause = match &error {
                 // Coordinators that name each other, as they may while a leader is elected, are followed once a pause.
-                ApiError::NotLeader { leader, .. } if self.endpoints.follow(&endpoint, leader) && !has_followed => {
+                ApiError::NotLeader { leader, .. } if !has_followed && self.endpoints.follow(&endpoint, leader) => {
                     has_followed = true;
                     continue;
                 }

@@ -57,7 +57,7 @@ fn slow_task(state: &mut State, worker: WorkerId, now: std::time::Duration) -> O
     let speculation = state.policy.speculation?;
     let (id, shard_id, task) = slowest(state, worker, now, &speculation)?;
     let job = state.jobs.get_mut(&id)?;
-    let effect = job.shards.get_mut(&shard_id)?.speculate(task, worker, now);
+    let effect = job.shards.get_mut(&shard_id)?.speculate(task, worker, now)?;
     if let Effect::Assign { number, .. } = &effect {
         job.begun(shard_id, task, *number, worker, now);
     }

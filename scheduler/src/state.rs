@@ -204,7 +204,8 @@ pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
         Event::Claimed { task, attempt } => claimed(state, task, attempt, now),
         Event::ClaimRefused { task, number } => {
             state.give_up(&task, number, now);
-            Vec::new()
+            // It was never written: the next attempt may have it (LS-1 is about those that were).
+            state.on_shard(&task.job, task.shard, now, |shard, _, _| shard.take_back(task.task, number))
         }
         Event::Recorded { task, attempt, report } => {
             if let Some(job) = state.jobs.get_mut(&task.job) {

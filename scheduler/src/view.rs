@@ -84,6 +84,12 @@ impl State {
         self.jobs.values().map(|job| job.attempts_of(worker).len()).sum()
     }
 
+    /// Tasks of a job that `worker` runs.
+    pub fn attempts_on(&self, job: &JobId, worker: WorkerId) -> Vec<(ShardId, TaskId)> {
+        let attempts = self.jobs.get(job).map(|job| job.attempts_of(worker)).unwrap_or_default();
+        attempts.into_iter().map(|(shard, task, _)| (shard, task)).collect()
+    }
+
     /// Whether the attempt runs on `worker`, as far as is known here.
     pub fn runs(&self, path: &model::TaskPath, attempt: AttemptId, worker: WorkerId) -> bool {
         let job = self.jobs.get(&path.job);
@@ -97,6 +103,12 @@ impl State {
             model::TaskKind::Map => shard.maps.get(path.task.ordinal)?.done().map(|done| done.attempt),
             model::TaskKind::Reduce => shard.reduces.get(path.task.ordinal)?.done().map(|done| done.attempt),
         }
+    }
+
+    /// Attempts of a shard so far, ended or not.
+    pub fn counts(&self, job: &JobId, id: ShardId) -> Counts {
+        let shard = self.jobs.get(job).and_then(|job| job.shards.get(&id));
+        shard.map(Shard::counts).unwrap_or_default()
     }
 
     /// A shard that has not ended.

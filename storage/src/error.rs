@@ -49,6 +49,15 @@ pub enum StorageError {
 }
 
 impl StorageError {
+    /// Whether the object's store was away, for longer than we try again: it slowed us down or could not be reached. Whoever
+    /// needed it is not to blame, and may come back later. Never true of local files.
+    pub fn is_store_away(&self) -> bool {
+        match self {
+            Self::Failed { source, .. } => crate::s3::is_away(&**source),
+            _ => false,
+        }
+    }
+
     /// Sorts an `object_store` error by what the caller does next.
     pub(crate) fn of(operation: &'static str, root: &str, path: &Path, error: object_store::Error) -> Self {
         let object = format!("{}/{path}", root.trim_end_matches('/'));

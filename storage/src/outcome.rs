@@ -63,7 +63,20 @@ pub async fn settle(
     witness: &str,
     applied_at: impl Fn(Option<&Entry>) -> Option<Revision>,
 ) -> Result<Settled, MetaError> {
-    let mut doubt = None;
+    settle_from(store, txn, witness, applied_at, None).await
+}
+
+/// Like [`settle`]; a `doubt` is why the same change, perhaps as a part of more, may be on its way already.
+///
+/// # Errors
+/// As of [`settle`].
+pub async fn settle_from(
+    store: &dyn MetaStore,
+    txn: Txn,
+    witness: &str,
+    applied_at: impl Fn(Option<&Entry>) -> Option<Revision>,
+    mut doubt: Option<MetaError>,
+) -> Result<Settled, MetaError> {
     for tried in 0..STATE_SETTLE_TRIES_MAX {
         if tried > 0 {
             tokio::time::sleep(PAUSE * (1 << (tried - 1))).await;

@@ -30,6 +30,7 @@ pub struct Root {
     uri: String,
     store: Arc<dyn ObjectStore>,
     local: Option<PathBuf>,
+    bucket: Option<S3Store>,
 }
 
 impl fmt::Display for Root {
@@ -46,7 +47,7 @@ impl Root {
     pub fn open(uri: &str) -> Result<Self, StorageError> {
         let path = match place(uri)? {
             Place::Folder(path) => path,
-            Place::Bucket(store) => return Ok(Self::of_store(uri, Arc::new(store))),
+            Place::Bucket(store) => return Ok(Self::of_bucket(uri, store)),
         };
         match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => Self::of_folder(uri, path),
@@ -65,7 +66,7 @@ impl Root {
     pub fn create(uri: &str) -> Result<Self, StorageError> {
         let path = match place(uri)? {
             Place::Folder(path) => path,
-            Place::Bucket(store) => return Ok(Self::of_store(uri, Arc::new(store))),
+            Place::Bucket(store) => return Ok(Self::of_bucket(uri, store)),
         };
         if path.is_file() {
             return Err(open_error(uri, "it is a file; name a folder"));
@@ -77,12 +78,22 @@ impl Root {
     fn of_folder(uri: &str, path: PathBuf) -> Result<Self, StorageError> {
         let path = path.canonicalize().map_err(|error| open_error(uri, &error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| open_error(uri, &error.to_string()))?;
-        Ok(Self { uri: uri.to_owned(), store: Arc::new(store), local: Some(path) })
+        Ok(Self { uri: uri.to_owned(), store: Arc::new(store), local: Some(path), bucket: None })
     }
 
     /// A place in a store at hand: memory, a decorator, a test's own.
     pub fn of_store(uri: &str, store: Arc<dyn ObjectStore>) -> Self {
-        Self { uri: uri.to_owned(), store, local: None }
+        Self { uri: uri.to_owned(), store, local: None, bucket: None }
+    }
+
+    /// A place in a bucket.
+    pub fn of_bucket(uri: &str, bucket: S3Store) -> Self {
+        Self { bucket: Some(bucket.clone()), ..Self::of_store(uri, Arc::new(bucket)) }
+    }
+
+    /// The bucket, where this is in one.
+    pub(crate) fn bucket(&self) -> Option<&S3Store> {
+        self.bucket.as_ref()
     }
 
     /// The store, keys relative to this root.
@@ -244,7 +255,7 @@ impl Root {
 }
 
 /// The path of a key as it stands: listed keys come back encoded, and must not be encoded twice.
-fn path_of(key: &str) -> Path {
+pub(crate) fn path_of(key: &str) -> Path {
     Path::parse(key).unwrap_or_else(|_| Path::from(key))
 }
 

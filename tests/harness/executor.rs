@@ -14,7 +14,7 @@ use model::{
 };
 use scheduler::{Effect, Event, ShardEnd, ShardOutput, State, WorkerId, step};
 use shard_config::ShardMap;
-use worker::task::{Assignment, Progress, Stores};
+use worker::task::{Assignment, Progress, Stores, Surroundings};
 use worker::{Outcome, Slot, SlotLimits};
 
 use crate::random::Random;
@@ -142,7 +142,7 @@ impl<'a> Executor<'a> {
     }
 
     fn join(&mut self) {
-        let slot = Slot::new(self.stores.clone(), self.limits);
+        let slot = Slot::new(self.limits);
         self.workers.push(Worker { id: WorkerId(self.workers_so_far), slot, holds: Vec::new() });
         self.workers_so_far += 1;
     }
@@ -182,7 +182,8 @@ impl<'a> Executor<'a> {
 
     fn attempt(&mut self, worker: usize, assignment: &Assignment) -> Completion {
         let belongs = |org: OrgId| self.shard_map.shard(org) == assignment.shard;
-        let outcome = self.workers[worker].slot.run(assignment, &belongs, &Arc::new(Progress::default()));
+        let around = Surroundings { stores: self.stores, belongs: &belongs, progress: &Arc::new(Progress::default()) };
+        let outcome = self.workers[worker].slot.run(assignment, &around);
         self.execution.attempts += 1;
         let outcome = match outcome {
             Outcome::Mapped(report) => {

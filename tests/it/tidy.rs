@@ -15,7 +15,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("interchange", &["model"]),
     ("scheduler", &["model"]),
     ("storage", &["model", "format"]),
-    ("worker", &["model", "format", "proto", "daemon", "storage", "interchange"]),
+    ("worker", &["model", "format", "proto", "daemon", "shard-config", "storage", "interchange"]),
     ("coordinator", &["model", "format", "proto", "daemon", "scheduler", "shard-config", "storage", "worker"]),
     ("dataset", &["model", "format", "interchange", "proto", "storage"]),
     ("ingest", &["model", "format", "storage"]),

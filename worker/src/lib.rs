@@ -7,15 +7,40 @@
 pub mod task;
 // The coordinator that leads, as a worker sees it.
 pub mod leader;
-// What bounds one slot.
-mod limits;
-mod error;
-mod clock;
+// A worker's life: lease, claims, attempts, reports, drain.
+pub mod agent;
+// The leader over gRPC.
+pub mod remote;
+// The settings of `tailor worker`, and the server itself.
+pub mod settings;
+pub mod server;
+// The notice before a spot machine goes.
+mod spot;
+// From a grant to what there is to do.
+mod resolve;
+// Runs granted attempts.
+mod execute;
+// The threads that compute.
+mod compute;
+mod slot;
 mod map;
 mod reduce;
-mod slot;
 mod run_writer;
+// Which attempts a worker that leaves still finishes.
+mod drain;
+// Whether this machine may take work.
+mod fitness;
+// What attempts keep on this machine's disk.
+mod scratch;
+// What bounds one slot.
+mod limits;
+mod clock;
+mod error;
+// What a scraper is told.
+pub mod metrics;
 
+pub use agent::{Agent, AgentError, AgentSettings, Left};
 pub use error::WorkError;
 pub use limits::SlotLimits;
+pub use resolve::{ByUri, Places};
 pub use slot::{Outcome, Slot};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use model::{AttemptId, JobId, JobSettings, ObjectEntry, PartitionId, SegmentRef, ShardId, Split, TaskId};
+use model::{AttemptId, JobId, JobSettings, PartitionId, RunEntry, SegmentRef, ShardId, Split, TaskId};
 use storage::Root;
 use storage::segment::SegmentAccess;
 use tokio::runtime::Handle;
@@ -42,7 +42,7 @@ pub enum Work {
         /// The partition.
         partition: PartitionId,
         /// The runs of all map tasks that wrote one, in source order.
-        runs: Vec<ObjectEntry>,
+        runs: Vec<RunEntry>,
     },
 }
 
@@ -69,6 +69,8 @@ pub struct Stores {
     pub dataset: Root,
     /// Runs.
     pub scratch: Root,
+    /// What only the attempt itself reads again, on this machine's disk.
+    pub local: Root,
     /// How segments are read.
     pub access: SegmentAccess,
     /// Drives what is asynchronous; a worker's threads may block on it.
@@ -80,6 +82,7 @@ pub struct Stores {
 pub struct Progress {
     bytes: AtomicU64,
     points: AtomicU64,
+    bytes_planned: AtomicU64,
     cancelled: AtomicBool,
 }
 
@@ -95,6 +98,16 @@ impl Progress {
         (self.bytes.load(Ordering::Relaxed), self.points.load(Ordering::Relaxed))
     }
 
+    /// Says how many segment bytes there are to read.
+    pub(crate) fn plan(&self, bytes: u64) {
+        self.bytes_planned.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Segment bytes that there are to read, where that is known: of a map attempt.
+    pub(crate) fn bytes_planned(&self) -> Option<u64> {
+        Some(self.bytes_planned.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
+    }
+
     /// Asks the attempt to stop at its next batch.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
@@ -107,6 +120,7 @@ impl Progress {
 }
 
 /// The surroundings of an attempt.
+#[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
     /// Where to read and write.
     pub stores: &'a Stores,

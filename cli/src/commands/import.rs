@@ -15,7 +15,7 @@ use serde::Serialize;
 use storage::Root;
 
 use super::runtime;
-use super::shard::read_map;
+use super::shard::route::read_map;
 use crate::args::OutputStyle;
 use crate::exit::Code;
 use crate::out;
@@ -129,7 +129,7 @@ fn with_target(
     args: &TargetArgs,
     import: impl FnOnce(&[PathBuf], &Target<'_>) -> Result<ImportReport>,
 ) -> Result<ImportReport> {
-    let map = read_map(args.shard_config.as_deref())?;
+    let (map, _) = read_map(args.shard_config.as_deref())?;
     let runtime = runtime()?;
     let output = Output::new(Root::create(&args.out)?, runtime.handle().clone());
     let route = |org| map.shard(org);

@@ -1,4 +1,4 @@
-//! The options of a job, shared by `run` and `plan`.
+//! The options of a job, shared by `run`, `plan` and `job submit`: they make a spec, and a spec makes a job of this process.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,22 +6,24 @@ use std::sync::Arc;
 use anyhow::Result;
 use coordinator::Job;
 use model::Clock as _;
+use model::spec::PRIORITY_DEFAULT;
 use model::{
-    ByteSize, DuplicateRule, Encoding, JobId, JobSettings, OnBadFrame, OutputFormat, RollupStep, ShardId, SystemClock,
-    Window,
+    ByteSize, DuplicateRule, Encoding, JobId, JobSettings, JobSpec, OnBadFrame, OutputFormat, RollupStep, ShardId,
+    SystemClock, Window,
 };
+use shard_config::ShardMap;
 use storage::Root;
 
-use super::shard::read_map;
+use super::shard::route::read_map;
 use crate::args::WindowArg;
 
 /// What a job reads, and what shapes its output.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct JobOptions {
-    /// Where the segments lie: a path or file:// URI.
+    /// Where the segments lie: a path, file:// or s3:// URI.
     #[arg(long, value_name = "URI")]
     pub(crate) input: String,
-    /// Where parts and manifests go: a path or file:// URI.
+    /// Where parts and manifests go: a path, file:// or s3:// URI.
     #[arg(long, value_name = "URI")]
     pub(crate) dataset: String,
     /// Event time to write, START/END or START/DURATION; without one, everything.
@@ -66,32 +68,52 @@ pub(crate) struct JobOptions {
 }
 
 impl JobOptions {
-    /// The job, with the dataset opened by `open`: `plan` must not make it.
+    /// A job of this process, with the dataset opened by `open`: `plan` must not make it.
     pub(crate) fn job(self, open: impl FnOnce(&str) -> Result<Root>) -> Result<Job> {
-        let shard_map = Arc::new(read_map(self.shard_config.as_deref())?);
-        let clock = Arc::new(SystemClock);
-        let mut rollups = self.rollups;
-        rollups.sort_unstable();
-        rollups.dedup();
-        let mut shards = self.shards;
-        shards.sort_unstable();
-        shards.dedup();
+        let (spec, _) = self.spec()?;
+        Ok(Job::reading(&spec, open(&spec.dataset)?, Arc::new(SystemClock))?)
+    }
+
+    /// What is asked for, with its shard map: read here, so that a mistake in it is told with its line.
+    pub(crate) fn spec(self) -> Result<(JobSpec, ShardMap)> {
+        let (shard_map, text) = read_map(self.shard_config.as_deref())?;
+        let submitted_at_ms = SystemClock.now_ms();
+        let job = match self.job {
+            Some(job) => job,
+            None => format!("run-{submitted_at_ms}").parse()?,
+        };
         let settings = JobSettings {
             window: self.window.map_or(Window::ALL, |window| window.0),
             duplicates: self.duplicates,
             on_bad_frame: self.on_bad_frame,
             bad_frames_max: self.bad_frames_max,
-            rollups,
+            rollups: sorted(self.rollups),
             format: self.format,
             encoding: self.encoding,
             split_bytes: self.split_size,
             partition_bytes: self.partition_size,
         };
-        let id = match self.job {
-            Some(id) => id,
-            None => format!("run-{}", clock.now_ms()).parse()?,
+        let spec = JobSpec {
+            job,
+            input: self.input,
+            dataset: self.dataset,
+            shards: sorted(self.shards),
+            settings,
+            shard_map: text,
+            reason: self.reason,
+            priority: PRIORITY_DEFAULT,
+            running_max: None,
+            replay_of: None,
+            submitted_by: String::new(),
+            submitted_at_ms,
         };
-        let input = Root::open(&self.input)?;
-        Ok(Job { id, settings, input, dataset: open(&self.dataset)?, shards, shard_map, reason: self.reason, clock })
+        Ok((spec, shard_map))
     }
+}
+
+/// In order, each once: what is named twice is meant once.
+fn sorted<T: Ord>(mut named: Vec<T>) -> Vec<T> {
+    named.sort_unstable();
+    named.dedup();
+    named
 }

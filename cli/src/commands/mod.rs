@@ -2,12 +2,19 @@
 
 mod completions;
 mod dataset;
+mod doctor;
 mod gen_segments;
 mod import;
+mod job;
 mod job_options;
 mod plan;
 mod run;
 mod shard;
+mod task;
+#[cfg(test)]
+mod tests;
+mod worker;
+mod workers;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
@@ -27,14 +34,31 @@ pub(crate) enum Command {
     Run(Box<run::Args>),
     /// Show what `run` would do; writes nothing.
     Plan(Box<run::Args>),
-    /// Look at shards.
+    /// Submit jobs to a cluster, look at them, stop them.
+    #[command(subcommand)]
+    Job(job::Job),
+    /// Look at the shards of a job, run one again, route organisations.
     #[command(subcommand)]
     Shard(shard::Shard),
+    /// Look at the tasks of a job.
+    #[command(subcommand)]
+    Task(task::Task),
+    /// Work for a cluster; or look at its workers, drain one.
+    Worker(Box<worker::Args>),
     /// Look at, check and mend what was committed.
     #[command(subcommand)]
     Dataset(dataset::Dataset),
+    /// Check that coordinators answer, and that stores do what is relied on.
+    Doctor(doctor::Args),
     /// Print completions for a shell.
     Completions(completions::Args),
+}
+
+impl Command {
+    /// Whether this is a server: it sets up logs as its settings say.
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self, Self::Worker(args) if args.is_server())
+    }
 }
 
 /// Runs a command to its end.
@@ -44,8 +68,12 @@ pub(crate) fn run(command: Command) -> Result<Code> {
         Command::Import(import) => import::run(&import),
         Command::Run(args) => block_on(run::run(*args)),
         Command::Plan(args) => block_on(plan::run(*args)),
-        Command::Shard(shard) => shard::run(&shard),
+        Command::Job(job) => block_on(job::run(job)),
+        Command::Shard(shard) => block_on(shard::run(shard)),
+        Command::Task(task) => block_on(task::run(task)),
+        Command::Worker(args) => block_on(worker::run(*args)),
         Command::Dataset(dataset) => block_on(dataset::run(dataset)),
+        Command::Doctor(args) => block_on(doctor::run(args)),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use coordinator::{JobReport, Resources};
+use coordinator::{JobReport, Resources, ShardState};
 use dataset::gc::SCRATCH_LOCK;
 use model::limits::MEMORY_BYTES_MIN;
 use model::{ByteSize, Clock as _, SystemClock};
@@ -54,8 +55,8 @@ enum ReadStyle {
 pub(crate) async fn run(args: Args) -> Result<Code> {
     // Before there is anything to clean: a signal that nobody listens for would leave it behind.
     let interrupted = interrupted()?;
-    let job = args.job.job(|uri| Ok(Root::create(uri)?))?;
-    let scratch = Scratch::make(args.scratch.as_deref(), &job.dataset)?;
+    let (spec, _) = args.job.spec()?;
+    let scratch = Scratch::make(args.scratch.as_deref(), &Root::create(&spec.dataset)?)?;
     let resources = Resources {
         workers: args.workers.map_or_else(|| default_workers(args.memory), usize::from),
         memory: args.memory,
@@ -66,7 +67,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
         },
     };
     let progress = Progress::start();
-    let report = coordinator::run(job, &resources, &progress, interrupted).await;
+    let report = coordinator::run(spec, &resources, Arc::new(SystemClock), &progress, interrupted).await;
     progress.finish();
     let report = report?;
     out::show(args.output, &report, tables::job)?;
@@ -111,7 +112,7 @@ fn explain(report: &JobReport) {
 fn code(report: &JobReport) -> Code {
     if report.is_done() {
         Code::Done
-    } else if report.shards.iter().any(|shard| shard.state == "failed") {
+    } else if report.shards.iter().any(|shard| shard.state == ShardState::Failed) {
         Code::JobFailed
     } else {
         Code::Partly

@@ -5,14 +5,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::state_keys::{StateKey, TaskPath};
 
-/// What JSON makes longest: each byte is escaped.
+/// As long as it gets.
 fn longest<const MAX: usize>() -> Text<MAX> {
-    Text::cut(&"\"".repeat(2 * MAX))
+    Text::cut(&"x".repeat(2 * MAX))
 }
 
 fn worst_attempts() -> AttemptsRecord {
     let failure = FailureRecord { worker: LeaseId(u64::MAX), cause: longest() };
-    AttemptsRecord { last: u32::MAX, charged: u32::MAX, failure: Some(failure) }
+    AttemptsRecord { last: u32::MAX, charged: u32::MAX, failure: Some(failure), exact_start: Some(u64::MAX) }
 }
 
 fn worst_claim() -> ClaimRecord {
@@ -35,26 +35,34 @@ fn the_worst_record_of_each_kind_fits_into_a_value() {
             slots: u32::MAX,
             memory_bytes: u64::MAX,
             version: longest(),
-            is_draining: false,
+            protocol: u32::MAX,
+            draining: Some(longest()),
+            unfit: Some(longest()),
         }),
+        bytes_of(&DatasetRecord { uri: longest() }),
         bytes_of(&JobHead {
             phase: JobPhase::Cancelling,
+            round: u32::MAX,
             dataset: longest(),
-            record: Digest(u128::MAX),
+            spec: Digest(u128::MAX),
             shards: u32::MAX,
             submitted_at_ms: i64::MIN,
+            cause: Some(longest()),
+            reason: longest(),
         }),
         bytes_of(&ShardRecord {
             phase: ShardPhase::Committing,
+            round: u32::MAX,
             plan: Digest(u128::MAX),
             map_tasks: u32::MAX,
             partitions: u32::MAX,
             version: Some(u32::MAX),
             cause: Some(longest()),
+            report: Some(Digest(u128::MAX)),
         }),
         bytes_of(&worst_attempts()),
         bytes_of(&worst_claim()),
-        bytes_of(&DoneRecord { attempt, report: Digest(u128::MAX), report_bytes: u64::MAX }),
+        bytes_of(&DoneRecord { attempt, last: u32::MAX, report: Digest(u128::MAX), report_bytes: u64::MAX }),
     ];
     assert!(sizes.iter().all(|bytes| *bytes <= STATE_VALUE_BYTES_MAX), "{sizes:?}");
 }
@@ -67,13 +75,14 @@ fn the_most_open_tasks_fit_into_the_budget_of_the_state() {
         failure: Some(FailureRecord { worker: LeaseId(1), cause: Text::cut(&"x".repeat(1000)) }),
         last: 4,
         charged: 3,
+        exact_start: Some(u64::MAX),
     };
     let values = attempts.encode().expect("bounded").len() + worst_claim().encode().expect("bounded").len();
     let total: usize = (0..OPEN_TASKS_MAX as u32)
         .map(|ordinal| {
             let path =
                 TaskPath { job: job.clone(), shard: ShardId::Dedicated(OrgId(u64::MAX)), task: TaskId::map(ordinal) };
-            let keys = [StateKey::Claim(path.clone()), StateKey::Attempts(path)];
+            let keys = [StateKey::Claim(path.clone(), 4), StateKey::Attempts(path)];
             keys.map(|key| key.to_string().len()).iter().sum::<usize>() + values
         })
         .sum();
@@ -91,8 +100,8 @@ proptest! {
     #[test]
     fn cut_text_is_bounded_and_reads_back(text in "\\PC{0,60}|[\\x00-\\x7f]{0,60}") {
         let cut: Text<32> = Text::cut(&text);
-        prop_assert!(cut.as_str().len() <= 32);
         let json = serde_json::to_string(&cut).expect("text");
+        prop_assert!(json.len() <= "\"\"".len() + 32);
         prop_assert_eq!(serde_json::from_str::<Text<32>>(&json).expect("text"), cut);
     }
 }

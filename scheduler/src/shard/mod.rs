@@ -180,10 +180,17 @@ impl Shard {
         Effect::Assign { worker, task: self.path(task), number, input }
     }
 
-    /// Begins a second attempt beside a slow one.
-    pub(crate) fn speculate(&mut self, task: TaskId, worker: WorkerId, now: Duration) -> Effect {
+    /// Begins a second attempt beside a slow one, whose claim stands.
+    pub(crate) fn speculate(&mut self, task: TaskId, worker: WorkerId, now: Duration) -> Option<Effect> {
+        let running = match task.kind {
+            TaskKind::Map => self.maps.get(task.ordinal)?.running(),
+            TaskKind::Reduce => self.reduces.get(task.ordinal)?.running(),
+        };
+        if running.len() != 1 || running[0].attempt.is_none() {
+            return None;
+        }
         self.counts.speculative += 1;
-        self.begin(task, worker, now)
+        Some(self.begin(task, worker, now))
     }
 
     fn runs(&mut self) -> Arc<ListedRuns> {
@@ -242,6 +249,19 @@ impl Shard {
             TaskKind::Reduce => {}
         }
         self.advance(effects);
+    }
+
+    /// The number of an attempt that was never written is free again.
+    pub(crate) fn take_back(&mut self, task: TaskId, number: u32) {
+        fn take_back<R>(tasks: &mut Tasks<R>, ordinal: u32, number: u32) {
+            if tasks.get(ordinal).is_some_and(|task| task.tried.last == number) {
+                tasks.change(ordinal, |task| task.tried.last -= 1);
+            }
+        }
+        match task.kind {
+            TaskKind::Map => take_back(&mut self.maps, task.ordinal, number),
+            TaskKind::Reduce => take_back(&mut self.reduces, task.ordinal, number),
+        }
     }
 
     fn put_done(&mut self, task: TaskId, attempt: AttemptId, report: Report, at: Duration) -> Vec<Running> {

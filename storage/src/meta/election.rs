@@ -32,6 +32,11 @@ impl Leadership {
     pub fn holds(&self) -> Compare {
         Compare::created(StateKey::Leader, self.revision)
     }
+
+    /// Whether an entry of `leader` says that we lead.
+    pub(crate) fn is_shown_by(&self, leader: Option<&Entry>) -> bool {
+        leader.is_some_and(|leader| leader.create_revision == self.revision)
+    }
 }
 
 /// A leader, as others see it.

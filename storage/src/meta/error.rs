@@ -63,6 +63,11 @@ pub enum MetaError {
 }
 
 impl MetaError {
+    /// A change of `object` whose answer did not come, and what came instead.
+    pub(crate) fn unanswered(object: &str, cause: String) -> Self {
+        Self::Unavailable { operation: "change", object: object.to_owned(), source: cause.into() }
+    }
+
     /// Whether the same call may succeed later without anybody's help.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. })

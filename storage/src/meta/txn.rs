@@ -77,6 +77,13 @@ impl Txn {
         Self { compares: compares.into_iter().collect(), ..Self::default() }
     }
 
+    /// Further comparisons.
+    #[must_use]
+    pub fn and_when(mut self, compares: impl IntoIterator<Item = Compare>) -> Self {
+        self.compares.extend(compares);
+        self
+    }
+
     /// The operations.
     #[must_use]
     pub fn then(mut self, ops: impl IntoIterator<Item = Op>) -> Self {

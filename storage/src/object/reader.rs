@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use bytes::Bytes;
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::{Root, StorageError};
 
@@ -65,5 +67,41 @@ impl ObjectReader {
                 Ok(())
             }
         }
+    }
+
+    /// Whether it is a local file: nothing is gained by reading it ahead.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self.source, Source::File(_))
+    }
+
+    /// Begins to read from a store; none for a local file.
+    pub(super) fn begin_read(&self, offset: u64, len: usize) -> Option<Flight> {
+        let Source::Store { root, key, runtime } = &self.source else { return None };
+        let (object, root, key) = (self.object.clone(), root.clone(), key.clone());
+        let task = runtime.spawn(async move { root.read_range(&key, offset, len).await });
+        Some(Flight { object, task, runtime: runtime.clone() })
+    }
+}
+
+/// A read that is under way. Dropped, it is given up.
+#[derive(Debug)]
+pub(super) struct Flight {
+    object: String,
+    task: JoinHandle<Result<Bytes, StorageError>>,
+    runtime: Handle,
+}
+
+impl Flight {
+    /// Waits for its bytes.
+    pub(super) fn land(mut self) -> Result<Bytes, StorageError> {
+        self.runtime.block_on(&mut self.task).unwrap_or_else(|error| {
+            Err(StorageError::Failed { operation: "read", object: self.object.clone(), source: Box::new(error) })
+        })
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }

@@ -9,7 +9,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use crate::retry::FailureClass;
 
 /// A failed request.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{operation}: {message}")]
 pub(super) struct Failure {
     operation: &'static str,
@@ -168,8 +168,47 @@ fn retry_after(raw: &HttpResponse) -> Option<Duration> {
     raw.headers().get("retry-after")?.trim().parse().ok().map(Duration::from_secs)
 }
 
+/// Whether an error comes from a store that slowed us down, or could not be reached, until we gave up.
+pub(crate) fn is_away(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut chain = std::iter::successors(Some(error), |error| error.source());
+    let failure = chain.find_map(|error| error.downcast_ref::<Failure>());
+    failure.is_some_and(|failure| failure.class != FailureClass::Permanent)
+}
+
 /// An error and its sources on one line.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let sources = std::iter::successors(error.source(), |error| error.source());
     sources.fold(error.to_string(), |words, source| format!("{words}: {source}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::path::Path;
+
+    use super::*;
+    use crate::StorageError;
+
+    fn as_seen(failure: Failure) -> StorageError {
+        let path = Path::from("part");
+        StorageError::of("read", "s3://b", &path, failure.at(&path))
+    }
+
+    fn answered(status: u16, code: &str) -> StorageError {
+        let (kind, class) = sort(status, code, None);
+        as_seen(Failure { operation: "GetObject", kind, class, message: code.to_owned() })
+    }
+
+    #[test]
+    fn a_store_is_away_when_it_throttles_fails_or_does_not_answer_and_not_when_it_says_no() {
+        for (status, code) in [(503, "SlowDown"), (429, ""), (500, "InternalError"), (504, "")] {
+            assert!(answered(status, code).is_store_away(), "{status} {code}");
+        }
+        assert!(as_seen(Failure::unknown("GetObject", "cannot reach it")).is_store_away());
+        for (status, code) in [(403, "AccessDenied"), (404, "NoSuchBucket"), (404, "NoSuchKey"), (400, "")] {
+            assert!(!answered(status, code).is_store_away(), "{status} {code}");
+        }
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let local = StorageError::Failed { operation: "write", object: "/d/part".into(), source: Box::new(full) };
+        assert!(!local.is_store_away());
+    }
 }

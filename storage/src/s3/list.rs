@@ -65,10 +65,7 @@ impl S3Store {
         let connection = self.connection().await?;
         let root = Path::default();
         let folder = prefix.unwrap_or(&root);
-        let prefix = match self.key(folder).trim_end_matches('/') {
-            "" => None,
-            key => Some(format!("{key}/")),
-        };
+        let prefix = self.folder(folder);
         let request = || {
             let request = connection.client.list_objects_v2().bucket(self.bucket());
             let request = request.set_prefix(prefix.clone()).set_delimiter(delimiter.map(str::to_owned));
@@ -80,6 +77,14 @@ impl S3Store {
         };
         let attempts = self.attempts("ListObjectsV2", connection, folder);
         attempts.until_done(request).await
+    }
+
+    /// What every key in a folder starts with; none for the whole bucket.
+    pub(super) fn folder(&self, folder: &Path) -> Option<String> {
+        match self.key(folder).trim_end_matches('/') {
+            "" => None,
+            key => Some(format!("{key}/")),
+        }
     }
 
     /// Objects of a page. Keys that end in `/` are folder marks of other tools and hold nothing.
@@ -98,7 +103,7 @@ impl S3Store {
     }
 
     /// A key of the bucket, seen from the root.
-    fn location(&self, key: &str) -> Result<Path, Failure> {
+    pub(super) fn location(&self, key: &str) -> Result<Path, Failure> {
         let relative = key.strip_prefix(self.shared.prefix.as_ref()).unwrap_or(key);
         Path::parse(relative).map_err(|error| Failure::permanent("ListObjectsV2", Kind::Unsupported, error))
     }

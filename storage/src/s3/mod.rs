@@ -30,6 +30,7 @@ mod copy;
 mod failure;
 mod list;
 mod pace;
+mod pending;
 mod read;
 mod remove;
 mod upload;
@@ -53,6 +54,7 @@ use client::Connection;
 use failure::{Failure, Kind};
 
 pub use client::S3Settings;
+pub(crate) use failure::is_away;
 
 /// A prefix of a bucket. Clones share the client, the pace and the retry budget.
 #[derive(Debug, Clone)]

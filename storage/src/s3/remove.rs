@@ -36,9 +36,7 @@ impl S3Store {
         let failures = match self.delete_request(&batch).await {
             Ok(failures) => failures,
             Err(failure) => {
-                let message = failure.to_string();
-                let failed = |location: Path| Err(same(&failure, &message).at(&location));
-                return batch.into_iter().map(failed).collect();
+                return batch.into_iter().map(|location| Err(failure.clone().at(&location))).collect();
             }
         };
         let result = |location: Path| match failures.iter().find(|(key, _)| *key == self.key(&location)) {
@@ -66,8 +64,4 @@ impl S3Store {
         };
         Ok(errors.into_iter().filter(|error| error.code() != Some("NoSuchKey")).map(words).collect())
     }
-}
-
-fn same(failure: &Failure, message: &str) -> Failure {
-    Failure::permanent("DeleteObjects", failure.kind, message)
 }

@@ -115,8 +115,13 @@ impl S3Store {
     }
 
     pub(super) async fn abort_upload(&self, location: &Path, id: &str) -> Result<(), Failure> {
-        let connection = self.connection().await?;
         let (_, upload_id) = split(id)?;
+        self.abort_by_id(location, upload_id).await
+    }
+
+    /// One that is gone already is fine.
+    pub(super) async fn abort_by_id(&self, location: &Path, upload_id: &str) -> Result<(), Failure> {
+        let connection = self.connection().await?;
         let request = || {
             let request = connection.client.abort_multipart_upload().bucket(self.bucket()).key(self.key(location));
             request.upload_id(upload_id).send()

@@ -10,7 +10,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use model::digest::Digest;
 use model::limits::{OPEN_TASKS_MAX, STATE_BYTES_MAX, STATE_TXN_OPS_MAX};
 use model::{FencingToken, ShardId, TaskId};
-use storage::meta::claim::{SeenAttempts, TaskDoor};
+use storage::meta::claim::{CHANGES_PER_TXN_MAX, Changed, SeenAttempts, TaskChange, apply, apply_one};
 use storage::meta::conformance::{Place, check_all};
 use storage::meta::election::campaign;
 use storage::meta::session::Loss;
@@ -74,19 +74,60 @@ async fn a_lost_response_is_unknown_and_claim_and_completion_find_out() {
     assert!(direct.get("a").await.expect("direct").is_some(), "it happened all the same");
 
     let path = task();
-    let door = TaskDoor { store: &*behind, leadership, task: &path };
     behind.get("a").await.ok();
-    let seen = SeenAttempts::default();
-    let (attempt, ()) = tokio::join!(door.claim(session.lease(), &seen), loses_one());
-    let attempt = attempt.expect("settled");
-    let claim = direct.get(&String::from(StateKey::Claim(path.clone()))).await.expect("direct").expect("claimed");
-    assert_eq!((attempt.number, attempt.token), (1, claim.create_revision.token()));
+    let claim = TaskChange::Claim { task: path.clone(), worker: session.lease(), seen: SeenAttempts::default() };
+    let (claimed, ()) = tokio::join!(apply_one(&*behind, leadership, &claim), loses_one());
+    let Ok(Changed::Claimed { attempt, .. }) = claimed else { panic!("{claimed:?}") };
+    let key = String::from(StateKey::Claim(path.clone(), 1));
+    let held = direct.get(&key).await.expect("direct").expect("claimed");
+    assert_eq!((attempt.number, attempt.token), (1, held.create_revision.token()));
 
-    let done = DoneRecord { attempt, report: Digest::of(b"report"), report_bytes: 6 };
+    let done = DoneRecord { attempt, last: 1, report: Digest::of(b"report"), report_bytes: 6 };
     behind.get("a").await.ok();
-    let (completed, ()) = tokio::join!(door.complete(&done), loses_one());
-    completed.expect("settled");
-    assert_eq!(direct.get(&String::from(StateKey::Claim(path.clone()))).await.expect("direct"), None);
+    let complete = TaskChange::Complete { task: path, done };
+    let (completed, ()) = tokio::join!(apply_one(&*behind, leadership, &complete), loses_one());
+    assert_eq!(completed.expect("settled"), Changed::Completed);
+    assert_eq!(direct.get(&key).await.expect("direct"), None);
+}
+
+#[tokio::test]
+async fn a_batch_whose_answer_is_lost_is_settled_change_by_change() {
+    let (endpoint, namespace) = (support::shared(), support::namespace());
+    let proxy = Proxy::before(&endpoint).await;
+    let behind = support::store(&proxy.endpoint(), &namespace).await;
+    let direct = support::store(&endpoint, &namespace).await;
+    let session = LeaseSession::open(Arc::clone(&direct), LeaseSettings::seeded(1)).await.expect("a lease");
+    let me = LeaderRecord { replica: Text::cut("c-0"), address: Text::cut("http://c-0:7070") };
+    let leadership = campaign(&*direct, &session, &me).await.expect("elected");
+    behind.get("a").await.expect("a connection");
+
+    let path = |ordinal| TaskPath { task: TaskId::map(ordinal), ..task() };
+    let claim =
+        |ordinal| TaskChange::Claim { task: path(ordinal), worker: session.lease(), seen: SeenAttempts::default() };
+    let loses_one = async {
+        proxy.set(Network::LosesResponses);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        proxy.set(Network::Fine);
+    };
+    let changes = (0..CHANGES_PER_TXN_MAX as u32).map(claim).collect();
+    let (claimed, ()) = tokio::join!(apply(&*behind, leadership, changes), loses_one);
+    let attempts: Vec<_> = claimed
+        .into_iter()
+        .map(|claimed| match claimed {
+            Ok(Changed::Claimed { attempt, .. }) => attempt,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(attempts.iter().all(|attempt| *attempt == attempts[0]), "one transaction did it: {attempts:?}");
+
+    let completions = attempts.iter().zip(0..).map(|(attempt, ordinal)| TaskChange::Complete {
+        task: path(ordinal),
+        done: DoneRecord { attempt: *attempt, last: 1, report: Digest::of(b"report"), report_bytes: 6 },
+    });
+    let completed = apply(&*behind, leadership, completions.collect()).await;
+    assert!(completed.iter().all(|result| matches!(result, Ok(Changed::Completed))), "{completed:?}");
+    let left = direct.list("jobs/").await.expect("direct").entries;
+    assert!(left.len() == CHANGES_PER_TXN_MAX && left.iter().all(|entry| entry.key.contains("/done/")), "{left:?}");
 }
 
 #[tokio::test]
@@ -224,7 +265,7 @@ async fn the_most_open_tasks_fit_into_a_real_database() {
             Txn::default().then(ordinals.iter().flat_map(|ordinal| {
                 let job = "nightly-2026-11-21".parse().expect("a job name");
                 let path = TaskPath { job, shard: ShardId::Shared(63), task: TaskId::map(*ordinal) };
-                let put_claim = Op::put_leased(StateKey::Claim(path.clone()), claim.clone(), lease);
+                let put_claim = Op::put_leased(StateKey::Claim(path.clone(), 2), claim.clone(), lease);
                 [put_claim, Op::put(StateKey::Attempts(path), attempts.clone())]
             }))
         })

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use format::digest::Digest;
 use format::frame::SegmentBytes;
+use futures::{StreamExt, TryStreamExt};
 use model::SegmentRef;
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
 use storage::object::{ObjectReader, ObjectWriter};
 use storage::segment::{Segment, SegmentAccess};
 use storage::{Root, StorageError};
@@ -81,4 +84,32 @@ fn an_upload_that_fails_is_aborted_wherever_it_fails() {
         assert!(failed.is_err(), "{method} {part} fails");
         assert_eq!(runtime.block_on(server.pending_uploads()), Vec::<String>::new(), "{method} {part}");
     }
+}
+
+#[test]
+fn uploads_that_nobody_finished_are_listed_over_pages_and_aborted() {
+    let (server, runtime) = (Server::find(), runtime());
+    let root = Root::of_bucket("s3://test", server.store());
+    // One page has a thousand.
+    const COUNT: usize = 1003;
+    let keys: Vec<_> = (0..COUNT).map(|at| format!("data/{at:04}.part")).collect();
+    let begin = async |key: String| root.store().put_multipart(&Path::from(key)).await.expect("it begins");
+    runtime.block_on(async {
+        futures::stream::iter(keys.clone().into_iter().map(begin)).buffer_unordered(16).for_each(async |_| {}).await;
+        begin("elsewhere/part".to_owned()).await;
+    });
+
+    let abandoned = |prefix: &str, before| runtime.block_on(root.abandoned_uploads(prefix, before)).expect("listed");
+    let all = abandoned("data", i64::MAX);
+    assert_eq!(all.iter().map(|upload| upload.key.clone()).collect::<Vec<_>>(), keys);
+    assert_eq!(abandoned("", i64::MAX).len(), COUNT + 1);
+    assert_eq!(abandoned("data", 0), [], "none is so old");
+
+    let (kept, aborted) = all.split_at(2);
+    let abort = |upload| root.abort_upload(upload);
+    runtime.block_on(async {
+        futures::stream::iter(aborted).map(abort).buffer_unordered(16).try_collect::<()>().await.expect("aborted");
+        abort(&aborted[0]).await.expect("a second time is fine");
+    });
+    assert_eq!(abandoned("data", i64::MAX), kept);
 }

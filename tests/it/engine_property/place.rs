@@ -79,6 +79,7 @@ impl Place {
             input: self.input.clone(),
             dataset: self.dataset.clone(),
             scratch: self.scratch.clone(),
+            local: self.scratch.clone(),
             access,
             runtime: RUNTIME.handle().clone(),
         }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use format::keys;
 use format::run::{RunIndex, SliceEntry, TRAILER_BYTES};
 use model::limits::CHUNK_POINTS_MAX;
-use model::{Columns, ObjectEntry, PartitionId};
-use storage::object::ObjectReader;
+use model::{Columns, ObjectEntry, PartitionId, RunEntry};
+use storage::Root;
+use storage::object::{Ahead, ObjectReader};
 
 use super::merge::Merger;
 use super::slice::SliceCursor;
@@ -25,6 +26,12 @@ const PIECES_SHARE: u64 = 4;
 /// Largest piece of a slice that is read at once: more hides no latency.
 const PIECE_BYTES_MAX: u64 = 512 << 10;
 
+/// Indexes of runs that are read at once: each is one answer to wait for.
+const INDEXES_MAX: usize = 32;
+
+/// What is read of a run first, in bytes: most indexes come with it.
+const TAIL_BYTES: u64 = 16 << 10;
+
 /// Smallest piece: one chunk's body fits, mostly.
 const PIECE_BYTES_MIN: u64 = 8 << 10;
 
@@ -33,32 +40,31 @@ const PIECE_BYTES_MIN: u64 = 8 << 10;
 pub(crate) struct MergedRuns(Vec<String>);
 
 impl MergedRuns {
-    /// Removes them; what stays behind after a failure goes with the shard's runs.
+    /// Removes them; what stays behind after a failure goes with the attempt's folder.
     pub(crate) fn discard(&self, around: &Surroundings<'_>) {
         for key in &self.0 {
-            if let Err(error) = around.stores.runtime.block_on(around.stores.scratch.remove(key)) {
+            if let Err(error) = around.stores.runtime.block_on(around.stores.local.remove(key)) {
                 tracing::warn!(%error, "remove a merged run");
             }
         }
     }
 }
 
-/// A slice and the key of the run it lies in. Runs are opened where they are merged, not before: a shard has more of
+/// A slice, and root and key of the run it lies in: one of the shard's, or one that was merged on the way. Runs are opened where they are merged, not before: a shard has more of
 /// them than a process may open files.
-type Located = (Arc<str>, SliceEntry);
+type Located<'a> = (&'a Root, Arc<str>, SliceEntry);
 
 /// Opens the slices of `partition` in `runs`, in source order.
 pub(crate) fn gather(
     assignment: &Assignment,
     partition: PartitionId,
-    runs: &[ObjectEntry],
+    runs: &[RunEntry],
     around: &Surroundings<'_>,
     limits: &SlotLimits,
 ) -> Result<(Vec<SliceCursor>, MergedRuns), WorkError> {
-    let mut slices = Vec::new();
-    for run in runs {
-        slices.extend(locate(partition, run, around)?);
-    }
+    let stores = around.stores;
+    let runs: Vec<_> = runs.iter().map(|run| &run.object).collect();
+    let mut slices = locate(partition, &stores.scratch, &runs, around)?;
     let mut merged = Vec::new();
     while slices.len() > limits.merge_fan_in_max {
         let mut fewer = Vec::new();
@@ -66,7 +72,7 @@ pub(crate) fn gather(
             let key =
                 keys::merged_run(&assignment.job, assignment.shard, assignment.task, assignment.attempt, merged.len());
             let run = merge_group(partition, group, key, around, limits)?;
-            fewer.extend(locate(partition, &run, around)?);
+            fewer.extend(locate(partition, &stores.local, &[&run], around)?);
             merged.push(run.key);
         }
         slices = fewer;
@@ -74,59 +80,86 @@ pub(crate) fn gather(
     Ok((open_all(&slices, around, limits)?, MergedRuns(merged)))
 }
 
-/// Opens slices to read them; those of one run follow one another and share its reader.
-fn open_all(slices: &[Located], around: &Surroundings<'_>, limits: &SlotLimits) -> Result<Vec<SliceCursor>, WorkError> {
+/// Opens slices to read them; those of one run follow one another and share its reader. All begin to be read before the
+/// first is waited for.
+fn open_all(
+    slices: &[Located<'_>],
+    around: &Surroundings<'_>,
+    limits: &SlotLimits,
+) -> Result<Vec<SliceCursor>, WorkError> {
     let share = limits.memory_bytes / PIECES_SHARE / slices.len().max(1) as u64;
     let piece_bytes = share.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX) as usize;
     let stores = around.stores;
     let mut open: Option<(&str, Arc<ObjectReader>)> = None;
-    let mut cursors = Vec::with_capacity(slices.len());
-    for (run, slice) in slices {
+    let mut begun = Vec::with_capacity(slices.len());
+    for (root, run, slice) in slices {
         let reader = match &open {
             Some((key, reader)) if *key == &**run => Arc::clone(reader),
-            _ => Arc::new(ObjectReader::open(&stores.scratch, run, &stores.runtime)?),
+            _ => Arc::new(ObjectReader::open(root, run, &stores.runtime)?),
         };
         open = Some((run, Arc::clone(&reader)));
-        cursors.push(SliceCursor::open(reader, *slice, piece_bytes)?);
+        begun.push((Ahead::open(reader, slice.offset..slice.offset + slice.len, piece_bytes), *slice));
     }
-    Ok(cursors)
+    begun.into_iter().map(|(bytes, slice)| SliceCursor::open(bytes, slice)).collect()
 }
 
-/// The slices of `partition` in one run, as its index has them.
-fn locate(partition: PartitionId, run: &ObjectEntry, around: &Surroundings<'_>) -> Result<Vec<Located>, WorkError> {
-    /// Most indexes come with the first read.
-    const TAIL_BYTES: u64 = 16 << 10;
-    let stores = around.stores;
-    let reader = ObjectReader::open(&stores.scratch, &run.key, &stores.runtime)?;
-    let broken = |source| WorkError::Run { run: reader.object().to_owned(), source };
-    let read_last = |len: u64| -> Result<Vec<u8>, WorkError> {
-        let mut tail = Vec::new();
-        let len = len.min(run.size);
-        reader.read_at(run.size - len, len as usize, &mut tail)?;
-        Ok(tail)
-    };
-    let mut tail = read_last(TAIL_BYTES)?;
+/// The slices of `partition` in `runs`, as their indexes have them.
+fn locate<'a>(
+    partition: PartitionId,
+    root: &'a Root,
+    runs: &[&ObjectEntry],
+    around: &Surroundings<'_>,
+) -> Result<Vec<Located<'a>>, WorkError> {
+    let mut slices = Vec::new();
+    for runs in runs.chunks(INDEXES_MAX) {
+        let tails = runs.iter().map(|run| begin_tail(root, run, TAIL_BYTES, around)).collect::<Result<Vec<_>, _>>()?;
+        for (run, tail) in runs.iter().zip(tails) {
+            let key: Arc<str> = Arc::from(run.key.as_str());
+            let index = read_index(root, run, tail, around)?;
+            slices.extend(index.of_partition(partition).iter().map(|slice| (root, Arc::clone(&key), *slice)));
+        }
+    }
+    Ok(slices)
+}
+
+fn read_index(root: &Root, run: &ObjectEntry, tail: Ahead, around: &Surroundings<'_>) -> Result<RunIndex, WorkError> {
+    let object = tail.reader().object().to_owned();
+    let broken = |source| WorkError::Run { run: object.clone(), source };
+    let mut tail = read_all(tail)?;
     let len = RunIndex::len_in(&tail).map_err(broken)? + TRAILER_BYTES;
     if len > tail.len() {
-        tail = read_last(len as u64)?;
+        tail = read_all(begin_tail(root, run, len as u64, around)?)?;
     }
     let start = tail.len().saturating_sub(len);
-    let index = RunIndex::from_bytes(&tail[start..]).map_err(broken)?;
-    let key: Arc<str> = Arc::from(run.key.as_str());
-    Ok(index.of_partition(partition).iter().map(|slice| (Arc::clone(&key), *slice)).collect())
+    RunIndex::from_bytes(&tail[start..]).map_err(broken)
+}
+
+/// Begins to read the last `len` bytes of a run.
+fn begin_tail(root: &Root, run: &ObjectEntry, len: u64, around: &Surroundings<'_>) -> Result<Ahead, WorkError> {
+    let reader = Arc::new(ObjectReader::open(root, &run.key, &around.stores.runtime)?);
+    // As one piece: none is to follow it.
+    Ok(Ahead::open(reader, run.size.saturating_sub(len)..run.size, (2 * len.min(run.size)) as usize))
+}
+
+fn read_all(mut bytes: Ahead) -> Result<Vec<u8>, WorkError> {
+    let mut all = Vec::new();
+    while bytes.left() > 0 {
+        bytes.read(&mut all)?;
+    }
+    Ok(all)
 }
 
 /// Merges neighbouring slices into a run of one slice.
 fn merge_group(
     partition: PartitionId,
-    group: &[Located],
+    group: &[Located<'_>],
     key: String,
     around: &Surroundings<'_>,
     limits: &SlotLimits,
 ) -> Result<ObjectEntry, WorkError> {
     let stores = around.stores;
     let mut merger = Merger::new(open_all(group, around, limits)?);
-    let mut run = RunWriter::new(&stores.scratch, key, &stores.runtime);
+    let mut run = RunWriter::new(&stores.local, key, &stores.runtime);
     run.begin_slice(partition, 0, 0)?;
     let mut encoder = format::column::ColumnEncoder::new();
     let (mut columns, mut body) = (Columns::default(), Vec::new());

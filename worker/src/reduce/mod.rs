@@ -14,7 +14,7 @@ mod slice;
 use format::keys::AttemptKeys;
 use format::part::PartKind;
 use model::books::ReduceBooks;
-use model::{Extent, ObjectEntry, PartitionId, ReduceReport, RollupEntry, RollupStep, SeriesKey, Stage};
+use model::{Extent, PartitionId, ReduceReport, RollupEntry, RollupStep, RunEntry, SeriesKey, Stage};
 
 use crate::WorkError;
 use crate::clock::StageClock;
@@ -46,7 +46,18 @@ impl Reducer {
         &mut self,
         assignment: &Assignment,
         partition: PartitionId,
-        runs: &[ObjectEntry],
+        runs: &[RunEntry],
+        around: &Surroundings<'_>,
+    ) -> Result<ReduceReport, WorkError> {
+        let reduced = self.reduce(assignment, partition, runs, around);
+        reduced.map_err(|error| error.of_runs(runs, &around.stores.scratch))
+    }
+
+    fn reduce(
+        &mut self,
+        assignment: &Assignment,
+        partition: PartitionId,
+        runs: &[RunEntry],
         around: &Surroundings<'_>,
     ) -> Result<ReduceReport, WorkError> {
         let mut clock = StageClock::start(Stage::Read);

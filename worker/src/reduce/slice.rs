@@ -1,13 +1,11 @@
 //! Reads one slice of a run, a piece at a time, and verifies it on the way.
 
-use std::sync::Arc;
-
 use format::column::{ColumnDecoder, ColumnError};
 use format::run::{
     CHUNK_BODY_BYTES_MAX, ChunkHeader, HEADER_BYTES_MAX, RunError, SeriesHeader, SliceEntry, crc_append,
 };
 use model::{Columns, SeriesKey};
-use storage::object::ObjectReader;
+use storage::object::Ahead;
 
 use crate::WorkError;
 
@@ -17,11 +15,8 @@ use crate::WorkError;
 /// and a slice that turns out damaged fails the attempt before anything of it can count.
 #[derive(Debug)]
 pub(crate) struct SliceCursor {
-    run: Arc<ObjectReader>,
+    bytes: Ahead,
     entry: SliceEntry,
-    piece_bytes: usize,
-    /// Bytes of the slice that were read from the run.
-    read: u64,
     crc: u32,
     buffer: Vec<u8>,
     at: usize,
@@ -30,10 +25,9 @@ pub(crate) struct SliceCursor {
 }
 
 impl SliceCursor {
-    /// Opens a slice at its first series; reads `piece_bytes` at a time.
-    pub(crate) fn open(run: Arc<ObjectReader>, entry: SliceEntry, piece_bytes: usize) -> Result<Self, WorkError> {
-        let mut cursor =
-            Self { run, entry, piece_bytes, read: 0, crc: 0, buffer: Vec::new(), at: 0, series: None, chunk: None };
+    /// Opens a slice, of which `bytes` are all, at its first series.
+    pub(crate) fn open(bytes: Ahead, entry: SliceEntry) -> Result<Self, WorkError> {
+        let mut cursor = Self { bytes, entry, crc: 0, buffer: Vec::new(), at: 0, series: None, chunk: None };
         cursor.next_series()?;
         Ok(cursor)
     }
@@ -120,17 +114,13 @@ impl SliceCursor {
             len <= CHUNK_BODY_BYTES_MAX.max(model::limits::METADATA_BYTES_MAX),
             "the format bounds every length"
         );
-        let left = self.entry.len - self.read;
-        if self.buffer.len() - self.at >= len || left == 0 {
-            return Ok(());
+        while self.buffer.len() - self.at < len && self.bytes.left() > 0 {
+            self.buffer.drain(..self.at);
+            self.at = 0;
+            let start = self.buffer.len();
+            self.bytes.read(&mut self.buffer)?;
+            self.crc = crc_append(self.crc, &self.buffer[start..]);
         }
-        self.buffer.drain(..self.at);
-        self.at = 0;
-        let want = self.piece_bytes.max(len).min(usize::try_from(left).unwrap_or(usize::MAX));
-        let start = self.buffer.len();
-        self.run.read_at(self.entry.offset + self.read, want, &mut self.buffer)?;
-        self.crc = crc_append(self.crc, &self.buffer[start..]);
-        self.read += want as u64;
         Ok(())
     }
 
@@ -139,6 +129,6 @@ impl SliceCursor {
     }
 
     fn error(&self, source: RunError) -> WorkError {
-        WorkError::Run { run: self.run.object().to_owned(), source }
+        WorkError::Run { run: self.bytes.reader().object().to_owned(), source }
     }
 }

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use format::state_records::{LeaderRecord, Text};
+use format::state_keys::TaskPath;
+use format::state_records::{DoneRecord, FailureRecord, LeaderRecord, Text};
 use model::digest::Digest;
-use model::{ShardId, TaskId};
+use model::{AttemptId, LeaseId, ShardId, TaskId};
 
 use crate::meta::election::{campaign, resign};
 use crate::meta::faulty::{Faults, FaultyStore};
@@ -11,42 +12,49 @@ use crate::meta::{LeaseSession, LeaseSettings, MemoryStore};
 
 use super::*;
 
-/// A store with a leader and a task.
+// Whatever is lost, every result tells the truth.
+mod any_loss;
+
+/// A store with a leader.
 struct Cluster {
     store: Arc<dyn MetaStore>,
     leadership: Leadership,
     leader_session: LeaseSession,
-    task: TaskPath,
 }
 
 impl Cluster {
     async fn new() -> Self {
         let store: Arc<dyn MetaStore> = Arc::new(MemoryStore::new());
         let (leader_session, leadership) = elect(&store).await;
-        let job = "nightly".parse().expect("a job name");
-        Self {
-            store,
-            leadership,
-            leader_session,
-            task: TaskPath { job, shard: ShardId::Shared(7), task: TaskId::map(3) },
-        }
-    }
-
-    fn door(&self) -> TaskDoor<'_> {
-        TaskDoor { store: &*self.store, leadership: self.leadership, task: &self.task }
+        Self { store, leadership, leader_session }
     }
 
     async fn worker(&self) -> LeaseId {
         self.store.grant(Duration::from_secs(10)).await.expect("a lease").id
     }
 
-    async fn attempts(&self) -> SeenAttempts {
-        let entry = self.store.get(&String::from(StateKey::Attempts(self.task.clone()))).await.expect("memory");
+    async fn attempts(&self, task: &TaskPath) -> SeenAttempts {
+        let entry = self.store.get(&String::from(StateKey::Attempts(task.clone()))).await.expect("memory");
         SeenAttempts::of(entry.as_ref()).expect("a record")
     }
 
+    async fn make(&self, change: TaskChange) -> Result<Changed, ClaimError> {
+        apply_one(&*self.store, self.leadership, &change).await
+    }
+
     async fn claim(&self, worker: LeaseId) -> Result<AttemptId, ClaimError> {
-        self.door().claim(worker, &self.attempts().await).await
+        let change = TaskChange::Claim { task: task(3), worker, seen: self.attempts(&task(3)).await };
+        match self.make(change).await? {
+            Changed::Claimed { attempt, seen } => {
+                assert_eq!(seen, self.attempts(&task(3)).await);
+                Ok(attempt)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn keys(&self) -> Vec<String> {
+        self.store.list("jobs/").await.expect("memory").entries.into_iter().map(|entry| entry.key).collect()
     }
 }
 
@@ -57,29 +65,51 @@ async fn elect(store: &Arc<dyn MetaStore>) -> (LeaseSession, Leadership) {
     (session, leadership)
 }
 
-fn done(attempt: AttemptId) -> DoneRecord {
-    DoneRecord { attempt, report: Digest::of(b"report"), report_bytes: 6 }
+fn task(ordinal: u32) -> TaskPath {
+    let job = "nightly".parse().expect("a job name");
+    TaskPath { job, shard: ShardId::Shared(7), task: TaskId::map(ordinal) }
 }
 
-fn failure(worker: LeaseId) -> FailureRecord {
-    FailureRecord { worker, cause: Text::cut("cannot read s3://in/x.seg") }
+fn done(attempt: AttemptId, last: u32) -> DoneRecord {
+    DoneRecord { attempt, last, report: Digest::of(b"report"), report_bytes: 6 }
+}
+
+fn complete(attempt: AttemptId, last: u32) -> TaskChange {
+    TaskChange::Complete { task: task(3), done: done(attempt, last) }
+}
+
+fn hand_back(attempt: AttemptId) -> TaskChange {
+    TaskChange::HandBack { task: task(3), attempt }
+}
+
+fn fail(attempt: AttemptId, charged: bool, seen: SeenAttempts) -> TaskChange {
+    let failure = FailureRecord { worker: LeaseId(1), cause: Text::cut("cannot read s3://in/x.seg") };
+    TaskChange::Fail { task: task(3), attempt, charged, failure, seen }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_task_goes_from_open_to_done_and_stays_there() {
     let cluster = Cluster::new().await;
-    let (one, two) = (cluster.worker().await, cluster.worker().await);
-    let attempt = cluster.claim(one).await.expect("open");
+    let worker = cluster.worker().await;
+    let attempt = cluster.claim(worker).await.expect("open");
     assert_eq!(attempt.number, 1);
-    assert!(matches!(cluster.claim(two).await, Err(ClaimError::Taken { by, .. }) if by == one));
-    cluster.door().complete(&done(attempt)).await.expect("held");
-    cluster.door().complete(&done(attempt)).await.expect("saying it again changes nothing");
-    assert!(matches!(cluster.claim(two).await, Err(ClaimError::Done { by, .. }) if by == attempt));
-    let left = cluster.store.list("jobs/").await.expect("memory").entries;
-    assert_eq!(
-        left.iter().map(|e| e.key.as_str()).collect::<Vec<_>>(),
-        ["jobs/nightly/shards/org-mod-07/done/m-00003"]
-    );
+    assert_eq!(cluster.make(complete(attempt, 1)).await.expect("held"), Changed::Completed);
+    assert_eq!(cluster.make(complete(attempt, 1)).await.expect("saying it again is fine"), Changed::Completed);
+    assert!(matches!(cluster.claim(worker).await, Err(ClaimError::Done { by, .. }) if by == attempt));
+    assert_eq!(cluster.keys().await, ["jobs/nightly/shards/org-mod-07/done/m-00003"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_twins_the_first_completion_counts_and_the_other_is_refused() {
+    let cluster = Cluster::new().await;
+    let slow = cluster.claim(cluster.worker().await).await.expect("open");
+    let fast = cluster.claim(cluster.worker().await).await.expect("a task may have a twin");
+    assert!(fast.number == 2 && fast.token > slow.token);
+    cluster.make(complete(fast, 2)).await.expect("held");
+    for late in [complete(slow, 2), hand_back(slow), fail(slow, true, SeenAttempts::default())] {
+        assert!(matches!(cluster.make(late).await, Err(ClaimError::Done { by, .. }) if by == fast));
+    }
+    assert_eq!(cluster.keys().await, ["jobs/nightly/shards/org-mod-07/done/m-00003"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,28 +117,56 @@ async fn an_expired_lease_returns_the_task_and_keeps_the_old_attempt_out() {
     let cluster = Cluster::new().await;
     let old = cluster.claim(cluster.worker().await).await.expect("open");
     tokio::time::sleep(Duration::from_secs(11)).await;
-    assert!(matches!(cluster.door().complete(&done(old)).await, Err(ClaimError::Stale { .. })));
+    assert!(matches!(cluster.make(complete(old, 1)).await, Err(ClaimError::Stale { .. })));
     let new = cluster.claim(cluster.worker().await).await.expect("open again");
     assert!(new.number == 2 && new.token > old.token);
-    assert!(matches!(cluster.door().complete(&done(old)).await, Err(ClaimError::Stale { .. })));
-    cluster.door().complete(&done(new)).await.expect("held");
-    assert!(matches!(cluster.door().complete(&done(old)).await, Err(ClaimError::Done { by, .. }) if by == new));
+    assert!(matches!(cluster.make(complete(old, 2)).await, Err(ClaimError::Stale { .. })));
+    cluster.make(complete(new, 2)).await.expect("held");
+    assert!(matches!(cluster.make(complete(old, 2)).await, Err(ClaimError::Done { by, .. }) if by == new));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_charges_the_task_and_a_hand_back_does_not() {
+async fn only_a_failure_that_counts_charges_the_task() {
+    let cluster = Cluster::new().await;
+    let worker = cluster.worker().await;
+    let [first, second, third] = [(), (), ()].map(|()| cluster.claim(worker));
+    let (first, second, third) = (first.await.expect("open"), second.await.expect("open"), third.await.expect("open"));
+    assert_eq!(cluster.make(hand_back(first)).await.expect("held"), Changed::HandedBack);
+    let before = cluster.attempts(&task(3)).await;
+    let after = match cluster.make(fail(second, false, before.clone())).await.expect("held") {
+        Changed::Failed { seen } => seen,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((after.record.last, after.record.charged), (3, 0));
+    assert!(matches!(cluster.make(fail(third, true, before)).await, Err(ClaimError::Moved { .. })));
+    cluster.make(fail(third, true, after)).await.expect("held");
+    let last = cluster.attempts(&task(3)).await;
+    assert_eq!((last.record.last, last.record.charged), (3, 1));
+    assert!(matches!(cluster.make(fail(third, true, last)).await, Err(ClaimError::Stale { .. })));
+    assert_eq!(cluster.claim(worker).await.expect("open").number, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_opened_again_goes_on_counting_after_the_last_twin() {
     let cluster = Cluster::new().await;
     let worker = cluster.worker().await;
     let first = cluster.claim(worker).await.expect("open");
-    cluster.door().hand_back(first).await.expect("held");
-    let second = cluster.claim(worker).await.expect("open");
-    let before = cluster.attempts().await.record;
-    assert_eq!((before.last, before.charged), (2, 0));
-    cluster.door().fail(second, &before, failure(worker)).await.expect("held");
-    let after = cluster.attempts().await.record;
-    assert_eq!((after.last, after.charged), (2, 1));
-    assert!(matches!(cluster.door().fail(second, &after, failure(worker)).await, Err(ClaimError::Stale { .. })));
-    assert_eq!(cluster.claim(worker).await.expect("open").number, 3);
+    let twin = cluster.claim(worker).await.expect("open");
+    let known = done(first, twin.number);
+    let reopen = TaskChange::Reopen { task: task(3), done: known, charged: 1, exact_start: Some(77) };
+    assert!(matches!(cluster.make(reopen.clone()).await, Err(ClaimError::Moved { .. })), "it is not done yet");
+    cluster.make(complete(first, twin.number)).await.expect("held");
+    let seen = match cluster.make(reopen.clone()).await.expect("done") {
+        Changed::Reopened { seen } => seen,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(seen, cluster.attempts(&task(3)).await);
+    assert_eq!((seen.record.last, seen.record.charged, seen.record.exact_start), (2, 1, Some(77)));
+    let next = cluster.claim(worker).await.expect("open again");
+    assert_eq!(next.number, 3);
+    assert_eq!(cluster.attempts(&task(3)).await.record.exact_start, Some(77), "a claim keeps it");
+    cluster.make(complete(next, 3)).await.expect("held");
+    assert!(matches!(cluster.make(reopen).await, Err(ClaimError::Done { by, .. }) if by == next));
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,35 +178,60 @@ async fn a_deposed_leader_changes_nothing() {
     drop(cluster.leader_session);
     let (_session, next) = elect(&cluster.store).await;
     let before = cluster.store.list("jobs/").await.expect("memory").entries;
-    let old = TaskDoor { store: &*cluster.store, leadership: cluster.leadership, task: &cluster.task };
-    assert!(matches!(old.complete(&done(attempt)).await, Err(ClaimError::Deposed { .. })));
-    assert!(matches!(old.hand_back(attempt).await, Err(ClaimError::Deposed { .. })));
-    assert!(matches!(old.claim(worker, &SeenAttempts::default()).await, Err(ClaimError::Deposed { .. })));
+    let claim = |ordinal| TaskChange::Claim { task: task(ordinal), worker, seen: SeenAttempts::default() };
+    for changes in [vec![complete(attempt, 1)], vec![hand_back(attempt)], vec![claim(4), complete(attempt, 1)]] {
+        for refused in apply(&*cluster.store, cluster.leadership, changes).await {
+            assert!(matches!(refused, Err(ClaimError::Deposed { .. })), "{refused:?}");
+        }
+    }
     assert_eq!(cluster.store.list("jobs/").await.expect("memory").entries, before);
-    let new = TaskDoor { leadership: next, ..old };
-    new.complete(&done(attempt)).await.expect("the attempt outlives its leader");
+    apply_one(&*cluster.store, next, &complete(attempt, 1)).await.expect("the attempt outlives its leader");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_claim_for_a_worker_without_a_lease_is_refused() {
+async fn in_a_batch_only_what_cannot_be_done_is_refused() {
+    let cluster = Cluster::new().await;
+    let (worker, gone) = (cluster.worker().await, cluster.worker().await);
+    let attempt = cluster.claim(worker).await.expect("open");
+    cluster.store.revoke(gone).await.expect("memory");
+    let claim = |ordinal, worker| TaskChange::Claim { task: task(ordinal), worker, seen: SeenAttempts::default() };
+    let stale = AttemptId { token: model::FencingToken(1), ..attempt };
+    let changes = vec![
+        claim(1, worker),
+        claim(2, gone),
+        complete(attempt, 1),
+        TaskChange::HandBack { task: task(4), attempt: stale },
+    ];
+    let results = apply(&*cluster.store, cluster.leadership, changes).await;
+    assert!(matches!(&results[0], Ok(Changed::Claimed { attempt, .. }) if attempt.number == 1), "{results:?}");
+    assert!(matches!(&results[1], Err(ClaimError::Store(MetaError::LeaseGone { lease })) if *lease == gone));
+    assert!(matches!(&results[2], Ok(Changed::Completed)), "{results:?}");
+    assert!(matches!(&results[3], Err(ClaimError::Stale { .. })), "{results:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_changes_as_a_transaction_takes_are_one_revision() {
     let cluster = Cluster::new().await;
     let worker = cluster.worker().await;
-    cluster.store.revoke(worker).await.expect("memory");
-    let refused = cluster.claim(worker).await;
-    assert!(matches!(refused, Err(ClaimError::Store(MetaError::LeaseGone { .. }))), "{refused:?}");
-}
+    let claim = |ordinal| TaskChange::Claim { task: task(ordinal), worker, seen: SeenAttempts::default() };
+    let claims = apply(&*cluster.store, cluster.leadership, (0..100).map(claim).collect()).await;
+    let attempts: Vec<_> = claims
+        .into_iter()
+        .map(|claimed| match claimed {
+            Ok(Changed::Claimed { attempt, .. }) => attempt,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let batches: Vec<_> = attempts.chunk_by(|a, b| a.token == b.token).map(<[AttemptId]>::len).collect();
+    assert_eq!(batches, [CHANGES_PER_TXN_MAX, CHANGES_PER_TXN_MAX, 100 - 2 * CHANGES_PER_TXN_MAX]);
 
-#[tokio::test(start_paused = true)]
-async fn lost_requests_and_responses_lead_to_one_attempt_and_one_done() {
-    for seed in 0..200 {
-        let cluster = Cluster::new().await;
-        let faults = Faults { lose_request: 0.1, lose_response: 0.2, ..Faults::default() };
-        let bad = FaultyStore::new(Arc::clone(&cluster.store), faults, seed);
-        let door = TaskDoor { store: &bad, ..cluster.door() };
-        let attempt = door.claim(cluster.worker().await, &SeenAttempts::default()).await.expect("settled");
-        assert_eq!(attempt.number, 1, "seed {seed}");
-        let attempts = cluster.attempts().await;
-        assert_eq!(attempts.revision.map(Revision::token), Some(attempt.token), "seed {seed}: claimed once");
-        door.complete(&done(attempt)).await.expect("settled");
-    }
+    let before = cluster.store.list("jobs/").await.expect("memory").revision;
+    let completions = attempts
+        .iter()
+        .zip(0..)
+        .take(CHANGES_PER_TXN_MAX)
+        .map(|(attempt, ordinal)| TaskChange::Complete { task: task(ordinal), done: done(*attempt, 1) });
+    let completed = apply(&*cluster.store, cluster.leadership, completions.collect()).await;
+    assert!(completed.iter().all(|result| matches!(result, Ok(Changed::Completed))), "{completed:?}");
+    assert_eq!(cluster.store.list("jobs/").await.expect("memory").revision, Revision(before.0 + 1));
 }

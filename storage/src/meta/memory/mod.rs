@@ -39,6 +39,13 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// An empty store whose revisions, and so its tokens, come after `revision`: those of an earlier process stay apart.
+    pub fn starting_after(revision: Revision) -> Self {
+        let store = Self::default();
+        store.with(|state, _| state.start_after(revision));
+        store
+    }
+
     /// Forgets the history up to a revision: a watch that has not seen it all is given a listing.
     pub fn compact(&self, up_to: Revision) {
         self.with(|state, _| state.compact(up_to));

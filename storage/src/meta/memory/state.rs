@@ -102,6 +102,11 @@ impl State {
         keys.into_iter().filter_map(|key| entries.remove(&key).map(|_| Change::Deleted { key })).collect()
     }
 
+    /// Lets revisions begin later; only of a store that nobody has seen yet.
+    pub(super) fn start_after(&mut self, revision: Revision) {
+        (self.revision, self.compacted) = (revision, revision);
+    }
+
     /// Makes the changes a revision of their own; without any, nothing happened.
     fn record(&mut self, revision: Revision, mut changes: Vec<Change>) {
         if changes.is_empty() {

@@ -30,7 +30,8 @@ impl Bench {
         let stores = Stores {
             input: root.clone(),
             dataset: root.clone(),
-            scratch: root,
+            scratch: root.clone(),
+            local: root,
             access: SegmentAccess::Auto,
             runtime: runtime.handle().clone(),
         };
@@ -74,13 +75,13 @@ impl Bench {
             attempt: model::AttemptId { number: 1, token: FencingToken(1) },
             settings: JobSettings::default(),
             partitions: PARTITIONS,
-            work: Work::Reduce { partition: PartitionId(0), runs: vec![run.clone()] },
+            work: Work::Reduce { partition: PartitionId(0), runs: vec![RunEntry { map_task: 0, object: run.clone() }] },
         };
         let mut rows = Vec::new();
         for partition in 0..PARTITIONS {
             let limits = SlotLimits::within(1 << 20);
-            let runs = std::slice::from_ref(&run);
-            let (cursors, _) = gather(&assignment, PartitionId(partition), runs, &around, &limits)?;
+            let runs = [RunEntry { map_task: 0, object: run.clone() }];
+            let (cursors, _) = gather(&assignment, PartitionId(partition), &runs, &around, &limits)?;
             let mut merger = Merger::new(cursors);
             while let Some(key) = merger.next_series()? {
                 let mut columns = Columns::default();

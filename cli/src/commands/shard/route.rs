@@ -1,27 +1,21 @@
-//! `tailor shard route`: which shard an organisation goes to, and why.
+//! `tailor shard route`: which shard an organisation goes to, and why. Asks no cluster.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use format::manifest::API_VERSION;
 use model::OrgId;
 use serde::Serialize;
 use shard_config::{ShardMap, Why};
 
 use crate::args::OutputStyle;
-use crate::exit::{Code, Exit};
+use crate::exit::Code;
+use crate::files::read_text;
 use crate::out;
-
-/// Verbs on shards.
-#[derive(Debug, clap::Subcommand)]
-pub(crate) enum Shard {
-    /// Tell which shard an organisation goes to, and why.
-    Route(Route),
-}
 
 /// Options of `tailor shard route`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Route {
+pub(crate) struct Args {
     /// The organisation.
     #[arg(long)]
     org: u64,
@@ -45,9 +39,8 @@ struct RouteReport {
     map_version: u32,
 }
 
-pub(crate) fn run(shard: &Shard) -> Result<Code> {
-    let Shard::Route(args) = shard;
-    let map = read_map(args.shard_config.as_deref())?;
+pub(super) fn run(args: &Args) -> Result<Code> {
+    let (map, _) = read_map(args.shard_config.as_deref())?;
     let route = map.route(OrgId(args.org));
     let report = RouteReport {
         api_version: API_VERSION,
@@ -65,15 +58,9 @@ pub(crate) fn run(shard: &Shard) -> Result<Code> {
     Ok(Code::Done)
 }
 
-/// The shard map in a file, or the one that is built in.
-pub(crate) fn read_map(file: Option<&std::path::Path>) -> Result<ShardMap> {
-    let Some(file) = file else { return Ok(ShardMap::default()) };
-    let name = file.display().to_string();
-    let text = match std::fs::read_to_string(file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Exit::error(Code::NotFound, format!("shard map {name} does not exist")));
-        }
-        text => text.with_context(|| format!("read shard map {name}"))?,
-    };
-    Ok(ShardMap::parse(&text, &name)?)
+/// The shard map in a file, with the text of it; without a file the one that is built in, which is no text.
+pub(crate) fn read_map(file: Option<&Path>) -> Result<(ShardMap, String)> {
+    let Some(file) = file else { return Ok((ShardMap::default(), String::new())) };
+    let text = read_text("shard map", file)?;
+    Ok((ShardMap::parse(&text, &file.display().to_string())?, text))
 }

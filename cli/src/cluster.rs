@@ -1,0 +1,80 @@
+//! The cluster, as its verbs ask it: the leader, whoever that is.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use proto::client::{LeaderClient, Policy};
+use proto::status::ApiError;
+use proto::v1::operator_service_client::OperatorServiceClient;
+use proto::v1::{
+    GetClusterRequest, GetClusterResponse, GetJobRequest, GetJobResponse, ListWorkersRequest, ListWorkersResponse,
+    ShardSummary,
+};
+
+use crate::exit::{Code, Exit};
+
+/// What a verb asks.
+pub(crate) type Operator = OperatorServiceClient<tonic::transport::Channel>;
+
+/// How long a verb that waits bears it that nobody leads: several times what a standby takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A cluster. Connects with the first request.
+#[derive(Debug, Clone)]
+pub(crate) struct Cluster {
+    /// Answers within `--request-timeout`, or says that nobody did.
+    pub(crate) client: LeaderClient,
+    request_timeout: Duration,
+}
+
+impl Cluster {
+    /// The cluster of these coordinators.
+    pub(crate) fn new(coordinators: Vec<String>, request_timeout: Duration) -> Result<Self> {
+        let client = LeaderClient::new(coordinators).map_err(|error| Exit::error(Code::Usage, error.to_string()))?;
+        Ok(Self { client, request_timeout }.with_patience(request_timeout))
+    }
+
+    /// The same cluster, for a verb that waits: it bridges a change of the leader.
+    pub(crate) fn patient(&self) -> Self {
+        self.with_patience(self.request_timeout.max(PATIENCE))
+    }
+
+    fn with_patience(&self, patience: Duration) -> Self {
+        let policy = Policy { call_timeout: self.request_timeout, patience };
+        Self { client: self.client.with_policy(policy), request_timeout: self.request_timeout }
+    }
+
+    /// One job; of one that has ended the history of `dataset` may know it.
+    pub(crate) async fn job(&self, job: &str, dataset: Option<&str>) -> Result<GetJobResponse, ApiError> {
+        let request = GetJobRequest { job: job.to_owned(), dataset: dataset.unwrap_or_default().to_owned() };
+        let ask = |mut operator: Operator| {
+            let request = request.clone();
+            async move { operator.get_job(request).await }
+        };
+        self.client.operator(ask).await
+    }
+
+    /// One shard of a job.
+    pub(crate) async fn shard(&self, job: &str, shard: &str, dataset: Option<&str>) -> Result<ShardSummary> {
+        shard_of(self.job(job, dataset).await?, job, shard)
+    }
+
+    /// Its workers that live.
+    pub(crate) async fn workers(&self) -> Result<ListWorkersResponse, ApiError> {
+        self.client.operator(|mut operator| async move { operator.list_workers(ListWorkersRequest {}).await }).await
+    }
+
+    /// Who leads, and what is wrong.
+    pub(crate) async fn state(&self) -> Result<GetClusterResponse, ApiError> {
+        self.client.operator(|mut operator| async move { operator.get_cluster(GetClusterRequest {}).await }).await
+    }
+}
+
+/// The shard of that name; where there is none, those that there are.
+pub(crate) fn shard_of(response: GetJobResponse, job: &str, shard: &str) -> Result<ShardSummary> {
+    let known: Vec<_> = response.shards.iter().map(|known| known.shard.clone()).collect();
+    response.shards.into_iter().find(|known| known.shard == shard).ok_or_else(|| {
+        let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
+        Exit::error(Code::NotFound, format!("job {job} has no shard {shard}; it has {known}"))
+    })
+}

@@ -1,0 +1,28 @@
+//! `tailor job get`.
+
+use anyhow::Result;
+
+use crate::args::Output;
+use crate::context::ContextArgs;
+use crate::documents::{self, Job};
+use crate::exit::Code;
+
+/// Options of `tailor job get`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The job.
+    job: String,
+    /// Where to look for a job that has ended; without it, in every dataset that the cluster has worked on.
+    #[arg(long, value_name = "URI")]
+    dataset: Option<String>,
+    #[command(flatten)]
+    context: ContextArgs,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(super) async fn run(args: Args) -> Result<Code> {
+    let response = args.context.cluster()?.job(&args.job, args.dataset.as_deref()).await?;
+    documents::show(args.output.style, &Job::from(response))?;
+    Ok(Code::Done)
+}

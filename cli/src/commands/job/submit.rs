@@ -1,0 +1,110 @@
+//! `tailor job submit`.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use model::JobSpec;
+use model::spec::{PRIORITY_DEFAULT, PRIORITY_MAX};
+use proto::v1::{PlanJobRequest, SubmitJobRequest};
+
+use super::state_of;
+use crate::args::Output;
+use crate::cluster::{Cluster, Operator};
+use crate::commands::job_options::JobOptions;
+use crate::context::ContextArgs;
+use crate::documents::{self, Job, JobPlan, Submitted};
+use crate::exit::Code;
+use crate::watch::{Screen, follow};
+
+/// Options of `tailor job submit`: those of `run` that shape the output, and how the job shares the cluster.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    job: JobOptions,
+    /// Weight against other jobs: with 20 it gets twice the slots of a job with 10.
+    #[arg(long, value_name = "N", default_value_t = PRIORITY_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=i64::from(PRIORITY_MAX)))]
+    priority: u32,
+    /// Most attempts that it runs at once.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    running_max: Option<u32>,
+    /// Wait until it has ended, and exit as it ends: 0 done, 4 failed or cancelled, 9 partly done, 5 not in time.
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait; the job goes on after it.
+    #[arg(long, value_name = "DURATION", requires = "wait", value_parser = model::time::parse_duration)]
+    timeout: Option<Duration>,
+    /// Show what it would do, and submit nothing.
+    #[arg(long, conflicts_with = "wait")]
+    dry_run: bool,
+    #[command(flatten)]
+    context: ContextArgs,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(super) async fn run(args: Args) -> Result<Code> {
+    let cluster = args.context.cluster()?;
+    let (spec, _) = args.job.spec()?;
+    let spec = JobSpec {
+        input: everywhere(spec.input)?,
+        dataset: everywhere(spec.dataset)?,
+        priority: args.priority,
+        running_max: args.running_max,
+        submitted_by: submitter(),
+        ..spec
+    };
+    if args.dry_run {
+        return plan(&cluster, &spec, args.output).await;
+    }
+    let request = SubmitJobRequest { spec: spec.to_bytes().into() };
+    let submit = |mut operator: Operator| {
+        let request = request.clone();
+        async move { operator.submit_job(request).await }
+    };
+    let submitted = cluster.client.operator(submit).await?;
+    if !args.wait {
+        let submitted = Submitted { job: submitted.job, existed: submitted.existed };
+        documents::show(args.output.style, &submitted)?;
+        return Ok(Code::Done);
+    }
+    eprintln!("tailor: job {} was submitted", submitted.job);
+    let mut screen = Screen::of_stderr();
+    let ended = follow(&cluster, &submitted.job, args.timeout, |response| screen.show(response)).await;
+    screen.finish();
+    let ended = ended?;
+    let state = state_of(&ended);
+    documents::show(args.output.style, &Job::from(ended))?;
+    Ok(state.into())
+}
+
+async fn plan(cluster: &Cluster, spec: &JobSpec, output: Output) -> Result<Code> {
+    let request = PlanJobRequest { spec: spec.to_bytes().into() };
+    let plan = |mut operator: Operator| {
+        let request = request.clone();
+        async move { operator.plan_job(request).await }
+    };
+    let planned = JobPlan::new(spec.job.to_string(), cluster.client.operator(plan).await?);
+    for warning in &planned.warnings {
+        eprintln!("tailor: warning: {warning}");
+    }
+    documents::show(output.style, &planned)?;
+    Ok(Code::Done)
+}
+
+/// A path means the same folder to every process, wherever that was started.
+fn everywhere(uri: String) -> Result<String> {
+    if uri.contains("://") || uri.is_empty() {
+        return Ok(uri);
+    }
+    Ok(std::path::absolute(&uri)?.display().to_string())
+}
+
+/// A user and a host, as far as they are known.
+fn submitter() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match host.trim() {
+        "" => user,
+        host => format!("{user}@{host}"),
+    }
+}

@@ -1,0 +1,33 @@
+//! `tailor job wait`: as `watch`, and silent until the end.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::state_of;
+use crate::args::Output;
+use crate::context::ContextArgs;
+use crate::documents::{self, Job};
+use crate::exit::Code;
+use crate::watch::follow;
+
+/// Options of `tailor job wait`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The job.
+    job: String,
+    /// How long to wait; without it, until the job has ended.
+    #[arg(long, value_name = "DURATION", value_parser = model::time::parse_duration)]
+    timeout: Option<Duration>,
+    #[command(flatten)]
+    context: ContextArgs,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(super) async fn run(args: Args) -> Result<Code> {
+    let ended = follow(&args.context.cluster()?, &args.job, args.timeout, |_| ()).await?;
+    let state = state_of(&ended);
+    documents::show(args.output.style, &Job::from(ended))?;
+    Ok(state.into())
+}

@@ -1,0 +1,32 @@
+//! `tailor job watch`.
+
+use anyhow::Result;
+
+use super::state_of;
+use crate::args::Output;
+use crate::context::ContextArgs;
+use crate::documents::{self, Job};
+use crate::exit::Code;
+use crate::watch::{Screen, follow};
+
+/// Options of `tailor job watch`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The job.
+    job: String,
+    #[command(flatten)]
+    context: ContextArgs,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(super) async fn run(args: Args) -> Result<Code> {
+    let cluster = args.context.cluster()?;
+    let mut screen = Screen::of_stderr();
+    let ended = follow(&cluster, &args.job, None, |response| screen.show(response)).await;
+    screen.finish();
+    let ended = ended?;
+    let state = state_of(&ended);
+    documents::show(args.output.style, &Job::from(ended))?;
+    Ok(state.into())
+}

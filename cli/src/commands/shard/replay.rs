@@ -1,0 +1,77 @@
+//! `tailor shard replay`.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use model::ShardId;
+use proto::v1::{JobState, ReplayShardRequest};
+
+use super::OfJob;
+use crate::cluster::{Operator, shard_of};
+use crate::confirm::Confirmation;
+use crate::documents::{self, Replayed, ShardEntry, Submitted};
+use crate::exit::{Code, Exit};
+use crate::watch::{Screen, follow};
+
+/// Options of `tailor shard replay`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The shard.
+    shard: ShardId,
+    #[command(flatten)]
+    of: OfJob,
+    /// Why; kept in the manifest.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Wait until it has ended, and tell the new version and whether its content is the same.
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait; the replay goes on after it.
+    #[arg(long, value_name = "DURATION", requires = "wait", value_parser = model::time::parse_duration)]
+    timeout: Option<Duration>,
+    #[command(flatten)]
+    confirmation: Confirmation,
+}
+
+pub(super) async fn run(args: Args) -> Result<Code> {
+    let OfJob { job: of_job, dataset, context, output } = args.of;
+    let cluster = context.cluster()?;
+    let shard = args.shard.to_string();
+    let before = ShardEntry::from(cluster.shard(&of_job, &shard, dataset.as_deref()).await?);
+    args.confirmation.ask(&what_changes(&of_job, &before), &shard)?;
+    let request = ReplayShardRequest {
+        job: of_job.clone(),
+        shard: shard.clone(),
+        reason: args.reason,
+        dataset: dataset.unwrap_or_default(),
+    };
+    let replay = |mut operator: Operator| {
+        let request = request.clone();
+        async move { operator.replay_shard(request).await }
+    };
+    let job = cluster.client.operator(replay).await?.job;
+    if !args.wait {
+        documents::show(output.style, &Submitted { job, existed: false })?;
+        return Ok(Code::Done);
+    }
+    let mut screen = Screen::of_stderr();
+    let ended = follow(&cluster, &job, args.timeout, |response| screen.show(response)).await;
+    screen.finish();
+    let ended = ended?;
+    let state = ended.job.as_ref().map_or(JobState::Unspecified, |job| job.state());
+    let after = shard_of(ended, &job, &shard)?;
+    if state != JobState::Done {
+        let cause = if after.cause.is_empty() { "it was cancelled" } else { &after.cause };
+        return Err(Exit::error(state.into(), format!("job {job} did not commit shard {shard}: {cause}")));
+    }
+    documents::show(output.style, &Replayed::new(of_job, &before, job, after.into()))?;
+    Ok(Code::Done)
+}
+
+fn what_changes(job: &str, shard: &ShardEntry) -> String {
+    let version = match shard.version {
+        Some(version) => format!("a new version takes the place of v{version}, or of the one that counts by then"),
+        None => "it becomes a version of its own".to_owned(),
+    };
+    format!("shard {} of job {job} will be run again: {version}; old parts stay", shard.shard)
+}

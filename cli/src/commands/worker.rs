@@ -1,0 +1,65 @@
+//! `tailor worker`: a worker of a cluster; and `tailor worker list|drain`, which ask a cluster about its workers.
+
+use anyhow::{Context, Result};
+use daemon::{Flags, Shutdown, settings};
+use model::{Clock as _, SystemClock};
+use worker::settings::{Machine, Settings, WorkerTables};
+
+use super::workers::{self, WorkerVerb};
+use crate::exit::{Code, Exit};
+
+/// Options of `tailor worker`.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<WorkerVerb>,
+    #[command(flatten)]
+    settings: Flags<WorkerTables>,
+}
+
+impl Args {
+    /// Whether this is the server: it sets up its own logs.
+    pub(crate) fn is_server(&self) -> bool {
+        self.verb.is_none()
+    }
+}
+
+pub(crate) async fn run(args: Args) -> Result<Code> {
+    match args.verb {
+        Some(verb) => workers::run(verb).await,
+        None => serve(&args.settings).await,
+    }
+}
+
+async fn serve(flags: &Flags<WorkerTables>) -> Result<Code> {
+    let usage = |error: daemon::SettingsError| Exit::error(Code::Usage, error.to_string());
+    let layers = flags.layers(settings::environment()).map_err(usage)?;
+    let resolved = Settings::resolve(&layers, &machine()).map_err(usage)?;
+    if flags.is_print {
+        crate::out::text(layers.print())?;
+        return Ok(Code::Done);
+    }
+    daemon::telemetry::init_logs(resolved.log_format, &resolved.log_level)?;
+    let metrics = daemon::telemetry::init_metrics("worker", env!("CARGO_PKG_VERSION"))?;
+    let (_trigger, shutdown) = Shutdown::on_signals().context("listen for signals")?;
+    let left = worker::server::serve(resolved, metrics, shutdown).await?;
+    tracing::info!(?left, "worker has left");
+    Ok(Code::Done)
+}
+
+/// What this machine says of itself.
+fn machine() -> Machine {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = match host.trim() {
+        "" => "worker".to_owned(),
+        host => host.to_owned(),
+    };
+    Machine {
+        host,
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        temporary: std::env::var_os("TMPDIR").map(Into::into),
+        // Pods of one node have one number each, and pods of two nodes hardly the same one in the same millisecond.
+        seed: SystemClock.now_ms().cast_unsigned() << 22 ^ u64::from(std::process::id()),
+    }
+}

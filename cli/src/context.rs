@@ -1,0 +1,187 @@
+//! Which cluster a command talks to.
+//!
+//! The first of these that names one: `--coordinators`, `--context`, `TAILOR_COORDINATORS`, `TAILOR_CONTEXT`, `current` of
+//! the client's file, and [`DEFAULT_COORDINATOR`]. The file is `~/.config/tailor/config.toml`, or what `TAILOR_CLIENT_CONFIG`
+//! names:
+//!
+//! ```toml
+//! current = "local"
+//!
+//! [contexts.local]
+//! coordinators = ["http://127.0.0.1:7070"]
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Deserialize;
+
+use crate::cluster::Cluster;
+use crate::exit::{Code, Exit};
+use crate::files::read_text;
+
+/// Where a coordinator listens if nothing else is said.
+const DEFAULT_COORDINATOR: &str = "http://127.0.0.1:7070";
+
+/// Which cluster, for every verb that asks one.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ContextArgs {
+    /// The cluster, by its name in the client's file [env: TAILOR_CONTEXT].
+    #[arg(long, value_name = "NAME", conflicts_with = "coordinators")]
+    context: Option<String>,
+    /// The cluster, by its coordinators; whichever leads is found [env: TAILOR_COORDINATORS].
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    coordinators: Vec<String>,
+    /// How long one request may take, with the search for the leader.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = model::time::parse_duration)]
+    request_timeout: Duration,
+}
+
+impl ContextArgs {
+    /// The cluster that is meant. Nothing is sent before the first request.
+    pub(crate) fn cluster(&self) -> Result<Cluster> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let coordinators = self.resolve(variable)?;
+        Cluster::new(coordinators, self.request_timeout)
+    }
+
+    fn resolve(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Vec<String>> {
+        if !self.coordinators.is_empty() {
+            return Ok(self.coordinators.clone());
+        }
+        if let Some(name) = &self.context {
+            return Profiles::read(&variable)?.coordinators(name);
+        }
+        if let Some(coordinators) = variable("TAILOR_COORDINATORS") {
+            return Ok(coordinators.split(',').map(|url| url.trim().to_owned()).collect());
+        }
+        let profiles = Profiles::read(&variable)?;
+        match variable("TAILOR_CONTEXT").or_else(|| profiles.raw.current.clone()) {
+            Some(name) => profiles.coordinators(&name),
+            None => Ok(vec![DEFAULT_COORDINATOR.to_owned()]),
+        }
+    }
+}
+
+/// The client's file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawProfiles {
+    /// The context that is meant when none is named.
+    current: Option<String>,
+    #[serde(default)]
+    contexts: BTreeMap<String, RawProfile>,
+}
+
+/// One cluster.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawProfile {
+    coordinators: Vec<String>,
+}
+
+/// The client's file, and where it lies.
+struct Profiles {
+    path: PathBuf,
+    raw: RawProfiles,
+}
+
+impl Profiles {
+    /// Reads the file. One that is named must be there; the usual one need not.
+    fn read(variable: &impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let named = variable("TAILOR_CLIENT_CONFIG").map(PathBuf::from);
+        let is_named = named.is_some();
+        let folder = || {
+            let config = variable("XDG_CONFIG_HOME").map(PathBuf::from);
+            config.or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")))
+        };
+        let Some(path) = named.or_else(|| folder().map(|folder| folder.join("tailor/config.toml"))) else {
+            return Ok(Self { path: PathBuf::from("~/.config/tailor/config.toml"), raw: RawProfiles::default() });
+        };
+        let is_read = is_named || path.exists();
+        let text = if is_read { read_text("client settings", &path)? } else { String::new() };
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: PathBuf, text: &str) -> Result<Self> {
+        let raw = toml::from_str(text).map_err(|error| {
+            Exit::error(Code::Usage, format!("client settings {}: {}", path.display(), error.to_string().trim_end()))
+        })?;
+        Ok(Self { path, raw })
+    }
+
+    fn coordinators(&self, name: &str) -> Result<Vec<String>> {
+        let path = self.path.display();
+        let Some(profile) = self.raw.contexts.get(name) else {
+            let known: Vec<_> = self.raw.contexts.keys().map(String::as_str).collect();
+            let known =
+                if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
+            return Err(Exit::error(Code::NotFound, format!("there is no context '{name}' in {path}; {known}")));
+        };
+        if profile.coordinators.is_empty() {
+            return Err(Exit::error(Code::Usage, format!("context '{name}' in {path} names no coordinators")));
+        }
+        Ok(profile.coordinators.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+        current = "local"
+        [contexts.local]
+        coordinators = ["http://127.0.0.1:7070"]
+        [contexts.production]
+        coordinators = ["http://a:7070", "http://b:7070"]
+    "#;
+
+    /// What flags, variables and file together mean.
+    fn resolve(flags: &[&str], variables: &[(&str, &str)], file: &str) -> Result<String> {
+        #[derive(Debug, clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            context: ContextArgs,
+        }
+        let line = <Line as clap::Parser>::try_parse_from([&["tailor"], flags].concat())?;
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("config.toml");
+        std::fs::write(&path, file)?;
+        let variable = |name: &str| match name {
+            "TAILOR_CLIENT_CONFIG" => Some(path.display().to_string()),
+            _ => variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
+        };
+        Ok(line.context.resolve(variable)?.join(" "))
+    }
+
+    #[test]
+    fn flags_win_over_variables_and_these_over_the_file() {
+        let means = |flags: &[&str], variables: &[(&str, &str)], file: &str| {
+            resolve(flags, variables, file).expect("it names a cluster")
+        };
+        let variables = [("TAILOR_COORDINATORS", "http://e:1, http://f:1"), ("TAILOR_CONTEXT", "production")];
+        assert_eq!(means(&[], &[], ""), DEFAULT_COORDINATOR);
+        assert_eq!(means(&[], &[], FILE), "http://127.0.0.1:7070");
+        assert_eq!(means(&[], &variables[1..], FILE), "http://a:7070 http://b:7070");
+        assert_eq!(means(&[], &variables, FILE), "http://e:1 http://f:1");
+        assert_eq!(means(&["--context", "local"], &variables, FILE), "http://127.0.0.1:7070");
+        assert_eq!(means(&["--coordinators", "http://c:1,http://d:1"], &variables, FILE), "http://c:1 http://d:1");
+    }
+
+    #[test]
+    fn a_context_that_is_not_there_tells_those_that_are() {
+        let error = resolve(&["--context", "prodction"], &[], FILE).expect_err("it is misspelt");
+        assert!(error.to_string().contains("local, production"), "{error}");
+        assert_eq!(Code::of(&error), Code::NotFound);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_name_and_the_file() {
+        let error = resolve(&[], &[], "[contexts.local]\ncoordinatrs = []\n").expect_err("it is misspelt");
+        let text = error.to_string();
+        assert!(text.contains("coordinatrs") && text.contains("config.toml"), "{text}");
+    }
+}

@@ -1,0 +1,89 @@
+//! What was changed.
+
+use serde::Serialize;
+
+use super::Document;
+
+/// A job was submitted, or had been before.
+#[derive(Debug, Serialize)]
+pub(crate) struct Submitted {
+    pub(crate) job: String,
+    /// It was submitted before, with the same spec.
+    pub(crate) existed: bool,
+}
+
+impl Document for Submitted {
+    const KIND: &'static str = "Submitted";
+
+    fn table(&self, _is_wide: bool) -> String {
+        let before = if self.existed { " before, with the same spec" } else { "" };
+        format!("job {} was submitted{before}; see `tailor job watch {}`\n", self.job, self.job)
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![self.job.clone()]
+    }
+}
+
+/// A job is being cancelled.
+#[derive(Debug, Serialize)]
+pub(crate) struct Cancelled {
+    pub(crate) job: String,
+}
+
+impl Document for Cancelled {
+    const KIND: &'static str = "Cancelled";
+
+    fn table(&self, _is_wide: bool) -> String {
+        format!("job {} is cancelled; its attempts are being stopped\n", self.job)
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![self.job.clone()]
+    }
+}
+
+/// What failed runs again.
+#[derive(Debug, Serialize)]
+pub(crate) struct Retried {
+    pub(crate) job: String,
+    /// The shards that run again.
+    pub(crate) shards: Vec<String>,
+}
+
+impl Document for Retried {
+    const KIND: &'static str = "Retried";
+
+    fn table(&self, _is_wide: bool) -> String {
+        match self.shards.as_slice() {
+            [] => format!("job {}: there is nothing to run again\n", self.job),
+            shards => format!("job {}: running again {}\n", self.job, shards.join(", ")),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.shards.clone()
+    }
+}
+
+/// A worker leaves, or has left.
+#[derive(Debug, Serialize)]
+pub(crate) struct Drained {
+    /// Its id.
+    pub(crate) worker: String,
+    /// It is gone; otherwise it finishes what is nearly done.
+    pub(crate) is_gone: bool,
+}
+
+impl Document for Drained {
+    const KIND: &'static str = "Drained";
+
+    fn table(&self, _is_wide: bool) -> String {
+        let state = if self.is_gone { "has left" } else { "drains" };
+        format!("worker {} {state}\n", self.worker)
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![self.worker.clone()]
+    }
+}

@@ -1,0 +1,121 @@
+//! What the cluster answers, as people and programs get it.
+//!
+//! Each document is one JSON object under `-o json`: `api_version`, `kind`, and the fields of its struct. The wire may change
+//! under it; these names do not. States are lower-case words with dashes, instants are told twice (`_at` in RFC 3339 and
+//! `_at_ms`), durations end in `_ms`, and what is not known is `null`.
+//!
+//! | kind | document | told by |
+//! |---|---|---|
+//! | `JobList` | [`JobList`] | `job list` |
+//! | `Job` | [`Job`] | `job get`, `watch`, `wait`, `submit --wait` |
+//! | `Submitted` | [`Submitted`] | `job submit`, `shard replay` |
+//! | `JobPlan` | [`JobPlan`] | `job submit --dry-run` |
+//! | `Cancelled` | [`Cancelled`] | `job cancel` |
+//! | `Retried` | [`Retried`] | `job retry` |
+//! | `ShardList`, `Shard` | [`ShardList`], [`ShardOfJob`] | `shard list`, `shard get` |
+//! | `Replayed` | [`Replayed`] | `shard replay --wait` |
+//! | `TaskList` | [`TaskList`] | `task list` |
+//! | `WorkerList` | [`WorkerList`] | `worker list` |
+//! | `Drained` | [`Drained`] | `worker drain` |
+
+mod changes;
+mod job;
+mod plan;
+mod replayed;
+mod shard;
+mod task;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use format::manifest::API_VERSION;
+use serde::Serialize;
+
+pub(crate) use changes::{Cancelled, Drained, Retried, Submitted};
+pub(crate) use job::{Job, JobList};
+pub(crate) use plan::JobPlan;
+pub(crate) use replayed::Replayed;
+pub(crate) use shard::{ShardEntry, ShardList, ShardOfJob};
+pub(crate) use task::TaskList;
+pub(crate) use worker::WorkerList;
+
+use crate::args::{self, ListStyle};
+use crate::out;
+
+/// One answer.
+pub(crate) trait Document: Serialize {
+    /// Its name under `-o json`.
+    const KIND: &'static str;
+
+    /// For people.
+    fn table(&self, is_wide: bool) -> String;
+
+    /// The names in it, as other verbs take them.
+    fn names(&self) -> Vec<String>;
+}
+
+#[derive(Serialize)]
+struct Envelope<'a, D> {
+    api_version: &'static str,
+    kind: &'static str,
+    #[serde(flatten)]
+    document: &'a D,
+}
+
+/// Shows a document.
+pub(crate) fn show<D: Document>(style: ListStyle, document: &D) -> Result<()> {
+    out::text(text(style, document)?)
+}
+
+fn text<D: Document>(style: ListStyle, document: &D) -> Result<String> {
+    Ok(match style {
+        ListStyle::Table => document.table(false),
+        ListStyle::Wide => document.table(true),
+        ListStyle::Name => document.names().into_iter().map(|name| name + "\n").collect(),
+        ListStyle::Json => {
+            let envelope = Envelope { api_version: API_VERSION, kind: D::KIND, document };
+            serde_json::to_string_pretty(&envelope).context("write JSON")? + "\n"
+        }
+    })
+}
+
+/// A state of the wire as a word: `JOB_STATE_PARTLY_DONE` is `partly-done`.
+fn word(name: &str, prefix: &str) -> String {
+    name.trim_start_matches(prefix).to_lowercase().replace('_', "-")
+}
+
+/// Text that the wire leaves empty where there is none.
+fn filled(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// An instant that the wire has as 0 where there is none: in RFC 3339, and in milliseconds.
+fn instant(at_ms: i64) -> (Option<String>, Option<i64>) {
+    if at_ms == 0 { (None, None) } else { (Some(args::shown(at_ms)), Some(at_ms)) }
+}
+
+/// A cell that may have nothing.
+fn cell<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+/// A duration as people read it: `850ms`, `42s`, `3m 07s`, `2h 05m`.
+pub(crate) fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{}ms", duration.as_millis()),
+        1..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {:02}m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// Named values, one a line; those that are empty are left out.
+fn fields(fields: &[(&str, String)]) -> String {
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let told = fields.iter().filter(|(_, value)| !value.is_empty());
+    told.map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
+}

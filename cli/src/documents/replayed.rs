@@ -1,0 +1,66 @@
+//! What a replay came to.
+
+use serde::Serialize;
+
+use super::{Document, ShardEntry, fields};
+
+/// A shard that was run again: the new version beside the one whose place it took.
+#[derive(Debug, Serialize)]
+pub(crate) struct Replayed {
+    /// The job whose shard was run again.
+    of_job: String,
+    /// The job that did it.
+    job: String,
+    shard: String,
+    version: Option<u32>,
+    content_digest: Option<String>,
+    replaces: Option<u32>,
+    /// Of the version that was replaced; not known where that is not the one of `of_job`.
+    replaced_digest: Option<String>,
+    same_content: Option<bool>,
+}
+
+impl Replayed {
+    /// `before` is the shard in the job `of_job`, `after` the same in the job that ran it again.
+    pub(crate) fn new(of_job: String, before: &ShardEntry, job: String, after: ShardEntry) -> Self {
+        let is_replaced = after.replaces.is_some() && after.replaces == before.version;
+        Self {
+            of_job,
+            job,
+            shard: after.shard,
+            version: after.version,
+            content_digest: after.content_digest,
+            replaces: after.replaces,
+            replaced_digest: before.content_digest.clone().filter(|_| is_replaced),
+            same_content: after.same_content,
+        }
+    }
+}
+
+impl Document for Replayed {
+    const KIND: &'static str = "Replayed";
+
+    fn table(&self, _is_wide: bool) -> String {
+        let told = |version: Option<u32>, digest: &Option<String>| match (version, digest) {
+            (None, _) => "none".to_owned(),
+            (Some(version), None) => format!("v{version}"),
+            (Some(version), Some(digest)) => format!("v{version} {digest}"),
+        };
+        let content = match self.same_content {
+            Some(true) => "the same",
+            Some(false) => "different",
+            None => "not compared",
+        };
+        fields(&[
+            ("shard", format!("{} of job {}", self.shard, self.of_job)),
+            ("run again by", format!("job {}", self.job)),
+            ("new version", told(self.version, &self.content_digest)),
+            ("replaces", told(self.replaces, &self.replaced_digest)),
+            ("content", content.to_owned()),
+        ])
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![self.job.clone()]
+    }
+}

@@ -1,0 +1,205 @@
+use expect_test::{Expect, expect};
+use proto::v1;
+
+use super::*;
+
+fn job() -> v1::JobSummary {
+    v1::JobSummary {
+        job: "nightly".to_owned(),
+        state: v1::JobState::PartlyDone.into(),
+        dataset: "s3://metrics/dataset".to_owned(),
+        input: "s3://metrics/segments".to_owned(),
+        window: "all".to_owned(),
+        submitted_at_ms: 1_700_000_000_000,
+        shards: 2,
+        shards_done: 1,
+        shards_failed: 1,
+        bytes: 3 << 20,
+        bytes_read: 3 << 20,
+        priority: 10,
+        attempts: 9,
+        attempts_failed: 2,
+        ..v1::JobSummary::default()
+    }
+}
+
+fn shards() -> Vec<v1::ShardSummary> {
+    let done = v1::ShardSummary {
+        shard: "org-mod-01".to_owned(),
+        state: v1::ShardState::Done.into(),
+        version: 2,
+        content_digest: "00000000000000000000000000000abc".to_owned(),
+        replaces: 1,
+        same_content: Some(true),
+        map_tasks: 3,
+        map_tasks_done: 3,
+        partitions: 2,
+        partitions_done: 2,
+        attempts: 7,
+        ..v1::ShardSummary::default()
+    };
+    let failed = v1::ShardSummary {
+        shard: "org-7".to_owned(),
+        state: v1::ShardState::Failed.into(),
+        cause: "segment in/a.seg: frame at 17 is cut".to_owned(),
+        map_tasks: 1,
+        attempts: 2,
+        attempts_failed: 2,
+        ..v1::ShardSummary::default()
+    };
+    vec![done, failed]
+}
+
+fn check(style: ListStyle, document: &impl Document, expected: &Expect) {
+    expected.assert_eq(&text(style, document).expect("a document can be written"));
+}
+
+#[test]
+fn a_list_of_jobs_is_a_table_names_or_one_object() {
+    let list = JobList::from(v1::ListJobsResponse { jobs: vec![job()], warnings: Vec::new() });
+    check(
+        ListStyle::Table,
+        &list,
+        &expect![[r#"
+            JOB      STATE        DONE  FAILED  SHARDS  READ  BYTES             SUBMITTED
+            nightly  partly-done     1       1       2  3MiB   3MiB  2023-11-14T22:13:20Z
+        "#]],
+    );
+    check(ListStyle::Name, &list, &expect!["nightly\n"]);
+    check(
+        ListStyle::Json,
+        &list,
+        &expect![[r#"
+            {
+              "api_version": "tailor/v1",
+              "kind": "JobList",
+              "jobs": [
+                {
+                  "job": "nightly",
+                  "state": "partly-done",
+                  "dataset": "s3://metrics/dataset",
+                  "input": "s3://metrics/segments",
+                  "window": "all",
+                  "submitted_at": "2023-11-14T22:13:20Z",
+                  "submitted_at_ms": 1700000000000,
+                  "ended_at": null,
+                  "ended_at_ms": null,
+                  "shard_count": 2,
+                  "shards_done": 1,
+                  "shards_failed": 1,
+                  "bytes": 3145728,
+                  "bytes_read": 3145728,
+                  "priority": 10,
+                  "reason": null,
+                  "cause": null,
+                  "waiting_for": null,
+                  "attempts": 9,
+                  "attempts_failed": 2
+                }
+              ],
+              "warnings": []
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn a_job_shows_its_shards_and_why_they_failed() {
+    let response = v1::GetJobResponse { job: Some(job()), shards: shards(), record: r#"{"kind":"JobReport"}"#.into() };
+    let job = Job::from(response);
+    check(
+        ListStyle::Table,
+        &job,
+        &expect![[r#"
+            job          nightly
+            state        partly-done
+            input        s3://metrics/segments
+            dataset      s3://metrics/dataset
+            window       all
+            priority     10
+            submitted    2023-11-14T22:13:20Z
+            ended        -
+            shards       1 of 2 done, 1 failed
+            read         3MiB of 3MiB
+            attempts     9, 2 failed
+
+            SHARD       STATE   READ  BYTES  MAP  REDUCE  RUNNING  FAILED  ETA  VERSION  CAUSE
+            org-mod-01  done      0B     0B  3/3     2/2        0       0    -       v2
+            org-7       failed    0B     0B  0/1     0/0        0       2    -        -  segment in/a.seg: frame at 17 is cut
+        "#]],
+    );
+    let json = text(ListStyle::Json, &job).expect("a document can be written");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!((&json["kind"], &json["record"]["kind"]), (&"Job".into(), &"JobReport".into()));
+    assert_eq!((&json["shards"][0]["same_content"], &json["shards"][1]["version"]), (&true.into(), &().into()));
+}
+
+#[test]
+fn a_replay_tells_both_versions_with_their_digests() {
+    let [after, _] = <[_; 2]>::try_from(shards()).expect("two shards").map(ShardEntry::from);
+    let mut before = after.clone();
+    before.version = Some(1);
+    let replayed = Replayed::new("nightly".to_owned(), &before, "nightly-replay".to_owned(), after);
+    check(
+        ListStyle::Table,
+        &replayed,
+        &expect![[r#"
+            shard         org-mod-01 of job nightly
+            run again by  job nightly-replay
+            new version   v2 00000000000000000000000000000abc
+            replaces      v1 00000000000000000000000000000abc
+            content       the same
+        "#]],
+    );
+}
+
+#[test]
+fn a_task_tells_who_runs_it_and_how_it_failed() {
+    let running = v1::RunningAttempt {
+        attempt: Some(v1::Attempt { number: 3, token: 90 }),
+        worker: "w-5".to_owned(),
+        worker_name: "spot-5".to_owned(),
+        speculative: true,
+        ..v1::RunningAttempt::default()
+    };
+    let task = v1::TaskSummary {
+        shard: "org-7".to_owned(),
+        task: "m-00003".to_owned(),
+        state: v1::TaskState::Running.into(),
+        attempts: 3,
+        charged: 1,
+        running: vec![running],
+        error: "connection lost".to_owned(),
+        ..v1::TaskSummary::default()
+    };
+    let list = TaskList::new("nightly".to_owned(), v1::ListTasksResponse { tasks: vec![task], more: false });
+    check(
+        ListStyle::Table,
+        &list,
+        &expect![[r#"
+            SHARD  TASK     STATE    ATTEMPTS  CHARGED  WORKER                ERROR
+            org-7  m-00003  running         3        1  spot-5 (speculative)  connection lost
+        "#]],
+    );
+    check(ListStyle::Name, &list, &expect!["org-7/m-00003\n"]);
+}
+
+#[test]
+fn a_worker_that_takes_no_work_tells_why() {
+    let unfit = v1::WorkerSummary {
+        worker: "w-5".to_owned(),
+        name: "spot-5".to_owned(),
+        slots: 4,
+        silent_ms: 1_500,
+        unfit: "its scratch disk is full".to_owned(),
+        ..v1::WorkerSummary::default()
+    };
+    check(
+        ListStyle::Table,
+        &WorkerList::from(v1::ListWorkersResponse { workers: vec![unfit] }),
+        &expect![[r#"
+            WORKER  NAME    STATE  RUNNING  SLOTS   HEARD  REASON
+            w-5     spot-5  unfit        0      4  1s ago  its scratch disk is full
+        "#]],
+    );
+}

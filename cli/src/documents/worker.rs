@@ -1,0 +1,99 @@
+//! Workers that live.
+
+use std::time::Duration;
+
+use model::ByteSize;
+use proto::v1;
+use serde::Serialize;
+
+use super::{Document, cell, filled, instant, span};
+use crate::tables::Table;
+
+/// One worker.
+#[derive(Debug, Serialize)]
+struct WorkerEntry {
+    worker: String,
+    name: String,
+    /// `active`, `draining` or `unfit`.
+    state: &'static str,
+    /// Why it leaves, or takes no work.
+    reason: Option<String>,
+    version: String,
+    slots: u32,
+    running: u32,
+    memory_bytes: u64,
+    since_at: Option<String>,
+    since_at_ms: Option<i64>,
+    /// Since when it was last heard of.
+    silent_ms: u64,
+}
+
+impl From<v1::WorkerSummary> for WorkerEntry {
+    fn from(worker: v1::WorkerSummary) -> Self {
+        let (since_at, since_at_ms) = instant(worker.since_ms);
+        let (state, reason) = match (filled(worker.draining), filled(worker.unfit)) {
+            (Some(draining), _) => ("draining", Some(draining)),
+            (None, Some(unfit)) => ("unfit", Some(unfit)),
+            (None, None) => ("active", None),
+        };
+        Self {
+            worker: worker.worker,
+            name: worker.name,
+            state,
+            reason,
+            version: worker.version,
+            slots: worker.slots,
+            running: worker.running,
+            memory_bytes: worker.memory_bytes,
+            since_at,
+            since_at_ms,
+            silent_ms: worker.silent_ms,
+        }
+    }
+}
+
+/// All workers.
+#[derive(Debug, Serialize)]
+pub(crate) struct WorkerList {
+    workers: Vec<WorkerEntry>,
+}
+
+impl From<v1::ListWorkersResponse> for WorkerList {
+    fn from(list: v1::ListWorkersResponse) -> Self {
+        Self { workers: list.workers.into_iter().map(WorkerEntry::from).collect() }
+    }
+}
+
+impl Document for WorkerList {
+    const KIND: &'static str = "WorkerList";
+
+    fn table(&self, is_wide: bool) -> String {
+        let mut header = vec!["WORKER", "NAME", "STATE", "RUNNING", "SLOTS", "HEARD"];
+        if is_wide {
+            header.extend(["MEMORY", "SINCE", "VERSION"]);
+        }
+        header.push("REASON");
+        let mut table = Table::new(&header).text(&["NAME", "STATE", "REASON"]);
+        for worker in &self.workers {
+            let mut row = vec![
+                worker.worker.clone(),
+                worker.name.clone(),
+                worker.state.to_owned(),
+                worker.running.to_string(),
+                worker.slots.to_string(),
+                format!("{} ago", span(Duration::from_millis(worker.silent_ms))),
+            ];
+            if is_wide {
+                let memory = ByteSize(worker.memory_bytes).to_string();
+                row.extend([memory, cell(worker.since_at.as_ref()), worker.version.clone()]);
+            }
+            row.push(worker.reason.clone().unwrap_or_default());
+            table.row(row);
+        }
+        table.to_string()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.workers.iter().map(|worker| worker.name.clone()).collect()
+    }
+}

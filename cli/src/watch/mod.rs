@@ -1,0 +1,93 @@
+//! A job that runs, followed to its end.
+//!
+//! The leader tells how a job is, again and again as it changes, until it has ended. The stream ends with the leader that
+//! gave it; it is opened anew, at whoever leads then, and tells where the job stands by then. So nothing is missed that
+//! lasts, and following ends with the job, or with what asking again does not change.
+
+// What is shown, as text.
+mod lines;
+// Where it is shown.
+mod screen;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use proto::status::ApiError;
+use proto::v1::{GetJobResponse, JobState, WatchJobRequest};
+use tonic::Streaming;
+
+pub(crate) use screen::Screen;
+
+use crate::cluster::{Cluster, Operator};
+use crate::exit::{Code, Exit};
+
+/// Time before a stream that has ended is opened anew.
+const REOPEN_AFTER: Duration = Duration::from_millis(500);
+
+/// Whether a job is over.
+pub(crate) fn has_ended(state: JobState) -> bool {
+    matches!(state, JobState::Done | JobState::PartlyDone | JobState::Failed | JobState::Cancelled)
+}
+
+/// Follows a job to its end, and tells `show` what it is told. After `timeout` that is given up; the job goes on.
+pub(crate) async fn follow(
+    cluster: &Cluster,
+    job: &str,
+    timeout: Option<Duration>,
+    show: impl FnMut(&GetJobResponse),
+) -> Result<GetJobResponse> {
+    let following = follow_to_end(cluster, job, show);
+    let Some(timeout) = timeout else { return Ok(following.await?) };
+    match tokio::time::timeout(timeout, following).await {
+        Ok(ended) => Ok(ended?),
+        Err(_) => {
+            let what = format!("job {job} was not over within {timeout:?}; it goes on, see `tailor job get {job}`");
+            Err(Exit::error(Code::TimedOut, what))
+        }
+    }
+}
+
+async fn follow_to_end(
+    cluster: &Cluster,
+    job: &str,
+    mut show: impl FnMut(&GetJobResponse),
+) -> Result<GetJobResponse, ApiError> {
+    let request = WatchJobRequest { job: job.to_owned() };
+    let cluster = cluster.patient();
+    loop {
+        let watch = |mut operator: Operator| {
+            let request = request.clone();
+            async move { operator.watch_job(request).await }
+        };
+        let stream = cluster.client.operator(watch).await?;
+        if let Some(ended) = read(stream, &mut show).await? {
+            return Ok(ended);
+        }
+        tokio::time::sleep(REOPEN_AFTER).await;
+    }
+}
+
+/// Reads a stream: to the end of the job, or (`None`) to its own.
+async fn read(
+    mut stream: Streaming<GetJobResponse>,
+    show: &mut impl FnMut(&GetJobResponse),
+) -> Result<Option<GetJobResponse>, ApiError> {
+    loop {
+        match stream.message().await.map_err(ApiError::from) {
+            Ok(Some(response)) => {
+                show(&response);
+                if response.job.as_ref().is_some_and(|job| has_ended(job.state())) {
+                    return Ok(Some(response));
+                }
+            }
+            Ok(None) => return Ok(None),
+            Err(error @ (ApiError::NotLeader { .. } | ApiError::Away { .. } | ApiError::TooMany { .. })) => {
+                tracing::debug!(%error, "the stream has ended");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Where a job that runs is shown: bars on a terminal, plain lines elsewhere. Always on stderr.
+
+use std::io::IsTerminal;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use proto::v1::{GetJobResponse, ShardState, ShardSummary};
+
+use super::lines::{self, Told};
+
+/// Shards that have a bar; the others are in the last line alone.
+const BARS_MAX: usize = 20;
+
+/// Shows a job.
+pub(crate) struct Screen(Style);
+
+enum Style {
+    /// A line a shard, and one for the job.
+    Bars(Box<Bars>),
+    /// What changed.
+    Plain(Told),
+}
+
+impl Screen {
+    /// The one that suits where stderr leads.
+    pub(crate) fn of_stderr() -> Self {
+        let is_terminal = std::io::stderr().is_terminal();
+        Self(if is_terminal { Style::Bars(Box::new(Bars::new())) } else { Style::Plain(Told::default()) })
+    }
+
+    /// Shows where the job stands.
+    pub(crate) fn show(&mut self, response: &GetJobResponse) {
+        match &mut self.0 {
+            Style::Bars(bars) => bars.show(response),
+            Style::Plain(told) => told.lines(response).iter().for_each(|line| eprintln!("{line}")),
+        }
+    }
+
+    /// Takes the bars away; lines stay.
+    pub(crate) fn finish(self) {
+        if let Style::Bars(bars) = self.0 {
+            bars.finish();
+        }
+    }
+}
+
+/// Bars on a terminal.
+struct Bars {
+    all: MultiProgress,
+    shards: Vec<ProgressBar>,
+    job: ProgressBar,
+}
+
+impl Bars {
+    fn new() -> Self {
+        let all = MultiProgress::new();
+        let job = all.add(ProgressBar::new(0).with_style(style("{msg}")));
+        Self { all, shards: Vec::new(), job }
+    }
+
+    fn show(&mut self, response: &GetJobResponse) {
+        let shown = shown(&response.shards);
+        while self.shards.len() < shown.len() {
+            let bar = ProgressBar::new(100).with_style(style("{prefix:14} {bar:20} {wide_msg}"));
+            self.shards.push(self.all.insert_before(&self.job, bar));
+        }
+        for bar in self.shards.drain(shown.len()..) {
+            bar.finish_and_clear();
+            self.all.remove(&bar);
+        }
+        for (bar, shard) in self.shards.iter().zip(&shown) {
+            bar.set_prefix(shard.shard.clone());
+            bar.set_position(lines::percent(shard));
+            bar.set_message(lines::shard(shard));
+        }
+        let hidden = response.shards.len() - shown.len();
+        let more = if hidden > 0 { format!("{hidden} more shards; ") } else { String::new() };
+        self.job.set_message(format!("{more}{}", lines::job(response)));
+    }
+
+    fn finish(self) {
+        self.shards.iter().for_each(ProgressBar::finish_and_clear);
+        self.job.finish_and_clear();
+    }
+}
+
+/// Those that are of interest, in the order of the shards: first what runs, then what failed, then what is done.
+fn shown(shards: &[ShardSummary]) -> Vec<&ShardSummary> {
+    let rank = |shard: &ShardSummary| match shard.state() {
+        ShardState::Mapping if shard.attempts == 0 => 1,
+        ShardState::Mapping | ShardState::Reducing | ShardState::Committing => 0,
+        ShardState::Failed => 2,
+        ShardState::Unspecified | ShardState::Done | ShardState::Cancelled => 3,
+    };
+    let mut ranked: Vec<_> = shards.iter().enumerate().collect();
+    ranked.sort_by_key(|(_, shard)| rank(shard));
+    ranked.truncate(BARS_MAX);
+    ranked.sort_by_key(|(place, _)| *place);
+    ranked.into_iter().map(|(_, shard)| shard).collect()
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,267 @@
+//! The one door for durable change: nobody else writes the cluster's state.
+//!
+//! Changes of tasks are gathered into transactions: whatever is asked for while others are under way goes together, so the
+//! journal is as fast as the store takes batches. Jobs and shards are written one by one. Every write carries the proof that
+//! we lead, and compares what it replaces; one whose outcome cannot be found out ends the leadership, and the next leader
+//! reads what is there.
+//!
+//! | what a write meets | what follows |
+//! |---|---|
+//! | another leader | [`JournalError::Over`]: stop, rejoin the election |
+//! | an outcome that stays unknown | the same: whoever leads next reads it |
+//! | a claim that is gone, a task that is done | [`JournalError::Stale`]: the attempt's word does not count |
+//! | a store without space | [`JournalError::Blocked`]: nothing was changed, ask again later |
+
+mod batch; //    changes of tasks, gathered
+mod records; //  jobs, shards, datasets
+mod recover; //  what another leader left
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use format::state_keys::StateKey;
+use format::state_records::{DoneRecord, FailureRecord};
+use model::{AttemptId, Digest, LeaseId, TaskPath};
+use scheduler::Tried;
+use storage::meta::claim::{Changed, ClaimError, SeenAttempts, TaskChange};
+use storage::meta::election::Leadership;
+use storage::meta::{MetaError, MetaStore, Revision};
+use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use recover::{FoundJob, FoundShard, Found, recover};
+
+/// Why a change was not made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum JournalError {
+    /// We lead no longer, or cannot know what we did.
+    #[error("{reason}")]
+    Over {
+        /// Why.
+        reason: String,
+    },
+    /// The attempt does not hold its task.
+    #[error("{reason}")]
+    Stale {
+        /// Why.
+        reason: String,
+    },
+    /// Nothing was changed, and nothing can be right now.
+    #[error("{reason}")]
+    Blocked {
+        /// Why, and what to do.
+        reason: String,
+    },
+}
+
+impl From<ClaimError> for JournalError {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Stale { .. } | ClaimError::Done { .. } => Self::Stale { reason: error.to_string() },
+            ClaimError::Deposed { .. } | ClaimError::Moved { .. } => Self::Over { reason: error.to_string() },
+            ClaimError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<MetaError> for JournalError {
+    fn from(error: MetaError) -> Self {
+        let reason = crate::error::describe(&error);
+        match error {
+            MetaError::LeaseGone { .. } => Self::Stale { reason },
+            MetaError::OutOfSpace | MetaError::NotAllowed { .. } => Self::Blocked { reason },
+            MetaError::Unavailable { .. }
+            | MetaError::Settings { .. }
+            | MetaError::Invalid { .. }
+            | MetaError::Foreign { .. } => Self::Over { reason },
+        }
+    }
+}
+
+/// A change that waits for its transaction.
+struct Queued {
+    change: TaskChange,
+    reply: oneshot::Sender<Result<Changed, ClaimError>>,
+}
+
+/// The right to change one task.
+struct Turn<'a> {
+    shared: &'a Shared,
+    task: TaskPath,
+    _guard: tokio::sync::OwnedMutexGuard<()>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut under_way = self.shared.under_way();
+        // Ours and the map's own: nobody waits.
+        if under_way.get(&self.task).is_some_and(|turn| Arc::strong_count(turn) <= 2) {
+            under_way.remove(&self.task);
+        }
+    }
+}
+
+/// The door. Clones are the same door.
+#[derive(Debug, Clone)]
+pub(crate) struct Journal {
+    shared: Arc<Shared>,
+    queue: mpsc::UnboundedSender<Queued>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Arc<dyn MetaStore>,
+    leadership: Leadership,
+    /// Attempts of tasks that were tried and are not done, as they were last seen.
+    attempts: Mutex<HashMap<TaskPath, SeenAttempts>>,
+    /// When each record of a job or shard was last written.
+    revisions: Mutex<BTreeMap<String, Revision>>,
+    /// Tasks with a change under way: the next change of one has to see what that one leaves.
+    under_way: Mutex<HashMap<TaskPath, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Shared {
+    /// Waits for the changes of `task` that are under way.
+    async fn in_turn(&self, task: &TaskPath) -> Turn<'_> {
+        let turn = Arc::clone(self.under_way().entry(task.clone()).or_default());
+        Turn { shared: self, task: task.clone(), _guard: turn.lock_owned().await }
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<TaskPath, Arc<tokio::sync::Mutex<()>>>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, HashMap<TaskPath, SeenAttempts>> {
+        // Nothing panics while it is held.
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn revisions(&self) -> MutexGuard<'_, BTreeMap<String, Revision>> {
+        self.revisions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Journal {
+    /// Opens the door for as long as `leadership` holds, knowing what `found` says.
+    pub(crate) fn open(store: Arc<dyn MetaStore>, leadership: Leadership, found: &Found) -> Self {
+        let (queue, queued) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            store,
+            leadership,
+            attempts: Mutex::new(found.attempts().collect()),
+            revisions: Mutex::new(found.revisions.clone()),
+            under_way: Mutex::default(),
+        });
+        tokio::spawn(batch::run(Arc::clone(&shared), queued));
+        Self { shared, queue }
+    }
+
+    /// The proof that we lead.
+    pub(crate) fn leadership(&self) -> Leadership {
+        self.shared.leadership
+    }
+
+    /// Binds an attempt to a worker: its fencing token. `number` is what the scheduler counted (LS-1).
+    pub(crate) async fn claim(&self, task: TaskPath, worker: LeaseId, number: u32) -> Result<AttemptId, JournalError> {
+        let _turn = self.shared.in_turn(&task).await;
+        let seen = self.seen(&task);
+        if seen.record.last + 1 != number {
+            let reason = format!("LS-1: {task} was to be tried as {number}, its last attempt was {}", seen.record.last);
+            return Err(JournalError::Over { reason });
+        }
+        match self.change(TaskChange::Claim { task, worker, seen }).await? {
+            Changed::Claimed { attempt, .. } => Ok(attempt),
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    /// Records an attempt as the one that counts.
+    pub(crate) async fn complete(
+        &self,
+        task: TaskPath,
+        attempt: AttemptId,
+        report: Digest,
+        report_bytes: u64,
+    ) -> Result<(), JournalError> {
+        let _turn = self.shared.in_turn(&task).await;
+        let last = self.seen(&task).record.last.max(attempt.number);
+        let done = DoneRecord { attempt, last, report, report_bytes };
+        self.change(TaskChange::Complete { task, done }).await.map(drop)
+    }
+
+    /// Ends an attempt that failed.
+    pub(crate) async fn fail(
+        &self,
+        task: TaskPath,
+        attempt: AttemptId,
+        charged: bool,
+        failure: FailureRecord,
+    ) -> Result<(), JournalError> {
+        let _turn = self.shared.in_turn(&task).await;
+        let seen = self.seen(&task);
+        self.change(TaskChange::Fail { task, attempt, charged, failure, seen }).await.map(drop)
+    }
+
+    /// Ends an attempt uncharged.
+    pub(crate) async fn hand_back(&self, task: TaskPath, attempt: AttemptId) -> Result<(), JournalError> {
+        let _turn = self.shared.in_turn(&task).await;
+        self.change(TaskChange::HandBack { task, attempt }).await.map(drop)
+    }
+
+    /// Opens a task that `attempt` did.
+    pub(crate) async fn reopen(&self, task: TaskPath, attempt: AttemptId, tried: Tried) -> Result<(), JournalError> {
+        let _turn = self.shared.in_turn(&task).await;
+        let key = String::from(StateKey::Done(task.clone()));
+        let done = self.shared.store.get(&key).await?;
+        let done = done.map(|entry| entry.record::<DoneRecord>()).transpose()?;
+        let Some(done) = done.filter(|done| done.attempt == attempt) else {
+            return Err(JournalError::Over { reason: format!("{task} is not done by {attempt}, as we believed") });
+        };
+        let Tried { charged, exact_start, .. } = tried;
+        self.change(TaskChange::Reopen { task, done, charged, exact_start }).await.map(drop)
+    }
+
+    /// Makes a change that has to be made, however long the store takes none.
+    pub(crate) async fn insist<T, F>(&self, change: impl Fn() -> F) -> Result<T, JournalError>
+    where
+        F: Future<Output = Result<T, JournalError>>,
+    {
+        /// Between two tries: an operator makes room in minutes.
+        const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+        loop {
+            match change().await {
+                Err(JournalError::Blocked { .. }) => tokio::time::sleep(PAUSE).await,
+                result => return result,
+            }
+        }
+    }
+
+    /// Forgets what was seen of the tasks of a shard that has ended.
+    pub(crate) fn forget_tasks(&self, is_over: impl Fn(&TaskPath) -> bool) {
+        self.shared.attempts().retain(|task, _| !is_over(task));
+    }
+
+    fn seen(&self, task: &TaskPath) -> SeenAttempts {
+        self.shared.attempts().get(task).cloned().unwrap_or_default()
+    }
+
+    async fn change(&self, change: TaskChange) -> Result<Changed, JournalError> {
+        let task = change.task().clone();
+        let (reply, answer) = oneshot::channel();
+        let closed = || JournalError::Over { reason: "the journal is closed".to_owned() };
+        self.queue.send(Queued { change, reply }).map_err(|_| closed())?;
+        let changed = answer.await.map_err(|_| closed())??;
+        let mut attempts = self.shared.attempts();
+        match &changed {
+            Changed::Claimed { seen, .. } | Changed::Failed { seen } | Changed::Reopened { seen } => {
+                attempts.insert(task, seen.clone());
+            }
+            Changed::Completed => drop(attempts.remove(&task)),
+            Changed::HandedBack => {}
+        }
+        Ok(changed)
+    }
+}
+
+fn mismatch(changed: &Changed) -> JournalError {
+    JournalError::Over { reason: format!("the journal answered a claim with {changed:?}; please report this") }
+}

@@ -1,0 +1,132 @@
+//! What operators ask of the leader.
+
+use std::sync::Arc;
+
+use format::state_records::{JobPhase, Text};
+use model::{JobId, LeaseId, ShardId};
+use proto::ApiError;
+use scheduler::Event;
+use serde_json::json;
+
+use super::Leader;
+use super::message::{Ask, Reply};
+use crate::job::Job;
+use crate::journal::Journal;
+use crate::report::JobReport;
+
+impl Leader {
+    pub(super) fn answer(&mut self, ask: Ask) {
+        match ask {
+            Ask::Submit { spec, anew, reply } => self.submit(*spec, anew, reply),
+            Ask::Jobs { reply } => drop(reply.send(Ok(self.job_summaries()))),
+            Ask::Job { job, reply } => drop(reply.send(self.job_view(&job))),
+            Ask::Ended { job, reply } => {
+                if let Some(live) = self.jobs.get_mut(&job) {
+                    live.followers.push(reply);
+                }
+            }
+            Ask::Cancel { job, reason, reply } => drop(reply.send(self.cancel(&job, &reason))),
+            Ask::Retry { job, reason, earlier, reply } => self.retry(&job, &reason, earlier, reply),
+            Ask::Tasks { request, job, shard, reply } => drop(reply.send(self.task_views(&request, &job, shard))),
+            Ask::Workers { reply } => drop(reply.send(Ok(self.worker_views()))),
+            Ask::Drain { worker, reason, reply } => drop(reply.send(self.drain(&worker, &reason))),
+            Ask::Cluster { reply } => drop(reply.send(Ok(self.cluster_view()))),
+            Ask::Datasets { reply } => read_datasets(self.journal.clone(), reply),
+        }
+    }
+
+    fn cancel(&mut self, id: &JobId, reason: &str) -> Result<(), ApiError> {
+        let Some(live) = self.jobs.get_mut(id) else { return Err(no_job(id)) };
+        if live.has_ended {
+            return Err(ApiError::Refused { reason: format!("job {id} has ended already; see `tailor job get {id}`") });
+        }
+        let is_planning = live.head.phase == JobPhase::Planning;
+        live.head.phase = JobPhase::Cancelling;
+        live.head.reason = Text::cut(reason);
+        if is_planning {
+            live.head.cause = Some(Text::cut(&format!("cancelled: {reason}")));
+        }
+        tracing::info!(job = %id, reason, "job cancelled");
+        self.note(id, "cancelled", json!({ "reason": reason }));
+        self.put_head(id);
+        self.apply(Event::Cancelled { job: id.clone(), cause: format!("cancelled: {reason}") });
+        Ok(())
+    }
+
+    /// Runs the shards of a job that has ended, and are not done, once more.
+    fn retry(&mut self, id: &JobId, reason: &str, earlier: Option<Box<JobReport>>, reply: Reply<Vec<ShardId>>) {
+        if self.jobs.contains_key(id) || self.recovering.contains(id) {
+            let reason = format!("job {id} still runs; `tailor job wait {id}`, or cancel it first");
+            let _ = reply.send(Err(ApiError::Refused { reason }));
+            return;
+        }
+        let Some(earlier) = earlier else {
+            let _ = reply.send(Err(no_job(id)));
+            return;
+        };
+        let shards: Vec<_> = earlier.shards.iter().filter(|shard| !shard.is_done()).map(|shard| shard.shard).collect();
+        if shards.is_empty() && earlier.cause.is_none() {
+            let reason = format!("every shard of job {id} is done; `tailor shard replay` runs one again all the same");
+            let _ = reply.send(Err(ApiError::Refused { reason }));
+            return;
+        }
+        self.retry_shards(id, reason, earlier, shards, reply);
+    }
+
+    fn retry_shards(
+        &self,
+        id: &JobId,
+        reason: &str,
+        earlier: Box<JobReport>,
+        shards: Vec<ShardId>,
+        reply: Reply<Vec<ShardId>>,
+    ) {
+        let (journal, handle, clock) = (self.journal.clone(), self.handle.clone(), Arc::clone(&self.clock));
+        let (id, reason) = (id.clone(), reason.to_owned());
+        tokio::spawn(async move {
+            let begun = super::jobs::begin_again(&journal, &earlier, &reason, clock).await;
+            match begun {
+                Err(error) => drop(reply.send(Err(error))),
+                Ok((job, spec, head)) => {
+                    tracing::info!(job = %id, reason, shards = shards.len(), "job tried again");
+                    handle.tell(super::message::Outcome::BegunAgain { job, spec, head, earlier });
+                    let _ = reply.send(Ok(shards));
+                }
+            }
+        });
+    }
+
+    fn drain(&mut self, name: &str, reason: &str) -> Result<LeaseId, ApiError> {
+        let is_it = |(lease, live): &(&LeaseId, &mut super::LiveWorker)| {
+            lease.to_string() == name || live.record.name.as_str() == name
+        };
+        let mut found: Vec<_> = self.workers.iter_mut().filter(is_it).collect();
+        let (worker, live) = match found.len() {
+            0 => return Err(ApiError::NotFound { what: format!("worker {name}; see `tailor worker list`") }),
+            1 => found.remove(0),
+            many => {
+                let reason = format!("{many} workers have the name {name}; give an id of `tailor worker list`");
+                return Err(ApiError::Invalid { field: "worker".to_owned(), reason });
+            }
+        };
+        let worker = *worker;
+        live.drain = Some(reason.to_owned());
+        tracing::info!(%worker, reason, "worker asked to leave");
+        self.apply(Event::WorkerRests { worker, rests: true });
+        Ok(worker)
+    }
+}
+
+fn read_datasets(journal: Journal, reply: Reply<Vec<String>>) {
+    tokio::spawn(async move {
+        let datasets = journal.datasets().await;
+        let _ = reply.send(datasets.map_err(|error| ApiError::Away { reason: crate::error::describe(&error) }));
+    });
+}
+
+fn no_job(id: &JobId) -> ApiError {
+    ApiError::NotFound { what: format!("job {id}; see `tailor job list`") }
+}
+
+/// A job with its spec and head, as one that is begun again has them.
+pub(crate) type BegunAgain = (Arc<Job>, Arc<model::JobSpec>, Box<format::state_records::JobHead>);

@@ -1,0 +1,333 @@
+//! What workers say of their attempts: finished, failed, handed back, under way.
+//!
+//! Nothing counts before it is on record. A word about an attempt that does not hold its task is refused, whoever says it; one
+//! that was answered before is answered the same again.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use format::state_records::{FailureRecord, Text};
+use model::{AttemptId, Digest, Failure, FailureClass, HeldAttempt, LeaseId, Report, TaskKind, TaskPath};
+use scheduler::{Event, Tried, is_charged};
+use serde_json::json;
+use tokio::time::Instant;
+use worker::leader::{Beat, LeaderError, Orders, Verdict};
+
+use super::Leader;
+use super::live::Progress;
+use super::message::{Outcome, Reply};
+use crate::journal::JournalError;
+
+/// How long a grant may be on its way before a beat has to show it.
+const DELIVERY_MAX: Duration = Duration::from_secs(10);
+
+impl Leader {
+    /// An attempt finished: it is recorded, if it holds its task.
+    pub(super) fn complete(
+        &mut self,
+        worker: LeaseId,
+        held: HeldAttempt,
+        report: Bytes,
+        reply: Reply<Verdict, LeaderError>,
+    ) {
+        if self.recovering.contains(&held.task.job) {
+            let _ = reply.send(Err(away("the job is still being taken over from another leader")));
+            return;
+        }
+        if self.state.recorded(&held.task) == Some(held.attempt) {
+            let _ = reply.send(Ok(Verdict::Counts));
+            return;
+        }
+        if !self.state.runs(&held.task, held.attempt, worker) {
+            let reason = format!("attempt {} does not hold {} any more", held.attempt, held.task);
+            metrics::counter!("tailor_completions_refused_total").increment(1);
+            let _ = reply.send(Ok(Verdict::Refused { reason }));
+            return;
+        }
+        match read_report(&held.task, &report) {
+            Err(reason) => {
+                let failure = Failure { class: FailureClass::Bug, message: reason.clone() };
+                self.record_failure(held, failure, worker, None);
+                let _ = reply.send(Ok(Verdict::Refused { reason }));
+            }
+            Ok(parsed) => self.record(held, parsed, &report, reply),
+        }
+    }
+
+    fn record(&self, held: HeldAttempt, report: Report, bytes: &Bytes, reply: Reply<Verdict, LeaderError>) {
+        let (digest, bytes) = (Digest::of(bytes), bytes.len() as u64);
+        let (journal, handle) = (self.journal.clone(), self.handle.clone());
+        tokio::spawn(async move {
+            let result = journal.complete(held.task.clone(), held.attempt, digest, bytes).await;
+            handle.tell(Outcome::Completed { held, report: Box::new(report), result, reply });
+        });
+    }
+
+    pub(super) fn completed(
+        &mut self,
+        held: &HeldAttempt,
+        report: Box<Report>,
+        result: Result<(), JournalError>,
+        reply: Reply<Verdict, LeaderError>,
+    ) {
+        let answer = match self.unless_over(result) {
+            None => Err(away("the leader has to stop")),
+            Some(Ok(())) => {
+                let (task, attempt) = (held.task.clone(), held.attempt);
+                let is_open = self.state.shard(&task.job, task.shard).is_some();
+                self.forget_attempt(held);
+                self.apply(Event::Recorded { task, attempt, report });
+                if is_open { Ok(Verdict::Counts) } else { Ok(refused("its shard has ended")) }
+            }
+            Some(Err(JournalError::Blocked { reason })) => Err(LeaderError::Away { reason }),
+            Some(Err(error)) => {
+                self.forget_attempt(held);
+                self.apply(Event::HandedBack { task: held.task.clone(), attempt: held.attempt });
+                metrics::counter!("tailor_completions_refused_total").increment(1);
+                Ok(Verdict::Refused { reason: error.to_string() })
+            }
+        };
+        let _ = reply.send(answer);
+    }
+
+    /// An attempt failed: that is recorded, if it holds its task.
+    pub(super) fn fail(
+        &mut self,
+        worker: LeaseId,
+        held: HeldAttempt,
+        failure: Failure,
+        reply: Reply<(), LeaderError>,
+    ) {
+        if self.recovering.contains(&held.task.job) {
+            let _ = reply.send(Err(away("the job is still being taken over from another leader")));
+        } else if self.state.runs(&held.task, held.attempt, worker) {
+            self.record_failure(held, failure, worker, Some(reply));
+        } else {
+            let _ = reply.send(Ok(()));
+        }
+    }
+
+    fn record_failure(
+        &mut self,
+        held: HeldAttempt,
+        failure: Failure,
+        worker: LeaseId,
+        reply: Option<Reply<(), LeaderError>>,
+    ) {
+        tracing::debug!(task = %held.task, attempt = %held.attempt, class = ?failure.class, error = %failure, "attempt failed");
+        let name = self.workers.get(&worker).map(|live| live.record.name.to_string()).unwrap_or_default();
+        let fields = json!({
+            "shard": held.task.shard, "task": held.task.task, "attempt": held.attempt, "worker": worker, "name": name,
+            "class": failure.class, "error": failure.message,
+        });
+        self.note(&held.task.job, "attempt-failed", fields);
+        let record = FailureRecord { worker, cause: Text::cut(&failure.message) };
+        let (journal, handle) = (self.journal.clone(), self.handle.clone());
+        tokio::spawn(async move {
+            let charged = is_charged(failure.class);
+            let result = journal.fail(held.task.clone(), held.attempt, charged, record).await;
+            handle.tell(Outcome::Failed { held, failure, result, reply });
+        });
+    }
+
+    pub(super) fn failed(
+        &mut self,
+        held: HeldAttempt,
+        failure: Failure,
+        result: Result<(), JournalError>,
+        reply: Option<Reply<(), LeaderError>>,
+    ) {
+        let answer = match self.unless_over(result) {
+            None => Err(away("the leader has to stop")),
+            Some(Ok(())) => {
+                self.forget_attempt(&held);
+                self.apply(Event::Failed { task: held.task, attempt: held.attempt, failure });
+                Ok(())
+            }
+            Some(Err(JournalError::Blocked { reason })) => Err(LeaderError::Away { reason }),
+            Some(Err(_)) => {
+                self.forget_attempt(&held);
+                self.apply(Event::HandedBack { task: held.task, attempt: held.attempt });
+                Ok(())
+            }
+        };
+        if let Some(reply) = reply {
+            let _ = reply.send(answer);
+        }
+    }
+
+    /// Attempts are handed back by their worker.
+    pub(super) fn hand_back(
+        &mut self,
+        worker: LeaseId,
+        held: Vec<HeldAttempt>,
+        reason: &str,
+        reply: Reply<(), LeaderError>,
+    ) {
+        if held.iter().any(|held| self.recovering.contains(&held.task.job)) {
+            let _ = reply.send(Err(away("a job is still being taken over from another leader")));
+            return;
+        }
+        let held = held.into_iter().filter(|held| self.state.runs(&held.task, held.attempt, worker)).collect();
+        self.end_claims(worker, held, reason, Some(reply));
+    }
+
+    /// Attempts that a worker does not know of, or that nobody wants.
+    pub(super) fn take_back(&mut self, worker: LeaseId, held: Vec<HeldAttempt>, reason: &str) {
+        if !held.is_empty() {
+            self.end_claims(worker, held, reason, None);
+        }
+    }
+
+    fn end_claims(
+        &mut self,
+        worker: LeaseId,
+        held: Vec<HeldAttempt>,
+        reason: &str,
+        reply: Option<Reply<(), LeaderError>>,
+    ) {
+        for held in &held {
+            let fields = json!({
+                "shard": held.task.shard, "task": held.task.task, "attempt": held.attempt, "worker": worker,
+                "reason": reason,
+            });
+            self.note(&held.task.job, "attempt-handed-back", fields);
+        }
+        let (journal, handle) = (self.journal.clone(), self.handle.clone());
+        tokio::spawn(async move {
+            let ended = held.into_iter().map(|held| async {
+                let result = journal.hand_back(held.task.clone(), held.attempt).await;
+                (held, result)
+            });
+            let held = futures::future::join_all(ended).await;
+            handle.tell(Outcome::HandedBack { held, reply });
+        });
+    }
+
+    pub(super) fn handed_back(
+        &mut self,
+        held: Vec<(HeldAttempt, Result<(), JournalError>)>,
+        reply: Option<Reply<(), LeaderError>>,
+    ) {
+        let mut answer = Ok(());
+        for (held, result) in held {
+            match self.unless_over(result) {
+                None => answer = Err(away("the leader has to stop")),
+                Some(Err(JournalError::Blocked { reason })) => answer = Err(LeaderError::Away { reason }),
+                // Be it by this change or before: the attempt holds its task no longer.
+                Some(_) => {
+                    self.forget_attempt(&held);
+                    self.apply(Event::HandedBack { task: held.task, attempt: held.attempt });
+                }
+            }
+        }
+        if let Some(reply) = reply {
+            let _ = reply.send(answer);
+        }
+    }
+
+    /// An attempt that no longer counts: its claim ends, and its worker hears of it with its next beat.
+    pub(super) fn stop(&mut self, task: TaskPath, attempt: AttemptId) {
+        self.forget_attempt(&HeldAttempt { task: task.clone(), attempt });
+        let (journal, handle) = (self.journal.clone(), self.handle.clone());
+        tokio::spawn(async move {
+            let result = journal.hand_back(task.clone(), attempt).await;
+            handle.tell(Outcome::HandedBack { held: vec![(HeldAttempt { task, attempt }, result)], reply: None });
+        });
+    }
+
+    pub(super) fn reopen(&mut self, task: TaskPath, attempt: AttemptId, tried: Tried) {
+        let fields = json!({
+            "shard": task.shard, "task": task.task, "attempt": attempt, "exact_start": tried.exact_start,
+        });
+        self.note(&task.job.clone(), "task-reopened", fields);
+        let (journal, handle) = (self.journal.clone(), self.handle.clone());
+        tokio::spawn(async move {
+            let result = journal.insist(|| journal.reopen(task.clone(), attempt, tried)).await;
+            handle.tell(Outcome::Reopened { task, result });
+        });
+    }
+
+    pub(super) fn reopened(&mut self, task: TaskPath, result: Result<(), JournalError>) {
+        match self.unless_over(result) {
+            Some(Ok(())) => self.apply(Event::Reopened { task }),
+            Some(Err(error)) => self.over = Some(format!("{task} cannot be opened again: {error}")),
+            None => {}
+        }
+    }
+
+    /// How a worker does; what it should do.
+    pub(super) fn beat(&mut self, worker: LeaseId, beat: &Beat, reply: Reply<Orders, LeaderError>) {
+        let now = Instant::now();
+        let Some(live) = self.workers.get_mut(&worker) else {
+            let _ = reply.send(Err(LeaderError::UnknownWorker { worker }));
+            return;
+        };
+        live.heard = Some(now);
+        let mut progress = std::collections::HashMap::new();
+        for attempt in &beat.attempts {
+            live.granted.remove(&attempt.held);
+            let before = live.progress.get(&attempt.held);
+            let changed = before.filter(|before| (before.bytes, before.points) == (attempt.bytes, attempt.points));
+            let changed = changed.map_or(now, |before| before.changed);
+            progress.insert(
+                attempt.held.clone(),
+                Progress { bytes: attempt.bytes, points: attempt.points, changed },
+            );
+        }
+        live.progress = progress;
+        let lost: Vec<_> = live.granted.extract_if(|_, at| now - *at > DELIVERY_MAX).map(|(held, _)| held).collect();
+        let drain = live.drain.clone().filter(|_| beat.draining.is_none());
+        let is_over = |held: &HeldAttempt| {
+            !self.recovering.contains(&held.task.job) && !self.state.runs(&held.task, held.attempt, worker)
+        };
+        let stop = beat.attempts.iter().map(|attempt| attempt.held.clone()).filter(is_over).collect();
+        let lost = lost.into_iter().filter(|held| self.state.runs(&held.task, held.attempt, worker)).collect();
+        self.take_back(worker, lost, "its grant never reached the worker");
+        let _ = reply.send(Ok(Orders { stop, drain }));
+    }
+
+    /// Attempts that read and write nothing any more: a process may live on while a thread of it hangs.
+    pub(super) fn give_up_the_stuck(&mut self) {
+        let (now, max) = (Instant::now(), self.settings.progress_max);
+        let is_stuck = |progress: &Progress| now - progress.changed > max;
+        let stuck: Vec<_> = self
+            .workers
+            .iter_mut()
+            .flat_map(|(worker, live)| {
+                live.progress.extract_if(|_, progress| is_stuck(progress)).map(|(held, _)| (*worker, held))
+            })
+            .collect();
+        let runs = |(worker, held): &(LeaseId, HeldAttempt)| self.state.runs(&held.task, held.attempt, *worker);
+        let stuck: Vec<_> = stuck.into_iter().filter(runs).collect();
+        for (worker, held) in stuck {
+            let message = format!("the attempt has read and written nothing for {} s", max.as_secs());
+            self.record_failure(held, Failure { class: FailureClass::Transient, message }, worker, None);
+        }
+    }
+
+    fn forget_attempt(&mut self, held: &HeldAttempt) {
+        for live in self.workers.values_mut() {
+            live.granted.remove(held);
+            live.progress.remove(held);
+        }
+    }
+}
+
+fn away(reason: &str) -> LeaderError {
+    LeaderError::Away { reason: reason.to_owned() }
+}
+
+fn refused(reason: &str) -> Verdict {
+    Verdict::Refused { reason: reason.to_owned() }
+}
+
+/// A report has to be of the task's kind, and of its partition.
+fn read_report(task: &TaskPath, bytes: &[u8]) -> Result<Report, String> {
+    let report = Report::from_bytes(bytes).map_err(|error| format!("the report of {task} cannot be read: {error}"))?;
+    let is_of_task = match &report {
+        Report::Map(_) => task.task.kind == TaskKind::Map,
+        Report::Reduce(report) => task.task.kind == TaskKind::Reduce && report.partition.0 == task.task.ordinal,
+    };
+    if is_of_task { Ok(report) } else { Err(format!("the report that came for {task} is of another task")) }
+}

@@ -1,0 +1,164 @@
+//! Who waits for work, and gets it.
+//!
+//! A claim waits until there is work or its time is up. What the scheduler assigns is written first, then given out; an
+//! answer that reaches nobody is handed back at once, and one that was lost on its way as soon as the worker's beats show that
+//! it does not know of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Grant, HeldAttempt, LeaseId, TaskPath};
+use scheduler::{Effect, Event, TaskInput};
+use tokio::time::Instant;
+use worker::leader::LeaderError;
+
+use super::Leader;
+use super::message::{Assigned, Outcome, Reply};
+use crate::error::describe;
+use crate::journal::JournalError;
+
+/// Longest wait of a claim: shorter than what proxies cut off.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+/// Most tasks of one claim.
+const SLOTS_MAX: u32 = 256;
+
+/// A claim that waits.
+pub(crate) struct Waiting {
+    worker: LeaseId,
+    slots: u32,
+    until: Instant,
+    reply: Reply<Vec<Grant>, LeaderError>,
+}
+
+impl Leader {
+    pub(super) fn claim(
+        &mut self,
+        worker: LeaseId,
+        slots: u32,
+        wait: Duration,
+        reply: Reply<Vec<Grant>, LeaderError>,
+    ) {
+        if !self.workers.contains_key(&worker) {
+            let _ = reply.send(Err(LeaderError::UnknownWorker { worker }));
+            return;
+        }
+        let (slots, until) = (slots.min(SLOTS_MAX), Instant::now() + wait.min(WAIT_MAX));
+        self.waiting.push_back(Waiting { worker, slots, until, reply });
+    }
+
+    /// Gives work to the claims that wait, as far as there is any. Slow attempts are looked for with each tick alone.
+    pub(super) fn serve(&mut self, is_tick: bool) {
+        let now = Instant::now();
+        self.waiting.retain(|waiting| !waiting.reply.is_closed());
+        let may_assign = self.blocked.as_ref().is_none_or(|(_, until)| *until <= now);
+        let mut left = std::collections::VecDeque::new();
+        while let Some(waiting) = self.waiting.pop_front() {
+            let is_worth_it = may_assign && (self.state.has_open() || is_tick);
+            let assigned = if is_worth_it { self.assign(&waiting) } else { Vec::new() };
+            if !assigned.is_empty() {
+                self.write_claims(waiting, assigned);
+            } else if waiting.until <= now {
+                let _ = waiting.reply.send(Ok(Vec::new()));
+            } else {
+                left.push_back(waiting);
+            }
+        }
+        self.waiting = left;
+    }
+
+    fn assign(&mut self, waiting: &Waiting) -> Vec<(TaskPath, u32, TaskInput)> {
+        let event = Event::Claim { worker: waiting.worker, slots: waiting.slots as usize };
+        let now = self.now();
+        let effects = scheduler::step(&mut self.state, event, now);
+        let assigned = |effect| match effect {
+            Effect::Assign { task, number, input, .. } => Some((task, number, input)),
+            _ => None,
+        };
+        effects.into_iter().filter_map(assigned).collect()
+    }
+
+    fn write_claims(&self, waiting: Waiting, assigned: Vec<(TaskPath, u32, TaskInput)>) {
+        let Waiting { worker, reply, .. } = waiting;
+        let claims = assigned.into_iter().map(|(task, number, input)| {
+            let (journal, lists) = (self.journal.clone(), Arc::clone(&self.run_lists));
+            let scratch = self.jobs.get(&task.job).map(|live| live.scratch(self.settings.scratch.as_deref()));
+            async move {
+                let listed = match (&input, scratch) {
+                    (TaskInput::Reduce { runs }, Some(scratch)) => lists.publish(&scratch, &task, runs).await,
+                    _ => Ok(()),
+                };
+                let result = match listed {
+                    Ok(()) => journal.claim(task.clone(), worker, number).await,
+                    Err(error) => Err(JournalError::Blocked { reason: describe(&error) }),
+                };
+                Assigned { task, number, input, result }
+            }
+        });
+        let (handle, claims) = (self.handle.clone(), futures::future::join_all(claims));
+        tokio::spawn(async move {
+            let assigned = claims.await;
+            handle.tell(Outcome::Assigned { worker, assigned, reply });
+        });
+    }
+
+    /// Claims were written, or not: what stands is given out.
+    pub(super) fn assigned(
+        &mut self,
+        worker: LeaseId,
+        assigned: Vec<Assigned>,
+        reply: Reply<Vec<Grant>, LeaderError>,
+    ) {
+        let mut grants = Vec::with_capacity(assigned.len());
+        for Assigned { task, number, input, result } in assigned {
+            match self.unless_over(result) {
+                None => return,
+                Some(Ok(attempt)) => {
+                    self.apply(Event::Claimed { task: task.clone(), attempt });
+                    if self.state.runs(&task, attempt, worker) {
+                        grants.extend(self.grant(HeldAttempt { task, attempt }, input));
+                    }
+                }
+                Some(Err(error)) => {
+                    tracing::info!(%task, %worker, %error, "claim not written");
+                    self.apply(Event::ClaimRefused { task, number });
+                }
+            }
+        }
+        self.give(worker, grants, reply);
+    }
+
+    fn grant(&mut self, held: HeldAttempt, input: TaskInput) -> Option<Grant> {
+        let live = self.jobs.get_mut(&held.task.job)?;
+        let scratch = live.scratch(self.settings.scratch.as_deref());
+        let shard = live.shards.get_mut(&held.task.shard)?;
+        shard.begun.get_or_insert_with(Instant::now);
+        let (exact_start, runs) = match input {
+            TaskInput::Map { exact_start } => (exact_start, None),
+            TaskInput::Reduce { runs } => (None, Some(runs.digest)),
+        };
+        Some(Grant {
+            task: held.task,
+            attempt: held.attempt,
+            dataset: live.spec.dataset.as_str().into(),
+            scratch: scratch.into(),
+            spec: live.head.spec,
+            plan: shard.record.plan,
+            exact_start,
+            runs,
+        })
+    }
+
+    fn give(&mut self, worker: LeaseId, grants: Vec<Grant>, reply: Reply<Vec<Grant>, LeaderError>) {
+        let held: Vec<_> = grants
+            .iter()
+            .map(|grant| HeldAttempt { task: grant.task.clone(), attempt: grant.attempt })
+            .collect();
+        if reply.send(Ok(grants)).is_err() {
+            return self.take_back(worker, held, "its claim was given up before it was answered");
+        }
+        if let Some(live) = self.workers.get_mut(&worker) {
+            let now = Instant::now();
+            live.granted.extend(held.into_iter().map(|held| (held, now)));
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Commits, and the ends of shards and jobs: what is written last, and in which order.
+//!
+//! ```text
+//! shard: record (committing) -> manifest -> report object -> record (done), its tasks' keys gone -> runs removed
+//! job:   last shard closed -> event log, record object -> its keys gone
+//! ```
+//!
+//! Each step may be done again by the next leader: the manifest is found if it is there, an object is named by its digest,
+//! the record is replaced by the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use format::keys;
+use format::state_records::{JobPhase, ShardPhase, ShardRecord, Text};
+use model::{Digest, JobId, ShardId};
+use scheduler::{Event, ShardEnd, ShardOutput};
+use serde_json::json;
+use storage::{Root, StorageError};
+use tokio::time::Instant;
+
+use super::Leader;
+use super::message::{ArchiveError, Outcome};
+use crate::commit::{CommitError, Committed, commit};
+use crate::error::describe;
+use crate::journal::{Journal, JournalError};
+use crate::report::{ShardReport, Totals};
+
+/// Until what could not be written is tried again.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// How often a commit is tried while its store is away: a minute or so beside the store's own patience.
+const COMMIT_TRIES_MAX: u32 = 12;
+
+/// A piece of an event log: where it goes.
+pub(super) type Piece = (Root, String, Vec<u8>);
+
+impl Leader {
+    /// Makes a shard's output visible.
+    pub(super) fn commit(&mut self, output: Box<ShardOutput>) {
+        let (id, shard) = (output.plan.job.clone(), output.plan.shard);
+        let Some(live) = self.jobs.get_mut(&id) else { return };
+        let Some(of) = live.shards.get_mut(&shard) else { return };
+        of.record.phase = ShardPhase::Committing;
+        let (record, job) = (of.record.clone(), Arc::clone(&live.job));
+        let (journal, handle) = (self.journal.clone(), self.handle.clone());
+        tokio::spawn(async move {
+            let output: Arc<ShardOutput> = Arc::from(output);
+            let committing = tokio::spawn({
+                let output = Arc::clone(&output);
+                async move {
+                    journal.insist(|| journal.put_shard(&id, shard, &record)).await?;
+                    commit_patiently(&job, &output).await
+                }
+            });
+            // A shard whose commit says nothing would stay open for ever.
+            let result = committing.await.unwrap_or(Err(CommitError::Panicked));
+            handle.tell(Outcome::Committed { output, result });
+        });
+    }
+
+    pub(super) fn committed(&mut self, output: &ShardOutput, result: Result<Committed, CommitError>) {
+        let (job, shard) = (output.plan.job.clone(), output.plan.shard);
+        let event = match result {
+            Err(CommitError::Journal(error)) => {
+                self.over.get_or_insert(error.to_string());
+                return;
+            }
+            Err(error) => Event::CommitFailed { job, shard, cause: describe(&error) },
+            Ok(committed) => {
+                if let Some(of) = self.jobs.get_mut(&job).and_then(|live| live.shards.get_mut(&shard)) {
+                    of.report.content_digest = Some(committed.digest);
+                    of.report.warnings = committed.warnings;
+                    of.report.totals = Totals::of(output);
+                    of.report.replaces = committed.replaces.map(|(version, _)| version);
+                    of.report.same_content = committed.replaces.map(|(_, is_same)| is_same);
+                }
+                Event::Committed { job, shard, version: committed.version }
+            }
+        };
+        self.apply(event);
+    }
+
+    /// A shard has ended: its last record is written, its runs are removed.
+    pub(super) fn end_shard(&mut self, id: &JobId, shard: ShardId, end: ShardEnd) {
+        let counts = self.state.counts(id, shard);
+        let Some(live) = self.jobs.get_mut(id) else { return };
+        live.closing += 1;
+        let scratch = live.scratch(self.settings.scratch.as_deref());
+        let dataset = live.job.dataset.clone();
+        let Some(of) = live.shards.get_mut(&shard) else { return };
+        of.report.elapsed = of.elapsed();
+        of.report.end(&end);
+        of.report.count(counts);
+        of.planned = None;
+        let (phase, version, cause) = match &end {
+            ShardEnd::Done { version } => (ShardPhase::Done, Some(*version), None),
+            ShardEnd::Failed { cause } => (ShardPhase::Failed, None, Some(cause)),
+            ShardEnd::Cancelled { cause } => (ShardPhase::Cancelled, None, Some(cause)),
+        };
+        let cause = cause.map(|cause| Text::cut(cause));
+        of.record = ShardRecord { phase, version, cause, ..of.record.clone() };
+        let (record, report) = (of.record.clone(), of.report.clone());
+        tracing::info!(job = %id, %shard, ?phase, version, cause = record.cause.as_ref().map(Text::as_str), "shard ended");
+        metrics::counter!("tailor_shards_total", "state" => phase_name(phase)).increment(1);
+        let fields = json!({ "shard": shard, "state": phase, "version": version, "cause": report.cause });
+        self.note(id, "shard-ended", fields);
+        let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
+        tokio::spawn(async move {
+            let result = close(&journal, &dataset, &id, shard, record, &report).await;
+            handle.tell(Outcome::Closed { job: id.clone(), shard, result });
+            if let Err(error) = remove_runs(&scratch, &id, shard).await {
+                tracing::warn!(%error, job = %id, %shard, "remove runs; the collector finds them");
+            }
+        });
+    }
+
+    pub(super) fn closed(&mut self, id: &JobId, shard: ShardId, result: Result<(), JournalError>) {
+        match self.unless_over(result) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => return self.over = Some(format!("the end of {id}/{shard} cannot be recorded: {error}")),
+            None => return,
+        }
+        if let Some(live) = self.jobs.get_mut(id) {
+            live.closing -= 1;
+        }
+        self.archive_if_over(id);
+    }
+
+    pub(super) fn job_ended(&mut self, id: &JobId) {
+        if let Some(live) = self.jobs.get_mut(id) {
+            live.has_ended = true;
+        }
+        self.archive_if_over(id);
+    }
+
+    /// Writes the record of a job whose shards are all on record, then lets its keys go.
+    fn archive_if_over(&mut self, id: &JobId) {
+        let Some(live) = self.jobs.get_mut(id) else { return };
+        if !live.has_ended || live.closing > 0 || live.is_archiving {
+            return;
+        }
+        live.is_archiving = true;
+        live.head.phase = JobPhase::Ended;
+        let started_at_ms = live.head.submitted_at_ms;
+        let record = live.report(started_at_ms).to_bytes();
+        let dataset = live.job.dataset.clone();
+        self.note(id, "ended", json!({}));
+        let pieces = self.log_pieces_of(id);
+        let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
+        tokio::spawn(async move {
+            write_pieces(pieces).await;
+            let result = archive(&journal, &dataset, &id, record).await;
+            handle.tell(Outcome::Archived { job: id, result });
+        });
+    }
+
+    pub(super) fn archived(&mut self, id: &JobId, result: Result<(), ArchiveError>) {
+        match result {
+            Ok(()) => {
+                tracing::info!(job = %id, "job ended");
+                self.jobs.remove(id);
+                self.apply(Event::JobArchived { job: id.clone() });
+            }
+            Err(ArchiveError::Journal(JournalError::Over { reason })) => drop(self.over.get_or_insert(reason)),
+            Err(error) => {
+                tracing::warn!(job = %id, %error, "write the job's record; trying again");
+                if let Some(live) = self.jobs.get_mut(id) {
+                    live.is_archiving = false;
+                    live.archive_at = Some(Instant::now() + AGAIN_AFTER);
+                }
+            }
+        }
+    }
+
+    /// Archives again what could not be.
+    pub(super) fn archive_again(&mut self) {
+        let now = Instant::now();
+        let is_due = |live: &&mut super::LiveJob| live.archive_at.is_some_and(|at| at <= now);
+        let due: Vec<JobId> = self.jobs.values_mut().filter(is_due).map(|live| live.spec.job.clone()).collect();
+        for id in due {
+            if let Some(live) = self.jobs.get_mut(&id) {
+                live.archive_at = None;
+            }
+            self.archive_if_over(&id);
+        }
+    }
+
+    pub(super) fn log_pieces(&mut self) -> Vec<Piece> {
+        let jobs: Vec<_> = self.jobs.keys().cloned().collect();
+        jobs.iter().flat_map(|id| self.log_pieces_of(id)).collect()
+    }
+
+    fn log_pieces_of(&mut self, id: &JobId) -> Vec<Piece> {
+        let Some(live) = self.jobs.get_mut(id) else { return Vec::new() };
+        let piece = live.log.take_piece();
+        piece.map(|(key, bytes)| (live.job.dataset.clone(), key, bytes)).into_iter().collect()
+    }
+}
+
+/// Writes pieces of event logs. One that cannot be written is lost, and said so: a job does not wait for its log.
+pub(super) async fn write_pieces(pieces: Vec<Piece>) {
+    for (dataset, key, bytes) in pieces {
+        if let Err(error) = dataset.create_once(&key, bytes).await {
+            tracing::warn!(%error, "write a piece of an event log; its events are lost");
+        }
+    }
+}
+
+/// Commits, and waits for a store that is away: the work is done, and an hour of it is not given up for a minute.
+async fn commit_patiently(job: &crate::Job, output: &ShardOutput) -> Result<Committed, CommitError> {
+    let mut tries = 0;
+    loop {
+        match commit(job, output).await {
+            Err(CommitError::Storage(error)) if error.is_store_away() && tries < COMMIT_TRIES_MAX => {
+                tracing::warn!(%error, shard = %output.plan.shard, "commit; trying again");
+            }
+            result => return result,
+        }
+        tries += 1;
+        tokio::time::sleep(AGAIN_AFTER).await;
+    }
+}
+
+async fn close(
+    journal: &Journal,
+    dataset: &Root,
+    id: &JobId,
+    shard: ShardId,
+    record: ShardRecord,
+    report: &ShardReport,
+) -> Result<(), JournalError> {
+    let bytes = serde_json::to_vec(report).expect("a report is numbers and names");
+    let digest = Digest::of(&bytes);
+    let written = dataset.create_once(&keys::shard_report(id, shard, digest), bytes).await;
+    let report = match written {
+        Ok(_) => Some(digest),
+        Err(error) => {
+            // The manifest says what it holds; only the account of how it came to be is lost.
+            tracing::warn!(%error, job = %id, %shard, "write the shard's report");
+            None
+        }
+    };
+    let record = ShardRecord { report, ..record };
+    journal.insist(|| journal.end_shard(id, shard, &record)).await
+}
+
+async fn archive(journal: &Journal, dataset: &Root, id: &JobId, record: Vec<u8>) -> Result<(), ArchiveError> {
+    dataset.replace(&keys::job_record(id), record).await?;
+    Ok(journal.insist(|| journal.forget_job(id)).await?)
+}
+
+async fn remove_runs(scratch: &str, id: &JobId, shard: ShardId) -> Result<(), StorageError> {
+    let root = Root::create(scratch)?;
+    for object in root.list(&keys::runs_of(id, shard)).await? {
+        root.remove(object.location.as_ref()).await?;
+    }
+    Ok(())
+}
+
+const fn phase_name(phase: ShardPhase) -> &'static str {
+    match phase {
+        ShardPhase::Running => "running",
+        ShardPhase::Committing => "committing",
+        ShardPhase::Done => "done",
+        ShardPhase::Failed => "failed",
+        ShardPhase::Cancelled => "cancelled",
+    }
+}

@@ -1,0 +1,473 @@
+//! Submission, plans, takeover: how a job comes to have shards that run.
+//!
+//! ```text
+//! submit: spec object -> head (planning) -> segments listed, plan objects -> shard records -> head (running)
+//! ```
+//!
+//! No task is given out before the head says `running`, so a leader that dies on the way leaves nothing that the next one
+//! could not plan anew.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use format::keys;
+use format::state_records::{DoneRecord, JobHead, JobPhase, ShardPhase, Text};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use model::{Clock, Digest, JobId, JobSpec, Report, ShardId, TaskId, TaskPath};
+use proto::{ApiError, v1};
+use scheduler::{Event, Restored, Tried};
+use serde_json::json;
+use storage::{Creation, Root, StorageError};
+use tokio::time::Instant;
+
+use super::Leader;
+use super::live::{LiveJob, LiveShard};
+use super::message::{Begun, Outcome, Planned, PlannedShard, Recovered, RecoveredShard, Reply};
+use crate::error::{JobError, describe};
+use crate::history::{self, EventLog};
+use crate::job::Job;
+use crate::journal::{Found, FoundJob, FoundShard, Journal, JournalError};
+use crate::report::{JobReport, ShardReport};
+
+/// Objects read or written at once for one job.
+const OBJECTS_AT_ONCE: usize = 32;
+
+impl Leader {
+    pub(super) fn submit(&mut self, spec: JobSpec, anew: bool, reply: Reply<v1::SubmitJobResponse>) {
+        if let Some(live) = self.jobs.get(&spec.job) {
+            let _ = reply.send(known(&spec, &live.spec));
+            return;
+        }
+        if self.recovering.contains(&spec.job) {
+            let reason = format!("job {} is still being taken over from another leader", spec.job);
+            let _ = reply.send(Err(ApiError::Away { reason }));
+            return;
+        }
+        let (journal, handle, clock) = (self.journal.clone(), self.handle.clone(), Arc::clone(&self.clock));
+        tokio::spawn(async move {
+            let begun = begin(&journal, spec, anew, clock).await;
+            handle.tell(Outcome::Begun { begun, reply });
+        });
+    }
+
+    pub(super) fn begun(&mut self, begun: Result<Begun, ApiError>, reply: Reply<v1::SubmitJobResponse>) {
+        let answer = begun.map(|begun| match begun {
+            Begun::Known { job } => v1::SubmitJobResponse { job: job.to_string(), existed: true },
+            Begun::New { job, spec, head } => {
+                let name = spec.job.to_string();
+                tracing::info!(job = name, dataset = spec.dataset, input = spec.input, "job submitted");
+                self.add(job, spec, *head, None);
+                v1::SubmitJobResponse { job: name, existed: false }
+            }
+        });
+        let _ = reply.send(answer);
+    }
+
+    /// Takes a job on that has a head, and plans it.
+    pub(super) fn add(&mut self, job: Arc<Job>, spec: Arc<JobSpec>, head: JobHead, earlier: Option<Box<JobReport>>) {
+        let id = spec.job.clone();
+        self.insert(job, Arc::clone(&spec), head, earlier);
+        let fields = json!({ "by": spec.submitted_by, "reason": spec.reason, "input": spec.input });
+        self.note(&id, "submitted", fields);
+        self.plan(&id);
+    }
+
+    fn insert(&mut self, job: Arc<Job>, spec: Arc<JobSpec>, head: JobHead, earlier: Option<Box<JobReport>>) {
+        let id = spec.job.clone();
+        let event = Event::JobAdded { job: id.clone(), weight: spec.priority, running_max: spec.running_max };
+        let log = EventLog::new(id.clone(), self.journal.leadership().token());
+        let live = LiveJob {
+            spec,
+            job,
+            head,
+            shards: BTreeMap::new(),
+            warnings: Vec::new(),
+            log,
+            earlier,
+            began: Instant::now(),
+            closing: 0,
+            has_ended: false,
+            archive_at: None,
+            is_archiving: false,
+            followers: Vec::new(),
+        };
+        self.jobs.insert(id, live);
+        self.apply(event);
+    }
+
+    fn plan(&self, id: &JobId) {
+        let Some(live) = self.jobs.get(id) else { return };
+        let (handle, round, id) = (self.handle.clone(), live.head.round, id.clone());
+        let job = Job { shards: live.shards_to_run(), ..(*live.job).clone() };
+        tokio::spawn(async move {
+            let planned = Box::new(plan(&job).await);
+            handle.tell(Outcome::Planned { job: id, round, planned });
+        });
+    }
+
+    /// A job has plans: they are recorded, and then its shards run.
+    pub(super) fn planned(&mut self, id: &JobId, round: u32, planned: Result<Planned, JobError>) {
+        let Some(live) = self.jobs.get_mut(id).filter(|live| live.head.round == round) else { return };
+        if live.head.phase != JobPhase::Planning {
+            // It was cancelled meanwhile.
+            return self.apply(Event::JobPlanned { job: id.clone() });
+        }
+        match planned {
+            Ok(Planned { shards, warnings }) => {
+                live.warnings = warnings;
+                live.head.shards = shards.len() as u32;
+                live.head.phase = JobPhase::Running;
+                self.record_plans(id, shards);
+            }
+            Err(error) => {
+                let cause = describe(&error);
+                tracing::warn!(job = %id, %cause, "job cannot be planned");
+                live.head.cause = Some(Text::cut(&cause));
+                self.note(id, "planning-failed", json!({ "cause": cause }));
+                self.put_head(id);
+                self.apply(Event::JobPlanned { job: id.clone() });
+            }
+        }
+    }
+
+    fn record_plans(&self, id: &JobId, shards: Vec<PlannedShard>) {
+        let Some(live) = self.jobs.get(id) else { return };
+        let (journal, handle, id, head) = (self.journal.clone(), self.handle.clone(), id.clone(), live.head.clone());
+        tokio::spawn(async move {
+            let result = journal.insist(|| record_plans(&journal, &id, &head, &shards)).await;
+            handle.tell(Outcome::Recorded { job: id, result, shards });
+        });
+    }
+
+    pub(super) fn plans_recorded(
+        &mut self,
+        id: &JobId,
+        result: Result<(), JournalError>,
+        shards: Vec<PlannedShard>,
+    ) {
+        match self.unless_over(result) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => return self.over = Some(format!("the plans of {id} cannot be recorded: {error}")),
+            None => return,
+        }
+        let fields = json!({ "shards": shards.len(), "bytes": shards.iter().map(|s| s.plan.bytes()).sum::<u64>() });
+        self.note(id, "planned", fields);
+        for planned in shards {
+            self.open_shard(id, planned, None);
+        }
+        self.apply(Event::JobPlanned { job: id.clone() });
+        let is_cancelled = self.jobs.get(id).filter(|live| live.head.phase == JobPhase::Cancelling);
+        if let Some(cause) = is_cancelled.map(|live| live.head.reason.to_string()) {
+            self.apply(Event::Cancelled { job: id.clone(), cause });
+        }
+    }
+
+    fn open_shard(&mut self, id: &JobId, planned: PlannedShard, restored: Option<Box<Restored>>) {
+        let plan = Arc::clone(&planned.plan);
+        if let Some(live) = self.jobs.get_mut(id) {
+            let round = live.head.round;
+            let mut shard = LiveShard::new(planned, round);
+            shard.begun = restored.as_ref().map(|_| Instant::now());
+            live.shards.insert(plan.shard, shard);
+        }
+        self.apply(Event::ShardPlanned { plan, restored });
+    }
+
+    /// Writes a job's head as it is now.
+    pub(super) fn put_head(&self, id: &JobId) {
+        let Some(live) = self.jobs.get(id) else { return };
+        let (journal, handle, id, head) = (self.journal.clone(), self.handle.clone(), id.clone(), live.head.clone());
+        tokio::spawn(async move {
+            let result = journal.insist(|| journal.put_job(&id, &head)).await;
+            handle.tell(Outcome::HeadPut { result });
+        });
+    }
+
+    /// Takes over what another leader left.
+    pub(super) fn take_over(&mut self, found: Found) {
+        let Found { jobs, workers, .. } = found;
+        self.members(&workers);
+        for (id, job) in jobs {
+            self.recovering.insert(id.clone());
+            self.read_job(id, Arc::new(job));
+        }
+    }
+
+    fn read_job(&self, id: JobId, found: Arc<FoundJob>) {
+        /// Between two tries to read what a store does not give at the moment.
+        const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+        let (handle, journal, clock) = (self.handle.clone(), self.journal.clone(), Arc::clone(&self.clock));
+        let scratch = self.settings.scratch.clone();
+        tokio::spawn(async move {
+            loop {
+                match read_job(&journal, &id, &found, scratch.as_deref(), Arc::clone(&clock)).await {
+                    Err(error) => tracing::warn!(job = %id, %error, "take over a job; trying again"),
+                    Ok(recovered) => {
+                        return handle.tell(Outcome::Recovered { job: id, recovered: Box::new(Ok(recovered)) });
+                    }
+                }
+                tokio::time::sleep(PAUSE).await;
+                if handle.is_closed() {
+                    return;
+                }
+            }
+        });
+    }
+
+    pub(super) fn recovered(&mut self, id: &JobId, recovered: Result<Recovered, String>) {
+        self.recovering.remove(id);
+        let Ok(Recovered { spec, job, head, open, ended, earlier }) = recovered else { return };
+        let phase = head.phase;
+        let reason = head.reason.to_string();
+        let has_failed = head.cause.is_some();
+        self.insert(job, spec, head, earlier);
+        let tasks = open.iter().map(|shard| shard.restored.done.len()).sum::<usize>();
+        tracing::info!(job = %id, ?phase, open = open.len(), ended = ended.len(), tasks, "job taken over");
+        self.note(id, "taken-over", json!({ "open": open.len(), "ended": ended.len(), "tasks_done": tasks }));
+        if phase == JobPhase::Planning && !has_failed {
+            return self.plan(id);
+        }
+        for (record, report) in ended {
+            if let Some(live) = self.jobs.get_mut(id) {
+                live.shards.insert(report.shard, LiveShard { planned: None, record, report, begun: None });
+            }
+        }
+        for RecoveredShard { planned, mut restored } in open {
+            // A claim whose worker is gone by now went with its lease.
+            restored.running.retain(|(_, _, worker)| self.workers.contains_key(worker));
+            self.open_shard(id, planned, Some(Box::new(restored)));
+        }
+        self.apply(Event::JobPlanned { job: id.clone() });
+        if phase == JobPhase::Cancelling {
+            self.apply(Event::Cancelled { job: id.clone(), cause: reason });
+        }
+    }
+}
+
+fn known(asked: &JobSpec, there: &JobSpec) -> Result<v1::SubmitJobResponse, ApiError> {
+    if asked.is_same(there) {
+        return Ok(v1::SubmitJobResponse { job: asked.job.to_string(), existed: true });
+    }
+    let reason = format!(
+        "there is a job {} already, and it was asked for something else; give another --job, or look at `tailor job get {}`",
+        asked.job, asked.job
+    );
+    Err(ApiError::AlreadyExists { reason })
+}
+
+/// Writes the spec and the head of a job, unless it is there.
+async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Clock>) -> Result<Begun, ApiError> {
+    let invalid = |field: &str, reason: String| ApiError::Invalid { field: field.to_owned(), reason };
+    if Text::<384>::cut(&spec.dataset).to_string() != spec.dataset {
+        return Err(invalid("dataset", format!("{} is no URI of at most 384 bytes", spec.dataset)));
+    }
+    let job = Job::open(&spec, Arc::clone(&clock)).map_err(|error| invalid("spec", describe(&error)))?;
+    if !anew && let Some(earlier) = history::record(&job.dataset, &spec.job).await.map_err(away)? {
+        known(&spec, &earlier.spec)?;
+        return Ok(Begun::Known { job: spec.job });
+    }
+    let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
+    journal.note_dataset(&spec.dataset).await.map_err(not_written)?;
+    let head = JobHead {
+        phase: JobPhase::Planning,
+        round: 1,
+        dataset: Text::cut(&spec.dataset),
+        spec: digest,
+        shards: 0,
+        submitted_at_ms: clock.now_ms(),
+        cause: None,
+        reason: Text::default(),
+    };
+    match journal.begin_job(&spec.job, &head).await.map_err(not_written)? {
+        None => Ok(Begun::New { job: Arc::new(job), spec: Arc::new(spec), head: Box::new(head) }),
+        Some(other) if other.spec == digest => Ok(Begun::Known { job: spec.job }),
+        Some(other) => {
+            let dataset = Root::create(other.dataset.as_str()).map_err(away)?;
+            let there = read_spec(&dataset, &spec.job, other.spec).await.map_err(|reason| ApiError::Away { reason })?;
+            known(&spec, &there)?;
+            Ok(Begun::Known { job: spec.job })
+        }
+    }
+}
+
+/// Writes a head for a job that has ended: its next round.
+pub(super) async fn begin_again(
+    journal: &Journal,
+    earlier: &JobReport,
+    reason: &str,
+    clock: Arc<dyn Clock>,
+) -> Result<super::ask::BegunAgain, ApiError> {
+    let spec = &earlier.spec;
+    let job = Job::open(spec, Arc::clone(&clock))
+        .map_err(|error| ApiError::Refused { reason: describe(&error) })?;
+    let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
+    let head = JobHead {
+        phase: JobPhase::Planning,
+        round: earlier.round + 1,
+        dataset: Text::cut(&spec.dataset),
+        spec: digest,
+        shards: 0,
+        submitted_at_ms: clock.now_ms(),
+        cause: None,
+        reason: Text::cut(reason),
+    };
+    match journal.begin_job(&spec.job, &head).await.map_err(not_written)? {
+        None => Ok((Arc::new(job), Arc::new(spec.clone()), Box::new(head))),
+        Some(_) => Err(ApiError::Refused { reason: format!("job {} runs already", spec.job) }),
+    }
+}
+
+fn away(error: StorageError) -> ApiError {
+    ApiError::Away { reason: describe(&error) }
+}
+
+fn not_written(error: JournalError) -> ApiError {
+    ApiError::Away { reason: error.to_string() }
+}
+
+/// Writes an object that is named by its digest; one that lies there already is the same.
+async fn write_object(root: &Root, bytes: Vec<u8>, key: impl FnOnce(Digest) -> String) -> Result<Digest, ApiError> {
+    let digest = Digest::of(&bytes);
+    let key = key(digest);
+    match root.create_once(&key, bytes).await.map_err(away)? {
+        Creation::Ours => Ok(digest),
+        Creation::Taken => {
+            let reason = format!("{} is not what its name says; remove it", root.object(&key));
+            Err(ApiError::Refused { reason })
+        }
+    }
+}
+
+/// Plans every shard, and writes the plans.
+async fn plan(job: &Job) -> Result<Planned, JobError> {
+    let crate::planning::Planned { plans, warnings } = crate::planning::plan(job).await?;
+    let write = |plan: model::ShardPlan| async move {
+        let bytes = serde_json::to_vec(&plan).expect("a plan is numbers and names");
+        let digest = Digest::of(&bytes);
+        job.dataset.create_once(&keys::plan(&job.id, plan.shard, digest), bytes).await?;
+        Ok::<_, StorageError>(PlannedShard { plan: Arc::new(plan), digest })
+    };
+    let shards = stream::iter(plans).map(write).buffered(OBJECTS_AT_ONCE).try_collect().await?;
+    Ok(Planned { shards, warnings })
+}
+
+async fn record_plans(
+    journal: &Journal,
+    id: &JobId,
+    head: &JobHead,
+    shards: &[PlannedShard],
+) -> Result<(), JournalError> {
+    let put = |planned: PlannedShard| async move {
+        let record = LiveShard::new(planned.clone(), head.round).record;
+        journal.put_shard(id, planned.plan.shard, &record).await
+    };
+    stream::iter(shards.to_vec()).map(put).buffer_unordered(OBJECTS_AT_ONCE).try_collect::<()>().await?;
+    journal.put_job(id, head).await
+}
+
+async fn read_spec(dataset: &Root, job: &JobId, digest: Digest) -> Result<JobSpec, String> {
+    let key = keys::spec(job, digest);
+    let bytes = dataset.read(&key).await.map_err(|error| describe(&error))?;
+    JobSpec::from_bytes(&bytes).map_err(|error| format!("{}: {error}", dataset.object(&key)))
+}
+
+/// Reads what another leader knew of a job.
+async fn read_job(
+    journal: &Journal,
+    id: &JobId,
+    found: &FoundJob,
+    scratch: Option<&str>,
+    clock: Arc<dyn Clock>,
+) -> Result<Recovered, String> {
+    let head = found.head.clone().ok_or("its head is gone; remove what is left of it by hand")?;
+    let dataset = Root::create(head.dataset.as_str()).map_err(|error| describe(&error))?;
+    let spec = read_spec(&dataset, id, head.spec).await?;
+    let job = Job::open(&spec, clock).map_err(|error| describe(&error))?;
+    let own = keys::scratch_root(&spec.dataset, id);
+    let scratch = Root::create(scratch.unwrap_or(&own)).map_err(|error| describe(&error))?;
+    let earlier = if head.round > 1 { history::record(&dataset, id).await.map_err(|e| describe(&e))? } else { None };
+    let (mut open, mut ended) = (Vec::new(), Vec::new());
+    let is_planned = head.phase != JobPhase::Planning;
+    for (shard, found) in found.shards.iter().filter(|_| is_planned) {
+        let Some(record) = found.record.clone().filter(|record| record.round == head.round) else { continue };
+        match record.phase {
+            ShardPhase::Running | ShardPhase::Committing => {
+                let planned = read_plan(&dataset, id, *shard, record.plan).await?;
+                let restored = read_reports(journal, &scratch, id, *shard, found).await?;
+                open.push(RecoveredShard { planned, restored });
+            }
+            ShardPhase::Done | ShardPhase::Failed | ShardPhase::Cancelled => {
+                let report = read_shard_report(&dataset, id, *shard, &record).await?;
+                ended.push((record, report));
+            }
+        }
+    }
+    Ok(Recovered { spec: Arc::new(spec), job: Arc::new(job), head, open, ended, earlier: earlier.map(Box::new) })
+}
+
+async fn read_plan(dataset: &Root, id: &JobId, shard: ShardId, digest: Digest) -> Result<PlannedShard, String> {
+    let key = keys::plan(id, shard, digest);
+    let bytes = dataset.read(&key).await.map_err(|error| describe(&error))?;
+    if Digest::of(&bytes) != digest {
+        return Err(format!("{} has digest {}, not that of its name", dataset.object(&key), Digest::of(&bytes)));
+    }
+    let plan = serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", dataset.object(&key)))?;
+    Ok(PlannedShard { plan: Arc::new(plan), digest })
+}
+
+/// The reports of the tasks that are done. One that is gone or damaged opens its task again.
+async fn read_reports(
+    journal: &Journal,
+    scratch: &Root,
+    id: &JobId,
+    shard: ShardId,
+    found: &FoundShard,
+) -> Result<Restored, String> {
+    let read = |(task, done): (TaskId, DoneRecord)| async move {
+        let path = TaskPath { job: id.clone(), shard, task };
+        match read_report(scratch, &path, &done).await? {
+            Some(report) => Ok::<_, String>(Ok((task, done.attempt, report))),
+            None => {
+                let tried = Tried { last: done.last, charged: 1, exact_start: None };
+                tracing::warn!(%path, attempt = %done.attempt, "the report of a task is lost; the task runs again");
+                journal.reopen(path, done.attempt, tried).await.map_err(|error| error.to_string())?;
+                Ok(Err((task, tried)))
+            }
+        }
+    };
+    let done: Vec<_> = found.done.iter().map(|(task, done)| (*task, done.clone())).collect();
+    let read: Vec<Result<_, _>> = stream::iter(done).map(read).buffer_unordered(OBJECTS_AT_ONCE).try_collect().await?;
+    let mut restored = Restored { tried: found.tried().collect(), running: found.claims.clone(), ..Restored::default() };
+    for task in read {
+        match task {
+            Ok(done) => restored.done.push(done),
+            Err(lost) => restored.tried.push(lost),
+        }
+    }
+    Ok(restored)
+}
+
+/// The report of a task; none where it is gone or damaged.
+async fn read_report(scratch: &Root, path: &TaskPath, done: &DoneRecord) -> Result<Option<Report>, String> {
+    match scratch.read(&keys::report(path, done.attempt)).await {
+        Ok(bytes) if Digest::of(&bytes) == done.report => Ok(Report::from_bytes(&bytes).ok()),
+        Ok(_) | Err(StorageError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(describe(&error)),
+    }
+}
+
+async fn read_shard_report(
+    dataset: &Root,
+    id: &JobId,
+    shard: ShardId,
+    record: &format::state_records::ShardRecord,
+) -> Result<ShardReport, String> {
+    let plan = read_plan(dataset, id, shard, record.plan).await?.plan;
+    let mut report = ShardReport::planned(&plan);
+    if let Some(digest) = record.report {
+        let key = keys::shard_report(id, shard, digest);
+        let bytes = dataset.read(&key).await.map_err(|error| describe(&error))?;
+        report = serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", dataset.object(&key)))?;
+    }
+    Ok(report)
+}

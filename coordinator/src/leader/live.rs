@@ -1,0 +1,142 @@
+//! What the leader knows of jobs and workers beside what the scheduler decides by.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use format::state_records::{JobHead, ShardPhase, ShardRecord, WorkerRecord};
+use model::{HeldAttempt, JobId, JobSpec, ShardId};
+use tokio::time::Instant;
+
+use super::message::{PlannedShard, Reply};
+use crate::history::EventLog;
+use crate::job::Job;
+use crate::report::{JobReport, ShardReport};
+
+/// A job that has not been archived.
+pub(crate) struct LiveJob {
+    pub(crate) spec: Arc<JobSpec>,
+    pub(crate) job: Arc<Job>,
+    pub(crate) head: JobHead,
+    pub(crate) shards: BTreeMap<ShardId, LiveShard>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) log: EventLog,
+    /// Of a job that is tried again: what it did before.
+    pub(crate) earlier: Option<Box<JobReport>>,
+    pub(crate) began: Instant,
+    /// Shards that have ended, and whose last record is being written.
+    pub(crate) closing: usize,
+    /// Every shard has ended.
+    pub(crate) has_ended: bool,
+    /// When its record is to be written again, if that failed.
+    pub(crate) archive_at: Option<Instant>,
+    pub(crate) is_archiving: bool,
+    /// Who waits for its end: let go of with it.
+    pub(crate) followers: Vec<Reply<()>>,
+}
+
+/// A shard of it.
+pub(crate) struct LiveShard {
+    /// Its plan; dropped when it has ended.
+    pub(crate) planned: Option<PlannedShard>,
+    pub(crate) record: ShardRecord,
+    pub(crate) report: ShardReport,
+    pub(crate) begun: Option<Instant>,
+}
+
+impl LiveShard {
+    /// A shard whose tasks are open.
+    pub(crate) fn new(planned: PlannedShard, round: u32) -> Self {
+        let plan = &planned.plan;
+        let record = ShardRecord {
+            phase: ShardPhase::Running,
+            round,
+            plan: planned.digest,
+            map_tasks: plan.map_tasks.len() as u32,
+            partitions: plan.partitions,
+            version: None,
+            cause: None,
+            report: None,
+        };
+        let report = ShardReport::planned(plan);
+        Self { planned: Some(planned), record, report, begun: None }
+    }
+
+    /// How long it has run.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.begun.map(|begun| begun.elapsed()).unwrap_or_default()
+    }
+}
+
+impl LiveJob {
+    /// URI of the root of its runs.
+    pub(crate) fn scratch(&self, scratch: Option<&str>) -> String {
+        let own = || format::keys::scratch_root(&self.spec.dataset, &self.spec.job);
+        scratch.map_or_else(own, str::to_owned)
+    }
+
+    /// What became of it: only of one whose shards have all ended.
+    pub(crate) fn report(&self, started_at_ms: i64) -> JobReport {
+        let shards = self.shards.values().map(|shard| shard.report.clone()).collect();
+        let elapsed = self.began.elapsed();
+        let mut report =
+            JobReport::of(&self.spec, self.head.round, shards, self.warnings.clone(), started_at_ms, elapsed);
+        report.cause = self.head.cause.as_ref().map(ToString::to_string);
+        match &self.earlier {
+            Some(earlier) => report.merge((**earlier).clone()),
+            None => report,
+        }
+    }
+
+    /// The shards that this round runs: those that an earlier one did not do, or those that were asked for.
+    pub(crate) fn shards_to_run(&self) -> Vec<ShardId> {
+        let Some(earlier) = &self.earlier else { return self.spec.shards.clone() };
+        earlier.shards.iter().filter(|shard| !shard.is_done()).map(|shard| shard.shard).collect()
+    }
+}
+
+/// A worker that lives.
+pub(crate) struct LiveWorker {
+    pub(crate) record: WorkerRecord,
+    pub(crate) since_ms: i64,
+    pub(crate) heard: Option<Instant>,
+    /// What an operator wants it to leave for.
+    pub(crate) drain: Option<String>,
+    /// Grants that it has not confirmed by a beat yet, and when they were sent.
+    pub(crate) granted: HashMap<HeldAttempt, Instant>,
+    /// How far its attempts are, and when that changed last.
+    pub(crate) progress: HashMap<HeldAttempt, Progress>,
+}
+
+/// How far an attempt is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Progress {
+    pub(crate) bytes: u64,
+    pub(crate) points: u64,
+    pub(crate) changed: Instant,
+}
+
+impl LiveWorker {
+    pub(crate) fn new(record: WorkerRecord, since_ms: i64) -> Self {
+        Self { record, since_ms, heard: None, drain: None, granted: HashMap::new(), progress: HashMap::new() }
+    }
+
+    /// Whether it takes no work.
+    pub(crate) fn rests(&self) -> bool {
+        self.record.draining.is_some() || self.record.unfit.is_some() || self.drain.is_some()
+    }
+}
+
+/// Segment bytes that running attempts of each shard of a job have read.
+pub(crate) fn bytes_under_way<'a>(
+    workers: impl Iterator<Item = &'a LiveWorker>,
+    job: &JobId,
+) -> BTreeMap<ShardId, u64> {
+    let mut bytes = BTreeMap::new();
+    for (held, progress) in workers.flat_map(|worker| &worker.progress) {
+        if held.task.job == *job && held.task.task.kind == model::TaskKind::Map {
+            *bytes.entry(held.task.shard).or_default() += progress.bytes;
+        }
+    }
+    bytes
+}

@@ -1,0 +1,231 @@
+//! What reaches the leader, and the handle through which it is asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use model::{
+    AttemptId, Digest, Failure, Grant, HeldAttempt, JobId, JobSpec, LeaseId, Report, ShardId, ShardPlan, TaskPath,
+};
+use proto::{ApiError, v1};
+use scheduler::{Restored, ShardOutput, TaskInput};
+use tokio::sync::{mpsc, oneshot};
+use worker::leader::{Beat, Hello, LeaderError, Orders, Verdict};
+
+use crate::commit::{CommitError, Committed};
+use crate::error::JobError;
+use crate::job::Job;
+use crate::journal::JournalError;
+use crate::report::{JobReport, ShardReport};
+use format::state_records::{JobHead, ShardRecord};
+
+/// Where an answer goes.
+pub(crate) type Reply<T, E = ApiError> = oneshot::Sender<Result<T, E>>;
+
+/// What reaches the leader: what others ask, and what became of what it began.
+pub(crate) enum Message {
+    /// A worker says who it is.
+    Hello { hello: Hello, reply: Reply<(), LeaderError> },
+    /// A worker asks for work.
+    Claim { worker: LeaseId, slots: u32, wait: Duration, reply: Reply<Vec<Grant>, LeaderError> },
+    /// An attempt finished.
+    Complete { worker: LeaseId, held: HeldAttempt, report: Bytes, reply: Reply<Verdict, LeaderError> },
+    /// An attempt failed.
+    Fail { worker: LeaseId, held: HeldAttempt, failure: Failure, reply: Reply<(), LeaderError> },
+    /// Attempts are handed back.
+    HandBack { worker: LeaseId, held: Vec<HeldAttempt>, reason: String, reply: Reply<(), LeaderError> },
+    /// How a worker does.
+    Beat { worker: LeaseId, beat: Beat, reply: Reply<Orders, LeaderError> },
+    /// An operator's request.
+    Ask(Ask),
+    /// What became of something.
+    Outcome(Outcome),
+}
+
+/// What operators ask.
+pub(crate) enum Ask {
+    /// Take a job on; `anew` even if the history has one of that name.
+    Submit { spec: Box<JobSpec>, anew: bool, reply: Reply<v1::SubmitJobResponse> },
+    /// Jobs that have not been archived.
+    Jobs { reply: Reply<Vec<v1::JobSummary>> },
+    /// One of them.
+    Job { job: JobId, reply: Reply<Option<v1::GetJobResponse>> },
+    /// Tell when it is on record: the reply is let go of then.
+    Ended { job: JobId, reply: Reply<()> },
+    /// Stop it.
+    Cancel { job: JobId, reason: String, reply: Reply<()> },
+    /// Run what failed again; `earlier` is its record.
+    Retry { job: JobId, reason: String, earlier: Option<Box<JobReport>>, reply: Reply<Vec<ShardId>> },
+    /// Its tasks.
+    Tasks { request: v1::ListTasksRequest, job: JobId, shard: Option<ShardId>, reply: Reply<v1::ListTasksResponse> },
+    /// Workers that live.
+    Workers { reply: Reply<Vec<v1::WorkerSummary>> },
+    /// Ask a worker to leave.
+    Drain { worker: String, reason: String, reply: Reply<LeaseId> },
+    /// How the cluster does.
+    Cluster { reply: Reply<v1::GetClusterResponse> },
+    /// Datasets with a history.
+    Datasets { reply: Reply<Vec<String>> },
+}
+
+/// What became of something that the leader began.
+pub(crate) enum Outcome {
+    /// Claims were written, or not.
+    Assigned { worker: LeaseId, assigned: Vec<Assigned>, reply: Reply<Vec<Grant>, LeaderError> },
+    /// A completion was recorded, or not.
+    Completed {
+        held: HeldAttempt,
+        report: Box<Report>,
+        result: Result<(), JournalError>,
+        reply: Reply<Verdict, LeaderError>,
+    },
+    /// A failure was recorded, or not.
+    Failed { held: HeldAttempt, failure: Failure, result: Result<(), JournalError>, reply: Option<Reply<(), LeaderError>> },
+    /// Attempts were handed back, or not.
+    HandedBack { held: Vec<(HeldAttempt, Result<(), JournalError>)>, reply: Option<Reply<(), LeaderError>> },
+    /// A task was opened again, or not.
+    Reopened { task: TaskPath, result: Result<(), JournalError> },
+    /// A job's head was written, or not.
+    Begun { begun: Result<Begun, ApiError>, reply: Reply<v1::SubmitJobResponse> },
+    /// A job that had ended has a head again.
+    BegunAgain { job: Arc<Job>, spec: Arc<JobSpec>, head: Box<JobHead>, earlier: Box<JobReport> },
+    /// A job was planned, or cannot be.
+    Planned { job: JobId, round: u32, planned: Box<Result<Planned, JobError>> },
+    /// A job's shards are on record as planned, or not.
+    Recorded { job: JobId, result: Result<(), JournalError>, shards: Vec<PlannedShard> },
+    /// What another leader knew of a job was read.
+    Recovered { job: JobId, recovered: Box<Result<Recovered, String>> },
+    /// A commit ended.
+    Committed { output: Arc<ShardOutput>, result: Result<Committed, CommitError> },
+    /// The last record of a shard was written, or not.
+    Closed { job: JobId, shard: ShardId, result: Result<(), JournalError> },
+    /// A job is on record in its dataset, and its keys are gone; or not.
+    Archived { job: JobId, result: Result<(), ArchiveError> },
+    /// A job's head was replaced, or not.
+    HeadPut { result: Result<(), JournalError> },
+}
+
+/// One assignment, and what became of its claim.
+pub(crate) struct Assigned {
+    pub(crate) task: TaskPath,
+    pub(crate) number: u32,
+    pub(crate) input: TaskInput,
+    pub(crate) result: Result<AttemptId, JournalError>,
+}
+
+/// A job whose head is written.
+pub(crate) enum Begun {
+    /// It is new.
+    New { job: Arc<Job>, spec: Arc<JobSpec>, head: Box<JobHead> },
+    /// It was there already, with the same spec.
+    Known { job: JobId },
+}
+
+/// The plans of a job, as objects.
+pub(crate) struct Planned {
+    pub(crate) shards: Vec<PlannedShard>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// One of them.
+#[derive(Clone)]
+pub(crate) struct PlannedShard {
+    pub(crate) plan: Arc<ShardPlan>,
+    pub(crate) digest: Digest,
+}
+
+/// What another leader knew of a job.
+pub(crate) struct Recovered {
+    pub(crate) spec: Arc<JobSpec>,
+    pub(crate) job: Arc<Job>,
+    pub(crate) head: JobHead,
+    pub(crate) earlier: Option<Box<JobReport>>,
+    pub(crate) open: Vec<RecoveredShard>,
+    pub(crate) ended: Vec<(ShardRecord, ShardReport)>,
+}
+
+/// A shard that another leader began.
+pub(crate) struct RecoveredShard {
+    pub(crate) planned: PlannedShard,
+    pub(crate) restored: Restored,
+}
+
+/// Why a job is not archived.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ArchiveError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Storage(#[from] storage::StorageError),
+}
+
+/// Asks the leader. Clones ask the same one; once it leads no longer, every answer is [`LeaderError::Away`].
+#[derive(Debug, Clone)]
+pub struct Handle {
+    mailbox: mpsc::UnboundedSender<Message>,
+}
+
+impl Handle {
+    pub(crate) const fn new(mailbox: mpsc::UnboundedSender<Message>) -> Self {
+        Self { mailbox }
+    }
+
+    /// Whether nobody reads what it is told any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.mailbox.is_closed()
+    }
+
+    pub(crate) fn tell(&self, outcome: Outcome) {
+        // A leader that has ended wants nothing.
+        let _ = self.mailbox.send(Message::Outcome(outcome));
+    }
+
+    /// Asks, as an operator does.
+    pub(crate) async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, ApiError> {
+        let away = || ApiError::Away { reason: "the leader has just stepped down".to_owned() };
+        let (reply, answer) = oneshot::channel();
+        self.mailbox.send(Message::Ask(ask(reply))).map_err(|_| away())?;
+        answer.await.map_err(|_| away())?
+    }
+
+    async fn worker<T>(&self, message: impl FnOnce(Reply<T, LeaderError>) -> Message) -> Result<T, LeaderError> {
+        let away = || LeaderError::Away { reason: "the leader has just stepped down".to_owned() };
+        let (reply, answer) = oneshot::channel();
+        self.mailbox.send(message(reply)).map_err(|_| away())?;
+        answer.await.map_err(|_| away())?
+    }
+}
+
+/// Within the process: what gRPC carries otherwise.
+#[async_trait]
+impl worker::leader::Leader for Handle {
+    async fn hello(&self, hello: &Hello) -> Result<(), LeaderError> {
+        let hello = hello.clone();
+        self.worker(|reply| Message::Hello { hello, reply }).await
+    }
+
+    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, LeaderError> {
+        self.worker(|reply| Message::Claim { worker, slots, wait, reply }).await
+    }
+
+    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, LeaderError> {
+        let held = held.clone();
+        self.worker(|reply| Message::Complete { worker, held, report, reply }).await
+    }
+
+    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), LeaderError> {
+        let (held, failure) = (held.clone(), failure.clone());
+        self.worker(|reply| Message::Fail { worker, held, failure, reply }).await
+    }
+
+    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), LeaderError> {
+        let (held, reason) = (held.to_vec(), reason.to_owned());
+        self.worker(|reply| Message::HandBack { worker, held, reason, reply }).await
+    }
+
+    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, LeaderError> {
+        let beat = beat.clone();
+        self.worker(|reply| Message::Beat { worker, beat, reply }).await
+    }
+}

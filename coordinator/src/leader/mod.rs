@@ -1,0 +1,293 @@
+//! The coordinator that leads: performs the scheduler's effects, and feeds their outcomes back as events.
+//!
+//! It is one loop that owns all state; whoever wants something sends a message. Nothing in the loop waits: what takes time
+//! runs beside it and comes back as an [`Outcome`]. What must not be forgotten goes through the journal first, and reaches
+//! the scheduler once it is on record. So a leader that stops at any point leaves nothing half known: the next one reads
+//! the records, the plans and the reports, and goes on.
+//!
+//! | what ends it | what follows |
+//! |---|---|
+//! | a write finds another leader, or its outcome stays unknown | it stops; the replica rejoins the election |
+//! | its lease is lost | the same |
+//! | SIGTERM | event logs are written, the office is given up at once |
+
+mod ask; //      what operators ask
+mod attempts; // what workers say of their attempts
+mod claims; //   who waits for work, and gets it
+mod ends; //     commits, ends of shards and jobs
+mod jobs; //     submission, plans, takeover
+mod live; //     what is known beside the scheduler's state
+mod message;
+mod runs; //     lists of runs, as objects
+mod view; //     how far everything is, for people
+mod workers; //  who lives
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use model::{Clock, JobId, LeaseId};
+use scheduler::{Effect, Event, Policy, State};
+use storage::meta::election::Leadership;
+use storage::meta::{LeaseSession, MetaError, MetaStore};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::journal::{Found, Journal, JournalError};
+use claims::Waiting;
+use live::{LiveJob, LiveWorker};
+use message::{Message, Outcome};
+use runs::RunLists;
+
+pub use message::Handle;
+pub(crate) use message::Ask;
+
+/// How often it looks at what time brings: rests that end, attempts that are slow, claims that waited long enough.
+const TICK: Duration = Duration::from_millis(200);
+/// How often event logs are written.
+const LOG_EVERY: Duration = Duration::from_secs(5);
+/// Messages that are taken in before claims are served: they may open work.
+const MESSAGES_AT_ONCE: usize = 512;
+
+/// How a leader leads.
+#[derive(Debug, Clone)]
+pub struct LeaderSettings {
+    /// The scheduler's numbers.
+    pub policy: Policy,
+    /// An attempt that reads and writes nothing for so long is given up, and charged.
+    pub progress_max: Duration,
+    /// URI of the root of all runs; without one, they lie in each job's dataset.
+    pub scratch: Option<String>,
+    /// Its name and address, for operators.
+    pub replica: String,
+    /// Where others reach it.
+    pub address: String,
+}
+
+impl Default for LeaderSettings {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            progress_max: Duration::from_secs(10 * 60),
+            scratch: None,
+            replica: "embedded".to_owned(),
+            address: String::new(),
+        }
+    }
+}
+
+/// Why a leader ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// It is not needed any more, or was told to go.
+    Dismissed,
+    /// Somebody else leads, or it cannot know what it did.
+    Over {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The coordinator that leads.
+pub(crate) struct Leader {
+    settings: Arc<LeaderSettings>,
+    clock: Arc<dyn Clock>,
+    journal: Journal,
+    handle: Handle,
+    state: State,
+    jobs: BTreeMap<JobId, LiveJob>,
+    /// Jobs of another leader that are still being read: nothing is said about their attempts.
+    recovering: BTreeSet<JobId>,
+    workers: BTreeMap<LeaseId, LiveWorker>,
+    waiting: VecDeque<Waiting>,
+    run_lists: Arc<RunLists>,
+    began: Instant,
+    began_at_ms: i64,
+    logs_at: Instant,
+    over: Option<String>,
+    /// Why the journal takes nothing, and until when it is not asked again.
+    blocked: Option<(String, Instant)>,
+}
+
+impl Leader {
+    /// A leader that takes over what was found. Messages reach it through `inbox`, whose other end `handle` is.
+    pub(crate) fn new(
+        settings: Arc<LeaderSettings>,
+        clock: Arc<dyn Clock>,
+        store: Arc<dyn MetaStore>,
+        leadership: Leadership,
+        found: &Found,
+        handle: Handle,
+    ) -> Self {
+        let began_at_ms = clock.now_ms();
+        Self {
+            journal: Journal::open(store, leadership, found),
+            state: State::new(settings.policy),
+            settings,
+            clock,
+            handle,
+            jobs: BTreeMap::new(),
+            recovering: BTreeSet::new(),
+            workers: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            run_lists: Arc::default(),
+            began: Instant::now(),
+            began_at_ms,
+            logs_at: Instant::now() + LOG_EVERY,
+            over: None,
+            blocked: None,
+        }
+    }
+
+    /// Leads, until it is over.
+    pub(crate) async fn run(
+        mut self,
+        store: &dyn MetaStore,
+        found: Found,
+        session: &LeaseSession,
+        mut inbox: mpsc::UnboundedReceiver<Message>,
+        dismissed: impl Future<Output = ()>,
+    ) -> Ended {
+        let mut members = store.watch(format::state_keys::WORKERS, found.revision);
+        self.take_over(found);
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut messages = Vec::with_capacity(MESSAGES_AT_ONCE);
+        tokio::pin!(dismissed);
+        loop {
+            let mut is_tick = false;
+            tokio::select! {
+                _ = inbox.recv_many(&mut messages, MESSAGES_AT_ONCE) => {
+                    messages.drain(..).for_each(|message| self.take(message));
+                }
+                event = members.next() => self.members_changed(event),
+                _ = ticks.tick() => {
+                    is_tick = true;
+                    self.tick();
+                }
+                loss = session.lost() => self.over = Some(format!("the lease was lost ({loss:?})")),
+                () = &mut dismissed => {
+                    self.write_logs().await;
+                    return Ended::Dismissed;
+                }
+            }
+            if let Some(reason) = self.over.take() {
+                return Ended::Over { reason };
+            }
+            self.serve(is_tick);
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Hello { hello, reply } => self.hello(&hello, reply),
+            Message::Claim { worker, slots, wait, reply } => self.claim(worker, slots, wait, reply),
+            Message::Complete { worker, held, report, reply } => self.complete(worker, held, report, reply),
+            Message::Fail { worker, held, failure, reply } => self.fail(worker, held, failure, reply),
+            Message::HandBack { worker, held, reason, reply } => self.hand_back(worker, held, &reason, reply),
+            Message::Beat { worker, beat, reply } => self.beat(worker, &beat, reply),
+            Message::Ask(ask) => self.answer(ask),
+            Message::Outcome(outcome) => self.take_outcome(outcome),
+        }
+    }
+
+    fn take_outcome(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Assigned { worker, assigned, reply } => self.assigned(worker, assigned, reply),
+            Outcome::Completed { held, report, result, reply } => self.completed(&held, report, result, reply),
+            Outcome::Failed { held, failure, result, reply } => self.failed(held, failure, result, reply),
+            Outcome::HandedBack { held, reply } => self.handed_back(held, reply),
+            Outcome::Reopened { task, result } => self.reopened(task, result),
+            Outcome::Begun { begun, reply } => self.begun(begun, reply),
+            Outcome::BegunAgain { job, spec, head, earlier } => self.add(job, spec, *head, Some(earlier)),
+            Outcome::Planned { job, round, planned } => self.planned(&job, round, *planned),
+            Outcome::Recorded { job, result, shards } => self.plans_recorded(&job, result, shards),
+            Outcome::Recovered { job, recovered } => self.recovered(&job, *recovered),
+            Outcome::Committed { output, result } => self.committed(&output, result),
+            Outcome::Closed { job, shard, result } => self.closed(&job, shard, result),
+            Outcome::Archived { job, result } => self.archived(&job, result),
+            Outcome::HeadPut { result } => drop(self.unless_over(result)),
+        }
+    }
+
+    /// Time since it began: what the scheduler counts by.
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Tells the scheduler, and does what it says.
+    fn apply(&mut self, event: Event) {
+        let now = self.now();
+        let effects = scheduler::step(&mut self.state, event, now);
+        self.perform(effects);
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                // Only claims assign, and they see to it themselves.
+                Effect::Assign { .. } => {}
+                Effect::Stop { task, attempt, .. } => self.stop(task, attempt),
+                Effect::Reopen { task, attempt, tried } => self.reopen(task, attempt, tried),
+                Effect::Commit { output } => self.commit(output),
+                Effect::End { job, shard, end } => self.end_shard(&job, shard, end),
+                Effect::JobEnded { job } => self.job_ended(&job),
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        self.apply(Event::Tick);
+        self.give_up_the_stuck();
+        self.archive_again();
+        if self.logs_at <= Instant::now() {
+            self.logs_at = Instant::now() + LOG_EVERY;
+            let pieces = self.log_pieces();
+            tokio::spawn(async move { ends::write_pieces(pieces).await });
+        }
+    }
+
+    async fn write_logs(&mut self) {
+        let pieces = self.log_pieces();
+        ends::write_pieces(pieces).await;
+    }
+
+    /// The result, unless it says that we lead no longer.
+    fn unless_over<T>(&mut self, result: Result<T, JournalError>) -> Option<Result<T, JournalError>> {
+        match result {
+            Err(JournalError::Over { reason }) => {
+                self.over.get_or_insert(reason);
+                None
+            }
+            Err(JournalError::Blocked { reason }) => {
+                self.block(reason.clone());
+                Some(Err(JournalError::Blocked { reason }))
+            }
+            other => Some(other),
+        }
+    }
+
+    /// The journal takes nothing at the moment: no work is given out until it may again.
+    fn block(&mut self, reason: String) {
+        /// Until the next try.
+        const PAUSE: Duration = Duration::from_secs(1);
+        if self.blocked.is_none() {
+            tracing::warn!(%reason, "the cluster's state takes no change; attempts go on, and their completions wait");
+        }
+        self.blocked = Some((reason, Instant::now() + PAUSE));
+    }
+
+    /// Notes an event in a job's log.
+    fn note(&mut self, job: &JobId, event: &str, fields: serde_json::Value) {
+        let at_ms = self.clock.now_ms();
+        if let Some(live) = self.jobs.get_mut(job) {
+            live.log.note(at_ms, event, fields);
+        }
+    }
+}
+
+/// What every leader does before it leads: reads what there is.
+pub(crate) async fn find(store: &dyn MetaStore) -> Result<Found, MetaError> {
+    crate::journal::recover(store).await
+}

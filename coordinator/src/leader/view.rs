@@ -1,0 +1,236 @@
+//! How far everything is, as operators see it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use format::state_records::{JobPhase, ShardPhase};
+use model::{AttemptId, JobId, LeaseId, ShardId};
+use proto::{ApiError, v1};
+use scheduler::Phase;
+use scheduler::view::{AttemptView, ShardView, TaskState, TaskView};
+use tokio::time::Instant;
+
+use super::Leader;
+use super::live::{LiveJob, LiveShard, bytes_under_way};
+use crate::history_view;
+
+/// Tasks of one answer, unless less is asked for.
+const TASKS_MAX: usize = 10_000;
+
+impl Leader {
+    pub(super) fn job_summaries(&self) -> Vec<v1::JobSummary> {
+        self.jobs.iter().map(|(id, live)| self.summary(id, live, &self.shard_summaries(id, live))).collect()
+    }
+
+    pub(super) fn job_view(&self, id: &JobId) -> Result<Option<v1::GetJobResponse>, ApiError> {
+        if self.recovering.contains(id) {
+            return Err(ApiError::Away { reason: format!("job {id} is being taken over from another leader") });
+        }
+        Ok(self.jobs.get(id).map(|live| {
+            let mut shards = self.shard_summaries(id, live);
+            let job = self.summary(id, live, &shards);
+            let earlier = live.earlier.iter().flat_map(|earlier| &earlier.shards);
+            shards.extend(earlier.filter(|shard| shard.is_done()).map(history_view::shard));
+            v1::GetJobResponse { job: Some(job), shards, record: Default::default() }
+        }))
+    }
+
+    fn summary(&self, id: &JobId, live: &LiveJob, shards: &[v1::ShardSummary]) -> v1::JobSummary {
+        let state = match live.head.phase {
+            JobPhase::Planning => v1::JobState::Planning,
+            JobPhase::Cancelling => v1::JobState::Cancelling,
+            JobPhase::Running | JobPhase::Ended => v1::JobState::Running,
+        };
+        let count = |state: v1::ShardState| shards.iter().filter(|shard| shard.state == state as i32).count() as u32;
+        v1::JobSummary {
+            job: id.to_string(),
+            state: state.into(),
+            dataset: live.spec.dataset.clone(),
+            input: live.spec.input.clone(),
+            window: live.spec.settings.window.to_string(),
+            submitted_at_ms: live.head.submitted_at_ms,
+            ended_at_ms: 0,
+            shards: shards.len() as u32,
+            shards_done: count(v1::ShardState::Done),
+            shards_failed: count(v1::ShardState::Failed),
+            bytes: shards.iter().map(|shard| shard.bytes).sum(),
+            bytes_read: shards.iter().map(|shard| shard.bytes_read).sum(),
+            priority: live.spec.priority as i32,
+            reason: live.spec.reason.clone(),
+            cause: live.head.cause.as_ref().map(ToString::to_string).unwrap_or_default(),
+            waiting_for: self.waiting_for(live),
+            attempts: shards.iter().map(|shard| u64::from(shard.attempts)).sum(),
+            attempts_failed: shards.iter().map(|shard| u64::from(shard.attempts_failed)).sum(),
+        }
+    }
+
+    /// What holds a job up right now.
+    fn waiting_for(&self, live: &LiveJob) -> String {
+        if live.has_ended {
+            return "its record to be written".to_owned();
+        }
+        match self.troubles().into_iter().next() {
+            Some(trouble) => trouble,
+            None if self.workers.is_empty() => {
+                "workers: none is there; start some, and see `tailor worker list`".to_owned()
+            }
+            None if self.workers.values().all(super::LiveWorker::rests) => {
+                "workers: all that are there drain or are unfit; see `tailor worker list`".to_owned()
+            }
+            None => String::new(),
+        }
+    }
+
+    fn troubles(&self) -> Vec<String> {
+        let is_fresh = |(_, until): &&(String, Instant)| Instant::now() < *until + Duration::from_secs(2);
+        self.blocked.iter().filter(is_fresh).map(|(reason, _)| reason.clone()).collect()
+    }
+
+    fn shard_summaries(&self, id: &JobId, live: &LiveJob) -> Vec<v1::ShardSummary> {
+        let under_way = bytes_under_way(self.workers.values(), id);
+        live.shards.iter().map(|(shard, of)| self.shard_summary(id, *shard, of, &under_way)).collect()
+    }
+
+    fn shard_summary(
+        &self,
+        id: &JobId,
+        shard: ShardId,
+        of: &LiveShard,
+        under_way: &BTreeMap<ShardId, u64>,
+    ) -> v1::ShardSummary {
+        let mut summary = history_view::shard(&of.report);
+        if matches!(of.record.phase, ShardPhase::Running | ShardPhase::Committing)
+            && let Some(view) = self.state.shard(id, shard)
+        {
+            let more = under_way.get(&shard).copied().unwrap_or_default();
+            open_shard(&mut summary, &view, more, of.elapsed());
+        }
+        summary
+    }
+
+    pub(super) fn task_views(
+        &self,
+        request: &v1::ListTasksRequest,
+        job: &JobId,
+        shard: Option<ShardId>,
+    ) -> Result<v1::ListTasksResponse, ApiError> {
+        let Some(live) = self.jobs.get(job) else {
+            return Err(ApiError::NotFound {
+                what: format!("job {job} that runs; tasks of one that has ended are in its event log"),
+            });
+        };
+        let limit = if request.limit == 0 { TASKS_MAX } else { (request.limit as usize).min(TASKS_MAX) };
+        let mut tasks = Vec::new();
+        let shards = live.shards.keys().filter(|id| shard.is_none_or(|shard| shard == **id));
+        for id in shards {
+            let views = self.state.tasks(job, *id).into_iter();
+            let wanted = views.filter(|task| request.state == 0 || request.state == task_state(task.state) as i32);
+            tasks.extend(wanted.take(limit + 1 - tasks.len()).map(|task| self.task_summary(*id, &task)));
+            if tasks.len() > limit {
+                break;
+            }
+        }
+        let more = tasks.len() > limit;
+        tasks.truncate(limit);
+        Ok(v1::ListTasksResponse { tasks, more })
+    }
+
+    fn task_summary(&self, shard: ShardId, task: &TaskView) -> v1::TaskSummary {
+        v1::TaskSummary {
+            shard: shard.to_string(),
+            task: task.task.to_string(),
+            state: task_state(task.state).into(),
+            attempts: task.tried.last,
+            charged: task.tried.charged,
+            running: task.running.iter().map(|attempt| self.attempt_summary(attempt)).collect(),
+            error: task.error.clone().unwrap_or_default(),
+            bytes: task.bytes,
+        }
+    }
+
+    fn attempt_summary(&self, view: &AttemptView) -> v1::RunningAttempt {
+        let live = self.workers.get(&view.worker);
+        let progress = live.and_then(|live| {
+            let of = |(held, _): &(&model::HeldAttempt, _)| Some(held.attempt) == view.attempt;
+            live.progress.iter().find(of).map(|(_, progress)| *progress)
+        });
+        let unknown = AttemptId { number: view.number, token: model::FencingToken(0) };
+        v1::RunningAttempt {
+            attempt: Some(v1::Attempt::from(view.attempt.unwrap_or(unknown))),
+            worker: view.worker.to_string(),
+            worker_name: live.map(|live| live.record.name.to_string()).unwrap_or_default(),
+            bytes: progress.map_or(0, |progress| progress.bytes),
+            points: progress.map_or(0, |progress| progress.points),
+            elapsed_ms: self.now().saturating_sub(view.since).as_millis() as u64,
+            speculative: view.is_speculative,
+        }
+    }
+
+    pub(super) fn worker_views(&self) -> Vec<v1::WorkerSummary> {
+        let view = |(lease, live): (&LeaseId, &super::LiveWorker)| v1::WorkerSummary {
+            worker: lease.to_string(),
+            name: live.record.name.to_string(),
+            version: live.record.version.to_string(),
+            slots: live.record.slots,
+            running: self.state.running_on(*lease) as u32,
+            memory_bytes: live.record.memory_bytes,
+            since_ms: live.since_ms,
+            silent_ms: live.heard.map_or(0, |heard| heard.elapsed().as_millis() as u64),
+            draining: live.record.draining.as_ref().map(ToString::to_string).or(live.drain.clone()).unwrap_or_default(),
+            unfit: live.record.unfit.as_ref().map(ToString::to_string).unwrap_or_default(),
+        };
+        self.workers.iter().map(view).collect()
+    }
+
+    pub(super) fn cluster_view(&self) -> v1::GetClusterResponse {
+        v1::GetClusterResponse {
+            leader: self.settings.replica.clone(),
+            address: self.settings.address.clone(),
+            token: self.journal.leadership().token().0,
+            since_ms: self.began_at_ms,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            troubles: self.troubles(),
+            workers: self.workers.len() as u32,
+            slots: self.workers.values().map(|live| live.record.slots).sum(),
+            jobs: self.jobs.len() as u32,
+        }
+    }
+}
+
+/// What is known of a shard while it runs.
+fn open_shard(summary: &mut v1::ShardSummary, view: &ShardView, bytes_under_way: u64, elapsed: Duration) {
+    summary.state = match view.phase {
+        Phase::Mapping => v1::ShardState::Mapping,
+        Phase::Reducing => v1::ShardState::Reducing,
+        Phase::Committing | Phase::Ended => v1::ShardState::Committing,
+    }
+    .into();
+    summary.bytes_read = (view.bytes.1 + bytes_under_way).min(view.bytes.0);
+    (summary.map_tasks_done, summary.partitions_done) = (view.maps.1 as u32, view.reduces.1 as u32);
+    summary.running = view.running as u32;
+    (summary.attempts, summary.attempts_failed) = (view.counts.attempts, view.counts.failed);
+    (summary.points_read, summary.points_written) = view.points;
+    summary.elapsed_ms = elapsed.as_millis() as u64;
+    summary.eta_ms = eta(summary).as_millis() as u64;
+}
+
+/// By its pace so far; mapping and reducing take about as long as each other.
+fn eta(summary: &v1::ShardSummary) -> Duration {
+    let share = |done: u64, all: u64| if all == 0 { 1.0 } else { done as f64 / all as f64 };
+    let mapped = share(summary.bytes_read, summary.bytes);
+    let reduced = share(u64::from(summary.partitions_done), u64::from(summary.partitions));
+    let done = (mapped + reduced) / 2.0;
+    if done < 0.01 || summary.elapsed_ms == 0 {
+        return Duration::ZERO;
+    }
+    Duration::from_millis(summary.elapsed_ms).mul_f64((1.0 - done).max(0.0) / done)
+}
+
+const fn task_state(state: TaskState) -> v1::TaskState {
+    match state {
+        TaskState::Open => v1::TaskState::Open,
+        TaskState::Running => v1::TaskState::Running,
+        TaskState::Waiting => v1::TaskState::Waiting,
+        TaskState::Done => v1::TaskState::Done,
+    }
+}

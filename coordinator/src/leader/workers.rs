@@ -1,0 +1,99 @@
+//! Who lives: what the workers' keys say.
+
+use format::state_keys::StateKey;
+use format::state_records::WorkerRecord;
+use model::LeaseId;
+use scheduler::Event;
+use serde_json::json;
+use storage::meta::{Change, Entry, MetaError, WatchEvent};
+use worker::leader::{Hello, LeaderError};
+
+use super::Leader;
+use super::live::LiveWorker;
+use super::message::Reply;
+
+impl Leader {
+    /// A worker says who it is; it is known once its key has been seen.
+    pub(super) fn hello(&mut self, hello: &Hello, reply: Reply<(), LeaderError>) {
+        let is_known = self.workers.contains_key(&hello.worker);
+        let unknown = LeaderError::UnknownWorker { worker: hello.worker };
+        let _ = reply.send(if is_known { Ok(()) } else { Err(unknown) });
+    }
+
+    pub(super) fn members_changed(&mut self, event: Option<Result<WatchEvent, MetaError>>) {
+        match event {
+            Some(Ok(WatchEvent::Changed { changes, .. })) => {
+                for change in changes {
+                    match change {
+                        Change::Put(entry) => self.member(&entry),
+                        Change::Deleted { key } => {
+                            if let Ok(StateKey::Worker(lease)) = key.parse() {
+                                self.lose(lease);
+                            }
+                        }
+                    }
+                }
+            }
+            Some(Ok(WatchEvent::Resync(listing))) => self.members(&listing.entries),
+            Some(Err(error)) => self.over = Some(format!("workers cannot be watched: {error}")),
+            None => self.over = Some("the watch over the workers ended".to_owned()),
+        }
+    }
+
+    /// These are all.
+    pub(super) fn members(&mut self, entries: &[Entry]) {
+        let leases: Vec<LeaseId> = entries.iter().filter_map(|entry| lease_of(&entry.key)).collect();
+        let gone: Vec<_> = self.workers.keys().filter(|lease| !leases.contains(lease)).copied().collect();
+        gone.into_iter().for_each(|lease| self.lose(lease));
+        entries.iter().for_each(|entry| self.member(entry));
+    }
+
+    fn member(&mut self, entry: &Entry) {
+        let Some(worker) = lease_of(&entry.key) else { return };
+        let record: WorkerRecord = match entry.record() {
+            Ok(record) => record,
+            Err(error) => {
+                tracing::warn!(%worker, %error, "a worker's record cannot be read; it gets no work");
+                return;
+            }
+        };
+        let since_ms = self.clock.now_ms();
+        if !self.workers.contains_key(&worker) {
+            tracing::info!(%worker, name = %record.name, slots = record.slots, version = %record.version, "worker joined");
+            self.workers.insert(worker, LiveWorker::new(record.clone(), since_ms));
+            self.apply(Event::WorkerJoined { worker });
+        }
+        let Some(live) = self.workers.get_mut(&worker) else { return };
+        if live.record != record {
+            let (draining, unfit) = (&record.draining, &record.unfit);
+            tracing::info!(%worker, name = %record.name, ?draining, ?unfit, "worker changed");
+        }
+        live.record = record;
+        let rests = live.rests();
+        self.apply(Event::WorkerRests { worker, rests });
+    }
+
+    fn lose(&mut self, worker: LeaseId) {
+        let Some(live) = self.workers.remove(&worker) else { return };
+        let was_leaving = live.record.draining.is_some();
+        tracing::info!(%worker, name = %live.record.name, was_leaving, "worker gone");
+        metrics::counter!("tailor_workers_lost_total").increment(u64::from(!was_leaving));
+        let jobs: Vec<_> = self.jobs.keys().cloned().collect();
+        for job in jobs {
+            let held: Vec<_> = self.state.attempts_on(&job, worker);
+            if !held.is_empty() {
+                let held: Vec<_> = held.iter().map(|(shard, task)| format!("{shard}/{task}")).collect();
+                let fields = json!({ "worker": worker, "name": live.record.name.as_str(), "tasks": held });
+                self.note(&job, "worker-lost", fields);
+            }
+        }
+        self.apply(Event::WorkerLost { worker });
+    }
+}
+
+fn lease_of(key: &str) -> Option<LeaseId> {
+    match key.parse() {
+        Ok(StateKey::Worker(lease)) => Some(lease),
+        _ => None,
+    }
+}

@@ -1,0 +1,144 @@
+//! One replica of the coordinator: it stands for election, leads while it is elected, and stands again.
+//!
+//! ```text
+//!            elected                   deposed, or its lease lost
+//! Follower ----------> Leader --------------------------------------> Follower
+//!     ^  names the leader to whoever asks       |
+//!     +-----------------------------------------+      told to go: gives the office up, ends its lease
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use format::state_records::{LeaderRecord, Text};
+use futures::StreamExt as _;
+use model::Clock;
+use storage::meta::election::{self, Leadership};
+use storage::meta::{LeaseSession, LeaseSettings, MetaError, MetaStore};
+use tokio::sync::{mpsc, watch};
+
+use crate::error::describe;
+use crate::leader::{self, Ended, Handle, Leader, LeaderSettings};
+
+/// Until the state is asked again that could not be.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What a replica is at the moment.
+#[derive(Debug, Clone)]
+pub(crate) enum Role {
+    /// Another leads, at this address; nobody, if it is empty.
+    Follower { leader: String },
+    /// It leads.
+    Leader(Handle),
+}
+
+/// A replica of the coordinator.
+pub(crate) struct Replica {
+    pub(crate) settings: Arc<LeaderSettings>,
+    pub(crate) lease: LeaseSettings,
+    pub(crate) store: Arc<dyn MetaStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) role: watch::Sender<Role>,
+    /// Whether the state can be used, and why not.
+    pub(crate) state: watch::Sender<Result<(), String>>,
+}
+
+impl Replica {
+    /// Stands and leads until `dismissed`.
+    pub(crate) async fn run(self, dismissed: impl Future<Output = ()>) {
+        let observing = tokio::spawn(observe(Arc::clone(&self.store), self.role.clone()));
+        tokio::pin!(dismissed);
+        loop {
+            let term = self.term(&mut dismissed).await;
+            match term {
+                Ok(Ended::Dismissed) => break,
+                Ok(Ended::Over { reason }) => tracing::warn!(reason, "stopped leading; standing again"),
+                Err(error) => {
+                    let reason = describe(&error);
+                    tracing::warn!(reason, "the cluster's state cannot be used; trying again");
+                    self.state.send_replace(Err(reason));
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = &mut dismissed => break,
+            }
+        }
+        observing.abort();
+    }
+
+    /// One lease's time: stands, leads if elected.
+    async fn term(&self, dismissed: &mut (impl Future<Output = ()> + Unpin)) -> Result<Ended, MetaError> {
+        let session = tokio::select! {
+            session = LeaseSession::open(Arc::clone(&self.store), self.lease) => session?,
+            () = &mut *dismissed => return Ok(Ended::Dismissed),
+        };
+        self.state.send_replace(Ok(()));
+        let me = LeaderRecord {
+            replica: Text::cut(&self.settings.replica),
+            address: Text::cut(&self.settings.address),
+        };
+        let leadership = tokio::select! {
+            leadership = election::campaign(&*self.store, &session, &me) => leadership?,
+            () = &mut *dismissed => {
+                close(session).await;
+                return Ok(Ended::Dismissed);
+            }
+        };
+        let ended = self.lead(leadership, &session, dismissed).await;
+        self.role.send_replace(Role::Follower { leader: String::new() });
+        if let Err(error) = election::resign(&*self.store, leadership).await {
+            tracing::info!(%error, "give the office up; it goes with the lease");
+        }
+        close(session).await;
+        ended
+    }
+
+    async fn lead(
+        &self,
+        leadership: Leadership,
+        session: &LeaseSession,
+        dismissed: &mut (impl Future<Output = ()> + Unpin),
+    ) -> Result<Ended, MetaError> {
+        let found = leader::find(&*self.store).await?;
+        let (mailbox, inbox) = mpsc::unbounded_channel();
+        let handle = Handle::new(mailbox);
+        let (settings, clock, store) = (Arc::clone(&self.settings), Arc::clone(&self.clock), Arc::clone(&self.store));
+        let leader = Leader::new(settings, clock, store, leadership, &found, handle.clone());
+        tracing::info!(token = %leadership.token(), jobs = found.jobs.len(), workers = found.workers.len(), "leading");
+        metrics::gauge!("tailor_is_leader").set(1.0);
+        self.role.send_replace(Role::Leader(handle));
+        let ended = leader.run(&*self.store, found, session, inbox, dismissed).await;
+        metrics::gauge!("tailor_is_leader").set(0.0);
+        Ok(ended)
+    }
+}
+
+async fn close(session: LeaseSession) {
+    if let Err(error) = session.close().await {
+        tracing::info!(%error, "end the lease; it ends by itself");
+    }
+}
+
+/// Keeps in mind who leads, while it is not us.
+async fn observe(store: Arc<dyn MetaStore>, role: watch::Sender<Role>) {
+    loop {
+        match election::observe(&*store).await {
+            Err(error) => tracing::debug!(%error, "ask who leads"),
+            Ok(mut leaders) => {
+                let mut leaders = std::pin::pin!(leaders.by_ref());
+                while let Some(Ok(leader)) = leaders.next().await {
+                    let address = leader.map(|leader| leader.record.address.to_string()).unwrap_or_default();
+                    role.send_if_modified(|role| match role {
+                        Role::Leader(_) => false,
+                        Role::Follower { leader } => {
+                            *leader = address;
+                            true
+                        }
+                    });
+                }
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,34 @@
+//! The gRPC services. They convert, ask the leader, and convert back; a replica that does not lead names who does.
+
+mod operator;
+mod worker;
+
+use std::sync::Arc;
+
+use proto::ApiError;
+use tokio::sync::watch;
+
+use crate::leader::Handle;
+use crate::replica::Role;
+
+pub(crate) use operator::Operators;
+pub(crate) use worker::Workers;
+
+/// The way to the leader, if it is this replica.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    pub(crate) role: watch::Receiver<Role>,
+    pub(crate) replica: Arc<str>,
+}
+
+impl Door {
+    /// The leader of this process.
+    fn leader(&self) -> Result<Handle, ApiError> {
+        match &*self.role.borrow() {
+            Role::Leader(handle) => Ok(handle.clone()),
+            Role::Follower { leader } => {
+                Err(ApiError::NotLeader { leader: leader.clone(), replica: self.replica.to_string() })
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What workers ask.
+
+use std::time::Duration;
+
+use model::{Failure, HeldAttempt, LeaseId};
+use proto::v1::worker_service_server::WorkerService;
+use proto::{ApiError, convert::parsed, required, v1};
+use tonic::{Request, Response, Status};
+use worker::leader::{AttemptBeat, Beat, Hello, Leader as _, LeaderError, PROTOCOL, PROTOCOL_MIN, Verdict};
+
+use super::Door;
+
+/// The service for workers.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    pub(crate) door: Door,
+}
+
+#[tonic::async_trait]
+impl WorkerService for Workers {
+    async fn hello(&self, request: Request<v1::HelloRequest>) -> Result<Response<v1::HelloResponse>, Status> {
+        let request = request.into_inner();
+        let protocol = common_protocol(&request)?;
+        let hello = Hello {
+            worker: lease(&request.worker)?,
+            name: request.name,
+            version: request.version,
+            slots: request.slots,
+        };
+        self.door.leader()?.hello(&hello).await.map_err(status)?;
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Ok(Response::new(v1::HelloResponse { protocol, version }))
+    }
+
+    async fn claim(&self, request: Request<v1::ClaimRequest>) -> Result<Response<v1::ClaimResponse>, Status> {
+        let request = request.into_inner();
+        let (worker, wait) = (lease(&request.worker)?, Duration::from_millis(request.wait_ms.into()));
+        let grants = self.door.leader()?.claim(worker, request.slots, wait).await.map_err(status)?;
+        let grants = grants.iter().map(v1::Grant::from).collect();
+        Ok(Response::new(v1::ClaimResponse { grants }))
+    }
+
+    async fn complete(&self, request: Request<v1::CompleteRequest>) -> Result<Response<v1::CompleteResponse>, Status> {
+        let request = request.into_inner();
+        let (worker, held) = (lease(&request.worker)?, held(request.task, request.attempt)?);
+        let verdict = self.door.leader()?.complete(worker, &held, request.report).await.map_err(status)?;
+        let answer = match verdict {
+            Verdict::Counts => v1::CompleteResponse { counts: true, reason: String::new() },
+            Verdict::Refused { reason } => v1::CompleteResponse { counts: false, reason },
+        };
+        Ok(Response::new(answer))
+    }
+
+    async fn fail(&self, request: Request<v1::FailRequest>) -> Result<Response<v1::FailResponse>, Status> {
+        let request = request.into_inner();
+        let (worker, held) = (lease(&request.worker)?, held(request.task, request.attempt)?);
+        let failure: Failure = required("failure", request.failure).map_err(ApiError::from)?;
+        self.door.leader()?.fail(worker, &held, &failure).await.map_err(status)?;
+        Ok(Response::new(v1::FailResponse {}))
+    }
+
+    async fn hand_back(&self, request: Request<v1::HandBackRequest>) -> Result<Response<v1::HandBackResponse>, Status> {
+        let request = request.into_inner();
+        let worker = lease(&request.worker)?;
+        let held: Result<Vec<HeldAttempt>, _> = request.attempts.into_iter().map(HeldAttempt::try_from).collect();
+        let held = held.map_err(|error| ApiError::from(error.within("attempts")))?;
+        self.door.leader()?.hand_back(worker, &held, &request.reason).await.map_err(status)?;
+        Ok(Response::new(v1::HandBackResponse {}))
+    }
+
+    async fn heartbeat(
+        &self,
+        request: Request<v1::HeartbeatRequest>,
+    ) -> Result<Response<v1::HeartbeatResponse>, Status> {
+        let request = request.into_inner();
+        let worker = lease(&request.worker)?;
+        let attempts: Result<Vec<_>, ApiError> = request.attempts.into_iter().map(attempt_beat).collect();
+        let some = |text: String| Some(text).filter(|text| !text.is_empty());
+        let beat = Beat { attempts: attempts?, unfit: some(request.unfit), draining: some(request.draining) };
+        let orders = self.door.leader()?.heartbeat(worker, &beat).await.map_err(status)?;
+        Ok(Response::new(v1::HeartbeatResponse {
+            stop: orders.stop.iter().map(v1::HeldAttempt::from).collect(),
+            drain: orders.drain.unwrap_or_default(),
+        }))
+    }
+}
+
+/// The version that both speak: the worker's, if we serve it.
+fn common_protocol(request: &v1::HelloRequest) -> Result<u32, ApiError> {
+    if (PROTOCOL_MIN..=PROTOCOL).contains(&request.protocol) {
+        return Ok(request.protocol);
+    }
+    let reason = format!(
+        "worker {} runs Tailor {} and speaks protocol {}; this coordinator runs {} and serves {PROTOCOL_MIN} to {PROTOCOL}: \
+         upgrade the {}",
+        request.name,
+        request.version,
+        request.protocol,
+        env!("CARGO_PKG_VERSION"),
+        if request.protocol > PROTOCOL { "coordinators first" } else { "worker" },
+    );
+    Err(ApiError::Incompatible { reason })
+}
+
+fn attempt_beat(progress: v1::AttemptProgress) -> Result<AttemptBeat, ApiError> {
+    let held = required("attempts.held", progress.held)?;
+    Ok(AttemptBeat { held, bytes: progress.bytes, points: progress.points })
+}
+
+fn lease(text: &str) -> Result<LeaseId, ApiError> {
+    Ok(parsed("worker", text)?)
+}
+
+fn held(task: Option<v1::TaskPath>, attempt: Option<v1::Attempt>) -> Result<HeldAttempt, ApiError> {
+    Ok(HeldAttempt { task: required("task", task)?, attempt: required("attempt", attempt)? })
+}
+
+fn status(error: LeaderError) -> ApiError {
+    match error {
+        LeaderError::Away { reason } => ApiError::Away { reason },
+        LeaderError::UnknownWorker { worker } => ApiError::UnknownWorker { worker: worker.to_string() },
+        LeaderError::Incompatible { reason } => ApiError::Incompatible { reason },
+    }
+}

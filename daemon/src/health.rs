@@ -1,0 +1,154 @@
+//! Whether the process lives and whether it is ready, over HTTP.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/livez` | 200 while the process answers at all: restart it if it does not |
+//! | `/readyz` | 200 if every condition holds, else 503 with a line `condition: reason` for each that does not |
+//! | `/metrics` | what was counted and measured, for Prometheus |
+//!
+//! Conditions are declared when the server starts and do not hold until somebody says so: a server is not ready because
+//! nobody has looked yet.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+use crate::shutdown::Shutdown;
+use crate::telemetry::Metrics;
+
+/// How often samples are sorted into buckets while nobody scrapes.
+const FOLD_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What a server needs to be ready. Cheap to clone; clones are the same.
+#[derive(Debug, Clone)]
+pub struct Health {
+    conditions: Arc<Mutex<BTreeMap<&'static str, Result<(), String>>>>,
+}
+
+impl Health {
+    /// Not ready until each of `conditions` was said to hold.
+    pub fn new(conditions: &[&'static str]) -> Self {
+        let unknown = conditions.iter().map(|name| (*name, Err("not known yet".to_owned())));
+        Self { conditions: Arc::new(Mutex::new(unknown.collect())) }
+    }
+
+    /// Says whether a condition holds, and why it does not.
+    pub fn set(&self, condition: &'static str, holds: Result<(), String>) {
+        let before = self.lock().insert(condition, holds.clone());
+        match holds {
+            Err(reason) if before != Some(Err(reason.clone())) => tracing::info!(condition, reason, "not ready"),
+            Ok(()) if before != Some(Ok(())) => tracing::info!(condition, "ready"),
+            _ => {}
+        }
+    }
+
+    /// The conditions that do not hold, and why.
+    pub fn missing(&self) -> Vec<(&'static str, String)> {
+        let conditions = self.lock();
+        conditions.iter().filter_map(|(name, holds)| Some((*name, holds.clone().err()?))).collect()
+    }
+
+    /// Whether every condition holds.
+    pub fn is_ready(&self) -> bool {
+        self.missing().is_empty()
+    }
+
+    /// Answers on `listener`, with the routes of `more` beside its own, until `shutdown` is at its last stage or the
+    /// future is dropped: a server that drains is still looked at.
+    ///
+    /// # Errors
+    /// If the listener fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        metrics: Metrics,
+        more: Router,
+        shutdown: Shutdown,
+    ) -> io::Result<()> {
+        let folding = metrics.clone();
+        let fold = async move {
+            let mut ticks = tokio::time::interval(FOLD_INTERVAL);
+            loop {
+                ticks.tick().await;
+                folding.fold();
+            }
+        };
+        let routes = Router::new()
+            .route("/livez", get(async || "ok\n"))
+            .route("/readyz", get(async move || self.readiness()))
+            .route("/metrics", get(async move || metrics.render()))
+            .merge(more);
+        tokio::select! {
+            served = axum::serve(listener, routes).into_future() => served,
+            () = fold => unreachable!("it folds for ever"),
+            () = shutdown.now() => Ok(()),
+        }
+    }
+
+    fn readiness(&self) -> (StatusCode, String) {
+        let missing = self.missing();
+        if missing.is_empty() {
+            return (StatusCode::OK, "ok\n".to_owned());
+        }
+        let lines = missing.iter().map(|(name, reason)| format!("{name}: {reason}\n"));
+        (StatusCode::SERVICE_UNAVAILABLE, lines.collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Result<(), String>>> {
+        // Each change is one insertion, so what a panic left behind is whole.
+        self.conditions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::telemetry;
+
+    /// The status line and the body of what is answered at `path`.
+    async fn get_at(address: std::net::SocketAddr, path: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.expect("it answers");
+        let (head, body) = text.split_once("\r\n\r\n").expect("an answer of HTTP");
+        (head.lines().next().unwrap_or_default().to_owned(), body.to_owned())
+    }
+
+    #[tokio::test]
+    async fn it_is_ready_once_every_condition_holds_and_says_which_does_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let health = Health::new(&["etcd", "store"]);
+        let more = Router::new().route("/jobs", get(async || "none"));
+        let (trigger, shutdown) = Shutdown::new();
+        let served = tokio::spawn(health.clone().serve(listener, telemetry::for_test(), more, shutdown));
+
+        health.set("store", Ok(()));
+        let (status, body) = get_at(address, "/readyz").await;
+        assert_eq!((status.as_str(), body.as_str()), ("HTTP/1.1 503 Service Unavailable", "etcd: not known yet\n"));
+        assert_eq!(get_at(address, "/livez").await.0, "HTTP/1.1 200 OK");
+
+        health.set("etcd", Ok(()));
+        assert_eq!(get_at(address, "/readyz").await, ("HTTP/1.1 200 OK".to_owned(), "ok\n".to_owned()));
+        health.set("etcd", Err("out of space".to_owned()));
+        assert_eq!(get_at(address, "/readyz").await.1, "etcd: out of space\n");
+        assert_eq!(get_at(address, "/metrics").await.0, "HTTP/1.1 200 OK");
+        assert_eq!(get_at(address, "/jobs").await.1, "none");
+
+        trigger.signal();
+        assert_eq!(get_at(address, "/livez").await.1, "ok\n", "a server that drains is still looked at");
+        trigger.signal();
+        served.await.expect("no panic").expect("a clean end");
+    }
+}

@@ -1,0 +1,103 @@
+//! The command line, as a part of a `clap` parser: `#[command(flatten)] settings: Flags<MyTables>`.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::{Key, Layers, SettingsError, merged};
+
+const CONFIG: &str = "config";
+const PRINT_CONFIG: &str = "print-config";
+
+/// The tables of a program.
+pub trait Tables {
+    /// Those it shares first, its own last.
+    const TABLES: &'static [&'static [Key]];
+}
+
+/// A flag for each setting of `T`, and `--config FILE` and `--print-config`.
+pub struct Flags<T> {
+    /// The settings file.
+    pub file: Option<PathBuf>,
+    /// Print every setting and where it comes from, and leave.
+    pub is_print: bool,
+    /// Names and texts.
+    given: Vec<(String, String)>,
+    tables: PhantomData<fn() -> T>,
+}
+
+impl<T: Tables> Flags<T> {
+    /// The flags over `environment` over the file over the defaults.
+    ///
+    /// # Errors
+    /// As [`Layers::load`].
+    pub fn layers(&self, environment: impl IntoIterator<Item = (String, String)>) -> Result<Layers, SettingsError> {
+        Layers::load(T::TABLES, self.file.as_deref(), environment, self.given.clone())
+    }
+}
+
+impl<T: Tables> clap::Args for Flags<T> {
+    fn augment_args(command: Command) -> Command {
+        let config = Arg::new(CONFIG)
+            .long(CONFIG)
+            .env("TAILOR_CONFIG")
+            .value_name("FILE")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("Settings as TOML; the environment and flags take precedence");
+        let print = Arg::new(PRINT_CONFIG)
+            .long(PRINT_CONFIG)
+            .action(ArgAction::SetTrue)
+            .help("Print every setting and where it comes from, and leave");
+        command.arg(config).arg(print).args(merged(T::TABLES).iter().map(arg))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+fn arg(key: &Key) -> Arg {
+    let default = key.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
+    Arg::new(key.name)
+        .long(key.flag())
+        .value_name("VALUE")
+        .help(format!("{}{default} [env: {}]", key.help, key.variable()))
+        .help_heading("Settings")
+}
+
+impl<T: Tables> clap::FromArgMatches for Flags<T> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let keys = merged(T::TABLES);
+        let given = keys.iter().filter_map(|key| {
+            let text = matches.get_one::<String>(key.name)?;
+            Some((key.name.to_owned(), text.clone()))
+        });
+        Ok(Self {
+            file: matches.get_one(CONFIG).cloned(),
+            is_print: matches.get_flag(PRINT_CONFIG),
+            given: given.collect(),
+            tables: PhantomData,
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl<T> fmt::Debug for Flags<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the texts: some are secrets.
+        let names: Vec<_> = self.given.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Flags").field("file", &self.file).field("given", &names).finish_non_exhaustive()
+    }
+}
+
+impl<T> Clone for Flags<T> {
+    fn clone(&self) -> Self {
+        Self { file: self.file.clone(), is_print: self.is_print, given: self.given.clone(), tables: PhantomData }
+    }
+}

@@ -1,0 +1,141 @@
+//! Logs to stderr, metrics to whoever scrapes. Each is set up once, by `main`.
+//!
+//! | metric | kind | labels | tells |
+//! |---|---|---|---|
+//! | `tailor_build_info` | gauge, always 1 | `program`, `version` | what runs here |
+
+use std::io::IsTerminal as _;
+use std::str::FromStr;
+
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+
+/// Upper ends of the buckets of every duration, in seconds: from one answer of etcd to a long attempt.
+const SECONDS_BUCKETS: [f64; 16] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0];
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line, for collectors.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("'{text}' is no format of logs: give text or json")),
+        }
+    }
+}
+
+/// Logs or metrics that cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// `log.level` cannot be read.
+    #[error("'{level}' is no level of logs: give error, warn, info, debug, trace, or levels by target")]
+    Level {
+        /// What was given.
+        level: String,
+        /// Why.
+        source: ParseError,
+    },
+    /// They were set up before.
+    #[error("set up logs")]
+    Logs(#[from] TryInitError),
+    /// They were set up before.
+    #[error("set up metrics")]
+    Metrics(#[from] BuildError),
+}
+
+/// Logs to stderr from here on.
+///
+/// # Errors
+/// If `level` cannot be read, or logs were set up before.
+pub fn init_logs(format: LogFormat, level: &str) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::builder()
+        .parse(level)
+        .map_err(|source| TelemetryError::Level { level: level.to_owned(), source })?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => logs.with_ansi(std::io::stderr().is_terminal()).finish().try_init()?,
+        LogFormat::Json => logs.json().flatten_event(true).finish().try_init()?,
+    }
+    Ok(())
+}
+
+/// What this process has counted and measured. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics {
+    handle: PrometheusHandle,
+}
+
+/// Collects metrics from here on.
+///
+/// # Errors
+/// If they were set up before.
+pub fn init_metrics(program: &'static str, version: &'static str) -> Result<Metrics, TelemetryError> {
+    let metrics = Metrics { handle: builder()?.install_recorder()? };
+    metrics::describe_gauge!("tailor_build_info", "What runs here; always 1.");
+    metrics::gauge!("tailor_build_info", "program" => program, "version" => version).set(1.0);
+    Ok(metrics)
+}
+
+fn builder() -> Result<PrometheusBuilder, BuildError> {
+    PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS)
+}
+
+impl Metrics {
+    /// In the text format of Prometheus.
+    pub fn render(&self) -> String {
+        self.handle.render()
+    }
+
+    /// Sorts samples into their buckets; they are kept one by one until then, so this is due every few seconds.
+    pub fn fold(&self) {
+        self.handle.run_upkeep();
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// Metrics that no process collects into.
+#[cfg(test)]
+pub(crate) fn for_test() -> Metrics {
+    Metrics { handle: builder().expect("buckets").build_recorder().handle() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_buckets_and_the_build_is_told() {
+        let metrics = init_metrics("worker", "1.2.3").expect("the first of this process");
+        metrics::histogram!("tailor_try_seconds").record(0.3);
+        metrics.fold();
+        let text = metrics.render();
+        assert!(text.contains("tailor_build_info{program=\"worker\",version=\"1.2.3\"} 1"), "{text}");
+        assert!(text.contains("tailor_try_seconds_bucket{le=\"0.5\"} 1"), "{text}");
+        assert!(text.contains("tailor_try_seconds_bucket{le=\"0.25\"} 0"), "{text}");
+    }
+
+    #[test]
+    fn a_level_that_is_none_is_refused_before_anything_is_set_up() {
+        let error = init_logs(LogFormat::Json, "storage=loud").expect_err("no such level");
+        assert!(error.to_string().starts_with("'storage=loud' is no level of logs"), "{error}");
+        assert!("yaml".parse::<LogFormat>().is_err());
+    }
+}

@@ -1,0 +1,131 @@
+//! A change of a task as comparisons and operations, with the sign by which it is recognised afterwards.
+//!
+//! Each moves a key that it compares, for good: revisions do not come back, and a task that was claimed once has either
+//! `attempts` or `done` as long as its shard lasts. So it can be applied once at most, alone or in a batch, however often
+//! it is sent.
+
+use bytes::Bytes;
+use format::state_keys::{StateKey, claims_prefix};
+use format::state_records::{ClaimRecord, DoneRecord, StateRecord};
+use model::AttemptId;
+
+use super::{ClaimError, TaskChange};
+use crate::meta::election::Leadership;
+use crate::meta::{Compare, Entry, MetaError, Op, Revision};
+
+/// What a change compares and does, the leader's token aside.
+pub(super) struct Step {
+    pub(super) compares: Vec<Compare>,
+    pub(super) ops: Vec<Op>,
+    /// The key that shows it.
+    pub(super) witness: String,
+    sign: Sign,
+}
+
+/// What the witness shows when the change was made.
+enum Sign {
+    /// This value, written after this revision: nobody else writes it.
+    Value(Bytes, Revision),
+    /// The claim of this incarnation is gone, whether by us or with its lease.
+    Ended(Revision),
+}
+
+impl Step {
+    /// At which revision an entry of the witness shows that the change was made, if it does.
+    pub(super) fn shown_by(&self, entry: Option<&Entry>) -> Option<Revision> {
+        match &self.sign {
+            Sign::Value(value, after) => {
+                entry.filter(|e| e.value == *value && e.mod_revision > *after).map(|e| e.mod_revision)
+            }
+            Sign::Ended(token) => entry.is_none_or(|e| e.create_revision != *token).then_some(*token),
+        }
+    }
+}
+
+impl TaskChange {
+    pub(super) fn step(&self, leadership: Leadership) -> Result<Step, MetaError> {
+        let task = self.task();
+        let attempts = String::from(StateKey::Attempts(task.clone()));
+        let done_key = String::from(StateKey::Done(task.clone()));
+        let attempts_after = value(&self.attempts_after())?;
+        Ok(match self {
+            Self::Claim { worker, seen, .. } => {
+                let number = self.attempts_after().last;
+                let claim = String::from(StateKey::Claim(task.clone(), number));
+                let record = value(&ClaimRecord { attempt: number, worker: *worker, leader: leadership.token() })?;
+                let ops = [Op::put_leased(&claim, record.clone(), *worker), Op::put(&attempts, attempts_after)];
+                Step {
+                    compares: vec![Compare::absent(done_key), seen.unmoved(&attempts)],
+                    ops: ops.into(),
+                    witness: claim,
+                    sign: Sign::Value(record, Revision(0)),
+                }
+            }
+            Self::Complete { done, .. } => {
+                let record = value(done)?;
+                let ends = [Op::delete(attempts), Op::delete_prefix(claims_prefix(task))];
+                Step {
+                    compares: vec![self.is_held_by(done.attempt), Compare::absent(&done_key)],
+                    ops: [Op::put(&done_key, record.clone())].into_iter().chain(ends).collect(),
+                    witness: done_key,
+                    sign: Sign::Value(record, Revision(0)),
+                }
+            }
+            Self::Fail { attempt, seen, .. } => Step {
+                compares: vec![self.is_held_by(*attempt), seen.unmoved(&attempts)],
+                ops: vec![Op::delete(self.claim_of(*attempt)), Op::put(&attempts, attempts_after.clone())],
+                witness: attempts,
+                sign: Sign::Value(attempts_after, seen.revision.unwrap_or_default()),
+            },
+            Self::HandBack { attempt, .. } => Step {
+                compares: vec![self.is_held_by(*attempt)],
+                ops: vec![Op::delete(self.claim_of(*attempt))],
+                witness: self.claim_of(*attempt),
+                sign: Sign::Ended(attempt.token.into()),
+            },
+            Self::Reopen { done, .. } => Step {
+                compares: vec![Compare::value(&done_key, value(done)?)],
+                ops: vec![Op::delete(done_key), Op::put(&attempts, attempts_after.clone())],
+                witness: attempts,
+                sign: Sign::Value(attempts_after, Revision(0)),
+            },
+        })
+    }
+
+    fn claim_of(&self, attempt: AttemptId) -> String {
+        StateKey::Claim(self.task().clone(), attempt.number).into()
+    }
+
+    fn is_held_by(&self, attempt: AttemptId) -> Compare {
+        Compare::created(self.claim_of(attempt), attempt.token.into())
+    }
+
+    /// What a refused change asks to read, for [`Self::refusal`].
+    pub(super) fn reads(&self) -> Vec<String> {
+        let done = StateKey::Done(self.task().clone());
+        [StateKey::Leader, done].map(String::from).into_iter().chain(self.holder().map(|a| self.claim_of(a))).collect()
+    }
+
+    /// What stands against it, by the entries of [`Self::reads`].
+    pub(super) fn refusal(&self, leadership: Leadership, found: Vec<Option<Entry>>) -> ClaimError {
+        let task = self.task().clone();
+        let mut found = found.into_iter();
+        let mut next = || found.next().flatten();
+        let (leader, done, claim) = (next(), next(), next());
+        if !leadership.is_shown_by(leader.as_ref()) {
+            return ClaimError::Deposed { task, ours: leadership.token() };
+        }
+        match (done.map(|entry| entry.record::<DoneRecord>()), self.holder()) {
+            (Some(Ok(done)), _) => ClaimError::Done { task, by: done.attempt },
+            (Some(Err(error)), _) => ClaimError::Store(error),
+            (None, Some(attempt)) if claim.is_none_or(|claim| claim.create_revision != attempt.token.into()) => {
+                ClaimError::Stale { task, attempt }
+            }
+            (None, _) => ClaimError::Moved { task },
+        }
+    }
+}
+
+fn value(record: &impl StateRecord) -> Result<Bytes, MetaError> {
+    record.encode().map(Bytes::from).map_err(|error| MetaError::Invalid { reason: error.to_string() })
+}

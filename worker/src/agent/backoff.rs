@@ -1,0 +1,51 @@
+//! Pauses between tries: drawn at random, so that workers that were refused together do not ask together.
+
+use std::time::Duration;
+
+/// Shortest pause.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+/// Longest first pause; it doubles with each try.
+const PAUSE_FIRST: Duration = Duration::from_millis(250);
+/// Longest pause of all: a leader that is back is found soon.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// Pauses that grow.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    random: fastrand::Rng,
+    tries: u32,
+}
+
+impl Backoff {
+    /// Nothing was tried yet.
+    pub(super) fn seeded(seed: u64) -> Self {
+        Self { random: fastrand::Rng::with_seed(seed), tries: 0 }
+    }
+
+    /// A seed for another.
+    pub(super) fn seed(&mut self) -> u64 {
+        self.random.u64(..)
+    }
+
+    /// The last try succeeded.
+    pub(super) fn reset(&mut self) {
+        self.tries = 0;
+    }
+
+    /// The next pause.
+    pub(super) fn next(&mut self) -> Duration {
+        let bound = PAUSE_FIRST.saturating_mul(1 << self.tries.min(8)).min(PAUSE_MAX);
+        self.tries += 1;
+        PAUSE_MIN + (bound - PAUSE_MIN).mul_f64(self.random.f64())
+    }
+
+    /// Waits for the next pause.
+    pub(super) async fn pause(&mut self) {
+        tokio::time::sleep(self.next()).await;
+    }
+
+    /// Between three quarters of `pause` and five.
+    pub(super) fn around(&mut self, pause: Duration) -> Duration {
+        pause.mul_f64(0.75 + 0.5 * self.random.f64())
+    }
+}

@@ -1,0 +1,126 @@
+//! The way out: finishes what is nearly done, hands the rest back, revokes the lease.
+//!
+//! ```text
+//! 0 s            asked: no more claims; what is not nearly done is stopped and handed back, so others can begin it
+//! drain_timeout  what still computes is stopped and handed back, too
+//! + 5 s          threads that have not stopped by then are left behind
+//! ```
+//!
+//! The lease goes last: until then what was held back of finished attempts may still reach the leader. Its end frees
+//! whatever could not be handed back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::HeldAttempt;
+use tokio::time::Instant;
+
+use super::event::Event;
+use super::{Shift, ShiftEnd};
+use crate::agent::backoff::Backoff;
+use crate::agent::fence::Fence;
+use crate::leader::LeaderError;
+
+/// How long an attempt that is stopped may take: to abort its uploads, mostly.
+const STOP_MAX: Duration = Duration::from_secs(5);
+
+/// How long a leader that is away is asked to take attempts back.
+const HAND_BACK_MAX: Duration = Duration::from_secs(3);
+
+/// Longest wait for the lease to be revoked; it ends by itself after that.
+const REVOKE_MAX: Duration = Duration::from_secs(3);
+
+/// A shift that leaves.
+#[derive(Debug)]
+pub(super) struct Draining {
+    reason: String,
+    /// When attempts that were nearly done are given up.
+    give_up_at: Instant,
+    has_given_up: bool,
+}
+
+impl Draining {
+    /// Why it leaves.
+    pub(super) fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// When it goes on by itself.
+    pub(super) fn next_at(&self) -> Instant {
+        if self.has_given_up { self.leave_at() } else { self.give_up_at }
+    }
+
+    fn leave_at(&self) -> Instant {
+        self.give_up_at + STOP_MAX
+    }
+}
+
+impl Shift<'_> {
+    pub(super) fn begin_drain(&mut self, reason: String) {
+        tracing::info!(reason, attempts = self.running.beats().len(), "draining");
+        let give_up_at = Instant::now() + self.agent.settings.drain_timeout;
+        let pace = self.pace;
+        let given_up = self.running.give_up(Some(&pace));
+        self.draining = Some(Draining { reason, give_up_at, has_given_up: false });
+        self.hand_back(given_up);
+        // The leader hears of it at once.
+        if self.beating.due_at().is_some() {
+            self.beating.end(Instant::now());
+        }
+    }
+
+    /// Gives up what was not done in time.
+    pub(super) fn push_drain(&mut self, now: Instant) {
+        let Some(draining) = self.draining.as_mut().filter(|d| !d.has_given_up && now >= d.give_up_at) else { return };
+        draining.has_given_up = true;
+        let given_up = self.running.give_up(None);
+        self.hand_back(given_up);
+    }
+
+    /// Whether nothing is left to wait for.
+    pub(super) fn has_drained(&self) -> bool {
+        let Some(draining) = &self.draining else { return false };
+        let is_idle = self.running.is_empty() && self.handing_back == 0;
+        is_idle || Instant::now() >= draining.leave_at()
+    }
+
+    /// Gives attempts back, uncharged. A leader that cannot be reached learns it by the end of the lease.
+    pub(super) fn hand_back(&mut self, attempts: Vec<HeldAttempt>) {
+        if attempts.is_empty() {
+            return;
+        }
+        self.handing_back += 1;
+        let (leader, worker, fence) = (Arc::clone(&self.agent.leader), self.worker(), Fence::of(&self.session));
+        let mut backoff = Backoff::seeded(self.backoff.seed());
+        let reason = self.draining.as_ref().map_or("no free slot", Draining::reason).to_owned();
+        let hand_back = async move {
+            while fence.is_up() {
+                match leader.hand_back(worker, &attempts, &reason).await {
+                    Err(LeaderError::Away { .. }) => backoff.pause().await,
+                    Ok(()) | Err(_) => return,
+                }
+            }
+        };
+        self.tasks.spawn(async move {
+            if tokio::time::timeout(HAND_BACK_MAX, hand_back).await.is_err() {
+                tracing::info!("attempts not handed back in time; they are free with the lease");
+            }
+            Event::HandedBack
+        });
+    }
+
+    /// Leaves: the lease goes last.
+    pub(super) async fn leave(self) -> ShiftEnd {
+        let Self { session, tasks, running, .. } = self;
+        drop((tasks, running));
+        let worker = session.lease();
+        match tokio::time::timeout(REVOKE_MAX, session.close()).await {
+            Ok(Ok(())) => tracing::info!(%worker, "drained"),
+            Ok(Err(error)) => {
+                tracing::warn!(%worker, error = &error as &dyn std::error::Error, "drained; the lease ends by itself")
+            }
+            Err(_) => tracing::warn!(%worker, "drained; the lease ends by itself, for it takes too long to revoke"),
+        }
+        ShiftEnd::Drained
+    }
+}

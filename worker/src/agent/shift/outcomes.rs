@@ -1,0 +1,65 @@
+//! What became of attempts: first on their slot, then for the leader.
+
+use std::sync::Arc;
+
+use model::{FailureClass, Grant, HeldAttempt};
+
+use super::event::Event;
+use super::{Phase, Shift};
+use crate::agent::AgentError;
+use crate::agent::backoff::Backoff;
+use crate::agent::fence::Fence;
+use crate::agent::tell::{Teller, Told};
+use crate::metrics;
+use crate::slot::Outcome;
+
+impl Shift<'_> {
+    /// An attempt has left its slot.
+    pub(super) fn computed(&mut self, grant: Grant, outcome: Outcome) {
+        let held = HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
+        let kind = held.task.task.kind;
+        let Some(attempt) = self.running.get_mut(&held) else { return };
+        if attempt.phase == Phase::HandedBack {
+            metrics::attempt_ended(kind, "handed-back");
+            return self.running.remove(&held);
+        }
+        attempt.phase = Phase::Telling;
+        let took = attempt.began_at.elapsed();
+        metrics::attempt_computed(kind, &outcome, took);
+        match &outcome {
+            Outcome::Failed(failure) if failure.class == FailureClass::Resource => {
+                self.become_unfit(failure.message.clone());
+            }
+            Outcome::Failed(_) => {}
+            Outcome::Mapped(_) | Outcome::Reduced(_) => self.pace.learn(kind, took),
+        }
+        let teller = Teller {
+            leader: Arc::clone(&self.agent.leader),
+            roots: Arc::clone(&self.agent.roots),
+            fence: Fence::of(&self.session),
+            worker: self.worker(),
+            backoff: Backoff::seeded(self.backoff.seed()),
+        };
+        self.tasks.spawn(async move { Event::Told(held, teller.tell(&grant, outcome).await) });
+    }
+
+    /// The leader knows of it, or never will.
+    pub(super) fn told(&mut self, held: &HeldAttempt, told: Told) -> Result<(), AgentError> {
+        self.running.remove(held);
+        let outcome = match told {
+            Told::Counts => "counts",
+            Told::Refused => "refused",
+            Told::Failed(failure) if failure.class == FailureClass::Cancelled => "cancelled",
+            Told::Failed(failure) => {
+                if failure.class == FailureClass::Resource {
+                    self.become_unfit(failure.message);
+                }
+                "failed"
+            }
+            Told::Fenced => "fenced",
+            Told::Incompatible { reason } => return Err(AgentError::Incompatible { reason }),
+        };
+        metrics::attempt_ended(held.task.task.kind, outcome);
+        Ok(())
+    }
+}

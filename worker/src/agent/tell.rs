@@ -1,0 +1,135 @@
+//! Tells the leader how an attempt ended: writes its report, then asks whether it counts.
+//!
+//! A leader that is away is told again for as long as the lease holds; after that nobody wants to know. The report's key
+//! carries the attempt's token, so a report that is written twice is the same one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use format::keys;
+use model::{Failure, FailureClass, Grant, HeldAttempt, LeaseId, Report};
+use storage::{Creation, Root};
+
+use super::backoff::Backoff;
+use super::fence::Fence;
+use crate::WorkError;
+use crate::leader::{Leader, LeaderError, Verdict};
+use crate::metrics::HeldCompletion;
+use crate::resolve::Roots;
+use crate::slot::Outcome;
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// The attempt is the one that counts.
+    Counts,
+    /// Another one is.
+    Refused,
+    /// It failed, in this way.
+    Failed(Failure),
+    /// The lease was lost before the leader knew.
+    Fenced,
+    /// The leader speaks another protocol.
+    Incompatible {
+        /// Its sentence.
+        reason: String,
+    },
+}
+
+/// What it takes to tell.
+#[derive(Debug)]
+pub(super) struct Teller {
+    pub(super) leader: Arc<dyn Leader>,
+    pub(super) roots: Arc<Roots>,
+    pub(super) fence: Fence,
+    pub(super) worker: LeaseId,
+    pub(super) backoff: Backoff,
+}
+
+impl Teller {
+    /// Tells it, however long that takes.
+    pub(super) async fn tell(mut self, grant: &Grant, outcome: Outcome) -> Told {
+        let held = HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
+        let report = match outcome {
+            Outcome::Failed(failure) => return self.fail(&held, failure).await,
+            Outcome::Mapped(report) => Report::Map(report),
+            Outcome::Reduced(report) => Report::Reduce(report),
+        };
+        if !self.fence.is_up() {
+            return Told::Fenced;
+        }
+        let bytes = Bytes::from(report.to_bytes());
+        let written = self.write(grant, &held, bytes.clone()).await;
+        let root = match written {
+            Ok(root) => root,
+            Err(failure) => return self.fail(&held, failure).await,
+        };
+        let (leader, worker) = (Arc::clone(&self.leader), self.worker);
+        let verdict = self.ask(|| leader.complete(worker, &held, bytes.clone())).await;
+        match verdict {
+            Ok(Verdict::Counts) => Told::Counts,
+            Ok(Verdict::Refused { reason }) => {
+                tracing::info!(task = %held.task, attempt = %held.attempt, reason, "completion refused, going on");
+                discard(&root, &report).await;
+                Told::Refused
+            }
+            Err(told) => told,
+        }
+    }
+
+    async fn fail(&mut self, held: &HeldAttempt, failure: Failure) -> Told {
+        tracing::warn!(task = %held.task, attempt = %held.attempt, class = ?failure.class, error = %failure, "attempt failed");
+        let (leader, worker) = (Arc::clone(&self.leader), self.worker);
+        match self.ask(|| leader.fail(worker, held, &failure)).await {
+            Ok(()) => Told::Failed(failure),
+            Err(told) => told,
+        }
+    }
+
+    /// Writes the report; the root that it lies under.
+    async fn write(&self, grant: &Grant, held: &HeldAttempt, bytes: Bytes) -> Result<Root, Failure> {
+        let failed = |error| Failure::from(WorkError::Storage(error));
+        let root = self.roots.output(&grant.scratch).map_err(failed)?;
+        let key = keys::report(&held.task, held.attempt);
+        match root.create_once(&key, bytes).await.map_err(failed)? {
+            Creation::Ours => Ok(root),
+            Creation::Taken => {
+                let object = root.object(&key);
+                let message = format!("{object} holds another report of this very attempt; please report this");
+                Err(Failure { class: FailureClass::Bug, message })
+            }
+        }
+    }
+
+    /// Asks until the leader answers or the lease is lost.
+    async fn ask<T, F>(&mut self, call: impl Fn() -> F) -> Result<T, Told>
+    where
+        F: Future<Output = Result<T, LeaderError>>,
+    {
+        let mut held_completion = None;
+        loop {
+            if !self.fence.is_up() {
+                return Err(Told::Fenced);
+            }
+            match call().await {
+                Ok(answer) => return Ok(answer),
+                Err(LeaderError::Incompatible { reason }) => return Err(Told::Incompatible { reason }),
+                // One that does not know us yet is told again once we are registered.
+                Err(error @ (LeaderError::Away { .. } | LeaderError::UnknownWorker { .. })) => {
+                    tracing::debug!(%error, "outcome of an attempt held");
+                    held_completion.get_or_insert_with(HeldCompletion::begin);
+                    self.backoff.pause().await;
+                }
+            }
+        }
+    }
+}
+
+/// Removes the run that nobody will read. What stays goes with the shard's runs.
+async fn discard(root: &Root, report: &Report) {
+    let Report::Map(report) = report else { return };
+    let Some(run) = &report.run else { return };
+    if let Err(error) = root.remove(&run.key).await {
+        tracing::debug!(%error, "remove the run of an attempt that does not count");
+    }
+}

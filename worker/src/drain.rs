@@ -1,0 +1,87 @@
+//! Which attempts a worker that leaves still finishes: those that are nearly done. The rest is worth less than the time.
+
+use std::time::Duration;
+
+use model::TaskKind;
+
+use crate::task::Progress;
+
+/// What may be left of an attempt that is nearly done: within a spot notice of two minutes, with room to spare.
+const LEFT_MAX: Duration = Duration::from_secs(30);
+
+/// How long attempts took that finished here, by kind: the measure for those that cannot say how far they are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pace {
+    map: Mean,
+    reduce: Mean,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Mean {
+    total: Duration,
+    count: u32,
+}
+
+impl Pace {
+    /// An attempt took so long.
+    pub(crate) fn learn(&mut self, kind: TaskKind, took: Duration) {
+        let mean = match kind {
+            TaskKind::Map => &mut self.map,
+            TaskKind::Reduce => &mut self.reduce,
+        };
+        mean.total = mean.total.saturating_add(took);
+        mean.count = mean.count.saturating_add(1);
+    }
+
+    /// Whether an attempt that has run for `elapsed` is worth waiting for.
+    pub(crate) fn is_nearly_done(&self, kind: TaskKind, elapsed: Duration, progress: &Progress) -> bool {
+        self.left(kind, elapsed, progress).is_some_and(|left| left < LEFT_MAX)
+    }
+
+    /// How long it will still take, if there is anything to go by.
+    fn left(&self, kind: TaskKind, elapsed: Duration, progress: &Progress) -> Option<Duration> {
+        let (bytes, _) = progress.so_far();
+        match (progress.bytes_planned(), kind) {
+            (Some(planned), _) if bytes > 0 => {
+                let share_left = planned.saturating_sub(bytes) as f64 / bytes as f64;
+                Some(elapsed.mul_f64(share_left))
+            }
+            (Some(_), _) => None,
+            (None, TaskKind::Map) => self.map.left(elapsed),
+            (None, TaskKind::Reduce) => self.reduce.left(elapsed),
+        }
+    }
+}
+
+impl Mean {
+    fn left(self, elapsed: Duration) -> Option<Duration> {
+        let mean = self.total.checked_div(self.count)?;
+        // One that takes longer than others is as likely to take as long again.
+        Some(mean.checked_sub(elapsed).unwrap_or(elapsed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_map_attempt_is_judged_by_its_bytes_and_a_reduce_attempt_by_those_before_it() {
+        let map = Progress::default();
+        map.plan(1000);
+        let mut pace = Pace::default();
+        assert!(!pace.is_nearly_done(TaskKind::Map, SECOND, &map), "nothing is known of it");
+        map.add(100, 0);
+        assert!(pace.is_nearly_done(TaskKind::Map, SECOND, &map), "9 s are left");
+        assert!(!pace.is_nearly_done(TaskKind::Map, SECOND * 10, &map), "90 s are left");
+
+        let reduce = Progress::default();
+        assert!(!pace.is_nearly_done(TaskKind::Reduce, SECOND, &reduce), "it is the first");
+        pace.learn(TaskKind::Reduce, SECOND * 60);
+        assert!(!pace.is_nearly_done(TaskKind::Reduce, SECOND, &reduce), "59 s are left");
+        assert!(pace.is_nearly_done(TaskKind::Reduce, SECOND * 40, &reduce), "20 s are left");
+        assert!(!pace.is_nearly_done(TaskKind::Reduce, SECOND * 100, &reduce), "it is a long one");
+    }
+}

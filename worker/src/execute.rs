@@ -1,0 +1,88 @@
+//! Executes granted attempts: resolves what there is to do, and computes it.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use model::{Clock, Grant, HeldAttempt};
+use storage::segment::SegmentAccess;
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::agent::AgentError;
+use crate::compute::{Attempt, Compute};
+use crate::limits::SlotLimits;
+use crate::resolve::{Resolver, Roots};
+use crate::scratch::Scratch;
+use crate::slot::Outcome;
+use crate::task::{Progress, Stores, Work};
+
+/// What runs attempts: the agent's view of it.
+#[async_trait]
+pub(crate) trait Execute: Send + Sync + fmt::Debug {
+    /// Runs one attempt to its end. `permit` is its slot: it is kept until the slot is free, even where nobody waits for
+    /// the outcome any more.
+    async fn run(&self, grant: &Grant, progress: &Arc<Progress>, permit: OwnedSemaphorePermit) -> Outcome;
+}
+
+/// The slots of this process, on threads of their own.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    resolver: Resolver,
+    compute: Compute,
+    scratch: Scratch,
+    access: SegmentAccess,
+    runtime: Handle,
+}
+
+impl Executor {
+    /// Makes the scratch folder and starts the threads. Attempts are driven by the runtime that this is called in.
+    pub(crate) fn start(
+        (slots, limits): (usize, SlotLimits),
+        access: SegmentAccess,
+        scratch: &Path,
+        roots: Arc<Roots>,
+        clock: &dyn Clock,
+    ) -> Result<Self, AgentError> {
+        let made = Scratch::make(scratch, clock);
+        let made = made.map_err(|source| AgentError::Scratch { folder: scratch.display().to_string(), source })?;
+        let compute = Compute::start(slots, limits).map_err(AgentError::Thread)?;
+        let resolver = Resolver::new(roots);
+        Ok(Self { resolver, compute, scratch: made, access, runtime: Handle::current() })
+    }
+
+    async fn attempt(
+        &self,
+        grant: &Grant,
+        progress: &Arc<Progress>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Attempt, crate::WorkError> {
+        let resolved = self.resolver.resolve(grant).await?;
+        if let Work::Map { splits } = &resolved.assignment.work {
+            progress.plan(splits.iter().map(|input| input.split.range.len()).sum());
+        }
+        let held = HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
+        let scratch = self.scratch.of_attempt(&held)?;
+        let stores = Stores {
+            input: resolved.input,
+            dataset: resolved.dataset,
+            scratch: resolved.scratch,
+            local: scratch.root.clone(),
+            access: self.access,
+            runtime: self.runtime.clone(),
+        };
+        let (assignment, shard_map) = (resolved.assignment, resolved.shard_map);
+        Ok(Attempt { assignment, stores, shard_map, progress: Arc::clone(progress), scratch, permit })
+    }
+}
+
+#[async_trait]
+impl Execute for Executor {
+    async fn run(&self, grant: &Grant, progress: &Arc<Progress>, permit: OwnedSemaphorePermit) -> Outcome {
+        match self.attempt(grant, progress, permit).await {
+            Ok(attempt) => self.compute.run(attempt).await,
+            Err(error) => Outcome::Failed(error.into()),
+        }
+    }
+}

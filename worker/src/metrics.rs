@@ -1,0 +1,102 @@
+//! What a worker tells a scraper.
+//!
+//! | metric | what |
+//! |---|---|
+//! | `tailor_worker_attempts_total{kind,outcome}` | attempts that ended: counts, refused, failed, cancelled, handed-back |
+//! | `tailor_worker_attempt_seconds{kind}` | how long an attempt computed |
+//! | `tailor_worker_read_bytes_total` | segment bytes read by map attempts that finished |
+//! | `tailor_worker_points_total{kind}` | points read by map attempts, written by reduce attempts |
+//! | `tailor_worker_spills_total` | how often a shuffle buffer was full |
+//! | `tailor_worker_busy_slots` | slots that compute |
+//! | `tailor_worker_held_completions` | finished attempts that the leader has not heard of, for it is away |
+//! | `tailor_worker_leases_lost_total` | leases that were lost, and all attempts with them |
+//! | `tailor_worker_unfit` | 1 while it takes no work, for its machine cannot do it |
+
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use model::TaskKind;
+
+use crate::slot::Outcome;
+
+const ATTEMPTS: &str = "tailor_worker_attempts_total";
+const ATTEMPT_SECONDS: &str = "tailor_worker_attempt_seconds";
+const READ_BYTES: &str = "tailor_worker_read_bytes_total";
+const POINTS: &str = "tailor_worker_points_total";
+const SPILLS: &str = "tailor_worker_spills_total";
+const BUSY_SLOTS: &str = "tailor_worker_busy_slots";
+const HELD_COMPLETIONS: &str = "tailor_worker_held_completions";
+const LEASES_LOST: &str = "tailor_worker_leases_lost_total";
+const UNFIT: &str = "tailor_worker_unfit";
+
+/// Says what each metric means.
+pub fn describe() {
+    describe_counter!(ATTEMPTS, "Attempts that ended, by kind of task and outcome");
+    describe_histogram!(ATTEMPT_SECONDS, "How long an attempt computed, by kind of task");
+    describe_counter!(READ_BYTES, "Segment bytes read by map attempts that finished");
+    describe_counter!(POINTS, "Points read by map attempts and written by reduce attempts that finished");
+    describe_counter!(SPILLS, "How often a shuffle buffer was full");
+    describe_gauge!(BUSY_SLOTS, "Slots that compute");
+    describe_gauge!(HELD_COMPLETIONS, "Finished attempts that the leader has not heard of, for it is away");
+    describe_counter!(LEASES_LOST, "Leases that were lost, and all attempts with them");
+    describe_gauge!(UNFIT, "1 while no work is taken, for the machine cannot do it");
+}
+
+/// An attempt has ended, for the cluster, as `outcome`.
+pub(crate) fn attempt_ended(kind: TaskKind, outcome: &'static str) {
+    counter!(ATTEMPTS, "kind" => name(kind), "outcome" => outcome).increment(1);
+}
+
+/// An attempt has computed for so long, with this result.
+pub(crate) fn attempt_computed(kind: TaskKind, outcome: &Outcome, took: Duration) {
+    histogram!(ATTEMPT_SECONDS, "kind" => name(kind)).record(took.as_secs_f64());
+    match outcome {
+        Outcome::Mapped(report) => {
+            counter!(READ_BYTES).increment(report.books.bytes_read);
+            counter!(POINTS, "kind" => name(kind)).increment(report.books.points_read);
+            counter!(SPILLS).increment(report.spills.into());
+        }
+        Outcome::Reduced(report) => counter!(POINTS, "kind" => name(kind)).increment(report.books.points_written),
+        Outcome::Failed(_) => {}
+    }
+}
+
+/// So many slots compute.
+pub(crate) fn busy_slots(count: usize) {
+    gauge!(BUSY_SLOTS).set(count as f64);
+}
+
+/// A lease was lost.
+pub(crate) fn lease_lost() {
+    counter!(LEASES_LOST).increment(1);
+}
+
+/// Whether work is taken.
+pub(crate) fn unfit(is_unfit: bool) {
+    gauge!(UNFIT).set(if is_unfit { 1.0 } else { 0.0 });
+}
+
+/// A completion that the leader has not heard of, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct HeldCompletion;
+
+impl HeldCompletion {
+    /// One more.
+    pub(crate) fn begin() -> Self {
+        gauge!(HELD_COMPLETIONS).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for HeldCompletion {
+    fn drop(&mut self) {
+        gauge!(HELD_COMPLETIONS).decrement(1.0);
+    }
+}
+
+const fn name(kind: TaskKind) -> &'static str {
+    match kind {
+        TaskKind::Map => "map",
+        TaskKind::Reduce => "reduce",
+    }
+}

@@ -1,0 +1,159 @@
+//! The leader over gRPC.
+//!
+//! Who leads, and where, is `proto::client`'s to find out. Here it is given little patience: the agent itself waits for a
+//! leader that is away, and may have something better to do meanwhile.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use model::{Failure, Grant, HeldAttempt, LeaseId};
+use proto::client::{LeaderClient, Policy};
+use proto::status::ApiError;
+use proto::v1;
+
+use crate::leader::{Beat, Hello, Leader, LeaderError, Orders, PROTOCOL, Verdict};
+
+/// How long one round of looking for a leader takes.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// For an answer beyond what the call itself may wait.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// The leader of a cluster.
+#[derive(Debug, Clone)]
+pub struct RemoteLeader {
+    client: LeaderClient,
+}
+
+impl RemoteLeader {
+    /// The leader that `client` finds.
+    pub fn new(client: &LeaderClient) -> Self {
+        Self { client: client.with_policy(Policy { call_timeout: ANSWER, patience: PATIENCE }) }
+    }
+}
+
+#[async_trait]
+impl Leader for RemoteLeader {
+    async fn hello(&self, hello: &Hello) -> Result<(), LeaderError> {
+        let request = v1::HelloRequest {
+            worker: hello.worker.to_string(),
+            name: hello.name.clone(),
+            protocol: PROTOCOL,
+            version: hello.version.clone(),
+            slots: hello.slots,
+        };
+        let asked = self.client.worker(|mut client| {
+            let request = request.clone();
+            async move { client.hello(request).await }
+        });
+        let answer = asked.await.map_err(|error| refusal(hello.worker, error))?;
+        tracing::debug!(protocol = answer.protocol, version = answer.version, "greeted the leader");
+        Ok(())
+    }
+
+    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, LeaderError> {
+        let request = v1::ClaimRequest { worker: worker.to_string(), slots, wait_ms: wait.as_millis() as u32 };
+        let client = self.client.with_policy(Policy { call_timeout: wait + ANSWER, patience: PATIENCE });
+        let asked = client.worker(|mut client| {
+            let request = request.clone();
+            async move { client.claim(request).await }
+        });
+        let answer = asked.await.map_err(|error| refusal(worker, error))?;
+        let grants = answer.grants.into_iter().map(Grant::try_from).collect::<Result<_, _>>();
+        grants.map_err(|error| LeaderError::Incompatible {
+            reason: format!("the leader grants what this worker does not understand ({error}); run the same version"),
+        })
+    }
+
+    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, LeaderError> {
+        let request = v1::CompleteRequest {
+            worker: worker.to_string(),
+            task: Some((&held.task).into()),
+            attempt: Some(held.attempt.into()),
+            report,
+        };
+        let asked = self.client.worker(|mut client| {
+            let request = request.clone();
+            async move { client.complete(request).await }
+        });
+        let answer = asked.await.map_err(|error| refusal(worker, error))?;
+        Ok(if answer.counts { Verdict::Counts } else { Verdict::Refused { reason: answer.reason } })
+    }
+
+    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), LeaderError> {
+        let request = v1::FailRequest {
+            worker: worker.to_string(),
+            task: Some((&held.task).into()),
+            attempt: Some(held.attempt.into()),
+            failure: Some(failure.into()),
+        };
+        let asked = self.client.worker(|mut client| {
+            let request = request.clone();
+            async move { client.fail(request).await }
+        });
+        asked.await.map(drop).map_err(|error| refusal(worker, error))
+    }
+
+    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), LeaderError> {
+        let request = v1::HandBackRequest {
+            worker: worker.to_string(),
+            attempts: held.iter().map(Into::into).collect(),
+            reason: reason.to_owned(),
+        };
+        let asked = self.client.worker(|mut client| {
+            let request = request.clone();
+            async move { client.hand_back(request).await }
+        });
+        asked.await.map(drop).map_err(|error| refusal(worker, error))
+    }
+
+    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, LeaderError> {
+        let attempts = beat.attempts.iter().map(|attempt| v1::AttemptProgress {
+            held: Some((&attempt.held).into()),
+            bytes: attempt.bytes,
+            points: attempt.points,
+        });
+        let request = v1::HeartbeatRequest {
+            worker: worker.to_string(),
+            attempts: attempts.collect(),
+            unfit: beat.unfit.clone().unwrap_or_default(),
+            draining: beat.draining.clone().unwrap_or_default(),
+        };
+        let asked = self.client.worker(|mut client| {
+            let request = request.clone();
+            async move { client.heartbeat(request).await }
+        });
+        let answer = asked.await.map_err(|error| refusal(worker, error))?;
+        // What cannot be read is no attempt of ours.
+        let stop = answer.stop.into_iter().filter_map(|held| HeldAttempt::try_from(held).ok()).collect();
+        Ok(Orders { stop, drain: Some(answer.drain).filter(|reason| !reason.is_empty()) })
+    }
+}
+
+/// What the agent does next.
+fn refusal(worker: LeaseId, error: ApiError) -> LeaderError {
+    match error {
+        ApiError::UnknownWorker { .. } => LeaderError::UnknownWorker { worker },
+        ApiError::Incompatible { reason } => LeaderError::Incompatible { reason },
+        // The leader may be an older or a newer one tomorrow; nothing of ours is lost by asking again.
+        error => LeaderError::Away { reason: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_asking_again_does_not_mend_ends_the_worker() {
+        let worker = LeaseId(1);
+        let unknown = refusal(worker, ApiError::UnknownWorker { worker: worker.to_string() });
+        assert!(matches!(unknown, LeaderError::UnknownWorker { worker: LeaseId(1) }));
+        let old = refusal(worker, ApiError::Incompatible { reason: "upgrade this worker".to_owned() });
+        assert_eq!(old.to_string(), "upgrade this worker");
+        for error in [ApiError::Away { reason: "no quorum".to_owned() }, ApiError::Bug { reason: "x".to_owned() }] {
+            assert!(matches!(refusal(worker, error), LeaderError::Away { .. }));
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What a task of a plan has to do.
+
+use model::{Grant, PartitionId, RunList, ShardPlan, Split, TaskKind};
+
+use crate::task::{Assignment, SplitInput, Work};
+
+/// The assignment of the attempt at a task of `plan`; `runs` are those that a reduce task gathers.
+///
+/// # Errors
+/// Says what the plan, which was granted with the task, lacks.
+pub(super) fn of(grant: &Grant, plan: &ShardPlan, runs: Option<&RunList>) -> Result<Assignment, String> {
+    let task = grant.task.task;
+    let missing = || format!("has no task {task}");
+    let work = match task.kind {
+        TaskKind::Map => {
+            let splits = &plan.map_tasks.get(task.ordinal as usize).ok_or_else(missing)?.splits;
+            let input = |split: &Split| {
+                let segment = plan.segments.get(split.segment as usize).cloned();
+                segment.map(|segment| SplitInput { split: *split, segment, exact_start: grant.exact_start })
+            };
+            Work::Map { splits: splits.iter().map(input).collect::<Option<_>>().ok_or_else(missing)? }
+        }
+        TaskKind::Reduce if task.ordinal >= plan.partitions => return Err(missing()),
+        TaskKind::Reduce => {
+            let runs = runs.ok_or_else(|| format!("has task {task}, which was granted without its runs"))?;
+            Work::Reduce { partition: PartitionId(task.ordinal), runs: runs.runs.clone() }
+        }
+    };
+    Ok(Assignment {
+        job: plan.job.clone(),
+        shard: plan.shard,
+        task,
+        attempt: grant.attempt,
+        settings: plan.settings.clone(),
+        partitions: plan.partitions,
+        work,
+    })
+}

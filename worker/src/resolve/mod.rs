@@ -1,0 +1,115 @@
+//! From a grant to what a slot is given: reads the spec, the plan and the list of runs that the grant names.
+//!
+//! Each is an object named by the digest of its bytes, so it is read once, checked, and kept for the attempts that follow.
+//! Several slots that need one at the same moment wait for one read.
+
+mod assignment; // what a task of a plan has to do
+mod recent; //     the last few of what was read
+mod roots; //      places by URI, opened once
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use format::keys;
+use model::{Digest, Grant, JobSpec, RunList, ShardPlan};
+use shard_config::ShardMap;
+use storage::Root;
+
+use crate::WorkError;
+use crate::task::Assignment;
+use recent::Recent;
+pub(crate) use roots::Roots;
+pub use roots::{ByUri, Places};
+
+/// Documents of one kind that are kept: a worker works on few shards at a time.
+const KEPT_MAX: usize = 16;
+
+/// An attempt, ready to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Resolved {
+    /// What there is to do.
+    pub(crate) assignment: Assignment,
+    /// Segments.
+    pub(crate) input: Root,
+    /// Parts, quarantine.
+    pub(crate) dataset: Root,
+    /// Runs.
+    pub(crate) scratch: Root,
+    /// Which organisation belongs where.
+    pub(crate) shard_map: Arc<ShardMap>,
+}
+
+/// What a job's spec says to a worker.
+#[derive(Debug)]
+struct Job {
+    input: String,
+    shard_map: Arc<ShardMap>,
+}
+
+/// Resolves grants; shared by all slots.
+#[derive(Debug)]
+pub(crate) struct Resolver {
+    roots: Arc<Roots>,
+    jobs: Recent<Job>,
+    plans: Recent<ShardPlan>,
+    run_lists: Recent<RunList>,
+}
+
+impl Resolver {
+    /// A resolver that opens places through `roots`.
+    pub(crate) fn new(roots: Arc<Roots>) -> Self {
+        Self { roots, jobs: Recent::new(KEPT_MAX), plans: Recent::new(KEPT_MAX), run_lists: Recent::new(KEPT_MAX) }
+    }
+
+    /// Everything that the attempt needs to know.
+    ///
+    /// # Errors
+    /// A store that fails, or a document that is not the one that was meant.
+    pub(crate) async fn resolve(&self, grant: &Grant) -> Result<Resolved, WorkError> {
+        let task = &grant.task;
+        let dataset = self.roots.output(&grant.dataset)?;
+        let scratch = self.roots.output(&grant.scratch)?;
+        let job = self.jobs.get(&dataset, &keys::spec(&task.job, grant.spec), grant.spec, read_job).await?;
+        let plan_key = keys::plan(&task.job, task.shard, grant.plan);
+        let plan = self.plans.get(&dataset, &plan_key, grant.plan, read_json).await?;
+        let runs = match grant.runs {
+            None => None,
+            Some(digest) => {
+                let key = keys::run_list(&task.job, task.shard, digest);
+                Some(self.run_lists.get(&scratch, &key, digest, read_json).await?)
+            }
+        };
+        let assignment = assignment::of(grant, &plan, runs.as_deref())
+            .map_err(|fault| WorkError::Document { object: dataset.object(&plan_key), fault })?;
+        let input = self.roots.input(&job.input).map_err(WorkError::reading)?;
+        Ok(Resolved { assignment, input, dataset, scratch, shard_map: Arc::clone(&job.shard_map) })
+    }
+}
+
+/// The bytes of a document, if they are those that were meant.
+async fn read(root: &Root, key: &str, expected: Digest) -> Result<Bytes, WorkError> {
+    let bytes = root.read(key).await?;
+    let found = Digest::of(&bytes);
+    if found == expected {
+        return Ok(bytes);
+    }
+    let fault = format!("has the digest {found}, and {expected} was granted");
+    Err(WorkError::Document { object: root.object(key), fault })
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let parsed = serde_json::from_slice(bytes);
+    parsed.map_err(|error| format!("cannot be read ({error}); do coordinator and worker run the same version?"))
+}
+
+fn read_job(bytes: &[u8]) -> Result<Job, String> {
+    let spec = JobSpec::from_bytes(bytes).map_err(|error| format!("is no spec: {error}"))?;
+    let shard_map = match spec.shard_map.as_str() {
+        "" => ShardMap::default(),
+        text => ShardMap::parse(text, "shard map").map_err(|error| format!("has a bad shard map: {error}"))?,
+    };
+    Ok(Job { input: spec.input, shard_map: Arc::new(shard_map) })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! What attempts keep on this machine's disk: a folder of this process alone, in it one for each attempt.
+//!
+//! ```text
+//! <scratch>/tailor-<pid>-<ms>/lock                   locked for as long as the process lives, however it ends
+//! <scratch>/tailor-<pid>-<ms>/<task>-<attempt>/...   gone with the attempt
+//! ```
+//!
+//! The lock's file gets its name once it is locked, so a folder with a lock that is free belonged to a process that is
+//! dead: whoever starts next in the same place removes it.
+
+use std::fs::{DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use model::{Clock, HeldAttempt};
+use storage::Root;
+
+use crate::WorkError;
+
+/// The file that is locked; `dataset gc` looks for it, too.
+const LOCK: &str = "lock";
+
+/// What the folder of a process starts with.
+const PREFIX: &str = "tailor-";
+
+/// The folder of this process.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Scratch {
+    /// Makes the folder in `parent`, and removes what dead processes left there.
+    pub(crate) fn make(parent: &Path, clock: &dyn Clock) -> io::Result<Self> {
+        std::fs::create_dir_all(parent)?;
+        remove_leftovers(parent);
+        let path = parent.join(format!("{PREFIX}{}-{}", std::process::id(), clock.now_ms()));
+        DirBuilder::new().mode(0o700).create(&path)?;
+        let lock = lock(&path)?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// The folder of one attempt.
+    pub(crate) fn of_attempt(&self, held: &HeldAttempt) -> Result<AttemptScratch, WorkError> {
+        let path = self.path.join(format!("{}-{}", held.task.task, held.attempt));
+        let root = Root::create(&path.display().to_string())?;
+        Ok(AttemptScratch { root, path })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+/// The folder of one attempt; gone when this is dropped.
+#[derive(Debug)]
+pub(crate) struct AttemptScratch {
+    /// The folder.
+    pub(crate) root: Root,
+    path: PathBuf,
+}
+
+impl Drop for AttemptScratch {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+fn lock(folder: &Path) -> io::Result<File> {
+    let unnamed = folder.join("lock.new");
+    let file = File::create_new(&unnamed)?;
+    match file.try_lock() {
+        Err(std::fs::TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+            tracing::warn!(folder = %folder.display(), "this file system has no locks; what a killed worker leaves behind stays");
+            return Ok(file);
+        }
+        locked => locked?,
+    }
+    std::fs::rename(unnamed, folder.join(LOCK))?;
+    Ok(file)
+}
+
+fn remove_leftovers(parent: &Path) {
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        // Held until the folder is gone: two processes that start together do not remove it under each other.
+        let Some(lock) = is_ours.then(|| File::open(path.join(LOCK)).ok()).flatten() else { continue };
+        if lock.try_lock().is_ok() {
+            tracing::info!(folder = %path.display(), "removing the scratch of a worker that is gone");
+            remove(&path);
+        }
+    }
+}
+
+fn remove(path: &Path) {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(%error, folder = %path.display(), "remove scratch; a worker that starts here tries again");
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{AttemptId, FencingToken, ShardId, SystemClock, TaskId, TaskPath};
+
+    use super::*;
+
+    #[test]
+    fn a_dead_workers_scratch_is_removed_and_a_living_ones_is_not() {
+        let parent = tempfile::tempdir().expect("a temporary folder");
+        let dead = parent.path().join("tailor-1-1");
+        std::fs::create_dir_all(dead.join("left")).expect("a folder");
+        File::create_new(dead.join(LOCK)).expect("a file");
+        let living = Scratch::make(parent.path(), &SystemClock).expect("a folder");
+        assert!(!dead.exists());
+
+        let task = TaskPath { job: "j".parse().expect("a name"), shard: ShardId::Shared(0), task: TaskId::map(0) };
+        let held = HeldAttempt { task, attempt: AttemptId { number: 1, token: FencingToken(1) } };
+        let attempt = living.of_attempt(&held).expect("a folder");
+        remove_leftovers(parent.path());
+        assert!(attempt.path.exists());
+        drop(attempt);
+        drop(living);
+        assert_eq!(std::fs::read_dir(parent.path()).expect("the folder").count(), 0);
+    }
+}

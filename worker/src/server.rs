@@ -1,0 +1,117 @@
+//! `tailor worker`: the agent with everything around it.
+//!
+//! ```text
+//! etcd ----+
+//! leader --+--> agent     probes and metrics until the very end
+//! signals -+
+//! spot ----+
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use daemon::{Health, Metrics, Shutdown};
+use model::SystemClock;
+use proto::client::{EndpointsError, LeaderClient};
+use storage::meta::{EtcdStore, MetaError, MetaStore};
+use tokio::net::TcpListener;
+
+use crate::agent::{Agent, AgentError, Left};
+use crate::remote::RemoteLeader;
+use crate::resolve::ByUri;
+use crate::settings::Settings;
+use crate::{metrics, spot};
+
+/// The conditions of readiness.
+const ETCD: &str = "etcd";
+const AGENT: &str = "agent";
+
+/// How long etcd is waited for before it is tried again.
+const CONNECT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why a worker cannot start, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// No probes and metrics there.
+    #[error("listen on {address} (http.listen)")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// The system's words.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A coordinator's address that is none.
+    #[error("coordinators")]
+    Coordinators(#[source] EndpointsError),
+    /// The settings of etcd.
+    #[error(transparent)]
+    State(#[from] MetaError),
+    /// The agent.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+}
+
+/// Works until `shutdown` asks it to leave.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) -> Result<Left, ServeError> {
+    metrics::describe();
+    let health = Health::new(&[ETCD, AGENT]);
+    let address = settings.http_listen;
+    let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
+    let probes = tokio::spawn(health.clone().serve(listener, exporter, Router::new(), shutdown.clone()));
+    let left = tokio::select! {
+        left = work(settings, &health, &shutdown) => left,
+        // Before there is an agent, nothing has to be handed back.
+        () = shutdown.now() => Ok(Left::AtOnce),
+    };
+    probes.abort();
+    left
+}
+
+async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Result<Left, ServeError> {
+    let client = LeaderClient::new(settings.coordinators).map_err(ServeError::Coordinators)?;
+    let meta: Arc<dyn MetaStore> = tokio::select! {
+        store = connect(&settings.etcd, health) => Arc::new(store?),
+        () = shutdown.requested() => return Ok(Left::Drained),
+    };
+    health.set(ETCD, Ok(()));
+    let leader = Arc::new(RemoteLeader::new(&client));
+    let agent = Agent::new(settings.agent, leader, meta, Arc::new(ByUri), &SystemClock)?;
+    health.set(AGENT, Ok(()));
+    let wish = {
+        let health = health.clone();
+        async move {
+            let reason = tokio::select! {
+                () = shutdown.requested() => "told to stop".to_owned(),
+                reason = spot_notice(settings.spot_endpoint) => reason,
+            };
+            health.set(AGENT, Err(format!("draining: {reason}")));
+            reason
+        }
+    };
+    Ok(agent.run(wish, shutdown.now()).await?)
+}
+
+/// A store that etcd answered once; waits for an etcd that is away.
+async fn connect(settings: &storage::meta::EtcdSettings, health: &Health) -> Result<EtcdStore, MetaError> {
+    loop {
+        match EtcdStore::connect(settings).await {
+            Err(error) if error.is_transient() => {
+                health.set(ETCD, Err(error.to_string()));
+                tokio::time::sleep(CONNECT_PAUSE).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+async fn spot_notice(endpoint: Option<String>) -> String {
+    match endpoint {
+        Some(endpoint) => spot::notice(endpoint).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,200 @@
+//! The settings of `tailor worker`: what the layers say, checked once.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use daemon::{Key, Layers, LogFormat, SettingsError, Tables};
+use model::ByteSize;
+use model::limits::MEMORY_BYTES_MIN;
+use storage::meta::{EtcdSettings, EtcdTls, EtcdUser, LeaseSettings};
+use storage::segment::SegmentAccess;
+
+use crate::agent::AgentSettings;
+
+/// Most slots of one worker: what a claim may ask for.
+const SLOTS_MAX: usize = 256;
+
+/// A shorter lease would end with every hiccup of etcd; with a longer one the tasks of a dead worker wait.
+const LEASE_TTL: std::ops::RangeInclusive<Duration> = Duration::from_secs(3)..=Duration::from_secs(60);
+
+/// A drain is over before a spot machine is, or the grace of a pod.
+const DRAIN_TIMEOUT_MAX: Duration = Duration::from_secs(105);
+
+/// The worker's own settings; those it shares with the coordinator are in `daemon::common`.
+pub const KEYS: &[Key] = &[
+    Key::new("name", None, "What this worker is called; without it, the host's name"),
+    Key::new("coordinators", Some("http://127.0.0.1:7070"), "Where coordinators are, with commas between them"),
+    Key::new("slots", None, "Attempts at once; without it, as many as there are cores, and memory for"),
+    Key::new("memory", Some("512MiB"), "Memory of all slots together; what does not fit is spilled"),
+    Key::new("scratch.dir", None, "Folder for spilled data; without it, $TMPDIR/tailor or /var/tmp/tailor"),
+    Key::new("scratch.free-min", Some("256MiB"), "What has to be free there before work is taken"),
+    Key::new("lease.ttl", Some("12s"), "How long the cluster waits for a worker that says nothing; 3s to 60s"),
+    Key::new(
+        "drain.timeout",
+        Some("100s"),
+        "How long attempts that are nearly done may go on when it leaves; at most 105s",
+    ),
+    Key::new("spot.endpoint", None, "host:port of EC2's metadata (169.254.169.254:80), to leave on a spot notice"),
+    Key::new("http.listen", Some("0.0.0.0:7081"), "Where probes and metrics are served: host:port"),
+];
+
+/// The tables of `tailor worker`.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkerTables;
+
+impl Tables for WorkerTables {
+    const TABLES: &'static [&'static [Key]] = &[daemon::common::KEYS, KEYS];
+}
+
+/// The settings, resolved.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How logs are written.
+    pub log_format: LogFormat,
+    /// What is logged.
+    pub log_level: String,
+    /// Where probes and metrics are served.
+    pub http_listen: SocketAddr,
+    /// The cluster's state.
+    pub etcd: EtcdSettings,
+    /// Where coordinators are.
+    pub coordinators: Vec<String>,
+    /// Where spot notices are, if they are looked for.
+    pub spot_endpoint: Option<String>,
+    /// How it works.
+    pub agent: AgentSettings,
+}
+
+/// What the machine says, where the settings say nothing.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// Its name.
+    pub host: String,
+    /// Its cores.
+    pub cores: usize,
+    /// Its folder for temporary files, if it names one.
+    pub temporary: Option<PathBuf>,
+    /// Differs from process to process: the seed of every jitter.
+    pub seed: u64,
+}
+
+impl Settings {
+    /// What `layers` say, on this machine.
+    ///
+    /// # Errors
+    /// Names the key, its value, where it comes from and what it should be.
+    pub fn resolve(layers: &Layers, machine: &Machine) -> Result<Self, SettingsError> {
+        let agent = agent(layers, machine)?;
+        let coordinators = layers.list("coordinators");
+        if coordinators.is_empty() {
+            return Err(layers.refuse("coordinators", "at least one, such as http://127.0.0.1:7070"));
+        }
+        Ok(Self {
+            log_format: layers.parse("log.format", "text or json")?,
+            log_level: layers.string("log.level")?,
+            http_listen: layers.parse("http.listen", "an address with a port, such as 0.0.0.0:7081")?,
+            etcd: etcd(layers)?,
+            coordinators,
+            spot_endpoint: layers.optional("spot.endpoint"),
+            agent,
+        })
+    }
+}
+
+fn agent(layers: &Layers, machine: &Machine) -> Result<AgentSettings, SettingsError> {
+    let memory = layers.size("memory")?;
+    let fitting = usize::try_from(memory.0 / MEMORY_BYTES_MIN).unwrap_or(usize::MAX);
+    let slots = layers.parse_optional("slots", "a number from 1 to 256")?;
+    let slots = slots.unwrap_or(machine.cores.min(fitting).clamp(1, SLOTS_MAX));
+    if !(1..=SLOTS_MAX).contains(&slots) {
+        return Err(layers.refuse("slots", "a number from 1 to 256"));
+    }
+    if slots > fitting {
+        let least = ByteSize(MEMORY_BYTES_MIN * slots as u64);
+        return Err(layers.refuse("memory", &format!("at least {least} for {slots} slots; give more, or fewer slots")));
+    }
+    let ttl = layers.duration("lease.ttl")?;
+    if !LEASE_TTL.contains(&ttl) {
+        return Err(layers.refuse("lease.ttl", "from 3s to 60s"));
+    }
+    let drain_timeout = layers.duration("drain.timeout")?;
+    if drain_timeout > DRAIN_TIMEOUT_MAX {
+        return Err(layers.refuse("drain.timeout", "at most 105s: a spot machine is gone after 120s"));
+    }
+    let temporary = machine.temporary.clone().unwrap_or_else(|| PathBuf::from("/var/tmp"));
+    Ok(AgentSettings {
+        name: layers.optional("name").unwrap_or_else(|| machine.host.clone()),
+        slots,
+        memory,
+        scratch: layers.optional("scratch.dir").map_or_else(|| temporary.join("tailor"), PathBuf::from),
+        scratch_free_min: layers.size("scratch.free-min")?,
+        unfit_pause: AgentSettings::UNFIT_PAUSE,
+        lease: LeaseSettings { ttl, seed: machine.seed },
+        drain_timeout,
+        access: SegmentAccess::Auto,
+    })
+}
+
+/// How to reach etcd.
+fn etcd(layers: &Layers) -> Result<EtcdSettings, SettingsError> {
+    let password = layers.secret_file("etcd.password-file")?;
+    let user = match (layers.optional("etcd.user"), password) {
+        (Some(name), Some(password)) => Some(EtcdUser { name, password }),
+        (Some(_), None) => {
+            return Err(layers.refuse("etcd.user", "a user with a password; set etcd.password-file, too"));
+        }
+        (None, _) => None,
+    };
+    let pem = |name| layers.secret_file(name).map(|text| text.map(String::into_bytes));
+    let identity_pem = match (pem("etcd.cert-file")?, pem("etcd.key-file")?) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        (Some(_), None) => {
+            return Err(layers.refuse("etcd.cert-file", "a certificate with its key; set etcd.key-file, too"));
+        }
+        (None, Some(_)) => {
+            return Err(layers.refuse("etcd.key-file", "the key of a certificate; set etcd.cert-file, too"));
+        }
+    };
+    let tls = pem("etcd.ca-file")?.map(|ca_pem| EtcdTls { ca_pem, identity_pem, server_name: None });
+    let namespace = layers.string("etcd.namespace")?;
+    Ok(EtcdSettings { namespace, user, tls, ..EtcdSettings::of(layers.list("etcd.endpoints")) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(given: &[(&str, &str)]) -> Result<Settings, String> {
+        let flags = given.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        let layers = Layers::load(WorkerTables::TABLES, None, [], flags).expect("known names");
+        let machine = Machine { host: "node-1".to_owned(), cores: 4, temporary: None, seed: 1 };
+        Settings::resolve(&layers, &machine).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_worker_needs_no_settings_at_all() {
+        let settings = resolve(&[]).expect("defaults");
+        let agent = &settings.agent;
+        assert_eq!((agent.name.as_str(), agent.slots, agent.scratch.to_str()), ("node-1", 4, Some("/var/tmp/tailor")));
+        assert_eq!((settings.http_listen.port(), settings.spot_endpoint), (7081, None));
+        assert_eq!(resolve(&[("memory", "64MiB")]).expect("less memory").agent.slots, 2);
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused_by_name() {
+        let refused = [
+            (("slots", "17"), "memory"),
+            (("slots", "0"), "slots"),
+            (("lease.ttl", "2s"), "lease.ttl"),
+            (("drain.timeout", "110s"), "drain.timeout"),
+            (("coordinators", ""), "coordinators"),
+            (("etcd.user", "tailor"), "etcd.user"),
+        ];
+        for (given, named) in refused {
+            let error = resolve(&[given]).expect_err("it does not fit");
+            assert!(error.contains(named), "{given:?}: {error}");
+        }
+    }
+}
