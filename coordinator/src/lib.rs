@@ -15,6 +15,18 @@ mod commit;
 mod journal;
 // The loop that performs effects and feeds back events.
 mod leader;
+// One replica: election, leading, standing again.
+mod replica;
+// What needs no asking: garbage, abandoned uploads.
+mod reconcile;
+// The gRPC services.
+mod service;
+// What the coordinator counts.
+mod metrics;
+// What a coordinator is told at its start.
+pub mod settings;
+// `tailor coordinator`.
+pub mod server;
 // What is kept of a job in its dataset.
 mod history;
 // Jobs that have ended, as operators see them.

@@ -125,8 +125,8 @@ async fn observe(store: Arc<dyn MetaStore>, role: watch::Sender<Role>) {
     loop {
         match election::observe(&*store).await {
             Err(error) => tracing::debug!(%error, "ask who leads"),
-            Ok(mut leaders) => {
-                let mut leaders = std::pin::pin!(leaders.by_ref());
+            Ok(leaders) => {
+                let mut leaders = std::pin::pin!(leaders);
                 while let Some(Ok(leader)) = leaders.next().await {
                     let address = leader.map(|leader| leader.record.address.to_string()).unwrap_or_default();
                     role.send_if_modified(|role| match role {

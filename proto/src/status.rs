@@ -29,6 +29,12 @@ use crate::convert::FieldError;
 #[cfg(test)]
 mod tests;
 
+impl From<FieldError> for Status {
+    fn from(error: FieldError) -> Self {
+        ApiError::from(error).into()
+    }
+}
+
 /// The domain of our `ErrorInfo`.
 const DOMAIN: &str = "tailor";
 /// How long to wait where a server says that it is too much, but not for how long.

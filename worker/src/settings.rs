@@ -19,7 +19,7 @@ const SLOTS_MAX: usize = 256;
 const LEASE_TTL: std::ops::RangeInclusive<Duration> = Duration::from_secs(3)..=Duration::from_secs(60);
 
 /// A drain is over before a spot machine is, or the grace of a pod.
-const DRAIN_TIMEOUT_MAX: Duration = Duration::from_secs(105);
+const DRAIN_TIMEOUT_MAX: Duration = Duration::from_secs(102);
 
 /// The worker's own settings; those it shares with the coordinator are in `daemon::common`.
 pub const KEYS: &[Key] = &[
@@ -33,7 +33,7 @@ pub const KEYS: &[Key] = &[
     Key::new(
         "drain.timeout",
         Some("100s"),
-        "How long attempts that are nearly done may go on when it leaves; at most 105s",
+        "How long attempts that are nearly done may go on when it leaves; at most 102s",
     ),
     Key::new("spot.endpoint", None, "host:port of EC2's metadata (169.254.169.254:80), to leave on a spot notice"),
     Key::new("http.listen", Some("0.0.0.0:7081"), "Where probes and metrics are served: host:port"),
@@ -120,7 +120,7 @@ fn agent(layers: &Layers, machine: &Machine) -> Result<AgentSettings, SettingsEr
     }
     let drain_timeout = layers.duration("drain.timeout")?;
     if drain_timeout > DRAIN_TIMEOUT_MAX {
-        return Err(layers.refuse("drain.timeout", "at most 105s: a spot machine is gone after 120s"));
+        return Err(layers.refuse("drain.timeout", "at most 102s: a spot machine is gone after 120s"));
     }
     let temporary = machine.temporary.clone().unwrap_or_else(|| PathBuf::from("/var/tmp"));
     Ok(AgentSettings {
@@ -136,8 +136,11 @@ fn agent(layers: &Layers, machine: &Machine) -> Result<AgentSettings, SettingsEr
     })
 }
 
-/// How to reach etcd.
-fn etcd(layers: &Layers) -> Result<EtcdSettings, SettingsError> {
+/// How to reach etcd, as both servers are told.
+///
+/// # Errors
+/// Half of a pair: a user without a password, a certificate without its key.
+pub fn etcd(layers: &Layers) -> Result<EtcdSettings, SettingsError> {
     let password = layers.secret_file("etcd.password-file")?;
     let user = match (layers.optional("etcd.user"), password) {
         (Some(name), Some(password)) => Some(EtcdUser { name, password }),

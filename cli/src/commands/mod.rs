@@ -1,6 +1,7 @@
 //! One file a verb.
 
 mod completions;
+mod coordinator_server;
 mod dataset;
 mod doctor;
 mod gen_segments;
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Run(Box<run::Args>),
     /// Show what `run` would do; writes nothing.
     Plan(Box<run::Args>),
+    /// Plan, lease and commit for a cluster: one of its coordinators.
+    Coordinator(Box<coordinator_server::Args>),
     /// Submit jobs to a cluster, look at them, stop them.
     #[command(subcommand)]
     Job(job::Job),
@@ -57,7 +60,11 @@ pub(crate) enum Command {
 impl Command {
     /// Whether this is a server: it sets up logs as its settings say.
     pub(crate) fn is_server(&self) -> bool {
-        matches!(self, Self::Worker(args) if args.is_server())
+        match self {
+            Self::Coordinator(_) => true,
+            Self::Worker(args) => args.is_server(),
+            _ => false,
+        }
     }
 }
 
@@ -68,6 +75,7 @@ pub(crate) fn run(command: Command) -> Result<Code> {
         Command::Import(import) => import::run(&import),
         Command::Run(args) => block_on(run::run(*args)),
         Command::Plan(args) => block_on(plan::run(*args)),
+        Command::Coordinator(args) => block_on(coordinator_server::run(*args)),
         Command::Job(job) => block_on(job::run(job)),
         Command::Shard(shard) => block_on(shard::run(shard)),
         Command::Task(task) => block_on(task::run(task)),

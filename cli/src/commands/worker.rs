@@ -49,7 +49,7 @@ async fn serve(flags: &Flags<WorkerTables>) -> Result<Code> {
 }
 
 /// What this machine says of itself.
-fn machine() -> Machine {
+pub(super) fn machine() -> Machine {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = match host.trim() {
         "" => "worker".to_owned(),

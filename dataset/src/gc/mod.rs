@@ -47,11 +47,13 @@ pub struct GcOptions {
     pub min_age: Duration,
     /// Whether to delete what is found.
     pub delete: bool,
+    /// Jobs that a cluster works on: nothing of theirs is garbage, however long they have waited for workers.
+    pub live_jobs: HashSet<String>,
 }
 
 impl Default for GcOptions {
     fn default() -> Self {
-        Self { keep_versions: None, min_age: MIN_AGE, delete: false }
+        Self { keep_versions: None, min_age: MIN_AGE, delete: false, live_jobs: HashSet::new() }
     }
 }
 
@@ -132,7 +134,8 @@ async fn look(catalog: &Catalog, options: &GcOptions, now_ms: TimestampMs) -> Re
     let staging = folder::staging(catalog.root())?;
     let named = Named::read(catalog, options.keep_versions, young_from_ms).await?;
     objects.extend(catalog.root().list(SCRATCH).await?);
-    let activity = Activity::of(&objects, &staging, folder::scratch_in_use(catalog.root())?, young_from_ms);
+    let in_use = folder::scratch_in_use(catalog.root())?;
+    let activity = Activity::of(&objects, &staging, in_use, young_from_ms).with_live(options.live_jobs.clone());
 
     let idle = staging.into_iter().filter(|file| activity.is_over(&file.key)).map(|file| file.garbage());
     let mut garbage: Vec<_> = named.superseded.iter().cloned().chain(idle).collect();

@@ -52,7 +52,7 @@ async fn old_versions_go_when_told_to_but_not_what_a_kept_one_names_again() {
     let second = fixture.commit(&output).await;
     let back = RollbackOptions { window: Some(WINDOW), shard: SHARD, to: 1, reason: String::new() };
     rollback(&fixture.catalog, &back, &Later(0)).await.expect("all its objects are there");
-    let options = GcOptions { keep_versions: Some(1), min_age: Duration::ZERO, delete: true };
+    let options = GcOptions { keep_versions: Some(1), min_age: Duration::ZERO, delete: true, ..GcOptions::default() };
     let garbage = found(&fixture, &options, 0).await;
     let manifests = garbage.iter().filter(|(reason, _)| *reason == GarbageReason::ManifestSuperseded);
     assert_eq!(manifests.count(), 2);

@@ -1,0 +1,33 @@
+//! `tailor coordinator`: one of the replicas that plan, lease and commit.
+
+use anyhow::{Context, Result};
+use coordinator::settings::{CoordinatorTables, Settings};
+use daemon::{Flags, Shutdown, settings};
+
+use super::worker::machine;
+use crate::exit::{Code, Exit};
+
+/// Options of `tailor coordinator`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    settings: Flags<CoordinatorTables>,
+}
+
+pub(crate) async fn run(args: Args) -> Result<Code> {
+    let flags = args.settings;
+    let usage = |error: daemon::SettingsError| Exit::error(Code::Usage, error.to_string());
+    let layers = flags.layers(settings::environment()).map_err(usage)?;
+    let machine = machine();
+    let resolved = Settings::resolve(&layers, &machine.host, machine.seed).map_err(usage)?;
+    if flags.is_print {
+        crate::out::text(layers.print())?;
+        return Ok(Code::Done);
+    }
+    daemon::telemetry::init_logs(resolved.log_format, &resolved.log_level)?;
+    let metrics = daemon::telemetry::init_metrics("coordinator", env!("CARGO_PKG_VERSION"))?;
+    let (_trigger, shutdown) = Shutdown::on_signals().context("listen for signals")?;
+    coordinator::server::serve(resolved, metrics, shutdown).await?;
+    tracing::info!("coordinator has left");
+    Ok(Code::Done)
+}

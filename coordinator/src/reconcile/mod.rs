@@ -1,0 +1,74 @@
+//! Duties that need no asking. They look at what is there and converge; one that fails waits for the next time. Only the
+//! leader does them.
+
+mod abandon_uploads;
+mod collect_garbage;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use model::Clock;
+use proto::ApiError;
+use storage::Root;
+use tokio::sync::watch;
+
+use crate::error::describe;
+use crate::leader::{Ask, Handle};
+use crate::replica::Role;
+use crate::settings::CollectorSettings;
+
+/// Cleans the datasets that the cluster works on.
+pub(crate) struct Collector {
+    settings: CollectorSettings,
+    clock: Arc<dyn Clock>,
+}
+
+impl Collector {
+    pub(crate) const fn new(settings: CollectorSettings, clock: Arc<dyn Clock>) -> Self {
+        Self { settings, clock }
+    }
+
+    /// Cleans now and then, while this replica leads.
+    pub(crate) async fn run(self, role: watch::Receiver<Role>) {
+        if self.settings.interval.is_zero() {
+            return;
+        }
+        loop {
+            tokio::time::sleep(self.settings.interval).await;
+            let leader = match &*role.borrow() {
+                Role::Leader(leader) => leader.clone(),
+                Role::Follower { .. } => continue,
+            };
+            if let Err(error) = self.clean(&leader).await {
+                tracing::warn!(%error, "look for garbage; the next time will do");
+            }
+        }
+    }
+
+    async fn clean(&self, leader: &Handle) -> Result<(), ApiError> {
+        let datasets: BTreeSet<String> = leader.ask(|reply| Ask::Datasets { reply }).await?.into_iter().collect();
+        for dataset in datasets {
+            // Asked anew for each: a job may have begun meanwhile.
+            let live = live_jobs(leader).await?.remove(&dataset).unwrap_or_default();
+            let root = match Root::open(&dataset) {
+                Ok(root) => root,
+                Err(error) => {
+                    tracing::warn!(error = describe(&error), "open a dataset to clean it");
+                    continue;
+                }
+            };
+            collect_garbage::collect(&root, live, &self.settings, &*self.clock).await;
+            abandon_uploads::abort(&root, &self.settings, &*self.clock).await;
+        }
+        Ok(())
+    }
+}
+
+/// Names of the jobs that are being worked on, by dataset.
+async fn live_jobs(leader: &Handle) -> Result<BTreeMap<String, HashSet<String>>, ApiError> {
+    let mut live: BTreeMap<String, HashSet<String>> = BTreeMap::new();
+    for job in leader.ask(|reply| Ask::Jobs { reply }).await? {
+        live.entry(job.dataset).or_default().insert(job.job);
+    }
+    Ok(live)
+}

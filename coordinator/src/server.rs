@@ -1,0 +1,168 @@
+//! `tailor coordinator`: a replica with everything around it.
+//!
+//! ```text
+//! etcd ----> replica <---- gRPC: operators, workers, health, reflection
+//!               |
+//!               +--------> collector, while it leads
+//! signals --> gives the office up      probes and metrics until the very end
+//! ```
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use daemon::{Health, Metrics, Shutdown};
+use model::limits::MESSAGE_BYTES_MAX;
+use model::{Clock, SystemClock};
+use proto::v1::operator_service_server::OperatorServiceServer;
+use proto::v1::worker_service_server::WorkerServiceServer;
+use storage::meta::{EtcdStore, MetaError, MetaStore};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_stream::wrappers::TcpListenerStream;
+
+use crate::reconcile::Collector;
+use crate::replica::{Replica, Role};
+use crate::service::{Door, Operators, Workers};
+use crate::settings::Settings;
+
+/// The condition of readiness.
+const ETCD: &str = "etcd";
+/// How long etcd is waited for before it is tried again.
+const CONNECT_PAUSE: Duration = Duration::from_secs(1);
+/// Requests of one connection under way at once: a worker has a claim, a beat and its completions.
+const REQUESTS_PER_CONNECTION_MAX: usize = 1024;
+/// How long requests may go on after the office was given up.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a coordinator cannot start, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The port is taken, or not ours to use.
+    #[error("listen on {address} ({setting})")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// The setting that says so.
+        setting: &'static str,
+        /// The system's words.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The settings of etcd.
+    #[error(transparent)]
+    State(#[from] MetaError),
+    /// gRPC.
+    #[error("serve gRPC")]
+    Grpc(#[from] tonic::transport::Error),
+    /// The descriptors that reflection serves.
+    #[error("serve reflection")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// Serves until `shutdown` asks it to leave.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) -> Result<(), ServeError> {
+    crate::metrics::describe();
+    let health = Health::new(&[ETCD]);
+    let probes = listen(settings.http_listen, "http.listen").await?;
+    let requests = listen(settings.grpc_listen, "grpc.listen").await?;
+    let probing = tokio::spawn(health.clone().serve(probes, exporter, Router::new(), shutdown.clone()));
+    let served = tokio::select! {
+        served = coordinate(settings, requests, &health, &shutdown) => served,
+        () = shutdown.now() => Ok(()),
+    };
+    probing.abort();
+    served
+}
+
+async fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, setting, source })
+}
+
+async fn coordinate(
+    settings: Settings,
+    requests: TcpListener,
+    health: &Health,
+    shutdown: &Shutdown,
+) -> Result<(), ServeError> {
+    let store: Arc<dyn MetaStore> = tokio::select! {
+        store = connect(&settings.etcd, health) => Arc::new(store?),
+        () = shutdown.requested() => return Ok(()),
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (role, roles) = watch::channel(Role::Follower { leader: String::new() });
+    let (state, states) = watch::channel(Ok(()));
+    tokio::spawn(tell_health(states, health.clone()));
+    let collecting = tokio::spawn(Collector::new(settings.collector, Arc::clone(&clock)).run(roles.clone()));
+    let door = Door { role: roles, replica: settings.leader.replica.as_str().into() };
+    let serving = tokio::spawn(serve_requests(requests, door, Arc::clone(&clock), shutdown.clone()));
+    let replica = Replica { settings: Arc::new(settings.leader), lease: settings.lease, store, clock, role, state };
+    let requested = shutdown.clone();
+    replica.run(Box::pin(async move { requested.requested().await })).await;
+    collecting.abort();
+    match tokio::time::timeout(CLOSE_TIMEOUT, serving).await {
+        Ok(Ok(served)) => served,
+        // Whoever still asks is told by the closed connection.
+        Ok(Err(_)) | Err(_) => Ok(()),
+    }
+}
+
+/// A store that etcd answered once; waits for an etcd that is away.
+async fn connect(settings: &storage::meta::EtcdSettings, health: &Health) -> Result<EtcdStore, MetaError> {
+    loop {
+        match EtcdStore::connect(settings).await {
+            Err(error) if error.is_transient() => {
+                tracing::warn!(error = crate::error::describe(&error), "etcd cannot be reached; trying again");
+                health.set(ETCD, Err(error.to_string()));
+                tokio::time::sleep(CONNECT_PAUSE).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+async fn tell_health(mut states: watch::Receiver<Result<(), String>>, health: Health) {
+    loop {
+        let state = states.borrow_and_update().clone();
+        health.set(ETCD, state);
+        if states.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn serve_requests(
+    listener: TcpListener,
+    door: Door,
+    clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
+) -> Result<(), ServeError> {
+    let operators = OperatorServiceServer::new(Operators { door: door.clone(), clock })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let workers = WorkerServiceServer::new(Workers { door })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<OperatorServiceServer<Operators>>().await;
+    reporter.set_serving::<WorkerServiceServer<Workers>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .build_v1()?;
+    tonic::transport::Server::builder()
+        .concurrency_limit_per_connection(REQUESTS_PER_CONNECTION_MAX)
+        .http2_keepalive_interval(Some(Duration::from_secs(10)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .tcp_nodelay(true)
+        .add_service(operators)
+        .add_service(workers)
+        .add_service(health)
+        .add_service(reflection)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move { shutdown.requested().await })
+        .await?;
+    Ok(())
+}
