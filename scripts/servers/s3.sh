@@ -55,6 +55,7 @@ start() {
 JSON
     read -r s3 master volume filer < <(free_ports 4)
     nohup "$weed" server -dir="$state/data" -ip=127.0.0.1 -s3 -s3.port="$s3" -s3.config="$state/s3.json" \
+        -s3.port.iceberg=0 -s3.port.lance=0 \
         -master.port="$master" -master.volumeSizeLimitMB=256 -volume.port="$volume" -volume.max=100 \
         -filer.port="$filer" >"$state/log" 2>&1 &
     echo $! >"$state/pid"

@@ -5,22 +5,29 @@
 //! happens is asserted here: attempt numbers rise (LS-1), no task is recorded done twice (LS-2), who is stale changes
 //! nothing (LS-3), every shard ends (LV-1).
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod journal;
 
-use coordinator::assignment::assignment;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
 use model::{
-    AttemptId, Failure, FailureClass, FencingToken, MapReport, OrgId, ReduceReport, ShardId, ShardPlan, TaskId,
+    AttemptId, Failure, FailureClass, LeaseId, OrgId, PartitionId, Report, ShardId, ShardPlan, Split, TaskPath,
 };
-use scheduler::{Effect, Event, ShardEnd, ShardOutput, State, WorkerId, step};
+use scheduler::{Effect, Event, ShardEnd, ShardOutput, State, TaskInput, WorkerId, step};
 use shard_config::ShardMap;
-use worker::task::{Assignment, Progress, Stores, Surroundings};
+use worker::task::{Assignment, Progress, SplitInput, Stores, Surroundings, Work};
 use worker::{Outcome, Slot, SlotLimits};
+
+use journal::Journal;
 
 use crate::random::Random;
 
 /// Turns after which an execution counts as stuck (LV-1): plans of tests have at most some hundred tasks.
 const TURNS_MAX: usize = 1_000_000;
+
+/// What a turn takes: tasks that rest after a failure are open again some dozens of turns later.
+const TURN: Duration = Duration::from_millis(100);
 
 /// Workers that are lost in one execution, at most.
 const LOSSES_MAX: usize = 6;
@@ -60,9 +67,7 @@ pub struct Execution {
 /// Runs `plans` to their end.
 pub fn execute(plans: Vec<ShardPlan>, stores: &Stores, shard_map: &ShardMap, conditions: Conditions) -> Execution {
     let mut executor = Executor::new(stores, shard_map, conditions);
-    for plan in plans {
-        executor.apply(Event::Planned { plan: Arc::new(plan) });
-    }
+    executor.submit(plans);
     for _ in 0..TURNS_MAX {
         if executor.state.has_ended() {
             return executor.finish();
@@ -79,7 +84,11 @@ struct Executor<'a> {
     random: Random,
     state: State,
     workers: Vec<Worker>,
-    workers_so_far: u32,
+    workers_so_far: u64,
+    plans: BTreeMap<ShardId, Arc<ShardPlan>>,
+    journal: Journal,
+    /// Since the beginning.
+    now: Duration,
     /// Completions on their way.
     mailbox: Vec<(WorkerId, Completion)>,
     /// Completions of those who were given up, and copies of what was delivered.
@@ -87,8 +96,7 @@ struct Executor<'a> {
     /// Attempts of those who were given up, still running.
     zombies: Vec<Assignment>,
     /// The last attempt number of each task.
-    numbers: BTreeMap<(ShardId, TaskId), u32>,
-    token: u64,
+    numbers: BTreeMap<TaskPath, u32>,
     losses: usize,
     failures: usize,
     copies: usize,
@@ -104,17 +112,9 @@ struct Worker {
 /// A completion, which may be delivered more than once.
 #[derive(Debug, Clone)]
 struct Completion {
-    shard: ShardId,
-    task: TaskId,
+    task: TaskPath,
     attempt: AttemptId,
-    outcome: End,
-}
-
-#[derive(Debug, Clone)]
-enum End {
-    Mapped(MapReport),
-    Reduced(ReduceReport),
-    Failed(Failure),
+    outcome: Result<Box<Report>, Failure>,
 }
 
 impl<'a> Executor<'a> {
@@ -127,11 +127,13 @@ impl<'a> Executor<'a> {
             state: State::default(),
             workers: Vec::new(),
             workers_so_far: 0,
+            plans: BTreeMap::new(),
+            journal: Journal::default(),
+            now: Duration::ZERO,
             mailbox: Vec::new(),
             late: Vec::new(),
             zombies: Vec::new(),
             numbers: BTreeMap::new(),
-            token: 0,
             losses: 0,
             failures: 0,
             copies: 0,
@@ -141,13 +143,26 @@ impl<'a> Executor<'a> {
         executor
     }
 
+    fn submit(&mut self, plans: Vec<ShardPlan>) {
+        for plan in plans {
+            let (job, plan) = (plan.job.clone(), Arc::new(plan));
+            self.apply(Event::JobAdded { job, weight: 1, running_max: None });
+            self.plans.insert(plan.shard, Arc::clone(&plan));
+            self.apply(Event::ShardPlanned { plan, restored: None });
+        }
+        let jobs: BTreeSet<_> = self.plans.values().map(|plan| plan.job.clone()).collect();
+        jobs.into_iter().for_each(|job| self.apply(Event::JobPlanned { job }));
+    }
+
     fn join(&mut self) {
-        let slot = Slot::new(self.limits);
-        self.workers.push(Worker { id: WorkerId(self.workers_so_far), slot, holds: Vec::new() });
         self.workers_so_far += 1;
+        let id = LeaseId(self.workers_so_far);
+        self.workers.push(Worker { id, slot: Slot::new(self.limits), holds: Vec::new() });
+        self.apply(Event::WorkerJoined { worker: id });
     }
 
     fn turn(&mut self) {
+        self.now += TURN;
         match self.random.below(100) {
             0..30 => self.claim(),
             30..60 => self.run(),
@@ -162,8 +177,7 @@ impl<'a> Executor<'a> {
     fn claim(&mut self) {
         let worker = self.random.below(self.workers.len());
         let (worker, slots) = (self.workers[worker].id, 1 + self.random.below(3));
-        self.token += 1;
-        self.apply(Event::Claim { worker, slots, token: FencingToken(self.token) });
+        self.apply(Event::Claim { worker, slots });
     }
 
     /// Takes a random attempt out of a random worker's hands.
@@ -188,16 +202,15 @@ impl<'a> Executor<'a> {
         let outcome = match outcome {
             Outcome::Mapped(report) => {
                 self.execution.spills += report.spills;
-                End::Mapped(report)
+                Ok(Box::new(Report::Map(report)))
             }
-            Outcome::Reduced(report) => End::Reduced(report),
+            Outcome::Reduced(report) => Ok(Box::new(Report::Reduce(report))),
             Outcome::Failed(failure) => {
                 assert_ne!(failure.class, FailureClass::Bug, "{failure}");
-                End::Failed(failure)
+                Err(failure)
             }
         };
-        let Assignment { shard, task, attempt, .. } = *assignment;
-        Completion { shard, task, attempt, outcome }
+        Completion { task: path_of(assignment), attempt: assignment.attempt, outcome }
     }
 
     fn deliver(&mut self) {
@@ -210,7 +223,15 @@ impl<'a> Executor<'a> {
             self.copies += 1;
             self.late.push(completion.clone());
         }
-        self.apply(completion.event());
+        let Completion { task, attempt, outcome } = completion;
+        match outcome {
+            Ok(report) if self.journal.complete(&task, attempt) => {
+                self.apply(Event::Recorded { task, attempt, report })
+            }
+            Err(failure) if self.journal.end(&task, attempt) => self.apply(Event::Failed { task, attempt, failure }),
+            // It was stopped while this was on its way.
+            outcome => self.refuse(Completion { task, attempt, outcome }),
+        }
     }
 
     /// An attempt fails before it has done anything.
@@ -218,10 +239,10 @@ impl<'a> Executor<'a> {
         if self.failures == FAILURES_MAX {
             return;
         }
-        let Some((worker, Assignment { shard, task, attempt, .. })) = self.take_held() else { return };
+        let Some((worker, held)) = self.take_held() else { return };
         self.failures += 1;
         let failure = Failure { class: FailureClass::Transient, message: "drawn".to_owned() };
-        let completion = Completion { shard, task, attempt, outcome: End::Failed(failure) };
+        let completion = Completion { task: path_of(&held), attempt: held.attempt, outcome: Err(failure) };
         self.mailbox.push((self.workers[worker].id, completion));
     }
 
@@ -236,6 +257,7 @@ impl<'a> Executor<'a> {
         self.zombies.extend(holds);
         let sent = self.mailbox.extract_if(.., |(sender, _)| *sender == id);
         self.late.extend(sent.map(|(_, completion)| completion));
+        self.journal.lose(id);
         self.apply(Event::WorkerLost { worker: id });
         self.join();
     }
@@ -257,41 +279,55 @@ impl<'a> Executor<'a> {
         self.refuse(completion);
     }
 
-    /// Who is stale changes nothing and causes nothing (LS-2, LS-3).
-    fn refuse(&mut self, completion: Completion) {
-        let before = format!("{:?}", self.state);
-        let effects = step(&mut self.state, completion.event());
-        assert!(effects.is_empty(), "LS-3: a stale completion of {} caused {effects:?}", completion.task);
-        assert!(format!("{:?}", self.state) == before, "LS-3: a stale completion of {} was taken", completion.task);
+    /// Who is stale changes nothing and causes nothing (LS-2, LS-3): the journal refuses what succeeded, and what failed
+    /// means nothing to the scheduler.
+    fn refuse(&mut self, Completion { task, attempt, outcome }: Completion) {
         self.execution.refused += 1;
+        let Err(failure) = outcome else {
+            assert!(!self.journal.complete(&task, attempt), "LS-3: a stale completion of {task} was taken");
+            return;
+        };
+        self.apply(Event::Tick);
+        let before = format!("{:?}", self.state);
+        let effects = step(&mut self.state, Event::Failed { task: task.clone(), attempt, failure }, self.now);
+        assert!(effects.is_empty(), "LS-3: a stale failure of {task} caused {effects:?}");
+        assert!(format!("{:?}", self.state) == before, "LS-3: a stale failure of {task} was taken");
     }
 
     fn apply(&mut self, event: Event) {
-        for effect in step(&mut self.state, event) {
+        for effect in step(&mut self.state, event, self.now) {
             match effect {
-                Effect::Assign { worker, shard, task, attempt, plan, input, .. } => {
-                    let last = self.numbers.insert((shard, task), attempt.number);
-                    assert!(last < Some(attempt.number), "LS-1: {task} of {shard}: {last:?}, then {attempt}");
-                    if let scheduler::event::TaskInput::Map(splits) = &input {
-                        self.execution.stitched += splits.iter().filter(|(_, exact)| exact.is_some()).count();
-                    }
-                    let worker = self.workers.iter_mut().find(|other| other.id == worker).expect("it just claimed");
-                    worker.holds.push(assignment(&plan, task, attempt, input));
-                }
+                Effect::Assign { worker, task, number, input } => self.assign(worker, task, number, &input),
                 // Told to nobody: an attempt that goes on must do no harm either.
-                Effect::Stop { .. } => {}
+                Effect::Stop { task, attempt, .. } => drop(self.journal.end(&task, attempt)),
+                Effect::Reopen { task, attempt, .. } => {
+                    self.journal.reopen(&task, attempt);
+                    self.apply(Event::Reopened { task });
+                }
                 Effect::Commit { output } => {
-                    let shard = output.plan.shard;
+                    let (job, shard) = (output.plan.job.clone(), output.plan.shard);
                     let known = self.execution.shards.entry(shard).or_default();
                     assert!(known.1.replace(output).is_none(), "CM-1: {shard} was to be committed twice");
-                    self.apply(Event::Committed { shard, version: 1 });
+                    self.apply(Event::Committed { job, shard, version: 1 });
                 }
-                Effect::End { shard, end } => {
+                Effect::End { shard, end, .. } => {
                     let known = self.execution.shards.entry(shard).or_default();
                     assert!(known.0.replace(end).is_none(), "{shard} ended twice");
                 }
+                Effect::JobEnded { .. } => {}
             }
         }
+    }
+
+    fn assign(&mut self, worker: WorkerId, task: TaskPath, number: u32, input: &TaskInput) {
+        let last = self.numbers.insert(task.clone(), number);
+        assert!(last < Some(number), "LS-1: {task}: {last:?}, then {number}");
+        self.execution.stitched += usize::from(matches!(input, TaskInput::Map { exact_start: Some(_) }));
+        let attempt = self.journal.claim(worker, &task, number);
+        let assignment = assignment(&self.plans[&task.shard], &task, attempt, input);
+        let holder = self.workers.iter_mut().find(|other| other.id == worker).expect("it just claimed");
+        holder.holds.push(assignment);
+        self.apply(Event::Claimed { task, attempt });
     }
 
     /// Everybody who still has something to say says it, to no effect.
@@ -305,13 +341,23 @@ impl<'a> Executor<'a> {
     }
 }
 
-impl Completion {
-    fn event(&self) -> Event {
-        let Self { shard, task, attempt, outcome } = self.clone();
-        match outcome {
-            End::Mapped(report) => Event::Mapped { shard, task, attempt, report },
-            End::Reduced(report) => Event::Reduced { shard, task, attempt, report },
-            End::Failed(failure) => Event::Failed { shard, task, attempt, failure },
+fn path_of(assignment: &Assignment) -> TaskPath {
+    TaskPath { job: assignment.job.clone(), shard: assignment.shard, task: assignment.task }
+}
+
+fn assignment(plan: &ShardPlan, path: &TaskPath, attempt: AttemptId, input: &TaskInput) -> Assignment {
+    let work = match input {
+        TaskInput::Map { exact_start } => {
+            let splits = &plan.map_tasks[path.task.ordinal as usize].splits;
+            let segment = |split: &Split| plan.segments[split.segment as usize].clone();
+            let split =
+                |split: &Split| SplitInput { split: *split, segment: segment(split), exact_start: *exact_start };
+            Work::Map { splits: splits.iter().map(split).collect() }
         }
-    }
+        TaskInput::Reduce { runs } => {
+            Work::Reduce { partition: PartitionId(path.task.ordinal), runs: runs.list.runs.clone() }
+        }
+    };
+    let (job, settings, partitions) = (plan.job.clone(), plan.settings.clone(), plan.partitions);
+    Assignment { job, shard: plan.shard, task: path.task, attempt, settings, partitions, work }
 }

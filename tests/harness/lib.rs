@@ -8,6 +8,10 @@ pub mod place;
 pub mod segment;
 // What a dataset holds, series by series, bit for bit.
 pub mod contents;
+// Coordinators, workers and an operator, as real processes.
+pub mod cluster;
+// What stands between processes and makes their network worse.
+pub mod proxy;
 // Other people's data, and other people's readers.
 pub mod python;
 

@@ -20,6 +20,8 @@ pub mod code {
     pub const NOT_FOUND: i32 = 3;
     /// The job, or a shard of it, failed.
     pub const JOB_FAILED: i32 = 4;
+    /// It was not over in the time that was given, or nobody answered in it.
+    pub const TIMED_OUT: i32 = 5;
     /// A verification found a difference, or damage.
     pub const DIFFERENCE: i32 = 6;
     /// Refused without `--yes`.
@@ -82,6 +84,13 @@ impl Tailor {
     #[must_use]
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.command.arg(arg);
+        self
+    }
+
+    /// The same, with these variables in its environment.
+    #[must_use]
+    pub fn envs(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.command.envs(variables);
         self
     }
 

@@ -15,4 +15,5 @@ mod real_data; //       other people's series come out as they went in
 mod parquet_peers; //   other people's readers see what we see
 mod fuzz_corpus; //     the seeds of the fuzz targets
 mod golden_segment; //  segments of every released version
+mod cluster; //         the cluster on bad days
 mod tidy; //            what ARCHITECTURE.md promises of the tree

@@ -10,7 +10,9 @@ use dataset::verify::{Level, VerifyOptions, verify};
 use format::keys;
 use format::run::{RunIndex, TRAILER_BYTES};
 use model::limits::MEMORY_BYTES_MIN;
-use model::{ByteSize, Clock, ShardId, ShardPlan, TimestampMs};
+use model::spec::PRIORITY_DEFAULT;
+use model::{ByteSize, Clock, JobSpec, ShardId, ShardPlan, TimestampMs};
+use proto::v1;
 use shard_config::ShardMap;
 use storage::Root;
 use storage::segment::SegmentAccess;
@@ -51,7 +53,9 @@ impl Clock for StoppedClock {
 
 struct Nobody;
 
-impl Watcher for Nobody {}
+impl Watcher for Nobody {
+    fn look(&self, _job: &v1::GetJobResponse) {}
+}
 
 impl Place {
     /// A place whose input is `segments`.
@@ -85,23 +89,28 @@ impl Place {
         }
     }
 
-    fn job(&self, case: &Case) -> Job {
-        Job {
-            id: "proof".parse().expect("a job's name"),
-            settings: case.settings.clone(),
-            input: self.input.clone(),
-            dataset: self.dataset.clone(),
+    fn spec(&self, case: &Case) -> JobSpec {
+        JobSpec {
+            job: "proof".parse().expect("a job's name"),
+            input: self.input.uri().to_owned(),
+            dataset: self.dataset.uri().to_owned(),
             shards: Vec::new(),
-            shard_map: Arc::clone(&self.shard_map),
+            settings: case.settings.clone(),
+            shard_map: SHARD_MAP.to_owned(),
             reason: "run".to_owned(),
-            clock: Arc::new(StoppedClock),
+            priority: PRIORITY_DEFAULT,
+            running_max: None,
+            replay_of: None,
+            submitted_by: String::new(),
+            submitted_at_ms: StoppedClock.now_ms(),
         }
     }
 
     /// The plans of all shards, with splits of that size.
     pub(super) fn plan(&self, case: &Case, split_bytes: u64) -> Vec<ShardPlan> {
-        let mut job = self.job(case);
-        job.settings.split_bytes = ByteSize(split_bytes);
+        let mut spec = self.spec(case);
+        spec.settings.split_bytes = ByteSize(split_bytes);
+        let job = Job::open(&spec, Arc::new(StoppedClock)).expect("both folders are there");
         RUNTIME.block_on(coordinator::planning::plan(&job)).expect("the input has a segment").plans
     }
 
@@ -113,7 +122,8 @@ impl Place {
             scratch: self.scratch.clone(),
             access: SegmentAccess::Auto,
         };
-        let run = coordinator::run(self.job(case), &resources, &Nobody, std::future::pending());
+        let run =
+            coordinator::run(self.spec(case), &resources, Arc::new(StoppedClock), &Nobody, std::future::pending());
         let report = RUNTIME.block_on(run).expect("a job that starts ends");
         let manifests = RUNTIME.block_on(Catalog::new(self.dataset.clone()).current(&Default::default()));
         let manifests = manifests.unwrap_or_default();

@@ -1,0 +1,129 @@
+//! One server of a cluster: a process that can be killed, stopped, continued and started again.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::tailor::pause;
+
+/// How a process is started.
+#[derive(Debug, Clone)]
+pub struct CommandLine {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// What it has in its environment beside ours.
+    pub environment: Vec<(String, String)>,
+}
+
+impl CommandLine {
+    /// The same, in a mount namespace of its own where a tmpfs lies over `folder`.
+    pub(super) fn on_small_disk(self, folder: &Path, size: &str) -> Self {
+        let script = format!("mount -t tmpfs -o size={size} small '{}' && exec \"$0\" \"$@\"", folder.display());
+        let mut args: Vec<_> = ["--mount", "--map-root-user", "bash", "-c", &script].map(str::to_owned).into();
+        args.push(self.program.display().to_string());
+        args.extend(self.args);
+        Self { program: "unshare".into(), args, environment: self.environment }
+    }
+}
+
+/// A server; killed when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    /// Its name, also that of its log.
+    pub name: String,
+    line: CommandLine,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// Starts it; what it says goes to `<name>.log` in `folder`.
+    pub fn start(name: &str, line: CommandLine, folder: &Path) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let mut server = Self { name: name.to_owned(), line, log, child: None };
+        server.restart();
+        server
+    }
+
+    /// Starts it again, with the same command line. The log goes on.
+    ///
+    /// # Panics
+    /// If it cannot be started, or runs.
+    pub fn restart(&mut self) {
+        assert!(self.child.is_none(), "{} runs", self.name);
+        let open = || -> std::io::Result<File> { OpenOptions::new().create(true).append(true).open(&self.log) };
+        let log = open().unwrap_or_else(|error| panic!("open {}: {error}", self.log.display()));
+        let mut command = Command::new(&self.line.program);
+        command.args(&self.line.args).envs(self.line.environment.iter().cloned()).env_remove("TAILOR_LOG");
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+        self.child = Some(child.unwrap_or_else(|error| panic!("start {}: {error}", self.line.program.display())));
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // One that has ended already needs no signal; either way it is reaped.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Sends `signal`, such as `TERM`, `STOP` or `CONT`.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args(["-s", signal, &self.pid().to_string()]).status().expect("run kill");
+        assert!(sent.success(), "{} does not run; its log ends so:\n{}", self.name, self.tail());
+    }
+
+    /// Its process.
+    ///
+    /// # Panics
+    /// If it was killed.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap_or_else(|| panic!("{} was killed", self.name)).id()
+    }
+
+    /// Waits for its own end; its exit code, or the negative number of the signal that ended it.
+    ///
+    /// # Panics
+    /// If it does not end in time.
+    #[track_caller]
+    pub fn wait(&mut self, limit: Duration) -> i32 {
+        let started = Instant::now();
+        let mut child = self.child.take().unwrap_or_else(|| panic!("{} was killed", self.name));
+        loop {
+            if let Some(status) = child.try_wait().expect("ask for the process's state") {
+                return status.code().unwrap_or_else(|| -status.signal().unwrap_or(0));
+            }
+            if started.elapsed() > limit {
+                self.child = Some(child);
+                panic!("{} still runs after {limit:?}; its log ends so:\n{}", self.name, self.tail());
+            }
+            pause(Duration::from_millis(20));
+        }
+    }
+
+    /// What it has said so far.
+    pub fn log(&self) -> String {
+        std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// The last lines of its log.
+    pub fn tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

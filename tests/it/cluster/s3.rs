@@ -1,0 +1,115 @@
+//! The store is slow, away, or says nothing; so is the way to the leader.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::cluster::job::{task_count, total};
+use tests::cluster::{Cluster, ClusterOptions, Job, shared};
+use tests::proxy::{Fault, HttpProxy, Network, TcpProxy};
+use tests::tailor::pause;
+
+use super::{DATA, slow_s3};
+
+/// A cluster in which everybody has this store.
+fn cluster_on(store: &HttpProxy) -> Cluster {
+    let store = Some(store.endpoint());
+    Cluster::start(ClusterOptions { coordinator_s3: store.clone(), worker_s3: store, ..ClusterOptions::default() })
+}
+
+/// What a job has to show for itself that was only held up.
+fn assert_nothing_again(job: &Job) {
+    let ended = job.wait_done();
+    assert_eq!(total(&ended, "attempts_failed"), 0, "no attempt is charged: {ended:#}");
+    assert_eq!(total(&ended, "attempts"), task_count(&ended), "no task had a second attempt: {ended:#}");
+    job.assert_committed_once();
+}
+
+/// Some tasks are done, not all.
+fn is_under_way(job: &Value) -> bool {
+    total(job, "map_tasks_done") > 2
+}
+
+#[test]
+fn a_store_that_answers_503_to_three_of_ten_requests_slows_the_job_down_and_charges_no_attempt() {
+    let store = slow_s3();
+    let cluster = cluster_on(&store);
+    let job = cluster.job_in_bucket(DATA);
+    store.set_slow_down(30);
+    job.submit();
+    pause(Duration::from_secs(30));
+    store.set_slow_down(0);
+    store.set_delay(Duration::ZERO);
+    let ended = job.wait_done();
+    assert!(store.count(Fault::SlowDown) > 20, "only {} answers were 503", store.count(Fault::SlowDown));
+    assert_eq!(total(&ended, "attempts_failed"), 0, "no attempt is charged: {ended:#}");
+    job.assert_committed_once();
+}
+
+#[test]
+fn a_store_that_is_away_for_twenty_seconds_holds_the_job_up_and_charges_no_attempt() {
+    let store = slow_s3();
+    let cluster = cluster_on(&store);
+    let job = cluster.job_in_bucket(DATA);
+    job.submit();
+    job.wait_until("some tasks are done", is_under_way);
+    store.set_down(true);
+    pause(Duration::from_secs(20));
+    assert!(store.count(Fault::Refuse) > 0);
+    store.set_down(false);
+    store.set_delay(Duration::ZERO);
+    let ended = job.wait_done();
+    assert_eq!(total(&ended, "attempts_failed"), 0, "no attempt is charged: {ended:#}");
+    job.assert_committed_once();
+}
+
+#[test]
+fn a_manifest_whose_answer_is_lost_is_recognised_and_no_version_is_skipped() {
+    let store = HttpProxy::before(shared::s3(), 1);
+    let cluster = cluster_on(&store);
+    store.inject("PUT", "/manifests/", 3, Fault::LoseAnswer);
+    let job = cluster.job_in_bucket(DATA);
+    job.submit();
+    assert_nothing_again(&job);
+    assert_eq!(store.count(Fault::LoseAnswer), 3);
+}
+
+#[test]
+fn completions_whose_transactions_lose_their_answers_are_recognised() {
+    let etcd = TcpProxy::before(shared::etcd());
+    let store = slow_s3();
+    store.set_delay(Duration::from_millis(20));
+    let options =
+        ClusterOptions { etcd: Some(etcd.endpoint()), worker_s3: Some(store.endpoint()), ..ClusterOptions::default() };
+    let cluster = Cluster::start(options);
+    let job = cluster.job_in_bucket(DATA);
+    job.submit();
+    lose_answers(&job, &[&etcd]);
+    assert_nothing_again(&job);
+}
+
+#[test]
+fn completions_whose_answers_are_lost_on_the_way_to_the_worker_are_recognised() {
+    let store = slow_s3();
+    store.set_delay(Duration::from_millis(20));
+    let options = ClusterOptions { is_proxied: true, worker_s3: Some(store.endpoint()), ..ClusterOptions::default() };
+    let cluster = Cluster::start(options);
+    let job = cluster.job_in_bucket(DATA);
+    job.submit();
+    lose_answers(&job, &cluster.proxies.iter().collect::<Vec<_>>());
+    let ended = job.wait_done();
+    assert_eq!(total(&ended, "attempts_failed"), 0, "no attempt is charged: {ended:#}");
+    job.assert_committed_once();
+}
+
+/// While the job is under way, answers are lost several times for a moment.
+fn lose_answers(job: &Job, networks: &[&TcpProxy]) {
+    job.wait_until("some tasks are done", is_under_way);
+    let set = |network| networks.iter().for_each(|proxy| proxy.set(network));
+    for _ in 0..4 {
+        set(Network::LosesAnswers);
+        pause(Duration::from_millis(200));
+        set(Network::Fine);
+        pause(Duration::from_millis(800));
+    }
+    assert!(networks.iter().any(|proxy| proxy.lost() > 0), "no answer was lost");
+}
