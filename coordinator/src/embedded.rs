@@ -13,8 +13,8 @@ use proto::v1;
 use storage::meta::{LeaseSession, LeaseSettings, MemoryStore, MetaStore, Revision, election};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use worker::agent::{Agent, AgentError, AgentSettings, Left};
 use worker::ByUri;
+use worker::agent::{Agent, AgentError, AgentSettings, Left};
 
 use crate::JobError;
 use crate::error::describe;
@@ -27,6 +27,9 @@ use crate::report::JobReport;
 const LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often the watcher is told.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
+
+/// The worker of this process, and how it leaves.
+type Working = JoinHandle<Result<Left, AgentError>>;
 
 /// Who watches a job.
 pub trait Watcher: Sync {
@@ -82,10 +85,8 @@ async fn lead(
     clock: Arc<dyn Clock>,
 ) -> Result<(Handle, oneshot::Sender<()>, JoinHandle<()>), JobError> {
     let refused = |error: storage::meta::MetaError| JobError::Refused { reason: describe(&error) };
-    let settings = Arc::new(LeaderSettings {
-        scratch: Some(resources.scratch.uri().to_owned()),
-        ..LeaderSettings::default()
-    });
+    let settings =
+        Arc::new(LeaderSettings { scratch: Some(resources.scratch.uri().to_owned()), ..LeaderSettings::default() });
     let session = LeaseSession::open(Arc::clone(&store), lease).await.map_err(refused)?;
     let me = LeaderRecord { replica: Text::cut(&settings.replica), address: Text::cut(&settings.address) };
     let leadership = election::campaign(&*store, &session, &me).await.map_err(refused)?;
@@ -112,7 +113,7 @@ fn work(
     resources: &Resources,
     handle: &Handle,
     clock: &dyn Clock,
-) -> Result<(oneshot::Sender<String>, JoinHandle<Result<Left, AgentError>>), JobError> {
+) -> Result<(oneshot::Sender<String>, Working), JobError> {
     let settings = AgentSettings {
         name: "embedded".to_owned(),
         slots: resources.workers.max(1),
@@ -128,10 +129,9 @@ fn work(
     let agent = Agent::new(settings, Arc::new(handle.clone()), Arc::clone(store), Arc::new(ByUri), clock);
     let agent = agent.map_err(ended)?;
     let (leave, left) = oneshot::channel();
-    let working = tokio::spawn(agent.run(
-        async { left.await.unwrap_or_else(|_| "the job has ended".to_owned()) },
-        std::future::pending(),
-    ));
+    let working = tokio::spawn(
+        agent.run(async { left.await.unwrap_or_else(|_| "the job has ended".to_owned()) }, std::future::pending()),
+    );
     Ok((leave, working))
 }
 

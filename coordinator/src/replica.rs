@@ -74,10 +74,8 @@ impl Replica {
             () = &mut *dismissed => return Ok(Ended::Dismissed),
         };
         drop(self.state.send_replace(Ok(())));
-        let me = LeaderRecord {
-            replica: Text::cut(&self.settings.replica),
-            address: Text::cut(&self.settings.address),
-        };
+        let me =
+            LeaderRecord { replica: Text::cut(&self.settings.replica), address: Text::cut(&self.settings.address) };
         let leadership = tokio::select! {
             leadership = election::campaign(&*self.store, &session, &me) => leadership?,
             () = &mut *dismissed => {

@@ -42,11 +42,7 @@ async fn next(held_over: &mut Option<Queued>, queued: &mut mpsc::UnboundedReceiv
 }
 
 /// As many changes as one transaction takes, each of another task.
-fn gather(
-    first: Queued,
-    held_over: &mut Option<Queued>,
-    queued: &mut mpsc::UnboundedReceiver<Queued>,
-) -> Vec<Queued> {
+fn gather(first: Queued, held_over: &mut Option<Queued>, queued: &mut mpsc::UnboundedReceiver<Queued>) -> Vec<Queued> {
     let mut tasks = HashSet::from([first.change.task().clone()]);
     let mut batch = vec![first];
     while batch.len() < CHANGES_PER_TXN_MAX {

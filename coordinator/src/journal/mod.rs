@@ -28,7 +28,7 @@ use storage::meta::election::Leadership;
 use storage::meta::{MetaError, MetaStore, Revision};
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use recover::{FoundJob, FoundShard, Found, recover};
+pub(crate) use recover::{Found, FoundJob, FoundShard, recover};
 
 /// Why a change was not made.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -85,7 +85,9 @@ impl Journal {
     async fn replace(&self, key: &str, record: &impl StateRecord, also: Vec<Op>) -> Result<(), JournalError> {
         match self.put(key, record, also, false).await? {
             None => Ok(()),
-            Some(_) => Err(JournalError::Over { reason: format!("{key} is not as we wrote it; its reader must start anew") }),
+            Some(_) => {
+                Err(JournalError::Over { reason: format!("{key} is not as we wrote it; its reader must start anew") })
+            }
         }
     }
 

@@ -91,13 +91,7 @@ impl Leader {
     }
 
     /// An attempt failed: that is recorded, if it holds its task.
-    pub(super) fn fail(
-        &mut self,
-        worker: LeaseId,
-        held: HeldAttempt,
-        failure: Failure,
-        reply: Reply<(), LeaderError>,
-    ) {
+    pub(super) fn fail(&mut self, worker: LeaseId, held: HeldAttempt, failure: Failure, reply: Reply<(), LeaderError>) {
         if self.recovering.contains(&held.task.job) {
             let _ = reply.send(Err(away("the job is still being taken over from another leader")));
         } else if self.state.runs(&held.task, held.attempt, worker) {
@@ -270,10 +264,7 @@ impl Leader {
             let before = live.progress.get(&attempt.held);
             let changed = before.filter(|before| (before.bytes, before.points) == (attempt.bytes, attempt.points));
             let changed = changed.map_or(now, |before| before.changed);
-            progress.insert(
-                attempt.held.clone(),
-                Progress { bytes: attempt.bytes, points: attempt.points, changed },
-            );
+            progress.insert(attempt.held.clone(), Progress { bytes: attempt.bytes, points: attempt.points, changed });
         }
         live.progress = progress;
         let lost: Vec<_> = live.granted.extract_if(|_, at| now - *at > DELIVERY_MAX).map(|(held, _)| held).collect();

@@ -31,13 +31,7 @@ pub(crate) struct Waiting {
 }
 
 impl Leader {
-    pub(super) fn claim(
-        &mut self,
-        worker: LeaseId,
-        slots: u32,
-        wait: Duration,
-        reply: Reply<Vec<Grant>, LeaderError>,
-    ) {
+    pub(super) fn claim(&mut self, worker: LeaseId, slots: u32, wait: Duration, reply: Reply<Vec<Grant>, LeaderError>) {
         if !self.workers.contains_key(&worker) {
             let _ = reply.send(Err(LeaderError::UnknownWorker { worker }));
             return;
@@ -102,12 +96,7 @@ impl Leader {
     }
 
     /// Claims were written, or not: what stands is given out.
-    pub(super) fn assigned(
-        &mut self,
-        worker: LeaseId,
-        assigned: Vec<Assigned>,
-        reply: Reply<Vec<Grant>, LeaderError>,
-    ) {
+    pub(super) fn assigned(&mut self, worker: LeaseId, assigned: Vec<Assigned>, reply: Reply<Vec<Grant>, LeaderError>) {
         let mut grants = Vec::with_capacity(assigned.len());
         for Assigned { task, number, input, result } in assigned {
             match self.unless_over(result) {
@@ -149,10 +138,8 @@ impl Leader {
     }
 
     fn give(&mut self, worker: LeaseId, grants: Vec<Grant>, reply: Reply<Vec<Grant>, LeaderError>) {
-        let held: Vec<_> = grants
-            .iter()
-            .map(|grant| HeldAttempt { task: grant.task.clone(), attempt: grant.attempt })
-            .collect();
+        let held: Vec<_> =
+            grants.iter().map(|grant| HeldAttempt { task: grant.task.clone(), attempt: grant.attempt }).collect();
         if reply.send(Ok(grants)).is_err() {
             return self.take_back(worker, held, "its claim was given up before it was answered");
         }

@@ -117,7 +117,9 @@ impl Leader {
     pub(super) fn closed(&mut self, id: &JobId, shard: ShardId, result: Result<(), JournalError>) {
         match self.unless_over(result) {
             Some(Ok(())) => {}
-            Some(Err(error)) => return self.over = Some(format!("the end of {id}/{shard} cannot be recorded: {error}")),
+            Some(Err(error)) => {
+                return self.over = Some(format!("the end of {id}/{shard} cannot be recorded: {error}"));
+            }
             None => return,
         }
         if let Some(live) = self.jobs.get_mut(id) {

@@ -139,12 +139,7 @@ impl Leader {
         });
     }
 
-    pub(super) fn plans_recorded(
-        &mut self,
-        id: &JobId,
-        result: Result<(), JournalError>,
-        shards: Vec<PlannedShard>,
-    ) {
+    pub(super) fn plans_recorded(&mut self, id: &JobId, result: Result<(), JournalError>, shards: Vec<PlannedShard>) {
         match self.unless_over(result) {
             Some(Ok(())) => {}
             Some(Err(error)) => return self.over = Some(format!("the plans of {id} cannot be recorded: {error}")),
@@ -298,8 +293,7 @@ pub(super) async fn begin_again(
     clock: Arc<dyn Clock>,
 ) -> Result<super::ask::BegunAgain, ApiError> {
     let spec = &earlier.spec;
-    let job = Job::open(spec, Arc::clone(&clock))
-        .map_err(|error| ApiError::Refused { reason: describe(&error) })?;
+    let job = Job::open(spec, Arc::clone(&clock)).map_err(|error| ApiError::Refused { reason: describe(&error) })?;
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
     let head = JobHead {
         phase: JobPhase::Planning,
@@ -437,7 +431,8 @@ async fn read_reports(
     };
     let done: Vec<_> = found.done.iter().map(|(task, done)| (*task, done.clone())).collect();
     let read: Vec<Result<_, _>> = stream::iter(done).map(read).buffer_unordered(OBJECTS_AT_ONCE).try_collect().await?;
-    let mut restored = Restored { tried: found.tried().collect(), running: found.claims.clone(), ..Restored::default() };
+    let mut restored =
+        Restored { tried: found.tried().collect(), running: found.claims.clone(), ..Restored::default() };
     for task in read {
         match task {
             Ok(done) => restored.done.push(done),

@@ -81,7 +81,12 @@ pub(crate) enum Outcome {
         reply: Reply<Verdict, LeaderError>,
     },
     /// A failure was recorded, or not.
-    Failed { held: HeldAttempt, failure: Failure, result: Result<(), JournalError>, reply: Option<Reply<(), LeaderError>> },
+    Failed {
+        held: HeldAttempt,
+        failure: Failure,
+        result: Result<(), JournalError>,
+        reply: Option<Reply<(), LeaderError>>,
+    },
     /// Attempts were handed back, or not.
     HandedBack { held: Vec<(HeldAttempt, Result<(), JournalError>)>, reply: Option<Reply<(), LeaderError>> },
     /// A task was opened again, or not.
@@ -162,7 +167,7 @@ pub(crate) enum ArchiveError {
 
 /// Asks the leader. Clones ask the same one; once it leads no longer, every answer is [`LeaderError::Away`].
 #[derive(Debug, Clone)]
-pub struct Handle {
+pub(crate) struct Handle {
     mailbox: mpsc::UnboundedSender<Message>,
 }
 

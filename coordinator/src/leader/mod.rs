@@ -40,8 +40,7 @@ use live::{LiveJob, LiveWorker};
 use message::{Message, Outcome};
 use runs::RunLists;
 
-pub use message::Handle;
-pub(crate) use message::Ask;
+pub(crate) use message::{Ask, Handle};
 
 /// How often it looks at what time brings: rests that end, attempts that are slow, claims that waited long enough.
 const TICK: Duration = Duration::from_millis(200);

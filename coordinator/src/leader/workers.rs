@@ -1,11 +1,13 @@
 //! Who lives: what the workers' keys say.
 
+use std::collections::btree_map::Entry;
+
 use format::state_keys::StateKey;
 use format::state_records::WorkerRecord;
 use model::LeaseId;
 use scheduler::Event;
 use serde_json::json;
-use storage::meta::{Change, Entry, MetaError, WatchEvent};
+use storage::meta::{Change, MetaError, WatchEvent};
 use worker::leader::{Hello, LeaderError};
 
 use super::Leader;
@@ -41,14 +43,14 @@ impl Leader {
     }
 
     /// These are all.
-    pub(super) fn members(&mut self, entries: &[Entry]) {
+    pub(super) fn members(&mut self, entries: &[storage::meta::Entry]) {
         let leases: Vec<LeaseId> = entries.iter().filter_map(|entry| lease_of(&entry.key)).collect();
         let gone: Vec<_> = self.workers.keys().filter(|lease| !leases.contains(lease)).copied().collect();
         gone.into_iter().for_each(|lease| self.lose(lease));
         entries.iter().for_each(|entry| self.member(entry));
     }
 
-    fn member(&mut self, entry: &Entry) {
+    fn member(&mut self, entry: &storage::meta::Entry) {
         let Some(worker) = lease_of(&entry.key) else { return };
         let record: WorkerRecord = match entry.record() {
             Ok(record) => record,
@@ -57,10 +59,9 @@ impl Leader {
                 return;
             }
         };
-        let since_ms = self.clock.now_ms();
-        if !self.workers.contains_key(&worker) {
+        if let Entry::Vacant(place) = self.workers.entry(worker) {
             tracing::info!(%worker, name = %record.name, slots = record.slots, version = %record.version, "worker joined");
-            self.workers.insert(worker, LiveWorker::new(record.clone(), since_ms));
+            place.insert(LiveWorker::new(record.clone(), self.clock.now_ms()));
             self.apply(Event::WorkerJoined { worker });
         }
         let Some(live) = self.workers.get_mut(&worker) else { return };

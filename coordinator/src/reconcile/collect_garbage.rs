@@ -11,12 +11,8 @@ use storage::Root;
 use crate::settings::CollectorSettings;
 
 pub(super) async fn collect(root: &Root, live_jobs: HashSet<String>, settings: &CollectorSettings, clock: &dyn Clock) {
-    let options = GcOptions {
-        keep_versions: settings.keep_versions,
-        min_age: settings.min_age,
-        delete: true,
-        live_jobs,
-    };
+    let options =
+        GcOptions { keep_versions: settings.keep_versions, min_age: settings.min_age, delete: true, live_jobs };
     match gc::collect(&Catalog::new(root.clone()), &options, clock).await {
         Err(error) => tracing::warn!(%error, dataset = %root, "collect garbage; the next time will do"),
         Ok(report) => {

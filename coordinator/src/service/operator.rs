@@ -70,8 +70,7 @@ impl OperatorService for Operators {
             for dataset in datasets(&leader, &request.dataset).await? {
                 match ended_jobs(&dataset).await {
                     Ok(ended) => {
-                        let is_new =
-                            |job: &v1::JobSummary| !live.contains(&(job.job.clone(), job.dataset.clone()));
+                        let is_new = |job: &v1::JobSummary| !live.contains(&(job.job.clone(), job.dataset.clone()));
                         jobs.extend(ended.into_iter().filter(is_new));
                     }
                     Err(error) => warnings.push(format!("history of {dataset}: {}", describe(&error))),

@@ -45,7 +45,9 @@ impl Activity {
     pub(super) fn is_over(&self, key: &str) -> bool {
         let writer = writer_of(key);
         let is_in_use = key.starts_with(SCRATCH) && self.in_use.contains(writer);
-        !is_in_use && !self.live_jobs.contains(writer) && self.newest.get(writer).is_none_or(|newest| *newest <= self.young_from_ms)
+        !is_in_use
+            && !self.live_jobs.contains(writer)
+            && self.newest.get(writer).is_none_or(|newest| *newest <= self.young_from_ms)
     }
 }
 

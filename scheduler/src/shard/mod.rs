@@ -62,7 +62,7 @@ pub enum Phase {
 /// Attempts of a shard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// All that were assigned, by this leader.
+    /// All that were assigned, whoever led.
     pub attempts: u32,
     /// Those that failed.
     pub failed: u32,
@@ -124,6 +124,7 @@ impl Shard {
 
     /// Takes over what another leader knew.
     pub(crate) fn restore(&mut self, restored: Restored, now: Duration) {
+        self.counts.attempts = restored.tried.iter().map(|(_, tried)| tried.last).sum();
         for (task, tried) in restored.tried {
             match task.kind {
                 TaskKind::Map if self.maps.get(task.ordinal).is_some() => {
