@@ -53,11 +53,7 @@ impl Replica {
             match term {
                 Ok(Ended::Dismissed) => break,
                 Ok(Ended::Over { reason }) => tracing::warn!(reason, "stopped leading; standing again"),
-                Err(error) => {
-                    let reason = describe(&error);
-                    tracing::warn!(reason, "the cluster's state cannot be used; trying again");
-                    drop(self.state.send_replace(Err(reason)));
-                }
+                Err(error) => self.state_fails(describe(&error)),
             }
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}
@@ -65,6 +61,15 @@ impl Replica {
             }
         }
         observing.abort();
+    }
+
+    /// Tells once that the state cannot be used, however often it is tried.
+    fn state_fails(&self, reason: String) {
+        let before = self.state.send_replace(Err(reason.clone()));
+        match before {
+            Ok(()) => tracing::warn!(reason, "the cluster's state cannot be used; trying until it can"),
+            Err(_) => tracing::debug!(reason, "the cluster's state still cannot be used"),
+        }
     }
 
     /// One lease's time: stands, leads if elected.

@@ -96,9 +96,9 @@ async fn coordinate(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (role, roles) = watch::channel(Role::Follower { leader: String::new() });
     let (state, states) = watch::channel(Ok(()));
-    tokio::spawn(tell_health(states, health.clone()));
+    tokio::spawn(tell_health(states.clone(), health.clone()));
     let collecting = tokio::spawn(Collector::new(settings.collector, Arc::clone(&clock)).run(roles.clone()));
-    let door = Door { role: roles, replica: settings.leader.replica.as_str().into() };
+    let door = Door { role: roles, state: states, replica: settings.leader.replica.as_str().into() };
     let serving = tokio::spawn(serve_requests(requests, door, Arc::clone(&clock), shutdown.clone()));
     let replica = Replica { settings: Arc::new(settings.leader), lease: settings.lease, store, clock, role, state };
     let requested = shutdown.clone();

@@ -18,6 +18,8 @@ pub(crate) use worker::Workers;
 #[derive(Debug, Clone)]
 pub(crate) struct Door {
     pub(crate) role: watch::Receiver<Role>,
+    /// Whether the cluster's state can be used, and why not.
+    pub(crate) state: watch::Receiver<Result<(), String>>,
     pub(crate) replica: Arc<str>,
 }
 
@@ -26,9 +28,12 @@ impl Door {
     fn leader(&self) -> Result<Handle, ApiError> {
         match &*self.role.borrow() {
             Role::Leader(handle) => Ok(handle.clone()),
-            Role::Follower { leader } => {
-                Err(ApiError::NotLeader { leader: leader.clone(), replica: self.replica.to_string() })
-            }
+            Role::Follower { leader } => match &*self.state.borrow() {
+                Err(reason) if leader.is_empty() => {
+                    Err(ApiError::Away { reason: format!("etcd cannot be used, and nobody leads: {reason}") })
+                }
+                _ => Err(ApiError::NotLeader { leader: leader.clone(), replica: self.replica.to_string() }),
+            },
         }
     }
 }
