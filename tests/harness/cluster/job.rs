@@ -142,6 +142,18 @@ impl Job {
         until("the job ends", JOB_LIMIT, || Some(wait()).filter(|ended| ended.code != Some(code::TIMED_OUT)))
     }
 
+    /// Waits for its end, and asserts until then that no attempt counts against its task.
+    #[track_caller]
+    pub fn wait_uncharged(&self) {
+        let has_ended = || {
+            for task in self.tasks() {
+                assert_eq!(task["charged"], 0, "an attempt is charged: {task:#}");
+            }
+            self.get().filter(|job| job["ended_at_ms"].is_i64())
+        };
+        until("the job ends", JOB_LIMIT, has_ended);
+    }
+
     /// Waits until it is done, and proves it: the oracle finds no difference, and the content is that of an undisturbed run.
     #[track_caller]
     pub fn wait_done(&self) -> Value {

@@ -39,9 +39,9 @@ fn a_store_that_answers_503_to_three_of_ten_requests_slows_the_job_down_and_char
     pause(Duration::from_secs(30));
     store.set_slow_down(0);
     store.set_delay(Duration::ZERO);
-    let ended = job.wait_done();
+    job.wait_uncharged();
+    job.wait_done();
     assert!(store.count(Fault::SlowDown) > 20, "only {} answers were 503", store.count(Fault::SlowDown));
-    assert_eq!(total(&ended, "attempts_failed"), 0, "no attempt is charged: {ended:#}");
     job.assert_committed_once();
 }
 
@@ -57,8 +57,8 @@ fn a_store_that_is_away_for_twenty_seconds_holds_the_job_up_and_charges_no_attem
     assert!(store.count(Fault::Refuse) > 0);
     store.set_down(false);
     store.set_delay(Duration::ZERO);
-    let ended = job.wait_done();
-    assert_eq!(total(&ended, "attempts_failed"), 0, "no attempt is charged: {ended:#}");
+    job.wait_uncharged();
+    job.wait_done();
     job.assert_committed_once();
 }
 
