@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use format::state_records::{LeaderRecord, Text};
-use model::{ByteSize, Clock, JobId, JobSpec};
+use model::{ByteSize, Clock, JobSpec};
 use proto::v1;
 use storage::meta::{LeaseSession, LeaseSettings, MemoryStore, MetaStore, Revision, election};
 use tokio::sync::{mpsc, oneshot};
@@ -18,7 +18,6 @@ use worker::agent::{Agent, AgentError, AgentSettings, Left};
 
 use crate::JobError;
 use crate::error::describe;
-use crate::history;
 use crate::job::{Job, Resources};
 use crate::leader::{Ask, Handle, Leader, LeaderSettings};
 use crate::report::JobReport;
@@ -62,7 +61,6 @@ pub async fn run(
     let (handle, dismiss, leading) = lead(Arc::clone(&store), lease, resources, Arc::clone(&clock)).await?;
     let (leave, working) = work(&store, lease, resources, &handle, &*clock)?;
 
-    let id = spec.job.clone();
     let watched = tokio::select! {
         watched = watch(&handle, spec, watcher, cancel) => watched,
         ended = working => Err(worker_ended(ended)),
@@ -72,9 +70,7 @@ pub async fn run(
     if let Err(error) = leading.await {
         tracing::error!(%error, "the leader panicked; please report this");
     }
-    watched?;
-    let record = history::record(&job.dataset, &id).await?;
-    record.ok_or_else(|| JobError::Refused { reason: format!("job {id} ended without a record; please report this") })
+    watched
 }
 
 /// Elects a leader, and lets it lead.
@@ -150,17 +146,21 @@ async fn watch(
     spec: JobSpec,
     watcher: &dyn Watcher,
     cancel: impl Future<Output = String>,
-) -> Result<(), JobError> {
+) -> Result<JobReport, JobError> {
     let refused = |error: proto::ApiError| JobError::Refused { reason: error.to_string() };
     let job = spec.job.clone();
-    handle.ask(|reply| Ask::Submit { spec: Box::new(spec), anew: true, reply }).await.map_err(refused)?;
+    let (ended, report) = oneshot::channel();
+    handle.ask(|reply| Ask::Run { spec: Box::new(spec), ended, reply }).await.map_err(refused)?;
     let mut looks = tokio::time::interval(LOOK_EVERY);
-    let mut ended = std::pin::pin!(ended(handle, job.clone()));
+    let mut report = std::pin::pin!(report);
     let mut cancel = std::pin::pin!(cancel);
     let mut is_cancelled = false;
     loop {
         tokio::select! {
-            () = &mut ended => return Ok(()),
+            report = &mut report => {
+                let stopped = |_| JobError::Refused { reason: "the leader of this process stopped".to_owned() };
+                return report.map(|report| *report).map_err(stopped);
+            }
             _ = looks.tick() => {
                 let job = job.clone();
                 if let Ok(Some(view)) = handle.ask(|reply| Ask::Job { job, reply }).await {
@@ -175,10 +175,4 @@ async fn watch(
             }
         }
     }
-}
-
-/// Resolves when the job is on record, or there is no leader any more.
-async fn ended(handle: &Handle, job: JobId) {
-    // It is never answered, but let go of.
-    let _ = handle.ask(|reply| Ask::Ended { job, reply }).await;
 }

@@ -16,7 +16,10 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("scheduler", &["model"]),
     ("storage", &["model", "format"]),
     ("worker", &["model", "format", "proto", "daemon", "shard-config", "storage", "interchange"]),
-    ("coordinator", &["model", "format", "proto", "daemon", "scheduler", "shard-config", "storage", "worker"]),
+    (
+        "coordinator",
+        &["model", "format", "proto", "daemon", "scheduler", "shard-config", "storage", "worker", "dataset"],
+    ),
     ("dataset", &["model", "format", "interchange", "proto", "storage"]),
     ("ingest", &["model", "format", "storage"]),
     (

@@ -17,14 +17,10 @@ use crate::report::JobReport;
 impl Leader {
     pub(super) fn answer(&mut self, ask: Ask) {
         match ask {
-            Ask::Submit { spec, anew, reply } => self.submit(*spec, anew, reply),
+            Ask::Submit { spec, reply } => self.submit(*spec, None, reply),
+            Ask::Run { spec, ended, reply } => self.submit(*spec, Some(ended), reply),
             Ask::Jobs { reply } => drop(reply.send(Ok(self.job_summaries()))),
             Ask::Job { job, reply } => drop(reply.send(self.job_view(&job))),
-            Ask::Ended { job, reply } => {
-                if let Some(live) = self.jobs.get_mut(&job) {
-                    live.followers.push(reply);
-                }
-            }
             Ask::Cancel { job, reason, reply } => drop(reply.send(self.cancel(&job, &reason))),
             Ask::Retry { job, reason, earlier, reply } => self.retry(&job, &reason, earlier, reply),
             Ask::Tasks { request, job, shard, reply } => drop(reply.send(self.task_views(&request, &job, shard))),

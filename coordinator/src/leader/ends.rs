@@ -107,8 +107,10 @@ impl Leader {
         let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
         tokio::spawn(async move {
             let result = close(&journal, &dataset, &id, shard, record, &report).await;
+            // Only whoever still leads may: another leader's tasks could gather them.
+            let is_closed = result.is_ok();
             handle.tell(Outcome::Closed { job: id.clone(), shard, result });
-            if let Err(error) = remove_runs(&scratch, &id, shard).await {
+            if is_closed && let Err(error) = remove_runs(&scratch, &id, shard).await {
                 tracing::warn!(%error, job = %id, %shard, "remove runs; the collector finds them");
             }
         });
@@ -158,10 +160,11 @@ impl Leader {
 
     pub(super) fn archived(&mut self, id: &JobId, result: Result<(), ArchiveError>) {
         match result {
-            Ok(()) => {
-                tracing::info!(job = %id, "job ended");
-                self.jobs.remove(id);
-                self.apply(Event::JobArchived { job: id.clone() });
+            Ok(()) => self.forget(id),
+            Err(ArchiveError::Storage(error)) if !self.settings.insists_on_records => {
+                // What was committed counts, and whoever waits has the report: only the dataset's own history lacks it.
+                tracing::warn!(job = %id, error = describe(&error), "write the job's record");
+                self.forget(id);
             }
             Err(ArchiveError::Journal(JournalError::Over { reason })) => drop(self.over.get_or_insert(reason)),
             Err(error) => {
@@ -172,6 +175,18 @@ impl Leader {
                 }
             }
         }
+    }
+
+    fn forget(&mut self, id: &JobId) {
+        tracing::info!(job = %id, "job ended");
+        if let Some(mut live) = self.jobs.remove(id) {
+            let report = live.report(live.head.submitted_at_ms);
+            if let Some(follower) = live.follower.take() {
+                // It may have left meanwhile.
+                let _ = follower.send(Box::new(report));
+            }
+        }
+        self.apply(Event::JobArchived { job: id.clone() });
     }
 
     /// Archives again what could not be.

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use super::Leader;
 use super::live::{LiveJob, LiveShard};
-use super::message::{Begun, Outcome, Planned, PlannedShard, Recovered, RecoveredShard, Reply};
+use super::message::{Begun, Follower, Outcome, Planned, PlannedShard, Recovered, RecoveredShard, Reply};
 use crate::error::{JobError, describe};
 use crate::history::{self, EventLog};
 use crate::job::Job;
@@ -33,7 +33,7 @@ use crate::report::{JobReport, ShardReport};
 const OBJECTS_AT_ONCE: usize = 32;
 
 impl Leader {
-    pub(super) fn submit(&mut self, spec: JobSpec, anew: bool, reply: Reply<v1::SubmitJobResponse>) {
+    pub(super) fn submit(&mut self, spec: JobSpec, follower: Option<Follower>, reply: Reply<v1::SubmitJobResponse>) {
         if let Some(live) = self.jobs.get(&spec.job) {
             let _ = reply.send(known(&spec, &live.spec));
             return;
@@ -45,18 +45,27 @@ impl Leader {
         }
         let (journal, handle, clock) = (self.journal.clone(), self.handle.clone(), Arc::clone(&self.clock));
         tokio::spawn(async move {
-            let begun = begin(&journal, spec, anew, clock).await;
-            handle.tell(Outcome::Begun { begun, reply });
+            let begun = begin(&journal, spec, follower.is_some(), clock).await;
+            handle.tell(Outcome::Begun { begun, follower, reply });
         });
     }
 
-    pub(super) fn begun(&mut self, begun: Result<Begun, ApiError>, reply: Reply<v1::SubmitJobResponse>) {
+    pub(super) fn begun(
+        &mut self,
+        begun: Result<Begun, ApiError>,
+        follower: Option<Follower>,
+        reply: Reply<v1::SubmitJobResponse>,
+    ) {
         let answer = begun.map(|begun| match begun {
             Begun::Known { job } => v1::SubmitJobResponse { job: job.to_string(), existed: true },
             Begun::New { job, spec, head } => {
                 let name = spec.job.to_string();
                 tracing::info!(job = name, dataset = spec.dataset, input = spec.input, "job submitted");
+                let id = spec.job.clone();
                 self.add(job, spec, *head, None);
+                if let Some(live) = self.jobs.get_mut(&id) {
+                    live.follower = follower;
+                }
                 v1::SubmitJobResponse { job: name, existed: false }
             }
         });
@@ -89,7 +98,7 @@ impl Leader {
             has_ended: false,
             archive_at: None,
             is_archiving: false,
-            followers: Vec::new(),
+            follower: None,
         };
         self.jobs.insert(id, live);
         self.apply(event);

@@ -8,7 +8,7 @@ use format::state_records::{JobHead, ShardPhase, ShardRecord, WorkerRecord};
 use model::{HeldAttempt, JobId, JobSpec, ShardId};
 use tokio::time::Instant;
 
-use super::message::{PlannedShard, Reply};
+use super::message::{Follower, PlannedShard};
 use crate::history::EventLog;
 use crate::job::Job;
 use crate::report::{JobReport, ShardReport};
@@ -31,8 +31,8 @@ pub(crate) struct LiveJob {
     /// When its record is to be written again, if that failed.
     pub(crate) archive_at: Option<Instant>,
     pub(crate) is_archiving: bool,
-    /// Who waits for its end: let go of with it.
-    pub(crate) followers: Vec<Reply<()>>,
+    /// Who waits for its end.
+    pub(crate) follower: Option<Follower>,
 }
 
 /// A shard of it.

@@ -23,6 +23,9 @@ use format::state_records::{JobHead, ShardRecord};
 /// Where an answer goes.
 pub(crate) type Reply<T, E = ApiError> = oneshot::Sender<Result<T, E>>;
 
+/// Who waits for the end of a job.
+pub(crate) type Follower = oneshot::Sender<Box<JobReport>>;
+
 /// What reaches the leader: what others ask, and what became of what it began.
 pub(crate) enum Message {
     /// A worker says who it is.
@@ -45,14 +48,14 @@ pub(crate) enum Message {
 
 /// What operators ask.
 pub(crate) enum Ask {
-    /// Take a job on; `anew` even if the history has one of that name.
-    Submit { spec: Box<JobSpec>, anew: bool, reply: Reply<v1::SubmitJobResponse> },
+    /// Take a job on, or find that it is there.
+    Submit { spec: Box<JobSpec>, reply: Reply<v1::SubmitJobResponse> },
+    /// Take a job on, even if the history has one of that name, and tell what became of it.
+    Run { spec: Box<JobSpec>, ended: Follower, reply: Reply<v1::SubmitJobResponse> },
     /// Jobs that have not been archived.
     Jobs { reply: Reply<Vec<v1::JobSummary>> },
     /// One of them.
     Job { job: JobId, reply: Reply<Option<v1::GetJobResponse>> },
-    /// Tell when it is on record: the reply is let go of then.
-    Ended { job: JobId, reply: Reply<()> },
     /// Stop it.
     Cancel { job: JobId, reason: String, reply: Reply<()> },
     /// Run what failed again; `earlier` is its record.
@@ -92,7 +95,7 @@ pub(crate) enum Outcome {
     /// A task was opened again, or not.
     Reopened { task: TaskPath, result: Result<(), JournalError> },
     /// A job's head was written, or not.
-    Begun { begun: Result<Begun, ApiError>, reply: Reply<v1::SubmitJobResponse> },
+    Begun { begun: Result<Begun, ApiError>, follower: Option<Follower>, reply: Reply<v1::SubmitJobResponse> },
     /// A job that had ended has a head again.
     BegunAgain { job: Arc<Job>, spec: Arc<JobSpec>, head: Box<JobHead>, earlier: Box<JobReport> },
     /// A job was planned, or cannot be.

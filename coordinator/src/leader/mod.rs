@@ -58,6 +58,8 @@ pub struct LeaderSettings {
     pub progress_max: Duration,
     /// URI of the root of all runs; without one, they lie in each job's dataset.
     pub scratch: Option<String>,
+    /// Whether a job goes on until its record is written; otherwise whoever waits for it has its report all the same.
+    pub insists_on_records: bool,
     /// Its name and address, for operators.
     pub replica: String,
     /// Where others reach it.
@@ -70,6 +72,7 @@ impl Default for LeaderSettings {
             policy: Policy::default(),
             progress_max: Duration::from_secs(10 * 60),
             scratch: None,
+            insists_on_records: true,
             replica: "embedded".to_owned(),
             address: String::new(),
         }
@@ -157,7 +160,8 @@ impl Leader {
         loop {
             let mut is_tick = false;
             tokio::select! {
-                _ = inbox.recv_many(&mut messages, MESSAGES_AT_ONCE) => {
+                // A process that was stopped finds its mailbox full, and its lease gone.
+                _ = inbox.recv_many(&mut messages, MESSAGES_AT_ONCE), if session.is_held() => {
                     messages.drain(..).for_each(|message| self.take(message));
                 }
                 event = members.next() => self.members_changed(event),
@@ -198,7 +202,7 @@ impl Leader {
             Outcome::Failed { held, failure, result, reply } => self.failed(held, failure, result, reply),
             Outcome::HandedBack { held, reply } => self.handed_back(held, reply),
             Outcome::Reopened { task, result } => self.reopened(task, result),
-            Outcome::Begun { begun, reply } => self.begun(begun, reply),
+            Outcome::Begun { begun, follower, reply } => self.begun(begun, follower, reply),
             Outcome::BegunAgain { job, spec, head, earlier } => self.add(job, spec, *head, Some(earlier)),
             Outcome::Planned { job, round, planned } => self.planned(&job, round, *planned),
             Outcome::Recorded { job, result, shards } => self.plans_recorded(&job, result, shards),

@@ -40,7 +40,7 @@ impl OperatorService for Operators {
     async fn submit_job(&self, request: Request<v1::SubmitJobRequest>) -> Answer<v1::SubmitJobResponse> {
         let spec = Box::new(read_spec(&request.into_inner().spec)?);
         let leader = self.door.leader()?;
-        Ok(Response::new(leader.ask(|reply| Ask::Submit { spec, anew: false, reply }).await?))
+        Ok(Response::new(leader.ask(|reply| Ask::Submit { spec, reply }).await?))
     }
 
     async fn plan_job(&self, request: Request<v1::PlanJobRequest>) -> Answer<v1::PlanJobResponse> {
@@ -140,7 +140,7 @@ impl OperatorService for Operators {
         let spec = self.replay_of(&leader, &earlier, shard, &request.reason).await?;
         let name = spec.job.to_string();
         let spec = Box::new(spec);
-        leader.ask(|reply| Ask::Submit { spec, anew: false, reply }).await?;
+        leader.ask(|reply| Ask::Submit { spec, reply }).await?;
         Ok(Response::new(v1::ReplayShardResponse { job: name }))
     }
 

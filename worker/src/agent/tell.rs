@@ -78,7 +78,7 @@ impl Teller {
     }
 
     async fn fail(&mut self, held: &HeldAttempt, failure: Failure) -> Told {
-        tracing::warn!(task = %held.task, attempt = %held.attempt, class = ?failure.class, error = %failure, "attempt failed");
+        tracing::info!(task = %held.task, attempt = %held.attempt, class = ?failure.class, error = %failure, "attempt failed");
         let (leader, worker) = (Arc::clone(&self.leader), self.worker);
         match self.ask(|| leader.fail(worker, held, &failure)).await {
             Ok(()) => Told::Failed(failure),
