@@ -1,11 +1,15 @@
-# `make demo` and `make test` do everything on a fresh Debian machine with the Rust toolchain.
-.PHONY: demo test lint venv setup build bench bench-quick fuzz help
+# `make demo`, `make cluster` and `make test` do everything on a fresh Debian machine with the Rust toolchain.
+.PHONY: demo cluster test lint venv setup build bench bench-quick fuzz help
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 demo: setup venv build ## Import real data, generate more, run, verify, look
 	scripts/demo.sh
+
+cluster: venv build ## etcd, S3, a coordinator, three workers: run, kill, replay, drain (KEEP=1 leaves it up)
+	scripts/setup.sh servers
+	scripts/cluster.sh
 
 test: venv ## Install what tests need, run every test
 	scripts/setup.sh tests
