@@ -1,5 +1,5 @@
 # `make demo`, `make cluster` and `make test` do everything on a fresh Debian machine with the Rust toolchain.
-.PHONY: demo cluster test lint venv setup build bench bench-quick fuzz help
+.PHONY: demo cluster test lint venv setup build bench bench-quick bench-scale fuzz help
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -34,6 +34,11 @@ bench: build ## The figures of docs/performance.md
 
 bench-quick: build ## The same on two million points: shows that it runs, judges nothing
 	cargo run --locked --release -p bench -- --quick --rounds 1
+
+bench-scale: build ## The coordinator alone with a million tasks, against a plain client of etcd; what ten trillion points take
+	scripts/setup.sh tests
+	cargo run --locked --release -p bench -- scale
+	cargo run --locked --release -p bench -- cost
 
 fuzz: ## How to run the fuzz targets; their seeds are replayed by `make test`
 	@sed -n '1,40p' fuzz/README.md

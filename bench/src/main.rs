@@ -20,6 +20,8 @@ mod figure;
 mod suite;
 // What runs in processes of its own.
 mod probe;
+// From what was measured to ten trillion points.
+mod cost;
 // The coordinator alone, with a million tasks.
 mod scale;
 // The result, for people and programs.
@@ -50,6 +52,8 @@ struct Bench {
 enum Command {
     /// The coordinator with simulated workers, against a plain client of the same etcd.
     Scale(scale::Options),
+    /// What ten trillion points would take.
+    Cost(cost::Options),
     #[command(flatten)]
     Probe(probe::Probe),
 }
@@ -58,6 +62,10 @@ fn main() -> Result<ExitCode> {
     let Bench { suite, command } = Bench::parse();
     match command {
         Some(Command::Scale(options)) => return scale::run(&options).map(|()| ExitCode::SUCCESS),
+        Some(Command::Cost(options)) => {
+            cost::run(&options);
+            return Ok(ExitCode::SUCCESS);
+        }
         Some(Command::Probe(probe)) => return probe.run().map(|()| ExitCode::SUCCESS),
         None => {}
     }

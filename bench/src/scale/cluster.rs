@@ -15,6 +15,8 @@ use super::workers::Workers;
 
 /// Segment bytes of one task.
 pub(super) const SPLIT_BYTES: u64 = 1 << 20;
+/// Tasks of one segment: landed segments are small.
+pub(super) const TASKS_PER_SEGMENT: u64 = 16;
 /// Tasks of one shard: what a plan has at most.
 const TASKS_PER_SHARD: u64 = 4096;
 
@@ -89,7 +91,11 @@ impl Cluster {
             let folder = input.join(format!("shard={name}"));
             std::fs::create_dir_all(&folder)?;
             let of_shard = TASKS_PER_SHARD.min(tasks - shard * TASKS_PER_SHARD);
-            std::fs::File::create(folder.join("0.seg"))?.set_len(of_shard * SPLIT_BYTES)?;
+            for segment in 0..of_shard.div_ceil(TASKS_PER_SEGMENT) {
+                let of_segment = TASKS_PER_SEGMENT.min(of_shard - segment * TASKS_PER_SEGMENT);
+                let file = std::fs::File::create(folder.join(format!("{segment:04}.seg")))?;
+                file.set_len(of_segment * SPLIT_BYTES)?;
+            }
         }
         let settings = JobSettings {
             split_bytes: ByteSize(SPLIT_BYTES),

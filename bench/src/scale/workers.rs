@@ -16,7 +16,7 @@ use storage::meta::{LeaseSession, LeaseSettings, Op, Outcome, Txn};
 use worker::leader::{Leader as _, Verdict};
 use worker::remote::RemoteLeader;
 
-use super::cluster::{Cluster, SPLIT_BYTES};
+use super::cluster::{Cluster, SPLIT_BYTES, TASKS_PER_SEGMENT};
 
 /// How many there are, and how much each takes at once.
 const WORKERS: u64 = 32;
@@ -112,8 +112,8 @@ fn report(grant: &Grant) -> Report {
     let ordinal = grant.task.task.ordinal;
     match grant.task.task.kind {
         TaskKind::Map => {
-            let start = u64::from(ordinal) * SPLIT_BYTES;
-            let split = Split { segment: 0, range: ByteRange::new(start, start + SPLIT_BYTES) };
+            let start = u64::from(ordinal) % TASKS_PER_SEGMENT * SPLIT_BYTES;
+            let split = Split { segment: ordinal / TASKS_PER_SEGMENT as u32, range: ByteRange::new(start, start + SPLIT_BYTES) };
             Report::Map(MapReport {
                 splits: vec![SplitReport { split, first: Some(start), end: start + SPLIT_BYTES }],
                 run: None,
