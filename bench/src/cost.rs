@@ -3,8 +3,8 @@
 //!
 //! Plain arithmetic over the engine's own limits. Every assumption is an option with its default, and is printed.
 
-use model::limits::{MAP_TASKS_PER_SHARD_MAX, PARTITIONS_PER_SHARD_MAX};
 use model::JobSettings;
+use model::limits::{MAP_TASKS_PER_SHARD_MAX, PARTITIONS_PER_SHARD_MAX};
 
 /// What is assumed; the defaults are figures of docs/performance.md.
 #[derive(Debug, clap::Args)]
@@ -64,7 +64,8 @@ pub(crate) fn run(options: &Options) {
     let reduces = per_shard(settings.partition_bytes.0, f64::from(PARTITIONS_PER_SHARD_MAX)) * shards as f64;
     let tasks = maps + reduces;
     let slices = maps / shards as f64 * reduces;
-    let gets = points * options.segment_bytes / options.read_bytes as f64 + slices * options.reads_per_slice + 2.0 * tasks;
+    let gets =
+        points * options.segment_bytes / options.read_bytes as f64 + slices * options.reads_per_slice + 2.0 * tasks;
     // Each object is begun and ended, each attempt leaves a report.
     let puts = points * (options.run_bytes + options.part_bytes) / options.upload_bytes as f64 + 2.0 * tasks + tasks;
     let changes = 2.0 * tasks;

@@ -55,7 +55,11 @@ async fn measure(options: &Options) -> Result<()> {
     cluster.submit(options.tasks).await?;
     let planned = planned.elapsed();
     let task_bytes = cluster.leader_rss()?.saturating_sub(before_rss) as f64 / options.tasks as f64;
-    println!("plan of {} tasks: {:.1} s, {task_bytes:.0} bytes a task (at most {TASK_BYTES_MAX})", options.tasks, planned.as_secs_f64());
+    println!(
+        "plan of {} tasks: {:.1} s, {task_bytes:.0} bytes a task (at most {TASK_BYTES_MAX})",
+        options.tasks,
+        planned.as_secs_f64()
+    );
 
     let workers = Workers::join(&cluster).await?;
     let span = Duration::from_secs(options.seconds);

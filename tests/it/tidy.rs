@@ -38,10 +38,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "ingest",
         ],
     ),
-    (
-        "bench",
-        &["model", "format", "proto", "storage", "worker", "coordinator", "ingest", "dataset", "interchange"],
-    ),
+    ("bench", &["model", "format", "proto", "storage", "worker", "coordinator", "ingest", "dataset", "interchange"]),
     (
         "tests",
         &[

@@ -63,9 +63,8 @@ impl Cluster {
         let leader = coordinator(tailor, folder.path(), &etcd_url, &endpoints[0])?;
         let tailor = tailor.to_owned();
         let cluster = Self { folder, tailor, etcd, etcd_url, leader, standby: None, endpoints };
-        let asked = cluster.client()?.operator(|mut client| async move {
-            client.get_cluster(v1::GetClusterRequest {}).await
-        });
+        let client = cluster.client()?;
+        let asked = client.operator(|mut client| async move { client.get_cluster(v1::GetClusterRequest {}).await });
         asked.await.context("wait for a leader")?;
         Ok(cluster)
     }
@@ -117,14 +116,18 @@ impl Cluster {
             submitted_at_ms: SystemClock.now_ms(),
         };
         let (client, spec) = (self.client()?, spec.to_bytes());
-        client.operator(|mut client| {
-            let request = v1::SubmitJobRequest { spec: spec.clone().into() };
-            async move { client.submit_job(request).await }
-        }).await?;
+        client
+            .operator(|mut client| {
+                let request = v1::SubmitJobRequest { spec: spec.clone().into() };
+                async move { client.submit_job(request).await }
+            })
+            .await?;
         loop {
-            let seen = client.operator(|mut client| async move {
-                client.get_job(v1::GetJobRequest { job: job().to_string(), dataset: String::new() }).await
-            }).await?;
+            let seen = client
+                .operator(|mut client| async move {
+                    client.get_job(v1::GetJobRequest { job: job().to_string(), dataset: String::new() }).await
+                })
+                .await?;
             let summary = seen.job.context("a job has a summary")?;
             ensure!(summary.cause.is_empty(), "{}", summary.cause);
             if summary.state() == v1::JobState::Running && summary.shards > 0 {

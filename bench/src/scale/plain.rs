@@ -34,8 +34,10 @@ pub(super) async fn changes_per_second(cluster: &Cluster, span: Duration) -> Res
                 let ordinals = next.fetch_add(CHANGES_PER_TXN_MAX as u32, Ordering::Relaxed)..;
                 let path = |ordinal| TaskPath { job: job(), shard: ShardId::Shared(1), task: TaskId::map(ordinal) };
                 let tasks: Vec<_> = ordinals.take(CHANGES_PER_TXN_MAX).map(path).collect();
-                let claims = tasks.iter().map(|task| {
-                    TaskChange::Claim { task: task.clone(), worker, seen: SeenAttempts::default() }
+                let claims = tasks.iter().map(|task| TaskChange::Claim {
+                    task: task.clone(),
+                    worker,
+                    seen: SeenAttempts::default(),
                 });
                 let claimed = claim::apply(&*store, leadership, claims.collect()).await;
                 let mut completions = Vec::with_capacity(tasks.len());

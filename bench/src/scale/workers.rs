@@ -113,7 +113,10 @@ fn report(grant: &Grant) -> Report {
     match grant.task.task.kind {
         TaskKind::Map => {
             let start = u64::from(ordinal) % TASKS_PER_SEGMENT * SPLIT_BYTES;
-            let split = Split { segment: ordinal / TASKS_PER_SEGMENT as u32, range: ByteRange::new(start, start + SPLIT_BYTES) };
+            let split = Split {
+                segment: ordinal / TASKS_PER_SEGMENT as u32,
+                range: ByteRange::new(start, start + SPLIT_BYTES),
+            };
             Report::Map(MapReport {
                 splits: vec![SplitReport { split, first: Some(start), end: start + SPLIT_BYTES }],
                 run: None,

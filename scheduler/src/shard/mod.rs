@@ -36,6 +36,8 @@ pub(crate) struct Around<'a> {
 #[derive(Debug)]
 pub(crate) struct Shard {
     plan: Arc<ShardPlan>,
+    /// Segment bytes of the plan.
+    weight: u64,
     pub(crate) maps: Tasks<MapReport>,
     pub(crate) reduces: Tasks<ReduceReport>,
     /// Ordinals of the map tasks of each segment, or pack of segments.
@@ -75,7 +77,8 @@ impl Shard {
         let maps = Tasks::new(plan.map_tasks.iter().map(model::MapTask::bytes));
         let reduces = Tasks::new(plan.partition_ids().map(|_| 0));
         let segments = segments::groups(&plan);
-        Self { plan, maps, reduces, segments, phase: Phase::Mapping, runs: None, counts: Counts::default() }
+        let weight = plan.bytes();
+        Self { plan, weight, maps, reduces, segments, phase: Phase::Mapping, runs: None, counts: Counts::default() }
     }
 
     pub(crate) fn plan(&self) -> &Arc<ShardPlan> {
@@ -96,7 +99,7 @@ impl Shard {
 
     /// Segment bytes of the shard: the measure of longest-first.
     pub(crate) fn weight(&self) -> u64 {
-        self.plan.bytes()
+        self.weight
     }
 
     /// Attempts that run.
