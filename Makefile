@@ -1,11 +1,15 @@
-# `make demo` and `make test` do everything on a fresh Debian machine with the Rust toolchain.
-.PHONY: demo test lint venv setup build bench bench-quick fuzz help
+# `make demo`, `make cluster` and `make test` do everything on a fresh Debian machine with the Rust toolchain.
+.PHONY: demo cluster test lint venv setup build bench bench-quick bench-scale fuzz help
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 demo: setup venv build ## Import real data, generate more, run, verify, look
 	scripts/demo.sh
+
+cluster: venv build ## etcd, S3, a coordinator, three workers: run, kill, replay, drain (KEEP=1 leaves it up)
+	scripts/setup.sh servers
+	scripts/cluster.sh
 
 test: venv ## Install what tests need, run every test
 	scripts/setup.sh tests
@@ -30,6 +34,11 @@ bench: build ## The figures of docs/performance.md
 
 bench-quick: build ## The same on two million points: shows that it runs, judges nothing
 	cargo run --locked --release -p bench -- --quick --rounds 1
+
+bench-scale: build ## The coordinator alone with a million tasks, against a plain client of etcd; what ten trillion points take
+	scripts/setup.sh tests
+	cargo run --locked --release -p bench -- scale
+	cargo run --locked --release -p bench -- cost
 
 fuzz: ## How to run the fuzz targets; their seeds are replayed by `make test`
 	@sed -n '1,40p' fuzz/README.md

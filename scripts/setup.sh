@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the build and the tests need beside the Rust toolchain. Running it again changes nothing.
 #   setup.sh          a C compiler (zstd is built from source), protoc (etcd-client) and Python with venv
-#   setup.sh tests    also cargo-nextest, and curl for `servers.sh`
+#   setup.sh servers  also curl, for the servers of scripts/servers/
+#   setup.sh tests    also curl and cargo-nextest
 set -euo pipefail
 
 as_root() {
@@ -18,7 +19,7 @@ command -v cc >/dev/null || debian_packages+=(build-essential)
 command -v protoc >/dev/null || debian_packages+=(protobuf-compiler) # for etcd-client
 command -v python3 >/dev/null || debian_packages+=(python3)
 python3 -c 'import ensurepip, venv' 2>/dev/null || debian_packages+=(python3-venv)
-[[ ${1:-} != tests ]] || command -v curl >/dev/null || debian_packages+=(curl)
+[[ -z ${1:-} ]] || command -v curl >/dev/null || debian_packages+=(curl)
 if ((${#debian_packages[@]})); then
     echo "installing ${debian_packages[*]}" >&2
     as_root apt-get update -qq

@@ -20,6 +20,10 @@ mod figure;
 mod suite;
 // What runs in processes of its own.
 mod probe;
+// From what was measured to ten trillion points.
+mod cost;
+// The coordinator alone, with a million tasks.
+mod scale;
 // The result, for people and programs.
 mod report;
 
@@ -40,14 +44,30 @@ struct Bench {
     #[command(flatten)]
     suite: suite::Options,
     #[command(subcommand)]
-    probe: Option<probe::Probe>,
+    command: Option<Command>,
+}
+
+/// What is not of the table.
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// The coordinator with simulated workers, against a plain client of the same etcd.
+    Scale(scale::Options),
+    /// What ten trillion points would take.
+    Cost(cost::Options),
+    #[command(flatten)]
+    Probe(probe::Probe),
 }
 
 fn main() -> Result<ExitCode> {
-    let Bench { suite, probe } = Bench::parse();
-    if let Some(probe) = probe {
-        probe.run()?;
-        return Ok(ExitCode::SUCCESS);
+    let Bench { suite, command } = Bench::parse();
+    match command {
+        Some(Command::Scale(options)) => return scale::run(&options).map(|()| ExitCode::SUCCESS),
+        Some(Command::Cost(options)) => {
+            cost::run(&options);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(Command::Probe(probe)) => return probe.run().map(|()| ExitCode::SUCCESS),
+        None => {}
     }
     let report = suite::run(&suite)?;
     print!("{report}");

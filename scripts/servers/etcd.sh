@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # etcd for the tests: `etcd.sh start` runs one member on free local ports and waits until it answers; `etcd.sh stop` ends it.
-# Debian's package has the server; it is installed if it is missing. Tests find it in .cache/servers/etcd.env.
+# Debian's package has the server; it is installed if it is missing. Tests find it in .cache/servers/etcd.env;
+# SERVERS_HOME names another folder, so that several may run beside each other.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
-home=.cache/servers/etcd
-env_file=.cache/servers/etcd.env
+servers=${SERVERS_HOME:-.cache/servers}
+home=$servers/etcd
+env_file=$servers/etcd.env
 
 as_root() {
     if [[ $(id -u) == 0 ]]; then "$@"; else sudo -n "$@"; fi

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# SeaweedFS as an S3 server, on free ports of this machine. Its data goes when it stops.
-#   s3.sh start     writes .cache/servers/s3.env once the server takes an object
+# SeaweedFS as an S3 server, on free ports of this machine. Its data goes when it stops. SERVERS_HOME names another folder than
+# .cache/servers, so that several may run beside each other.
+#   s3.sh start     writes s3.env there once the server takes an object
 #   s3.sh stop
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
 weed=.cache/venv/bin/weed
-state=.cache/servers/s3
-env=.cache/servers/s3.env
+servers=${SERVERS_HOME:-.cache/servers}
+state=$servers/s3
+env=$servers/s3.env
 bucket=tailor-tests
 start_seconds_max=60
 

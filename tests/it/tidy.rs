@@ -38,7 +38,10 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "ingest",
         ],
     ),
-    ("bench", &["model", "format", "storage", "worker", "coordinator", "ingest", "dataset", "interchange"]),
+    (
+        "bench",
+        &["model", "format", "proto", "storage", "worker", "coordinator", "ingest", "dataset", "interchange"],
+    ),
     (
         "tests",
         &[

@@ -76,7 +76,8 @@ impl Leader {
 
     fn lose(&mut self, worker: LeaseId) {
         let Some(live) = self.workers.remove(&worker) else { return };
-        let was_leaving = live.record.draining.is_some();
+        // A worker that was asked to leave and had little to do may be gone before its record says so.
+        let was_leaving = live.record.draining.is_some() || live.drain.is_some();
         tracing::info!(%worker, name = %live.record.name, was_leaving, "worker gone");
         metrics::counter!("tailor_workers_lost_total").increment(u64::from(!was_leaving));
         let jobs: Vec<_> = self.jobs.keys().cloned().collect();

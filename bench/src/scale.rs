@@ -1,0 +1,88 @@
+//! The coordinator alone: a real `tailor coordinator` and a real etcd, with workers that only claim and complete.
+//!
+//! The plan is real, too: segments are sparse files, so a million tasks take no disk. What the leader does in a second is held
+//! against a plain client of the same etcd that sends the same batches of changes, in turn, in one run.
+
+mod cluster; // the processes
+mod plain; //   the same changes without a coordinator
+mod workers; // who claims and completes
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use cluster::Cluster;
+use workers::Workers;
+
+/// What the leader has to reach of what a plain client gets out of etcd.
+const RATIO_MIN: f64 = 0.70;
+/// Longest time until a new leader gives work out.
+const RECOVERY_MAX: Duration = Duration::from_secs(10);
+/// Most memory a task takes, in bytes.
+const TASK_BYTES_MAX: f64 = 1024.0;
+/// Largest database, in bytes.
+const ETCD_BYTES_MAX: u64 = 50 << 20;
+
+/// Options of `bench scale`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Tasks of the plan.
+    #[arg(long, default_value_t = 1_000_000)]
+    tasks: u64,
+    /// Tasks that are claimed and left open before the leader is killed.
+    #[arg(long, default_value_t = 100_000)]
+    open: usize,
+    /// How long each side is measured, in turn, in seconds.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Turns.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// The binary; without it, that of the release build.
+    #[arg(long, default_value = "target/release/tailor")]
+    tailor: std::path::PathBuf,
+}
+
+/// Measures, and prints the table.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(measure(options))
+}
+
+async fn measure(options: &Options) -> Result<()> {
+    let mut cluster = Cluster::start(&options.tailor).await?;
+    let before_rss = cluster.leader_rss()?;
+    let planned = Instant::now();
+    cluster.submit(options.tasks).await?;
+    let planned = planned.elapsed();
+    let task_bytes = cluster.leader_rss()?.saturating_sub(before_rss) as f64 / options.tasks as f64;
+    println!("plan of {} tasks: {:.1} s, {task_bytes:.0} bytes a task (at most {TASK_BYTES_MAX})", options.tasks, planned.as_secs_f64());
+
+    let workers = Workers::join(&cluster).await?;
+    let span = Duration::from_secs(options.seconds);
+    let mut ratios = Vec::new();
+    for round in 0..options.rounds {
+        let cpu = cluster.leader_cpu()?;
+        let leader = workers.work(span).await?;
+        let cpu = (cluster.leader_cpu()? - cpu).as_secs_f64() / span.as_secs_f64();
+        let plain = plain::changes_per_second(&cluster, span).await?;
+        ratios.push(leader / plain);
+        println!(
+            "round {round}: leader {leader:.0} changes/s (its CPU {cpu:.2} of a core), plain client {plain:.0}, ratio {:.2}",
+            leader / plain
+        );
+    }
+    ratios.sort_by(f64::total_cmp);
+    let ratio = *ratios.get(ratios.len() / 2).context("at least one round")?;
+    println!("ratio, median of {}: {ratio:.2} (at least {RATIO_MIN})", ratios.len());
+
+    workers.hold(options.open).await?;
+    let etcd_bytes = cluster.etcd_bytes().await?;
+    println!("etcd with {} open tasks: {:.1} MB in use (at most 50)", options.open, etcd_bytes as f64 / 1e6);
+    let recovery = cluster.replace_leader(&workers).await?;
+    println!("new leader: first claim {:.1} s after the old one was killed (at most 10)", recovery.as_secs_f64());
+    ensure!(ratio >= RATIO_MIN, "the leader keeps etcd less busy than it should");
+    ensure!(task_bytes <= TASK_BYTES_MAX, "a task takes too much memory");
+    ensure!(etcd_bytes <= ETCD_BYTES_MAX, "the state is too large");
+    ensure!(recovery <= RECOVERY_MAX, "a new leader takes too long");
+    Ok(())
+}

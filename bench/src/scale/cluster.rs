@@ -1,0 +1,189 @@
+//! The processes: etcd and coordinators, on ports of their own, in a folder that goes with them.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use model::{ByteSize, Clock as _, JobId, JobSettings, JobSpec, ShardId, SystemClock};
+use proto::{LeaderClient, v1};
+use storage::meta::{EtcdSettings, EtcdStore, MetaStore};
+
+use super::workers::Workers;
+
+/// Segment bytes of one task.
+pub(super) const SPLIT_BYTES: u64 = 1 << 20;
+/// Tasks of one segment: landed segments are small.
+pub(super) const TASKS_PER_SEGMENT: u64 = 16;
+/// Tasks of one shard: what a plan has at most.
+const TASKS_PER_SHARD: u64 = 4096;
+
+/// etcd, and the coordinators.
+pub(super) struct Cluster {
+    folder: tempfile::TempDir,
+    tailor: PathBuf,
+    etcd: Child,
+    etcd_url: String,
+    leader: Child,
+    standby: Option<Child>,
+    endpoints: Vec<String>,
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for child in [&mut self.etcd, &mut self.leader].into_iter().chain(&mut self.standby) {
+            // It may be gone already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+impl Cluster {
+    pub(super) async fn start(tailor: &Path) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let (client, peer) = (port()?, port()?);
+        let etcd_url = format!("http://127.0.0.1:{client}");
+        let etcd = Command::new("etcd")
+            .arg("--data-dir")
+            .arg(folder.path().join("etcd"))
+            .args(["--listen-client-urls", &etcd_url, "--advertise-client-urls", &etcd_url])
+            .args(["--listen-peer-urls", &format!("http://127.0.0.1:{peer}")])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("start etcd; `apt-get install etcd-server` has it")?;
+        let endpoints = vec![format!("http://127.0.0.1:{}", port()?), format!("http://127.0.0.1:{}", port()?)];
+        let leader = coordinator(tailor, folder.path(), &etcd_url, &endpoints[0])?;
+        let tailor = tailor.to_owned();
+        let cluster = Self { folder, tailor, etcd, etcd_url, leader, standby: None, endpoints };
+        let asked = cluster.client()?.operator(|mut client| async move {
+            client.get_cluster(v1::GetClusterRequest {}).await
+        });
+        asked.await.context("wait for a leader")?;
+        Ok(cluster)
+    }
+
+    pub(super) fn client(&self) -> Result<LeaderClient> {
+        let policy = proto::Policy { call_timeout: Duration::from_secs(60), patience: Duration::from_secs(60) };
+        Ok(LeaderClient::new(self.endpoints.clone())?.with_policy(policy))
+    }
+
+    pub(super) async fn store(&self, namespace: &str) -> Result<Arc<dyn MetaStore>> {
+        let settings = EtcdSettings { namespace: namespace.to_owned(), ..EtcdSettings::of([&self.etcd_url]) };
+        Ok(Arc::new(EtcdStore::connect(&settings).await?))
+    }
+
+    /// Submits a job of so many tasks, and waits until it runs.
+    pub(super) async fn submit(&self, tasks: u64) -> Result<()> {
+        let (input, dataset) = (self.folder.path().join("in"), self.folder.path().join("out"));
+        for shard in 0..tasks.div_ceil(TASKS_PER_SHARD) {
+            let name = match u8::try_from(shard).ok().filter(|shard| *shard < 64) {
+                Some(remainder) => ShardId::Shared(remainder),
+                None => ShardId::Dedicated(model::OrgId(shard)),
+            };
+            let folder = input.join(format!("shard={name}"));
+            std::fs::create_dir_all(&folder)?;
+            let of_shard = TASKS_PER_SHARD.min(tasks - shard * TASKS_PER_SHARD);
+            for segment in 0..of_shard.div_ceil(TASKS_PER_SEGMENT) {
+                let of_segment = TASKS_PER_SEGMENT.min(of_shard - segment * TASKS_PER_SEGMENT);
+                let file = std::fs::File::create(folder.join(format!("{segment:04}.seg")))?;
+                file.set_len(of_segment * SPLIT_BYTES)?;
+            }
+        }
+        let settings = JobSettings {
+            split_bytes: ByteSize(SPLIT_BYTES),
+            partition_bytes: ByteSize(TASKS_PER_SHARD * SPLIT_BYTES),
+            ..JobSettings::default()
+        };
+        let spec = JobSpec {
+            job: job(),
+            input: input.display().to_string(),
+            dataset: dataset.display().to_string(),
+            shards: Vec::new(),
+            settings,
+            shard_map: String::new(),
+            reason: "bench".to_owned(),
+            priority: model::spec::PRIORITY_DEFAULT,
+            running_max: None,
+            replay_of: None,
+            submitted_by: "bench".to_owned(),
+            submitted_at_ms: SystemClock.now_ms(),
+        };
+        let (client, spec) = (self.client()?, spec.to_bytes());
+        client.operator(|mut client| {
+            let request = v1::SubmitJobRequest { spec: spec.clone().into() };
+            async move { client.submit_job(request).await }
+        }).await?;
+        loop {
+            let seen = client.operator(|mut client| async move {
+                client.get_job(v1::GetJobRequest { job: job().to_string(), dataset: String::new() }).await
+            }).await?;
+            let summary = seen.job.context("a job has a summary")?;
+            ensure!(summary.cause.is_empty(), "{}", summary.cause);
+            if summary.state() == v1::JobState::Running && summary.shards > 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Kills the leader, with a standby at hand; until another one gives work out.
+    pub(super) async fn replace_leader(&mut self, workers: &Workers) -> Result<Duration> {
+        self.standby = Some(coordinator(&self.tailor, self.folder.path(), &self.etcd_url, &self.endpoints[1])?);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        self.leader.kill()?;
+        let killed = Instant::now();
+        workers.claim_one().await?;
+        Ok(killed.elapsed())
+    }
+
+    /// Memory of the leader that is resident, in bytes.
+    pub(super) fn leader_rss(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.leader.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("a process has a VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+    }
+
+    /// CPU time of the leader.
+    pub(super) fn leader_cpu(&self) -> Result<Duration> {
+        /// Ticks a second, on every Linux.
+        const TICKS: u64 = 100;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.leader.id()))?;
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+        Ok(Duration::from_millis(ticks * 1000 / TICKS))
+    }
+
+    /// What etcd's database has in use, without what compaction would free: every key and value that is there.
+    pub(super) async fn etcd_bytes(&self) -> Result<u64> {
+        let listing = self.store("/bench/").await?.list("").await?;
+        Ok(listing.entries.iter().map(|entry| (entry.key.len() + entry.value.len()) as u64).sum())
+    }
+}
+
+pub(super) fn job() -> JobId {
+    "scale".parse().expect("a job's name")
+}
+
+fn coordinator(tailor: &Path, folder: &Path, etcd: &str, address: &str) -> Result<Child> {
+    let listen = address.trim_start_matches("http://");
+    if !tailor.exists() {
+        bail!("{} is not there; `make build` makes it", tailor.display());
+    }
+    let log = std::fs::File::create(folder.join(format!("{}.log", listen.replace(':', "-"))))?;
+    let child = Command::new(tailor)
+        .args(["coordinator", "--name", listen, "--grpc-listen", listen, "--grpc-advertise", address])
+        .args(["--etcd-endpoints", etcd, "--etcd-namespace", "/bench/", "--gc-interval", "0s"])
+        .args(["--http-listen", &format!("127.0.0.1:{}", port()?), "--lease-ttl", "5s"])
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn();
+    child.context("start a coordinator")
+}

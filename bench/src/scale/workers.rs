@@ -1,0 +1,136 @@
+//! Workers that only claim and complete: leases, registrations and calls are those of real ones.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use format::state_keys::StateKey;
+use format::state_records::{StateRecord as _, Text, WorkerRecord};
+use model::books::{MapBooks, ReduceBooks};
+use model::{
+    ByteRange, Grant, HeldAttempt, MapReport, PartitionId, ReduceReport, Report, Split, SplitReport, StageTimes,
+    TaskKind,
+};
+use storage::meta::{LeaseSession, LeaseSettings, Op, Outcome, Txn};
+use worker::leader::{Leader as _, Verdict};
+use worker::remote::RemoteLeader;
+
+use super::cluster::{Cluster, SPLIT_BYTES, TASKS_PER_SEGMENT};
+
+/// How many there are, and how much each takes at once.
+const WORKERS: u64 = 32;
+const SLOTS: u32 = 64;
+
+/// The workers.
+pub(super) struct Workers {
+    leader: Arc<RemoteLeader>,
+    sessions: Vec<LeaseSession>,
+}
+
+impl Workers {
+    /// Registers them.
+    pub(super) async fn join(cluster: &Cluster) -> Result<Self> {
+        let store = cluster.store("/bench/").await?;
+        let mut sessions = Vec::new();
+        for seed in 0..WORKERS {
+            let session = LeaseSession::open(Arc::clone(&store), LeaseSettings::seeded(seed)).await?;
+            let record = WorkerRecord {
+                name: Text::cut(&format!("bench-{seed}")),
+                slots: SLOTS,
+                memory_bytes: 0,
+                version: Text::cut("bench"),
+                protocol: worker::leader::PROTOCOL,
+                draining: None,
+                unfit: None,
+            };
+            let key = StateKey::Worker(session.lease());
+            let txn = Txn::when([]).then([Op::put_leased(key, record.encode()?, session.lease())]);
+            ensure!(matches!(store.txn(txn).await?, Outcome::Applied { .. }), "a worker could not be registered");
+            sessions.push(session);
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        Ok(Self { leader: Arc::new(RemoteLeader::new(&cluster.client()?)), sessions })
+    }
+
+    /// Claims and completes for so long; the changes of a second.
+    pub(super) async fn work(&self, span: Duration) -> Result<f64> {
+        let (changes, started) = (Arc::new(AtomicU64::new(0)), Instant::now());
+        let working = self.sessions.iter().map(|session| {
+            let (leader, changes, worker) = (Arc::clone(&self.leader), Arc::clone(&changes), session.lease());
+            tokio::spawn(async move {
+                while started.elapsed() < span {
+                    let grants = leader.claim(worker, SLOTS, Duration::from_secs(1)).await?;
+                    changes.fetch_add(grants.len() as u64, Ordering::Relaxed);
+                    let completing = grants.iter().map(|grant| complete(&leader, worker, grant));
+                    for verdict in futures::future::join_all(completing).await {
+                        ensure!(verdict? == Verdict::Counts, "a completion was refused");
+                        changes.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                Ok(())
+            })
+        });
+        for ended in futures::future::join_all(working).await {
+            ended??;
+        }
+        Ok(changes.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64())
+    }
+
+    /// Claims so many, and lets them be.
+    pub(super) async fn hold(&self, count: usize) -> Result<()> {
+        let share = count.div_ceil(self.sessions.len());
+        let holding = self.sessions.iter().map(|session| async move {
+            let mut held = 0;
+            while held < share {
+                let slots = (share - held).min(256) as u32;
+                held += self.leader.claim(session.lease(), slots, Duration::from_secs(5)).await?.len();
+            }
+            Ok::<_, anyhow::Error>(())
+        });
+        futures::future::try_join_all(holding).await.map(drop)
+    }
+
+    /// Waits until one more task is given out.
+    pub(super) async fn claim_one(&self) -> Result<()> {
+        loop {
+            let claimed = self.leader.claim(self.sessions[0].lease(), 1, Duration::from_secs(1)).await;
+            if claimed.is_ok_and(|grants| !grants.is_empty()) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn complete(leader: &RemoteLeader, worker: model::LeaseId, grant: &Grant) -> Result<Verdict> {
+    let held = HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
+    Ok(leader.complete(worker, &held, report(grant).to_bytes().into()).await?)
+}
+
+/// What an attempt that found nothing would report; its splits join.
+fn report(grant: &Grant) -> Report {
+    let ordinal = grant.task.task.ordinal;
+    match grant.task.task.kind {
+        TaskKind::Map => {
+            let start = u64::from(ordinal) % TASKS_PER_SEGMENT * SPLIT_BYTES;
+            let split = Split { segment: ordinal / TASKS_PER_SEGMENT as u32, range: ByteRange::new(start, start + SPLIT_BYTES) };
+            Report::Map(MapReport {
+                splits: vec![SplitReport { split, first: Some(start), end: start + SPLIT_BYTES }],
+                run: None,
+                books: MapBooks::default(),
+                quarantine: None,
+                time_range_ms: None,
+                stages: StageTimes::default(),
+                spills: 0,
+            })
+        }
+        TaskKind::Reduce => Report::Reduce(ReduceReport {
+            partition: PartitionId(ordinal),
+            raw: None,
+            rollups: Vec::new(),
+            extent: None,
+            books: ReduceBooks::default(),
+            stages: StageTimes::default(),
+        }),
+    }
+}
