@@ -81,8 +81,11 @@ async fn lead(
     clock: Arc<dyn Clock>,
 ) -> Result<(Handle, oneshot::Sender<()>, JoinHandle<()>), JobError> {
     let refused = |error: storage::meta::MetaError| JobError::Refused { reason: describe(&error) };
-    let settings =
-        Arc::new(LeaderSettings { scratch: Some(resources.scratch.uri().to_owned()), ..LeaderSettings::default() });
+    let settings = Arc::new(LeaderSettings {
+        scratch: Some(resources.scratch.uri().to_owned()),
+        insists_on_records: false,
+        ..LeaderSettings::default()
+    });
     let session = LeaseSession::open(Arc::clone(&store), lease).await.map_err(refused)?;
     let me = LeaderRecord { replica: Text::cut(&settings.replica), address: Text::cut(&settings.address) };
     let leadership = election::campaign(&*store, &session, &me).await.map_err(refused)?;

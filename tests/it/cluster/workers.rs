@@ -9,9 +9,8 @@ use tests::tailor::pause;
 
 use super::{DATA, assert_within, slow_s3};
 
-/// What the cluster may take beyond the lease to give a lost task to another worker: the sentence of the protocol says two
-/// seconds, and the test looks now and then.
-const REASSIGN_LIMIT: Duration = Duration::from_secs(3);
+/// What the cluster may take beyond the lease to take a lost task back.
+const REASSIGN_LIMIT: Duration = Duration::from_secs(2);
 
 /// Waits until none of these attempts counts as running.
 fn wait_given_up(job: &Job, lost: &[RunningTask]) {
