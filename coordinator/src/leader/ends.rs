@@ -133,6 +133,7 @@ impl Leader {
     pub(super) fn job_ended(&mut self, id: &JobId) {
         if let Some(live) = self.jobs.get_mut(id) {
             live.has_ended = true;
+            live.took = Some(live.began.elapsed());
         }
         self.archive_if_over(id);
     }

@@ -96,6 +96,7 @@ impl Leader {
             began: Instant::now(),
             closing: 0,
             has_ended: false,
+            took: None,
             archive_at: None,
             is_archiving: false,
             follower: None,

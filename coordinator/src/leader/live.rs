@@ -28,6 +28,8 @@ pub(crate) struct LiveJob {
     pub(crate) closing: usize,
     /// Every shard has ended.
     pub(crate) has_ended: bool,
+    /// How long it took, once it has ended.
+    pub(crate) took: Option<Duration>,
     /// When its record is to be written again, if that failed.
     pub(crate) archive_at: Option<Instant>,
     pub(crate) is_archiving: bool,
@@ -78,7 +80,7 @@ impl LiveJob {
     /// What became of it: only of one whose shards have all ended.
     pub(crate) fn report(&self, started_at_ms: i64) -> JobReport {
         let shards = self.shards.values().map(|shard| shard.report.clone()).collect();
-        let elapsed = self.began.elapsed();
+        let elapsed = self.took.unwrap_or_else(|| self.began.elapsed());
         let mut report =
             JobReport::of(&self.spec, self.head.round, shards, self.warnings.clone(), started_at_ms, elapsed);
         report.cause = self.head.cause.as_ref().map(ToString::to_string);
