@@ -7,7 +7,6 @@
 use model::{JobId, ShardId, TaskId};
 
 use crate::event::{Effect, WorkerId};
-use crate::job::Job;
 use crate::policy::Speculation;
 use crate::shard::Around;
 use crate::state::State;
@@ -41,21 +40,12 @@ fn open_task(state: &mut State, worker: WorkerId, now: std::time::Duration) -> O
 fn open_task_of(state: &mut State, id: &JobId, worker: WorkerId, now: std::time::Duration) -> Option<Effect> {
     let around = Around { now, workers: &state.workers, policy: &state.policy };
     let job = state.jobs.get_mut(id)?;
-    // The first has something, mostly: the others are only looked at where its tasks avoid this worker.
-    let first: Vec<ShardId> = job.ready().take(1).collect();
-    let rest = |job: &Job| job.ready().skip(1).collect::<Vec<_>>();
-    open_task_in(job, &first, worker, around).or_else(|| {
-        let rest = rest(job);
-        open_task_in(job, &rest, worker, around)
-    })
-}
-
-fn open_task_in(job: &mut Job, shards: &[ShardId], worker: WorkerId, around: Around<'_>) -> Option<Effect> {
-    for id in shards.iter().copied() {
+    let shards: Vec<ShardId> = job.ready().collect();
+    for id in shards {
         let effect = job.shards.get_mut(&id).and_then(|shard| shard.claim(worker, around));
         job.settle(id);
         if let Some(Effect::Assign { task, number, .. }) = &effect {
-            job.begun(id, task.task, *number, worker, around.now);
+            job.begun(id, task.task, *number, worker, now);
             return effect;
         }
     }
