@@ -199,7 +199,7 @@ impl Leader {
                 Some(Err(JournalError::Blocked { reason })) => answer = Err(LeaderError::Away { reason }),
                 // Be it by this change or before: the attempt holds its task no longer.
                 Some(_) => {
-                        self.apply(Event::HandedBack { task: held.task, attempt: held.attempt });
+                    self.apply(Event::HandedBack { task: held.task, attempt: held.attempt });
                 }
             }
         }
