@@ -25,13 +25,16 @@ pub(crate) struct Cluster {
     /// Answers within `--request-timeout`, or says that nobody did.
     pub(crate) client: LeaderClient,
     request_timeout: Duration,
+    /// The share of one coordinator: one that hangs leaves time for the others.
+    call_timeout: Duration,
 }
 
 impl Cluster {
     /// The cluster of these coordinators.
     pub(crate) fn new(coordinators: Vec<String>, request_timeout: Duration) -> Result<Self> {
+        let share = u32::try_from(coordinators.len().max(1)).unwrap_or(u32::MAX);
         let client = LeaderClient::new(coordinators).map_err(|error| Exit::error(Code::Usage, error.to_string()))?;
-        Ok(Self { client, request_timeout }.with_patience(request_timeout))
+        Ok(Self { client, request_timeout, call_timeout: request_timeout / share }.with_patience(request_timeout))
     }
 
     /// The same cluster, for a verb that waits: it bridges a change of the leader.
@@ -40,8 +43,8 @@ impl Cluster {
     }
 
     fn with_patience(&self, patience: Duration) -> Self {
-        let policy = Policy { call_timeout: self.request_timeout, patience };
-        Self { client: self.client.with_policy(policy), request_timeout: self.request_timeout }
+        let policy = Policy { call_timeout: self.call_timeout, patience };
+        Self { client: self.client.with_policy(policy), ..self.clone() }
     }
 
     /// One job; of one that has ended the history of `dataset` may know it.

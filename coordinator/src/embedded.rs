@@ -59,14 +59,22 @@ pub async fn run(
     let store: Arc<dyn MetaStore> = Arc::new(MemoryStore::starting_after(first));
     let lease = LeaseSettings { ttl: LEASE, seed: first.0 };
     let (handle, dismiss, leading) = lead(Arc::clone(&store), lease, resources, Arc::clone(&clock)).await?;
-    let (leave, working) = work(&store, lease, resources, &handle, &*clock)?;
+    let (leave, mut working) = work(&store, lease, resources, &handle, &*clock)?;
 
     let watched = tokio::select! {
-        watched = watch(&handle, spec, watcher, cancel) => watched,
-        ended = working => Err(worker_ended(ended)),
+        watched = watch(&handle, spec, watcher, cancel) => {
+            // The worker leaves before the leader: it hands back what it stops, and is done with scratch before the
+            // caller removes it. One that has left already wants no word.
+            let _ = leave.send("the job has ended".to_owned());
+            if let Err(error) = working.await {
+                tracing::error!(%error, "the worker panicked; please report this");
+            }
+            watched
+        }
+        ended = &mut working => Err(worker_ended(ended)),
     };
-    // Both may have ended already, over what `watched` tells.
-    let _ = (leave.send("the job has ended".to_owned()), dismiss.send(()));
+    // It may have ended already, over what `watched` tells.
+    let _ = dismiss.send(());
     if let Err(error) = leading.await {
         tracing::error!(%error, "the leader panicked; please report this");
     }

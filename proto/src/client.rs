@@ -4,7 +4,7 @@
 //!            answered, or an error that asking again does not change
 //!   ask ----------------------------------------------------------------> the caller
 //!    ^ |  not the leader, and it names who is: ask that one at once, the first time
-//!    | |  not the leader, nobody is; away; no answer in its share of the time: the next endpoint, after a pause
+//!    | |  not the leader, nobody is; away; no answer within `call_timeout`: the next endpoint, after a pause
 //!    | |  too many: the same endpoint, after the pause that it asks for
 //!    +-+  until `patience` is used up: then Away, with everything that was asked
 //! ```
@@ -45,7 +45,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How long to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// For one answer; of a stream, for its beginning. Never more than a coordinator's share of `patience`.
+    /// For one answer; of a stream, for its beginning. One that hangs leaves no time for the others unless this is well
+    /// below `patience`.
     pub call_timeout: Duration,
     /// For a leader: how long after the first question another may be asked.
     pub patience: Duration,
@@ -115,15 +116,14 @@ impl LeaderClient {
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let give_up_at = Instant::now() + self.policy.patience;
-        let call_timeout = self.call_timeout();
         let mut pause_max = PAUSE;
         let mut has_followed = false;
         loop {
             let (endpoint, channel) = self.endpoints.current();
-            let error = match tokio::time::timeout(call_timeout, call(channel)).await {
+            let error = match tokio::time::timeout(self.policy.call_timeout, call(channel)).await {
                 Ok(Ok(response)) => return Ok(response.into_inner()),
                 Ok(Err(status)) => ApiError::from(status),
-                Err(_) => ApiError::Away { reason: format!("no answer within {call_timeout:?}") },
+                Err(_) => ApiError::Away { reason: format!("no answer within {:?}", self.policy.call_timeout) },
             };
             let pause = match &error {
                 // Coordinators that name each other, as they may while a leader is elected, are followed once a pause.
@@ -146,12 +146,6 @@ impl LeaderClient {
             pause_max = (pause_max * 2).min(PAUSE_MAX);
             has_followed = false;
         }
-    }
-
-    /// How long one coordinator may keep an answer to itself: one that hangs must leave time for the others.
-    fn call_timeout(&self) -> Duration {
-        let share = self.policy.patience / u32::try_from(self.endpoints.count() + 1).unwrap_or(u32::MAX);
-        self.policy.call_timeout.min(share)
     }
 
     /// What the caller is told in the end.

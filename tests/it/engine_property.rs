@@ -51,6 +51,7 @@ proptest! {
 fn run_by_hand(place: &Place, case: &Case, run: &Run) -> Execution {
     let bytes: usize = case.segments.iter().map(|segment| segment.bytes().len()).sum();
     let plans = place.plan(case, run.split_bytes.max(bytes as u64 / SPLITS_MAX));
+    place.forget_runs();
     execute(plans, &place.stores(run.access), &place.shard_map, run.conditions)
 }
 

@@ -52,11 +52,6 @@ impl Endpoints {
         Ok(Self { known, state: Mutex::new(State { current, next, channels: HashMap::new() }) })
     }
 
-    /// How many are known.
-    pub(super) fn count(&self) -> usize {
-        self.known.len()
-    }
-
     /// The one to ask, and the channel to it, which connects when it is used.
     pub(super) fn current(&self) -> (String, Channel) {
         let mut state = self.lock();

@@ -77,6 +77,15 @@ impl Place {
         RUNTIME.block_on(future)
     }
 
+    /// Removes the runs of an earlier execution: each counts its tokens anew, and would find its own keys taken. A cluster's
+    /// tokens are never used twice.
+    pub(super) fn forget_runs(&self) {
+        let runs = self.scratch.local_folder().expect("scratch is a folder").join("runs");
+        if runs.exists() {
+            std::fs::remove_dir_all(runs).expect("the runs are ours");
+        }
+    }
+
     /// Stores that read segments in one of both ways.
     pub(super) fn stores(&self, access: SegmentAccess) -> Stores {
         Stores {
