@@ -1,0 +1,238 @@
+"""A cluster of real processes on this machine, for one day: etcd, coordinators, workers, and links between all of them.
+
+Everything is the day's own, but for the S3 server: namespace, folder, prefix in the bucket, ports. All processes that it
+starts it ends, by their ids; logs stay in its folder.
+"""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from . import metrics, ports
+from .etcd import Etcd
+from .history import History
+from .imds import Imds
+from .lab import Lab
+from .metrics import Metrics
+from .network import Network
+from .process import Process
+from .s3proxy import Weather
+from .scenario import JOB, Scenario, Server
+from .tailor import CommandFailed, Tailor
+
+_FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+
+
+class LocalSite:
+    """Where a day runs. Faults and probes reach the cluster through it alone."""
+
+    def __init__(self, scenario: Scenario, lab: Lab, home: Path):
+        self.lab, self.home, self.topology = lab, home, scenario.topology
+        self.namespace = "/day/"
+        self.input = lab.input(scenario.workload, scenario.name)
+        self.dataset = lab.uri(f"datasets/{scenario.name}-{home.name}")
+        self.s3_weather = Weather()
+        self.etcd = Etcd(home, self.topology.etcd_flags.split())
+        self.network = Network(lab.loop, self.etcd.port, lab.s3.endpoint, self.s3_weather)
+        self.history = History(self.etcd, self.namespace)
+        self._servers: dict[str, Process] = {}
+        self._http: dict[str, int] = {}
+        self._coordinators: list[tuple[str, str]] = []  # where it listens, where others reach it
+        self._beside: list[Process] = []
+        self._spots: dict[str, Imds] = {}
+        self._saved: tuple[str, bytes] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        for number in range(1, self.topology.coordinators + 1):
+            self._add_coordinator(f"c{number}")
+        listens = ",".join(f"http://{listen}" for listen, _ in self._coordinators)
+        self.environment = {**self.lab.s3.environment(), "TAILOR_COORDINATORS": listens}
+        self.tailor = Tailor(self.lab.tailor.binary, self.environment)
+        for number in range(1, self.topology.workers + 1):
+            if not self._server(f"w{number}").is_late:
+                self.start(f"w{number}")
+
+    # What faults ask for.
+
+    def named(self, server: str) -> list[str]:
+        """Names of the servers that a word means."""
+        match server:
+            case "workers":
+                return [name for name in self._servers if name.startswith("w")]
+            case "coordinators":
+                return [name for name in self._servers if name.startswith("c")]
+            case "leader":
+                return [self.leader() or "c1"]
+            case _:
+                return [server]
+
+    def signal(self, name: str, signal: str) -> None:
+        """Sends a signal to one server."""
+        self.process(name).signal(signal)
+
+    def start(self, name: str) -> None:
+        """Starts a server: for the first time, or again."""
+        if name == "etcd":
+            self.etcd.start()
+            return
+        if name.startswith("w") and name not in self._servers:
+            self._add_worker(name)
+        if not self._servers[name].is_running:
+            self._servers[name].start()
+
+    def process(self, name: str) -> Process:
+        """The process of one server."""
+        return self.etcd.process if name == "etcd" else self._servers[name]
+
+    def links(self, name: str) -> list:
+        """The links of that name."""
+        return self.network.named(name)
+
+    def shell(self, command: str) -> str:
+        """Runs a command to its end; what it said."""
+        line = ["bash", "-c", command]
+        ended = subprocess.run(line, env=self._shell_environment(), capture_output=True, text=True, timeout=120)
+        if ended.returncode != 0:
+            raise CommandFailed(f"$ {command}\nended with {ended.returncode}\n{ended.stdout}{ended.stderr}".strip())
+        return ended.stdout + ended.stderr
+
+    def spawn(self, command: str) -> Callable[[], None]:
+        """Runs a command beside the day; hands back how to end it."""
+        number = len(self._beside)
+        beside = Process(f"beside-{number}", ["bash", "-c", f"exec {command}"], self._shell_environment(), self.home / f"beside-{number}.log")
+        beside.start()
+        self._beside.append(beside)
+
+        def end() -> None:
+            beside.signal("TERM")
+            beside.wait(3)
+            beside.end()
+
+        return end
+
+    def set_clock(self, name: str, shift: str) -> None:
+        """Sets the wall clock of a server that has one of its own."""
+        self._clock(name).write_text(shift)
+
+    def scratch_seen_by(self, worker: str) -> Path:
+        """The worker's scratch folder, as it sees it: its disk may be there for it alone."""
+        return Path(f"/proc/{self.process(worker).pid}/root{self._scratch(worker)}")
+
+    def spot(self, worker: str) -> Imds:
+        """The metadata service of a worker."""
+        return self._spots[worker]
+
+    def a_segment(self) -> tuple[str, bytes]:
+        """Key and bytes of the input's first segment, as they were before anything was done to it."""
+        if self._saved is None:
+            listed = self.lab.s3.list(self.lab.key(self.input) + "/")
+            key = next(found.key for found in listed if found.key.endswith(".seg"))
+            self._saved = key, self.lab.s3.get(key)
+        return self._saved
+
+    def put_back(self) -> None:
+        """Mends the segment."""
+        key, good = self.a_segment()
+        self.lab.s3.put(key, good)
+
+    # What probes ask for.
+
+    def leader(self) -> str | None:
+        """The coordinator that says it leads."""
+        told = self.scrape("coordinators")
+        return next((name for name, found in told.items() if metrics.total(found, "tailor_is_leader") == 1), None)
+
+    def scrape(self, server: str) -> dict[str, Metrics]:
+        """Metrics of those that answer."""
+        told = {name: metrics.scrape(f"http://127.0.0.1:{self._http[name]}/metrics") for name in self.named(server) if self._servers[name].is_running}
+        return {name: found for name, found in told.items() if found is not None}
+
+    def log_size(self, name: str) -> int:
+        """Where the log of a server ends now; 0 of one that is not there yet."""
+        return self.process(name).log_size() if name == "etcd" or name in self._servers else 0
+
+    def said(self, name: str, offset: int) -> str:
+        """What a server has said since that place in its log."""
+        return self.process(name).said(offset) if name == "etcd" or name in self._servers else ""
+
+    def uploads(self) -> int:
+        """Multipart uploads in the dataset that nobody has finished."""
+        return self.lab.s3.uploads(self.lab.key(self.dataset))
+
+    def digests(self) -> dict[str, str]:
+        """Digest of the content that counts, by shard."""
+        listed = self.tailor.run("dataset", "manifests", self.dataset, "-o", "json").done().json()["manifests"]
+        return {each["manifest"]["shard"]: each["content_digest"] for each in listed if each["is_current"]}
+
+    def keys_of_jobs(self) -> list[str] | None:
+        """What etcd still has of jobs."""
+        return self.etcd.keys(f"{self.namespace}jobs/")
+
+    def is_ready(self) -> bool:
+        """Whether somebody leads, and all workers that were started take work."""
+        if self.leader() is None:
+            return False
+        listed = self.tailor.ask("worker", "list", "--request-timeout", "2s") or {"workers": []}
+        active = {worker["name"] for worker in listed["workers"] if worker["state"] == "active"}
+        return active >= set(self.named("workers"))
+
+    def stop(self) -> None:
+        """Ends everything that was started."""
+        for process in [*self._beside, *self._servers.values(), self.etcd.process]:
+            process.end()
+        for spot in self._spots.values():
+            spot.stop()
+
+    # How servers are started.
+
+    def _server(self, name: str) -> Server:
+        return self.topology.servers.get(name, Server())
+
+    def _scratch(self, name: str) -> Path:
+        return self.home / f"{name}-scratch"
+
+    def _clock(self, name: str) -> Path:
+        return self.home / f"{name}.clock"
+
+    def _add_coordinator(self, name: str) -> None:
+        listen = f"127.0.0.1:{ports.free()}"
+        advertised = self.network.coordinator(int(listen.rsplit(":", 1)[1]))
+        self._coordinators.append((listen, advertised))
+        words = ["coordinator", "--name", name, "--grpc-listen", listen, "--grpc-advertise", advertised, "--lease-ttl", "5s"]
+        self._servers[name] = self._process(name, words, owner="")
+        self._servers[name].start()
+
+    def _add_worker(self, name: str) -> None:
+        owner = name if name in self.topology.own_links else ""
+        reached = [self.network.coordinator(int(listen.rsplit(":", 1)[1]), owner) if owner else url for listen, url in self._coordinators]
+        self._scratch(name).mkdir()
+        words = ["worker", "--name", name, "--coordinators", ",".join(reached), "--lease-ttl", self.topology.lease]
+        words += ["--slots", str(self.topology.slots), "--memory", self.topology.memory, "--scratch-dir", str(self._scratch(name))]
+        if self._server(name).has_spot:
+            self._spots[name] = Imds()
+            words += ["--spot-endpoint", self._spots[name].endpoint]
+        self._servers[name] = self._process(name, words, owner)
+
+    def _process(self, name: str, words: list[str], owner: str) -> Process:
+        server = self._server(name)
+        self._http[name] = ports.free()
+        words = [*words, "--http-listen", f"127.0.0.1:{self._http[name]}", "--log-level", "info,storage=debug"]
+        words += ["--etcd-endpoints", self.network.etcd(owner), "--etcd-namespace", self.namespace, *server.flags.split()]
+        line = [*server.under.split(), *self.lab.tailor.binary, *words]
+        if server.disk:
+            mount = f"mount -t tmpfs -o size={server.disk.removesuffix('iB').lower()} small '{self._scratch(name)}' && exec \"$0\" \"$@\""
+            line = ["unshare", "--mount", "--map-root-user", "bash", "-c", mount, *line]
+        environment = self.lab.s3.environment(self.network.s3(owner))
+        if server.has_clock:
+            self._clock(name).write_text("+0s")
+            environment |= {"LD_PRELOAD": _FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(self._clock(name)), "FAKETIME_NO_CACHE": "1"}
+            environment["FAKETIME_DONT_FAKE_MONOTONIC"] = "1"
+        return Process(name, line, environment, self.home / f"{name}.log")
+
+    def _shell_environment(self) -> dict[str, str]:
+        pids = {name: str(process.pid) for name, process in self._servers.items() if process.is_running}
+        named = {"etcd": str(self.etcd.process.pid), "INPUT": self.input, "DATASET": self.dataset, "JOB": JOB, "HOME_OF_DAY": str(self.home)}
+        path = f"{self.lab.path}:{os.environ.get('PATH', '')}"
+        return {**os.environ, **self.environment, **pids, **named, "PATH": path, "ETCD": self.etcd.url}

@@ -1,0 +1,49 @@
+"""One thread with one event loop, on which all proxies of a run live; the rest of a game day waits as plain code does."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any
+
+
+def connection(serve):
+    """Makes a coroutine what serves one connection: it ends quietly when a side goes away, or the loop does."""
+
+    async def served(*arguments) -> None:
+        try:
+            await serve(*arguments)
+        except (OSError, EOFError, asyncio.CancelledError):
+            pass
+
+    return served
+
+
+class Loop:
+    """A running loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxies", daemon=True)
+        self._thread.start()
+
+    def call(self, work: Coroutine) -> Any:
+        """Runs a coroutine there to its end."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+
+    def soon(self, do, *arguments) -> None:
+        """Lets the loop call a function."""
+        self._loop.call_soon_threadsafe(do, *arguments)
+
+    def stop(self) -> None:
+        """Ends every task, and the loop."""
+
+        async def cancel() -> None:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+        self.call(cancel())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=10)
+        self._loop.close()

@@ -1,0 +1,151 @@
+"""What can be looked at. A probe is the left side of a condition.
+
+| probe | reads |
+|---|---|
+| `job FIELD` | a field of `tailor job get`: `state`, `waiting_for`, `attempts`, ...; or a sum over its shards: `tasks`, `tasks_done`, `map_tasks_done`, `partitions_done`, `running`, `again` (attempts beyond tasks), `cause` (all causes) |
+| `of JOB FIELD` | the same of another job |
+| `metric NAME of SERVER` | the sum of a metric over a server, `workers` or `coordinators` |
+| `log SERVER` | what it has said since the first step |
+| `worker NAME` | its state in `tailor worker list`, or `gone` |
+| `reason of NAME` | why it takes no work |
+| `workers` | how many are active |
+| `running KIND of WORKER` | how many attempts of `map` or `reduce` it runs; WORKER may be `anybody` |
+| `leader` | who says that it leads |
+| `exit of SERVER` | its exit code; `runs` while it runs |
+| `s3 met FATE` | how many requests have met a fate so far |
+| `answers lost by LINK` | how often a link threw answers away |
+| `charged` | the most attempts that count against one task |
+| `uploads` | multipart uploads in the dataset that nobody has finished |
+| `versions` | the highest version in the dataset |
+| `doctor` | what `tailor doctor` says |
+| `$ COMMAND` | what a shell command says |
+"""
+
+import time
+
+from . import metrics
+from .condition import Reading
+from .scenario import JOB
+
+#: How long an answer of the cluster is good for: several conditions read the same document.
+_FRESH_S = 0.3
+
+
+class Probes:
+    """Reads a site."""
+
+    def __init__(self, site) -> None:
+        self._site = site
+        self._documents: dict[tuple[str, ...], tuple[float, dict | None]] = {}
+        self._log_begins: dict[str, int] = {}
+
+    def begin_logs(self) -> None:
+        """Lets logs count from here."""
+        servers = [*self._site.named("coordinators"), *self._site.named("workers"), "etcd"]
+        self._log_begins = {name: self._site.log_size(name) for name in servers}
+
+    def read(self, probe: str) -> Reading:
+        """What a probe reads now; none where nobody answers."""
+        match probe.split():
+            case ["$", *_]:
+                return self._site.shell(probe.removeprefix("$ "))
+            case ["job", field]:
+                return self.job_field(JOB, field)
+            case ["of", job, field]:
+                return self.job_field(job, field)
+            case ["metric", name, "of", server]:
+                told = self._site.scrape(server)
+                return sum(metrics.total(found, name) for found in told.values()) if told else None
+            case ["log", server]:
+                return "".join(self._site.said(name, self._log_begins.get(name, 0)) for name in self._site.named(server))
+            case ["worker", name]:
+                return self._worker(name, "state", "gone")
+            case ["reason", "of", name]:
+                return self._worker(name, "reason", "")
+            case ["workers"]:
+                listed = self._ask("worker", "list")
+                return None if listed is None else sum(worker["state"] == "active" for worker in listed["workers"])
+            case ["running", kind, "of", worker]:
+                return self._running(kind, worker)
+            case ["charged"]:
+                tasks = self._ask("task", "list", "--job", JOB)
+                return None if tasks is None else max((task["charged"] for task in tasks["tasks"]), default=0)
+            case ["leader"]:
+                return self._site.leader()
+            case ["exit", "of", name]:
+                process = self._site.process(name)
+                return "runs" if process.is_running else process.exit_code
+            case ["s3", "met", fate]:
+                return self._site.s3_weather.met[fate]
+            case ["answers", "lost", "by", link]:
+                return sum(each.answers_lost for each in self._site.links(link))
+            case ["uploads"]:
+                return self._site.uploads()
+            case ["versions"]:
+                listed = self._site.tailor.ask("dataset", "manifests", self._site.dataset)
+                return None if listed is None else max((each["manifest"]["version"] for each in listed["manifests"]), default=0)
+            case ["doctor"]:
+                ended = self._site.tailor.run("doctor", "--request-timeout", "2s", timeout=10)
+                return ended.stdout + ended.stderr
+        raise ValueError(f"'{probe}' is no probe; the README has those that there are")
+
+    def job(self, name: str = JOB) -> dict | None:
+        """What `tailor job get` tells."""
+        return self._ask("job", "get", name)
+
+    def job_field(self, name: str, field: str) -> Reading:
+        """A field of a job, or a sum over its shards."""
+        job = self.job(name)
+        if job is None or "shards" not in job:
+            return None
+        shards = job["shards"]
+        match field:
+            case "tasks":
+                return tasks(job)
+            case "tasks_done":
+                return _sum(shards, "map_tasks_done") + _sum(shards, "partitions_done")
+            case "again":
+                return attempts_again(job)
+            case "cause":
+                causes = [job.get("cause"), *(shard["cause"] for shard in shards)]
+                return "\n".join(cause for cause in causes if cause)
+            case "map_tasks_done" | "partitions_done" | "running":
+                return _sum(shards, field)
+        value = job[field]
+        return "" if value is None else value
+
+    def _worker(self, name: str, field: str, absent: str) -> Reading:
+        listed = self._ask("worker", "list")
+        if listed is None:
+            return None
+        found = [worker for worker in listed["workers"] if worker["name"] == name]
+        return (found[-1][field] or absent) if found else absent
+
+    def _running(self, kind: str, worker: str) -> Reading:
+        listed = self._ask("task", "list", "--job", JOB, "--state", "running")
+        if listed is None or "tasks" not in listed:
+            return None
+        tasks_ = [task for task in listed["tasks"] if task["task"].startswith({"map": "m", "reduce": "r"}[kind])]
+        names = [running["worker_name"] for task in tasks_ for running in task["running"]]
+        return len(names) if worker == "anybody" else names.count(worker)
+
+    def _ask(self, *words: str) -> dict | None:
+        at, document = self._documents.get(words, (0.0, None))
+        if time.monotonic() - at > _FRESH_S:
+            document = self._site.tailor.ask(*words, "--request-timeout", "2s")
+            self._documents[words] = (time.monotonic(), document)
+        return document
+
+
+def tasks(job: dict) -> int:
+    """Tasks of a job."""
+    return _sum(job["shards"], "map_tasks") + _sum(job["shards"], "partitions")
+
+
+def attempts_again(job: dict) -> int:
+    """Attempts beyond tasks; of shards that are planned and whose partitions are known."""
+    return max(0, _sum(job["shards"], "attempts") - tasks(job))
+
+
+def _sum(shards: list[dict], field: str) -> int:
+    return sum(shard[field] or 0 for shard in shards)
