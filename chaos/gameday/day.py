@@ -50,6 +50,7 @@ class Day:
             dataset=site.dataset,
             detections=[Detection(each.text) for each in scenario.detect],
             detect_within=scenario.detect_within,
+            unseen=scenario.unseen,
             recover_within=scenario.recover_within,
             recover_when=scenario.recover.text,
             expected_end=scenario.workload.ends,
@@ -96,6 +97,9 @@ class Day:
         self._submitted = time.monotonic()
         self._probes.begin_logs()
         self._say(f"submitted job {JOB}")
+        if workload.steady:
+            self._until(condition.parse("job tasks_done > 0"), {}, _STEP_LIMIT_S)
+            self._pass(workload.steady)
 
     def _take(self, step: Step, watcher: "_Watcher") -> None:
         if step.when is not None:

@@ -106,7 +106,7 @@ def _sameness(evidence: Evidence) -> Check:
     how = "content digests equal those of a calm run in one process"
     if evidence.calm is None:
         return Check("DT-3", how, "not checked", ["the content is not to be that of a calm run"])
-    found = {shard: seen for shard, seen in evidence.site.digests().items()}
+    found = evidence.site.lab.digests(evidence.site.dataset)
     details = [f"{shard}: {found.get(shard)}, calm {digest}" for shard, digest in evidence.calm.items() if found.get(shard) != digest]
     details += [f"{shard} is not in the calm run" for shard in found if shard not in evidence.calm]
     return Check("DT-3", how, "violated" if details else "holds", details)

@@ -1,8 +1,4 @@
-"""What all game days of one run share: an S3 server, generated inputs, and what an undisturbed run makes of them.
-
-The S3 server is the one that the environment names (`TAILOR_TEST_S3_ENDPOINT` and its like, as the tests have them), or one
-of our own, started as `scripts/servers/s3.sh` does.
-"""
+"""What all game days of one run share: a bucket, generated inputs, and what an undisturbed run makes of them."""
 
 import os
 import subprocess
@@ -18,23 +14,17 @@ _S3_SCRIPT = REPOSITORY / "scripts/servers/s3.sh"
 
 
 class Lab:
-    """Servers and inputs; ended by `stop`."""
+    """A place in a bucket. `tailor` needs no cluster here, `calm_root` is where calm runs write: a folder or a URI."""
 
-    def __init__(self, home: Path, binary: Path):
-        self.home, self.loop = home, Loop()
-        self._servers = home / "servers"
-        home.mkdir(parents=True, exist_ok=True)
-        self._is_ours = "TAILOR_TEST_S3_ENDPOINT" not in os.environ
-        self.s3 = self._store(self._start() if self._is_ours else dict(os.environ))
-        self.prefix = f"chaos-{os.getpid()}-{int(time.time())}"
-        self.path = self._bin(binary)
-        self.tailor = Tailor([str(self.path / "tailor")], self.s3.environment())
+    def __init__(self, tailor: Tailor, s3: S3, calm_root: str, prefix: str = ""):
+        self.tailor, self.s3, self._calm_root = tailor, s3, calm_root
+        self._prefix = f"{prefix}chaos-{os.getpid()}-{int(time.time())}"
         self._inputs: dict[str, str] = {}
         self._calm: dict[tuple[str, str], dict[str, str]] = {}
 
     def uri(self, key: str) -> str:
         """Where something of this run lies in the bucket."""
-        return f"s3://{self.s3.bucket}/{self.prefix}/{key}"
+        return f"s3://{self.s3.bucket}/{self._prefix}/{key}"
 
     def key(self, uri: str) -> str:
         """The other way round."""
@@ -53,10 +43,38 @@ class Lab:
         """Digest of each shard's content, of a run in one process that nothing happens to."""
         key = (input_uri, workload.job)
         if key not in self._calm:
-            folder = self.home / f"calm-{len(self._calm)}"
-            ended = self.tailor.run("run", "--input", input_uri, "--dataset", str(folder), *workload.job.split(), "-o", "json")
-            self._calm[key] = digests(ended.done().json())
+            words = ["--input", input_uri, "--dataset", f"{self._calm_root}/calm-{len(self._calm)}", *workload.job.split()]
+            report = self.tailor.run("run", *words, "-o", "json").done().json()
+            self._calm[key] = {shard["shard"]: shard["content_digest"] for shard in report["shards"]}
         return self._calm[key]
+
+    def digests(self, dataset: str) -> dict[str, str]:
+        """Digest of the content that counts in a dataset, by shard."""
+        listed = self.tailor.run("dataset", "manifests", dataset, "-o", "json").done().json()["manifests"]
+        return {each["manifest"]["shard"]: each["content_digest"] for each in listed if each["is_current"]}
+
+    def first_segment(self, input_uri: str) -> tuple[str, bytes]:
+        """Key and bytes of the first segment of an input."""
+        listed = self.s3.list(self.key(input_uri) + "/")
+        key = next(found.key for found in listed if found.key.endswith(".seg"))
+        return key, self.s3.get(key)
+
+
+class LocalLab(Lab):
+    """The same with an S3 server on this machine; ended by `stop`.
+
+    It is the server that the environment names (`TAILOR_TEST_S3_ENDPOINT` and its like, as the tests have them), or one of our
+    own, started by `scripts/servers/s3.sh`.
+    """
+
+    def __init__(self, home: Path, binary: Path):
+        self.loop = Loop()
+        self._servers = home / "servers"
+        self._servers.mkdir(parents=True, exist_ok=True)
+        self._is_ours = "TAILOR_TEST_S3_ENDPOINT" not in os.environ
+        s3 = _store(self._start() if self._is_ours else dict(os.environ))
+        self.path = _bin(home, binary)
+        super().__init__(Tailor([str(self.path / "tailor")], s3.environment()), s3, str(home))
 
     def stop(self) -> None:
         """Ends what was started."""
@@ -73,25 +91,32 @@ class Lab:
         environment = {**os.environ, "SERVERS_HOME": str(self._servers)}
         subprocess.run([_S3_SCRIPT, verb], env=environment, check=True, stdout=subprocess.DEVNULL)
 
-    def _store(self, named: dict[str, str]) -> S3:
-        return S3(
-            endpoint=named["TAILOR_TEST_S3_ENDPOINT"],
-            bucket=named["TAILOR_TEST_S3_BUCKET"],
-            access_key=named["AWS_ACCESS_KEY_ID"],
-            secret_key=named["AWS_SECRET_ACCESS_KEY"],
-            region=named.get("AWS_REGION", "us-east-1"),
-        )
 
-    def _bin(self, binary: Path) -> Path:
-        """A folder for PATH in which the binary is called `tailor`, whatever it is called elsewhere."""
-        folder = self.home / "bin"
-        folder.mkdir(exist_ok=True)
-        link = folder / "tailor"
-        link.unlink(missing_ok=True)
-        link.symlink_to(binary)
-        return folder
+def kubernetes_lab(tailor: Tailor, bucket_uri: str) -> Lab:
+    """A lab in a bucket that both this machine and the namespace reach, by the usual AWS variables."""
+    bucket, _, prefix = bucket_uri.removeprefix("s3://").partition("/")
+    region = os.environ.get("AWS_REGION", "us-east-1")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", f"https://s3.{region}.amazonaws.com")
+    s3 = S3(endpoint, bucket, os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"], region)
+    prefix = f"{prefix.strip('/')}/" if prefix else ""
+    return Lab(tailor, s3, f"{bucket_uri.rstrip('/')}/chaos-calm-{int(time.time())}", prefix)
 
 
-def digests(report: dict) -> dict[str, str]:
-    """Digest of each shard's content, of a job's report."""
-    return {shard["shard"]: shard["content_digest"] for shard in report["shards"] if shard.get("content_digest")}
+def _store(named: dict[str, str]) -> S3:
+    return S3(
+        endpoint=named["TAILOR_TEST_S3_ENDPOINT"],
+        bucket=named["TAILOR_TEST_S3_BUCKET"],
+        access_key=named["AWS_ACCESS_KEY_ID"],
+        secret_key=named["AWS_SECRET_ACCESS_KEY"],
+        region=named.get("AWS_REGION", "us-east-1"),
+    )
+
+
+def _bin(home: Path, binary: Path) -> Path:
+    """A folder for PATH in which the binary is called `tailor`, whatever it is called elsewhere."""
+    folder = home / "bin"
+    folder.mkdir(exist_ok=True)
+    link = folder / "tailor"
+    link.unlink(missing_ok=True)
+    link.symlink_to(binary)
+    return folder

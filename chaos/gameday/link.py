@@ -8,7 +8,7 @@ import asyncio
 import random
 from dataclasses import dataclass
 
-from .loop import Loop, connection
+from .loop import Loop
 
 #: How long answers are thrown away before the connection breaks: longer than any transaction takes.
 _DEAF_S = 0.5
@@ -41,8 +41,7 @@ class Link:
         self._random = random.Random(seed)
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop, self._server_port = loop, server_port
-        self._server = loop.call(asyncio.start_server(self._serve, "127.0.0.1", 0))
-        self.port: int = self._server.sockets[0].getsockname()[1]
+        self.port = loop.serve(self._serve)
 
     @property
     def url(self) -> str:
@@ -65,7 +64,6 @@ class Link:
         for writer in self._writers:
             writer.transport.abort()
 
-    @connection
     async def _serve(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         if self._weather.is_cut:
             answers.transport.abort()

@@ -13,7 +13,7 @@ from . import metrics, ports
 from .etcd import Etcd
 from .history import History
 from .imds import Imds
-from .lab import Lab
+from .lab import LocalLab
 from .metrics import Metrics
 from .network import Network
 from .process import Process
@@ -27,7 +27,7 @@ _FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 class LocalSite:
     """Where a day runs. Faults and probes reach the cluster through it alone."""
 
-    def __init__(self, scenario: Scenario, lab: Lab, home: Path):
+    def __init__(self, scenario: Scenario, lab: LocalLab, home: Path):
         self.lab, self.home, self.topology = lab, home, scenario.topology
         self.namespace = "/day/"
         self.input = lab.input(scenario.workload, scenario.name)
@@ -127,9 +127,7 @@ class LocalSite:
     def a_segment(self) -> tuple[str, bytes]:
         """Key and bytes of the input's first segment, as they were before anything was done to it."""
         if self._saved is None:
-            listed = self.lab.s3.list(self.lab.key(self.input) + "/")
-            key = next(found.key for found in listed if found.key.endswith(".seg"))
-            self._saved = key, self.lab.s3.get(key)
+            self._saved = self.lab.first_segment(self.input)
         return self._saved
 
     def put_back(self) -> None:
@@ -160,11 +158,6 @@ class LocalSite:
     def uploads(self) -> int:
         """Multipart uploads in the dataset that nobody has finished."""
         return self.lab.s3.uploads(self.lab.key(self.dataset))
-
-    def digests(self) -> dict[str, str]:
-        """Digest of the content that counts, by shard."""
-        listed = self.tailor.run("dataset", "manifests", self.dataset, "-o", "json").done().json()["manifests"]
-        return {each["manifest"]["shard"]: each["content_digest"] for each in listed if each["is_current"]}
 
     def keys_of_jobs(self) -> list[str] | None:
         """What etcd still has of jobs."""
@@ -218,7 +211,7 @@ class LocalSite:
     def _process(self, name: str, words: list[str], owner: str) -> Process:
         server = self._server(name)
         self._http[name] = ports.free()
-        words = [*words, "--http-listen", f"127.0.0.1:{self._http[name]}", "--log-level", "info,storage=debug"]
+        words = [*words, "--http-listen", f"127.0.0.1:{self._http[name]}"]
         words += ["--etcd-endpoints", self.network.etcd(owner), "--etcd-namespace", self.namespace, *server.flags.split()]
         line = [*server.under.split(), *self.lab.tailor.binary, *words]
         if server.disk:

@@ -6,8 +6,12 @@ from collections.abc import Coroutine
 from typing import Any
 
 
+#: The longest head of a message.
+_LINE_BYTES_MAX = 1 << 20
+
+
 def connection(serve):
-    """Makes a coroutine what serves one connection: it ends quietly when a side goes away, or the loop does."""
+    """What serves one connection: it ends quietly when a side goes away, or the loop does."""
 
     async def served(*arguments) -> None:
         try:
@@ -23,6 +27,7 @@ class Loop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._servers: list[asyncio.Server] = []
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxies", daemon=True)
         self._thread.start()
 
@@ -30,14 +35,18 @@ class Loop:
         """Runs a coroutine there to its end."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
 
-    def soon(self, do, *arguments) -> None:
-        """Lets the loop call a function."""
-        self._loop.call_soon_threadsafe(do, *arguments)
+    def serve(self, serve) -> int:
+        """Serves connections on a free port of this machine; the port."""
+        server = self.call(asyncio.start_server(connection(serve), "127.0.0.1", 0, limit=_LINE_BYTES_MAX))
+        self._servers.append(server)
+        return server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
         """Ends every task, and the loop."""
 
         async def cancel() -> None:
+            for server in self._servers:
+                server.close()
             others = asyncio.all_tasks() - {asyncio.current_task()}
             for task in others:
                 task.cancel()

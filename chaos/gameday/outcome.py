@@ -57,6 +57,7 @@ class Outcome:
     steady_state: dict[str, dict[str, Spread | None]] = field(default_factory=dict)
     detections: list[Detection] = field(default_factory=list)
     detect_within: float = 0.0
+    unseen: str = ""
     recovered_after: float | None = None
     recover_within: float = 0.0
     recover_when: str = ""

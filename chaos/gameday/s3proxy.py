@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from . import http_message
 from .http_message import Message
-from .loop import Loop, connection
+from .loop import Loop
 
 _ERROR = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>as the game day says</Message></Error>'
 
@@ -100,10 +100,8 @@ class S3Proxy:
 
     def __init__(self, loop: Loop, server_port: int, weather: Weather):
         self._server_port, self._weather = server_port, weather
-        self._server = loop.call(asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20))
-        self.port: int = self._server.sockets[0].getsockname()[1]
+        self.port = loop.serve(self._serve)
 
-    @connection
     async def _serve(self, requests: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         upstream = _Upstream(self._server_port)
         try:

@@ -54,6 +54,7 @@ class Workload:
     gen: str = "--points 400000 --orgs 4 --partitions 6 --big-share 0"
     job: str = "--split-size 48KiB --partition-size 48KiB --rollup 5m"
     pace: str = "100ms"  # how long each request to S3 waits until the cluster has recovered
+    steady: float = 3.0  # for how long the job runs undisturbed before the first step, once a task is done
     is_private: bool = False  # whether the input is this day's own, to be damaged
     ends: str = "done"
     within: float = 240.0
@@ -83,6 +84,7 @@ class Scenario:
     steps: tuple[Step, ...]
     detect: tuple[Condition, ...]
     detect_within: float
+    unseen: str  # why nothing of it is to be seen, where that is known
     recover: Condition
     recover_within: float
     attempts_again_max: int
@@ -110,8 +112,9 @@ def _scenario(name: str, raw: dict) -> Scenario:
         topology=_topology(top.table("topology")),
         workload=_workload(top.table("workload")),
         steps=tuple(_step(step) for step in top.tables("fault")),
-        detect=detect.conditions("by"),
-        detect_within=detect.duration("within"),
+        detect=detect.conditions("by", []),
+        detect_within=detect.duration("within", "0s"),
+        unseen=detect.take("unseen", str, ""),
         recover=condition.parse(recover.take("when", str, "job tasks_done rises")),
         recover_within=recover.duration("within"),
         attempts_again_max=waste.take("attempts_max", int),
@@ -120,6 +123,8 @@ def _scenario(name: str, raw: dict) -> Scenario:
         expect=top.table("expect", {}).conditions("at_end", []),
     )
     top.end()
+    if not scenario.detect and not scenario.unseen:
+        raise BadScenario("'detect' has neither 'by' nor 'unseen': say what shows the fault, or why nothing does")
     if not scenario.steps:
         raise BadScenario("'fault' is missing: a game day has one [[fault]] at least")
     return scenario
@@ -161,6 +166,7 @@ def _workload(table: "_Table") -> Workload:
         gen=table.take("gen", str, default.gen),
         job=table.take("job", str, default.job),
         pace=table.take("pace", str, default.pace),
+        steady=table.duration("steady", "3s"),
         is_private=table.take("private", bool, False),
         ends=table.take("ends", str, default.ends),
         within=table.duration("within", "4m"),

@@ -52,7 +52,8 @@ def _violations(outcome: Outcome) -> list[str]:
 
 
 def _undetected(outcome: Outcome) -> list[str]:
-    return [
+    known = [outcome.unseen] if outcome.unseen else []
+    return known + [
         f"not seen within {outcome.detect_within:.0f} s: {detection.by}"
         for detection in outcome.detections
         if detection.after is None or detection.after > outcome.detect_within

@@ -56,3 +56,10 @@ def limit(site, link: str, size: str) -> Undo:
 def break_connections(site, share: str, link: str) -> Undo:
     """Ends that share of new connections within a second."""
     return _set(site, link, broken_share=units.share(share))
+
+
+@fault("heal {link}")
+def heal(site, link: str) -> Undo:
+    """Lets the link be fine again."""
+    _set(site, link)
+    return None
