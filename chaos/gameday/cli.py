@@ -25,6 +25,9 @@ Site = LocalSite | KubernetesSite
 
 _USAGE, _FAILED, _NOT_HELD = 2, 1, 6
 
+#: What keeps a day from being run at all.
+_TROUBLES = (CommandFailed, TooLong, faults.NotHere, OSError)
+
 
 def main(words: list[str]) -> int:
     """Runs what was asked for: 0 if every hypothesis held, 6 if one did not, 1 if a day could not be run, 2 on mistakes."""
@@ -34,7 +37,7 @@ def main(words: list[str]) -> int:
     except BadScenario as error:
         print(f"chaos: {error}", file=sys.stderr)
         return _USAGE
-    except (CommandFailed, TooLong, faults.NotHere, OSError) as error:
+    except _TROUBLES as error:
         print(f"chaos: {error}", file=sys.stderr)
         return _FAILED
 
@@ -104,12 +107,19 @@ def _in_namespace(chosen: list[Scenario], options: argparse.Namespace) -> int:
 
 
 def _days(chosen: list[Scenario], home: Path, site_of: Callable[[Scenario, Path], Site]) -> int:
-    results = []
+    results, not_run = [], []
     REPORTS.mkdir(exist_ok=True)
     for each in chosen:
-        results.append(_day(each, home, site_of))
+        try:
+            results.append(_day(each, home, site_of))
+        except _TROUBLES as error:
+            not_run.append(each.name)
+            print(f"chaos: {each.name} could not be run: {error}", file=sys.stderr)
         (REPORTS / "summary.md").write_text(report.summary(results))
     print(f"\n{report.summary(results)}")
+    if not_run:
+        print(f"not run: {', '.join(not_run)}")
+        return _FAILED
     return 0 if all(judgement.verdict == Verdict.HELD for _, judgement in results) else _NOT_HELD
 
 

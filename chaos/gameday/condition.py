@@ -8,7 +8,7 @@
 | `rises` | is greater than at the baseline |
 | `changes` | is something else than at the baseline |
 
-A probe that reads nothing (nobody answers) satisfies no condition.
+A probe that reads nothing (nobody answers) satisfies no condition, and a text none that is about numbers.
 """
 
 import operator
@@ -49,7 +49,7 @@ class Condition:
             case "is not":
                 return _text(reading) != self.value
             case order:
-                return _ORDERS[order](float(reading), float(self.value))
+                return isinstance(reading, (int, float)) and _ORDERS[order](reading, float(self.value))
 
 
 def parse(text: str) -> Condition:

@@ -1,7 +1,8 @@
 """What etcd saw of claims and completions, revision by revision: the ground on which LS-1, LS-2 and LS-3 are judged.
 
 A day reads etcd's own history through a watch from the last revision it knows. Where that history is gone (compacted, or
-etcd restored from a snapshot), the gap is noted, and what depends on it is not judged.
+etcd restored from a snapshot), the gap is noted, and what depends on it is not judged. With each round of a job, and
+each replay, tasks are new ones, and count from 1.
 """
 
 import base64
@@ -92,14 +93,24 @@ def violations(changes: list[Change]) -> dict[str, list[str]]:
     """What contradicts LS-1, LS-2 and LS-3 in a history without gaps."""
     found: dict[str, list[str]] = {"LS-1": [], "LS-2": [], "LS-3": []}
     tasks: dict[str, _Task] = defaultdict(_Task)
+    rounds: dict[str, int] = {}
     # Within a revision claims go first: a completion deletes the claim in the transaction that records it.
     for change in sorted(changes, key=lambda change: (change.revision, "/done/" in change.key)):
         parts = change.key.split("/")
-        if len(parts) == 7 and parts[4] == "claims":
+        if parts[-1] == "head" and change.value is not None:
+            _begin_round(parts[1], change.value["round"], rounds, tasks)
+        elif len(parts) == 7 and parts[4] == "claims":
             _claim(tasks["/".join([*parts[:4], parts[5]])], int(parts[6]), change, found)
         elif len(parts) == 6 and parts[4] == "done":
             _done(tasks["/".join([*parts[:4], parts[5]])], change, found)
     return found
+
+
+def _begin_round(job: str, number: int, rounds: dict[str, int], tasks: dict[str, _Task]) -> None:
+    if number > rounds.get(job, number):
+        for key in [key for key in tasks if key.startswith(f"jobs/{job}/")]:
+            del tasks[key]
+    rounds[job] = number
 
 
 def _claim(task: _Task, number: int, change: Change, found: dict[str, list[str]]) -> None:

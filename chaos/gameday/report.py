@@ -7,7 +7,7 @@ from pathlib import Path
 from .observe import Spread
 from .outcome import Outcome
 from .units import seconds, size_text
-from .verdict import Judgement, judge
+from .verdict import Judgement, judge, told
 
 _API_VERSION = "gameday/v1"
 
@@ -69,7 +69,7 @@ def markdown(outcome: Outcome, judgement: Judgement) -> str:
 
 
 def _told(outcome: str, details: list[str]) -> str:
-    return f"{outcome}: {'; '.join(details)}" if details else outcome
+    return f"{outcome}: {told(details)}" if details else outcome
 
 
 def _steady_state(outcome: Outcome) -> list[str]:

@@ -9,6 +9,10 @@ from enum import StrEnum
 from .outcome import Outcome
 
 
+#: How many of the details of one reason are told; the JSON has all.
+_TOLD_MAX = 3
+
+
 class Verdict(StrEnum):
     """What a day can come to."""
 
@@ -34,11 +38,17 @@ def judge(outcome: Outcome) -> Judgement:
     return Judgement(Verdict.HELD, [])
 
 
+def told(details: list[str]) -> str:
+    """The first of many."""
+    more = [f"and {len(details) - _TOLD_MAX} more"] if len(details) > _TOLD_MAX else []
+    return "; ".join(details[:_TOLD_MAX] + more)
+
+
 def _violations(outcome: Outcome) -> list[str]:
     reasons = []
     if outcome.aborted:
         reasons.append(f"aborted: {outcome.aborted}")
-    reasons += [f"{check.id}: {'; '.join(check.details) or check.how}" for check in outcome.checks if check.outcome == "violated"]
+    reasons += [f"{check.id}: {told(check.details) or check.how}" for check in outcome.checks if check.outcome == "violated"]
     if outcome.end_state != outcome.expected_end:
         reasons.append(f"the job ended as {outcome.end_state or 'nothing'}, not as {outcome.expected_end}")
     recovery = outcome.recovered_after

@@ -35,6 +35,13 @@ class Histories(unittest.TestCase):
         self.assertEqual(self.found(claim(5, 1), claim(7, 1, False), done(8, 1, 5)), ["LS-3"], "its lease had ended")
         self.assertEqual(self.found(claim(5, 1), done(8, 1, 4)), ["LS-3"], "another token")
 
+    def test_a_new_round_counts_from_one_again(self):
+        def head(revision: int, number: int) -> Change:
+            return Change(revision, "jobs/day/head", {"round": number})
+
+        self.assertEqual(self.found(head(2, 1), claim(5, 1), claim(7, 1, False), head(9, 2), claim(11, 1)), [])
+        self.assertEqual(self.found(head(2, 1), claim(5, 1), claim(7, 1, False), head(9, 1), claim(11, 1)), ["LS-1"])
+
     def test_a_plan_covers_each_segment_exactly_once(self):
         def plan(*ranges: tuple[int, int]) -> dict:
             splits = [{"segment": 0, "range": {"start": start, "end": end}} for start, end in ranges]
