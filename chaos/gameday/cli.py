@@ -1,6 +1,7 @@
 """The command line: which game days, and where."""
 
 import argparse
+import signal
 import subprocess
 import sys
 import time
@@ -32,6 +33,8 @@ _TROUBLES = (CommandFailed, TooLong, faults.NotHere, OSError)
 def main(words: list[str]) -> int:
     """Runs what was asked for: 0 if every hypothesis held, 6 if one did not, 1 if a day could not be run, 2 on mistakes."""
     options = _parser().parse_args(words)
+    # Whoever is told to stop ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_FAILED))
     try:
         return _run(options)
     except BadScenario as error:

@@ -53,8 +53,8 @@ def _violations(outcome: Outcome) -> list[str]:
         reasons.append(f"the job ended as {outcome.end_state or 'nothing'}, not as {outcome.expected_end}")
     recovery = outcome.recovered_after
     if recovery is None or recovery > outcome.recover_within:
-        told = "never" if recovery is None else f"after {recovery:.1f} s"
-        reasons.append(f"recovered {told}, not within {outcome.recover_within:.0f} s ({outcome.recover_when})")
+        when = "never" if recovery is None else f"after {recovery:.1f} s"
+        reasons.append(f"recovered {when}, not within {outcome.recover_within:.0f} s ({outcome.recover_when})")
     if outcome.waste.attempts_again > outcome.attempts_again_max:
         reasons.append(f"{outcome.waste.attempts_again} attempts beyond tasks, over {outcome.attempts_again_max}")
     reasons += [f"expected: {each.text}; found: {each.found}" for each in outcome.expectations if not each.is_met]
