@@ -92,16 +92,18 @@ def _disk(fault: Fault, namespace: str) -> tuple[str, dict]:
 
 
 def _shell(fault: Fault, namespace: str) -> tuple[str, dict]:
-    """The commands of `strace` and `prlimit` have kinds of their own."""
+    """`strace` that delays has a kind of its own."""
     command = fault.arguments["command"]
     server = found[1] if (found := re.search(r"\$(etcd|[cw]\d+)", command)) else ""
     if delay := re.search(r"strace .*delay_exit=(\d+)", command):
         volume = "/var/lib/etcd" if server == "etcd" else "/scratch"
         spec = {"action": "latency", "volumePath": volume, "path": f"{volume}/**/*", "delay": f"{int(delay[1]) // 1000}ms", "percent": 100}
         return "IOChaos", spec | _select(server, namespace)
-    if command.startswith("prlimit"):
-        return "StressChaos", {"stressors": {"memory": {"workers": 1, "size": "90%"}}} | _select(server, namespace)
     return "", {}
+
+
+def _memory(fault: Fault, namespace: str) -> tuple[str, dict]:
+    return "StressChaos", {"stressors": {"memory": {"workers": 1, "size": "90%"}}} | _select(fault.arguments["server"], namespace)
 
 
 _KINDS: dict[str, Callable[[Fault, str], tuple[str, dict]]] = {
@@ -116,5 +118,6 @@ _KINDS: dict[str, Callable[[Fault, str], tuple[str, dict]]] = {
     "break_connections": _network(_loss, "to"),
     "clock": _clock,
     "fill_scratch": _disk,
+    "limit_memory": _memory,
     "shell": _shell,
 }

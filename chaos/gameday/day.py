@@ -84,6 +84,7 @@ class Day:
                 self._take(step, watcher)
                 before = condition.baseline([self._scenario.recover], self._probes.read)
             self._recover(before)
+            watcher.wait()
         finally:
             watcher.stop()
         self._site.s3_weather.pace_s = 0
@@ -209,10 +210,13 @@ class _Watcher:
         self._began = time.monotonic()
         self._thread.start()
 
-    def stop(self) -> None:
-        """Waits until its time is up, if something is still to be seen."""
+    def wait(self) -> None:
+        """Waits until all was seen, or its time is up."""
         while self._thread.is_alive() and self._elapsed() < self._within:
             time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Looks no more."""
         self._is_over.set()
         if self._began:
             self._thread.join(timeout=20)

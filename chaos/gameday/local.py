@@ -23,6 +23,8 @@ from .tailor import CommandFailed, Tailor
 
 _FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
+_SHELL_LIMIT_S = 180
+
 
 class LocalSite:
     """Where a day runs. Faults and probes reach the cluster through it alone."""
@@ -42,6 +44,7 @@ class LocalSite:
         self._beside: list[Process] = []
         self._spots: dict[str, Imds] = {}
         self._saved: tuple[str, bytes] | None = None
+        self._at_end: list[Callable[[], None]] = []
         self._begin()
 
     def _begin(self) -> None:
@@ -93,7 +96,10 @@ class LocalSite:
     def shell(self, command: str) -> str:
         """Runs a command to its end; what it said."""
         line = ["bash", "-c", command]
-        ended = subprocess.run(line, env=self._shell_environment(), capture_output=True, text=True, timeout=120)
+        try:
+            ended = subprocess.run(line, env=self._shell_environment(), capture_output=True, text=True, timeout=_SHELL_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            raise CommandFailed(f"$ {command}\ntakes longer than {_SHELL_LIMIT_S} s") from None
         if ended.returncode != 0:
             raise CommandFailed(f"$ {command}\nended with {ended.returncode}\n{ended.stdout}{ended.stderr}".strip())
         return ended.stdout + ended.stderr
@@ -111,6 +117,10 @@ class LocalSite:
             beside.end()
 
         return end
+
+    def at_end(self, do: Callable[[], None]) -> None:
+        """Lets something be cleared away once all processes have ended."""
+        self._at_end.append(do)
 
     def set_clock(self, name: str, shift: str) -> None:
         """Sets the wall clock of a server that has one of its own."""
@@ -177,6 +187,8 @@ class LocalSite:
             process.end()
         for spot in self._spots.values():
             spot.stop()
+        for do in self._at_end:
+            do()
 
     # How servers are started.
 

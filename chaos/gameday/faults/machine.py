@@ -4,8 +4,12 @@ In a command, `$w1`, `$c1` and `$etcd` are process ids, `$INPUT` and `$DATASET` 
 ends in `&` runs beside the day, and is ended when its time is up.
 """
 
+from pathlib import Path
+
 from .. import units
 from .registry import Undo, fault
+
+_CGROUPS = Path("/sys/fs/cgroup/memory")
 
 
 @fault("$ {command...}")
@@ -31,6 +35,17 @@ def fill_scratch(site, worker: str, size: str) -> Undo:
     ballast = site.scratch_seen_by(worker) / "ballast"
     ballast.write_bytes(b"\1" * units.size(size))
     return lambda: ballast.unlink(missing_ok=True)
+
+
+@fault("limit the memory of {server} to {size}")
+def limit_memory(site, server: str, size: str) -> Undo:
+    """Puts a server into a memory cgroup with so much room for what it still takes; the kernel kills it past that."""
+    group = _CGROUPS / f"gameday-{site.process(server).pid}"
+    group.mkdir()
+    (group / "memory.limit_in_bytes").write_text(str(units.size(size)))
+    (group / "cgroup.procs").write_text(str(site.process(server).pid))
+    site.at_end(group.rmdir)
+    return None
 
 
 @fault("spot notice to {worker}")
