@@ -83,7 +83,14 @@ class LocalLab(Lab):
             self._script("stop")
 
     def _start(self) -> dict[str, str]:
-        self._script("start")
+        # A port that was free may be taken by the time the server asks for it: then other ports are tried.
+        for is_last in (False, False, True):
+            try:
+                self._script("start")
+                break
+            except subprocess.CalledProcessError:
+                if is_last:
+                    raise
         lines = (self._servers / "s3.env").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines)
 
