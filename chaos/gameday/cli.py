@@ -15,7 +15,8 @@ from .lab import LocalLab, kubernetes_lab
 from .local import LocalSite
 from .outcome import Outcome
 from .poll import TooLong
-from .scenario import BadScenario, Scenario
+from .scenario import Scenario
+from .table import BadScenario
 from .tailor import REPOSITORY, CommandFailed, binary
 from .verdict import Judgement, Verdict, judge
 

@@ -7,7 +7,6 @@ Detection is timed from the first step, by a watcher beside the course; recovery
 state is sampled all along. The abort condition is looked at between any two looks at anything else.
 """
 
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from .outcome import Detection, Done, Expectation, Outcome, Waste
 from .poll import TooLong, until
 from .probes import Probes, attempts_again, tasks
 from .scenario import JOB, Scenario, Step
+from .watcher import Watcher
 
 _READY_LIMIT_S = 60.0
 
@@ -77,7 +77,7 @@ class Day:
 
     def _course(self) -> None:
         self._submit()
-        watcher = _Watcher(self._scenario.detect, self._probes, self.outcome.detections, self._scenario.detect_within)
+        watcher = Watcher(self._scenario.detect, self._probes, self.outcome.detections, self._scenario.detect_within)
         try:
             before: dict[str, condition.Reading] = {}
             for step in self._scenario.steps:
@@ -102,7 +102,7 @@ class Day:
             self._until(condition.parse("job tasks_done > 0"), {}, _STEP_LIMIT_S)
             self._pass(workload.steady)
 
-    def _take(self, step: Step, watcher: "_Watcher") -> None:
+    def _take(self, step: Step, watcher: Watcher) -> None:
         if step.when is not None:
             self._until(step.when, {}, _STEP_LIMIT_S)
         self._pass(step.wait)
@@ -191,44 +191,3 @@ class Day:
             found = self._probes.read(wanted.probe)
             text = " ".join(str(found).split())
             self.outcome.expectations.append(Expectation(wanted.text, wanted.holds(found), text[-200:]))
-
-
-class _Watcher:
-    """Looks for what must be seen, from the first step on, until all of it was or its time is up."""
-
-    def __init__(self, wanted: tuple[Condition, ...], probes: Probes, detections: list[Detection], within: float):
-        self._wanted, self._probes, self._detections = wanted, probes, detections
-        self._within = within
-        self._before: dict[str, condition.Reading] = {}
-        self._began = 0.0
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
-
-    def begin(self) -> None:
-        """Takes the baseline, right before the first step, and begins to look."""
-        self._before = condition.baseline(list(self._wanted), self._probes.read)
-        self._began = time.monotonic()
-        self._thread.start()
-
-    def wait(self) -> None:
-        """Waits until all was seen, or its time is up."""
-        while self._thread.is_alive() and self._elapsed() < self._within:
-            time.sleep(0.1)
-
-    def stop(self) -> None:
-        """Looks no more."""
-        self._is_over.set()
-        if self._began:
-            self._thread.join(timeout=20)
-
-    def _watch(self) -> None:
-        while not self._is_over.is_set():
-            for wanted, detection in zip(self._wanted, self._detections, strict=True):
-                if detection.after is None and wanted.holds(self._probes.read(wanted.probe), self._before.get(wanted.probe)):
-                    detection.after = self._elapsed()
-            if all(detection.after is not None for detection in self._detections):
-                return
-            self._is_over.wait(0.1)
-
-    def _elapsed(self) -> float:
-        return time.monotonic() - self._began

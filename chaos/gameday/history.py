@@ -38,7 +38,7 @@ class History:
     """The changes below one namespace."""
 
     def __init__(self, etcd: Etcd, namespace: str):
-        self._etcd, self._namespace = etcd, namespace
+        self._etcd, self.namespace = etcd, namespace
         self._lock = threading.Lock()
         self._next = 1
         self.changes: list[Change] = []
@@ -84,9 +84,9 @@ class History:
         entry = event["kv"]
         revision, key = int(entry["mod_revision"]), base64.b64decode(entry["key"]).decode(errors="replace")
         self._next = max(self._next, revision + 1)
-        if key.startswith(self._namespace):
+        if key.startswith(self.namespace):
             value = None if event.get("type") == "DELETE" else json.loads(base64.b64decode(entry.get("value", "")) or "null")
-            self.changes.append(Change(revision, key.removeprefix(self._namespace), value))
+            self.changes.append(Change(revision, key.removeprefix(self.namespace), value))
 
 
 def violations(changes: list[Change]) -> dict[str, list[str]]:

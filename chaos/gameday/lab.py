@@ -8,7 +8,7 @@ from pathlib import Path
 from .loop import Loop
 from .s3 import S3
 from .scenario import Workload
-from .tailor import REPOSITORY, Tailor
+from .tailor import REPOSITORY, CommandFailed, Tailor
 
 _S3_SCRIPT = REPOSITORY / "scripts/servers/s3.sh"
 
@@ -88,9 +88,9 @@ class LocalLab(Lab):
             try:
                 self._script("start")
                 break
-            except subprocess.CalledProcessError:
+            except subprocess.CalledProcessError as error:
                 if is_last:
-                    raise
+                    raise CommandFailed(f"the S3 server does not start; see above ({error})") from None
         lines = (self._servers / "s3.env").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines)
 

@@ -9,19 +9,18 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from . import metrics, ports
+from . import metrics
 from .etcd import Etcd
 from .history import History
 from .imds import Imds
 from .lab import LocalLab
+from .launch import Launcher
 from .metrics import Metrics
 from .network import Network
 from .process import Process
 from .s3proxy import Weather
-from .scenario import JOB, Scenario, Server
+from .scenario import JOB, Scenario
 from .tailor import CommandFailed, Tailor
-
-_FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 _SHELL_LIMIT_S = 180
 
@@ -38,23 +37,21 @@ class LocalSite:
         self.etcd = Etcd(home, self.topology.etcd_flags.split())
         self.network = Network(lab.loop, self.etcd.port, lab.s3.endpoint, self.s3_weather)
         self.history = History(self.etcd, self.namespace)
+        self._launcher = Launcher(lab, self.network, self.topology, home, self.namespace)
         self._servers: dict[str, Process] = {}
-        self._http: dict[str, int] = {}
-        self._coordinators: list[tuple[str, str]] = []  # where it listens, where others reach it
         self._beside: list[Process] = []
-        self._spots: dict[str, Imds] = {}
         self._saved: tuple[str, bytes] | None = None
         self._at_end: list[Callable[[], None]] = []
         self._begin()
 
     def _begin(self) -> None:
         for number in range(1, self.topology.coordinators + 1):
-            self._add_coordinator(f"c{number}")
-        listens = ",".join(f"http://{listen}" for listen, _ in self._coordinators)
-        self.environment = {**self.lab.s3.environment(), "TAILOR_COORDINATORS": listens}
+            self._servers[f"c{number}"] = self._launcher.coordinator(f"c{number}")
+            self.start(f"c{number}")
+        self.environment = {**self.lab.s3.environment(), "TAILOR_COORDINATORS": self._launcher.coordinators()}
         self.tailor = Tailor(self.lab.tailor.binary, self.environment)
         for number in range(1, self.topology.workers + 1):
-            if not self._server(f"w{number}").is_late:
+            if not self._launcher.server(f"w{number}").is_late:
                 self.start(f"w{number}")
 
     # What faults ask for.
@@ -81,7 +78,7 @@ class LocalSite:
             self.etcd.start()
             return
         if name.startswith("w") and name not in self._servers:
-            self._add_worker(name)
+            self._servers[name] = self._launcher.worker(name)
         if not self._servers[name].is_running:
             self._servers[name].start()
 
@@ -118,21 +115,27 @@ class LocalSite:
 
         return end
 
+    def use_namespace(self, namespace: str) -> None:
+        """Gives every server that starts from now on another namespace in etcd."""
+        self.namespace = namespace
+        self.history.namespace = namespace
+        self._launcher.use_namespace(namespace, list(self._servers.values()))
+
     def at_end(self, do: Callable[[], None]) -> None:
         """Lets something be cleared away once all processes have ended."""
         self._at_end.append(do)
 
     def set_clock(self, name: str, shift: str) -> None:
         """Sets the wall clock of a server that has one of its own."""
-        self._clock(name).write_text(shift)
+        self._launcher.clock(name).write_text(shift)
 
     def scratch_seen_by(self, worker: str) -> Path:
         """The worker's scratch folder, as it sees it: its disk may be there for it alone."""
-        return Path(f"/proc/{self.process(worker).pid}/root{self._scratch(worker)}")
+        return Path(f"/proc/{self.process(worker).pid}/root{self._launcher.scratch(worker)}")
 
     def spot(self, worker: str) -> Imds:
         """The metadata service of a worker."""
-        return self._spots[worker]
+        return self._launcher.spots[worker]
 
     def a_segment(self) -> tuple[str, bytes]:
         """Key and bytes of the input's first segment, as they were before anything was done to it."""
@@ -154,7 +157,7 @@ class LocalSite:
 
     def scrape(self, server: str) -> dict[str, Metrics]:
         """Metrics of those that answer."""
-        told = {name: metrics.scrape(f"http://127.0.0.1:{self._http[name]}/metrics") for name in self.named(server) if self._servers[name].is_running}
+        told = {name: metrics.scrape(f"http://127.0.0.1:{self._launcher.http[name]}/metrics") for name in self.named(server) if self._servers[name].is_running}
         return {name: found for name, found in told.items() if found is not None}
 
     def log_size(self, name: str) -> int:
@@ -185,56 +188,10 @@ class LocalSite:
         """Ends everything that was started."""
         for process in [*self._beside, *self._servers.values(), self.etcd.process]:
             process.end()
-        for spot in self._spots.values():
+        for spot in self._launcher.spots.values():
             spot.stop()
         for do in self._at_end:
             do()
-
-    # How servers are started.
-
-    def _server(self, name: str) -> Server:
-        return self.topology.servers.get(name, Server())
-
-    def _scratch(self, name: str) -> Path:
-        return self.home / f"{name}-scratch"
-
-    def _clock(self, name: str) -> Path:
-        return self.home / f"{name}.clock"
-
-    def _add_coordinator(self, name: str) -> None:
-        listen = f"127.0.0.1:{ports.free()}"
-        advertised = self.network.coordinator(int(listen.rsplit(":", 1)[1]))
-        self._coordinators.append((listen, advertised))
-        words = ["coordinator", "--name", name, "--grpc-listen", listen, "--grpc-advertise", advertised, "--lease-ttl", "5s"]
-        self._servers[name] = self._process(name, words, owner="")
-        self._servers[name].start()
-
-    def _add_worker(self, name: str) -> None:
-        owner = name if name in self.topology.own_links else ""
-        reached = [self.network.coordinator(int(listen.rsplit(":", 1)[1]), owner) if owner else url for listen, url in self._coordinators]
-        self._scratch(name).mkdir()
-        words = ["worker", "--name", name, "--coordinators", ",".join(reached), "--lease-ttl", self.topology.lease]
-        words += ["--slots", str(self.topology.slots), "--memory", self.topology.memory, "--scratch-dir", str(self._scratch(name))]
-        if self._server(name).has_spot:
-            self._spots[name] = Imds()
-            words += ["--spot-endpoint", self._spots[name].endpoint]
-        self._servers[name] = self._process(name, words, owner)
-
-    def _process(self, name: str, words: list[str], owner: str) -> Process:
-        server = self._server(name)
-        self._http[name] = ports.free()
-        words = [*words, "--http-listen", f"127.0.0.1:{self._http[name]}"]
-        words += ["--etcd-endpoints", self.network.etcd(owner), "--etcd-namespace", self.namespace, *server.flags.split()]
-        line = [*server.under.split(), *self.lab.tailor.binary, *words]
-        if server.disk:
-            mount = f"mount -t tmpfs -o size={server.disk.removesuffix('iB').lower()} small '{self._scratch(name)}' && exec \"$0\" \"$@\""
-            line = ["unshare", "--mount", "--map-root-user", "bash", "-c", mount, *line]
-        environment = self.lab.s3.environment(self.network.s3(owner))
-        if server.has_clock:
-            self._clock(name).write_text("+0s")
-            environment |= {"LD_PRELOAD": _FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(self._clock(name)), "FAKETIME_NO_CACHE": "1"}
-            environment["FAKETIME_DONT_FAKE_MONOTONIC"] = "1"
-        return Process(name, line, environment, self.home / f"{name}.log")
 
     def _shell_environment(self) -> dict[str, str]:
         pids = {name: str(process.pid) for name, process in self._servers.items() if process.is_running}

@@ -10,15 +10,12 @@ from pathlib import Path
 
 from . import condition, faults, units
 from .condition import Condition
+from .table import BadScenario, Table
 
 #: The name of the job that a game day watches.
 JOB = "day"
 
 _SERVER = re.compile(r"[cw]\d+")
-
-
-class BadScenario(Exception):
-    """A file that is no scenario: which key, and what is expected."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +99,7 @@ def load(path: Path) -> Scenario:
 
 
 def _scenario(name: str, raw: dict) -> Scenario:
-    top = _Table("", raw)
+    top = Table("", raw)
     detect, recover, waste, abort = (top.table(key) for key in ("detect", "recover", "waste", "abort"))
     scenario = Scenario(
         name=name,
@@ -130,7 +127,7 @@ def _scenario(name: str, raw: dict) -> Scenario:
     return scenario
 
 
-def _topology(table: "_Table") -> Topology:
+def _topology(table: Table) -> Topology:
     named = {name: _server(table.table(name)) for name in table.names() if _SERVER.fullmatch(name)}
     default = Topology()
     topology = Topology(
@@ -147,7 +144,7 @@ def _topology(table: "_Table") -> Topology:
     return topology
 
 
-def _server(table: "_Table") -> Server:
+def _server(table: Table) -> Server:
     server = Server(
         flags=table.take("flags", str, ""),
         disk=table.take("disk", str, ""),
@@ -160,7 +157,7 @@ def _server(table: "_Table") -> Server:
     return server
 
 
-def _workload(table: "_Table") -> Workload:
+def _workload(table: Table) -> Workload:
     default = Workload()
     workload = Workload(
         gen=table.take("gen", str, default.gen),
@@ -177,7 +174,7 @@ def _workload(table: "_Table") -> Workload:
     return workload
 
 
-def _step(table: "_Table") -> Step:
+def _step(table: Table) -> Step:
     lasts = table.take("for", str, "")
     step = Step(
         do=table.take("do", str),
@@ -188,57 +185,3 @@ def _step(table: "_Table") -> Step:
     table.end()
     faults.parse(step.do)
     return step
-
-
-class _Table:
-    """A table of the file that knows where it is, and what of it was asked for."""
-
-    def __init__(self, place: str, raw: dict):
-        self._place, self._raw = place, dict(raw)
-        self._within: list[_Table] = []
-
-    def names(self) -> list[str]:
-        return list(self._raw)
-
-    def take(self, key: str, kind: type, default=None):
-        value = self._raw.pop(key, default)
-        if value is None:
-            raise BadScenario(f"'{self._place}{key}' is missing")
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise BadScenario(f"'{self._place}{key}' must be of type {kind.__name__}, not {value!r}")
-        return value
-
-    def table(self, key: str, default: dict | None = None) -> "_Table":
-        if key in ("topology", "workload", "abort", "expect"):
-            default = {}
-        table = _Table(f"{self._place}{key}.", self.take(key, dict, default))
-        self._within.append(table)
-        return table
-
-    def tables(self, key: str) -> list["_Table"]:
-        raws = enumerate(self.take(key, list, []), 1)
-        return [_Table(f"{self._place}{key}[{number}].", raw) for number, raw in raws]
-
-    def duration(self, key: str, default: str | None = None) -> float:
-        return self._told(key, units.duration, self.take(key, str, default))
-
-    def condition(self, key: str) -> Condition | None:
-        text = self.take(key, str, "")
-        return self._told(key, condition.parse, text) if text else None
-
-    def conditions(self, key: str, default: list | None = None) -> tuple[Condition, ...]:
-        texts = self.take(key, list, default)
-        return tuple(self._told(key, condition.parse, text) for text in texts)
-
-    def end(self) -> None:
-        """Refuses what nobody asked for, here and in the tables below."""
-        for table in self._within:
-            table.end()
-        for key in self._raw:
-            raise BadScenario(f"there is no key '{self._place}{key}'; the README has those that there are")
-
-    def _told(self, key: str, parse, text):
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise BadScenario(f"'{self._place}{key}': {error}") from None

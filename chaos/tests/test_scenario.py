@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 
 from gameday import faults, scenario
-from gameday.scenario import BadScenario
+from gameday.table import BadScenario
 
 GOOD = """
 hypothesis = "It holds."

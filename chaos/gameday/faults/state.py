@@ -42,5 +42,5 @@ def etcd_restore(site) -> Undo:
 @fault("namespace {name}")
 def namespace(site, name: str) -> Undo:
     """Gives every server that starts from now on this namespace in etcd."""
-    site.namespace = f"/{name}/"
+    site.use_namespace(f"/{name}/")
     return None
