@@ -1,7 +1,8 @@
-"""Manifests for Chaos Mesh: the steps of a scenario for which it has a kind, each as one object; the others as comments.
+"""Manifests for Chaos Mesh: the steps of a scenario for which it has a kind, each as one object; the others as
+comments.
 
-Pods are chosen by the labels that Helm charts give: `app.kubernetes.io/name` tailor or etcd, and `app.kubernetes.io/component`
-worker or coordinator. A step without `for` lasts as long as the object is there.
+Pods are chosen by the labels that Helm charts give: `app.kubernetes.io/name` tailor or etcd, and
+`app.kubernetes.io/component` worker or coordinator. A step without `for` lasts as long as the object is there.
 """
 
 import re
@@ -25,8 +26,14 @@ def manifests(scenario: Scenario, namespace: str) -> str:
             documents.append(f"# step {number}, `{step.do}`{when}: Chaos Mesh has no kind for it\n")
             continue
         name = re.sub(r"[^a-z0-9]+", "-", f"{scenario.name}-{number}")
-        head = {"apiVersion": "chaos-mesh.org/v1alpha1", "kind": kind, "metadata": {"name": name, "namespace": namespace}}
-        documents.append(f"# step {number}, `{step.do}`{when}\n" + yaml.dump(head | {"spec": spec | _duration(step, kind)}))
+        head = {
+            "apiVersion": "chaos-mesh.org/v1alpha1",
+            "kind": kind,
+            "metadata": {"name": name, "namespace": namespace},
+        }
+        documents.append(
+            f"# step {number}, `{step.do}`{when}\n" + yaml.dump(head | {"spec": spec | _duration(step, kind)})
+        )
     return "---\n".join(documents)
 
 
@@ -83,7 +90,9 @@ def _partition(fault: Fault) -> dict:
 
 
 def _clock(fault: Fault, namespace: str) -> tuple[str, dict]:
-    return "TimeChaos", {"timeOffset": fault.arguments["shift"], "clockIds": ["CLOCK_REALTIME"]} | _select(fault.arguments["server"], namespace)
+    return "TimeChaos", {"timeOffset": fault.arguments["shift"], "clockIds": ["CLOCK_REALTIME"]} | _select(
+        fault.arguments["server"], namespace
+    )
 
 
 def _disk(fault: Fault, namespace: str) -> tuple[str, dict]:
@@ -97,13 +106,21 @@ def _shell(fault: Fault, namespace: str) -> tuple[str, dict]:
     server = found[1] if (found := re.search(r"\$(etcd|[cw]\d+)", command)) else ""
     if delay := re.search(r"strace .*delay_exit=(\d+)", command):
         volume = "/var/lib/etcd" if server == "etcd" else "/scratch"
-        spec = {"action": "latency", "volumePath": volume, "path": f"{volume}/**/*", "delay": f"{int(delay[1]) // 1000}ms", "percent": 100}
+        spec = {
+            "action": "latency",
+            "volumePath": volume,
+            "path": f"{volume}/**/*",
+            "delay": f"{int(delay[1]) // 1000}ms",
+            "percent": 100,
+        }
         return "IOChaos", spec | _select(server, namespace)
     return "", {}
 
 
 def _memory(fault: Fault, namespace: str) -> tuple[str, dict]:
-    return "StressChaos", {"stressors": {"memory": {"workers": 1, "size": "90%"}}} | _select(fault.arguments["server"], namespace)
+    return "StressChaos", {"stressors": {"memory": {"workers": 1, "size": "90%"}}} | _select(
+        fault.arguments["server"], namespace
+    )
 
 
 _KINDS: dict[str, Callable[[Fault, str], tuple[str, dict]]] = {

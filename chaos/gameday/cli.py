@@ -32,7 +32,7 @@ _TROUBLES = (CommandFailed, TooLong, faults.NotHere, OSError)
 
 
 def main(words: list[str]) -> int:
-    """Runs what was asked for: 0 if every hypothesis held, 6 if one did not, 1 if a day could not be run, 2 on mistakes."""
+    """Runs what was asked for. 0: every hypothesis held, 6: one did not, 1: a day could not be run, 2: a mistake."""
     options = _parser().parse_args(words)
     # Whoever is told to stop ends what it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_FAILED))
@@ -54,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list scenarios with their hypotheses")
     parser.add_argument("--faults", action="store_true", help="list what a step may do")
     kubernetes = parser.add_argument_group("on Kubernetes")
-    kubernetes.add_argument("--kubernetes", metavar="NAMESPACE", help="run in the cluster of this namespace, faults through kubectl")
+    kubernetes.add_argument(
+        "--kubernetes", metavar="NAMESPACE", help="run in the cluster of this namespace, faults through kubectl"
+    )
     kubernetes.add_argument("--bucket", metavar="URI", help="where input and dataset go, as s3://BUCKET/PREFIX")
     kubernetes.add_argument("--chaos-mesh", metavar="NAMESPACE", help="print manifests for Chaos Mesh, and run nothing")
     long_day = parser.add_argument_group("soak")
@@ -76,9 +78,15 @@ def _run(options: argparse.Namespace) -> int:
     if options.faults:
         print(*(f"{template}\n    {does}" for template, does in faults.catalogue()), sep="\n")
         return 0
-    chosen = [each for each in scenarios if options.all or (options.fast and each.is_fast) or _is_named(each, options.scenario)]
+    chosen = [
+        each
+        for each in scenarios
+        if options.all or (options.fast and each.is_fast) or _is_named(each, options.scenario)
+    ]
     if not chosen:
-        raise BadScenario(f"no scenario is named {' '.join(options.scenario) or 'at all'}; `chaos/run --list` lists them")
+        raise BadScenario(
+            f"no scenario is named {' '.join(options.scenario) or 'at all'}; `chaos/run --list` lists them"
+        )
     if options.chaos_mesh:
         print(*(chaosmesh.manifests(each, options.chaos_mesh) for each in chosen), sep="---\n", end="")
         return 0

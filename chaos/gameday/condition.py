@@ -56,7 +56,9 @@ def parse(text: str) -> Condition:
     """Parses a condition; says what is expected where it is none."""
     match = _PATTERN.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"'{text}' is no condition; write PROBE, then rises, changes, is, is not, says, >, >=, <, <= and a value")
+        raise ValueError(
+            f"'{text}' is no condition; write PROBE, then rises, changes, is, is not, says, >, >=, <, <= and a value"
+        )
     comparison = match["alone"] or match["comparison"]
     if comparison in _ORDERS and not re.fullmatch(r"-?\d+(\.\d+)?", match["value"]):
         raise ValueError(f"'{text}' compares with '{match['value']}', which is no number")

@@ -3,8 +3,8 @@
     start the cluster -> submit the job -> each step, once its condition holds -> wait for recovery
     -> let the rest run -> judge
 
-Detection is timed from the first step, by a watcher beside the course; recovery from the end of the last step. The steady
-state is sampled all along. The abort condition is looked at between any two looks at anything else.
+Detection is timed from the first step, by a watcher beside the course; recovery from the end of the last step. The
+steady state is sampled all along. The abort condition is looked at between any two looks at anything else.
 """
 
 import time
@@ -46,7 +46,7 @@ class Day:
             began_at=datetime.now(UTC).isoformat(timespec="seconds"),
             version=site.tailor.run("--version").stdout.strip(),
             commit=commit,
-            topology=f"{topology.coordinators} coordinators, {topology.workers} workers of {topology.slots} slots, lease {topology.lease}",
+            topology=f"coordinators: {topology.coordinators}, workers: {topology.workers}, lease {topology.lease}",
             dataset=site.dataset,
             detections=[Detection(each.text) for each in scenario.detect],
             detect_within=scenario.detect_within,
@@ -172,7 +172,9 @@ class Day:
         end = time.monotonic()
         first, recovered = self._first_step or end, self._recovered or end
         phases = {"before": (self._submitted, first), "during": (first, recovered), "after": (recovered, end)}
-        self.outcome.steady_state = {phase: observe.steady_state(observer.samples, *span) for phase, span in phases.items()}
+        self.outcome.steady_state = {
+            phase: observe.steady_state(observer.samples, *span) for phase, span in phases.items()
+        }
         job = self._probes.job()
         if job is None or "shards" not in job:
             return
@@ -183,7 +185,9 @@ class Day:
     def _judge(self) -> None:
         workload, site = self._scenario.workload, self._site
         calm = site.lab.calm(workload, site.input) if workload.sameness else None
-        verify = site.tailor.run("dataset", "verify", site.dataset, "--level", "oracle", "--input", site.input, "-o", "json")
+        verify = site.tailor.run(
+            "dataset", "verify", site.dataset, "--level", "oracle", "--input", site.input, "-o", "json"
+        )
         verification = verify.json() if verify.code in (0, 6) else None
         has_ended = self.outcome.ended_after is not None
         self.outcome.checks = check_all(Evidence(site, self._manifests, verification, calm, has_ended))

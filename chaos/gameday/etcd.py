@@ -111,7 +111,9 @@ class Etcd:
         return self._home / f"etcd-{self._folder}"
 
     def _etcdctl(self, *words: str) -> None:
-        subprocess.run(["etcdctl", *words], env={"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin"}, check=True, capture_output=True)
+        subprocess.run(
+            ["etcdctl", *words], env={"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin"}, check=True, capture_output=True
+        )
 
     def _member(self) -> Process:
         peer = f"http://127.0.0.1:{self._peer_port}"

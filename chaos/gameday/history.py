@@ -1,8 +1,8 @@
 """What etcd saw of claims and completions, revision by revision: the ground on which LS-1, LS-2 and LS-3 are judged.
 
-A day reads etcd's own history through a watch from the last revision it knows. Where that history is gone (compacted, or
-etcd restored from a snapshot), the gap is noted, and what depends on it is not judged. With each round of a job, and
-each replay, tasks are new ones, and count from 1.
+A day reads etcd's own history through a watch from the last revision it knows. Where that history is gone (compacted,
+or etcd restored from a snapshot), the gap is noted, and what depends on it is not judged. With each round of a job,
+and each replay, tasks are new ones, and count from 1.
 """
 
 import base64
@@ -85,7 +85,11 @@ class History:
         revision, key = int(entry["mod_revision"]), base64.b64decode(entry["key"]).decode(errors="replace")
         self._next = max(self._next, revision + 1)
         if key.startswith(self.namespace):
-            value = None if event.get("type") == "DELETE" else json.loads(base64.b64decode(entry.get("value", "")) or "null")
+            value = (
+                None
+                if event.get("type") == "DELETE"
+                else json.loads(base64.b64decode(entry.get("value", "")) or "null")
+            )
             self.changes.append(Change(revision, key.removeprefix(self.namespace), value))
 
 

@@ -40,14 +40,32 @@ def check_all(evidence: Evidence) -> list[Check]:
         _oracle("PL-2", "the oracle finds every point of the input once", oracle, ("", "DT-1")),
         *_leases(evidence),
         _of("CM-1", "each manifest when first seen, and `dataset verify`", seen["CM-1"], oracle, "CM-1"),
-        _of("CM-2", "what a manifest names is there when it is first seen; digests by `dataset verify`", seen["CM-2"], oracle, "CM-2"),
-        _of("CM-3", "the listing of manifests, every second: none changes, versions rise without gaps", seen["CM-3"], oracle, "CM-3"),
+        _of(
+            "CM-2",
+            "what a manifest names is there when it is first seen; digests by `dataset verify`",
+            seen["CM-2"],
+            oracle,
+            "CM-2",
+        ),
+        _of(
+            "CM-3",
+            "the listing of manifests, every second: none changes, versions rise without gaps",
+            seen["CM-3"],
+            oracle,
+            "CM-3",
+        ),
         _of("CM-4", "each version, when first seen, names only objects that are all there", seen["CM-4"], oracle, None),
         _oracle("DT-1", "`dataset verify`: books and counts", oracle, ("DT-1",)),
         _oracle("DT-2", "`dataset verify --level rows`: order", oracle, ("DT-2",)),
         _sameness(evidence),
         Check("LV-1", "the job ended within its limit", "holds" if evidence.has_ended else "violated"),
-        _of("GC-1", "no manifest vanishes, and every object of every version is there at the end", seen["GC-1"], oracle, "CM-2"),
+        _of(
+            "GC-1",
+            "no manifest vanishes, and every object of every version is there at the end",
+            seen["GC-1"],
+            oracle,
+            "CM-2",
+        ),
         _nothing_left(evidence),
     ]
 
@@ -95,7 +113,10 @@ _LEASES = {
 def _leases(evidence: Evidence) -> list[Check]:
     past = evidence.site.history
     if past is None:
-        return [Check(id_, how, "not checked", ["etcd cannot be reached here, see simulation"]) for id_, how in _LEASES.items()]
+        return [
+            Check(id_, how, "not checked", ["etcd cannot be reached here, see simulation"])
+            for id_, how in _LEASES.items()
+        ]
     if past.gaps:
         return [Check(id_, how, "not checked", [*past.gaps, "see simulation"]) for id_, how in _LEASES.items()]
     found = history.violations(past.changes)
@@ -107,7 +128,11 @@ def _sameness(evidence: Evidence) -> Check:
     if evidence.calm is None:
         return Check("DT-3", how, "not checked", ["the content is not to be that of a calm run"])
     found = evidence.site.lab.digests(evidence.site.dataset)
-    details = [f"{shard}: {found.get(shard)}, calm {digest}" for shard, digest in evidence.calm.items() if found.get(shard) != digest]
+    details = [
+        f"{shard}: {found.get(shard)}, calm {digest}"
+        for shard, digest in evidence.calm.items()
+        if found.get(shard) != digest
+    ]
     details += [f"{shard} is not in the calm run" for shard in found if shard not in evidence.calm]
     return Check("DT-3", how, "violated" if details else "holds", details)
 

@@ -1,9 +1,10 @@
 """A cluster in a Kubernetes namespace: the same day, its faults through kubectl.
 
-Pods are found by the labels `app.kubernetes.io/component=worker` and `=coordinator`; `w1` is the first worker that was ever
-seen, and a pod that takes another's place is the next. Processes are killed by deleting their pods and stopped by a signal
-from inside, for which pods need `shareProcessNamespace: true` (nobody can stop process 1 of its own namespace) and an image
-with a shell. What needs a proxy, etcd's own port or the machine is not done here: `--chaos-mesh` prints manifests for it.
+Pods are found by the labels `app.kubernetes.io/component=worker` and `=coordinator`; `w1` is the first worker that
+was ever seen, and a pod that takes another's place is the next. Processes are killed by deleting their pods and
+stopped by a signal from inside, for which pods need `shareProcessNamespace: true` (nobody can stop process 1 of its
+own namespace) and an image with a shell. What needs a proxy, etcd's own port or the machine is not done here:
+`--chaos-mesh` prints manifests for it.
 """
 
 import json
@@ -45,7 +46,10 @@ class KubernetesSite:
 
     def __init__(self, scenario: Scenario, lab: Lab, home: Path, namespace: str):
         if cannot := impossible(scenario):
-            raise NotHere(f"kubectl cannot do `{cannot[0]}`; `chaos/run {scenario.name} --chaos-mesh` prints a manifest for what can be done otherwise")
+            raise NotHere(
+                f"kubectl cannot do `{cannot[0]}`; `chaos/run {scenario.name} --chaos-mesh NAMESPACE` prints what "
+                "Chaos Mesh can do of it"
+            )
         self.lab, self.home, self.topology, self._namespace = lab, home, scenario.topology, namespace
         self.tailor = tailor_of(namespace)
         self.input = lab.input(scenario.workload, scenario.name)

@@ -43,7 +43,13 @@ class Lab:
         """Digest of each shard's content, of a run in one process that nothing happens to."""
         key = (input_uri, workload.job)
         if key not in self._calm:
-            words = ["--input", input_uri, "--dataset", f"{self._calm_root}/calm-{len(self._calm)}", *workload.job.split()]
+            words = [
+                "--input",
+                input_uri,
+                "--dataset",
+                f"{self._calm_root}/calm-{len(self._calm)}",
+                *workload.job.split(),
+            ]
             report = self.tailor.run("run", *words, "-o", "json").done().json()
             self._calm[key] = {shard["shard"]: shard["content_digest"] for shard in report["shards"]}
         return self._calm[key]
@@ -63,8 +69,8 @@ class Lab:
 class LocalLab(Lab):
     """The same with an S3 server on this machine; ended by `stop`.
 
-    It is the server that the environment names (`TAILOR_TEST_S3_ENDPOINT` and its like, as the tests have them), or one of our
-    own, started by `scripts/servers/s3.sh`.
+    It is the server that the environment names (`TAILOR_TEST_S3_ENDPOINT` and its like, as the tests have them), or one
+    of our own, started by `scripts/servers/s3.sh`.
     """
 
     def __init__(self, home: Path, binary: Path):

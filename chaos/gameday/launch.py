@@ -1,4 +1,4 @@
-"""How coordinators and workers are started: their command lines, their environment, what is particular to one of them."""
+"""How coordinators and workers are started: command lines, environment, what is particular to one of them."""
 
 from pathlib import Path
 
@@ -53,7 +53,14 @@ class Launcher:
         urls = [self._network.coordinator(port, owner) if owner else url for port, url in self._reached]
         self.scratch(name).mkdir()
         words = ["worker", "--name", name, "--coordinators", ",".join(urls), "--lease-ttl", self._topology.lease]
-        words += ["--slots", str(self._topology.slots), "--memory", self._topology.memory, "--scratch-dir", str(self.scratch(name))]
+        words += [
+            "--slots",
+            str(self._topology.slots),
+            "--memory",
+            self._topology.memory,
+            "--scratch-dir",
+            str(self.scratch(name)),
+        ]
         if self.server(name).has_spot:
             self.spots[name] = Imds()
             words += ["--spot-endpoint", self.spots[name].endpoint]
@@ -82,7 +89,7 @@ class Launcher:
 
 def _on_small_disk(line: list[str], folder: Path, size: str) -> list[str]:
     """The same in a mount namespace of its own, where a tmpfs lies over a folder."""
-    mount = f"mount -t tmpfs -o size={size.removesuffix('iB').lower()} small '{folder}' && exec \"$0\" \"$@\""
+    mount = f'mount -t tmpfs -o size={size.removesuffix("iB").lower()} small \'{folder}\' && exec "$0" "$@"'
     return ["unshare", "--mount", "--map-root-user", "bash", "-c", mount, *line]
 
 

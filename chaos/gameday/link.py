@@ -1,7 +1,7 @@
 """A link between processes of which only the bytes are known: to etcd, to coordinators, and below HTTP to the store.
 
-Bytes pass as they are, so protocols and signatures stay valid. What is held back is passed on when the link heals, as TCP
-would do it; what is thrown away ends its connection, for a stream with a hole would be no TCP.
+Bytes pass as they are, so protocols and signatures stay valid. What is held back is passed on when the link heals, as
+TCP would do it; what is thrown away ends its connection, for a stream with a hole would be no TCP.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """A cluster of real processes on this machine, for one day: etcd, coordinators, workers, and links between all of them.
 
-Everything is the day's own, but for the S3 server: namespace, folder, prefix in the bucket, ports. All processes that it
-starts it ends, by their ids; logs stay in its folder.
+Everything is the day's own, but for the S3 server: namespace, folder, prefix in the bucket, ports. All processes that
+it starts it ends, by their ids; logs stay in its folder.
 """
 
 import os
@@ -94,7 +94,9 @@ class LocalSite:
         """Runs a command to its end; what it said."""
         line = ["bash", "-c", command]
         try:
-            ended = subprocess.run(line, env=self._shell_environment(), capture_output=True, text=True, timeout=_SHELL_LIMIT_S)
+            ended = subprocess.run(
+                line, env=self._shell_environment(), capture_output=True, text=True, timeout=_SHELL_LIMIT_S
+            )
         except subprocess.TimeoutExpired:
             raise CommandFailed(f"$ {command}\ntakes longer than {_SHELL_LIMIT_S} s") from None
         if ended.returncode != 0:
@@ -104,7 +106,12 @@ class LocalSite:
     def spawn(self, command: str) -> Callable[[], None]:
         """Runs a command beside the day; hands back how to end it."""
         number = len(self._beside)
-        beside = Process(f"beside-{number}", ["bash", "-c", f"exec {command}"], self._shell_environment(), self.home / f"beside-{number}.log")
+        beside = Process(
+            f"beside-{number}",
+            ["bash", "-c", f"exec {command}"],
+            self._shell_environment(),
+            self.home / f"beside-{number}.log",
+        )
         beside.start()
         self._beside.append(beside)
 
@@ -157,7 +164,11 @@ class LocalSite:
 
     def scrape(self, server: str) -> dict[str, Metrics]:
         """Metrics of those that answer."""
-        told = {name: metrics.scrape(f"http://127.0.0.1:{self._launcher.http[name]}/metrics") for name in self.named(server) if self._servers[name].is_running}
+        told = {
+            name: metrics.scrape(f"http://127.0.0.1:{self._launcher.http[name]}/metrics")
+            for name in self.named(server)
+            if self._servers[name].is_running
+        }
         return {name: found for name, found in told.items() if found is not None}
 
     def log_size(self, name: str) -> int:
@@ -195,6 +206,12 @@ class LocalSite:
 
     def _shell_environment(self) -> dict[str, str]:
         pids = {name: str(process.pid) for name, process in self._servers.items() if process.is_running}
-        named = {"etcd": str(self.etcd.process.pid), "INPUT": self.input, "DATASET": self.dataset, "JOB": JOB, "HOME_OF_DAY": str(self.home)}
+        named = {
+            "etcd": str(self.etcd.process.pid),
+            "INPUT": self.input,
+            "DATASET": self.dataset,
+            "JOB": JOB,
+            "HOME_OF_DAY": str(self.home),
+        }
         path = f"{self.lab.path}:{os.environ.get('PATH', '')}"
         return {**os.environ, **self.environment, **pids, **named, "PATH": path, "ETCD": self.etcd.url}

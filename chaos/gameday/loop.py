@@ -1,10 +1,9 @@
-"""One thread with one event loop, on which all proxies of a run live; the rest of a game day waits as plain code does."""
+"""One thread with one event loop, on which all proxies of a run live; the rest is plain code that waits."""
 
 import asyncio
 import threading
 from collections.abc import Coroutine
 from typing import Any
-
 
 #: The longest head of a message.
 _LINE_BYTES_MAX = 1 << 20

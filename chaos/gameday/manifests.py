@@ -1,7 +1,7 @@
 """What became visible in the dataset, and when: CM-1 to CM-4 and GC-1 are judged on it.
 
-The listing of `manifests/` is read again and again; each manifest is read when it is first seen, and everything that it names
-must be there then. None may change or vanish later.
+The listing of `manifests/` is read again and again; each manifest is read when it is first seen, and everything that
+it names must be there then. None may change or vanish later.
 """
 
 import json
@@ -61,7 +61,9 @@ class Manifests:
         for named in named_objects(manifest):
             size = objects.get(f"{self._dataset}/{named['key']}")
             if size != named["size"]:
-                self.violations["CM-2"].append(f"{key} names {named['key']}, which is {'gone' if size is None else 'of another size'}")
+                self.violations["CM-2"].append(
+                    f"{key} names {named['key']}, which is {'gone' if size is None else 'of another size'}"
+                )
                 self.violations["CM-4"].append(f"{key} became visible before {named['key']}")
         self.seen[key] = seen
 
@@ -94,7 +96,11 @@ def uncovered(plan: dict) -> list[str]:
     for task in plan["map_tasks"]:
         for split in task if isinstance(task, list) else task["splits"]:
             ranges.setdefault(split["segment"], []).append((split["range"]["start"], split["range"]["end"]))
-    return [segment["key"] for number, segment in enumerate(plan["segments"]) if not _covers(ranges.get(number, []), segment["size"])]
+    return [
+        segment["key"]
+        for number, segment in enumerate(plan["segments"])
+        if not _covers(ranges.get(number, []), segment["size"])
+    ]
 
 
 def _covers(ranges: list[tuple[int, int]], size: int) -> bool:

@@ -1,4 +1,5 @@
-"""The steady state, as numbers: tasks that count, segment bytes read and slots that compute, twice a second, from the metrics.
+"""The steady state, as numbers: tasks that count, segment bytes read and slots that compute, twice a second, from
+the metrics.
 
 Counters of a worker that was killed begin at 0 again; what they said before stays counted.
 """
@@ -79,7 +80,9 @@ class Observer:
                 if value < before:
                     self._gone[name] += before
                 self._last[server, name] = value
-        totals = {name: self._gone[name] + sum(v for (_, n), v in self._last.items() if n == name) for name in _COUNTERS}
+        totals = {
+            name: self._gone[name] + sum(v for (_, n), v in self._last.items() if n == name) for name in _COUNTERS
+        }
         self.samples.append(Sample(time.monotonic(), totals, busy))
 
 

@@ -1,25 +1,4 @@
-"""What can be looked at. A probe is the left side of a condition.
-
-| probe | reads |
-|---|---|
-| `job FIELD` | a field of `tailor job get`: `state`, `waiting_for`, `attempts`, ...; or a sum over its shards: `tasks`, `tasks_done`, `map_tasks_done`, `partitions_done`, `running`, `again` (attempts beyond tasks), `cause` (all causes) |
-| `of JOB FIELD` | the same of another job |
-| `metric NAME of SERVER` | the sum of a metric over a server, `workers` or `coordinators` |
-| `log SERVER` | what it has said since the first step |
-| `worker NAME` | its state in `tailor worker list`, or `gone` |
-| `reason of NAME` | why it takes no work |
-| `workers` | how many are active |
-| `running KIND of WORKER` | how many attempts of `map` or `reduce` it runs; WORKER may be `anybody` |
-| `leader` | who says that it leads |
-| `exit of SERVER` | its exit code; `runs` while it runs |
-| `s3 met FATE` | how many requests have met a fate so far |
-| `answers lost by LINK` | how often a link threw answers away |
-| `charged` | the most attempts that count against one task |
-| `uploads` | multipart uploads in the dataset that nobody has finished |
-| `versions` | the highest version in the dataset |
-| `doctor` | what `tailor doctor` says |
-| `$ COMMAND` | what a shell command says |
-"""
+"""What can be looked at: the left side of a condition, such as `job tasks_done` or `log w1`. The README has the table."""
 
 import time
 
@@ -57,7 +36,9 @@ class Probes:
                 told = self._site.scrape(server)
                 return sum(metrics.total(found, name) for found in told.values()) if told else None
             case ["log", server]:
-                return "".join(self._site.said(name, self._log_begins.get(name, 0)) for name in self._site.named(server))
+                return "".join(
+                    self._site.said(name, self._log_begins.get(name, 0)) for name in self._site.named(server)
+                )
             case ["worker", name]:
                 return self._worker(name, "state", "gone")
             case ["reason", "of", name]:
@@ -83,7 +64,11 @@ class Probes:
                 return self._site.uploads()
             case ["versions"]:
                 listed = self._site.tailor.ask("dataset", "manifests", self._site.dataset)
-                return None if listed is None else max((each["manifest"]["version"] for each in listed["manifests"]), default=0)
+                return (
+                    None
+                    if listed is None
+                    else max((each["manifest"]["version"] for each in listed["manifests"]), default=0)
+                )
             case ["doctor"]:
                 ended = self._site.tailor.run("doctor", "--request-timeout", "2s", timeout=10)
                 return ended.stdout + ended.stderr

@@ -35,20 +35,31 @@ def markdown(outcome: Outcome, judgement: Judgement) -> str:
     lines += [f"- **{reason}**" for reason in judgement.reasons]
     lines += [
         f"- began {outcome.began_at}; {outcome.version}, commit {outcome.commit}; {outcome.topology}",
-        f"- the job was {outcome.end_state or 'not over'} after {seconds(outcome.ended_after)}; dataset {outcome.dataset}",
+        f"- the job was {outcome.end_state or 'not over'} after {seconds(outcome.ended_after)}",
+        f"- dataset: {outcome.dataset}",
         f"- logs: {outcome.logs}",
         "",
         "## What was done",
         "",
-        *_table(["at", "until", "step"], [[seconds(done.began), seconds(done.ended), f"`{done.do}`"] for done in outcome.steps]),
+        *_table(
+            ["at", "until", "step"],
+            [[seconds(done.began), seconds(done.ended), f"`{done.do}`"] for done in outcome.steps],
+        ),
         "",
         "## Detection, recovery, waste",
         "",
         *_table(
             ["what", "measured", "bound"],
             [
-                *([f"seen: `{each.by}`", seconds(each.after), seconds(outcome.detect_within)] for each in outcome.detections),
-                [f"recovered: `{outcome.recover_when}`", seconds(outcome.recovered_after), seconds(outcome.recover_within)],
+                *(
+                    [f"seen: `{each.by}`", seconds(each.after), seconds(outcome.detect_within)]
+                    for each in outcome.detections
+                ),
+                [
+                    f"recovered: `{outcome.recover_when}`",
+                    seconds(outcome.recovered_after),
+                    seconds(outcome.recover_within),
+                ],
                 [f"attempts beyond {waste.tasks} tasks", str(waste.attempts_again), str(outcome.attempts_again_max)],
                 [f"segment bytes read again, of {size_text(waste.bytes_input)}", size_text(waste.bytes_again), "-"],
             ],
@@ -60,7 +71,10 @@ def markdown(outcome: Outcome, judgement: Judgement) -> str:
         "",
         "## Invariants",
         "",
-        *_table(["id", "outcome", "how"], [[check.id, _told(check.outcome, check.details), check.how] for check in outcome.checks]),
+        *_table(
+            ["id", "outcome", "how"],
+            [[check.id, _told(check.outcome, check.details), check.how] for check in outcome.checks],
+        ),
     ]
     if outcome.expectations:
         rows = [["yes" if each.is_met else "**no**", f"`{each.text}`", each.found] for each in outcome.expectations]
@@ -98,5 +112,14 @@ def summary(outcomes: list[tuple[Outcome, Judgement]]) -> str:
         seen = [each.after for each in outcome.detections]
         detected = None if None in seen else max(seen, default=None)
         waste = f"{outcome.waste.attempts_again} of {outcome.waste.tasks}"
-        rows.append([outcome.name, judgement.verdict, seconds(detected), seconds(outcome.recovered_after), waste, "; ".join(judgement.reasons)])
+        rows.append(
+            [
+                outcome.name,
+                judgement.verdict,
+                seconds(detected),
+                seconds(outcome.recovered_after),
+                waste,
+                "; ".join(judgement.reasons),
+            ]
+        )
     return "\n".join(_table(["scenario", "verdict", "detected", "recovered", "attempts again", "reasons"], rows)) + "\n"

@@ -87,7 +87,9 @@ class S3:
         path = "/" + urllib.parse.quote(f"{self.bucket}/{key}".rstrip("/"))
         pairs = sorted((query or {}).items())
         text = urllib.parse.urlencode(pairs, quote_via=urllib.parse.quote, safe="-_.~")
-        request = urllib.request.Request(f"{self.endpoint}{path}{'?' + text if text else ''}", data=body or None, method=method)
+        request = urllib.request.Request(
+            f"{self.endpoint}{path}{'?' + text if text else ''}", data=body or None, method=method
+        )
         for name, value in self._signed(method, path, text, body).items():
             request.add_header(name, value)
         try:
@@ -103,12 +105,15 @@ class S3:
         digest = hashlib.sha256(body).hexdigest()
         host = self.endpoint.partition("://")[2]
         names = "host;x-amz-content-sha256;x-amz-date"
-        canonical = f"{method}\n{path}\n{query}\nhost:{host}\nx-amz-content-sha256:{digest}\nx-amz-date:{now}\n\n{names}\n{digest}"
+        headers = f"host:{host}\nx-amz-content-sha256:{digest}\nx-amz-date:{now}\n"
+        canonical = f"{method}\n{path}\n{query}\n{headers}\n{names}\n{digest}"
         scope = f"{now[:8]}/{self.region}/s3/aws4_request"
         to_sign = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         key = f"AWS4{self.secret_key}".encode()
         for step in (now[:8], self.region, "s3", "aws4_request"):
             key = hmac.new(key, step.encode(), hashlib.sha256).digest()
         signature = hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
-        authorization = f"AWS4-HMAC-SHA256 Credential={self.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+        authorization = (
+            f"AWS4-HMAC-SHA256 Credential={self.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+        )
         return {"x-amz-date": now, "x-amz-content-sha256": digest, "Authorization": authorization}

@@ -1,4 +1,5 @@
-"""What stands before an S3 server and gives single requests another fate. Bytes pass as they are, so signatures stay valid.
+"""What stands before an S3 server and gives single requests another fate. Bytes pass as they are, so signatures stay
+valid.
 
 | fate | what happens |
 |---|---|
@@ -25,7 +26,9 @@ from . import http_message
 from .http_message import Message
 from .loop import Loop
 
-_ERROR = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>as the game day says</Message></Error>'
+_ERROR = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>as the game day says</Message></Error>'
+)
 
 #: Fates that are an answer of our own: status, reason, code.
 _ANSWERS = {

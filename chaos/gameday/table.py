@@ -1,4 +1,4 @@
-"""A table of a scenario's file, that knows where it is and what of it was asked for: what nobody asked for is refused."""
+"""A table of a scenario's file that knows where it is and what of it was asked for; anything else is refused."""
 
 from . import condition, units
 from .condition import Condition
@@ -15,7 +15,7 @@ class Table:
 
     def __init__(self, place: str, raw: dict):
         self._place, self._raw = place, dict(raw)
-        self._within: list["Table"] = []
+        self._within: list[Table] = []
 
     def names(self) -> list[str]:
         """Its keys."""

@@ -46,7 +46,9 @@ class Tailor:
         environment = {**os.environ, **self.environment}
         environment.pop("TAILOR_LOG", None)
         try:
-            ended = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+            ended = subprocess.run(
+                line, env=environment, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL
+            )
         except subprocess.TimeoutExpired:
             return Ended(" ".join(words), -1, "", f"no end within {timeout:.0f} s")
         return Ended(f"tailor {' '.join(words)}", ended.returncode, ended.stdout, ended.stderr)

@@ -8,7 +8,6 @@ from enum import StrEnum
 
 from .outcome import Outcome
 
-
 #: How many of the details of one reason are told; the JSON has all.
 _TOLD_MAX = 3
 
@@ -48,7 +47,9 @@ def _violations(outcome: Outcome) -> list[str]:
     reasons = []
     if outcome.aborted:
         reasons.append(f"aborted: {outcome.aborted}")
-    reasons += [f"{check.id}: {told(check.details) or check.how}" for check in outcome.checks if check.outcome == "violated"]
+    reasons += [
+        f"{check.id}: {told(check.details) or check.how}" for check in outcome.checks if check.outcome == "violated"
+    ]
     if outcome.end_state != outcome.expected_end:
         reasons.append(f"the job ended as {outcome.end_state or 'nothing'}, not as {outcome.expected_end}")
     recovery = outcome.recovered_after

@@ -40,7 +40,9 @@ class Watcher:
     def _watch(self) -> None:
         while not self._is_over.is_set():
             for wanted, detection in zip(self._wanted, self._detections, strict=True):
-                if detection.after is None and wanted.holds(self._probes.read(wanted.probe), self._before.get(wanted.probe)):
+                if detection.after is None and wanted.holds(
+                    self._probes.read(wanted.probe), self._before.get(wanted.probe)
+                ):
                     detection.after = self._elapsed()
             if all(detection.after is not None for detection in self._detections):
                 return

@@ -21,7 +21,9 @@ class Histories(unittest.TestCase):
         return [id_ for id_, texts in violations(list(changes)).items() if texts]
 
     def test_a_task_that_is_claimed_lost_claimed_again_and_done_is_fine(self):
-        self.assertEqual(self.found(claim(5, 1), claim(7, 1, False), claim(9, 2), claim(12, 2, False), done(12, 2, 9)), [])
+        self.assertEqual(
+            self.found(claim(5, 1), claim(7, 1, False), claim(9, 2), claim(12, 2, False), done(12, 2, 9)), []
+        )
 
     def test_a_number_that_does_not_rise_is_ls_1(self):
         self.assertEqual(self.found(claim(5, 2), claim(9, 2, False), claim(11, 2)), ["LS-1"])

@@ -1,4 +1,5 @@
-"""Faults through kubectl, with a kubectl of our own that writes down what it was asked; and the manifests for Chaos Mesh.
+"""Faults through kubectl, with a kubectl of our own that writes down what it was asked; and the manifests for Chaos
+Mesh.
 
 No Kubernetes is needed or asked here.
 """
@@ -47,7 +48,11 @@ class Kubernetes(unittest.TestCase):
         (self.home / "kubectl").chmod(0o755)
         (self.home / "pods.json").write_text(json.dumps(PODS))
         (self.home / "asked").touch()
-        variables = {"PATH": f"{self.home}:{os.environ['PATH']}", "ASKED": str(self.home / "asked"), "PODS": str(self.home / "pods.json")}
+        variables = {
+            "PATH": f"{self.home}:{os.environ['PATH']}",
+            "ASKED": str(self.home / "asked"),
+            "PODS": str(self.home / "pods.json"),
+        }
         environment = mock.patch.dict(os.environ, variables)
         environment.start()
         self.addCleanup(environment.stop)
@@ -82,7 +87,9 @@ class Kubernetes(unittest.TestCase):
 
     def test_metrics_come_through_the_api_server(self):
         self.assertEqual(self.site("01-worker-killed-in-map").leader(), "c1")
-        self.assertIn("-n metrics get --raw /api/v1/namespaces/metrics/pods/tailor-worker-a:7080/proxy/metrics", self.asked())
+        self.assertIn(
+            "-n metrics get --raw /api/v1/namespaces/metrics/pods/tailor-worker-a:7080/proxy/metrics", self.asked()
+        )
 
     def test_a_scenario_that_kubectl_cannot_do_is_refused_with_the_step(self):
         with self.assertRaisesRegex(faults.NotHere, "kubectl cannot do `blackhole etcd`"):
@@ -92,8 +99,19 @@ class Kubernetes(unittest.TestCase):
 class ChaosMesh(unittest.TestCase):
     def test_manifests_are_those_that_were_looked_through(self):
         golden = HERE / "chaos-mesh.yaml"
-        names = ["01-worker-killed-in-map", "14-etcd-away-for-a-minute", "16-worker-that-hears-nobody", "19-clock-of-a-worker-jumps"]
-        names += ["12-etcd-slow-to-sync", "27-scratch-disk-full", "29-memory-limit", "21-s3-asks-to-slow-down", "37-bad-network"]
+        names = [
+            "01-worker-killed-in-map",
+            "14-etcd-away-for-a-minute",
+            "16-worker-that-hears-nobody",
+            "19-clock-of-a-worker-jumps",
+        ]
+        names += [
+            "12-etcd-slow-to-sync",
+            "27-scratch-disk-full",
+            "29-memory-limit",
+            "21-s3-asks-to-slow-down",
+            "37-bad-network",
+        ]
         made = "---\n".join(chaosmesh.manifests(scenario.load(SCENARIOS / f"{name}.toml"), "metrics") for name in names)
         if os.environ.get("UPDATE_GOLDEN"):
             golden.write_text(made)

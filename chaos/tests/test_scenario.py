@@ -81,7 +81,11 @@ class Scenarios(unittest.TestCase):
             ("kill -9 w1", "kill", {"signal": "9", "server": "w1"}),
             ("blackhole etcd", "blackhole", {"link": "etcd"}),
             ("blackhole answers from etcd-of-w1", "blackhole_answers", {"link": "etcd-of-w1"}),
-            ("s3 slow-down 30% of any /", "s3_share", {"fate": "slow-down", "share": "30%", "method": "any", "part": "/"}),
+            (
+                "s3 slow-down 30% of any /",
+                "s3_share",
+                {"fate": "slow-down", "share": "30%", "method": "any", "part": "/"},
+            ),
             ("$ etcdctl get x", "shell", {"command": "etcdctl get x"}),
         ]:
             parsed = faults.parse(line)

@@ -21,7 +21,15 @@ def outcome(**changes) -> Outcome:
         "attempts_again_max": 2,
         "checks": [Check("DT-3", "digests", "holds"), Check("LS-1", "history", "not checked", ["compacted"])],
     }
-    fixed = {"name": "01-try", "hypothesis": "It holds.", "began_at": "now", "version": "1", "commit": "c", "topology": "t", "dataset": "d"}
+    fixed = {
+        "name": "01-try",
+        "hypothesis": "It holds.",
+        "began_at": "now",
+        "version": "1",
+        "commit": "c",
+        "topology": "t",
+        "dataset": "d",
+    }
     return Outcome(**fixed, **(good | changes))
 
 
@@ -56,6 +64,12 @@ class Verdicts(unittest.TestCase):
 
     def test_the_report_has_verdict_figures_and_every_invariant(self):
         page = report.markdown(outcome(), judge(outcome()))
-        for text in ("# 01-try: held", "> It holds.", "| seen: `workers < 3` | 2.0 s | 10.0 s |", "| DT-3 | holds |", "| LS-1 | not checked: compacted |"):
+        for text in (
+            "# 01-try: held",
+            "> It holds.",
+            "| seen: `workers < 3` | 2.0 s | 10.0 s |",
+            "| DT-3 | holds |",
+            "| LS-1 | not checked: compacted |",
+        ):
             self.assertIn(text, page)
         self.assertEqual(report.document(outcome(), judge(outcome()))["verdict"], "held")

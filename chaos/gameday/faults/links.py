@@ -1,4 +1,6 @@
-"""The network. A link is `etcd`, `s3`, `coordinators`, or one worker's own: `etcd-of-w1`, `s3-of-w1`, `coordinators-of-w1`."""
+"""The network. A link is `etcd`, `s3`, `coordinators`, or one worker's own: `etcd-of-w1`, `s3-of-w1`,
+`coordinators-of-w1`.
+"""
 
 from .. import units
 from .registry import Undo, fault

@@ -1,7 +1,7 @@
 """The machine: clocks, disks, spot notices, and any shell command.
 
-In a command, `$w1`, `$c1` and `$etcd` are process ids, `$INPUT` and `$DATASET` URIs, and `tailor` asks this cluster. One that
-ends in `&` runs beside the day, and is ended when its time is up.
+In a command, `$w1`, `$c1` and `$etcd` are process ids, `$INPUT` and `$DATASET` URIs, and `tailor` asks this cluster.
+One that ends in `&` runs beside the day, and is ended when its time is up.
 """
 
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Processes that die, hang, and come back. A server is `w1`, `c2`, `etcd`, or a role: `leader`, `coordinators`, `workers`."""
+"""Processes that die, hang, and come back. A server is `w1`, `c2`, `etcd`, or a role: `leader`, `coordinators`,
+`workers`.
+"""
 
 from .registry import Undo, fault
 

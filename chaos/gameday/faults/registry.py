@@ -37,7 +37,11 @@ _KINDS: list[_Kind] = []
 
 def fault(template: str):
     """Makes a function a fault. `{name}` stands for one word, `{name...}` for the rest of the line."""
-    text = re.sub(r"\\\{(\w+)(\\\.\\\.\\\.)?\\\}", lambda found: f"(?P<{found[1]}>{'.+' if found[2] else '[^ ]+'})", re.escape(template))
+    text = re.sub(
+        r"\\\{(\w+)(\\\.\\\.\\\.)?\\\}",
+        lambda found: f"(?P<{found[1]}>{'.+' if found[2] else '[^ ]+'})",
+        re.escape(template),
+    )
 
     def register(do: Callable[..., Undo]):
         _KINDS.append(_Kind(template, re.compile(text), do))
