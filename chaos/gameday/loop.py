@@ -42,6 +42,8 @@ class Loop:
 
     def stop(self) -> None:
         """Ends every task, and the loop."""
+        # A connection that was accepted and not served yet has nobody to hear that it is cancelled.
+        self._loop.set_exception_handler(lambda *_: None)
 
         async def cancel() -> None:
             for server in self._servers:
