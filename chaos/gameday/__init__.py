@@ -4,7 +4,7 @@ In reading order:
 
     scenario     what a game day is: one TOML file, parsed and checked (table)
     condition    "job tasks_done > 2": a probe, a comparison, a value
-    probes       what can be looked at: metrics, logs, the job, workers, the store
+    probes       what can be looked at: metrics, logs, the job (job), workers, the store
     faults/      "kill -9 w1": what can be done, each with its way back
     day          the course of one game day; watcher looks for what must be seen
     observe      the steady state, as numbers

@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from . import condition, faults, observe, units
 from .condition import Condition
 from .invariants import Evidence, check_all
+from .job import JOB, attempts_again, tasks
 from .manifests import Manifests
 from .outcome import Detection, Done, Expectation, Outcome, Waste
 from .poll import TooLong, until
-from .probes import Probes, attempts_again, tasks
-from .scenario import JOB, Scenario, Step
+from .probes import Probes
+from .scenario import Scenario, Step
 from .watcher import Watcher
 
 _READY_LIMIT_S = 60.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from . import history, manifests
-from .scenario import JOB
+from .job import JOB
 
 Outcome = Literal["holds", "violated", "not checked"]
 

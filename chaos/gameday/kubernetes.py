@@ -15,10 +15,11 @@ from pathlib import Path
 
 from . import faults, metrics
 from .faults import NotHere
+from .job import JOB
 from .lab import Lab
 from .metrics import Metrics
 from .s3proxy import Weather
-from .scenario import JOB, Scenario
+from .scenario import Scenario
 from .tailor import CommandFailed, Tailor
 
 _COMPONENT = "app.kubernetes.io/component"

@@ -13,13 +13,14 @@ from . import metrics
 from .etcd import Etcd
 from .history import History
 from .imds import Imds
+from .job import JOB
 from .lab import LocalLab
 from .launch import Launcher
 from .metrics import Metrics
 from .network import Network
 from .process import Process
 from .s3proxy import Weather
-from .scenario import JOB, Scenario
+from .scenario import Scenario
 from .tailor import CommandFailed, Tailor
 
 _SHELL_LIMIT_S = 180

@@ -1,13 +1,35 @@
-"""What can be looked at: the left side of a condition, such as `job tasks_done` or `log w1`. The README has the table."""
+"""What can be looked at: the left side of a condition, such as `job tasks_done`. The README has the table."""
 
+import re
 import time
 
-from . import metrics
+from . import job, metrics
 from .condition import Reading
-from .scenario import JOB
+from .job import JOB
 
 #: How long an answer of the cluster is good for: several conditions read the same document.
 _FRESH_S = 0.3
+
+#: What probes look like; [`Probes.read`] has one arm for each.
+_FORMS = (
+    r"\$ .+",
+    r"job \w+",
+    r"of \S+ \w+",
+    r"metric \S+ of \S+",
+    r"log \S+",
+    r"worker \S+",
+    r"reason of \S+",
+    r"workers",
+    r"running (map|reduce) of \S+",
+    r"charged",
+    r"leader",
+    r"exit of \S+",
+    r"s3 met \S+",
+    r"answers lost by \S+",
+    r"uploads",
+    r"versions",
+    r"doctor",
+)
 
 
 class Probes:
@@ -72,32 +94,16 @@ class Probes:
             case ["doctor"]:
                 ended = self._site.tailor.run("doctor", "--request-timeout", "2s", timeout=10)
                 return ended.stdout + ended.stderr
-        raise ValueError(f"'{probe}' is no probe; the README has those that there are")
+        raise ValueError(f"'{probe}' is no probe")
 
     def job(self, name: str = JOB) -> dict | None:
         """What `tailor job get` tells."""
         return self._ask("job", "get", name)
 
     def job_field(self, name: str, field: str) -> Reading:
-        """A field of a job, or a sum over its shards."""
-        job = self.job(name)
-        if job is None or "shards" not in job:
-            return None
-        shards = job["shards"]
-        match field:
-            case "tasks":
-                return tasks(job)
-            case "tasks_done":
-                return _sum(shards, "map_tasks_done") + _sum(shards, "partitions_done")
-            case "again":
-                return attempts_again(job)
-            case "cause":
-                causes = [job.get("cause"), *(shard["cause"] for shard in shards)]
-                return "\n".join(cause for cause in causes if cause)
-            case "map_tasks_done" | "partitions_done" | "running":
-                return _sum(shards, field)
-        value = job[field]
-        return "" if value is None else value
+        """A field of a job, or a sum over its shards; none where nobody answers."""
+        told = self.job(name)
+        return None if told is None or "shards" not in told else job.field(told, field)
 
     def _worker(self, name: str, field: str, absent: str) -> Reading:
         listed = self._ask("worker", "list")
@@ -122,15 +128,7 @@ class Probes:
         return document
 
 
-def tasks(job: dict) -> int:
-    """Tasks of a job."""
-    return _sum(job["shards"], "map_tasks") + _sum(job["shards"], "partitions")
-
-
-def attempts_again(job: dict) -> int:
-    """Attempts beyond tasks; of shards that are planned and whose partitions are known."""
-    return max(0, _sum(job["shards"], "attempts") - tasks(job))
-
-
-def _sum(shards: list[dict], field: str) -> int:
-    return sum(shard[field] or 0 for shard in shards)
+def check(probe: str) -> None:
+    """Refuses what is no probe."""
+    if not any(re.fullmatch(form, probe, re.DOTALL) for form in _FORMS):
+        raise ValueError(f"'{probe}' is no probe; the README has those that there are")

@@ -12,9 +12,6 @@ from . import condition, faults, units
 from .condition import Condition
 from .table import BadScenario, Table
 
-#: The name of the job that a game day watches.
-JOB = "day"
-
 _SERVER = re.compile(r"[cw]\d+")
 
 
@@ -112,7 +109,7 @@ def _scenario(name: str, raw: dict) -> Scenario:
         detect=detect.conditions("by", []),
         detect_within=detect.duration("within", "0s"),
         unseen=detect.take("unseen", str, ""),
-        recover=condition.parse(recover.take("when", str, "job tasks_done rises")),
+        recover=recover.condition("when") or condition.parse("job tasks_done rises"),
         recover_within=recover.duration("within"),
         attempts_again_max=waste.take("attempts_max", int),
         abort=abort.condition("when"),

@@ -18,10 +18,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from . import condition, faults, history, poll, units
+from .job import attempts_again, tasks
 from .local import LocalSite
 from .manifests import Manifests
 from .observe import Observer
-from .probes import Probes, attempts_again, tasks
+from .probes import Probes
 from .scenario import Scenario, Topology, Workload
 
 _CALM_S = 30.0

@@ -1,6 +1,6 @@
 """A table of a scenario's file that knows where it is and what of it was asked for; anything else is refused."""
 
-from . import condition, units
+from . import condition, probes, units
 from .condition import Condition
 
 _MAY_BE_LEFT_OUT = ("topology", "workload", "abort", "expect")
@@ -50,12 +50,12 @@ class Table:
     def condition(self, key: str) -> Condition | None:
         """A condition, if there is one."""
         text = self.take(key, str, "")
-        return self._told(key, condition.parse, text) if text else None
+        return self._told(key, _condition, text) if text else None
 
     def conditions(self, key: str, default: list | None = None) -> tuple[Condition, ...]:
         """A list of conditions."""
         texts = self.take(key, list, default)
-        return tuple(self._told(key, condition.parse, text) for text in texts)
+        return tuple(self._told(key, _condition, text) for text in texts)
 
     def end(self) -> None:
         """Refuses what nobody asked for, here and in the tables below."""
@@ -69,3 +69,9 @@ class Table:
             return parse(text)
         except ValueError as error:
             raise BadScenario(f"'{self._place}{key}': {error}") from None
+
+
+def _condition(text: str) -> Condition:
+    parsed = condition.parse(text)
+    probes.check(parsed.probe)
+    return parsed

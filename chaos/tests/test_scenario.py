@@ -61,6 +61,9 @@ class Scenarios(unittest.TestCase):
     def test_a_step_that_is_no_fault_is_refused(self):
         self.refused(GOOD.replace("kill -9 w1", "unplug w1"), "'unplug w1' is no fault")
 
+    def test_a_condition_on_what_is_no_probe_is_refused(self):
+        self.refused(GOOD.replace("workers < 3", "wrkers < 3"), "'detect.by': 'wrkers' is no probe")
+
     def test_a_value_of_another_kind_is_refused(self):
         self.refused(GOOD.replace("workers = 3", 'workers = "3"'), "'topology.workers' must be of type int")
         self.refused(GOOD.replace('"8s"', '"8"'), "'recover.within': '8' is not a duration such as 5s")
