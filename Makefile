@@ -1,5 +1,5 @@
-# `make demo`, `make cluster` and `make test` do everything on a fresh Debian machine with the Rust toolchain.
-.PHONY: demo cluster test lint venv setup build bench bench-quick bench-scale fuzz help
+# `make demo`, `make cluster`, `make test` and `make gameday` do everything on a fresh Debian machine with the Rust toolchain.
+.PHONY: demo cluster test gameday lint venv setup build bench bench-quick bench-scale fuzz help
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -14,6 +14,10 @@ cluster: venv build ## etcd, S3, a coordinator, three workers: run, kill, replay
 test: venv ## Install what tests need, run every test
 	scripts/setup.sh tests
 	scripts/test.sh
+
+gameday: venv build ## Every game day of chaos/scenarios, on real processes; reports in chaos/reports
+	scripts/setup.sh gameday
+	TAILOR=target/release/tailor chaos/run --all
 
 lint: ## Format and lints, warnings denied
 	cargo fmt --all --check

@@ -3,6 +3,7 @@
 #   setup.sh          a C compiler (zstd is built from source), protoc (etcd-client) and Python with venv
 #   setup.sh servers  also curl, for the servers of scripts/servers/
 #   setup.sh tests    also curl and cargo-nextest
+#   setup.sh gameday  also curl, and what game days do to processes with: strace, libfaketime, etcdctl, etcd
 set -euo pipefail
 
 as_root() {
@@ -20,10 +21,17 @@ command -v protoc >/dev/null || debian_packages+=(protobuf-compiler) # for etcd-
 command -v python3 >/dev/null || debian_packages+=(python3)
 python3 -c 'import ensurepip, venv' 2>/dev/null || debian_packages+=(python3-venv)
 [[ -z ${1:-} ]] || command -v curl >/dev/null || debian_packages+=(curl)
+if [[ ${1:-} == gameday ]]; then
+    command -v strace >/dev/null || debian_packages+=(strace)
+    command -v faketime >/dev/null || debian_packages+=(faketime)
+    command -v etcd >/dev/null || debian_packages+=(etcd-server)
+    command -v etcdctl >/dev/null || debian_packages+=(etcd-client)
+fi
 if ((${#debian_packages[@]})); then
     echo "installing ${debian_packages[*]}" >&2
     as_root apt-get update -qq
-    as_root apt-get install -y -qq "${debian_packages[@]}"
+    # No package's own service may take the ports of a real one.
+    as_root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${debian_packages[@]}"
 fi
 
 if [[ ${1:-} == tests ]] && ! command -v cargo-nextest >/dev/null; then

@@ -16,4 +16,5 @@ mod parquet_peers; //   other people's readers see what we see
 mod fuzz_corpus; //     the seeds of the fuzz targets
 mod golden_segment; //  segments of every released version
 mod cluster; //         the cluster on bad days
+mod gameday; //         chaos/: the runner, and its fast scenarios
 mod tidy; //            what ARCHITECTURE.md promises of the tree

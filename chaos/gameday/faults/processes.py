@@ -1,0 +1,27 @@
+"""Processes that die, hang, and come back. A server is `w1`, `c2`, `etcd`, or a role: `leader`, `coordinators`,
+`workers`.
+"""
+
+from .registry import Undo, fault
+
+
+@fault("kill -{signal} {server}")
+def kill(site, signal: str, server: str) -> Undo:
+    """Sends a signal: 9 kills, STOP hangs, CONT goes on, TERM asks to leave. `for` starts or continues it again."""
+    names = site.named(server)
+    for name in names:
+        site.signal(name, {"9": "KILL"}.get(signal, signal))
+    match signal:
+        case "STOP":
+            return lambda: [site.signal(name, "CONT") for name in names] and None
+        case "9" | "KILL":
+            return lambda: [site.start(name) for name in names] and None
+    return None
+
+
+@fault("start {server}")
+def start(site, server: str) -> Undo:
+    """Starts a server that was killed, or one that is late."""
+    for name in site.named(server):
+        site.start(name)
+    return None

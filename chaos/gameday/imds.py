@@ -1,0 +1,43 @@
+"""The metadata service of a spot machine, as far as a notice goes."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+_NOTICE = b'{"action":"terminate","time":"2026-01-01T00:02:00Z"}'
+
+
+class Imds:
+    """A running service: no notice, until there is one."""
+
+    def __init__(self) -> None:
+        self.is_noticed = False
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                self._say(200, b"token")
+
+            def do_GET(self) -> None:
+                self._say(200, _NOTICE) if service.is_noticed else self._say(404, b"")
+
+            def _say(self, status: int, body: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, name="imds", daemon=True).start()
+
+    @property
+    def endpoint(self) -> str:
+        """Where the worker asks."""
+        return f"127.0.0.1:{self._server.server_address[1]}"
+
+    def stop(self) -> None:
+        """Ends it."""
+        self._server.shutdown()
+        self._server.server_close()

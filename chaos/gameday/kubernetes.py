@@ -1,0 +1,165 @@
+"""A cluster in a Kubernetes namespace: the same day, its faults through kubectl.
+
+Pods are found by the labels `app.kubernetes.io/component=worker` and `=coordinator`; `w1` is the first worker that
+was ever seen, and a pod that takes another's place is the next. Processes are killed by deleting their pods and
+stopped by a signal from inside, for which pods need `shareProcessNamespace: true` (nobody can stop process 1 of its
+own namespace) and an image with a shell. What needs a proxy, etcd's own port or the machine is not done here:
+`--chaos-mesh` prints manifests for it.
+"""
+
+import json
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from . import faults, metrics
+from .faults import NotHere
+from .job import JOB
+from .lab import Lab
+from .metrics import Metrics
+from .s3proxy import Weather
+from .scenario import Scenario
+from .tailor import CommandFailed, Tailor
+
+_COMPONENT = "app.kubernetes.io/component"
+_PORTS = {"c": 7080, "w": 7081}
+
+#: Faults that kubectl can do.
+_POSSIBLE = {"kill", "start", "shell", "pause", "damage_segment", "delete_segment", "repair_segment"}
+
+
+def tailor_of(namespace: str) -> Tailor:
+    """The command line, run inside a coordinator."""
+    return Tailor(["kubectl", "-n", namespace, "exec", "deploy/tailor-coordinator", "--", "tailor"], {})
+
+
+def impossible(scenario: Scenario) -> list[str]:
+    """Steps that kubectl cannot do."""
+    return [step.do for step in scenario.steps if faults.parse(step.do).name not in _POSSIBLE]
+
+
+class KubernetesSite:
+    """Where a day runs, when that is a namespace. The same face as a local site's."""
+
+    history = None
+    etcd = None
+
+    def __init__(self, scenario: Scenario, lab: Lab, home: Path, namespace: str):
+        if cannot := impossible(scenario):
+            raise NotHere(
+                f"kubectl cannot do `{cannot[0]}`; `chaos/run {scenario.name} --chaos-mesh NAMESPACE` prints what "
+                "Chaos Mesh can do of it"
+            )
+        self.lab, self.home, self.topology, self._namespace = lab, home, scenario.topology, namespace
+        self.tailor = tailor_of(namespace)
+        self.input = lab.input(scenario.workload, scenario.name)
+        self.dataset = lab.uri(f"datasets/{scenario.name}-{int(time.time())}")
+        self.s3_weather = Weather()
+        self._pods: dict[str, list[str]] = {"c": [], "w": []}
+        self._saved: tuple[str, bytes] | None = None
+
+    # What faults ask for.
+
+    def named(self, server: str) -> list[str]:
+        """Names of the servers that a word means: those whose pods are there."""
+        match server:
+            case "workers" | "coordinators":
+                return self._listed(server[0])
+            case "leader":
+                return [self.leader() or "c1"]
+            case _:
+                return [server]
+
+    def signal(self, name: str, signal: str) -> None:
+        """Deletes the pod at once, or sends a signal inside it."""
+        if signal == "KILL":
+            self._kubectl("delete", "pod", self._pod(name), "--grace-period=0", "--force", "--wait=false")
+        else:
+            self._kubectl("exec", self._pod(name), "--", "sh", "-c", f"kill -{signal} $(pidof tailor)")
+
+    def start(self, name: str) -> None:
+        """Nothing: the controller replaces pods by itself."""
+
+    def shell(self, command: str) -> str:
+        """Runs a command inside a coordinator."""
+        line = f"export JOB={JOB} INPUT={self.input} DATASET={self.dataset}; {command}"
+        return self._kubectl("exec", "deploy/tailor-coordinator", "--", "sh", "-c", line)
+
+    def a_segment(self) -> tuple[str, bytes]:
+        """Key and bytes of the input's first segment, as they were before anything was done to it."""
+        if self._saved is None:
+            self._saved = self.lab.first_segment(self.input)
+        return self._saved
+
+    def put_back(self) -> None:
+        """Mends the segment."""
+        key, good = self.a_segment()
+        self.lab.s3.put(key, good)
+
+    # What probes ask for.
+
+    def leader(self) -> str | None:
+        """The coordinator that says it leads."""
+        told = self.scrape("coordinators")
+        return next((name for name, found in told.items() if metrics.total(found, "tailor_is_leader") == 1), None)
+
+    def scrape(self, server: str) -> dict[str, Metrics]:
+        """Metrics of those that answer, through the API server."""
+        return {name: found for name in self.named(server) if (found := self._scrape(name)) is not None}
+
+    def log_size(self, name: str) -> int:
+        """Where its log ends now: logs of pods are addressed by time."""
+        return int(time.time())
+
+    def said(self, name: str, offset: int) -> str:
+        """What a server has said since that time."""
+        since = datetime.fromtimestamp(offset, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._kubectl("logs", self._pod(name), f"--since-time={since}") if name != "etcd" else ""
+
+    def uploads(self) -> int:
+        """Multipart uploads in the dataset that nobody has finished."""
+        return self.lab.s3.uploads(self.lab.key(self.dataset))
+
+    def keys_of_jobs(self) -> None:
+        """Not known here."""
+        return None
+
+    def is_ready(self) -> bool:
+        """Whether somebody leads, and there are as many workers as the scenario wants."""
+        return self.leader() is not None and len(self._listed("w")) >= self.topology.workers
+
+    def stop(self) -> None:
+        """Nothing: the cluster was there before."""
+
+    # kubectl.
+
+    def _listed(self, kind: str) -> list[str]:
+        component = {"c": "coordinator", "w": "worker"}[kind]
+        pods = json.loads(self._kubectl("get", "pods", "-l", f"{_COMPONENT}={component}", "-o", "json"))["items"]
+        there = [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        known = self._pods[kind]
+        known += [pod for pod in sorted(there) if pod not in known]
+        return [f"{kind}{known.index(pod) + 1}" for pod in there]
+
+    def _pod(self, name: str) -> str:
+        kind, number = name[0], int(name[1:])
+        if len(self._pods[kind]) < number:
+            self._listed(kind)
+        if len(self._pods[kind]) < number:
+            raise CommandFailed(f"there is no pod for {name} in namespace {self._namespace}")
+        return self._pods[kind][number - 1]
+
+    def _scrape(self, name: str) -> Metrics | None:
+        path = f"/api/v1/namespaces/{self._namespace}/pods/{self._pod(name)}:{_PORTS[name[0]]}/proxy/metrics"
+        try:
+            return metrics.parse(self._kubectl("get", "--raw", path))
+        except CommandFailed:
+            return None
+
+    def _kubectl(self, *words: str) -> str:
+        line = ["kubectl", "-n", self._namespace, *words]
+        ended = subprocess.run(line, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+        if ended.returncode != 0:
+            raise CommandFailed(f"{' '.join(line)}\nended with {ended.returncode}: {ended.stderr.strip()}")
+        return ended.stdout

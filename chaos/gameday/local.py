@@ -1,0 +1,218 @@
+"""A cluster of real processes on this machine, for one day: etcd, coordinators, workers, and links between all of them.
+
+Everything is the day's own, but for the S3 server: namespace, folder, prefix in the bucket, ports. All processes that
+it starts it ends, by their ids; logs stay in its folder.
+"""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from . import metrics
+from .etcd import Etcd
+from .history import History
+from .imds import Imds
+from .job import JOB
+from .lab import LocalLab
+from .launch import Launcher
+from .metrics import Metrics
+from .network import Network
+from .process import Process
+from .s3proxy import Weather
+from .scenario import Scenario
+from .tailor import CommandFailed, Tailor
+
+_SHELL_LIMIT_S = 180
+
+
+class LocalSite:
+    """Where a day runs. Faults and probes reach the cluster through it alone."""
+
+    def __init__(self, scenario: Scenario, lab: LocalLab, home: Path):
+        self.lab, self.home, self.topology = lab, home, scenario.topology
+        self.namespace = "/day/"
+        self.input = lab.input(scenario.workload, scenario.name)
+        self.dataset = lab.uri(f"datasets/{scenario.name}-{home.name}")
+        self.s3_weather = Weather()
+        self.etcd = Etcd(home, self.topology.etcd_flags.split())
+        self.network = Network(lab.loop, self.etcd.port, lab.s3.endpoint, self.s3_weather)
+        self.history = History(self.etcd, self.namespace)
+        self._launcher = Launcher(lab, self.network, self.topology, home, self.namespace)
+        self._servers: dict[str, Process] = {}
+        self._beside: list[Process] = []
+        self._saved: tuple[str, bytes] | None = None
+        self._at_end: list[Callable[[], None]] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        for number in range(1, self.topology.coordinators + 1):
+            self._servers[f"c{number}"] = self._launcher.coordinator(f"c{number}")
+            self.start(f"c{number}")
+        self.environment = {**self.lab.s3.environment(), "TAILOR_COORDINATORS": self._launcher.coordinators()}
+        self.tailor = Tailor(self.lab.tailor.binary, self.environment)
+        for number in range(1, self.topology.workers + 1):
+            if not self._launcher.server(f"w{number}").is_late:
+                self.start(f"w{number}")
+
+    # What faults ask for.
+
+    def named(self, server: str) -> list[str]:
+        """Names of the servers that a word means."""
+        match server:
+            case "workers":
+                return [name for name in self._servers if name.startswith("w")]
+            case "coordinators":
+                return [name for name in self._servers if name.startswith("c")]
+            case "leader":
+                return [self.leader() or "c1"]
+            case _:
+                return [server]
+
+    def signal(self, name: str, signal: str) -> None:
+        """Sends a signal to one server."""
+        self.process(name).signal(signal)
+
+    def start(self, name: str) -> None:
+        """Starts a server: for the first time, or again."""
+        if name == "etcd":
+            self.etcd.start()
+            return
+        if name.startswith("w") and name not in self._servers:
+            self._servers[name] = self._launcher.worker(name)
+        if not self._servers[name].is_running:
+            self._servers[name].start()
+
+    def process(self, name: str) -> Process:
+        """The process of one server."""
+        return self.etcd.process if name == "etcd" else self._servers[name]
+
+    def links(self, name: str) -> list:
+        """The links of that name."""
+        return self.network.named(name)
+
+    def shell(self, command: str) -> str:
+        """Runs a command to its end; what it said."""
+        line = ["bash", "-c", command]
+        try:
+            ended = subprocess.run(
+                line, env=self._shell_environment(), capture_output=True, text=True, timeout=_SHELL_LIMIT_S
+            )
+        except subprocess.TimeoutExpired:
+            raise CommandFailed(f"$ {command}\ntakes longer than {_SHELL_LIMIT_S} s") from None
+        if ended.returncode != 0:
+            raise CommandFailed(f"$ {command}\nended with {ended.returncode}\n{ended.stdout}{ended.stderr}".strip())
+        return ended.stdout + ended.stderr
+
+    def spawn(self, command: str) -> Callable[[], None]:
+        """Runs a command beside the day; hands back how to end it."""
+        number = len(self._beside)
+        beside = Process(
+            f"beside-{number}",
+            ["bash", "-c", f"exec {command}"],
+            self._shell_environment(),
+            self.home / f"beside-{number}.log",
+        )
+        beside.start()
+        self._beside.append(beside)
+
+        def end() -> None:
+            beside.signal("TERM")
+            beside.wait(3)
+            beside.end()
+
+        return end
+
+    def use_namespace(self, namespace: str) -> None:
+        """Gives every server that starts from now on another namespace in etcd."""
+        self.namespace = namespace
+        self.history.namespace = namespace
+        self._launcher.use_namespace(namespace, list(self._servers.values()))
+
+    def at_end(self, do: Callable[[], None]) -> None:
+        """Lets something be cleared away once all processes have ended."""
+        self._at_end.append(do)
+
+    def set_clock(self, name: str, shift: str) -> None:
+        """Sets the wall clock of a server that has one of its own."""
+        self._launcher.clock(name).write_text(shift)
+
+    def scratch_seen_by(self, worker: str) -> Path:
+        """The worker's scratch folder, as it sees it: its disk may be there for it alone."""
+        return Path(f"/proc/{self.process(worker).pid}/root{self._launcher.scratch(worker)}")
+
+    def spot(self, worker: str) -> Imds:
+        """The metadata service of a worker."""
+        return self._launcher.spots[worker]
+
+    def a_segment(self) -> tuple[str, bytes]:
+        """Key and bytes of the input's first segment, as they were before anything was done to it."""
+        if self._saved is None:
+            self._saved = self.lab.first_segment(self.input)
+        return self._saved
+
+    def put_back(self) -> None:
+        """Mends the segment."""
+        key, good = self.a_segment()
+        self.lab.s3.put(key, good)
+
+    # What probes ask for.
+
+    def leader(self) -> str | None:
+        """The coordinator that says it leads."""
+        told = self.scrape("coordinators")
+        return next((name for name, found in told.items() if metrics.total(found, "tailor_is_leader") == 1), None)
+
+    def scrape(self, server: str) -> dict[str, Metrics]:
+        """Metrics of those that answer."""
+        told = {
+            name: metrics.scrape(f"http://127.0.0.1:{self._launcher.http[name]}/metrics")
+            for name in self.named(server)
+            if self._servers[name].is_running
+        }
+        return {name: found for name, found in told.items() if found is not None}
+
+    def log_size(self, name: str) -> int:
+        """Where the log of a server ends now; 0 of one that is not there yet."""
+        return self.process(name).log_size() if name == "etcd" or name in self._servers else 0
+
+    def said(self, name: str, offset: int) -> str:
+        """What a server has said since that place in its log."""
+        return self.process(name).said(offset) if name == "etcd" or name in self._servers else ""
+
+    def uploads(self) -> int:
+        """Multipart uploads in the dataset that nobody has finished."""
+        return self.lab.s3.uploads(self.lab.key(self.dataset))
+
+    def keys_of_jobs(self) -> list[str] | None:
+        """What etcd still has of jobs."""
+        return self.etcd.keys(f"{self.namespace}jobs/")
+
+    def is_ready(self) -> bool:
+        """Whether somebody leads, and all workers that were started take work."""
+        if self.leader() is None:
+            return False
+        listed = self.tailor.ask("worker", "list", "--request-timeout", "2s") or {"workers": []}
+        active = {worker["name"] for worker in listed["workers"] if worker["state"] == "active"}
+        return active >= set(self.named("workers"))
+
+    def stop(self) -> None:
+        """Ends everything that was started."""
+        for process in [*self._beside, *self._servers.values(), self.etcd.process]:
+            process.end()
+        for spot in self._launcher.spots.values():
+            spot.stop()
+        for do in self._at_end:
+            do()
+
+    def _shell_environment(self) -> dict[str, str]:
+        pids = {name: str(process.pid) for name, process in self._servers.items() if process.is_running}
+        named = {
+            "etcd": str(self.etcd.process.pid),
+            "INPUT": self.input,
+            "DATASET": self.dataset,
+            "JOB": JOB,
+            "HOME_OF_DAY": str(self.home),
+        }
+        path = f"{self.lab.path}:{os.environ.get('PATH', '')}"
+        return {**os.environ, **self.environment, **pids, **named, "PATH": path, "ETCD": self.etcd.url}

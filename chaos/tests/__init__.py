@@ -1,0 +1,1 @@
+"""Tests of the runner itself: `python3 -m unittest discover chaos`."""

@@ -1,0 +1,122 @@
+"""Faults through kubectl, with a kubectl of our own that writes down what it was asked; and the manifests for Chaos
+Mesh.
+
+No Kubernetes is needed or asked here.
+"""
+
+import json
+import os
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from gameday import chaosmesh, faults, scenario
+from gameday.kubernetes import KubernetesSite
+from gameday.scenario import Workload
+
+HERE = Path(__file__).parent
+SCENARIOS = HERE.parent / "scenarios"
+
+PODS = {"items": [{"metadata": {"name": name}} for name in ("tailor-worker-a", "tailor-worker-b")]}
+
+KUBECTL = """#!/bin/sh
+echo "$*" >> "$ASKED"
+case "$*" in
+  *"get pods"*) cat "$PODS";;
+  *"get --raw"*) echo 'tailor_is_leader 1';;
+esac
+"""
+
+
+class Lab:
+    """As much of a lab as a site asks for at its start."""
+
+    def input(self, workload: Workload, owner: str) -> str:
+        return "s3://bucket/in"
+
+    def uri(self, key: str) -> str:
+        return f"s3://bucket/{key}"
+
+
+class Kubernetes(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.home = Path(folder.name)
+        (self.home / "kubectl").write_text(KUBECTL)
+        (self.home / "kubectl").chmod(0o755)
+        (self.home / "pods.json").write_text(json.dumps(PODS))
+        (self.home / "asked").touch()
+        variables = {
+            "PATH": f"{self.home}:{os.environ['PATH']}",
+            "ASKED": str(self.home / "asked"),
+            "PODS": str(self.home / "pods.json"),
+        }
+        environment = mock.patch.dict(os.environ, variables)
+        environment.start()
+        self.addCleanup(environment.stop)
+
+    def site(self, name: str) -> KubernetesSite:
+        return KubernetesSite(scenario.load(SCENARIOS / f"{name}.toml"), Lab(), self.home, "metrics")
+
+    def asked(self) -> list[str]:
+        return [line for line in (self.home / "asked").read_text().splitlines() if "get pods" not in line]
+
+    def test_a_kill_deletes_the_pod_at_once(self):
+        faults.parse("kill -9 w2").perform(self.site("01-worker-killed-in-map"))
+        self.assertEqual(self.asked(), ["-n metrics delete pod tailor-worker-b --grace-period=0 --force --wait=false"])
+
+    def test_a_stop_is_a_signal_inside_the_pod_and_is_taken_back(self):
+        undo = faults.parse("kill -STOP w1").perform(self.site("03-zombie-returns-late"))
+        undo()
+        self.assertEqual(
+            self.asked(),
+            [
+                "-n metrics exec tailor-worker-a -- sh -c kill -STOP $(pidof tailor)",
+                "-n metrics exec tailor-worker-a -- sh -c kill -CONT $(pidof tailor)",
+            ],
+        )
+
+    def test_a_pod_that_takes_another_s_place_is_the_next_worker(self):
+        site = self.site("01-worker-killed-in-map")
+        self.assertEqual(site.named("workers"), ["w1", "w2"])
+        replaced = {"items": [{"metadata": {"name": name}} for name in ("tailor-worker-b", "tailor-worker-c")]}
+        (self.home / "pods.json").write_text(json.dumps(replaced))
+        self.assertEqual(site.named("workers"), ["w2", "w3"])
+
+    def test_metrics_come_through_the_api_server(self):
+        self.assertEqual(self.site("01-worker-killed-in-map").leader(), "c1")
+        self.assertIn(
+            "-n metrics get --raw /api/v1/namespaces/metrics/pods/tailor-worker-a:7080/proxy/metrics", self.asked()
+        )
+
+    def test_a_scenario_that_kubectl_cannot_do_is_refused_with_the_step(self):
+        with self.assertRaisesRegex(faults.NotHere, "kubectl cannot do `blackhole etcd`"):
+            self.site("14-etcd-away-for-a-minute")
+
+
+class ChaosMesh(unittest.TestCase):
+    def test_manifests_are_those_that_were_looked_through(self):
+        golden = HERE / "chaos-mesh.yaml"
+        names = [
+            "01-worker-killed-in-map",
+            "14-etcd-away-for-a-minute",
+            "16-worker-that-hears-nobody",
+            "19-clock-of-a-worker-jumps",
+        ]
+        names += [
+            "12-etcd-slow-to-sync",
+            "27-scratch-disk-full",
+            "29-memory-limit",
+            "21-s3-asks-to-slow-down",
+            "37-bad-network",
+        ]
+        made = "---\n".join(chaosmesh.manifests(scenario.load(SCENARIOS / f"{name}.toml"), "metrics") for name in names)
+        if os.environ.get("UPDATE_GOLDEN"):
+            golden.write_text(made)
+        self.assertEqual(made, golden.read_text())
+
+    def test_every_scenario_gives_a_file(self):
+        for path in sorted(SCENARIOS.glob("*.toml")):
+            self.assertIn("# step 1", chaosmesh.manifests(scenario.load(path), "metrics"))
