@@ -110,7 +110,7 @@ class Day:
         if not self._first_step:
             self._first_step = time.monotonic()
             watcher.begin()
-        self._say(step.do + (f"   # for {step.lasts:.0f} s" if step.lasts else ""))
+        self._say(step.do + (f"   # for {step.lasts:g} s" if step.lasts else ""))
         done = Done(step.do, self._since_submitted())
         self.outcome.steps.append(done)
         undo = faults.parse(step.do).perform(self._site)
