@@ -128,7 +128,9 @@ impl Cluster {
         self.leader.kill()?;
         let killed = Instant::now();
         workers.claim_one().await?;
-        Ok(killed.elapsed())
+        let took = killed.elapsed();
+        self.leader = self.standby.take().context("it was started above")?;
+        Ok(took)
     }
 
     /// The coordinator that leads.
