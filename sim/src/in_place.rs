@@ -25,7 +25,7 @@ const STACK_BYTES: usize = 1 << 20;
 
 /// A coroutine that computes, and what it waits by. It is resumed with the waker of whoever waits for it.
 struct Computing {
-    coroutine: Coroutine<Waker, (), Outcome, DefaultStack>,
+    coroutine: Coroutine<Waker, (), Box<Outcome>, DefaultStack>,
     driver: Rc<Driver>,
 }
 
@@ -69,13 +69,13 @@ impl InPlace for Coroutines {
         tokio::time::sleep(self.look.takes()).await;
         let idle = Arc::clone(&self.idle);
         let slot = lock(&idle).pop().unwrap_or_else(|| Slot::new(self.limits));
-        let outcome = Computation::begin(move || {
+        let work = Box::new(move || {
             let mut slot = slot;
             let outcome = work(&mut slot);
             lock(&idle).push(slot);
             outcome
-        })
-        .await;
+        });
+        let outcome = Computation::begin(work).await;
         self.look.computed(held, without_times(outcome))
     }
 }
@@ -94,7 +94,7 @@ fn without_times(mut outcome: Outcome) -> Outcome {
 struct Computation(u64);
 
 impl Computation {
-    fn begin(work: impl FnOnce() -> Outcome + 'static) -> Self {
+    fn begin(work: Box<dyn FnOnce() -> Outcome>) -> Self {
         let stack = STACKS.with_borrow_mut(Vec::pop);
         let stack = stack.unwrap_or_else(|| DefaultStack::new(STACK_BYTES).expect("there is address space"));
         let place = Rc::new(Place::default());
@@ -102,7 +102,7 @@ impl Computation {
         let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder<Waker, ()>, waker: Waker| {
             own.yielder.set(yielder);
             own.waker.replace(Some(waker));
-            work()
+            Box::new(work())
         });
         let driver: Rc<Driver> = Rc::new(move |poll| place.drive(poll));
         COMPUTING.with_borrow_mut(|(last, computing)| {
@@ -132,7 +132,7 @@ impl Future for Computation {
             }
             CoroutineResult::Return(outcome) => {
                 STACKS.with_borrow_mut(|stacks| stacks.push(coroutine.into_stack()));
-                Poll::Ready(outcome)
+                Poll::Ready(*outcome)
             }
         }
     }

@@ -105,7 +105,7 @@ impl Process {
     /// Runs until the world's time is `until`.
     pub(crate) fn step(&self, until: Duration) {
         let Some(life) = self.life.as_ref().filter(|life| life.stopped_at.is_none()) else { return };
-        life.port.within(|| life.runtime.block_on(tokio::time::sleep_until(life.base + until)));
+        life.port.within(|| life.runtime.block_on(async { tokio::time::sleep_until(life.base + until).await }));
     }
 
     /// What it has sent.
@@ -144,7 +144,7 @@ impl Process {
         self.back_at = None;
         let Some(life) = &mut self.life else { return };
         if let Some(since) = life.stopped_at.take() {
-            life.port.within(|| life.runtime.block_on(tokio::time::advance(now - since)));
+            life.port.within(|| life.runtime.block_on(async { tokio::time::advance(now - since).await }));
         }
     }
 }

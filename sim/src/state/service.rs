@@ -64,7 +64,7 @@ impl StateService {
 
     /// The world's time is `now`.
     pub(crate) fn at(&self, now: Duration) {
-        self.runtime.block_on(tokio::time::sleep_until(self.base + now));
+        self.runtime.block_on(async { tokio::time::sleep_until(self.base + now).await });
     }
 
     /// Does what a call asks for.
