@@ -39,8 +39,8 @@ pub(crate) trait Look: Send + Sync {
     /// An attempt is about to compute: how long it takes, beside what it waits for.
     fn takes(&self) -> Duration;
 
-    /// An attempt has computed.
-    fn computed(&self, held: HeldAttempt, outcome: Outcome) -> Outcome;
+    /// An attempt has computed; what is made of its outcome.
+    fn computed(&self, held: &HeldAttempt, outcome: Outcome) -> Outcome;
 }
 
 /// The slots of one process.
@@ -76,7 +76,7 @@ impl InPlace for Coroutines {
             outcome
         });
         let outcome = Computation::begin(work).await;
-        self.look.computed(held, without_times(outcome))
+        self.look.computed(&held, without_times(outcome))
     }
 }
 

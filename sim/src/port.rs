@@ -30,8 +30,8 @@ pub(crate) enum Message {
 /// What a process did, for those who watch over the invariants.
 #[derive(Debug, Clone)]
 pub(crate) enum Truth {
-    /// An attempt has computed; how it failed, if it did.
-    Computed { held: HeldAttempt, failure: Option<FailureClass> },
+    /// A worker says that an attempt has failed, in this way.
+    Failed { held: HeldAttempt, class: FailureClass },
     /// The operator has what it came for, or gives up.
     Finished,
     /// The process has left by itself.

@@ -21,9 +21,6 @@ use crate::witness::Violation;
 use crate::workload::{DATASET, INPUT};
 use crate::world::World;
 
-/// From the end of the faults until everything has to be done: rests, leases, a takeover and the longest attempts, several
-/// times over, and far below the ten minutes after which a silent attempt is given up.
-const BOUND: Duration = Duration::from_secs(240);
 /// How long the world goes on when all is done: what comes late comes now.
 const AFTERMATH: Duration = Duration::from_secs(20);
 /// The same where a collector works: until what was committed last is old enough for it.
@@ -142,7 +139,7 @@ fn live(world: &mut World, scenario: &Scenario) {
         Mode::Liveness => world.freeze(),
         Mode::Safety | Mode::Calm => world.heal(),
     }
-    let until = scenario.heals_at + BOUND;
+    let until = scenario.heals_at + scenario.bound();
     while world.now < until && !world.is_finished && world.is_sound() {
         world.recover();
         world.pass();
@@ -166,7 +163,7 @@ fn judge(world: &mut World, scenario: &Scenario) {
     if !world.is_finished {
         let keys = world.witness.keys_of_jobs();
         let shown: Vec<_> = keys.iter().take(6).collect();
-        let what = format!("not everything has ended {BOUND:?} after the faults; {} keys: {shown:?}", keys.len());
+        let what = format!("not everything has ended {:?} after the faults; {} keys: {shown:?}", scenario.bound(), keys.len());
         return world.witness.violated(Invariant::Lv1, what);
     }
     if let [key, ..] = world.witness.keys_of_jobs().as_slice() {

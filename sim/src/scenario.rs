@@ -55,7 +55,7 @@ impl Scenario {
             (0..coordinators).map(|at| (format!("c{at}"), Role::Coordinator(coordinator.clone()))).collect();
         let mut names = Vec::new();
         for at in 0..workers {
-            let mut role = worker(&mut random, &addresses, scratch, planted);
+            let mut role = worker(&mut random, &addresses, scratch, (is_calm, planted));
             // One of several may be of another version; a cluster of such workers alone would do nothing.
             role.protocol = match (at, random.u8(..6)) {
                 (0, _) => None,
@@ -77,6 +77,17 @@ impl Scenario {
         let disruptions =
             if is_calm { Vec::new() } else { disruptions(&mut random, coordinators, workers, heals_at) };
         Self { seed, mode, coordinators, processes, workload, rates, disruptions, heals_at, planted }
+    }
+
+    /// From the end of the faults until everything has to be done: rests, leases, a takeover, several times over; far below the
+    /// ten minutes after which a silent attempt is given up. And the work, if one slot has to do all of it.
+    pub(crate) fn bound(&self) -> Duration {
+        let takes_max = self.processes.iter().filter_map(|(_, role)| match role {
+            Role::Worker(role) => Some(role.takes_max),
+            _ => None,
+        });
+        let work = takes_max.max().unwrap_or_default() * self.workload.tasks() / 3;
+        Duration::from_secs(120) + work
     }
 
     /// Whether anything is collected.
@@ -116,7 +127,7 @@ fn worker(
     random: &mut fastrand::Rng,
     coordinators: &[String],
     scratch: &Path,
-    planted: Option<Planted>,
+    (is_calm, planted): (bool, Option<Planted>),
 ) -> WorkerRole {
     let limits = SlotLimits {
         memory_bytes: [4 << 10, 64 << 10, 8 << 20][random.usize(..3)],
@@ -131,7 +142,7 @@ fn worker(
         limits,
         lease_ttl: Duration::from_secs(random.u64(3..=12)),
         drain_timeout: Duration::from_millis(random.u64(0..8_000)),
-        takes_max: Duration::from_millis([10, 1_000, 10_000, 30_000][random.usize(..4)]),
+        takes_max: Duration::from_millis(if is_calm { 10 } else { [10, 500, 3_000, 12_000][random.usize(..4)] }),
         protocol: None,
         scratch: scratch.to_owned(),
         planted,

@@ -42,6 +42,13 @@ impl Workload {
         Self { segments, shards, settings: settings(random) }
     }
 
+    /// How many tasks a job over all of it has, roughly.
+    pub(crate) fn tasks(&self) -> u32 {
+        let bytes: u64 = self.segments.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+        let (split, partition) = (self.settings.split_bytes.0, self.settings.partition_bytes.0);
+        (bytes / split + bytes / partition) as u32 + 2 * self.segments.len() as u32
+    }
+
     /// The spec of a job over all of it.
     pub(crate) fn spec(&self, name: &str) -> JobSpec {
         JobSpec {

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use model::limits::MEMORY_BYTES_MIN;
-use model::{ByteSize, HeldAttempt};
+use model::{ByteSize, Failure, Grant, HeldAttempt, LeaseId};
 use proto::client::LeaderClient;
 use proto::v1;
 use storage::meta::{LeaseSettings, MetaStore};
 use storage::segment::SegmentAccess;
-use worker::leader::Leader;
+use worker::leader::{Beat, Hello, Leader, LeaderError, Orders, Verdict};
 use worker::remote::RemoteLeader;
 use worker::{Agent, AgentSettings, Outcome, SlotLimits};
 
@@ -79,7 +81,8 @@ impl WorkerRole {
         };
         let client = LeaderClient::connecting(self.coordinators.clone(), Box::new(connect));
         let leader = RemoteLeader::new(&client.map_err(|error| error.to_string())?);
-        Ok(crate::planted::leader(self.planted, Arc::new(leader), &port))
+        let leader = crate::planted::leader(self.planted, Arc::new(leader), &port);
+        Ok(Arc::new(Overheard { inner: leader, port }))
     }
 }
 
@@ -93,7 +96,42 @@ fn speaking(protocol: Option<u32>, request: WireRequest) -> WireRequest {
     }
 }
 
-/// Attempts that take their time, and whose outcomes the world is told.
+/// What a worker says of attempts that failed, as the world hears it: before it is sent.
+#[derive(Debug)]
+struct Overheard {
+    inner: Arc<dyn Leader>,
+    port: Arc<Port>,
+}
+
+#[async_trait]
+impl Leader for Overheard {
+    async fn hello(&self, hello: &Hello) -> Result<(), LeaderError> {
+        self.inner.hello(hello).await
+    }
+
+    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, LeaderError> {
+        self.inner.claim(worker, slots, wait).await
+    }
+
+    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, LeaderError> {
+        self.inner.complete(worker, held, report).await
+    }
+
+    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), LeaderError> {
+        self.port.send(Message::Truth(Truth::Failed { held: held.clone(), class: failure.class }));
+        self.inner.fail(worker, held, failure).await
+    }
+
+    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), LeaderError> {
+        self.inner.hand_back(worker, held, reason).await
+    }
+
+    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, LeaderError> {
+        self.inner.heartbeat(worker, beat).await
+    }
+}
+
+/// Attempts that take their time.
 struct Slow {
     port: Arc<Port>,
     takes_max: Duration,
@@ -108,15 +146,9 @@ impl Look for Slow {
         self.takes_max.mul_f64(draw * draw * draw)
     }
 
-    fn computed(&self, held: HeldAttempt, outcome: Outcome) -> Outcome {
-        let failure = match &outcome {
-            Outcome::Failed(failure) => Some(failure.class),
-            Outcome::Mapped(_) | Outcome::Reduced(_) => None,
-        };
-        let task = held.task.clone();
-        self.port.send(Message::Truth(Truth::Computed { held, failure }));
+    fn computed(&self, held: &HeldAttempt, outcome: Outcome) -> Outcome {
         match self.planted {
-            Some(planted) => planted.outcome(&task, outcome, &self.port),
+            Some(planted) => planted.outcome(&held.task, outcome, &self.port),
             None => outcome,
         }
     }

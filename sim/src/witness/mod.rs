@@ -33,8 +33,8 @@ pub(crate) struct Witness {
     entries: BTreeMap<String, Entry>,
     /// The largest number that an attempt of a task had; until its shard is over, for another round counts anew.
     numbers: BTreeMap<TaskPath, u32>,
-    /// How attempts ended, by the word of the engine itself.
-    computed: BTreeMap<HeldAttempt, Option<FailureClass>>,
+    /// How attempts failed, by the word of their worker.
+    failed: BTreeMap<HeldAttempt, FailureClass>,
     /// Manifests that each round of a job has committed.
     commits: BTreeMap<(JobId, u32, ShardId), Vec<u32>>,
     /// The token of the last leader.
@@ -43,9 +43,9 @@ pub(crate) struct Witness {
 }
 
 impl Witness {
-    /// An attempt has computed.
-    pub(crate) fn computed(&mut self, held: HeldAttempt, failure: Option<FailureClass>) {
-        self.computed.insert(held, failure);
+    /// A worker says how an attempt has failed.
+    pub(crate) fn failed(&mut self, held: HeldAttempt, class: FailureClass) {
+        self.failed.insert(held, class);
     }
 
     /// Keys of jobs that are still there.

@@ -127,9 +127,9 @@ impl Witness {
             return self.violated(Invariant::Ls4, format!("{task} is charged, and no attempt of it has ended"));
         };
         let is_stuck = now.failure.is_some_and(|failure| failure.cause.as_str().contains("has read and written nothing"));
-        let class = self.computed.get(&held(task, ended)).copied().flatten();
+        let class = self.failed.get(&held(task, ended)).copied();
         if !is_stuck && !class.is_some_and(is_charged) {
-            self.violated(Invariant::Ls4, format!("{task} is charged for {ended}, which ended so: {class:?}"));
+            self.violated(Invariant::Ls4, format!("{task} is charged for {ended}, which failed so: {class:?}"));
         }
     }
 

@@ -97,7 +97,7 @@ impl World {
             truth => {
                 self.trace.note(format_args!("{:?}: {truth:?}", self.processes[from]));
                 match truth {
-                    Truth::Computed { held, failure } => self.witness.computed(held, failure),
+                    Truth::Failed { held, class } => self.witness.failed(held, class),
                     Truth::Finished => self.is_finished = true,
                     Truth::Left(_) => self.has_left(from),
                     Truth::Struck => {}
