@@ -8,8 +8,10 @@
 //! ```
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table and the progress")]
 
-// Processes and what they took.
+// Processes that end, and what they took.
 mod child;
+// Processes that run on.
+mod process;
 // What it runs on, and who else does.
 mod machine;
 // Segments, made once.
@@ -22,6 +24,8 @@ mod suite;
 mod probe;
 // From what was measured to ten trillion points.
 mod cost;
+// One job through a cluster.
+mod cluster;
 // The coordinator alone, with a million tasks.
 mod scale;
 // The result, for people and programs.
@@ -52,6 +56,8 @@ struct Bench {
 enum Command {
     /// The coordinator with simulated workers, against a plain client of the same etcd.
     Scale(scale::Options),
+    /// One job through a cluster with two workers, against `tailor run`.
+    Cluster(cluster::Options),
     /// What ten trillion points would take.
     Cost(cost::Options),
     #[command(flatten)]
@@ -62,6 +68,7 @@ fn main() -> Result<ExitCode> {
     let Bench { suite, command } = Bench::parse();
     match command {
         Some(Command::Scale(options)) => return scale::run(&options).map(|()| ExitCode::SUCCESS),
+        Some(Command::Cluster(options)) => return cluster::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Cost(options)) => {
             cost::run(&options);
             return Ok(ExitCode::SUCCESS);

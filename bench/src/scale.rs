@@ -50,11 +50,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 async fn measure(options: &Options) -> Result<()> {
     let mut cluster = Cluster::start(&options.tailor).await?;
-    let before_rss = cluster.leader_rss()?;
+    let before_rss = cluster.leader().resident()?;
     let planned = Instant::now();
     cluster.submit(options.tasks).await?;
     let planned = planned.elapsed();
-    let task_bytes = cluster.leader_rss()?.saturating_sub(before_rss) as f64 / options.tasks as f64;
+    let task_bytes = cluster.leader().resident()?.saturating_sub(before_rss) as f64 / options.tasks as f64;
     println!(
         "plan of {} tasks: {:.1} s, {task_bytes:.0} bytes a task (at most {TASK_BYTES_MAX})",
         options.tasks,
@@ -65,9 +65,9 @@ async fn measure(options: &Options) -> Result<()> {
     let span = Duration::from_secs(options.seconds);
     let mut ratios = Vec::new();
     for round in 0..options.rounds {
-        let cpu = cluster.leader_cpu()?;
+        let cpu = cluster.leader().cpu()?;
         let leader = workers.work(span).await?;
-        let cpu = (cluster.leader_cpu()? - cpu).as_secs_f64() / span.as_secs_f64();
+        let cpu = (cluster.leader().cpu()? - cpu).as_secs_f64() / span.as_secs_f64();
         let plain = plain::changes_per_second(&cluster, span).await?;
         ratios.push(leader / plain);
         println!(

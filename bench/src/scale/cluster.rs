@@ -1,8 +1,7 @@
 //! The processes: etcd and coordinators, on ports of their own, in a folder that goes with them.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use proto::{LeaderClient, v1};
 use storage::meta::{EtcdSettings, EtcdStore, MetaStore};
 
 use super::workers::Workers;
+use crate::process::{Server, port};
 
 /// Segment bytes of one task.
 pub(super) const SPLIT_BYTES: u64 = 1 << 20;
@@ -22,27 +22,13 @@ const TASKS_PER_SHARD: u64 = 4096;
 
 /// etcd, and the coordinators.
 pub(super) struct Cluster {
-    folder: tempfile::TempDir,
     tailor: PathBuf,
-    etcd: Child,
+    _etcd: Server,
     etcd_url: String,
-    leader: Child,
-    standby: Option<Child>,
+    leader: Server,
+    standby: Option<Server>,
     endpoints: Vec<String>,
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        for child in [&mut self.etcd, &mut self.leader].into_iter().chain(&mut self.standby) {
-            // It may be gone already.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-fn port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    folder: tempfile::TempDir,
 }
 
 impl Cluster {
@@ -50,19 +36,17 @@ impl Cluster {
         let folder = tempfile::tempdir()?;
         let (client, peer) = (port()?, port()?);
         let etcd_url = format!("http://127.0.0.1:{client}");
-        let etcd = Command::new("etcd")
-            .arg("--data-dir")
+        let mut etcd = Command::new("etcd");
+        etcd.arg("--data-dir")
             .arg(folder.path().join("etcd"))
             .args(["--listen-client-urls", &etcd_url, "--advertise-client-urls", &etcd_url])
-            .args(["--listen-peer-urls", &format!("http://127.0.0.1:{peer}")])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("start etcd; `apt-get install etcd-server` has it")?;
+            .args(["--listen-peer-urls", &format!("http://127.0.0.1:{peer}")]);
+        let etcd = Server::start(&mut etcd, &folder.path().join("etcd.log"))
+            .context("`apt-get install etcd-server` has etcd")?;
         let endpoints = vec![format!("http://127.0.0.1:{}", port()?), format!("http://127.0.0.1:{}", port()?)];
         let leader = coordinator(tailor, folder.path(), &etcd_url, &endpoints[0])?;
         let tailor = tailor.to_owned();
-        let cluster = Self { folder, tailor, etcd, etcd_url, leader, standby: None, endpoints };
+        let cluster = Self { folder, tailor, _etcd: etcd, etcd_url, leader, standby: None, endpoints };
         let client = cluster.client()?;
         let asked = client.operator(|mut client| async move { client.get_cluster(v1::GetClusterRequest {}).await });
         asked.await.context("wait for a leader")?;
@@ -147,21 +131,9 @@ impl Cluster {
         Ok(killed.elapsed())
     }
 
-    /// Memory of the leader that is resident, in bytes.
-    pub(super) fn leader_rss(&self) -> Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.leader.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("a process has a VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
-    }
-
-    /// CPU time of the leader.
-    pub(super) fn leader_cpu(&self) -> Result<Duration> {
-        /// Ticks a second, on every Linux.
-        const TICKS: u64 = 100;
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.leader.id()))?;
-        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        Ok(Duration::from_millis(ticks * 1000 / TICKS))
+    /// The coordinator that leads.
+    pub(super) fn leader(&self) -> &Server {
+        &self.leader
     }
 
     /// What etcd's database has in use, without what compaction would free: every key and value that is there.
@@ -175,18 +147,15 @@ pub(super) fn job() -> JobId {
     "scale".parse().expect("a job's name")
 }
 
-fn coordinator(tailor: &Path, folder: &Path, etcd: &str, address: &str) -> Result<Child> {
+fn coordinator(tailor: &Path, folder: &Path, etcd: &str, address: &str) -> Result<Server> {
     let listen = address.trim_start_matches("http://");
     if !tailor.exists() {
         bail!("{} is not there; `make build` makes it", tailor.display());
     }
-    let log = std::fs::File::create(folder.join(format!("{}.log", listen.replace(':', "-"))))?;
-    let child = Command::new(tailor)
+    let mut command = Command::new(tailor);
+    command
         .args(["coordinator", "--name", listen, "--grpc-listen", listen, "--grpc-advertise", address])
         .args(["--etcd-endpoints", etcd, "--etcd-namespace", "/bench/", "--gc-interval", "0s"])
-        .args(["--http-listen", &format!("127.0.0.1:{}", port()?), "--lease-ttl", "5s"])
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn();
-    child.context("start a coordinator")
+        .args(["--http-listen", &format!("127.0.0.1:{}", port()?), "--lease-ttl", "5s"]);
+    Server::start(&mut command, &folder.join(format!("{}.log", listen.replace(':', "-"))))
 }

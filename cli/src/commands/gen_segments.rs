@@ -22,7 +22,7 @@ const SHARD_MAP: &str = "shards.toml";
 /// Options of `tailor gen`. The defaults are the workload that the project measures itself by.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where the segments go: a path or file:// URI.
+    /// Where the segments go: a path, file:// or s3:// URI.
     #[arg(long, value_name = "URI")]
     out: String,
     /// Unique points.

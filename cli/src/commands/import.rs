@@ -35,7 +35,7 @@ struct TargetArgs {
     /// Files, or folders to search.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Where the segments go: a path or file:// URI.
+    /// Where the segments go: a path, file:// or s3:// URI.
     #[arg(long, value_name = "URI")]
     out: String,
     /// The organisation whose points they become.

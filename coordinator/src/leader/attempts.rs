@@ -1,25 +1,18 @@
-//! What workers say of their attempts: finished, failed, handed back, under way.
+//! What workers say of their attempts: finished, failed, handed back.
 //!
 //! Nothing counts before it is on record. A word about an attempt that does not hold its task is refused, whoever says it; one
 //! that was answered before is answered the same again.
-
-use std::time::Duration;
 
 use bytes::Bytes;
 use format::state_records::{FailureRecord, Text};
 use model::{AttemptId, Digest, Failure, FailureClass, HeldAttempt, LeaseId, Report, TaskKind, TaskPath};
 use scheduler::{Event, Tried, is_charged};
 use serde_json::json;
-use tokio::time::Instant;
-use worker::leader::{Beat, LeaderError, Orders, Verdict};
+use worker::leader::{LeaderError, Verdict};
 
 use super::Leader;
-use super::live::Progress;
 use super::message::{Outcome, Reply};
 use crate::journal::JournalError;
-
-/// How long a grant may be on its way before a beat has to show it.
-const DELIVERY_MAX: Duration = Duration::from_secs(10);
 
 impl Leader {
     /// An attempt finished: it is recorded, if it holds its task.
@@ -75,13 +68,11 @@ impl Leader {
             Some(Ok(())) => {
                 let (task, attempt) = (held.task.clone(), held.attempt);
                 let is_open = self.state.shard(&task.job, task.shard).is_some();
-                self.forget_attempt(held);
                 self.apply(Event::Recorded { task, attempt, report });
                 if is_open { Ok(Verdict::Counts) } else { Ok(refused("its shard has ended")) }
             }
             Some(Err(JournalError::Blocked { reason })) => Err(LeaderError::Away { reason }),
             Some(Err(error)) => {
-                self.forget_attempt(held);
                 self.apply(Event::HandedBack { task: held.task.clone(), attempt: held.attempt });
                 metrics::counter!("tailor_completions_refused_total").increment(1);
                 Ok(Verdict::Refused { reason: error.to_string() })
@@ -101,7 +92,7 @@ impl Leader {
         }
     }
 
-    fn record_failure(
+    pub(super) fn record_failure(
         &mut self,
         held: HeldAttempt,
         failure: Failure,
@@ -134,13 +125,11 @@ impl Leader {
         let answer = match self.unless_over(result) {
             None => Err(away("the leader has to stop")),
             Some(Ok(())) => {
-                self.forget_attempt(&held);
                 self.apply(Event::Failed { task: held.task, attempt: held.attempt, failure });
                 Ok(())
             }
             Some(Err(JournalError::Blocked { reason })) => Err(LeaderError::Away { reason }),
             Some(Err(_)) => {
-                self.forget_attempt(&held);
                 self.apply(Event::HandedBack { task: held.task, attempt: held.attempt });
                 Ok(())
             }
@@ -210,7 +199,6 @@ impl Leader {
                 Some(Err(JournalError::Blocked { reason })) => answer = Err(LeaderError::Away { reason }),
                 // Be it by this change or before: the attempt holds its task no longer.
                 Some(_) => {
-                    self.forget_attempt(&held);
                     self.apply(Event::HandedBack { task: held.task, attempt: held.attempt });
                 }
             }
@@ -222,7 +210,6 @@ impl Leader {
 
     /// An attempt that no longer counts: its claim ends, and its worker hears of it with its next beat.
     pub(super) fn stop(&mut self, task: TaskPath, attempt: AttemptId) {
-        self.forget_attempt(&HeldAttempt { task: task.clone(), attempt });
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
             let result = journal.hand_back(task.clone(), attempt).await;
@@ -247,60 +234,6 @@ impl Leader {
             Some(Ok(())) => self.apply(Event::Reopened { task }),
             Some(Err(error)) => self.over = Some(format!("{task} cannot be opened again: {error}")),
             None => {}
-        }
-    }
-
-    /// How a worker does; what it should do.
-    pub(super) fn beat(&mut self, worker: LeaseId, beat: &Beat, reply: Reply<Orders, LeaderError>) {
-        let now = Instant::now();
-        let Some(live) = self.workers.get_mut(&worker) else {
-            let _ = reply.send(Err(LeaderError::UnknownWorker { worker }));
-            return;
-        };
-        live.heard = Some(now);
-        let mut progress = std::collections::HashMap::new();
-        for attempt in &beat.attempts {
-            live.granted.remove(&attempt.held);
-            let before = live.progress.get(&attempt.held);
-            let changed = before.filter(|before| (before.bytes, before.points) == (attempt.bytes, attempt.points));
-            let changed = changed.map_or(now, |before| before.changed);
-            progress.insert(attempt.held.clone(), Progress { bytes: attempt.bytes, points: attempt.points, changed });
-        }
-        live.progress = progress;
-        let lost: Vec<_> = live.granted.extract_if(|_, at| now - *at > DELIVERY_MAX).map(|(held, _)| held).collect();
-        let drain = live.drain.clone().filter(|_| beat.draining.is_none());
-        let is_over = |held: &HeldAttempt| {
-            !self.recovering.contains(&held.task.job) && !self.state.runs(&held.task, held.attempt, worker)
-        };
-        let stop = beat.attempts.iter().map(|attempt| attempt.held.clone()).filter(is_over).collect();
-        let lost = lost.into_iter().filter(|held| self.state.runs(&held.task, held.attempt, worker)).collect();
-        self.take_back(worker, lost, "its grant never reached the worker");
-        let _ = reply.send(Ok(Orders { stop, drain }));
-    }
-
-    /// Attempts that read and write nothing any more: a process may live on while a thread of it hangs.
-    pub(super) fn give_up_the_stuck(&mut self) {
-        let (now, max) = (Instant::now(), self.settings.progress_max);
-        let is_stuck = |progress: &Progress| now - progress.changed > max;
-        let stuck: Vec<_> = self
-            .workers
-            .iter_mut()
-            .flat_map(|(worker, live)| {
-                live.progress.extract_if(|_, progress| is_stuck(progress)).map(|(held, _)| (*worker, held))
-            })
-            .collect();
-        let runs = |(worker, held): &(LeaseId, HeldAttempt)| self.state.runs(&held.task, held.attempt, *worker);
-        let stuck: Vec<_> = stuck.into_iter().filter(runs).collect();
-        for (worker, held) in stuck {
-            let message = format!("the attempt has read and written nothing for {} s", max.as_secs());
-            self.record_failure(held, Failure { class: FailureClass::Transient, message }, worker, None);
-        }
-    }
-
-    fn forget_attempt(&mut self, held: &HeldAttempt) {
-        for live in self.workers.values_mut() {
-            live.granted.remove(held);
-            live.progress.remove(held);
         }
     }
 }

@@ -140,12 +140,11 @@ impl Leader {
     fn give(&mut self, worker: LeaseId, grants: Vec<Grant>, reply: Reply<Vec<Grant>, LeaderError>) {
         let held: Vec<_> =
             grants.iter().map(|grant| HeldAttempt { task: grant.task.clone(), attempt: grant.attempt }).collect();
-        if reply.send(Ok(grants)).is_err() {
-            return self.take_back(worker, held, "its claim was given up before it was answered");
+        for held in &held {
+            self.expect_beats(worker, held.task.clone(), held.attempt);
         }
-        if let Some(live) = self.workers.get_mut(&worker) {
-            let now = Instant::now();
-            live.granted.extend(held.into_iter().map(|held| (held, now)));
+        if reply.send(Ok(grants)).is_err() {
+            self.take_back(worker, held, "its claim was given up before it was answered");
         }
     }
 }

@@ -240,6 +240,10 @@ impl Leader {
         for RecoveredShard { planned, mut restored } in open {
             // A claim whose worker is gone by now went with its lease.
             restored.running.retain(|(_, _, worker)| self.workers.contains_key(worker));
+            for (task, attempt, worker) in &restored.running {
+                let task = TaskPath { job: id.clone(), shard: planned.plan.shard, task: *task };
+                self.expect_beats(*worker, task, *attempt);
+            }
             self.open_shard(id, planned, Some(Box::new(restored)));
         }
         self.apply(Event::JobPlanned { job: id.clone() });

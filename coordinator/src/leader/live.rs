@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use format::state_records::{JobHead, ShardPhase, ShardRecord, WorkerRecord};
-use model::{HeldAttempt, JobId, JobSpec, ShardId};
+use model::{HeldAttempt, JobSpec, ShardId};
 use tokio::time::Instant;
 
 use super::message::{Follower, PlannedShard};
@@ -104,41 +104,45 @@ pub(crate) struct LiveWorker {
     pub(crate) heard: Option<Instant>,
     /// What an operator wants it to leave for.
     pub(crate) drain: Option<String>,
-    /// Grants that it has not confirmed by a beat yet, and when they were sent.
-    pub(crate) granted: HashMap<HeldAttempt, Instant>,
-    /// How far its attempts are, and when that changed last.
-    pub(crate) progress: HashMap<HeldAttempt, Progress>,
+    /// Attempts that it runs by the record, or by its beats while their job is being taken over.
+    pub(crate) attempts: HashMap<HeldAttempt, Watched>,
 }
 
-/// How far an attempt is.
+/// What a worker's beats told of an attempt.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Progress {
+pub(crate) struct Watched {
+    /// When a beat showed it last, or when it was granted.
+    pub(crate) seen: Instant,
+    /// Segment bytes read.
     pub(crate) bytes: u64,
+    /// Points read or written.
     pub(crate) points: u64,
+    /// When either changed last.
     pub(crate) changed: Instant,
+}
+
+impl Watched {
+    /// Of an attempt that no beat has shown yet.
+    pub(crate) fn from(now: Instant) -> Self {
+        Self { seen: now, bytes: 0, points: 0, changed: now }
+    }
+
+    /// A beat showed it.
+    pub(crate) fn see(&mut self, bytes: u64, points: u64, now: Instant) {
+        if (self.bytes, self.points) != (bytes, points) {
+            self.changed = now;
+        }
+        (self.seen, self.bytes, self.points) = (now, bytes, points);
+    }
 }
 
 impl LiveWorker {
     pub(crate) fn new(record: WorkerRecord, since_ms: i64) -> Self {
-        Self { record, since_ms, heard: None, drain: None, granted: HashMap::new(), progress: HashMap::new() }
+        Self { record, since_ms, heard: None, drain: None, attempts: HashMap::new() }
     }
 
     /// Whether it takes no work.
     pub(crate) fn rests(&self) -> bool {
         self.record.draining.is_some() || self.record.unfit.is_some() || self.drain.is_some()
     }
-}
-
-/// Segment bytes that running attempts of each shard of a job have read.
-pub(crate) fn bytes_under_way<'a>(
-    workers: impl Iterator<Item = &'a LiveWorker>,
-    job: &JobId,
-) -> BTreeMap<ShardId, u64> {
-    let mut bytes = BTreeMap::new();
-    for (held, progress) in workers.flat_map(|worker| &worker.progress) {
-        if held.task.job == *job && held.task.task.kind == model::TaskKind::Map {
-            *bytes.entry(held.task.shard).or_default() += progress.bytes;
-        }
-    }
-    bytes
 }

@@ -13,12 +13,15 @@
 
 mod ask; //      what operators ask
 mod attempts; // what workers say of their attempts
+mod beats; //    what their beats show
 mod claims; //   who waits for work, and gets it
 mod ends; //     commits, ends of shards and jobs
 mod jobs; //     submission, plans, takeover
 mod live; //     what is known beside the scheduler's state
 mod message;
 mod runs; //     lists of runs, as objects
+#[cfg(test)]
+mod tests;
 mod view; //     how far everything is, for people
 mod workers; //  who lives
 

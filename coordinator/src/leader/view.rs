@@ -11,7 +11,7 @@ use scheduler::view::{AttemptView, ShardView, TaskState, TaskView};
 use tokio::time::Instant;
 
 use super::Leader;
-use super::live::{LiveJob, LiveShard, bytes_under_way};
+use super::live::{LiveJob, LiveShard};
 use crate::history_view;
 
 /// Tasks of one answer, unless less is asked for.
@@ -87,8 +87,22 @@ impl Leader {
     }
 
     fn shard_summaries(&self, id: &JobId, live: &LiveJob) -> Vec<v1::ShardSummary> {
-        let under_way = bytes_under_way(self.workers.values(), id);
+        let under_way = self.bytes_under_way(id);
         live.shards.iter().map(|(shard, of)| self.shard_summary(id, *shard, of, &under_way)).collect()
+    }
+
+    /// Segment bytes that running attempts of each shard of a job have read.
+    fn bytes_under_way(&self, job: &JobId) -> BTreeMap<ShardId, u64> {
+        let mut bytes = BTreeMap::new();
+        for (worker, live) in &self.workers {
+            for (held, watched) in &live.attempts {
+                let is_map = held.task.job == *job && held.task.task.kind == model::TaskKind::Map;
+                if is_map && self.state.runs(&held.task, held.attempt, *worker) {
+                    *bytes.entry(held.task.shard).or_default() += watched.bytes;
+                }
+            }
+        }
+        bytes
     }
 
     fn shard_summary(
@@ -150,17 +164,17 @@ impl Leader {
 
     fn attempt_summary(&self, view: &AttemptView) -> v1::RunningAttempt {
         let live = self.workers.get(&view.worker);
-        let progress = live.and_then(|live| {
+        let watched = live.and_then(|live| {
             let of = |(held, _): &(&model::HeldAttempt, _)| Some(held.attempt) == view.attempt;
-            live.progress.iter().find(of).map(|(_, progress)| *progress)
+            live.attempts.iter().find(of).map(|(_, watched)| *watched)
         });
         let unknown = AttemptId { number: view.number, token: model::FencingToken(0) };
         v1::RunningAttempt {
             attempt: Some(v1::Attempt::from(view.attempt.unwrap_or(unknown))),
             worker: view.worker.to_string(),
             worker_name: live.map(|live| live.record.name.to_string()).unwrap_or_default(),
-            bytes: progress.map_or(0, |progress| progress.bytes),
-            points: progress.map_or(0, |progress| progress.points),
+            bytes: watched.map_or(0, |watched| watched.bytes),
+            points: watched.map_or(0, |watched| watched.points),
             elapsed_ms: self.now().saturating_sub(view.since).as_millis() as u64,
             speculative: view.is_speculative,
         }

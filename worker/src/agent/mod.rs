@@ -43,6 +43,7 @@ use model::{ByteSize, Clock};
 use storage::meta::{LeaseSession, LeaseSettings, MetaError, MetaStore};
 use storage::segment::SegmentAccess;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::compute::InPlace;
 use crate::execute::{Execute, Executor};
@@ -51,6 +52,9 @@ use crate::limits::SlotLimits;
 use crate::resolve::{ByUri, Places, Roots};
 use backoff::Backoff;
 use shift::{Shift, ShiftEnd};
+
+/// How often it says that it still has no lease.
+const WARN_EVERY: Duration = Duration::from_secs(30);
 
 /// How an agent works.
 #[derive(Debug, Clone)]
@@ -232,11 +236,15 @@ impl Agent {
     }
 
     async fn open_session(&self, backoff: &mut Backoff) -> Result<LeaseSession, AgentError> {
+        let mut warn_at = Instant::now();
         loop {
             match LeaseSession::open(Arc::clone(&self.meta), self.settings.lease).await {
                 Ok(session) => return Ok(session),
                 Err(error) if may_pass(&error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "no lease yet, asking again");
+                    if warn_at <= Instant::now() {
+                        warn_at = Instant::now() + WARN_EVERY;
+                        tracing::warn!(error = &error as &dyn std::error::Error, "no lease yet; asking on");
+                    }
                     backoff.pause().await;
                 }
                 Err(error) => return Err(AgentError::State(error)),

@@ -30,10 +30,15 @@ pub(super) struct Standing {
 impl Standing {
     /// The next step, if there is one.
     pub(super) fn next(&self, wanted: &WorkerRecord) -> Option<Step> {
-        if self.posted.as_ref() != Some(wanted) {
+        if !self.has_posted(wanted) {
             return Some(Step::Post(wanted.clone()));
         }
         (!self.is_greeted).then_some(Step::Greet)
+    }
+
+    /// Whether the cluster knows the worker so.
+    pub(super) fn has_posted(&self, wanted: &WorkerRecord) -> bool {
+        self.posted.as_ref() == Some(wanted)
     }
 
     /// Whether the leader was greeted: it may be asked for work.

@@ -14,7 +14,7 @@ use crate::out;
 /// Options of `tailor dataset gc`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The dataset: a path or file:// URI.
+    /// The dataset: a path, file:// or s3:// URI.
     #[arg(value_name = "URI")]
     dataset: String,
     /// Versions to keep of each window and shard; without it, all.

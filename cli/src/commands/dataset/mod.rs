@@ -54,7 +54,7 @@ pub(crate) async fn run(dataset: Dataset) -> Result<Code> {
 /// Which dataset, which part of it, and how to show the result.
 #[derive(Debug, clap::Args)]
 struct Scope {
-    /// The dataset: a path or file:// URI.
+    /// The dataset: a path, file:// or s3:// URI.
     #[arg(value_name = "URI")]
     dataset: String,
     /// This window alone: START/END, START/DURATION or `all`, as it was run.

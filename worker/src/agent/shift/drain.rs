@@ -27,6 +27,9 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 /// How long a leader that is away is asked to take attempts back.
 const HAND_BACK_MAX: Duration = Duration::from_secs(3);
 
+/// How long the cluster's state may take to say that the worker leaves: without that it would count as lost.
+const POST_MAX: Duration = Duration::from_secs(2);
+
 /// Longest wait for the lease to be revoked; it ends by itself after that.
 const REVOKE_MAX: Duration = Duration::from_secs(3);
 
@@ -34,6 +37,8 @@ const REVOKE_MAX: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) struct Draining {
     reason: String,
+    /// When it may leave although its record does not say so.
+    posted_by: Instant,
     /// When attempts that were nearly done are given up.
     give_up_at: Instant,
     has_given_up: bool,
@@ -47,7 +52,8 @@ impl Draining {
 
     /// When it goes on by itself.
     pub(super) fn next_at(&self) -> Instant {
-        if self.has_given_up { self.leave_at() } else { self.give_up_at }
+        let give_up_or_leave_at = if self.has_given_up { self.leave_at() } else { self.give_up_at };
+        if Instant::now() < self.posted_by { give_up_or_leave_at.min(self.posted_by) } else { give_up_or_leave_at }
     }
 
     fn leave_at(&self) -> Instant {
@@ -58,10 +64,11 @@ impl Draining {
 impl Shift<'_> {
     pub(super) fn begin_drain(&mut self, reason: String) {
         tracing::info!(reason, attempts = self.running.beats().len(), "draining");
-        let give_up_at = Instant::now() + self.agent.settings.drain_timeout;
+        let now = Instant::now();
+        let (give_up_at, posted_by) = (now + self.agent.settings.drain_timeout, now + POST_MAX);
         let pace = self.pace;
         let given_up = self.running.give_up(Some(&pace));
-        self.draining = Some(Draining { reason, give_up_at, has_given_up: false });
+        self.draining = Some(Draining { reason, posted_by, give_up_at, has_given_up: false });
         self.hand_back(given_up);
         // The leader hears of it at once.
         if self.beating.due_at().is_some() {
@@ -80,8 +87,9 @@ impl Shift<'_> {
     /// Whether nothing is left to wait for.
     pub(super) fn has_drained(&self) -> bool {
         let Some(draining) = &self.draining else { return false };
-        let is_idle = self.running.is_empty() && self.handing_back == 0;
-        is_idle || Instant::now() >= draining.leave_at()
+        let (is_idle, now) = (self.running.is_empty() && self.handing_back == 0, Instant::now());
+        let is_known = self.standing.has_posted(&self.record()) || now >= draining.posted_by;
+        (is_idle && is_known) || now >= draining.leave_at()
     }
 
     /// Gives attempts back, uncharged. A leader that cannot be reached learns it by the end of the lease.

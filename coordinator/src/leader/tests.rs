@@ -1,0 +1,150 @@
+//! A leader and a worker that is played by the test: what is granted, and what becomes of it when words are lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use format::state_keys::StateKey;
+use format::state_records::{LeaderRecord, StateRecord as _, Text, WorkerRecord};
+use model::{Grant, JobSettings, JobSpec, SystemClock};
+use storage::meta::{LeaseSession, LeaseSettings, MemoryStore, MetaStore, Op, Txn, election};
+use tempfile::TempDir;
+use tokio::sync::{mpsc, oneshot};
+use worker::leader::{AttemptBeat, Beat, Leader as _};
+
+use super::message::{Ask, Handle};
+use super::{Leader, LeaderSettings};
+
+/// Longer than any wait of the leader's for a worker that lives.
+const LONG: Duration = Duration::from_secs(60);
+
+/// One shard of one task, one worker, and whoever leads.
+struct Cluster {
+    store: Arc<dyn MetaStore>,
+    worker: LeaseSession,
+    folder: TempDir,
+}
+
+impl Cluster {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        // Plans are made of sizes alone: nobody reads the segment before a task runs.
+        let segments = folder.path().join("in/shard=org-mod-01");
+        std::fs::create_dir_all(&segments).expect("a folder");
+        std::fs::write(segments.join("a.seg"), [0; 100]).expect("a file");
+        let store: Arc<dyn MetaStore> = Arc::new(MemoryStore::default());
+        let worker = open_session(&store).await;
+        let record = WorkerRecord {
+            name: Text::cut("w0"),
+            version: Text::cut("test"),
+            slots: 1,
+            memory_bytes: 1 << 30,
+            protocol: worker::leader::PROTOCOL,
+            draining: None,
+            unfit: None,
+        };
+        let key = StateKey::Worker(worker.lease());
+        let put = Op::put_leased(key, record.encode().expect("a small record"), worker.lease());
+        store.txn(Txn::when([]).then([put])).await.expect("memory");
+        Self { store, worker, folder }
+    }
+
+    /// Elects a leader, which leads until what comes with it is dropped.
+    async fn lead(&self) -> (Handle, oneshot::Sender<()>) {
+        let session = open_session(&self.store).await;
+        let me = LeaderRecord { replica: Text::cut("c0"), address: Text::cut("c0:7070") };
+        let leadership = election::campaign(&*self.store, &session, &me).await.expect("no rival");
+        let found = super::find(&*self.store).await.expect("memory");
+        let (mailbox, inbox) = mpsc::unbounded_channel();
+        let handle = Handle::new(mailbox);
+        let settings = Arc::new(LeaderSettings::default());
+        let clock = Arc::new(SystemClock);
+        let leader = Leader::new(settings, clock, Arc::clone(&self.store), leadership, &found, handle.clone());
+        let (dismiss, dismissed) = oneshot::channel::<()>();
+        let store = Arc::clone(&self.store);
+        tokio::spawn(async move {
+            let dismissed = async { drop(dismissed.await) };
+            leader.run(&*store, found, &session, inbox, dismissed).await;
+            session.close().await.expect("memory");
+        });
+        (handle, dismiss)
+    }
+
+    async fn submit(&self, handle: &Handle) {
+        let uri = |name: &str| self.folder.path().join(name).display().to_string();
+        let spec = JobSpec {
+            job: "j".parse().expect("a name"),
+            input: uri("in"),
+            dataset: uri("dataset"),
+            shards: Vec::new(),
+            settings: JobSettings::default(),
+            shard_map: String::new(),
+            reason: String::new(),
+            priority: 10,
+            running_max: None,
+            replay_of: None,
+            submitted_by: "test".to_owned(),
+            submitted_at_ms: 0,
+        };
+        handle.ask(|reply| Ask::Submit { spec: Box::new(spec), reply }).await.expect("a job that can be planned");
+    }
+
+    async fn claim(&self, handle: &Handle) -> Option<Grant> {
+        let grants = handle.claim(self.worker.lease(), 1, Duration::from_secs(5)).await.expect("it leads");
+        grants.into_iter().next()
+    }
+
+    /// Beats for a while; each beat shows these attempts.
+    async fn beats(&self, handle: &Handle, attempts: &[AttemptBeat]) {
+        let beat = Beat { attempts: attempts.to_vec(), ..Beat::default() };
+        for _ in 0..LONG.as_secs() {
+            handle.heartbeat(self.worker.lease(), &beat).await.expect("it knows the worker");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+async fn open_session(store: &Arc<dyn MetaStore>) -> LeaseSession {
+    let settings = LeaseSettings { ttl: Duration::from_secs(24 * 60 * 60), seed: 1 };
+    LeaseSession::open(Arc::clone(store), settings).await.expect("memory")
+}
+
+fn shown(grant: &Grant) -> AttemptBeat {
+    let held = model::HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
+    AttemptBeat { held, bytes: 0, points: 0 }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_its_worker_shows_is_left_to_it() {
+    let cluster = Cluster::start().await;
+    let (leader, _leads) = cluster.lead().await;
+    cluster.submit(&leader).await;
+    let grant = cluster.claim(&leader).await.expect("the only task");
+    cluster.beats(&leader, &[shown(&grant)]).await;
+    assert!(cluster.claim(&leader).await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_its_worker_showed_once_and_knows_no_more_is_given_again() {
+    let cluster = Cluster::start().await;
+    let (leader, _leads) = cluster.lead().await;
+    cluster.submit(&leader).await;
+    let first = cluster.claim(&leader).await.expect("the only task");
+    let beat = Beat { attempts: vec![shown(&first)], ..Beat::default() };
+    leader.heartbeat(cluster.worker.lease(), &beat).await.expect("it knows the worker");
+    cluster.beats(&leader, &[]).await;
+    let second = cluster.claim(&leader).await.expect("the task again");
+    assert!(second.attempt.number > first.attempt.number, "LS-1: {first:?}, {second:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_was_lost_with_its_leader_is_given_again_by_the_next() {
+    let cluster = Cluster::start().await;
+    let (leader, leads) = cluster.lead().await;
+    cluster.submit(&leader).await;
+    let first = cluster.claim(&leader).await.expect("the only task");
+    drop(leads);
+    let (next, _leads) = cluster.lead().await;
+    cluster.beats(&next, &[]).await;
+    let second = cluster.claim(&next).await.expect("the task again");
+    assert!(second.attempt.number > first.attempt.number, "LS-1: {first:?}, {second:?}");
+}
