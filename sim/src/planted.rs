@@ -1,6 +1,7 @@
 //! Bugs on purpose: each breaks one promise, and has to be found by the invariant that states it.
 //!
-//! They are planted at the seams, where a store, a message or an outcome passes, so the code that ships knows nothing of them.
+//! They are planted at the seams, where a store, a message or an outcome passes, so the code that ships knows nothing of them;
+//! two wrong decisions of the scheduler are behind its feature `planted`.
 //! A bug that no seed finds is a check that is missing.
 
 mod leader; // between worker and coordinator
@@ -151,7 +152,12 @@ impl Planted {
 }
 
 /// A run begins, with this bug or none.
-pub(crate) fn begin(_planted: Option<Planted>) {
+pub(crate) fn begin(planted: Option<Planted>) {
+    scheduler::planted::plant(match planted {
+        Some(Planted::StitchOff) => Some(scheduler::planted::Planted::StitchOff),
+        Some(Planted::ArrivalOrder) => Some(scheduler::planted::Planted::ArrivalOrder),
+        _ => None,
+    });
     objects::begin();
     EARLIER.take();
 }

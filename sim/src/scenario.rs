@@ -86,7 +86,8 @@ impl Scenario {
             Role::Worker(role) => Some(role.takes_max),
             _ => None,
         });
-        let work = takes_max.max().unwrap_or_default() * self.workload.tasks() / 3;
+        let jobs: usize = self.processes.iter().map(|(_, role)| role.jobs()).sum();
+        let work = takes_max.max().unwrap_or_default() * self.workload.tasks() * jobs as u32 / 3;
         Duration::from_secs(120) + work
     }
 

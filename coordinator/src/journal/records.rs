@@ -106,6 +106,8 @@ impl Journal {
             Some(revision) => Compare::modified(key, revision),
             None => Compare::absent(key),
         };
+        // A record that takes others with it is the last of its shard: nothing is given out by it any more.
+        let is_last = !also.is_empty();
         let txn = Txn::when([self.leadership().holds(), unmoved])
             .then([Op::put(key, value.clone())].into_iter().chain(also))
             .otherwise([String::from(StateKey::Leader), key.to_owned()]);
@@ -113,7 +115,11 @@ impl Journal {
             |entry: Option<&Entry>| entry.filter(|entry| entry.value == value).map(|entry| entry.mod_revision);
         match settle(&*self.shared.store, txn, key, written).await? {
             Settled::Applied { revision } => {
-                self.shared.revisions().insert(key.to_owned(), revision);
+                let mut revisions = self.shared.revisions();
+                match is_last {
+                    true => drop(revisions.remove(key)),
+                    false => drop(revisions.insert(key.to_owned(), revision)),
+                }
                 Ok(None)
             }
             Settled::Refused { current } => {

@@ -433,12 +433,18 @@ async fn read_reports(
 ) -> Result<Restored, String> {
     let read = |(task, done): (TaskId, DoneRecord)| async move {
         let path = TaskPath { job: id.clone(), shard, task };
+        // In an earlier try to read the job: its report may be whole this time, and is on record no longer.
+        let opened = found.opened().get(&task).copied();
+        if let Some(tried) = opened {
+            return Ok(Err((task, tried)));
+        }
         match read_report(scratch, &path, &done).await? {
             Some(report) => Ok::<_, String>(Ok((task, done.attempt, report))),
             None => {
                 let tried = Tried { last: done.last, charged: 1, exact_start: None };
                 tracing::warn!(%path, attempt = %done.attempt, "the report of a task is lost; the task runs again");
                 journal.reopen(path, done.attempt, tried).await.map_err(|error| error.to_string())?;
+                found.opened().insert(task, tried);
                 Ok(Err((task, tried)))
             }
         }

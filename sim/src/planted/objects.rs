@@ -1,11 +1,12 @@
 //! What goes to the bucket and comes from it, bent.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use format::keys::MANIFESTS;
 use format::manifest::Manifest;
 use object_store::ObjectMeta;
+use object_store::path::Path;
 
 use super::{Planted, struck};
 use crate::bucket::{ObjectAnswer, ObjectCall};
@@ -14,8 +15,8 @@ use crate::port::Port;
 thread_local! {
     /// What collectors of this run have listed first, by prefix.
     static LISTED: RefCell<BTreeMap<String, Vec<ObjectMeta>>> = const { RefCell::new(BTreeMap::new()) };
-    /// Parts that were to be written.
-    static UNWRITTEN: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+    /// Parts that were to be written, and their sizes.
+    static UNWRITTEN: RefCell<BTreeMap<String, u64>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Forgets what earlier runs on this thread left.
@@ -40,9 +41,9 @@ impl Planted {
                 let bytes = without_last_partition(&key, &bytes).unwrap_or(bytes);
                 Ok(ObjectCall::Put { key, bytes, create, id })
             }
-            (Self::PartNotWritten, ObjectCall::Put { key, .. }) if key.ends_with(".part") => {
+            (Self::PartNotWritten, ObjectCall::Put { key, bytes, .. }) if key.ends_with(".part") => {
                 struck(port);
-                UNWRITTEN.with_borrow_mut(|unwritten| unwritten.insert(key));
+                UNWRITTEN.with_borrow_mut(|unwritten| unwritten.insert(key, bytes.len() as u64));
                 Err(ObjectAnswer::Put { etag: "\"soon\"".to_owned() })
             }
             (_, call) => Ok(call),
@@ -56,6 +57,10 @@ impl Planted {
                 struck(port);
                 ObjectAnswer::Put { etag: "\"ours\"".to_owned() }
             }
+            (Self::PartNotWritten, ObjectCall::Get { key, head: true, .. }, ObjectAnswer::NotFound) => {
+                let size = UNWRITTEN.with_borrow(|unwritten| unwritten.get(key).copied());
+                size.map_or(ObjectAnswer::NotFound, |size| head(key, size))
+            }
             (Self::OldListing, ObjectCall::List { prefix }, ObjectAnswer::Listed(objects))
                 if prefix == "dataset/manifests" =>
             {
@@ -67,6 +72,13 @@ impl Planted {
             (_, _, answer) => answer,
         }
     }
+}
+
+/// The head of an object that will be written soon.
+fn head(key: &str, size: u64) -> ObjectAnswer {
+    let location = Path::from(key);
+    let meta = ObjectMeta { location, last_modified: chrono::DateTime::UNIX_EPOCH, size, e_tag: None, version: None };
+    ObjectAnswer::Got { meta, range: 0..size, bytes: bytes::Bytes::new() }
 }
 
 fn without_last_partition(key: &str, bytes: &[u8]) -> Option<bytes::Bytes> {

@@ -51,6 +51,14 @@ impl Role {
     }
 }
 
+impl Role {
+    /// How many jobs an operator runs, replays included.
+    pub(crate) fn jobs(&self) -> usize {
+        let Self::Operator(operator) = self else { return 0 };
+        operator.wishes.iter().filter(|(_, wish)| matches!(wish, Wish::Run(_) | Wish::Replay(..))).count()
+    }
+}
+
 /// The word that a process should leave; never, if nobody says it.
 async fn leave(left: oneshot::Receiver<String>) -> String {
     match left.await {

@@ -70,6 +70,10 @@ impl Witness {
         if !rises {
             self.violated(Invariant::Ls1, format!("{task} is tried as {number}, after {before}"));
         }
+        let phase = self.shard(task).map(|shard| shard.phase);
+        if !matches!(phase, Some(ShardPhase::Running | ShardPhase::Committing)) {
+            self.violated(Invariant::Ls3, format!("{task} is tried, and its shard is over ({phase:?})"));
+        }
         let claim: Option<ClaimRecord> = entry.record().ok();
         if !claim.is_some_and(|claim| Some(claim.worker) == entry.lease && claim.attempt == number) {
             self.violated(Invariant::Ls3, format!("the claim {} does not end with its worker's lease", entry.key));

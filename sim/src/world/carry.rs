@@ -99,7 +99,7 @@ impl World {
                 match truth {
                     Truth::Failed { held, class } => self.witness.failed(held, class),
                     Truth::Finished => self.is_finished = true,
-                    Truth::Left(_) => self.has_left(from),
+                    Truth::Left(how) => self.has_left(from, &how),
                     Truth::Struck => {}
                 }
             }
@@ -116,8 +116,8 @@ impl World {
             return self.lose(fate, reply);
         }
         if fate.repeated && call.writes() && matches!(call, StateCall::Txn(_)) {
-            // A copy that nobody waits for, and that may come much later.
-            let late = fate.there * 3;
+            // A copy that nobody waits for, and that may come as late as its caller has long asked again.
+            let late = fate.there + Duration::from_millis(self.random.u64(..7_000));
             self.due(late, Arrival::StateCall { from, call: call.clone(), reply: None, fate });
         }
         self.due(fate.there, Arrival::StateCall { from, call, reply: Some(reply), fate });

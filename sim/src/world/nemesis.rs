@@ -57,7 +57,8 @@ impl World {
     }
 
     /// A process that has left by itself comes back, as another that takes its place does.
-    pub(super) fn has_left(&mut self, process: usize) {
+    pub(super) fn has_left(&mut self, process: usize, how: &str) {
+        self.trace.note(format_args!("{:?} has left: {how}", self.processes[process]));
         let back_at = self.now + RETURN_AFTER;
         self.crash(process, back_at);
     }
