@@ -129,11 +129,7 @@ async fn tell_health(mut states: watch::Receiver<Result<(), String>>, health: He
     }
 }
 
-async fn serve_requests(
-    listener: TcpListener,
-    services: Routes,
-    shutdown: Shutdown,
-) -> Result<(), ServeError> {
+async fn serve_requests(listener: TcpListener, services: Routes, shutdown: Shutdown) -> Result<(), ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<OperatorServiceServer<Operators>>().await;
     reporter.set_serving::<WorkerServiceServer<Workers>>().await;

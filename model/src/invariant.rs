@@ -93,7 +93,8 @@ impl fmt::Display for Invariant {
 
 /// PL-1, PL-2: whether the ranges, in this order, join from 0 to `size`.
 pub fn covers_once(ranges: impl IntoIterator<Item = ByteRange>, size: u64) -> bool {
-    let end = ranges.into_iter().try_fold(0, |end, range| (range.start == end && range.end >= end).then_some(range.end));
+    let end =
+        ranges.into_iter().try_fold(0, |end, range| (range.start == end && range.end >= end).then_some(range.end));
     end == Some(size)
 }
 

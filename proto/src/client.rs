@@ -42,9 +42,15 @@ use endpoints::Endpoints;
 pub use endpoints::{Connect, EndpointsError};
 
 /// A way to a coordinator that calls go over: HTTP/2, or what stands in for it.
-pub trait Connection: GrpcService<Body, ResponseBody: HttpBody<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static> + Clone {}
+pub trait Connection:
+    GrpcService<Body, ResponseBody: HttpBody<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static> + Clone
+{
+}
 
-impl<C> Connection for C where C: GrpcService<Body, ResponseBody: HttpBody<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static> + Clone {}
+impl<C> Connection for C where
+    C: GrpcService<Body, ResponseBody: HttpBody<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static> + Clone
+{
+}
 
 /// The longest first pause.
 const PAUSE: Duration = Duration::from_millis(50);

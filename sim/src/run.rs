@@ -163,7 +163,8 @@ fn judge(world: &mut World, scenario: &Scenario) {
     if !world.is_finished {
         let keys = world.witness.keys_of_jobs();
         let shown: Vec<_> = keys.iter().take(6).collect();
-        let what = format!("not everything has ended {:?} after the faults; {} keys: {shown:?}", scenario.bound(), keys.len());
+        let what =
+            format!("not everything has ended {:?} after the faults; {} keys: {shown:?}", scenario.bound(), keys.len());
         return world.witness.violated(Invariant::Lv1, what);
     }
     if let [key, ..] = world.witness.keys_of_jobs().as_slice() {

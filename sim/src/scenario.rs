@@ -12,6 +12,9 @@ use crate::planted::Planted;
 use crate::roles::{CoordinatorRole, OperatorRole, Role, Wish, WorkerRole, address};
 use crate::workload::Workload;
 
+/// Says which seeds have input that misleads; chosen so that those which found something before keep their meaning.
+const MISLEADING: u64 = 3;
+
 /// How a run is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Mode {
@@ -43,7 +46,8 @@ impl Scenario {
     /// Draws it; spilled data goes under `scratch`.
     pub(crate) fn draw(seed: u64, mode: Mode, planted: Option<Planted>, scratch: &Path) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
-        let workload = Workload::draw(&mut random.fork());
+        let misleads = fastrand::Rng::with_seed(seed ^ MISLEADING).u8(..3) == 0;
+        let workload = Workload::draw(&mut random.fork(), misleads);
         let mut random = random.fork();
         let is_calm = mode == Mode::Calm;
         let coordinators = if is_calm { 1 } else { random.usize(1..=3) };
@@ -74,8 +78,7 @@ impl Scenario {
         let operator = OperatorRole { coordinators: addresses, wishes, insists_from: heals_at };
         processes.push(("op".to_owned(), Role::Operator(operator)));
         let rates = if is_calm { Rates::calm() } else { Rates::draw(&mut random) };
-        let disruptions =
-            if is_calm { Vec::new() } else { disruptions(&mut random, coordinators, workers, heals_at) };
+        let disruptions = if is_calm { Vec::new() } else { disruptions(&mut random, coordinators, workers, heals_at) };
         Self { seed, mode, coordinators, processes, workload, rates, disruptions, heals_at, planted }
     }
 
@@ -93,7 +96,9 @@ impl Scenario {
 
     /// Whether anything is collected.
     pub(crate) fn has_collector(&self) -> bool {
-        self.processes.iter().any(|(_, role)| matches!(role, Role::Coordinator(role) if !role.collector.interval.is_zero()))
+        self.processes
+            .iter()
+            .any(|(_, role)| matches!(role, Role::Coordinator(role) if !role.collector.interval.is_zero()))
     }
 }
 

@@ -25,8 +25,8 @@ pub(crate) struct Workload {
 }
 
 impl Workload {
-    /// Draws one.
-    pub(crate) fn draw(random: &mut fastrand::Rng) -> Self {
+    /// Draws one; whether it has metadata that misleads.
+    pub(crate) fn draw(random: &mut fastrand::Rng, misleads: bool) -> Self {
         let mut encoder = FrameEncoder::new(FrameEncoder::LEVEL);
         let shards: Vec<ShardId> = (0..random.u8(1..=3)).map(|at| ShardId::Shared(at * 7)).collect();
         let is_damaged = random.f64() < 0.2;
@@ -34,7 +34,7 @@ impl Workload {
         for shard in &shards {
             for ordinal in 0..random.usize(1..=4) {
                 let key = format!("{ordinal:02}/shard={shard}/{}.seg", random.u32(..));
-                segments.push((key, segment(random, &mut encoder, *shard, is_damaged)));
+                segments.push((key, segment(random, &mut encoder, *shard, (is_damaged, misleads))));
             }
         }
         segments.sort();
@@ -84,7 +84,12 @@ fn settings(random: &mut fastrand::Rng) -> JobSettings {
     }
 }
 
-fn segment(random: &mut fastrand::Rng, encoder: &mut FrameEncoder, shard: ShardId, is_damaged: bool) -> Vec<u8> {
+fn segment(
+    random: &mut fastrand::Rng,
+    encoder: &mut FrameEncoder,
+    shard: ShardId,
+    (is_damaged, misleads): (bool, bool),
+) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..random.usize(0..=20) {
         if is_damaged && random.f64() < 0.1 {
@@ -97,9 +102,30 @@ fn segment(random: &mut fastrand::Rng, encoder: &mut FrameEncoder, shard: ShardI
         let timestamps: Vec<_> = (0..points as i64).map(|at| start + at * random.i64(0..=2) * 1000).collect();
         let values: Vec<_> = (0..points).map(|_| f64::from(random.i32(-500..500)) / 4.0).collect();
         let metadata = if random.f64() < 0.15 { decoy() } else { vec![b'm'; random.usize(0..3)] };
-        encoder.payload(series(random, shard), &timestamps, &values, &metadata, &mut bytes);
+        let key = series(random, shard);
+        if misleads && metadata.len() > 2 {
+            stored(key, timestamps, values, metadata, &mut bytes);
+        } else {
+            encoder.payload(key, &timestamps, &values, &metadata, &mut bytes);
+        }
     }
     bytes
+}
+
+/// Appends a payload whose frame holds it as it is, so that a reader which starts inside of it finds what looks like frames.
+fn stored(key: SeriesKey, timestamps: Vec<i64>, values: Vec<f64>, metadata: Vec<u8>, bytes: &mut Vec<u8>) {
+    const SINGLE_SEGMENT_WITH_SIZE_OF_4_BYTES: u8 = 0xa0;
+    const LAST_BLOCK: u32 = 1;
+    let (org_id, metric_id, metadata) = (key.org.0, key.metric.0, metadata.into());
+    let payload = proto::v1::Payload { org_id, metric_id, timestamps, values, metadata };
+    let content = prost::Message::encode_to_vec(&payload);
+    let mut frame = format::frame::ZSTD_MAGIC.to_vec();
+    frame.push(SINGLE_SEGMENT_WITH_SIZE_OF_4_BYTES);
+    frame.extend_from_slice(&(content.len() as u32).to_le_bytes());
+    frame.extend_from_slice(&((content.len() as u32) << 3 | LAST_BLOCK).to_le_bytes()[..3]);
+    frame.extend_from_slice(&content);
+    bytes.extend_from_slice(&(frame.len() as u32).to_be_bytes());
+    bytes.extend_from_slice(&frame);
 }
 
 /// One of a few series of the shard, so that they meet.

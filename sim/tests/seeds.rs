@@ -75,6 +75,11 @@ fn a_task_that_a_takeover_opens_again_stays_open_however_often_the_job_is_read()
 }
 
 #[test]
+fn a_shard_without_a_run_has_a_list_of_its_own_in_every_job_and_round() {
+    holds(142, Mode::Safety);
+}
+
+#[test]
 fn an_attempt_whose_worker_has_forgotten_it_is_taken_back_long_before_it_is_given_up() {
     for (seed, mode) in [(34, Mode::Safety), (37, Mode::Liveness), (29, Mode::Liveness), (7, Mode::Liveness)] {
         holds(seed, mode);

@@ -3,9 +3,9 @@
 //! An attempt comes with a permit of its slot and keeps it until its thread is free again, so the queue never holds more
 //! than there are slots. A caller that goes away leaves its attempt running: it stops at its next look at its progress.
 
-use std::{fmt, io};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{fmt, io};
 
 use async_trait::async_trait;
 use model::{Failure, FailureClass, HeldAttempt};

@@ -56,7 +56,9 @@ pub(crate) enum JournalError {
 impl From<ClaimError> for JournalError {
     fn from(error: ClaimError) -> Self {
         match error {
-            ClaimError::Stale { .. } | ClaimError::Late { .. } | ClaimError::Done { .. } => Self::Stale { reason: error.to_string() },
+            ClaimError::Stale { .. } | ClaimError::Late { .. } | ClaimError::Done { .. } => {
+                Self::Stale { reason: error.to_string() }
+            }
             ClaimError::Deposed { .. } | ClaimError::Moved { .. } => Self::Over { reason: error.to_string() },
             ClaimError::Store(error) => error.into(),
         }

@@ -83,6 +83,7 @@ impl Leader {
     /// A shard has ended: its last record is written, its runs are removed.
     pub(super) fn end_shard(&mut self, id: &JobId, shard: ShardId, end: ShardEnd) {
         let counts = self.state.counts(id, shard);
+        self.run_lists.forget(id, shard);
         let Some(live) = self.jobs.get_mut(id) else { return };
         live.closing += 1;
         let scratch = live.scratch(self.settings.scratch.as_deref());

@@ -94,14 +94,14 @@ impl System {
             if self.leader.is_none() && self.coordinators[coordinator].token.is_none() {
                 steps.push(Step::Elect(coordinator));
             }
-            if self.crashes == 0 && self.coordinators[coordinator].token.is_some() {
+            if self.crashes + self.depositions == 0 && self.coordinators[coordinator].token.is_some() {
                 steps.push(Step::Crash(coordinator));
             }
             if self.coordinators[coordinator].token.is_some() {
                 self.steps_of_leader(coordinator, steps);
             }
         }
-        if self.leader.is_some() && self.depositions == 0 {
+        if self.leader.is_some() && self.crashes + self.depositions == 0 {
             steps.push(Step::Depose);
         }
         for worker in 0..WORKERS {

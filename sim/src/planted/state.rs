@@ -86,7 +86,9 @@ impl MetaStore for Bent {
         let txn = self.bend(txn);
         let outcome = self.inner.txn(txn.clone()).await;
         let (_, ops, _) = txn.into_parts();
-        let is_of_tasks = ops.iter().any(|op| matches!(op, Op::Put { key, .. } if key.contains("/attempts/") || key.contains("/done/")));
+        let is_of_tasks = ops
+            .iter()
+            .any(|op| matches!(op, Op::Put { key, .. } if key.contains("/attempts/") || key.contains("/done/")));
         match outcome {
             Ok(Outcome::Unknown { .. }) if self.planted == Planted::BlindRetry && is_of_tasks => {
                 struck(&self.port);

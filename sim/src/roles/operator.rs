@@ -137,8 +137,11 @@ impl Desk {
     }
 
     async fn retry(&self, job: &JobId) {
-        let request =
-            v1::RetryJobRequest { job: job.to_string(), reason: "the faults are over".to_owned(), dataset: String::new() };
+        let request = v1::RetryJobRequest {
+            job: job.to_string(),
+            reason: "the faults are over".to_owned(),
+            dataset: String::new(),
+        };
         let asked = self.client.operator(|mut client| {
             let request = request.clone();
             async move { client.retry_job(request).await }

@@ -59,7 +59,9 @@ impl WorkerRole {
         let look = Arc::new(Slow { port: Arc::clone(&port), takes_max: self.takes_max, random, planted: self.planted });
         let slots = Arc::new(Coroutines::new(self.limits, look));
         let agent = match self.leader(&port) {
-            Ok(leader) => Agent::in_place(settings, leader, store, slots, &env.clock).map_err(|error| error.to_string()),
+            Ok(leader) => {
+                Agent::in_place(settings, leader, store, slots, &env.clock).map_err(|error| error.to_string())
+            }
             Err(error) => Err(error),
         };
         let left = match agent {

@@ -7,7 +7,9 @@ use format::manifest::Manifest;
 use format::state_keys::StateKey;
 use format::state_records::{DoneRecord, JobHead};
 use model::invariant::{covers_once, names_each_once, version_follows};
-use model::{ByteRange, Digest, Invariant, PartitionId, Report, ShardId, ShardPlan, TaskId, TaskKind, TaskPath, Window};
+use model::{
+    ByteRange, Digest, Invariant, JobId, PartitionId, Report, ShardId, ShardPlan, TaskId, TaskKind, TaskPath, Window,
+};
 
 use super::Witness;
 use super::records::report_key;
@@ -79,6 +81,23 @@ impl Witness {
         }
         self.check_plan(key, &manifest, bucket);
         self.count_commit(key, &manifest);
+    }
+
+    /// CM-1: the version that a shard says is its own is a manifest of its job.
+    pub(super) fn check_version(&mut self, job: &JobId, shard: ShardId, version: Option<u32>, bucket: &Bucket) {
+        let prefix = format!("{DATASET}{MANIFESTS}/");
+        let is_it = |key: &str| {
+            let name = key.strip_prefix(DATASET).and_then(|key| key.parse::<ManifestName>().ok());
+            name.is_some_and(|name| name.shard == shard && Some(name.version) == version)
+        };
+        let writer = bucket
+            .under(&prefix)
+            .find(|(key, _)| is_it(key))
+            .and_then(|(key, object)| Some(Manifest::from_bytes(key, &object.bytes).ok()?.job));
+        if writer.as_ref() != Some(job) {
+            let what = format!("{job} has {shard} as version {version:?}, which is by {writer:?}");
+            self.violated(Invariant::Cm1, what);
+        }
     }
 
     /// CM-3: a run of a shard takes one version.

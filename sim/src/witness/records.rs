@@ -1,7 +1,9 @@
 //! What changes in etcd: attempt numbers rise, one attempt a task is recorded, nobody writes who lost the right to.
 
 use format::state_keys::{StateKey, TaskPath};
-use format::state_records::{AttemptsRecord, ClaimRecord, DoneRecord, LeaderRecord, ShardPhase, ShardRecord, StateRecord};
+use format::state_records::{
+    AttemptsRecord, ClaimRecord, DoneRecord, LeaderRecord, ShardPhase, ShardRecord, StateRecord,
+};
 use model::invariant::{may_complete, number_rises};
 use model::{AttemptId, Digest, Invariant, JobId, Report, ShardId};
 use scheduler::is_charged;
@@ -25,7 +27,9 @@ impl Witness {
                 (Change::Put(entry), Ok(StateKey::Done(task))) => self.done(&task, entry, bucket),
                 (Change::Put(entry), Ok(StateKey::Attempts(task))) => self.tried(&task, entry, &changes),
                 (Change::Put(entry), Ok(StateKey::Leader)) => self.leads(entry),
-                (Change::Put(entry), Ok(StateKey::Shard(job, shard))) => self.shard_changed(&job, shard, entry),
+                (Change::Put(entry), Ok(StateKey::Shard(job, shard))) => {
+                    self.shard_changed((&job, shard), entry, bucket)
+                }
                 (Change::Deleted { .. }, Ok(StateKey::Done(task))) => self.reopened(&task, &changes),
                 (_, Ok(_)) => {}
                 (change, Err(error)) => self.violated(Invariant::Ls3, format!("{}: {error}", change.key())),
@@ -130,7 +134,8 @@ impl Witness {
         let Some(ended) = ended else {
             return self.violated(Invariant::Ls4, format!("{task} is charged, and no attempt of it has ended"));
         };
-        let is_stuck = now.failure.is_some_and(|failure| failure.cause.as_str().contains("has read and written nothing"));
+        let is_stuck =
+            now.failure.is_some_and(|failure| failure.cause.as_str().contains("has read and written nothing"));
         let class = self.failed.get(&held(task, ended)).copied();
         if !is_stuck && !class.is_some_and(is_charged) {
             self.violated(Invariant::Ls4, format!("{task} is charged for {ended}, which failed so: {class:?}"));
@@ -138,8 +143,11 @@ impl Witness {
     }
 
     /// Another round of a shard that has ended counts its attempts anew.
-    fn shard_changed(&mut self, job: &JobId, shard: ShardId, entry: &Entry) {
+    fn shard_changed(&mut self, (job, shard): (&JobId, ShardId), entry: &Entry, bucket: &Bucket) {
         let phase = entry.record::<ShardRecord>().map(|record| record.phase);
+        if let Ok(ShardRecord { phase: ShardPhase::Done, version, .. }) = entry.record::<ShardRecord>() {
+            self.check_version(job, shard, version, bucket);
+        }
         if !matches!(phase, Ok(ShardPhase::Running | ShardPhase::Committing)) {
             self.numbers.retain(|task, _| task.job != *job || task.shard != shard);
         }
@@ -171,9 +179,7 @@ pub(super) fn report_key(task: &TaskPath, attempt: AttemptId) -> String {
 /// Keys of everything that a report names.
 fn objects(report: &Report) -> Vec<String> {
     let objects: Vec<_> = match report {
-        Report::Map(report) => {
-            report.run.iter().chain(report.quarantine.iter().map(|entry| &entry.object)).collect()
-        }
+        Report::Map(report) => report.run.iter().chain(report.quarantine.iter().map(|entry| &entry.object)).collect(),
         Report::Reduce(report) => report.raw.iter().chain(report.rollups.iter().map(|rollup| &rollup.object)).collect(),
     };
     objects.into_iter().map(|object| object.key.clone()).collect()

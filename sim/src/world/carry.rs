@@ -45,16 +45,48 @@ impl Ord for Due {
 
 /// What arrives.
 enum Arrival {
-    StateCall { from: usize, call: StateCall, reply: Option<oneshot::Sender<StateAnswer>>, fate: Fate },
-    StateAnswer { answer: StateAnswer, reply: oneshot::Sender<StateAnswer> },
-    ObjectCall { from: usize, call: ObjectCall, reply: Option<oneshot::Sender<ObjectAnswer>>, fate: Fate },
-    ObjectAnswer { answer: ObjectAnswer, reply: oneshot::Sender<ObjectAnswer> },
-    Call { to: usize, id: u64, request: WireRequest },
-    Answer { id: u64, answer: WireAnswer },
-    Told { events: mpsc::UnboundedSender<Result<WatchEvent, MetaError>>, event: WatchEvent },
-    Reset { to: usize, incarnation: u32, id: u64 },
+    StateCall {
+        from: usize,
+        call: StateCall,
+        reply: Option<oneshot::Sender<StateAnswer>>,
+        fate: Fate,
+    },
+    StateAnswer {
+        answer: StateAnswer,
+        reply: oneshot::Sender<StateAnswer>,
+    },
+    ObjectCall {
+        from: usize,
+        call: ObjectCall,
+        reply: Option<oneshot::Sender<ObjectAnswer>>,
+        fate: Fate,
+    },
+    ObjectAnswer {
+        answer: ObjectAnswer,
+        reply: oneshot::Sender<ObjectAnswer>,
+    },
+    Call {
+        to: usize,
+        id: u64,
+        request: WireRequest,
+    },
+    Answer {
+        id: u64,
+        answer: WireAnswer,
+    },
+    Told {
+        events: mpsc::UnboundedSender<Result<WatchEvent, MetaError>>,
+        event: WatchEvent,
+    },
+    Reset {
+        to: usize,
+        incarnation: u32,
+        id: u64,
+    },
     /// The connection is broken: whoever waits learns it now.
-    Broken { _reply: Box<dyn std::any::Any + Send> },
+    Broken {
+        _reply: Box<dyn std::any::Any + Send>,
+    },
 }
 
 impl World {
@@ -191,7 +223,8 @@ impl World {
             Arrival::Answer { id, answer } => {
                 if let Some(call) = self.calls.remove(&id) {
                     let (from, to, status) = (&self.processes[call.from], &self.processes[call.to], answer.status());
-                    self.trace.note(format_args!("{from:?} is answered by {to:?}: {status}, {} bytes", answer.body.len()));
+                    self.trace
+                        .note(format_args!("{from:?} is answered by {to:?}: {status}, {} bytes", answer.body.len()));
                     if let Some(reply) = call.reply {
                         let _ = reply.send(answer);
                     }
@@ -208,13 +241,7 @@ impl World {
         }
     }
 
-    fn do_state(
-        &mut self,
-        from: usize,
-        call: StateCall,
-        reply: Option<oneshot::Sender<StateAnswer>>,
-        fate: Fate,
-    ) {
+    fn do_state(&mut self, from: usize, call: StateCall, reply: Option<oneshot::Sender<StateAnswer>>, fate: Fate) {
         // What time alone has ended, nobody did.
         self.look_at_state(None);
         let called = name(&call);
@@ -238,13 +265,7 @@ impl World {
         }
     }
 
-    fn do_object(
-        &mut self,
-        from: usize,
-        call: ObjectCall,
-        reply: Option<oneshot::Sender<ObjectAnswer>>,
-        fate: Fate,
-    ) {
+    fn do_object(&mut self, from: usize, call: ObjectCall, reply: Option<oneshot::Sender<ObjectAnswer>>, fate: Fate) {
         let (share, until) = self.storm;
         let is_storm = self.now < until && self.random.f64() < share;
         let answer = if is_storm { ObjectAnswer::SlowDown } else { self.do_object_call(&call) };
@@ -259,7 +280,12 @@ impl World {
         if fate.answered {
             self.due(fate.back, Arrival::ObjectAnswer { answer, reply });
         } else {
-            self.trace.note(format_args!("{:?} {} {}: the answer is lost", self.processes[from], call.name(), call.key()));
+            self.trace.note(format_args!(
+                "{:?} {} {}: the answer is lost",
+                self.processes[from],
+                call.name(),
+                call.key()
+            ));
             self.lose(fate, reply);
         }
     }
@@ -325,8 +351,7 @@ impl World {
     /// Calls whose caller waits no longer are reset where they are served; those of a server that is gone are broken.
     pub(super) fn give_up_calls(&mut self) {
         let is_given_up = |call: &OpenCall| call.reply.as_ref().is_some_and(oneshot::Sender::is_closed);
-        let given_up: Vec<u64> =
-            self.calls.iter().filter(|(_, call)| is_given_up(call)).map(|(id, _)| *id).collect();
+        let given_up: Vec<u64> = self.calls.iter().filter(|(_, call)| is_given_up(call)).map(|(id, _)| *id).collect();
         for id in given_up {
             if let Some(call) = self.calls.remove(&id) {
                 let fate = self.rates.network.fate(&mut self.random);

@@ -108,7 +108,10 @@ impl World {
         let workers = self.processes.len() - self.coordinators - 1;
         let core = [self.random.usize(..self.coordinators), self.coordinators];
         let operator = self.processes.len() - 1;
-        self.trace.note(format_args!("the faults come to rest; {:?} and {:?} are spared", self.processes[core[0]], self.processes[core[1]]));
+        self.trace.note(format_args!(
+            "the faults come to rest; {:?} and {:?} are spared",
+            self.processes[core[0]], self.processes[core[1]]
+        ));
         for process in 0..self.coordinators + workers {
             self.processes[process].kill_at = None;
             if core.contains(&process) || self.random.bool() {

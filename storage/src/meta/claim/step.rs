@@ -133,7 +133,9 @@ impl TaskChange {
         match (done.map(|entry| entry.record::<DoneRecord>()), self.holder()) {
             (Some(Ok(done)), _) => ClaimError::Done { task, by: done.attempt },
             (Some(Err(error)), _) => ClaimError::Store(error),
-            (None, Some(attempt)) if third.as_ref().is_none_or(|claim| claim.create_revision != attempt.token.into()) => {
+            (None, Some(attempt))
+                if third.as_ref().is_none_or(|claim| claim.create_revision != attempt.token.into()) =>
+            {
                 ClaimError::Stale { task, attempt }
             }
             (None, None) if self.is_late(third.as_ref()) => ClaimError::Late { task },

@@ -194,7 +194,8 @@ async fn in_a_batch_only_what_cannot_be_done_is_refused() {
     let (worker, gone) = (cluster.worker().await, cluster.worker().await);
     let attempt = cluster.claim(worker).await.expect("open");
     cluster.store.revoke(gone).await.expect("memory");
-    let claim = |ordinal, worker| TaskChange::Claim { task: task(ordinal), worker, shard: None, seen: SeenAttempts::default() };
+    let claim =
+        |ordinal, worker| TaskChange::Claim { task: task(ordinal), worker, shard: None, seen: SeenAttempts::default() };
     let stale = AttemptId { token: model::FencingToken(1), ..attempt };
     let changes = vec![
         claim(1, worker),
