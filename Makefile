@@ -1,5 +1,5 @@
 # `make demo`, `make cluster` and `make test` do everything on a fresh Debian machine with the Rust toolchain.
-.PHONY: demo cluster test lint venv setup build bench bench-quick bench-scale fuzz help
+.PHONY: demo cluster test sim lint venv setup build bench bench-quick bench-scale fuzz help
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -14,6 +14,11 @@ cluster: venv build ## etcd, S3, a coordinator, three workers: run, kill, replay
 test: venv ## Install what tests need, run every test
 	scripts/setup.sh tests
 	scripts/test.sh
+
+SEEDS ?= 100
+SEED ?= 1
+sim: ## Seeds of the simulation under faults (SEEDS=N, from SEED=N); a failing one prints the command that repeats it
+	cargo run --locked -p sim -- --seed $(SEED) --seeds $(SEEDS)
 
 lint: ## Format and lints, warnings denied
 	cargo fmt --all --check

@@ -97,7 +97,7 @@ impl BucketClient {
         let call = match self.planted {
             Some(planted) => match planted.object_call(call, port) {
                 Ok(call) => call,
-                Err(answer) => return Ok(answer),
+                Err(answer) => return Ok(*answer),
             },
             None => call,
         };

@@ -31,7 +31,7 @@ fn is_manifest(key: &str) -> bool {
 
 impl Planted {
     /// The request to make instead; or the answer, if none is made.
-    pub(crate) fn object_call(self, call: ObjectCall, port: &Port) -> Result<ObjectCall, ObjectAnswer> {
+    pub(crate) fn object_call(self, call: ObjectCall, port: &Port) -> Result<ObjectCall, Box<ObjectAnswer>> {
         match (self, call) {
             (Self::ManifestOverwrites, ObjectCall::Put { key, bytes, id, .. }) if is_manifest(&key) => {
                 Ok(ObjectCall::Put { key, bytes, create: false, id })
@@ -44,7 +44,7 @@ impl Planted {
             (Self::PartNotWritten, ObjectCall::Put { key, bytes, .. }) if key.ends_with(".part") => {
                 struck(port);
                 UNWRITTEN.with_borrow_mut(|unwritten| unwritten.insert(key, bytes.len() as u64));
-                Err(ObjectAnswer::Put { etag: "\"soon\"".to_owned() })
+                Err(Box::new(ObjectAnswer::Put { etag: "\"soon\"".to_owned() }))
             }
             (_, call) => Ok(call),
         }

@@ -50,9 +50,7 @@ impl StateService {
         let base = runtime.block_on(async { Instant::now() });
         let store = MemoryStore::new();
         let all = store.watch("", Revision(0));
-        let service =
-            Self { runtime, base, store, all, watches: Vec::new(), leases: Vec::new(), full_until: Duration::ZERO };
-        service
+        Self { runtime, base, store, all, watches: Vec::new(), leases: Vec::new(), full_until: Duration::ZERO }
     }
 
     /// The world's time is `now`.

@@ -247,5 +247,5 @@ async fn a_claim_that_comes_late_finds_its_shard_over_and_leaves_nothing() {
     let claim = TaskChange::Claim { task: task(3), worker, shard: Some(revision), seen: SeenAttempts::default() };
     let Ok(Outcome::Applied { .. }) = put("done").await else { panic!("memory takes it") };
     assert!(matches!(cluster.make(claim).await, Err(ClaimError::Late { .. })));
-    assert_eq!(cluster.keys().await, [key.clone()]);
+    assert_eq!(cluster.keys().await, std::slice::from_ref(&key));
 }
