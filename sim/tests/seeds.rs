@@ -80,6 +80,21 @@ fn a_shard_without_a_run_has_a_list_of_its_own_in_every_job_and_round() {
 }
 
 #[test]
+fn a_submission_that_was_held_up_does_not_run_a_job_that_has_ended_meanwhile() {
+    holds(390, Mode::Safety);
+}
+
+#[test]
+fn the_runs_of_a_round_outlive_the_cleaning_of_the_round_before() {
+    holds(304, Mode::Safety);
+}
+
+#[test]
+fn a_job_that_is_archived_while_its_head_is_written_leaves_no_key_behind() {
+    holds(270, Mode::Safety);
+}
+
+#[test]
 fn an_attempt_whose_worker_has_forgotten_it_is_taken_back_long_before_it_is_given_up() {
     for (seed, mode) in [(34, Mode::Safety), (37, Mode::Liveness), (29, Mode::Liveness), (7, Mode::Liveness)] {
         holds(seed, mode);

@@ -54,8 +54,6 @@ pub(crate) struct World {
     storm: (f64, Duration),
     state_away_until: Duration,
     compact_at: Option<Duration>,
-    /// Nothing comes back that is down or stopped.
-    is_frozen: bool,
     planted: Option<Planted>,
     /// The operator has what it came for.
     pub(crate) is_finished: bool,
@@ -101,7 +99,6 @@ impl World {
             storm: (0.0, Duration::ZERO),
             state_away_until: Duration::ZERO,
             compact_at: None,
-            is_frozen: false,
             planted: scenario.planted,
             is_finished: false,
             struck: 0,

@@ -77,7 +77,7 @@ impl World {
                 self.processes[process].kill_at = None;
                 self.crash(process, now + RETURN_AFTER);
             }
-            if self.is_frozen || self.processes[process].back_at.is_none_or(|at| at > now) {
+            if self.processes[process].back_at.is_none_or(|at| at > now) {
                 continue;
             }
             if self.processes[process].is_stopped() {
@@ -123,12 +123,14 @@ impl World {
             }
             match self.random.u8(..3) {
                 0 => self.crash(process, Duration::MAX),
-                1 => self.processes[process].stop(self.now),
+                1 => {
+                    self.processes[process].stop(self.now);
+                    self.processes[process].back_at = None;
+                }
                 _ => self.cuts.push((Party::Process(process), Party::State, Duration::MAX)),
             }
         }
         debug_assert!(self.processes[operator].runs(), "nobody disrupts the operator");
-        self.is_frozen = true;
     }
 
     fn mend_ways(&mut self) {
