@@ -1,5 +1,5 @@
 # `make demo`, `make cluster`, `make test` and `make gameday` do everything on a fresh Debian machine with the Rust toolchain.
-.PHONY: demo cluster test gameday lint venv setup build bench bench-quick bench-scale fuzz help
+.PHONY: demo cluster test gameday sim lint venv setup build bench bench-quick bench-scale fuzz help
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -18,6 +18,11 @@ test: venv ## Install what tests need, run every test
 gameday: venv build ## Every game day of chaos/scenarios, on real processes; reports in chaos/reports
 	scripts/setup.sh gameday
 	TAILOR=target/release/tailor chaos/run --all
+
+SEEDS ?= 100
+SEED ?= 1
+sim: ## Seeds of the simulation under faults (SEEDS=N, from SEED=N); a failing one prints the command that repeats it
+	cargo run --locked -p sim -- --seed $(SEED) --seeds $(SEEDS)
 
 lint: ## Format and lints, warnings denied
 	cargo fmt --all --check

@@ -10,6 +10,7 @@
 use format::digest::Digest;
 use format::keys::ManifestName;
 use format::manifest::{API_VERSION, Manifest, PartitionEntry};
+use model::invariant::names_each_once;
 use model::{ObjectEntry, OrgId, ShardId, Window};
 use scheduler::ShardOutput;
 use storage::{Creation, Root, StorageError};
@@ -176,7 +177,7 @@ fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>
     });
     let partitions: Vec<_> = partitions.collect();
     assert!(
-        partitions.iter().map(|entry| entry.partition).eq(plan.partition_ids()),
+        names_each_once(partitions.iter().map(|entry| entry.partition), plan.partitions),
         "CM-1: a manifest names exactly one attempt for each partition"
     );
     Manifest {

@@ -27,6 +27,8 @@ mod metrics;
 pub mod settings;
 // `tailor coordinator`.
 pub mod server;
+// One coordinator without its sockets.
+pub mod member;
 // What is kept of a job in its dataset.
 mod history;
 // Jobs that have ended, as operators see them.

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use axum::Router;
 use daemon::{Health, Metrics, Shutdown};
-use model::limits::MESSAGE_BYTES_MAX;
 use model::{Clock, SystemClock};
 use proto::v1::operator_service_server::OperatorServiceServer;
 use proto::v1::worker_service_server::WorkerServiceServer;
@@ -21,10 +20,10 @@ use storage::meta::{EtcdStore, MetaError, MetaStore};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::service::Routes;
 
-use crate::reconcile::Collector;
-use crate::replica::{Replica, Role};
-use crate::service::{Door, Operators, Workers};
+use crate::member::Member;
+use crate::service::{Operators, Workers};
 use crate::settings::Settings;
 
 /// The condition of readiness.
@@ -94,16 +93,11 @@ async fn coordinate(
         () = shutdown.requested() => return Ok(()),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (role, roles) = watch::channel(Role::Follower { leader: String::new() });
-    let (state, states) = watch::channel(Ok(()));
-    tokio::spawn(tell_health(states.clone(), health.clone()));
-    let collecting = tokio::spawn(Collector::new(settings.collector, Arc::clone(&clock)).run(roles.clone()));
-    let door = Door { role: roles, state: states, replica: settings.leader.replica.as_str().into() };
-    let serving = tokio::spawn(serve_requests(requests, door, Arc::clone(&clock), shutdown.clone()));
-    let replica = Replica { settings: Arc::new(settings.leader), lease: settings.lease, store, clock, role, state };
+    let member = Member::new(settings.leader, settings.lease, settings.collector, store, clock);
+    tokio::spawn(tell_health(member.state(), health.clone()));
+    let serving = tokio::spawn(serve_requests(requests, member.services(), shutdown.clone()));
     let requested = shutdown.clone();
-    replica.run(Box::pin(async move { requested.requested().await })).await;
-    collecting.abort();
+    member.run(Box::pin(async move { requested.requested().await })).await;
     match tokio::time::timeout(CLOSE_TIMEOUT, serving).await {
         Ok(Ok(served)) => served,
         // Whoever still asks is told by the closed connection.
@@ -135,18 +129,7 @@ async fn tell_health(mut states: watch::Receiver<Result<(), String>>, health: He
     }
 }
 
-async fn serve_requests(
-    listener: TcpListener,
-    door: Door,
-    clock: Arc<dyn Clock>,
-    shutdown: Shutdown,
-) -> Result<(), ServeError> {
-    let operators = OperatorServiceServer::new(Operators { door: door.clone(), clock })
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let workers = WorkerServiceServer::new(Workers { door })
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+async fn serve_requests(listener: TcpListener, services: Routes, shutdown: Shutdown) -> Result<(), ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<OperatorServiceServer<Operators>>().await;
     reporter.set_serving::<WorkerServiceServer<Workers>>().await;
@@ -158,8 +141,7 @@ async fn serve_requests(
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .tcp_nodelay(true)
-        .add_service(operators)
-        .add_service(workers)
+        .add_routes(services)
         .add_service(health)
         .add_service(reflection)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move { shutdown.requested().await })

@@ -24,6 +24,8 @@ pub mod digest;
 pub mod stage;
 // What an attempt hands back.
 pub mod outcome;
+// The promises, by name.
+pub mod invariant;
 // What was read, where it went, and whether it balances.
 pub mod books;
 // Byte sizes in words: `512MiB`.
@@ -37,6 +39,7 @@ pub use grant::{Grant, HeldAttempt, RunEntry, RunList};
 pub use ids::{
     AttemptId, FencingToken, JobId, LeaseId, MetricId, OrgId, PartitionId, ShardId, TaskId, TaskKind, TaskPath,
 };
+pub use invariant::Invariant;
 pub use job::{Encoding, JobSettings, OnBadFrame, OutputFormat};
 pub use outcome::{
     Extent, Failure, FailureClass, MapReport, ObjectEntry, QuarantineEntry, ReduceReport, Report, RollupEntry,

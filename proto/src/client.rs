@@ -16,12 +16,16 @@
 //! A stream ends with the coordinator that gave it. Whoever follows one opens it anew by the same call, which finds the
 //! next leader.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::limits::MESSAGE_BYTES_MAX;
 use tokio::time::Instant;
+use tonic::body::Body;
+use tonic::client::GrpcService;
+use tonic::codegen::{Body as HttpBody, Bytes, StdError};
 use tonic::transport::Channel;
 use tonic::{Response, Status};
 
@@ -35,7 +39,18 @@ mod endpoints;
 mod tests;
 
 use endpoints::Endpoints;
-pub use endpoints::EndpointsError;
+pub use endpoints::{Connect, EndpointsError};
+
+/// A way to a coordinator that calls go over: HTTP/2, or what stands in for it.
+pub trait Connection:
+    GrpcService<Body, ResponseBody: HttpBody<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static> + Clone
+{
+}
+
+impl<C> Connection for C where
+    C: GrpcService<Body, ResponseBody: HttpBody<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static> + Clone
+{
+}
 
 /// The longest first pause.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -60,10 +75,21 @@ impl Default for Policy {
 }
 
 /// The coordinator that leads, wherever it is. Cheap to clone; clones share connections and what they learnt.
-#[derive(Debug, Clone)]
-pub struct LeaderClient {
-    endpoints: Arc<Endpoints>,
+pub struct LeaderClient<C = Channel> {
+    endpoints: Arc<Endpoints<C>>,
     policy: Policy,
+}
+
+impl<C> Clone for LeaderClient<C> {
+    fn clone(&self) -> Self {
+        Self { endpoints: Arc::clone(&self.endpoints), policy: self.policy }
+    }
+}
+
+impl<C> fmt::Debug for LeaderClient<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LeaderClient").field("policy", &self.policy).finish_non_exhaustive()
+    }
 }
 
 impl LeaderClient {
@@ -72,7 +98,17 @@ impl LeaderClient {
     /// # Errors
     /// If there is none, or one is no such address.
     pub fn new(endpoints: Vec<String>) -> Result<Self, EndpointsError> {
-        Ok(Self { endpoints: Arc::new(Endpoints::new(endpoints)?), policy: Policy::default() })
+        Self::connecting(endpoints, Box::new(endpoints::connect_lazy))
+    }
+}
+
+impl<C: Connection> LeaderClient<C> {
+    /// The same over ways that `connect` makes.
+    ///
+    /// # Errors
+    /// If there is none, or one is no such address.
+    pub fn connecting(endpoints: Vec<String>, connect: Connect<C>) -> Result<Self, EndpointsError> {
+        Ok(Self { endpoints: Arc::new(Endpoints::new(endpoints, connect)?), policy: Policy::default() })
     }
 
     /// The same client with another policy.
@@ -85,7 +121,7 @@ impl LeaderClient {
     ///
     /// # Errors
     /// What the leader answered, or `Away` if none was found in time.
-    pub async fn operator<T, F>(&self, call: impl Fn(OperatorServiceClient<Channel>) -> F) -> Result<T, ApiError>
+    pub async fn operator<T, F>(&self, call: impl Fn(OperatorServiceClient<C>) -> F) -> Result<T, ApiError>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
@@ -100,7 +136,7 @@ impl LeaderClient {
     ///
     /// # Errors
     /// As [`Self::operator`].
-    pub async fn worker<T, F>(&self, call: impl Fn(WorkerServiceClient<Channel>) -> F) -> Result<T, ApiError>
+    pub async fn worker<T, F>(&self, call: impl Fn(WorkerServiceClient<C>) -> F) -> Result<T, ApiError>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
@@ -111,7 +147,7 @@ impl LeaderClient {
         .await
     }
 
-    async fn ask<T, F>(&self, call: impl Fn(Channel) -> F) -> Result<T, ApiError>
+    async fn ask<T, F>(&self, call: impl Fn(C) -> F) -> Result<T, ApiError>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {

@@ -24,6 +24,9 @@ mod state;
 // How far everything is, for people.
 pub mod view;
 
+#[cfg(feature = "planted")]
+pub mod planted;
+
 pub use event::{Effect, Event, ListedRuns, Restored, ShardEnd, ShardOutput, TaskInput, Tried, WorkerId};
 pub use policy::{Policy, Speculation, is_charged};
 pub use shard::{Counts, Phase};

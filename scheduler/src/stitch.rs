@@ -48,6 +48,8 @@ pub fn judge(size: u64, splits: &[(Split, Known)]) -> Vec<Verdict> {
         };
         verdicts.push(verdict);
     }
+    #[cfg(feature = "planted")]
+    let expected = expected.filter(|_| !crate::planted::is_planted(crate::planted::Planted::StitchOff));
     assert!(expected.is_none_or(|end| end == size), "PL-1: the splits end at {expected:?}, the segment at {size}");
     verdicts
 }
@@ -56,6 +58,8 @@ fn judge_one(split: &Split, known: Known, expected: u64) -> Verdict {
     let owned_start = (expected < split.range.end).then_some(expected);
     match known {
         Known::Open => Verdict::Unknown,
+        #[cfg(feature = "planted")]
+        Known::Read(_) if crate::planted::is_planted(crate::planted::Planted::StitchOff) => Verdict::Joins,
         Known::Read(report) if report.first == owned_start => Verdict::Joins,
         Known::FailedFrom(guessed) if Some(guessed) == owned_start => Verdict::Fails,
         Known::Read(_) | Known::FailedFrom(_) => Verdict::RunAgain { exact_start: expected },

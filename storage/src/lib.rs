@@ -16,6 +16,8 @@ pub mod s3;
 // When a failed request is tried again.
 pub mod retry;
 
+// How a thread that computes waits for what is asynchronous.
+pub mod wait;
 // Segments as random-access bytes.
 pub mod segment;
 // Objects as a worker's thread reads and writes them.

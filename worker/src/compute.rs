@@ -3,11 +3,12 @@
 //! An attempt comes with a permit of its slot and keeps it until its thread is free again, so the queue never holds more
 //! than there are slots. A caller that goes away leaves its attempt running: it stops at its next look at its progress.
 
-use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{fmt, io};
 
-use model::{Failure, FailureClass};
+use async_trait::async_trait;
+use model::{Failure, FailureClass, HeldAttempt};
 use shard_config::ShardMap;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -35,10 +36,23 @@ pub(crate) struct Attempt {
 /// An attempt on its way to a thread.
 type Order = (Attempt, tracing::Span, oneshot::Sender<Outcome>);
 
-/// The threads. They end with this, each after what it computes.
+/// What an attempt does on the slot that it is given.
+pub type SlotWork = Box<dyn FnOnce(&mut Slot) -> Outcome + Send>;
+
+/// What stands in for the threads where there may be none: a simulation has one thread for everything.
+#[async_trait]
+pub trait InPlace: Send + Sync + fmt::Debug {
+    /// Does the work on a slot of its own. What the work waits for goes through [`storage::wait`].
+    async fn run(&self, held: HeldAttempt, work: SlotWork) -> Outcome;
+}
+
+/// The threads, or what stands in for them. They end with this, each after what it computes.
 #[derive(Debug)]
-pub(crate) struct Compute {
-    queue: SyncSender<Order>,
+pub(crate) enum Compute {
+    /// A thread a slot, behind one queue.
+    Threads(SyncSender<Order>),
+    /// No thread.
+    InPlace(Arc<dyn InPlace>),
 }
 
 impl Compute {
@@ -51,18 +65,25 @@ impl Compute {
             let thread = std::thread::Builder::new().name(format!("slot-{number}"));
             thread.spawn(move || work(&orders, limits))?;
         }
-        Ok(Self { queue })
+        Ok(Self::Threads(queue))
     }
 
     /// Runs the attempt; waits for its end.
     pub(crate) async fn run(&self, attempt: Attempt) -> Outcome {
+        let queue = match self {
+            Self::Threads(queue) => queue,
+            Self::InPlace(in_place) => {
+                let held = attempt.assignment.held();
+                return in_place.run(held, Box::new(move |slot| run(slot, attempt))).await;
+            }
+        };
         let (reply, outcome) = oneshot::channel();
         // Neither can be while a slot's thread lives: it ends with the queue, and a permit is room in it.
         let lost = || {
             let message = "no thread of a slot takes the attempt; please report this".to_owned();
             Outcome::Failed(Failure { class: FailureClass::Bug, message })
         };
-        if self.queue.try_send((attempt, tracing::Span::current(), reply)).is_err() {
+        if queue.try_send((attempt, tracing::Span::current(), reply)).is_err() {
             return lost();
         }
         outcome.await.unwrap_or_else(|_| lost())

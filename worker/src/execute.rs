@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::agent::AgentError;
-use crate::compute::{Attempt, Compute};
+use crate::compute::{Attempt, Compute, InPlace};
 use crate::limits::SlotLimits;
 use crate::resolve::{Resolver, Roots};
 use crate::scratch::Scratch;
@@ -45,9 +45,29 @@ impl Executor {
         roots: Arc<Roots>,
         clock: &dyn Clock,
     ) -> Result<Self, AgentError> {
+        let compute = Compute::start(slots, limits).map_err(AgentError::Thread)?;
+        Self::over(compute, access, scratch, roots, clock)
+    }
+
+    /// The same without threads.
+    pub(crate) fn in_place(
+        in_place: Arc<dyn InPlace>,
+        scratch: &Path,
+        roots: Arc<Roots>,
+        clock: &dyn Clock,
+    ) -> Result<Self, AgentError> {
+        Self::over(Compute::InPlace(in_place), SegmentAccess::Ranged, scratch, roots, clock)
+    }
+
+    fn over(
+        compute: Compute,
+        access: SegmentAccess,
+        scratch: &Path,
+        roots: Arc<Roots>,
+        clock: &dyn Clock,
+    ) -> Result<Self, AgentError> {
         let made = Scratch::make(scratch, clock);
         let made = made.map_err(|source| AgentError::Scratch { folder: scratch.display().to_string(), source })?;
-        let compute = Compute::start(slots, limits).map_err(AgentError::Thread)?;
         let resolver = Resolver::new(roots);
         Ok(Self { resolver, compute, scratch: made, access, runtime: Handle::current() })
     }

@@ -40,6 +40,7 @@ mod error;
 pub mod metrics;
 
 pub use agent::{Agent, AgentError, AgentSettings, Left};
+pub use compute::{InPlace, SlotWork};
 pub use error::WorkError;
 pub use limits::SlotLimits;
 pub use resolve::{ByUri, Places};

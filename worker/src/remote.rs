@@ -3,14 +3,16 @@
 //! Who leads, and where, is `proto::client`'s to find out. Here it is given little patience: the agent itself waits for a
 //! leader that is away, and may have something better to do meanwhile.
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::{Failure, Grant, HeldAttempt, LeaseId};
-use proto::client::{LeaderClient, Policy};
+use proto::client::{Connection, LeaderClient, Policy};
 use proto::status::ApiError;
 use proto::v1;
+use tonic::transport::Channel;
 
 use crate::leader::{Beat, Hello, Leader, LeaderError, Orders, PROTOCOL, Verdict};
 
@@ -21,20 +23,28 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// The leader of a cluster.
-#[derive(Debug, Clone)]
-pub struct RemoteLeader {
-    client: LeaderClient,
+pub struct RemoteLeader<C = Channel> {
+    client: LeaderClient<C>,
 }
 
-impl RemoteLeader {
+impl<C> fmt::Debug for RemoteLeader<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteLeader").field("client", &self.client).finish()
+    }
+}
+
+impl<C: Connection> RemoteLeader<C> {
     /// The leader that `client` finds.
-    pub fn new(client: &LeaderClient) -> Self {
+    pub fn new(client: &LeaderClient<C>) -> Self {
         Self { client: client.with_policy(Policy { call_timeout: ANSWER, patience: PATIENCE }) }
     }
 }
 
 #[async_trait]
-impl Leader for RemoteLeader {
+impl<C> Leader for RemoteLeader<C>
+where
+    C: Connection<Future: Send> + Send + Sync + 'static,
+{
     async fn hello(&self, hello: &Hello) -> Result<(), LeaderError> {
         let request = v1::HelloRequest {
             worker: hello.worker.to_string(),

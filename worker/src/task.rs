@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use model::{AttemptId, JobId, JobSettings, PartitionId, RunEntry, SegmentRef, ShardId, Split, TaskId};
+use model::{
+    AttemptId, HeldAttempt, JobId, JobSettings, PartitionId, RunEntry, SegmentRef, ShardId, Split, TaskId, TaskPath,
+};
 use storage::Root;
 use storage::segment::SegmentAccess;
 use tokio::runtime::Handle;
@@ -27,6 +29,14 @@ pub struct Assignment {
     pub partitions: u32,
     /// What there is to do.
     pub work: Work,
+}
+
+impl Assignment {
+    /// The attempt, with its task.
+    pub fn held(&self) -> HeldAttempt {
+        let Self { job, shard, task, attempt, .. } = self;
+        HeldAttempt { task: TaskPath { job: job.clone(), shard: *shard, task: *task }, attempt: *attempt }
+    }
 }
 
 /// The input of an attempt.

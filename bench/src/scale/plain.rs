@@ -37,6 +37,7 @@ pub(super) async fn changes_per_second(cluster: &Cluster, span: Duration) -> Res
                 let claims = tasks.iter().map(|task| TaskChange::Claim {
                     task: task.clone(),
                     worker,
+                    shard: None,
                     seen: SeenAttempts::default(),
                 });
                 let claimed = claim::apply(&*store, leadership, claims.collect()).await;

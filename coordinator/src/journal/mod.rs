@@ -56,7 +56,9 @@ pub(crate) enum JournalError {
 impl From<ClaimError> for JournalError {
     fn from(error: ClaimError) -> Self {
         match error {
-            ClaimError::Stale { .. } | ClaimError::Done { .. } => Self::Stale { reason: error.to_string() },
+            ClaimError::Stale { .. } | ClaimError::Late { .. } | ClaimError::Done { .. } => {
+                Self::Stale { reason: error.to_string() }
+            }
             ClaimError::Deposed { .. } | ClaimError::Moved { .. } => Self::Over { reason: error.to_string() },
             ClaimError::Store(error) => error.into(),
         }
@@ -168,7 +170,11 @@ impl Journal {
             let reason = format!("LS-1: {task} was to be tried as {number}, its last attempt was {}", seen.record.last);
             return Err(JournalError::Over { reason });
         }
-        match self.change(TaskChange::Claim { task, worker, seen }).await? {
+        let shard = self.shared.revisions().get(&String::from(StateKey::Shard(task.job.clone(), task.shard))).copied();
+        if shard.is_none() {
+            return Err(JournalError::Stale { reason: format!("the shard of {task} is over") });
+        }
+        match self.change(TaskChange::Claim { task, worker, shard, seen }).await? {
             Changed::Claimed { attempt, .. } => Ok(attempt),
             other => Err(mismatch(&other)),
         }

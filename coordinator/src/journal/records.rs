@@ -57,11 +57,18 @@ impl Journal {
         // It compares the head, which it deletes: a late copy of it finds another one, or none.
         let txn = Txn::when([self.leadership().holds(), Compare::modified(&key, seen)])
             .then([Op::delete_prefix(job_prefix(job))])
-            .otherwise([String::from(StateKey::Leader)]);
+            .otherwise([String::from(StateKey::Leader), key.clone()]);
         let gone = |entry: Option<&Entry>| entry.is_none_or(|entry| entry.mod_revision != seen).then_some(seen);
         match settle(&*self.shared.store, txn, &key, gone).await? {
             Settled::Applied { .. } => {}
-            Settled::Refused { current } => self.check_leader(current.first().and_then(Option::as_ref))?,
+            Settled::Refused { current } => {
+                let mut current = current.into_iter();
+                self.check_leader(current.next().flatten().as_ref())?;
+                // Another write of ours moved it, and is not answered yet: the next try knows what it left.
+                if current.next().flatten().is_some() {
+                    return Err(JournalError::Blocked { reason: format!("{key} is just being written") });
+                }
+            }
         }
         self.shared.revisions().retain(|key, _| !key.starts_with(&job_prefix(job)));
         self.forget_tasks(|task| task.job == *job);
@@ -106,6 +113,8 @@ impl Journal {
             Some(revision) => Compare::modified(key, revision),
             None => Compare::absent(key),
         };
+        // A record that takes others with it is the last of its shard: nothing is given out by it any more.
+        let is_last = !also.is_empty();
         let txn = Txn::when([self.leadership().holds(), unmoved])
             .then([Op::put(key, value.clone())].into_iter().chain(also))
             .otherwise([String::from(StateKey::Leader), key.to_owned()]);
@@ -113,7 +122,11 @@ impl Journal {
             |entry: Option<&Entry>| entry.filter(|entry| entry.value == value).map(|entry| entry.mod_revision);
         match settle(&*self.shared.store, txn, key, written).await? {
             Settled::Applied { revision } => {
-                self.shared.revisions().insert(key.to_owned(), revision);
+                let mut revisions = self.shared.revisions();
+                match is_last {
+                    true => drop(revisions.remove(key)),
+                    false => drop(revisions.insert(key.to_owned(), revision)),
+                }
                 Ok(None)
             }
             Settled::Refused { current } => {

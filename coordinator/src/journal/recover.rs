@@ -1,6 +1,7 @@
 //! What another leader left: every record, as of one revision.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use format::state_keys::{StateKey, TaskPath};
 use format::state_records::{ClaimRecord, DoneRecord, JobHead, ShardRecord};
@@ -40,6 +41,8 @@ pub(crate) struct FoundShard {
     pub(crate) done: BTreeMap<TaskId, DoneRecord>,
     /// Attempts that run.
     pub(crate) claims: Vec<(TaskId, AttemptId, LeaseId)>,
+    /// Tasks that were done, and that we have opened again since: what is read of them by then does not count.
+    opened: Mutex<BTreeMap<TaskId, Tried>>,
     tried: BTreeMap<TaskId, SeenAttempts>,
 }
 
@@ -92,6 +95,11 @@ impl Found {
 }
 
 impl FoundShard {
+    /// Tasks that were done, and that we have opened again since.
+    pub(crate) fn opened(&self) -> MutexGuard<'_, BTreeMap<TaskId, Tried>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Tasks that were tried, done or not.
     pub(crate) fn tried(&self) -> impl Iterator<Item = (TaskId, Tried)> {
         let open = self.tried.iter().map(|(task, seen)| {

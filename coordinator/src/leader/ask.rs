@@ -66,6 +66,10 @@ impl Leader {
             let _ = reply.send(Err(ApiError::Refused { reason }));
             return;
         }
+        if !self.beginning.insert(id.clone()) {
+            let _ = reply.send(Err(super::jobs::just_begun(id)));
+            return;
+        }
         self.retry_shards(id, reason, earlier, shards, reply);
     }
 
@@ -82,7 +86,10 @@ impl Leader {
         tokio::spawn(async move {
             let begun = super::jobs::begin_again(&journal, &earlier, &reason, clock).await;
             match begun {
-                Err(error) => drop(reply.send(Err(error))),
+                Err(error) => {
+                    handle.tell(super::message::Outcome::NotBegun { job: id });
+                    let _ = reply.send(Err(error));
+                }
                 Ok((job, spec, head)) => {
                     tracing::info!(job = %id, reason, shards = shards.len(), "job tried again");
                     handle.tell(super::message::Outcome::BegunAgain { job, spec, head, earlier });

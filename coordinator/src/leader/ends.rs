@@ -83,6 +83,7 @@ impl Leader {
     /// A shard has ended: its last record is written, its runs are removed.
     pub(super) fn end_shard(&mut self, id: &JobId, shard: ShardId, end: ShardEnd) {
         let counts = self.state.counts(id, shard);
+        self.run_lists.forget(id, shard);
         let Some(live) = self.jobs.get_mut(id) else { return };
         live.closing += 1;
         let scratch = live.scratch(self.settings.scratch.as_deref());
@@ -106,11 +107,13 @@ impl Leader {
         self.note(id, "shard-ended", fields);
         let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
         tokio::spawn(async move {
+            // Looked for before its end is on record: after that another round may begin, and write its own.
+            let runs = find_runs(&scratch, &id, shard).await;
             let result = close(&journal, &dataset, &id, shard, record, &report).await;
             // Only whoever still leads may: another leader's tasks could gather them.
             let is_closed = result.is_ok();
             handle.tell(Outcome::Closed { job: id.clone(), shard, result });
-            if is_closed && let Err(error) = remove_runs(&scratch, &id, shard).await {
+            if is_closed && let Err(error) = remove_runs(runs).await {
                 tracing::warn!(%error, job = %id, %shard, "remove runs; the collector finds them");
             }
         });
@@ -267,10 +270,19 @@ async fn archive(journal: &Journal, dataset: &Root, id: &JobId, record: Vec<u8>)
     Ok(journal.insist(|| journal.forget_job(id)).await?)
 }
 
-async fn remove_runs(scratch: &str, id: &JobId, shard: ShardId) -> Result<(), StorageError> {
+/// Runs, reports and lists of a shard.
+type Runs = (Root, Vec<String>);
+
+async fn find_runs(scratch: &str, id: &JobId, shard: ShardId) -> Result<Runs, StorageError> {
     let root = Root::create(scratch)?;
-    for object in root.list(&keys::runs_of(id, shard)).await? {
-        root.remove(object.location.as_ref()).await?;
+    let runs = root.list(&keys::runs_of(id, shard)).await?;
+    Ok((root, runs.into_iter().map(|object| object.location.to_string()).collect()))
+}
+
+async fn remove_runs(runs: Result<Runs, StorageError>) -> Result<(), StorageError> {
+    let (root, runs) = runs?;
+    for run in runs {
+        root.remove(&run).await?;
     }
     Ok(())
 }

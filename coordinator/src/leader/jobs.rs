@@ -43,19 +43,26 @@ impl Leader {
             let _ = reply.send(Err(ApiError::Away { reason }));
             return;
         }
+        if !self.beginning.insert(spec.job.clone()) {
+            let _ = reply.send(Err(just_begun(&spec.job)));
+            return;
+        }
         let (journal, handle, clock) = (self.journal.clone(), self.handle.clone(), Arc::clone(&self.clock));
         tokio::spawn(async move {
+            let job = spec.job.clone();
             let begun = begin(&journal, spec, follower.is_some(), clock).await;
-            handle.tell(Outcome::Begun { begun, follower, reply });
+            handle.tell(Outcome::Begun { job, begun, follower, reply });
         });
     }
 
     pub(super) fn begun(
         &mut self,
+        job: &JobId,
         begun: Result<Begun, ApiError>,
         follower: Option<Follower>,
         reply: Reply<v1::SubmitJobResponse>,
     ) {
+        self.beginning.remove(job);
         let answer = begun.map(|begun| match begun {
             Begun::Known { job } => v1::SubmitJobResponse { job: job.to_string(), existed: true },
             Begun::New { job, spec, head } => {
@@ -253,6 +260,12 @@ impl Leader {
     }
 }
 
+/// What whoever asks for a job is told while its head is being written for somebody else, perhaps for an earlier copy of the
+/// same request: a copy that looked for the job's record early and writes its head late would run the job a second time.
+pub(super) fn just_begun(job: &JobId) -> ApiError {
+    ApiError::Away { reason: format!("job {job} is just being submitted by another request") }
+}
+
 fn known(asked: &JobSpec, there: &JobSpec) -> Result<v1::SubmitJobResponse, ApiError> {
     if asked.is_same(there) {
         return Ok(v1::SubmitJobResponse { job: asked.job.to_string(), existed: true });
@@ -433,12 +446,18 @@ async fn read_reports(
 ) -> Result<Restored, String> {
     let read = |(task, done): (TaskId, DoneRecord)| async move {
         let path = TaskPath { job: id.clone(), shard, task };
+        // In an earlier try to read the job: its report may be whole this time, and is on record no longer.
+        let opened = found.opened().get(&task).copied();
+        if let Some(tried) = opened {
+            return Ok(Err((task, tried)));
+        }
         match read_report(scratch, &path, &done).await? {
             Some(report) => Ok::<_, String>(Ok((task, done.attempt, report))),
             None => {
                 let tried = Tried { last: done.last, charged: 1, exact_start: None };
                 tracing::warn!(%path, attempt = %done.attempt, "the report of a task is lost; the task runs again");
                 journal.reopen(path, done.attempt, tried).await.map_err(|error| error.to_string())?;
+                found.opened().insert(task, tried);
                 Ok(Err((task, tried)))
             }
         }

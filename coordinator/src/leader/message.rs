@@ -95,7 +95,14 @@ pub(crate) enum Outcome {
     /// A task was opened again, or not.
     Reopened { task: TaskPath, result: Result<(), JournalError> },
     /// A job's head was written, or not.
-    Begun { begun: Result<Begun, ApiError>, follower: Option<Follower>, reply: Reply<v1::SubmitJobResponse> },
+    Begun {
+        job: JobId,
+        begun: Result<Begun, ApiError>,
+        follower: Option<Follower>,
+        reply: Reply<v1::SubmitJobResponse>,
+    },
+    /// A job that had ended has no head again.
+    NotBegun { job: JobId },
     /// A job that had ended has a head again.
     BegunAgain { job: Arc<Job>, spec: Arc<JobSpec>, head: Box<JobHead>, earlier: Box<JobReport> },
     /// A job was planned, or cannot be.

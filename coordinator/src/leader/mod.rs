@@ -104,6 +104,8 @@ pub(crate) struct Leader {
     jobs: BTreeMap<JobId, LiveJob>,
     /// Jobs of another leader that are still being read: nothing is said about their attempts.
     recovering: BTreeSet<JobId>,
+    /// Jobs whose head is being written: the same one is not begun a second time meanwhile.
+    beginning: BTreeSet<JobId>,
     workers: BTreeMap<LeaseId, LiveWorker>,
     waiting: VecDeque<Waiting>,
     run_lists: Arc<RunLists>,
@@ -134,6 +136,7 @@ impl Leader {
             handle,
             jobs: BTreeMap::new(),
             recovering: BTreeSet::new(),
+            beginning: BTreeSet::new(),
             workers: BTreeMap::new(),
             waiting: VecDeque::new(),
             run_lists: Arc::default(),
@@ -205,8 +208,12 @@ impl Leader {
             Outcome::Failed { held, failure, result, reply } => self.failed(held, failure, result, reply),
             Outcome::HandedBack { held, reply } => self.handed_back(held, reply),
             Outcome::Reopened { task, result } => self.reopened(task, result),
-            Outcome::Begun { begun, follower, reply } => self.begun(begun, follower, reply),
-            Outcome::BegunAgain { job, spec, head, earlier } => self.add(job, spec, *head, Some(earlier)),
+            Outcome::Begun { job, begun, follower, reply } => self.begun(&job, begun, follower, reply),
+            Outcome::NotBegun { job } => drop(self.beginning.remove(&job)),
+            Outcome::BegunAgain { job, spec, head, earlier } => {
+                self.beginning.remove(&spec.job);
+                self.add(job, spec, *head, Some(earlier));
+            }
             Outcome::Planned { job, round, planned } => self.planned(&job, round, *planned),
             Outcome::Recorded { job, result, shards } => self.plans_recorded(&job, result, shards),
             Outcome::Recovered { job, recovered } => self.recovered(&job, *recovered),

@@ -1,10 +1,10 @@
 //! Lists of runs, as objects: written once a shard, before the first reduce task of it is given out.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use format::keys;
-use model::{Digest, TaskPath};
+use model::{Digest, JobId, ShardId, TaskPath};
 use scheduler::ListedRuns;
 use storage::{Root, StorageError};
 use tokio::sync::OnceCell;
@@ -12,27 +12,50 @@ use tokio::sync::OnceCell;
 /// Lists kept in mind, at most: past them all are forgotten, and written again if need be.
 const LISTS_MAX: usize = 4096;
 
-/// Which lists are written.
+/// Which lists are written, by shard: shards whose lists are the same, those without a run at least, have one each.
 #[derive(Debug, Default)]
 pub(crate) struct RunLists {
-    written: Mutex<HashMap<Digest, Arc<OnceCell<()>>>>,
+    written: Mutex<HashMap<(JobId, ShardId), Written>>,
+}
+
+/// The list of a shard, written or being written.
+#[derive(Debug)]
+struct Written {
+    digest: Digest,
+    cell: Arc<OnceCell<()>>,
 }
 
 impl RunLists {
     /// Writes the list of a shard, unless it is written: what it says is named by its digest, so it never changes.
     pub(crate) async fn publish(&self, scratch: &str, task: &TaskPath, runs: &ListedRuns) -> Result<(), StorageError> {
-        let cell = {
-            let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-            if written.len() > LISTS_MAX {
-                written.clear();
-            }
-            Arc::clone(written.entry(runs.digest).or_default())
-        };
+        let cell = self.cell(task, runs.digest);
         let write = || async {
             let root = Root::create(scratch)?;
             let key = keys::run_list(&task.job, task.shard, runs.digest);
             root.create_once(&key, runs.list.to_bytes()).await.map(drop)
         };
         cell.get_or_try_init(write).await.map(drop)
+    }
+
+    /// Forgets the list of a shard that has ended: it is removed with its runs, and another round writes its own.
+    pub(crate) fn forget(&self, job: &JobId, shard: ShardId) {
+        self.written().remove(&(job.clone(), shard));
+    }
+
+    fn cell(&self, task: &TaskPath, digest: Digest) -> Arc<OnceCell<()>> {
+        let mut written = self.written();
+        if written.len() > LISTS_MAX {
+            written.clear();
+        }
+        let fresh = || Written { digest, cell: Arc::default() };
+        let of_shard = written.entry((task.job.clone(), task.shard)).or_insert_with(fresh);
+        if of_shard.digest != digest {
+            *of_shard = fresh();
+        }
+        Arc::clone(&of_shard.cell)
+    }
+
+    fn written(&self) -> MutexGuard<'_, HashMap<(JobId, ShardId), Written>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

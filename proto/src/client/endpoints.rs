@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use tonic::transport::{Channel, Endpoint};
 
+/// Makes the way to a coordinator, which is connected once it is used.
+pub type Connect<C> = Box<dyn Fn(&str) -> C + Send + Sync>;
+
 /// A host that is gone answers nothing: what it takes to find that out must leave time for the others.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A ping after so long without one, also while no call is open; and how long its answer may take.
@@ -27,36 +30,35 @@ pub enum EndpointsError {
 }
 
 /// The coordinators.
-#[derive(Debug)]
-pub(super) struct Endpoints {
+pub(super) struct Endpoints<C> {
     known: Vec<String>,
-    state: Mutex<State>,
+    connect: Connect<C>,
+    state: Mutex<State<C>>,
 }
 
-#[derive(Debug)]
-struct State {
+struct State<C> {
     /// The one to ask: one of those known, or one that was named as the leader.
     current: String,
     /// Where to go on if it is away: an index into those known.
     next: usize,
-    channels: HashMap<String, Channel>,
+    channels: HashMap<String, C>,
 }
 
-impl Endpoints {
-    pub(super) fn new(texts: Vec<String>) -> Result<Self, EndpointsError> {
+impl<C: Clone> Endpoints<C> {
+    pub(super) fn new(texts: Vec<String>, connect: Connect<C>) -> Result<Self, EndpointsError> {
         let malformed = |text: &String| EndpointsError::Malformed { text: text.clone() };
         let known: Vec<_> =
             texts.iter().map(|text| normal(text).ok_or_else(|| malformed(text))).collect::<Result<_, _>>()?;
         let current = known.first().ok_or(EndpointsError::None)?.clone();
         let next = 1 % known.len();
-        Ok(Self { known, state: Mutex::new(State { current, next, channels: HashMap::new() }) })
+        Ok(Self { known, connect, state: Mutex::new(State { current, next, channels: HashMap::new() }) })
     }
 
     /// The one to ask, and the channel to it, which connects when it is used.
-    pub(super) fn current(&self) -> (String, Channel) {
+    pub(super) fn current(&self) -> (String, C) {
         let mut state = self.lock();
         let current = state.current.clone();
-        let channel = state.channels.entry(current.clone()).or_insert_with(|| connect_lazy(&current)).clone();
+        let channel = state.channels.entry(current.clone()).or_insert_with(|| (self.connect)(&current)).clone();
         (current, channel)
     }
 
@@ -81,7 +83,7 @@ impl Endpoints {
     }
 
     /// Another call may have moved on meanwhile; then what it found is kept.
-    fn move_from(&self, asked: &str, to: impl FnOnce(&mut State) -> String) {
+    fn move_from(&self, asked: &str, to: impl FnOnce(&mut State<C>) -> String) {
         let mut state = self.lock();
         if state.current == asked {
             let to = to(&mut state);
@@ -90,13 +92,13 @@ impl Endpoints {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<C>> {
         // Each change is one assignment, so what a panic left behind is whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl fmt::Display for Endpoints {
+impl<C> fmt::Display for Endpoints<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.known.join(", "))
     }
@@ -112,7 +114,7 @@ fn normal(text: &str) -> Option<String> {
     (is_whole && Endpoint::from_shared(normal.clone()).is_ok()).then_some(normal)
 }
 
-fn connect_lazy(endpoint: &str) -> Channel {
+pub(super) fn connect_lazy(endpoint: &str) -> Channel {
     Endpoint::from_shared(endpoint.to_owned())
         .expect("only addresses that were read are kept")
         .connect_timeout(CONNECT_TIMEOUT)

@@ -204,6 +204,8 @@ impl Shard {
                 Some(RunEntry { map_task: ordinal as u32, object: task.report()?.run.clone()? })
             };
             let list = RunList { runs: maps.iter().enumerate().filter_map(entry).collect() };
+            #[cfg(feature = "planted")]
+            let list = planted_order(list);
             Arc::new(ListedRuns { digest: list.digest(), list })
         };
         Arc::clone(self.runs.get_or_insert_with(listed))
@@ -393,4 +395,13 @@ fn put_running<R>(tasks: &mut Tasks<R>, ordinal: u32, running: Running) {
             status => *status = Status::Running(vec![running]),
         }
     });
+}
+
+/// The order in which the runs were written: by the token of their attempts.
+#[cfg(feature = "planted")]
+fn planted_order(mut list: RunList) -> RunList {
+    if crate::planted::is_planted(crate::planted::Planted::ArrivalOrder) {
+        list.runs.sort_by_key(|run| std::cmp::Reverse(run.object.key.rsplit('-').next().map(str::to_owned)));
+    }
+    list
 }

@@ -98,6 +98,11 @@ impl Txn {
         self
     }
 
+    /// Its comparisons, operations and reads, for a store that hands them on.
+    pub fn into_parts(self) -> (Vec<Compare>, Vec<Op>, Vec<String>) {
+        (self.compares, self.ops, self.reads)
+    }
+
     /// Holds every store to the same bounds: those of etcd.
     pub(crate) fn check(&self) -> Result<(), MetaError> {
         let invalid = |reason: String| Err(MetaError::Invalid { reason });

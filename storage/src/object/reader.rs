@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::wait::wait;
 use crate::{Root, StorageError};
 
 /// An open object. Local files are read directly: a thread of its own for each read would cost more than the read.
@@ -63,7 +64,7 @@ impl ObjectReader {
                 })
             }
             Source::Store { root, key, runtime } => {
-                buffer.extend_from_slice(&runtime.block_on(root.read_range(key, offset, len))?);
+                buffer.extend_from_slice(&wait(runtime, root.read_range(key, offset, len))?);
                 Ok(())
             }
         }
@@ -94,7 +95,7 @@ pub(super) struct Flight {
 impl Flight {
     /// Waits for its bytes.
     pub(super) fn land(mut self) -> Result<Bytes, StorageError> {
-        self.runtime.block_on(&mut self.task).unwrap_or_else(|error| {
+        wait(&self.runtime, &mut self.task).unwrap_or_else(|error| {
             Err(StorageError::Failed { operation: "read", object: self.object.clone(), source: Box::new(error) })
         })
     }

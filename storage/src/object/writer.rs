@@ -11,6 +11,7 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, WriteMultipart};
 use tokio::runtime::Handle;
 
+use crate::wait::wait;
 use crate::{Root, StorageError};
 
 /// Bytes of one part of a multipart upload: the smallest that S3 takes is 5 MiB.
@@ -98,7 +99,7 @@ impl ObjectWriter {
                 }
                 let path = Path::from(self.key.as_str());
                 let piece = Bytes::from(std::mem::take(pending));
-                let sent = runtime.block_on(send(root, &path, upload, piece));
+                let sent = wait(runtime, send(root, &path, upload, piece));
                 sent.map_err(|error| StorageError::of("upload", root.uri(), &path, error))
             }
             Target::Closed => unreachable!("a writer is closed only by finish, which takes it, and by drop"),
@@ -120,7 +121,7 @@ impl ObjectWriter {
             }
             Target::Store { root, upload, pending, runtime } => {
                 let path = Path::from(self.key.as_str());
-                let finished = runtime.block_on(complete(&root, &path, upload, Bytes::from(pending)));
+                let finished = wait(&runtime, complete(&root, &path, upload, Bytes::from(pending)));
                 finished.map_err(|error| StorageError::of("upload", root.uri(), &path, error))?;
             }
             Target::Closed => unreachable!("finish takes the writer"),

@@ -181,6 +181,19 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     sources.fold(error.to_string(), |words, source| format!("{words}: {source}"))
 }
 
+/// What a bucket answers, after all tries, that asks for time: for stores that stand in for one.
+#[cfg(feature = "testing")]
+pub fn slow_down(location: &object_store::path::Path) -> object_store::Error {
+    let class = FailureClass::Throttled { retry_after: None };
+    Failure { operation: "AnyRequest", kind: Kind::Failed, class, message: "HTTP 503 SlowDown".to_owned() }.at(location)
+}
+
+/// What a bucket that cannot be reached leads to, after all tries: the request may have been done.
+#[cfg(feature = "testing")]
+pub fn unanswered(location: &object_store::path::Path) -> object_store::Error {
+    Failure::unknown("AnyRequest", "no answer").at(location)
+}
+
 #[cfg(test)]
 mod tests {
     use object_store::path::Path;

@@ -55,6 +55,8 @@ use failure::{Failure, Kind};
 
 pub use client::S3Settings;
 pub(crate) use failure::is_away;
+#[cfg(feature = "testing")]
+pub use failure::{slow_down, unanswered};
 
 /// A prefix of a bucket. Clones share the client, the pace and the retry budget.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@ use model::SegmentRef;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::wait::wait;
 use crate::{Root, StorageError};
 
 /// Bytes of one ranged read: large enough to hide a request's latency behind decoding, two in memory at once.
@@ -66,7 +67,7 @@ impl RangedSegment {
             Some(ahead) if ahead.start == start => ahead,
             _ => self.start_read(start),
         };
-        let read = self.runtime.block_on(&mut piece.read).unwrap_or_else(|error| {
+        let read = wait(&self.runtime, &mut piece.read).unwrap_or_else(|error| {
             let object = self.root.object(&self.segment.key);
             Err(StorageError::Failed { operation: "read", object, source: Box::new(error) })
         })?;

@@ -75,7 +75,8 @@ async fn a_lost_response_is_unknown_and_claim_and_completion_find_out() {
 
     let path = task();
     behind.get("a").await.ok();
-    let claim = TaskChange::Claim { task: path.clone(), worker: session.lease(), seen: SeenAttempts::default() };
+    let claim =
+        TaskChange::Claim { task: path.clone(), worker: session.lease(), shard: None, seen: SeenAttempts::default() };
     let (claimed, ()) = tokio::join!(apply_one(&*behind, leadership, &claim), loses_one());
     let Ok(Changed::Claimed { attempt, .. }) = claimed else { panic!("{claimed:?}") };
     let key = String::from(StateKey::Claim(path.clone(), 1));
@@ -102,8 +103,12 @@ async fn a_batch_whose_answer_is_lost_is_settled_change_by_change() {
     behind.get("a").await.expect("a connection");
 
     let path = |ordinal| TaskPath { task: TaskId::map(ordinal), ..task() };
-    let claim =
-        |ordinal| TaskChange::Claim { task: path(ordinal), worker: session.lease(), seen: SeenAttempts::default() };
+    let claim = |ordinal| TaskChange::Claim {
+        task: path(ordinal),
+        worker: session.lease(),
+        shard: None,
+        seen: SeenAttempts::default(),
+    };
     let loses_one = async {
         proxy.set(Network::LosesResponses);
         tokio::time::sleep(Duration::from_millis(300)).await;

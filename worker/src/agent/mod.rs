@@ -45,10 +45,11 @@ use storage::segment::SegmentAccess;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::compute::InPlace;
 use crate::execute::{Execute, Executor};
 use crate::leader::Leader;
 use crate::limits::SlotLimits;
-use crate::resolve::{Places, Roots};
+use crate::resolve::{ByUri, Places, Roots};
 use backoff::Backoff;
 use shift::{Shift, ShiftEnd};
 
@@ -170,6 +171,22 @@ impl Agent {
         let slots = (settings.slots, settings.limits()?);
         let roots = Arc::new(Roots::new(places));
         let execute = Executor::start(slots, settings.access, &settings.scratch, Arc::clone(&roots), clock)?;
+        Ok(Self::with(settings, leader, meta, roots, Arc::new(execute)))
+    }
+
+    /// An agent without threads: what its slots do is done by `in_place`.
+    ///
+    /// # Errors
+    /// No scratch folder.
+    pub fn in_place(
+        settings: AgentSettings,
+        leader: Arc<dyn Leader>,
+        meta: Arc<dyn MetaStore>,
+        in_place: Arc<dyn InPlace>,
+        clock: &dyn Clock,
+    ) -> Result<Self, AgentError> {
+        let roots = Arc::new(Roots::new(Arc::new(ByUri)));
+        let execute = Executor::in_place(in_place, &settings.scratch, Arc::clone(&roots), clock)?;
         Ok(Self::with(settings, leader, meta, roots, Arc::new(execute)))
     }
 

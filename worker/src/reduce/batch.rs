@@ -46,6 +46,8 @@ struct Open {
     key: SeriesKey,
     /// Its last point, kept back: the next one may have the same timestamp.
     last: Option<(i64, f64)>,
+    /// Nothing of it was in the batch before.
+    begins: bool,
 }
 
 impl Batch {
@@ -88,7 +90,7 @@ impl Batch {
                 Some(open) => {
                     self.columns.timestamps.extend(open.last.map(|(timestamp, _)| timestamp));
                     self.columns.values.extend(open.last.map(|(_, value)| value));
-                    (open.key, false)
+                    (open.key, open.begins)
                 }
                 None => match merger.next_series()? {
                     Some(key) => (key, true),
@@ -101,7 +103,7 @@ impl Batch {
                 break;
             }
         }
-        Ok(!self.stretches.is_empty())
+        Ok(!self.stretches.is_empty() || self.open.is_some())
     }
 
     /// Adds points of a series until it ends or the batch is full. What the last batch kept back is there already.
@@ -116,7 +118,12 @@ impl Batch {
         };
         if is_more {
             let last = (rule != DuplicateRule::Keep).then(|| self.keep_back()).flatten();
-            self.open = Some(Open { key: stretch.key, last });
+            // A stretch whose one point was kept back is none: the series begins with the next batch.
+            let begins = stretch.begins && stretch.points.start == self.columns.len();
+            self.open = Some(Open { key: stretch.key, last, begins });
+            if begins {
+                return Ok(());
+            }
         } else {
             let metadata = self.metadata.len();
             self.metadata.extend_from_slice(merger.metadata());

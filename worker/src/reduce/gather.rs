@@ -11,6 +11,7 @@ use model::limits::CHUNK_POINTS_MAX;
 use model::{Columns, ObjectEntry, PartitionId, RunEntry};
 use storage::Root;
 use storage::object::{Ahead, ObjectReader};
+use storage::wait::wait;
 
 use super::merge::Merger;
 use super::slice::SliceCursor;
@@ -43,7 +44,7 @@ impl MergedRuns {
     /// Removes them; what stays behind after a failure goes with the attempt's folder.
     pub(crate) fn discard(&self, around: &Surroundings<'_>) {
         for key in &self.0 {
-            if let Err(error) = around.stores.runtime.block_on(around.stores.local.remove(key)) {
+            if let Err(error) = wait(&around.stores.runtime, around.stores.local.remove(key)) {
                 tracing::warn!(%error, "remove a merged run");
             }
         }

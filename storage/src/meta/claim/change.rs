@@ -15,6 +15,8 @@ pub enum TaskChange {
         task: TaskPath,
         /// Who shall run it.
         worker: LeaseId,
+        /// When the record of its shard was last written, where it has one: a claim that comes late finds its shard over.
+        shard: Option<Revision>,
         /// Its attempts, as they were last seen.
         seen: SeenAttempts,
     },

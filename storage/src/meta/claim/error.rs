@@ -24,6 +24,12 @@ pub enum ClaimError {
         /// The attempt.
         attempt: AttemptId,
     },
+    /// Give nothing of its shard out: it is being committed, or is over.
+    #[error("the shard of {task} has moved on; nothing more of it is given out")]
+    Late {
+        /// The task.
+        task: TaskPath,
+    },
     /// Nothing is left to do.
     #[error("{task} is done, by {by}")]
     Done {

@@ -49,13 +49,14 @@ impl TaskChange {
         let done_key = String::from(StateKey::Done(task.clone()));
         let attempts_after = value(&self.attempts_after())?;
         Ok(match self {
-            Self::Claim { worker, seen, .. } => {
+            Self::Claim { worker, shard, seen, .. } => {
+                let unmoved = shard.map(|revision| Compare::modified(self.shard_key(), revision));
                 let number = self.attempts_after().last;
                 let claim = String::from(StateKey::Claim(task.clone(), number));
                 let record = value(&ClaimRecord { attempt: number, worker: *worker, leader: leadership.token() })?;
                 let ops = [Op::put_leased(&claim, record.clone(), *worker), Op::put(&attempts, attempts_after)];
                 Step {
-                    compares: vec![Compare::absent(done_key), seen.unmoved(&attempts)],
+                    compares: [Compare::absent(done_key), seen.unmoved(&attempts)].into_iter().chain(unmoved).collect(),
                     ops: ops.into(),
                     witness: claim,
                     sign: Sign::Value(record, Revision(0)),
@@ -96,6 +97,10 @@ impl TaskChange {
         StateKey::Claim(self.task().clone(), attempt.number).into()
     }
 
+    fn shard_key(&self) -> String {
+        StateKey::Shard(self.task().job.clone(), self.task().shard).into()
+    }
+
     fn is_held_by(&self, attempt: AttemptId) -> Compare {
         Compare::created(self.claim_of(attempt), attempt.token.into())
     }
@@ -103,7 +108,17 @@ impl TaskChange {
     /// What a refused change asks to read, for [`Self::refusal`].
     pub(super) fn reads(&self) -> Vec<String> {
         let done = StateKey::Done(self.task().clone());
-        [StateKey::Leader, done].map(String::from).into_iter().chain(self.holder().map(|a| self.claim_of(a))).collect()
+        let third = match self {
+            Self::Claim { .. } => Some(self.shard_key()),
+            other => other.holder().map(|attempt| self.claim_of(attempt)),
+        };
+        [StateKey::Leader, done].map(String::from).into_iter().chain(third).collect()
+    }
+
+    /// Whether it is the claim of a task whose shard has moved on.
+    fn is_late(&self, shard_now: Option<&Entry>) -> bool {
+        let Self::Claim { shard: Some(revision), .. } = self else { return false };
+        shard_now.is_none_or(|entry| entry.mod_revision != *revision)
     }
 
     /// What stands against it, by the entries of [`Self::reads`].
@@ -111,16 +126,19 @@ impl TaskChange {
         let task = self.task().clone();
         let mut found = found.into_iter();
         let mut next = || found.next().flatten();
-        let (leader, done, claim) = (next(), next(), next());
+        let (leader, done, third) = (next(), next(), next());
         if !leadership.is_shown_by(leader.as_ref()) {
             return ClaimError::Deposed { task, ours: leadership.token() };
         }
         match (done.map(|entry| entry.record::<DoneRecord>()), self.holder()) {
             (Some(Ok(done)), _) => ClaimError::Done { task, by: done.attempt },
             (Some(Err(error)), _) => ClaimError::Store(error),
-            (None, Some(attempt)) if claim.is_none_or(|claim| claim.create_revision != attempt.token.into()) => {
+            (None, Some(attempt))
+                if third.as_ref().is_none_or(|claim| claim.create_revision != attempt.token.into()) =>
+            {
                 ClaimError::Stale { task, attempt }
             }
+            (None, None) if self.is_late(third.as_ref()) => ClaimError::Late { task },
             (None, _) => ClaimError::Moved { task },
         }
     }

@@ -8,7 +8,7 @@ use model::{AttemptId, LeaseId, ShardId, TaskId};
 
 use crate::meta::election::{campaign, resign};
 use crate::meta::faulty::{Faults, FaultyStore};
-use crate::meta::{LeaseSession, LeaseSettings, MemoryStore};
+use crate::meta::{LeaseSession, LeaseSettings, MemoryStore, Op};
 
 use super::*;
 
@@ -43,7 +43,7 @@ impl Cluster {
     }
 
     async fn claim(&self, worker: LeaseId) -> Result<AttemptId, ClaimError> {
-        let change = TaskChange::Claim { task: task(3), worker, seen: self.attempts(&task(3)).await };
+        let change = TaskChange::Claim { task: task(3), worker, shard: None, seen: self.attempts(&task(3)).await };
         match self.make(change).await? {
             Changed::Claimed { attempt, seen } => {
                 assert_eq!(seen, self.attempts(&task(3)).await);
@@ -178,7 +178,7 @@ async fn a_deposed_leader_changes_nothing() {
     drop(cluster.leader_session);
     let (_session, next) = elect(&cluster.store).await;
     let before = cluster.store.list("jobs/").await.expect("memory").entries;
-    let claim = |ordinal| TaskChange::Claim { task: task(ordinal), worker, seen: SeenAttempts::default() };
+    let claim = |ordinal| TaskChange::Claim { task: task(ordinal), worker, shard: None, seen: SeenAttempts::default() };
     for changes in [vec![complete(attempt, 1)], vec![hand_back(attempt)], vec![claim(4), complete(attempt, 1)]] {
         for refused in apply(&*cluster.store, cluster.leadership, changes).await {
             assert!(matches!(refused, Err(ClaimError::Deposed { .. })), "{refused:?}");
@@ -194,7 +194,8 @@ async fn in_a_batch_only_what_cannot_be_done_is_refused() {
     let (worker, gone) = (cluster.worker().await, cluster.worker().await);
     let attempt = cluster.claim(worker).await.expect("open");
     cluster.store.revoke(gone).await.expect("memory");
-    let claim = |ordinal, worker| TaskChange::Claim { task: task(ordinal), worker, seen: SeenAttempts::default() };
+    let claim =
+        |ordinal, worker| TaskChange::Claim { task: task(ordinal), worker, shard: None, seen: SeenAttempts::default() };
     let stale = AttemptId { token: model::FencingToken(1), ..attempt };
     let changes = vec![
         claim(1, worker),
@@ -213,7 +214,7 @@ async fn in_a_batch_only_what_cannot_be_done_is_refused() {
 async fn as_many_changes_as_a_transaction_takes_are_one_revision() {
     let cluster = Cluster::new().await;
     let worker = cluster.worker().await;
-    let claim = |ordinal| TaskChange::Claim { task: task(ordinal), worker, seen: SeenAttempts::default() };
+    let claim = |ordinal| TaskChange::Claim { task: task(ordinal), worker, shard: None, seen: SeenAttempts::default() };
     let claims = apply(&*cluster.store, cluster.leadership, (0..100).map(claim).collect()).await;
     let attempts: Vec<_> = claims
         .into_iter()
@@ -234,4 +235,17 @@ async fn as_many_changes_as_a_transaction_takes_are_one_revision() {
     let completed = apply(&*cluster.store, cluster.leadership, completions.collect()).await;
     assert!(completed.iter().all(|result| matches!(result, Ok(Changed::Completed))), "{completed:?}");
     assert_eq!(cluster.store.list("jobs/").await.expect("memory").revision, Revision(before.0 + 1));
+}
+
+#[tokio::test]
+async fn a_claim_that_comes_late_finds_its_shard_over_and_leaves_nothing() {
+    let cluster = Cluster::new().await;
+    let worker = cluster.store.grant(Duration::from_secs(10)).await.expect("memory").id;
+    let key = String::from(StateKey::Shard(task(3).job, task(3).shard));
+    let put = |value: &'static str| cluster.store.txn(Txn::when([]).then([Op::put(&key, value)]));
+    let Ok(Outcome::Applied { revision }) = put("running").await else { panic!("memory takes it") };
+    let claim = TaskChange::Claim { task: task(3), worker, shard: Some(revision), seen: SeenAttempts::default() };
+    let Ok(Outcome::Applied { .. }) = put("done").await else { panic!("memory takes it") };
+    assert!(matches!(cluster.make(claim).await, Err(ClaimError::Late { .. })));
+    assert_eq!(cluster.keys().await, std::slice::from_ref(&key));
 }

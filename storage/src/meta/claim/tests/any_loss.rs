@@ -70,7 +70,7 @@ impl Game {
             }
             (5, Some(attempt), _) => TaskChange::HandBack { task, attempt },
             (6..8, _, Some(done)) => TaskChange::Reopen { task, done, charged: 1, exact_start: Some(9) },
-            _ => TaskChange::Claim { task, worker, seen },
+            _ => TaskChange::Claim { task, worker, shard: None, seen },
         }
     }
 

@@ -1,0 +1,74 @@
+//! One coordinator without its sockets: a replica, its services, and the duties that need no asking.
+//!
+//! `server` puts it on the network; a simulation puts it on a simulated one.
+
+use std::sync::Arc;
+
+use model::Clock;
+use model::limits::MESSAGE_BYTES_MAX;
+use proto::v1::operator_service_server::OperatorServiceServer;
+use proto::v1::worker_service_server::WorkerServiceServer;
+use storage::meta::{LeaseSettings, MetaStore};
+use tokio::sync::watch;
+use tonic::service::Routes;
+
+use crate::leader::LeaderSettings;
+use crate::reconcile::Collector;
+use crate::replica::{Replica, Role};
+use crate::service::{Door, Operators, Workers};
+use crate::settings::CollectorSettings;
+
+/// One coordinator.
+pub struct Member {
+    replica: Replica,
+    collector: Collector,
+    door: Door,
+}
+
+impl std::fmt::Debug for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Member").field("door", &self.door).finish_non_exhaustive()
+    }
+}
+
+impl Member {
+    /// A follower, until it runs.
+    pub fn new(
+        settings: LeaderSettings,
+        lease: LeaseSettings,
+        collector: CollectorSettings,
+        store: Arc<dyn MetaStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (role, roles) = watch::channel(Role::Follower { leader: String::new() });
+        let (state, states) = watch::channel(Ok(()));
+        let door = Door { role: roles, state: states, replica: settings.replica.as_str().into() };
+        let collector = Collector::new(collector, Arc::clone(&clock));
+        let replica = Replica { settings: Arc::new(settings), lease, store, clock, role, state };
+        Self { replica, collector, door }
+    }
+
+    /// Whether the cluster's state can be used, and why not.
+    pub(crate) fn state(&self) -> watch::Receiver<Result<(), String>> {
+        self.door.state.clone()
+    }
+
+    /// What workers and operators ask.
+    pub fn services(&self) -> Routes {
+        let clock = Arc::clone(&self.replica.clock);
+        let operators = OperatorServiceServer::new(Operators { door: self.door.clone(), clock })
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let workers = WorkerServiceServer::new(Workers { door: self.door.clone() })
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        Routes::new(operators).add_service(workers)
+    }
+
+    /// Stands and leads, and cleans while it leads, until `dismissed`.
+    pub async fn run(self, dismissed: impl Future<Output = ()> + Unpin) {
+        let collecting = tokio::spawn(self.collector.run(self.door.role.clone()));
+        self.replica.run(dismissed).await;
+        collecting.abort();
+    }
+}

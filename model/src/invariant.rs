@@ -1,0 +1,157 @@
+//! The promises of the engine and the cluster, by name, and what each of them says of plain values.
+//!
+//! One predicate serves all who ask: the code that keeps a promise, the simulation that watches it being kept, the exhaustive
+//! model. So none of them can mean another thing by the same name.
+
+use std::fmt;
+
+use crate::ids::{AttemptId, FencingToken, PartitionId};
+use crate::range::ByteRange;
+
+/// A promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Invariant {
+    /// The planned ranges of a segment cover it exactly once.
+    Pl1,
+    /// A frame belongs to the split that holds its first byte, and is decoded once.
+    Pl2,
+    /// Attempt numbers of a task only rise.
+    Ls1,
+    /// At most one attempt of a task is ever recorded done.
+    Ls2,
+    /// Nobody whose token is stale changes state.
+    Ls3,
+    /// Only an attempt that failed by its own fault counts against its task.
+    Ls4,
+    /// A manifest names exactly one attempt for each partition of its plan: the one that is recorded done.
+    Cm1,
+    /// Every object that a manifest names exists with that size and digest.
+    Cm2,
+    /// A published manifest never changes; versions only rise, and no run of a shard takes two.
+    Cm3,
+    /// A reader sees the old version or the new one.
+    Cm4,
+    /// The books balance.
+    Dt1,
+    /// Parts are sorted by (org, metric, timestamp), and hold what the input gives.
+    Dt2,
+    /// Same plan, same bytes.
+    Dt3,
+    /// With one healthy worker and reachable stores every shard ends in bounded time, and leaves nothing behind.
+    Lv1,
+    /// Nothing that a retained manifest names is deleted.
+    Gc1,
+}
+
+impl Invariant {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::Pl1,
+        Self::Pl2,
+        Self::Ls1,
+        Self::Ls2,
+        Self::Ls3,
+        Self::Ls4,
+        Self::Cm1,
+        Self::Cm2,
+        Self::Cm3,
+        Self::Cm4,
+        Self::Dt1,
+        Self::Dt2,
+        Self::Dt3,
+        Self::Lv1,
+        Self::Gc1,
+    ];
+
+    /// Its id, as documents and metrics have it.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Pl1 => "PL-1",
+            Self::Pl2 => "PL-2",
+            Self::Ls1 => "LS-1",
+            Self::Ls2 => "LS-2",
+            Self::Ls3 => "LS-3",
+            Self::Ls4 => "LS-4",
+            Self::Cm1 => "CM-1",
+            Self::Cm2 => "CM-2",
+            Self::Cm3 => "CM-3",
+            Self::Cm4 => "CM-4",
+            Self::Dt1 => "DT-1",
+            Self::Dt2 => "DT-2",
+            Self::Dt3 => "DT-3",
+            Self::Lv1 => "LV-1",
+            Self::Gc1 => "GC-1",
+        }
+    }
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+/// PL-1, PL-2: whether the ranges, in this order, join from 0 to `size`.
+pub fn covers_once(ranges: impl IntoIterator<Item = ByteRange>, size: u64) -> bool {
+    let end =
+        ranges.into_iter().try_fold(0, |end, range| (range.start == end && range.end >= end).then_some(range.end));
+    end == Some(size)
+}
+
+/// LS-1: whether an attempt may have the number `next` where `last` was the largest that any had.
+pub const fn number_rises(last: u32, next: u32) -> bool {
+    next > last
+}
+
+/// LS-2 and LS-3: whether `by` may be recorded as the attempt that counts, where `done` is on record already, and `held` is
+/// the token of the claim that stands for its number.
+///
+/// # Errors
+/// The invariant that would not hold.
+pub fn may_complete(done: Option<AttemptId>, held: Option<FencingToken>, by: AttemptId) -> Result<(), Invariant> {
+    if done.is_some() {
+        return Err(Invariant::Ls2);
+    }
+    if held == Some(by.token) { Ok(()) } else { Err(Invariant::Ls3) }
+}
+
+/// CM-1: whether the entries of a manifest are those of all its plan's partitions, each once and in order.
+pub fn names_each_once(entries: impl IntoIterator<Item = PartitionId>, partitions: u32) -> bool {
+    entries.into_iter().eq((0..partitions).map(PartitionId))
+}
+
+/// CM-3: whether `version` is the one that follows the `latest`.
+pub fn version_follows(latest: Option<u32>, version: u32) -> bool {
+    version == latest.map_or(1, |latest| latest + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_cover_a_segment_once_if_each_begins_where_the_one_before_ended() {
+        let covers = |ranges: &[(u64, u64)], size| {
+            covers_once(ranges.iter().map(|(start, end)| ByteRange { start: *start, end: *end }), size)
+        };
+        assert!(covers(&[], 0) && covers(&[(0, 3), (3, 3), (3, 7)], 7));
+        for broken in [&[][..], &[(0, 6)], &[(0, 8)], &[(0, 3), (4, 7)], &[(0, 4), (3, 7)], &[(1, 7)]] {
+            assert!(!covers(broken, 7), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_holder_of_a_task_that_is_not_done_completes_it() {
+        let attempt = |number, token| AttemptId { number, token: FencingToken(token) };
+        assert_eq!(may_complete(None, Some(FencingToken(7)), attempt(1, 7)), Ok(()));
+        assert_eq!(may_complete(None, Some(FencingToken(9)), attempt(1, 7)), Err(Invariant::Ls3));
+        assert_eq!(may_complete(None, None, attempt(1, 7)), Err(Invariant::Ls3));
+        assert_eq!(may_complete(Some(attempt(2, 9)), Some(FencingToken(7)), attempt(1, 7)), Err(Invariant::Ls2));
+    }
+
+    #[test]
+    fn each_has_an_id_of_its_own() {
+        let ids: std::collections::BTreeSet<_> = Invariant::ALL.iter().map(|invariant| invariant.id()).collect();
+        assert_eq!(ids.len(), Invariant::ALL.len());
+    }
+}

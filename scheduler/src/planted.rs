@@ -1,0 +1,27 @@
+//! Bugs that cannot be planted at a seam, for the simulation's own tests: decisions that are wrong.
+//!
+//! Only where the feature `planted` is on; a scheduler that ships has none of it.
+
+use std::cell::Cell;
+
+/// A wrong decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planted {
+    /// A split is believed about where its first frame starts.
+    StitchOff,
+    /// Runs are gathered in the order in which they were written.
+    ArrivalOrder,
+}
+
+thread_local! {
+    static PLANTED: Cell<Option<Planted>> = const { Cell::new(None) };
+}
+
+/// Plants a bug in every scheduler of this thread, or none.
+pub fn plant(planted: Option<Planted>) {
+    PLANTED.set(planted);
+}
+
+pub(crate) fn is_planted(planted: Planted) -> bool {
+    PLANTED.get() == Some(planted)
+}

@@ -1,0 +1,45 @@
+//! The wall clock of a simulated machine: simulated time, and the steps that it is made to take.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use model::{Clock, TimestampMs};
+
+/// When every simulation begins: 2026-01-01T00:00:00Z.
+const EPOCH_MS: TimestampMs = 1_767_225_600_000;
+
+/// A machine's wall clock. Clones are the same one.
+#[derive(Debug, Clone)]
+pub(crate) struct SimClock {
+    now_ms: Arc<AtomicI64>,
+    off_ms: Arc<AtomicI64>,
+}
+
+impl SimClock {
+    /// The clock of the world, which is right.
+    pub(crate) fn new() -> Self {
+        Self { now_ms: Arc::new(AtomicI64::new(EPOCH_MS)), off_ms: Arc::default() }
+    }
+
+    /// The clock of a machine, which may step.
+    pub(crate) fn of_machine(&self) -> Self {
+        Self { now_ms: Arc::clone(&self.now_ms), off_ms: Arc::default() }
+    }
+
+    /// It is this late, for everyone.
+    pub(crate) fn set(&self, now: Duration) {
+        self.now_ms.store(EPOCH_MS + now.as_millis() as i64, Ordering::Relaxed);
+    }
+
+    /// This machine's clock steps.
+    pub(crate) fn step(&self, by_ms: i64) {
+        self.off_ms.fetch_add(by_ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for SimClock {
+    fn now_ms(&self) -> TimestampMs {
+        self.now_ms.load(Ordering::Relaxed) + self.off_ms.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,184 @@
+//! Attempts without threads: a worker's slots are coroutines on the simulation's one thread.
+//!
+//! The engine computes in plain blocking code. Here it runs on a stack of its own; where it waits (`storage::wait`), the
+//! coroutine is set aside, and goes on when what it waits for is ready. A process that crashes drops its coroutines: they
+//! unwind from where they wait, as a thread ends with its process, only that destructors run.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use corosensei::stack::DefaultStack;
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+use model::{Failure, FailureClass, HeldAttempt};
+use storage::wait::in_place::{Driver, with};
+use worker::{InPlace, Outcome, Slot, SlotLimits, SlotWork};
+
+/// Room for the deepest call of the engine, in bytes.
+const STACK_BYTES: usize = 1 << 20;
+
+/// A coroutine that computes, and what it waits by. It is resumed with the waker of whoever waits for it.
+struct Computing {
+    coroutine: Coroutine<Waker, (), Box<Outcome>, DefaultStack>,
+    driver: Rc<Driver>,
+}
+
+thread_local! {
+    static COMPUTING: RefCell<(u64, BTreeMap<u64, Computing>)> = const { RefCell::new((0, BTreeMap::new())) };
+    static STACKS: RefCell<Vec<DefaultStack>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What the world wants to know of an attempt's work, and may bend.
+pub(crate) trait Look: Send + Sync {
+    /// An attempt is about to compute: how long it takes, beside what it waits for.
+    fn takes(&self) -> Duration;
+
+    /// An attempt has computed; what is made of its outcome.
+    fn computed(&self, held: &HeldAttempt, outcome: Outcome) -> Outcome;
+}
+
+/// The slots of one process.
+pub(crate) struct Coroutines {
+    limits: SlotLimits,
+    idle: Arc<Mutex<Vec<Slot>>>,
+    look: Arc<dyn Look>,
+}
+
+impl fmt::Debug for Coroutines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Coroutines").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl Coroutines {
+    /// Slots that work within `limits`.
+    pub(crate) fn new(limits: SlotLimits, look: Arc<dyn Look>) -> Self {
+        Self { limits, idle: Arc::default(), look }
+    }
+}
+
+#[async_trait]
+impl InPlace for Coroutines {
+    async fn run(&self, held: HeldAttempt, work: SlotWork) -> Outcome {
+        tokio::time::sleep(self.look.takes()).await;
+        let idle = Arc::clone(&self.idle);
+        let slot = lock(&idle).pop().unwrap_or_else(|| Slot::new(self.limits));
+        let work = Box::new(move || {
+            let mut slot = slot;
+            let outcome = work(&mut slot);
+            lock(&idle).push(slot);
+            outcome
+        });
+        let outcome = Computation::begin(work).await;
+        self.look.computed(&held, without_times(outcome))
+    }
+}
+
+/// How long the stages took is no part of a simulation: it would differ from run to run.
+fn without_times(mut outcome: Outcome) -> Outcome {
+    match &mut outcome {
+        Outcome::Mapped(report) => report.stages = model::StageTimes::default(),
+        Outcome::Reduced(report) => report.stages = model::StageTimes::default(),
+        Outcome::Failed(_) => {}
+    }
+    outcome
+}
+
+/// Waits for a coroutine; dropped, it ends it.
+struct Computation(u64);
+
+impl Computation {
+    fn begin(work: Box<dyn FnOnce() -> Outcome>) -> Self {
+        let stack = STACKS.with_borrow_mut(Vec::pop);
+        let stack = stack.unwrap_or_else(|| DefaultStack::new(STACK_BYTES).expect("there is address space"));
+        let place = Rc::new(Place::default());
+        let own = Rc::clone(&place);
+        let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder<Waker, ()>, waker: Waker| {
+            own.yielder.set(yielder);
+            own.waker.replace(Some(waker));
+            Box::new(work())
+        });
+        let driver: Rc<Driver> = Rc::new(move |poll| place.drive(poll));
+        COMPUTING.with_borrow_mut(|(last, computing)| {
+            *last += 1;
+            computing.insert(*last, Computing { coroutine, driver });
+            Self(*last)
+        })
+    }
+
+    fn take(&self) -> Option<Computing> {
+        COMPUTING.with_borrow_mut(|(_, computing)| computing.remove(&self.0))
+    }
+}
+
+impl Future for Computation {
+    type Output = Outcome;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        let Some(Computing { mut coroutine, driver }) = self.take() else {
+            let message = "a coroutine was waited for after its end; please report this".to_owned();
+            return Poll::Ready(Outcome::Failed(Failure { class: FailureClass::Bug, message }));
+        };
+        match with(Rc::clone(&driver), || coroutine.resume(context.waker().clone())) {
+            CoroutineResult::Yield(()) => {
+                COMPUTING.with_borrow_mut(|(_, all)| all.insert(self.0, Computing { coroutine, driver }));
+                Poll::Pending
+            }
+            CoroutineResult::Return(outcome) => {
+                STACKS.with_borrow_mut(|stacks| stacks.push(coroutine.into_stack()));
+                Poll::Ready(*outcome)
+            }
+        }
+    }
+}
+
+impl Drop for Computation {
+    fn drop(&mut self) {
+        if let Some(Computing { coroutine, driver }) = self.take() {
+            with(driver, || drop(coroutine));
+        }
+    }
+}
+
+/// Where a coroutine is set aside.
+struct Place {
+    yielder: Cell<*const Yielder<Waker, ()>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { yielder: Cell::new(std::ptr::null()), waker: RefCell::default() }
+    }
+}
+
+impl Place {
+    /// Sets the coroutine aside for as long as what it waits for is not ready.
+    #[allow(unsafe_code, reason = "a yielder lives as long as its coroutine, and has no way to say so")]
+    fn drive(&self, poll: &mut dyn FnMut(&mut Context<'_>) -> bool) {
+        loop {
+            let waker = self.waker.borrow().clone();
+            if poll(&mut Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()))) {
+                return;
+            }
+            if std::thread::panicking() {
+                // It unwinds, and cannot be set aside; what a destructor waits for is a file of this machine.
+                std::thread::yield_now();
+                continue;
+            }
+            // SAFETY: a driver is in place only while its coroutine runs, which set the yielder before anything else.
+            let waker = unsafe { &*self.yielder.get() }.suspend(());
+            self.waker.replace(Some(waker));
+        }
+    }
+}
+
+fn lock(idle: &Mutex<Vec<Slot>>) -> std::sync::MutexGuard<'_, Vec<Slot>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,107 @@
+//! Runs seeds: one, many, or as many as fit into a time.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use sim::{Mode, Options, Planted, Verdict, exhaustive, run};
+
+/// Seeded simulation of coordinators and workers under faults.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many seeds.
+    #[arg(long)]
+    seeds: Option<u64>,
+    /// As many seeds as fit into so many minutes.
+    #[arg(long, conflicts_with = "seeds")]
+    minutes: Option<f64>,
+    /// How they are judged; without it, safety for even seeds and liveness for odd ones.
+    #[arg(long, value_enum)]
+    mode: Option<Mode>,
+    /// Prints the trace of each.
+    #[arg(long)]
+    trace: bool,
+    /// Plants a bug.
+    #[arg(long, value_enum)]
+    plant: Option<Planted>,
+    /// Looks for every planted bug, and tells how many seeds it took.
+    #[arg(long)]
+    planted: bool,
+    /// How often each of them is looked for, from other seeds.
+    #[arg(long, default_value_t = 5)]
+    times: u64,
+    /// Checks every interleaving of the small model.
+    #[arg(long)]
+    exhaustive: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let held = if arguments.exhaustive {
+        let checked = exhaustive::check();
+        println!("{checked}");
+        checked.held()
+    } else if arguments.planted {
+        look_for_planted(&arguments)
+    } else {
+        run_seeds(&arguments)
+    };
+    if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+impl Arguments {
+    fn run(&self, seed: u64) -> Verdict {
+        let usual = if seed.is_multiple_of(2) { Mode::Safety } else { Mode::Liveness };
+        let mode = self.mode.unwrap_or(usual);
+        run(seed, Options { mode, planted: self.plant, is_traced: self.trace })
+    }
+
+    /// Whether another seed is to be run.
+    fn goes_on(&self, done: u64, since: Instant) -> bool {
+        match (self.minutes, self.seeds) {
+            (Some(minutes), _) => since.elapsed() < Duration::from_secs_f64(minutes * 60.0),
+            (None, seeds) => done < seeds.unwrap_or(1),
+        }
+    }
+}
+
+fn run_seeds(arguments: &Arguments) -> bool {
+    let since = Instant::now();
+    let (mut done, mut failed, mut simulated) = (0, 0, Duration::ZERO);
+    while arguments.goes_on(done, since) {
+        let verdict = arguments.run(arguments.seed + done);
+        done += 1;
+        simulated += verdict.took;
+        verdict.trace.iter().for_each(|line| println!("{line}"));
+        if arguments.trace || !verdict.held() {
+            println!("{verdict}");
+        }
+        failed += u64::from(!verdict.held());
+    }
+    let took = since.elapsed();
+    println!("{done} seeds in {took:.1?}, {simulated:.0?} of simulated time; {failed} failed");
+    failed == 0
+}
+
+fn look_for_planted(arguments: &Arguments) -> bool {
+    println!("{:<24} {:<10} {:>7} {:>7}  found by", "planted bug", "mode", "median", "within");
+    let mut all = true;
+    for planted in Planted::all() {
+        let known = planted.known();
+        let mut found: Vec<_> = (0..arguments.times).map(|time| planted.find(arguments.seed + time * 1000)).collect();
+        found.sort_by_key(|found| found.as_ref().map_or(u64::MAX, |(seeds, _)| *seeds));
+        let (seeds, by) = match &found[found.len() / 2] {
+            Some((seeds, violation)) => (seeds.to_string(), violation.invariant.to_string()),
+            None => ("-".to_owned(), "nobody".to_owned()),
+        };
+        all &= found.iter().all(Option::is_some);
+        let mode = format!("{:?}", known.mode).to_lowercase();
+        println!("{:<24} {mode:<10} {seeds:>7} {:>7}  {by}", planted.to_string(), known.within);
+    }
+    all
+}

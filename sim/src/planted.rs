@@ -1,0 +1,206 @@
+//! Bugs on purpose: each breaks one promise, and has to be found by the invariant that states it.
+//!
+//! They are planted at the seams, where a store, a message or an outcome passes, so the code that ships knows nothing of them;
+//! two wrong decisions of the scheduler are behind its feature `planted`.
+//! A bug that no seed finds is a check that is missing.
+
+mod leader; // between worker and coordinator
+mod objects; // on the way to the bucket
+mod state; //  on the way to etcd
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{Invariant, TaskPath};
+use storage::meta::MetaStore;
+use worker::Outcome;
+use worker::leader::Leader;
+
+use crate::port::{Message, Port, Truth};
+use crate::run::Options;
+use crate::scenario::Mode;
+use crate::witness::Violation;
+
+thread_local! {
+    /// What attempts of this run have made first, by task.
+    static EARLIER: RefCell<BTreeMap<TaskPath, model::MapReport>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// A bug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Planted {
+    /// A completion is recorded whoever holds the task.
+    NoTokenCheck,
+    /// A transaction with an unknown outcome is sent again, whatever happened meanwhile.
+    BlindRetry,
+    /// A leader that was deposed goes on writing.
+    DeposedLeaderWrites,
+    /// A task that is given out again keeps the number of its attempt.
+    NumberNotRaised,
+    /// A claim does not end with its worker's lease.
+    ClaimWithoutLease,
+    /// A worker's record does not end with its lease.
+    WorkerWithoutLease,
+    /// A watch goes on after a compaction as if nothing had been missed.
+    NoRelist,
+    /// Workers that are gone are not noticed.
+    DeafToLosses,
+    /// A leader that takes over does not read which tasks are done.
+    ForgetsDone,
+    /// A worker believes in its lease whatever the store says.
+    LeaseFenceOff,
+    /// A manifest is put whether there is one or not.
+    ManifestOverwrites,
+    /// A create-only write that is refused counts as done.
+    RefusedIsDone,
+    /// A manifest leaves a partition out.
+    PartitionLeftOut,
+    /// A part is named before it is written.
+    PartNotWritten,
+    /// The collector goes by an old listing of the manifests.
+    OldListing,
+    /// A drain counts against the tasks that it hands back.
+    DrainCharges,
+    /// A store that is away counts against the task.
+    ThrottledCharges,
+    /// What an attempt that was refused has made is handed in by the next one.
+    RefusedRunUsed,
+    /// A split is believed about its first frame.
+    StitchOff,
+    /// Points of equal time are kept in the order in which runs arrive.
+    ArrivalOrder,
+}
+
+/// What is known of a bug.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    /// The invariants that may find it.
+    pub found_by: &'static [Invariant],
+    /// How it is looked for.
+    pub mode: Mode,
+    /// Within so many seeds.
+    pub within: u64,
+}
+
+impl std::fmt::Display for Planted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let value = clap::ValueEnum::to_possible_value(self).expect("no bug is hidden from the command line");
+        f.write_str(value.get_name())
+    }
+}
+
+impl Planted {
+    /// All of them.
+    pub fn all() -> &'static [Self] {
+        <Self as clap::ValueEnum>::value_variants()
+    }
+
+    /// Looks for it, from `seed` on; how many seeds that took, and what was found.
+    pub fn find(self, seed: u64) -> Option<(u64, Violation)> {
+        let Known { found_by, mode, within } = self.known();
+        (0..within).find_map(|tried| {
+            let options = Options { mode, planted: Some(self), is_traced: false };
+            let violations = crate::run::run(seed + tried, options).violations;
+            let found = violations.into_iter().find(|violation| found_by.contains(&violation.invariant));
+            found.map(|violation| (tried + 1, violation))
+        })
+    }
+
+    /// Who finds it, and how soon.
+    pub fn known(self) -> Known {
+        use Invariant::{Cm1, Cm2, Cm3, Dt2, Dt3, Gc1, Ls1, Ls2, Ls3, Ls4, Lv1};
+        let (found_by, mode, within): (&'static [Invariant], _, _) = match self {
+            Self::NoTokenCheck => (&[Ls3, Ls2], Mode::Safety, 200),
+            Self::BlindRetry => (&[Ls1, Ls2, Ls3], Mode::Safety, 50),
+            Self::DeposedLeaderWrites => (&[Ls3], Mode::Safety, 200),
+            Self::NumberNotRaised => (&[Ls1], Mode::Safety, 20),
+            Self::ClaimWithoutLease => (&[Ls3], Mode::Safety, 5),
+            Self::WorkerWithoutLease => (&[Lv1], Mode::Liveness, 50),
+            Self::NoRelist => (&[Lv1], Mode::Liveness, 200),
+            Self::DeafToLosses => (&[Lv1], Mode::Liveness, 50),
+            Self::ForgetsDone => (&[Lv1, Ls2], Mode::Liveness, 50),
+            Self::LeaseFenceOff => (&[Lv1, Ls3], Mode::Liveness, 100),
+            Self::ManifestOverwrites => (&[Cm3], Mode::Safety, 200),
+            Self::RefusedIsDone => (&[Cm1], Mode::Safety, 200),
+            Self::PartitionLeftOut => (&[Cm1], Mode::Safety, 5),
+            Self::PartNotWritten => (&[Cm2], Mode::Safety, 20),
+            Self::OldListing => (&[Gc1], Mode::Safety, 100),
+            Self::DrainCharges => (&[Ls4], Mode::Safety, 50),
+            Self::ThrottledCharges => (&[Ls4], Mode::Safety, 50),
+            Self::RefusedRunUsed => (&[Ls3, Cm2], Mode::Safety, 50),
+            Self::StitchOff => (&[Invariant::Pl2, Dt2], Mode::Safety, 50),
+            Self::ArrivalOrder => (&[Dt2, Dt3], Mode::Safety, 50),
+        };
+        Known { found_by, mode, within }
+    }
+
+    /// An attempt's outcome, bent.
+    pub(crate) fn outcome(self, task: &TaskPath, outcome: Outcome, port: &Port) -> Outcome {
+        match outcome {
+            Outcome::Mapped(report) if self == Self::RefusedRunUsed => EARLIER.with_borrow_mut(|earlier| {
+                if let Some(before) = earlier.get(task) {
+                    struck(port);
+                    return Outcome::Mapped(before.clone());
+                }
+                earlier.insert(task.clone(), report.clone());
+                Outcome::Mapped(report)
+            }),
+            outcome => outcome,
+        }
+    }
+}
+
+/// A run begins, with this bug or none.
+pub(crate) fn begin(planted: Option<Planted>) {
+    scheduler::planted::plant(match planted {
+        Some(Planted::StitchOff) => Some(scheduler::planted::Planted::StitchOff),
+        Some(Planted::ArrivalOrder) => Some(scheduler::planted::Planted::ArrivalOrder),
+        _ => None,
+    });
+    objects::begin();
+    EARLIER.take();
+}
+
+/// etcd, as a coordinator with this bug has it.
+pub(crate) fn state_of_coordinator(
+    planted: Option<Planted>,
+    store: Arc<dyn MetaStore>,
+    port: &Arc<Port>,
+) -> Arc<dyn MetaStore> {
+    match planted {
+        Some(planted) if planted != Planted::WorkerWithoutLease && planted != Planted::LeaseFenceOff => {
+            Arc::new(state::Bent::new(planted, store, Arc::clone(port)))
+        }
+        _ => store,
+    }
+}
+
+/// etcd, as a worker with this bug has it.
+pub(crate) fn state_of_worker(
+    planted: Option<Planted>,
+    store: Arc<dyn MetaStore>,
+    port: &Arc<Port>,
+) -> Arc<dyn MetaStore> {
+    match planted {
+        Some(planted @ (Planted::WorkerWithoutLease | Planted::LeaseFenceOff)) => {
+            Arc::new(state::Bent::new(planted, store, Arc::clone(port)))
+        }
+        _ => store,
+    }
+}
+
+/// The leader, as a worker with this bug asks it.
+pub(crate) fn leader(planted: Option<Planted>, leader: Arc<dyn Leader>, port: &Arc<Port>) -> Arc<dyn Leader> {
+    match planted {
+        Some(planted @ (Planted::DrainCharges | Planted::ThrottledCharges)) => {
+            Arc::new(leader::Bent::new(planted, leader, Arc::clone(port)))
+        }
+        _ => leader,
+    }
+}
+
+/// The bug has shown.
+fn struck(port: &Port) {
+    port.send(Message::Truth(Truth::Struck));
+}

@@ -1,0 +1,65 @@
+//! What a worker tells its leader, bent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use model::{Failure, FailureClass, Grant, HeldAttempt, LeaseId};
+use worker::leader::{Beat, Hello, Leader, LeaderError, Orders, Verdict};
+
+use super::{Planted, struck};
+use crate::port::Port;
+
+/// A leader behind a bug.
+#[derive(Debug)]
+pub(super) struct Bent {
+    planted: Planted,
+    inner: Arc<dyn Leader>,
+    port: Arc<Port>,
+}
+
+impl Bent {
+    pub(super) fn new(planted: Planted, inner: Arc<dyn Leader>, port: Arc<Port>) -> Self {
+        Self { planted, inner, port }
+    }
+}
+
+#[async_trait]
+impl Leader for Bent {
+    async fn hello(&self, hello: &Hello) -> Result<(), LeaderError> {
+        self.inner.hello(hello).await
+    }
+
+    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, LeaderError> {
+        self.inner.claim(worker, slots, wait).await
+    }
+
+    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, LeaderError> {
+        self.inner.complete(worker, held, report).await
+    }
+
+    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), LeaderError> {
+        let mut failure = failure.clone();
+        if self.planted == Planted::ThrottledCharges && failure.class == FailureClass::Throttled {
+            struck(&self.port);
+            failure.class = FailureClass::Transient;
+        }
+        self.inner.fail(worker, held, &failure).await
+    }
+
+    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), LeaderError> {
+        if self.planted == Planted::DrainCharges {
+            for held in held {
+                struck(&self.port);
+                let failure = Failure { class: FailureClass::Transient, message: reason.to_owned() };
+                self.inner.fail(worker, held, &failure).await?;
+            }
+        }
+        self.inner.hand_back(worker, held, reason).await
+    }
+
+    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, LeaderError> {
+        self.inner.heartbeat(worker, beat).await
+    }
+}

@@ -1,0 +1,88 @@
+//! What goes to the bucket and comes from it, bent.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use format::keys::MANIFESTS;
+use format::manifest::Manifest;
+use object_store::ObjectMeta;
+use object_store::path::Path;
+
+use super::{Planted, struck};
+use crate::bucket::{ObjectAnswer, ObjectCall};
+use crate::port::Port;
+
+thread_local! {
+    /// What collectors of this run have listed first, by prefix.
+    static LISTED: RefCell<BTreeMap<String, Vec<ObjectMeta>>> = const { RefCell::new(BTreeMap::new()) };
+    /// Parts that were to be written, and their sizes.
+    static UNWRITTEN: RefCell<BTreeMap<String, u64>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Forgets what earlier runs on this thread left.
+pub(super) fn begin() {
+    LISTED.take();
+    UNWRITTEN.take();
+}
+
+fn is_manifest(key: &str) -> bool {
+    key.strip_prefix("dataset/").is_some_and(|key| key.starts_with(MANIFESTS))
+}
+
+impl Planted {
+    /// The request to make instead; or the answer, if none is made.
+    pub(crate) fn object_call(self, call: ObjectCall, port: &Port) -> Result<ObjectCall, Box<ObjectAnswer>> {
+        match (self, call) {
+            (Self::ManifestOverwrites, ObjectCall::Put { key, bytes, id, .. }) if is_manifest(&key) => {
+                Ok(ObjectCall::Put { key, bytes, create: false, id })
+            }
+            (Self::PartitionLeftOut, ObjectCall::Put { key, bytes, create, id }) if is_manifest(&key) => {
+                struck(port);
+                let bytes = without_last_partition(&key, &bytes).unwrap_or(bytes);
+                Ok(ObjectCall::Put { key, bytes, create, id })
+            }
+            (Self::PartNotWritten, ObjectCall::Put { key, bytes, .. }) if key.ends_with(".part") => {
+                struck(port);
+                UNWRITTEN.with_borrow_mut(|unwritten| unwritten.insert(key, bytes.len() as u64));
+                Err(Box::new(ObjectAnswer::Put { etag: "\"soon\"".to_owned() }))
+            }
+            (_, call) => Ok(call),
+        }
+    }
+
+    /// The answer to give instead.
+    pub(crate) fn object_answer(self, call: &ObjectCall, answer: ObjectAnswer, port: &Port) -> ObjectAnswer {
+        match (self, call, answer) {
+            (Self::RefusedIsDone, ObjectCall::Put { key, .. }, ObjectAnswer::Exists) if is_manifest(key) => {
+                struck(port);
+                ObjectAnswer::Put { etag: "\"ours\"".to_owned() }
+            }
+            (Self::PartNotWritten, ObjectCall::Get { key, head: true, .. }, ObjectAnswer::NotFound) => {
+                let size = UNWRITTEN.with_borrow(|unwritten| unwritten.get(key).copied());
+                size.map_or(ObjectAnswer::NotFound, |size| head(key, size))
+            }
+            (Self::OldListing, ObjectCall::List { prefix }, ObjectAnswer::Listed(objects))
+                if prefix == "dataset/manifests" =>
+            {
+                let first = |listed: &mut BTreeMap<String, Vec<ObjectMeta>>| {
+                    listed.entry(prefix.clone()).or_insert(objects).clone()
+                };
+                ObjectAnswer::Listed(LISTED.with_borrow_mut(first))
+            }
+            (_, _, answer) => answer,
+        }
+    }
+}
+
+/// The head of an object that will be written soon.
+fn head(key: &str, size: u64) -> ObjectAnswer {
+    let location = Path::from(key);
+    let meta = ObjectMeta { location, last_modified: chrono::DateTime::UNIX_EPOCH, size, e_tag: None, version: None };
+    ObjectAnswer::Got { meta, range: 0..size, bytes: bytes::Bytes::new() }
+}
+
+fn without_last_partition(key: &str, bytes: &[u8]) -> Option<bytes::Bytes> {
+    let mut manifest = Manifest::from_bytes(key, bytes).ok()?;
+    manifest.partitions.pop()?;
+    Some(manifest.to_bytes().into())
+}

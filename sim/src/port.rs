@@ -1,0 +1,82 @@
+//! The one way out of a process: whatever it asks of others leaves through its port, and the world carries it.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use model::{FailureClass, HeldAttempt};
+use storage::meta::{MetaError, Revision, WatchEvent};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::bucket::{ObjectAnswer, ObjectCall};
+use crate::network::{WireAnswer, WireRequest};
+use crate::state::{StateAnswer, StateCall};
+
+/// Something that leaves a process.
+pub(crate) enum Message {
+    /// A call to etcd.
+    State { call: StateCall, reply: oneshot::Sender<StateAnswer> },
+    /// A watch of etcd.
+    Watch { prefix: String, after: Revision, events: mpsc::UnboundedSender<Result<WatchEvent, MetaError>> },
+    /// A request to the object store.
+    Object { call: ObjectCall, reply: oneshot::Sender<ObjectAnswer> },
+    /// A call to a coordinator.
+    Call { to: String, request: WireRequest, reply: oneshot::Sender<WireAnswer> },
+    /// The answer of a coordinator to the call `id`.
+    Answer { id: u64, answer: WireAnswer },
+    /// What the world should know of it, and no other process does.
+    Truth(Truth),
+}
+
+/// What a process did, for those who watch over the invariants.
+#[derive(Debug, Clone)]
+pub(crate) enum Truth {
+    /// A worker says that an attempt has failed, in this way.
+    Failed { held: HeldAttempt, class: FailureClass },
+    /// The operator has what it came for, or gives up.
+    Finished,
+    /// The process has left by itself.
+    Left(String),
+    /// Something that was planted has struck.
+    Struck,
+}
+
+/// A process's way out.
+#[derive(Default)]
+pub(crate) struct Port {
+    out: Mutex<Vec<Message>>,
+}
+
+impl std::fmt::Debug for Port {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Port")
+    }
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Arc<Port>>> = const { RefCell::new(None) };
+}
+
+impl Port {
+    /// Sends it.
+    pub(crate) fn send(&self, message: Message) {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+    }
+
+    /// What was sent since the last look.
+    pub(crate) fn drain(&self) -> Vec<Message> {
+        std::mem::take(&mut self.out.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The port of the process that runs now.
+    pub(crate) fn current() -> Option<Arc<Self>> {
+        CURRENT.with_borrow(Clone::clone)
+    }
+
+    /// Runs `work` as a part of this port's process.
+    pub(crate) fn within<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> T {
+        CURRENT.set(Some(Arc::clone(self)));
+        let result = work();
+        CURRENT.set(None);
+        result
+    }
+}

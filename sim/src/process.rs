@@ -1,0 +1,150 @@
+//! A simulated process: a runtime of its own, on the simulation's one thread and on a clock that the world moves.
+//!
+//! ```text
+//!   down --start--> runs --pause--> stopped
+//!    ^               | ^               |
+//!    +----crash------+ +----resume-----+
+//! ```
+//!
+//! A crash drops the runtime, and every task of the process with it at whatever it waits for. A process that is stopped takes
+//! no step; when it goes on its clock jumps, all at once, as a machine's does under SIGCONT.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, RngSeed, Runtime};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::clock::SimClock;
+use crate::network::Incoming;
+use crate::port::{Message, Port};
+use crate::roles::{Env, Role};
+
+/// A process, up or down.
+pub(crate) struct Process {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) clock: SimClock,
+    /// How often it was started.
+    pub(crate) incarnation: u32,
+    life: Option<Life>,
+    /// When a process that is down comes up again, or one that is stopped goes on.
+    pub(crate) back_at: Option<Duration>,
+    /// When one that was asked to leave is killed.
+    pub(crate) kill_at: Option<Duration>,
+}
+
+/// A process that is up.
+struct Life {
+    runtime: Runtime,
+    /// The runtime's instant at the world's time 0.
+    base: Instant,
+    port: Arc<Port>,
+    inbox: mpsc::UnboundedSender<Incoming>,
+    leave: Option<oneshot::Sender<String>>,
+    stopped_at: Option<Duration>,
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.name, self.incarnation)
+    }
+}
+
+impl Process {
+    /// A process that is down.
+    pub(crate) fn new(name: &str, role: Role, clock: SimClock) -> Self {
+        Self { name: name.to_owned(), role, clock, incarnation: 0, life: None, back_at: None, kill_at: None }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.life.is_some()
+    }
+
+    /// Whether it takes steps.
+    pub(crate) fn runs(&self) -> bool {
+        self.life.as_ref().is_some_and(|life| life.stopped_at.is_none())
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.life.as_ref().is_some_and(|life| life.stopped_at.is_some())
+    }
+
+    /// Starts it anew.
+    pub(crate) fn start(&mut self, now: Duration, seed: u64) {
+        self.incarnation += 1;
+        self.back_at = None;
+        let runtime = Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .rng_seed(RngSeed::from_bytes(&seed.to_le_bytes()))
+            .build()
+            .expect("a runtime without I/O needs nothing of the system");
+        let base = runtime.block_on(async { Instant::now() });
+        let (inbox, incoming) = mpsc::unbounded_channel();
+        let (leave, left) = oneshot::channel();
+        let port = Arc::new(Port::default());
+        let env = Env {
+            name: self.name.clone(),
+            incarnation: self.incarnation,
+            seed,
+            port: Arc::clone(&port),
+            clock: self.clock.clone(),
+            incoming,
+            left,
+        };
+        let main = self.role.run(env);
+        runtime.spawn(main);
+        // The base is where the world's time began, by this runtime's clock.
+        let base = base.checked_sub(now).unwrap_or(base);
+        self.life = Some(Life { runtime, base, port, inbox, leave: Some(leave), stopped_at: None });
+    }
+
+    /// Runs until the world's time is `until`.
+    pub(crate) fn step(&self, until: Duration) {
+        let Some(life) = self.life.as_ref().filter(|life| life.stopped_at.is_none()) else { return };
+        life.port.within(|| life.runtime.block_on(async { tokio::time::sleep_until(life.base + until).await }));
+    }
+
+    /// What it has sent.
+    pub(crate) fn sent(&self) -> Vec<Message> {
+        self.life.as_ref().map(|life| life.port.drain()).unwrap_or_default()
+    }
+
+    /// Hands it a call, or a word about one; whether there was anybody to take it.
+    pub(crate) fn receive(&self, incoming: Incoming) -> bool {
+        self.life.as_ref().is_some_and(|life| life.inbox.send(incoming).is_ok())
+    }
+
+    /// Asks it to leave: SIGTERM, or a spot notice.
+    pub(crate) fn ask_to_leave(&mut self, reason: &str) {
+        if let Some(leave) = self.life.as_mut().and_then(|life| life.leave.take()) {
+            let _ = leave.send(reason.to_owned());
+        }
+    }
+
+    /// Ends it where it is.
+    pub(crate) fn crash(&mut self) {
+        if let Some(Life { runtime, port, .. }) = self.life.take() {
+            port.within(|| drop(runtime));
+        }
+    }
+
+    /// Stops it: SIGSTOP.
+    pub(crate) fn stop(&mut self, now: Duration) {
+        if let Some(life) = &mut self.life {
+            life.stopped_at.get_or_insert(now);
+        }
+    }
+
+    /// Lets it go on: SIGCONT. Its clock jumps.
+    pub(crate) fn resume(&mut self, now: Duration) {
+        self.back_at = None;
+        let Some(life) = &mut self.life else { return };
+        if let Some(since) = life.stopped_at.take() {
+            life.port.within(|| life.runtime.block_on(async { tokio::time::advance(now - since).await }));
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! A coordinator: the real one, its services behind the simulated network.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator::LeaderSettings;
+use coordinator::member::Member;
+use coordinator::settings::CollectorSettings;
+use storage::meta::{LeaseSettings, MetaStore};
+
+use super::{Env, STATE_TIMEOUT, address, leave};
+use crate::network::serve;
+use crate::planted::Planted;
+use crate::port::{Message, Truth};
+use crate::state::StateClient;
+
+/// How a coordinator is set up.
+#[derive(Debug, Clone)]
+pub(crate) struct CoordinatorRole {
+    pub(crate) lease_ttl: Duration,
+    pub(crate) policy: scheduler::Policy,
+    pub(crate) progress_max: Duration,
+    pub(crate) collector: CollectorSettings,
+    pub(crate) planted: Option<Planted>,
+}
+
+impl CoordinatorRole {
+    pub(crate) async fn run(self, env: Env) {
+        let store: Arc<dyn MetaStore> = Arc::new(StateClient::new(Arc::clone(&env.port), STATE_TIMEOUT));
+        let store = crate::planted::state_of_coordinator(self.planted, store, &env.port);
+        let settings = LeaderSettings {
+            policy: self.policy,
+            progress_max: self.progress_max,
+            replica: format!("{}.{}", env.name, env.incarnation),
+            address: address(&env.name),
+            ..LeaderSettings::default()
+        };
+        let lease = LeaseSettings { ttl: self.lease_ttl, seed: env.seed };
+        let clock: Arc<dyn model::Clock> = Arc::new(env.clock);
+        let member = Member::new(settings, lease, self.collector, store, clock);
+        let serving = tokio::spawn(serve(env.incoming, member.services(), Arc::clone(&env.port)));
+        let dismissed = Box::pin(async move { drop(leave(env.left).await) });
+        member.run(dismissed).await;
+        serving.abort();
+        env.port.send(Message::Truth(Truth::Left("dismissed".to_owned())));
+    }
+}

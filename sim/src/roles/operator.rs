@@ -1,0 +1,180 @@
+//! An operator: submits jobs, cancels and replays, drains workers, and wants every shard done in the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Clock as _, JobId, JobSpec, ShardId};
+use proto::client::{LeaderClient, Policy};
+use proto::v1::JobState;
+use proto::{ApiError, v1};
+
+use super::Env;
+use crate::clock::SimClock;
+use crate::network::SimChannel;
+use crate::port::{Message, Truth};
+
+/// Between two looks at a job.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Something that an operator wants, and when.
+#[derive(Debug, Clone)]
+pub(crate) enum Wish {
+    /// A job is to run, until all of its shards are done.
+    Run(Box<JobSpec>),
+    /// A job is to stop; it is tried again later.
+    Cancel(JobId),
+    /// A shard of a job is to run once more, when the job has ended.
+    Replay(JobId, ShardId),
+    /// A worker is to leave.
+    Drain(String),
+}
+
+/// What an operator does.
+#[derive(Debug, Clone)]
+pub(crate) struct OperatorRole {
+    pub(crate) coordinators: Vec<String>,
+    pub(crate) wishes: Vec<(Duration, Wish)>,
+    /// From then on, what is not done is tried again.
+    pub(crate) insists_from: Duration,
+}
+
+impl OperatorRole {
+    pub(crate) async fn run(self, env: Env) {
+        let port = Arc::clone(&env.port);
+        let connect = move |to: &str| SimChannel { port: Arc::clone(&port), to: to.to_owned(), bend: None };
+        let client = LeaderClient::connecting(self.coordinators.clone(), Box::new(connect));
+        let client = client.expect("the addresses are ours").with_policy(Policy::default());
+        let began_ms = env.clock.now_ms();
+        let desk = Arc::new(Desk { client, clock: env.clock, began_ms, insists_from: self.insists_from });
+        let mut open = tokio::task::JoinSet::new();
+        for (at, wish) in self.wishes {
+            let desk = Arc::clone(&desk);
+            open.spawn(async move {
+                tokio::time::sleep(at).await;
+                desk.see_to(wish).await;
+            });
+        }
+        while open.join_next().await.is_some() {}
+        env.port.send(Message::Truth(Truth::Finished));
+        // A process that ends has nothing to be asked; this one stays.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Where the operator works.
+struct Desk {
+    client: LeaderClient<SimChannel>,
+    clock: SimClock,
+    began_ms: i64,
+    insists_from: Duration,
+}
+
+impl Desk {
+    async fn see_to(&self, wish: Wish) {
+        match wish {
+            Wish::Run(spec) => {
+                self.submit(&spec).await;
+                self.see_done(&spec.job).await;
+            }
+            Wish::Cancel(job) => {
+                let request = v1::CancelJobRequest { job: job.to_string(), reason: "changed my mind".to_owned() };
+                let asked = self.client.operator(|mut client| {
+                    let request = request.clone();
+                    async move { client.cancel_job(request).await }
+                });
+                // It may have ended, or nobody may lead: an operator would look, and leave it at that.
+                drop(asked.await);
+            }
+            Wish::Replay(job, shard) => self.replay(&job, shard).await,
+            Wish::Drain(worker) => {
+                let request = v1::DrainWorkerRequest { worker, reason: "upgrade".to_owned() };
+                let asked = self.client.operator(|mut client| {
+                    let request = request.clone();
+                    async move { client.drain_worker(request).await }
+                });
+                drop(asked.await);
+            }
+        }
+    }
+
+    async fn submit(&self, spec: &JobSpec) {
+        let request = v1::SubmitJobRequest { spec: spec.to_bytes().into() };
+        loop {
+            let asked = self.client.operator(|mut client| {
+                let request = request.clone();
+                async move { client.submit_job(request).await }
+            });
+            match asked.await {
+                Ok(_) => return,
+                Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+            }
+        }
+    }
+
+    /// Waits until the job is done; from a certain time on, tries again what is not.
+    async fn see_done(&self, job: &JobId) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let request = v1::GetJobRequest { job: job.to_string(), dataset: String::new() };
+            let asked = self.client.operator(|mut client| {
+                let request = request.clone();
+                async move { client.get_job(request).await }
+            });
+            let state = match asked.await {
+                Ok(answer) => answer.job.map(|job| job.state()),
+                Err(_) => None,
+            };
+            match state {
+                Some(JobState::Done) => return,
+                Some(state) if is_over(state) && self.insists() => self.retry(job).await,
+                _ => {}
+            }
+        }
+    }
+
+    fn insists(&self) -> bool {
+        self.clock.now_ms() - self.began_ms >= self.insists_from.as_millis() as i64
+    }
+
+    async fn retry(&self, job: &JobId) {
+        let request = v1::RetryJobRequest {
+            job: job.to_string(),
+            reason: "the faults are over".to_owned(),
+            dataset: String::new(),
+        };
+        let asked = self.client.operator(|mut client| {
+            let request = request.clone();
+            async move { client.retry_job(request).await }
+        });
+        // The next look tells whether it runs.
+        drop(asked.await);
+    }
+
+    async fn replay(&self, job: &JobId, shard: ShardId) {
+        let request = v1::ReplayShardRequest {
+            job: job.to_string(),
+            shard: shard.to_string(),
+            reason: "rehearsal".to_owned(),
+            dataset: String::new(),
+        };
+        let name = loop {
+            let asked = self.client.operator(|mut client| {
+                let request = request.clone();
+                async move { client.replay_shard(request).await }
+            });
+            match asked.await {
+                Ok(answer) => break answer.job,
+                // One that still runs, or that has no such shard on record yet.
+                Err(ApiError::Refused { .. }) if self.insists() => return,
+                Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+            }
+        };
+        if let Ok(job) = name.parse() {
+            self.see_done(&job).await;
+        }
+    }
+}
+
+const fn is_over(state: JobState) -> bool {
+    !matches!(state, JobState::Planning | JobState::Running | JobState::Cancelling | JobState::Unspecified)
+}

@@ -1,0 +1,157 @@
+//! A worker: the real agent, which really maps and reduces, on coroutines.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use model::limits::MEMORY_BYTES_MIN;
+use model::{ByteSize, Failure, Grant, HeldAttempt, LeaseId};
+use proto::client::LeaderClient;
+use proto::v1;
+use storage::meta::{LeaseSettings, MetaStore};
+use storage::segment::SegmentAccess;
+use worker::leader::{Beat, Hello, Leader, LeaderError, Orders, Verdict};
+use worker::remote::RemoteLeader;
+use worker::{Agent, AgentSettings, Outcome, SlotLimits};
+
+use super::{Env, STATE_TIMEOUT, leave};
+use crate::in_place::{Coroutines, Look};
+use crate::network::{SimChannel, WireRequest, framed, message};
+use crate::planted::Planted;
+use crate::port::{Message, Port, Truth};
+use crate::state::StateClient;
+
+/// How a worker is set up.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerRole {
+    pub(crate) coordinators: Vec<String>,
+    pub(crate) slots: usize,
+    pub(crate) limits: SlotLimits,
+    pub(crate) lease_ttl: Duration,
+    pub(crate) drain_timeout: Duration,
+    /// Longest time that an attempt computes, beside what it waits for.
+    pub(crate) takes_max: Duration,
+    /// The protocol that it speaks, where it is not this build's.
+    pub(crate) protocol: Option<u32>,
+    pub(crate) scratch: PathBuf,
+    pub(crate) planted: Option<Planted>,
+}
+
+impl WorkerRole {
+    pub(crate) async fn run(self, env: Env) {
+        let store: Arc<dyn MetaStore> = Arc::new(StateClient::new(Arc::clone(&env.port), STATE_TIMEOUT));
+        let store = crate::planted::state_of_worker(self.planted, store, &env.port);
+        let settings = AgentSettings {
+            name: env.name.clone(),
+            slots: self.slots,
+            memory: ByteSize(self.slots as u64 * MEMORY_BYTES_MIN),
+            scratch: self.scratch.join(format!("{}.{}", env.name, env.incarnation)),
+            scratch_free_min: ByteSize(0),
+            unfit_pause: AgentSettings::UNFIT_PAUSE,
+            lease: LeaseSettings { ttl: self.lease_ttl, seed: env.seed },
+            drain_timeout: self.drain_timeout,
+            access: SegmentAccess::Ranged,
+        };
+        let random = Mutex::new(fastrand::Rng::with_seed(env.seed));
+        let port = Arc::clone(&env.port);
+        let look = Arc::new(Slow { port: Arc::clone(&port), takes_max: self.takes_max, random, planted: self.planted });
+        let slots = Arc::new(Coroutines::new(self.limits, look));
+        let agent = match self.leader(&port) {
+            Ok(leader) => {
+                Agent::in_place(settings, leader, store, slots, &env.clock).map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error),
+        };
+        let left = match agent {
+            Ok(agent) => match agent.run(leave(env.left), std::future::pending()).await {
+                Ok(left) => format!("{left:?}"),
+                Err(error) => error.to_string(),
+            },
+            Err(error) => error,
+        };
+        port.send(Message::Truth(Truth::Left(left)));
+    }
+
+    fn leader(&self, port: &Arc<Port>) -> Result<Arc<dyn Leader>, String> {
+        let (port, protocol) = (Arc::clone(port), self.protocol);
+        let bend = Arc::new(move |request| speaking(protocol, request));
+        let connect = {
+            let port = Arc::clone(&port);
+            move |to: &str| SimChannel { port: Arc::clone(&port), to: to.to_owned(), bend: Some(bend.clone()) }
+        };
+        let client = LeaderClient::connecting(self.coordinators.clone(), Box::new(connect));
+        let leader = RemoteLeader::new(&client.map_err(|error| error.to_string())?);
+        let leader = crate::planted::leader(self.planted, Arc::new(leader), &port);
+        Ok(Arc::new(Overheard { inner: leader, port }))
+    }
+}
+
+/// A greeting in another version of the protocol.
+fn speaking(protocol: Option<u32>, request: WireRequest) -> WireRequest {
+    match (protocol, message::<v1::HelloRequest>(&request.body)) {
+        (Some(protocol), Some(hello)) if request.method() == "Hello" => {
+            WireRequest { body: framed(&v1::HelloRequest { protocol, ..hello }), ..request }
+        }
+        _ => request,
+    }
+}
+
+/// What a worker says of attempts that failed, as the world hears it: before it is sent.
+#[derive(Debug)]
+struct Overheard {
+    inner: Arc<dyn Leader>,
+    port: Arc<Port>,
+}
+
+#[async_trait]
+impl Leader for Overheard {
+    async fn hello(&self, hello: &Hello) -> Result<(), LeaderError> {
+        self.inner.hello(hello).await
+    }
+
+    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, LeaderError> {
+        self.inner.claim(worker, slots, wait).await
+    }
+
+    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, LeaderError> {
+        self.inner.complete(worker, held, report).await
+    }
+
+    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), LeaderError> {
+        self.port.send(Message::Truth(Truth::Failed { held: held.clone(), class: failure.class }));
+        self.inner.fail(worker, held, failure).await
+    }
+
+    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), LeaderError> {
+        self.inner.hand_back(worker, held, reason).await
+    }
+
+    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, LeaderError> {
+        self.inner.heartbeat(worker, beat).await
+    }
+}
+
+/// Attempts that take their time.
+struct Slow {
+    port: Arc<Port>,
+    takes_max: Duration,
+    random: Mutex<fastrand::Rng>,
+    planted: Option<Planted>,
+}
+
+impl Look for Slow {
+    fn takes(&self) -> Duration {
+        let draw = self.random.lock().unwrap_or_else(PoisonError::into_inner).f64();
+        // Most are quick; a few take as long as any.
+        self.takes_max.mul_f64(draw * draw * draw)
+    }
+
+    fn computed(&self, held: &HeldAttempt, outcome: Outcome) -> Outcome {
+        match self.planted {
+            Some(planted) => planted.outcome(&held.task, outcome, &self.port),
+            None => outcome,
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! One seed, from its scenario to its verdict.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dataset::oracle::OracleOptions;
+use dataset::report::Class;
+use dataset::verify::{Level, VerifyOptions, verify};
+use dataset::{Catalog, Selection};
+use format::keys::{MANIFESTS, ManifestName};
+use format::manifest::Manifest;
+use model::{Digest, Invariant, ShardId};
+use storage::Root;
+
+use crate::bucket::BucketClient;
+use crate::planted::Planted;
+use crate::scenario::{Mode, Scenario};
+use crate::witness::Violation;
+use crate::workload::{DATASET, INPUT};
+use crate::world::World;
+
+/// How long the world goes on when all is done: what comes late comes now.
+const AFTERMATH: Duration = Duration::from_secs(20);
+/// The same where a collector works: until what was committed last is old enough for it.
+const AFTERMATH_OF_COLLECTOR: Duration = Duration::from_secs(150);
+
+/// How to run a seed.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How it is judged.
+    pub mode: Mode,
+    /// The bug that is planted, if one is.
+    pub planted: Option<Planted>,
+    /// Whether the trace is kept.
+    pub is_traced: bool,
+}
+
+/// What became of a seed.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The seed.
+    pub seed: u64,
+    /// How it was run.
+    pub options: Options,
+    /// What did not hold.
+    pub violations: Vec<Violation>,
+    /// Simulated time.
+    pub took: Duration,
+    /// How many events the trace has, and their digest.
+    pub events: (u64, Digest),
+    /// The trace, if it was kept.
+    pub trace: Vec<String>,
+    /// How often what was planted has struck.
+    pub struck: u64,
+    /// Content of each shard's manifests.
+    contents: BTreeMap<ShardId, Vec<Digest>>,
+}
+
+impl Verdict {
+    /// Whether everything held.
+    pub fn held(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    /// The command that repeats it.
+    pub fn command(&self) -> String {
+        let mode = match self.options.mode {
+            Mode::Safety => "safety",
+            Mode::Liveness => "liveness",
+            Mode::Calm => "calm",
+        };
+        let planted = self.options.planted.map(|planted| format!(" --plant {planted}")).unwrap_or_default();
+        format!("cargo run -p sim -- --seed {} --mode {mode}{planted} --trace", self.seed)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {} after {:?}: {} violations", self.seed, self.took, self.violations.len())?;
+        for violation in self.violations.iter().take(20) {
+            writeln!(f, "  {violation}")?;
+        }
+        write!(f, "  repeat it: {}", self.command())
+    }
+}
+
+/// Runs a seed.
+pub fn run(seed: u64, options: Options) -> Verdict {
+    let mut verdict = simulate(seed, options);
+    if verdict.held() && options.mode != Mode::Calm {
+        let calm = simulate(seed, Options { mode: Mode::Calm, planted: None, is_traced: false });
+        verdict.violations.extend(calm.violations.iter().map(|violation| Violation {
+            invariant: violation.invariant,
+            what: format!("in the calm run: {}", violation.what),
+        }));
+        verdict.compare(&calm);
+    }
+    verdict
+}
+
+fn simulate(seed: u64, options: Options) -> Verdict {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    crate::planted::begin(options.planted);
+    fastrand::seed(seed);
+    let scenario = Scenario::draw(seed, options.mode, options.planted, scratch.path());
+    let mut world = World::new(&scenario, options.is_traced);
+    let panics = crate::panics::watched(|| live(&mut world, &scenario));
+    for panic in panics {
+        let invariant = Invariant::ALL.into_iter().find(|invariant| panic.contains(invariant.id()));
+        world.witness.violated(invariant.unwrap_or(Invariant::Lv1), format!("a process panicked: {panic}"));
+    }
+    judge(&mut world, &scenario);
+    Verdict {
+        seed,
+        options,
+        took: world.now,
+        events: (world.trace.events(), world.trace.digest()),
+        contents: contents(&world),
+        violations: std::mem::take(&mut world.witness.violations),
+        trace: world.trace.lines().to_vec(),
+        struck: world.struck,
+    }
+}
+
+/// Lets the world live: under its faults, then without, then a little longer.
+fn live(world: &mut World, scenario: &Scenario) {
+    world.start();
+    let mut disruptions = scenario.disruptions.iter().peekable();
+    while world.now < scenario.heals_at && world.is_sound() {
+        while let Some((_, disruption)) = disruptions.next_if(|(at, _)| *at <= world.now) {
+            world.disrupt(disruption);
+        }
+        world.recover();
+        world.pass();
+    }
+    match scenario.mode {
+        Mode::Liveness => world.freeze(),
+        Mode::Safety | Mode::Calm => world.heal(),
+    }
+    let until = scenario.heals_at + scenario.bound();
+    while world.now < until && !world.is_finished && world.is_sound() {
+        world.recover();
+        world.pass();
+    }
+    if world.is_finished {
+        let aftermath = if scenario.has_collector() { AFTERMATH_OF_COLLECTOR } else { AFTERMATH };
+        let until = world.now + if scenario.mode == Mode::Calm { Duration::from_secs(1) } else { aftermath };
+        while world.now < until && world.is_sound() {
+            world.recover();
+            world.pass();
+        }
+    }
+    world.end();
+}
+
+/// What has to hold in the end.
+fn judge(world: &mut World, scenario: &Scenario) {
+    if !world.is_sound() {
+        return;
+    }
+    if !world.is_finished {
+        let keys = world.witness.keys_of_jobs();
+        let shown: Vec<_> = keys.iter().take(6).collect();
+        let what =
+            format!("not everything has ended {:?} after the faults; {} keys: {shown:?}", scenario.bound(), keys.len());
+        return world.witness.violated(Invariant::Lv1, what);
+    }
+    if let [key, ..] = world.witness.keys_of_jobs().as_slice() {
+        let what = format!("{key} is still there, though every job has ended");
+        world.witness.violated(Invariant::Lv1, what);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("nothing is asked of the system");
+    let root = |uri: &str, prefix: &str| {
+        Root::of_store(uri, Arc::new(BucketClient::direct(Arc::clone(&world.bucket), prefix)))
+    };
+    let options = VerifyOptions {
+        level: Level::Oracle,
+        selection: Selection::default(),
+        oracle: Some(OracleOptions { input: root(INPUT, "input"), memory_bytes: 1 << 30 }),
+    };
+    let verified = runtime.block_on(verify(&Catalog::new(root(DATASET, "dataset")), &options));
+    match verified {
+        Err(error) => world.witness.violated(Invariant::Cm2, format!("the dataset cannot be verified: {error}")),
+        Ok(verified) => {
+            for difference in verified.differences.listed {
+                let invariant = invariant_of(difference.class);
+                let what = format!("{}: {}", difference.place, difference.detail);
+                world.witness.violated(invariant, what);
+            }
+        }
+    }
+    for shard in &scenario.workload.shards {
+        if !contents(world).contains_key(shard) {
+            world.witness.violated(Invariant::Lv1, format!("shard {shard} has no manifest, though its job is done"));
+        }
+    }
+}
+
+/// The invariant that a difference is of: points that are not those of the input are nobody else's.
+fn invariant_of(class: Class) -> Invariant {
+    Invariant::ALL.into_iter().find(|it| Some(it.id()) == class.invariant()).unwrap_or(Invariant::Dt2)
+}
+
+/// Content of each shard's manifests.
+fn contents(world: &World) -> BTreeMap<ShardId, Vec<Digest>> {
+    let mut contents: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (key, object) in world.objects().under(&format!("dataset/{MANIFESTS}/")) {
+        let name = key.strip_prefix("dataset/").and_then(|key| key.parse::<ManifestName>().ok());
+        let manifest = Manifest::from_bytes(key, &object.bytes);
+        if let (Some(name), Ok(manifest)) = (name, manifest) {
+            contents.entry(name.shard).or_default().push(manifest.content_digest());
+        }
+    }
+    contents
+}
+
+impl Verdict {
+    /// DT-3: whoever made it, however often it was tried.
+    fn compare(&mut self, calm: &Self) {
+        for (shard, contents) in &self.contents {
+            let expected = calm.contents.get(shard).and_then(|contents| contents.first());
+            if contents.iter().any(|content| Some(content) != expected) {
+                let what = format!("{shard} has the contents {contents:?}, a calm run gives {expected:?}");
+                self.violations.push(Violation { invariant: Invariant::Dt3, what });
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! etcd as the world runs it: one store for all, its clock the world's.
+
+use std::fmt;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use model::LeaseId;
+use storage::meta::{Change, MemoryStore, MetaError, MetaStore as _, Revision, Watch, WatchEvent};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::{StateAnswer, StateCall};
+
+/// The store, and who watches it.
+pub(crate) struct StateService {
+    runtime: Runtime,
+    base: Instant,
+    store: MemoryStore,
+    /// Everything that changes, for those who watch over the invariants.
+    all: Watch,
+    watches: Vec<Watched>,
+    leases: Vec<LeaseId>,
+    /// Writes are refused until then: no space.
+    pub(crate) full_until: Duration,
+}
+
+/// A watch that a process has open.
+pub(crate) struct Watched {
+    process: usize,
+    events: mpsc::UnboundedSender<Result<WatchEvent, MetaError>>,
+    stream: Watch,
+    /// Nothing is told before.
+    stalled_until: Duration,
+    /// What is told next is told no earlier: events keep their order.
+    pub(crate) told_until: Duration,
+}
+
+impl fmt::Debug for StateService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StateService")
+    }
+}
+
+impl StateService {
+    pub(crate) fn new() -> Self {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = runtime.expect("a runtime without I/O needs nothing of the system");
+        let base = runtime.block_on(async { Instant::now() });
+        let store = MemoryStore::new();
+        let all = store.watch("", Revision(0));
+        Self { runtime, base, store, all, watches: Vec::new(), leases: Vec::new(), full_until: Duration::ZERO }
+    }
+
+    /// The world's time is `now`.
+    pub(crate) fn at(&self, now: Duration) {
+        self.runtime.block_on(async { tokio::time::sleep_until(self.base + now).await });
+    }
+
+    /// Does what a call asks for.
+    pub(crate) fn call(&mut self, call: StateCall, now: Duration) -> StateAnswer {
+        let store = self.store.clone();
+        let is_full = now < self.full_until;
+        self.runtime.block_on(async {
+            match call {
+                StateCall::Get(key) => StateAnswer::Got(store.get(&key).await),
+                StateCall::List(prefix) => StateAnswer::Listed(store.list(&prefix).await),
+                StateCall::Txn(_) if is_full => StateAnswer::Txn(Err(MetaError::OutOfSpace)),
+                StateCall::Txn(txn) => StateAnswer::Txn(store.txn(txn).await),
+                StateCall::Grant(ttl) => {
+                    let lease = store.grant(ttl).await;
+                    self.leases.extend(lease.as_ref().ok().map(|lease| lease.id));
+                    StateAnswer::Granted(lease)
+                }
+                StateCall::KeepAlive(lease) => StateAnswer::Done(store.keep_alive(lease).await),
+                StateCall::Revoke(lease) => StateAnswer::Done(store.revoke(lease).await),
+            }
+        })
+    }
+
+    /// Opens a watch.
+    pub(crate) fn watch(
+        &mut self,
+        process: usize,
+        (prefix, after): (&str, Revision),
+        events: mpsc::UnboundedSender<Result<WatchEvent, MetaError>>,
+    ) {
+        let stream = self.store.watch(prefix, after);
+        let (stalled_until, told_until) = (Duration::ZERO, Duration::ZERO);
+        self.watches.push(Watched { process, events, stream, stalled_until, told_until });
+    }
+
+    /// What the watches of processes have to tell now, each with whom to tell and no earlier than when.
+    pub(crate) fn told(&mut self, now: Duration) -> Vec<(usize, WatchEvent)> {
+        self.watches.retain(|watched| !watched.events.is_closed());
+        let _context = self.runtime.enter();
+        let mut told = Vec::new();
+        for (at, watched) in self.watches.iter_mut().enumerate().filter(|(_, watched)| watched.stalled_until <= now) {
+            while let Some(event) = next(&mut watched.stream) {
+                told.push((at, event));
+            }
+        }
+        told
+    }
+
+    /// A watch of those that [`Self::told`] names: where to tell it, and from when on.
+    pub(crate) fn watched(
+        &mut self,
+        at: usize,
+    ) -> (usize, mpsc::UnboundedSender<Result<WatchEvent, MetaError>>, &mut Duration) {
+        let watched = &mut self.watches[at];
+        (watched.process, watched.events.clone(), &mut watched.told_until)
+    }
+
+    /// Lets the watches of a process, or of all, fall behind until `until`.
+    pub(crate) fn stall(&mut self, process: Option<usize>, until: Duration) {
+        let is_meant = |watched: &&mut Watched| process.is_none_or(|process| watched.process == process);
+        self.watches.iter_mut().filter(is_meant).for_each(|watched| watched.stalled_until = until);
+    }
+
+    /// Forgets the history up to now.
+    pub(crate) fn compact(&mut self) {
+        let revision = self.runtime.block_on(self.store.list("")).map(|listing| listing.revision);
+        self.store.compact(revision.unwrap_or_default());
+    }
+
+    /// A new leader of etcd: every lease gets its whole TTL again.
+    pub(crate) fn change_leader(&mut self) {
+        let store = self.store.clone();
+        let leases = std::mem::take(&mut self.leases);
+        let alive = leases.into_iter().filter(|lease| self.runtime.block_on(store.keep_alive(*lease)).is_ok());
+        self.leases = alive.collect();
+    }
+
+    /// Ends one of the leases early; `draw` says which.
+    pub(crate) fn end_lease(&mut self, draw: usize) -> Option<LeaseId> {
+        let lease = *self.leases.get(draw % self.leases.len().max(1))?;
+        self.runtime.block_on(self.store.revoke(lease)).ok()?;
+        self.leases.retain(|other| *other != lease);
+        Some(lease)
+    }
+
+    /// What has changed since the last look, in order.
+    pub(crate) fn changes(&mut self) -> Vec<(Revision, Vec<Change>)> {
+        let _context = self.runtime.enter();
+        let mut all = Vec::new();
+        while let Some(event) = next(&mut self.all) {
+            if let WatchEvent::Changed { revision, changes } = event {
+                all.push((revision, changes));
+            }
+        }
+        all
+    }
+}
+
+/// What a watch has to tell without waiting.
+fn next(watch: &mut Watch) -> Option<WatchEvent> {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match watch.poll_next_unpin(&mut context) {
+        Poll::Ready(Some(Ok(event))) => Some(event),
+        Poll::Ready(_) | Poll::Pending => None,
+    }
+}

@@ -1,0 +1,193 @@
+//! What is committed: plans that cover the input, manifests that name what counts, and nothing that vanishes afterwards.
+
+use std::collections::BTreeMap;
+
+use format::keys::{MANIFESTS, ManifestName};
+use format::manifest::Manifest;
+use format::state_keys::StateKey;
+use format::state_records::{DoneRecord, JobHead};
+use model::invariant::{covers_once, names_each_once, version_follows};
+use model::{
+    ByteRange, Digest, Invariant, JobId, PartitionId, Report, ShardId, ShardPlan, TaskId, TaskKind, TaskPath, Window,
+};
+
+use super::Witness;
+use super::records::report_key;
+use crate::bucket::{Bucket, ObjectCall};
+
+/// The root of the dataset in the bucket.
+const DATASET: &str = "dataset/";
+
+impl Witness {
+    /// Something is about to be written or removed in the bucket.
+    pub(crate) fn will_change(&mut self, call: &ObjectCall, bucket: &Bucket) {
+        let Some(key) = call.key().strip_prefix(DATASET) else { return };
+        match call {
+            ObjectCall::Put { bytes, create, .. } if key.starts_with(MANIFESTS) => {
+                match bucket.object(call.key()) {
+                    // A create-only write that comes too late, or comes again, changes nothing.
+                    Some(_) if *create => {}
+                    Some(there) if there.bytes == *bytes => {}
+                    Some(_) => self.violated(Invariant::Cm3, format!("{key} is written over")),
+                    None => self.published(key, bytes, bucket),
+                }
+            }
+            ObjectCall::Put { bytes, .. } if key.contains("/plans/") => self.planned(key, bytes),
+            ObjectCall::Delete { .. } if bucket.object(call.key()).is_some() => self.removed(key, bucket),
+            _ => {}
+        }
+    }
+
+    /// PL-1.
+    fn planned(&mut self, key: &str, bytes: &[u8]) {
+        let Ok(plan) = serde_json::from_slice::<ShardPlan>(bytes) else {
+            return self.violated(Invariant::Pl1, format!("{key} is no plan"));
+        };
+        let mut ranges: BTreeMap<u32, Vec<ByteRange>> = BTreeMap::new();
+        for split in plan.map_tasks.iter().flat_map(|task| &task.splits) {
+            ranges.entry(split.segment).or_default().push(split.range);
+        }
+        for (position, segment) in plan.segments.iter().enumerate() {
+            let ranges = ranges.remove(&(position as u32)).unwrap_or_default();
+            if !covers_once(ranges, segment.size) {
+                self.violated(Invariant::Pl1, format!("{key} does not cover {} once", segment.key));
+            }
+        }
+    }
+
+    /// CM-1, CM-2, CM-3, DT-1, PL-2 of a manifest that is about to be visible.
+    fn published(&mut self, key: &str, bytes: &[u8], bucket: &Bucket) {
+        let (name, manifest) = match (key.parse::<ManifestName>(), Manifest::from_bytes(key, bytes)) {
+            (Ok(name), Ok(manifest)) => (name, manifest),
+            (name, manifest) => {
+                return self.violated(Invariant::Cm1, format!("{key}: {:?} {:?}", name.err(), manifest.err()));
+            }
+        };
+        let latest = versions(bucket, name.window, name.shard).last().copied();
+        if !version_follows(latest, name.version) {
+            self.violated(Invariant::Cm3, format!("{key} follows version {latest:?}"));
+        }
+        for object in manifest.objects() {
+            let found = bucket.object(&format!("{DATASET}{}", object.key));
+            let is_it = found.is_some_and(|found| {
+                found.bytes.len() as u64 == object.size && Digest::of(&found.bytes) == object.digest
+            });
+            if !is_it {
+                self.violated(Invariant::Cm2, format!("{key} names {}, which is not there as it says", object.key));
+            }
+        }
+        if let Err(error) = manifest.books.balance() {
+            self.violated(Invariant::Dt1, format!("{key}: {error:?}"));
+        }
+        self.check_plan(key, &manifest, bucket);
+        self.count_commit(key, &manifest);
+    }
+
+    /// CM-1: the version that a shard says is its own is a manifest of its job.
+    pub(super) fn check_version(&mut self, job: &JobId, shard: ShardId, version: Option<u32>, bucket: &Bucket) {
+        let prefix = format!("{DATASET}{MANIFESTS}/");
+        let is_it = |key: &str| {
+            let name = key.strip_prefix(DATASET).and_then(|key| key.parse::<ManifestName>().ok());
+            name.is_some_and(|name| name.shard == shard && Some(name.version) == version)
+        };
+        let writer = bucket
+            .under(&prefix)
+            .find(|(key, _)| is_it(key))
+            .and_then(|(key, object)| Some(Manifest::from_bytes(key, &object.bytes).ok()?.job));
+        if writer.as_ref() != Some(job) {
+            let what = format!("{job} has {shard} as version {version:?}, which is by {writer:?}");
+            self.violated(Invariant::Cm1, what);
+        }
+    }
+
+    /// CM-3: a run of a shard takes one version.
+    fn count_commit(&mut self, key: &str, manifest: &Manifest) {
+        let head: Option<JobHead> = self.record(StateKey::Job(manifest.job.clone()));
+        let round = head.map_or(0, |head| head.round);
+        let versions = self.commits.entry((manifest.job.clone(), round, manifest.shard)).or_default();
+        versions.push(manifest.version);
+        if versions.len() > 1 {
+            let what = format!("{key}: {} committed the shard as versions {versions:?}", manifest.job);
+            self.violated(Invariant::Cm3, what);
+        }
+    }
+
+    /// CM-1 and PL-2: what the manifest names is what is on record of the plan's tasks.
+    fn check_plan(&mut self, key: &str, manifest: &Manifest, bucket: &Bucket) {
+        let path = |task| TaskPath { job: manifest.job.clone(), shard: manifest.shard, task };
+        let plan = self.shard(&path(TaskId::map(0))).and_then(|record| {
+            let plan = format::keys::plan(&manifest.job, manifest.shard, record.plan);
+            serde_json::from_slice::<ShardPlan>(&bucket.object(&format!("{DATASET}{plan}"))?.bytes).ok()
+        });
+        let Some(plan) = plan else {
+            return self.violated(Invariant::Cm1, format!("{key} is of a shard without a plan"));
+        };
+        if !names_each_once(manifest.partitions.iter().map(|entry| entry.partition), plan.partitions) {
+            self.violated(Invariant::Cm1, format!("{key} does not name each of {} partitions once", plan.partitions));
+        }
+        for entry in &manifest.partitions {
+            let PartitionId(ordinal) = entry.partition;
+            let done: Option<DoneRecord> =
+                self.record(StateKey::Done(path(TaskId { kind: TaskKind::Reduce, ordinal })));
+            if done.is_none_or(|done| done.attempt != entry.attempt) {
+                let what = format!("{key} names {} for partition {ordinal}, which is not on record", entry.attempt);
+                self.violated(Invariant::Cm1, what);
+            }
+        }
+        self.check_stitches(key, &plan, path, bucket);
+    }
+
+    /// PL-2: what the attempts that count have read joins, from the first byte of each segment to its last.
+    fn check_stitches(&mut self, key: &str, plan: &ShardPlan, path: impl Fn(TaskId) -> TaskPath, bucket: &Bucket) {
+        let mut read: BTreeMap<u32, Vec<ByteRange>> = BTreeMap::new();
+        for ordinal in 0..plan.map_tasks.len() as u32 {
+            let task = path(TaskId::map(ordinal));
+            let done: Option<DoneRecord> = self.record(StateKey::Done(task.clone()));
+            let report = done.and_then(|done| bucket.object(&report_key(&task, done.attempt)));
+            let Some(Ok(Report::Map(report))) = report.map(|report| Report::from_bytes(&report.bytes)) else {
+                return self.violated(Invariant::Pl2, format!("{key}: {task} has no report that counts"));
+            };
+            for split in &report.splits {
+                // Where no frame starts, what was owned is nothing: it ends where it began.
+                let range = split.first.map(|first| ByteRange { start: first, end: split.end });
+                read.entry(split.split.segment).or_default().extend(range);
+            }
+        }
+        for (position, segment) in plan.segments.iter().enumerate() {
+            let ranges = read.remove(&(position as u32)).unwrap_or_default();
+            if !covers_once(ranges.clone(), segment.size) {
+                let what = format!("{key}: {} of {} bytes was read as {ranges:?}", segment.key, segment.size);
+                self.violated(Invariant::Pl2, what);
+            }
+        }
+    }
+
+    /// GC-1: what a manifest names stays, and so does the current version itself.
+    fn removed(&mut self, key: &str, bucket: &Bucket) {
+        if let Ok(name) = key.parse::<ManifestName>() {
+            if versions(bucket, name.window, name.shard).last() == Some(&name.version) {
+                self.violated(Invariant::Gc1, format!("{key}, which is current, is deleted"));
+            }
+            return;
+        }
+        if !key.starts_with(format::keys::DATA) {
+            return;
+        }
+        let prefix = format!("{DATASET}{MANIFESTS}/");
+        let names = |(at, object): (&String, &crate::bucket::Stored)| {
+            let manifest = Manifest::from_bytes(at, &object.bytes).ok()?;
+            manifest.objects().any(|object| object.key == key).then(|| at.clone())
+        };
+        let namer = bucket.under(&prefix).find_map(names);
+        if let Some(namer) = namer {
+            self.violated(Invariant::Gc1, format!("{key}, which {namer} names, is deleted"));
+        }
+    }
+}
+
+/// Versions that are there, ascending.
+fn versions(bucket: &Bucket, window: Window, shard: ShardId) -> Vec<u32> {
+    let prefix = format!("{DATASET}{}/", ManifestName::folder(window, shard));
+    let name = |key: &String| key.strip_prefix(DATASET)?.parse::<ManifestName>().ok();
+    bucket.under(&prefix).filter_map(|(key, _)| name(key)).map(|name| name.version).collect()
+}

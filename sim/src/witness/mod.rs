@@ -1,0 +1,64 @@
+//! Who watches over the invariants while a run goes on: everything that changes, in etcd and in the bucket, passes here before
+//! anybody else can see it.
+
+mod manifests; // what is committed
+mod records; //   what is recorded
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use format::state_keys::TaskPath;
+use model::{AttemptId, FailureClass, HeldAttempt, Invariant, JobId, ShardId};
+use storage::meta::Entry;
+
+/// An invariant that did not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub invariant: Invariant,
+    /// What was seen.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.what)
+    }
+}
+
+/// What is known of the run so far.
+#[derive(Debug, Default)]
+pub(crate) struct Witness {
+    /// etcd as it is.
+    entries: BTreeMap<String, Entry>,
+    /// The largest number that an attempt of a task had; until its shard is over, for another round counts anew.
+    numbers: BTreeMap<TaskPath, u32>,
+    /// How attempts failed, by the word of their worker.
+    failed: BTreeMap<HeldAttempt, FailureClass>,
+    /// Manifests that each round of a job has committed.
+    commits: BTreeMap<(JobId, u32, ShardId), Vec<u32>>,
+    /// The token of the last leader.
+    leader: u64,
+    pub(crate) violations: Vec<Violation>,
+}
+
+impl Witness {
+    /// A worker says how an attempt has failed.
+    pub(crate) fn failed(&mut self, held: HeldAttempt, class: FailureClass) {
+        self.failed.insert(held, class);
+    }
+
+    /// Keys of jobs that are still there.
+    pub(crate) fn keys_of_jobs(&self) -> Vec<String> {
+        self.entries.keys().filter(|key| key.starts_with(format::state_keys::JOBS)).cloned().collect()
+    }
+
+    pub(crate) fn violated(&mut self, invariant: Invariant, what: impl Into<String>) {
+        self.violations.push(Violation { invariant, what: what.into() });
+    }
+}
+
+/// Whether both are one attempt.
+fn held(task: &TaskPath, attempt: AttemptId) -> HeldAttempt {
+    HeldAttempt { task: task.clone(), attempt }
+}

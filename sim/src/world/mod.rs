@@ -1,0 +1,180 @@
+//! The world: simulated time, and everything that processes cannot see of each other.
+//!
+//! ```text
+//! each quantum:  what is due arrives -> the nemesis acts -> every process runs until the quantum's end -> what they sent is
+//!                given its fate, and due times
+//! ```
+//!
+//! Nothing arrives in the quantum that it was sent in, so the order in which processes run inside one cannot be told by them.
+
+mod carry; //   what becomes of messages
+mod nemesis; // what goes wrong, and ends
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use model::Clock as _;
+use tokio::sync::oneshot;
+
+use crate::bucket::{Bucket, BucketClient, ObjectCall};
+use crate::clock::SimClock;
+use crate::faults::{Party, Rates};
+use crate::network::WireAnswer;
+use crate::planted::Planted;
+use crate::port::Port;
+use crate::process::Process;
+use crate::scenario::Scenario;
+use crate::state::StateService;
+use crate::trace::Trace;
+use crate::witness::Witness;
+use carry::Due;
+
+/// What time is cut into: no message takes less.
+pub(crate) const QUANTUM: Duration = Duration::from_millis(10);
+
+/// Everything.
+pub(crate) struct World {
+    pub(crate) now: Duration,
+    pub(crate) trace: Trace,
+    pub(crate) witness: Witness,
+    pub(crate) bucket: Arc<Mutex<Bucket>>,
+    processes: Vec<Process>,
+    coordinators: usize,
+    clock: SimClock,
+    state: StateService,
+    random: fastrand::Rng,
+    rates: Rates,
+    queue: BinaryHeap<Reverse<Due>>,
+    queued: u64,
+    calls: BTreeMap<u64, OpenCall>,
+    calls_begun: u64,
+    cuts: Vec<(Party, Party, Duration)>,
+    storm: (f64, Duration),
+    state_away_until: Duration,
+    compact_at: Option<Duration>,
+    planted: Option<Planted>,
+    /// The operator has what it came for.
+    pub(crate) is_finished: bool,
+    /// How often what was planted has struck.
+    pub(crate) struck: u64,
+}
+
+/// A call to a coordinator that has not been answered.
+struct OpenCall {
+    from: usize,
+    to: usize,
+    incarnation: u32,
+    reply: Option<oneshot::Sender<WireAnswer>>,
+}
+
+impl World {
+    /// The world of a scenario, its input in the bucket, no process up yet.
+    pub(crate) fn new(scenario: &Scenario, is_traced: bool) -> Self {
+        let clock = SimClock::new();
+        let mut bucket = Bucket::default();
+        for (ordinal, (key, bytes)) in scenario.workload.segments.iter().enumerate() {
+            let key = format!("input/{key}");
+            let put = ObjectCall::Put { key, bytes: bytes.clone().into(), create: true, id: ordinal as u64 };
+            bucket.call(&put, clock.now_ms());
+        }
+        let process = |(name, role): &(String, _)| Process::new(name, Clone::clone(role), clock.of_machine());
+        Self {
+            now: Duration::ZERO,
+            trace: Trace::new(is_traced),
+            witness: Witness::default(),
+            bucket: Arc::new(Mutex::new(bucket)),
+            processes: scenario.processes.iter().map(process).collect(),
+            coordinators: scenario.coordinators,
+            clock,
+            state: StateService::new(),
+            random: fastrand::Rng::with_seed(scenario.seed ^ 0x7a11_0f5e_ed00_0001),
+            rates: scenario.rates,
+            queue: BinaryHeap::new(),
+            queued: 0,
+            calls: BTreeMap::new(),
+            calls_begun: 0,
+            cuts: Vec::new(),
+            storm: (0.0, Duration::ZERO),
+            state_away_until: Duration::ZERO,
+            compact_at: None,
+            planted: scenario.planted,
+            is_finished: false,
+            struck: 0,
+        }
+    }
+
+    /// Starts every process.
+    pub(crate) fn start(&mut self) {
+        let planted = self.planted;
+        storage::root::handed_in::open_by(Some(Box::new(move |uri| {
+            let prefix = uri.strip_prefix("test://").unwrap_or(uri);
+            let port = Port::current().expect("places are opened by processes that run");
+            Arc::new(BucketClient::of_process(port, prefix.trim_matches('/'), planted))
+        })));
+        (0..self.processes.len()).for_each(|process| self.start_process(process));
+    }
+
+    fn start_process(&mut self, process: usize) {
+        let (now, seed) = (self.now, self.random.u64(..));
+        self.processes[process].start(now, seed);
+        self.trace.note(format_args!("{:?} starts", self.processes[process]));
+    }
+
+    /// Lets one quantum pass.
+    pub(crate) fn pass(&mut self) {
+        self.trace.at(self.now);
+        self.deliver();
+        let until = self.now + QUANTUM;
+        let mut order: Vec<usize> = (0..self.processes.len()).collect();
+        self.random.shuffle(&mut order);
+        self.clock.set(until);
+        for process in &order {
+            self.processes[*process].step(until);
+        }
+        self.now = until;
+        self.state.at(until);
+        self.trace.at(until);
+        for process in order {
+            for message in self.processes[process].sent() {
+                self.take(process, message);
+            }
+        }
+        self.look_at_state(None);
+        self.tell_watches();
+        self.give_up_calls();
+    }
+
+    /// Ends every process.
+    pub(crate) fn end(&mut self) {
+        self.processes.iter_mut().for_each(Process::crash);
+        storage::root::handed_in::open_by(None);
+    }
+
+    /// Whether nothing has gone against an invariant yet.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.witness.violations.is_empty()
+    }
+
+    /// The bucket, for whoever looks from outside.
+    pub(crate) fn objects(&self) -> MutexGuard<'_, Bucket> {
+        self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Passes what has changed in etcd to the witness.
+    fn look_at_state(&mut self, by: Option<(usize, u64)>) {
+        let changes = self.state.changes();
+        for (revision, changes) in changes {
+            let by = by.filter(|(_, applied)| *applied == revision.0).map(|(process, _)| process);
+            let by = by.filter(|process| *process < self.coordinators);
+            let by = by.map(|process| format!("{:?}", self.processes[process]));
+            for change in &changes {
+                let verb = if matches!(change, storage::meta::Change::Put(_)) { "put" } else { "gone" };
+                self.trace.note(format_args!("etcd {revision} {verb} {}", change.key()));
+            }
+            let bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+            self.witness.changed(changes, by.as_deref(), &bucket);
+        }
+    }
+}

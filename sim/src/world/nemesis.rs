@@ -1,0 +1,148 @@
+//! What goes wrong, and how it ends.
+
+use std::time::Duration;
+
+use super::World;
+use crate::faults::{Disruption, Party, Rates};
+
+/// Until a worker that left is started again.
+const RETURN_AFTER: Duration = Duration::from_secs(5);
+
+impl World {
+    /// Lets it happen.
+    pub(crate) fn disrupt(&mut self, disruption: &Disruption) {
+        self.trace.at(self.now);
+        self.trace.note(format_args!("disruption: {disruption:?}"));
+        let now = self.now;
+        match disruption.clone() {
+            Disruption::Crash { process, down } => self.crash(process, now + down),
+            Disruption::Stop { process, length } => {
+                self.processes[process].stop(now);
+                self.processes[process].back_at = Some(now + length);
+            }
+            Disruption::Terminate { process, kill_after } => {
+                self.processes[process].ask_to_leave("spot notice");
+                self.processes[process].kill_at = Some(now + kill_after);
+            }
+            Disruption::Cut { one, other, length } => self.cuts.push((one, other, now + length)),
+            Disruption::Storm { share, length } => self.storm = (share, now + length),
+            Disruption::StateAway { length } => self.state_away_until = now + length,
+            Disruption::StateFull { length } => self.state.full_until = now + length,
+            Disruption::StateLeader => self.state.change_leader(),
+            Disruption::LeaseEnds { draw } => {
+                if let Some(lease) = self.state.end_lease(draw) {
+                    self.trace.note(format_args!("{lease} ends early"));
+                }
+            }
+            Disruption::Compact { process, length } => {
+                self.state.stall(process, now + length);
+                self.compact_at = Some(now + length / 2);
+            }
+            Disruption::Stall { process, length } => self.state.stall(process, now + length),
+            Disruption::ClockStep { process, by_ms } => self.processes[process].clock.step(by_ms),
+        }
+    }
+
+    fn crash(&mut self, process: usize, back_at: Duration) {
+        if self.processes[process].is_up() {
+            self.trace.note(format_args!("{:?} crashes", self.processes[process]));
+            self.processes[process].crash();
+            // Half of the calls to it break at once, as those to a machine that lives on do.
+            let is_host_up = self.random.bool();
+            if is_host_up {
+                self.calls.retain(|_, call| call.to != process);
+            }
+        }
+        self.processes[process].back_at = Some(back_at);
+    }
+
+    /// A process that has left by itself comes back, as another that takes its place does.
+    pub(super) fn has_left(&mut self, process: usize, how: &str) {
+        self.trace.note(format_args!("{:?} has left: {how}", self.processes[process]));
+        let back_at = self.now + RETURN_AFTER;
+        self.crash(process, back_at);
+    }
+
+    /// What is over by now.
+    pub(crate) fn recover(&mut self) {
+        let now = self.now;
+        self.cuts.retain(|(_, _, until)| *until > now);
+        if self.compact_at.is_some_and(|at| at <= now) {
+            self.compact_at = None;
+            self.state.compact();
+            self.trace.note("etcd forgets its history");
+        }
+        for process in 0..self.processes.len() {
+            if self.processes[process].kill_at.is_some_and(|at| at <= now) {
+                self.processes[process].kill_at = None;
+                self.crash(process, now + RETURN_AFTER);
+            }
+            if self.processes[process].back_at.is_none_or(|at| at > now) {
+                continue;
+            }
+            if self.processes[process].is_stopped() {
+                self.trace.note(format_args!("{:?} goes on", self.processes[process]));
+                self.processes[process].resume(now);
+            } else if !self.processes[process].is_up() {
+                self.start_process(process);
+            }
+            self.processes[process].back_at = None;
+        }
+    }
+
+    /// Ends every fault: what is down or stopped comes back.
+    pub(crate) fn heal(&mut self) {
+        self.trace.note("the faults end");
+        self.mend_ways();
+        for process in &mut self.processes {
+            process.kill_at = None;
+            if !process.runs() {
+                process.back_at = Some(self.now);
+            }
+        }
+    }
+
+    /// Spares a core, one coordinator and one worker, and leaves all else as broken as it is drawn to be.
+    pub(crate) fn freeze(&mut self) {
+        self.mend_ways();
+        let workers = self.processes.len() - self.coordinators - 1;
+        let core = [self.random.usize(..self.coordinators), self.coordinators];
+        let operator = self.processes.len() - 1;
+        self.trace.note(format_args!(
+            "the faults come to rest; {:?} and {:?} are spared",
+            self.processes[core[0]], self.processes[core[1]]
+        ));
+        for process in 0..self.coordinators + workers {
+            self.processes[process].kill_at = None;
+            if core.contains(&process) || self.random.bool() {
+                if !self.processes[process].runs() {
+                    self.processes[process].back_at = Some(self.now);
+                    self.recover();
+                }
+                continue;
+            }
+            match self.random.u8(..3) {
+                0 => self.crash(process, Duration::MAX),
+                1 => {
+                    self.processes[process].stop(self.now);
+                    self.processes[process].back_at = None;
+                }
+                _ => self.cuts.push((Party::Process(process), Party::State, Duration::MAX)),
+            }
+        }
+        debug_assert!(self.processes[operator].runs(), "nobody disrupts the operator");
+    }
+
+    fn mend_ways(&mut self) {
+        self.rates = Rates::calm();
+        self.cuts.clear();
+        self.storm = (0.0, Duration::ZERO);
+        self.state_away_until = Duration::ZERO;
+        self.state.full_until = Duration::ZERO;
+        self.state.stall(None, Duration::ZERO);
+    }
+
+    pub(super) fn is_cut(&self, one: Party, other: Party) -> bool {
+        self.cuts.iter().any(|(a, b, _)| (*a, *b) == (one, other) || (*b, *a) == (one, other))
+    }
+}

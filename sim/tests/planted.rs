@@ -1,0 +1,52 @@
+//! The simulation is itself tested: every bug that is planted has to be found, by the invariant that states what it breaks.
+
+use sim::Planted;
+
+/// Where the search begins.
+const SEED: u64 = 1;
+
+#[track_caller]
+fn is_found(planted: Planted) {
+    let within = planted.known().within;
+    let found = planted.find(SEED);
+    assert!(found.is_some(), "{planted} is not found within {within} seeds");
+}
+
+macro_rules! found {
+    ($($test:ident: $planted:ident),* $(,)?) => {
+        $(
+            #[test]
+            fn $test() {
+                is_found(Planted::$planted);
+            }
+        )*
+
+        #[test]
+        fn each_planted_bug_is_looked_for() {
+            assert_eq!(Planted::all().len(), [$(Planted::$planted),*].len());
+        }
+    };
+}
+
+found! {
+    a_completion_without_a_check_of_its_token_is_found: NoTokenCheck,
+    a_transaction_that_is_blindly_repeated_is_found: BlindRetry,
+    a_deposed_leader_that_writes_is_found: DeposedLeaderWrites,
+    an_attempt_number_that_is_not_raised_is_found: NumberNotRaised,
+    a_claim_that_outlives_its_worker_is_found: ClaimWithoutLease,
+    a_worker_that_outlives_its_lease_is_found: WorkerWithoutLease,
+    a_watch_that_is_not_listed_anew_is_found: NoRelist,
+    a_leader_that_does_not_notice_losses_is_found: DeafToLosses,
+    a_takeover_that_forgets_what_is_done_is_found: ForgetsDone,
+    a_worker_that_believes_in_a_lost_lease_is_found: LeaseFenceOff,
+    a_manifest_that_is_written_over_is_found: ManifestOverwrites,
+    a_refused_manifest_that_counts_is_found: RefusedIsDone,
+    a_partition_that_is_left_out_is_found: PartitionLeftOut,
+    a_part_that_was_never_written_is_found: PartNotWritten,
+    a_collector_that_trusts_an_old_listing_is_found: OldListing,
+    a_drain_that_charges_is_found: DrainCharges,
+    a_store_that_is_away_and_charges_is_found: ThrottledCharges,
+    a_run_of_another_attempt_is_found: RefusedRunUsed,
+    a_stitch_that_believes_everything_is_found: StitchOff,
+    an_order_of_arrival_is_found: ArrivalOrder,
+}

@@ -1,0 +1,102 @@
+//! Seeds that have to hold: some of all, and those that once did not.
+
+use sim::{Mode, Options, Verdict, run};
+
+fn simulate(seed: u64, mode: Mode) -> Verdict {
+    run(seed, Options { mode, planted: None, is_traced: false })
+}
+
+#[track_caller]
+fn hold(seeds: std::ops::Range<u64>) {
+    for seed in seeds {
+        holds(seed, if seed.is_multiple_of(2) { Mode::Safety } else { Mode::Liveness });
+    }
+}
+
+#[track_caller]
+fn holds(seed: u64, mode: Mode) {
+    let verdict = simulate(seed, mode);
+    assert!(verdict.held(), "{verdict}");
+}
+
+#[test]
+fn seeds_up_to_30_hold() {
+    hold(1..30);
+}
+
+#[test]
+fn seeds_from_30_to_60_hold() {
+    hold(30..60);
+}
+
+#[test]
+fn seeds_from_60_to_90_hold() {
+    hold(60..90);
+}
+
+#[test]
+fn seeds_from_90_to_120_hold() {
+    hold(90..120);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    for (seed, mode) in [(2, Mode::Safety), (8, Mode::Safety), (11, Mode::Liveness), (74, Mode::Safety)] {
+        let [first, second] = [(); 2].map(|()| run(seed, Options { mode, planted: None, is_traced: true }));
+        assert!(!first.trace.is_empty());
+        let differing = first.trace.iter().zip(&second.trace).find(|(one, other)| one != other);
+        assert_eq!(differing, None, "seed {seed}");
+        assert_eq!(first.events, second.events, "seed {seed}");
+    }
+}
+
+#[test]
+fn another_seed_gives_another_trace() {
+    assert_ne!(simulate(1, Mode::Safety).events, simulate(2, Mode::Safety).events);
+}
+
+// What was found, by the seed that found it.
+
+#[test]
+fn a_series_whose_only_point_in_a_batch_is_kept_back_is_counted() {
+    holds(32, Mode::Safety);
+}
+
+#[test]
+fn a_claim_that_comes_after_its_shard_has_ended_leaves_nothing_behind() {
+    for (seed, mode) in [(74, Mode::Safety), (147, Mode::Liveness), (4, Mode::Safety)] {
+        holds(seed, mode);
+    }
+}
+
+#[test]
+fn a_task_that_a_takeover_opens_again_stays_open_however_often_the_job_is_read() {
+    holds(82, Mode::Safety);
+}
+
+#[test]
+fn a_shard_without_a_run_has_a_list_of_its_own_in_every_job_and_round() {
+    holds(142, Mode::Safety);
+}
+
+#[test]
+fn a_submission_that_was_held_up_does_not_run_a_job_that_has_ended_meanwhile() {
+    holds(390, Mode::Safety);
+}
+
+#[test]
+fn the_runs_of_a_round_outlive_the_cleaning_of_the_round_before() {
+    holds(304, Mode::Safety);
+}
+
+#[test]
+fn a_job_that_is_archived_while_its_head_is_written_leaves_no_key_behind() {
+    holds(270, Mode::Safety);
+}
+
+#[test]
+fn an_attempt_whose_worker_has_forgotten_it_is_taken_back_long_before_it_is_given_up() {
+    for (seed, mode) in [(34, Mode::Safety), (37, Mode::Liveness), (29, Mode::Liveness), (7, Mode::Liveness)] {
+        holds(seed, mode);
+    }
+}
