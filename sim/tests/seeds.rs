@@ -85,6 +85,11 @@ fn a_submission_that_was_held_up_does_not_run_a_job_that_has_ended_meanwhile() {
 }
 
 #[test]
+fn a_manifest_that_is_torn_on_its_way_is_read_again_before_another_is_written() {
+    holds(603, Mode::Liveness);
+}
+
+#[test]
 fn the_runs_of_a_round_outlive_the_cleaning_of_the_round_before() {
     holds(304, Mode::Safety);
 }
