@@ -68,6 +68,7 @@ async fn measure(options: &Options) -> Result<()> {
     println!("etcd with {} open tasks: {:.1} MB in use (at most 50)", options.open, etcd_bytes as f64 / 1e6);
     let recovery = cluster.replace_leader(&workers).await?;
     println!("new leader: first claim {:.1} s after the old one was killed (at most 10)", recovery.as_secs_f64());
+    workers.let_go().await?;
 
     let span = Duration::from_secs(options.seconds);
     let mut ratios = Vec::new();

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Literal
 
-from . import history, manifests
+from . import history, manifests, metrics
 from .job import JOB
 
 Outcome = Literal["holds", "violated", "not checked"]
@@ -67,6 +67,7 @@ def check_all(evidence: Evidence) -> list[Check]:
             "CM-2",
         ),
         _nothing_left(evidence),
+        _counted(evidence),
     ]
 
 
@@ -143,3 +144,24 @@ def _nothing_left(evidence: Evidence) -> Check:
     if left is None or not evidence.has_ended:
         return Check("state", how, "not checked", ["etcd cannot be reached here, or the job is open"])
     return Check("state", how, "violated" if left else "holds", left[:5])
+
+
+_VIOLATIONS = "tailor_invariant_violations_total"
+
+
+def _counted(evidence: Evidence) -> Check:
+    """What the coordinators that are left say of themselves."""
+    how = f"`{_VIOLATIONS}` of every coordinator that is left is 0"
+    told = evidence.site.scrape("coordinators")
+    if not told:
+        return Check("metric", how, "not checked", ["no coordinator answers"])
+    details = [
+        f"{name}: {series} {value:g}"
+        for name, found in told.items()
+        for series, value in found.items()
+        if series.startswith(_VIOLATIONS) and value
+    ]
+    details += [
+        f"{name} does not have it" for name, found in told.items() if not any(s.startswith(_VIOLATIONS) for s in found)
+    ]
+    return Check("metric", how, "violated" if details else "holds", details)

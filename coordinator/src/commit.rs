@@ -11,7 +11,7 @@ use format::digest::Digest;
 use format::keys::ManifestName;
 use format::manifest::{API_VERSION, Manifest, PartitionEntry};
 use model::invariant::names_each_once;
-use model::{ObjectEntry, OrgId, ShardId, Window};
+use model::{Invariant, ObjectEntry, OrgId, ShardId, Window};
 use scheduler::ShardOutput;
 use storage::{Creation, Root, StorageError};
 
@@ -33,6 +33,10 @@ pub(crate) enum CommitError {
     #[error("CM-2: {object} has {found} bytes, {expected} were written; nothing was committed, run the shard again")]
     OutputChanged { object: String, found: u64, expected: u64 },
     #[error(
+        "CM-1: a manifest of shard {0} would not name each of its partitions once; nothing was committed, please report this"
+    )]
+    Partitions(ShardId),
+    #[error(
         "{TAKEN_VERSIONS_MAX} manifest versions of shard {0} were taken by others meanwhile; is something committing it in a loop?"
     )]
     Contended(ShardId),
@@ -42,6 +46,19 @@ pub(crate) enum CommitError {
     Storage(#[from] StorageError),
     #[error(transparent)]
     Journal(#[from] crate::journal::JournalError),
+}
+
+impl CommitError {
+    /// The promise that does not hold, if that is what stopped the commit.
+    pub(crate) const fn violates(&self) -> Option<Invariant> {
+        match self {
+            Self::OutputChanged { .. } => Some(Invariant::Cm2),
+            Self::Partitions(_) => Some(Invariant::Cm1),
+            Self::InputChanged { .. } | Self::Contended(_) | Self::Panicked | Self::Storage(_) | Self::Journal(_) => {
+                None
+            }
+        }
+    }
 }
 
 /// A committed manifest, and what it warns of.
@@ -72,7 +89,7 @@ pub(crate) async fn commit(job: &Job, output: &ShardOutput) -> Result<Committed,
         let current = versions.last().copied();
         let version = current.map_or(1, |current| current + 1);
         let name = ManifestName { window, shard, version };
-        let mut manifest = manifest(job, output, version, current);
+        let mut manifest = manifest(job, output, version, current)?;
         manifest.warnings.extend(replaces_points(job, &manifest).await?);
         if job.dataset.create_once(&name.to_string(), manifest.to_bytes()).await? == Creation::Ours {
             return committed(job, &manifest).await;
@@ -176,7 +193,7 @@ async fn versions(dataset: &Root, window: Window, shard: ShardId) -> Result<Vec<
     Ok(versions)
 }
 
-fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>) -> Manifest {
+fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>) -> Result<Manifest, CommitError> {
     let plan = &output.plan;
     let partitions = output.partitions.iter().map(|(partition, attempt, report)| PartitionEntry {
         partition: *partition,
@@ -186,11 +203,10 @@ fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>
         extent: report.extent,
     });
     let partitions: Vec<_> = partitions.collect();
-    assert!(
-        names_each_once(partitions.iter().map(|entry| entry.partition), plan.partitions),
-        "CM-1: a manifest names exactly one attempt for each partition"
-    );
-    Manifest {
+    if !names_each_once(partitions.iter().map(|entry| entry.partition), plan.partitions) {
+        return Err(CommitError::Partitions(plan.shard));
+    }
+    Ok(Manifest {
         api_version: API_VERSION.to_owned(),
         window: plan.settings.window,
         shard: plan.shard,
@@ -206,7 +222,7 @@ fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>
         quarantine: output.quarantine.clone(),
         books: output.books.clone(),
         warnings: warnings(job, output),
-    }
+    })
 }
 
 /// What to say where a version without a point takes the place of one that has some: rarely what was meant.

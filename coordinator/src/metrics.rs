@@ -1,6 +1,10 @@
 //! What the coordinator counts. Ids are no labels: they have no end.
 
 use metrics::{describe_counter, describe_gauge};
+use model::Invariant;
+
+/// Broken promises, by id.
+const VIOLATIONS: &str = "tailor_invariant_violations_total";
 
 /// Says what each metric means, once.
 pub(crate) fn describe() {
@@ -10,6 +14,14 @@ pub(crate) fn describe() {
     describe_counter!("tailor_workers_lost_total", "Workers whose lease ended while they did not drain");
     describe_counter!("tailor_garbage_objects_total", "Objects that the collector removed");
     describe_counter!("tailor_uploads_aborted_total", "Uploads that nobody finished, aborted");
+    describe_counter!(
+        VIOLATIONS,
+        "Promises that did not hold, by the id that the documents give them; one is too many"
+    );
+    for invariant in Invariant::ALL {
+        metrics::counter!(VIOLATIONS, "id" => invariant.id()).absolute(0);
+    }
+    storage::describe_metrics();
     for state in ["done", "failed", "cancelled"] {
         metrics::counter!("tailor_shards_total", "state" => state).absolute(0);
     }
@@ -22,4 +34,10 @@ pub(crate) fn describe() {
     ] {
         metrics::counter!(name).absolute(0);
     }
+}
+
+/// A promise does not hold: nothing that rests on it becomes visible, and somebody has to look.
+pub(crate) fn violated(invariant: Invariant, what: &str) {
+    tracing::error!(%invariant, what, "a promise does not hold; see docs/reliability.md, and report this");
+    metrics::counter!(VIOLATIONS, "id" => invariant.id()).increment(1);
 }

@@ -103,12 +103,14 @@ impl Replica {
         session: &LeaseSession,
         dismissed: &mut (impl Future<Output = ()> + Unpin),
     ) -> Result<Ended, MetaError> {
+        let began = tokio::time::Instant::now();
         let found = leader::find(&*self.store).await?;
+        let read_ms = began.elapsed().as_millis() as u64;
         let (mailbox, inbox) = mpsc::unbounded_channel();
         let handle = Handle::new(mailbox);
         let (settings, clock, store) = (Arc::clone(&self.settings), Arc::clone(&self.clock), Arc::clone(&self.store));
         let leader = Leader::new(settings, clock, store, leadership, &found, handle.clone());
-        tracing::info!(token = %leadership.token(), jobs = found.jobs.len(), workers = found.workers.len(), "leading");
+        tracing::info!(token = %leadership.token(), jobs = found.jobs.len(), workers = found.workers.len(), read_ms, "leading");
         metrics::gauge!("tailor_is_leader").set(1.0);
         self.role.send_replace(Role::Leader(handle));
         let ended = leader.run(&*self.store, found, session, inbox, dismissed).await;

@@ -67,27 +67,44 @@ pub fn job_prefix(job: &JobId) -> String {
 
 /// Prefix of everything of a shard.
 pub fn shard_prefix(job: &JobId, shard: ShardId) -> String {
-    format!("{JOBS}{job}/shards/{shard}/")
+    OfShard(job, shard).to_string()
 }
 
 /// Prefix of the claims of a task: deleted at once when it is done.
 pub fn claims_prefix(path: &TaskPath) -> String {
-    format!("{}claims/{}/", shard_prefix(&path.job, path.shard), path.task)
+    OfClaims(path).to_string()
+}
+
+// A leader writes thousands of keys a second: their prefixes go straight into them.
+struct OfShard<'a>(&'a JobId, ShardId);
+
+impl fmt::Display for OfShard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{JOBS}{}/shards/{}/", self.0, self.1)
+    }
+}
+
+struct OfClaims<'a>(&'a TaskPath);
+
+impl fmt::Display for OfClaims<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}claims/{}/", OfShard(&self.0.job, self.0.shard), self.0.task)
+    }
 }
 
 impl fmt::Display for StateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut of_task =
-            |kind: &str, path: &TaskPath| write!(f, "{}{kind}/{}", shard_prefix(&path.job, path.shard), path.task);
+            |kind: &str, path: &TaskPath| write!(f, "{}{kind}/{}", OfShard(&path.job, path.shard), path.task);
         match self {
             Self::Attempts(path) => of_task("attempts", path),
             Self::Done(path) => of_task("done", path),
-            Self::Claim(path, attempt) => write!(f, "{}{attempt}", claims_prefix(path)),
+            Self::Claim(path, attempt) => write!(f, "{}{attempt}", OfClaims(path)),
             Self::Leader => f.write_str("leader"),
             Self::Worker(lease) => write!(f, "{WORKERS}{lease}"),
             Self::Dataset(uri) => write!(f, "{DATASETS}{uri}"),
-            Self::Job(job) => write!(f, "{}head", job_prefix(job)),
-            Self::Shard(job, shard) => write!(f, "{}state", shard_prefix(job, *shard)),
+            Self::Job(job) => write!(f, "{JOBS}{job}/head"),
+            Self::Shard(job, shard) => write!(f, "{}state", OfShard(job, *shard)),
         }
     }
 }

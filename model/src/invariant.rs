@@ -85,6 +85,16 @@ impl Invariant {
     }
 }
 
+impl Invariant {
+    /// The promise that a message names, if it says that one does not hold: `PL-1: ...`, wherever in it that stands.
+    pub fn named_in(message: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|invariant| {
+            let id = invariant.id();
+            message.match_indices(id).any(|(at, _)| message[at + id.len()..].starts_with(": "))
+        })
+    }
+}
+
 impl fmt::Display for Invariant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.id())
@@ -128,6 +138,19 @@ pub fn version_follows(latest: Option<u32>, version: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_names_the_promise_that_does_not_hold_by_its_id_and_a_colon() {
+        let panic = "the attempt panicked: DT-2: org 1 comes after org 2 in a part; please report this";
+        assert_eq!(Invariant::named_in(panic), Some(Invariant::Dt2));
+        assert_eq!(Invariant::named_in("CM-1: a manifest names"), Some(Invariant::Cm1));
+        assert_eq!(
+            Invariant::named_in("its blocks are not in the order of keys (DT-2)"),
+            None,
+            "bad input, not our bug"
+        );
+        assert_eq!(Invariant::named_in(""), None);
+    }
 
     #[test]
     fn ranges_cover_a_segment_once_if_each_begins_where_the_one_before_ended() {

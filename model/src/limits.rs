@@ -70,9 +70,10 @@ pub const OPEN_TASKS_MAX: usize = 100_000;
 /// Most comparisons, and most operations, in one transaction: etcd's own default.
 pub const STATE_TXN_OPS_MAX: usize = 128;
 
-/// Most keys that one read of a listing asks for: a thousand records of the largest size stay below the 4 MiB that a
-/// gRPC client accepts.
-pub const STATE_PAGE_KEYS_MAX: usize = 1000;
+/// Most keys that one read of a listing asks for. etcd counts all keys of the range again for each page, so few large pages
+/// are read several times faster than many small ones; as many records of the largest size still fit into
+/// [`MESSAGE_BYTES_MAX`].
+pub const STATE_PAGE_KEYS_MAX: usize = 10_000;
 
 /// How often a transaction with an unknown outcome is tried again before the caller is told that it is unknown.
 pub const STATE_SETTLE_TRIES_MAX: u32 = 8;
@@ -84,3 +85,6 @@ pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
 /// Longest text of an error on the wire, in bytes: it travels in HTTP headers, which peers bound at 16 KiB, in three
 /// copies, one of them escaped to up to three times its length.
 pub const STATUS_TEXT_BYTES_MAX: usize = 2 << 10;
+
+/// A page of a listing fits into one message, keys and framing included.
+const _: () = assert!(STATE_PAGE_KEYS_MAX * (STATE_VALUE_BYTES_MAX + 512) <= MESSAGE_BYTES_MAX);

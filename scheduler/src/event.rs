@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use model::{
-    AttemptId, Books, Digest, Failure, JobId, LeaseId, PartitionId, QuarantineEntry, ReduceReport, Report, RunList,
-    ShardId, ShardPlan, StageTimes, TaskId, TaskPath,
+    AttemptId, Books, Digest, Failure, Invariant, JobId, LeaseId, PartitionId, QuarantineEntry, ReduceReport, Report,
+    RunList, ShardId, ShardPlan, StageTimes, TaskId, TaskPath,
 };
 
 /// A worker, as the coordinator knows it: by its lease.
@@ -206,6 +206,13 @@ pub enum Effect {
         shard: ShardId,
         /// How.
         end: ShardEnd,
+    },
+    /// A promise does not hold, by a bug of ours; the shard ends over it. It is to be counted, and told loudly.
+    Violated {
+        /// The promise.
+        invariant: Invariant,
+        /// What was found, and what to do.
+        what: String,
     },
     /// All shards of a job have ended.
     JobEnded {

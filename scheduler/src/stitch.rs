@@ -33,11 +33,21 @@ pub enum Verdict {
     Fails,
 }
 
+/// The splits of a segment that do not cover it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("its splits end at {end}, it ends at {size}")]
+pub struct Uncovered {
+    /// Where its splits end.
+    pub end: u64,
+    /// Where it ends.
+    pub size: u64,
+}
+
 /// Judges the splits of one segment of `size` bytes, in order.
 ///
-/// # Panics
-/// If confirmed splits end elsewhere than at `size`: a frame reaches past the segment only if the reader has a bug (PL-1).
-pub fn judge(size: u64, splits: &[(Split, Known)]) -> Vec<Verdict> {
+/// # Errors
+/// Confirmed splits end elsewhere than at `size`: a frame reaches past the segment only if the reader has a bug.
+pub fn judge(size: u64, splits: &[(Split, Known)]) -> Result<Vec<Verdict>, Uncovered> {
     let mut expected = Some(0);
     let mut verdicts = Vec::with_capacity(splits.len());
     for (split, known) in splits {
@@ -50,8 +60,10 @@ pub fn judge(size: u64, splits: &[(Split, Known)]) -> Vec<Verdict> {
     }
     #[cfg(feature = "planted")]
     let expected = expected.filter(|_| !crate::planted::is_planted(crate::planted::Planted::StitchOff));
-    assert!(expected.is_none_or(|end| end == size), "PL-1: the splits end at {expected:?}, the segment at {size}");
-    verdicts
+    match expected {
+        Some(end) if end != size => Err(Uncovered { end, size }),
+        _ => Ok(verdicts),
+    }
 }
 
 fn judge_one(split: &Split, known: Known, expected: u64) -> Verdict {
@@ -81,25 +93,38 @@ mod tests {
         (split, Known::Read(SplitReport { split, first, end: last }))
     }
 
+    fn second(size: u64, splits: &[(Split, Known)]) -> Verdict {
+        judge(size, splits).expect("they cover the segment")[1]
+    }
+
+    #[test]
+    fn splits_that_end_elsewhere_than_their_segment_are_a_bug_of_the_reader() {
+        let splits = [read(0, 10, Some(0), 12), read(10, 20, Some(12), 21)];
+        assert_eq!(judge(20, &splits), Err(Uncovered { end: 21, size: 20 }));
+    }
+
     #[test]
     fn ranges_that_join_are_accepted_even_where_one_frame_covers_a_split() {
         let splits = [read(0, 10, Some(0), 25), read(10, 20, None, 10), read(20, 30, Some(25), 30)];
-        assert_eq!(judge(30, &splits), [Verdict::Joins; 3]);
+        assert_eq!(judge(30, &splits), Ok(vec![Verdict::Joins; 3]));
     }
 
     #[test]
     fn a_wrong_guess_runs_again_from_the_neighbours_end_and_those_behind_it_wait() {
         let splits = [read(0, 10, Some(0), 12), read(10, 20, Some(14), 22), read(20, 30, Some(22), 30)];
-        assert_eq!(judge(30, &splits), [Verdict::Joins, Verdict::RunAgain { exact_start: 12 }, Verdict::Unknown]);
+        assert_eq!(
+            judge(30, &splits),
+            Ok(vec![Verdict::Joins, Verdict::RunAgain { exact_start: 12 }, Verdict::Unknown])
+        );
         let splits = [read(0, 10, Some(0), 25), read(10, 20, Some(14), 22), (split(20, 30), Known::Open)];
-        assert_eq!(judge(30, &splits)[1], Verdict::RunAgain { exact_start: 25 });
+        assert_eq!(second(30, &splits), Verdict::RunAgain { exact_start: 25 });
     }
 
     #[test]
     fn a_failure_counts_only_once_its_start_is_confirmed() {
         let failed = |guessed| [read(0, 10, Some(0), 12), (split(10, 30), Known::FailedFrom(guessed))];
-        assert_eq!(judge(30, &failed(12))[1], Verdict::Fails);
-        assert_eq!(judge(30, &failed(14))[1], Verdict::RunAgain { exact_start: 12 });
-        assert_eq!(judge(30, &[(split(0, 10), Known::Open), failed(12)[1]])[1], Verdict::Unknown);
+        assert_eq!(second(30, &failed(12)), Verdict::Fails);
+        assert_eq!(second(30, &failed(14)), Verdict::RunAgain { exact_start: 12 });
+        assert_eq!(second(30, &[(split(0, 10), Known::Open), failed(12)[1]]), Verdict::Unknown);
     }
 }

@@ -213,7 +213,30 @@ fn books_that_do_not_balance_are_not_committed() {
             w1 claims                 w1 gets m0#1 0..10
             w1 maps m0 0..10          -
             w1 claims                 w1 gets r0#1 of 1 runs
-            w1 reduces r0 writing 5   failed: DT-1: the books do not balance: points read 0, accounted for 5 (written 5 + duplicate 0 + early 0 + late 0 + quarantined 0); nothing was committed, run the shard again and report this
+            w1 reduces r0 writing 5   violated DT-1; failed: DT-1: the books do not balance: points read 0, accounted for 5 (written 5 + duplicate 0 + early 0 + late 0 + quarantined 0); nothing was committed, run the shard again and report this
+        "#]],
+    );
+}
+
+#[test]
+fn splits_that_do_not_cover_their_segment_end_the_shard_and_not_the_leader() {
+    check(
+        "plan 20/10 into 1 | w1 claims 2 | w1 maps m0 0..12 | w1 maps m1 12..21 | w1 claims",
+        expect![[r#"
+            plan 20/10 into 1   -
+            w1 claims 2         w1 gets m0#1 0..10; w1 gets m1#1 10..20
+            w1 maps m0 0..12    -
+            w1 maps m1 12..21   violated PL-1; failed: PL-1: segment shard=org-mod-01/0.seg was not read once from end to end: its splits end at 21, it ends at 20; nothing was committed, run the shard again and report this
+            w1 claims           -
+        "#]],
+    );
+    check(
+        "plan 10/10 into 1 | w1 claims | w1 maps m0 0..8 | w1 claims",
+        expect![[r#"
+            plan 10/10 into 1   -
+            w1 claims           w1 gets m0#1 0..10
+            w1 maps m0 0..8     violated PL-1; failed: PL-1: segment shard=org-mod-01/0.seg was not read once from end to end: its splits end at 8, it ends at 10; nothing was committed, run the shard again and report this
+            w1 claims           -
         "#]],
     );
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{AttemptId, JobId, PartitionId, ShardId, TaskId};
+use model::{AttemptId, JobId, PartitionId, Report, ShardId, TaskId, TaskKind};
 
 use crate::event::{Tried, WorkerId};
 use crate::shard::{Counts, Phase, Shard};
@@ -100,8 +100,22 @@ impl State {
     pub fn recorded(&self, path: &model::TaskPath) -> Option<AttemptId> {
         let shard = self.jobs.get(&path.job)?.shards.get(&path.shard)?;
         match path.task.kind {
-            model::TaskKind::Map => shard.maps.get(path.task.ordinal)?.done().map(|done| done.attempt),
-            model::TaskKind::Reduce => shard.reduces.get(path.task.ordinal)?.done().map(|done| done.attempt),
+            TaskKind::Map => shard.maps.get(path.task.ordinal)?.done().map(|done| done.attempt),
+            TaskKind::Reduce => shard.reduces.get(path.task.ordinal)?.done().map(|done| done.attempt),
+        }
+    }
+
+    /// Whether a report is about what its task was planned to do: its own splits, or its own partition.
+    pub fn fits(&self, path: &model::TaskPath, report: &Report) -> bool {
+        let shard = self.jobs.get(&path.job).and_then(|job| job.shards.get(&path.shard));
+        let Some(plan) = shard.map(Shard::plan) else { return false };
+        match (path.task.kind, report) {
+            (TaskKind::Map, Report::Map(report)) => {
+                let planned = plan.map_tasks.get(path.task.ordinal as usize);
+                planned.is_some_and(|planned| report.splits.iter().map(|read| &read.split).eq(&planned.splits))
+            }
+            (TaskKind::Reduce, Report::Reduce(report)) => report.partition.0 == path.task.ordinal,
+            _ => false,
         }
     }
 
@@ -111,7 +125,12 @@ impl State {
         shard.map(Shard::counts).unwrap_or_default()
     }
 
-    /// A shard that has not ended.
+    /// Whether a shard is known and has not ended.
+    pub fn is_open(&self, job: &JobId, id: ShardId) -> bool {
+        self.jobs.get(job).and_then(|job| job.shards.get(&id)).is_some_and(|shard| !shard.has_ended())
+    }
+
+    /// A shard that has not ended. Linear in its tasks: for people, not for every change.
     pub fn shard(&self, job: &JobId, id: ShardId) -> Option<ShardView> {
         let shard = self.jobs.get(job)?.shards.get(&id).filter(|shard| !shard.has_ended())?;
         Some(view(shard))

@@ -11,6 +11,9 @@ pub mod uploads;
 // What went wrong with a store, by what the caller does next.
 pub mod error;
 
+// What the stores count.
+mod metrics;
+
 // S3 and the stores that speak like it.
 pub mod s3;
 // When a failed request is tried again.
@@ -29,6 +32,7 @@ pub mod outcome;
 pub mod meta;
 
 pub use error::StorageError;
+pub use metrics::describe_metrics;
 pub use outcome::{Outcome, Settled, settle};
 pub use root::{Creation, Root};
 pub use s3::{S3Settings, S3Store};

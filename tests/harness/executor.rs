@@ -314,6 +314,7 @@ impl<'a> Executor<'a> {
                     let known = self.execution.shards.entry(shard).or_default();
                     assert!(known.0.replace(end).is_none(), "{shard} ended twice");
                 }
+                Effect::Violated { invariant, what } => panic!("{invariant}: {what}"),
                 Effect::JobEnded { .. } => {}
             }
         }

@@ -40,6 +40,7 @@ pub fn describe() {
     describe_gauge!(HELD_COMPLETIONS, "Finished attempts that the leader has not heard of, for it is away");
     describe_counter!(LEASES_LOST, "Leases that were lost, and all attempts with them");
     describe_gauge!(UNFIT, "1 while no work is taken, for the machine cannot do it");
+    storage::describe_metrics();
 }
 
 /// An attempt has ended, for the cluster, as `outcome`.

@@ -1,7 +1,8 @@
 //! Workers that only claim and complete: leases, registrations and calls are those of real ones.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -9,11 +10,11 @@ use format::state_keys::StateKey;
 use format::state_records::{StateRecord as _, Text, WorkerRecord};
 use model::books::{MapBooks, ReduceBooks};
 use model::{
-    ByteRange, Grant, HeldAttempt, MapReport, PartitionId, ReduceReport, Report, Split, SplitReport, StageTimes,
-    TaskKind,
+    ByteRange, Grant, HeldAttempt, LeaseId, MapReport, PartitionId, ReduceReport, Report, Split, SplitReport,
+    StageTimes, TaskKind,
 };
 use storage::meta::{LeaseSession, LeaseSettings, Op, Outcome, Txn};
-use worker::leader::{Leader as _, Verdict};
+use worker::leader::{AttemptBeat, Beat, Leader as _, Verdict};
 use worker::remote::RemoteLeader;
 
 use super::cluster::{Cluster, SPLIT_BYTES, TASKS_PER_SEGMENT};
@@ -22,10 +23,15 @@ use super::cluster::{Cluster, SPLIT_BYTES, TASKS_PER_SEGMENT};
 const WORKERS: u64 = 32;
 const SLOTS: u32 = 64;
 
+/// How often each says how it does.
+const BEAT_EVERY: Duration = Duration::from_secs(1);
+
 /// The workers.
 pub(super) struct Workers {
     leader: Arc<RemoteLeader>,
     sessions: Vec<LeaseSession>,
+    /// What each claimed and let be.
+    held: Mutex<BTreeMap<LeaseId, Vec<HeldAttempt>>>,
 }
 
 impl Workers {
@@ -50,7 +56,7 @@ impl Workers {
             sessions.push(session);
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
-        Ok(Self { leader: Arc::new(RemoteLeader::new(&cluster.client()?)), sessions })
+        Ok(Self { leader: Arc::new(RemoteLeader::new(&cluster.client()?)), sessions, held: Mutex::default() })
     }
 
     /// Claims and completes for so long; the changes of a second.
@@ -59,8 +65,13 @@ impl Workers {
         let working = self.sessions.iter().map(|session| {
             let (leader, changes, worker) = (Arc::clone(&self.leader), Arc::clone(&changes), session.lease());
             tokio::spawn(async move {
+                let mut beaten = started;
                 while started.elapsed() < span {
                     let grants = leader.claim(worker, SLOTS, Duration::from_secs(1)).await?;
+                    if beaten.elapsed() >= BEAT_EVERY {
+                        beaten = Instant::now();
+                        leader.heartbeat(worker, &beat(&grants)).await?;
+                    }
                     changes.fetch_add(grants.len() as u64, Ordering::Relaxed);
                     let completing = grants.iter().map(|grant| complete(&leader, worker, grant));
                     for verdict in futures::future::join_all(completing).await {
@@ -81,14 +92,29 @@ impl Workers {
     pub(super) async fn hold(&self, count: usize) -> Result<()> {
         let share = count.div_ceil(self.sessions.len());
         let holding = self.sessions.iter().map(|session| async move {
-            let mut held = 0;
-            while held < share {
-                let slots = (share - held).min(256) as u32;
-                held += self.leader.claim(session.lease(), slots, Duration::from_secs(5)).await?.len();
+            let mut held = Vec::with_capacity(share);
+            while held.len() < share {
+                let slots = (share - held.len()).min(256) as u32;
+                let grants = self.leader.claim(session.lease(), slots, Duration::from_secs(5)).await?;
+                held.extend(grants.iter().map(held_by));
+            }
+            Ok::<_, anyhow::Error>((session.lease(), held))
+        });
+        let held = futures::future::try_join_all(holding).await?;
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).extend(held);
+        Ok(())
+    }
+
+    /// Hands back what was held.
+    pub(super) async fn let_go(&self) -> Result<()> {
+        let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
+        let handing_back = held.into_iter().map(|(worker, held)| async move {
+            for held in held.chunks(SLOTS as usize) {
+                self.leader.hand_back(worker, held, "the bench goes on").await?;
             }
             Ok::<_, anyhow::Error>(())
         });
-        futures::future::try_join_all(holding).await.map(drop)
+        futures::future::try_join_all(handing_back).await.map(drop)
     }
 
     /// Waits until one more task is given out.
@@ -102,9 +128,17 @@ impl Workers {
     }
 }
 
-async fn complete(leader: &RemoteLeader, worker: model::LeaseId, grant: &Grant) -> Result<Verdict> {
-    let held = HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
-    Ok(leader.complete(worker, &held, report(grant).to_bytes().into()).await?)
+fn held_by(grant: &Grant) -> HeldAttempt {
+    HeldAttempt { task: grant.task.clone(), attempt: grant.attempt }
+}
+
+fn beat(grants: &[Grant]) -> Beat {
+    let attempts = grants.iter().map(|grant| AttemptBeat { held: held_by(grant), bytes: 0, points: 0 });
+    Beat { attempts: attempts.collect(), unfit: None, draining: None }
+}
+
+async fn complete(leader: &RemoteLeader, worker: LeaseId, grant: &Grant) -> Result<Verdict> {
+    Ok(leader.complete(worker, &held_by(grant), report(grant).to_bytes().into()).await?)
 }
 
 /// What an attempt that found nothing would report; its splits join.

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use format::state_keys::StateKey;
 use format::state_records::{DoneRecord, FailureRecord};
-use model::{AttemptId, Digest, LeaseId, TaskPath};
+use model::{AttemptId, Digest, Invariant, LeaseId, TaskPath};
 use scheduler::Tried;
 use storage::meta::claim::{Changed, ClaimError, SeenAttempts, TaskChange};
 use storage::meta::election::Leadership;
@@ -167,7 +167,9 @@ impl Journal {
         let _turn = self.shared.in_turn(&task).await;
         let seen = self.seen(&task);
         if seen.record.last + 1 != number {
-            let reason = format!("LS-1: {task} was to be tried as {number}, its last attempt was {}", seen.record.last);
+            let reason = format!("{task} was to be tried as {number}, its last attempt was {}", seen.record.last);
+            crate::metrics::violated(Invariant::Ls1, &reason);
+            let reason = format!("{}: {reason}", Invariant::Ls1);
             return Err(JournalError::Over { reason });
         }
         let shard = self.shared.revisions().get(&String::from(StateKey::Shard(task.job.clone(), task.shard))).copied();

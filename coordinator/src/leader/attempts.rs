@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use format::state_records::{FailureRecord, Text};
-use model::{AttemptId, Digest, Failure, FailureClass, HeldAttempt, LeaseId, Report, TaskKind, TaskPath};
+use model::{AttemptId, Digest, Failure, FailureClass, HeldAttempt, Invariant, LeaseId, Report, TaskPath};
 use scheduler::{Event, Tried, is_charged};
 use serde_json::json;
 use worker::leader::{LeaderError, Verdict};
@@ -37,13 +37,24 @@ impl Leader {
             let _ = reply.send(Ok(Verdict::Refused { reason }));
             return;
         }
-        match read_report(&held.task, &report) {
+        match self.read_report(&held.task, &report) {
             Err(reason) => {
                 let failure = Failure { class: FailureClass::Bug, message: reason.clone() };
                 self.record_failure(held, failure, worker, None);
                 let _ = reply.send(Ok(Verdict::Refused { reason }));
             }
             Ok(parsed) => self.record(held, parsed, &report, reply),
+        }
+    }
+
+    /// A report has to be about what its task was planned to do.
+    fn read_report(&self, task: &TaskPath, bytes: &[u8]) -> Result<Report, String> {
+        let report =
+            Report::from_bytes(bytes).map_err(|error| format!("the report of {task} cannot be read: {error}"))?;
+        if self.state.fits(task, &report) {
+            Ok(report)
+        } else {
+            Err(format!("the report that came for {task} is of another task, or of other splits"))
         }
     }
 
@@ -67,7 +78,7 @@ impl Leader {
             None => Err(away("the leader has to stop")),
             Some(Ok(())) => {
                 let (task, attempt) = (held.task.clone(), held.attempt);
-                let is_open = self.state.shard(&task.job, task.shard).is_some();
+                let is_open = self.state.is_open(&task.job, task.shard);
                 self.apply(Event::Recorded { task, attempt, report });
                 if is_open { Ok(Verdict::Counts) } else { Ok(refused("its shard has ended")) }
             }
@@ -100,6 +111,11 @@ impl Leader {
         reply: Option<Reply<(), LeaderError>>,
     ) {
         tracing::debug!(task = %held.task, attempt = %held.attempt, class = ?failure.class, error = %failure, "attempt failed");
+        if failure.class == FailureClass::Bug
+            && let Some(invariant) = Invariant::named_in(&failure.message)
+        {
+            crate::metrics::violated(invariant, &failure.message);
+        }
         let name = self.workers.get(&worker).map(|live| live.record.name.to_string()).unwrap_or_default();
         let fields = json!({
             "shard": held.task.shard, "task": held.task.task, "attempt": held.attempt, "worker": worker, "name": name,
@@ -244,14 +260,4 @@ fn away(reason: &str) -> LeaderError {
 
 fn refused(reason: &str) -> Verdict {
     Verdict::Refused { reason: reason.to_owned() }
-}
-
-/// A report has to be of the task's kind, and of its partition.
-fn read_report(task: &TaskPath, bytes: &[u8]) -> Result<Report, String> {
-    let report = Report::from_bytes(bytes).map_err(|error| format!("the report of {task} cannot be read: {error}"))?;
-    let is_of_task = match &report {
-        Report::Map(_) => task.task.kind == TaskKind::Map,
-        Report::Reduce(report) => task.task.kind == TaskKind::Reduce && report.partition.0 == task.task.ordinal,
-    };
-    if is_of_task { Ok(report) } else { Err(format!("the report that came for {task} is of another task")) }
 }

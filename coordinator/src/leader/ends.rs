@@ -65,7 +65,13 @@ impl Leader {
                 self.over.get_or_insert(error.to_string());
                 return;
             }
-            Err(error) => Event::CommitFailed { job, shard, cause: describe(&error) },
+            Err(error) => {
+                let cause = describe(&error);
+                if let Some(invariant) = error.violates() {
+                    crate::metrics::violated(invariant, &cause);
+                }
+                Event::CommitFailed { job, shard, cause }
+            }
             Ok(committed) => {
                 if let Some(of) = self.jobs.get_mut(&job).and_then(|live| live.shards.get_mut(&shard)) {
                     of.report.content_digest = Some(committed.digest);

@@ -1,4 +1,4 @@
-//! Submission, plans, takeover: how a job comes to have shards that run.
+//! Submission and plans: how a job comes to have shards that run.
 //!
 //! ```text
 //! submit: spec object -> head (planning) -> segments listed, plan objects -> shard records -> head (running)
@@ -11,26 +11,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use format::keys;
-use format::state_records::{DoneRecord, JobHead, JobPhase, ShardPhase, Text};
+use format::state_records::{JobHead, JobPhase, Text};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use model::{Clock, Digest, JobId, JobSpec, Report, ShardId, TaskId, TaskPath};
+use model::{Clock, Digest, JobId, JobSpec};
 use proto::{ApiError, v1};
-use scheduler::{Event, Restored, Tried};
+use scheduler::{Event, Restored};
 use serde_json::json;
 use storage::{Creation, Root, StorageError};
 use tokio::time::Instant;
 
 use super::Leader;
 use super::live::{LiveJob, LiveShard};
-use super::message::{Begun, Follower, Outcome, Planned, PlannedShard, Recovered, RecoveredShard, Reply};
+use super::message::{Begun, Follower, Outcome, Planned, PlannedShard, Reply};
 use crate::error::{JobError, describe};
 use crate::history::{self, EventLog};
 use crate::job::Job;
-use crate::journal::{Found, FoundJob, FoundShard, Journal, JournalError};
-use crate::report::{JobReport, ShardReport};
+use crate::journal::{Journal, JournalError};
+use crate::report::JobReport;
 
 /// Objects read or written at once for one job.
-const OBJECTS_AT_ONCE: usize = 32;
+pub(super) const OBJECTS_AT_ONCE: usize = 32;
 
 impl Leader {
     pub(super) fn submit(&mut self, spec: JobSpec, follower: Option<Follower>, reply: Reply<v1::SubmitJobResponse>) {
@@ -88,7 +88,7 @@ impl Leader {
         self.plan(&id);
     }
 
-    fn insert(&mut self, job: Arc<Job>, spec: Arc<JobSpec>, head: JobHead, earlier: Option<Box<JobReport>>) {
+    pub(super) fn insert(&mut self, job: Arc<Job>, spec: Arc<JobSpec>, head: JobHead, earlier: Option<Box<JobReport>>) {
         let id = spec.job.clone();
         let event = Event::JobAdded { job: id.clone(), weight: spec.priority, running_max: spec.running_max };
         let log = EventLog::new(id.clone(), self.journal.leadership().token());
@@ -112,7 +112,7 @@ impl Leader {
         self.apply(event);
     }
 
-    fn plan(&self, id: &JobId) {
+    pub(super) fn plan(&self, id: &JobId) {
         let Some(live) = self.jobs.get(id) else { return };
         let (handle, round, id) = (self.handle.clone(), live.head.round, id.clone());
         let job = Job { shards: live.shards_to_run(), ..(*live.job).clone() };
@@ -174,7 +174,7 @@ impl Leader {
         }
     }
 
-    fn open_shard(&mut self, id: &JobId, planned: PlannedShard, restored: Option<Box<Restored>>) {
+    pub(super) fn open_shard(&mut self, id: &JobId, planned: PlannedShard, restored: Option<Box<Restored>>) {
         let plan = Arc::clone(&planned.plan);
         if let Some(live) = self.jobs.get_mut(id) {
             let round = live.head.round;
@@ -193,70 +193,6 @@ impl Leader {
             let result = journal.insist(|| journal.put_job(&id, &head)).await;
             handle.tell(Outcome::HeadPut { result });
         });
-    }
-
-    /// Takes over what another leader left.
-    pub(super) fn take_over(&mut self, found: Found) {
-        let Found { jobs, workers, .. } = found;
-        self.members(&workers);
-        for (id, job) in jobs {
-            self.recovering.insert(id.clone());
-            self.read_job(id, Arc::new(job));
-        }
-    }
-
-    fn read_job(&self, id: JobId, found: Arc<FoundJob>) {
-        /// Between two tries to read what a store does not give at the moment.
-        const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
-        let (handle, journal, clock) = (self.handle.clone(), self.journal.clone(), Arc::clone(&self.clock));
-        let scratch = self.settings.scratch.clone();
-        tokio::spawn(async move {
-            loop {
-                match read_job(&journal, &id, &found, scratch.as_deref(), Arc::clone(&clock)).await {
-                    Err(error) => tracing::warn!(job = %id, %error, "take over a job; trying again"),
-                    Ok(recovered) => {
-                        return handle.tell(Outcome::Recovered { job: id, recovered: Box::new(Ok(recovered)) });
-                    }
-                }
-                tokio::time::sleep(PAUSE).await;
-                if handle.is_closed() {
-                    return;
-                }
-            }
-        });
-    }
-
-    pub(super) fn recovered(&mut self, id: &JobId, recovered: Result<Recovered, String>) {
-        self.recovering.remove(id);
-        let Ok(Recovered { spec, job, head, open, ended, earlier }) = recovered else { return };
-        let phase = head.phase;
-        let reason = head.reason.to_string();
-        let has_failed = head.cause.is_some();
-        self.insert(job, spec, head, earlier);
-        let tasks = open.iter().map(|shard| shard.restored.done.len()).sum::<usize>();
-        tracing::info!(job = %id, ?phase, open = open.len(), ended = ended.len(), tasks, "job taken over");
-        self.note(id, "taken-over", json!({ "open": open.len(), "ended": ended.len(), "tasks_done": tasks }));
-        if phase == JobPhase::Planning && !has_failed {
-            return self.plan(id);
-        }
-        for (record, report) in ended {
-            if let Some(live) = self.jobs.get_mut(id) {
-                live.shards.insert(report.shard, LiveShard { planned: None, record, report, begun: None });
-            }
-        }
-        for RecoveredShard { planned, mut restored } in open {
-            // A claim whose worker is gone by now went with its lease.
-            restored.running.retain(|(_, _, worker)| self.workers.contains_key(worker));
-            for (task, attempt, worker) in &restored.running {
-                let task = TaskPath { job: id.clone(), shard: planned.plan.shard, task: *task };
-                self.expect_beats(*worker, task, *attempt);
-            }
-            self.open_shard(id, planned, Some(Box::new(restored)));
-        }
-        self.apply(Event::JobPlanned { job: id.clone() });
-        if phase == JobPhase::Cancelling {
-            self.apply(Event::Cancelled { job: id.clone(), cause: reason });
-        }
     }
 }
 
@@ -386,116 +322,8 @@ async fn record_plans(
     journal.put_job(id, head).await
 }
 
-async fn read_spec(dataset: &Root, job: &JobId, digest: Digest) -> Result<JobSpec, String> {
+pub(super) async fn read_spec(dataset: &Root, job: &JobId, digest: Digest) -> Result<JobSpec, String> {
     let key = keys::spec(job, digest);
     let bytes = dataset.read(&key).await.map_err(|error| describe(&error))?;
     JobSpec::from_bytes(&bytes).map_err(|error| format!("{}: {error}", dataset.object(&key)))
-}
-
-/// Reads what another leader knew of a job.
-async fn read_job(
-    journal: &Journal,
-    id: &JobId,
-    found: &FoundJob,
-    scratch: Option<&str>,
-    clock: Arc<dyn Clock>,
-) -> Result<Recovered, String> {
-    let head = found.head.clone().ok_or("its head is gone; remove what is left of it by hand")?;
-    let dataset = Root::create(head.dataset.as_str()).map_err(|error| describe(&error))?;
-    let spec = read_spec(&dataset, id, head.spec).await?;
-    let job = Job::open(&spec, clock).map_err(|error| describe(&error))?;
-    let own = keys::scratch_root(&spec.dataset, id);
-    let scratch = Root::create(scratch.unwrap_or(&own)).map_err(|error| describe(&error))?;
-    let earlier = if head.round > 1 { history::record(&dataset, id).await.map_err(|e| describe(&e))? } else { None };
-    let (mut open, mut ended) = (Vec::new(), Vec::new());
-    let is_planned = head.phase != JobPhase::Planning;
-    for (shard, found) in found.shards.iter().filter(|_| is_planned) {
-        let Some(record) = found.record.clone().filter(|record| record.round == head.round) else { continue };
-        match record.phase {
-            ShardPhase::Running | ShardPhase::Committing => {
-                let planned = read_plan(&dataset, id, *shard, record.plan).await?;
-                let restored = read_reports(journal, &scratch, id, *shard, found).await?;
-                open.push(RecoveredShard { planned, restored });
-            }
-            ShardPhase::Done | ShardPhase::Failed | ShardPhase::Cancelled => {
-                let report = read_shard_report(&dataset, id, *shard, &record).await?;
-                ended.push((record, report));
-            }
-        }
-    }
-    Ok(Recovered { spec: Arc::new(spec), job: Arc::new(job), head, open, ended, earlier: earlier.map(Box::new) })
-}
-
-async fn read_plan(dataset: &Root, id: &JobId, shard: ShardId, digest: Digest) -> Result<PlannedShard, String> {
-    let key = keys::plan(id, shard, digest);
-    let bytes = dataset.read(&key).await.map_err(|error| describe(&error))?;
-    if Digest::of(&bytes) != digest {
-        return Err(format!("{} has digest {}, not that of its name", dataset.object(&key), Digest::of(&bytes)));
-    }
-    let plan = serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", dataset.object(&key)))?;
-    Ok(PlannedShard { plan: Arc::new(plan), digest })
-}
-
-/// The reports of the tasks that are done. One that is gone or damaged opens its task again.
-async fn read_reports(
-    journal: &Journal,
-    scratch: &Root,
-    id: &JobId,
-    shard: ShardId,
-    found: &FoundShard,
-) -> Result<Restored, String> {
-    let read = |(task, done): (TaskId, DoneRecord)| async move {
-        let path = TaskPath { job: id.clone(), shard, task };
-        // In an earlier try to read the job: its report may be whole this time, and is on record no longer.
-        let opened = found.opened().get(&task).copied();
-        if let Some(tried) = opened {
-            return Ok(Err((task, tried)));
-        }
-        match read_report(scratch, &path, &done).await? {
-            Some(report) => Ok::<_, String>(Ok((task, done.attempt, report))),
-            None => {
-                let tried = Tried { last: done.last, charged: 1, exact_start: None };
-                tracing::warn!(%path, attempt = %done.attempt, "the report of a task is lost; the task runs again");
-                journal.reopen(path, done.attempt, tried).await.map_err(|error| error.to_string())?;
-                found.opened().insert(task, tried);
-                Ok(Err((task, tried)))
-            }
-        }
-    };
-    let done: Vec<_> = found.done.iter().map(|(task, done)| (*task, done.clone())).collect();
-    let read: Vec<Result<_, _>> = stream::iter(done).map(read).buffer_unordered(OBJECTS_AT_ONCE).try_collect().await?;
-    let mut restored =
-        Restored { tried: found.tried().collect(), running: found.claims.clone(), ..Restored::default() };
-    for task in read {
-        match task {
-            Ok(done) => restored.done.push(done),
-            Err(lost) => restored.tried.push(lost),
-        }
-    }
-    Ok(restored)
-}
-
-/// The report of a task; none where it is gone or damaged.
-async fn read_report(scratch: &Root, path: &TaskPath, done: &DoneRecord) -> Result<Option<Report>, String> {
-    match scratch.read(&keys::report(path, done.attempt)).await {
-        Ok(bytes) if Digest::of(&bytes) == done.report => Ok(Report::from_bytes(&bytes).ok()),
-        Ok(_) | Err(StorageError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(describe(&error)),
-    }
-}
-
-async fn read_shard_report(
-    dataset: &Root,
-    id: &JobId,
-    shard: ShardId,
-    record: &format::state_records::ShardRecord,
-) -> Result<ShardReport, String> {
-    let plan = read_plan(dataset, id, shard, record.plan).await?.plan;
-    let mut report = ShardReport::planned(&plan);
-    if let Some(digest) = record.report {
-        let key = keys::shard_report(id, shard, digest);
-        let bytes = dataset.read(&key).await.map_err(|error| describe(&error))?;
-        report = serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", dataset.object(&key)))?;
-    }
-    Ok(report)
 }

@@ -16,10 +16,11 @@ mod attempts; // what workers say of their attempts
 mod beats; //    what their beats show
 mod claims; //   who waits for work, and gets it
 mod ends; //     commits, ends of shards and jobs
-mod jobs; //     submission, plans, takeover
+mod jobs; //     submission, plans
 mod live; //     what is known beside the scheduler's state
 mod message;
 mod runs; //     lists of runs, as objects
+mod takeover; // what another leader left
 #[cfg(test)]
 mod tests;
 mod view; //     how far everything is, for people
@@ -245,6 +246,7 @@ impl Leader {
                 Effect::Reopen { task, attempt, tried } => self.reopen(task, attempt, tried),
                 Effect::Commit { output } => self.commit(output),
                 Effect::End { job, shard, end } => self.end_shard(&job, shard, end),
+                Effect::Violated { invariant, what } => crate::metrics::violated(invariant, &what),
                 Effect::JobEnded { job } => self.job_ended(&job),
             }
         }

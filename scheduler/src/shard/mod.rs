@@ -18,7 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{
-    AttemptId, MapReport, PartitionId, ReduceReport, Report, RunEntry, RunList, ShardPlan, TaskId, TaskKind, TaskPath,
+    AttemptId, Invariant, MapReport, PartitionId, ReduceReport, Report, RunEntry, RunList, ShardPlan, TaskId, TaskKind,
+    TaskPath,
 };
 
 use crate::event::{Effect, ListedRuns, Restored, ShardEnd, TaskInput, WorkerId};
@@ -343,11 +344,17 @@ impl Shard {
         if self.phase == Phase::Reducing && self.reduces.are_done() {
             let output = self.output();
             if let Err(unbalanced) = output.books.balance() {
-                return self.end(ShardEnd::Failed { cause: unbalanced.to_string() }, effects);
+                return self.violated(Invariant::Dt1, unbalanced.to_string(), effects);
             }
             self.phase = Phase::Committing;
             effects.push(Effect::Commit { output: Box::new(output) });
         }
+    }
+
+    /// A promise does not hold: nothing of the shard becomes visible.
+    fn violated(&mut self, invariant: Invariant, what: String, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Violated { invariant, what: what.clone() });
+        self.end(ShardEnd::Failed { cause: what }, effects);
     }
 
     /// A map task is to run again: its run is not what it was.

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use model::{MapReport, ShardPlan, TaskId};
+use model::{Invariant, MapReport, ShardPlan, TaskId};
 
 use super::{Around, Shard};
 use crate::event::{Effect, Tried};
-use crate::stitch::{self, Known, Verdict};
+use crate::stitch::{self, Known, Uncovered, Verdict};
 use crate::task::{Status, Task};
 
 /// Ordinals of the map tasks that read one segment, or a pack of whole ones. Only a task of a single split starts
@@ -43,7 +43,7 @@ impl Shard {
     fn stitch(&mut self, group: usize, around: Around<'_>, effects: &mut Vec<Effect>) {
         let tasks = self.segments[group].clone();
         if tasks.len() == 1 {
-            return self.check_whole(tasks.start);
+            return self.check_whole(tasks.start, effects);
         }
         let segment = self.plan.map_tasks[tasks.start as usize].splits[0].segment;
         let splits: Vec<_> = tasks
@@ -53,7 +53,10 @@ impl Shard {
                 (split, self.maps.get(ordinal).map_or(Known::Open, known))
             })
             .collect();
-        let verdicts = stitch::judge(self.plan.segments[segment as usize].size, &splits);
+        let verdicts = match stitch::judge(self.plan.segments[segment as usize].size, &splits) {
+            Ok(verdicts) => verdicts,
+            Err(uncovered) => return self.uncovered(segment, uncovered, effects),
+        };
         for (ordinal, verdict) in tasks.zip(verdicts) {
             match verdict {
                 Verdict::RunAgain { exact_start } => self.run_again(ordinal, exact_start, effects),
@@ -64,12 +67,25 @@ impl Shard {
     }
 
     /// Whole segments: each was read from 0, to its end.
-    fn check_whole(&self, ordinal: u32) {
+    fn check_whole(&mut self, ordinal: u32, effects: &mut Vec<Effect>) {
         let Some(report) = self.maps.get(ordinal).and_then(Task::report) else { return };
-        for split in &report.splits {
+        let uncovered = report.splits.iter().find_map(|split| {
             let size = self.plan.segments[split.split.segment as usize].size;
-            assert!(split.first == Some(0) && split.end == size, "PL-1: {split:?} does not cover {size} bytes");
+            let is_covered = split.first == Some(0) && split.end == size;
+            (!is_covered).then_some((split.split.segment, Uncovered { end: split.end, size }))
+        });
+        if let Some((segment, uncovered)) = uncovered {
+            self.uncovered(segment, uncovered, effects);
         }
+    }
+
+    fn uncovered(&mut self, segment: u32, uncovered: Uncovered, effects: &mut Vec<Effect>) {
+        let (invariant, key) = (Invariant::Pl1, &self.plan.segments[segment as usize].key);
+        let what = format!(
+            "{invariant}: segment {key} was not read once from end to end: {uncovered}; nothing was committed, run the \
+             shard again and report this"
+        );
+        self.violated(invariant, what, effects);
     }
 
     /// Its guess was wrong.

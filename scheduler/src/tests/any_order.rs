@@ -131,6 +131,7 @@ impl World {
                     self.committed = true;
                 }
                 Effect::End { end, .. } => assert!(self.end.replace(end).is_none(), "a shard ends once"),
+                Effect::Violated { invariant, what } => panic!("{invariant}: {what}"),
                 Effect::JobEnded { .. } => self.job_ended = true,
             }
         }

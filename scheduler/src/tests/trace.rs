@@ -86,7 +86,7 @@ impl Trace {
                 None
             }
             Effect::Reopen { task, .. } => Some(Event::Reopened { task }),
-            Effect::Commit { .. } | Effect::End { .. } | Effect::JobEnded { .. } => None,
+            Effect::Commit { .. } | Effect::End { .. } | Effect::Violated { .. } | Effect::JobEnded { .. } => None,
         }
     }
 
@@ -193,6 +193,7 @@ impl Trace {
             Effect::End { end: ShardEnd::Done { version }, .. } => format!("done v{version}"),
             Effect::End { end: ShardEnd::Failed { cause }, .. } => format!("failed: {cause}"),
             Effect::End { end: ShardEnd::Cancelled { cause }, .. } => format!("cancelled: {cause}"),
+            Effect::Violated { invariant, .. } => format!("violated {invariant}"),
             Effect::JobEnded { job } => format!("{job} ended"),
         }
     }

@@ -10,6 +10,7 @@ use object_store::{GetOptions, GetRange, ObjectMeta, Result};
 
 use super::failure::chain;
 use super::{Failure, Kind, S3Store};
+use crate::metrics::{self, Again};
 
 /// Times in a row that a body may break before it has brought a single byte.
 const BARREN_READS_MAX: u32 = 4;
@@ -78,6 +79,7 @@ impl Body {
         if self.barren_reads > BARREN_READS_MAX {
             return Err(Failure::unknown("GetObject", message));
         }
+        metrics::asked_again(Again::Body);
         tracing::debug!(object = %self.meta.location, message, "read on from there");
         Ok(())
     }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::pace::Pace;
+use crate::metrics::{self, Again};
 use crate::retry::{FailureClass, RetryBudget, RetryPolicy};
 
 /// A request that failed so often, about two seconds in all, is worth a word to whoever waits for it.
@@ -99,6 +100,10 @@ impl Attempts<'_> {
             }
             delay
         };
+        metrics::asked_again(match failure.class {
+            FailureClass::Throttled { .. } => Again::Throttled,
+            FailureClass::Transient | FailureClass::Permanent => Again::Failed,
+        });
         match self.failed {
             FAILURES_UNTIL_WARNING => tracing::warn!(error = %failure, "a request keeps failing; trying on"),
             attempt => tracing::debug!(error = %failure, attempt, ?delay, "try again"),

@@ -93,6 +93,9 @@ impl Failure {
                 let region = raw.headers().get("x-amz-bucket-region").unwrap_or("the bucket's region");
                 Some(format!("the bucket lies in another region; set AWS_REGION to {region}"))
             }
+            _ if code == "RequestTimeTooSkewed" => {
+                Some("the clock of this machine is more than 15 minutes off; see that it is set by NTP".to_owned())
+            }
             Kind::Unauthenticated => Some(CREDENTIALS_HINT.to_owned()),
             Kind::Denied => {
                 Some("this identity may not; look at its policies, or choose another by AWS_PROFILE".to_owned())
@@ -149,6 +152,8 @@ fn sort(status: u16, code: &str, retry_after: Option<Duration>) -> (Kind, Failur
         (409, "ConditionalRequestConflict" | "OperationAborted") => (Kind::Conflict, Transient),
         // What arrived is not what we sent: the wire damaged it.
         (400, "BadDigest" | "XAmzContentChecksumMismatch" | "IncompleteBody") => (Kind::Failed, Transient),
+        // A clock that is wrong is set right one day; until then it is nobody's fault but this machine's.
+        (_, "RequestTimeTooSkewed") => (Kind::Denied, Transient),
         (_, "NoSuchBucket") => (Kind::Failed, Permanent),
         (404, _) => (Kind::NotFound, Permanent),
         (412, _) => (Kind::Refused, Permanent),

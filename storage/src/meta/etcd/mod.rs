@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use etcd_client::{Client, GetOptions};
 use model::LeaseId;
-use model::limits::STATE_PAGE_KEYS_MAX;
+use model::limits::{MESSAGE_BYTES_MAX, STATE_PAGE_KEYS_MAX};
 
 use crate::meta::{Entry, Lease, Listing, MetaError, MetaStore, Op, Revision, Txn, Watch};
 use crate::outcome::Outcome;
@@ -92,7 +92,8 @@ impl EtcdStore {
                     options = options.with_revision(revision.0 as i64);
                 }
                 let from = from.clone();
-                async move { client.kv_client().get(from, Some(options)).await }
+                let mut client = client.kv_client().max_decoding_message_size(MESSAGE_BYTES_MAX);
+                async move { client.get(from, Some(options)).await }
             })
             .await?;
         let next = response.more().then(|| response.kvs().last().map(|last| [last.key(), b"\0"].concat())).flatten();
@@ -160,7 +161,10 @@ impl MetaStore for EtcdStore {
                 Ok(Outcome::Applied { revision: convert::revision(response.header()) })
             }
             Ok(response) => Ok(Outcome::Refused { current: self.namespace.reads(&response)? }),
-            Err(Fault::Open(cause)) => Ok(Outcome::Unknown { cause }),
+            Err(Fault::Open(cause)) => {
+                crate::metrics::outcome_unknown();
+                Ok(Outcome::Unknown { cause })
+            }
             Err(Fault::LeaseMissing(error)) => Err(match txn.ops.iter().find_map(Op::lease) {
                 Some(lease) => MetaError::LeaseGone { lease },
                 None => error,
