@@ -2,7 +2,7 @@
 //!
 //! | metric | kind | labels | tells |
 //! |---|---|---|---|
-//! | `tailor_store_retries_total` | counter | `reason`: `throttled`, `failed`, `body` | requests to an object store that were tried again, and bodies that were read on where they broke |
+//! | `tailor_store_retries_total` | counter | `reason`: `throttled`, `failed`, `body`, `looked-up` | requests to an object store that were tried again, bodies that were read on where they broke, writes that were looked for because their answer was lost |
 //! | `tailor_state_unknown_total` | counter | | transactions of the cluster's state whose outcome had to be read back |
 
 use metrics::{counter, describe_counter};
@@ -19,16 +19,19 @@ pub(crate) enum Again {
     Failed,
     /// The body of its answer broke, or stalled.
     Body,
+    /// The answer to a write was lost: it is looked whether it was done.
+    LookedUp,
 }
 
 impl Again {
-    const ALL: [Self; 3] = [Self::Throttled, Self::Failed, Self::Body];
+    const ALL: [Self; 4] = [Self::Throttled, Self::Failed, Self::Body, Self::LookedUp];
 
     const fn label(self) -> &'static str {
         match self {
             Self::Throttled => "throttled",
             Self::Failed => "failed",
             Self::Body => "body",
+            Self::LookedUp => "looked-up",
         }
     }
 }

@@ -10,6 +10,7 @@ use object_store::{GetOptions, PutMode, PutOptions, PutPayload, PutResult};
 
 use super::attributes::{Headers, PUT_ID};
 use super::{Failure, Kind, S3Store};
+use crate::metrics::{self, Again};
 
 /// What a look at an object says about a write of ours.
 pub(super) enum Found {
@@ -93,6 +94,9 @@ impl S3Store {
             Kind::Conflict | Kind::Unknown => false,
             _ => return Ok(Settled::Open(failure)),
         };
+        if failure.kind == Kind::Unknown {
+            metrics::asked_again(Again::LookedUp);
+        }
         match (self.find(location, put_id).await?, mode) {
             (Found::Ours(written), _) => Ok(Settled::Done(written)),
             (Found::Theirs, PutMode::Create) => Err(failure.into_kind(Kind::Exists)),
