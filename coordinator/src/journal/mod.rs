@@ -15,6 +15,8 @@
 mod batch; //    changes of tasks, gathered
 mod records; //  jobs, shards, datasets
 mod recover; //  what another leader left
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -115,10 +117,21 @@ struct Shared {
     leadership: Leadership,
     /// Attempts of tasks that were tried and are not done, as they were last seen.
     attempts: Mutex<HashMap<TaskPath, SeenAttempts>>,
-    /// When each record of a job or shard was last written.
-    revisions: Mutex<BTreeMap<String, Revision>>,
+    /// When each record of a dataset, job or shard was written.
+    written: Mutex<BTreeMap<String, Written>>,
+    /// The right to write heads: the next write of one has to see what that one leaves.
+    heads: tokio::sync::Mutex<()>,
     /// Tasks with a change under way: the next change of one has to see what that one leaves.
     under_way: Mutex<HashMap<TaskPath, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// When a record was written.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    /// When it came to be: a record that went, and came again, has another.
+    created: Revision,
+    /// When it was written last.
+    modified: Revision,
 }
 
 impl Shared {
@@ -137,8 +150,8 @@ impl Shared {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn revisions(&self) -> MutexGuard<'_, BTreeMap<String, Revision>> {
-        self.revisions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn written(&self) -> MutexGuard<'_, BTreeMap<String, Written>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -150,7 +163,8 @@ impl Journal {
             store,
             leadership,
             attempts: Mutex::new(found.attempts().collect()),
-            revisions: Mutex::new(found.revisions.clone()),
+            written: Mutex::new(found.written.clone()),
+            heads: tokio::sync::Mutex::default(),
             under_way: Mutex::default(),
         });
         tokio::spawn(batch::run(Arc::clone(&shared), queued));
@@ -170,11 +184,10 @@ impl Journal {
             let reason = format!("LS-1: {task} was to be tried as {number}, its last attempt was {}", seen.record.last);
             return Err(JournalError::Over { reason });
         }
-        let shard = self.shared.revisions().get(&String::from(StateKey::Shard(task.job.clone(), task.shard))).copied();
-        if shard.is_none() {
+        let Some(shard) = self.written(&String::from(StateKey::Shard(task.job.clone(), task.shard))) else {
             return Err(JournalError::Stale { reason: format!("the shard of {task} is over") });
-        }
-        match self.change(TaskChange::Claim { task, worker, shard, seen }).await? {
+        };
+        match self.change(TaskChange::Claim { task, worker, shard: Some(shard.modified), seen }).await? {
             Changed::Claimed { attempt, .. } => Ok(attempt),
             other => Err(mismatch(&other)),
         }
@@ -244,6 +257,10 @@ impl Journal {
     /// Forgets what was seen of the tasks of a shard that has ended.
     pub(crate) fn forget_tasks(&self, is_over: impl Fn(&TaskPath) -> bool) {
         self.shared.attempts().retain(|task, _| !is_over(task));
+    }
+
+    fn written(&self, key: &str) -> Option<Written> {
+        self.shared.written().get(key).copied()
     }
 
     fn seen(&self, task: &TaskPath) -> SeenAttempts {

@@ -322,6 +322,7 @@ pub(super) async fn begin_again(
     let spec = &earlier.spec;
     let job = Job::open(spec, Arc::clone(&clock)).map_err(|error| ApiError::Refused { reason: describe(&error) })?;
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
+    journal.note_dataset(&spec.dataset).await.map_err(not_written)?;
     let head = JobHead {
         phase: JobPhase::Planning,
         round: earlier.round + 1,
