@@ -1,5 +1,6 @@
 //! What reaches the leader, and the handle through which it is asked.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ pub(crate) enum Ask {
     Drain { worker: String, reason: String, reply: Reply<LeaseId> },
     /// How the cluster does.
     Cluster { reply: Reply<v1::GetClusterResponse> },
+    /// Names of all jobs that are not over, those too that are just being begun or taken over.
+    OpenJobs { reply: Reply<HashSet<String>> },
     /// Datasets with a history.
     Datasets { reply: Reply<Vec<String>> },
 }
