@@ -29,6 +29,7 @@ use crate::job::Job;
 use crate::journal::{Found, FoundJob, FoundShard, Journal, JournalError};
 use crate::report::{JobReport, ShardReport};
 
+use crate::read::read_whole;
 /// Objects read or written at once for one job.
 const OBJECTS_AT_ONCE: usize = 32;
 
@@ -476,13 +477,14 @@ async fn read_reports(
     Ok(restored)
 }
 
-/// The report of a task; none where it is gone or damaged.
+/// The report of a task; none where it is gone or damaged. One that is torn on its way must not open its task: a shard that is
+/// being committed would commit another attempt beside the first.
 async fn read_report(scratch: &Root, path: &TaskPath, done: &DoneRecord) -> Result<Option<Report>, String> {
-    match scratch.read(&keys::report(path, done.attempt)).await {
-        Ok(bytes) if Digest::of(&bytes) == done.report => Ok(Report::from_bytes(&bytes).ok()),
-        Ok(_) | Err(StorageError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(describe(&error)),
-    }
+    let decode = |bytes: &[u8]| match Digest::of(bytes) {
+        digest if digest == done.report => Report::from_bytes(bytes).map_err(|error| error.to_string()),
+        other => Err(format!("it has digest {other}, on record is {}", done.report)),
+    };
+    read_whole(scratch, &keys::report(path, done.attempt), decode).await.map_err(|error| describe(&error))
 }
 
 async fn read_shard_report(
