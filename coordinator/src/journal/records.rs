@@ -17,43 +17,30 @@ use storage::{Settled, settle};
 
 use super::{Journal, JournalError, Written};
 
-/// What became of a record that was to be written.
-enum Put {
-    /// It is there, as of this revision.
-    Done(Revision),
-    /// Something was not as we knew it; this is the entry that stands in its place.
-    Refused(Option<Entry>),
-}
-
 impl Journal {
     /// Remembers where the history of jobs lies: before the first of them begins.
     pub(crate) async fn note_dataset(&self, uri: &str) -> Result<(), JournalError> {
         let _turn = self.shared.heads.lock().await;
         let key = dataset_key(uri);
         let record = DatasetRecord { uri: Text::cut(uri) };
-        if let Put::Done(revision) = self.put(&key, &record, [Compare::absent(&key)].into(), Vec::new()).await? {
+        if let Some(revision) = self.put(&key, &record, [Compare::absent(&key)].into(), Vec::new()).await? {
             self.remember(&key, revision);
         }
         Ok(())
     }
 
-    /// Makes a job of a dataset that is noted; the head that is there already, if there is one.
-    pub(crate) async fn begin_job(&self, job: &JobId, head: &JobHead) -> Result<Option<JobHead>, JournalError> {
+    /// Makes a job, which has no head, in a dataset that is noted.
+    pub(crate) async fn begin_job(&self, job: &JobId, head: &JobHead) -> Result<(), JournalError> {
         let _turn = self.shared.heads.lock().await;
         let (key, uri) = (head_key(job), head.dataset.as_str());
         let dataset = dataset_key(uri);
         let Some(noted) = self.written(&dataset) else { return Err(moved(&dataset)) };
         let noted_again = Op::put(&dataset, value(&DatasetRecord { uri: Text::cut(uri) })?);
         let when = [Compare::absent(&key), Compare::modified(&dataset, noted.modified)];
-        match self.put(&key, head, when.into(), vec![noted_again]).await? {
-            Put::Done(revision) => {
-                self.remember(&key, revision);
-                self.remember(&dataset, revision);
-                Ok(None)
-            }
-            Put::Refused(Some(standing)) => Ok(Some(standing.record()?)),
-            Put::Refused(None) => Err(moved(&dataset)),
-        }
+        let revision = self.put(&key, head, when.into(), vec![noted_again]).await?.ok_or_else(|| moved(&key))?;
+        self.remember(&key, revision);
+        self.remember(&dataset, revision);
+        Ok(())
     }
 
     /// Replaces a job's head. One that is archived has nothing to say any more.
@@ -140,36 +127,31 @@ impl Journal {
         when: Vec<Compare>,
         also: Vec<Op>,
     ) -> Result<(), JournalError> {
-        match self.put(key, record, when, also).await? {
-            Put::Done(revision) => {
-                self.remember(key, revision);
-                Ok(())
-            }
-            Put::Refused(_) => Err(moved(key)),
-        }
+        let revision = self.put(key, record, when, also).await?.ok_or_else(|| moved(key))?;
+        self.remember(key, revision);
+        Ok(())
     }
 
-    /// Writes a record, and what goes with it, if we lead and all of `when` holds.
+    /// Writes a record, and what goes with it, if we lead and all of `when` holds; tells when it was written, if it was.
     async fn put(
         &self,
         key: &str,
         record: &impl StateRecord,
         when: Vec<Compare>,
         also: Vec<Op>,
-    ) -> Result<Put, JournalError> {
+    ) -> Result<Option<Revision>, JournalError> {
         let value = value(record)?;
         let txn = Txn::when([self.leadership().holds()])
             .and_when(when)
             .then([Op::put(key, value.clone())].into_iter().chain(also))
-            .otherwise([String::from(StateKey::Leader), key.to_owned()]);
+            .otherwise([String::from(StateKey::Leader)]);
         let written =
             |entry: Option<&Entry>| entry.filter(|entry| entry.value == value).map(|entry| entry.mod_revision);
         match settle(&*self.shared.store, txn, key, written).await? {
-            Settled::Applied { revision } => Ok(Put::Done(revision)),
+            Settled::Applied { revision } => Ok(Some(revision)),
             Settled::Refused { current } => {
-                let mut current = current.into_iter();
-                self.check_leader(current.next().flatten().as_ref())?;
-                Ok(Put::Refused(current.next().flatten()))
+                self.check_leader(current.first().and_then(Option::as_ref))?;
+                Ok(None)
             }
         }
     }

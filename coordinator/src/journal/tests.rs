@@ -120,8 +120,7 @@ fn shard(phase: ShardPhase, round: u32) -> ShardRecord {
 
 async fn plan(journal: &Journal, round: u32) {
     journal.note_dataset(URI).await.expect("it leads");
-    let standing = journal.begin_job(&job(), &head(JobPhase::Planning, round)).await.expect("it leads");
-    assert_eq!(standing, None);
+    journal.begin_job(&job(), &head(JobPhase::Planning, round)).await.expect("it leads");
     journal.put_shard(&job(), SHARD, &shard(ShardPhase::Running, round)).await.expect("it leads");
     journal.put_job(&job(), &head(JobPhase::Running, round)).await.expect("it leads");
 }
@@ -173,6 +172,15 @@ async fn who_takes_over_writes_on_and_a_late_copy_of_either_changes_nothing() {
     end(&second, 1).await;
     plan(&second, 2).await;
     store.repeat_all("in another round").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_we_do_not_know_of_ends_the_leadership() {
+    let store = Arc::new(Recorder::default());
+    let (journal, _session) = lead(&store).await;
+    plan(&journal, 1).await;
+    let begun = journal.begin_job(&job(), &head(JobPhase::Planning, 1)).await;
+    assert!(matches!(begun, Err(JournalError::Over { .. })), "{begun:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -93,10 +93,7 @@ impl Leader {
         tokio::spawn(async move {
             let begun = super::jobs::begin_again(&journal, &earlier, &reason, clock).await;
             match begun {
-                Err(error) => {
-                    handle.tell(super::message::Outcome::NotBegun { job: id });
-                    let _ = reply.send(Err(error));
-                }
+                Err(error) => handle.tell(super::message::Outcome::NotBegun { job: id, error, reply }),
                 Ok((job, spec, head)) => {
                     tracing::info!(job = %id, reason, shards = shards.len(), "job tried again");
                     handle.tell(super::message::Outcome::BegunAgain { job, spec, head, earlier });

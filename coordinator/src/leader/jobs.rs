@@ -22,14 +22,16 @@ use tokio::time::Instant;
 
 use super::Leader;
 use super::live::{LiveJob, LiveShard};
-use super::message::{Begun, Follower, Outcome, Planned, PlannedShard, Recovered, RecoveredShard, Reply};
+use super::message::{
+    BeginError, Begun, Follower, Outcome, Planned, PlannedShard, Recovered, RecoveredShard, Reply, TakeoverError,
+};
 use crate::error::{JobError, describe};
 use crate::history::{self, EventLog};
 use crate::job::Job;
 use crate::journal::{Found, FoundJob, FoundShard, Journal, JournalError};
+use crate::read::read_whole;
 use crate::report::{JobReport, ShardReport};
 
-use crate::read::read_whole;
 /// Objects read or written at once for one job.
 const OBJECTS_AT_ONCE: usize = 32;
 
@@ -59,12 +61,12 @@ impl Leader {
     pub(super) fn begun(
         &mut self,
         job: &JobId,
-        begun: Result<Begun, ApiError>,
+        begun: Result<Begun, BeginError>,
         follower: Option<Follower>,
         reply: Reply<v1::SubmitJobResponse>,
     ) {
         self.beginning.remove(job);
-        let answer = begun.map(|begun| match begun {
+        let answer = begun.map_err(|error| self.not_begun(error)).map(|begun| match begun {
             Begun::Known { job } => v1::SubmitJobResponse { job: job.to_string(), existed: true },
             Begun::New { job, spec, head } => {
                 let name = spec.job.to_string();
@@ -78,6 +80,21 @@ impl Leader {
             }
         });
         let _ = reply.send(answer);
+    }
+
+    /// What whoever asked is told. A head whose outcome is not known, or that is there and is not ours, ends the leadership:
+    /// nobody would run its job before the next takeover.
+    pub(super) fn not_begun(&mut self, error: BeginError) -> ApiError {
+        match error {
+            BeginError::Asked(error) => error,
+            BeginError::Journal(error) => {
+                let reason = error.to_string();
+                if matches!(error, JournalError::Over { .. }) {
+                    self.over.get_or_insert_with(|| reason.clone());
+                }
+                ApiError::Away { reason }
+            }
+        }
     }
 
     /// Takes a job on that has a head, and plans it.
@@ -214,6 +231,9 @@ impl Leader {
         tokio::spawn(async move {
             loop {
                 match read_job(&journal, &id, &found, scratch.as_deref(), Arc::clone(&clock)).await {
+                    Err(TakeoverError::Journal(JournalError::Over { reason })) => {
+                        return handle.tell(Outcome::Recovered { job: id, recovered: Box::new(Err(reason)) });
+                    }
                     Err(error) => tracing::warn!(job = %id, %error, "take over a job; trying again"),
                     Ok(recovered) => {
                         return handle.tell(Outcome::Recovered { job: id, recovered: Box::new(Ok(recovered)) });
@@ -228,8 +248,11 @@ impl Leader {
     }
 
     pub(super) fn recovered(&mut self, id: &JobId, recovered: Result<Recovered, String>) {
+        let Recovered { spec, job, head, open, ended, earlier } = match recovered {
+            Ok(recovered) => recovered,
+            Err(reason) => return self.over = Some(reason),
+        };
         self.recovering.remove(id);
-        let Ok(Recovered { spec, job, head, open, ended, earlier }) = recovered else { return };
         let phase = head.phase;
         let reason = head.reason.to_string();
         let has_failed = head.cause.is_some();
@@ -279,10 +302,10 @@ fn known(asked: &JobSpec, there: &JobSpec) -> Result<v1::SubmitJobResponse, ApiE
 }
 
 /// Writes the spec and the head of a job, unless it is there.
-async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Clock>) -> Result<Begun, ApiError> {
+async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Clock>) -> Result<Begun, BeginError> {
     let invalid = |field: &str, reason: String| ApiError::Invalid { field: field.to_owned(), reason };
     if Text::<384>::cut(&spec.dataset).to_string() != spec.dataset {
-        return Err(invalid("dataset", format!("{} is no URI of at most 384 bytes", spec.dataset)));
+        return Err(invalid("dataset", format!("{} is no URI of at most 384 bytes", spec.dataset)).into());
     }
     let job = Job::open(&spec, Arc::clone(&clock)).map_err(|error| invalid("spec", describe(&error)))?;
     if !anew && let Some(earlier) = history::record(&job.dataset, &spec.job).await.map_err(away)? {
@@ -290,7 +313,7 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Cloc
         return Ok(Begun::Known { job: spec.job });
     }
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
-    journal.note_dataset(&spec.dataset).await.map_err(not_written)?;
+    journal.note_dataset(&spec.dataset).await?;
     let head = JobHead {
         phase: JobPhase::Planning,
         round: 1,
@@ -301,16 +324,8 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Cloc
         cause: None,
         reason: Text::default(),
     };
-    match journal.begin_job(&spec.job, &head).await.map_err(not_written)? {
-        None => Ok(Begun::New { job: Arc::new(job), spec: Arc::new(spec), head: Box::new(head) }),
-        Some(other) if other.spec == digest => Ok(Begun::Known { job: spec.job }),
-        Some(other) => {
-            let dataset = Root::create(other.dataset.as_str()).map_err(away)?;
-            let there = read_spec(&dataset, &spec.job, other.spec).await.map_err(|reason| ApiError::Away { reason })?;
-            known(&spec, &there)?;
-            Ok(Begun::Known { job: spec.job })
-        }
-    }
+    journal.begin_job(&spec.job, &head).await?;
+    Ok(Begun::New { job: Arc::new(job), spec: Arc::new(spec), head: Box::new(head) })
 }
 
 /// Writes a head for a job that has ended: its next round.
@@ -319,11 +334,11 @@ pub(super) async fn begin_again(
     earlier: &JobReport,
     reason: &str,
     clock: Arc<dyn Clock>,
-) -> Result<super::ask::BegunAgain, ApiError> {
+) -> Result<super::ask::BegunAgain, BeginError> {
     let spec = &earlier.spec;
     let job = Job::open(spec, Arc::clone(&clock)).map_err(|error| ApiError::Refused { reason: describe(&error) })?;
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
-    journal.note_dataset(&spec.dataset).await.map_err(not_written)?;
+    journal.note_dataset(&spec.dataset).await?;
     let head = JobHead {
         phase: JobPhase::Planning,
         round: earlier.round + 1,
@@ -334,18 +349,12 @@ pub(super) async fn begin_again(
         cause: None,
         reason: Text::cut(reason),
     };
-    match journal.begin_job(&spec.job, &head).await.map_err(not_written)? {
-        None => Ok((Arc::new(job), Arc::new(spec.clone()), Box::new(head))),
-        Some(_) => Err(ApiError::Refused { reason: format!("job {} runs already", spec.job) }),
-    }
+    journal.begin_job(&spec.job, &head).await?;
+    Ok((Arc::new(job), Arc::new(spec.clone()), Box::new(head)))
 }
 
 fn away(error: StorageError) -> ApiError {
     ApiError::Away { reason: describe(&error) }
-}
-
-fn not_written(error: JournalError) -> ApiError {
-    ApiError::Away { reason: error.to_string() }
 }
 
 /// Writes an object that is named by its digest; one that lies there already is the same.
@@ -401,8 +410,9 @@ async fn read_job(
     found: &FoundJob,
     scratch: Option<&str>,
     clock: Arc<dyn Clock>,
-) -> Result<Recovered, String> {
-    let head = found.head.clone().ok_or("its head is gone; remove what is left of it by hand")?;
+) -> Result<Recovered, TakeoverError> {
+    let gone = || "its head is gone; remove what is left of it by hand".to_owned();
+    let head = found.head.clone().ok_or_else(gone)?;
     let dataset = Root::create(head.dataset.as_str()).map_err(|error| describe(&error))?;
     let spec = read_spec(&dataset, id, head.spec).await?;
     let job = Job::open(&spec, clock).map_err(|error| describe(&error))?;
@@ -445,7 +455,7 @@ async fn read_reports(
     id: &JobId,
     shard: ShardId,
     found: &FoundShard,
-) -> Result<Restored, String> {
+) -> Result<Restored, TakeoverError> {
     let read = |(task, done): (TaskId, DoneRecord)| async move {
         let path = TaskPath { job: id.clone(), shard, task };
         // In an earlier try to read the job: its report may be whole this time, and is on record no longer.
@@ -454,11 +464,11 @@ async fn read_reports(
             return Ok(Err((task, tried)));
         }
         match read_report(scratch, &path, &done).await? {
-            Some(report) => Ok::<_, String>(Ok((task, done.attempt, report))),
+            Some(report) => Ok::<_, TakeoverError>(Ok((task, done.attempt, report))),
             None => {
                 let tried = Tried { last: done.last, charged: 1, exact_start: None };
                 tracing::warn!(%path, attempt = %done.attempt, "the report of a task is lost; the task runs again");
-                journal.reopen(path, done.attempt, tried).await.map_err(|error| error.to_string())?;
+                journal.reopen(path, done.attempt, tried).await?;
                 found.opened().insert(task, tried);
                 Ok(Err((task, tried)))
             }

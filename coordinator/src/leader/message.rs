@@ -100,12 +100,12 @@ pub(crate) enum Outcome {
     /// A job's head was written, or not.
     Begun {
         job: JobId,
-        begun: Result<Begun, ApiError>,
+        begun: Result<Begun, BeginError>,
         follower: Option<Follower>,
         reply: Reply<v1::SubmitJobResponse>,
     },
     /// A job that had ended has no head again.
-    NotBegun { job: JobId },
+    NotBegun { job: JobId, error: BeginError, reply: Reply<Vec<ShardId>> },
     /// A job that had ended has a head again.
     BegunAgain { job: Arc<Job>, spec: Arc<JobSpec>, head: Box<JobHead>, earlier: Box<JobReport> },
     /// A job was planned, or cannot be.
@@ -136,12 +136,21 @@ pub(crate) struct Assigned {
 pub(crate) enum Begun {
     /// It is new.
     New { job: Arc<Job>, spec: Arc<JobSpec>, head: Box<JobHead> },
-    /// It was there already, with the same spec.
+    /// It has ended, with the same spec.
     Known { job: JobId },
 }
 
 /// The plans of a job, as objects.
 pub(crate) struct Planned {
+/// Why a job was not begun.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BeginError {
+    #[error(transparent)]
+    Asked(#[from] ApiError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
     pub(crate) shards: Vec<PlannedShard>,
     pub(crate) warnings: Vec<String>,
 }
@@ -165,6 +174,22 @@ pub(crate) struct Recovered {
 
 /// A shard that another leader began.
 pub(crate) struct RecoveredShard {
+/// Why a job was not taken over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TakeoverError {
+    /// An object of it cannot be read, or not now.
+    #[error("{0}")]
+    Unread(String),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl From<String> for TakeoverError {
+    fn from(reason: String) -> Self {
+        Self::Unread(reason)
+    }
+}
+
     pub(crate) planned: PlannedShard,
     pub(crate) restored: Restored,
 }
