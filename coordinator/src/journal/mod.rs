@@ -9,7 +9,7 @@
 //! |---|---|
 //! | another leader | [`JournalError::Over`]: stop, rejoin the election |
 //! | an outcome that stays unknown | the same: whoever leads next reads it |
-//! | a claim that is gone, a task that is done | [`JournalError::Stale`]: the attempt's word does not count |
+//! | a claim that is gone, a task that is done, a shard that has ended | [`JournalError::Stale`]: the attempt's word does not count |
 //! | a store without space | [`JournalError::Blocked`]: nothing was changed, ask again later |
 
 mod batch; //    changes of tasks, gathered
@@ -269,10 +269,17 @@ impl Journal {
 
     async fn change(&self, change: TaskChange) -> Result<Changed, JournalError> {
         let task = change.task().clone();
+        let shard = String::from(StateKey::Shard(task.job.clone(), task.shard));
+        let incarnation = || self.written(&shard).map(|shard| shard.created);
+        let before = incarnation();
         let (reply, answer) = oneshot::channel();
         let closed = || JournalError::Over { reason: "the journal is closed".to_owned() };
         self.queue.send(Queued { change, reply }).map_err(|_| closed())?;
         let changed = answer.await.map_err(|_| closed())??;
+        // The answer was long on its way: what is known of the task by now is of another round, or will be.
+        if incarnation() != before {
+            return Err(JournalError::Stale { reason: format!("the shard of {task} has ended meanwhile") });
+        }
         let mut attempts = self.shared.attempts();
         match &changed {
             Changed::Claimed { seen, .. } | Changed::Failed { seen } | Changed::Reopened { seen } => {

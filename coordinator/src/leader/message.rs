@@ -127,6 +127,8 @@ pub(crate) enum Outcome {
 /// One assignment, and what became of its claim.
 pub(crate) struct Assigned {
     pub(crate) task: TaskPath,
+    /// The round of its job in which it was assigned.
+    pub(crate) round: Option<u32>,
     pub(crate) number: u32,
     pub(crate) input: TaskInput,
     pub(crate) result: Result<AttemptId, JournalError>,
@@ -140,8 +142,6 @@ pub(crate) enum Begun {
     Known { job: JobId },
 }
 
-/// The plans of a job, as objects.
-pub(crate) struct Planned {
 /// Why a job was not begun.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BeginError {
@@ -151,6 +151,8 @@ pub(crate) enum BeginError {
     Journal(#[from] JournalError),
 }
 
+/// The plans of a job, as objects.
+pub(crate) struct Planned {
     pub(crate) shards: Vec<PlannedShard>,
     pub(crate) warnings: Vec<String>,
 }
@@ -172,8 +174,6 @@ pub(crate) struct Recovered {
     pub(crate) ended: Vec<(ShardRecord, ShardReport)>,
 }
 
-/// A shard that another leader began.
-pub(crate) struct RecoveredShard {
 /// Why a job was not taken over.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TakeoverError {
@@ -190,6 +190,8 @@ impl From<String> for TakeoverError {
     }
 }
 
+/// A shard that another leader began.
+pub(crate) struct RecoveredShard {
     pub(crate) planned: PlannedShard,
     pub(crate) restored: Restored,
 }
