@@ -37,7 +37,7 @@ impl Journal {
         let Some(noted) = self.written(&dataset) else { return Err(moved(&dataset)) };
         let noted_again = Op::put(&dataset, value(&DatasetRecord { uri: Text::cut(uri) })?);
         let when = [Compare::absent(&key), Compare::modified(&dataset, noted.modified)];
-        let revision = self.put(&key, head, when.into(), vec![noted_again]).await?.ok_or_else(|| moved(&key))?;
+        let revision = self.replace(&key, head, when.into(), vec![noted_again]).await?;
         self.remember(&key, revision);
         self.remember(&dataset, revision);
         Ok(())
@@ -48,7 +48,9 @@ impl Journal {
         let _turn = self.shared.heads.lock().await;
         let key = head_key(job);
         let Some(seen) = self.written(&key) else { return Ok(()) };
-        self.replace(&key, head, [Compare::modified(&key, seen.modified)].into(), Vec::new()).await
+        let revision = self.replace(&key, head, [Compare::modified(&key, seen.modified)].into(), Vec::new()).await?;
+        self.remember(&key, revision);
+        Ok(())
     }
 
     /// Replaces a shard's record.
@@ -58,7 +60,10 @@ impl Journal {
         shard: ShardId,
         record: &ShardRecord,
     ) -> Result<(), JournalError> {
-        self.replace_shard(job, shard, record, Vec::new()).await
+        let key = shard_key(job, shard);
+        let revision = self.replace_shard(job, &key, record, Vec::new()).await?;
+        self.remember(&key, revision);
+        Ok(())
     }
 
     /// Replaces a shard's record by its last one; the records of its tasks go in the same transaction.
@@ -68,11 +73,11 @@ impl Journal {
         shard: ShardId,
         record: &ShardRecord,
     ) -> Result<(), JournalError> {
-        let prefix = shard_prefix(job, shard);
+        let (key, prefix) = (shard_key(job, shard), shard_prefix(job, shard));
         let tasks = ["attempts/", "claims/", "done/"].map(|kind| Op::delete_prefix(format!("{prefix}{kind}")));
-        self.replace_shard(job, shard, record, tasks.into()).await?;
-        // Nothing is given out by it any more.
-        self.shared.written().remove(&String::from(StateKey::Shard(job.clone(), shard)));
+        self.replace_shard(job, &key, record, tasks.into()).await?;
+        // Nothing is given out by it any more: a claim is made against the record that is known.
+        self.shared.written().remove(&key);
         self.forget_tasks(|task| task.job == *job && task.shard == shard);
         Ok(())
     }
@@ -111,25 +116,24 @@ impl Journal {
     async fn replace_shard(
         &self,
         job: &JobId,
-        shard: ShardId,
+        key: &str,
         record: &ShardRecord,
         also: Vec<Op>,
-    ) -> Result<(), JournalError> {
-        let (key, head) = (String::from(StateKey::Shard(job.clone(), shard)), head_key(job));
+    ) -> Result<Revision, JournalError> {
+        let head = head_key(job);
         let Some(job) = self.written(&head) else { return Err(moved(&head)) };
-        self.replace(&key, record, [Compare::created(&head, job.created), self.unmoved(&key)].into(), also).await
+        self.replace(key, record, [Compare::created(&head, job.created), self.unmoved(key)].into(), also).await
     }
 
+    /// Writes a record that has to be as we know it.
     async fn replace(
         &self,
         key: &str,
         record: &impl StateRecord,
         when: Vec<Compare>,
         also: Vec<Op>,
-    ) -> Result<(), JournalError> {
-        let revision = self.put(key, record, when, also).await?.ok_or_else(|| moved(key))?;
-        self.remember(key, revision);
-        Ok(())
+    ) -> Result<Revision, JournalError> {
+        self.put(key, record, when, also).await?.ok_or_else(|| moved(key))
     }
 
     /// Writes a record, and what goes with it, if we lead and all of `when` holds; tells when it was written, if it was.
@@ -184,6 +188,10 @@ fn dataset_key(uri: &str) -> String {
 
 fn head_key(job: &JobId) -> String {
     StateKey::Job(job.clone()).into()
+}
+
+fn shard_key(job: &JobId, shard: ShardId) -> String {
+    StateKey::Shard(job.clone(), shard).into()
 }
 
 fn value(record: &impl StateRecord) -> Result<Vec<u8>, MetaError> {
