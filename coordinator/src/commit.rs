@@ -16,6 +16,7 @@ use scheduler::ShardOutput;
 use storage::{Creation, Root, StorageError};
 
 use crate::job::Job;
+use crate::read::read_whole;
 
 /// How often a taken version is stepped over before the commit gives up: each one is another writer's success.
 const TAKEN_VERSIONS_MAX: u32 = 100;
@@ -103,26 +104,11 @@ pub(crate) async fn commit(job: &Job, output: &ShardOutput) -> Result<Committed,
     Err(CommitError::Contended(shard))
 }
 
-/// How often a manifest is read that cannot be made out: a body that was torn on its way is whole the next time, and one
-/// that is damaged where it lies is nobody's.
-const READS_MAX: usize = 3;
-
-/// The manifest at `name`, if it makes this very output visible.
+/// The manifest at `name`, if it makes this very output visible. The collector may have taken an old one meanwhile.
 async fn read_ours(job: &Job, output: &ShardOutput, name: ManifestName) -> Result<Option<Manifest>, StorageError> {
     let key = name.to_string();
-    for _ in 0..READS_MAX {
-        let bytes = match job.dataset.read(&key).await {
-            Ok(bytes) => bytes,
-            // The collector may have taken an old one meanwhile.
-            Err(StorageError::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        match Manifest::from_bytes(&key, &bytes) {
-            Ok(manifest) => return Ok(Some(manifest).filter(|manifest| is_ours(job, output, manifest))),
-            Err(error) => tracing::warn!(%error, "a manifest cannot be made out, reading it again"),
-        }
-    }
-    Ok(None)
+    let manifest = read_whole(&job.dataset, &key, |bytes| Manifest::from_bytes(&key, bytes)).await?;
+    Ok(manifest.filter(|manifest| is_ours(job, output, manifest)))
 }
 
 /// Attempts carry tokens, so nobody else's partitions are ours; a shard without partitions is told by its job and time.

@@ -9,6 +9,8 @@ pub mod job;
 pub mod discover;
 // Shards to plans.
 pub mod planning;
+// Objects that tell whether they are whole.
+mod read;
 // Makes a shard's output visible.
 mod commit;
 // The one door for durable change.

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | `leader` | [`LeaderRecord`] | the coordinator that is elected | immutable; on its lease |
 //! | `workers/<lease>` | [`WorkerRecord`] | the worker | replaced when it drains or is unfit; on its lease |
-//! | `datasets/<digest>` | [`DatasetRecord`] | the leader, with the first job of a dataset | immutable; kept |
+//! | `datasets/<digest>` | [`DatasetRecord`] | the leader, with each job of a dataset | written anew, the same; kept |
 //! | `jobs/<job>/head` | [`JobHead`] | the leader | replaced; until the job is archived |
 //! | `jobs/<job>/shards/<shard>/state` | [`ShardRecord`] | the leader | replaced; until the job is archived |
 //! | `jobs/<job>/shards/<shard>/attempts/<task>` | [`AttemptsRecord`] | the leader, with each claim and each failure | replaced; until the task is done |

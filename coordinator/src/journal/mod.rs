@@ -9,12 +9,14 @@
 //! |---|---|
 //! | another leader | [`JournalError::Over`]: stop, rejoin the election |
 //! | an outcome that stays unknown | the same: whoever leads next reads it |
-//! | a claim that is gone, a task that is done | [`JournalError::Stale`]: the attempt's word does not count |
+//! | a claim that is gone, a task that is done, a shard that has ended | [`JournalError::Stale`]: the attempt's word does not count |
 //! | a store without space | [`JournalError::Blocked`]: nothing was changed, ask again later |
 
 mod batch; //    changes of tasks, gathered
 mod records; //  jobs, shards, datasets
 mod recover; //  what another leader left
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -115,10 +117,21 @@ struct Shared {
     leadership: Leadership,
     /// Attempts of tasks that were tried and are not done, as they were last seen.
     attempts: Mutex<HashMap<TaskPath, SeenAttempts>>,
-    /// When each record of a job or shard was last written.
-    revisions: Mutex<BTreeMap<String, Revision>>,
+    /// When each record of a dataset, job or shard was written.
+    written: Mutex<BTreeMap<String, Written>>,
+    /// The right to write heads: the next write of one has to see what that one leaves.
+    heads: tokio::sync::Mutex<()>,
     /// Tasks with a change under way: the next change of one has to see what that one leaves.
     under_way: Mutex<HashMap<TaskPath, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// When a record was written.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    /// When it came to be: a record that went, and came again, has another.
+    created: Revision,
+    /// When it was written last.
+    modified: Revision,
 }
 
 impl Shared {
@@ -137,8 +150,8 @@ impl Shared {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn revisions(&self) -> MutexGuard<'_, BTreeMap<String, Revision>> {
-        self.revisions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn written(&self) -> MutexGuard<'_, BTreeMap<String, Written>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -150,7 +163,8 @@ impl Journal {
             store,
             leadership,
             attempts: Mutex::new(found.attempts().collect()),
-            revisions: Mutex::new(found.revisions.clone()),
+            written: Mutex::new(found.written.clone()),
+            heads: tokio::sync::Mutex::default(),
             under_way: Mutex::default(),
         });
         tokio::spawn(batch::run(Arc::clone(&shared), queued));
@@ -172,11 +186,10 @@ impl Journal {
             let reason = format!("{}: {reason}", Invariant::Ls1);
             return Err(JournalError::Over { reason });
         }
-        let shard = self.shared.revisions().get(&String::from(StateKey::Shard(task.job.clone(), task.shard))).copied();
-        if shard.is_none() {
+        let Some(shard) = self.written(&String::from(StateKey::Shard(task.job.clone(), task.shard))) else {
             return Err(JournalError::Stale { reason: format!("the shard of {task} is over") });
-        }
-        match self.change(TaskChange::Claim { task, worker, shard, seen }).await? {
+        };
+        match self.change(TaskChange::Claim { task, worker, shard: Some(shard.modified), seen }).await? {
             Changed::Claimed { attempt, .. } => Ok(attempt),
             other => Err(mismatch(&other)),
         }
@@ -248,16 +261,27 @@ impl Journal {
         self.shared.attempts().retain(|task, _| !is_over(task));
     }
 
+    fn written(&self, key: &str) -> Option<Written> {
+        self.shared.written().get(key).copied()
+    }
+
     fn seen(&self, task: &TaskPath) -> SeenAttempts {
         self.shared.attempts().get(task).cloned().unwrap_or_default()
     }
 
     async fn change(&self, change: TaskChange) -> Result<Changed, JournalError> {
         let task = change.task().clone();
+        let shard = String::from(StateKey::Shard(task.job.clone(), task.shard));
+        let incarnation = || self.written(&shard).map(|shard| shard.created);
+        let before = incarnation();
         let (reply, answer) = oneshot::channel();
         let closed = || JournalError::Over { reason: "the journal is closed".to_owned() };
         self.queue.send(Queued { change, reply }).map_err(|_| closed())?;
         let changed = answer.await.map_err(|_| closed())??;
+        // The answer was long on its way: what is known of the task by now is of another round, or will be.
+        if incarnation() != before {
+            return Err(JournalError::Stale { reason: format!("the shard of {task} has ended meanwhile") });
+        }
         let mut attempts = self.shared.attempts();
         match &changed {
             Changed::Claimed { seen, .. } | Changed::Failed { seen } | Changed::Reopened { seen } => {

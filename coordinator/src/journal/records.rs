@@ -1,27 +1,56 @@
 //! Records of jobs, shards and datasets: written one at a time, each against what was there before.
+//!
+//! A copy of a transaction may reach the store long after its answer, when all that it wrote has gone again: then a record that it
+//! wants absent *is* absent. So each compares something that does not come back, beside that we lead:
+//!
+//! | a transaction | compares, so that a copy finds it moved |
+//! |---|---|
+//! | begins a job | the record of its dataset, which it writes too, and which never goes |
+//! | replaces a head, or deletes it with its job | when the head was written last |
+//! | writes a shard's record | when the head of its job came to be, and when the record itself was written last |
 
 use format::state_keys::{StateKey, job_prefix, shard_prefix};
 use format::state_records::{DatasetRecord, JobHead, ShardRecord, StateRecord, Text};
 use model::{Digest, JobId, ShardId};
-use storage::meta::{Compare, Entry, MetaError, Op, Txn};
+use storage::meta::{Compare, Entry, MetaError, Op, Revision, Txn};
 use storage::{Settled, settle};
 
-use super::{Journal, JournalError};
+use super::{Journal, JournalError, Written};
 
 impl Journal {
-    /// Makes a job; the head that is there already, if there is one.
-    pub(crate) async fn begin_job(&self, job: &JobId, head: &JobHead) -> Result<Option<JobHead>, JournalError> {
-        let key = String::from(StateKey::Job(job.clone()));
-        match self.put(&key, head, Vec::new(), true).await? {
-            None => Ok(None),
-            Some(entry) => Ok(Some(entry.record()?)),
+    /// Remembers where the history of jobs lies: before the first of them begins.
+    pub(crate) async fn note_dataset(&self, uri: &str) -> Result<(), JournalError> {
+        let _turn = self.shared.heads.lock().await;
+        let key = dataset_key(uri);
+        let record = DatasetRecord { uri: Text::cut(uri) };
+        if let Some(revision) = self.put(&key, &record, [Compare::absent(&key)].into(), Vec::new()).await? {
+            self.remember(&key, revision);
         }
+        Ok(())
     }
 
-    /// Replaces a job's head.
+    /// Makes a job, which has no head, in a dataset that is noted.
+    pub(crate) async fn begin_job(&self, job: &JobId, head: &JobHead) -> Result<(), JournalError> {
+        let _turn = self.shared.heads.lock().await;
+        let (key, uri) = (head_key(job), head.dataset.as_str());
+        let dataset = dataset_key(uri);
+        let Some(noted) = self.written(&dataset) else { return Err(moved(&dataset)) };
+        let noted_again = Op::put(&dataset, value(&DatasetRecord { uri: Text::cut(uri) })?);
+        let when = [Compare::absent(&key), Compare::modified(&dataset, noted.modified)];
+        let revision = self.replace(&key, head, when.into(), vec![noted_again]).await?;
+        self.remember(&key, revision);
+        self.remember(&dataset, revision);
+        Ok(())
+    }
+
+    /// Replaces a job's head. One that is archived has nothing to say any more.
     pub(crate) async fn put_job(&self, job: &JobId, head: &JobHead) -> Result<(), JournalError> {
-        let key = String::from(StateKey::Job(job.clone()));
-        self.replace(&key, head, Vec::new()).await
+        let _turn = self.shared.heads.lock().await;
+        let key = head_key(job);
+        let Some(seen) = self.written(&key) else { return Ok(()) };
+        let revision = self.replace(&key, head, [Compare::modified(&key, seen.modified)].into(), Vec::new()).await?;
+        self.remember(&key, revision);
+        Ok(())
     }
 
     /// Replaces a shard's record.
@@ -31,8 +60,10 @@ impl Journal {
         shard: ShardId,
         record: &ShardRecord,
     ) -> Result<(), JournalError> {
-        let key = String::from(StateKey::Shard(job.clone(), shard));
-        self.replace(&key, record, Vec::new()).await
+        let key = shard_key(job, shard);
+        let revision = self.replace_shard(job, &key, record, Vec::new()).await?;
+        self.remember(&key, revision);
+        Ok(())
     }
 
     /// Replaces a shard's record by its last one; the records of its tasks go in the same transaction.
@@ -42,44 +73,37 @@ impl Journal {
         shard: ShardId,
         record: &ShardRecord,
     ) -> Result<(), JournalError> {
-        let key = String::from(StateKey::Shard(job.clone(), shard));
-        let prefix = shard_prefix(job, shard);
+        let (key, prefix) = (shard_key(job, shard), shard_prefix(job, shard));
         let tasks = ["attempts/", "claims/", "done/"].map(|kind| Op::delete_prefix(format!("{prefix}{kind}")));
-        self.replace(&key, record, tasks.into()).await?;
+        self.replace_shard(job, &key, record, tasks.into()).await?;
+        // Nothing is given out by it any more: a claim is made against the record that is known.
+        self.shared.written().remove(&key);
         self.forget_tasks(|task| task.job == *job && task.shard == shard);
         Ok(())
     }
 
     /// Removes everything of a job that is on record elsewhere.
     pub(crate) async fn forget_job(&self, job: &JobId) -> Result<(), JournalError> {
-        let key = String::from(StateKey::Job(job.clone()));
-        let Some(seen) = self.shared.revisions().get(&key).copied() else { return Ok(()) };
-        // It compares the head, which it deletes: a late copy of it finds another one, or none.
-        let txn = Txn::when([self.leadership().holds(), Compare::modified(&key, seen)])
+        let _turn = self.shared.heads.lock().await;
+        let key = head_key(job);
+        let Some(seen) = self.written(&key) else { return Ok(()) };
+        let txn = Txn::when([self.leadership().holds(), Compare::modified(&key, seen.modified)])
             .then([Op::delete_prefix(job_prefix(job))])
             .otherwise([String::from(StateKey::Leader), key.clone()]);
-        let gone = |entry: Option<&Entry>| entry.is_none_or(|entry| entry.mod_revision != seen).then_some(seen);
-        match settle(&*self.shared.store, txn, &key, gone).await? {
-            Settled::Applied { .. } => {}
-            Settled::Refused { current } => {
-                let mut current = current.into_iter();
-                self.check_leader(current.next().flatten().as_ref())?;
-                // Another write of ours moved it, and is not answered yet: the next try knows what it left.
-                if current.next().flatten().is_some() {
-                    return Err(JournalError::Blocked { reason: format!("{key} is just being written") });
-                }
+        let gone = |entry: Option<&Entry>| {
+            entry.is_none_or(|entry| entry.mod_revision != seen.modified).then_some(seen.modified)
+        };
+        if let Settled::Refused { current } = settle(&*self.shared.store, txn, &key, gone).await? {
+            let mut current = current.into_iter();
+            self.check_leader(current.next().flatten().as_ref())?;
+            // An earlier try may have done it, whose outcome was not known.
+            if current.next().flatten().is_some() {
+                return Err(moved(&key));
             }
         }
-        self.shared.revisions().retain(|key, _| !key.starts_with(&job_prefix(job)));
+        self.shared.written().retain(|key, _| !key.starts_with(&job_prefix(job)));
         self.forget_tasks(|task| task.job == *job);
         Ok(())
-    }
-
-    /// Remembers where a job's history lies.
-    pub(crate) async fn note_dataset(&self, uri: &str) -> Result<(), JournalError> {
-        let record = DatasetRecord { uri: Text::cut(uri) };
-        let key = String::from(StateKey::Dataset(Digest::of(uri.as_bytes())));
-        self.put(&key, &record, Vec::new(), true).await.map(drop)
     }
 
     /// Every dataset that has, or had, a job.
@@ -89,56 +113,64 @@ impl Journal {
         listing.entries.iter().map(uri).collect()
     }
 
-    async fn replace(&self, key: &str, record: &impl StateRecord, also: Vec<Op>) -> Result<(), JournalError> {
-        match self.put(key, record, also, false).await? {
-            None => Ok(()),
-            Some(_) => {
-                Err(JournalError::Over { reason: format!("{key} is not as we wrote it; its reader must start anew") })
-            }
-        }
+    async fn replace_shard(
+        &self,
+        job: &JobId,
+        key: &str,
+        record: &ShardRecord,
+        also: Vec<Op>,
+    ) -> Result<Revision, JournalError> {
+        let head = head_key(job);
+        let Some(job) = self.written(&head) else { return Err(moved(&head)) };
+        self.replace(key, record, [Compare::created(&head, job.created), self.unmoved(key)].into(), also).await
     }
 
-    /// Writes a record over the one that was seen, or where there is none; the entry that stands against it, if one does.
+    /// Writes a record that has to be as we know it.
+    async fn replace(
+        &self,
+        key: &str,
+        record: &impl StateRecord,
+        when: Vec<Compare>,
+        also: Vec<Op>,
+    ) -> Result<Revision, JournalError> {
+        self.put(key, record, when, also).await?.ok_or_else(|| moved(key))
+    }
+
+    /// Writes a record, and what goes with it, if we lead and all of `when` holds; tells when it was written, if it was.
     async fn put(
         &self,
         key: &str,
         record: &impl StateRecord,
+        when: Vec<Compare>,
         also: Vec<Op>,
-        must_be_new: bool,
-    ) -> Result<Option<Entry>, JournalError> {
-        let invalid = |error: format::state_records::StateRecordError| MetaError::Invalid { reason: error.to_string() };
-        let value = record.encode().map_err(invalid)?;
-        let seen = self.shared.revisions().get(key).copied().filter(|_| !must_be_new);
-        let unmoved = match seen {
-            Some(revision) => Compare::modified(key, revision),
-            None => Compare::absent(key),
-        };
-        // A record that takes others with it is the last of its shard: nothing is given out by it any more.
-        let is_last = !also.is_empty();
-        let txn = Txn::when([self.leadership().holds(), unmoved])
+    ) -> Result<Option<Revision>, JournalError> {
+        let value = value(record)?;
+        let txn = Txn::when([self.leadership().holds()])
+            .and_when(when)
             .then([Op::put(key, value.clone())].into_iter().chain(also))
-            .otherwise([String::from(StateKey::Leader), key.to_owned()]);
+            .otherwise([String::from(StateKey::Leader)]);
         let written =
             |entry: Option<&Entry>| entry.filter(|entry| entry.value == value).map(|entry| entry.mod_revision);
         match settle(&*self.shared.store, txn, key, written).await? {
-            Settled::Applied { revision } => {
-                let mut revisions = self.shared.revisions();
-                match is_last {
-                    true => drop(revisions.remove(key)),
-                    false => drop(revisions.insert(key.to_owned(), revision)),
-                }
+            Settled::Applied { revision } => Ok(Some(revision)),
+            Settled::Refused { current } => {
+                self.check_leader(current.first().and_then(Option::as_ref))?;
                 Ok(None)
             }
-            Settled::Refused { current } => {
-                let mut current = current.into_iter();
-                self.check_leader(current.next().flatten().as_ref())?;
-                let standing = current.next().flatten();
-                if standing.is_none() {
-                    return Err(JournalError::Over { reason: format!("{key} vanished while it was written") });
-                }
-                Ok(standing)
-            }
         }
+    }
+
+    /// Holds as long as a record is as it was seen, or is not there yet.
+    fn unmoved(&self, key: &str) -> Compare {
+        match self.written(key) {
+            Some(seen) => Compare::modified(key, seen.modified),
+            None => Compare::absent(key),
+        }
+    }
+
+    fn remember(&self, key: &str, modified: Revision) {
+        let first = Written { created: modified, modified };
+        self.shared.written().entry(key.to_owned()).or_insert(first).modified = modified;
     }
 
     fn check_leader(&self, leader: Option<&Entry>) -> Result<(), JournalError> {
@@ -147,5 +179,28 @@ impl Journal {
             return Ok(());
         }
         Err(JournalError::Over { reason: format!("another coordinator leads (our token is {ours})") })
+    }
+}
+
+fn dataset_key(uri: &str) -> String {
+    StateKey::Dataset(Digest::of(uri.as_bytes())).into()
+}
+
+fn head_key(job: &JobId) -> String {
+    StateKey::Job(job.clone()).into()
+}
+
+fn shard_key(job: &JobId, shard: ShardId) -> String {
+    StateKey::Shard(job.clone(), shard).into()
+}
+
+fn value(record: &impl StateRecord) -> Result<Vec<u8>, MetaError> {
+    record.encode().map_err(|error| MetaError::Invalid { reason: error.to_string() })
+}
+
+/// Only we write what is of jobs, one write of a record after another: whoever leads has to read anew what is there.
+fn moved(key: &str) -> JournalError {
+    JournalError::Over {
+        reason: format!("{key}, or what it hangs on, is not as we wrote it; its reader must start anew"),
     }
 }

@@ -10,6 +10,8 @@ use scheduler::Tried;
 use storage::meta::claim::SeenAttempts;
 use storage::meta::{Entry, MetaError, MetaStore, Revision};
 
+use super::Written;
+
 /// Everything that the state says.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -19,8 +21,8 @@ pub(crate) struct Found {
     pub(crate) jobs: BTreeMap<JobId, FoundJob>,
     /// Workers, with their records as they lie.
     pub(crate) workers: Vec<Entry>,
-    /// When each record of a job or shard was last written.
-    pub(super) revisions: BTreeMap<String, Revision>,
+    /// When each record of a dataset, job or shard was written.
+    pub(super) written: BTreeMap<String, Written>,
 }
 
 /// One job.
@@ -62,15 +64,16 @@ impl Found {
         let foreign =
             |error: model::ids::ParseIdError| MetaError::Foreign { key: entry.key.clone(), reason: error.to_string() };
         match key.map_err(foreign)? {
-            StateKey::Leader | StateKey::Dataset(_) => {}
+            StateKey::Leader => {}
+            StateKey::Dataset(_) => self.remember(entry),
             StateKey::Worker(_) => self.workers.push(entry.clone()),
             StateKey::Job(job) => {
                 self.jobs.entry(job).or_default().head = Some(entry.record()?);
-                self.revisions.insert(entry.key.clone(), entry.mod_revision);
+                self.remember(entry);
             }
             StateKey::Shard(job, shard) => {
                 self.jobs.entry(job).or_default().shards.entry(shard).or_default().record = Some(entry.record()?);
-                self.revisions.insert(entry.key.clone(), entry.mod_revision);
+                self.remember(entry);
             }
             StateKey::Attempts(path) => {
                 let seen = SeenAttempts::of(Some(entry))?;
@@ -87,6 +90,11 @@ impl Found {
             }
         }
         Ok(())
+    }
+
+    fn remember(&mut self, entry: &Entry) {
+        let written = Written { created: entry.create_revision, modified: entry.mod_revision };
+        self.written.insert(entry.key.clone(), written);
     }
 
     fn shard(&mut self, path: &TaskPath) -> &mut FoundShard {

@@ -1,5 +1,6 @@
 //! What operators ask of the leader.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use format::state_records::{JobPhase, Text};
@@ -27,8 +28,14 @@ impl Leader {
             Ask::Workers { reply } => drop(reply.send(Ok(self.worker_views()))),
             Ask::Drain { worker, reason, reply } => drop(reply.send(self.drain(&worker, &reason))),
             Ask::Cluster { reply } => drop(reply.send(Ok(self.cluster_view()))),
+            Ask::OpenJobs { reply } => drop(reply.send(Ok(self.open_jobs()))),
             Ask::Datasets { reply } => read_datasets(self.journal.clone(), reply),
         }
+    }
+
+    fn open_jobs(&self) -> HashSet<String> {
+        let jobs = self.jobs.keys().chain(&self.recovering).chain(&self.beginning);
+        jobs.map(ToString::to_string).collect()
     }
 
     fn cancel(&mut self, id: &JobId, reason: &str) -> Result<(), ApiError> {
@@ -86,10 +93,7 @@ impl Leader {
         tokio::spawn(async move {
             let begun = super::jobs::begin_again(&journal, &earlier, &reason, clock).await;
             match begun {
-                Err(error) => {
-                    handle.tell(super::message::Outcome::NotBegun { job: id });
-                    let _ = reply.send(Err(error));
-                }
+                Err(error) => handle.tell(super::message::Outcome::NotBegun { job: id, error, reply }),
                 Ok((job, spec, head)) => {
                     tracing::info!(job = %id, reason, shards = shards.len(), "job tried again");
                     handle.tell(super::message::Outcome::BegunAgain { job, spec, head, earlier });

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Grant, HeldAttempt, LeaseId, TaskPath};
+use model::{Grant, HeldAttempt, JobId, LeaseId, TaskPath};
 use scheduler::{Effect, Event, TaskInput};
 use tokio::time::Instant;
 use worker::leader::LeaderError;
@@ -76,6 +76,7 @@ impl Leader {
         let claims = assigned.into_iter().map(|(task, number, input)| {
             let (journal, lists) = (self.journal.clone(), Arc::clone(&self.run_lists));
             let scratch = self.jobs.get(&task.job).map(|live| live.scratch(self.settings.scratch.as_deref()));
+            let round = self.round(&task.job);
             async move {
                 let listed = match (&input, scratch) {
                     (TaskInput::Reduce { runs }, Some(scratch)) => lists.publish(&scratch, &task, runs).await,
@@ -85,7 +86,7 @@ impl Leader {
                     Ok(()) => journal.claim(task.clone(), worker, number).await,
                     Err(error) => Err(JournalError::Blocked { reason: describe(&error) }),
                 };
-                Assigned { task, number, input, result }
+                Assigned { task, round, number, input, result }
             }
         });
         let (handle, claims) = (self.handle.clone(), futures::future::join_all(claims));
@@ -98,9 +99,11 @@ impl Leader {
     /// Claims were written, or not: what stands is given out.
     pub(super) fn assigned(&mut self, worker: LeaseId, assigned: Vec<Assigned>, reply: Reply<Vec<Grant>, LeaderError>) {
         let mut grants = Vec::with_capacity(assigned.len());
-        for Assigned { task, number, input, result } in assigned {
+        for Assigned { task, round, number, input, result } in assigned {
             match self.unless_over(result) {
                 None => return,
+                // The next round has an attempt of that number too.
+                Some(_) if self.round(&task.job) != round => {}
                 Some(Ok(attempt)) => {
                     self.apply(Event::Claimed { task: task.clone(), attempt });
                     if self.state.runs(&task, attempt, worker) {
@@ -114,6 +117,10 @@ impl Leader {
             }
         }
         self.give(worker, grants, reply);
+    }
+
+    fn round(&self, job: &JobId) -> Option<u32> {
+        self.jobs.get(job).map(|live| live.head.round)
     }
 
     fn grant(&mut self, held: HeldAttempt, input: TaskInput) -> Option<Grant> {

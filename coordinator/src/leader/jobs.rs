@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use super::Leader;
 use super::live::{LiveJob, LiveShard};
-use super::message::{Begun, Follower, Outcome, Planned, PlannedShard, Reply};
+use super::message::{BeginError, Begun, Follower, Outcome, Planned, PlannedShard, Reply};
 use crate::error::{JobError, describe};
 use crate::history::{self, EventLog};
 use crate::job::Job;
@@ -58,12 +58,12 @@ impl Leader {
     pub(super) fn begun(
         &mut self,
         job: &JobId,
-        begun: Result<Begun, ApiError>,
+        begun: Result<Begun, BeginError>,
         follower: Option<Follower>,
         reply: Reply<v1::SubmitJobResponse>,
     ) {
         self.beginning.remove(job);
-        let answer = begun.map(|begun| match begun {
+        let answer = begun.map_err(|error| self.not_begun(error)).map(|begun| match begun {
             Begun::Known { job } => v1::SubmitJobResponse { job: job.to_string(), existed: true },
             Begun::New { job, spec, head } => {
                 let name = spec.job.to_string();
@@ -77,6 +77,21 @@ impl Leader {
             }
         });
         let _ = reply.send(answer);
+    }
+
+    /// What whoever asked is told. A head whose outcome is not known, or that is there and is not ours, ends the leadership:
+    /// nobody would run its job before the next takeover.
+    pub(super) fn not_begun(&mut self, error: BeginError) -> ApiError {
+        match error {
+            BeginError::Asked(error) => error,
+            BeginError::Journal(error) => {
+                let reason = error.to_string();
+                if matches!(error, JournalError::Over { .. }) {
+                    self.over.get_or_insert_with(|| reason.clone());
+                }
+                ApiError::Away { reason }
+            }
+        }
     }
 
     /// Takes a job on that has a head, and plans it.
@@ -214,10 +229,10 @@ fn known(asked: &JobSpec, there: &JobSpec) -> Result<v1::SubmitJobResponse, ApiE
 }
 
 /// Writes the spec and the head of a job, unless it is there.
-async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Clock>) -> Result<Begun, ApiError> {
+async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Clock>) -> Result<Begun, BeginError> {
     let invalid = |field: &str, reason: String| ApiError::Invalid { field: field.to_owned(), reason };
     if Text::<384>::cut(&spec.dataset).to_string() != spec.dataset {
-        return Err(invalid("dataset", format!("{} is no URI of at most 384 bytes", spec.dataset)));
+        return Err(invalid("dataset", format!("{} is no URI of at most 384 bytes", spec.dataset)).into());
     }
     let job = Job::open(&spec, Arc::clone(&clock)).map_err(|error| invalid("spec", describe(&error)))?;
     if !anew && let Some(earlier) = history::record(&job.dataset, &spec.job).await.map_err(away)? {
@@ -225,7 +240,7 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Cloc
         return Ok(Begun::Known { job: spec.job });
     }
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
-    journal.note_dataset(&spec.dataset).await.map_err(not_written)?;
+    journal.note_dataset(&spec.dataset).await?;
     let head = JobHead {
         phase: JobPhase::Planning,
         round: 1,
@@ -236,16 +251,8 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Cloc
         cause: None,
         reason: Text::default(),
     };
-    match journal.begin_job(&spec.job, &head).await.map_err(not_written)? {
-        None => Ok(Begun::New { job: Arc::new(job), spec: Arc::new(spec), head: Box::new(head) }),
-        Some(other) if other.spec == digest => Ok(Begun::Known { job: spec.job }),
-        Some(other) => {
-            let dataset = Root::create(other.dataset.as_str()).map_err(away)?;
-            let there = read_spec(&dataset, &spec.job, other.spec).await.map_err(|reason| ApiError::Away { reason })?;
-            known(&spec, &there)?;
-            Ok(Begun::Known { job: spec.job })
-        }
-    }
+    journal.begin_job(&spec.job, &head).await?;
+    Ok(Begun::New { job: Arc::new(job), spec: Arc::new(spec), head: Box::new(head) })
 }
 
 /// Writes a head for a job that has ended: its next round.
@@ -254,10 +261,11 @@ pub(super) async fn begin_again(
     earlier: &JobReport,
     reason: &str,
     clock: Arc<dyn Clock>,
-) -> Result<super::ask::BegunAgain, ApiError> {
+) -> Result<super::ask::BegunAgain, BeginError> {
     let spec = &earlier.spec;
     let job = Job::open(spec, Arc::clone(&clock)).map_err(|error| ApiError::Refused { reason: describe(&error) })?;
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
+    journal.note_dataset(&spec.dataset).await?;
     let head = JobHead {
         phase: JobPhase::Planning,
         round: earlier.round + 1,
@@ -268,18 +276,12 @@ pub(super) async fn begin_again(
         cause: None,
         reason: Text::cut(reason),
     };
-    match journal.begin_job(&spec.job, &head).await.map_err(not_written)? {
-        None => Ok((Arc::new(job), Arc::new(spec.clone()), Box::new(head))),
-        Some(_) => Err(ApiError::Refused { reason: format!("job {} runs already", spec.job) }),
-    }
+    journal.begin_job(&spec.job, &head).await?;
+    Ok((Arc::new(job), Arc::new(spec.clone()), Box::new(head)))
 }
 
 fn away(error: StorageError) -> ApiError {
     ApiError::Away { reason: describe(&error) }
-}
-
-fn not_written(error: JournalError) -> ApiError {
-    ApiError::Away { reason: error.to_string() }
 }
 
 /// Writes an object that is named by its digest; one that lies there already is the same.

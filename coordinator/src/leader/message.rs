@@ -1,5 +1,6 @@
 //! What reaches the leader, and the handle through which it is asked.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ pub(crate) enum Ask {
     Drain { worker: String, reason: String, reply: Reply<LeaseId> },
     /// How the cluster does.
     Cluster { reply: Reply<v1::GetClusterResponse> },
+    /// Names of all jobs that are not over, those too that are just being begun or taken over.
+    OpenJobs { reply: Reply<HashSet<String>> },
     /// Datasets with a history.
     Datasets { reply: Reply<Vec<String>> },
 }
@@ -97,12 +100,12 @@ pub(crate) enum Outcome {
     /// A job's head was written, or not.
     Begun {
         job: JobId,
-        begun: Result<Begun, ApiError>,
+        begun: Result<Begun, BeginError>,
         follower: Option<Follower>,
         reply: Reply<v1::SubmitJobResponse>,
     },
     /// A job that had ended has no head again.
-    NotBegun { job: JobId },
+    NotBegun { job: JobId, error: BeginError, reply: Reply<Vec<ShardId>> },
     /// A job that had ended has a head again.
     BegunAgain { job: Arc<Job>, spec: Arc<JobSpec>, head: Box<JobHead>, earlier: Box<JobReport> },
     /// A job was planned, or cannot be.
@@ -124,6 +127,8 @@ pub(crate) enum Outcome {
 /// One assignment, and what became of its claim.
 pub(crate) struct Assigned {
     pub(crate) task: TaskPath,
+    /// The round of its job in which it was assigned.
+    pub(crate) round: Option<u32>,
     pub(crate) number: u32,
     pub(crate) input: TaskInput,
     pub(crate) result: Result<AttemptId, JournalError>,
@@ -133,8 +138,17 @@ pub(crate) struct Assigned {
 pub(crate) enum Begun {
     /// It is new.
     New { job: Arc<Job>, spec: Arc<JobSpec>, head: Box<JobHead> },
-    /// It was there already, with the same spec.
+    /// It has ended, with the same spec.
     Known { job: JobId },
+}
+
+/// Why a job was not begun.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BeginError {
+    #[error(transparent)]
+    Asked(#[from] ApiError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
 /// The plans of a job, as objects.
@@ -158,6 +172,22 @@ pub(crate) struct Recovered {
     pub(crate) earlier: Option<Box<JobReport>>,
     pub(crate) open: Vec<RecoveredShard>,
     pub(crate) ended: Vec<(ShardRecord, ShardReport)>,
+}
+
+/// Why a job was not taken over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TakeoverError {
+    /// An object of it cannot be read, or not now.
+    #[error("{0}")]
+    Unread(String),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl From<String> for TakeoverError {
+    fn from(reason: String) -> Self {
+        Self::Unread(reason)
+    }
 }
 
 /// A shard that another leader began.

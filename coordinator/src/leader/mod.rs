@@ -210,7 +210,10 @@ impl Leader {
             Outcome::HandedBack { held, reply } => self.handed_back(held, reply),
             Outcome::Reopened { task, result } => self.reopened(task, result),
             Outcome::Begun { job, begun, follower, reply } => self.begun(&job, begun, follower, reply),
-            Outcome::NotBegun { job } => drop(self.beginning.remove(&job)),
+            Outcome::NotBegun { job, error, reply } => {
+                self.beginning.remove(&job);
+                let _ = reply.send(Err(self.not_begun(error)));
+            }
             Outcome::BegunAgain { job, spec, head, earlier } => {
                 self.beginning.remove(&spec.job);
                 self.add(job, spec, *head, Some(earlier));

@@ -11,16 +11,17 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use model::{AttemptId, Clock, Digest, JobId, Report, ShardId, TaskId, TaskPath};
 use scheduler::{Event, Restored, Tried};
 use serde_json::json;
-use storage::{Root, StorageError};
+use storage::Root;
 
 use super::Leader;
 use super::jobs::{OBJECTS_AT_ONCE, read_spec};
 use super::live::LiveShard;
-use super::message::{Outcome, PlannedShard, Recovered, RecoveredShard};
+use super::message::{Outcome, PlannedShard, Recovered, RecoveredShard, TakeoverError};
 use crate::error::describe;
 use crate::history;
 use crate::job::Job;
-use crate::journal::{Found, FoundJob, FoundShard, Journal};
+use crate::journal::{Found, FoundJob, FoundShard, Journal, JournalError};
+use crate::read::read_whole;
 use crate::report::ShardReport;
 
 /// Shards of a job that are read at once, each with up to [`OBJECTS_AT_ONCE`] reports.
@@ -45,6 +46,9 @@ impl Leader {
         tokio::spawn(async move {
             loop {
                 match read_job(&journal, &id, &found, scratch.as_deref(), Arc::clone(&clock)).await {
+                    Err(TakeoverError::Journal(JournalError::Over { reason })) => {
+                        return handle.tell(Outcome::Recovered { job: id, recovered: Box::new(Err(reason)) });
+                    }
                     Err(error) => tracing::warn!(job = %id, %error, "take over a job; trying again"),
                     Ok(recovered) => {
                         return handle.tell(Outcome::Recovered { job: id, recovered: Box::new(Ok(recovered)) });
@@ -59,8 +63,11 @@ impl Leader {
     }
 
     pub(super) fn recovered(&mut self, id: &JobId, recovered: Result<Recovered, String>) {
+        let Recovered { spec, job, head, open, ended, earlier } = match recovered {
+            Ok(recovered) => recovered,
+            Err(reason) => return self.over = Some(reason),
+        };
         self.recovering.remove(id);
-        let Ok(Recovered { spec, job, head, open, ended, earlier }) = recovered else { return };
         let phase = head.phase;
         let reason = head.reason.to_string();
         let has_failed = head.cause.is_some();
@@ -99,8 +106,9 @@ async fn read_job(
     found: &FoundJob,
     scratch: Option<&str>,
     clock: Arc<dyn Clock>,
-) -> Result<Recovered, String> {
-    let head = found.head.clone().ok_or("its head is gone; remove what is left of it by hand")?;
+) -> Result<Recovered, TakeoverError> {
+    let gone = || "its head is gone; remove what is left of it by hand".to_owned();
+    let head = found.head.clone().ok_or_else(gone)?;
     let dataset = Root::create(head.dataset.as_str()).map_err(|error| describe(&error))?;
     let spec = read_spec(&dataset, id, head.spec).await?;
     let job = Job::open(&spec, clock).map_err(|error| describe(&error))?;
@@ -142,7 +150,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    async fn shard(self, shard: ShardId, found: &FoundShard, record: &ShardRecord) -> Result<ShardRead, String> {
+    async fn shard(self, shard: ShardId, found: &FoundShard, record: &ShardRecord) -> Result<ShardRead, TakeoverError> {
         match record.phase {
             ShardPhase::Running | ShardPhase::Committing => {
                 let planned = self.plan(shard, record.plan).await?;
@@ -168,7 +176,7 @@ impl Reader<'_> {
     }
 
     /// The reports of the tasks that are done. One that is gone or damaged opens its task again.
-    async fn reports(self, shard: ShardId, found: &FoundShard) -> Result<Restored, String> {
+    async fn reports(self, shard: ShardId, found: &FoundShard) -> Result<Restored, TakeoverError> {
         let done: Vec<_> = found.done.iter().map(|(task, done)| self.done_task(shard, found, *task, done)).collect();
         let read: Vec<Result<_, _>> = stream::iter(done).buffer_unordered(OBJECTS_AT_ONCE).try_collect().await?;
         let mut restored =
@@ -189,7 +197,7 @@ impl Reader<'_> {
         found: &FoundShard,
         task: TaskId,
         done: &DoneRecord,
-    ) -> Result<Result<(TaskId, AttemptId, Report), (TaskId, Tried)>, String> {
+    ) -> Result<Result<(TaskId, AttemptId, Report), (TaskId, Tried)>, TakeoverError> {
         let path = TaskPath { job: self.id.clone(), shard, task };
         // In an earlier try to read the job: its report may be whole this time, and is on record no longer.
         let opened = found.opened().get(&task).copied();
@@ -201,18 +209,19 @@ impl Reader<'_> {
         }
         let tried = Tried { last: done.last, charged: 1, exact_start: None };
         tracing::warn!(%path, attempt = %done.attempt, "the report of a task is lost; the task runs again");
-        self.journal.reopen(path, done.attempt, tried).await.map_err(|error| error.to_string())?;
+        self.journal.reopen(path, done.attempt, tried).await?;
         found.opened().insert(task, tried);
         Ok(Err((task, tried)))
     }
 
-    /// The report of a task; none where it is gone or damaged.
+    /// The report of a task; none where it is gone or damaged. One that is torn on its way must not open its task: a shard
+    /// that is being committed would commit another attempt beside the first.
     async fn report(self, path: &TaskPath, done: &DoneRecord) -> Result<Option<Report>, String> {
-        match self.scratch.read(&keys::report(path, done.attempt)).await {
-            Ok(bytes) if Digest::of(&bytes) == done.report => Ok(Report::from_bytes(&bytes).ok()),
-            Ok(_) | Err(StorageError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(describe(&error)),
-        }
+        let decode = |bytes: &[u8]| match Digest::of(bytes) {
+            digest if digest == done.report => Report::from_bytes(bytes).map_err(|error| error.to_string()),
+            other => Err(format!("it has digest {other}, on record is {}", done.report)),
+        };
+        read_whole(self.scratch, &keys::report(path, done.attempt), decode).await.map_err(|error| describe(&error))
     }
 
     async fn shard_report(self, shard: ShardId, record: &ShardRecord) -> Result<ShardReport, String> {

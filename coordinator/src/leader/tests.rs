@@ -148,3 +148,19 @@ async fn a_grant_that_was_lost_with_its_leader_is_given_again_by_the_next() {
     let second = cluster.claim(&next).await.expect("the task again");
     assert!(second.attempt.number > first.attempt.number, "LS-1: {first:?}, {second:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_still_being_taken_over_is_open() {
+    let cluster = Cluster::start().await;
+    let (leader, leads) = cluster.lead().await;
+    cluster.submit(&leader).await;
+    cluster.claim(&leader).await.expect("the only task");
+    drop(leads);
+    // Its spec cannot be read, so the takeover goes on and on.
+    std::fs::remove_dir_all(cluster.folder.path().join("dataset")).expect("the folder is ours");
+    let (next, _leads) = cluster.lead().await;
+    tokio::time::sleep(LONG).await;
+    assert_eq!(next.ask(|reply| Ask::Jobs { reply }).await.expect("it leads"), []);
+    let open = next.ask(|reply| Ask::OpenJobs { reply }).await.expect("it leads");
+    assert!(open.contains("j"), "what it wrote is not garbage: {open:?}");
+}

@@ -4,7 +4,7 @@
 mod abandon_uploads;
 mod collect_garbage;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::Clock;
@@ -48,8 +48,6 @@ impl Collector {
     async fn clean(&self, leader: &Handle) -> Result<(), ApiError> {
         let datasets: BTreeSet<String> = leader.ask(|reply| Ask::Datasets { reply }).await?.into_iter().collect();
         for dataset in datasets {
-            // Asked anew for each: a job may have begun meanwhile.
-            let live = live_jobs(leader).await?.remove(&dataset).unwrap_or_default();
             let root = match Root::open(&dataset) {
                 Ok(root) => root,
                 Err(error) => {
@@ -57,18 +55,9 @@ impl Collector {
                     continue;
                 }
             };
-            collect_garbage::collect(&root, live, &self.settings, &*self.clock).await;
+            collect_garbage::collect(&root, leader, &self.settings, &*self.clock).await;
             abandon_uploads::abort(&root, &self.settings, &*self.clock).await;
         }
         Ok(())
     }
-}
-
-/// Names of the jobs that are being worked on, by dataset.
-async fn live_jobs(leader: &Handle) -> Result<BTreeMap<String, HashSet<String>>, ApiError> {
-    let mut live: BTreeMap<String, HashSet<String>> = BTreeMap::new();
-    for job in leader.ask(|reply| Ask::Jobs { reply }).await? {
-        live.entry(job.dataset).or_default().insert(job.job);
-    }
-    Ok(live)
 }

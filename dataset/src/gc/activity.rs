@@ -15,7 +15,7 @@ use super::folder::StagingFile;
 pub(super) struct Activity {
     newest: BTreeMap<String, TimestampMs>,
     in_use: HashSet<String>,
-    live_jobs: HashSet<String>,
+    open_jobs: HashSet<String>,
     young_from_ms: TimestampMs,
 }
 
@@ -33,12 +33,12 @@ impl Activity {
             let newest = newest.entry(writer_of(key).to_owned()).or_insert(modified_ms);
             *newest = modified_ms.max(*newest);
         }
-        Self { newest, in_use, live_jobs: HashSet::new(), young_from_ms }
+        Self { newest, in_use, open_jobs: HashSet::new(), young_from_ms }
     }
 
-    /// The same, knowing of jobs that a cluster works on: their data, and their runs, have their names.
-    pub(super) fn with_live(self, live_jobs: HashSet<String>) -> Self {
-        Self { live_jobs, ..self }
+    /// The same, beside a cluster with these open jobs: their data, and their runs, have their names.
+    pub(super) fn beside(self, open_jobs: HashSet<String>) -> Self {
+        Self { open_jobs, ..self }
     }
 
     /// Whether the writer of `key` is done, one way or another.
@@ -46,7 +46,7 @@ impl Activity {
         let writer = writer_of(key);
         let is_in_use = key.starts_with(SCRATCH) && self.in_use.contains(writer);
         !is_in_use
-            && !self.live_jobs.contains(writer)
+            && !self.open_jobs.contains(writer)
             && self.newest.get(writer).is_none_or(|newest| *newest <= self.young_from_ms)
     }
 }

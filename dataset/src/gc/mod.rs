@@ -10,7 +10,7 @@
 //!
 //! **GC-1**: nothing that a retained manifest names is deleted. So: a manifest that cannot be read stops the collector;
 //! whatever is younger than the minimum age stays; so does all of a job, or of a process's scratch, that wrote something
-//! within that age, be it a staging file, since it may still commit; so does the scratch of a process that lives, which
+//! within that age, be it a staging file, since it may still commit; so does all of a job that a cluster says is open; so does the scratch of a process that lives, which
 //! holds a lock there; and so does a version that was current within that age, since a rollback may be on its way to it.
 //! Right before it deletes, the collector looks at everything once more and deletes only what both looks found.
 //! Manifests go first, oldest first, so that no manifest ever names an object that is gone; then those that are left are
@@ -47,13 +47,11 @@ pub struct GcOptions {
     pub min_age: Duration,
     /// Whether to delete what is found.
     pub delete: bool,
-    /// Jobs that a cluster works on: nothing of theirs is garbage, however long they have waited for workers.
-    pub live_jobs: HashSet<String>,
 }
 
 impl Default for GcOptions {
     fn default() -> Self {
-        Self { keep_versions: None, min_age: MIN_AGE, delete: false, live_jobs: HashSet::new() }
+        Self { keep_versions: None, min_age: MIN_AGE, delete: false }
     }
 }
 
@@ -110,12 +108,31 @@ pub enum GarbageReason {
 /// # Errors
 /// A manifest that cannot be read, or a store that fails; what was deleted until then was garbage.
 pub async fn collect(catalog: &Catalog, options: &GcOptions, clock: &dyn Clock) -> Result<GcReport, DatasetError> {
+    collect_beside(catalog, options, clock, async || Ok(HashSet::new())).await
+}
+
+/// The same where a cluster works: nothing of its open jobs is garbage, whatever the clocks say and however long they have
+/// waited for workers. `open_jobs` names them, and is asked once what they wrote is listed: a job that was open by then and is
+/// not any longer has committed all that it ever will.
+///
+/// # Errors
+/// As of [`collect`]; or `open_jobs` cannot be told.
+pub async fn collect_beside<F>(
+    catalog: &Catalog,
+    options: &GcOptions,
+    clock: &dyn Clock,
+    open_jobs: impl Fn() -> F,
+) -> Result<GcReport, DatasetError>
+where
+    F: Future<Output = Result<HashSet<String>, DatasetError>>,
+{
     if options.keep_versions == Some(0) {
         return Err(DatasetError::Refused("the current version is always kept; keep 1 version or more".to_owned()));
     }
-    let mut found = look(catalog, options, clock.now_ms()).await?;
+    let mut found = look(catalog, options, clock.now_ms(), open_jobs()).await?;
     if options.delete {
-        let again: HashSet<Garbage> = look(catalog, options, clock.now_ms()).await?.garbage.into_iter().collect();
+        let again: HashSet<Garbage> =
+            look(catalog, options, clock.now_ms(), open_jobs()).await?.garbage.into_iter().collect();
         found.garbage.retain(|garbage| again.contains(garbage));
         delete_all(catalog, &mut found.garbage).await?;
         found.bytes = found.garbage.iter().map(|garbage| garbage.size).sum();
@@ -124,18 +141,23 @@ pub async fn collect(catalog: &Catalog, options: &GcOptions, clock: &dyn Clock) 
     Ok(found)
 }
 
-async fn look(catalog: &Catalog, options: &GcOptions, now_ms: TimestampMs) -> Result<GcReport, DatasetError> {
+async fn look(
+    catalog: &Catalog,
+    options: &GcOptions,
+    now_ms: TimestampMs,
+    open_jobs: impl Future<Output = Result<HashSet<String>, DatasetError>>,
+) -> Result<GcReport, DatasetError> {
     let young_from_ms = match i64::try_from(options.min_age.as_millis()).unwrap_or(i64::MAX) {
         0 => i64::MAX,
         age_ms => now_ms.saturating_sub(age_ms),
     };
     // Data is listed before the manifests: what was committed in between is then named, not garbage.
     let mut objects = catalog.root().list(DATA).await?;
-    let staging = folder::staging(catalog.root())?;
-    let named = Named::read(catalog, options.keep_versions, young_from_ms).await?;
     objects.extend(catalog.root().list(SCRATCH).await?);
+    let staging = folder::staging(catalog.root())?;
     let in_use = folder::scratch_in_use(catalog.root())?;
-    let activity = Activity::of(&objects, &staging, in_use, young_from_ms).with_live(options.live_jobs.clone());
+    let activity = Activity::of(&objects, &staging, in_use, young_from_ms).beside(open_jobs.await?);
+    let named = Named::read(catalog, options.keep_versions, young_from_ms).await?;
 
     let idle = staging.into_iter().filter(|file| activity.is_over(&file.key)).map(|file| file.garbage());
     let mut garbage: Vec<_> = named.superseded.iter().cloned().chain(idle).collect();

@@ -52,7 +52,7 @@ async fn old_versions_go_when_told_to_but_not_what_a_kept_one_names_again() {
     let second = fixture.commit(&output).await;
     let back = RollbackOptions { window: Some(WINDOW), shard: SHARD, to: 1, reason: String::new() };
     rollback(&fixture.catalog, &back, &Later(0)).await.expect("all its objects are there");
-    let options = GcOptions { keep_versions: Some(1), min_age: Duration::ZERO, delete: true, ..GcOptions::default() };
+    let options = GcOptions { keep_versions: Some(1), min_age: Duration::ZERO, delete: true };
     let garbage = found(&fixture, &options, 0).await;
     let manifests = garbage.iter().filter(|(reason, _)| *reason == GarbageReason::ManifestSuperseded);
     assert_eq!(manifests.count(), 2);
@@ -136,4 +136,20 @@ async fn a_version_that_was_current_just_now_stays_with_its_parts() {
     rollback(&fixture.catalog, &again, &Later(0)).await.expect("its objects are still there");
     assert!(second.objects().all(|object| fixture.object_path(&object.key).exists()));
     assert!(is_clean(&fixture).await);
+}
+
+#[tokio::test]
+async fn what_an_open_job_wrote_stays_whatever_the_clock_says() {
+    let (fixture, _, _) = Fixture::committed().await;
+    for key in [UNNAMED, "scratch/nightly/runs/a.run", "scratch/weekly/runs/b.run"] {
+        fixture.put_object(key.to_owned(), b"lost attempt".to_vec()).await;
+    }
+    let options = GcOptions { delete: true, ..GcOptions::default() };
+    let open = async || Ok(HashSet::from(["nightly".to_owned()]));
+    let report = collect_beside(&fixture.catalog, &options, &Later(9 * HOUR_MS), open).await.expect("sound manifests");
+    let gone: Vec<_> = report.garbage.iter().map(|garbage| garbage.key.as_str()).collect();
+    assert_eq!(gone, ["scratch/weekly/runs/b.run"]);
+    let unknown = async || Err(DatasetError::Refused("the leader has just stepped down".to_owned()));
+    collect_beside(&fixture.catalog, &options, &Later(9 * HOUR_MS), unknown).await.expect_err("any job may be open");
+    assert!(fixture.object_path(UNNAMED).exists());
 }

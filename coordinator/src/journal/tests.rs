@@ -1,0 +1,194 @@
+//! The journal on a store that remembers every transaction: a copy of any of them, however late, changes nothing.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use format::state_records::{JobHead, JobPhase, LeaderRecord, ShardPhase, ShardRecord, Text};
+use model::{Digest, JobId, LeaseId, ShardId, TaskId, TaskPath};
+use storage::meta::{
+    Entry, Lease, LeaseSession, LeaseSettings, Listing, MemoryStore, MetaStore, Outcome, Revision, Txn, Watch, election,
+};
+
+use super::*;
+
+const URI: &str = "s3://tailor/dataset";
+const SHARD: ShardId = ShardId::Shared(7);
+
+/// A store that remembers what it was sent.
+#[derive(Debug, Default)]
+struct Recorder {
+    inner: MemoryStore,
+    sent: Mutex<Vec<Txn>>,
+}
+
+impl Recorder {
+    fn sent(&self) -> MutexGuard<'_, Vec<Txn>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends everything once more, and sees that nothing comes of it.
+    async fn repeat_all(&self, when: &str) {
+        let before = self.inner.list("").await.expect("memory").entries;
+        let sent = self.sent().clone();
+        for txn in sent {
+            let shown = format!("{txn:?}");
+            // A worker's lease may be gone by now: that refuses it too.
+            let applied = matches!(self.inner.txn(txn).await, Ok(Outcome::Applied { .. }));
+            assert!(!applied, "{when}: {shown}");
+        }
+        assert_eq!(self.inner.list("").await.expect("memory").entries, before, "{when}");
+    }
+}
+
+#[async_trait]
+impl MetaStore for Recorder {
+    async fn get(&self, key: &str) -> Result<Option<Entry>, MetaError> {
+        self.inner.get(key).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Listing, MetaError> {
+        self.inner.list(prefix).await
+    }
+
+    async fn txn(&self, txn: Txn) -> Result<Outcome, MetaError> {
+        self.sent().push(txn.clone());
+        self.inner.txn(txn).await
+    }
+
+    async fn grant(&self, ttl: Duration) -> Result<Lease, MetaError> {
+        self.inner.grant(ttl).await
+    }
+
+    async fn keep_alive(&self, lease: LeaseId) -> Result<(), MetaError> {
+        self.inner.keep_alive(lease).await
+    }
+
+    async fn revoke(&self, lease: LeaseId) -> Result<(), MetaError> {
+        self.inner.revoke(lease).await
+    }
+
+    fn watch(&self, prefix: &str, after: Revision) -> Watch {
+        self.inner.watch(prefix, after)
+    }
+}
+
+async fn open_session(store: &Arc<dyn MetaStore>) -> LeaseSession {
+    let settings = LeaseSettings { ttl: Duration::from_secs(24 * 60 * 60), seed: 1 };
+    LeaseSession::open(Arc::clone(store), settings).await.expect("memory")
+}
+
+/// Elects a leader, which leads until its session is dropped, and opens its journal.
+async fn lead(recorder: &Arc<Recorder>) -> (Journal, LeaseSession) {
+    let store: Arc<dyn MetaStore> = Arc::<Recorder>::clone(recorder);
+    let session = open_session(&store).await;
+    let me = LeaderRecord { replica: Text::cut("c0"), address: Text::cut("c0:7070") };
+    let leadership = election::campaign(&*store, &session, &me).await.expect("no rival");
+    let found = recover(&*store).await.expect("memory");
+    (Journal::open(store, leadership, &found), session)
+}
+
+fn job() -> JobId {
+    "nightly".parse().expect("a name")
+}
+
+fn head(phase: JobPhase, round: u32) -> JobHead {
+    JobHead {
+        phase,
+        round,
+        dataset: Text::cut(URI),
+        spec: Digest::of(b"spec"),
+        shards: 1,
+        submitted_at_ms: 1,
+        cause: None,
+        reason: Text::default(),
+    }
+}
+
+fn shard(phase: ShardPhase, round: u32) -> ShardRecord {
+    ShardRecord {
+        phase,
+        round,
+        plan: Digest::of(b"plan"),
+        map_tasks: 1,
+        partitions: 1,
+        version: None,
+        cause: None,
+        report: None,
+    }
+}
+
+async fn plan(journal: &Journal, round: u32) {
+    journal.note_dataset(URI).await.expect("it leads");
+    journal.begin_job(&job(), &head(JobPhase::Planning, round)).await.expect("it leads");
+    journal.put_shard(&job(), SHARD, &shard(ShardPhase::Running, round)).await.expect("it leads");
+    journal.put_job(&job(), &head(JobPhase::Running, round)).await.expect("it leads");
+}
+
+async fn work(journal: &Journal, store: &dyn MetaStore) {
+    let task = TaskPath { job: job(), shard: SHARD, task: TaskId::map(0) };
+    let worker = store.grant(LONG).await.expect("memory").id;
+    let failing = journal.claim(task.clone(), worker, 1).await.expect("an open task");
+    let failure = FailureRecord { worker, cause: Text::cut("cannot read") };
+    journal.fail(task.clone(), failing, true, failure).await.expect("it holds the task");
+    let attempt = journal.claim(task.clone(), worker, 2).await.expect("an open task");
+    journal.complete(task, attempt, Digest::of(b"report"), 6).await.expect("it holds the task");
+}
+
+async fn end(journal: &Journal, round: u32) {
+    journal.put_shard(&job(), SHARD, &shard(ShardPhase::Committing, round)).await.expect("it leads");
+    journal.end_shard(&job(), SHARD, &shard(ShardPhase::Done, round)).await.expect("it leads");
+    journal.forget_job(&job()).await.expect("it leads");
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+#[tokio::test(start_paused = true)]
+async fn a_late_copy_of_any_transaction_changes_nothing() {
+    let store = Arc::new(Recorder::default());
+    let (journal, _session) = lead(&store).await;
+    for round in 1..=2 {
+        plan(&journal, round).await;
+        store.repeat_all("when it is planned").await;
+        work(&journal, &*store).await;
+        store.repeat_all("when its tasks are done").await;
+        end(&journal, round).await;
+        store.repeat_all("when it is archived").await;
+    }
+    assert_eq!(store.list(format::state_keys::JOBS).await.expect("memory").entries, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_over_writes_on_and_a_late_copy_of_either_changes_nothing() {
+    let store = Arc::new(Recorder::default());
+    let (first, session) = lead(&store).await;
+    plan(&first, 1).await;
+    session.close().await.expect("memory");
+    let (second, _session) = lead(&store).await;
+    store.repeat_all("when another leads").await;
+    let refused = first.put_shard(&job(), SHARD, &shard(ShardPhase::Committing, 1)).await;
+    assert!(matches!(refused, Err(JournalError::Over { .. })), "{refused:?}");
+    work(&second, &*store).await;
+    end(&second, 1).await;
+    plan(&second, 2).await;
+    store.repeat_all("in another round").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_we_do_not_know_of_ends_the_leadership() {
+    let store = Arc::new(Recorder::default());
+    let (journal, _session) = lead(&store).await;
+    plan(&journal, 1).await;
+    let begun = journal.begin_job(&job(), &head(JobPhase::Planning, 1)).await;
+    assert!(matches!(begun, Err(JournalError::Over { .. })), "{begun:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_head_of_a_job_that_is_archived_is_not_made_again() {
+    let store = Arc::new(Recorder::default());
+    let (journal, _session) = lead(&store).await;
+    plan(&journal, 1).await;
+    end(&journal, 1).await;
+    journal.put_job(&job(), &head(JobPhase::Cancelling, 1)).await.expect("nothing is left to say");
+    assert_eq!(store.list(format::state_keys::JOBS).await.expect("memory").entries, []);
+}
