@@ -10,8 +10,9 @@
 //!
 //! **GC-1**: nothing that a retained manifest names is deleted. So: a manifest that cannot be read stops the collector;
 //! whatever is younger than the minimum age stays; so does all of a job, or of a process's scratch, that wrote something
-//! within that age, be it a staging file, since it may still commit; so does all of a job that a cluster says is open; so does the scratch of a process that lives, which
-//! holds a lock there; and so does a version that was current within that age, since a rollback may be on its way to it.
+//! within that age, be it a staging file, since it may still commit; so does all of a job that a cluster says is open; so
+//! does the scratch of a process that lives, which holds a lock there; and so does a version that was current within that
+//! age, since a rollback may be on its way to it.
 //! Right before it deletes, the collector looks at everything once more and deletes only what both looks found.
 //! Manifests go first, oldest first, so that no manifest ever names an object that is gone; then those that are left are
 //! read again, for what a rollback named meanwhile.
