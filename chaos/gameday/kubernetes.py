@@ -20,6 +20,7 @@ from .lab import Lab
 from .metrics import Metrics
 from .s3proxy import Weather
 from .scenario import Scenario
+from .site import Site
 from .tailor import CommandFailed, Tailor
 
 _COMPONENT = "app.kubernetes.io/component"
@@ -39,13 +40,14 @@ def impossible(scenario: Scenario) -> list[str]:
     return [step.do for step in scenario.steps if faults.parse(step.do).name not in _POSSIBLE]
 
 
-class KubernetesSite:
+class KubernetesSite(Site):
     """Where a day runs, when that is a namespace. The same face as a local site's."""
 
     history = None
     etcd = None
 
     def __init__(self, scenario: Scenario, lab: Lab, home: Path, namespace: str):
+        super().__init__()
         if cannot := impossible(scenario):
             raise NotHere(
                 f"kubectl cannot do `{cannot[0]}`; `chaos/run {scenario.name} --chaos-mesh NAMESPACE` prints what "
@@ -57,7 +59,6 @@ class KubernetesSite:
         self.dataset = lab.uri(f"datasets/{scenario.name}-{int(time.time())}")
         self.s3_weather = Weather()
         self._pods: dict[str, list[str]] = {"c": [], "w": []}
-        self._saved: tuple[str, bytes] | None = None
 
     # What faults ask for.
 
@@ -86,23 +87,7 @@ class KubernetesSite:
         line = f"export JOB={JOB} INPUT={self.input} DATASET={self.dataset}; {command}"
         return self._kubectl("exec", "deploy/tailor-coordinator", "--", "sh", "-c", line)
 
-    def a_segment(self) -> tuple[str, bytes]:
-        """Key and bytes of the input's first segment, as they were before anything was done to it."""
-        if self._saved is None:
-            self._saved = self.lab.first_segment(self.input)
-        return self._saved
-
-    def put_back(self) -> None:
-        """Mends the segment."""
-        key, good = self.a_segment()
-        self.lab.s3.put(key, good)
-
     # What probes ask for.
-
-    def leader(self) -> str | None:
-        """The coordinator that says it leads."""
-        told = self.scrape("coordinators")
-        return next((name for name, found in told.items() if metrics.total(found, "tailor_is_leader") == 1), None)
 
     def scrape(self, server: str) -> dict[str, Metrics]:
         """Metrics of those that answer, through the API server."""

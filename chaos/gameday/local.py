@@ -21,15 +21,17 @@ from .network import Network
 from .process import Process
 from .s3proxy import Weather
 from .scenario import Scenario
+from .site import Site
 from .tailor import CommandFailed, Tailor
 
 _SHELL_LIMIT_S = 180
 
 
-class LocalSite:
+class LocalSite(Site):
     """Where a day runs. Faults and probes reach the cluster through it alone."""
 
     def __init__(self, scenario: Scenario, lab: LocalLab, home: Path):
+        super().__init__()
         self.lab, self.home, self.topology = lab, home, scenario.topology
         self.namespace = "/day/"
         self.input = lab.input(scenario.workload, scenario.name)
@@ -41,7 +43,6 @@ class LocalSite:
         self._launcher = Launcher(lab, self.network, self.topology, home, self.namespace)
         self._servers: dict[str, Process] = {}
         self._beside: list[Process] = []
-        self._saved: tuple[str, bytes] | None = None
         self._at_end: list[Callable[[], None]] = []
         self._begin()
 
@@ -145,23 +146,7 @@ class LocalSite:
         """The metadata service of a worker."""
         return self._launcher.spots[worker]
 
-    def a_segment(self) -> tuple[str, bytes]:
-        """Key and bytes of the input's first segment, as they were before anything was done to it."""
-        if self._saved is None:
-            self._saved = self.lab.first_segment(self.input)
-        return self._saved
-
-    def put_back(self) -> None:
-        """Mends the segment."""
-        key, good = self.a_segment()
-        self.lab.s3.put(key, good)
-
     # What probes ask for.
-
-    def leader(self) -> str | None:
-        """The coordinator that says it leads."""
-        told = self.scrape("coordinators")
-        return next((name for name, found in told.items() if metrics.total(found, "tailor_is_leader") == 1), None)
 
     def scrape(self, server: str) -> dict[str, Metrics]:
         """Metrics of those that answer."""
