@@ -11,6 +11,7 @@ mod buffer;
 mod quarantine;
 mod route;
 mod spill;
+mod time_sort;
 
 use format::frame::{Frames, SegmentBytes, find_frame};
 use format::keys;

@@ -8,6 +8,7 @@ use model::time::Placement;
 use model::{Columns, OrgId, TimestampMs, Window};
 
 use super::buffer::ShuffleBuffer;
+use super::time_sort::TimeSort;
 use crate::task::Belongs;
 
 /// Routes the payloads of one attempt after the other.
@@ -18,8 +19,7 @@ pub(crate) struct Router {
     window: Window,
     partitions: u32,
     columns: Columns,
-    sorted: Columns,
-    order: Vec<u32>,
+    by_time: TimeSort,
     first_ms: TimestampMs,
     last_ms: TimestampMs,
     misplaced: BTreeMap<OrgId, u64>,
@@ -34,8 +34,7 @@ impl Router {
             window: Window::ALL,
             partitions: 1,
             columns: Columns::default(),
-            sorted: Columns::default(),
-            order: Vec::new(),
+            by_time: TimeSort::default(),
             first_ms: i64::MAX,
             last_ms: i64::MIN,
             misplaced: BTreeMap::new(),
@@ -80,7 +79,7 @@ impl Router {
             self.leave_out(books);
         }
         if !shape.is_ascending {
-            self.sort();
+            self.by_time.sort(&mut self.columns);
         }
         let Columns { timestamps, values } = &self.columns;
         if timestamps.is_empty() {
@@ -133,18 +132,6 @@ impl Router {
         }
         timestamps.truncate(kept);
         values.truncate(kept);
-    }
-
-    /// Sorts by time; equal timestamps stay in the payload's order, which is source order.
-    fn sort(&mut self) {
-        let Columns { timestamps, values } = &self.columns;
-        self.order.clear();
-        self.order.extend(0..timestamps.len() as u32);
-        self.order.sort_by_key(|at| timestamps[*at as usize]);
-        self.sorted.clear();
-        self.sorted.timestamps.extend(self.order.iter().map(|at| timestamps[*at as usize]));
-        self.sorted.values.extend(self.order.iter().map(|at| values[*at as usize]));
-        std::mem::swap(&mut self.columns, &mut self.sorted);
     }
 }
 

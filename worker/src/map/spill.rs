@@ -12,6 +12,7 @@ use model::limits::CHUNK_POINTS_MAX;
 use model::{Columns, TimestampMs};
 
 use super::buffer::{Series, ShuffleBuffer};
+use super::time_sort::TimeSort;
 use crate::WorkError;
 use crate::run_writer::RunWriter;
 
@@ -26,8 +27,7 @@ pub(crate) struct Spiller {
     decoder: ColumnDecoder,
     encoder: ColumnEncoder,
     columns: Columns,
-    sorted: Columns,
-    order: Vec<u32>,
+    by_time: TimeSort,
     chunks: Vec<u32>,
     body: Vec<u8>,
 }
@@ -49,8 +49,7 @@ impl Spiller {
             decoder: ColumnDecoder::new(),
             encoder: ColumnEncoder::new(),
             columns: Columns::default(),
-            sorted: Columns::default(),
-            order: Vec::new(),
+            by_time: TimeSort::default(),
             chunks: Vec::new(),
             body: Vec::new(),
         }
@@ -159,27 +158,16 @@ impl Spiller {
             let decoded = decoded.and_then(|()| self.decoder.values(&mut body, points, &mut self.columns.values));
             decoded.expect("a chunk that this thread packed unpacks");
         }
-        self.sort();
-        let columns = std::mem::take(&mut self.sorted);
+        self.by_time.sort(&mut self.columns);
+        let columns = std::mem::take(&mut self.columns);
         for (timestamps, values) in
             columns.timestamps.chunks(CHUNK_POINTS_MAX).zip(columns.values.chunks(CHUNK_POINTS_MAX))
         {
             let header = pack(&mut self.encoder, timestamps, values, &mut self.body);
             run.chunk(&header, &self.body)?;
         }
-        self.sorted = columns;
+        self.columns = columns;
         Ok(())
-    }
-
-    /// Sorts by time; equal timestamps stay in source order.
-    fn sort(&mut self) {
-        let Columns { timestamps, values } = &self.columns;
-        self.order.clear();
-        self.order.extend(0..timestamps.len() as u32);
-        self.order.sort_by_key(|at| timestamps[*at as usize]);
-        self.sorted.clear();
-        self.sorted.timestamps.extend(self.order.iter().map(|at| timestamps[*at as usize]));
-        self.sorted.values.extend(self.order.iter().map(|at| values[*at as usize]));
     }
 }
 
