@@ -105,3 +105,26 @@ fn an_attempt_whose_worker_has_forgotten_it_is_taken_back_long_before_it_is_give
         holds(seed, mode);
     }
 }
+
+#[test]
+fn a_copy_of_a_shards_first_record_that_comes_after_its_job_is_archived_leaves_nothing_behind() {
+    for seed in [456, 632] {
+        holds(seed, Mode::Liveness);
+    }
+}
+
+#[test]
+fn the_runs_of_a_job_stay_while_another_leader_takes_it_over_whatever_its_clock_says() {
+    holds(269, Mode::Safety);
+}
+
+#[test]
+fn a_report_that_is_torn_on_its_way_to_the_next_leader_is_read_again_before_its_task_is_opened() {
+    holds(743, Mode::Safety);
+    holds(743, Mode::Liveness);
+}
+
+#[test]
+fn a_completion_that_is_answered_when_its_job_is_in_another_round_does_not_count_there() {
+    holds(1035, Mode::Safety);
+}

@@ -40,7 +40,6 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         keep_versions: args.keep_versions,
         min_age: args.min_age.unwrap_or(MIN_AGE),
         delete: args.delete && args.yes,
-        ..GcOptions::default()
     };
     let report = collect(&catalog, &options, &SystemClock).await?;
     out::show(args.output, &report, shown)?;
