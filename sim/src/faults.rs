@@ -115,7 +115,7 @@ pub(crate) enum Disruption {
     StateLeader,
     /// etcd ends a lease early.
     LeaseEnds { draw: usize },
-    /// Watches fall behind; then their history is compacted.
+    /// Watches fall behind, and a worker's lease ends; then their history is compacted.
     Compact { process: Option<usize>, length: Duration },
     /// Watches fall behind.
     Stall { process: Option<usize>, length: Duration },

@@ -32,8 +32,8 @@ const TURN: Duration = Duration::from_millis(100);
 /// Workers that are lost in one execution, at most.
 const LOSSES_MAX: usize = 6;
 
-/// Attempts that fail for no reason, at most: fewer than end a task.
-const FAILURES_MAX: usize = model::limits::ATTEMPTS_PER_TASK_MAX as usize - 1;
+/// Attempts that fail for no reason, at most: fewer than end a task, even one that is charged for a wrong guess as well.
+const FAILURES_MAX: usize = model::limits::ATTEMPTS_PER_TASK_MAX as usize - 2;
 
 /// Completions that are delivered a second time, at most: each is compared with the whole state.
 const COPIES_MAX: usize = 20;

@@ -1,6 +1,6 @@
 //! What the leader knows of jobs and workers beside what the scheduler decides by.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,7 +105,7 @@ pub(crate) struct LiveWorker {
     /// What an operator wants it to leave for.
     pub(crate) drain: Option<String>,
     /// Attempts that it runs by the record, or by its beats while their job is being taken over.
-    pub(crate) attempts: HashMap<HeldAttempt, Watched>,
+    pub(crate) attempts: BTreeMap<HeldAttempt, Watched>,
 }
 
 /// What a worker's beats told of an attempt.
@@ -138,7 +138,7 @@ impl Watched {
 
 impl LiveWorker {
     pub(crate) fn new(record: WorkerRecord, since_ms: i64) -> Self {
-        Self { record, since_ms, heard: None, drain: None, attempts: HashMap::new() }
+        Self { record, since_ms, heard: None, drain: None, attempts: BTreeMap::new() }
     }
 
     /// Whether it takes no work.

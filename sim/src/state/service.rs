@@ -135,7 +135,16 @@ impl StateService {
 
     /// Ends one of the leases early; `draw` says which.
     pub(crate) fn end_lease(&mut self, draw: usize) -> Option<LeaseId> {
-        let lease = *self.leases.get(draw % self.leases.len().max(1))?;
+        self.end(*self.leases.get(draw % self.leases.len().max(1))?)
+    }
+
+    /// Ends the lease of a worker early; `draw` says which.
+    pub(crate) fn end_worker(&mut self, draw: usize) -> Option<LeaseId> {
+        let workers = self.runtime.block_on(self.store.list(format::state_keys::WORKERS)).ok()?.entries;
+        self.end(workers.get(draw % workers.len().max(1))?.lease?)
+    }
+
+    fn end(&mut self, lease: LeaseId) -> Option<LeaseId> {
         self.runtime.block_on(self.store.revoke(lease)).ok()?;
         self.leases.retain(|other| *other != lease);
         Some(lease)

@@ -37,6 +37,10 @@ impl World {
             Disruption::Compact { process, length } => {
                 self.state.stall(process, now + length);
                 self.compact_at = Some(now + length / 2);
+                // Something that only the history tells: whoever goes on without it never hears of this.
+                if let Some(lease) = self.state.end_worker(length.as_millis() as usize) {
+                    self.trace.note(format_args!("{lease} ends early"));
+                }
             }
             Disruption::Stall { process, length } => self.state.stall(process, now + length),
             Disruption::ClockStep { process, by_ms } => self.processes[process].clock.step(by_ms),

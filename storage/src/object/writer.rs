@@ -11,6 +11,7 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, WriteMultipart};
 use tokio::runtime::Handle;
 
+use super::failed;
 use crate::wait::wait;
 use crate::{Root, StorageError};
 
@@ -207,8 +208,4 @@ fn remove_staged(staged: &std::path::Path) {
     if let Err(error) = std::fs::remove_file(staged) {
         tracing::warn!(%error, path = %staged.display(), "remove staged file; `dataset gc` finds it");
     }
-}
-
-fn failed(operation: &'static str, object: &str, error: std::io::Error) -> StorageError {
-    StorageError::Failed { operation, object: object.to_owned(), source: Box::new(error) }
 }

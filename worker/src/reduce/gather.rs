@@ -10,8 +10,7 @@ use format::run::{RunIndex, SliceEntry, TRAILER_BYTES};
 use model::limits::CHUNK_POINTS_MAX;
 use model::{Columns, ObjectEntry, PartitionId, RunEntry};
 use storage::Root;
-use storage::object::{Ahead, ObjectReader};
-use storage::wait::wait;
+use storage::object::{Ahead, ObjectReader, remove};
 
 use super::merge::Merger;
 use super::slice::SliceCursor;
@@ -44,7 +43,7 @@ impl MergedRuns {
     /// Removes them; what stays behind after a failure goes with the attempt's folder.
     pub(crate) fn discard(&self, around: &Surroundings<'_>) {
         for key in &self.0 {
-            if let Err(error) = wait(&around.stores.runtime, around.stores.local.remove(key)) {
+            if let Err(error) = remove(&around.stores.local, key, &around.stores.runtime) {
                 tracing::warn!(%error, "remove a merged run");
             }
         }
