@@ -127,7 +127,7 @@ async fn read_job(
     while let Some(shard) = shards.try_next().await? {
         match shard {
             ShardRead::Open(shard) => open.push(shard),
-            ShardRead::Ended(record, report) => ended.push((record, report)),
+            ShardRead::Ended(shard) => ended.push(*shard),
         }
     }
     drop(shards);
@@ -137,7 +137,7 @@ async fn read_job(
 /// A shard as another leader left it.
 enum ShardRead {
     Open(RecoveredShard),
-    Ended(ShardRecord, ShardReport),
+    Ended(Box<(ShardRecord, ShardReport)>),
 }
 
 /// Where a job's objects lie.
@@ -159,7 +159,7 @@ impl Reader<'_> {
             }
             ShardPhase::Done | ShardPhase::Failed | ShardPhase::Cancelled => {
                 let report = self.shard_report(shard, record).await?;
-                Ok(ShardRead::Ended(record.clone(), report))
+                Ok(ShardRead::Ended(Box::new((record.clone(), report))))
             }
         }
     }
