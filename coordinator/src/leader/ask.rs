@@ -22,7 +22,7 @@ impl Leader {
             Ask::Run { spec, ended, reply } => self.submit(*spec, Some(ended), reply),
             Ask::Jobs { reply } => drop(reply.send(Ok(self.job_summaries()))),
             Ask::Job { job, reply } => drop(reply.send(self.job_view(&job))),
-            Ask::Cancel { job, reason, reply } => drop(reply.send(self.cancel(&job, &reason))),
+            Ask::Cancel { job, reason, reply } => self.cancel(&job, &reason, reply),
             Ask::Retry { job, reason, earlier, reply } => self.retry(&job, &reason, earlier, reply),
             Ask::Tasks { request, job, shard, reply } => drop(reply.send(self.task_views(&request, &job, shard))),
             Ask::Workers { reply } => drop(reply.send(Ok(self.worker_views()))),
@@ -38,10 +38,16 @@ impl Leader {
         jobs.map(ToString::to_string).collect()
     }
 
-    fn cancel(&mut self, id: &JobId, reason: &str) -> Result<(), ApiError> {
-        let Some(live) = self.jobs.get_mut(id) else { return Err(no_job(id)) };
+    /// Stops a job. Whoever asked hears of it once it is on record: the next leader goes on with it.
+    fn cancel(&mut self, id: &JobId, reason: &str, reply: Reply<()>) {
+        let Some(live) = self.jobs.get_mut(id) else {
+            let _ = reply.send(Err(no_job(id)));
+            return;
+        };
         if live.has_ended {
-            return Err(ApiError::Refused { reason: format!("job {id} has ended already; see `tailor job get {id}`") });
+            let reason = format!("job {id} has ended already; see `tailor job get {id}`");
+            let _ = reply.send(Err(ApiError::Refused { reason }));
+            return;
         }
         let is_planning = live.head.phase == JobPhase::Planning;
         live.head.phase = JobPhase::Cancelling;
@@ -49,11 +55,15 @@ impl Leader {
         if is_planning {
             live.head.cause = Some(Text::cut(&format!("cancelled: {reason}")));
         }
+        live.cancelled_by.push(reply);
+        let is_recording = live.is_recording;
         tracing::info!(job = %id, reason, "job cancelled");
         self.note(id, "cancelled", json!({ "reason": reason }));
-        self.put_head(id);
+        // A head that is being written with the plans says that the job runs: the one after it says otherwise.
+        if !is_recording {
+            self.put_head(id);
+        }
         self.apply(Event::Cancelled { job: id.clone(), cause: format!("cancelled: {reason}") });
-        Ok(())
     }
 
     /// Runs the shards of a job that has ended, and are not done, once more.

@@ -122,6 +122,8 @@ impl Leader {
             archive_at: None,
             is_archiving: false,
             follower: None,
+            is_recording: false,
+            cancelled_by: Vec::new(),
         };
         self.jobs.insert(id, live);
         self.apply(event);
@@ -149,6 +151,7 @@ impl Leader {
                 live.warnings = warnings;
                 live.head.shards = shards.len() as u32;
                 live.head.phase = JobPhase::Running;
+                live.is_recording = true;
                 self.record_plans(id, shards);
             }
             Err(error) => {
@@ -183,8 +186,11 @@ impl Leader {
             self.open_shard(id, planned, None);
         }
         self.apply(Event::JobPlanned { job: id.clone() });
-        let is_cancelled = self.jobs.get(id).filter(|live| live.head.phase == JobPhase::Cancelling);
-        if let Some(cause) = is_cancelled.map(|live| live.head.reason.to_string()) {
+        let Some(live) = self.jobs.get_mut(id) else { return };
+        live.is_recording = false;
+        if live.head.phase == JobPhase::Cancelling {
+            let cause = live.head.reason.to_string();
+            self.put_head(id);
             self.apply(Event::Cancelled { job: id.clone(), cause });
         }
     }
@@ -200,14 +206,23 @@ impl Leader {
         self.apply(Event::ShardPlanned { plan, restored });
     }
 
-    /// Writes a job's head as it is now.
-    pub(super) fn put_head(&self, id: &JobId) {
-        let Some(live) = self.jobs.get(id) else { return };
+    /// Writes a job's head as it is now, and tells those who cancelled it.
+    pub(super) fn put_head(&mut self, id: &JobId) {
+        let Some(live) = self.jobs.get_mut(id) else { return };
+        let told = std::mem::take(&mut live.cancelled_by);
         let (journal, handle, id, head) = (self.journal.clone(), self.handle.clone(), id.clone(), live.head.clone());
         tokio::spawn(async move {
             let result = journal.insist(|| journal.put_job(&id, &head)).await;
-            handle.tell(Outcome::HeadPut { result });
+            handle.tell(Outcome::HeadPut { result, told });
         });
+    }
+
+    pub(super) fn head_put(&mut self, result: Result<(), JournalError>, told: Vec<Reply<()>>) {
+        // Who hears nothing asks the next leader.
+        let Some(result) = self.unless_over(result) else { return };
+        for reply in told {
+            let _ = reply.send(result.clone().map_err(|error| ApiError::Away { reason: error.to_string() }));
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use format::state_records::{JobHead, ShardPhase, ShardRecord, WorkerRecord};
 use model::{HeldAttempt, JobSpec, ShardId};
 use tokio::time::Instant;
 
-use super::message::{Follower, PlannedShard};
+use super::message::{Follower, PlannedShard, Reply};
 use crate::history::EventLog;
 use crate::job::Job;
 use crate::report::{JobReport, ShardReport};
@@ -35,6 +35,10 @@ pub(crate) struct LiveJob {
     pub(crate) is_archiving: bool,
     /// Who waits for its end.
     pub(crate) follower: Option<Follower>,
+    /// Its plans are being written, and after them a head that says that it runs.
+    pub(crate) is_recording: bool,
+    /// Who cancelled it, and is told once that is on record.
+    pub(crate) cancelled_by: Vec<Reply<()>>,
 }
 
 /// A shard of it.

@@ -120,8 +120,8 @@ pub(crate) enum Outcome {
     Closed { job: JobId, shard: ShardId, result: Result<(), JournalError> },
     /// A job is on record in its dataset, and its keys are gone; or not.
     Archived { job: JobId, result: Result<(), ArchiveError> },
-    /// A job's head was replaced, or not.
-    HeadPut { result: Result<(), JournalError> },
+    /// A job's head was replaced, or not; who waits for that.
+    HeadPut { result: Result<(), JournalError>, told: Vec<Reply<()>> },
 }
 
 /// One assignment, and what became of its claim.

@@ -224,7 +224,7 @@ impl Leader {
             Outcome::Committed { output, result } => self.committed(&output, result),
             Outcome::Closed { job, shard, result } => self.closed(&job, shard, result),
             Outcome::Archived { job, result } => self.archived(&job, result),
-            Outcome::HeadPut { result } => drop(self.unless_over(result)),
+            Outcome::HeadPut { result, told } => self.head_put(result, told),
         }
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use format::state_keys::StateKey;
-use format::state_records::{LeaderRecord, StateRecord as _, Text, WorkerRecord};
-use model::{Grant, JobSettings, JobSpec, SystemClock};
+use format::state_records::{JobHead, JobPhase, LeaderRecord, StateRecord as _, Text, WorkerRecord};
+use model::{Grant, JobId, JobSettings, JobSpec, SystemClock};
 use storage::meta::{LeaseSession, LeaseSettings, MemoryStore, MetaStore, Op, Txn, election};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
@@ -163,4 +163,25 @@ async fn a_job_that_is_still_being_taken_over_is_open() {
     assert_eq!(next.ask(|reply| Ask::Jobs { reply }).await.expect("it leads"), []);
     let open = next.ask(|reply| Ask::OpenJobs { reply }).await.expect("it leads");
     assert!(open.contains("j"), "what it wrote is not garbage: {open:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_is_on_record_when_it_is_answered_whatever_is_being_written_meanwhile() {
+    // Planning, recording the plans, running: wherever so many turns of the others lead to.
+    for turns in [0, 3, 10, 20, 30, 40, 60, 100, 1000] {
+        let cluster = Cluster::start().await;
+        let (leader, leads) = cluster.lead().await;
+        cluster.submit(&leader).await;
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        let job: JobId = "j".parse().expect("a name");
+        let reason = "no longer wanted".to_owned();
+        leader.ask(|reply| Ask::Cancel { job: job.clone(), reason, reply }).await.expect("it runs");
+        let head = cluster.store.get(&String::from(StateKey::Job(job.clone()))).await.expect("memory");
+        let phase = head.map(|head| head.record::<JobHead>().expect("a head").phase);
+        // Gone is as good: it has been archived as cancelled.
+        assert!(matches!(phase, None | Some(JobPhase::Cancelling)), "after {turns} turns: {phase:?}");
+        drop(leads);
+    }
 }
