@@ -106,6 +106,9 @@ impl Process {
     pub(crate) fn step(&self, until: Duration) {
         let Some(life) = self.life.as_ref().filter(|life| life.stopped_at.is_none()) else { return };
         life.port.within(|| life.runtime.block_on(async { tokio::time::sleep_until(life.base + until).await }));
+        // Whatever a thread does is answered at a time of its own: no seed would repeat it.
+        let threads = life.runtime.metrics().num_blocking_threads();
+        assert_eq!(threads, 0, "{} leaves work to a thread", self.name);
     }
 
     /// What it has sent.

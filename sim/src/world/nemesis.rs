@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use model::LeaseId;
+
 use super::World;
 use crate::faults::{Disruption, Party, Rates};
 
@@ -30,20 +32,24 @@ impl World {
             Disruption::StateFull { length } => self.state.full_until = now + length,
             Disruption::StateLeader => self.state.change_leader(),
             Disruption::LeaseEnds { draw } => {
-                if let Some(lease) = self.state.end_lease(draw) {
-                    self.trace.note(format_args!("{lease} ends early"));
-                }
+                let lease = self.state.end_lease(draw);
+                self.note_end(lease);
             }
             Disruption::Compact { process, length } => {
                 self.state.stall(process, now + length);
                 self.compact_at = Some(now + length / 2);
                 // Something that only the history tells: whoever goes on without it never hears of this.
-                if let Some(lease) = self.state.end_worker(length.as_millis() as usize) {
-                    self.trace.note(format_args!("{lease} ends early"));
-                }
+                let lease = self.state.end_worker(length.as_millis() as usize);
+                self.note_end(lease);
             }
             Disruption::Stall { process, length } => self.state.stall(process, now + length),
             Disruption::ClockStep { process, by_ms } => self.processes[process].clock.step(by_ms),
+        }
+    }
+
+    fn note_end(&mut self, lease: Option<LeaseId>) {
+        if let Some(lease) = lease {
+            self.trace.note(format_args!("{lease} ends early"));
         }
     }
 
