@@ -229,4 +229,9 @@ mod tests {
         let local = StorageError::Failed { operation: "write", object: "/d/part".into(), source: Box::new(full) };
         assert!(!local.is_store_away());
     }
+
+    #[test]
+    fn a_clock_that_is_wrong_is_not_the_attempts_fault() {
+        assert!(answered(403, "RequestTimeTooSkewed").is_store_away());
+    }
 }

@@ -101,7 +101,7 @@ impl S3Store {
                 Err(failure) => failure,
             };
             if matches!(failure.kind, Kind::NotFound | Kind::Unknown)
-                && let Found::Ours(written) = self.find(location, put_id).await?
+                && let Found::Ours(written) = self.find(location, put_id, &failure).await?
             {
                 return Ok(written);
             }

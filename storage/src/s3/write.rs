@@ -94,10 +94,7 @@ impl S3Store {
             Kind::Conflict | Kind::Unknown => false,
             _ => return Ok(Settled::Open(failure)),
         };
-        if failure.kind == Kind::Unknown {
-            metrics::asked_again(Again::LookedUp);
-        }
-        match (self.find(location, put_id).await?, mode) {
+        match (self.find(location, put_id, &failure).await?, mode) {
             (Found::Ours(written), _) => Ok(Settled::Done(written)),
             (Found::Theirs, PutMode::Create) => Err(failure.into_kind(Kind::Exists)),
             (_, PutMode::Update(_)) if is_refused => Err(failure.into_kind(Kind::Refused)),
@@ -109,8 +106,11 @@ impl S3Store {
         }
     }
 
-    /// Looks who wrote the object.
-    pub(super) async fn find(&self, location: &Path, put_id: &str) -> Result<Found, Failure> {
+    /// Looks who wrote the object, after a write of ours that failed.
+    pub(super) async fn find(&self, location: &Path, put_id: &str, failure: &Failure) -> Result<Found, Failure> {
+        if failure.kind == Kind::Unknown {
+            metrics::asked_again(Again::LookedUp);
+        }
         match self.head_answer(location, &GetOptions::default()).await {
             Ok(answer) => {
                 let found = answer.metadata.as_ref().and_then(|metadata| metadata.get(PUT_ID));
