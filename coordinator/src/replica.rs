@@ -23,6 +23,11 @@ use crate::leader::{self, Ended, Handle, Leader, LeaderSettings};
 /// Until the state is asked again that could not be.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How long giving the office up may take; past it the office goes with the lease.
+const LEAVE_MAX: Duration = Duration::from_secs(10);
+/// The same where the lease is lost: the office goes anyway, and the next lease is waited for.
+const LEAVE_LOST_MAX: Duration = Duration::from_secs(1);
+
 /// What a replica is at the moment.
 #[derive(Debug, Clone)]
 pub(crate) enum Role {
@@ -79,21 +84,41 @@ impl Replica {
             () = &mut *dismissed => return Ok(Ended::Dismissed),
         };
         drop(self.state.send_replace(Ok(())));
+        let ended = self.until_lost(&session, self.hold_office(&session, dismissed)).await;
+        close(session).await;
+        ended
+    }
+
+    /// Waits for `work`, and tells that the lease is lost as soon as it is: `work` may take long to notice.
+    async fn until_lost<T>(&self, session: &LeaseSession, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            loss = session.lost() => self.state_fails(format!("the lease was lost ({loss:?}); asking for another")),
+        }
+        work.await
+    }
+
+    /// Stands, and leads if elected.
+    async fn hold_office(
+        &self,
+        session: &LeaseSession,
+        dismissed: &mut (impl Future<Output = ()> + Unpin),
+    ) -> Result<Ended, MetaError> {
         let me =
             LeaderRecord { replica: Text::cut(&self.settings.replica), address: Text::cut(&self.settings.address) };
         let leadership = tokio::select! {
-            leadership = election::campaign(&*self.store, &session, &me) => leadership?,
-            () = &mut *dismissed => {
-                close(session).await;
-                return Ok(Ended::Dismissed);
-            }
+            leadership = election::campaign(&*self.store, session, &me) => leadership?,
+            () = &mut *dismissed => return Ok(Ended::Dismissed),
         };
-        let ended = self.lead(leadership, &session, dismissed).await;
+        let ended = self.lead(leadership, session, dismissed).await;
         self.role.send_replace(Role::Follower { leader: String::new() });
-        if let Err(error) = election::resign(&*self.store, leadership).await {
-            tracing::info!(%error, "give the office up; it goes with the lease");
+        match tokio::time::timeout(leave_max(session), election::resign(&*self.store, leadership)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::info!(%error, "office not given up; it goes with the lease"),
+            Err(_) => tracing::info!("office not given up in time; it goes with the lease"),
         }
-        close(session).await;
         ended
     }
 
@@ -120,9 +145,15 @@ impl Replica {
 }
 
 async fn close(session: LeaseSession) {
-    if let Err(error) = session.close().await {
-        tracing::info!(%error, "end the lease; it ends by itself");
+    match tokio::time::timeout(leave_max(&session), session.close()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::info!(%error, "lease not revoked; it ends by itself"),
+        Err(_) => tracing::info!("lease not revoked in time; it ends by itself"),
     }
+}
+
+fn leave_max(session: &LeaseSession) -> Duration {
+    if session.is_held() { LEAVE_MAX } else { LEAVE_LOST_MAX }
 }
 
 /// Keeps in mind who leads, while it is not us.
@@ -147,3 +178,6 @@ async fn observe(store: Arc<dyn MetaStore>, role: watch::Sender<Role>) {
         tokio::time::sleep(PAUSE).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

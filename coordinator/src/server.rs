@@ -18,7 +18,6 @@ use proto::v1::operator_service_server::OperatorServiceServer;
 use proto::v1::worker_service_server::WorkerServiceServer;
 use storage::meta::{EtcdStore, MetaError, MetaStore};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
 
@@ -26,7 +25,7 @@ use crate::member::Member;
 use crate::service::{Operators, Workers};
 use crate::settings::Settings;
 
-/// The condition of readiness.
+/// The condition of readiness: the state can be used, and there is a lease.
 const ETCD: &str = "etcd";
 /// How long etcd is waited for before it is tried again.
 const CONNECT_PAUSE: Duration = Duration::from_secs(1);
@@ -94,7 +93,7 @@ async fn coordinate(
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let member = Member::new(settings.leader, settings.lease, settings.collector, store, clock);
-    tokio::spawn(tell_health(member.state(), health.clone()));
+    tokio::spawn(health.clone().follow(ETCD, member.state()));
     let serving = tokio::spawn(serve_requests(requests, member.services(), shutdown.clone()));
     let requested = shutdown.clone();
     member.run(Box::pin(async move { requested.requested().await })).await;
@@ -115,16 +114,6 @@ async fn connect(settings: &storage::meta::EtcdSettings, health: &Health) -> Res
                 tokio::time::sleep(CONNECT_PAUSE).await;
             }
             connected => return connected,
-        }
-    }
-}
-
-async fn tell_health(mut states: watch::Receiver<Result<(), String>>, health: Health) {
-    loop {
-        let state = states.borrow_and_update().clone();
-        health.set(ETCD, state);
-        if states.changed().await.is_err() {
-            return;
         }
     }
 }

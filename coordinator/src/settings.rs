@@ -101,7 +101,7 @@ impl Settings {
             log_level: layers.string("log.level")?,
             grpc_listen,
             http_listen: layers.parse("http.listen", "an address with a port, such as 0.0.0.0:7080")?,
-            etcd: worker::settings::etcd(layers)?,
+            etcd: worker::settings::etcd(layers, seed)?,
             lease: LeaseSettings { ttl, seed },
             leader,
             collector: collector(layers)?,

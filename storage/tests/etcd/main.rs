@@ -15,24 +15,21 @@ use storage::meta::conformance::{Place, check_all};
 use storage::meta::election::campaign;
 use storage::meta::session::Loss;
 use storage::meta::{
-    Compare, EtcdStore, EtcdUser, LeaseSession, LeaseSettings, MetaError, MetaStore, Op, Outcome, Revision, Txn, Watch,
+    Compare, EtcdStore, EtcdUser, LeaseSession, LeaseSettings, MetaError, MetaStore, Op, Outcome, Revision, Txn,
     WatchEvent,
 };
 
+mod cluster;
+mod hanging;
 mod support;
 
-use support::{Network, OwnEtcd, Proxy};
+use support::{Network, OwnEtcd, Proxy, next};
 
 async fn put(store: &Arc<dyn MetaStore>, key: &str) -> Revision {
     match store.txn(Txn::default().then([Op::put(key, "1")])).await {
         Ok(Outcome::Applied { revision }) => revision,
         other => panic!("{other:?}"),
     }
-}
-
-async fn next(watch: &mut Watch) -> WatchEvent {
-    let event = tokio::time::timeout(Duration::from_secs(20), watch.next()).await.expect("an event in time");
-    event.expect("a watch does not end").expect("a watch without a fault")
 }
 
 fn task() -> TaskPath {
