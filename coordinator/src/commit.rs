@@ -111,12 +111,25 @@ async fn read_ours(job: &Job, output: &ShardOutput, name: ManifestName) -> Resul
     Ok(manifest.filter(|manifest| is_ours(job, output, manifest)))
 }
 
-/// Attempts carry tokens, so nobody else's partitions are ours; a shard without partitions is told by its job and time.
+/// Ours names what we name: the same input, the same attempts, and the same objects by size and digest. A shard without
+/// partitions is told by its job and time.
 fn is_ours(job: &Job, output: &ShardOutput, manifest: &Manifest) -> bool {
-    let partitions = output.partitions.iter().map(|(partition, attempt, _)| (*partition, *attempt));
     manifest.job == output.plan.job
-        && manifest.partitions.iter().map(|entry| (entry.partition, entry.attempt)).eq(partitions)
+        && manifest.inputs == output.plan.segments
+        && manifest.partitions == partitions(output)
+        && manifest.quarantine == output.quarantine
         && (!output.partitions.is_empty() || manifest.committed_at_ms >= job.submitted_at_ms)
+}
+
+fn partitions(output: &ShardOutput) -> Vec<PartitionEntry> {
+    let partitions = output.partitions.iter().map(|(partition, attempt, report)| PartitionEntry {
+        partition: *partition,
+        attempt: *attempt,
+        raw: report.raw.clone(),
+        rollups: report.rollups.clone(),
+        extent: report.extent,
+    });
+    partitions.collect()
 }
 
 async fn committed(job: &Job, manifest: &Manifest) -> Result<Committed, CommitError> {
@@ -181,14 +194,7 @@ async fn versions(dataset: &Root, window: Window, shard: ShardId) -> Result<Vec<
 
 fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>) -> Result<Manifest, CommitError> {
     let plan = &output.plan;
-    let partitions = output.partitions.iter().map(|(partition, attempt, report)| PartitionEntry {
-        partition: *partition,
-        attempt: *attempt,
-        raw: report.raw.clone(),
-        rollups: report.rollups.clone(),
-        extent: report.extent,
-    });
-    let partitions: Vec<_> = partitions.collect();
+    let partitions = partitions(output);
     if !names_each_once(partitions.iter().map(|entry| entry.partition), plan.partitions) {
         return Err(CommitError::Partitions(plan.shard));
     }

@@ -1,10 +1,10 @@
 //! What is kept of a job in its dataset: records and event logs. It outlives the cluster's state.
 //!
 //! The log is a sequence of write-once pieces, a line an event: an object store cannot append. A leader writes its pieces
-//! under its own token, so two leaders never write the same one; in order of key they are in order of time.
+//! under its own name, so two leaders never write the same one; in order of key they are in order of time.
 
 use format::keys;
-use model::{FencingToken, JobId, TimestampMs};
+use model::{JobId, LeaderId, TimestampMs};
 use serde_json::{Value, json};
 use storage::{Root, StorageError};
 
@@ -17,14 +17,14 @@ const LINES_MAX: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct EventLog {
     job: JobId,
-    leader: FencingToken,
+    leader: LeaderId,
     ordinal: u32,
     lines: Vec<String>,
     left_out: u64,
 }
 
 impl EventLog {
-    pub(crate) const fn new(job: JobId, leader: FencingToken) -> Self {
+    pub(crate) const fn new(job: JobId, leader: LeaderId) -> Self {
         Self { job, leader, ordinal: 0, lines: Vec::new(), left_out: 0 }
     }
 

@@ -77,6 +77,8 @@ pub struct Resources {
     pub scratch: Root,
     /// How segments are read.
     pub access: SegmentAccess,
+    /// 64 random bits, other ones for each run: its attempts are named after them.
+    pub seed: u64,
 }
 
 impl Resources {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use format::state_records::{LeaderRecord, Text};
 use futures::StreamExt as _;
-use model::Clock;
+use model::{Clock, Term};
 use storage::meta::election::{self, Leadership};
 use storage::meta::{LeaseSession, LeaseSettings, MetaError, MetaStore};
 use tokio::sync::{mpsc, watch};
@@ -48,9 +48,10 @@ impl Replica {
     pub(crate) async fn run(self, dismissed: impl Future<Output = ()>) {
         let observing = tokio::spawn(observe(Arc::clone(&self.store), self.role.clone()));
         tokio::pin!(dismissed);
+        let mut random = fastrand::Rng::with_seed(self.lease.seed);
         loop {
-            let term = self.term(&mut dismissed).await;
-            match term {
+            let ended = self.term(Term::drawn(random.u64(..)), &mut dismissed).await;
+            match ended {
                 Ok(Ended::Dismissed) => break,
                 Ok(Ended::Over { reason }) => tracing::warn!(reason, "stopped leading; standing again"),
                 Err(error) => self.state_fails(describe(&error)),
@@ -73,7 +74,7 @@ impl Replica {
     }
 
     /// One lease's time: stands, leads if elected.
-    async fn term(&self, dismissed: &mut (impl Future<Output = ()> + Unpin)) -> Result<Ended, MetaError> {
+    async fn term(&self, term: Term, dismissed: &mut (impl Future<Output = ()> + Unpin)) -> Result<Ended, MetaError> {
         let session = tokio::select! {
             session = LeaseSession::open(Arc::clone(&self.store), self.lease) => session?,
             () = &mut *dismissed => return Ok(Ended::Dismissed),
@@ -82,7 +83,7 @@ impl Replica {
         let me =
             LeaderRecord { replica: Text::cut(&self.settings.replica), address: Text::cut(&self.settings.address) };
         let leadership = tokio::select! {
-            leadership = election::campaign(&*self.store, &session, &me) => leadership?,
+            leadership = election::campaign(&*self.store, &session, &me, term) => leadership?,
             () = &mut *dismissed => {
                 close(session).await;
                 return Ok(Ended::Dismissed);

@@ -9,7 +9,7 @@
 //! | `jobs/<job>/spec-<digest>.json` | what was asked for | the coordinator | write-once |
 //! | `jobs/<job>/plans/<shard>-<digest>.json` | plan | the planner | write-once; a new plan is another object |
 //! | `jobs/<job>/reports/<shard>-<digest>.json` | how a shard ended | the coordinator | write-once |
-//! | `jobs/<job>/events/<leader's token>-<NNNNNN>.jsonl` | what happened, a line an event | the coordinator | write-once |
+//! | `jobs/<job>/events/<leader>-<NNNNNN>.jsonl` | what happened, a line an event | the coordinator | write-once |
 //! | `jobs/<job>/record.json` | what the job was and how it ended | the coordinator | replaced when it ends |
 //!
 //! In the root of runs:
@@ -21,6 +21,10 @@
 //! | `runs/<job>/shard=<s>/<task>-<attempt>.report.json` | what the attempt hands back | the attempt, alone | until the shard has ended |
 //! | `runs/<job>/shard=<s>/list-<digest>.json` | the runs that count, in source order | the coordinator | until the shard has ended |
 //!
+//! `<attempt>` is `a-<number>-<token>`, whose token is never given out twice, whatever becomes of the cluster's state;
+//! `<leader>` is the revision at which that leader was elected, and its term (versions before had the revision alone). All
+//! objects but `record.json` are created, never replaced.
+//!
 //! `<hash4>` spreads the load over a store's key range. Runs lie under a scratch
 //! root of their own, which for a local dataset is a subfolder of `scratch/`.
 
@@ -28,7 +32,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use model::ids::ParseIdError;
-use model::{AttemptId, FencingToken, JobId, OutputFormat, PartitionId, RollupStep, ShardId, TaskId, TaskPath, Window};
+use model::{AttemptId, JobId, LeaderId, OutputFormat, PartitionId, RollupStep, ShardId, TaskId, TaskPath, Window};
 
 use model::digest::Digest;
 
@@ -150,8 +154,8 @@ pub fn shard_report(job: &JobId, shard: ShardId, report: Digest) -> String {
     format!("{JOBS}/{job}/reports/{shard}-{report}.json")
 }
 
-/// Key of the `ordinal`th piece of a job's event log that the leader with this token wrote.
-pub fn events(job: &JobId, leader: FencingToken, ordinal: u32) -> String {
+/// Key of the `ordinal`th piece of a job's event log that this leader wrote.
+pub fn events(job: &JobId, leader: LeaderId, ordinal: u32) -> String {
     format!("{JOBS}/{job}/events/{leader}-{ordinal:06}.jsonl")
 }
 

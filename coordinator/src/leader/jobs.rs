@@ -106,7 +106,7 @@ impl Leader {
     pub(super) fn insert(&mut self, job: Arc<Job>, spec: Arc<JobSpec>, head: JobHead, earlier: Option<Box<JobReport>>) {
         let id = spec.job.clone();
         let event = Event::JobAdded { job: id.clone(), weight: spec.priority, running_max: spec.running_max };
-        let log = EventLog::new(id.clone(), self.journal.leadership().token());
+        let log = EventLog::new(id.clone(), self.journal.leadership().id());
         let live = LiveJob {
             spec,
             job,

@@ -130,6 +130,7 @@ impl Place {
             memory: ByteSize(MEMORY_BYTES_MIN * workers as u64),
             scratch: self.scratch.clone(),
             access: SegmentAccess::Auto,
+            seed: 1,
         };
         let run =
             coordinator::run(self.spec(case), &resources, Arc::new(StoppedClock), &Nobody, std::future::pending());
