@@ -31,6 +31,8 @@ pub mod settings;
 pub mod server;
 // One coordinator without its sockets.
 pub mod member;
+// A job's record, one a round.
+mod record;
 // What is kept of a job in its dataset.
 mod history;
 // Jobs that have ended, as operators see them.

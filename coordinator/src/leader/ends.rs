@@ -24,6 +24,7 @@ use super::message::{ArchiveError, Outcome};
 use crate::commit::{CommitError, Committed, commit};
 use crate::error::describe;
 use crate::journal::{Journal, JournalError};
+use crate::record;
 use crate::report::{ShardReport, Totals};
 
 /// Until what could not be written is tried again.
@@ -155,7 +156,7 @@ impl Leader {
         }
         live.is_archiving = true;
         live.head.phase = JobPhase::Ended;
-        let started_at_ms = live.head.submitted_at_ms;
+        let (started_at_ms, round) = (live.head.submitted_at_ms, live.head.round);
         let record = live.report(started_at_ms).to_bytes();
         let dataset = live.job.dataset.clone();
         self.note(id, "ended", json!({}));
@@ -163,7 +164,7 @@ impl Leader {
         let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
         tokio::spawn(async move {
             write_pieces(pieces).await;
-            let result = archive(&journal, &dataset, &id, record).await;
+            let result = archive(&journal, &dataset, (&id, round), record).await;
             handle.tell(Outcome::Archived { job: id, result });
         });
     }
@@ -271,8 +272,14 @@ async fn close(
     journal.insist(|| journal.end_shard(id, shard, &record)).await
 }
 
-async fn archive(journal: &Journal, dataset: &Root, id: &JobId, record: Vec<u8>) -> Result<(), ArchiveError> {
-    dataset.replace(&keys::job_record(id), record).await?;
+/// Creates the record of a round, then lets the job's keys go.
+async fn archive(
+    journal: &Journal,
+    dataset: &Root,
+    (id, round): (&JobId, u32),
+    record: Vec<u8>,
+) -> Result<(), ArchiveError> {
+    record::write(dataset, id, round, journal.leadership().id(), record).await?;
     Ok(journal.insist(|| journal.forget_job(id)).await?)
 }
 

@@ -220,3 +220,6 @@ fn remove_staged(staged: &std::path::Path) {
         tracing::warn!(%error, path = %staged.display(), "remove staged file; `dataset gc` finds it");
     }
 }
+
+#[cfg(test)]
+mod tests;
