@@ -107,6 +107,13 @@ class Etcd:
         self.process = self._member()
         self.start()
 
+    def lose(self) -> None:
+        """Loses all that it has: an empty member takes its place."""
+        self.process.signal("KILL")
+        self._folder += 1
+        self.process = self._member()
+        self.start()
+
     def _data(self) -> Path:
         return self._home / f"etcd-{self._folder}"
 

@@ -2,21 +2,29 @@
 //!
 //! Attempts write under their own names, so a commit only *names* objects; it never moves them. Before it does, it looks
 //! once more at what it names (CM-2) and at the input: a segment that changed since it was planned fails the shard.
-//! A version that somebody else took is left to them, and the next one tried.
+//! A version that somebody else took is left to them, and the next one tried, if that one's input is contained in ours or is
+//! known to be replaced (CM-5, [`replaced`]).
 //!
 //! A leader may die between the put and its record in the cluster's state. The next one commits the same output, and finds
 //! the manifest that names it already: it is done, and no version is skipped or taken twice.
+
+use std::collections::BTreeMap;
 
 use format::digest::Digest;
 use format::keys::ManifestName;
 use format::manifest::{API_VERSION, Manifest, PartitionEntry};
 use model::invariant::names_each_once;
-use model::{Invariant, ObjectEntry, OrgId, ShardId, Window};
+use model::{Invariant, JobId, ObjectEntry, OrgId, ShardId, Window};
 use scheduler::ShardOutput;
 use storage::{Creation, Root, StorageError};
 
 use crate::job::Job;
+use crate::probe::ProbeError;
 use crate::read::read_whole;
+use replaced::Replaced;
+
+// The version whose place is taken.
+mod replaced;
 
 /// How often a taken version is stepped over before the commit gives up: each one is another writer's success.
 const TAKEN_VERSIONS_MAX: u32 = 100;
@@ -43,6 +51,14 @@ pub(crate) enum CommitError {
     Contended(ShardId),
     #[error("the commit panicked; whether a manifest is visible, `tailor dataset manifests` tells; please report this")]
     Panicked,
+    #[error(
+        "v{version} of shard {shard} was committed by {by} after this job was planned {over}, and {loss}; nothing was \
+         committed, so that v{version} stays. Run the shard again over the input as it is now (`tailor job retry {job}`, or \
+         `tailor run` again), or replace v{version} all the same with --force-replace REASON"
+    )]
+    Overtaken { shard: ShardId, version: u32, by: String, over: String, loss: String, job: JobId },
+    #[error("{0}")]
+    Unsound(String),
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error(transparent)]
@@ -55,9 +71,22 @@ impl CommitError {
         match self {
             Self::OutputChanged { .. } => Some(Invariant::Cm2),
             Self::Partitions(_) => Some(Invariant::Cm1),
-            Self::InputChanged { .. } | Self::Contended(_) | Self::Panicked | Self::Storage(_) | Self::Journal(_) => {
-                None
-            }
+            Self::InputChanged { .. }
+            | Self::Overtaken { .. }
+            | Self::Contended(_)
+            | Self::Panicked
+            | Self::Unsound(_)
+            | Self::Storage(_)
+            | Self::Journal(_) => None,
+        }
+    }
+}
+
+impl From<ProbeError> for CommitError {
+    fn from(error: ProbeError) -> Self {
+        match error {
+            ProbeError::Storage(error) => Self::Storage(error),
+            overwrites @ ProbeError::Overwrites { .. } => Self::Unsound(overwrites.to_string()),
         }
     }
 }
@@ -91,7 +120,11 @@ pub(crate) async fn commit(job: &Job, output: &ShardOutput) -> Result<Committed,
         let version = current.map_or(1, |current| current + 1);
         let name = ManifestName { window, shard, version };
         let mut manifest = manifest(job, output, version, current)?;
-        manifest.warnings.extend(replaces_points(job, &manifest).await?);
+        if let Some(current) = current {
+            let replaced = Replaced::read(&job.dataset, ManifestName { window, shard, version: current }).await?;
+            manifest.warnings.extend(replaced.check(job, &output.plan)?);
+            manifest.warnings.extend(replaced.replaced_points(manifest.books.reduce.points_written));
+        }
         if job.dataset.create_once(&name.to_string(), manifest.to_bytes()).await? == Creation::Ours {
             return committed(job, &manifest).await;
         }
@@ -183,6 +216,18 @@ fn objects(output: &ShardOutput) -> Vec<&ObjectEntry> {
     objects
 }
 
+/// The current version of each shard that has one, in a window: what its next commit is planned over.
+pub(crate) async fn current_versions(dataset: &Root, window: Window) -> Result<BTreeMap<ShardId, u32>, StorageError> {
+    let listed = dataset.list(&ManifestName::folder_of(window)).await?;
+    let names = listed.iter().filter_map(|object| object.location.as_ref().parse::<ManifestName>().ok());
+    let mut current = BTreeMap::new();
+    for name in names {
+        let version = current.entry(name.shard).or_insert(name.version);
+        *version = name.version.max(*version);
+    }
+    Ok(current)
+}
+
 /// All versions, ascending.
 async fn versions(dataset: &Root, window: Window, shard: ShardId) -> Result<Vec<u32>, StorageError> {
     let listed = dataset.list(&ManifestName::folder(window, shard)).await?;
@@ -205,6 +250,8 @@ fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>
         version,
         job: plan.job.clone(),
         replaces,
+        base: plan.base,
+        forced: job.force_replace.clone(),
         reason: job.reason.clone(),
         committed_at_ms: job.clock.now_ms(),
         settings: plan.settings.clone(),
@@ -215,19 +262,6 @@ fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>
         books: output.books.clone(),
         warnings: warnings(job, output),
     })
-}
-
-/// What to say where a version without a point takes the place of one that has some: rarely what was meant.
-async fn replaces_points(job: &Job, manifest: &Manifest) -> Result<Option<String>, StorageError> {
-    let Some(replaced) = manifest.replaces.filter(|_| manifest.books.reduce.points_written == 0) else {
-        return Ok(None);
-    };
-    let key = ManifestName { window: manifest.window, shard: manifest.shard, version: replaced }.to_string();
-    let bytes = job.dataset.read(&key).await?;
-    let points = Manifest::from_bytes(&key, &bytes).map_or(0, |old| old.books.reduce.points_written);
-    Ok((points > 0).then(|| {
-        format!("v{replaced} has {points} points and this version none: is --input right? `dataset rollback` goes back")
-    }))
 }
 
 /// Equal digests over equal inputs promise equal parts. The shard map only decides what is reported as misplaced, but a

@@ -27,6 +27,8 @@ pub struct Job {
     pub shard_map: Arc<ShardMap>,
     /// Why, for the manifests.
     pub reason: String,
+    /// Why it may replace a version whose input it does not contain.
+    pub force_replace: Option<String>,
     /// When it was submitted, as its client says.
     pub submitted_at_ms: i64,
     /// Tells when a manifest was committed.
@@ -60,6 +62,7 @@ impl Job {
             shards: spec.shards.clone(),
             shard_map: Arc::new(shard_map),
             reason: spec.reason.clone(),
+            force_replace: spec.force_replace.clone(),
             submitted_at_ms: spec.submitted_at_ms,
             clock,
         })

@@ -11,6 +11,8 @@ pub mod discover;
 pub mod planning;
 // Objects that tell whether they are whole.
 mod read;
+// Whether a store refuses to overwrite.
+mod probe;
 // Makes a shard's output visible.
 mod commit;
 // The one door for durable change.

@@ -11,6 +11,7 @@
 //! | `jobs/<job>/reports/<shard>-<digest>.json` | how a shard ended | the coordinator | write-once |
 //! | `jobs/<job>/events/<leader>-<NNNNNN>.jsonl` | what happened, a line an event | the coordinator | write-once |
 //! | `jobs/<job>/records/<round>-<leader>.json` | what the job was and how that round ended | the coordinator, create-only | write-once; the highest round is current |
+//! | `jobs/probe-<leader>` | nothing: whether the store refuses a second put | a leader, once for each dataset | removed at once |
 //! | `jobs/<job>/record.json` | the same, of versions that had one | nobody any more | read where no record is of a later round |
 //!
 //! In the root of runs:
@@ -160,6 +161,11 @@ pub fn events(job: &JobId, leader: LeaderId, ordinal: u32) -> String {
     format!("{JOBS}/{job}/events/{leader}-{ordinal:06}.jsonl")
 }
 
+/// Key of what a leader tries a dataset's store with.
+pub fn probe(leader: LeaderId) -> String {
+    format!("{JOBS}/probe-{leader}")
+}
+
 /// Folder of a job's records.
 pub fn records(job: &JobId) -> String {
     format!("{JOBS}/{job}/records")
@@ -218,9 +224,14 @@ pub struct ManifestName {
 }
 
 impl ManifestName {
+    /// Folder of all shards of a window.
+    pub fn folder_of(window: Window) -> String {
+        format!("{MANIFESTS}/window={window}")
+    }
+
     /// Folder of all versions of a window and shard.
     pub fn folder(window: Window, shard: ShardId) -> String {
-        format!("{MANIFESTS}/window={window}/shard={shard}")
+        format!("{}/shard={shard}", Self::folder_of(window))
     }
 }
 

@@ -24,6 +24,7 @@ use super::message::{ArchiveError, Outcome};
 use crate::commit::{CommitError, Committed, commit};
 use crate::error::describe;
 use crate::journal::{Journal, JournalError};
+use crate::probe::Probes;
 use crate::record;
 use crate::report::{ShardReport, Totals};
 
@@ -44,13 +45,14 @@ impl Leader {
         of.record.phase = ShardPhase::Committing;
         let (record, job) = (of.record.clone(), Arc::clone(&live.job));
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
+        let probes = Arc::clone(&self.probes);
         tokio::spawn(async move {
             let output: Arc<ShardOutput> = Arc::from(output);
             let committing = tokio::spawn({
                 let output = Arc::clone(&output);
                 async move {
                     journal.insist(|| journal.put_shard(&id, shard, &record)).await?;
-                    commit_patiently(&job, &output).await
+                    commit_patiently(&job, &output, &probes).await
                 }
             });
             // A shard whose commit says nothing would stay open for ever.
@@ -235,10 +237,18 @@ pub(super) async fn write_pieces(pieces: Vec<Piece>) {
 }
 
 /// Commits, and waits for a store that is away: the work is done, and an hour of it is not given up for a minute.
-async fn commit_patiently(job: &crate::Job, output: &ShardOutput) -> Result<Committed, CommitError> {
+async fn commit_patiently(
+    job: &crate::Job,
+    output: &ShardOutput,
+    probes: &Probes,
+) -> Result<Committed, CommitError> {
     let mut tries = 0;
     loop {
-        match commit(job, output).await {
+        let committed = async {
+            probes.check(&job.dataset).await?;
+            commit(job, output).await
+        };
+        match committed.await {
             Err(CommitError::Storage(error)) if error.is_store_away() && tries < COMMIT_TRIES_MAX => {
                 tracing::warn!(%error, shard = %output.plan.shard, "commit; trying again");
             }

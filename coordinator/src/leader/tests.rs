@@ -81,6 +81,7 @@ impl Cluster {
             reason: String::new(),
             priority: 10,
             running_max: None,
+            force_replace: None,
             replay_of: None,
             submitted_by: "test".to_owned(),
             submitted_at_ms: 0,

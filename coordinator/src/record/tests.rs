@@ -35,6 +35,7 @@ fn report(round: u32, cause: &str) -> Vec<u8> {
         reason: "run".to_owned(),
         priority: 10,
         running_max: None,
+        force_replace: None,
         replay_of: None,
         submitted_by: String::new(),
         submitted_at_ms: 0,

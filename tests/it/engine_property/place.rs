@@ -109,6 +109,7 @@ impl Place {
             reason: "run".to_owned(),
             priority: PRIORITY_DEFAULT,
             running_max: None,
+            force_replace: None,
             replay_of: None,
             submitted_by: String::new(),
             submitted_at_ms: StoppedClock.now_ms(),

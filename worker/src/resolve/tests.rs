@@ -36,6 +36,7 @@ fn plan() -> ShardPlan {
         segments: vec![SegmentRef { key: "shard=org-mod-03/a.seg".into(), size: 7, etag: None }],
         map_tasks: vec![MapTask { splits: vec![split] }],
         partitions: 1,
+        base: None,
     }
 }
 
@@ -50,6 +51,7 @@ fn spec() -> JobSpec {
         reason: String::new(),
         priority: model::spec::PRIORITY_DEFAULT,
         running_max: None,
+        force_replace: None,
         replay_of: None,
         submitted_by: String::new(),
         submitted_at_ms: 0,

@@ -35,6 +35,7 @@ async fn shard(folder: &Path) -> [Grant; 2] {
         segments: segments.map(segment).to_vec(),
         map_tasks: vec![task(0), task(1)],
         partitions: 1,
+        base: None,
     };
     let spec = JobSpec {
         job: plan.job.clone(),
@@ -46,6 +47,7 @@ async fn shard(folder: &Path) -> [Grant; 2] {
         reason: String::new(),
         priority: PRIORITY_DEFAULT,
         running_max: None,
+        force_replace: None,
         replay_of: None,
         submitted_by: String::new(),
         submitted_at_ms: 0,
