@@ -8,8 +8,6 @@
 //! A leader may die between the put and its record in the cluster's state. The next one commits the same output, and finds
 //! the manifest that names it already: it is done, and no version is skipped or taken twice.
 
-use std::collections::BTreeMap;
-
 use format::digest::Digest;
 use format::keys::ManifestName;
 use format::manifest::{API_VERSION, Manifest, PartitionEntry};
@@ -18,6 +16,7 @@ use model::{Invariant, JobId, ObjectEntry, OrgId, ShardId, Window};
 use scheduler::ShardOutput;
 use storage::{Creation, Root, StorageError};
 
+use crate::bases::Round;
 use crate::job::Job;
 use crate::probe::ProbeError;
 use crate::read::read_whole;
@@ -105,7 +104,8 @@ pub(crate) struct Committed {
 const LATEST_VERSIONS: usize = 10;
 
 /// Commits the output of one shard; what was committed already is found, not committed again.
-pub(crate) async fn commit(job: &Job, output: &ShardOutput) -> Result<Committed, CommitError> {
+/// `round` is that in which the shard was planned.
+pub(crate) async fn commit(job: &Job, round: Round, output: &ShardOutput) -> Result<Committed, CommitError> {
     let (window, shard) = (output.plan.settings.window, output.plan.shard);
     let mut versions = versions(&job.dataset, window, shard).await?;
     for version in versions.iter().rev().take(LATEST_VERSIONS) {
@@ -115,6 +115,7 @@ pub(crate) async fn commit(job: &Job, output: &ShardOutput) -> Result<Committed,
     }
     check_input(job, output).await?;
     check_output(&job.dataset, output).await?;
+    let base = job.bases.of(&job.dataset, &job.id, round, shard).await?;
     for _ in 0..TAKEN_VERSIONS_MAX {
         let current = versions.last().copied();
         let version = current.map_or(1, |current| current + 1);
@@ -122,7 +123,7 @@ pub(crate) async fn commit(job: &Job, output: &ShardOutput) -> Result<Committed,
         let mut manifest = manifest(job, output, version, current)?;
         if let Some(current) = current {
             let replaced = Replaced::read(&job.dataset, ManifestName { window, shard, version: current }).await?;
-            manifest.warnings.extend(replaced.check(job, &output.plan)?);
+            replaced.check(job, base, &mut manifest)?;
             manifest.warnings.extend(replaced.replaced_points(manifest.books.reduce.points_written));
         }
         if job.dataset.create_once(&name.to_string(), manifest.to_bytes()).await? == Creation::Ours {
@@ -216,18 +217,6 @@ fn objects(output: &ShardOutput) -> Vec<&ObjectEntry> {
     objects
 }
 
-/// The current version of each shard that has one, in a window: what its next commit is planned over.
-pub(crate) async fn current_versions(dataset: &Root, window: Window) -> Result<BTreeMap<ShardId, u32>, StorageError> {
-    let listed = dataset.list(&ManifestName::folder_of(window)).await?;
-    let names = listed.iter().filter_map(|object| object.location.as_ref().parse::<ManifestName>().ok());
-    let mut current = BTreeMap::new();
-    for name in names {
-        let version = current.entry(name.shard).or_insert(name.version);
-        *version = name.version.max(*version);
-    }
-    Ok(current)
-}
-
 /// All versions, ascending.
 async fn versions(dataset: &Root, window: Window, shard: ShardId) -> Result<Vec<u32>, StorageError> {
     let listed = dataset.list(&ManifestName::folder(window, shard)).await?;
@@ -250,8 +239,8 @@ fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>
         version,
         job: plan.job.clone(),
         replaces,
-        base: plan.base,
-        forced: job.force_replace.clone(),
+        base: None,
+        forced: None,
         reason: job.reason.clone(),
         committed_at_ms: job.clock.now_ms(),
         settings: plan.settings.clone(),

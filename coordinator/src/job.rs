@@ -9,6 +9,7 @@ use storage::Root;
 use storage::segment::SegmentAccess;
 
 use crate::JobError;
+use crate::bases::Bases;
 
 /// One job.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Job {
     pub reason: String,
     /// Why it may replace a version whose input it does not contain.
     pub force_replace: Option<String>,
+    /// The versions that it was planned over.
+    pub(crate) bases: Arc<Bases>,
     /// When it was submitted, as its client says.
     pub submitted_at_ms: i64,
     /// Tells when a manifest was committed.
@@ -63,6 +66,7 @@ impl Job {
             shard_map: Arc::new(shard_map),
             reason: spec.reason.clone(),
             force_replace: spec.force_replace.clone(),
+            bases: Arc::default(),
             submitted_at_ms: spec.submitted_at_ms,
             clock,
         })

@@ -7,6 +7,8 @@
 pub mod job;
 // Segments under the input prefix, by shard.
 pub mod discover;
+// The versions that a job was planned over.
+mod bases;
 // Shards to plans.
 pub mod planning;
 // Objects that tell whether they are whole.

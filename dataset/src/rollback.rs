@@ -76,7 +76,7 @@ pub async fn rollback(
         version,
         replaces: Some(current.version),
         // Whoever goes back knows what it goes back from.
-        base: Some(current.version),
+        base: None,
         forced: None,
         reason: reason.clone(),
         committed_at_ms: clock.now_ms(),

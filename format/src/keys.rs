@@ -8,6 +8,7 @@
 //! | `manifests/window=<w>/shard=<s>/v<NNNNN>.json` | manifest | the committer, create-only | write-once; the highest version is current |
 //! | `jobs/<job>/spec-<digest>.json` | what was asked for | the coordinator | write-once |
 //! | `jobs/<job>/plans/<shard>-<digest>.json` | plan | the planner | write-once; a new plan is another object |
+//! | `jobs/<job>/bases/<round>-<ms>.json` | the versions that were current when a round was planned, by shard | the first leader that plans it, create-only | write-once |
 //! | `jobs/<job>/reports/<shard>-<digest>.json` | how a shard ended | the coordinator | write-once |
 //! | `jobs/<job>/events/<leader>-<NNNNNN>.jsonl` | what happened, a line an event | the coordinator | write-once |
 //! | `jobs/<job>/records/<round>-<leader>.json` | what the job was and how that round ended | the coordinator, create-only | write-once; the highest round is current |
@@ -34,7 +35,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use model::ids::ParseIdError;
-use model::{AttemptId, JobId, LeaderId, OutputFormat, PartitionId, RollupStep, ShardId, TaskId, TaskPath, Window};
+use model::{
+    AttemptId, JobId, LeaderId, OutputFormat, PartitionId, RollupStep, ShardId, TaskId, TaskPath, TimestampMs, Window,
+};
 
 use model::digest::Digest;
 
@@ -149,6 +152,11 @@ pub fn spec(job: &JobId, spec: Digest) -> String {
 /// Key of a plan.
 pub fn plan(job: &JobId, shard: ShardId, plan: Digest) -> String {
     format!("{JOBS}/{job}/plans/{shard}-{plan}.json")
+}
+
+/// Key of the versions that a round of a job, submitted at this instant, was planned over.
+pub fn bases(job: &JobId, round: u32, submitted_at_ms: TimestampMs) -> String {
+    format!("{JOBS}/{job}/bases/{round:05}-{submitted_at_ms}.json")
 }
 
 /// Key of the report of a shard that has ended.

@@ -30,8 +30,8 @@ pub struct Manifest {
     pub job: JobId,
     /// The version it replaces.
     pub replaces: Option<u32>,
-    /// The version that was current when the shard was planned, 0 where there was none. If it is not the one that is replaced,
-    /// that one's input is contained in [`Self::inputs`], or the commit was forced (CM-5). None of versions that did not note it.
+    /// The version that was current when the shard was planned, 0 where there was none, if that is not the one that is replaced:
+    /// then that one's input is contained in [`Self::inputs`], or the commit was forced (CM-5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<u32>,
     /// Why it was allowed to replace a version whose input it does not contain.

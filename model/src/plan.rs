@@ -43,7 +43,7 @@ impl MapTask {
     }
 }
 
-/// The tasks of one shard: a pure function of the segments and the settings, but for the version that it is planned over.
+/// The tasks of one shard: a pure function of the segments and the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShardPlan {
@@ -59,10 +59,6 @@ pub struct ShardPlan {
     pub map_tasks: Vec<MapTask>,
     /// How many partitions the shuffle has: one reduce task each. 0 where there is nothing to map.
     pub partitions: u32,
-    /// The version of the manifest that was current when the segments were listed, 0 where there was none: the one whose place
-    /// its output may take (CM-5). Shapes no output. Plans of versions that did not note it have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<u32>,
 }
 
 impl ShardPlan {

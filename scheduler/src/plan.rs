@@ -18,7 +18,7 @@ pub fn plan_shard(job: JobId, shard: ShardId, settings: JobSettings, mut segment
         u32::try_from(wanted).unwrap_or(u32::MAX).clamp(1, PARTITIONS_PER_SHARD_MAX)
     };
     let map_tasks = cut(&segments, split_bytes);
-    ShardPlan { job, shard, settings, segments, map_tasks, partitions, base: None }
+    ShardPlan { job, shard, settings, segments, map_tasks, partitions }
 }
 
 fn cut(segments: &[SegmentRef], split_bytes: u64) -> Vec<MapTask> {

@@ -1,14 +1,14 @@
 //! The version whose place a commit takes: what it was made of, and whether it may go (CM-5).
 //!
-//! A shard is planned over the version that is current then, and its plan says which. If that one is still current at the
-//! commit, whoever planned could know what it replaces. If another one came between, its input has to be contained in ours, or
-//! an operator has said that it may go.
+//! A shard is planned over the version that is current then, its base. If that one is still current at the commit, whoever
+//! planned could know what it replaces. If another one came between, its input has to be contained in ours, or an operator has
+//! said that it may go.
 
 use format::keys::ManifestName;
 use format::manifest::Manifest;
 use model::invariant::{lost_input, may_replace};
 use model::limits::SEGMENTS_NAMED_MAX;
-use model::{SegmentRef, ShardPlan};
+use model::SegmentRef;
 use storage::{Root, StorageError};
 
 use super::CommitError;
@@ -30,28 +30,32 @@ impl Replaced {
         Ok(Self { version: name.version, manifest })
     }
 
-    /// What to say of input that is lost with it.
+    /// Notes in `manifest`, which takes its place, what is lost with it.
     ///
     /// # Errors
     /// [`CommitError::Overtaken`] where it may not go.
-    pub(super) fn check(&self, job: &Job, plan: &ShardPlan) -> Result<Option<String>, CommitError> {
-        let lost = self.manifest.as_ref().map(|manifest| lost_input(&manifest.inputs, &plan.segments));
+    pub(super) fn check(&self, job: &Job, base: Option<u32>, manifest: &mut Manifest) -> Result<(), CommitError> {
+        let version = self.version;
+        manifest.base = base.filter(|base| *base != version);
+        let lost = self.manifest.as_ref().map(|replaced| lost_input(&replaced.inputs, &manifest.inputs));
         if lost.as_ref().is_some_and(Vec::is_empty) {
-            return Ok(None);
+            return Ok(());
         }
-        let (version, loss) = (self.version, told(lost.as_deref()));
-        if !may_replace(plan.base, version, true, job.force_replace.is_some()) {
-            let over = match plan.base {
+        let loss = told(lost.as_deref());
+        if !may_replace(base, version, true, job.force_replace.is_some()) {
+            let over = match base {
                 Some(0) => "over no version".to_owned(),
                 Some(base) => format!("over v{base}"),
-                None => "without a note of the version that was current".to_owned(),
+                None => "by a version of Tailor that did not note over which".to_owned(),
             };
             let by = self.manifest.as_ref().map_or_else(|| "another job".to_owned(), |m| format!("job {}", m.job));
-            let (shard, job) = (plan.shard, job.id.clone());
+            let (shard, job) = (manifest.shard, job.id.clone());
             return Err(CommitError::Overtaken { shard, version, by, over, loss, job });
         }
-        let forced = job.force_replace.as_ref().map(|why| format!(" (forced: {why})")).unwrap_or_default();
-        Ok(Some(format!("v{version}, which this version replaces, {loss}{forced}")))
+        manifest.forced = job.force_replace.clone().filter(|_| base != Some(version));
+        let forced = manifest.forced.as_ref().map(|why| format!(" (forced: {why})")).unwrap_or_default();
+        manifest.warnings.push(format!("v{version}, which this version replaces, {loss}{forced}"));
+        Ok(())
     }
 
     /// What to say where a version without a point takes the place of one that has some: rarely what was meant.

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use super::Leader;
 use super::message::{ArchiveError, Outcome};
+use crate::bases::Round;
 use crate::commit::{CommitError, Committed, commit};
 use crate::error::describe;
 use crate::journal::{Journal, JournalError};
@@ -43,7 +44,7 @@ impl Leader {
         let Some(live) = self.jobs.get_mut(&id) else { return };
         let Some(of) = live.shards.get_mut(&shard) else { return };
         of.record.phase = ShardPhase::Committing;
-        let (record, job) = (of.record.clone(), Arc::clone(&live.job));
+        let (record, job, round) = (of.record.clone(), Arc::clone(&live.job), Round::of(&live.head));
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         let probes = Arc::clone(&self.probes);
         tokio::spawn(async move {
@@ -52,7 +53,7 @@ impl Leader {
                 let output = Arc::clone(&output);
                 async move {
                     journal.insist(|| journal.put_shard(&id, shard, &record)).await?;
-                    commit_patiently(&job, &output, &probes).await
+                    commit_patiently(&job, round, &output, &probes).await
                 }
             });
             // A shard whose commit says nothing would stay open for ever.
@@ -239,6 +240,7 @@ pub(super) async fn write_pieces(pieces: Vec<Piece>) {
 /// Commits, and waits for a store that is away: the work is done, and an hour of it is not given up for a minute.
 async fn commit_patiently(
     job: &crate::Job,
+    round: Round,
     output: &ShardOutput,
     probes: &Probes,
 ) -> Result<Committed, CommitError> {
@@ -246,7 +248,7 @@ async fn commit_patiently(
     loop {
         let committed = async {
             probes.check(&job.dataset).await?;
-            commit(job, output).await
+            commit(job, round, output).await
         };
         match committed.await {
             Err(CommitError::Storage(error)) if error.is_store_away() && tries < COMMIT_TRIES_MAX => {

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use super::Leader;
 use super::live::{LiveJob, LiveShard};
 use super::message::{BeginError, Begun, Follower, Outcome, Planned, PlannedShard, Reply};
-use crate::commit::current_versions;
+use crate::bases::{self, Round};
 use crate::error::{JobError, describe};
 use crate::history::{self, EventLog};
 use crate::job::Job;
@@ -134,10 +134,11 @@ impl Leader {
     pub(super) fn plan(&self, id: &JobId) {
         let Some(live) = self.jobs.get(id) else { return };
         let (handle, round, id) = (self.handle.clone(), live.head.round, id.clone());
+        let planning = Round::of(&live.head);
         let job = Job { shards: live.shards_to_run(), ..(*live.job).clone() };
         let probes = Arc::clone(&self.probes);
         tokio::spawn(async move {
-            let planned = Box::new(plan(&job, &probes).await);
+            let planned = Box::new(plan(&job, planning, &probes).await);
             handle.tell(Outcome::Planned { job: id, round, planned });
         });
     }
@@ -316,18 +317,15 @@ async fn write_object(root: &Root, bytes: Vec<u8>, key: impl FnOnce(Digest) -> S
 }
 
 /// Plans every shard, and writes the plans. A store that would be refused at the commit is refused before the work.
-async fn plan(job: &Job, probes: &Probes) -> Result<Planned, JobError> {
+async fn plan(job: &Job, round: Round, probes: &Probes) -> Result<Planned, JobError> {
     match probes.check(&job.dataset).await {
         Err(error @ ProbeError::Overwrites { .. }) => return Err(JobError::Store { reason: error.to_string() }),
         // One that is away is tried again before the commit.
         Ok(()) | Err(ProbeError::Storage(_)) => {}
     }
-    // Before the segments are listed: what is committed after this look is not known to this plan, whatever it lists (CM-5).
-    let current = current_versions(&job.dataset, job.settings.window).await?;
-    let crate::planning::Planned { mut plans, warnings } = crate::planning::plan(job).await?;
-    for plan in &mut plans {
-        plan.base = Some(current.get(&plan.shard).copied().unwrap_or(0));
-    }
+    // Before the segments are listed: what is committed after this look is not known to these plans, whatever they list.
+    bases::note(job, round).await?;
+    let crate::planning::Planned { plans, warnings } = crate::planning::plan(job).await?;
     let write = |plan: model::ShardPlan| async move {
         let bytes = serde_json::to_vec(&plan).expect("a plan is numbers and names");
         let digest = Digest::of(&bytes);

@@ -63,19 +63,15 @@ impl Run<'_> {
     fn check_input(&mut self, name: ManifestName, before: &Manifest, manifest: &Manifest) {
         let lost = lost_input(&before.inputs, &manifest.inputs);
         let Some(first) = lost.first() else { return };
-        if may_replace(manifest.base, before.version, true, manifest.forced.is_some()) {
-            return;
-        }
         let (count, version) = (lost.len(), before.version);
         let detail = format!("lacks {count} segments that v{version} was made of, {} the first", first.key);
-        match manifest.base {
-            Some(base) => {
-                let detail = format!("{detail}; it was planned over v{base} and not forced");
-                self.differences.add(Class::Input, &name.to_string(), detail);
-            }
-            // Of a version of Tailor that did not note it: nobody knows whether it was meant.
-            None => self.warnings.push(format!("{name} {detail}; whether that was meant is not on record")),
+        let base = manifest.base.unwrap_or(version);
+        if may_replace(Some(base), version, true, manifest.forced.is_some()) {
+            // Known when it was planned, or of a version of Tailor that did not look.
+            return self.warnings.push(format!("{name} {detail}"));
         }
+        let detail = format!("{detail}; it was planned over v{base}, and nobody forced it");
+        self.differences.add(Class::Input, &name.to_string(), detail);
     }
 
     fn check_manifest(&mut self, name: ManifestName, manifest: &Manifest) {

@@ -36,7 +36,6 @@ fn plan() -> ShardPlan {
         segments: vec![SegmentRef { key: "shard=org-mod-03/a.seg".into(), size: 7, etag: None }],
         map_tasks: vec![MapTask { splits: vec![split] }],
         partitions: 1,
-        base: None,
     }
 }
 

@@ -35,7 +35,6 @@ async fn shard(folder: &Path) -> [Grant; 2] {
         segments: segments.map(segment).to_vec(),
         map_tasks: vec![task(0), task(1)],
         partitions: 1,
-        base: None,
     };
     let spec = JobSpec {
         job: plan.job.clone(),
