@@ -40,7 +40,8 @@ impl Probes {
     /// Tries the store of a dataset, unless it was found sound before.
     pub(crate) async fn check(&self, dataset: &Root) -> Result<(), ProbeError> {
         let cell = Arc::clone(self.sound.lock().await.entry(dataset.uri().to_owned()).or_default());
-        cell.get_or_try_init(|| probe(dataset, &keys::probe(self.leader))).await.copied()
+        let key = keys::probe(self.leader);
+        cell.get_or_try_init(|| probe(dataset, &key)).await.copied()
     }
 }
 

@@ -13,7 +13,8 @@ const SHARD: &str = "org-mod-63";
 /// Segments of one series each.
 fn put(place: &Place, name: &str, metric: u64) {
     let points: Vec<_> = (0..500).map(|at| (at, at as f64)).collect();
-    place.put_segment(&format!("shard={SHARD}/{name}.seg"), SegmentBuilder::new().points((63, metric), &points).build());
+    place
+        .put_segment(&format!("shard={SHARD}/{name}.seg"), SegmentBuilder::new().points((63, metric), &points).build());
 }
 
 /// Stops a job once it is planned; a segment arrives, and job `new` commits it; then `old` goes on to its end.
@@ -72,7 +73,7 @@ fn an_older_job_that_is_told_to_replace_a_newer_version_does_and_says_what_is_lo
     for words in ["v1", "shard=org-mod-63/b.seg", "forced: test-data"] {
         assert!(warnings.contains(words), "{words}: {warnings}");
     }
-    series_of_new(&place).expect(code::NOT_FOUND);
+    let _ = series_of_new(&place).expect(code::NOT_FOUND);
     let of_old = place.manifests().into_iter().find(|manifest| manifest["shard"] == SHARD && manifest["job"] == "old");
     let of_old = of_old.expect("it was committed");
     assert_eq!((&of_old["base"], &of_old["replaces"], &of_old["forced"]), (&0.into(), &1.into(), &"test-data".into()));

@@ -43,7 +43,8 @@ pub(super) async fn changes_per_second(cluster: &Cluster, span: Duration) -> Res
                 let claimed = claim::apply(&*store, leadership, claims.collect()).await;
                 let mut completions = Vec::with_capacity(tasks.len());
                 for (task, claimed) in tasks.into_iter().zip(claimed) {
-                    let Changed::Claimed { attempt, seen: SeenAttempts { revision: Some(claimed), .. } } = claimed? else {
+                    let Changed::Claimed { attempt, seen: SeenAttempts { revision: Some(claimed), .. } } = claimed?
+                    else {
                         bail!("a claim was answered otherwise")
                     };
                     let done = DoneRecord { attempt, last: 1, report: Digest(0), report_bytes: 400 };

@@ -6,9 +6,9 @@
 
 use format::keys::ManifestName;
 use format::manifest::Manifest;
+use model::SegmentRef;
 use model::invariant::{lost_input, may_replace};
 use model::limits::SEGMENTS_NAMED_MAX;
-use model::SegmentRef;
 use storage::{Root, StorageError};
 
 use super::CommitError;

@@ -52,7 +52,8 @@ impl Cluster {
     async fn lead(&self) -> (Handle, oneshot::Sender<()>) {
         let session = open_session(&self.store).await;
         let me = LeaderRecord { replica: Text::cut("c0"), address: Text::cut("c0:7070") };
-        let leadership = election::campaign(&*self.store, &session, &me, model::Term::drawn(1)).await.expect("no rival");
+        let leadership =
+            election::campaign(&*self.store, &session, &me, model::Term::drawn(1)).await.expect("no rival");
         let found = super::find(&*self.store).await.expect("memory");
         let (mailbox, inbox) = mpsc::unbounded_channel();
         let handle = Handle::new(mailbox);

@@ -83,11 +83,7 @@ pub async fn campaign(
     }
 }
 
-async fn campaign_on(
-    store: &dyn MetaStore,
-    session: &LeaseSession,
-    me: &LeaderRecord,
-) -> Result<Revision, MetaError> {
+async fn campaign_on(store: &dyn MetaStore, session: &LeaseSession, me: &LeaderRecord) -> Result<Revision, MetaError> {
     loop {
         let tried = match stand(store, session, me).await {
             Ok(Ok(elected)) => return Ok(elected),

@@ -56,9 +56,9 @@ use failure::{Failure, Kind};
 
 pub use client::S3Settings;
 pub(crate) use failure::is_away;
-pub(crate) use upload::CreateOnly;
 #[cfg(feature = "testing")]
 pub use failure::{slow_down, unanswered};
+pub(crate) use upload::CreateOnly;
 
 /// A prefix of a bucket. Clones share the client, the pace and the retry budget.
 #[derive(Debug, Clone)]

@@ -77,7 +77,9 @@ async fn apply_batch(
 ) -> Vec<Result<Changed, ClaimError>> {
     let ended = if batch.len() > 1 { together(store, leadership, batch).await } else { Together::Refused };
     match ended {
-        Together::Applied(revision) => batch.iter().map(|change| Ok(change.made_at(revision, leadership.term()))).collect(),
+        Together::Applied(revision) => {
+            batch.iter().map(|change| Ok(change.made_at(revision, leadership.term()))).collect()
+        }
         Together::Deposed => batch.iter().map(|change| Err(deposed(change, leadership))).collect(),
         Together::Refused => join_all(batch.iter().map(|change| alone(store, leadership, change, None))).await,
         Together::Unknown(cause) => {

@@ -133,9 +133,7 @@ impl TaskChange {
         match (done.map(|entry| entry.record::<DoneRecord>()), self.holder()) {
             (Some(Ok(done)), _) => ClaimError::Done { task, by: done.attempt },
             (Some(Err(error)), _) => ClaimError::Store(error),
-            (None, Some((attempt, claimed)))
-                if third.as_ref().is_none_or(|claim| claim.create_revision != claimed) =>
-            {
+            (None, Some((attempt, claimed))) if third.as_ref().is_none_or(|claim| claim.create_revision != claimed) => {
                 ClaimError::Stale { task, attempt }
             }
             (None, None) if self.is_late(third.as_ref()) => ClaimError::Late { task },

@@ -235,15 +235,9 @@ async fn as_many_changes_as_a_transaction_takes_are_one_revision() {
     assert_eq!(batches, [CHANGES_PER_TXN_MAX, CHANGES_PER_TXN_MAX, 100 - 2 * CHANGES_PER_TXN_MAX]);
 
     let before = cluster.store.list("jobs/").await.expect("memory").revision;
-    let completions = attempts
-        .iter()
-        .zip(0..)
-        .take(CHANGES_PER_TXN_MAX)
-        .map(|(attempt, ordinal)| TaskChange::Complete {
-            task: task(ordinal),
-            done: done(*attempt, 1),
-            claimed: claimed(*attempt),
-        });
+    let completions = attempts.iter().zip(0..).take(CHANGES_PER_TXN_MAX).map(|(attempt, ordinal)| {
+        TaskChange::Complete { task: task(ordinal), done: done(*attempt, 1), claimed: claimed(*attempt) }
+    });
     let completed = apply(&*cluster.store, cluster.leadership, completions.collect()).await;
     assert!(completed.iter().all(|result| matches!(result, Ok(Changed::Completed))), "{completed:?}");
     assert_eq!(cluster.store.list("jobs/").await.expect("memory").revision, Revision(before.0 + 1));

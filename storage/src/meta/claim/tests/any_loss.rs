@@ -63,7 +63,9 @@ impl Game {
         let claimed = known.attempts.iter().map(|attempt| attempt.number);
         let last = claimed.max().unwrap_or(0).max(seen.record.last);
         match (random.u8(..10), some_attempt, known.done.clone()) {
-            (0..4, Some(attempt), _) => TaskChange::Complete { task, done: done(attempt, last), claimed: claimed(attempt) },
+            (0..4, Some(attempt), _) => {
+                TaskChange::Complete { task, done: done(attempt, last), claimed: claimed(attempt) }
+            }
             (4, Some(attempt), _) => {
                 let failure = FailureRecord { worker, cause: Text::cut("disk full") };
                 TaskChange::Fail { task, attempt, claimed: claimed(attempt), charged: random.bool(), failure, seen }
