@@ -220,6 +220,14 @@ class Etcd:
         member.make(self._cluster())
         member.start()
 
+    def lose(self) -> None:
+        """Loses all that it has: an empty member takes its place."""
+        (member,) = self.members
+        member.process.signal("KILL")
+        member.leave_data()
+        member.make(self._cluster())
+        member.start()
+
     def _etcdctl(self, *words: str) -> None:
         subprocess.run(
             ["etcdctl", *words], env={"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin"}, check=True, capture_output=True

@@ -36,6 +36,12 @@ pub enum JobError {
     /// The shard map cannot be read.
     #[error(transparent)]
     ShardMap(#[from] shard_config::ShardMapError),
+    /// The store of the dataset cannot be relied on.
+    #[error("{reason}")]
+    Store {
+        /// What it does, and what to do.
+        reason: String,
+    },
     /// A store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),

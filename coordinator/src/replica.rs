@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use format::state_records::{LeaderRecord, Text};
 use futures::StreamExt as _;
-use model::Clock;
+use model::{Clock, Term};
 use storage::meta::election::{self, Leadership};
 use storage::meta::{LeaseSession, LeaseSettings, MetaError, MetaStore};
 use tokio::sync::{mpsc, watch};
@@ -53,9 +53,10 @@ impl Replica {
     pub(crate) async fn run(self, dismissed: impl Future<Output = ()>) {
         let observing = tokio::spawn(observe(Arc::clone(&self.store), self.role.clone()));
         tokio::pin!(dismissed);
+        let mut random = fastrand::Rng::with_seed(self.lease.seed);
         loop {
-            let term = self.term(&mut dismissed).await;
-            match term {
+            let ended = self.term(Term::drawn(random.u64(..)), &mut dismissed).await;
+            match ended {
                 Ok(Ended::Dismissed) => break,
                 Ok(Ended::Over { reason }) => tracing::warn!(reason, "stopped leading; standing again"),
                 Err(error) => self.state_fails(describe(&error)),
@@ -78,13 +79,13 @@ impl Replica {
     }
 
     /// One lease's time: stands, leads if elected.
-    async fn term(&self, dismissed: &mut (impl Future<Output = ()> + Unpin)) -> Result<Ended, MetaError> {
+    async fn term(&self, term: Term, dismissed: &mut (impl Future<Output = ()> + Unpin)) -> Result<Ended, MetaError> {
         let session = tokio::select! {
             session = LeaseSession::open(Arc::clone(&self.store), self.lease) => session?,
             () = &mut *dismissed => return Ok(Ended::Dismissed),
         };
         drop(self.state.send_replace(Ok(())));
-        let ended = self.until_lost(&session, self.hold_office(&session, dismissed)).await;
+        let ended = self.until_lost(&session, self.hold_office(&session, term, dismissed)).await;
         close(session).await;
         ended
     }
@@ -104,12 +105,13 @@ impl Replica {
     async fn hold_office(
         &self,
         session: &LeaseSession,
+        term: Term,
         dismissed: &mut (impl Future<Output = ()> + Unpin),
     ) -> Result<Ended, MetaError> {
         let me =
             LeaderRecord { replica: Text::cut(&self.settings.replica), address: Text::cut(&self.settings.address) };
         let leadership = tokio::select! {
-            leadership = election::campaign(&*self.store, session, &me) => leadership?,
+            leadership = election::campaign(&*self.store, session, &me, term) => leadership?,
             () = &mut *dismissed => return Ok(Ended::Dismissed),
         };
         let ended = self.lead(leadership, session, dismissed).await;
@@ -126,6 +128,7 @@ impl Replica {
         &self,
         leadership: Leadership,
         session: &LeaseSession,
+        term: Term,
         dismissed: &mut (impl Future<Output = ()> + Unpin),
     ) -> Result<Ended, MetaError> {
         let began = tokio::time::Instant::now();

@@ -72,7 +72,7 @@ pub struct CollectorSettings {
 }
 
 impl Settings {
-    /// What `layers` say, on the machine called `host`; `seed` differs from process to process.
+    /// What `layers` say, on the machine called `host`; `seed` is 64 random bits, other ones for each process.
     ///
     /// # Errors
     /// Names the key, its value, where it comes from and what it should be.

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use model::limits::STATE_VALUE_BYTES_MAX;
-use model::{AttemptId, Digest, FencingToken, LeaseId, TimestampMs};
+use model::{AttemptId, Digest, FencingToken, LeaseId, Term, TimestampMs};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -244,7 +244,7 @@ pub struct FailureRecord {
     pub cause: Text<96>,
 }
 
-/// That an attempt holds a task. The revision at which its key came to be is the attempt's fencing token.
+/// That an attempt holds a task. The revision at which its key came to be, and the term, make the attempt's fencing token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimRecord {
@@ -252,8 +252,17 @@ pub struct ClaimRecord {
     pub attempt: u32,
     /// Who holds it.
     pub worker: LeaseId,
-    /// Token of the leader that assigned it: with the attempt's number, this record is like no other.
-    pub leader: FencingToken,
+    /// Term of the leader that assigned it: with the attempt's number, this record is like no other. A version that knew no
+    /// terms wrote the leader's revision here.
+    #[serde(rename = "leader")]
+    pub term: Term,
+}
+
+impl ClaimRecord {
+    /// The token of the attempt, whose claim came to be at `revision`.
+    pub const fn token(&self, revision: u64) -> FencingToken {
+        self.term.token(revision)
+    }
 }
 
 /// The one attempt that counts (LS-2).

@@ -57,6 +57,10 @@ pub const SHARED_SHARDS: u64 = 64;
 /// Most differences that a verification lists before it only counts.
 pub const DIFFERENCES_LISTED_MAX: usize = 100;
 
+/// Most segments that a warning or a cause names; of the others their number. A manifest may have 100,000, and nobody reads on
+/// after the first few.
+pub const SEGMENTS_NAMED_MAX: usize = 10;
+
 /// Largest value of a key in the cluster's state, in bytes: a record, never a history. Plans and reports are objects.
 pub const STATE_VALUE_BYTES_MAX: usize = 1024;
 

@@ -4,6 +4,7 @@ mod engine_property; // any input, splits, workers, memory, order and loss: the 
 mod bad_frames; //      frames that cannot be read: fail, or put aside
 mod empty_input; //     nothing to read
 mod changed_input; //   segments that do not hold still
+mod overtaken; //       a newer version was committed meanwhile
 mod timestamps; //      instants wrong by an epoch or a unit
 mod values; //          NaN, -0.0, infinities
 mod no_room; //         full disks, closed doors

@@ -75,7 +75,7 @@ pub struct Machine {
     pub cores: usize,
     /// Its folder for temporary files, if it names one.
     pub temporary: Option<PathBuf>,
-    /// Differs from process to process: the seed of every jitter.
+    /// 64 random bits, other ones for each process: the seed of every jitter, and of a leader's terms.
     pub seed: u64,
 }
 

@@ -95,6 +95,7 @@ impl Cluster {
             reason: "bench".to_owned(),
             priority: model::spec::PRIORITY_DEFAULT,
             running_max: None,
+            force_replace: None,
             replay_of: None,
             submitted_by: "bench".to_owned(),
             submitted_at_ms: SystemClock.now_ms(),

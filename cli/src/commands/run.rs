@@ -65,6 +65,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
             ReadStyle::Auto => SegmentAccess::Auto,
             ReadStyle::Ranged => SegmentAccess::Ranged,
         },
+        seed: super::worker::random_bits(),
     };
     let progress = Progress::start();
     let report = coordinator::run(spec, &resources, Arc::new(SystemClock), &progress, interrupted).await;

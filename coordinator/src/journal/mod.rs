@@ -13,6 +13,7 @@
 //! | a store without space | [`JournalError::Blocked`]: nothing was changed, ask again later |
 
 mod batch; //    changes of tasks, gathered
+mod held; //     by which claim an attempt holds its task
 mod records; //  jobs, shards, datasets
 mod recover; //  what another leader left
 #[cfg(test)]
@@ -30,6 +31,7 @@ use storage::meta::election::Leadership;
 use storage::meta::{MetaError, MetaStore, Revision};
 use tokio::sync::{mpsc, oneshot};
 
+use held::Held;
 pub(crate) use recover::{Found, FoundJob, FoundShard, recover};
 
 /// Why a change was not made.
@@ -117,6 +119,8 @@ struct Shared {
     leadership: Leadership,
     /// Attempts of tasks that were tried and are not done, as they were last seen.
     attempts: Mutex<HashMap<TaskPath, SeenAttempts>>,
+    /// Attempts that were given out.
+    held: Held,
     /// When each record of a dataset, job or shard was written.
     written: Mutex<BTreeMap<String, Written>>,
     /// The right to write heads: the next write of one has to see what that one leaves.
@@ -163,6 +167,7 @@ impl Journal {
             store,
             leadership,
             attempts: Mutex::new(found.attempts().collect()),
+            held: Held::found(found),
             written: Mutex::new(found.written.clone()),
             heads: tokio::sync::Mutex::default(),
             under_way: Mutex::default(),
@@ -206,7 +211,8 @@ impl Journal {
         let _turn = self.shared.in_turn(&task).await;
         let last = self.seen(&task).record.last.max(attempt.number);
         let done = DoneRecord { attempt, last, report, report_bytes };
-        self.change(TaskChange::Complete { task, done }).await.map(drop)
+        let claimed = self.shared.held.claim_of(&task, attempt);
+        self.change(TaskChange::Complete { task, done, claimed }).await.map(drop)
     }
 
     /// Ends an attempt that failed.
@@ -219,13 +225,19 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let _turn = self.shared.in_turn(&task).await;
         let seen = self.seen(&task);
-        self.change(TaskChange::Fail { task, attempt, charged, failure, seen }).await.map(drop)
+        let claimed = self.shared.held.claim_of(&task, attempt);
+        self.change(TaskChange::Fail { task: task.clone(), attempt, claimed, charged, failure, seen }).await?;
+        self.shared.held.ended(&task, attempt);
+        Ok(())
     }
 
     /// Ends an attempt uncharged.
     pub(crate) async fn hand_back(&self, task: TaskPath, attempt: AttemptId) -> Result<(), JournalError> {
         let _turn = self.shared.in_turn(&task).await;
-        self.change(TaskChange::HandBack { task, attempt }).await.map(drop)
+        let claimed = self.shared.held.claim_of(&task, attempt);
+        self.change(TaskChange::HandBack { task: task.clone(), attempt, claimed }).await?;
+        self.shared.held.ended(&task, attempt);
+        Ok(())
     }
 
     /// Opens a task that `attempt` did.
@@ -257,8 +269,9 @@ impl Journal {
     }
 
     /// Forgets what was seen of the tasks of a shard that has ended.
-    pub(crate) fn forget_tasks(&self, is_over: impl Fn(&TaskPath) -> bool) {
+    pub(crate) fn forget_tasks(&self, is_over: impl Fn(&TaskPath) -> bool + Copy) {
         self.shared.attempts().retain(|task, _| !is_over(task));
+        self.shared.held.forget(is_over);
     }
 
     fn written(&self, key: &str) -> Option<Written> {
@@ -284,10 +297,17 @@ impl Journal {
         }
         let mut attempts = self.shared.attempts();
         match &changed {
-            Changed::Claimed { seen, .. } | Changed::Failed { seen } | Changed::Reopened { seen } => {
+            Changed::Claimed { attempt, seen } => {
+                self.shared.held.claimed(task.clone(), *attempt, seen.revision.unwrap_or_default());
                 attempts.insert(task, seen.clone());
             }
-            Changed::Completed => drop(attempts.remove(&task)),
+            Changed::Failed { seen } | Changed::Reopened { seen } => {
+                attempts.insert(task, seen.clone());
+            }
+            Changed::Completed => {
+                self.shared.held.done(&task);
+                attempts.remove(&task);
+            }
             Changed::HandedBack => {}
         }
         Ok(changed)

@@ -174,10 +174,10 @@ impl Journal {
     }
 
     fn check_leader(&self, leader: Option<&Entry>) -> Result<(), JournalError> {
-        let ours = self.leadership().token();
-        if leader.is_some_and(|leader| leader.create_revision.token() == ours) {
+        if self.leadership().is_shown_by(leader) {
             return Ok(());
         }
+        let ours = self.leadership().token();
         Err(JournalError::Over { reason: format!("another coordinator leads (our token is {ours})") })
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct FoundShard {
     pub(crate) done: BTreeMap<TaskId, DoneRecord>,
     /// Attempts that run.
     pub(crate) claims: Vec<(TaskId, AttemptId, LeaseId)>,
+    /// When their claims came to be.
+    pub(super) claimed: BTreeMap<AttemptId, Revision>,
     /// Tasks that were done, and that we have opened again since: what is read of them by then does not count.
     opened: Mutex<BTreeMap<TaskId, Tried>>,
     tried: BTreeMap<TaskId, SeenAttempts>,
@@ -81,8 +83,10 @@ impl Found {
             }
             StateKey::Claim(path, number) => {
                 let claim: ClaimRecord = entry.record()?;
-                let attempt = AttemptId { number, token: entry.create_revision.token() };
-                self.shard(&path).claims.push((path.task, attempt, claim.worker));
+                let attempt = AttemptId { number, token: claim.token(entry.create_revision.0) };
+                let shard = self.shard(&path);
+                shard.claims.push((path.task, attempt, claim.worker));
+                shard.claimed.insert(attempt, entry.create_revision);
             }
             StateKey::Done(path) => {
                 let done = entry.record()?;

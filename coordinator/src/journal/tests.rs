@@ -83,7 +83,7 @@ async fn lead(recorder: &Arc<Recorder>) -> (Journal, LeaseSession) {
     let store: Arc<dyn MetaStore> = Arc::<Recorder>::clone(recorder);
     let session = open_session(&store).await;
     let me = LeaderRecord { replica: Text::cut("c0"), address: Text::cut("c0:7070") };
-    let leadership = election::campaign(&*store, &session, &me).await.expect("no rival");
+    let leadership = election::campaign(&*store, &session, &me, model::Term::drawn(1)).await.expect("no rival");
     let found = recover(&*store).await.expect("memory");
     (Journal::open(store, leadership, &found), session)
 }

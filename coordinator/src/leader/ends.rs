@@ -21,9 +21,12 @@ use tokio::time::Instant;
 
 use super::Leader;
 use super::message::{ArchiveError, Outcome};
+use crate::bases::Round;
 use crate::commit::{CommitError, Committed, commit};
 use crate::error::describe;
 use crate::journal::{Journal, JournalError};
+use crate::probe::Probes;
+use crate::record;
 use crate::report::{ShardReport, Totals};
 
 /// Until what could not be written is tried again.
@@ -41,15 +44,16 @@ impl Leader {
         let Some(live) = self.jobs.get_mut(&id) else { return };
         let Some(of) = live.shards.get_mut(&shard) else { return };
         of.record.phase = ShardPhase::Committing;
-        let (record, job) = (of.record.clone(), Arc::clone(&live.job));
+        let (record, job, round) = (of.record.clone(), Arc::clone(&live.job), Round::of(&live.head));
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
+        let probes = Arc::clone(&self.probes);
         tokio::spawn(async move {
             let output: Arc<ShardOutput> = Arc::from(output);
             let committing = tokio::spawn({
                 let output = Arc::clone(&output);
                 async move {
                     journal.insist(|| journal.put_shard(&id, shard, &record)).await?;
-                    commit_patiently(&job, &output).await
+                    commit_patiently(&job, round, &output, &probes).await
                 }
             });
             // A shard whose commit says nothing would stay open for ever.
@@ -155,7 +159,7 @@ impl Leader {
         }
         live.is_archiving = true;
         live.head.phase = JobPhase::Ended;
-        let started_at_ms = live.head.submitted_at_ms;
+        let (started_at_ms, round) = (live.head.submitted_at_ms, live.head.round);
         let record = live.report(started_at_ms).to_bytes();
         let dataset = live.job.dataset.clone();
         self.note(id, "ended", json!({}));
@@ -163,7 +167,7 @@ impl Leader {
         let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
         tokio::spawn(async move {
             write_pieces(pieces).await;
-            let result = archive(&journal, &dataset, &id, record).await;
+            let result = archive(&journal, &dataset, (&id, round), record).await;
             handle.tell(Outcome::Archived { job: id, result });
         });
     }
@@ -234,10 +238,19 @@ pub(super) async fn write_pieces(pieces: Vec<Piece>) {
 }
 
 /// Commits, and waits for a store that is away: the work is done, and an hour of it is not given up for a minute.
-async fn commit_patiently(job: &crate::Job, output: &ShardOutput) -> Result<Committed, CommitError> {
+async fn commit_patiently(
+    job: &crate::Job,
+    round: Round,
+    output: &ShardOutput,
+    probes: &Probes,
+) -> Result<Committed, CommitError> {
     let mut tries = 0;
     loop {
-        match commit(job, output).await {
+        let committed = async {
+            probes.check(&job.dataset).await?;
+            commit(job, round, output).await
+        };
+        match committed.await {
             Err(CommitError::Storage(error)) if error.is_store_away() && tries < COMMIT_TRIES_MAX => {
                 tracing::warn!(%error, shard = %output.plan.shard, "commit; trying again");
             }
@@ -271,8 +284,14 @@ async fn close(
     journal.insist(|| journal.end_shard(id, shard, &record)).await
 }
 
-async fn archive(journal: &Journal, dataset: &Root, id: &JobId, record: Vec<u8>) -> Result<(), ArchiveError> {
-    dataset.replace(&keys::job_record(id), record).await?;
+/// Creates the record of a round, then lets the job's keys go.
+async fn archive(
+    journal: &Journal,
+    dataset: &Root,
+    (id, round): (&JobId, u32),
+    record: Vec<u8>,
+) -> Result<(), ArchiveError> {
+    record::write(dataset, id, round, journal.leadership().id(), record).await?;
     Ok(journal.insist(|| journal.forget_job(id)).await?)
 }
 

@@ -23,10 +23,12 @@ use tokio::time::Instant;
 use super::Leader;
 use super::live::{LiveJob, LiveShard};
 use super::message::{BeginError, Begun, Follower, Outcome, Planned, PlannedShard, Reply};
+use crate::bases::{self, Round};
 use crate::error::{JobError, describe};
 use crate::history::{self, EventLog};
 use crate::job::Job;
 use crate::journal::{Journal, JournalError};
+use crate::probe::{ProbeError, Probes};
 use crate::report::JobReport;
 
 /// Objects read or written at once for one job.
@@ -106,7 +108,7 @@ impl Leader {
     pub(super) fn insert(&mut self, job: Arc<Job>, spec: Arc<JobSpec>, head: JobHead, earlier: Option<Box<JobReport>>) {
         let id = spec.job.clone();
         let event = Event::JobAdded { job: id.clone(), weight: spec.priority, running_max: spec.running_max };
-        let log = EventLog::new(id.clone(), self.journal.leadership().token());
+        let log = EventLog::new(id.clone(), self.journal.leadership().id());
         let live = LiveJob {
             spec,
             job,
@@ -132,9 +134,11 @@ impl Leader {
     pub(super) fn plan(&self, id: &JobId) {
         let Some(live) = self.jobs.get(id) else { return };
         let (handle, round, id) = (self.handle.clone(), live.head.round, id.clone());
+        let planning = Round::of(&live.head);
         let job = Job { shards: live.shards_to_run(), ..(*live.job).clone() };
+        let probes = Arc::clone(&self.probes);
         tokio::spawn(async move {
-            let planned = Box::new(plan(&job).await);
+            let planned = Box::new(plan(&job, planning, &probes).await);
             handle.tell(Outcome::Planned { job: id, round, planned });
         });
     }
@@ -312,8 +316,15 @@ async fn write_object(root: &Root, bytes: Vec<u8>, key: impl FnOnce(Digest) -> S
     }
 }
 
-/// Plans every shard, and writes the plans.
-async fn plan(job: &Job) -> Result<Planned, JobError> {
+/// Plans every shard, and writes the plans. A store that would be refused at the commit is refused before the work.
+async fn plan(job: &Job, round: Round, probes: &Probes) -> Result<Planned, JobError> {
+    match probes.check(&job.dataset).await {
+        Err(error @ ProbeError::Overwrites { .. }) => return Err(JobError::Store { reason: error.to_string() }),
+        // One that is away is tried again before the commit.
+        Ok(()) | Err(ProbeError::Storage(_)) => {}
+    }
+    // Before the segments are listed: what is committed after this look is not known to these plans, whatever they list.
+    bases::note(job, round).await?;
     let crate::planning::Planned { plans, warnings } = crate::planning::plan(job).await?;
     let write = |plan: model::ShardPlan| async move {
         let bytes = serde_json::to_vec(&plan).expect("a plan is numbers and names");

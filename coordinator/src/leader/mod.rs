@@ -39,6 +39,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::journal::{Found, Journal, JournalError};
+use crate::probe::Probes;
 use claims::Waiting;
 use live::{LiveJob, LiveWorker};
 use message::{Message, Outcome};
@@ -110,6 +111,8 @@ pub(crate) struct Leader {
     workers: BTreeMap<LeaseId, LiveWorker>,
     waiting: VecDeque<Waiting>,
     run_lists: Arc<RunLists>,
+    /// Stores that refuse to overwrite, as far as they were tried.
+    probes: Arc<Probes>,
     began: Instant,
     began_at_ms: i64,
     logs_at: Instant,
@@ -131,6 +134,7 @@ impl Leader {
         let began_at_ms = clock.now_ms();
         Self {
             journal: Journal::open(store, leadership, found),
+            probes: Arc::new(Probes::new(leadership.id())),
             state: State::new(settings.policy),
             settings,
             clock,

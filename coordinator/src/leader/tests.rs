@@ -52,7 +52,8 @@ impl Cluster {
     async fn lead(&self) -> (Handle, oneshot::Sender<()>) {
         let session = open_session(&self.store).await;
         let me = LeaderRecord { replica: Text::cut("c0"), address: Text::cut("c0:7070") };
-        let leadership = election::campaign(&*self.store, &session, &me).await.expect("no rival");
+        let leadership =
+            election::campaign(&*self.store, &session, &me, model::Term::drawn(1)).await.expect("no rival");
         let found = super::find(&*self.store).await.expect("memory");
         let (mailbox, inbox) = mpsc::unbounded_channel();
         let handle = Handle::new(mailbox);
@@ -81,6 +82,7 @@ impl Cluster {
             reason: String::new(),
             priority: 10,
             running_max: None,
+            force_replace: None,
             replay_of: None,
             submitted_by: "test".to_owned(),
             submitted_at_ms: 0,

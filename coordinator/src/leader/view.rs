@@ -200,7 +200,7 @@ impl Leader {
         v1::GetClusterResponse {
             leader: self.settings.replica.clone(),
             address: self.settings.address.clone(),
-            token: self.journal.leadership().token().0,
+            token: self.journal.leadership().revision().0,
             since_ms: self.began_at_ms,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             troubles: self.troubles(),

@@ -137,7 +137,7 @@ impl OperatorService for Operators {
             let what = format!("shard {shard} in job {job}; see `tailor shard list --job {job}`");
             return Err(ApiError::NotFound { what }.into());
         }
-        let spec = self.replay_of(&leader, &earlier, shard, &request.reason).await?;
+        let spec = self.replay_of(&leader, &earlier, shard, &request).await?;
         let name = spec.job.to_string();
         let spec = Box::new(spec);
         leader.ask(|reply| Ask::Submit { spec, reply }).await?;
@@ -177,7 +177,7 @@ impl Operators {
         leader: &Handle,
         earlier: &JobReport,
         shard: ShardId,
-        reason: &str,
+        request: &v1::ReplayShardRequest,
     ) -> Result<JobSpec, ApiError> {
         /// Replays of one job that names are tried for.
         const REPLAYS_MAX: u32 = 10_000;
@@ -192,7 +192,9 @@ impl Operators {
         Ok(JobSpec {
             job,
             shards: vec![shard],
-            reason: format!("replay of {}: {reason}", earlier.job),
+            reason: format!("replay of {}: {}", earlier.job, request.reason),
+            // What the job before was allowed says nothing of this one.
+            force_replace: (!request.force_replace.is_empty()).then(|| request.force_replace.clone()),
             replay_of: Some(earlier.job.clone()),
             submitted_at_ms: self.clock.now_ms(),
             ..earlier.spec.clone()

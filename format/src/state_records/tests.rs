@@ -16,7 +16,7 @@ fn worst_attempts() -> AttemptsRecord {
 }
 
 fn worst_claim() -> ClaimRecord {
-    ClaimRecord { attempt: u32::MAX, worker: LeaseId(u64::MAX), leader: FencingToken(u64::MAX) }
+    ClaimRecord { attempt: u32::MAX, worker: LeaseId(u64::MAX), term: Term::drawn(u64::MAX) }
 }
 
 fn bytes_of<R: StateRecord + PartialEq + std::fmt::Debug>(record: &R) -> usize {

@@ -23,6 +23,10 @@ pub(crate) struct Args {
     /// Why; kept in the manifest.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Replace a version that was committed while the replay ran, even where the replay did not read all of that version's
+    /// input; without it, the replay fails and that version stays. Example: --force-replace "v7 was made of test data".
+    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    force_replace: Option<String>,
     /// Wait until it has ended, and tell the new version and whether its content is the same.
     #[arg(long)]
     wait: bool,
@@ -44,6 +48,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         shard: shard.clone(),
         reason: args.reason,
         dataset: dataset.unwrap_or_default(),
+        force_replace: args.force_replace.unwrap_or_default(),
     };
     let replay = |mut operator: Operator| {
         let request = request.clone();
