@@ -11,6 +11,7 @@
 use format::digest::Digest;
 use format::keys::ManifestName;
 use format::manifest::{API_VERSION, Manifest, PartitionEntry};
+use model::books::MapBooks;
 use model::invariant::names_each_once;
 use model::{Invariant, JobId, ObjectEntry, OrgId, ShardId, Window};
 use scheduler::ShardOutput;
@@ -261,6 +262,23 @@ fn settings_digest(job: &Job) -> Digest {
     Digest::of(&text)
 }
 
+/// How much was put aside of `bytes` of segments, if anything was.
+pub(crate) fn loss(books: &MapBooks, bytes: u64) -> Option<String> {
+    let MapBooks { frames_quarantined: frames, bytes_quarantined, .. } = books;
+    (*frames > 0).then(|| {
+        let share = model::loss::share_text(*bytes_quarantined, bytes);
+        format!(
+            "{frames} bad frames of {bytes_quarantined} bytes ({share} of {bytes}) could not be read and were put aside"
+        )
+    })
+}
+
+/// How much of the input is not in the output because it could not be read.
+fn quarantined(output: &ShardOutput) -> Option<String> {
+    let (books, shard_bytes) = (&output.books.map, output.plan.bytes());
+    loss(books, shard_bytes).map(|loss| format!("{loss}; their points are not in this version"))
+}
+
 fn warnings(job: &Job, output: &ShardOutput) -> Vec<String> {
     let mut warnings = Vec::new();
     let is_unlikely = |(first, last): &(i64, i64)| *first < LIKELY_START_MS || *last >= LIKELY_END_MS;
@@ -271,6 +289,7 @@ fn warnings(job: &Job, output: &ShardOutput) -> Vec<String> {
             "timestamps reach from {first} to {last} ms; some may be seconds or nanoseconds by mistake: give --window to leave them out"
         ));
     }
+    warnings.extend(quarantined(output));
     let misplaced = |(org, frames): (&OrgId, &u64)| {
         let home = job.shard_map.shard(*org);
         format!(

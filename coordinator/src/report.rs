@@ -7,6 +7,8 @@ use model::{Books, JobId, JobSettings, JobSpec, ShardId, ShardPlan, StageTimes, 
 use scheduler::{Counts, ShardEnd, ShardOutput};
 use serde::{Deserialize, Serialize};
 
+use crate::commit::loss;
+
 /// Name and version of the object.
 pub const API_VERSION: &str = "tailor/v1";
 
@@ -234,6 +236,8 @@ impl JobReport {
     ) -> Self {
         let mut totals = Totals::default();
         shards.iter().for_each(|shard| totals.add(&shard.totals));
+        let mut warnings = warnings;
+        warnings.extend(loss(&totals.books.map, totals.bytes_in));
         Self {
             api_version: API_VERSION.to_owned(),
             kind: "JobReport".to_owned(),

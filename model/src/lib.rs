@@ -32,6 +32,8 @@ pub mod invariant;
 pub mod books;
 // Byte sizes in words: `512MiB`.
 pub mod size;
+// The bound of what may be put aside: `1%`, `64MiB`.
+pub mod loss;
 // Every bound, with its unit and its reason.
 pub mod limits;
 
@@ -43,6 +45,7 @@ pub use ids::{
 };
 pub use invariant::Invariant;
 pub use job::{Encoding, JobSettings, OnBadFrame, OutputFormat};
+pub use loss::LossMax;
 pub use outcome::{
     Extent, Failure, FailureClass, MapReport, ObjectEntry, QuarantineEntry, ReduceReport, Report, RollupEntry,
     SplitReport,

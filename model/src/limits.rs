@@ -24,6 +24,10 @@ pub const METADATA_BYTES_MAX: usize = 64 << 10;
 /// A wrong belief costs a re-run (the stitch catches it), never data.
 pub const RESYNC_CHAIN_FRAMES: usize = 4;
 
+/// Most places that a search for a frame's start keeps because a frame may start or go on there: one in 64 bytes of the
+/// longest frame, as many as zstd's fastest level leaves of values that imitate a length and the magic. They take up to 12 MiB.
+pub const RESYNC_CANDIDATES_MAX: usize = FRAME_BYTES_MAX as usize / 64;
+
 /// Most points in one chunk of a run: what a merge holds decoded for each slice that it reads.
 pub const CHUNK_POINTS_MAX: usize = 1024;
 
@@ -47,6 +51,12 @@ pub const MAP_TASKS_PER_SHARD_MAX: usize = 4096;
 
 /// Most slices that one merge reads at once; more are merged in groups first.
 pub const MERGE_FAN_IN_MAX: usize = 256;
+
+/// Files that a slot may have open at once: the slices of one merge ([`MERGE_FAN_IN_MAX`]), what it writes, its segment.
+pub const OPEN_FILES_PER_SLOT: u64 = MERGE_FAN_IN_MAX as u64 + 32;
+
+/// Files that a process has open beside its slots: connections to stores, etcd and coordinators, listeners, logs.
+pub const OPEN_FILES_BASE: u64 = 512;
 
 /// Smallest memory budget of a worker, in bytes: below it the fixed buffers alone do not fit.
 pub const MEMORY_BYTES_MIN: u64 = 32 << 20;

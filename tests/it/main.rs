@@ -9,6 +9,7 @@ mod timestamps; //      instants wrong by an epoch or a unit
 mod values; //          NaN, -0.0, infinities
 mod no_room; //         full disks, closed doors
 mod killed; //          SIGKILL and SIGTERM at any moment
+mod stop; //            SIGTERM in every state of a server
 mod damage; //          datasets that are no longer what was written
 mod same_bytes; //      what may change the output, and what may not
 mod commands; //        the command line itself

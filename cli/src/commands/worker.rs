@@ -43,7 +43,8 @@ async fn serve(flags: &Flags<WorkerTables>) -> Result<Code> {
     }
     daemon::telemetry::init_logs(resolved.log_format, &resolved.log_level)?;
     let metrics = daemon::telemetry::init_metrics("worker", env!("CARGO_PKG_VERSION"))?;
-    let (_trigger, shutdown) = Shutdown::on_signals().context("listen for signals")?;
+    let leave_max = worker::server::leave_max(&resolved);
+    let (_trigger, shutdown) = Shutdown::on_signals(leave_max).context("listen for signals")?;
     let left = worker::server::serve(resolved, metrics, shutdown).await?;
     tracing::info!(?left, "worker has left");
     Ok(Code::Done)

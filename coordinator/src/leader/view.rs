@@ -69,15 +69,22 @@ impl Leader {
         if live.has_ended {
             return "its record to be written".to_owned();
         }
-        match self.troubles().into_iter().next() {
-            Some(trouble) => trouble,
-            None if self.workers.is_empty() => {
-                "workers: none is there; start some, and see `tailor worker list`".to_owned()
-            }
-            None if self.workers.values().all(super::LiveWorker::rests) => {
-                "workers: all that are there drain or are unfit; see `tailor worker list`".to_owned()
-            }
-            None => String::new(),
+        if let Some(trouble) = self.troubles().into_iter().next() {
+            return trouble;
+        }
+        // Credentials to renew, a policy to mend: nothing goes on before somebody does.
+        if let Some((shard, said)) = self.state.turned_away(&live.spec.job) {
+            let minutes = self.settings.policy.throttled_max.as_secs() / 60;
+            return format!(
+                "a store, which turns shard {shard} away (the shard fails after {minutes} minutes of that): {said}"
+            );
+        }
+        if self.workers.is_empty() {
+            "workers: none is there; start some, and see `tailor worker list`".to_owned()
+        } else if self.workers.values().all(super::LiveWorker::rests) {
+            "workers: all that are there drain or are unfit; see `tailor worker list`".to_owned()
+        } else {
+            String::new()
         }
     }
 

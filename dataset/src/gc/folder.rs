@@ -51,7 +51,7 @@ pub(super) fn scratch_in_use(root: &Root) -> Result<HashSet<String>, DatasetErro
 }
 
 fn is_held(lock: &Path) -> bool {
-    match fs::File::open(lock) {
+    match storage::private::open_file(lock) {
         // Ours for a moment, and free again when the file is closed.
         Ok(file) => match file.try_lock() {
             Ok(()) => false,
@@ -59,7 +59,11 @@ fn is_held(lock: &Path) -> bool {
             // A file system without locks: age alone tells.
             Err(TryLockError::Error(error)) => error.kind() != io::ErrorKind::Unsupported,
         },
-        Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+        // Nobody holds what is no file: age alone tells. Another user's cannot be asked.
+        Err(error) => {
+            use io::ErrorKind::{InvalidInput, NotADirectory, NotFound};
+            !matches!(error.kind(), NotFound | NotADirectory | InvalidInput)
+        }
     }
 }
 

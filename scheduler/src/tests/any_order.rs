@@ -150,7 +150,7 @@ impl World {
             TaskInput::Reduce { .. } => Report::Reduce(reduce_report(PartitionId(task.task.ordinal), 0)),
             TaskInput::Map { exact_start } => {
                 let split = self.plan.map_tasks[task.task.ordinal as usize].splits[0];
-                Report::Map(map_report(split, self.frames_of(split, *exact_start, guess), 0))
+                Report::Map(map_report(split, self.frames_of(split, *exact_start, guess), (0, 0)))
             }
         };
         Some(Event::Recorded { task, attempt, report: Box::new(report) })

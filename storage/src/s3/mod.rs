@@ -12,6 +12,8 @@
 //! | 404 to `CompleteMultipartUpload` | look: an earlier attempt of ours may have completed it |
 //! | 200 with an error in its body | that error |
 //! | 503, 429 | fewer requests on this prefix, repeat after `Retry-After` and jitter |
+//! | expired or revoked credentials, 401, 403 | the usual places are read again at once; expired ones are tried again here, the rest by whoever asked: a policy that is mended, or a secret that is rotated, ends it |
+//! | no such bucket, no region, no credentials anywhere | an error at once: only a change of the configuration helps |
 //! | a body that stalls, ends early or breaks | read on from there, if the etag is still the same |
 //!
 //! **Layers.** `calls` paces and repeats (`retry` is the policy; the SDK's own retries are off); `failure` sorts what
@@ -28,6 +30,7 @@ mod body;
 mod calls;
 mod client;
 mod copy;
+mod credentials;
 mod failure;
 mod list;
 mod pace;
@@ -106,7 +109,7 @@ impl S3Store {
     }
 
     fn attempts<'a>(&'a self, operation: &'static str, connection: &'a Connection, location: &Path) -> Attempts<'a> {
-        self.shared.calls.begin(operation, &connection.endpoint, location.as_ref())
+        self.shared.calls.begin(operation, connection, location.as_ref())
     }
 }
 

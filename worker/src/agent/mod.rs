@@ -121,6 +121,9 @@ pub enum AgentError {
     /// A thread could not be started.
     #[error("start a slot's thread")]
     Thread(#[source] std::io::Error),
+    /// It could not be made.
+    #[error("start the agent")]
+    Start(#[source] tokio::task::JoinError),
     /// The cluster's state cannot be used, and waiting does not help.
     #[error("register this worker")]
     State(#[source] MetaError),
