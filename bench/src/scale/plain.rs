@@ -44,7 +44,7 @@ pub(super) async fn changes_per_second(cluster: &Cluster, span: Duration) -> Res
                 let mut completions = Vec::with_capacity(tasks.len());
                 for (task, claimed) in tasks.into_iter().zip(claimed) {
                     let Changed::Claimed { attempt, .. } = claimed? else { bail!("a claim was answered otherwise") };
-                    let done = DoneRecord { attempt, last: 1, report: Digest(0), report_bytes: 400 };
+                    let done = DoneRecord { attempt, last: 1, report: Digest(0), report_bytes: 400, begun_at_ms: None };
                     completions.push(TaskChange::Complete { task, done });
                 }
                 let count = completions.len() as u64;

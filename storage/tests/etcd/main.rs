@@ -83,7 +83,7 @@ async fn a_lost_response_is_unknown_and_claim_and_completion_find_out() {
     let held = direct.get(&key).await.expect("direct").expect("claimed");
     assert_eq!((attempt.number, attempt.token), (1, held.create_revision.token()));
 
-    let done = DoneRecord { attempt, last: 1, report: Digest::of(b"report"), report_bytes: 6 };
+    let done = DoneRecord { attempt, last: 1, report: Digest::of(b"report"), report_bytes: 6, begun_at_ms: None };
     behind.get("a").await.ok();
     let complete = TaskChange::Complete { task: path, done };
     let (completed, ()) = tokio::join!(apply_one(&*behind, leadership, &complete), loses_one());
@@ -127,7 +127,7 @@ async fn a_batch_whose_answer_is_lost_is_settled_change_by_change() {
 
     let completions = attempts.iter().zip(0..).map(|(attempt, ordinal)| TaskChange::Complete {
         task: path(ordinal),
-        done: DoneRecord { attempt: *attempt, last: 1, report: Digest::of(b"report"), report_bytes: 6 },
+        done: DoneRecord { attempt: *attempt, last: 1, report: Digest::of(b"report"), report_bytes: 6, begun_at_ms: None },
     });
     let completed = apply(&*behind, leadership, completions.collect()).await;
     assert!(completed.iter().all(|result| matches!(result, Ok(Changed::Completed))), "{completed:?}");

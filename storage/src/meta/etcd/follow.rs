@@ -81,7 +81,10 @@ impl Follower {
                 &self.prefix,
                 Error::GRpcStatus(tonic::Status::new(code_of(message.cancel_reason()), message.cancel_reason())),
             )),
-            Ok(Some(message)) => self.take(&message).map_err(Fault::NotDone),
+            Ok(Some(message)) => {
+                self.take(&message);
+                Ok(())
+            }
             Ok(None) => Err(Fault::Open(broken(&self.prefix, "the server closed the stream"))),
             // More than fits into one message: the pages of a listing do fit.
             Err(Error::GRpcStatus(status)) if status.code() == Code::OutOfRange => {
@@ -92,14 +95,16 @@ impl Follower {
     }
 
     /// Sorts the events of a message by revision. etcd never sends a part of one.
-    fn take(&mut self, message: &WatchResponse) -> Result<(), MetaError> {
+    fn take(&mut self, message: &WatchResponse) {
         for event in message.events() {
             let Some(kv) = event.kv() else { continue };
             let at = Revision(kv.mod_revision() as u64);
             let change = match event.event_type() {
-                EventType::Put => Change::Put(self.store.namespace.entry(kv)?),
-                EventType::Delete => Change::Deleted { key: self.store.namespace.strip(kv)? },
+                EventType::Put => self.store.namespace.entry(kv).map(Change::Put),
+                EventType::Delete => self.store.namespace.strip(kv).map(|key| Change::Deleted { key }),
             };
+            // A key that is no text is none of ours.
+            let Ok(change) = change else { continue };
             match self.told.back_mut() {
                 Some(WatchEvent::Changed { revision, changes }) if *revision == at => changes.push(change),
                 _ => self.told.push_back(WatchEvent::Changed { revision: at, changes: vec![change] }),
@@ -111,7 +116,6 @@ impl Follower {
                 changes.sort_by(|a, b| a.key().cmp(b.key()));
             }
         }
-        Ok(())
     }
 
     async fn resync(&mut self) -> Result<(), MetaError> {
