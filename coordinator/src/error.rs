@@ -21,6 +21,16 @@ pub enum JobError {
         /// What is wrong.
         cause: String,
     },
+    /// More than a leader can hold, and finish.
+    #[error("the job has {found} {what}, over the {max} that one may have; run fewer shards at once (--shard), or larger splits")]
+    TooLarge {
+        /// Of what: shards, tasks.
+        what: &'static str,
+        /// How many.
+        found: usize,
+        /// How many there may be.
+        max: usize,
+    },
     /// The memory budget cannot hold what every slot needs.
     #[error(
         "--memory {memory} is too small for {workers} workers, each needs at least {least}; give more, or fewer --workers"

@@ -21,6 +21,8 @@ mod commit;
 mod journal;
 // The loop that performs effects and feeds back events.
 mod leader;
+// No other cluster's namespace in ours, nor around it.
+mod namespace;
 // One replica: election, leading, standing again.
 mod replica;
 // What needs no asking: garbage, abandoned uploads.

@@ -114,7 +114,7 @@ impl Replica {
             leadership = election::campaign(&*self.store, session, &me, term) => leadership?,
             () = &mut *dismissed => return Ok(Ended::Dismissed),
         };
-        let ended = self.lead(leadership, session, dismissed).await;
+        let ended = self.lead(leadership, session, term, dismissed).await;
         self.role.send_replace(Role::Follower { leader: String::new() });
         match tokio::time::timeout(leave_max(session), election::resign(&*self.store, leadership)).await {
             Ok(Ok(())) => {}

@@ -107,10 +107,10 @@ async fn coordinate(
     }
 }
 
-/// A store that etcd answered once; waits for an etcd that is away.
+/// A store that etcd answered once, in a namespace that is ours alone; waits for an etcd that is away.
 async fn connect(settings: &storage::meta::EtcdSettings, health: &Health) -> Result<EtcdStore, MetaError> {
     loop {
-        match EtcdStore::connect(settings).await {
+        match connect_once(settings).await {
             Err(error) if error.is_transient() => {
                 tracing::warn!(error = crate::error::describe(&error), "etcd cannot be reached; trying again");
                 health.set(ETCD, Err(error.to_string()));
@@ -119,6 +119,12 @@ async fn connect(settings: &storage::meta::EtcdSettings, health: &Health) -> Res
             connected => return connected,
         }
     }
+}
+
+async fn connect_once(settings: &storage::meta::EtcdSettings) -> Result<EtcdStore, MetaError> {
+    let store = EtcdStore::connect(settings).await?;
+    crate::namespace::check(settings, &store).await?;
+    Ok(store)
 }
 
 async fn serve_requests(listener: TcpListener, services: Routes, shutdown: Shutdown) -> Result<(), ServeError> {

@@ -47,7 +47,7 @@ pub(super) async fn changes_per_second(cluster: &Cluster, span: Duration) -> Res
                     else {
                         bail!("a claim was answered otherwise")
                     };
-                    let done = DoneRecord { attempt, last: 1, report: Digest(0), report_bytes: 400 };
+                    let done = DoneRecord { attempt, last: 1, report: Digest(0), report_bytes: 400, begun_at_ms: None };
                     completions.push(TaskChange::Complete { task, done, claimed });
                 }
                 let count = completions.len() as u64;

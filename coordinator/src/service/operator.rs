@@ -12,7 +12,7 @@ use proto::{ApiError, convert::parsed, v1};
 use storage::{Root, StorageError};
 use tonic::{Request, Response, Status};
 
-use super::Door;
+use super::{Door, ended};
 use crate::error::describe;
 use crate::history;
 use crate::history_view;
@@ -110,7 +110,13 @@ impl OperatorService for Operators {
     async fn cancel_job(&self, request: Request<v1::CancelJobRequest>) -> Answer<v1::CancelJobResponse> {
         let request = request.into_inner();
         let (job, reason) = (parsed("job", &request.job)?, request.reason);
-        self.door.leader()?.ask(|reply| Ask::Cancel { job, reason, reply }).await?;
+        let leader = self.door.leader()?;
+        let id = JobId::clone(&job);
+        match leader.ask(|reply| Ask::Cancel { job, reason, reply }).await {
+            // It may have ended by now, over an earlier request of the same kind.
+            Err(ApiError::NotFound { .. }) => ended::cancelled(&id, find_record(&leader, &id, "").await?.as_ref())?,
+            cancelled => cancelled?,
+        }
         Ok(Response::new(v1::CancelJobResponse {}))
     }
 
@@ -129,9 +135,12 @@ impl OperatorService for Operators {
         let job: JobId = parsed("job", &request.job)?;
         let shard: ShardId = parsed("shard", &request.shard)?;
         let leader = self.door.leader()?;
+        let live = job.clone();
+        if leader.ask(|reply| Ask::Job { job: live, reply }).await?.is_some() {
+            return Err(ended::not_yet(&job).into());
+        }
         let Some(earlier) = find_record(&leader, &job, &request.dataset).await? else {
-            let what = format!("job {job} that has ended; one that runs can be waited for, or cancelled");
-            return Err(ApiError::NotFound { what }.into());
+            return Err(ApiError::NotFound { what: format!("job {job}; see `tailor job list`") }.into());
         };
         if earlier.shards.iter().all(|known| known.shard != shard) {
             let what = format!("shard {shard} in job {job}; see `tailor shard list --job {job}`");

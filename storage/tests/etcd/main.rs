@@ -80,7 +80,7 @@ async fn a_lost_response_is_unknown_and_claim_and_completion_find_out() {
     let held = direct.get(&key).await.expect("direct").expect("claimed");
     assert_eq!((attempt.number, attempt.token), (1, token_of(&held).expect("a claim")));
 
-    let done = DoneRecord { attempt, last: 1, report: Digest::of(b"report"), report_bytes: 6 };
+    let done = DoneRecord { attempt, last: 1, report: Digest::of(b"report"), report_bytes: 6, begun_at_ms: None };
     behind.get("a").await.ok();
     let complete = TaskChange::Complete { task: path, done, claimed: held.create_revision };
     let (completed, ()) = tokio::join!(apply_one(&*behind, leadership, &complete), loses_one());
@@ -124,7 +124,7 @@ async fn a_batch_whose_answer_is_lost_is_settled_change_by_change() {
 
     let completions = attempts.iter().zip(0..).map(|((attempt, claimed), ordinal)| TaskChange::Complete {
         task: path(ordinal),
-        done: DoneRecord { attempt: *attempt, last: 1, report: Digest::of(b"report"), report_bytes: 6 },
+        done: DoneRecord { attempt: *attempt, last: 1, report: Digest::of(b"report"), report_bytes: 6, begun_at_ms: None },
         claimed: *claimed,
     });
     let completed = apply(&*behind, leadership, completions.collect()).await;

@@ -156,6 +156,7 @@ impl TaskChange {
                 charged: *charged,
                 failure: None,
                 exact_start: *exact_start,
+                begun_at_ms: done.begun_at_ms,
             },
             Self::Complete { .. } | Self::HandBack { .. } => AttemptsRecord::default(),
         }

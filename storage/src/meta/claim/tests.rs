@@ -74,7 +74,7 @@ fn task(ordinal: u32) -> TaskPath {
 }
 
 fn done(attempt: AttemptId, last: u32) -> DoneRecord {
-    DoneRecord { attempt, last, report: Digest::of(b"report"), report_bytes: 6 }
+    DoneRecord { attempt, last, report: Digest::of(b"report"), report_bytes: 6, begun_at_ms: None }
 }
 
 /// When the claim of an attempt of this term came to be.

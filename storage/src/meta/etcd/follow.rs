@@ -94,7 +94,10 @@ impl Follower {
         };
         let fault = match message {
             Ok(Some(message)) => match self.fault_in(&message) {
-                None => return self.take(&message).map_err(Fault::NotDone),
+                None => {
+                    self.take(&message);
+                    return Ok(());
+                }
                 Some(fault) => fault,
             },
             Ok(None) => Fault::Open(broken(&self.prefix, "the server closed the stream")),
@@ -124,14 +127,16 @@ impl Follower {
     }
 
     /// Sorts the events of a message by revision. etcd never sends a part of one.
-    fn take(&mut self, message: &WatchResponse) -> Result<(), MetaError> {
+    fn take(&mut self, message: &WatchResponse) {
         for event in message.events() {
             let Some(kv) = event.kv() else { continue };
             let at = Revision(kv.mod_revision() as u64);
             let change = match event.event_type() {
-                EventType::Put => Change::Put(self.store.namespace.entry(kv)?),
-                EventType::Delete => Change::Deleted { key: self.store.namespace.strip(kv)? },
+                EventType::Put => self.store.namespace.entry(kv).map(Change::Put),
+                EventType::Delete => self.store.namespace.strip(kv).map(|key| Change::Deleted { key }),
             };
+            // A key that is no text is none of ours.
+            let Ok(change) = change else { continue };
             match self.told.back_mut() {
                 Some(WatchEvent::Changed { revision, changes }) if *revision == at => changes.push(change),
                 _ => self.told.push_back(WatchEvent::Changed { revision: at, changes: vec![change] }),
@@ -143,7 +148,6 @@ impl Follower {
                 changes.sort_by(|a, b| a.key().cmp(b.key()));
             }
         }
-        Ok(())
     }
 
     async fn resync(&mut self) -> Result<(), MetaError> {

@@ -88,8 +88,9 @@ impl EtcdStore {
             })
             .await?;
         let next = response.more().then(|| response.kvs().last().map(|last| [last.key(), b"\0"].concat())).flatten();
-        let entries = response.kvs().iter().map(|kv| self.namespace.entry(kv)).collect::<Result<_, _>>();
-        Ok(Page { revision: convert::revision(response.header()), entries: entries.map_err(Fault::NotDone)?, next })
+        // A key that is no text is none of ours.
+        let entries = response.kvs().iter().filter_map(|kv| self.namespace.entry(kv).ok()).collect();
+        Ok(Page { revision: convert::revision(response.header()), entries, next })
     }
 
     /// All pages at one revision.
