@@ -114,7 +114,7 @@ impl Replica {
             leadership = election::campaign(&*self.store, session, &me, term) => leadership?,
             () = &mut *dismissed => return Ok(Ended::Dismissed),
         };
-        let ended = self.lead(leadership, session, term, dismissed).await;
+        let ended = self.lead(leadership, session, dismissed).await;
         self.role.send_replace(Role::Follower { leader: String::new() });
         match tokio::time::timeout(leave_max(session), election::resign(&*self.store, leadership)).await {
             Ok(Ok(())) => {}
@@ -128,7 +128,6 @@ impl Replica {
         &self,
         leadership: Leadership,
         session: &LeaseSession,
-        term: Term,
         dismissed: &mut (impl Future<Output = ()> + Unpin),
     ) -> Result<Ended, MetaError> {
         let began = tokio::time::Instant::now();
