@@ -124,7 +124,8 @@ impl Found {
             StateKey::Claim(TaskPath { job, shard, task }, number) => {
                 let claim: Result<ClaimRecord, _> = entry.record();
                 let attempt = AttemptId { number, token: entry.create_revision.token() };
-                let note = |found: &mut FoundShard, claim: ClaimRecord| found.claims.push((task, attempt, claim.worker));
+                let note =
+                    |found: &mut FoundShard, claim: ClaimRecord| found.claims.push((task, attempt, claim.worker));
                 self.note_shard(&job, shard, entry, claim, note);
             }
             StateKey::Done(TaskPath { job, shard, task }) => {

@@ -205,7 +205,12 @@ async fn close(
     journal.insist(|| journal.end_shard(id, shard, &record)).await
 }
 
-pub(super) async fn archive(journal: &Journal, dataset: &Root, id: &JobId, record: Vec<u8>) -> Result<(), ArchiveError> {
+pub(super) async fn archive(
+    journal: &Journal,
+    dataset: &Root,
+    id: &JobId,
+    record: Vec<u8>,
+) -> Result<(), ArchiveError> {
     dataset.replace(&keys::job_record(id), record).await?;
     Ok(journal.insist(|| journal.forget_job(id)).await?)
 }
