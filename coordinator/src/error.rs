@@ -22,7 +22,9 @@ pub enum JobError {
         cause: String,
     },
     /// More than a leader can hold, and finish.
-    #[error("the job has {found} {what}, over the {max} that one may have; run fewer shards at once (--shard), or larger splits")]
+    #[error(
+        "the job has {found} {what}, over the {max} that one may have; run fewer shards at once (--shard), or larger splits"
+    )]
     TooLarge {
         /// Of what: shards, tasks.
         what: &'static str,

@@ -91,7 +91,8 @@ impl Job {
     /// A shard has just ended, and its attempts with it.
     pub(crate) fn close(&mut self, id: ShardId) {
         self.open -= 1;
-        let (first, last) = (TaskId { kind: TaskKind::Map, ordinal: 0 }, TaskId { kind: TaskKind::Reduce, ordinal: u32::MAX });
+        let (first, last) =
+            (TaskId { kind: TaskKind::Map, ordinal: 0 }, TaskId { kind: TaskKind::Reduce, ordinal: u32::MAX });
         let of_shard: Vec<_> = self.running.range((id, first, 0)..=(id, last, u32::MAX)).map(|(key, _)| *key).collect();
         for key in of_shard {
             self.running.remove(&key);

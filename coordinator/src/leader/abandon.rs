@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use format::state_records::{JobHead, JobPhase, ShardPhase};
-use model::{Clock as _, JobId, JobSettings, JobSpec};
+use model::{JobId, JobSettings, JobSpec};
 use scheduler::ShardEnd;
 use storage::{Root, StorageError};
 
@@ -99,8 +99,7 @@ async fn record(
         report
     });
     let elapsed = Duration::from_millis(u64::try_from(at_ms - head.submitted_at_ms).unwrap_or_default());
-    let mut report =
-        JobReport::of(&spec, head.round, shards.collect(), Vec::new(), head.submitted_at_ms, elapsed);
+    let mut report = JobReport::of(&spec, head.round, shards.collect(), Vec::new(), head.submitted_at_ms, elapsed);
     report.cause = Some(cause.to_owned());
     if let Some(earlier) = earlier {
         report = report.merge(earlier);

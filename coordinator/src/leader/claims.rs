@@ -42,8 +42,8 @@ impl Leader {
 
     /// A worker is gone: its claims wait for nobody, and must not bring it back.
     pub(super) fn drop_claims(&mut self, worker: LeaseId) {
-        let (gone, left): (Vec<_>, _) = self.waiting.drain(..).partition(|waiting| waiting.worker == worker);
-        self.waiting = left;
+        let (gone, left): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|waiting| waiting.worker == worker);
+        self.waiting = left.into();
         for waiting in gone {
             let _ = waiting.reply.send(Err(LeaderError::UnknownWorker { worker }));
         }

@@ -47,7 +47,8 @@ impl Leader {
             return;
         }
         if self.jobs.len() + self.recovering.len() + self.beginning.len() >= OPEN_JOBS_MAX {
-            let reason = format!("{OPEN_JOBS_MAX} jobs are open, the most that a cluster has at once; wait for some to end");
+            let reason =
+                format!("{OPEN_JOBS_MAX} jobs are open, the most that a cluster has at once; wait for some to end");
             let _ = reply.send(Err(ApiError::Refused { reason }));
             return;
         }

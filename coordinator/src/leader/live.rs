@@ -109,9 +109,11 @@ impl LiveJob {
         }
     }
 
-    /// The shards that this round runs: those that an earlier one did not do, or those that were asked for.
+    /// The shards that this round runs: those that an earlier one did not do, or those that were asked for. An earlier one
+    /// that ended before it was planned knows of none.
     pub(crate) fn shards_to_run(&self) -> Vec<ShardId> {
-        let Some(earlier) = &self.earlier else { return self.spec.shards.clone() };
+        let planned = self.earlier.as_ref().filter(|earlier| !earlier.shards.is_empty());
+        let Some(earlier) = planned else { return self.spec.shards.clone() };
         earlier.shards.iter().filter(|shard| !shard.is_done()).map(|shard| shard.shard).collect()
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::{
-    AttemptId, Digest, Failure, Grant, HeldAttempt, JobId, JobSpec, LeaseId, Report, ShardId, ShardPlan, TaskPath, TimestampMs,
+    AttemptId, Digest, Failure, Grant, HeldAttempt, JobId, JobSpec, LeaseId, Report, ShardId, ShardPlan, TaskPath,
+    TimestampMs,
 };
 use proto::{ApiError, v1};
 use scheduler::{Restored, ShardOutput, TaskInput};

@@ -99,7 +99,11 @@ impl Leader {
         let tasks = open.iter().map(|shard| shard.restored.done.len()).sum::<usize>();
         let counts = (open.len(), ended.len(), lost.len());
         tracing::info!(job = %id, ?phase, open = counts.0, ended = counts.1, lost = counts.2, tasks, "job taken over");
-        self.note(id, "taken-over", json!({ "open": counts.0, "ended": counts.1, "lost": counts.2, "tasks_done": tasks }));
+        self.note(
+            id,
+            "taken-over",
+            json!({ "open": counts.0, "ended": counts.1, "lost": counts.2, "tasks_done": tasks }),
+        );
         if phase == JobPhase::Planning && !has_failed {
             return self.plan(id);
         }
@@ -303,7 +307,11 @@ impl Reader<'_> {
         let Some(digest) = record.report else {
             let plan = self.plan(shard, record.plan).await?.plan;
             let report = ShardReport::planned(&plan);
-            return Ok(ShardReport { totals: report.totals, segments: report.segments, ..ShardReport::recorded(shard, record) });
+            return Ok(ShardReport {
+                totals: report.totals,
+                segments: report.segments,
+                ..ShardReport::recorded(shard, record)
+            });
         };
         let key = keys::shard_report(self.id, shard, digest);
         let bytes = self.dataset.read(&key).await?;

@@ -15,7 +15,13 @@ fn longest<const MAX: usize>() -> Text<MAX> {
 fn worst_attempts() -> AttemptsRecord {
     let failure = FailureRecord { worker: LeaseId(u64::MAX), cause: longest() };
     let begun_at_ms = Some(i64::MIN);
-    AttemptsRecord { last: u32::MAX, charged: u32::MAX, failure: Some(failure), exact_start: Some(u64::MAX), begun_at_ms }
+    AttemptsRecord {
+        last: u32::MAX,
+        charged: u32::MAX,
+        failure: Some(failure),
+        exact_start: Some(u64::MAX),
+        begun_at_ms,
+    }
 }
 
 fn worst_claim() -> ClaimRecord {
@@ -68,7 +74,13 @@ fn the_worst_record_of_each_kind_fits_into_a_value() {
         bytes_of(&FormatRecord { version: u32::MAX }),
         bytes_of(&worst_attempts()),
         bytes_of(&worst_claim()),
-        bytes_of(&DoneRecord { attempt, last: u32::MAX, report: Digest(u128::MAX), report_bytes: u64::MAX, begun_at_ms: Some(i64::MIN) }),
+        bytes_of(&DoneRecord {
+            attempt,
+            last: u32::MAX,
+            report: Digest(u128::MAX),
+            report_bytes: u64::MAX,
+            begun_at_ms: Some(i64::MIN),
+        }),
     ];
     assert!(sizes.iter().all(|bytes| *bytes <= STATE_VALUE_BYTES_MAX), "{sizes:?}");
 }

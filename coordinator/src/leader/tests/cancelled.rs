@@ -16,7 +16,10 @@ async fn whoever_cancels_at_the_same_time_gets_the_same_answer_and_none_sees_it_
             cluster.cancel(&leader).await.unwrap_or_else(|error| panic!("after {turns} turns: {error}"));
             // Archived, its record tells; otherwise it must not be said to run.
             let state = cluster.view(&leader).await.map(|job| job.state());
-            assert!(state.is_none_or(|state| [Cancelling, Cancelled].contains(&state)), "after {turns} turns: {state:?}");
+            assert!(
+                state.is_none_or(|state| [Cancelling, Cancelled].contains(&state)),
+                "after {turns} turns: {state:?}"
+            );
         });
         futures::future::join_all(cancels).await;
         let record = cluster.ended(&leader).await;
@@ -46,7 +49,8 @@ async fn a_cancel_that_was_answered_holds_for_the_next_leader_and_a_retry_runs_e
         assert!(known == 0 || known == 3, "all or none: after {turns} turns, {known} are on record");
         if record.shards.iter().all(|shard| !shard.is_done()) {
             let (earlier, reason) = (Some(Box::new(record)), "after all".to_owned());
-            let retried = next.ask(|reply| Ask::Retry { job: job(), reason, earlier, reply }).await.expect("it has ended");
+            let retried =
+                next.ask(|reply| Ask::Retry { job: job(), reason, earlier, reply }).await.expect("it has ended");
             assert_eq!(retried.len(), known, "after {turns} turns");
             tokio::time::sleep(Duration::from_secs(1)).await;
             let view = cluster.view(&next).await.expect("it runs again: nobody does its task");

@@ -56,7 +56,9 @@ async fn lose_together(workers: usize, lost: usize, delay_ms: u64, after_ms: u64
     let claiming: Vec<_> = sessions.iter().map(|session| session.lease()).collect();
     let claiming = claiming.into_iter().map(|lease| {
         let leader = leader.clone();
-        tokio::spawn(async move { while leader.claim(lease, 2, WAIT).await.is_ok_and(|grants| grants.len() < TASKS) {} })
+        tokio::spawn(
+            async move { while leader.claim(lease, 2, WAIT).await.is_ok_and(|grants| grants.len() < TASKS) {} },
+        )
     });
     let claiming: Vec<_> = claiming.collect();
     tokio::time::sleep(Duration::from_millis(after_ms)).await;
