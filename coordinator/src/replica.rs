@@ -23,6 +23,9 @@ use crate::leader::{self, Ended, Handle, Leader, LeaderSettings};
 /// Until the state is asked again that could not be.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How long the state may take to hear that the office is given up, and that the lease ends: both end by themselves.
+const FAREWELL_MAX: Duration = Duration::from_secs(3);
+
 /// What a replica is at the moment.
 #[derive(Debug, Clone)]
 pub(crate) enum Role {
@@ -90,8 +93,10 @@ impl Replica {
         };
         let ended = self.lead(leadership, &session, dismissed).await;
         self.role.send_replace(Role::Follower { leader: String::new() });
-        if let Err(error) = election::resign(&*self.store, leadership).await {
-            tracing::info!(%error, "give the office up; it goes with the lease");
+        match tokio::time::timeout(FAREWELL_MAX, election::resign(&*self.store, leadership)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::info!(%error, "could not give the office up; it goes with the lease"),
+            Err(_) => tracing::info!("etcd took too long to hear that the office is given up; it goes with the lease"),
         }
         close(session).await;
         ended
@@ -104,7 +109,10 @@ impl Replica {
         dismissed: &mut (impl Future<Output = ()> + Unpin),
     ) -> Result<Ended, MetaError> {
         let began = tokio::time::Instant::now();
-        let found = leader::find(&*self.store).await?;
+        let found = tokio::select! {
+            found = leader::find(&*self.store) => found?,
+            () = &mut *dismissed => return Ok(Ended::Dismissed),
+        };
         let read_ms = began.elapsed().as_millis() as u64;
         let (mailbox, inbox) = mpsc::unbounded_channel();
         let handle = Handle::new(mailbox);
@@ -120,8 +128,10 @@ impl Replica {
 }
 
 async fn close(session: LeaseSession) {
-    if let Err(error) = session.close().await {
-        tracing::info!(%error, "end the lease; it ends by itself");
+    match tokio::time::timeout(FAREWELL_MAX, session.close()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::info!(%error, "could not end the lease; it ends by itself"),
+        Err(_) => tracing::info!("etcd took too long to end the lease; it ends by itself"),
     }
 }
 
