@@ -75,6 +75,9 @@ pub async fn rollback(
     let manifest = Manifest {
         version,
         replaces: Some(current.version),
+        // Whoever goes back knows what it goes back from.
+        base: None,
+        forced: None,
         reason: reason.clone(),
         committed_at_ms: clock.now_ms(),
         ..old.clone()

@@ -4,6 +4,8 @@
 
 // Job, shard, task, attempt, partition, organisation, metric.
 pub mod ids;
+// Terms of office, the random part of every token.
+pub mod term;
 // Instants, windows, rollup buckets, and the clock that is handed in.
 pub mod time;
 // The key of a series, its columns, the duplicate rule.
@@ -54,4 +56,5 @@ pub use series::{Columns, DuplicateRule, SeriesKey};
 pub use size::ByteSize;
 pub use spec::{JobSpec, SpecError};
 pub use stage::{Stage, StageTimes};
+pub use term::{LeaderId, Term};
 pub use time::{Clock, RollupStep, SystemClock, TimestampMs, Window};

@@ -138,15 +138,33 @@ fn a_lost_workers_task_goes_to_another_and_what_the_lost_one_says_is_refused() {
 }
 
 #[test]
+fn a_claim_of_a_lost_worker_gets_nothing_and_does_not_bring_it_back() {
+    // If it did, the input's failure on the only other worker would wait for it for ever (LV-1).
+    check(
+        "plan 10/10 into 1 | w1 claims 0 | w2 claims 0 | w1 lost | w1 claims | w2 claims | w2 fails m0 input",
+        expect![[r#"
+            plan 10/10 into 1   -
+            w1 claims 0         -
+            w2 claims 0         -
+            w1 lost             -
+            w1 claims           -
+            w2 claims           w2 gets m0#1 0..10
+            w2 fails m0 input   failed: task m-00000: input
+        "#]],
+    );
+}
+
+#[test]
 fn four_attempts_end_a_task_and_lost_workers_do_not_count() {
     check(
-        "plan 10/10 into 1 | w1 claims | w1 lost | w1 claims | w1 fails m0 transient | w1 claims | after 1s | w1 claims \
+        "plan 10/10 into 1 | w1 claims | w1 lost | w1 joins | w1 claims | w1 fails m0 transient | w1 claims | after 1s | w1 claims \
          | w1 fails m0 transient | after 1s | w1 claims | w1 fails m0 transient | after 2s | w1 claims \
          | w1 fails m0 transient | w1 claims",
         expect![[r#"
             plan 10/10 into 1       -
             w1 claims               w1 gets m0#1 0..10
             w1 lost                 -
+            w1 joins                -
             w1 claims               w1 gets m0#2 0..10
             w1 fails m0 transient   -
             w1 claims               -

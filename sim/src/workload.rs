@@ -61,6 +61,7 @@ impl Workload {
             reason: "run".to_owned(),
             priority: model::spec::PRIORITY_DEFAULT,
             running_max: None,
+            force_replace: None,
             replay_of: None,
             submitted_by: "simulation".to_owned(),
             submitted_at_ms: 0,

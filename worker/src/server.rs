@@ -23,7 +23,7 @@ use crate::resolve::ByUri;
 use crate::settings::Settings;
 use crate::{metrics, open_files, spot};
 
-/// The conditions of readiness.
+/// The conditions of readiness. `etcd` holds while there is a lease: without one the worker does no work.
 const ETCD: &str = "etcd";
 const AGENT: &str = "agent";
 
@@ -90,7 +90,6 @@ async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Resul
         store = connect(&settings.etcd, health) => Arc::new(store?),
         () = shutdown.requested() => return Ok(Left::Drained),
     };
-    health.set(ETCD, Ok(()));
     let leader = Arc::new(RemoteLeader::new(&client));
     // The scratch folder may lie in a file system that hangs.
     let make = move || Agent::new(settings.agent, leader, meta, Arc::new(ByUri), &SystemClock);
@@ -99,6 +98,7 @@ async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Resul
         () = shutdown.requested() => return Ok(Left::Drained),
     };
     health.set(AGENT, Ok(()));
+    let telling = health.clone().follow(ETCD, agent.lease());
     let wish = {
         let health = health.clone();
         async move {
@@ -110,7 +110,10 @@ async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Resul
             reason
         }
     };
-    Ok(agent.run(wish, shutdown.now()).await?)
+    tokio::select! {
+        left = agent.run(wish, shutdown.now()) => Ok(left?),
+        () = telling => unreachable!("the agent, which tells, is running"),
+    }
 }
 
 /// A store that etcd answered once; waits for an etcd that is away.

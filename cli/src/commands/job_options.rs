@@ -68,6 +68,10 @@ pub(crate) struct JobOptions {
     /// Why, for the manifests.
     #[arg(long, value_name = "TEXT", default_value = "run")]
     reason: String,
+    /// Replace a version that was committed while the job ran, even where the job did not read all of that version's input;
+    /// without it, such a shard fails and the version stays. Example: --force-replace "v7 was made of test data".
+    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    force_replace: Option<String>,
 }
 
 impl JobOptions {
@@ -107,6 +111,7 @@ impl JobOptions {
             reason: self.reason,
             priority: PRIORITY_DEFAULT,
             running_max: None,
+            force_replace: self.force_replace,
             replay_of: None,
             submitted_by: String::new(),
             submitted_at_ms,

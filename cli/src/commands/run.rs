@@ -65,6 +65,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
             ReadStyle::Auto => SegmentAccess::Auto,
             ReadStyle::Ranged => SegmentAccess::Ranged,
         },
+        seed: super::worker::random_bits(),
     };
     if let Some(shortage) = worker::open_files::shortage(resources.workers) {
         eprintln!("tailor: warning: {shortage}");

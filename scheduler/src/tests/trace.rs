@@ -3,7 +3,7 @@
 //! ```text
 //! plan SIZE/SPLIT into PARTITIONS [as JOB weighing WEIGHT]   one segment
 //! w1 joins | rests
-//! w1 claims [SLOTS]
+//! w1 claims [SLOTS]                                         one that was never seen joins first; one that was lost does not
 //! w1 maps m0 FIRST..END | none [with N bad [of BYTES]]      the attempt that w1 was given last, be it stale
 //! w1 reduces r0 [writing POINTS]
 //! w1 fails m0 transient | throttled | resource | bug | cancelled | input [from GUESS] | run of MAP
@@ -12,7 +12,7 @@
 //! after SECONDSs                                 time passes
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +46,7 @@ struct Trace {
     plans: BTreeMap<JobId, Arc<ShardPlan>>,
     now: Duration,
     token: u64,
+    seen: BTreeSet<WorkerId>,
     /// The last attempt that a worker was given at each task.
     given: BTreeMap<(WorkerId, TaskPath), AttemptId>,
     /// Claims that stand.
@@ -98,11 +99,18 @@ impl Trace {
             ["plan", sizes, "into", partitions, "as", name, "weighing", weight] => {
                 self.planned(job(name), number(weight) as u32, sizes, partitions)
             }
-            [worker, "joins"] => Event::WorkerJoined { worker: self::worker(worker) },
+            [worker, "joins"] => {
+                self.seen.insert(self::worker(worker));
+                Event::WorkerJoined { worker: self::worker(worker) }
+            }
             [worker, "rests"] => Event::WorkerRests { worker: self::worker(worker), rests: true },
             [worker, "claims", ref slots @ ..] => {
                 let slots = slots.first().map_or(1, |slots| number(slots) as usize);
-                Event::Claim { worker: self::worker(worker), slots }
+                let worker = self::worker(worker);
+                if self.seen.insert(worker) {
+                    self.apply(Event::WorkerJoined { worker });
+                }
+                Event::Claim { worker, slots }
             }
             [worker, "maps", task, range, ref bad @ ..] => {
                 let path = path(task);

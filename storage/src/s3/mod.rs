@@ -8,6 +8,7 @@
 //! |---|---|
 //! | 412 to a conditional write | look: our id is success, another's is `AlreadyExists` or `Precondition` |
 //! | 409 `ConditionalRequestConflict`, a lost answer | look, then repeat with the same id |
+//! | 412, 409 to a create-only `CompleteMultipartUpload` | look: another's is `AlreadyExists`; none is a failure of the upload |
 //! | 404 to `CompleteMultipartUpload` | look: an earlier attempt of ours may have completed it |
 //! | 200 with an error in its body | that error |
 //! | 503, 429 | fewer requests on this prefix, repeat after `Retry-After` and jitter |
@@ -60,6 +61,7 @@ pub use client::S3Settings;
 pub(crate) use failure::is_away;
 #[cfg(feature = "testing")]
 pub use failure::{slow_down, unanswered};
+pub(crate) use upload::CreateOnly;
 
 /// A prefix of a bucket. Clones share the client, the pace and the retry budget.
 #[derive(Debug, Clone)]
@@ -127,8 +129,9 @@ impl ObjectStore for S3Store {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
+        let is_create_only = options.extensions.get::<CreateOnly>().is_some();
         let id = self.create_upload(location, options).await.map_err(at(location))?;
-        Ok(Box::new(upload::Upload::new(self.clone(), location.clone(), id)))
+        Ok(Box::new(upload::Upload::new(self.clone(), location.clone(), id, is_create_only)))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -171,7 +174,7 @@ impl MultipartStore for S3Store {
     }
 
     async fn complete_multipart(&self, path: &Path, id: &MultipartId, parts: Vec<PartId>) -> Result<PutResult> {
-        self.complete_upload(path, id, parts).await.map_err(at(path))
+        self.complete_upload(path, id, parts, false).await.map_err(at(path))
     }
 
     async fn abort_multipart(&self, path: &Path, id: &MultipartId) -> Result<()> {
