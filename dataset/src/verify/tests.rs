@@ -322,7 +322,10 @@ async fn a_version_that_lost_input_without_knowing_it_is_a_difference_and_one_th
     let overtaken = verified_with_less_input(|manifest| manifest.base = Some(0)).await;
     let [difference] = &overtaken.differences.listed[..] else { panic!("{:#?}", overtaken.differences) };
     assert_eq!((difference.class, difference.invariant), (Class::Input, Some("CM-5")));
-    assert!(difference.detail.contains("lacks 1 segments that v1 was made of, b/shard=org-mod-07/2.seg"), "{difference:?}");
+    assert!(
+        difference.detail.contains("lacks 1 segments that v1 was made of, b/shard=org-mod-07/2.seg"),
+        "{difference:?}"
+    );
 
     let knew = verified_with_less_input(|_| {}).await;
     let was_forced = verified_with_less_input(|manifest| {

@@ -74,7 +74,8 @@ async fn whoever_was_overtaken_by_what_it_contains_goes_on_without_a_word() {
 async fn whoever_was_overtaken_by_more_is_told_by_whom_what_would_be_lost_and_what_to_do() {
     for (base, over) in [(Some(2), "over v2"), (Some(0), "over no version"), (None, "did not note over which")] {
         let refused = checked(base, &["a", "b", "c"], None).await.expect_err("it would lose b and c").to_string();
-        for words in [over, "v3 of shard org-mod-01 was committed by job new", "2 segments", "b, c", "--force-replace"] {
+        for words in [over, "v3 of shard org-mod-01 was committed by job new", "2 segments", "b, c", "--force-replace"]
+        {
             assert!(refused.contains(words), "{words}: {refused}");
         }
     }
