@@ -48,7 +48,10 @@ pub fn describe_metrics() {
     describe_counter!(RETRIES, "Requests to an object store that were tried again, by reason");
     describe_counter!(UNKNOWN, "Transactions of the cluster's state whose outcome had to be read back");
     describe_counter!(PUT_ASIDE, "Endpoints of etcd that hung or broke, and were put aside for the others");
-    describe_gauge!(RENEWAL_GAP, "Longest time between two renewals of a lease that were answered, since the process began");
+    describe_gauge!(
+        RENEWAL_GAP,
+        "Longest time between two renewals of a lease that were answered, since the process began"
+    );
     for again in Again::ALL {
         counter!(RETRIES, "reason" => again.label()).absolute(0);
     }

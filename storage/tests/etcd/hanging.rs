@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use storage::meta::{
-    Change, Compare, EtcdSettings, EtcdStore, LeaseSession, LeaseSettings, MetaStore, Op, Settled, Txn, Watch, WatchEvent,
-    settle,
+    Change, Compare, EtcdSettings, EtcdStore, LeaseSession, LeaseSettings, MetaStore, Op, Settled, Txn, Watch,
+    WatchEvent, settle,
 };
 use tokio::time::Instant;
 
@@ -80,7 +80,9 @@ impl Clients {
         }
         for (watch, told) in self.watches.iter_mut().zip(&mut self.told) {
             while told.len() < self.written as usize {
-                let WatchEvent::Changed { changes, .. } = support::next(watch).await else { panic!("nothing is compacted") };
+                let WatchEvent::Changed { changes, .. } = support::next(watch).await else {
+                    panic!("nothing is compacted")
+                };
                 for change in changes {
                     assert!(matches!(change, Change::Put(_)), "{change:?}");
                     *told.entry(change.key().to_owned()).or_default() += 1;

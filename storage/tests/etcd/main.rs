@@ -124,7 +124,13 @@ async fn a_batch_whose_answer_is_lost_is_settled_change_by_change() {
 
     let completions = attempts.iter().zip(0..).map(|((attempt, claimed), ordinal)| TaskChange::Complete {
         task: path(ordinal),
-        done: DoneRecord { attempt: *attempt, last: 1, report: Digest::of(b"report"), report_bytes: 6, begun_at_ms: None },
+        done: DoneRecord {
+            attempt: *attempt,
+            last: 1,
+            report: Digest::of(b"report"),
+            report_bytes: 6,
+            begun_at_ms: None,
+        },
         claimed: *claimed,
     });
     let completed = apply(&*behind, leadership, completions.collect()).await;

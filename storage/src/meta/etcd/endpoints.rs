@@ -80,11 +80,7 @@ impl Endpoints {
     ///
     /// # Errors
     /// [`Fault::Open`] also where no endpoint could be reached, and nothing was sent: the caller settles both alike.
-    pub(super) async fn once<T, F>(
-        &self,
-        call: Call<'_>,
-        work: impl Fn(Client) -> F,
-    ) -> Result<(T, Connection), Fault>
+    pub(super) async fn once<T, F>(&self, call: Call<'_>, work: impl Fn(Client) -> F) -> Result<(T, Connection), Fault>
     where
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
