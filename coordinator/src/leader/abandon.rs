@@ -84,7 +84,7 @@ async fn record(
 ) -> Result<(), ArchiveError> {
     let dataset = Root::create(head.dataset.as_str())?;
     let earlier = match history::record(&dataset, id).await {
-        Ok(earlier) if head.round > 1 => earlier,
+        Ok(earlier) if head.round > 1 => earlier.filter(|earlier| !earlier.has_lost_spec()),
         Err(error @ StorageError::Failed { .. }) if error.is_store_away() => return Err(error.into()),
         Ok(_) | Err(_) => None,
     };

@@ -245,6 +245,7 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Cloc
         return Err(invalid("dataset", format!("{} is no URI of at most 384 bytes", spec.dataset)).into());
     }
     let job = Job::open(&spec, Arc::clone(&clock)).map_err(|error| invalid("spec", describe(&error)))?;
+    let mut round = 1;
     if !anew && let Some(earlier) = history::record(&job.dataset, &spec.job).await.map_err(away)? {
         if !earlier.has_lost_spec() {
             known(&spec, &earlier.spec)?;
@@ -252,12 +253,14 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Cloc
             journal.note_dataset(&spec.dataset).await?;
             return Ok(Begun::Known { job: spec.job });
         }
+        // Another job of that name, in a round of its own: its record comes after the one of the job that was lost.
+        round = earlier.round + 1;
     }
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
     journal.note_dataset(&spec.dataset).await?;
     let head = JobHead {
         phase: JobPhase::Planning,
-        round: 1,
+        round,
         dataset: Text::cut(&spec.dataset),
         spec: digest,
         shards: 0,

@@ -168,6 +168,8 @@ impl JobReader<'_> {
         let own = keys::scratch_root(&spec.dataset, id);
         let scratch = Root::create(scratch.unwrap_or(&own))?;
         let earlier = if head.round > 1 { history::record(&dataset, id).await? } else { None };
+        // Another job, which had the name before this one.
+        let earlier = earlier.filter(|earlier| !earlier.has_lost_spec());
         let reader = Reader { journal, id, dataset: &dataset, scratch: &scratch, gave_up };
         let shards: Vec<_> = found.of_round(head).map(|(shard, found)| reader.shard(shard, found)).collect();
         let (mut open, mut ended, mut lost) = (Vec::new(), Vec::new(), Vec::new());

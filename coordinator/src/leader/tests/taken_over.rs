@@ -76,6 +76,9 @@ async fn a_job_whose_spec_is_gone_is_listed_fails_with_the_cause_and_leaves_its_
     assert!(!again.existed);
     tokio::time::sleep(LONG).await;
     assert!(cluster.claim(&next).await.is_some(), "and it runs");
+    cluster.cancel(&next).await.expect("it runs");
+    let record = cluster.ended(&next).await;
+    assert_eq!(record.spec, cluster.spec(), "its record takes the place of the one before");
 }
 
 #[tokio::test(start_paused = true)]
