@@ -88,11 +88,6 @@ impl<'a> Sink<'a> {
         self.target
     }
 
-    /// Points that were encoded so far, and those that wait.
-    pub(super) fn points(&self) -> u64 {
-        self.imported.points + self.waiting_points as u64
-    }
-
     /// Takes one point.
     #[inline]
     pub(super) fn push(
