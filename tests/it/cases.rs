@@ -20,7 +20,8 @@ fn cases() -> Vec<PathBuf> {
 fn output(case: &Path) -> String {
     let scratch = tempfile::tempdir().expect("a folder");
     let script = format!("bash '{}' 2>&1", case.join("cmd.sh").display());
-    let output = Command::new("bash").args(["-c", &script]).env("TAILOR", binary()).env("TMPDIR", scratch.path()).output();
+    let output =
+        Command::new("bash").args(["-c", &script]).env("TAILOR", binary()).env("TMPDIR", scratch.path()).output();
     let text = String::from_utf8_lossy(&output.expect("run bash").stdout).into_owned();
     let scratch = format!("{}/", scratch.path().display());
     let lines = text.lines().map(|line| {

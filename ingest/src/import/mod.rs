@@ -158,7 +158,9 @@ pub enum ImportError {
         cause: String,
     },
     /// The folder of temporary files failed.
-    #[error("cannot use the folder of temporary files, to look for points of one series and time (TMPDIR names another)")]
+    #[error(
+        "cannot use the folder of temporary files, to look for points of one series and time (TMPDIR names another)"
+    )]
     Scratch(#[source] std::io::Error),
     /// Two series hash to one metric.
     #[error("two series have the metric id {metric}: {first} and {second}; rename one of them")]

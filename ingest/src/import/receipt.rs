@@ -127,7 +127,10 @@ impl Receipts {
     /// Reads those that are there.
     pub(super) fn read(output: &Output) -> Result<Self, ImportError> {
         let objects = output.wait(output.root().list(FOLDER))?;
-        let keys: Vec<_> = objects.iter().filter_map(|object| Some((ordinal_of(object.location.as_ref())?, &object.location))).collect();
+        let keys: Vec<_> = objects
+            .iter()
+            .filter_map(|object| Some((ordinal_of(object.location.as_ref())?, &object.location)))
+            .collect();
         let next = keys.iter().map(|(ordinal, _)| ordinal + 1).max().unwrap_or(0);
         let read = |(ordinal, key): (u32, Path)| async move {
             let bytes = output.root().read(key.as_ref()).await?;

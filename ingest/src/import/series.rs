@@ -114,14 +114,7 @@ impl SeriesSeen {
                 }
                 entry.insert(handle);
                 let (timestamps, values) = (Vec::new(), Vec::new());
-                series.push(Waiting {
-                    key,
-                    shard,
-                    metadata: identity.metadata,
-                    timestamps,
-                    values,
-                    span: Span::EMPTY,
-                });
+                series.push(Waiting { key, shard, metadata: identity.metadata, timestamps, values, span: Span::EMPTY });
                 Ok(handle)
             }
             Entry::Occupied(entry) => {
@@ -130,11 +123,7 @@ impl SeriesSeen {
                 if *known == identity.metadata {
                     return Ok(handle);
                 }
-                Err(ImportError::Collision {
-                    metric: key.metric,
-                    first: text(known),
-                    second: text(&identity.metadata),
-                })
+                Err(ImportError::Collision { metric: key.metric, first: text(known), second: text(&identity.metadata) })
             }
         }
     }

@@ -90,12 +90,7 @@ impl<'a> Sink<'a> {
 
     /// Takes one point.
     #[inline]
-    pub(super) fn push(
-        &mut self,
-        series: SeriesHandle,
-        timestamp: TimestampMs,
-        value: f64,
-    ) -> Result<(), ImportError> {
+    pub(super) fn push(&mut self, series: SeriesHandle, timestamp: TimestampMs, value: f64) -> Result<(), ImportError> {
         let waiting = self.series.take(series, timestamp, value);
         self.waiting_points += 1;
         if waiting >= self.target.payload_points.clamp(1, PAYLOAD_POINTS_MAX) {
@@ -146,7 +141,9 @@ impl<'a> Sink<'a> {
             output.writer.get_or_insert_with(|| SegmentWriter::new(self.target.output, placed.segment(shard, next)));
         writer.append(&output.frames)?;
         output.frames.clear();
-        if writer.size_bytes() >= self.target.segment_bytes { output.end_segment()? }
+        if writer.size_bytes() >= self.target.segment_bytes {
+            output.end_segment()?
+        }
         Ok(())
     }
 

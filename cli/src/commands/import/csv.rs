@@ -3,9 +3,9 @@
 use anyhow::Result;
 use ingest::import::csv::preview::preview as preview_file;
 use ingest::import::csv::{
-    Column, Dialect, EXTENSIONS, Encoding, NumberFormat, RepeatedTime, SkippedTime, TimeFormat, parse_zone,
+    Column, Details, Dialect, EXTENSIONS, Encoding, NumberFormat, RepeatedTime, SkippedTime, TimeFormat, parse_zone,
 };
-use ingest::import::{CsvSettings, CsvSummary, OnBadRow, import_csv};
+use ingest::import::{CsvSettings, CsvSummary, ImportError, OnBadRow, import_csv};
 use jiff::tz::TimeZone;
 use model::OrgId;
 
@@ -110,7 +110,8 @@ fn parse_thousands(text: &str) -> Result<char, String> {
 
 impl Args {
     fn settings(&self) -> Result<CsvSettings> {
-        let separators = [(self.decimal_comma && self.thousands == Some(',')), (!self.decimal_comma && self.thousands == Some('.'))];
+        let separators =
+            [(self.decimal_comma && self.thousands == Some(',')), (!self.decimal_comma && self.thousands == Some('.'))];
         if separators.contains(&true) {
             return Err(Exit::error(Code::Usage, "decimals and thousands cannot have the same separator"));
         }
@@ -152,23 +153,28 @@ pub(super) fn run(args: &Args) -> Result<ImportReport> {
     let settings = args.settings()?;
     let files = args.target.files(&EXTENSIONS)?.files;
     let imported = with_target(&args.target, |target, listener| {
-        import_csv(&files, &settings, target, args.target.rerun(), listener)
-    });
-    let imported = imported.inspect_err(|_| {
-        // A stop is the moment for a look at the file; of standard input there is nothing left to look at.
-        if files[0].path.as_os_str() != "-" {
-            eprintln!("tailor: to see what the file looks like: tailor import csv --preview {}", files[0].path.display());
-        }
+        import_csv(&files, &settings, target, args.target.rerun(), listener).inspect_err(suggest_preview)
     });
     let CsvSummary { outcome, details } = imported?;
     let left_out = vec![
         ("blank values", outcome.books.values.blank),
-        ("parts of a millisecond (times rounded down)", details.times_rounded),
-        ("leap seconds (placed at 23:59:59.999)", details.leap_seconds),
+        ("leap seconds (kept, placed at 23:59:59.999)", details.leap_seconds),
         ("inexact integers (kept, rounded)", details.integers_inexact),
     ];
-    let (lines_skipped, lines_passed) = (details.lines_skipped, details.lines_passed);
-    Ok(ImportReport { left_out, lines_skipped, lines_passed, ..ImportReport::of(outcome) })
+    let Details { lines_skipped, lines_passed, times_rounded, .. } = details;
+    Ok(ImportReport { left_out, lines_skipped, lines_passed, times_rounded, ..ImportReport::of(outcome) })
+}
+
+/// A stop at a file's content is the moment for a look at it; of standard input there is nothing left to look at.
+fn suggest_preview(error: &ImportError) {
+    let path = match error {
+        ImportError::BadRow(row) => &row.path,
+        ImportError::Malformed { path, .. } => path,
+        _ => return,
+    };
+    if path.as_os_str() != "-" {
+        eprintln!("tailor: to see what the file looks like: tailor import csv --preview {}", path.display());
+    }
 }
 
 /// Shows what the first file looks like, and the options to type.

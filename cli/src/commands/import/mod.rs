@@ -12,7 +12,7 @@ use ingest::segment::Output;
 use model::OrgId;
 use storage::Root;
 
-use self::report::{ImportReport, Progress};
+use self::report::Progress;
 use super::runtime;
 use super::shard::route::read_map;
 use crate::args::OutputStyle;

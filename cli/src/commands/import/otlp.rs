@@ -20,9 +20,8 @@ pub(super) fn run(args: &Args) -> Result<ImportReport> {
         return Err(Exit::error(Code::Usage, "give --org, whose points they become"));
     }
     let files = args.target.files(&EXTENSIONS)?.files;
-    let imported = with_target(&args.target, |target, listener| {
-        import_otlp(&files, target, args.target.rerun(), listener)
-    });
+    let imported =
+        with_target(&args.target, |target, listener| import_otlp(&files, target, args.target.rerun(), listener));
     let OtlpSummary { outcome, details } = imported?;
     let left_out = vec![
         ("inexact integers (kept, rounded)", details.integers_inexact),

@@ -23,6 +23,8 @@ pub(super) struct ImportReport {
     pub(super) lines_skipped: u64,
     /// Blank lines, comments, and lines before the header.
     pub(super) lines_passed: u64,
+    /// Times that were finer than a millisecond, and rounded down.
+    pub(super) times_rounded: u64,
     /// What became of every row and every value.
     pub(super) books: Books,
     /// What the input has and Tailor does not keep as it is, by name.
@@ -49,6 +51,7 @@ impl ImportReport {
             rows_skipped: books.rows.skipped_total(),
             lines_skipped: 0,
             lines_passed: 0,
+            times_rounded: 0,
             books,
             left_out: Vec::new(),
             collisions,
@@ -74,7 +77,10 @@ pub(super) fn shown(report: &ImportReport) -> String {
         ByteSize(report.bytes),
     );
     if report.files_left > 0 {
-        text.push_str(&format!("{} files were imported before, with the same content and options: left as they are\n", report.files_left));
+        text.push_str(&format!(
+            "{} files were imported before, with the same content and options: left as they are\n",
+            report.files_left
+        ));
     }
     text.push_str(&format!("rows    {}\nvalues  {}\n", account(&report.books.rows), account(&report.books.values)));
     if report.lines_skipped > report.rows_skipped {
@@ -82,6 +88,9 @@ pub(super) fn shown(report: &ImportReport) -> String {
     }
     if report.lines_passed > 0 {
         text.push_str(&format!("lines that are no rows: {}\n", report.lines_passed));
+    }
+    if report.times_rounded > 0 {
+        text.push_str(&format!("times rounded down to a millisecond: {}\n", report.times_rounded));
     }
     for (what, count) in report.left_out.iter().filter(|(_, count)| *count > 0) {
         text.push_str(&format!("left out: {count} {what}\n"));
@@ -101,9 +110,13 @@ pub(super) fn collisions(report: &ImportReport) -> String {
         format!("{name} at {at}")
     };
     let examples: Vec<_> = examples.iter().map(example).collect();
+    let rounded = match report.times_rounded {
+        0 => String::new(),
+        count => format!("; {count} times were rounded down to a millisecond, which makes some of them equal"),
+    };
     format!(
         "{points} points of {series} series share series and time with an earlier one: give --labels, or --duplicates to the \
-         job; --allow-collisions says that it is meant ({})",
+         job; --allow-collisions says that it is meant{rounded} ({})",
         examples.join("; ")
     )
 }
@@ -119,7 +132,10 @@ impl Progress {
         match notice {
             Notice::Skipped(row) => eprintln!("tailor: skipped {row}"),
             Notice::Left(path) => {
-                eprintln!("tailor: {} was imported before, with the same content and options: left as it is", path.display());
+                eprintln!(
+                    "tailor: {} was imported before, with the same content and options: left as it is",
+                    path.display()
+                );
             }
             Notice::Remark(path, text) => eprintln!("tailor: {}: {text}", path.display()),
             Notice::Imported(path, done) => self.imported.push(((*path).to_owned(), done.segments.len())),
@@ -131,7 +147,10 @@ impl Progress {
             eprintln!("tailor: nothing was imported");
         }
         for (path, segments) in &self.imported {
-            eprintln!("tailor: {} is imported ({segments} segments), and stays: run the same command again for the others", path.display());
+            eprintln!(
+                "tailor: {} is imported ({segments} segments), and stays: run the same command again for the others",
+                path.display()
+            );
         }
     }
 }

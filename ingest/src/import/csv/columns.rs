@@ -235,7 +235,8 @@ fn check_roles(
             )));
         }
     }
-    let label = labels.iter().map(|index| table.named(*index, true).name).find(|name| settings.attributes.contains_key(name));
+    let label =
+        labels.iter().map(|index| table.named(*index, true).name).find(|name| settings.attributes.contains_key(name));
     match label {
         Some(name) => Err(ColumnError::Options(format!("'{name}' is both a label column and an --attribute"))),
         None => Ok(()),

@@ -69,7 +69,8 @@ impl Groups {
     fn add(&mut self, row: &Row<'_>, columns: &Columns, naming: &Naming<'_>) -> Result<usize, String> {
         let label = |index: usize| {
             let text = std::str::from_utf8(row.field(index).trim_ascii());
-            let text = text.map_err(|_| format!("field {} is not UTF-8; give --encoding, such as latin1", index + 1))?;
+            let text =
+                text.map_err(|_| format!("field {} is not UTF-8; give --encoding, such as latin1", index + 1))?;
             if text.contains('\0') { Err(format!("field {} has zero bytes", index + 1)) } else { Ok(text.to_owned()) }
         };
         let labels: Vec<String> = columns.labels.iter().map(|column| label(column.index)).collect::<Result<_, _>>()?;
@@ -107,9 +108,12 @@ impl Groups {
             (Instants::One(instant), _) => instant,
             (Instants::Two { earlier, .. }, RepeatedTime::Earlier) => earlier,
             (Instants::Two { later, .. }, RepeatedTime::Later) => later,
-            (Instants::Two { earlier, later }, RepeatedTime::Infer) => order.infer(earlier, later).ok_or_else(|| {
-                "it comes twice, where clocks were put back, and the rows before it do not tell which it is".to_owned()
-            })?,
+            (Instants::Two { earlier, later }, RepeatedTime::Infer) => {
+                order.infer(earlier, later).ok_or_else(|| {
+                    "it comes twice, where clocks were put back, and the rows before it do not tell which it is"
+                        .to_owned()
+                })?
+            }
             (Instants::Two { .. }, RepeatedTime::Refuse) => {
                 let cause = "it comes twice, where clocks were put back; give --repeated-time earlier, later or infer (by the \
                              order of rows)";
@@ -160,7 +164,8 @@ impl<'s> Naming<'s> {
             return Ok(None);
         }
         let id = |name: &str| {
-            let text = columns.labels.iter().zip(labels).find(|(column, _)| column.name == name).map_or("", |(_, text)| text);
+            let text =
+                columns.labels.iter().zip(labels).find(|(column, _)| column.name == name).map_or("", |(_, text)| text);
             let id = text.parse::<u64>().ok().filter(|id| *id > 0);
             id.ok_or_else(|| format!("{} is not an id ({name})", super::time::quoted(text.as_bytes())))
         };
@@ -178,7 +183,8 @@ impl<'s> Naming<'s> {
         columns: &Columns,
         sink: &mut Sink<'_>,
     ) -> Result<SeriesHandle, ImportError> {
-        let labels = || columns.labels.iter().map(|column| column.name.as_str()).zip(group.labels.iter().map(String::as_str));
+        let labels =
+            || columns.labels.iter().map(|column| column.name.as_str()).zip(group.labels.iter().map(String::as_str));
         let target = sink.target();
         if let Some(SeriesKey { org, metric }) = group.ids {
             let metadata = labels().find(|(label, _)| *label == EXPORT_METADATA).map_or("", |(_, text)| text);
@@ -187,7 +193,8 @@ impl<'s> Naming<'s> {
         }
         let mut attributes = self.attributes.clone();
         let is_name = |label: &str| self.takes_names() && INFLUXDB_NAMES.contains(&label);
-        attributes.extend(labels().filter(|(label, _)| !is_name(label)).map(|(label, text)| (label.to_owned(), text.into())));
+        attributes
+            .extend(labels().filter(|(label, _)| !is_name(label)).map(|(label, text)| (label.to_owned(), text.into())));
         let name = self.name(value, columns, labels());
         sink.series.intern(target.org, target.shard(), SeriesIdentity::new(&name, &attributes))
     }

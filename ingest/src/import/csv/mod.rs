@@ -161,7 +161,9 @@ fn import_file(
             Next::Fault(fault) => {
                 let Some(intake) = intake.as_mut().filter(|_| !expects_header) else {
                     let refusal = RowIntake::new(settings, &file.stem, Columns::default()).take_fault(&fault);
-                    return Err(file.malformed(format!("the header cannot be read: {}", refusal.at(&file.path, fault.line, 1))));
+                    return Err(
+                        file.malformed(format!("the header cannot be read: {}", refusal.at(&file.path, fault.line, 1)))
+                    );
                 };
                 let refusal = intake.take_fault(&fault);
                 refuse(settings, refusal.at(&file.path, fault.line, 1), listener)?;
@@ -200,10 +202,16 @@ fn is_tabbed(path: &Path) -> bool {
     name.ends_with(".tsv")
 }
 
-fn skip_lines<R: Read>(file: &InputFile, settings: &CsvSettings, reader: &mut RowReader<R>) -> Result<u64, ImportError> {
+fn skip_lines<R: Read>(
+    file: &InputFile,
+    settings: &CsvSettings,
+    reader: &mut RowReader<R>,
+) -> Result<u64, ImportError> {
     for skipped in 0..settings.skip_lines {
         if !reader.skip_line().map_err(|source| file.cannot_read(source))? {
-            return Err(file.malformed(format!("it has {skipped} lines, and --skip-lines asks for {}", settings.skip_lines)));
+            return Err(
+                file.malformed(format!("it has {skipped} lines, and --skip-lines asks for {}", settings.skip_lines))
+            );
         }
     }
     Ok(settings.skip_lines)
@@ -216,7 +224,8 @@ fn begin_table(
     first: &Row<'_>,
     listener: &mut Listener<'_>,
 ) -> Result<Columns, ImportError> {
-    let is_annotated = ["#datatype", "#group", "#default"].iter().any(|name| first.field(0).starts_with(name.as_bytes()));
+    let is_annotated =
+        ["#datatype", "#group", "#default"].iter().any(|name| first.field(0).starts_with(name.as_bytes()));
     if is_annotated && settings.dialect != Dialect::InfluxDb {
         return Err(file.malformed("it is annotated CSV of InfluxDB; give --dialect influxdb"));
     }

@@ -107,7 +107,8 @@ impl<'s> RowIntake<'s> {
                 }
                 // The values of a blank row are counted with it, those of a written row here.
                 if has_value {
-                    self.books.values.blank += self.values.iter().filter(|value| **value == Value::Blank).count() as u64;
+                    self.books.values.blank +=
+                        self.values.iter().filter(|value| **value == Value::Blank).count() as u64;
                 }
                 Ok(if has_value { Fate::Written } else { Fate::Blank })
             }
@@ -178,11 +179,15 @@ fn refusal_of(fault: &Fault) -> Refusal {
         }
         FaultKind::Stray => Refusal::new(
             "quoting",
-            format!("field {field}{place} has a quote and does not start with one; double it inside quotes, or give --no-quotes"),
+            format!(
+                "field {field}{place} has a quote and does not start with one; double it inside quotes, or give --no-quotes"
+            ),
         ),
         FaultKind::AfterQuote => Refusal::new(
             "quoting",
-            format!("text follows the closing quote of field {field}{place}; double quotes inside quotes, or give --no-quotes"),
+            format!(
+                "text follows the closing quote of field {field}{place}; double quotes inside quotes, or give --no-quotes"
+            ),
         ),
         FaultKind::TooLong => Refusal::new("row too long", "it is longer than 1 MiB"),
         FaultKind::TooManyFields => Refusal::new("row too long", format!("it has {field} fields or more")),

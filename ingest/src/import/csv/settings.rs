@@ -26,7 +26,8 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    const ALL: [(Self, &'static str); 3] = [(Self::Plain, "plain"), (Self::InfluxDb, "influxdb"), (Self::Tailor, "tailor")];
+    const ALL: [(Self, &'static str); 3] =
+        [(Self::Plain, "plain"), (Self::InfluxDb, "influxdb"), (Self::Tailor, "tailor")];
 }
 
 impl fmt::Display for Dialect {

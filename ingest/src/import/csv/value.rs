@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn integers_that_a_double_cannot_hold_are_inexact_and_numbers_past_all_are_none() {
-        let is_inexact = |text: &str| matches!(NumberFormat::default().read(text.as_bytes()), Ok(Value::Number(_, true)));
+        let is_inexact =
+            |text: &str| matches!(NumberFormat::default().read(text.as_bytes()), Ok(Value::Number(_, true)));
         for (text, expected) in [
             ("9007199254740992", false),
             ("9007199254740993", true),

@@ -64,12 +64,12 @@ pub(crate) fn decode(
     Ok((Box::new(Decoded::new(content, encoding)), Encoding(encoding)))
 }
 
-/// Whether a text in UTF-8 looks like UTF-16 without a byte-order mark: every other byte is zero.
+/// The encoding of a text that looks like UTF-16 without a byte-order mark: every other byte is zero.
 pub(crate) fn looks_like_utf16(start: &[u8]) -> Option<&'static encoding_rs::Encoding> {
     let zeros = |offset: usize| start.iter().skip(offset).step_by(2).filter(|byte| **byte == 0).count();
     let half = start.len() / 2;
     match (zeros(0), zeros(1)) {
-        _ if half < 4 => None,
+        _ if half < 4 || encoding_rs::Encoding::for_bom(start).is_some() => None,
         (even, odd) if odd * 2 > half && even == 0 => Some(UTF_16LE),
         (even, odd) if even * 2 > half && odd == 0 => Some(UTF_16BE),
         _ => None,

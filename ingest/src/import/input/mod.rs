@@ -20,6 +20,6 @@ mod encoding;
 pub use encoding::Encoding;
 pub use find::{FoundFile, FoundFiles, find_files};
 
+pub(super) use encoding::{decode, looks_like_utf16};
 pub(super) use name::{InputFile, name_files};
 pub(super) use open::Content;
-pub(super) use encoding::{decode, looks_like_utf16};

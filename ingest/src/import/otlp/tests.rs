@@ -53,9 +53,7 @@ fn read(name: &str, content: &[u8]) -> (Result<OtlpSummary, ImportError>, Read) 
     let path = folder.path().join(name);
     std::fs::write(&path, content).expect("a file");
     let files = find_files(&[path], &EXTENSIONS).expect("a file").files;
-    imported(|output| {
-        import_otlp(&files, &Target::new(output, OrgId(7)), Rerun::Refuse, &mut |_| ())
-    })
+    imported(|output| import_otlp(&files, &Target::new(output, OrgId(7)), Rerun::Refuse, &mut |_| ()))
 }
 
 /// Timestamps and values of each series, by metadata without the attributes that all have.
@@ -91,7 +89,10 @@ fn gauges_and_sums_are_series_by_name_and_all_attributes_in_order_of_arrival() {
     for (name, content) in [("m.otlp.pb", &plain), ("m.otlp.pb.zst", &zstd)] {
         let (summary, read) = read(name, content);
         let summary = summary.expect("good messages");
-        assert_eq!((summary.details.messages, summary.details.data_points, summary.details.integers_inexact), (2, 6, 1));
+        assert_eq!(
+            (summary.details.messages, summary.details.data_points, summary.details.integers_inexact),
+            (2, 6, 1)
+        );
         assert_eq!((summary.outcome.imported.series, summary.outcome.imported.points), (4, 6));
         assert_eq!(read.keys, ["shard=org-mod-07/import/m-0000.seg"]);
         let expected = BTreeMap::from(

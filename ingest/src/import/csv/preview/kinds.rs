@@ -21,7 +21,11 @@ pub(super) enum Kind {
     Time(Vec<String>),
     /// Hours or times of day beside a column of dates.
     PartOfTime,
-    Number { nulls: Vec<String>, decimal_comma: bool, thousands: Option<char> },
+    Number {
+        nulls: Vec<String>,
+        decimal_comma: bool,
+        thousands: Option<char>,
+    },
     /// Texts that come again: they tell series apart.
     Label,
     Text,
@@ -80,14 +84,21 @@ fn kind(name: &str, texts: &[String], has_time: bool, settings: &CsvSettings) ->
     if !has_time && let Some(formats) = common_formats(texts) {
         return Kind::Time(formats);
     }
-    let is_of_day = |text: &String| text.len() >= 4 && text.contains(':') && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
-    let is_hour = ["hour", "hr", "time"].contains(&name.to_lowercase().as_str()) && texts.iter().all(|text| text.parse::<u32>().is_ok_and(|hour| hour < 25));
+    let is_of_day = |text: &String| {
+        text.len() >= 4 && text.contains(':') && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
+    };
+    let is_hour = ["hour", "hr", "time"].contains(&name.to_lowercase().as_str())
+        && texts.iter().all(|text| text.parse::<u32>().is_ok_and(|hour| hour < 25));
     if has_time && (texts.iter().all(is_of_day) || is_hour) {
         return Kind::PartOfTime;
     }
     number(texts, settings).unwrap_or_else(|| {
         let distinct: BTreeSet<_> = texts.iter().collect();
-        if distinct.len() * 2 <= texts.len() || (distinct.len() < texts.len() && texts.len() < 10) { Kind::Label } else { Kind::Text }
+        if distinct.len() * 2 <= texts.len() || (distinct.len() < texts.len() && texts.len() < 10) {
+            Kind::Label
+        } else {
+            Kind::Text
+        }
     })
 }
 
@@ -117,8 +128,15 @@ fn number(texts: &[String], settings: &CsvSettings) -> Option<Kind> {
 /// The options that these columns ask for; `settings` then have them too.
 pub(super) fn options(columns: &[Seen], settings: &mut CsvSettings) -> Vec<String> {
     let mut options = Vec::new();
-    let name = |column: &Seen| if column.name.contains([',', ' ', '"', '\'']) || column.name.parse::<usize>().is_ok() { (column.index + 1).to_string() } else { column.name.clone() };
-    let names = |kind: fn(&Kind) -> bool| columns.iter().filter(|column| kind(&column.kind)).map(name).collect::<Vec<_>>();
+    let name = |column: &Seen| {
+        if column.name.contains([',', ' ', '"', '\'']) || column.name.parse::<usize>().is_ok() {
+            (column.index + 1).to_string()
+        } else {
+            column.name.clone()
+        }
+    };
+    let names =
+        |kind: fn(&Kind) -> bool| columns.iter().filter(|column| kind(&column.kind)).map(name).collect::<Vec<_>>();
     let time = columns.iter().find_map(|column| match &column.kind {
         Kind::Time(formats) => Some((column, formats)),
         _ => None,
@@ -152,7 +170,8 @@ pub(super) fn options(columns: &[Seen], settings: &mut CsvSettings) -> Vec<Strin
 
 /// The pattern of a date and the time of day beside it.
 fn of_day(columns: &[Seen], date: &str) -> String {
-    let sample = columns.iter().find(|column| column.kind == Kind::PartOfTime).and_then(|column| column.samples.first());
+    let sample =
+        columns.iter().find(|column| column.kind == Kind::PartOfTime).and_then(|column| column.samples.first());
     let time = match sample.map_or(0, |text| text.matches(':').count()) {
         0 => "%H",
         1 => "%H:%M",

@@ -69,7 +69,8 @@ pub fn preview(file: &FoundFile, settings: &CsvSettings) -> Result<String, Impor
         writeln!(shown, "  {column}").expect("memory");
     }
     write_rows(&mut shown, &sample, &settings, &columns);
-    writeln!(shown, "\ntype\n  tailor import csv {} {} --org N --out URI", file.path.display(), options.join(" ")).expect("memory");
+    writeln!(shown, "\ntype\n  tailor import csv {} {} --org N --out URI", file.path.display(), options.join(" "))
+        .expect("memory");
     Ok(shown)
 }
 
@@ -84,7 +85,8 @@ fn cut_at_line(sample: &mut Vec<u8>) {
 
 /// The first rows as the options would import them: time, labels, values.
 fn write_rows(shown: &mut String, sample: &[u8], settings: &CsvSettings, columns: &[kinds::Seen]) {
-    let of = |kind: fn(&Kind) -> bool| columns.iter().filter(move |column| kind(&column.kind)).map(|column| column.index);
+    let of =
+        |kind: fn(&Kind) -> bool| columns.iter().filter(move |column| kind(&column.kind)).map(|column| column.index);
     let timestamp: Vec<usize> = of(|kind| matches!(kind, Kind::Time(_) | Kind::PartOfTime)).collect();
     let labels: Vec<usize> = of(|kind| matches!(kind, Kind::Label)).collect();
     let values: Vec<usize> = of(|kind| matches!(kind, Kind::Number { .. })).collect();
@@ -111,7 +113,9 @@ fn write_rows(shown: &mut String, sample: &[u8], settings: &CsvSettings, columns
             _ => continue,
         };
         let at = match times.read(&joined(&row, &timestamp)).map(|reading| reading.at) {
-            Ok(Instants::One(at)) => Timestamp::from_millisecond(at).map_or_else(|_| format!("{at} ms"), |at| at.to_string()),
+            Ok(Instants::One(at)) => {
+                Timestamp::from_millisecond(at).map_or_else(|_| format!("{at} ms"), |at| at.to_string())
+            }
             Ok(Instants::Two { .. }) => "ambiguous (--repeated-time)".to_owned(),
             Err(cause) => cause,
         };

@@ -31,7 +31,8 @@ impl Shape {
     /// Looks for the delimiter by which most rows have one length, and the rows from which on they do.
     pub(super) fn of(sample: &[u8], settings: &CsvSettings, is_tabbed: bool) -> Self {
         let default_delimiter = if is_tabbed { b'\t' } else { b',' };
-        let is_influxdb = sample.starts_with(b"#group") || sample.starts_with(b"#datatype") || sample.starts_with(b"#default");
+        let is_influxdb =
+            sample.starts_with(b"#group") || sample.starts_with(b"#datatype") || sample.starts_with(b"#default");
         let comment = settings.comment.or(is_influxdb.then_some(b'#'));
         let candidates: Vec<u8> = settings.delimiter.map_or_else(|| DELIMITERS.to_vec(), |delimiter| vec![delimiter]);
         let layout = |delimiter: u8| {
@@ -40,7 +41,8 @@ impl Shape {
             let width = usual_width(&rows);
             let fitting = rows.iter().filter(|(_, row)| row.len() == width).count();
             // A delimiter that cuts every row alike, and more finely, is the better one; the default wins a draw.
-            let score = if width > 1 { fitting * 1000 + width * 2 + usize::from(delimiter == default_delimiter) } else { 0 };
+            let score =
+                if width > 1 { fitting * 1000 + width * 2 + usize::from(delimiter == default_delimiter) } else { 0 };
             (score, delimiter, rows, width)
         };
         let best = candidates.into_iter().map(layout).max_by_key(|(score, ..)| *score).expect("a delimiter at least");

@@ -232,8 +232,13 @@ impl<R: Read> RowReader<R> {
             let room = CSV_ROW_BYTES_MAX.min(bytes.len());
             let is_cut = room < bytes.len();
             let is_whole = self.is_ended && !is_cut;
-            match read_quoted(&bytes[..room], is_whole, self.punctuation.delimiter, &mut self.fields, &mut self.unquoted)
-            {
+            match read_quoted(
+                &bytes[..room],
+                is_whole,
+                self.punctuation.delimiter,
+                &mut self.fields,
+                &mut self.unquoted,
+            ) {
                 Quoted::Row { .. } if self.fields.len() > CSV_COLUMNS_MAX => {
                     return self.fault(FaultKind::TooManyFields, CSV_COLUMNS_MAX + 1, self.line);
                 }

@@ -80,7 +80,10 @@ fn comments_and_quotes_are_what_the_punctuation_says() {
 #[test]
 fn a_row_longer_than_the_bound_ends_in_bounded_memory_and_the_next_is_read() {
     let long = CSV_ROW_BYTES_MAX * 9;
-    for (row, kind) in [(vec![b'x'; long], FaultKind::TooLong), ([&b"a,\""[..], &vec![b'x'; long]].concat(), FaultKind::UnclosedTooLong)] {
+    for (row, kind) in [
+        (vec![b'x'; long], FaultKind::TooLong),
+        ([&b"a,\""[..], &vec![b'x'; long]].concat(), FaultKind::UnclosedTooLong),
+    ] {
         let text = [&row[..], b"\n1,2\n"].concat();
         let mut reader = RowReader::new(&text[..], Punctuation::default());
         let Next::Fault(fault) = reader.next().expect("memory") else { panic!("a fault") };

@@ -9,7 +9,12 @@ fn columns(names: &[&str]) -> Vec<Column> {
 #[test]
 fn label_columns_tell_series_apart() {
     let content = b"symbol,date,price,volume\nA,2024-03-01,1,10\nB,2024-03-01,2,20\nA,2024-03-02,3,\n";
-    let settings = CsvSettings { timestamp: columns(&["date"]), labels: columns(&["symbol"]), values: columns(&["price"]), ..CsvSettings::default() };
+    let settings = CsvSettings {
+        timestamp: columns(&["date"]),
+        labels: columns(&["symbol"]),
+        values: columns(&["price"]),
+        ..CsvSettings::default()
+    };
     let seen = import("s.csv", content, &settings);
     assert_eq!(seen.series(), ["s{symbol=A} 1709251200000=1 1709337600000=3", "s{symbol=B} 1709251200000=2"]);
     assert_eq!(seen.remarks, ["columns that are not imported: volume"]);
@@ -21,13 +26,15 @@ fn label_columns_tell_series_apart() {
 
 #[test]
 fn points_of_one_series_and_time_are_counted_across_rows_and_not_if_they_are_equal() {
-    let content = b"time,value\n2024-03-01T00:00:00Z,1\n2024-03-01T00:00:00Z,2\n2024-03-02T00:00:00Z,3\n2024-03-02T00:00:00Z,3\n";
+    let content =
+        b"time,value\n2024-03-01T00:00:00Z,1\n2024-03-01T00:00:00Z,2\n2024-03-02T00:00:00Z,3\n2024-03-02T00:00:00Z,3\n";
     let seen = import("s.csv", content, &CsvSettings::default());
     let collisions = &seen.summary().outcome.collisions;
     assert_eq!((collisions.points, collisions.series), (1, 1));
     assert_eq!(collisions.examples, [(r#"{"name":"s","attributes":{}}"#.to_owned(), 1_709_251_200_000)]);
     // Newest first, and apart.
-    let content = b"time,value\n2024-03-03T00:00:00Z,1\n2024-03-01T00:00:00Z,2\n2024-03-02T00:00:00Z,3\n2024-03-03T00:00:00Z,4\n";
+    let content =
+        b"time,value\n2024-03-03T00:00:00Z,1\n2024-03-01T00:00:00Z,2\n2024-03-02T00:00:00Z,3\n2024-03-03T00:00:00Z,4\n";
     assert_eq!(import("s.csv", content, &CsvSettings::default()).summary().outcome.collisions.points, 1);
 }
 
@@ -36,10 +43,16 @@ fn words_for_missing_values_decimal_commas_and_thousands_are_options() {
     let numbers = |numbers| CsvSettings { numbers, ..CsvSettings::default() };
     let nulls = numbers(NumberFormat { nulls: vec!["NA".to_owned()], ..NumberFormat::default() });
     let seen = import("s.csv", b"time,a,b\n2024-03-01T00:00:00Z,1,NA\n", &nulls);
-    assert_eq!((seen.series(), seen.summary().outcome.books.values.blank), (vec!["s.a{} 1709251200000=1".to_owned()], 1));
+    assert_eq!(
+        (seen.series(), seen.summary().outcome.books.values.blank),
+        (vec!["s.a{} 1709251200000=1".to_owned()], 1)
+    );
     let comma = numbers(NumberFormat { decimal_comma: true, thousands: Some('.'), ..NumberFormat::default() });
     let comma = CsvSettings { delimiter: Some(b';'), ..comma };
-    assert_eq!(import("s.csv", b"time;a\n2024-03-01T00:00:00Z;1.234,5\n", &comma).series(), ["s{} 1709251200000=1234.5"]);
+    assert_eq!(
+        import("s.csv", b"time;a\n2024-03-01T00:00:00Z;1.234,5\n", &comma).series(),
+        ["s{} 1709251200000=1234.5"]
+    );
 }
 
 #[test]
@@ -60,11 +73,16 @@ fn lines_before_the_header_and_comments_are_passed_over() {
 fn other_encodings_are_read_by_mark_or_by_option_and_told_apart() {
     let text = "time,temp µ\r\n2024-03-01T00:00:00Z,1\r\n";
     let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
-    let marked = import("a.csv", &utf16(&format!("\u{feff}{text}")), &CsvSettings { timestamp: columns(&["time"]), ..CsvSettings::default() });
+    let marked = import(
+        "a.csv",
+        &utf16(&format!("\u{feff}{text}")),
+        &CsvSettings { timestamp: columns(&["time"]), ..CsvSettings::default() },
+    );
     assert_eq!(marked.series().len(), 1);
     let unmarked = import("a.csv", &utf16(text), &CsvSettings::default());
     assert!(unmarked.refusal().contains("--encoding utf-16le"), "{}", unmarked.refusal());
-    let named = |encoding: &str| CsvSettings { encoding: encoding.parse().expect("an encoding"), ..CsvSettings::default() };
+    let named =
+        |encoding: &str| CsvSettings { encoding: encoding.parse().expect("an encoding"), ..CsvSettings::default() };
     assert_eq!(import("a.csv", &utf16(text), &named("utf-16le")).series().len(), 1);
     let latin = import("a.csv", b"time,\xb5,\xe9\n2024-03-01T00:00:00Z,1,2\n", &named("latin1"));
     assert_eq!(latin.series(), ["a.µ{} 1709251200000=1", "a.é{} 1709251200000=2"]);
@@ -76,7 +94,9 @@ fn compressed_text_is_told_by_its_first_bytes() {
     let mut skippable = vec![0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4];
     skippable.extend(zstd::encode_all(&text[..], 1).expect("memory"));
     assert_eq!(import("a.csv", &skippable, &CsvSettings::default()).series().len(), 1);
-    for (start, words) in [(&b"BZh91AY"[..], "bzip2"), (b"PK\x03\x04", "zip"), (b"\xfd7zXZ\0", "xz"), (b"PAR1", "Parquet")] {
+    for (start, words) in
+        [(&b"BZh91AY"[..], "bzip2"), (b"PK\x03\x04", "zip"), (b"\xfd7zXZ\0", "xz"), (b"PAR1", "Parquet")]
+    {
         let seen = import("a.csv", start, &CsvSettings::default());
         assert!(seen.refusal().contains(words), "{}", seen.refusal());
     }
@@ -100,7 +120,10 @@ fn tables_of_influxdb_are_read_with_their_group_keys() {
 ,result,table,_time,_value,_field,_measurement\n\
 ,,2,2024-03-01T00:00:00Z,7,n,cpu\n";
     let seen = import("i.csv", content, &CsvSettings { dialect: Dialect::InfluxDb, ..CsvSettings::default() });
-    assert_eq!(seen.series(), ["cpu.n{} 1709251200000=7", "mem.used{host=a} 1709251200000=1.5", "mem.used{host=b} 1709251200000=2.5"]);
+    assert_eq!(
+        seen.series(),
+        ["cpu.n{} 1709251200000=7", "mem.used{host=a} 1709251200000=1.5", "mem.used{host=b} 1709251200000=2.5"]
+    );
     assert_eq!(seen.summary().outcome.books.rows.read, 3);
 }
 
@@ -113,7 +136,11 @@ fn rows_of_our_own_exports_keep_their_ids() {
     assert_eq!(seen.series().concat(), "{} 1709251200000=-0x{} 1709251200000=1");
     let one = CsvSettings { dialect: Dialect::Tailor, org: Some(OrgId(7)), ..CsvSettings::default() };
     assert!(import("e.csv", content, &one).refusal().contains("its organisation is 71"));
-    let bad = import("e.csv", b"org_id,metric_id,timestamp,value\n7,x,1,1\n", &CsvSettings { dialect: Dialect::Tailor, ..CsvSettings::default() });
+    let bad = import(
+        "e.csv",
+        b"org_id,metric_id,timestamp,value\n7,x,1,1\n",
+        &CsvSettings { dialect: Dialect::Tailor, ..CsvSettings::default() },
+    );
     assert!(bad.refusal().contains("e.csv:2: 'x' is not an id (metric_id)"), "{}", bad.refusal());
 }
 

@@ -9,7 +9,14 @@ fn bad_rows_are_named_by_line_and_skipped_or_the_end() {
     let skip = CsvSettings { on_bad_row: OnBadRow::Skip, ..CsvSettings::default() };
     let (summary, bad_rows, _) = read("x.csv", content, &skip);
     let summary = summary.expect("bad rows are skipped");
-    assert_eq!((summary.outcome.books.rows.read, summary.outcome.books.rows.written, summary.outcome.books.rows.skipped_total()), (6, 2, 4));
+    assert_eq!(
+        (
+            summary.outcome.books.rows.read,
+            summary.outcome.books.rows.written,
+            summary.outcome.books.rows.skipped_total()
+        ),
+        (6, 2, 4)
+    );
     assert_eq!(
         bad_rows,
         [
@@ -26,7 +33,6 @@ fn bad_rows_are_named_by_line_and_skipped_or_the_end() {
     );
     assert!(read.keys.is_empty(), "nothing of the file is left");
 }
-
 
 fn skip() -> CsvSettings {
     CsvSettings { on_bad_row: OnBadRow::Skip, ..CsvSettings::default() }
@@ -58,7 +64,14 @@ fn lines_are_counted_with_every_line_end_and_blank_lines() {
     for end in ["\n", "\r\n", "\r"] {
         let content = ["time,value", "", "2024-03-01T00:00:00Z,1", "2024-03-01T00:01:00Z,x", "", "y"].join(end);
         let seen = import("a.csv", content.as_bytes(), &skip());
-        assert_eq!(seen.bad_rows, ["a.csv:4: 'x' is not a number; if it stands for a missing value, give --null 'x'", "a.csv:6: it has 1 fields and the header 2"], "{end:?}");
+        assert_eq!(
+            seen.bad_rows,
+            [
+                "a.csv:4: 'x' is not a number; if it stands for a missing value, give --null 'x'",
+                "a.csv:6: it has 1 fields and the header 2"
+            ],
+            "{end:?}"
+        );
         assert_eq!(seen.summary().details.lines_passed, 2);
     }
 }
@@ -117,6 +130,9 @@ fn headers_that_cannot_tell_columns_apart_are_refused() {
         let seen = import("h.csv", content, &CsvSettings::default());
         assert!(seen.refusal().contains(words), "{}", seen.refusal());
     }
-    let twice = CsvSettings { values: ["temp", "2", "hum"].map(|name| name.parse().expect("a column")).to_vec(), ..CsvSettings::default() };
+    let twice = CsvSettings {
+        values: ["temp", "2", "hum"].map(|name| name.parse().expect("a column")).to_vec(),
+        ..CsvSettings::default()
+    };
     assert!(import("d.csv", b"time,temp,hum\n", &twice).refusal().contains("column 'temp' is named twice"));
 }

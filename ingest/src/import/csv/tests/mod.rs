@@ -4,8 +4,8 @@ use flate2::write::GzEncoder;
 use model::OrgId;
 
 use super::*;
-use crate::import::{Imported, find_files};
 use crate::import::testing::{Read, imported};
+use crate::import::{Imported, find_files};
 
 mod dialects; //  options, one by one
 mod faults; //    rows that are none
@@ -130,7 +130,10 @@ fn several_columns_become_several_series_and_blank_fields_no_points() {
     let content = "\u{feff}at;in;out\n2026-01-01T00:00:00Z;1;2\n2026-01-01T00:00:01Z;;3\n";
     let (summary, _, read) = read("net.csv", content.as_bytes(), &settings);
     let summary = summary.expect("good rows");
-    assert_eq!((summary.outcome.books.rows.written, summary.outcome.books.values.blank, summary.outcome.imported.points), (2, 1, 3));
+    assert_eq!(
+        (summary.outcome.books.rows.written, summary.outcome.books.values.blank, summary.outcome.imported.points),
+        (2, 1, 3)
+    );
     let names: Vec<_> = read.series.keys().map(String::as_str).collect();
     assert_eq!(
         names,

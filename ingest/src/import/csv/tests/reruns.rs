@@ -51,7 +51,8 @@ fn the_order_of_files_is_the_order_of_keys_also_of_later_imports() {
     }
     place.import(&["data.csv", "correction.csv"], Rerun::Refuse).expect("an import");
     place.import(&["a.csv"], Rerun::Refuse).expect("a later import");
-    let keys = ["00000-data", "00001-correction", "00002-a"].map(|name| format!("shard=org-mod-07/import/{name}-0000.seg"));
+    let keys =
+        ["00000-data", "00001-correction", "00002-a"].map(|name| format!("shard=org-mod-07/import/{name}-0000.seg"));
     assert_eq!(place.segments(), keys);
 }
 
@@ -113,7 +114,8 @@ fn files_of_one_name_in_several_folders_and_endings_in_any_case_are_all_imported
     for name in ["d/day=1/data.csv", "d/day=2/data.csv", "d/B.CSV", "d/readme.txt"] {
         place.write(name, ROW);
     }
-    std::fs::write(place.folder.path().join("d/c.csv.zst"), zstd::encode_all(ROW.as_bytes(), 1).expect("memory")).expect("a file");
+    std::fs::write(place.folder.path().join("d/c.csv.zst"), zstd::encode_all(ROW.as_bytes(), 1).expect("memory"))
+        .expect("a file");
     let summary = place.import(&["d"], Rerun::Refuse).expect("an import");
     assert_eq!((summary.outcome.files, summary.outcome.imported.points), (4, 4));
     let found = find_files(&[place.folder.path().join("d")], &EXTENSIONS).expect("a folder");

@@ -90,10 +90,27 @@ fn fractions_have_any_length() {
 #[test]
 fn epochs_have_fractions_and_exponents_in_every_format() {
     assert_eq!(times("%s.%f", "UTC", &["1700000000.25", "-1.25", "-0.0001"]), [1_700_000_000_250, -1250, -1]);
-    assert_eq!(times("unix-s", "UTC", &["1.7E9", "1.70000006E+09", "-1.25", ".5", "1e0"]), [1_700_000_000_000, 1_700_000_060_000, -1250, 500, 1000]);
-    assert_eq!(times("unix-ms", "UTC", &["1.7e12", "1700000000000.9", "-0.1"]), [1_700_000_000_000, 1_700_000_000_000, -1]);
+    assert_eq!(
+        times("unix-s", "UTC", &["1.7E9", "1.70000006E+09", "-1.25", ".5", "1e0"]),
+        [1_700_000_000_000, 1_700_000_060_000, -1250, 500, 1000]
+    );
+    assert_eq!(
+        times("unix-ms", "UTC", &["1.7e12", "1700000000000.9", "-0.1"]),
+        [1_700_000_000_000, 1_700_000_000_000, -1]
+    );
     assert_eq!(times("unix-ns", "UTC", &["1.7000000005e18"]), [1_700_000_000_500]);
-    refused(&with_format("unix-s"), &[("1e30", "not a time"), ("1e", "not a time"), (".", "not a time"), ("0x10", "not a time"), ("nan", "not a time"), ("--1", "not a time"), ("1.2.3", "not a time")]);
+    refused(
+        &with_format("unix-s"),
+        &[
+            ("1e30", "not a time"),
+            ("1e", "not a time"),
+            (".", "not a time"),
+            ("0x10", "not a time"),
+            ("nan", "not a time"),
+            ("--1", "not a time"),
+            ("1.2.3", "not a time"),
+        ],
+    );
 }
 
 #[test]
@@ -104,13 +121,23 @@ fn a_leap_second_is_the_last_millisecond_of_its_day_and_any_other_second_60_is_r
     assert!(read.series.into_values().flatten().all(|(at, _)| at == 1_483_228_799_999));
     refused(
         &CsvSettings::default(),
-        &[("2016-12-30T23:59:60Z", "no leap second"), ("2016-12-31T23:58:60Z", "no leap second"), ("2016-12-31T23:59:61Z", "not a time")],
+        &[
+            ("2016-12-30T23:59:60Z", "no leap second"),
+            ("2016-12-31T23:58:60Z", "no leap second"),
+            ("2016-12-31T23:59:61Z", "not a time"),
+        ],
     );
 }
 
 #[test]
 fn a_local_time_that_comes_twice_is_refused_or_what_the_option_says() {
-    let rows = ["2024-10-27 02:00:00", "2024-10-27 02:30:00", "2024-10-27 02:00:00", "2024-10-27 02:30:00", "2024-10-27 03:00:00"];
+    let rows = [
+        "2024-10-27 02:00:00",
+        "2024-10-27 02:30:00",
+        "2024-10-27 02:00:00",
+        "2024-10-27 02:30:00",
+        "2024-10-27 03:00:00",
+    ];
     let refusal = times_by(&berlin(), &rows).expect_err("twice");
     assert!(refusal.contains("x.csv:1: ") && refusal.contains("--repeated-time"), "{refusal}");
     let by = |rule, rows: &[&str]| {
@@ -122,14 +149,21 @@ fn a_local_time_that_comes_twice_is_refused_or_what_the_option_says() {
     assert_eq!(by(RepeatedTime::Infer, &rows), Ok(vec![0, 30, 60, 90, 120]));
     let newest_first: Vec<_> = ["2024-10-27 03:30:00"].into_iter().chain(rows.into_iter().rev()).collect();
     assert_eq!(by(RepeatedTime::Infer, &newest_first), Ok(vec![150, 120, 90, 60, 30, 0]));
-    assert!(by(RepeatedTime::Infer, &["2024-10-27 03:00:00", "2024-10-27 02:00:00", "2024-10-27 02:30:00", "2024-10-27 02:10:00"]).is_err());
+    assert!(
+        by(
+            RepeatedTime::Infer,
+            &["2024-10-27 03:00:00", "2024-10-27 02:00:00", "2024-10-27 02:30:00", "2024-10-27 02:10:00"]
+        )
+        .is_err()
+    );
 }
 
 #[test]
 fn a_local_time_that_never_comes_is_refused_or_moved_forward() {
     refused(&berlin(), &[("2025-03-30T02:30:00", "--skipped-time forward")]);
     let forward = CsvSettings { skipped_time: SkippedTime::Forward, ..berlin() };
-    let [skipped, moved] = times_by(&forward, &["2025-03-30T02:30:00", "2025-03-30T03:30:00"]).expect("times")[..] else {
+    let [skipped, moved] = times_by(&forward, &["2025-03-30T02:30:00", "2025-03-30T03:30:00"]).expect("times")[..]
+    else {
         panic!("two points");
     };
     assert_eq!(skipped, moved);
@@ -175,7 +209,9 @@ fn patterns_read_what_they_name_and_nothing_else() {
     ] {
         assert!(times_by(&with_format(format), &[text]).is_err(), "{format}: {text}");
     }
-    for format in ["%H:%M", "%d.%Y", "%Y %y", "%s %Y", "%I %Y", "%Y-%m-%d %p", "%Y %U", "%Y-%V", "%c", "%Y %M", "%Y.%f", "%s%z"] {
+    for format in
+        ["%H:%M", "%d.%Y", "%Y %y", "%s %Y", "%I %Y", "%Y-%m-%d %p", "%Y %U", "%Y-%V", "%c", "%Y %M", "%Y.%f", "%s%z"]
+    {
         assert!(format.parse::<TimeFormat>().is_err(), "{format}");
     }
 }

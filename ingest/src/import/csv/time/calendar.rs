@@ -98,7 +98,9 @@ mod tests {
 
     #[test]
     fn days_that_are_not_there_are_none() {
-        for (year, month, day) in [(2023, 2, 29), (1900, 2, 29), (2024, 4, 31), (2024, 0, 1), (2024, 13, 1), (2024, 1, 0)] {
+        for (year, month, day) in
+            [(2023, 2, 29), (1900, 2, 29), (2024, 4, 31), (2024, 0, 1), (2024, 13, 1), (2024, 1, 0)]
+        {
             assert_eq!(day_of(year, month, day), None, "{year}-{month}-{day}");
         }
         assert_eq!(day_of_year(2023, 366), None);

@@ -62,7 +62,8 @@ pub(super) fn read(text: &[u8], unit: UnixUnit) -> Option<(TimestampMs, bool)> {
     if !all.clone().all(u8::is_ascii_digit) || significant > DIGITS_MAX {
         return None;
     }
-    let mantissa = whole.iter().chain(&fraction[..fraction_len]).fold(0i128, |sum, byte| sum * 10 + i128::from(byte - b'0'));
+    let mantissa =
+        whole.iter().chain(&fraction[..fraction_len]).fold(0i128, |sum, byte| sum * 10 + i128::from(byte - b'0'));
     let mantissa = if is_negative { -mantissa } else { mantissa };
     scale(mantissa, exponent - fraction_len as i32 + unit.row().2)
 }

@@ -61,7 +61,8 @@ pub(in crate::import::csv) fn formats(text: &[u8]) -> Vec<String> {
         let compiled: Option<Pattern> = pattern.parse().ok();
         compiled.is_some_and(|pattern| pattern.read(text).is_some())
     };
-    let mut formats: Vec<String> = PATTERNS.iter().filter(|pattern| reads(pattern)).map(|pattern| (*pattern).to_owned()).collect();
+    let mut formats: Vec<String> =
+        PATTERNS.iter().filter(|pattern| reads(pattern)).map(|pattern| (*pattern).to_owned()).collect();
     if formats.is_empty() {
         formats.extend(units.into_iter().filter(is_plausible).map(|unit| unit.name().to_owned()));
     }

@@ -122,7 +122,9 @@ impl TimeReader<'_> {
         match offsets(ms, zone)? {
             AmbiguousOffset::Unambiguous { offset } => Ok(Instants::One(at(offset))),
             AmbiguousOffset::Fold { before, after } => Ok(Instants::Two { earlier: at(before), later: at(after) }),
-            AmbiguousOffset::Gap { before, .. } if self.skipped == SkippedTime::Forward => Ok(Instants::One(at(before))),
+            AmbiguousOffset::Gap { before, .. } if self.skipped == SkippedTime::Forward => {
+                Ok(Instants::One(at(before)))
+            }
             AmbiguousOffset::Gap { .. } => Err(format!(
                 "never came in {}, where clocks were put forward; give --skipped-time forward, or the right --zone",
                 name_of(zone)

@@ -113,7 +113,10 @@ fn check(items: &[Item]) -> Result<(), String> {
     let needs: [(bool, &str); 11] = [
         (has(Item::Epoch) || has_date, "says no year"),
         (!(has(Item::Epoch) && (has_date || parts_of_date > 0 || has(Item::Day))), "says an epoch and a date"),
-        (!(has(Item::Epoch) && count(&[Item::Hour, Item::HourOf12, Item::Minute, Item::Second]) > 0), "says an epoch and a time"),
+        (
+            !(has(Item::Epoch) && count(&[Item::Hour, Item::HourOf12, Item::Minute, Item::Second]) > 0),
+            "says an epoch and a time",
+        ),
         (!(has(Item::Epoch) && count(&[Item::Offset, Item::ZoneName]) > 0), "says an epoch, which is UTC, and a zone"),
         (parts_of_date <= 1, "says the part of the year in two ways"),
         (has(Item::IsoYear) == has(Item::IsoWeek), "says one of %G and %V, which mean nothing alone"),

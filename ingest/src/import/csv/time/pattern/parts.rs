@@ -7,7 +7,17 @@ use super::super::{Local, Zone};
 use super::Item;
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
     "december",
 ];
 
@@ -143,7 +153,8 @@ impl<'t> Parts<'t> {
 
 /// A name, or its first three letters, in any case: its ordinal from 1.
 fn name_in(text: &mut Cursor<'_>, names: &[&str]) -> Option<u32> {
-    let starts_with = |name: &str| text.0.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()));
+    let starts_with =
+        |name: &str| text.0.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()));
     let whole = names.iter().position(|name| starts_with(name));
     let (at, len) = match whole {
         Some(at) => (at, names[at].len()),
@@ -156,7 +167,8 @@ fn name_in(text: &mut Cursor<'_>, names: &[&str]) -> Option<u32> {
 /// `AM`, `pm`, `a.m.`: if it is the afternoon.
 fn half_of_day(text: &mut Cursor<'_>) -> Option<bool> {
     let forms = [("am", false), ("pm", true), ("a.m.", false), ("p.m.", true)];
-    let is_at_start = |form: &str| text.0.get(..form.len()).is_some_and(|start| start.eq_ignore_ascii_case(form.as_bytes()));
+    let is_at_start =
+        |form: &str| text.0.get(..form.len()).is_some_and(|start| start.eq_ignore_ascii_case(form.as_bytes()));
     let (form, is_afternoon) = forms.into_iter().find(|(form, _)| is_at_start(form))?;
     text.0 = &text.0[form.len()..];
     Some(is_afternoon)
