@@ -111,3 +111,15 @@ pub const STATUS_TEXT_BYTES_MAX: usize = 2 << 10;
 
 /// A page of a listing fits into one message, keys and framing included.
 const _: () = assert!(STATE_PAGE_KEYS_MAX * (STATE_VALUE_BYTES_MAX + 512) <= MESSAGE_BYTES_MAX);
+
+/// Most series of one import: a column that differs in every row, taken for a label, would else fill the memory.
+pub const IMPORT_SERIES_MAX: usize = 1 << 20;
+
+/// Longest row of CSV, in bytes: a quote that is never closed ends here and not at the end of the file.
+pub const CSV_ROW_BYTES_MAX: usize = 1 << 20;
+
+/// Most columns of a CSV file: a header of [`CSV_ROW_BYTES_MAX`] has not many more names that mean anything.
+pub const CSV_COLUMNS_MAX: usize = 1 << 16;
+
+/// Points that are sorted at once when an import looks for several values at one time: 96 MiB.
+pub const COLLISION_POINTS_MAX: usize = 4 << 20;
