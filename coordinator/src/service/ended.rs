@@ -50,6 +50,7 @@ mod tests {
             reason: String::new(),
             priority: 10,
             running_max: None,
+            force_replace: None,
             replay_of: None,
             submitted_by: String::new(),
             submitted_at_ms: 0,
