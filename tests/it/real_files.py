@@ -27,4 +27,4 @@ with opened as text:
         for value in values:
             if row[value].strip():
                 name = "m" if len(values) == 1 else f"m.{value}"
-                print("|".join([name] + [row[label].strip() for label in labels]), instant(row), repr(float(row[value])), sep="\t")
+                print("|".join([name] + [row[label] for label in labels]), instant(row), repr(float(row[value])), sep="\t")

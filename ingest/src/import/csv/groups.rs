@@ -50,7 +50,8 @@ impl Groups {
     pub(super) fn of(&mut self, row: &Row<'_>, columns: &Columns, naming: &Naming<'_>) -> Result<usize, String> {
         self.key.clear();
         for label in &columns.labels {
-            let text = row.field(label.index).trim_ascii();
+            // As it lies, with its spaces: two texts must not become one label.
+            let text = row.field(label.index);
             self.key.extend_from_slice(&(text.len() as u32).to_le_bytes());
             self.key.extend_from_slice(text);
         }
@@ -68,7 +69,7 @@ impl Groups {
 
     fn add(&mut self, row: &Row<'_>, columns: &Columns, naming: &Naming<'_>) -> Result<usize, String> {
         let label = |index: usize| {
-            let text = std::str::from_utf8(row.field(index).trim_ascii());
+            let text = std::str::from_utf8(row.field(index));
             let text =
                 text.map_err(|_| format!("field {} is not UTF-8; give --encoding, such as latin1", index + 1))?;
             if text.contains('\0') { Err(format!("field {} has zero bytes", index + 1)) } else { Ok(text.to_owned()) }

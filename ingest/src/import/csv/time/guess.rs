@@ -3,7 +3,7 @@
 use super::{Pattern, TimeFormat, UnixUnit, epoch, iso};
 
 /// Patterns of files that people have, the usual ones first.
-const PATTERNS: [&str; 36] = [
+const PATTERNS: [&str; 37] = [
     "%Y-%m",
     "%Y-%m-%d %H:%M:%S%.f %z",
     "%Y-%m-%d %I:%M:%S %p",
@@ -33,6 +33,7 @@ const PATTERNS: [&str; 36] = [
     "%b %d %Y",
     "%b %d, %Y",
     "%d %b %Y",
+    "%b-%d-%Y",
     "%d-%b-%Y",
     "%d-%b-%y",
     "%b %Y",
