@@ -1,7 +1,7 @@
 //! Submission and plans: how a job comes to have shards that run.
 //!
 //! ```text
-//! submit: spec object -> head (planning) -> segments listed, plan objects -> shard records -> head (running)
+//! submit: spec object -> head (planning) -> segments listed -> mark (open), plan objects -> shard records -> head (running)
 //! ```
 //!
 //! No task is given out before the head says `running`, so a leader that dies on the way leaves nothing that the next one
@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use super::Leader;
 use super::live::{LiveJob, LiveShard};
+use super::marks::RunMark;
 use super::message::{BeginError, Begun, Follower, Outcome, Planned, PlannedShard, Reply};
 use crate::error::{JobError, describe};
 use crate::history::{self, EventLog};
@@ -133,8 +134,9 @@ impl Leader {
         let Some(live) = self.jobs.get(id) else { return };
         let (handle, round, id) = (self.handle.clone(), live.head.round, id.clone());
         let job = Job { shards: live.shards_to_run(), ..(*live.job).clone() };
+        let mark = RunMark::of(&id, &live.head, &job.dataset, self.settings.scratch.as_deref());
         tokio::spawn(async move {
-            let planned = Box::new(plan(&job).await);
+            let planned = Box::new(plan(&job, &mark).await);
             handle.tell(Outcome::Planned { job: id, round, planned });
         });
     }
@@ -312,9 +314,11 @@ async fn write_object(root: &Root, bytes: Vec<u8>, key: impl FnOnce(Digest) -> S
     }
 }
 
-/// Plans every shard, and writes the plans.
-async fn plan(job: &Job) -> Result<Planned, JobError> {
+/// Plans every shard, and writes the plans. Before the first of them the dataset is marked as ours, and the job as open: a
+/// place whose input could not be planned stays as it was.
+async fn plan(job: &Job, mark: &RunMark) -> Result<Planned, JobError> {
     let crate::planning::Planned { plans, warnings } = crate::planning::plan(job).await?;
+    mark.begin().await?;
     let write = |plan: model::ShardPlan| async move {
         let bytes = serde_json::to_vec(&plan).expect("a plan is numbers and names");
         let digest = Digest::of(&bytes);

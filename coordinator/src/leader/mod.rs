@@ -18,6 +18,7 @@ mod claims; //   who waits for work, and gets it
 mod ends; //     commits, ends of shards and jobs
 mod jobs; //     submission, plans
 mod live; //     what is known beside the scheduler's state
+mod marks; //    what keeps collectors from a job's objects
 mod message;
 mod runs; //     lists of runs, as objects
 mod takeover; // what another leader left
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use model::limits::JOB_MARK_EVERY;
 use model::{Clock, JobId, LeaseId};
 use scheduler::{Effect, Event, Policy, State};
 use storage::meta::election::Leadership;
@@ -113,6 +115,8 @@ pub(crate) struct Leader {
     began: Instant,
     began_at_ms: i64,
     logs_at: Instant,
+    /// When the marks of its jobs are refreshed next.
+    marks_at: Instant,
     over: Option<String>,
     /// Why the journal takes nothing, and until when it is not asked again.
     blocked: Option<(String, Instant)>,
@@ -144,6 +148,7 @@ impl Leader {
             began: Instant::now(),
             began_at_ms,
             logs_at: Instant::now() + LOG_EVERY,
+            marks_at: Instant::now() + JOB_MARK_EVERY,
             over: None,
             blocked: None,
         }
@@ -259,6 +264,7 @@ impl Leader {
         self.apply(Event::Tick);
         self.give_up_the_stuck();
         self.archive_again();
+        self.refresh_marks();
         if self.logs_at <= Instant::now() {
             self.logs_at = Instant::now() + LOG_EVERY;
             let pieces = self.log_pieces();

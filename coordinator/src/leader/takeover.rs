@@ -8,14 +8,17 @@ use std::sync::Arc;
 use format::keys;
 use format::state_records::{DoneRecord, JobPhase, ShardPhase, ShardRecord};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use model::limits::JOB_MARK_EVERY;
 use model::{AttemptId, Clock, Digest, JobId, Report, ShardId, TaskId, TaskPath};
 use scheduler::{Event, Restored, Tried};
 use serde_json::json;
 use storage::Root;
+use tokio::time::Instant;
 
 use super::Leader;
 use super::jobs::{OBJECTS_AT_ONCE, read_spec};
 use super::live::LiveShard;
+use super::marks::RunMark;
 use super::message::{Outcome, PlannedShard, Recovered, RecoveredShard, TakeoverError};
 use crate::error::describe;
 use crate::history;
@@ -44,7 +47,12 @@ impl Leader {
         let (handle, journal, clock) = (self.handle.clone(), self.journal.clone(), Arc::clone(&self.clock));
         let scratch = self.settings.scratch.clone();
         tokio::spawn(async move {
+            let mut mark_at = Instant::now();
             loop {
+                if mark_at <= Instant::now() {
+                    mark_at = Instant::now() + JOB_MARK_EVERY;
+                    refresh_mark(&id, &found, scratch.as_deref()).await;
+                }
                 match read_job(&journal, &id, &found, scratch.as_deref(), Arc::clone(&clock)).await {
                     Err(TakeoverError::Journal(JournalError::Over { reason })) => {
                         return handle.tell(Outcome::Recovered { job: id, recovered: Box::new(Err(reason)) });
@@ -96,6 +104,14 @@ impl Leader {
         if phase == JobPhase::Cancelling {
             self.apply(Event::Cancelled { job: id.clone(), cause: reason });
         }
+    }
+}
+
+/// Keeps collectors of other clusters from a job that cannot be read yet.
+async fn refresh_mark(id: &JobId, found: &FoundJob, scratch: Option<&str>) {
+    let Some(head) = found.head.as_ref().filter(|head| head.phase != JobPhase::Planning) else { return };
+    if let Ok(dataset) = Root::open(head.dataset.as_str()) {
+        RunMark::of(id, head, &dataset, scratch).refresh_or_warn().await;
     }
 }
 

@@ -34,6 +34,7 @@ mod pending;
 mod read;
 mod remove;
 mod upload;
+mod versioning;
 mod write;
 
 use std::fmt;
