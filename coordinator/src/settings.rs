@@ -72,7 +72,7 @@ pub struct CollectorSettings {
 }
 
 impl Settings {
-    /// What `layers` say, on the machine called `host`; `seed` differs from process to process.
+    /// What `layers` say, on the machine called `host`; `seed` is 64 random bits, other ones for each process.
     ///
     /// # Errors
     /// Names the key, its value, where it comes from and what it should be.
@@ -101,7 +101,7 @@ impl Settings {
             log_level: layers.string("log.level")?,
             grpc_listen,
             http_listen: layers.parse("http.listen", "an address with a port, such as 0.0.0.0:7080")?,
-            etcd: worker::settings::etcd(layers)?,
+            etcd: worker::settings::etcd(layers, seed)?,
             lease: LeaseSettings { ttl, seed },
             leader,
             collector: collector(layers)?,

@@ -201,6 +201,8 @@ impl Fixture {
             version: output.version,
             job: job(),
             replaces: Some(output.version - 1).filter(|version| *version > 0),
+            base: None,
+            forced: None,
             reason: "run".to_owned(),
             committed_at_ms: 1_000_000,
             settings: output.settings.clone(),

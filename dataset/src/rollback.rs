@@ -105,6 +105,9 @@ async fn write(
     let manifest = Manifest {
         version,
         replaces: Some(current.version),
+        // Whoever goes back knows what it goes back from.
+        base: None,
+        forced: None,
         reason: reason.clone(),
         committed_at_ms: clock.now_ms(),
         ..old.clone()

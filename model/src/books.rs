@@ -17,6 +17,9 @@ pub struct MapBooks {
     pub frames_routed: u64,
     /// Frames whose bytes went to quarantine.
     pub frames_quarantined: u64,
+    /// Bytes of those frames and stretches, lengths included.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bytes_quarantined: u64,
     /// Points of all payloads that could be read.
     pub points_read: u64,
     /// Points before the window.
@@ -37,11 +40,17 @@ pub struct MapBooks {
     pub misplaced: BTreeMap<OrgId, u64>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl AddAssign<&MapBooks> for MapBooks {
     fn add_assign(&mut self, other: &Self) {
         self.frames_read += other.frames_read;
         self.frames_routed += other.frames_routed;
         self.frames_quarantined += other.frames_quarantined;
+        self.bytes_quarantined += other.bytes_quarantined;
         self.points_read += other.points_read;
         self.points_early += other.points_early;
         self.points_late += other.points_late;

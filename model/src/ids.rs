@@ -17,7 +17,7 @@ pub struct ParseIdError {
     pub expected: &'static str,
 }
 
-fn parse_error(text: &str, expected: &'static str) -> ParseIdError {
+pub(crate) fn parse_error(text: &str, expected: &'static str) -> ParseIdError {
     ParseIdError { text: text.to_owned(), expected }
 }
 
@@ -38,6 +38,8 @@ macro_rules! serde_as_text {
         }
     };
 }
+
+pub(crate) use serde_as_text;
 
 /// An organisation: the owner of metrics, the unit that shards are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -237,7 +239,8 @@ impl FromStr for AttemptId {
 
 serde_as_text!(AttemptId);
 
-/// A number that grows with every assignment and makes a late writer harmless; 16 hexadecimal digits.
+/// A number that grows with every assignment of a leader, is never given out twice, and makes a late writer harmless; 16
+/// hexadecimal digits. It is the sum of the leader's [`Term`](crate::Term) and a revision of the cluster's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FencingToken(pub u64);
 

@@ -26,6 +26,10 @@ pub const METADATA_BYTES_MAX: usize = 64 << 10;
 /// A wrong belief costs a re-run (the stitch catches it), never data.
 pub const RESYNC_CHAIN_FRAMES: usize = 4;
 
+/// Most places that a search for a frame's start keeps because a frame may start or go on there: one in 64 bytes of the
+/// longest frame, as many as zstd's fastest level leaves of values that imitate a length and the magic. They take up to 12 MiB.
+pub const RESYNC_CANDIDATES_MAX: usize = FRAME_BYTES_MAX as usize / 64;
+
 /// Most points in one chunk of a run: what a merge holds decoded for each slice that it reads.
 pub const CHUNK_POINTS_MAX: usize = 1024;
 
@@ -50,6 +54,21 @@ pub const MAP_TASKS_PER_SHARD_MAX: usize = 4096;
 /// Most slices that one merge reads at once; more are merged in groups first.
 pub const MERGE_FAN_IN_MAX: usize = 256;
 
+/// Files that a slot may have open at once: the slices of one merge ([`MERGE_FAN_IN_MAX`]), what it writes, its segment.
+pub const OPEN_FILES_PER_SLOT: u64 = MERGE_FAN_IN_MAX as u64 + 32;
+
+/// Files that a process has open beside its slots: connections to stores, etcd and coordinators, listeners, logs.
+pub const OPEN_FILES_BASE: u64 = 512;
+
+/// Most shards of a job: a spec that names each of them stays one small message.
+pub const SHARDS_PER_JOB_MAX: usize = 1 << 16;
+
+/// Most tasks of a job: its leader keeps up to a kilobyte for each in memory.
+pub const TASKS_PER_JOB_MAX: usize = 2_000_000;
+
+/// Most jobs that a cluster has open at once: a leader reads and watches over all of them.
+pub const OPEN_JOBS_MAX: usize = 4096;
+
 /// Smallest memory budget of a worker, in bytes: below it the fixed buffers alone do not fit.
 pub const MEMORY_BYTES_MIN: u64 = 32 << 20;
 
@@ -58,6 +77,10 @@ pub const SHARED_SHARDS: u64 = 64;
 
 /// Most differences that a verification lists before it only counts.
 pub const DIFFERENCES_LISTED_MAX: usize = 100;
+
+/// Most segments that a warning or a cause names; of the others their number. A manifest may have 100,000, and nobody reads on
+/// after the first few.
+pub const SEGMENTS_NAMED_MAX: usize = 10;
 
 /// Largest value of a key in the cluster's state, in bytes: a record, never a history. Plans and reports are objects.
 pub const STATE_VALUE_BYTES_MAX: usize = 1024;

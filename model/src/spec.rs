@@ -36,6 +36,10 @@ pub struct JobSpec {
     pub priority: u32,
     /// Most attempts that it runs at once.
     pub running_max: Option<u32>,
+    /// Why it may replace a version that was committed while it ran and whose input it does not contain (CM-5); without one, it
+    /// may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force_replace: Option<String>,
     /// The job whose shard this one runs again.
     pub replay_of: Option<JobId>,
     /// Who submitted it: a user and a host, as the client says.

@@ -74,6 +74,12 @@ pub struct AttemptView {
 }
 
 impl State {
+    /// What the stores say that turn tasks of a job away, with one of their shards.
+    pub fn turned_away(&self, job: &JobId) -> Option<(ShardId, &str)> {
+        let shards = &self.jobs.get(job)?.shards;
+        shards.iter().find_map(|(id, shard)| Some((*id, shard.turned_away()?)))
+    }
+
     /// Workers that live.
     pub fn workers(&self) -> impl Iterator<Item = WorkerId> {
         self.workers.iter().copied()

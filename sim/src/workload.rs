@@ -3,8 +3,8 @@
 
 use ingest::segment::FrameEncoder;
 use model::{
-    ByteSize, DuplicateRule, Encoding, JobSettings, JobSpec, OnBadFrame, OutputFormat, RollupStep, SeriesKey, ShardId,
-    Window,
+    ByteSize, DuplicateRule, Encoding, JobSettings, JobSpec, LossMax, OnBadFrame, OutputFormat, RollupStep, SeriesKey,
+    ShardId, Window,
 };
 
 /// Where segments lie.
@@ -61,6 +61,7 @@ impl Workload {
             reason: "run".to_owned(),
             priority: model::spec::PRIORITY_DEFAULT,
             running_max: None,
+            force_replace: None,
             replay_of: None,
             submitted_by: "simulation".to_owned(),
             submitted_at_ms: 0,
@@ -76,6 +77,7 @@ fn settings(random: &mut fastrand::Rng) -> JobSettings {
         duplicates: rules[random.usize(..rules.len())],
         on_bad_frame: OnBadFrame::Quarantine,
         bad_frames_max: 1000,
+        bad_bytes_max: LossMax::ALL,
         rollups: if random.bool() { vec![minute] } else { Vec::new() },
         format: OutputFormat::Part,
         encoding: Encoding::Packed,

@@ -28,6 +28,9 @@ pub mod segment;
 // Objects as a worker's thread reads and writes them.
 pub mod object;
 
+// Folders of this process alone, and opening what others may have put there.
+pub mod private;
+
 // How a write ended: applied, refused, or unknown.
 pub mod outcome;
 // The state of the cluster: etcd, and its twin in memory.

@@ -30,6 +30,8 @@ mod run_writer;
 mod drain;
 // Whether this machine may take work.
 mod fitness;
+// How many files this process may open.
+pub mod open_files;
 // What attempts keep on this machine's disk.
 mod scratch;
 // What bounds one slot.

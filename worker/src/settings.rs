@@ -75,7 +75,7 @@ pub struct Machine {
     pub cores: usize,
     /// Its folder for temporary files, if it names one.
     pub temporary: Option<PathBuf>,
-    /// Differs from process to process: the seed of every jitter.
+    /// 64 random bits, other ones for each process: the seed of every jitter, and of a leader's terms.
     pub seed: u64,
 }
 
@@ -94,7 +94,7 @@ impl Settings {
             log_format: layers.parse("log.format", "text or json")?,
             log_level: layers.string("log.level")?,
             http_listen: layers.parse("http.listen", "an address with a port, such as 0.0.0.0:7081")?,
-            etcd: etcd(layers)?,
+            etcd: etcd(layers, machine.seed)?,
             coordinators,
             spot_endpoint: layers.optional("spot.endpoint"),
             agent,
@@ -136,11 +136,11 @@ fn agent(layers: &Layers, machine: &Machine) -> Result<AgentSettings, SettingsEr
     })
 }
 
-/// How to reach etcd, as both servers are told.
+/// How to reach etcd, as both servers are told; `seed` differs from process to process, and tells which endpoint is first.
 ///
 /// # Errors
 /// Half of a pair: a user without a password, a certificate without its key.
-pub fn etcd(layers: &Layers) -> Result<EtcdSettings, SettingsError> {
+pub fn etcd(layers: &Layers, seed: u64) -> Result<EtcdSettings, SettingsError> {
     let password = layers.secret_file("etcd.password-file")?;
     let user = match (layers.optional("etcd.user"), password) {
         (Some(name), Some(password)) => Some(EtcdUser { name, password }),
@@ -162,7 +162,7 @@ pub fn etcd(layers: &Layers) -> Result<EtcdSettings, SettingsError> {
     };
     let tls = pem("etcd.ca-file")?.map(|ca_pem| EtcdTls { ca_pem, identity_pem, server_name: None });
     let namespace = layers.string("etcd.namespace")?;
-    Ok(EtcdSettings { namespace, user, tls, ..EtcdSettings::of(layers.list("etcd.endpoints")) })
+    Ok(EtcdSettings { first: seed as usize, namespace, user, tls, ..EtcdSettings::of(layers.list("etcd.endpoints")) })
 }
 
 #[cfg(test)]

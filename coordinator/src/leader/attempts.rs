@@ -23,7 +23,7 @@ impl Leader {
         report: Bytes,
         reply: Reply<Verdict, LeaderError>,
     ) {
-        if self.recovering.contains(&held.task.job) {
+        if self.awaits_takeover(&held.task.job) {
             let _ = reply.send(Err(away("the job is still being taken over from another leader")));
             return;
         }
@@ -94,7 +94,7 @@ impl Leader {
 
     /// An attempt failed: that is recorded, if it holds its task.
     pub(super) fn fail(&mut self, worker: LeaseId, held: HeldAttempt, failure: Failure, reply: Reply<(), LeaderError>) {
-        if self.recovering.contains(&held.task.job) {
+        if self.awaits_takeover(&held.task.job) {
             let _ = reply.send(Err(away("the job is still being taken over from another leader")));
         } else if self.state.runs(&held.task, held.attempt, worker) {
             self.record_failure(held, failure, worker, Some(reply));
@@ -163,7 +163,7 @@ impl Leader {
         reason: &str,
         reply: Reply<(), LeaderError>,
     ) {
-        if held.iter().any(|held| self.recovering.contains(&held.task.job)) {
+        if held.iter().any(|held| self.awaits_takeover(&held.task.job)) {
             let _ = reply.send(Err(away("a job is still being taken over from another leader")));
             return;
         }

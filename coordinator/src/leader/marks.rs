@@ -4,7 +4,7 @@
 //! record is written. The mark's name comes from the job's head, so the next leader refreshes the same one.
 
 use format::keys::{ProcessName, SCRATCH};
-use format::state_records::JobHead;
+use format::state_records::{JobHead, JobPhase};
 use futures::{StreamExt as _, stream};
 use model::limits::JOB_MARK_EVERY;
 use model::{Digest, JobId};
@@ -74,14 +74,19 @@ impl Leader {
         Some(RunMark::of(id, &live.head, &live.job.dataset, self.settings.scratch.as_deref()))
     }
 
-    /// Refreshes the marks of all jobs, when it is time to.
+    /// Refreshes the marks of all jobs, those too that are still being taken over, when it is time to.
     pub(super) fn refresh_marks(&mut self) {
         if Instant::now() < self.marks_at {
             return;
         }
         self.marks_at = Instant::now() + JOB_MARK_EVERY;
         let open = self.jobs.iter().filter(|(_, live)| !live.is_archiving && !live.shards.is_empty());
-        let marks: Vec<RunMark> = open.filter_map(|(id, _)| self.mark_of(id)).collect();
+        let mut marks: Vec<RunMark> = open.filter_map(|(id, _)| self.mark_of(id)).collect();
+        marks.extend(self.recovering.iter().filter_map(|(id, recovering)| {
+            let head = recovering.head.as_ref().filter(|head| head.phase != JobPhase::Planning)?;
+            let dataset = Root::open(head.dataset.as_str()).ok()?;
+            Some(RunMark::of(id, head, &dataset, self.settings.scratch.as_deref()))
+        }));
         tokio::spawn(async move {
             let refresh = |mark: RunMark| async move { mark.refresh_or_warn().await };
             stream::iter(marks).for_each_concurrent(OBJECTS_AT_ONCE, refresh).await;

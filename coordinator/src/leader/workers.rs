@@ -89,6 +89,7 @@ impl Leader {
                 self.note(&job, "worker-lost", fields);
             }
         }
+        self.drop_claims(worker);
         self.apply(Event::WorkerLost { worker });
     }
 }

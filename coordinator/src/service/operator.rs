@@ -12,7 +12,7 @@ use proto::{ApiError, convert::parsed, v1};
 use storage::{Root, StorageError};
 use tonic::{Request, Response, Status};
 
-use super::Door;
+use super::{Door, ended};
 use crate::error::describe;
 use crate::history;
 use crate::history_view;
@@ -110,7 +110,13 @@ impl OperatorService for Operators {
     async fn cancel_job(&self, request: Request<v1::CancelJobRequest>) -> Answer<v1::CancelJobResponse> {
         let request = request.into_inner();
         let (job, reason) = (parsed("job", &request.job)?, request.reason);
-        self.door.leader()?.ask(|reply| Ask::Cancel { job, reason, reply }).await?;
+        let leader = self.door.leader()?;
+        let id = JobId::clone(&job);
+        match leader.ask(|reply| Ask::Cancel { job, reason, reply }).await {
+            // It may have ended by now, over an earlier request of the same kind.
+            Err(ApiError::NotFound { .. }) => ended::cancelled(&id, find_record(&leader, &id, "").await?.as_ref())?,
+            cancelled => cancelled?,
+        }
         Ok(Response::new(v1::CancelJobResponse {}))
     }
 
@@ -129,15 +135,18 @@ impl OperatorService for Operators {
         let job: JobId = parsed("job", &request.job)?;
         let shard: ShardId = parsed("shard", &request.shard)?;
         let leader = self.door.leader()?;
+        let live = job.clone();
+        if leader.ask(|reply| Ask::Job { job: live, reply }).await?.is_some() {
+            return Err(ended::not_yet(&job).into());
+        }
         let Some(earlier) = find_record(&leader, &job, &request.dataset).await? else {
-            let what = format!("job {job} that has ended; one that runs can be waited for, or cancelled");
-            return Err(ApiError::NotFound { what }.into());
+            return Err(ApiError::NotFound { what: format!("job {job}; see `tailor job list`") }.into());
         };
         if earlier.shards.iter().all(|known| known.shard != shard) {
             let what = format!("shard {shard} in job {job}; see `tailor shard list --job {job}`");
             return Err(ApiError::NotFound { what }.into());
         }
-        let spec = self.replay_of(&leader, &earlier, shard, &request.reason).await?;
+        let spec = self.replay_of(&leader, &earlier, shard, &request).await?;
         let name = spec.job.to_string();
         let spec = Box::new(spec);
         leader.ask(|reply| Ask::Submit { spec, reply }).await?;
@@ -177,7 +186,7 @@ impl Operators {
         leader: &Handle,
         earlier: &JobReport,
         shard: ShardId,
-        reason: &str,
+        request: &v1::ReplayShardRequest,
     ) -> Result<JobSpec, ApiError> {
         /// Replays of one job that names are tried for.
         const REPLAYS_MAX: u32 = 10_000;
@@ -192,7 +201,9 @@ impl Operators {
         Ok(JobSpec {
             job,
             shards: vec![shard],
-            reason: format!("replay of {}: {reason}", earlier.job),
+            reason: format!("replay of {}: {}", earlier.job, request.reason),
+            // What the job before was allowed says nothing of this one.
+            force_replace: (!request.force_replace.is_empty()).then(|| request.force_replace.clone()),
             replay_of: Some(earlier.job.clone()),
             submitted_at_ms: self.clock.now_ms(),
             ..earlier.spec.clone()

@@ -86,16 +86,21 @@ pub(super) enum Lock {
 /// The lock of a process whose scratch lies, or lay, in the dataset at `root`.
 pub(super) fn lock_of(root: &Root, process: ProcessName) -> Lock {
     let Some(folder) = root.local_folder() else { return Lock::Unknown };
-    match fs::File::open(folder.join(SCRATCH).join(process.to_string()).join(SCRATCH_LOCK)) {
+    match storage::private::open_file(&folder.join(SCRATCH).join(process.to_string()).join(SCRATCH_LOCK)) {
         // Ours for a moment, and free again when the file is closed.
         Ok(file) => match file.try_lock() {
             Ok(()) => Lock::Free,
             Err(TryLockError::WouldBlock) => Lock::Held,
             Err(TryLockError::Error(_)) => Lock::Unknown,
         },
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Lock::Free,
+        // Nobody holds what is no file.
+        Err(error) if is_no_file(error.kind()) => Lock::Free,
         Err(_) => Lock::Unknown,
     }
+}
+
+const fn is_no_file(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput)
 }
 
 /// Deletes staging files; one that is gone already is fine.

@@ -35,7 +35,7 @@ impl Now {
 
 /// The store's own time: that of an object written now. A machine's clock may be hours away from it.
 pub(super) async fn time_of_store(root: &Root) -> Result<TimestampMs, StorageError> {
-    let key = keys::probe(fastrand::u64(..));
+    let key = keys::clock_probe(fastrand::u64(..));
     root.create_object(&key, "a collector asks for the time").await?;
     let written = root.head(&key).await;
     let removed = root.remove(&key).await;

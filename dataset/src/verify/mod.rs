@@ -2,7 +2,7 @@
 //!
 //! | level | checks, beside those of the levels before |
 //! |---|---|
-//! | `manifest` | every version parses and bears its digest; partitions are 0..n (CM-1); versions rise without gaps (CM-3); books balance (DT-1) |
+//! | `manifest` | every version parses and bears its digest; partitions are 0..n (CM-1); versions rise without gaps (CM-3); none lost input of the one before unknowingly (CM-5); books balance (DT-1) |
 //! | `objects` | every object that a version names exists with that size and digest (CM-2); a damaged one is searched for the damaged blocks |
 //! | `rows` | of the current versions: every block decodes, rows are in order (DT-2), each series is in its partition, counts are those promised (DT-1), rollups are those of the points, bit for bit; over all windows, readers get one row a bucket |
 //! | `oracle` | of the current versions: the parts are what a plain second reading of the input gives |

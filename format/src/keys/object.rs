@@ -8,10 +8,12 @@ use std::str::FromStr;
 
 use model::digest::Digest;
 use model::ids::ParseIdError;
-use model::{AttemptId, FencingToken, JobId, OutputFormat, PartitionId, RollupStep, ShardId, TaskId, TaskPath, Window};
+use model::{
+    AttemptId, JobId, LeaderId, OutputFormat, PartitionId, RollupStep, ShardId, TaskId, TaskPath, TimestampMs, Window,
+};
 
 use super::process::ProcessKey;
-use super::{AttemptKeys, DATA, JOBS, MANIFESTS, MARKER, MARKS, ManifestName, PROBES, SCRATCH};
+use super::{AttemptKeys, DATA, JOBS, MANIFESTS, MARKER, MARKS, ManifestName, PROBES, RecordName, SCRATCH};
 
 /// A key of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,9 +72,13 @@ pub enum JobObject {
     /// How a shard ended.
     Report(ShardId, Digest),
     /// A piece of the event log.
-    Events(FencingToken, u32),
-    /// What the job was and how it ended.
-    Record,
+    Events(LeaderId, u32),
+    /// The versions that a round, submitted at this instant, was planned over.
+    Bases(u32, TimestampMs),
+    /// What the job was and how a round ended.
+    Record(u32, LeaderId),
+    /// The one record that a job had in versions before.
+    LegacyRecord,
 }
 
 /// The key of an object that is written to go again.
@@ -169,7 +175,7 @@ pub(super) fn of_task(text: &str) -> Option<(TaskId, AttemptId)> {
 impl JobObject {
     fn parse(rest: &str) -> Option<Self> {
         if rest == "record.json" {
-            return Some(Self::Record);
+            return Some(Self::LegacyRecord);
         }
         if let Some(spec) = rest.strip_prefix("spec-") {
             return Some(Self::Spec(spec.strip_suffix(".json")?.parse().ok()?));
@@ -186,6 +192,14 @@ impl JobObject {
                 let (leader, ordinal) = file.strip_suffix(".jsonl")?.rsplit_once('-')?;
                 Some(Self::Events(leader.parse().ok()?, ordinal.parse().ok()?))
             }
+            "bases" => {
+                let (round, submitted_at_ms) = file.strip_suffix(".json")?.split_once('-')?;
+                Some(Self::Bases(round.parse().ok()?, submitted_at_ms.parse().ok()?))
+            }
+            "records" => {
+                let (round, leader) = file.strip_suffix(".json")?.split_once('-')?;
+                Some(Self::Record(round.parse().ok()?, leader.parse().ok()?))
+            }
             _ => None,
         }
     }
@@ -196,7 +210,9 @@ impl JobObject {
             Self::Plan(shard, digest) => super::plan(job, shard, digest),
             Self::Report(shard, digest) => super::shard_report(job, shard, digest),
             Self::Events(leader, ordinal) => super::events(job, leader, ordinal),
-            Self::Record => super::job_record(job),
+            Self::Bases(round, submitted_at_ms) => super::bases(job, round, submitted_at_ms),
+            Self::Record(round, leader) => RecordName { job: job.clone(), round, leader }.to_string(),
+            Self::LegacyRecord => super::legacy_record(job),
         }
     }
 }
@@ -260,7 +276,7 @@ impl fmt::Display for ObjectKey {
             Self::OfJob(job, object) => f.write_str(&object.key(job)),
             Self::Mark(job, run) => f.write_str(&super::mark(job, *run)),
             Self::Pin(job, nonce) => f.write_str(&super::pin(job, *nonce)),
-            Self::Probe(nonce) => f.write_str(&super::probe(*nonce)),
+            Self::Probe(nonce) => f.write_str(&super::clock_probe(*nonce)),
             Self::Scratch(ScratchKey::Job(job, key)) => write!(f, "{}/{key}", super::scratch_folder(job)),
             Self::Scratch(ScratchKey::Process(key)) => write!(f, "{SCRATCH}/{key}"),
         }

@@ -156,6 +156,7 @@ impl Desk {
             shard: shard.to_string(),
             reason: "rehearsal".to_owned(),
             dataset: String::new(),
+            force_replace: String::new(),
         };
         let name = loop {
             let asked = self.client.operator(|mut client| {

@@ -46,6 +46,16 @@ pub enum MetaError {
         /// Why, and what to do.
         reason: String,
     },
+    /// Upgrade this process: it would misread what others wrote.
+    #[error(
+        "the cluster's state has format {found}, this version reads up to {known}; upgrade this coordinator, a newer one has led"
+    )]
+    TooNew {
+        /// The state's.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
     /// A bug of ours: the store would never accept this.
     #[error("the cluster's state refuses what was asked of it: {reason}")]
     Invalid {

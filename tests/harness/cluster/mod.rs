@@ -131,6 +131,7 @@ impl Cluster {
             special.flags
         );
         let mut line = self.line(&flags, special.s3.or(self.options.worker_s3.as_deref()));
+        line.environment.extend(special.environment.iter().cloned());
         if let Some(size) = special.disk {
             line = line.on_small_disk(&scratch, size);
         }

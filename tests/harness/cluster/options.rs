@@ -40,6 +40,8 @@ pub struct Special<'a> {
     pub s3: Option<&'a str>,
     /// Further flags.
     pub flags: &'a str,
+    /// Variables of its environment.
+    pub environment: Vec<(String, String)>,
     /// The size of a disk of its own for scratch.
     pub disk: Option<&'a str>,
 }

@@ -34,6 +34,6 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         async move { operator.retry_job(request).await }
     };
     let retried = args.context.cluster()?.client.operator(retry).await?;
-    documents::show(args.output.style, &Retried { job: args.job, shards: retried.shards })?;
+    documents::show(args.output.style, &Retried::new(args.job, retried.shards))?;
     Ok(Code::Done)
 }

@@ -1,3 +1,4 @@
+use model::FencingToken;
 use proptest::prelude::*;
 
 use super::super::process::{ProcessName, ProcessObject};
@@ -55,14 +56,20 @@ fn data() -> impl Strategy<Value = ObjectKey> {
     })
 }
 
+fn leaders() -> impl Strategy<Value = LeaderId> {
+    (any::<u64>(), any::<u64>()).prop_map(|(revision, random)| LeaderId { revision, term: model::Term::drawn(random) })
+}
+
 fn of_jobs() -> impl Strategy<Value = ObjectKey> {
     let digest = || any::<u128>().prop_map(Digest);
     let object = prop_oneof![
         digest().prop_map(JobObject::Spec),
         (shards(), digest()).prop_map(|(shard, digest)| JobObject::Plan(shard, digest)),
         (shards(), digest()).prop_map(|(shard, digest)| JobObject::Report(shard, digest)),
-        (any::<u64>(), any::<u32>()).prop_map(|(leader, ordinal)| JobObject::Events(FencingToken(leader), ordinal)),
-        Just(JobObject::Record),
+        (leaders(), any::<u32>()).prop_map(|(leader, ordinal)| JobObject::Events(leader, ordinal)),
+        (any::<u32>(), any::<i64>()).prop_map(|(round, at_ms)| JobObject::Bases(round, at_ms)),
+        (any::<u32>(), leaders()).prop_map(|(round, leader)| JobObject::Record(round, leader)),
+        Just(JobObject::LegacyRecord),
     ];
     (jobs(), object).prop_map(|(job, object)| ObjectKey::OfJob(job, object))
 }
