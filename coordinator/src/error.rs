@@ -1,5 +1,6 @@
 //! Why a job cannot start, or cannot go on as a whole. A failed shard is no error of the job: it is in the report.
 
+use model::limits::{SHARDS_PER_JOB_MAX, TASKS_PER_JOB_MAX};
 use storage::StorageError;
 
 /// What stops a job.
@@ -20,6 +21,18 @@ pub enum JobError {
         key: String,
         /// What is wrong.
         cause: String,
+    },
+    /// More shards than a job may have.
+    #[error("the input has {shards} shards, over {SHARDS_PER_JOB_MAX} of a job; name those of this job with --shard")]
+    TooManyShards {
+        /// How many there are.
+        shards: usize,
+    },
+    /// More tasks than a leader holds.
+    #[error("the job has {tasks} tasks, over {TASKS_PER_JOB_MAX}; take larger splits and partitions, or several jobs")]
+    TooManyTasks {
+        /// How many there are.
+        tasks: usize,
     },
     /// The memory budget cannot hold what every slot needs.
     #[error(

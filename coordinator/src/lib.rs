@@ -17,12 +17,14 @@ mod commit;
 mod journal;
 // The loop that performs effects and feeds back events.
 mod leader;
+// Connections, as many as are served at once.
+mod connections;
 // One replica: election, leading, standing again.
 mod replica;
 // What needs no asking: garbage, abandoned uploads.
 mod reconcile;
 // The gRPC services.
-mod service;
+pub(crate) mod service;
 // What the coordinator counts.
 mod metrics;
 // What a coordinator is told at its start.
@@ -43,6 +45,7 @@ mod error;
 
 pub use embedded::{Watcher, run};
 pub use error::JobError;
+pub use leader::check_report;
 pub use job::{Job, Resources};
 pub use leader::LeaderSettings;
 pub use report::{JobReport, ShardReport, ShardState};

@@ -14,6 +14,8 @@ pub mod range;
 pub mod job;
 // What an operator submits.
 pub mod spec;
+// What a spec has to be wherever it enters.
+pub mod admission;
 // Segments, splits and the tasks of a shard.
 pub mod plan;
 // What a worker is given, and the list of runs that a reduce gathers.
@@ -33,6 +35,7 @@ pub mod size;
 // Every bound, with its unit and its reason.
 pub mod limits;
 
+pub use admission::InvalidField;
 pub use books::Books;
 pub use digest::{Digest, Digester};
 pub use grant::{Grant, HeldAttempt, RunEntry, RunList};

@@ -10,6 +10,8 @@ pub mod root;
 pub mod uploads;
 // What went wrong with a store, by what the caller does next.
 pub mod error;
+// What a store is called where it does not answer.
+mod place_name;
 
 // What the stores count.
 mod metrics;
@@ -33,6 +35,7 @@ pub mod meta;
 
 pub use error::StorageError;
 pub use metrics::describe_metrics;
+pub use place_name::store_of;
 pub use outcome::{Outcome, Settled, settle};
 pub use root::{Creation, Root};
 pub use s3::{S3Settings, S3Store};

@@ -17,9 +17,10 @@ use proto::client::{EndpointsError, LeaderClient};
 use storage::meta::{EtcdStore, MetaError, MetaStore};
 use tokio::net::TcpListener;
 
-use crate::agent::{Agent, AgentError, Left};
+use crate::agent::{Agent, AgentError, AgentSettings, Left};
 use crate::remote::RemoteLeader;
 use crate::resolve::ByUri;
+use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::{metrics, spot};
 
@@ -45,6 +46,12 @@ pub enum ServeError {
     /// A coordinator's address that is none.
     #[error("coordinators")]
     Coordinators(#[source] EndpointsError),
+    /// The system has no randomness to draw a secret from.
+    #[error("draw the worker's secret: {cause}")]
+    Secret {
+        /// The system's words.
+        cause: String,
+    },
     /// The settings of etcd.
     #[error(transparent)]
     State(#[from] MetaError),
@@ -79,8 +86,9 @@ async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Resul
         () = shutdown.requested() => return Ok(Left::Drained),
     };
     health.set(ETCD, Ok(()));
-    let leader = Arc::new(RemoteLeader::new(&client));
-    let agent = Agent::new(settings.agent, leader, meta, Arc::new(ByUri), &SystemClock)?;
+    let secret = Secret::draw().map_err(|source| ServeError::Secret { cause: source.to_string() })?;
+    let leader = Arc::new(RemoteLeader::new(&client, secret));
+    let agent = Agent::new(AgentSettings { secret: Some(secret), ..settings.agent }, leader, meta, Arc::new(ByUri), &SystemClock)?;
     health.set(AGENT, Ok(()));
     let wish = {
         let health = health.clone();

@@ -153,7 +153,7 @@ fn run_csv(args: &CsvArgs, paths: &[PathBuf], target: &Target<'_>) -> Result<Imp
     };
     let files = find_files(paths, &csv::EXTENSIONS)?;
     let CsvSummary { files, rows_read, rows_imported, rows_skipped, values_blank, imported } =
-        import_csv(&files, &settings, target, &mut |row| eprintln!("tailor: skipped {row}"))?;
+        import_csv(&files, &settings, target, &mut |row| crate::out::say(format_args!("tailor: skipped {row}")))?;
     let left_out = vec![("blank values", values_blank)];
     Ok(ImportReport { files, rows_read, rows_imported, rows_skipped, left_out, ..report(&imported) })
 }

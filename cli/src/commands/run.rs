@@ -97,14 +97,14 @@ fn interrupted() -> Result<impl Future<Output = String> + Send + 'static> {
 
 fn explain(report: &JobReport) {
     for warning in &report.warnings {
-        eprintln!("tailor: warning: {warning}");
+        crate::out::say(format_args!("tailor: warning: {warning}"));
     }
     for shard in &report.shards {
         for warning in &shard.warnings {
-            eprintln!("tailor: warning: shard {}: {warning}", shard.shard);
+            crate::out::say(format_args!("tailor: warning: shard {}: {warning}", shard.shard));
         }
         if let Some(cause) = &shard.cause {
-            eprintln!("tailor: shard {} {}: {cause}", shard.shard, shard.state);
+            crate::out::say(format_args!("tailor: shard {} {}: {cause}", shard.shard, shard.state));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use format::state_records::{JobPhase, Text};
-use model::{JobId, LeaseId, ShardId};
+use model::{JobId, ShardId};
 use proto::ApiError;
 use scheduler::Event;
 use serde_json::json;
@@ -14,6 +14,9 @@ use super::message::{Ask, Reply};
 use crate::job::Job;
 use crate::journal::Journal;
 use crate::report::JobReport;
+
+/// Bytes of the reason of a cancelled job that each of its shards keeps.
+const SHARD_CAUSE_BYTES: usize = 128;
 
 impl Leader {
     pub(super) fn answer(&mut self, ask: Ask) {
@@ -27,6 +30,8 @@ impl Leader {
             Ask::Tasks { request, job, shard, reply } => drop(reply.send(self.task_views(&request, &job, shard))),
             Ask::Workers { reply } => drop(reply.send(Ok(self.worker_views()))),
             Ask::Drain { worker, reason, reply } => drop(reply.send(self.drain(&worker, &reason))),
+            Ask::Undrain { worker, reason, reply } => drop(reply.send(self.undrain(&worker, &reason))),
+            Ask::DrainOrders { reply } => drop(reply.send(Ok(self.drains.views()))),
             Ask::Cluster { reply } => drop(reply.send(Ok(self.cluster_view()))),
             Ask::OpenJobs { reply } => drop(reply.send(Ok(self.open_jobs()))),
             Ask::Datasets { reply } => read_datasets(self.journal.clone(), reply),
@@ -63,7 +68,10 @@ impl Leader {
         if !is_recording {
             self.put_head(id);
         }
-        self.apply(Event::Cancelled { job: id.clone(), cause: format!("cancelled: {reason}") });
+        // Each shard keeps a copy: the beginning will do, the whole is in the event log.
+        let start = Text::<SHARD_CAUSE_BYTES>::cut(reason);
+        let rest = if start.as_str().len() < reason.len() { "..." } else { "" };
+        self.apply(Event::Cancelled { job: id.clone(), cause: format!("cancelled: {start}{rest}") });
     }
 
     /// Runs the shards of a job that has ended, and are not done, once more.
@@ -111,26 +119,6 @@ impl Leader {
                 }
             }
         });
-    }
-
-    fn drain(&mut self, name: &str, reason: &str) -> Result<LeaseId, ApiError> {
-        let is_it = |(lease, live): &(&LeaseId, &mut super::LiveWorker)| {
-            lease.to_string() == name || live.record.name.as_str() == name
-        };
-        let mut found: Vec<_> = self.workers.iter_mut().filter(is_it).collect();
-        let (worker, live) = match found.len() {
-            0 => return Err(ApiError::NotFound { what: format!("worker {name}; see `tailor worker list`") }),
-            1 => found.remove(0),
-            many => {
-                let reason = format!("{many} workers have the name {name}; give an id of `tailor worker list`");
-                return Err(ApiError::Invalid { field: "worker".to_owned(), reason });
-            }
-        };
-        let worker = *worker;
-        live.drain = Some(reason.to_owned());
-        tracing::info!(%worker, reason, "worker asked to leave");
-        self.apply(Event::WorkerRests { worker, rests: true });
-        Ok(worker)
     }
 }
 

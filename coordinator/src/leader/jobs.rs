@@ -28,6 +28,7 @@ use crate::history::{self, EventLog};
 use crate::job::Job;
 use crate::journal::{Journal, JournalError};
 use crate::report::JobReport;
+use crate::service::patience::{in_time, refused};
 
 /// Objects read or written at once for one job.
 pub(super) const OBJECTS_AT_ONCE: usize = 32;
@@ -250,9 +251,13 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Cloc
         return Err(invalid("dataset", format!("{} is no URI of at most 384 bytes", spec.dataset)).into());
     }
     let job = Job::open(&spec, Arc::clone(&clock)).map_err(|error| invalid("spec", describe(&error)))?;
-    if !anew && let Some(earlier) = history::record(&job.dataset, &spec.job).await.map_err(away)? {
-        known(&spec, &earlier.spec)?;
-        return Ok(Begun::Known { job: spec.job });
+    if !anew {
+        // A client waits for the answer: it hears which store is away while it still listens.
+        let record = in_time("the dataset", &spec.dataset, history::record(&job.dataset, &spec.job)).await?;
+        if let Some(earlier) = record {
+            known(&spec, &earlier.spec)?;
+            return Ok(Begun::Known { job: spec.job });
+        }
     }
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
     journal.note_dataset(&spec.dataset).await?;
@@ -278,6 +283,7 @@ pub(super) async fn begin_again(
     clock: Arc<dyn Clock>,
 ) -> Result<super::ask::BegunAgain, BeginError> {
     let spec = &earlier.spec;
+    spec.settings.validate().map_err(|error| ApiError::from(error.within("spec.settings")))?;
     let job = Job::open(spec, Arc::clone(&clock)).map_err(|error| ApiError::Refused { reason: describe(&error) })?;
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
     journal.note_dataset(&spec.dataset).await?;
@@ -295,15 +301,12 @@ pub(super) async fn begin_again(
     Ok((Arc::new(job), Arc::new(spec.clone()), Box::new(head)))
 }
 
-fn away(error: StorageError) -> ApiError {
-    ApiError::Away { reason: describe(&error) }
-}
-
 /// Writes an object that is named by its digest; one that lies there already is the same.
 async fn write_object(root: &Root, bytes: Vec<u8>, key: impl FnOnce(Digest) -> String) -> Result<Digest, ApiError> {
     let digest = Digest::of(&bytes);
     let key = key(digest);
-    match root.create_once(&key, bytes).await.map_err(away)? {
+    let created = root.create_once(&key, bytes).await;
+    match created.map_err(|error| refused("the dataset", root.uri(), &error))? {
         Creation::Ours => Ok(digest),
         Creation::Taken => {
             let reason = format!("{} is not what its name says; remove it", root.object(&key));
@@ -342,5 +345,5 @@ async fn record_plans(
 pub(super) async fn read_spec(dataset: &Root, job: &JobId, digest: Digest) -> Result<JobSpec, String> {
     let key = keys::spec(job, digest);
     let bytes = dataset.read(&key).await.map_err(|error| describe(&error))?;
-    JobSpec::from_bytes(&bytes).map_err(|error| format!("{}: {error}", dataset.object(&key)))
+    JobSpec::from_object(&bytes).map_err(|error| format!("{}: {error}", dataset.object(&key)))
 }

@@ -15,10 +15,13 @@ mod ask; //      what operators ask
 mod attempts; // what workers say of their attempts
 mod beats; //    what their beats show
 mod claims; //   who waits for work, and gets it
+mod drains; //   orders to leave
 mod ends; //     commits, ends of shards and jobs
 mod jobs; //     submission, plans
 mod live; //     what is known beside the scheduler's state
+mod marks; //    who may speak for which worker
 mod message;
+mod reports; //  what a report may say
 mod runs; //     lists of runs, as objects
 mod takeover; // what another leader left
 #[cfg(test)]
@@ -40,11 +43,13 @@ use tokio::time::Instant;
 
 use crate::journal::{Found, Journal, JournalError};
 use claims::Waiting;
+use drains::DrainOrders;
 use live::{LiveJob, LiveWorker};
 use message::{Message, Outcome};
 use runs::RunLists;
 
 pub(crate) use message::{Ask, Handle};
+pub use reports::check as check_report;
 
 /// How often it looks at what time brings: rests that end, attempts that are slow, claims that waited long enough.
 const TICK: Duration = Duration::from_millis(200);
@@ -108,6 +113,8 @@ pub(crate) struct Leader {
     /// Jobs whose head is being written: the same one is not begun a second time meanwhile.
     beginning: BTreeSet<JobId>,
     workers: BTreeMap<LeaseId, LiveWorker>,
+    /// Orders to leave that are not carried out.
+    drains: DrainOrders,
     waiting: VecDeque<Waiting>,
     run_lists: Arc<RunLists>,
     began: Instant,
@@ -139,6 +146,7 @@ impl Leader {
             recovering: BTreeSet::new(),
             beginning: BTreeSet::new(),
             workers: BTreeMap::new(),
+            drains: DrainOrders::default(),
             waiting: VecDeque::new(),
             run_lists: Arc::default(),
             began: Instant::now(),

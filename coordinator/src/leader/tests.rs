@@ -39,6 +39,7 @@ impl Cluster {
             slots: 1,
             memory_bytes: 1 << 30,
             protocol: worker::leader::PROTOCOL,
+            secret_sha256: None,
             draining: None,
             unfit: None,
         };

@@ -165,7 +165,7 @@ impl Renewal {
                 break loss;
             }
         };
-        tracing::warn!(%lease, ?loss, "lease lost; its attempts stop");
+        tracing::warn!(%lease, ?loss, "lease lost; its holder stops what rests on it");
         self.life.send_replace(Life::Lost(loss));
     }
 

@@ -44,7 +44,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     let report = collect(&catalog, &options, &SystemClock).await?;
     out::show(args.output, &report, shown)?;
     if args.delete && !args.yes && !report.garbage.is_empty() {
-        eprintln!("tailor: nothing was deleted; say --yes to delete the above");
+        crate::out::say(format_args!("tailor: nothing was deleted; say --yes to delete the above"));
         return Ok(Code::NeedsYes);
     }
     Ok(Code::Done)

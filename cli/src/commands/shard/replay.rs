@@ -21,7 +21,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     of: OfJob,
     /// Why; kept in the manifest.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = crate::args::reason)]
     reason: String,
     /// Wait until it has ended, and tell the new version and whether its content is the same.
     #[arg(long)]
