@@ -8,15 +8,20 @@ use model::admission::is_unprintable;
 /// Longest cell of a table, in letters: what is longer is told in full by `-o json`.
 pub(crate) const CELL_LETTERS_MAX: usize = 256;
 
-/// The text with what a terminal would obey as `\u001b` and the like. Ends of lines stay. Within JSON such letters stand in
+/// The text with what a terminal would obey as `\u001b` and the like. Ends of lines and tabs stay. Within JSON such letters stand in
 /// strings alone, where this is their spelling.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    escaped(text, |letter| letter == '\n')
+    escaped(text, |letter| matches!(letter, '\n' | '\t'))
+}
+
+/// The same on one line.
+pub(crate) fn line(text: &str) -> Cow<'_, str> {
+    escaped(text, |_| false)
 }
 
 /// The text as one cell of a table: on one line, printable, cut.
 pub(crate) fn cell(text: &str) -> Cow<'_, str> {
-    let line = escaped(text, |_| false);
+    let line = line(text);
     match line.char_indices().nth(CELL_LETTERS_MAX) {
         None => line,
         Some(_) => {

@@ -107,7 +107,7 @@ impl State {
 
     /// The plan of a shard that is known: what a report of one of its tasks is held against.
     pub fn plan(&self, job: &JobId, id: ShardId) -> Option<&ShardPlan> {
-        self.jobs.get(job).and_then(|job| job.shards.get(&id)).map(Shard::plan)
+        self.jobs.get(job).and_then(|job| job.shards.get(&id)).map(|shard| &**shard.plan())
     }
 
     /// Attempts of a shard so far, ended or not.

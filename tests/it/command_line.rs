@@ -57,7 +57,7 @@ proptest! {
         let (code, shown) = run(LINES[at], &odd);
         let text = String::from_utf8_lossy(&shown);
         prop_assert!(code.is_some_and(|code| code <= 9), "`tailor {} {odd:?}` ended with {code:?}:\n{text}", LINES[at]);
-        let steers = |letter: char| model::admission::is_unprintable(letter) && letter != '\n';
+        let steers = |letter: char| model::admission::is_unprintable(letter) && !matches!(letter, '\n' | '\t');
         prop_assert!(!text.contains(steers), "`tailor {} {odd:?}` shows {text:?}", LINES[at]);
     }
 }

@@ -117,5 +117,5 @@ pub(crate) fn span(duration: Duration) -> String {
 fn fields(fields: &[(&str, String)]) -> String {
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let told = fields.iter().filter(|(_, value)| !value.is_empty());
-    told.map(|(name, value)| format!("{name:width$}  {}\n", value.replace('\n', "\\u000a"))).collect()
+    told.map(|(name, value)| format!("{name:width$}  {}\n", crate::text::line(value))).collect()
 }
