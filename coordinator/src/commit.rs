@@ -10,8 +10,8 @@
 use format::digest::Digest;
 use format::keys::ManifestName;
 use format::manifest::{API_VERSION, Manifest, PartitionEntry};
-use model::invariant::names_each_once;
 use model::books::MapBooks;
+use model::invariant::names_each_once;
 use model::{Invariant, ObjectEntry, OrgId, ShardId, Window};
 use scheduler::ShardOutput;
 use storage::{Creation, Root, StorageError};

@@ -45,7 +45,7 @@ mod error;
 
 pub use embedded::{Watcher, run};
 pub use error::JobError;
-pub use leader::check_report;
 pub use job::{Job, Resources};
 pub use leader::LeaderSettings;
+pub use leader::check_report;
 pub use report::{JobReport, ShardReport, ShardState};

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use model::admission::check_name;
 use daemon::{Key, Layers, LogFormat, SettingsError, Tables};
+use model::admission::check_name;
 use storage::meta::{EtcdSettings, LeaseSettings};
 
 use crate::leader::LeaderSettings;

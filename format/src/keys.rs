@@ -225,8 +225,7 @@ mod tests {
     fn keys_are_those_of_the_design() {
         let job: JobId = "nightly".parse().expect("a job name");
         let attempt = AttemptId { number: 2, token: FencingToken(0xab) };
-        let keys =
-            AttemptKeys { window: Window::of(0, 5), shard: ShardId::Shared(7), job: &job, attempt };
+        let keys = AttemptKeys { window: Window::of(0, 5), shard: ShardId::Shared(7), job: &job, attempt };
         let step: RollupStep = "5m".parse().expect("a step");
         let shown = [
             keys.part(PartitionId(3), OutputFormat::Part),

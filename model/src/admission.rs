@@ -51,7 +51,8 @@ pub fn check_text(field: &str, text: &str, bytes_max: usize) -> Result<(), Inval
         return Err(InvalidField::new(field, format!("it has {} bytes; at most {bytes_max} are kept", text.len())));
     }
     if let Some(at) = text.char_indices().find(|(_, letter)| is_unprintable(*letter)) {
-        let what = format!("character {} at byte {} is a control character; give plain text", at.1.escape_unicode(), at.0);
+        let what =
+            format!("character {} at byte {} is a control character; give plain text", at.1.escape_unicode(), at.0);
         return Err(InvalidField::new(field, what));
     }
     Ok(())
@@ -155,7 +156,8 @@ impl JobSpec {
         }
         let bytes = self.to_message().len();
         if bytes > SPEC_BYTES_MAX {
-            let reason = format!("the whole spec has {bytes} bytes, over {SPEC_BYTES_MAX}; name fewer shards, or none for all");
+            let reason =
+                format!("the whole spec has {bytes} bytes, over {SPEC_BYTES_MAX}; name fewer shards, or none for all");
             return Err(InvalidField::new("shards", reason));
         }
         Ok(())

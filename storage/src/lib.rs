@@ -35,7 +35,7 @@ pub mod meta;
 
 pub use error::StorageError;
 pub use metrics::describe_metrics;
-pub use place_name::store_of;
 pub use outcome::{Outcome, Settled, settle};
+pub use place_name::store_of;
 pub use root::{Creation, Root};
 pub use s3::{S3Settings, S3Store};

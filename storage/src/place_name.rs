@@ -27,7 +27,10 @@ mod tests {
         };
         let endpoint = ("AWS_ENDPOINT_URL", "http://127.0.0.1:8333");
         let region = ("AWS_REGION", "eu-west-1");
-        assert_eq!(of("s3://lake/metrics", &[endpoint, region]), "bucket lake of the S3 server at http://127.0.0.1:8333");
+        assert_eq!(
+            of("s3://lake/metrics", &[endpoint, region]),
+            "bucket lake of the S3 server at http://127.0.0.1:8333"
+        );
         assert_eq!(of("s3://lake", &[region]), "S3 bucket lake in region eu-west-1");
         assert_eq!(of("s3://lake/x", &[]), "S3 bucket lake");
         assert_eq!(of("/data", &[region]), "the file system");

@@ -9,7 +9,8 @@ use format::payload::PayloadReader;
 use format::run::{CHUNK_BODY_BYTES_MAX, ChunkHeader, RunIndex, SeriesHeader, TRAILER_BYTES};
 use format::state_keys::StateKey;
 use format::state_records::{
-    AttemptsRecord, ClaimRecord, DatasetRecord, DoneRecord, JobHead, LeaderRecord, ShardRecord, StateRecord, WorkerRecord,
+    AttemptsRecord, ClaimRecord, DatasetRecord, DoneRecord, JobHead, LeaderRecord, ShardRecord, StateRecord,
+    WorkerRecord,
 };
 use model::admission::is_unprintable;
 use model::limits::{CHUNK_POINTS_MAX, METADATA_BYTES_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_POINTS_MAX};
@@ -189,7 +190,7 @@ pub fn wire(bytes: &[u8]) {
             let details = bytes::Bytes::copy_from_slice(bytes);
             let status = tonic::Status::with_details(tonic::Code::from(i32::from(*kind) % 17), "fuzz", details);
             let error = proto::ApiError::from(status);
-            assert_eq!(proto::ApiError::from(tonic::Status::from(error.clone())).to_string().is_empty(), false);
+            assert!(!proto::ApiError::from(tonic::Status::from(error)).to_string().is_empty(), "it says something");
         }
     }
 }

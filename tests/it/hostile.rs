@@ -17,7 +17,9 @@ use peer::Peer;
 const DATA: &str = "--points 20000 --orgs 1 --partitions 1";
 
 fn cluster(workers: usize) -> Cluster {
-    Cluster::start(ClusterOptions { workers, ..ClusterOptions::default() })
+    let cluster = Cluster::start(ClusterOptions { workers, ..ClusterOptions::default() });
+    cluster.operator.wait_leader();
+    cluster
 }
 
 /// The field that a request was refused for.

@@ -11,6 +11,7 @@ mod killed; //          SIGKILL and SIGTERM at any moment
 mod damage; //          datasets that are no longer what was written
 mod same_bytes; //      what may change the output, and what may not
 mod commands; //        the command line itself
+mod scripts; //         what scripts rely on
 mod real_data; //       other people's series come out as they went in
 mod parquet_peers; //   other people's readers see what we see
 mod fuzz_corpus; //     the seeds of the fuzz targets

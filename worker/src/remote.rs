@@ -14,8 +14,8 @@ use proto::status::ApiError;
 use proto::v1;
 use tonic::transport::Channel;
 
-use crate::secret::Secret;
 use crate::leader::{Beat, Hello, Leader, LeaderError, Orders, PROTOCOL, Verdict};
+use crate::secret::Secret;
 
 /// How long one round of looking for a leader takes.
 const PATIENCE: Duration = Duration::from_secs(2);

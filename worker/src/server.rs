@@ -88,7 +88,13 @@ async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Resul
     health.set(ETCD, Ok(()));
     let secret = Secret::draw().map_err(|source| ServeError::Secret { cause: source.to_string() })?;
     let leader = Arc::new(RemoteLeader::new(&client, secret));
-    let agent = Agent::new(AgentSettings { secret: Some(secret), ..settings.agent }, leader, meta, Arc::new(ByUri), &SystemClock)?;
+    let agent = Agent::new(
+        AgentSettings { secret: Some(secret), ..settings.agent },
+        leader,
+        meta,
+        Arc::new(ByUri),
+        &SystemClock,
+    )?;
     health.set(AGENT, Ok(()));
     let wish = {
         let health = health.clone();

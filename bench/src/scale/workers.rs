@@ -58,7 +58,11 @@ impl Workers {
             sessions.push(session);
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
-        Ok(Self { leader: Arc::new(RemoteLeader::new(&cluster.client()?, Secret::seeded(0))), sessions, held: Mutex::default() })
+        Ok(Self {
+            leader: Arc::new(RemoteLeader::new(&cluster.client()?, Secret::seeded(0))),
+            sessions,
+            held: Mutex::default(),
+        })
     }
 
     /// Claims and completes for so long; the changes of a second.

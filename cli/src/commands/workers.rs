@@ -131,9 +131,8 @@ async fn wait(cluster: &Cluster, worker: &WorkerSummary, timeout: Option<Duratio
                 return Err(Exit::error(Code::Failed, lost(worker)));
             }
             let is_told = |known: &WorkerSummary| list.drains.iter().any(|order| order.worker == known.worker);
-            let is_it = |known: &WorkerSummary| {
-                known.worker == worker.worker || (known.name == worker.name && is_told(known))
-            };
+            let is_it =
+                |known: &WorkerSummary| known.worker == worker.worker || (known.name == worker.name && is_told(known));
             if !list.workers.iter().any(is_it) {
                 return Ok(());
             }

@@ -13,8 +13,8 @@ use format::keys::{self, AttemptKeys};
 use model::limits::{COUNT_MAX, FRAME_BYTES_MIN, PAYLOAD_BYTES_MAX, PAYLOAD_POINTS_MAX};
 use model::time::Placement;
 use model::{
-    AttemptId, Extent, Invariant, MapReport, ObjectEntry, OnBadFrame, ReduceReport, Report, ShardPlan, SplitReport, TaskKind,
-    TaskPath,
+    AttemptId, Extent, Invariant, MapReport, ObjectEntry, OnBadFrame, ReduceReport, Report, ShardPlan, SplitReport,
+    TaskKind, TaskPath,
 };
 
 #[cfg(test)]
@@ -99,7 +99,9 @@ impl Checking<'_> {
             Some(first) => range.contains(first) && first < read.end && read.end <= size,
             None => read.end == range.start || (range.end..=size).contains(&read.end),
         };
-        hold(is_in, || format!("frames from {:?} to {} are not of split {range} of {size} bytes", read.first, read.end))?;
+        hold(is_in, || {
+            format!("frames from {:?} to {} are not of split {range} of {size} bytes", read.first, read.end)
+        })?;
         Ok(read.first.map_or(0, |first| read.end - first))
     }
 
@@ -130,7 +132,9 @@ impl Checking<'_> {
         let kinds = [books.points_early, books.points_late, books.points_quarantined, books.points_routed];
         let accounted = kinds.iter().try_fold(0u64, |sum, points| sum.checked_add(*points));
         let read = books.points_read;
-        hold(accounted == Some(read), || format!("{read} points read, and {kinds:?} early, late, quarantined, routed"))?;
+        hold(accounted == Some(read), || {
+            format!("{read} points read, and {kinds:?} early, late, quarantined, routed")
+        })?;
         let decoded_max = books.frames_read.saturating_mul(PAYLOAD_BYTES_MAX as u64);
         hold(books.bytes_decoded <= decoded_max, || format!("{} bytes decoded", books.bytes_decoded))?;
         let full = books.frames_routed - books.frames_empty;
@@ -174,7 +178,10 @@ impl Checking<'_> {
         let is_counted = (extent.points, extent.series) == (books.points_written, books.series_written);
         hold(is_counted && (1..=extent.points).contains(&extent.series), || {
             let Extent { series, points, .. } = extent;
-            format!("{points} points of {series} series, and {} of {} counted", books.points_written, books.series_written)
+            format!(
+                "{points} points of {series} series, and {} of {} counted",
+                books.points_written, books.series_written
+            )
         })?;
         let is_ordered = extent.org_min <= extent.org_max
             && extent.metric_min <= extent.metric_max

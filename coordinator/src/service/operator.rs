@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
-use model::{Clock, JobId, JobSpec, ShardId};
-use proto::v1::operator_service_server::OperatorService;
 use model::admission::{check_name, check_reason, check_uri};
 use model::limits::{PAGE_BYTES_MAX, REASON_BYTES_MAX};
+use model::{Clock, JobId, JobSpec, ShardId};
+use proto::v1::operator_service_server::OperatorService;
 use proto::{ApiError, convert::parsed, page, v1};
 use storage::{Root, StorageError};
 use tonic::{Request, Response, Status};
@@ -57,7 +57,8 @@ impl OperatorService for Operators {
         let job = Job::reading(&spec, dataset, Arc::clone(&self.clock)).map_err(failed)?;
         let planned = tokio::time::timeout(PLAN_TIME_MAX, planning::plan(&job)).await.map_err(|_| {
             let seconds = PLAN_TIME_MAX.as_secs();
-            let reason = format!("{} cannot be listed in {seconds} s; submit the job, or name a smaller input", spec.input);
+            let reason =
+                format!("{} cannot be listed in {seconds} s; submit the job, or name a smaller input", spec.input);
             ApiError::Refused { reason }
         })?;
         let Planned { plans, warnings } = planned.map_err(failed)?;

@@ -28,12 +28,7 @@ impl WorkerService for Workers {
         check_name("name", &request.name).map_err(ApiError::from)?;
         check_text("version", &request.version, NAME_BYTES_MAX).map_err(ApiError::from)?;
         let (leader, worker, _permit) = self.admit(&request.worker, &request.secret)?;
-        let hello = Hello {
-            worker,
-            name: request.name,
-            version: request.version,
-            slots: request.slots,
-        };
+        let hello = Hello { worker, name: request.name, version: request.version, slots: request.slots };
         leader.hello(&hello).await.map_err(status)?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         Ok(Response::new(v1::HelloResponse { protocol, version }))

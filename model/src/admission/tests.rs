@@ -36,16 +36,22 @@ fn every_rule_names_the_field_that_breaks_it() {
         ("input", Box::new(|spec| spec.input = "s3://a/\u{1b}[31m".to_owned())),
         ("dataset", Box::new(|spec| spec.dataset = "x".repeat(URI_BYTES_MAX + 1))),
         ("shards", Box::new(|spec| spec.shards = vec![ShardId::Shared(1); 2])),
-        ("shards", Box::new(|spec| {
-            spec.shards = (0..=SHARDS_PER_JOB_MAX as u64).map(|org| ShardId::Dedicated(OrgId(org))).collect();
-        })),
+        (
+            "shards",
+            Box::new(|spec| {
+                spec.shards = (0..=SHARDS_PER_JOB_MAX as u64).map(|org| ShardId::Dedicated(OrgId(org))).collect();
+            }),
+        ),
         ("settings.window", Box::new(|spec| spec.settings.window.end_ms = i64::MIN)),
         ("settings.rollups", Box::new(|spec| spec.settings.rollups = vec![step("5m"), step("5m")])),
         ("settings.rollups", Box::new(|spec| spec.settings.rollups = vec![step("1h"), step("5m")])),
-        ("settings.rollups", Box::new(|spec| {
-            let divisors = (1u64..100).filter_map(|ms| RollupStep::try_from(ms).ok());
-            spec.settings.rollups = divisors.take(ROLLUPS_MAX + 1).collect();
-        })),
+        (
+            "settings.rollups",
+            Box::new(|spec| {
+                let divisors = (1u64..100).filter_map(|ms| RollupStep::try_from(ms).ok());
+                spec.settings.rollups = divisors.take(ROLLUPS_MAX + 1).collect();
+            }),
+        ),
         ("settings.split_bytes", Box::new(|spec| spec.settings.split_bytes = ByteSize(0))),
         ("settings.partition_bytes", Box::new(|spec| spec.settings.partition_bytes = ByteSize(u64::MAX))),
         ("shard_map", Box::new(|spec| spec.shard_map = " ".repeat(SHARD_MAP_BYTES_MAX + 1))),

@@ -118,8 +118,11 @@ fn lose_answers(job: &Job, networks: &[&TcpProxy]) {
 fn a_store_that_is_away_is_named_while_whoever_asked_still_listens() {
     // Nobody listens there: each request is refused, and tried again for most of a minute.
     let gone = "http://127.0.0.1:9";
-    let cluster =
-        Cluster::start(ClusterOptions { workers: 0, coordinator_s3: Some(gone.to_owned()), ..ClusterOptions::default() });
+    let cluster = Cluster::start(ClusterOptions {
+        workers: 0,
+        coordinator_s3: Some(gone.to_owned()),
+        ..ClusterOptions::default()
+    });
     let submit = "job submit --job j --input s3://lake/in --dataset s3://lake/dataset";
     for line in [submit, "job get j --dataset s3://lake/dataset"] {
         let asked = Instant::now();

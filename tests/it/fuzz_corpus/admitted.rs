@@ -10,8 +10,8 @@ use format::state_records::{
 use model::books::{MapBooks, ReduceBooks};
 use model::{
     AttemptId, Digest, Extent, Failure, FailureClass, FencingToken, Grant, HeldAttempt, JobSettings, JobSpec, LeaseId,
-    MapReport, ObjectEntry, OutputFormat, PartitionId, ReduceReport, Report, RollupEntry, SeriesKey, ShardId, SplitReport,
-    StageTimes, TaskId, TaskPath,
+    MapReport, ObjectEntry, OutputFormat, PartitionId, ReduceReport, Report, RollupEntry, SeriesKey, ShardId,
+    SplitReport, StageTimes, TaskId, TaskPath,
 };
 use prost::Message as _;
 use proto::v1;
@@ -180,8 +180,7 @@ fn the_seeds_of_the_wire_are_of_every_message() {
 
 #[test]
 fn the_seeds_of_runs_are_an_index_and_a_slice() {
-    let slice =
-        SliceEntry { partition: PartitionId(1), spill: 0, layer: 0, crc: 5, offset: 0, len: 40, points: 3 };
+    let slice = SliceEntry { partition: PartitionId(1), spill: 0, layer: 0, crc: 5, offset: 0, len: 40, points: 3 };
     let index = RunIndex::new(vec![slice, SliceEntry { partition: PartitionId(0), spill: 1, ..slice }]);
     write("run", "index", &index.to_bytes());
     let mut bytes = Vec::new();

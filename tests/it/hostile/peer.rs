@@ -112,8 +112,9 @@ impl Peer {
                 })
             });
             let plans: Vec<_> = plans.collect();
-            let other = tokio::time::timeout(Duration::from_secs(10), client.clone().get_cluster(v1::GetClusterRequest {}));
-            let other = other.await.expect("it is answered in time");
+            let mut asking = client.clone();
+            let other = asking.get_cluster(v1::GetClusterRequest {});
+            let other = tokio::time::timeout(Duration::from_secs(10), other).await.expect("it is answered in time");
             let mut answers = Vec::new();
             for plan in plans {
                 answers.push(plan.await.expect("a client does not panic"));
@@ -188,11 +189,8 @@ pub(super) fn forgeries(grant: &v1::Grant, plan: &ShardPlan) -> Vec<(&'static st
     let attempt: AttemptId = grant.attempt.expect("a grant names its attempt").try_into().expect("an attempt");
     assert_eq!(path.task.kind, TaskKind::Map, "the first task is a map task");
     let splits = &plan.map_tasks[path.task.ordinal as usize].splits;
-    let read = splits.iter().map(|split| SplitReport {
-        split: *split,
-        first: Some(split.range.start),
-        end: split.range.end,
-    });
+    let read =
+        splits.iter().map(|split| SplitReport { split: *split, first: Some(split.range.start), end: split.range.end });
     let bytes_read = splits.iter().map(|split| split.range.len()).sum();
     let books = MapBooks {
         frames_read: 100,

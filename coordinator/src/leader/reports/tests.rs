@@ -93,7 +93,13 @@ fn reduce_report(plan: &ShardPlan, number: u32) -> ReduceReport {
             time_min_ms: 1000,
             time_max_ms: 1999,
         }),
-        books: ReduceBooks { points_written: 7, series_written: 2, rollup_rows_written: 4, points_nan: 1, points_duplicate: 3 },
+        books: ReduceBooks {
+            points_written: 7,
+            series_written: 2,
+            rollup_rows_written: 4,
+            points_nan: 1,
+            points_duplicate: 3,
+        },
         stages: StageTimes::default(),
     }
 }
