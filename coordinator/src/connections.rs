@@ -106,8 +106,9 @@ mod tests {
         let _first = TcpStream::connect(address).await.expect("it listens");
         let first = served.next().await.expect("it is served").expect("it is accepted");
         let mut second = TcpStream::connect(address).await.expect("it listens");
+        let mut byte = [0; 1];
         let closed = tokio::select! {
-            closed = second.read(&mut [0; 1]) => closed,
+            closed = second.read(&mut byte) => closed,
             _ = served.next() => panic!("there is no room"),
         };
         assert!(matches!(closed, Ok(0) | Err(_)), "closed: {closed:?}");
