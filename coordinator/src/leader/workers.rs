@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use format::state_keys::StateKey;
 use format::state_records::WorkerRecord;
 use model::LeaseId;
+use model::limits::WORKERS_MAX;
 use scheduler::Event;
 use serde_json::json;
 use storage::meta::{Change, MetaError, WatchEvent};
@@ -59,6 +60,10 @@ impl Leader {
                 return;
             }
         };
+        if self.workers.len() >= WORKERS_MAX && !self.workers.contains_key(&worker) {
+            tracing::warn!(%worker, name = %record.name, "worker left out: {WORKERS_MAX} are there already");
+            return;
+        }
         if let Entry::Vacant(place) = self.workers.entry(worker) {
             tracing::info!(%worker, name = %record.name, slots = record.slots, version = %record.version, "worker joined");
             place.insert(LiveWorker::new(record.clone(), self.clock.now_ms()));
