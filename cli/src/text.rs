@@ -22,13 +22,11 @@ pub(crate) fn line(text: &str) -> Cow<'_, str> {
 /// The text as one cell of a table: on one line, printable, cut.
 pub(crate) fn cell(text: &str) -> Cow<'_, str> {
     let line = line(text);
-    match line.char_indices().nth(CELL_LETTERS_MAX) {
-        None => line,
-        Some(_) => {
-            let kept: String = line.chars().take(CELL_LETTERS_MAX - 3).collect();
-            Cow::Owned(kept + "...")
-        }
+    if line.chars().count() <= CELL_LETTERS_MAX {
+        return line;
     }
+    let kept: String = line.chars().take(CELL_LETTERS_MAX - 3).collect();
+    Cow::Owned(kept + "...")
 }
 
 fn escaped(text: &str, is_kept: impl Fn(char) -> bool) -> Cow<'_, str> {
