@@ -290,12 +290,28 @@ fn warnings(job: &Job, output: &ShardOutput) -> Vec<String> {
         ));
     }
     warnings.extend(quarantined(output));
-    let misplaced = |(org, frames): (&OrgId, &u64)| {
-        let home = job.shard_map.shard(*org);
-        format!(
-            "{frames} frames of organisation {org}, which belongs to {home}, lay in this shard and were processed here"
-        )
-    };
-    warnings.extend(output.books.map.misplaced.iter().map(misplaced));
+    warnings.extend(misplaced(job, &output.books.map));
     warnings
+}
+
+/// One warning for all organisations that lay in a shard that is not theirs: a producer of random ids makes any number of them.
+fn misplaced(job: &Job, books: &MapBooks) -> Option<String> {
+    /// Organisations that the warning names; the books list more.
+    const NAMED: usize = 5;
+    let frames = books.frames_misplaced();
+    if frames == 0 {
+        return None;
+    }
+    let name = |(org, frames): (&OrgId, &u64)| {
+        format!("{frames} of organisation {org}, which belongs to {}", job.shard_map.shard(*org))
+    };
+    let named: Vec<_> = books.misplaced.iter().take(NAMED).map(name).collect();
+    let listed = books.misplaced.len();
+    let rest = match (listed > NAMED, books.misplaced_unlisted) {
+        (false, _) => String::new(),
+        (true, 0) => format!("; and of {} organisations more, see the books", listed - NAMED),
+        (true, _) => format!("; and of more than {} organisations more, see the books", listed - NAMED),
+    };
+    let named = named.join("; ");
+    Some(format!("{frames} frames lay in this shard, belong to others and were processed here: {named}{rest}"))
 }

@@ -50,6 +50,7 @@ pub async fn run(
     cancel: impl Future<Output = String>,
 ) -> Result<JobReport, JobError> {
     resources.memory_of_slot()?;
+    spec.validate().map_err(|error| JobError::Refused { reason: error.to_string() })?;
     let job = Job::open(&spec, Arc::clone(&clock))?;
     // What cannot be planned is told as what it is, before anything is written.
     crate::discover::discover(&job.input, &job.shards).await?;
@@ -131,6 +132,7 @@ fn work(
         lease,
         drain_timeout: Duration::ZERO,
         access: resources.access,
+        secret: None,
     };
     let ended = |error: AgentError| JobError::Worker { reason: describe(&error) };
     let agent = Agent::new(settings, Arc::new(handle.clone()), Arc::clone(store), Arc::new(ByUri), clock);

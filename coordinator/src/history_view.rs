@@ -47,6 +47,7 @@ pub(crate) fn job(report: &JobReport) -> v1::GetJobResponse {
         job: Some(summary(report)),
         shards,
         record: serde_json::to_vec(report).expect("a report is numbers and names").into(),
+        more: false,
     }
 }
 

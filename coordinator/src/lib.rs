@@ -23,12 +23,14 @@ mod journal;
 mod leader;
 // No other cluster's namespace in ours, nor around it.
 mod namespace;
+// Connections, as many as are served at once.
+mod connections;
 // One replica: election, leading, standing again.
 mod replica;
 // What needs no asking: garbage, abandoned uploads.
 mod reconcile;
 // The gRPC services.
-mod service;
+pub(crate) mod service;
 // What the coordinator counts.
 mod metrics;
 // What a coordinator is told at its start.
@@ -53,4 +55,5 @@ pub use embedded::{Watcher, run};
 pub use error::JobError;
 pub use job::{Job, Resources};
 pub use leader::LeaderSettings;
+pub use leader::check_report;
 pub use report::{JobReport, ShardReport, ShardState};

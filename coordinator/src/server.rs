@@ -13,14 +13,15 @@ use std::time::Duration;
 
 use axum::Router;
 use daemon::{Health, Metrics, Shutdown};
+use model::limits::REQUESTS_PER_CONNECTION_MAX;
 use model::{Clock, SystemClock};
 use proto::v1::operator_service_server::OperatorServiceServer;
 use proto::v1::worker_service_server::WorkerServiceServer;
 use storage::meta::{EtcdStore, MetaError, MetaStore};
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
 
+use crate::connections;
 use crate::member::Member;
 use crate::service::{Operators, Workers};
 use crate::settings::Settings;
@@ -29,8 +30,6 @@ use crate::settings::Settings;
 const ETCD: &str = "etcd";
 /// How long etcd is waited for before it is tried again.
 const CONNECT_PAUSE: Duration = Duration::from_secs(1);
-/// Requests of one connection under way at once: a worker has a claim, a beat and its completions.
-const REQUESTS_PER_CONNECTION_MAX: usize = 1024;
 /// How long requests may go on after the office was given up.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -136,13 +135,14 @@ async fn serve_requests(listener: TcpListener, services: Routes, shutdown: Shutd
         .build_v1()?;
     tonic::transport::Server::builder()
         .concurrency_limit_per_connection(REQUESTS_PER_CONNECTION_MAX)
+        .max_concurrent_streams(Some(REQUESTS_PER_CONNECTION_MAX as u32))
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .tcp_nodelay(true)
         .add_routes(services)
         .add_service(health)
         .add_service(reflection)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move { shutdown.requested().await })
+        .serve_with_incoming_shutdown(connections::incoming(listener), async move { shutdown.requested().await })
         .await?;
     Ok(())
 }

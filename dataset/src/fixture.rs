@@ -24,7 +24,7 @@ use crate::catalog::{Catalog, name_of};
 use crate::rollup::RollupBuilder;
 
 /// The window of all fixtures: ten minutes.
-pub(crate) const WINDOW: Window = Window { start_ms: 0, end_ms: 600_000 };
+pub(crate) const WINDOW: Window = Window::of(0, 600_000);
 
 /// The shard of all fixtures, unless told otherwise.
 pub(crate) const SHARD: ShardId = ShardId::Shared(7);

@@ -347,8 +347,7 @@ mod tests {
     fn keys_are_those_of_the_design() {
         let job: JobId = "nightly".parse().expect("a job name");
         let attempt = AttemptId { number: 2, token: FencingToken(0xab) };
-        let keys =
-            AttemptKeys { window: Window { start_ms: 0, end_ms: 5 }, shard: ShardId::Shared(7), job: &job, attempt };
+        let keys = AttemptKeys { window: Window::of(0, 5), shard: ShardId::Shared(7), job: &job, attempt };
         let step: RollupStep = "5m".parse().expect("a step");
         let shown = [
             keys.part(PartitionId(3), OutputFormat::Part),
@@ -369,7 +368,7 @@ mod tests {
         #[test]
         fn a_manifest_name_parses_back_from_its_key(start: i32, len in 1i64..1 << 40, org: u64, version in 1u32..) {
             let start_ms = i64::from(start);
-            for window in [Window::ALL, Window { start_ms, end_ms: start_ms + len }] {
+            for window in [Window::ALL, Window::of(start_ms, start_ms + len)] {
                 let name = ManifestName { window, shard: ShardId::Dedicated(model::OrgId(org)), version };
                 prop_assert_eq!(name.to_string().parse(), Ok(name));
             }

@@ -150,6 +150,9 @@ pub struct WorkerRecord {
     pub version: Text<32>,
     /// The version of the worker protocol that it speaks.
     pub protocol: u32,
+    /// SHA-256 of the secret that its requests carry, as 64 hexadecimal digits; none of an older release, which has no secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_sha256: Option<Text<64>>,
     /// Why it takes no more work and is about to leave, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draining: Option<Text<128>>,

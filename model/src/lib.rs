@@ -16,6 +16,8 @@ pub mod range;
 pub mod job;
 // What an operator submits.
 pub mod spec;
+// What a spec has to be wherever it enters.
+pub mod admission;
 // Segments, splits and the tasks of a shard.
 pub mod plan;
 // What a worker is given, and the list of runs that a reduce gathers.
@@ -37,6 +39,7 @@ pub mod loss;
 // Every bound, with its unit and its reason.
 pub mod limits;
 
+pub use admission::InvalidField;
 pub use books::Books;
 pub use digest::{Digest, Digester};
 pub use grant::{Grant, HeldAttempt, RunEntry, RunList};

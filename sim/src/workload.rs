@@ -13,7 +13,7 @@ pub(crate) const INPUT: &str = "test://input";
 pub(crate) const DATASET: &str = "test://dataset";
 
 /// Event time of the jobs.
-const WINDOW: Window = Window { start_ms: 1_700_000_000_000, end_ms: 1_700_000_600_000 };
+const WINDOW: Window = Window::of(1_700_000_000_000, 1_700_000_600_000);
 
 /// Input, and the settings of the jobs that read it.
 #[derive(Debug, Clone)]

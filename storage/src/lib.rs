@@ -12,6 +12,8 @@ pub mod folders;
 pub mod uploads;
 // What went wrong with a store, by what the caller does next.
 pub mod error;
+// What a store is called where it does not answer.
+mod place_name;
 
 // What the stores count.
 mod metrics;
@@ -39,5 +41,6 @@ pub mod meta;
 pub use error::StorageError;
 pub use metrics::describe_metrics;
 pub use outcome::{Outcome, Settled, settle};
+pub use place_name::store_of;
 pub use root::{Creation, Root};
 pub use s3::{S3Settings, S3Store};

@@ -21,5 +21,7 @@ mod parquet_peers; //   other people's readers see what we see
 mod fuzz_corpus; //     the seeds of the fuzz targets
 mod golden_segment; //  segments of every released version
 mod cluster; //         the cluster on bad days
+mod hostile; //         who reaches a coordinator and means harm
+mod command_line; //    any arguments at all
 mod gameday; //         chaos/: the runner, and its fast scenarios
 mod tidy; //            what ARCHITECTURE.md promises of the tree

@@ -11,6 +11,8 @@ pub mod leader;
 pub mod agent;
 // The leader over gRPC.
 pub mod remote;
+// What nobody else knows of a worker.
+pub mod secret;
 // The settings of `tailor worker`, and the server itself.
 pub mod settings;
 pub mod server;

@@ -17,9 +17,10 @@ use proto::client::{EndpointsError, LeaderClient};
 use storage::meta::{EtcdStore, MetaError, MetaStore};
 use tokio::net::TcpListener;
 
-use crate::agent::{Agent, AgentError, Left};
+use crate::agent::{Agent, AgentError, AgentSettings, Left};
 use crate::remote::RemoteLeader;
 use crate::resolve::ByUri;
+use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::{metrics, open_files, spot};
 
@@ -54,6 +55,12 @@ pub enum ServeError {
     /// A coordinator's address that is none.
     #[error("coordinators")]
     Coordinators(#[source] EndpointsError),
+    /// The system has no randomness to draw a secret from.
+    #[error("draw the worker's secret: {cause}")]
+    Secret {
+        /// The system's words.
+        cause: String,
+    },
     /// The settings of etcd.
     #[error(transparent)]
     State(#[from] MetaError),
@@ -90,9 +97,11 @@ async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Resul
         store = connect(&settings.etcd, health) => Arc::new(store?),
         () = shutdown.requested() => return Ok(Left::Drained),
     };
-    let leader = Arc::new(RemoteLeader::new(&client));
+    let secret = Secret::draw().map_err(|source| ServeError::Secret { cause: source.to_string() })?;
+    let leader = Arc::new(RemoteLeader::new(&client, secret));
     // The scratch folder may lie in a file system that hangs.
-    let make = move || Agent::new(settings.agent, leader, meta, Arc::new(ByUri), &SystemClock);
+    let settings = AgentSettings { secret: Some(secret), ..settings.agent };
+    let make = move || Agent::new(settings, leader, meta, Arc::new(ByUri), &SystemClock);
     let agent = tokio::select! {
         made = tokio::task::spawn_blocking(make) => made.map_err(AgentError::Start)??,
         () = shutdown.requested() => return Ok(Left::Drained),

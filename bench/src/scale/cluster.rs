@@ -90,7 +90,7 @@ impl Cluster {
         loop {
             let seen = client
                 .operator(|mut client| async move {
-                    client.get_job(v1::GetJobRequest { job: job().to_string(), dataset: String::new() }).await
+                    client.get_job(v1::GetJobRequest { job: job().to_string(), ..Default::default() }).await
                 })
                 .await?;
             let summary = seen.job.context("a job has a summary")?;
@@ -120,7 +120,7 @@ impl Cluster {
             submitted_by: "bench".to_owned(),
             submitted_at_ms: SystemClock.now_ms(),
         };
-        let (client, spec) = (self.client()?, spec.to_bytes());
+        let (client, spec) = (self.client()?, spec.to_message());
         client
             .operator(|mut client| {
                 let request = v1::SubmitJobRequest { spec: spec.clone().into() };

@@ -16,6 +16,7 @@ use storage::Root;
 
 use super::shard::route::read_map;
 use crate::args::WindowArg;
+use crate::exit::{Code, Exit};
 
 /// What a job reads, and what shapes its output.
 #[derive(Debug, Clone, clap::Args)]
@@ -66,7 +67,7 @@ pub(crate) struct JobOptions {
     #[arg(long, value_name = "SIZE", default_value_t = JobSettings::default().partition_bytes)]
     partition_size: ByteSize,
     /// Why, for the manifests.
-    #[arg(long, value_name = "TEXT", default_value = "run")]
+    #[arg(long, value_name = "TEXT", default_value = "run", value_parser = crate::args::reason)]
     reason: String,
     /// Replace a version that was committed while the job ran, even where the job did not read all of that version's input;
     /// without it, such a shard fails and the version stays. Example: --force-replace "v7 was made of test data".
@@ -116,6 +117,7 @@ impl JobOptions {
             submitted_by: String::new(),
             submitted_at_ms,
         };
+        spec.validate().map_err(|error| Exit::error(Code::Usage, error.to_string()))?;
         Ok((spec, shard_map))
     }
 }

@@ -68,7 +68,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
         seed: super::worker::random_bits(),
     };
     if let Some(shortage) = worker::open_files::shortage(resources.workers) {
-        eprintln!("tailor: warning: {shortage}");
+        crate::out::say(format_args!("tailor: warning: {shortage}"));
     }
     let progress = Progress::start();
     let report = coordinator::run(spec, &resources, Arc::new(SystemClock), &progress, interrupted).await;
@@ -101,14 +101,14 @@ fn interrupted() -> Result<impl Future<Output = String> + Send + 'static> {
 
 fn explain(report: &JobReport) {
     for warning in &report.warnings {
-        eprintln!("tailor: warning: {warning}");
+        crate::out::say(format_args!("tailor: warning: {warning}"));
     }
     for shard in &report.shards {
         for warning in &shard.warnings {
-            eprintln!("tailor: warning: shard {}: {warning}", shard.shard);
+            crate::out::say(format_args!("tailor: warning: shard {}: {warning}", shard.shard));
         }
         if let Some(cause) = &shard.cause {
-            eprintln!("tailor: shard {} {}: {cause}", shard.shard, shard.state);
+            crate::out::say(format_args!("tailor: shard {} {}: {cause}", shard.shard, shard.state));
         }
     }
 }

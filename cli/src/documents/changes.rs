@@ -79,6 +79,25 @@ impl Document for Retried {
     }
 }
 
+/// An order to leave was taken back.
+#[derive(Debug, Serialize)]
+pub(crate) struct Undrained {
+    /// The id that the worker had when it was told last.
+    pub(crate) worker: String,
+}
+
+impl Document for Undrained {
+    const KIND: &'static str = "Undrained";
+
+    fn table(&self, _is_wide: bool) -> String {
+        format!("worker {} is no longer asked to leave\n", self.worker)
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![self.worker.clone()]
+    }
+}
+
 /// A worker leaves, or has left.
 #[derive(Debug, Serialize)]
 pub(crate) struct Drained {

@@ -25,6 +25,8 @@ impl Leader {
             Ask::Tasks { request, job, shard, reply } => drop(reply.send(self.task_views(&request, &job, shard))),
             Ask::Workers { reply } => drop(reply.send(Ok(self.worker_views()))),
             Ask::Drain { worker, reason, reply } => drop(reply.send(self.drain(&worker, &reason))),
+            Ask::Undrain { worker, reason, reply } => drop(reply.send(self.undrain(&worker, &reason))),
+            Ask::DrainOrders { reply } => drop(reply.send(Ok(self.drains.views()))),
             Ask::Cluster { reply } => drop(reply.send(Ok(self.cluster_view()))),
             Ask::OpenJobs { reply } => drop(reply.send(Ok(self.open_jobs()))),
             Ask::Datasets { reply } => read_datasets(self.journal.clone(), reply),
@@ -87,26 +89,6 @@ impl Leader {
                 }
             }
         });
-    }
-
-    fn drain(&mut self, name: &str, reason: &str) -> Result<LeaseId, ApiError> {
-        let is_it = |(lease, live): &(&LeaseId, &mut super::LiveWorker)| {
-            lease.to_string() == name || live.record.name.as_str() == name
-        };
-        let mut found: Vec<_> = self.workers.iter_mut().filter(is_it).collect();
-        let (worker, live) = match found.len() {
-            0 => return Err(ApiError::NotFound { what: format!("worker {name}; see `tailor worker list`") }),
-            1 => found.remove(0),
-            many => {
-                let reason = format!("{many} workers have the name {name}; give an id of `tailor worker list`");
-                return Err(ApiError::Invalid { field: "worker".to_owned(), reason });
-            }
-        };
-        let worker = *worker;
-        live.drain = Some(reason.to_owned());
-        tracing::info!(%worker, reason, "worker asked to leave");
-        self.apply(Event::WorkerRests { worker, rests: true });
-        Ok(worker)
     }
 }
 

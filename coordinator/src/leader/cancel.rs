@@ -9,6 +9,9 @@ use serde_json::json;
 use super::Leader;
 use super::message::Reply;
 
+/// Bytes of a cancel's reason that each shard's cause repeats; the whole is in the job's head and its event log.
+const SHARD_CAUSE_BYTES: usize = 128;
+
 /// Marks a head as cancelled, with who said why.
 fn mark(head: &mut JobHead, reason: &str) {
     head.phase = JobPhase::Cancelling;
@@ -69,7 +72,10 @@ impl Leader {
     /// Ends what is open of a job that was cancelled: again, whenever more of it has become known.
     pub(super) fn stop_if_cancelled(&mut self, id: &JobId) {
         let Some(live) = self.jobs.get(id).filter(|live| live.head.phase == JobPhase::Cancelling) else { return };
-        let cause = cause(live.head.reason.as_str());
+        let reason = live.head.reason.as_str();
+        let start = Text::<SHARD_CAUSE_BYTES>::cut(reason);
+        let rest = if start.as_str().len() < reason.len() { "..." } else { "" };
+        let cause = cause(&format!("{start}{rest}"));
         self.apply(Event::Cancelled { job: id.clone(), cause });
     }
 }

@@ -34,6 +34,7 @@ use crate::job::Job;
 use crate::journal::{Journal, JournalError};
 use crate::probe::{ProbeError, Probes};
 use crate::report::JobReport;
+use crate::service::patience::{in_time, refused};
 
 /// Objects read or written at once for one job.
 pub(super) const OBJECTS_AT_ONCE: usize = 32;
@@ -249,15 +250,19 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Cloc
     }
     let job = Job::open(&spec, Arc::clone(&clock)).map_err(|error| invalid("spec", describe(&error)))?;
     let mut round = 1;
-    if !anew && let Some(earlier) = history::record(&job.dataset, &spec.job).await.map_err(away)? {
-        if !earlier.has_lost_spec() {
-            known(&spec, &earlier.spec)?;
-            // In another cluster's history, perhaps: whoever asks for the job next has to find it here.
-            journal.note_dataset(&spec.dataset).await?;
-            return Ok(Begun::Known { job: spec.job });
+    if !anew {
+        // A client waits for the answer: it hears which store is away while it still listens.
+        let record = in_time("the dataset", &spec.dataset, history::record(&job.dataset, &spec.job)).await?;
+        if let Some(earlier) = record {
+            if !earlier.has_lost_spec() {
+                known(&spec, &earlier.spec)?;
+                // In another cluster's history, perhaps: whoever asks for the job next has to find it here.
+                journal.note_dataset(&spec.dataset).await?;
+                return Ok(Begun::Known { job: spec.job });
+            }
+            // Another job of that name, in a round of its own: its record comes after the one of the job that was lost.
+            round = earlier.round + 1;
         }
-        // Another job of that name, in a round of its own: its record comes after the one of the job that was lost.
-        round = earlier.round + 1;
     }
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
     journal.note_dataset(&spec.dataset).await?;
@@ -284,6 +289,7 @@ pub(super) async fn begin_again(
     clock: Arc<dyn Clock>,
 ) -> Result<super::ask::BegunAgain, BeginError> {
     let spec = &earlier.spec;
+    spec.settings.validate().map_err(|error| ApiError::from(error.within("spec.settings")))?;
     let job = Job::open(spec, Arc::clone(&clock)).map_err(|error| ApiError::Refused { reason: describe(&error) })?;
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
     journal.note_dataset(&spec.dataset).await?;
@@ -302,15 +308,12 @@ pub(super) async fn begin_again(
     Ok((Arc::new(job), Arc::new(spec.clone()), Box::new(head)))
 }
 
-fn away(error: StorageError) -> ApiError {
-    ApiError::Away { reason: describe(&error) }
-}
-
 /// Writes an object that is named by its digest; one that lies there already is the same.
 async fn write_object(root: &Root, bytes: Vec<u8>, key: impl FnOnce(Digest) -> String) -> Result<Digest, ApiError> {
     let digest = Digest::of(&bytes);
     let key = key(digest);
-    match root.create_once(&key, bytes).await.map_err(away)? {
+    let created = root.create_once(&key, bytes).await;
+    match created.map_err(|error| refused("the dataset", root.uri(), &error))? {
         Creation::Ours => Ok(digest),
         Creation::Taken => {
             let reason = format!("{} is not what its name says; remove it", root.object(&key));

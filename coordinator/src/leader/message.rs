@@ -15,6 +15,7 @@ use scheduler::{Restored, ShardOutput, TaskInput};
 use tokio::sync::{mpsc, oneshot};
 use worker::leader::{Beat, Hello, LeaderError, Orders, Verdict};
 
+use super::secrets::Marks;
 use crate::commit::{CommitError, Committed};
 use crate::error::JobError;
 use crate::job::Job;
@@ -68,6 +69,10 @@ pub(crate) enum Ask {
     Workers { reply: Reply<Vec<v1::WorkerSummary>> },
     /// Ask a worker to leave.
     Drain { worker: String, reason: String, reply: Reply<LeaseId> },
+    /// Take an order to leave back.
+    Undrain { worker: String, reason: String, reply: Reply<LeaseId> },
+    /// Orders to leave that are not carried out.
+    DrainOrders { reply: Reply<Vec<v1::DrainOrder>> },
     /// How the cluster does.
     Cluster { reply: Reply<v1::GetClusterResponse> },
     /// Names of all jobs that are not over, those too that are just being begun or taken over.
@@ -220,12 +225,19 @@ pub(crate) enum ArchiveError {
 /// Asks the leader. Clones ask the same one; once it leads no longer, every answer is [`LeaderError::Away`].
 #[derive(Debug, Clone)]
 pub(crate) struct Handle {
+    /// Unbounded, for nothing that the leader began may be dropped; the gates of the services bound what others ask.
     mailbox: mpsc::UnboundedSender<Message>,
+    marks: Marks,
 }
 
 impl Handle {
-    pub(crate) const fn new(mailbox: mpsc::UnboundedSender<Message>) -> Self {
-        Self { mailbox }
+    pub(crate) fn new(mailbox: mpsc::UnboundedSender<Message>) -> Self {
+        Self { mailbox, marks: Marks::default() }
+    }
+
+    /// Who may speak for which worker.
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// Whether nobody reads what it is told any more.

@@ -18,6 +18,7 @@ mod beats; //    what their beats show
 mod cancel; //   a job is told to stop
 mod claims; //   who waits for work, and gets it
 mod commits; //  commits, so many at once
+mod drains; //   orders to leave
 mod ends; //     ends of shards and jobs
 mod heads; //    heads of jobs, one write after another
 mod jobs; //     submission, plans
@@ -25,7 +26,9 @@ mod live; //     what is known beside the scheduler's state
 mod marks; //    what keeps collectors from a job's objects
 mod message;
 mod recovering; // jobs that cannot go on yet
+mod reports; //  what a report may say
 mod runs; //     lists of runs, as objects
+mod secrets; //  who may speak for which worker
 mod takeover; // what another leader left
 #[cfg(test)]
 mod tests;
@@ -48,6 +51,7 @@ use crate::journal::{Found, Journal, JournalError};
 use crate::probe::Probes;
 use claims::Waiting;
 use commits::Commits;
+use drains::DrainOrders;
 use heads::HeadWrite;
 use live::{LiveJob, LiveWorker};
 use message::{Message, Outcome};
@@ -55,6 +59,7 @@ use recovering::Recovering;
 use runs::RunLists;
 
 pub(crate) use message::{Ask, Handle};
+pub use reports::check as check_report;
 
 /// How often it looks at what time brings: rests that end, attempts that are slow, claims that waited long enough.
 const TICK: Duration = Duration::from_millis(200);
@@ -125,6 +130,8 @@ pub(crate) struct Leader {
     /// Jobs whose head is being written: the same one is not begun a second time meanwhile.
     beginning: BTreeSet<JobId>,
     workers: BTreeMap<LeaseId, LiveWorker>,
+    /// Orders to leave that are not carried out.
+    drains: DrainOrders,
     waiting: VecDeque<Waiting>,
     run_lists: Arc<RunLists>,
     /// Stores that refuse to overwrite, as far as they were tried.
@@ -165,6 +172,7 @@ impl Leader {
             takeovers: Arc::new(Semaphore::new(takeover::TAKEOVERS_AT_ONCE)),
             beginning: BTreeSet::new(),
             workers: BTreeMap::new(),
+            drains: DrainOrders::default(),
             waiting: VecDeque::new(),
             run_lists: Arc::default(),
             began: Instant::now(),

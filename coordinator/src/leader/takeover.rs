@@ -190,7 +190,7 @@ impl JobReader<'_> {
 async fn read_spec(dataset: &Root, job: &JobId, digest: Digest) -> Result<JobSpec, TakeoverError> {
     let key = keys::spec(job, digest);
     let bytes = dataset.read(&key).await?;
-    JobSpec::from_bytes(&bytes).map_err(|error| TakeoverError::Lost(format!("{}: {error}", dataset.object(&key))))
+    JobSpec::from_object(&bytes).map_err(|error| TakeoverError::Lost(format!("{}: {error}", dataset.object(&key))))
 }
 
 /// A shard as another leader left it.

@@ -30,7 +30,7 @@ impl Leader {
             let job = self.summary(id, live, &shards);
             let earlier = live.earlier.iter().flat_map(|earlier| &earlier.shards);
             shards.extend(earlier.filter(|shard| shard.is_done()).map(history_view::shard));
-            v1::GetJobResponse { job: Some(job), shards, record: Default::default() }
+            v1::GetJobResponse { job: Some(job), shards, ..Default::default() }
         });
         live.or_else(|| self.recovering_view(id))
     }

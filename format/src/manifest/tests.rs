@@ -11,7 +11,7 @@ use super::*;
 fn sample() -> Manifest {
     let object = |key: &str, size: u64| ObjectEntry { key: key.to_owned(), size, digest: Digest::of(key.as_bytes()) };
     let settings = JobSettings {
-        window: Window { start_ms: 1_700_000_000_000, end_ms: 1_700_014_400_000 },
+        window: Window::of(1_700_000_000_000, 1_700_014_400_000),
         duplicates: DuplicateRule::Max,
         on_bad_frame: OnBadFrame::Quarantine,
         rollups: vec!["5m".parse().expect("a step")],

@@ -45,6 +45,7 @@ fn the_worst_record_of_each_kind_fits_into_a_value() {
             memory_bytes: u64::MAX,
             version: longest(),
             protocol: u32::MAX,
+            secret_sha256: Some(longest()),
             draining: Some(longest()),
             unfit: Some(longest()),
         }),

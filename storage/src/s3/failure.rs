@@ -203,6 +203,13 @@ pub(crate) fn is_away(error: &(dyn std::error::Error + 'static)) -> bool {
     failure.is_some_and(|failure| failure.class != FailureClass::Permanent || failure.is_refusal())
 }
 
+/// Whether an error is a store's answer, or the lack of one's settings, that no repetition changes.
+pub(crate) fn is_lasting(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut chain = std::iter::successors(Some(error), |error| error.source());
+    let failure = chain.find_map(|error| error.downcast_ref::<Failure>());
+    failure.is_some_and(|failure| failure.class == FailureClass::Permanent)
+}
+
 /// An error and its sources on one line.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let sources = std::iter::successors(error.source(), |error| error.source());
@@ -247,6 +254,12 @@ mod tests {
         assert!(as_seen(Failure::unknown("GetObject", "cannot reach it")).is_store_away());
         for (status, code) in [(404, "NoSuchBucket"), (404, "NoSuchKey"), (400, "")] {
             assert!(!answered(status, code).is_store_away(), "{status} {code}");
+        }
+        for (status, code) in [(404, "NoSuchBucket"), (403, "AccessDenied"), (301, "PermanentRedirect")] {
+            assert!(answered(status, code).is_lasting(), "{status} {code}");
+        }
+        for (status, code) in [(503, "SlowDown"), (500, "InternalError"), (404, "NoSuchKey")] {
+            assert!(!answered(status, code).is_lasting(), "{status} {code}");
         }
         let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
         let local = StorageError::Failed { operation: "write", object: "/d/part".into(), source: Box::new(full) };

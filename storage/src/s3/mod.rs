@@ -59,7 +59,7 @@ use client::Connection;
 use failure::{Failure, Kind};
 
 pub use client::S3Settings;
-pub(crate) use failure::is_away;
+pub(crate) use failure::{is_away, is_lasting};
 #[cfg(feature = "testing")]
 pub use failure::{slow_down, unanswered};
 pub(crate) use upload::CreateOnly;

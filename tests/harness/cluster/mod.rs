@@ -86,6 +86,16 @@ impl Cluster {
         self.folder.as_ref().expect("it lasts as long as the cluster").path()
     }
 
+    /// Its namespace in etcd.
+    pub fn namespace(&self) -> String {
+        format!("/{}/", self.namespace)
+    }
+
+    /// Where it finds etcd.
+    pub fn etcd(&self) -> &str {
+        self.options.etcd.as_deref().unwrap_or_else(|| shared::etcd())
+    }
+
     fn add_coordinator(&mut self) {
         let (grpc, http) = (free_port(), free_port());
         let listen = format!("127.0.0.1:{grpc}");

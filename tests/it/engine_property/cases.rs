@@ -85,9 +85,9 @@ fn limits() -> impl Strategy<Value = SlotLimits> {
 fn settings() -> impl Strategy<Value = JobSettings> {
     let window = prop_oneof![
         2 => Just(Window::ALL),
-        1 => (-50i64..50, 1i64..100).prop_map(|(start_ms, length)| Window { start_ms, end_ms: start_ms + length }),
-        1 => Just(Window { start_ms: i64::MIN, end_ms: 0 }),
-        1 => Just(Window { start_ms: 0, end_ms: i64::MAX }),
+        1 => (-50i64..50, 1i64..100).prop_map(|(start_ms, length)| Window::of(start_ms, start_ms + length)),
+        1 => Just(Window::of(i64::MIN, 0)),
+        1 => Just(Window::of(0, i64::MAX)),
     ];
     let duplicates = select(DuplicateRule::ALL.map(|(_, rule)| rule).to_vec());
     let steps = ["1ms", "20ms", "1s", "5m", "24h"].map(|step| step.parse::<RollupStep>().expect("a step")).to_vec();

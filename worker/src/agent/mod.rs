@@ -50,6 +50,7 @@ use crate::execute::{Execute, Executor};
 use crate::leader::Leader;
 use crate::limits::SlotLimits;
 use crate::resolve::{ByUri, Places, Roots};
+use crate::secret::Secret;
 use backoff::Backoff;
 use shift::{Shift, ShiftEnd};
 
@@ -77,6 +78,8 @@ pub struct AgentSettings {
     pub drain_timeout: Duration,
     /// How segments are read.
     pub access: SegmentAccess,
+    /// What its requests carry, so that nobody else speaks for it; none where the leader is in the same process.
+    pub secret: Option<Secret>,
 }
 
 impl AgentSettings {

@@ -97,7 +97,6 @@ impl Mapper {
             reports.push(self.read_split(&mut attempt, split)?);
         }
         self.spill(&mut attempt)?;
-        self.router.close(&mut attempt.books);
         attempt.clock.enter(Stage::Write);
         Ok(MapReport {
             splits: reports,

@@ -59,7 +59,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     out::show(args.output, &report, shown)?;
     warn(&report);
     if args.delete && !args.yes && report.objects > 0 {
-        eprintln!("tailor: nothing was deleted; say --yes to delete the above");
+        crate::out::say(format_args!("tailor: nothing was deleted; say --yes to delete the above"));
         return Ok(Code::NeedsYes);
     }
     Ok(Code::Done)
@@ -85,7 +85,7 @@ async fn watch(catalog: &Catalog, mut options: GcOptions, interval: Duration, st
             _ = terminate.recv() => return Ok(Code::Done),
         };
         if let Err(error) = ended {
-            eprintln!("tailor: a collection failed, the next one tries again: {error:#}");
+            crate::out::say(format_args!("tailor: a collection failed, the next one tries again: {error:#}"));
         } else {
             options.scope = Scope::Changed;
         }
@@ -104,14 +104,14 @@ async fn collect_once(catalog: &Catalog, options: &GcOptions, style: OutputStyle
     }
     warn(&report);
     for upload in abort_uploads(catalog.root(), UPLOADS_MIN_AGE).await? {
-        eprintln!("tailor: aborted the abandoned upload of {}", catalog.root().object(&upload.key));
+        crate::out::say(format_args!("tailor: aborted the abandoned upload of {}", catalog.root().object(&upload.key)));
     }
     Ok(())
 }
 
 fn warn(report: &GcReport) {
     for warning in &report.warnings {
-        eprintln!("tailor: warning: {warning}");
+        crate::out::say(format_args!("tailor: warning: {warning}"));
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct Args {
     /// The job.
     job: String,
     /// Why; kept with the job.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = crate::args::reason)]
     reason: String,
     /// Where to look for the job; without it, in every dataset that the cluster has worked on.
     #[arg(long, value_name = "URI")]

@@ -21,7 +21,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     of: OfJob,
     /// Why; kept in the manifest.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = crate::args::reason)]
     reason: String,
     /// Replace a version that was committed while the replay ran, even where the replay did not read all of that version's
     /// input; without it, the replay fails and that version stays. Example: --force-replace "v7 was made of test data".
