@@ -84,3 +84,6 @@ async fn current_versions(dataset: &Root, window: Window) -> Result<BTreeMap<Sha
     }
     Ok(current)
 }
+
+#[cfg(test)]
+mod tests;

@@ -131,7 +131,10 @@ impl Replica {
         dismissed: &mut (impl Future<Output = ()> + Unpin),
     ) -> Result<Ended, MetaError> {
         let began = tokio::time::Instant::now();
-        let found = leader::find(&*self.store).await?;
+        let found = tokio::select! {
+            found = leader::find(&*self.store) => found?,
+            () = &mut *dismissed => return Ok(Ended::Dismissed),
+        };
         let read_ms = began.elapsed().as_millis() as u64;
         let (mailbox, inbox) = mpsc::unbounded_channel();
         let handle = Handle::new(mailbox);

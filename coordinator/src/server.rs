@@ -35,7 +35,7 @@ const REQUESTS_PER_CONNECTION_MAX: usize = 1024;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a coordinator may take to leave: the office, the lease and [`CLOSE_TIMEOUT`], each with a state that hangs.
-pub const LEAVE_MAX: Duration = Duration::from_secs(20);
+pub const LEAVE_MAX: Duration = Duration::from_secs(30);
 
 /// Why a coordinator cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]

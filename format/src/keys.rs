@@ -14,6 +14,12 @@
 //! | `jobs/<job>/records/<round>-<leader>.json` | what the job was and how that round ended | the coordinator, create-only | write-once; the highest round is current |
 //! | `jobs/probe-<leader>` | nothing: whether the store refuses a second put | a leader, once for each dataset | removed at once |
 //! | `jobs/<job>/record.json` | the same, of versions that had one | nobody any more | read where no record is of a later round |
+//! | `tailor.json` | the dataset's marker: without it nothing is ever collected | the first job that is planned, create-only | for ever |
+//! | `marks/<job>/<run>.json` | that a run of the job is open, or over and not yet swept | whoever runs the job; the collector removes it | refreshed while the job is open |
+//! | `marks/<job>/pin-<nonce>.json` | that a rollback reads what the job wrote | the rollback | until it is done, or stale |
+//! | `probe/<nonce>.json` | nothing: its time of change is the store's clock | a collector | a moment |
+//! | `scratch/<job>/...` | the job's root of runs | see below | until the job has ended |
+//! | `scratch/tailor-<pid>-<ms>/...` | what one process spills, in a local dataset | that process, which locks `lock` there | until the process ends |
 //!
 //! In the root of runs:
 //!
@@ -26,10 +32,15 @@
 //!
 //! `<attempt>` is `a-<number>-<token>`, whose token is never given out twice, whatever becomes of the cluster's state;
 //! `<leader>` is the revision at which that leader was elected, and its term (versions before had the revision alone). All
-//! objects are created, never replaced.
+//! objects but marks are created, never replaced.
 //!
 //! `<hash4>` spreads the load over a store's key range. Runs lie under a scratch
 //! root of their own, which for a local dataset is a subfolder of `scratch/`.
+//!
+//! [`ObjectKey`] parses every one of them back; a collector deletes nothing that it does not parse.
+
+mod object; // every key, parsed back
+mod process; // names of processes, and what lies in their scratch
 
 use std::fmt;
 use std::str::FromStr;
@@ -50,6 +61,17 @@ pub const JOBS: &str = "jobs";
 
 /// Folder of spilled data in a local dataset: one subfolder a process, gone with it unless it was killed.
 pub const SCRATCH: &str = "scratch";
+/// Folder of the marks of jobs that are open, or whose leftovers are not yet collected.
+pub const MARKS: &str = "marks";
+/// Folder of the objects that a collector asks the store's clock with.
+pub const PROBES: &str = "probe";
+/// The dataset's marker: a place without it is not ours to clean.
+pub const MARKER: &str = "tailor.json";
+/// The file in a process's scratch folder that the process holds an exclusive lock on for as long as it lives.
+pub const SCRATCH_LOCK: &str = "lock";
+
+pub use object::{DataKey, DataObject, JobObject, ObjectKey, RunKey, RunObject, ScratchKey};
+pub use process::{ProcessKey, ProcessName, ProcessObject};
 
 /// The extension of segments.
 pub const SEGMENT_EXTENSION: &str = ".seg";
@@ -73,6 +95,13 @@ pub fn segment_shard(key: &str) -> Result<Option<ShardId>, ParseIdError> {
     }
 }
 
+/// Folder of the data objects of one partition, or of what one map task put aside: the part of the job's output that
+/// `spread`, a [`PartitionId`] or a [`TaskId`], names.
+pub fn data_folder(window: Window, shard: ShardId, job: &JobId, spread: impl fmt::Display) -> String {
+    let hash = Digest::of(format!("{window}/{shard}/{job}/{spread}").as_bytes()).0 as u16;
+    format!("{DATA}/{hash:04x}/window={window}/shard={shard}/{job}")
+}
+
 /// Where the data objects of one attempt go.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptKeys<'a> {
@@ -88,9 +117,7 @@ pub struct AttemptKeys<'a> {
 
 impl AttemptKeys<'_> {
     fn folder(&self, spread: impl fmt::Display) -> String {
-        let Self { window, shard, job, .. } = self;
-        let hash = Digest::of(format!("{window}/{shard}/{job}/{spread}").as_bytes()).0 as u16;
-        format!("{DATA}/{hash:04x}/window={window}/shard={shard}/{job}")
+        data_folder(self.window, self.shard, self.job, spread)
     }
 
     /// Key of the raw part of `partition`.
@@ -137,6 +164,36 @@ pub fn run_list(job: &JobId, shard: ShardId, list: Digest) -> String {
 /// URI of the root of a job's runs, in the dataset at `dataset`: gone with the job.
 pub fn scratch_root(dataset: &str, job: &JobId) -> String {
     format!("{}/{SCRATCH}/{job}", dataset.trim_end_matches('/'))
+}
+
+/// Folder of the runs of a job, in the dataset.
+pub fn scratch_folder(job: &JobId) -> String {
+    format!("{SCRATCH}/{job}")
+}
+
+/// Folder of a job's marks.
+pub fn marks_of(job: &JobId) -> String {
+    format!("{MARKS}/{job}")
+}
+
+/// Key of the mark of one run of a job: `run` is the same for every leader that runs it.
+pub fn mark(job: &JobId, run: u64) -> String {
+    format!("{MARKS}/{job}/{run:016x}.json")
+}
+
+/// Key of the mark that keeps collectors from what a job wrote while a rollback reads it.
+pub fn pin(job: &JobId, nonce: u64) -> String {
+    format!("{MARKS}/{job}/pin-{nonce:016x}.json")
+}
+
+/// Key of an object that is written to learn the store's time.
+pub fn clock_probe(nonce: u64) -> String {
+    format!("{PROBES}/{nonce:016x}.json")
+}
+
+/// Folder of the plans of a job.
+pub fn plans_of(job: &JobId) -> String {
+    format!("{JOBS}/{job}/plans")
 }
 
 /// Folder of everything that is kept of a job.

@@ -43,7 +43,8 @@ pub enum Invariant {
     Dt3,
     /// With one healthy worker and reachable stores every shard ends in bounded time, and leaves nothing behind.
     Lv1,
-    /// Nothing that a retained manifest names is deleted.
+    /// Nothing that a retained manifest names, and nothing that is not ours, is deleted: what goes lies in a place that
+    /// carries our marker, under a key that `format::keys` parses, and is of a job that the dataset knows and nobody runs.
     Gc1,
 }
 

@@ -1,5 +1,7 @@
 //! Every bound of the system, with its unit and its reason.
 
+use std::time::Duration;
+
 /// Longest frame body that is read, in bytes: brokers refuse messages a tenth of this by default, and a payload of
 /// [`PAYLOAD_POINTS_MAX`] incompressible points fits.
 pub const FRAME_BYTES_MAX: u32 = 8 << 20;
@@ -109,5 +111,30 @@ pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
 /// copies, one of them escaped to up to three times its length.
 pub const STATUS_TEXT_BYTES_MAX: usize = 2 << 10;
 
+/// How often whoever runs a job says in its dataset that the job is open.
+pub const JOB_MARK_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// A mark of an open job that nobody has refreshed for so long, by the store's clock, is that of a runner that is gone:
+/// twelve refreshes were missed. A collector waits for its own minimum age instead where that is longer.
+pub const JOB_MARK_STALE_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// Most garbage that one report lists by name before it only counts: a report is one document in memory.
+pub const GARBAGE_LISTED_MAX: usize = 10_000;
+
+/// Requests of a collector under way at once: a shard of a thousand partitions has as many folders to look into.
+pub const GC_REQUESTS_MAX: usize = 32;
+
 /// A page of a listing fits into one message, keys and framing included.
 const _: () = assert!(STATE_PAGE_KEYS_MAX * (STATE_VALUE_BYTES_MAX + 512) <= MESSAGE_BYTES_MAX);
+
+/// Most series of one import: a column that differs in every row, taken for a label, would else fill the memory.
+pub const IMPORT_SERIES_MAX: usize = 1 << 20;
+
+/// Longest row of CSV, in bytes: a quote that is never closed ends here and not at the end of the file.
+pub const CSV_ROW_BYTES_MAX: usize = 1 << 20;
+
+/// Most columns of a CSV file: a header of [`CSV_ROW_BYTES_MAX`] has not many more names that mean anything.
+pub const CSV_COLUMNS_MAX: usize = 1 << 16;
+
+/// Points that are sorted at once when an import looks for several values at one time: 96 MiB.
+pub const COLLISION_POINTS_MAX: usize = 4 << 20;

@@ -277,10 +277,10 @@ fn more_bytes_put_aside_in_all_tasks_together_than_allowed_fail_the_shard() {
     check(
         "plan 2000/1000 into 1 | w1 claims 2 | w1 maps m0 0..1000 with 1 bad of 10 | w1 maps m1 1000..2000 with 1 bad of 11",
         expect![[r#"
-            plan 2000/1000 into 1                          -
-            w1 claims 2                                    w1 gets m0#1 0..1000; w1 gets m1#1 1000..2000
-            w1 maps m0 0..1000 with 1 bad of 10            -
-            w1 maps m1 1000..2000 with 1 bad of 11         failed: 21 bytes in 2 bad frames (1.05 % of the shard), over the 1% that a shard may quarantine; raise `--bad-bytes-max` if that loss is acceptable
+            plan 2000/1000 into 1                    -
+            w1 claims 2                              w1 gets m0#1 0..1000; w1 gets m1#1 1000..2000
+            w1 maps m0 0..1000 with 1 bad of 10      -
+            w1 maps m1 1000..2000 with 1 bad of 11   failed: 21 bytes in 2 bad frames (1.05 % of the shard), over the 1% that a shard may quarantine; raise `--bad-bytes-max` if that loss is acceptable
         "#]],
     );
 }

@@ -6,6 +6,8 @@
 
 // A place in an object store, opened from a URI.
 pub mod root;
+// Folders under a root: listed, emptied, pruned.
+pub mod folders;
 // Uploads under a root that nobody finished.
 pub mod uploads;
 // What went wrong with a store, by what the caller does next.

@@ -57,6 +57,16 @@ impl Tailor {
         Self { command }
     }
 
+    /// The same; what the kernel counted of its reading and writing (`rchar: N` and others, each on a line) follows on stdout.
+    #[must_use]
+    pub fn counting_reads(self) -> Self {
+        let mut command = Command::new("bash");
+        // A process's account becomes its parent's when it is waited for.
+        command.args(["-c", "\"$0\" \"$@\"; code=$?; echo; read -d '' io </proc/$$/io; echo \"$io\"; exit $code"]);
+        command.arg(self.command.get_program()).args(self.command.get_args());
+        Self { command }
+    }
+
     /// The same, started by the program and arguments in `words`: as another user, for one.
     #[must_use]
     pub fn with_program(self, words: &str) -> Self {

@@ -11,12 +11,13 @@ use tests::segments::{Flaw, Message, Segment, Sent, decoy_frames};
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 5] = [
+const TARGETS: [Target; 6] = [
     ("frames", fuzz::frames),
     ("payload", fuzz::payload),
     ("part", fuzz::part),
     ("manifest", fuzz::manifest),
     ("shard_map", fuzz::shard_map),
+    ("csv", fuzz::csv),
 ];
 
 fn repository() -> PathBuf {
@@ -106,4 +107,13 @@ fn the_seeds_are_what_today_s_writers_write() {
     let dedicated =
         "version = 2\nshared_shards = 64\n[[dedicated]]\norgs = [7, 64]\nreason = \"large\"\nsince = \"2026\"\n";
     write("shard_map", "dedicated.toml", dedicated.as_bytes());
+    let (first, second) = ("2024-03-01T00:00:00Z", "2024-03-01T00:01:00Z");
+    for (name, text) in [
+        ("plain", format!("time,a,b\n{first},1,2\n{second},,3\n")),
+        ("quoted", format!("time,\"a,\"\"b\"\"\"\r\n\"{first}\",\"1\"\r\n\r\n{second},2")),
+        ("unclosed", format!("time,a\n{first},1\n{second},\"2\n{first},3\n")),
+        ("stray", format!("#c\rtime,a\r{first},5\"\r{second},\"6\"x\r{first},,7\r")),
+    ] {
+        write("csv", name, text.as_bytes());
+    }
 }

@@ -14,7 +14,9 @@ mod damage; //          datasets that are no longer what was written
 mod same_bytes; //      what may change the output, and what may not
 mod commands; //        the command line itself
 mod scripts; //         what scripts rely on
+mod cases; //           inputs that imports get wrong
 mod real_data; //       other people's series come out as they went in
+mod real_files; //    CSV files of other people's packages
 mod parquet_peers; //   other people's readers see what we see
 mod fuzz_corpus; //     the seeds of the fuzz targets
 mod golden_segment; //  segments of every released version

@@ -80,3 +80,6 @@ fn told(lost: Option<&[&SegmentRef]>) -> String {
     };
     format!("was made of {} segments that this job did not read: {}{more}", lost.len(), named.join(", "))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use format::state_records::{JobHead, JobPhase, LeaderRecord, ShardPhase, ShardRecord, Text, Unknown};
-use model::{Digest, JobId, LeaseId, ShardId, TaskId, TaskPath};
+use model::{Digest, JobId, LeaseId, ShardId, TaskId, TaskPath, Term};
 use storage::meta::{
-    Entry, Lease, LeaseSession, LeaseSettings, Listing, MemoryStore, MetaStore, Outcome, Revision, Txn, Watch, election,
+    Entry, Lease, LeaseSession, LeaseSettings, Listing, MemoryStore, MetaStore, Op, Outcome, Revision, Txn, Watch,
+    election,
 };
 
 use super::*;
@@ -80,10 +81,14 @@ async fn open_session(store: &Arc<dyn MetaStore>) -> LeaseSession {
 
 /// Elects a leader, which leads until its session is dropped, and opens its journal.
 async fn lead(recorder: &Arc<Recorder>) -> (Journal, LeaseSession) {
+    lead_in(recorder, Term::drawn(4)).await
+}
+
+async fn lead_in(recorder: &Arc<Recorder>, term: Term) -> (Journal, LeaseSession) {
     let store: Arc<dyn MetaStore> = Arc::<Recorder>::clone(recorder);
     let session = open_session(&store).await;
     let me = LeaderRecord { replica: Text::cut("c0"), address: Text::cut("c0:7070") };
-    let leadership = election::campaign(&*store, &session, &me, model::Term::drawn(1)).await.expect("no rival");
+    let leadership = election::campaign(&*store, &session, &me, term).await.expect("no rival");
     let found = recover(&*store).await.expect("memory");
     (Journal::open(store, leadership, &found), session)
 }
@@ -233,4 +238,48 @@ async fn the_format_of_the_state_is_said_once_and_a_newer_one_keeps_us_from_lead
     let put = Txn::when([]).then([storage::meta::Op::put(String::from(StateKey::Format), newer)]);
     store.inner.txn(put).await.expect("memory");
     assert!(matches!(recover(&*store).await, Err(MetaError::TooNew { found: 4_000_000_000, .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_outlives_its_leader_with_its_token_and_the_next_leader_gives_out_others() {
+    let store = Arc::new(Recorder::default());
+    let (first, session) = lead_in(&store, Term::drawn(4)).await;
+    plan(&first, 1).await;
+    let task = TaskPath { job: job(), shard: SHARD, task: TaskId::map(0) };
+    let worker = store.grant(LONG).await.expect("memory").id;
+    let attempt = first.claim(task.clone(), worker, 1, 5).await.expect("an open task");
+    session.close().await.expect("memory");
+
+    let (second, _session) = lead_in(&store, Term::drawn(1 << 40)).await;
+    let found = recover(&*store).await.expect("memory");
+    assert_eq!(found.jobs[&job()].shards[&SHARD].claims, [(task.task, attempt, worker)]);
+    let twin = second.claim(task.clone(), worker, 2, 6).await.expect("an open task");
+    assert!(twin.token.0 - attempt.token.0 >= 1 << 37, "{attempt} and {twin} are of two terms");
+    let impostor = AttemptId { number: 1, token: twin.token };
+    let refused = second.complete(task.clone(), impostor, Digest::of(b"report"), 6).await;
+    assert!(matches!(refused, Err(JournalError::Stale { .. })), "{refused:?}");
+    second.complete(task.clone(), attempt, Digest::of(b"report"), 6).await.expect("it holds the task");
+    second.complete(task, attempt, Digest::of(b"report"), 6).await.expect("saying it again is fine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_of_a_version_without_terms_goes_on_under_its_bare_token() {
+    let store = Arc::new(Recorder::default());
+    let (first, session) = lead(&store).await;
+    plan(&first, 1).await;
+    session.close().await.expect("memory");
+    let worker = store.grant(LONG).await.expect("memory").id;
+    let task = TaskPath { job: job(), shard: SHARD, task: TaskId::map(0) };
+    // As that version wrote it, with its leader's revision.
+    let claim = format!(r#"{{"attempt":1,"worker":"{worker}","leader":"0000000000000003"}}"#);
+    let attempts = r#"{"last":1,"charged":0}"#;
+    let put = Txn::when([]).then([
+        Op::put_leased(StateKey::Claim(task.clone(), 1), claim, worker),
+        Op::put(StateKey::Attempts(task.clone()), attempts),
+    ]);
+    let Ok(Outcome::Applied { revision }) = store.txn(put).await else { panic!("memory takes it") };
+
+    let (second, _session) = lead(&store).await;
+    let attempt = AttemptId { number: 1, token: model::FencingToken(revision.0) };
+    second.complete(task, attempt, Digest::of(b"report"), 6).await.expect("it holds the task");
 }

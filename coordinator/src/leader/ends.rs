@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! shard: record (committing) -> manifest -> report object -> record (done), its tasks' keys gone -> runs removed
-//! job:   last shard closed -> event log, record object -> its keys gone
+//! job:   last shard closed -> event log, record object -> its keys gone -> mark (over)
 //! ```
 //!
 //! Each step may be done again by the next leader: the manifest is found if it is there, an object is named by its digest,
@@ -73,6 +73,8 @@ impl Leader {
             if is_closed && let Err(error) = remove_runs(runs).await {
                 tracing::warn!(%error, job = %id, %shard, "remove runs; the collector finds them");
             }
+            // Also where its job has ended meanwhile, and found them still there.
+            dataset.prune(&keys::scratch_folder(&id));
         });
     }
 
@@ -107,13 +109,20 @@ impl Leader {
         live.is_archiving = true;
         let (started_at_ms, round) = (live.head.submitted_at_ms, live.head.round);
         let record = live.report(started_at_ms).to_bytes();
-        let dataset = live.job.dataset.clone();
+        let (dataset, live_has_plans) = (live.job.dataset.clone(), !live.shards.is_empty());
         self.note(id, "ended", json!({}));
         let pieces = self.log_pieces_of(id);
+        // A job without a plan was never marked.
+        let mark = if live_has_plans { self.mark_of(id) } else { None };
+        let is_last_try = !self.settings.insists_on_records;
         let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
         tokio::spawn(async move {
             write_pieces(pieces).await;
             let result = archive(&journal, &dataset, (&id, round), record).await;
+            dataset.prune(&keys::scratch_folder(&id));
+            if let Some(mark) = mark.filter(|_| result.is_ok() || is_last_try) {
+                mark.end().await;
+            }
             handle.tell(Outcome::Archived { job: id, result });
         });
     }
@@ -228,10 +237,7 @@ async fn find_runs(scratch: &str, id: &JobId, shard: ShardId) -> Result<Runs, St
 
 async fn remove_runs(runs: Result<Runs, StorageError>) -> Result<(), StorageError> {
     let (root, runs) = runs?;
-    for run in runs {
-        root.remove(&run).await?;
-    }
-    Ok(())
+    root.remove_all(runs).await
 }
 
 const fn phase_name(phase: ShardPhase) -> &'static str {

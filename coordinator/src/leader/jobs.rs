@@ -1,7 +1,8 @@
 //! Submission and plans: how a job comes to have shards that run.
 //!
 //! ```text
-//! submit: spec object -> head (planning) -> segments listed, plan objects -> shard records -> head (running, their number)
+//! submit: spec object -> head (planning) -> segments listed -> mark (open), plan objects -> shard records
+//!      -> head (running, their number)
 //! ```
 //!
 //! No task is given out before the head says `running`, so a leader that dies on the way leaves nothing that the next one
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 
 use super::Leader;
 use super::live::{LiveJob, LiveShard};
+use super::marks::RunMark;
 use super::message::{BeginError, Begun, Follower, Outcome, Planned, PlannedShard, Reply};
 use crate::bases::{self, Round};
 use crate::error::{JobError, describe};
@@ -145,8 +147,9 @@ impl Leader {
         let planning = Round::of(&live.head);
         let job = Job { shards: live.shards_to_run(), ..(*live.job).clone() };
         let probes = Arc::clone(&self.probes);
+        let mark = RunMark::of(&id, &live.head, &job.dataset, self.settings.scratch.as_deref());
         tokio::spawn(async move {
-            let planned = Box::new(plan(&job, planning, &probes).await);
+            let planned = Box::new(plan(&job, planning, &probes, &mark).await);
             handle.tell(Outcome::Planned { job: id, round, planned });
         });
     }
@@ -316,8 +319,10 @@ async fn write_object(root: &Root, bytes: Vec<u8>, key: impl FnOnce(Digest) -> S
     }
 }
 
-/// Plans every shard, and writes the plans. A store that would be refused at the commit is refused before the work.
-async fn plan(job: &Job, round: Round, probes: &Probes) -> Result<Planned, JobError> {
+/// Plans every shard, and writes the plans. A store that would be refused at the commit is refused before the work. Before
+/// the first plan the dataset is marked as ours, and the job as open: a place whose input could not be planned stays as it
+/// was.
+async fn plan(job: &Job, round: Round, probes: &Probes, mark: &RunMark) -> Result<Planned, JobError> {
     match probes.check(&job.dataset).await {
         Err(error @ ProbeError::Overwrites { .. }) => return Err(JobError::Store { reason: error.to_string() }),
         // One that is away is tried again before the commit.
@@ -326,6 +331,7 @@ async fn plan(job: &Job, round: Round, probes: &Probes) -> Result<Planned, JobEr
     // Before the segments are listed: what is committed after this look is not known to these plans, whatever they list.
     bases::note(job, round).await?;
     let crate::planning::Planned { plans, warnings } = crate::planning::plan(job).await?;
+    mark.begin().await?;
     let write = |plan: model::ShardPlan| async move {
         let bytes = serde_json::to_vec(&plan).expect("a plan is numbers and names");
         let digest = Digest::of(&bytes);

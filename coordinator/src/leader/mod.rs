@@ -22,6 +22,7 @@ mod ends; //     ends of shards and jobs
 mod heads; //    heads of jobs, one write after another
 mod jobs; //     submission, plans
 mod live; //     what is known beside the scheduler's state
+mod marks; //    what keeps collectors from a job's objects
 mod message;
 mod recovering; // jobs that cannot go on yet
 mod runs; //     lists of runs, as objects
@@ -131,6 +132,8 @@ pub(crate) struct Leader {
     began: Instant,
     began_at_ms: i64,
     logs_at: Instant,
+    /// When the marks of its jobs are refreshed next.
+    marks_at: Instant,
     over: Option<String>,
     /// Why the journal takes nothing, and until when it is not asked again.
     blocked: Option<(String, Instant)>,
@@ -167,6 +170,8 @@ impl Leader {
             began: Instant::now(),
             began_at_ms,
             logs_at: Instant::now() + LOG_EVERY,
+            // At once: those of the leader before may be about to be stale.
+            marks_at: Instant::now(),
             over: None,
             blocked: None,
         }
@@ -289,6 +294,7 @@ impl Leader {
         self.apply(Event::Tick);
         self.give_up_the_stuck();
         self.archive_again();
+        self.refresh_marks();
         if self.logs_at <= Instant::now() {
             self.logs_at = Instant::now() + LOG_EVERY;
             let pieces = self.log_pieces();

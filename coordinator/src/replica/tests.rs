@@ -106,7 +106,6 @@ async fn a_leader_that_lost_its_lease_is_unready_at_once_and_stands_again_as_soo
     let unready = states.wait_for(Result::is_err).await.expect("it runs").clone();
     assert!(unready.as_ref().is_err_and(|reason| reason.contains("lease")), "{unready:?}");
     assert!(hung_at.elapsed() <= TTL, "told after {:?}", hung_at.elapsed());
-    assert!(matches!(*roles.borrow(), Role::Follower { .. }) || roles.changed().await.is_ok());
 
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert!(states.borrow().is_err(), "there is no lease all the time");
@@ -120,7 +119,7 @@ async fn a_leader_that_lost_its_lease_is_unready_at_once_and_stands_again_as_soo
 
 #[tokio::test(start_paused = true)]
 async fn an_office_is_given_up_within_a_second_once_its_lease_is_lost() {
-    let Running { store, mut roles, mut states, replica } = lead().await;
+    let Running { store, roles: _, mut states, replica } = lead().await;
     store.hangs.store(true, Ordering::Relaxed);
     let lost = states.wait_for(Result::is_err).await.expect("it runs").clone();
     let lost_at = Instant::now();

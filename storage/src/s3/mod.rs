@@ -38,6 +38,7 @@ mod pending;
 mod read;
 mod remove;
 mod upload;
+mod versioning;
 mod write;
 
 use std::fmt;

@@ -60,11 +60,11 @@ impl Cluster {
         (leader, (leader + 1) % 3)
     }
 
-    pub(crate) fn signal(&self, at: usize, signal: libc::c_int) {
-        let pid = self.members[at].child.as_ref().and_then(Child::id).expect("it runs");
-        // SAFETY: a signal to a child of ours that was not waited for.
-        let sent = unsafe { libc::kill(pid as libc::pid_t, signal) };
-        assert_eq!(sent, 0, "signal {signal} to {pid}");
+    /// Sends a signal by its name, such as `STOP`.
+    pub(crate) async fn signal(&self, at: usize, signal: &str) {
+        let pid = self.members[at].child.as_ref().and_then(Child::id).expect("it runs").to_string();
+        let sent = Command::new("kill").args(["-s", signal, &pid]).status().await.expect("kill");
+        assert!(sent.success(), "signal {signal} to {pid}");
     }
 
     pub(crate) async fn kill(&mut self, at: usize) {

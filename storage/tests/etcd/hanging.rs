@@ -105,9 +105,9 @@ async fn a_frozen_follower_costs_no_lease_and_no_watch() {
     let cluster = Cluster::start().await;
     let mut clients = Clients::of(&cluster.endpoints()).await;
     let (_, follower) = cluster.leader_and_follower().await;
-    cluster.signal(follower, libc::SIGSTOP);
+    cluster.signal(follower, "STOP").await;
     clients.bear(WRITE_MAX).await;
-    cluster.signal(follower, libc::SIGCONT);
+    cluster.signal(follower, "CONT").await;
     clients.write(Duration::from_secs(2)).await;
     clients.check().await;
 }
@@ -117,9 +117,9 @@ async fn a_frozen_leader_costs_no_lease_and_no_watch() {
     let cluster = Cluster::start().await;
     let mut clients = Clients::of(&cluster.endpoints()).await;
     let (leader, _) = cluster.leader_and_follower().await;
-    cluster.signal(leader, libc::SIGSTOP);
+    cluster.signal(leader, "STOP").await;
     clients.bear(WRITE_MAX_ELECTION).await;
-    cluster.signal(leader, libc::SIGCONT);
+    cluster.signal(leader, "CONT").await;
     clients.write(Duration::from_secs(2)).await;
     clients.check().await;
 }

@@ -98,8 +98,9 @@ impl Cluster {
         let name = format!("c{}", self.coordinators.len());
         let flags = format!(
             "coordinator --name {name} --grpc-listen {listen} --grpc-advertise {url} --lease-ttl {}s --http-listen \
-             127.0.0.1:{http}",
-            LEADER_TTL.as_secs()
+             127.0.0.1:{http} {}",
+            LEADER_TTL.as_secs(),
+            self.options.coordinator_flags
         );
         let s3 = self.options.coordinator_s3.clone();
         let line = self.line(&flags, s3.as_deref());

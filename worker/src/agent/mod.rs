@@ -238,16 +238,20 @@ impl Agent {
                     return Ok(Left::Drained);
                 }
             };
-            self.lease.send_replace(Ok(()));
+            self.tell_lease(Ok(()));
             match Shift::begin(self, session, backoff.seed()).run(drain.as_mut()).await? {
                 ShiftEnd::Drained => return Ok(Left::Drained),
                 ShiftEnd::Lost => {
-                    self.lease.send_replace(Err("the lease was lost; asking for another".to_owned()));
+                    self.tell_lease(Err("the lease was lost; asking for another".to_owned()));
                     // A fleet that lost its leases together does not come back together.
                     backoff.pause().await;
                 }
             }
         }
+    }
+
+    fn tell_lease(&self, holds: Result<(), String>) {
+        drop(self.lease.send_replace(holds));
     }
 
     async fn open_session(&self, backoff: &mut Backoff) -> Result<LeaseSession, AgentError> {
@@ -260,7 +264,7 @@ impl Agent {
                         warn_at = Instant::now() + WARN_EVERY;
                         tracing::warn!(error = &error as &dyn std::error::Error, "no lease yet; asking on");
                     }
-                    self.lease.send_replace(Err(format!("no lease: {error}")));
+                    self.tell_lease(Err(format!("no lease: {error}")));
                     backoff.pause().await;
                 }
                 Err(error) => return Err(AgentError::State(error)),
