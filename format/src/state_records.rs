@@ -275,7 +275,7 @@ pub struct FailureRecord {
     /// On whom: the same failure from two workers is the task's own.
     pub worker: LeaseId,
     /// The start of its message; the whole is in the job's event log.
-    pub cause: Text<96>,
+    pub cause: Text<64>,
 }
 
 /// That an attempt holds a task. The revision at which its key came to be, and the term, make the attempt's fencing token.
