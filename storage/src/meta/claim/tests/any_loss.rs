@@ -60,8 +60,8 @@ impl Game {
         let known = &known[&ordinal];
         let (task, seen) = (task(ordinal), known.seen.clone());
         let some_attempt = (!known.attempts.is_empty()).then(|| known.attempts[random.usize(..known.attempts.len())]);
-        let claimed = known.attempts.iter().map(|attempt| attempt.number);
-        let last = claimed.max().unwrap_or(0).max(seen.record.last);
+        let numbers = known.attempts.iter().map(|attempt| attempt.number);
+        let last = numbers.max().unwrap_or(0).max(seen.record.last);
         match (random.u8(..10), some_attempt, known.done.clone()) {
             (0..4, Some(attempt), _) => {
                 TaskChange::Complete { task, done: done(attempt, last), claimed: claimed(attempt) }
