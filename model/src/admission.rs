@@ -142,6 +142,9 @@ impl JobSpec {
             return Err(InvalidField::new("shard_map", reason));
         }
         check_reason(&self.reason)?;
+        if let Some(reason) = &self.force_replace {
+            check_text("force_replace", reason, REASON_BYTES_MAX)?;
+        }
         check_text("submitted_by", &self.submitted_by, SUBMITTER_BYTES_MAX)?;
         if !(1..=PRIORITY_MAX).contains(&self.priority) {
             let reason = format!("priority {} is not between 1 and {PRIORITY_MAX}", self.priority);

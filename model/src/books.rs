@@ -74,11 +74,6 @@ impl MapBooks {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
 impl AddAssign<&MapBooks> for MapBooks {
     fn add_assign(&mut self, other: &Self) {
         self.frames_read += other.frames_read;

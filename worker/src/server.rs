@@ -100,8 +100,8 @@ async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Resul
     let secret = Secret::draw().map_err(|source| ServeError::Secret { cause: source.to_string() })?;
     let leader = Arc::new(RemoteLeader::new(&client, secret));
     // The scratch folder may lie in a file system that hangs.
-    let settings = AgentSettings { secret: Some(secret), ..settings.agent };
-    let make = move || Agent::new(settings, leader, meta, Arc::new(ByUri), &SystemClock);
+    let agent_settings = AgentSettings { secret: Some(secret), ..settings.agent };
+    let make = move || Agent::new(agent_settings, leader, meta, Arc::new(ByUri), &SystemClock);
     let agent = tokio::select! {
         made = tokio::task::spawn_blocking(make) => made.map_err(AgentError::Start)??,
         () = shutdown.requested() => return Ok(Left::Drained),

@@ -114,7 +114,7 @@ async fn two_windows(format: OutputFormat) -> (Fixture, Columns) {
         let mut points = Columns::default();
         (start_ms / 60_000..end_ms / 60_000).for_each(|minute| points.push(minute * 60_000, minute as f64));
         points.timestamps.iter().zip(&points.values).for_each(|(at, value)| all.push(*at, *value));
-        output.window = Window { start_ms, end_ms };
+        output.window = Window::of(start_ms, end_ms);
         output.settings.window = output.window;
         output.map.points_read = points.len() as u64;
         output.map.points_routed = points.len() as u64;

@@ -17,6 +17,7 @@ fn sound() -> JobSpec {
         reason: "run".to_owned(),
         priority: 10,
         running_max: None,
+        force_replace: None,
         replay_of: None,
         submitted_by: "ann@host".to_owned(),
         submitted_at_ms: 0,

@@ -12,7 +12,7 @@ fn shards() -> impl Strategy<Value = ShardId> {
 fn windows() -> impl Strategy<Value = Window> {
     let some = (any::<i32>(), 1i64..1 << 40).prop_map(|(start, len)| {
         let start_ms = i64::from(start);
-        Window { start_ms, end_ms: start_ms + len }
+        Window::of(start_ms, start_ms + len)
     });
     prop_oneof![Just(Window::ALL), some]
 }
