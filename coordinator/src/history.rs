@@ -1,10 +1,12 @@
 //! What is kept of a job in its dataset: records and event logs. It outlives the cluster's state.
 //!
 //! The log is a sequence of write-once pieces, a line an event: an object store cannot append. A leader writes its pieces
-//! under its own token, so two leaders never write the same one; in order of key they are in order of time.
+//! under its own name, so two leaders never write the same one; in order of key they are in order of time.
+
+use std::collections::BTreeSet;
 
 use format::keys;
-use model::{FencingToken, JobId, TimestampMs};
+use model::{JobId, LeaderId, TimestampMs};
 use serde_json::{Value, json};
 use storage::{Root, StorageError};
 
@@ -17,14 +19,14 @@ const LINES_MAX: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct EventLog {
     job: JobId,
-    leader: FencingToken,
+    leader: LeaderId,
     ordinal: u32,
     lines: Vec<String>,
     left_out: u64,
 }
 
 impl EventLog {
-    pub(crate) const fn new(job: JobId, leader: FencingToken) -> Self {
+    pub(crate) const fn new(job: JobId, leader: LeaderId) -> Self {
         Self { job, leader, ordinal: 0, lines: Vec::new(), left_out: 0 }
     }
 
@@ -60,19 +62,7 @@ impl EventLog {
 
 /// The record of a job that has ended; none where there is none.
 pub(crate) async fn record(dataset: &Root, job: &JobId) -> Result<Option<JobReport>, StorageError> {
-    let key = keys::job_record(job);
-    let bytes = match dataset.read(&key).await {
-        Ok(bytes) => bytes,
-        Err(StorageError::NotFound { .. }) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let report = serde_json::from_slice(&bytes);
-    let malformed = |error: serde_json::Error| StorageError::Failed {
-        operation: "read",
-        object: dataset.object(&key),
-        source: Box::new(error),
-    };
-    report.map(Some).map_err(malformed)
+    crate::record::read(dataset, job).await
 }
 
 /// Names of the jobs that a dataset has a record of.
@@ -80,7 +70,8 @@ pub(crate) async fn jobs(dataset: &Root) -> Result<Vec<JobId>, StorageError> {
     let listed = dataset.list(keys::JOBS).await?;
     let job = |key: &str| {
         let (job, file) = key.strip_prefix(keys::JOBS)?.strip_prefix('/')?.split_once('/')?;
-        (file == "record.json").then(|| job.parse().ok())?
+        (file == "record.json" || file.starts_with("records/")).then(|| job.parse().ok())?
     };
-    Ok(listed.iter().filter_map(|object| job(object.location.as_ref())).collect())
+    let jobs: BTreeSet<_> = listed.iter().filter_map(|object| job(object.location.as_ref())).collect();
+    Ok(jobs.into_iter().collect())
 }

@@ -1,5 +1,6 @@
 //! Shards to plans: the input as it lies now, and the pure planner.
 
+use model::limits::{SHARDS_PER_JOB_MAX, TASKS_PER_JOB_MAX};
 use model::{ShardId, ShardPlan};
 
 use crate::JobError;
@@ -18,11 +19,20 @@ pub struct Planned {
 /// Plans every shard of a job. Writes nothing.
 ///
 /// # Errors
-/// Those of discovery.
+/// Those of discovery, and [`JobError::TooLarge`].
 pub async fn plan(job: &Job) -> Result<Planned, JobError> {
     let Discovered { segments, warnings } = discover(&job.input, &job.shards).await?;
+    limit("shards", segments.len(), SHARDS_PER_JOB_MAX)?;
     let plan = |(shard, segments): (ShardId, _)| {
         scheduler::plan::plan_shard(job.id.clone(), shard, job.settings.clone(), segments)
     };
-    Ok(Planned { plans: segments.into_iter().map(plan).collect(), warnings })
+    let plans: Vec<_> = segments.into_iter().map(plan).collect();
+    let tasks = plans.iter().map(|plan| plan.map_tasks.len() + plan.partitions as usize).sum();
+    limit("tasks", tasks, TASKS_PER_JOB_MAX)?;
+    Ok(Planned { plans, warnings })
+}
+
+/// Refuses a job that its leader could not hold.
+fn limit(what: &'static str, found: usize, max: usize) -> Result<(), JobError> {
+    if found <= max { Ok(()) } else { Err(JobError::TooLarge { what, found, max }) }
 }

@@ -6,10 +6,14 @@
 
 // A place in an object store, opened from a URI.
 pub mod root;
+// Folders under a root: listed, emptied, pruned.
+pub mod folders;
 // Uploads under a root that nobody finished.
 pub mod uploads;
 // What went wrong with a store, by what the caller does next.
 pub mod error;
+// What a store is called where it does not answer.
+mod place_name;
 
 // What the stores count.
 mod metrics;
@@ -26,6 +30,9 @@ pub mod segment;
 // Objects as a worker's thread reads and writes them.
 pub mod object;
 
+// Folders of this process alone, and opening what others may have put there.
+pub mod private;
+
 // How a write ended: applied, refused, or unknown.
 pub mod outcome;
 // The state of the cluster: etcd, and its twin in memory.
@@ -34,5 +41,6 @@ pub mod meta;
 pub use error::StorageError;
 pub use metrics::describe_metrics;
 pub use outcome::{Outcome, Settled, settle};
+pub use place_name::store_of;
 pub use root::{Creation, Root};
 pub use s3::{S3Settings, S3Store};

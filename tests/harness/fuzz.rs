@@ -8,9 +8,20 @@ use format::frame::{FrameDecoder, Frames, find_frame};
 use format::manifest::Manifest;
 use format::part::{Block, PartFooter, PartKind, RollupColumns, Tail, read_tail};
 use format::payload::PayloadReader;
-use model::Columns;
-use model::limits::{PAYLOAD_BYTES_MAX, PAYLOAD_POINTS_MAX};
+use format::run::{CHUNK_BODY_BYTES_MAX, ChunkHeader, RunIndex, SeriesHeader, TRAILER_BYTES};
+use format::state_keys::StateKey;
+use format::state_records::{
+    AttemptsRecord, ClaimRecord, DatasetRecord, DoneRecord, JobHead, LeaderRecord, ShardRecord, StateRecord,
+    WorkerRecord,
+};
+use model::admission::is_unprintable;
+use model::limits::{CHUNK_POINTS_MAX, METADATA_BYTES_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_POINTS_MAX};
+use model::{
+    AttemptId, Books, ByteRange, Columns, Failure, FencingToken, Grant, HeldAttempt, JobSettings, JobSpec, MapTask,
+    PartitionId, Report, SegmentRef, ShardId, ShardPlan, Split, TaskId, TaskPath,
+};
 use prost::Message;
+use proto::v1;
 
 /// A segment: its frames and bad stretches join from its start to its end.
 pub fn frames(mut bytes: &[u8]) {
@@ -85,6 +96,128 @@ pub fn manifest(bytes: &[u8]) {
     let Ok(manifest) = Manifest::from_bytes("fuzz", bytes) else { return };
     let again = Manifest::from_bytes("fuzz", &manifest.to_bytes()).expect("what this build writes it reads");
     assert_eq!(again, manifest);
+}
+
+/// A spec: one that is admitted is the same on the wire and as an object, and every field of it keeps the rules.
+pub fn spec(bytes: &[u8]) {
+    let Ok(spec) = JobSpec::from_bytes(bytes) else { return };
+    for written in [spec.to_bytes(), spec.to_message()] {
+        assert_eq!(JobSpec::from_bytes(&written).as_ref(), Ok(&spec), "what is admitted once is admitted again");
+    }
+    let window = spec.settings.window;
+    assert_eq!(window.to_string().parse(), Ok(window), "a reader finds what lies under the window's key");
+    assert!(!spec.reason.chars().any(is_unprintable), "it reaches terminals");
+}
+
+/// A report: one that passes for an attempt names that attempt's objects alone, and its counts add up.
+pub fn report(bytes: &[u8]) {
+    let Ok(report) = Report::from_bytes(bytes) else { return };
+    // Floating point has no place in it: the same report gives the same bytes.
+    assert_eq!(Report::from_bytes(&report.to_bytes()).expect("what this build writes it reads"), report);
+    let (plan, attempt) = (small_plan(), AttemptId { number: 1, token: FencingToken(0xab) });
+    for task in [TaskId::map(0), TaskId::reduce(PartitionId(0))] {
+        let task = TaskPath { job: plan.job.clone(), shard: plan.shard, task };
+        if coordinator::check_report(&plan, &task, attempt, &report).is_err() {
+            continue;
+        }
+        let mut books = Books::default();
+        let objects: Vec<_> = match &report {
+            Report::Map(report) => {
+                books.map += &report.books;
+                report.run.iter().chain(report.quarantine.iter().map(|aside| &aside.object)).collect()
+            }
+            Report::Reduce(report) => {
+                books.reduce += &report.books;
+                report.raw.iter().chain(report.rollups.iter().map(|rollup| &rollup.object)).collect()
+            }
+        };
+        assert!(objects.iter().all(|object| object.key.contains("a-1-00000000000000ab")), "LS-3");
+    }
+}
+
+/// The plan that reports are held against: one segment of 1,000 bytes, one task, one partition.
+pub fn small_plan() -> ShardPlan {
+    let splits = vec![Split { segment: 0, range: ByteRange::new(0, 1000) }];
+    ShardPlan {
+        job: "fuzz".parse().expect("a job name"),
+        shard: ShardId::Shared(1),
+        settings: JobSettings { rollups: vec!["5m".parse().expect("a step")], ..JobSettings::default() },
+        segments: vec![SegmentRef { key: "shard=org-mod-01/a.seg".to_owned(), size: 1000, etag: None }],
+        map_tasks: vec![MapTask { splits }],
+        partitions: 1,
+    }
+}
+
+/// A key of the cluster's state and, behind the end of its line, its value.
+pub fn state_record(bytes: &[u8]) {
+    fn reads_back<R: StateRecord + PartialEq + std::fmt::Debug>(value: &[u8]) {
+        let Ok(record) = R::decode(value) else { return };
+        let Ok(written) = record.encode() else { return };
+        assert_eq!(R::decode(&written).expect("what this build writes it reads"), record);
+    }
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    let (key, value) = (&bytes[..end], bytes.get(end + 1..).unwrap_or_default());
+    let Some(key) = std::str::from_utf8(key).ok().and_then(|key| key.parse::<StateKey>().ok()) else { return };
+    assert_eq!(String::from(key.clone()).parse().as_ref(), Ok(&key), "a key parses back");
+    match key {
+        StateKey::Leader => reads_back::<LeaderRecord>(value),
+        StateKey::Worker(_) => reads_back::<WorkerRecord>(value),
+        StateKey::Dataset(_) => reads_back::<DatasetRecord>(value),
+        StateKey::Job(_) => reads_back::<JobHead>(value),
+        StateKey::Shard(..) => reads_back::<ShardRecord>(value),
+        StateKey::Attempts(_) => reads_back::<AttemptsRecord>(value),
+        StateKey::Claim(..) => reads_back::<ClaimRecord>(value),
+        StateKey::Done(_) => reads_back::<DoneRecord>(value),
+    }
+}
+
+/// A message of the wire, told by its first byte: what is understood goes out as it came in.
+pub fn wire(bytes: &[u8]) {
+    fn converts<W: Message + Default, T>(bytes: &[u8], back: impl Fn(&T) -> W)
+    where
+        T: TryFrom<W> + PartialEq + std::fmt::Debug,
+        T::Error: std::fmt::Debug,
+    {
+        let Ok(value) = W::decode(bytes).map_err(drop).and_then(|wire| T::try_from(wire).map_err(drop)) else { return };
+        assert_eq!(T::try_from(back(&value)).expect("what was understood is understood again"), value);
+    }
+    let Some((kind, bytes)) = bytes.split_first() else { return };
+    match kind % 6 {
+        0 => converts::<v1::TaskPath, TaskPath>(bytes, |path| path.into()),
+        1 => converts::<v1::Attempt, AttemptId>(bytes, |attempt| (*attempt).into()),
+        2 => converts::<v1::HeldAttempt, HeldAttempt>(bytes, |held| held.into()),
+        3 => converts::<v1::Grant, Grant>(bytes, |grant| grant.into()),
+        4 => converts::<v1::Failure, Failure>(bytes, |failure| failure.into()),
+        _ => {
+            let details = bytes::Bytes::copy_from_slice(bytes);
+            let status = tonic::Status::with_details(tonic::Code::from(i32::from(*kind) % 17), "fuzz", details);
+            let error = proto::ApiError::from(status);
+            assert!(!proto::ApiError::from(tonic::Status::from(error)).to_string().is_empty(), "it says something");
+        }
+    }
+}
+
+/// A run: its index, and the stretch before that as a slice.
+pub fn run(bytes: &[u8]) {
+    if let Ok(index) = RunIndex::from_bytes(bytes) {
+        assert_eq!(RunIndex::from_bytes(&index.to_bytes()).as_ref(), Ok(&index));
+        assert_eq!(RunIndex::len_in(bytes).expect("its trailer was read"), bytes.len() - TRAILER_BYTES);
+        for slice in index.slices() {
+            let of_partition = index.of_partition(slice.partition);
+            assert!(of_partition.iter().all(|other| other.partition == slice.partition));
+        }
+    }
+    let mut slice = bytes;
+    while let Ok(series) = SeriesHeader::read(&mut slice) {
+        assert!(series.metadata_len <= METADATA_BYTES_MAX, "a bound was passed");
+        let Some(chunks) = slice.get(series.metadata_len..) else { return };
+        slice = chunks;
+        while let Ok(Some(chunk)) = ChunkHeader::read(&mut slice) {
+            assert!(chunk.points <= CHUNK_POINTS_MAX && chunk.body_len <= CHUNK_BODY_BYTES_MAX, "a bound was passed");
+            let Some(rest) = slice.get(chunk.body_len..) else { return };
+            slice = rest;
+        }
+    }
 }
 
 /// A shard map.

@@ -1,8 +1,8 @@
-//! Commits, and the ends of shards and jobs: what is written last, and in which order.
+//! The ends of shards and jobs: what is written last, and in which order.
 //!
 //! ```text
 //! shard: record (committing) -> manifest -> report object -> record (done), its tasks' keys gone -> runs removed
-//! job:   last shard closed -> event log, record object -> its keys gone
+//! job:   last shard closed -> event log, record object -> its keys gone -> mark (over)
 //! ```
 //!
 //! Each step may be done again by the next leader: the manifest is found if it is there, an object is named by its digest,
@@ -12,80 +12,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use format::keys;
-use format::state_records::{JobPhase, ShardPhase, ShardRecord, Text};
+use format::state_records::{ShardPhase, ShardRecord, Text};
 use model::{Digest, JobId, ShardId};
-use scheduler::{Event, ShardEnd, ShardOutput};
+use scheduler::{Event, ShardEnd};
 use serde_json::json;
 use storage::{Root, StorageError};
 use tokio::time::Instant;
 
 use super::Leader;
 use super::message::{ArchiveError, Outcome};
-use crate::commit::{CommitError, Committed, commit};
 use crate::error::describe;
 use crate::journal::{Journal, JournalError};
-use crate::report::{ShardReport, Totals};
+use crate::record;
+use crate::report::ShardReport;
 
 /// Until what could not be written is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
-/// How often a commit is tried while its store is away: a minute or so beside the store's own patience.
-const COMMIT_TRIES_MAX: u32 = 12;
+/// Ends of shards that are written at once: each lists and removes runs, writes a report and a record.
+pub(super) const ENDS_AT_ONCE: usize = 64;
 
 /// A piece of an event log: where it goes.
 pub(super) type Piece = (Root, String, Vec<u8>);
 
 impl Leader {
-    /// Makes a shard's output visible.
-    pub(super) fn commit(&mut self, output: Box<ShardOutput>) {
-        let (id, shard) = (output.plan.job.clone(), output.plan.shard);
-        let Some(live) = self.jobs.get_mut(&id) else { return };
-        let Some(of) = live.shards.get_mut(&shard) else { return };
-        of.record.phase = ShardPhase::Committing;
-        let (record, job) = (of.record.clone(), Arc::clone(&live.job));
-        let (journal, handle) = (self.journal.clone(), self.handle.clone());
-        tokio::spawn(async move {
-            let output: Arc<ShardOutput> = Arc::from(output);
-            let committing = tokio::spawn({
-                let output = Arc::clone(&output);
-                async move {
-                    journal.insist(|| journal.put_shard(&id, shard, &record)).await?;
-                    commit_patiently(&job, &output).await
-                }
-            });
-            // A shard whose commit says nothing would stay open for ever.
-            let result = committing.await.unwrap_or(Err(CommitError::Panicked));
-            handle.tell(Outcome::Committed { output, result });
-        });
-    }
-
-    pub(super) fn committed(&mut self, output: &ShardOutput, result: Result<Committed, CommitError>) {
-        let (job, shard) = (output.plan.job.clone(), output.plan.shard);
-        let event = match result {
-            Err(CommitError::Journal(error)) => {
-                self.over.get_or_insert(error.to_string());
-                return;
-            }
-            Err(error) => {
-                let cause = describe(&error);
-                if let Some(invariant) = error.violates() {
-                    crate::metrics::violated(invariant, &cause);
-                }
-                Event::CommitFailed { job, shard, cause }
-            }
-            Ok(committed) => {
-                if let Some(of) = self.jobs.get_mut(&job).and_then(|live| live.shards.get_mut(&shard)) {
-                    of.report.content_digest = Some(committed.digest);
-                    of.report.warnings = committed.warnings;
-                    of.report.totals = Totals::of(output);
-                    of.report.replaces = committed.replaces.map(|(version, _)| version);
-                    of.report.same_content = committed.replaces.map(|(_, is_same)| is_same);
-                }
-                Event::Committed { job, shard, version: committed.version }
-            }
-        };
-        self.apply(event);
-    }
-
     /// A shard has ended: its last record is written, its runs are removed.
     pub(super) fn end_shard(&mut self, id: &JobId, shard: ShardId, end: ShardEnd) {
         let counts = self.state.counts(id, shard);
@@ -112,7 +61,9 @@ impl Leader {
         let fields = json!({ "shard": shard, "state": phase, "version": version, "cause": report.cause });
         self.note(id, "shard-ended", fields);
         let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
+        let ends = Arc::clone(&self.ends);
         tokio::spawn(async move {
+            let _permit = ends.acquire_owned().await;
             // Looked for before its end is on record: after that another round may begin, and write its own.
             let runs = find_runs(&scratch, &id, shard).await;
             let result = close(&journal, &dataset, &id, shard, record, &report).await;
@@ -122,6 +73,8 @@ impl Leader {
             if is_closed && let Err(error) = remove_runs(runs).await {
                 tracing::warn!(%error, job = %id, %shard, "remove runs; the collector finds them");
             }
+            // Also where its job has ended meanwhile, and found them still there.
+            dataset.prune(&keys::scratch_folder(&id));
         });
     }
 
@@ -142,7 +95,7 @@ impl Leader {
     pub(super) fn job_ended(&mut self, id: &JobId) {
         if let Some(live) = self.jobs.get_mut(id) {
             live.has_ended = true;
-            live.took = Some(live.began.elapsed());
+            live.took = Some(live.elapsed());
         }
         self.archive_if_over(id);
     }
@@ -154,16 +107,22 @@ impl Leader {
             return;
         }
         live.is_archiving = true;
-        live.head.phase = JobPhase::Ended;
-        let started_at_ms = live.head.submitted_at_ms;
+        let (started_at_ms, round) = (live.head.submitted_at_ms, live.head.round);
         let record = live.report(started_at_ms).to_bytes();
-        let dataset = live.job.dataset.clone();
+        let (dataset, live_has_plans) = (live.job.dataset.clone(), !live.shards.is_empty());
         self.note(id, "ended", json!({}));
         let pieces = self.log_pieces_of(id);
+        // A job without a plan was never marked.
+        let mark = if live_has_plans { self.mark_of(id) } else { None };
+        let is_last_try = !self.settings.insists_on_records;
         let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
         tokio::spawn(async move {
             write_pieces(pieces).await;
-            let result = archive(&journal, &dataset, &id, record).await;
+            let result = archive(&journal, &dataset, (&id, round), record).await;
+            dataset.prune(&keys::scratch_folder(&id));
+            if let Some(mark) = mark.filter(|_| result.is_ok() || is_last_try) {
+                mark.end().await;
+            }
             handle.tell(Outcome::Archived { job: id, result });
         });
     }
@@ -233,21 +192,6 @@ pub(super) async fn write_pieces(pieces: Vec<Piece>) {
     }
 }
 
-/// Commits, and waits for a store that is away: the work is done, and an hour of it is not given up for a minute.
-async fn commit_patiently(job: &crate::Job, output: &ShardOutput) -> Result<Committed, CommitError> {
-    let mut tries = 0;
-    loop {
-        match commit(job, output).await {
-            Err(CommitError::Storage(error)) if error.is_store_away() && tries < COMMIT_TRIES_MAX => {
-                tracing::warn!(%error, shard = %output.plan.shard, "commit; trying again");
-            }
-            result => return result,
-        }
-        tries += 1;
-        tokio::time::sleep(AGAIN_AFTER).await;
-    }
-}
-
 async fn close(
     journal: &Journal,
     dataset: &Root,
@@ -271,8 +215,14 @@ async fn close(
     journal.insist(|| journal.end_shard(id, shard, &record)).await
 }
 
-async fn archive(journal: &Journal, dataset: &Root, id: &JobId, record: Vec<u8>) -> Result<(), ArchiveError> {
-    dataset.replace(&keys::job_record(id), record).await?;
+/// Creates the record of a round, then lets the job's keys go.
+pub(super) async fn archive(
+    journal: &Journal,
+    dataset: &Root,
+    (id, round): (&JobId, u32),
+    record: Vec<u8>,
+) -> Result<(), ArchiveError> {
+    record::write(dataset, id, round, journal.leadership().id(), record).await?;
     Ok(journal.insist(|| journal.forget_job(id)).await?)
 }
 
@@ -287,10 +237,7 @@ async fn find_runs(scratch: &str, id: &JobId, shard: ShardId) -> Result<Runs, St
 
 async fn remove_runs(runs: Result<Runs, StorageError>) -> Result<(), StorageError> {
     let (root, runs) = runs?;
-    for run in runs {
-        root.remove(&run).await?;
-    }
-    Ok(())
+    root.remove_all(runs).await
 }
 
 const fn phase_name(phase: ShardPhase) -> &'static str {

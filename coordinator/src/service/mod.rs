@@ -1,6 +1,11 @@
 //! The gRPC services. They convert, ask the leader, and convert back; a replica that does not lead names who does.
 
+mod by_size;
+mod ended;
+mod gates;
 mod operator;
+pub(crate) mod patience;
+mod views;
 mod worker;
 
 use std::sync::Arc;
@@ -11,7 +16,10 @@ use tokio::sync::watch;
 use crate::leader::Handle;
 use crate::replica::Role;
 
+pub(crate) use by_size::BySize;
+pub(crate) use gates::{Gates, NAMES as GATES};
 pub(crate) use operator::Operators;
+pub(crate) use views::Views;
 pub(crate) use worker::Workers;
 
 /// The way to the leader, if it is this replica.
@@ -21,6 +29,10 @@ pub(crate) struct Door {
     /// Whether the cluster's state can be used, and why not.
     pub(crate) state: watch::Receiver<Result<(), String>>,
     pub(crate) replica: Arc<str>,
+    /// How much is served at once.
+    pub(crate) gates: Arc<Gates>,
+    /// What watchers share.
+    pub(crate) views: Arc<Views>,
 }
 
 impl Door {

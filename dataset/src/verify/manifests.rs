@@ -2,6 +2,7 @@
 
 use format::keys::ManifestName;
 use format::manifest::Manifest;
+use model::invariant::{lost_input, may_replace};
 use model::{ShardId, Window};
 
 use super::{Manifests, Run};
@@ -23,18 +24,25 @@ impl Run<'_> {
         let mut manifests = Manifests::default();
         for ((window, shard), versions) in versions {
             self.check_versions(window, shard, &versions);
+            let mut before: Option<Manifest> = None;
             for version in &versions {
                 let name = ManifestName { window, shard, version: *version };
                 self.checked.manifests += 1;
                 match self.catalog.read(name).await {
                     Ok(manifest) => {
                         self.check_manifest(name, &manifest);
+                        if let Some(before) = before.replace(manifest.clone()) {
+                            self.check_input(name, &before, &manifest);
+                        }
                         if Some(version) == versions.last() {
                             manifests.current.push(manifest.clone());
                         }
                         manifests.all.push((name, manifest));
                     }
-                    Err(error) => self.note_damage(&name.to_string(), Err(error))?,
+                    Err(error) => {
+                        before = None;
+                        self.note_damage(&name.to_string(), Err(error))?;
+                    }
                 }
             }
         }
@@ -49,6 +57,21 @@ impl Run<'_> {
                 self.differences.add(Class::Version, &name.to_string(), format!("follows version {}", pair[0]));
             }
         }
+    }
+
+    /// Input of the version before is lost by who knew that version, or was told that it may go.
+    fn check_input(&mut self, name: ManifestName, before: &Manifest, manifest: &Manifest) {
+        let lost = lost_input(&before.inputs, &manifest.inputs);
+        let Some(first) = lost.first() else { return };
+        let (count, version) = (lost.len(), before.version);
+        let detail = format!("lacks {count} segments that v{version} was made of, {} the first", first.key);
+        let base = manifest.base.unwrap_or(version);
+        if may_replace(Some(base), version, true, manifest.forced.is_some()) {
+            // Known when it was planned, or of a version of Tailor that did not look.
+            return self.warnings.push(format!("{name} {detail}"));
+        }
+        let detail = format!("{detail}; it was planned over v{base}, and nobody forced it");
+        self.differences.add(Class::Input, &name.to_string(), detail);
     }
 
     fn check_manifest(&mut self, name: ManifestName, manifest: &Manifest) {

@@ -173,7 +173,10 @@ fn suggest_preview(error: &ImportError) {
         _ => return,
     };
     if path.as_os_str() != "-" {
-        eprintln!("tailor: to see what the file looks like: tailor import csv --preview {}", path.display());
+        crate::out::say(format_args!(
+            "tailor: to see what the file looks like: tailor import csv --preview {}",
+            path.display()
+        ));
     }
 }
 
@@ -185,7 +188,7 @@ pub(super) fn preview(args: &Args) -> Result<Code> {
         out::text(preview_file(file, &settings).map_err(super::coded)?)?;
     }
     if files.len() > 1 {
-        eprintln!("tailor: {} more files; this is the first", files.len() - 1);
+        crate::out::say(format_args!("tailor: {} more files; this is the first", files.len() - 1));
     }
     Ok(Code::Done)
 }

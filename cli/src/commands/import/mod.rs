@@ -78,10 +78,14 @@ impl TargetArgs {
         const LEFT_OUT_SHOWN: usize = 10;
         let found = find_files(&self.paths, extensions).map_err(coded)?;
         for path in found.left_out.iter().take(LEFT_OUT_SHOWN) {
-            eprintln!("tailor: left out {}: it does not end in {}", path.display(), extensions.join(" or "));
+            crate::out::say(format_args!(
+                "tailor: left out {}: it does not end in {}",
+                path.display(),
+                extensions.join(" or ")
+            ));
         }
         if found.left_out.len() > LEFT_OUT_SHOWN {
-            eprintln!("tailor: left out {} more files", found.left_out.len() - LEFT_OUT_SHOWN);
+            crate::out::say(format_args!("tailor: left out {} more files", found.left_out.len() - LEFT_OUT_SHOWN));
         }
         Ok(found)
     }
@@ -96,7 +100,7 @@ pub(crate) fn run(import: &Import) -> Result<Code> {
     };
     out::show(args.output, &report, report::shown)?;
     if report.collisions.points > 0 && !args.allow_collisions {
-        eprintln!("tailor: {}", report::collisions(&report));
+        crate::out::say(format_args!("tailor: {}", report::collisions(&report)));
         return Ok(Code::Partly);
     }
     Ok(if report.rows_skipped > 0 { Code::Partly } else { Code::Done })

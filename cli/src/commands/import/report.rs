@@ -130,27 +130,27 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn hear(&mut self, notice: &Notice<'_>) {
         match notice {
-            Notice::Skipped(row) => eprintln!("tailor: skipped {row}"),
+            Notice::Skipped(row) => crate::out::say(format_args!("tailor: skipped {row}")),
             Notice::Left(path) => {
-                eprintln!(
+                crate::out::say(format_args!(
                     "tailor: {} was imported before, with the same content and options: left as it is",
                     path.display()
-                );
+                ));
             }
-            Notice::Remark(path, text) => eprintln!("tailor: {}: {text}", path.display()),
+            Notice::Remark(path, text) => crate::out::say(format_args!("tailor: {}: {text}", path.display())),
             Notice::Imported(path, done) => self.imported.push(((*path).to_owned(), done.segments.len())),
         }
     }
 
     pub(super) fn tell_what_is_left(&self) {
         if self.imported.is_empty() {
-            eprintln!("tailor: nothing was imported");
+            crate::out::say(format_args!("tailor: nothing was imported"));
         }
         for (path, segments) in &self.imported {
-            eprintln!(
+            crate::out::say(format_args!(
                 "tailor: {} is imported ({segments} segments), and stays: run the same command again for the others",
                 path.display()
-            );
+            ));
         }
     }
 }

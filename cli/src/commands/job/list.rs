@@ -32,7 +32,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     };
     let jobs = JobList::from(args.context.cluster()?.client.operator(list).await?);
     for warning in &jobs.warnings {
-        eprintln!("tailor: warning: {warning}");
+        crate::out::say(format_args!("tailor: warning: {warning}"));
     }
     documents::show(args.output.style, &jobs)?;
     Ok(Code::Done)

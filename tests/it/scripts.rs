@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tests::tailor::binary;
 
 fn tailor(folder: &Path, words: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tailor"));
+    let mut command = Command::new(binary());
     command.current_dir(folder).args(words.split(' ')).stderr(Stdio::piped());
     command
 }
