@@ -144,7 +144,7 @@ mod tests {
 
     fn read(bytes: &[u8], asked: &str) -> Result<String, String> {
         let asked = asked.parse().expect("an encoding");
-        let (start, rest) = bytes.split_at(bytes.len().min(3));
+        let (start, rest) = bytes.split_at(bytes.len().min(4));
         let (mut content, _) = decode(start.to_vec(), Box::new(io::Cursor::new(rest.to_vec())), asked)?;
         let mut text = String::new();
         content.read_to_string(&mut text).map_err(|error| error.to_string()).map(|_| text)

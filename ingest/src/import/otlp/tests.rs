@@ -94,7 +94,7 @@ fn gauges_and_sums_are_series_by_name_and_all_attributes_in_order_of_arrival() {
             (2, 6, 1)
         );
         assert_eq!((summary.outcome.imported.series, summary.outcome.imported.points), (4, 6));
-        assert_eq!(read.keys, ["shard=org-mod-07/import/m-0000.seg"]);
+        assert_eq!(read.keys, ["shard=org-mod-07/import/00000-m-0000.seg"]);
         let expected = BTreeMap::from(
             [
                 (r#"{"name":"g","attributes":{"core":"1",}}"#, vec![(5, 0.5), (3, -0.0), (5, 7.0)]),

@@ -22,7 +22,7 @@ fn bad_rows_are_named_by_line_and_skipped_or_the_end() {
         [
             "x.csv:3: 'nonsense' is not a time in the format rfc3339",
             "x.csv:4: it has 1 fields and the header 2",
-            "x.csv:5: 'x' is not a number",
+            "x.csv:5: 'x' is not a number; if it stands for a missing value, give --null 'x'",
             "x.csv:6: '\u{fffd}' is not a number: it is not UTF-8; give --encoding, such as latin1",
         ]
     );

@@ -35,7 +35,8 @@ impl Seen {
             let points: Vec<_> = points.iter().map(|(at, bits)| format!(" {at}={}", f64::from_bits(*bits))).collect();
             let metadata: serde_json::Value = serde_json::from_str(metadata).unwrap_or_default();
             let labels = metadata["attributes"].as_object().cloned().unwrap_or_default();
-            let labels: Vec<_> = labels.iter().map(|(label, text)| format!("{label}={text}")).collect();
+            let labels: Vec<_> =
+                labels.iter().map(|(label, text)| format!("{label}={}", text.as_str().unwrap_or_default())).collect();
             format!("{}{{{}}}{}", metadata["name"].as_str().unwrap_or_default(), labels.join(","), points.concat())
         };
         self.read.series.iter().map(shown).collect()
@@ -181,7 +182,7 @@ fn compressed_files_are_read_whatever_they_are_called() {
 fn what_makes_no_sense_is_refused_with_what_would() {
     assert!(parse_zone("Mars/Olympus").expect_err("no zone").contains("Europe/Berlin"));
     assert!("iso".parse::<TimeFormat>().expect_err("no format").contains("rfc3339"));
-    let settings = CsvSettings { timestamp: Column::Name("time".into()), ..CsvSettings::default() };
+    let settings = CsvSettings { timestamp: vec![Column::Name("time".into())], ..CsvSettings::default() };
     let (refused, ..) = read("x.csv", b"at,v\n", &settings);
     let refused = refused.expect_err("no such column");
     assert_eq!(refused, "x.csv is not what it should be: no column is called 'time'; there are: at, v");

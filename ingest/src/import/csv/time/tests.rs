@@ -12,7 +12,8 @@ proptest! {
     ) {
         let instant = jiff::Timestamp::new(second, nanos).expect("in range");
         let offset = jiff::tz::Offset::from_seconds(offset_minutes * 60).expect("in range");
-        let reader = TimeReader::new(&TimeFormat::Rfc3339, &TimeZone::UTC, SkippedTime::Refuse);
+        let zone = TimeZone::UTC;
+        let reader = TimeReader::new(&TimeFormat::Rfc3339, &zone, SkippedTime::Refuse);
         let ms = instant.as_nanosecond().div_euclid(1_000_000) as i64;
         let text = instant.display_with_offset(offset).to_string();
         if !text.starts_with('-') {
@@ -26,7 +27,8 @@ proptest! {
     fn no_text_is_too_odd(text in "[0-9TZ:.+\\[\\]a-zA-Z/ eE-]{0,40}") {
         for format in ["rfc3339", "unix-s", "unix-ns", "%Y-%m-%d %H:%M:%S%.f %z", "%a %b %d %I %p %Y", "%s.%f", "%G-W%V-%u"] {
             let format: TimeFormat = format.parse().expect("a format");
-            let reader = TimeReader::new(&format, &TimeZone::UTC, SkippedTime::Refuse);
+            let zone = TimeZone::UTC;
+            let reader = TimeReader::new(&format, &zone, SkippedTime::Refuse);
             let _ = reader.read(text.as_bytes());
         }
         let _ = guess::formats(text.as_bytes());
