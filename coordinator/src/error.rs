@@ -1,6 +1,5 @@
 //! Why a job cannot start, or cannot go on as a whole. A failed shard is no error of the job: it is in the report.
 
-use model::limits::{SHARDS_PER_JOB_MAX, TASKS_PER_JOB_MAX};
 use storage::StorageError;
 
 /// What stops a job.

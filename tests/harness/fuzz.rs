@@ -11,8 +11,8 @@ use format::payload::PayloadReader;
 use format::run::{CHUNK_BODY_BYTES_MAX, ChunkHeader, RunIndex, SeriesHeader, TRAILER_BYTES};
 use format::state_keys::StateKey;
 use format::state_records::{
-    AttemptsRecord, ClaimRecord, DatasetRecord, DoneRecord, JobHead, LeaderRecord, ShardRecord, StateRecord,
-    WorkerRecord,
+    AttemptsRecord, ClaimRecord, DatasetRecord, DoneRecord, FormatRecord, JobHead, LeaderRecord, ShardRecord,
+    StateRecord, WorkerRecord,
 };
 use model::admission::is_unprintable;
 use model::limits::{CHUNK_POINTS_MAX, METADATA_BYTES_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_POINTS_MAX};
@@ -160,6 +160,7 @@ pub fn state_record(bytes: &[u8]) {
     let Some(key) = std::str::from_utf8(key).ok().and_then(|key| key.parse::<StateKey>().ok()) else { return };
     assert_eq!(String::from(key.clone()).parse().as_ref(), Ok(&key), "a key parses back");
     match key {
+        StateKey::Format => reads_back::<FormatRecord>(value),
         StateKey::Leader => reads_back::<LeaderRecord>(value),
         StateKey::Worker(_) => reads_back::<WorkerRecord>(value),
         StateKey::Dataset(_) => reads_back::<DatasetRecord>(value),

@@ -43,6 +43,7 @@ fn spec(job: &Job) -> Value {
         reason: "run".to_owned(),
         priority: 10,
         running_max: None,
+        force_replace: None,
         replay_of: None,
         submitted_by: "test".to_owned(),
         submitted_at_ms: 0,

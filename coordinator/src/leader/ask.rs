@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use model::{JobId, LeaseId, ShardId};
+use model::{JobId, ShardId};
 use proto::ApiError;
-use scheduler::Event;
 
 use super::Leader;
 use super::message::{Ask, Reply};

@@ -93,7 +93,7 @@ impl Leader {
         let recovering = self.recovering.get(id)?;
         let shards = shards(recovering);
         let job = Some(summary(id, recovering, &shards));
-        Some(v1::GetJobResponse { job, shards, record: Default::default() })
+        Some(v1::GetJobResponse { job, shards, ..Default::default() })
     }
 }
 

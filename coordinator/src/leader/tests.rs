@@ -159,6 +159,7 @@ async fn join(store: &Arc<dyn MetaStore>) -> LeaseSession {
         slots: 1,
         memory_bytes: 1 << 30,
         protocol: worker::leader::PROTOCOL,
+        secret_sha256: None,
         draining: None,
         unfit: None,
     };

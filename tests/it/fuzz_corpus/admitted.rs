@@ -5,13 +5,13 @@ use format::run::{ChunkHeader, RunIndex, SERIES_END, SeriesHeader, SliceEntry};
 use format::state_keys::StateKey;
 use format::state_records::{
     AttemptsRecord, ClaimRecord, DatasetRecord, DoneRecord, FailureRecord, JobHead, JobPhase, LeaderRecord, ShardPhase,
-    ShardRecord, StateRecord, Text, WorkerRecord,
+    ShardRecord, StateRecord, Text, Unknown, WorkerRecord,
 };
 use model::books::{MapBooks, ReduceBooks};
 use model::{
     AttemptId, Digest, Extent, Failure, FailureClass, FencingToken, Grant, HeldAttempt, JobSettings, JobSpec, LeaseId,
     MapReport, ObjectEntry, OutputFormat, PartitionId, ReduceReport, Report, RollupEntry, SeriesKey, ShardId,
-    SplitReport, StageTimes, TaskId, TaskPath,
+    SplitReport, StageTimes, TaskId, TaskPath, Term,
 };
 use prost::Message as _;
 use proto::v1;
@@ -37,6 +37,7 @@ fn the_seeds_of_specs_are_what_clients_send() {
         reason: "run".to_owned(),
         priority: 10,
         running_max: Some(3),
+        force_replace: Some("the other input was wrong".to_owned()),
         replay_of: Some("earlier".parse().expect("a job name")),
         submitted_by: "ann@host".to_owned(),
         submitted_at_ms: 5,
@@ -134,6 +135,7 @@ fn the_seeds_of_records_are_of_every_kind() {
         submitted_at_ms: 5,
         cause: None,
         reason: Text::cut("run"),
+        unknown: Unknown::default(),
     };
     seed("head", StateKey::Job(job.clone()), &head);
     let shard = ShardRecord {
@@ -145,12 +147,15 @@ fn the_seeds_of_records_are_of_every_kind() {
         version: None,
         cause: None,
         report: None,
+        unknown: Unknown::default(),
     };
     seed("shard", StateKey::Shard(job, ShardId::Shared(1)), &shard);
-    let attempts = AttemptsRecord { last: 3, charged: 1, failure: Some(failure), exact_start: Some(17) };
+    let attempts =
+        AttemptsRecord { last: 3, charged: 1, failure: Some(failure), exact_start: Some(17), begun_at_ms: Some(5) };
     seed("attempts", StateKey::Attempts(path.clone()), &attempts);
-    seed("claim", StateKey::Claim(path.clone(), 1), &ClaimRecord { attempt: 1, worker, leader: FencingToken(2) });
-    seed("done", StateKey::Done(path), &DoneRecord { attempt: ATTEMPT, last: 1, report: Digest(6), report_bytes: 9 });
+    seed("claim", StateKey::Claim(path.clone(), 1), &ClaimRecord { attempt: 1, worker, term: Term::drawn(2) });
+    let done = DoneRecord { attempt: ATTEMPT, last: 1, report: Digest(6), report_bytes: 9, begun_at_ms: Some(5) };
+    seed("done", StateKey::Done(path), &done);
 }
 
 #[test]
