@@ -229,7 +229,7 @@ fn both_columns_of_a_glucose_monitor_come_out_as_they_went_in_but_for_the_rows_w
     let out = place.input().display().to_string();
     let command = format!("import csv --out {out} --org 77 -o json --timestamp datetime");
     let file_name = file.to_str().expect("paths are text");
-    tailor(&command).arg(&file).run().expect(code::FAILED).says(&[file_name, ":39459:", "'nil'", "--on-bad-row skip"]);
+    tailor(&command).arg(&file).run().expect(code::FAILED).says(&[file_name, ":39460:", "'nil'", "--on-bad-row skip"]);
     assert_eq!(place.files("in"), [""; 0], "an import that fails leaves no segment");
 
     let is_reading = |row: &&BTreeMap<String, String>| row["isig"].parse::<f64>().is_ok();

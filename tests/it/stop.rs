@@ -166,7 +166,7 @@ fn a_pipe_in_a_shared_scratch_folder_holds_up_nobody() {
 fn assert_stops_computing(part: &str) {
     for signals in [1, 2] {
         let mut cluster = Cluster::start(ClusterOptions { workers: 0, ..ClusterOptions::default() });
-        let job = cluster.job_in_folder("--points 20000 --orgs 2 --partitions 2 --big-share 0");
+        let job = cluster.job_in_folder("--points 20000 --orgs 2 --partitions 2");
         let hang = Hang::on(part, cluster.path());
         let special = Special { flags: "--drain-timeout 1s", environment: hang.environment(), ..Special::default() };
         cluster.add_special(&special);
