@@ -33,7 +33,7 @@ const CONNECT_PAUSE: Duration = Duration::from_secs(1);
 /// How long requests may go on after the office was given up.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a coordinator may take to leave: the office, the lease and [`CLOSE_TIMEOUT`], each with a state that hangs.
+/// How long a coordinator may take to leave: the office, the lease and `CLOSE_TIMEOUT`, each with a state that hangs.
 pub const LEAVE_MAX: Duration = Duration::from_secs(30);
 
 /// Why a coordinator cannot start, or cannot go on.

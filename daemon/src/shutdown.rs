@@ -10,7 +10,7 @@
 //! Everybody who runs a loop holds a [`Shutdown`] and waits for it beside its work. It only goes forward.
 //!
 //! Signals have a thread of their own. Whatever the others hang in (a file system that does not answer, a full pipe of
-//! logs), it ends the process: `leave_max` after the first signal, [`AT_ONCE_MAX`] after the second.
+//! logs), it ends the process: `leave_max` after the first signal, `AT_ONCE_MAX` after the second.
 
 use std::future::pending;
 use std::io;

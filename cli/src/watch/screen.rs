@@ -32,7 +32,7 @@ impl Screen {
     pub(crate) fn show(&mut self, response: &GetJobResponse) {
         match &mut self.0 {
             Style::Bars(bars) => bars.show(response),
-            Style::Plain(told) => told.lines(response).iter().for_each(|line| crate::out::say(line)),
+            Style::Plain(told) => told.lines(response).iter().for_each(crate::out::say),
         }
     }
 

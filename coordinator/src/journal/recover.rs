@@ -135,7 +135,9 @@ impl Found {
             }
             StateKey::Done(TaskPath { job, shard, task }) => {
                 let done = entry.record();
-                self.note_shard(&job, shard, entry, done, |found, done| drop(found.done.insert(task, done)));
+                self.note_shard(&job, shard, entry, done, |found, done| {
+                    found.done.insert(task, done);
+                });
             }
         }
     }

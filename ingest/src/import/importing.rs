@@ -100,7 +100,7 @@ impl<'a, 'l> Importing<'a, 'l> {
                 self.outcome.files_left += 1;
                 return Ok(());
             }
-            Previous::Replaced(placed) => Some(placed),
+            Previous::Replaced(placed) => Some(*placed),
             Previous::None => None,
         };
         let content = file.open()?;
@@ -139,7 +139,7 @@ impl<'a, 'l> Importing<'a, 'l> {
             return Ok(Previous::None);
         };
         match (&placed.receipt.done, self.rerun) {
-            (_, Rerun::Replace) | (None, Rerun::Resume) => Ok(Previous::Replaced(placed.clone())),
+            (_, Rerun::Replace) | (None, Rerun::Resume) => Ok(Previous::Replaced(Box::new(placed.clone()))),
             (None, Rerun::Refuse) => Err(ImportError::Unfinished { path: file.path.clone() }),
             (Some(done), _) => {
                 let differs = |what| Err(ImportError::ImportedBefore { path: file.path.clone(), what });
@@ -167,5 +167,5 @@ impl<'a, 'l> Importing<'a, 'l> {
 enum Previous {
     None,
     Same,
-    Replaced(Placed),
+    Replaced(Box<Placed>),
 }

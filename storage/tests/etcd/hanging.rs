@@ -57,7 +57,7 @@ impl Clients {
 
     /// Writes one key after another for a while, by each store in turn; the longest time that one took.
     async fn write(&mut self, time: Duration) -> Duration {
-        let (began, before, mut longest) = (Instant::now(), self.written, Duration::ZERO);
+        let (began, mut longest) = (Instant::now(), Duration::ZERO);
         while began.elapsed() < time {
             for store in &self.stores {
                 let key = format!("w/{}", self.written);
@@ -69,7 +69,6 @@ impl Clients {
                 self.written += 1;
             }
         }
-        eprintln!("{} keys written in {:?}, the slowest in {longest:?}", self.written - before, began.elapsed());
         longest
     }
 
@@ -159,7 +158,6 @@ async fn a_member_that_is_cut_off_or_slow_costs_no_lease_and_no_watch() {
     }
     let mut clients = Clients::of(&proxies.iter().map(Proxy::endpoint).collect::<Vec<_>>()).await;
     for (proxy, network) in proxies.iter().zip([Network::Hangs, Network::Cut, Network::Slow]) {
-        eprintln!("{network:?}");
         proxy.set(network);
         clients.bear(WRITE_MAX).await;
         proxy.set(Network::Fine);

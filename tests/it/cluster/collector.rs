@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tests::cluster::{Cluster, ClusterOptions};
 use tests::contents;
@@ -24,7 +24,8 @@ fn put_foreign(dataset: &Path) {
         let path = dataset.join(key);
         fs::create_dir_all(path.parent().expect("it is below the dataset")).expect("make a folder");
         fs::write(&path, key).expect("write a file");
-        let old = SystemTime::now() - Duration::from_secs(48 * 60 * 60);
+        let written = fs::metadata(&path).and_then(|metadata| metadata.modified()).expect("a file has a time");
+        let old = written - Duration::from_secs(48 * 60 * 60);
         fs::File::open(&path).and_then(|file| file.set_modified(old)).expect("make it old");
     }
 }

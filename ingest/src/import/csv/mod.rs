@@ -141,7 +141,7 @@ fn import_file(
     let mut intake: Option<RowIntake<'_>> = None;
     let mut expects_header = true;
     loop {
-        let next = reader.next().map_err(|source| file.cannot_read(source))?;
+        let next = reader.next_row().map_err(|source| file.cannot_read(source))?;
         match next {
             Next::Row(row) if expects_header => {
                 expects_header = false;

@@ -107,7 +107,7 @@ fn parse(text: &[u8]) -> Option<Value> {
 fn is_inexact(text: &str, number: f64) -> bool {
     let digits = text.trim_start_matches(['+', '-']);
     let is_integer = digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_integer && text.parse::<i128>().map_or(true, |integer| number as i128 != integer)
+    is_integer && text.parse::<i128>().ok().is_none_or(|integer| number as i128 != integer)
 }
 
 #[cfg(test)]

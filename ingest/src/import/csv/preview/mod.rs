@@ -103,7 +103,7 @@ fn write_rows(shown: &mut String, sample: &[u8], settings: &CsvSettings, columns
     let mut is_header = settings.has_header;
     let mut rows = 0;
     while rows < ROWS_SHOWN {
-        let row = match reader.next() {
+        let row = match reader.next_row() {
             Ok(Next::Row(_)) if is_header => {
                 is_header = false;
                 continue;

@@ -101,7 +101,7 @@ fn rows(sample: &[u8], punctuation: Punctuation, skip_lines: u64) -> Vec<(u64, V
     }
     let mut rows = Vec::new();
     while rows.len() < ROWS_MAX {
-        match reader.next() {
+        match reader.next_row() {
             Ok(Next::Row(row)) => rows.push((row.line, row.fields().map(<[u8]>::to_vec).collect())),
             Ok(Next::End) | Err(_) => break,
             Ok(_) => {}

@@ -6,7 +6,7 @@ fn options(name: &str, content: &[u8]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join(name);
     std::fs::write(&path, content).expect("a file");
-    let file = find_files(&[path.clone()], &EXTENSIONS).expect("a file").files.remove(0);
+    let file = find_files(std::slice::from_ref(&path), &EXTENSIONS).expect("a file").files.remove(0);
     let shown = preview(&file, &CsvSettings::default()).expect("a text");
     let line = shown.lines().find(|line| line.contains("tailor import csv")).expect("a line to type");
     let start = format!("  tailor import csv {} ", path.display());

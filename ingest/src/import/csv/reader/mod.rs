@@ -190,7 +190,7 @@ impl<R: Read> RowReader<R> {
     /// # Errors
     /// Those of the text.
     #[inline]
-    pub fn next(&mut self) -> io::Result<Next<'_>> {
+    pub fn next_row(&mut self) -> io::Result<Next<'_>> {
         if self.start == self.end && !self.fill()? {
             return Ok(Next::End);
         }

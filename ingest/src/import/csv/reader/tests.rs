@@ -21,7 +21,7 @@ fn read_by(text: &[u8], punctuation: Punctuation, chunk: usize) -> Vec<String> {
     let mut seen = Vec::new();
     loop {
         let line = reader.line();
-        match reader.next().expect("memory") {
+        match reader.next_row().expect("memory") {
             Next::Row(row) => {
                 let fields: Vec<_> = row.fields().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
                 seen.push(format!("{}: {}", row.line, fields.join("|")));
@@ -86,15 +86,15 @@ fn a_row_longer_than_the_bound_ends_in_bounded_memory_and_the_next_is_read() {
     ] {
         let text = [&row[..], b"\n1,2\n"].concat();
         let mut reader = RowReader::new(&text[..], Punctuation::default());
-        let Next::Fault(fault) = reader.next().expect("memory") else { panic!("a fault") };
+        let Next::Fault(fault) = reader.next_row().expect("memory") else { panic!("a fault") };
         assert_eq!((fault.kind, fault.line), (kind, 1));
-        let Next::Row(row) = reader.next().expect("memory") else { panic!("a row") };
+        let Next::Row(row) = reader.next_row().expect("memory") else { panic!("a row") };
         assert_eq!((row.line, row.field(1)), (2, &b"2"[..]));
         assert!(reader.buffer.len() <= CSV_ROW_BYTES_MAX + 3 * CHUNK_BYTES, "{} bytes", reader.buffer.len());
     }
     let longest = [&vec![b'x'; CSV_ROW_BYTES_MAX][..], b"\n"].concat();
     let mut reader = RowReader::new(&longest[..], Punctuation::default());
-    assert!(matches!(reader.next().expect("memory"), Next::Row(row) if row.field(0).len() == CSV_ROW_BYTES_MAX));
+    assert!(matches!(reader.next_row().expect("memory"), Next::Row(row) if row.field(0).len() == CSV_ROW_BYTES_MAX));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_quote_unclosed_over_many_lines_costs_one_line_and_not_the_file() {
     let mut reader = RowReader::new(text.as_bytes(), Punctuation::default());
     let (mut rows, mut faults) = (0, 0);
     loop {
-        match reader.next().expect("memory") {
+        match reader.next_row().expect("memory") {
             Next::Row(_) => rows += 1,
             Next::Fault(_) => faults += 1,
             Next::End => break,
@@ -126,11 +126,11 @@ proptest! {
         let text = writer.into_inner().expect("memory");
         let mut reader = RowReader::new(Trickle(&text, chunk), Punctuation::default());
         for expected in &rows {
-            let Next::Row(row) = reader.next().expect("memory") else { panic!("a row") };
+            let Next::Row(row) = reader.next_row().expect("memory") else { panic!("a row") };
             let fields: Vec<_> = row.fields().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
             prop_assert_eq!(&fields, expected);
         }
-        prop_assert!(matches!(reader.next().expect("memory"), Next::End));
+        prop_assert!(matches!(reader.next_row().expect("memory"), Next::End));
     }
 
     /// The pieces in which a text comes make no difference.
