@@ -13,6 +13,8 @@ pub mod planning;
 mod read;
 // Makes a shard's output visible.
 mod commit;
+// Input and output right before that.
+mod last_look;
 // The one door for durable change.
 mod journal;
 // The loop that performs effects and feeds back events.
@@ -31,8 +33,12 @@ pub mod settings;
 pub mod server;
 // One coordinator without its sockets.
 pub mod member;
-// What is kept of a job in its dataset.
+// The records of jobs that have ended.
 mod history;
+// One small object for each of them, the newest first.
+mod history_index;
+// What happened to a job, a line an event.
+mod event_log;
 // Jobs that have ended, as operators see them.
 mod history_view;
 // Coordinator and worker in one process.

@@ -56,7 +56,7 @@ impl Member {
     /// What workers and operators ask.
     pub fn services(&self) -> Routes {
         let clock = Arc::clone(&self.replica.clock);
-        let operators = OperatorServiceServer::new(Operators { door: self.door.clone(), clock })
+        let operators = OperatorServiceServer::new(Operators::new(self.door.clone(), clock))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let workers = WorkerServiceServer::new(Workers { door: self.door.clone() })

@@ -7,6 +7,7 @@ use format::digest::Digest;
 use format::keys::AttemptKeys;
 use format::manifest::{API_VERSION, Extent, Manifest, ObjectEntry, PartitionEntry, QuarantineEntry, RollupEntry};
 use format::part::{PartKind, PartWriter, RollupColumns};
+use format::segments::Inputs;
 use interchange::parquet::{RawParquetWriter, RollupParquetWriter};
 use interchange::{Raw, RawRows, Rollup, RollupRows, RowSink, Table};
 use model::books::{Books, MapBooks, ReduceBooks};
@@ -168,7 +169,7 @@ impl Fixture {
             committed_at_ms: 1_000_000,
             settings: output.settings.clone(),
             settings_digest: Digest(0),
-            inputs: output.inputs.clone(),
+            inputs: Inputs::Inline(output.inputs.clone().into()),
             partitions,
             quarantine,
             books: Books { map: output.map.clone(), reduce },

@@ -9,8 +9,11 @@
 //! | `jobs/<job>/spec-<digest>.json` | what was asked for | the coordinator | write-once |
 //! | `jobs/<job>/plans/<shard>-<digest>.json` | plan | the planner | write-once; a new plan is another object |
 //! | `jobs/<job>/reports/<shard>-<digest>.json` | how a shard ended | the coordinator | write-once |
-//! | `jobs/<job>/events/<leader's token>-<NNNNNN>.jsonl` | what happened, a line an event | the coordinator | write-once |
+//! | `jobs/<job>/segments/<shard>-<digest>.segments` | the segments of a shard, where they are too many for its plan and manifest | the planner | write-once |
+//! | `jobs/<job>/events/<leader's token>-<NNNNNN>.jsonl` | what happened, a line an event | that leader, alone | only longer, until it is full |
 //! | `jobs/<job>/record.json` | what the job was and how it ended | the coordinator | replaced when it ends |
+//! | `history/<newest first>-<round>-<job>.json` | a job that has ended, as a listing shows it | the coordinator, create-only | write-once |
+//! | `history/00-complete` | every job that ended before it was written has an object beside it | the coordinator | replaced by the same |
 //!
 //! In the root of runs:
 //!
@@ -28,7 +31,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use model::ids::ParseIdError;
-use model::{AttemptId, FencingToken, JobId, OutputFormat, PartitionId, RollupStep, ShardId, TaskId, TaskPath, Window};
+use model::{
+    AttemptId, FencingToken, JobId, OutputFormat, PartitionId, RollupStep, ShardId, TaskId, TaskPath, TimestampMs,
+    Window,
+};
 
 use model::digest::Digest;
 
@@ -38,6 +44,10 @@ pub const DATA: &str = "data";
 pub const MANIFESTS: &str = "manifests";
 /// Folder of all job records.
 pub const JOBS: &str = "jobs";
+/// Folder of one small object for each job that has ended, the newest first in the order of the keys.
+pub const HISTORY: &str = "history";
+/// Key of the mark that says that no job that ended before it is missing in [`HISTORY`]. It sorts before every job.
+pub const HISTORY_COMPLETE: &str = "history/00-complete";
 
 /// Folder of spilled data in a local dataset: one subfolder a process, gone with it unless it was killed.
 pub const SCRATCH: &str = "scratch";
@@ -145,6 +155,11 @@ pub fn plan(job: &JobId, shard: ShardId, plan: Digest) -> String {
     format!("{JOBS}/{job}/plans/{shard}-{plan}.json")
 }
 
+/// Key of the segments of a shard.
+pub fn segments(job: &JobId, shard: ShardId, segments: Digest) -> String {
+    format!("{JOBS}/{job}/segments/{shard}-{segments}.segments")
+}
+
 /// Key of the report of a shard that has ended.
 pub fn shard_report(job: &JobId, shard: ShardId, report: Digest) -> String {
     format!("{JOBS}/{job}/reports/{shard}-{report}.json")
@@ -158,6 +173,49 @@ pub fn events(job: &JobId, leader: FencingToken, ordinal: u32) -> String {
 /// Key of a job's record.
 pub fn job_record(job: &JobId) -> String {
     format!("{JOBS}/{job}/record.json")
+}
+
+/// The name of one ended round of a job in the history: in the order of the keys, the job submitted last comes first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HistoryName {
+    /// When the round was submitted; not before the epoch.
+    pub submitted_at_ms: TimestampMs,
+    /// Counted from 1.
+    pub round: u32,
+    /// The job.
+    pub job: JobId,
+}
+
+impl HistoryName {
+    /// The digits that sort the newest first; a time before the epoch counts as the epoch.
+    pub fn newest_first(submitted_at_ms: TimestampMs) -> String {
+        format!("{:016x}", i64::MAX - submitted_at_ms.max(0))
+    }
+}
+
+/// The key.
+impl fmt::Display for HistoryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { submitted_at_ms, round, job } = self;
+        write!(f, "{HISTORY}/{}-{round:05}-{job}.json", Self::newest_first(*submitted_at_ms))
+    }
+}
+
+impl FromStr for HistoryName {
+    type Err = ParseIdError;
+
+    fn from_str(key: &str) -> Result<Self, Self::Err> {
+        let invalid =
+            || ParseIdError { text: key.to_owned(), expected: "a key of the history (history/TIME-ROUND-JOB.json)" };
+        let rest = key.strip_prefix(HISTORY).and_then(|rest| rest.strip_prefix('/')).ok_or_else(invalid)?;
+        let mut fields = rest.strip_suffix(".json").ok_or_else(invalid)?.splitn(3, '-');
+        let mut field = || fields.next().ok_or_else(invalid);
+        let (time, round, job) = (field()?, field()?, field()?);
+        let newest_first = i64::from_str_radix(time, 16).map_err(|_| invalid())?;
+        let submitted_at_ms = i64::MAX.checked_sub(newest_first).ok_or_else(invalid)?;
+        let name = Self { submitted_at_ms, round: round.parse().map_err(|_| invalid())?, job: job.parse()? };
+        if name.to_string() == key { Ok(name) } else { Err(invalid()) }
+    }
 }
 
 /// The name of one manifest: window, shard, version.
@@ -254,8 +312,20 @@ mod tests {
         }
 
         #[test]
+        fn a_history_name_parses_back_and_the_newest_sorts_first(
+            ms in 0..=i64::MAX, later in 0..=i64::MAX, round: u32, job in "[a-z0-9][a-z0-9_-]{0,63}",
+        ) {
+            let job: JobId = job.parse().expect("a job name");
+            let name = |submitted_at_ms| HistoryName { submitted_at_ms, round, job: job.clone() };
+            prop_assert_eq!(name(ms).to_string().parse(), Ok(name(ms)));
+            prop_assert_eq!(name(later).to_string() < name(ms).to_string(), later > ms);
+        }
+
+        #[test]
         fn no_text_makes_a_key_parser_panic(text in "[a-z0-9=/.-]{0,60}") {
             let _ = text.parse::<ManifestName>();
+            let _ = text.parse::<HistoryName>();
+            let _ = format!("history/{text}").parse::<HistoryName>();
             let _ = segment_shard(&text);
         }
     }

@@ -112,7 +112,7 @@ impl State {
         match (path.task.kind, report) {
             (TaskKind::Map, Report::Map(report)) => {
                 let planned = plan.map_tasks.get(path.task.ordinal as usize);
-                planned.is_some_and(|planned| report.splits.iter().map(|read| &read.split).eq(&planned.splits))
+                planned.is_some_and(|planned| report.splits.iter().map(|read| read.split).eq(planned.splits()))
             }
             (TaskKind::Reduce, Report::Reduce(report)) => report.partition.0 == path.task.ordinal,
             _ => false,

@@ -6,6 +6,10 @@
 
 // A place in an object store, opened from a URI.
 pub mod root;
+// Operations on many objects: removal in batches, listings as streams.
+mod bulk;
+// The segments that a plan or a manifest is about.
+mod inputs;
 // Uploads under a root that nobody finished.
 pub mod uploads;
 // What went wrong with a store, by what the caller does next.

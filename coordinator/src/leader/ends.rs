@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use format::keys;
 use format::state_records::{JobPhase, ShardPhase, ShardRecord, Text};
+use futures::{StreamExt as _, stream};
+use model::limits::REQUESTS_AT_ONCE_MAX;
 use model::{Digest, JobId, ShardId};
 use scheduler::{Event, ShardEnd, ShardOutput};
 use serde_json::json;
@@ -23,16 +25,18 @@ use super::Leader;
 use super::message::{ArchiveError, Outcome};
 use crate::commit::{CommitError, Committed, commit};
 use crate::error::describe;
+use crate::event_log::EventLog;
+use crate::history_index;
 use crate::journal::{Journal, JournalError};
-use crate::report::{ShardReport, Totals};
+use crate::report::{JobReport, ShardReport, Totals};
 
 /// Until what could not be written is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// How often a commit is tried while its store is away: a minute or so beside the store's own patience.
 const COMMIT_TRIES_MAX: u32 = 12;
 
-/// A piece of an event log: where it goes.
-pub(super) type Piece = (Root, String, Vec<u8>);
+/// An event log, and the dataset that it goes to.
+pub(super) type Log = (EventLog, Root);
 
 impl Leader {
     /// Makes a shard's output visible.
@@ -156,15 +160,17 @@ impl Leader {
         live.is_archiving = true;
         live.head.phase = JobPhase::Ended;
         let started_at_ms = live.head.submitted_at_ms;
-        let record = live.report(started_at_ms).to_bytes();
-        let dataset = live.job.dataset.clone();
+        let report = live.report(started_at_ms);
+        let (dataset, log) = (live.job.dataset.clone(), live.log.clone());
         self.note(id, "ended", json!({}));
-        let pieces = self.log_pieces_of(id);
-        let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
+        let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
-            write_pieces(pieces).await;
-            let result = archive(&journal, &dataset, &id, record).await;
-            handle.tell(Outcome::Archived { job: id, result });
+            let is_written = log.flush_all(&dataset).await.is_ok();
+            let result = archive(&journal, &dataset, &report).await;
+            if result.is_ok() && !is_written {
+                log.finish(&dataset).await;
+            }
+            handle.tell(Outcome::Archived { job: report.job, result });
         });
     }
 
@@ -212,25 +218,20 @@ impl Leader {
         }
     }
 
-    pub(super) fn log_pieces(&mut self) -> Vec<Piece> {
-        let jobs: Vec<_> = self.jobs.keys().cloned().collect();
-        jobs.iter().flat_map(|id| self.log_pieces_of(id)).collect()
-    }
-
-    fn log_pieces_of(&mut self, id: &JobId) -> Vec<Piece> {
-        let Some(live) = self.jobs.get_mut(id) else { return Vec::new() };
-        let piece = live.log.take_piece();
-        piece.map(|(key, bytes)| (live.job.dataset.clone(), key, bytes)).into_iter().collect()
+    /// The event logs of all jobs.
+    pub(super) fn logs(&self) -> Vec<Log> {
+        self.jobs.values().map(|live| (live.log.clone(), live.job.dataset.clone())).collect()
     }
 }
 
-/// Writes pieces of event logs. One that cannot be written is lost, and said so: a job does not wait for its log.
-pub(super) async fn write_pieces(pieces: Vec<Piece>) {
-    for (dataset, key, bytes) in pieces {
-        if let Err(error) = dataset.create_once(&key, bytes).await {
-            tracing::warn!(%error, "write a piece of an event log; its events are lost");
+/// Writes what is not written yet of event logs. Lines that cannot be written now wait for the next time.
+pub(super) async fn write_logs(logs: Vec<Log>) {
+    let write = |(log, dataset): Log| async move {
+        if let Err(error) = log.flush(&dataset).await {
+            tracing::warn!(%error, %dataset, "an event log could not be written; its lines wait for the next time");
         }
-    }
+    };
+    stream::iter(logs).for_each_concurrent(REQUESTS_AT_ONCE_MAX, write).await;
 }
 
 /// Commits, and waits for a store that is away: the work is done, and an hour of it is not given up for a minute.
@@ -271,9 +272,11 @@ async fn close(
     journal.insist(|| journal.end_shard(id, shard, &record)).await
 }
 
-async fn archive(journal: &Journal, dataset: &Root, id: &JobId, record: Vec<u8>) -> Result<(), ArchiveError> {
-    dataset.replace(&keys::job_record(id), record).await?;
-    Ok(journal.insist(|| journal.forget_job(id)).await?)
+/// Writes the record and then the history's entry, so that a job is listed as ended only if its record can be read.
+async fn archive(journal: &Journal, dataset: &Root, report: &JobReport) -> Result<(), ArchiveError> {
+    dataset.replace(&keys::job_record(&report.job), report.to_bytes()).await?;
+    history_index::add(dataset, report).await?;
+    Ok(journal.insist(|| journal.forget_job(&report.job)).await?)
 }
 
 /// Runs, reports and lists of a shard.
@@ -287,10 +290,7 @@ async fn find_runs(scratch: &str, id: &JobId, shard: ShardId) -> Result<Runs, St
 
 async fn remove_runs(runs: Result<Runs, StorageError>) -> Result<(), StorageError> {
     let (root, runs) = runs?;
-    for run in runs {
-        root.remove(&run).await?;
-    }
-    Ok(())
+    root.remove_all(runs).await
 }
 
 const fn phase_name(phase: ShardPhase) -> &'static str {

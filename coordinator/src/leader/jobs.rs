@@ -24,9 +24,11 @@ use super::Leader;
 use super::live::{LiveJob, LiveShard};
 use super::message::{BeginError, Begun, Follower, Outcome, Planned, PlannedShard, Reply};
 use crate::error::{JobError, describe};
-use crate::history::{self, EventLog};
+use crate::event_log::EventLog;
+use crate::history;
 use crate::job::Job;
 use crate::journal::{Journal, JournalError};
+use crate::planning;
 use crate::report::JobReport;
 
 /// Objects read or written at once for one job.
@@ -314,15 +316,10 @@ async fn write_object(root: &Root, bytes: Vec<u8>, key: impl FnOnce(Digest) -> S
 
 /// Plans every shard, and writes the plans.
 async fn plan(job: &Job) -> Result<Planned, JobError> {
-    let crate::planning::Planned { plans, warnings } = crate::planning::plan(job).await?;
-    let write = |plan: model::ShardPlan| async move {
-        let bytes = serde_json::to_vec(&plan).expect("a plan is numbers and names");
-        let digest = Digest::of(&bytes);
-        job.dataset.create_once(&keys::plan(&job.id, plan.shard, digest), bytes).await?;
-        Ok::<_, StorageError>(PlannedShard { plan: Arc::new(plan), digest })
-    };
-    let shards = stream::iter(plans).map(write).buffered(OBJECTS_AT_ONCE).try_collect().await?;
-    Ok(Planned { shards, warnings })
+    let planning::Planned { plans, warnings } = planning::plan(job).await?;
+    let written = planning::write(&job.dataset, plans).await?;
+    let shards = written.into_iter().map(|(plan, digest)| PlannedShard { plan: Arc::new(plan), digest });
+    Ok(Planned { shards: shards.collect(), warnings })
 }
 
 async fn record_plans(

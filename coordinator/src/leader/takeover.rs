@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use format::keys;
+use format::plan::PlanDocument;
 use format::state_records::{DoneRecord, JobPhase, ShardPhase, ShardRecord};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use model::{AttemptId, Clock, Digest, JobId, Report, ShardId, TaskId, TaskPath};
@@ -171,7 +172,9 @@ impl Reader<'_> {
         if Digest::of(&bytes) != digest {
             return Err(format!("{} has digest {}, not that of its name", object(), Digest::of(&bytes)));
         }
-        let plan = serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", object()))?;
+        let document = PlanDocument::from_bytes(&bytes).map_err(|error| format!("{}: {error}", object()))?;
+        let segments = self.dataset.read_inputs(document.inputs()).await.map_err(|error| describe(&error))?;
+        let plan = document.into_plan(segments).map_err(|error| format!("{}: {error}", object()))?;
         Ok(PlannedShard { plan: Arc::new(plan), digest })
     }
 

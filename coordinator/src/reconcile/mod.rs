@@ -3,6 +3,7 @@
 
 mod abandon_uploads;
 mod collect_garbage;
+mod index_history;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -56,6 +57,7 @@ impl Collector {
                 }
             };
             collect_garbage::collect(&root, leader, &self.settings, &*self.clock).await;
+            index_history::complete(&root).await;
             abandon_uploads::abort(&root, &self.settings, &*self.clock).await;
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The gRPC services. They convert, ask the leader, and convert back; a replica that does not lead names who does.
 
+mod jobs;
 mod operator;
 mod worker;
 

@@ -5,14 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures::{Stream, stream};
 use model::{Clock, JobId, JobSpec, ShardId};
 use proto::v1::operator_service_server::OperatorService;
 use proto::{ApiError, convert::parsed, v1};
 use storage::{Root, StorageError};
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
-use super::Door;
+use super::{Door, jobs};
 use crate::error::describe;
 use crate::history;
 use crate::history_view;
@@ -23,14 +24,22 @@ use crate::report::JobReport;
 
 /// How often a watched job is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Records read at once.
-const RECORDS_AT_ONCE: usize = 16;
+/// Dry runs at once.
+const PLANS_AT_ONCE: usize = 2;
 
 /// The service for operators.
 #[derive(Debug)]
 pub(crate) struct Operators {
-    pub(crate) door: Door,
-    pub(crate) clock: Arc<dyn Clock>,
+    door: Door,
+    clock: Arc<dyn Clock>,
+    /// Room for dry runs.
+    plans: Semaphore,
+}
+
+impl Operators {
+    pub(crate) fn new(door: Door, clock: Arc<dyn Clock>) -> Self {
+        Self { door, clock, plans: Semaphore::new(PLANS_AT_ONCE) }
+    }
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -49,6 +58,11 @@ impl OperatorService for Operators {
         // A dry run looks at the input alone: the dataset need not be there.
         let dataset = Root::open(&spec.input).map_err(|error| failed(error.into()))?;
         let job = Job::reading(&spec, dataset, Arc::clone(&self.clock)).map_err(failed)?;
+        // A plan may take hundreds of MiB until it is answered.
+        let Ok(_room) = self.plans.try_acquire() else {
+            let reason = format!("{PLANS_AT_ONCE} dry runs are under way here; try again");
+            return Err(ApiError::Away { reason }.into());
+        };
         let Planned { plans, warnings } = planning::plan(&job).await.map_err(failed)?;
         let shards = plans.iter().map(|plan| v1::PlannedShard {
             shard: plan.shard.to_string(),
@@ -61,24 +75,7 @@ impl OperatorService for Operators {
     }
 
     async fn list_jobs(&self, request: Request<v1::ListJobsRequest>) -> Answer<v1::ListJobsResponse> {
-        let request = request.into_inner();
-        let leader = self.door.leader()?;
-        let mut jobs = leader.ask(|reply| Ask::Jobs { reply }).await?;
-        let mut warnings = Vec::new();
-        if !request.open_only {
-            let live: BTreeSet<_> = jobs.iter().map(|job| (job.job.clone(), job.dataset.clone())).collect();
-            for dataset in datasets(&leader, &request.dataset).await? {
-                match ended_jobs(&dataset).await {
-                    Ok(ended) => {
-                        let is_new = |job: &v1::JobSummary| !live.contains(&(job.job.clone(), job.dataset.clone()));
-                        jobs.extend(ended.into_iter().filter(is_new));
-                    }
-                    Err(error) => warnings.push(format!("history of {dataset}: {}", describe(&error))),
-                }
-            }
-        }
-        jobs.sort_by(|a, b| (b.submitted_at_ms, &a.job).cmp(&(a.submitted_at_ms, &b.job)));
-        Ok(Response::new(v1::ListJobsResponse { jobs, warnings }))
+        Ok(Response::new(jobs::list(&self.door.leader()?, request.into_inner()).await?))
     }
 
     async fn get_job(&self, request: Request<v1::GetJobRequest>) -> Answer<v1::GetJobResponse> {
@@ -118,7 +115,7 @@ impl OperatorService for Operators {
         let request = request.into_inner();
         let job: JobId = parsed("job", &request.job)?;
         let leader = self.door.leader()?;
-        let earlier = find_record(&leader, &job, &request.dataset).await?.map(Box::new);
+        let earlier = jobs::find_record(&leader, &job, &request.dataset).await?.map(Box::new);
         let reason = request.reason;
         let shards = leader.ask(|reply| Ask::Retry { job, reason, earlier, reply }).await?;
         Ok(Response::new(v1::RetryJobResponse { shards: shards.iter().map(ToString::to_string).collect() }))
@@ -129,7 +126,7 @@ impl OperatorService for Operators {
         let job: JobId = parsed("job", &request.job)?;
         let shard: ShardId = parsed("shard", &request.shard)?;
         let leader = self.door.leader()?;
-        let Some(earlier) = find_record(&leader, &job, &request.dataset).await? else {
+        let Some(earlier) = jobs::find_record(&leader, &job, &request.dataset).await? else {
             let what = format!("job {job} that has ended; one that runs can be waited for, or cancelled");
             return Err(ApiError::NotFound { what }.into());
         };
@@ -215,7 +212,7 @@ async fn look(leader: &Handle, job: &JobId, dataset: &str) -> Result<v1::GetJobR
     if let Some(live) = live {
         return Ok(live);
     }
-    let record = find_record(leader, job, dataset).await?;
+    let record = jobs::find_record(leader, job, dataset).await?;
     let missing = || ApiError::NotFound { what: format!("job {job}; see `tailor job list`") };
     record.as_ref().map(history_view::job).ok_or_else(missing)
 }
@@ -228,38 +225,4 @@ fn is_open(job: &v1::GetJobResponse) -> bool {
     use v1::JobState::{Cancelling, Planning, Running};
     let state = job.job.as_ref().map(v1::JobSummary::state);
     matches!(state, Some(Planning | Running | Cancelling))
-}
-
-/// The datasets whose history is looked at: that one, or all that the cluster has worked on.
-async fn datasets(leader: &Handle, dataset: &str) -> Result<BTreeSet<String>, ApiError> {
-    if !dataset.is_empty() {
-        return Ok(BTreeSet::from([dataset.to_owned()]));
-    }
-    Ok(leader.ask(|reply| Ask::Datasets { reply }).await?.into_iter().collect())
-}
-
-async fn find_record(leader: &Handle, job: &JobId, dataset: &str) -> Result<Option<JobReport>, ApiError> {
-    let mut doubt = None;
-    for dataset in datasets(leader, dataset).await? {
-        let record = async { history::record(&Root::open(&dataset)?, job).await };
-        match record.await {
-            Ok(Some(record)) => return Ok(Some(record)),
-            Ok(None) | Err(StorageError::NotFound { .. }) => {}
-            Err(error) => doubt = Some(error),
-        }
-    }
-    // It may lie where we could not look.
-    doubt.map_or(Ok(None), |error| Err(away(error)))
-}
-
-async fn ended_jobs(dataset: &str) -> Result<Vec<v1::JobSummary>, StorageError> {
-    let root = Root::open(dataset)?;
-    let jobs = history::jobs(&root).await?;
-    let read = |job: JobId| {
-        let root = root.clone();
-        async move { history::record(&root, &job).await }
-    };
-    let records: Vec<Option<JobReport>> =
-        stream::iter(jobs).map(read).buffer_unordered(RECORDS_AT_ONCE).try_collect().await?;
-    Ok(records.iter().flatten().map(history_view::summary).collect())
 }

@@ -11,6 +11,7 @@
 //! | 404 to `CompleteMultipartUpload` | look: an earlier attempt of ours may have completed it |
 //! | 200 with an error in its body | that error |
 //! | 503, 429 | fewer requests on this prefix, repeat after `Retry-After` and jitter |
+//! | a refusal of `DeleteObjects` as such (not known, wants an MD5) | the objects are removed one by one, 64 at once |
 //! | a body that stalls, ends early or breaks | read on from there, if the etag is still the same |
 //!
 //! **Layers.** `calls` paces and repeats (`retry` is the policy; the SDK's own retries are off); `failure` sorts what
@@ -38,6 +39,7 @@ mod write;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -71,6 +73,8 @@ struct Shared {
     settings: S3Settings,
     connection: OnceCell<Connection>,
     calls: Calls,
+    /// Set once the store has refused to remove several objects at once and removed one alone.
+    removes_singly: AtomicBool,
 }
 
 impl fmt::Display for S3Store {
@@ -84,7 +88,8 @@ impl S3Store {
     pub fn new(bucket: &str, prefix: Path, settings: S3Settings) -> Self {
         let calls = Calls::new(settings.retries, fastrand::Rng::new());
         let (bucket, connection) = (bucket.to_owned(), OnceCell::new());
-        Self { shared: Arc::new(Shared { bucket, prefix, settings, connection, calls }) }
+        let removes_singly = AtomicBool::new(false);
+        Self { shared: Arc::new(Shared { bucket, prefix, settings, connection, calls, removes_singly }) }
     }
 
     async fn connection(&self) -> Result<&Connection, Failure> {
