@@ -34,7 +34,7 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<Code> {
-    let mut client = args.context.cluster()?.client;
+    let client = args.context.cluster()?.client;
     let limit = if args.all { u32::MAX } else { args.limit };
     let dataset = args.dataset.unwrap_or_default();
     let mut list = ListJobsResponse::default();
