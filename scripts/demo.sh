@@ -24,9 +24,10 @@ gzip -dc "$samples/sea_surface_temperature.csv.gz" | sed '/^#/d' >"$demo/csv/sea
 gzip -dc "$samples/CGM.csv.gz" | sed '/^#/d' >"$demo/csv/glucose.csv"
 
 step "1. Import real measurements (PyPI's bokeh-sampledata) for organisation $org"
-show import csv "$demo/csv/sea_surface_temperature.csv" --out "$demo/segments" --org $org
+# Both have a few instants with two readings: the job keeps the last.
+show import csv "$demo/csv/sea_surface_temperature.csv" --out "$demo/segments" --org $org --allow-collisions
 show import csv "$demo/csv/glucose.csv" --timestamp datetime --value glucose --zone America/New_York \
-    --out "$demo/segments" --org $org
+    --repeated-time infer --skipped-time forward --allow-collisions --out "$demo/segments" --org $org
 
 step "2. Generate two million points more, as Kafka payloads scattered over 514 segments"
 show gen --points 2000000 --seed 7 --out "$demo/generated"

@@ -12,11 +12,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use model::books::MapBooks;
 use model::{
-    AttemptId, ByteSize, FencingToken, JobSettings, MapReport, Report, ShardPlan, SplitReport, StageTimes, SystemClock,
-    TaskId,
+    AttemptId, ByteSize, FencingToken, JobSettings, JobSpec, MapReport, Report, ShardPlan, SplitReport, StageTimes,
+    SystemClock, TaskId,
 };
 use scheduler::{Event, Policy, Restored, State};
-use shard_config::ShardMap;
 use storage::Root;
 
 use store::Listed;
@@ -79,17 +78,23 @@ async fn plan(segments: u64, shards: u64) -> Result<Planned> {
     let folder = tempfile::tempdir()?;
     let dataset = Root::create(folder.path().to_str().context("a plain name")?)?;
     let began = Instant::now();
-    let job = coordinator::Job {
-        id: "listing".parse()?,
-        settings: JobSettings::default(),
-        input: Root::of_store("listed://input", Arc::new(Listed { segments, shards })),
-        dataset: dataset.clone(),
+    let spec = JobSpec {
+        job: "listing".parse()?,
+        input: dataset.uri().to_owned(),
+        dataset: dataset.uri().to_owned(),
         shards: Vec::new(),
-        shard_map: Arc::new(ShardMap::default()),
+        settings: JobSettings::default(),
+        shard_map: String::new(),
         reason: String::new(),
+        priority: model::spec::PRIORITY_DEFAULT,
+        running_max: None,
+        force_replace: None,
+        replay_of: None,
+        submitted_by: String::new(),
         submitted_at_ms: 0,
-        clock: Arc::new(SystemClock),
     };
+    let mut job = coordinator::Job::reading(&spec, dataset.clone(), Arc::new(SystemClock))?;
+    job.input = Root::of_store("listed://input", Arc::new(Listed { segments, shards }));
     let plans = coordinator::planning::plan(&job).await?.plans;
     let written = coordinator::planning::write(&dataset, plans).await?;
     let mut state = State::new(Policy::default());

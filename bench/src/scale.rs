@@ -4,6 +4,7 @@
 //! against a plain client of the same etcd that sends the same batches of changes, in turn, in one run.
 
 mod cluster; // the processes
+mod empty; //   a job of many empty shards: all of them commit at once
 mod plain; //   the same changes without a coordinator
 mod workers; // who claims and completes
 
@@ -32,6 +33,12 @@ pub(crate) struct Options {
     /// Tasks that are claimed and left open before the leader is killed.
     #[arg(long, default_value_t = 100_000)]
     open: usize,
+    /// Empty shards of one job, which all commit at once; 0 leaves that part out.
+    #[arg(long, default_value_t = 60_000)]
+    empty_shards: u64,
+    /// Only that part.
+    #[arg(long)]
+    only_empty: bool,
     /// How long each side is measured, in turn, in seconds.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
@@ -49,6 +56,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 async fn measure(options: &Options) -> Result<()> {
+    if options.empty_shards > 0 {
+        // In a cluster of its own: what it leaves in etcd's history is not in the way of the others.
+        let mut cluster = Cluster::start(&options.tailor).await?;
+        empty::measure(&mut cluster, options.empty_shards).await?;
+    }
+    if options.only_empty {
+        return Ok(());
+    }
     let mut cluster = Cluster::start(&options.tailor).await?;
     let before_rss = cluster.leader().resident()?;
     let planned = Instant::now();

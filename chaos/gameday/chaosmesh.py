@@ -42,7 +42,7 @@ def _duration(step: Step, kind: str) -> dict:
 
 
 def _select(server: str, namespace: str) -> dict:
-    if server == "etcd":
+    if server.startswith("etcd"):
         labels, mode = {f"{_LABEL}/name": "etcd"}, "one"
     else:
         component = "worker" if server.startswith("w") else "coordinator"
@@ -103,9 +103,9 @@ def _disk(fault: Fault, namespace: str) -> tuple[str, dict]:
 def _shell(fault: Fault, namespace: str) -> tuple[str, dict]:
     """`strace` that delays has a kind of its own."""
     command = fault.arguments["command"]
-    server = found[1] if (found := re.search(r"\$(etcd|[cw]\d+)", command)) else ""
+    server = found[1] if (found := re.search(r"\$(etcd\d*|[cw]\d+)", command)) else ""
     if delay := re.search(r"strace .*delay_exit=(\d+)", command):
-        volume = "/var/lib/etcd" if server == "etcd" else "/scratch"
+        volume = "/var/lib/etcd" if server.startswith("etcd") else "/scratch"
         spec = {
             "action": "latency",
             "volumePath": volume,

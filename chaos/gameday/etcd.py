@@ -2,7 +2,9 @@
 
 import base64
 import json
+import os
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,6 +15,9 @@ from .process import Process
 
 _START_LIMIT_S = 30.0
 
+#: How long a member that is looked for among several may take to answer.
+_LOOK_LIMIT_S = 1.0
+
 #: Outside of every namespace.
 _BALLAST = base64.b64encode(b"ballast").decode()
 
@@ -21,32 +26,61 @@ class Refused(Exception):
     """What etcd says about a call that it does not do."""
 
 
-class Etcd:
-    """One member."""
+class Member:
+    """One member: its ports, its data, its process."""
 
-    def __init__(self, home: Path, flags: list[str]):
+    def __init__(self, name: str, home: Path, flags: list[str]):
+        self.name, self._home, self._flags = name, home, flags
         self.port, self._peer_port = ports.free(), ports.free()
-        self._home, self._flags = home, flags
         self._folder = 0
-        self.process = self._member()
-        self.start()
+        self.process: Process
 
     @property
     def url(self) -> str:
         """Where clients reach it."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def peer(self) -> str:
+        """Where other members reach it."""
+        return f"http://127.0.0.1:{self._peer_port}"
+
+    @property
+    def data(self) -> Path:
+        """Its folder."""
+        return self._home / f"{self.name}-{self._folder}"
+
+    def leave_data(self) -> None:
+        """Lets it begin with another folder."""
+        self._folder += 1
+
+    def make(self, cluster: str, state: str = "new") -> None:
+        """Makes its process, to be started."""
+        line = [os.environ.get("GAMEDAY_ETCD", "etcd"), "--name", self.name, "--data-dir", str(self.data)]
+        line += ["--listen-client-urls", self.url, "--advertise-client-urls", self.url]
+        line += ["--listen-peer-urls", self.peer, "--initial-advertise-peer-urls", self.peer]
+        line += ["--initial-cluster", cluster, "--initial-cluster-state", state]
+        self.process = Process(self.name, line + self._flags, {}, self._home / f"{self.name}.log")
+
     def start(self) -> None:
         """Starts it, and waits until it answers."""
         self.process.start()
-        until("etcd answers", _START_LIMIT_S, self.is_up)
+        until(f"{self.name} answers", _START_LIMIT_S, self.is_up)
 
     def is_up(self) -> bool:
-        """Whether it answers."""
+        """Whether it answers, and knows a leader."""
         try:
-            return bool(self.call("maintenance/status", {}))
+            return int(self.call("maintenance/status", {}, timeout=_LOOK_LIMIT_S).get("leader", 0)) != 0
         except (OSError, Refused):
             return False
+
+    def is_leader(self) -> bool:
+        """Whether it leads the others."""
+        try:
+            status = self.call("maintenance/status", {}, timeout=_LOOK_LIMIT_S)
+        except (OSError, Refused):
+            return False
+        return status.get("leader") == status["header"]["member_id"]
 
     def call(self, method: str, request: dict, timeout: float = 20) -> dict:
         """Calls a method; raises what it refuses with."""
@@ -56,6 +90,84 @@ class Etcd:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise Refused(json.loads(error.read()).get("error", "")) from None
+
+
+class Etcd:
+    """All members: one, unless the scenario has more. What is asked of it is asked of one that answers."""
+
+    def __init__(self, home: Path, flags: list[str], count: int = 1):
+        self._home = home
+        names = [f"etcd{number}" for number in range(1, count + 1)] if count > 1 else ["etcd"]
+        self.members = [Member(name, home, flags) for name in names]
+        for member in self.members:
+            member.make(self._cluster())
+        for member in self.members:
+            member.process.start()
+        for member in self.members:
+            until(f"{member.name} answers", _START_LIMIT_S, member.is_up)
+
+    def member(self, name: str) -> Member:
+        """The member of that name; `etcd-leader` and `etcd-follower` are roles."""
+        if name == "etcd":
+            return self.members[0]
+        if name in ("etcd-leader", "etcd-follower"):
+            wanted = name == "etcd-leader"
+            until("etcd has a leader", _START_LIMIT_S, lambda: any(member.is_leader() for member in self.members))
+            return next(member for member in self.members if member.is_leader() == wanted)
+        return next(member for member in self.members if member.name == name)
+
+    @property
+    def url(self) -> str:
+        """Where clients reach all members that there are."""
+        return ",".join(member.url for member in self.members)
+
+    @property
+    def port(self) -> int:
+        """The client port of a member that answers."""
+        return self._any().port
+
+    def call(self, method: str, request: dict, timeout: float = 20) -> dict:
+        """Calls a method of a member that answers; raises what it refuses with."""
+        return self._any().call(method, request, timeout)
+
+    def replace(self, name: str) -> None:
+        """Kills a member, takes it out of the cluster, and lets a new one in, with its address and an empty disk."""
+        member = self.member(name)
+        member.process.signal("KILL")
+        # If it led, etcd drops what it is told until there is another leader.
+        until("etcd has a quorum", _START_LIMIT_S, self._has_quorum)
+        listed = self.call("cluster/member/list", {})["members"]
+        gone = next(each["ID"] for each in listed if each["peerURLs"] == [member.peer])
+        self.call("cluster/member/remove", {"ID": gone})
+        # While the one that was removed is still missed, etcd takes nobody in.
+        until("etcd takes a member in", _START_LIMIT_S, lambda: self._add(member))
+        member.leave_data()
+        member.make(self._cluster(), "existing")
+        member.start()
+
+    def _add(self, member: Member) -> bool:
+        try:
+            self.call("cluster/member/add", {"peerURLs": [member.peer]})
+        except Refused as refusal:
+            if "unhealthy" not in str(refusal):
+                raise
+            time.sleep(0.5)
+            return False
+        return True
+
+    def _has_quorum(self) -> bool:
+        try:
+            return "header" in self.call("kv/range", {"key": _BALLAST}, timeout=_LOOK_LIMIT_S)
+        except (OSError, Refused):
+            return False
+
+    def _any(self) -> Member:
+        if len(self.members) == 1:
+            return self.members[0]
+        return next((member for member in self.members if member.is_up()), self.members[0])
+
+    def _cluster(self) -> str:
+        return ",".join(f"{member.name}={member.peer}" for member in self.members)
 
     def revision(self) -> int:
         """The latest revision."""
@@ -95,32 +207,31 @@ class Etcd:
 
     def snapshot(self) -> None:
         """Saves a snapshot of now."""
-        self._etcdctl("--endpoints", self.url, "snapshot", "save", str(self._home / "snapshot.db"))
+        self._etcdctl("--endpoints", self.members[0].url, "snapshot", "save", str(self._home / "snapshot.db"))
 
     def restore(self) -> None:
         """Goes back to the last snapshot: the same member, an older history."""
-        self.process.signal("KILL")
-        self._folder += 1
-        peer = f"http://127.0.0.1:{self._peer_port}"
-        flags = ["--name", "day", "--initial-cluster", f"day={peer}", "--initial-advertise-peer-urls", peer]
-        self._etcdctl("snapshot", "restore", str(self._home / "snapshot.db"), *flags, "--data-dir", str(self._data()))
-        self.process = self._member()
-        self.start()
+        (member,) = self.members
+        member.process.signal("KILL")
+        member.leave_data()
+        flags = ["--name", member.name, "--initial-cluster", self._cluster()]
+        flags += ["--initial-advertise-peer-urls", member.peer, "--data-dir", str(member.data)]
+        self._etcdctl("snapshot", "restore", str(self._home / "snapshot.db"), *flags)
+        member.make(self._cluster())
+        member.start()
 
-    def _data(self) -> Path:
-        return self._home / f"etcd-{self._folder}"
+    def lose(self) -> None:
+        """Loses all that it has: an empty member takes its place."""
+        (member,) = self.members
+        member.process.signal("KILL")
+        member.leave_data()
+        member.make(self._cluster())
+        member.start()
 
     def _etcdctl(self, *words: str) -> None:
         subprocess.run(
             ["etcdctl", *words], env={"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin"}, check=True, capture_output=True
         )
-
-    def _member(self) -> Process:
-        peer = f"http://127.0.0.1:{self._peer_port}"
-        line = ["etcd", "--name", "day", "--data-dir", str(self._data())]
-        line += ["--listen-client-urls", self.url, "--advertise-client-urls", self.url]
-        line += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"day={peer}"]
-        return Process("etcd", line + self._flags, {}, self._home / "etcd.log")
 
 
 def _encoded(key: bytes) -> str:

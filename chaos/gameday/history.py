@@ -29,7 +29,7 @@ class Change:
 @dataclass
 class _Task:
     numbers: list[int] = field(default_factory=list)
-    claims: dict[int, int] = field(default_factory=dict)  # number -> revision at which it came to be
+    claims: dict[int, int] = field(default_factory=dict)  # number -> token
     ended: dict[int, int] = field(default_factory=dict)  # number -> revision at which its claim went
     is_done: bool = False
 
@@ -124,7 +124,7 @@ def _claim(task: _Task, number: int, change: Change, found: dict[str, list[str]]
     if task.numbers and number <= task.numbers[-1]:
         found["LS-1"].append(f"{change.key} at {change.revision} after attempt {task.numbers[-1]}")
     task.numbers.append(number)
-    task.claims[number] = change.revision
+    task.claims[number] = token(change.value.get("leader", "0"), change.revision)
 
 
 def _done(task: _Task, change: Change, found: dict[str, list[str]]) -> None:
@@ -134,12 +134,18 @@ def _done(task: _Task, change: Change, found: dict[str, list[str]]) -> None:
     if task.is_done:
         found["LS-2"].append(f"{change.key} at {change.revision} is recorded done a second time")
     task.is_done = True
-    number, token = attempt(change.value["attempt"])
-    if task.claims.get(number) != token or task.ended.get(number, change.revision) != change.revision:
+    number, held = attempt(change.value["attempt"])
+    if task.claims.get(number) != held or task.ended.get(number, change.revision) != change.revision:
         found["LS-3"].append(f"{change.key} at {change.revision} by {change.value['attempt']}, which holds no claim")
+
+
+def token(term: str, revision: int) -> int:
+    """The token of a claim: its leader's term and its revision. A version without terms wrote a revision for the term."""
+    drawn = int(term, 16)
+    return drawn + revision if drawn >> 63 else revision
 
 
 def attempt(text: str) -> tuple[int, int]:
     """Number and fencing token of `a-<number>-<token>`, whose token is written as hexadecimal digits."""
-    number, token = text.removeprefix("a-").split("-")
-    return int(number), int(token, 16)
+    number, digits = text.removeprefix("a-").split("-")
+    return int(number), int(digits, 16)

@@ -37,8 +37,9 @@ class LocalSite(Site):
         self.input = lab.input(scenario.workload, scenario.name)
         self.dataset = lab.uri(f"datasets/{scenario.name}-{home.name}")
         self.s3_weather = Weather()
-        self.etcd = Etcd(home, self.topology.etcd_flags.split())
-        self.network = Network(lab.loop, self.etcd.port, lab.s3.endpoint, self.s3_weather)
+        self.etcd = Etcd(home, self.topology.etcd_flags.split(), self.topology.etcd_members)
+        etcd_ports = [member.port for member in self.etcd.members]
+        self.network = Network(lab.loop, etcd_ports, lab.s3.endpoint, self.s3_weather)
         self.history = History(self.etcd, self.namespace)
         self._launcher = Launcher(lab, self.network, self.topology, home, self.namespace)
         self._servers: dict[str, Process] = {}
@@ -67,6 +68,8 @@ class LocalSite(Site):
                 return [name for name in self._servers if name.startswith("c")]
             case "leader":
                 return [self.leader() or "c1"]
+            case "etcd-leader" | "etcd-follower":
+                return [self.etcd.member(server).name]
             case _:
                 return [server]
 
@@ -76,8 +79,8 @@ class LocalSite(Site):
 
     def start(self, name: str) -> None:
         """Starts a server: for the first time, or again."""
-        if name == "etcd":
-            self.etcd.start()
+        if name.startswith("etcd"):
+            self.etcd.member(name).start()
             return
         if name.startswith("w") and name not in self._servers:
             self._servers[name] = self._launcher.worker(name)
@@ -86,11 +89,11 @@ class LocalSite(Site):
 
     def process(self, name: str) -> Process:
         """The process of one server."""
-        return self.etcd.process if name == "etcd" else self._servers[name]
+        return self.etcd.member(name).process if name.startswith("etcd") else self._servers[name]
 
     def links(self, name: str) -> list:
         """The links of that name."""
-        return self.network.named(name)
+        return self.network.named(self.named(name)[0] if name.startswith("etcd-") and "-of-" not in name else name)
 
     def shell(self, command: str) -> str:
         """Runs a command to its end; what it said."""
@@ -159,11 +162,11 @@ class LocalSite(Site):
 
     def log_size(self, name: str) -> int:
         """Where the log of a server ends now; 0 of one that is not there yet."""
-        return self.process(name).log_size() if name == "etcd" or name in self._servers else 0
+        return self.process(name).log_size() if name.startswith("etcd") or name in self._servers else 0
 
     def said(self, name: str, offset: int) -> str:
         """What a server has said since that place in its log."""
-        return self.process(name).said(offset) if name == "etcd" or name in self._servers else ""
+        return self.process(name).said(offset) if name.startswith("etcd") or name in self._servers else ""
 
     def uploads(self) -> int:
         """Multipart uploads in the dataset that nobody has finished."""
@@ -183,7 +186,7 @@ class LocalSite(Site):
 
     def stop(self) -> None:
         """Ends everything that was started."""
-        for process in [*self._beside, *self._servers.values(), self.etcd.process]:
+        for process in [*self._beside, *self._servers.values(), *(member.process for member in self.etcd.members)]:
             process.end()
         for spot in self._launcher.spots.values():
             spot.stop()
@@ -193,7 +196,7 @@ class LocalSite(Site):
     def _shell_environment(self) -> dict[str, str]:
         pids = {name: str(process.pid) for name, process in self._servers.items() if process.is_running}
         named = {
-            "etcd": str(self.etcd.process.pid),
+            **{member.name: str(member.process.pid) for member in self.etcd.members},
             "INPUT": self.input,
             "DATASET": self.dataset,
             "JOB": JOB,

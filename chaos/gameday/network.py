@@ -1,6 +1,6 @@
 """Every way between two processes of a local cluster, and what stands on it.
 
-    servers -> etcd                          -> the day's etcd
+    servers -> etcd (one link a member: etcd1, etcd2, ...)  -> the day's etcd
     servers -> s3 -> (HTTP: the weather)     -> the S3 server
     workers, operator -> coordinators (one link each) -> a coordinator
 
@@ -15,14 +15,20 @@ from .s3proxy import S3Proxy, Weather
 class Network:
     """The links of one day."""
 
-    def __init__(self, loop: Loop, etcd_port: int, s3_endpoint: str, weather: Weather):
-        self._loop, self._etcd_port = loop, etcd_port
+    def __init__(self, loop: Loop, etcd_ports: list[int], s3_endpoint: str, weather: Weather):
+        self._loop, self._etcd_ports = loop, etcd_ports
         self._s3 = S3Proxy(loop, int(s3_endpoint.rsplit(":", 1)[1]), weather)
         self._links: dict[str, list[Link]] = {}
 
     def etcd(self, owner: str = "") -> str:
-        """URL of etcd, for everybody or for one worker."""
-        return self._shared("etcd", owner, self._etcd_port)
+        """URLs of etcd's members, for everybody or for one worker."""
+        name = _name("etcd", owner)
+        if name not in self._links:
+            self._links[name] = [Link(self._loop, port) for port in self._etcd_ports]
+            if len(self._etcd_ports) > 1:
+                for number, link in enumerate(self._links[name], 1):
+                    self._links[_name(f"etcd{number}", owner)] = [link]
+        return ",".join(link.url for link in self._links[name])
 
     def s3(self, owner: str = "") -> str:
         """URL of the store, for everybody or for one worker."""

@@ -37,6 +37,7 @@ class Topology:
     memory: str = "64MiB"
     lease: str = "5s"
     etcd_flags: str = ""
+    etcd_members: int = 1
     own_links: tuple[str, ...] = ()  # workers whose links to everybody are theirs alone
     servers: dict[str, Server] = field(default_factory=dict)
 
@@ -134,6 +135,7 @@ def _topology(table: Table) -> Topology:
         memory=table.take("memory", str, default.memory),
         lease=table.take("lease", str, default.lease),
         etcd_flags=table.take("etcd_flags", str, ""),
+        etcd_members=table.take("etcd_members", int, default.etcd_members),
         own_links=tuple(table.take("own_links", list, [])),
         servers=named,
     )

@@ -11,9 +11,9 @@ def holds(text: str, reading: condition.Reading, baseline: condition.Reading = N
 
 class Conditions(unittest.TestCase):
     def test_a_condition_is_a_probe_a_comparison_and_a_value(self):
-        parsed = condition.parse("log w1 says lease lost; its attempts stop")
+        parsed = condition.parse("log w1 says lease lost; its holder stops")
         self.assertEqual(
-            (parsed.probe, parsed.comparison, parsed.value), ("log w1", "says", "lease lost; its attempts stop")
+            (parsed.probe, parsed.comparison, parsed.value), ("log w1", "says", "lease lost; its holder stops")
         )
         self.assertEqual(condition.parse("metric x of workers rises").probe, "metric x of workers")
 

@@ -37,6 +37,14 @@ class Histories(unittest.TestCase):
         self.assertEqual(self.found(claim(5, 1), claim(7, 1, False), done(8, 1, 5)), ["LS-3"], "its lease had ended")
         self.assertEqual(self.found(claim(5, 1), done(8, 1, 4)), ["LS-3"], "another token")
 
+    def test_a_token_is_the_revision_of_its_claim_on_top_of_the_term_of_its_leader(self):
+        term = 0x9ABC_DEF0_1234_5678
+        of_a_term = Change(5, f"{SHARD}/claims/m-00001/1", {"attempt": 1, "leader": f"{term:016x}"})
+        self.assertEqual(self.found(of_a_term, done(8, 1, term + 5)), [])
+        self.assertEqual(self.found(of_a_term, done(8, 1, 5)), ["LS-3"], "another term")
+        before_terms = Change(5, f"{SHARD}/claims/m-00001/1", {"attempt": 1, "leader": f"{3:016x}"})
+        self.assertEqual(self.found(before_terms, done(8, 1, 5)), [])
+
     def test_a_new_round_counts_from_one_again(self):
         def head(revision: int, number: int) -> Change:
             return Change(revision, "jobs/day/head", {"round": number})

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use jiff::Timestamp;
+use model::admission::check_reason;
 use model::{TimestampMs, Window};
 
 /// How results are shown.
@@ -38,6 +39,12 @@ pub(crate) struct Output {
     pub(crate) style: ListStyle,
 }
 
+/// A reason, as long and as plain as one may be.
+pub(crate) fn reason(text: &str) -> Result<String, String> {
+    check_reason(text).map_err(|error| error.reason)?;
+    Ok(text.to_owned())
+}
+
 /// An instant, in RFC 3339.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Instant(pub(crate) TimestampMs);
@@ -69,10 +76,8 @@ impl FromStr for WindowArg {
             Ok(duration) => start_ms.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
             Err(_) => end.parse::<Instant>()?.0,
         };
-        if start_ms >= end_ms {
-            return Err(format!("window '{text}' ends no later than it starts"));
-        }
-        Ok(Self(Window { start_ms, end_ms }))
+        let window = Window::new(start_ms, end_ms);
+        window.map(Self).map_err(|_| format!("window '{text}' ends no later than it starts"))
     }
 }
 

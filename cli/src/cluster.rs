@@ -49,7 +49,21 @@ impl Cluster {
 
     /// One job; of one that has ended the history of `dataset` may know it.
     pub(crate) async fn job(&self, job: &str, dataset: Option<&str>) -> Result<GetJobResponse, ApiError> {
-        let request = GetJobRequest { job: job.to_owned(), dataset: dataset.unwrap_or_default().to_owned() };
+        let dataset = dataset.unwrap_or_default().to_owned();
+        let mut request = GetJobRequest { job: job.to_owned(), dataset, shards_after: String::new() };
+        let mut whole = self.page_of_job(&request).await?;
+        let mut more = whole.more;
+        while let Some(last) = whole.shards.last().filter(|_| more) {
+            request.shards_after = last.shard.clone();
+            let page = self.page_of_job(&request).await?;
+            more = page.more && !page.shards.is_empty();
+            whole.shards.extend(page.shards);
+        }
+        whole.more = false;
+        Ok(whole)
+    }
+
+    async fn page_of_job(&self, request: &GetJobRequest) -> Result<GetJobResponse, ApiError> {
         let ask = |mut operator: Operator| {
             let request = request.clone();
             async move { operator.get_job(request).await }
@@ -64,7 +78,22 @@ impl Cluster {
 
     /// Its workers that live.
     pub(crate) async fn workers(&self) -> Result<ListWorkersResponse, ApiError> {
-        self.client.operator(|mut operator| async move { operator.list_workers(ListWorkersRequest {}).await }).await
+        let mut whole = self.page_of_workers("").await?;
+        while let Some(last) = whole.workers.last().filter(|_| whole.more) {
+            let page = self.page_of_workers(&last.worker.clone()).await?;
+            whole.more = page.more && !page.workers.is_empty();
+            whole.workers.extend(page.workers);
+        }
+        Ok(whole)
+    }
+
+    async fn page_of_workers(&self, after: &str) -> Result<ListWorkersResponse, ApiError> {
+        let request = ListWorkersRequest { after: after.to_owned() };
+        let ask = |mut operator: Operator| {
+            let request = request.clone();
+            async move { operator.list_workers(request).await }
+        };
+        self.client.operator(ask).await
     }
 
     /// Who leads, and what is wrong.

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use anyhow::{Context, Result};
 
 use crate::exit::{Code, Exit};
+use crate::text::printable;
 
 /// `--yes`, for every verb that asks.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -18,14 +19,14 @@ impl Confirmation {
     /// Tells `what` will be changed, and goes on only if that is wanted: `name` is what a person types to say so.
     pub(crate) fn ask(self, what: &str, name: &str) -> Result<()> {
         if self.yes {
-            eprintln!("tailor: {what}");
+            crate::out::say(format_args!("tailor: {what}"));
             return Ok(());
         }
         if !std::io::stdin().is_terminal() {
             return Err(Exit::error(Code::NeedsYes, format!("{what}; say --yes to do it")));
         }
-        eprint!("tailor: {what}\ntype {name} to do it: ");
-        std::io::stderr().flush().context("write to stderr")?;
+        let question = format!("tailor: {}\ntype {} to do it: ", printable(what), printable(name));
+        std::io::stderr().write_all(question.as_bytes()).context("write to stderr")?;
         let mut answer = String::new();
         std::io::stdin().read_line(&mut answer).context("read the answer")?;
         if answer.trim() == name {

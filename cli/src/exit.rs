@@ -32,6 +32,8 @@ pub(crate) enum Code {
     NotAllowed = 8,
     /// Part of it is done.
     Partly = 9,
+    /// ctrl-C while it waited; what it waited for goes on. Shells use the same.
+    Interrupted = 130,
 }
 
 impl From<Code> for ExitCode {

@@ -21,6 +21,8 @@ mod files;
 mod exit;
 // stdout: results, and readers that go early.
 mod out;
+// Text on its way to a terminal.
+mod text;
 // How far a job is, on a terminal or in plain lines.
 mod progress;
 // How many files may be open.
@@ -52,7 +54,10 @@ struct Tailor {
 }
 
 fn main() -> ExitCode {
-    let tailor = Tailor::parse();
+    let tailor = match Tailor::try_parse() {
+        Ok(tailor) => tailor,
+        Err(error) => return refuse(&error),
+    };
     if !tailor.command.is_server() {
         log_to_stderr(tailor.verbose);
     }
@@ -60,10 +65,21 @@ fn main() -> ExitCode {
     match commands::run(tailor.command) {
         Ok(code) => code.into(),
         Err(error) => {
-            eprintln!("tailor: {}", chain(&error));
+            crate::out::say(format_args!("tailor: {}", chain(&error)));
             exit::Code::of(&error).into()
         }
     }
+}
+
+/// Tells help and version as they are, and what is wrong with a command line without what a terminal would obey in it.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // A reader that has gone has what it wanted.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    out::say(error.render().to_string().trim_end());
+    exit::Code::Usage.into()
 }
 
 /// An error and its causes, on one line; a cause that its effect has told already is not told again.
@@ -88,6 +104,7 @@ fn log_to_stderr(verbose: u8) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal())
         .without_time()
         .with_target(false)

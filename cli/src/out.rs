@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::args::OutputStyle;
+use crate::text::printable;
 
 /// Shows a result, as a table for people or as one JSON object.
 pub(crate) fn show<T: Serialize, D: Display>(
@@ -20,10 +21,17 @@ pub(crate) fn show<T: Serialize, D: Display>(
     }
 }
 
-/// Prints text as it is.
+/// Prints text, with what a terminal would obey spelt out.
 pub(crate) fn text(text: impl Display) -> Result<()> {
-    let mut out = io::BufWriter::new(io::stdout());
-    settle(write!(out, "{text}").and_then(|()| out.flush()))
+    let text = text.to_string();
+    let mut out = io::stdout();
+    settle(out.write_all(printable(&text).as_bytes()).and_then(|()| out.flush()))
+}
+
+/// Says something on stderr, in a line of its own. Whoever closed stderr does not want to hear it: that is no failure.
+pub(crate) fn say(text: impl Display) {
+    let line = format!("{}\n", printable(&text.to_string()));
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 /// What a write to stdout came to: the end of the reader is an end like any other.

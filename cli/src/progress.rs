@@ -51,7 +51,7 @@ impl Watcher for Progress {
                 let mut next_line = self.next_line.lock().unwrap_or_else(PoisonError::into_inner);
                 if *next_line <= Instant::now() {
                     *next_line = Instant::now() + LINE_INTERVAL;
-                    eprintln!("{}", line(job, summary, self.started.elapsed()));
+                    crate::out::say(line(job, summary, self.started.elapsed()));
                 }
             }
         }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use coordinator::{JobReport, ShardReport};
 use model::{ByteSize, ShardPlan, Stage};
 
+use crate::text;
+
 /// How many of the slowest shards are listed.
 const SLOWEST: usize = 5;
 
@@ -30,7 +32,7 @@ impl Table {
 
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        self.rows.push(cells.iter().map(|cell| text::cell(cell).into_owned()).collect());
     }
 }
 

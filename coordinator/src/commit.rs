@@ -2,7 +2,8 @@
 //!
 //! Attempts write under their own names, so a commit only *names* objects; it never moves them. Before it does, it looks
 //! once more at what it names (CM-2) and at the input: a segment that changed since it was planned fails the shard.
-//! A version that somebody else took is left to them, and the next one tried.
+//! A version that somebody else took is left to them, and the next one tried, if that one's input is contained in ours or is
+//! known to be replaced (CM-5, [`replaced`]).
 //!
 //! A leader may die between the put and its record in the cluster's state. The next one commits the same output, and finds
 //! the manifest that names it already: it is done, and no version is skipped or taken twice.
@@ -10,14 +11,21 @@
 use format::digest::Digest;
 use format::keys::ManifestName;
 use format::manifest::{API_VERSION, Manifest, PartitionEntry};
+use model::books::MapBooks;
 use model::invariant::names_each_once;
-use model::{Invariant, OrgId, ShardId, Window};
+use model::{Invariant, JobId, OrgId, ShardId, Window};
 use scheduler::ShardOutput;
 use storage::{Creation, Root, StorageError};
 
+use crate::bases::Round;
 use crate::job::Job;
 use crate::last_look::{check_input, check_output};
+use crate::probe::ProbeError;
 use crate::read::read_whole;
+use replaced::Replaced;
+
+// The version whose place is taken.
+mod replaced;
 
 /// How often a taken version is stepped over before the commit gives up: each one is another writer's success.
 const TAKEN_VERSIONS_MAX: u32 = 100;
@@ -44,6 +52,14 @@ pub(crate) enum CommitError {
     Contended(ShardId),
     #[error("the commit panicked; whether a manifest is visible, `tailor dataset manifests` tells; please report this")]
     Panicked,
+    #[error(
+        "v{version} of shard {shard} was committed by {by} after this job was planned {over}, and {loss}; nothing was \
+         committed, so that v{version} stays. Run the shard again over the input as it is now (`tailor job retry {job}`, or \
+         `tailor run` again), or replace v{version} all the same with --force-replace REASON"
+    )]
+    Overtaken { shard: ShardId, version: u32, by: String, over: String, loss: String, job: JobId },
+    #[error("{0}")]
+    Unsound(String),
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error(transparent)]
@@ -56,9 +72,22 @@ impl CommitError {
         match self {
             Self::OutputChanged { .. } => Some(Invariant::Cm2),
             Self::Partitions(_) => Some(Invariant::Cm1),
-            Self::InputChanged { .. } | Self::Contended(_) | Self::Panicked | Self::Storage(_) | Self::Journal(_) => {
-                None
-            }
+            Self::InputChanged { .. }
+            | Self::Overtaken { .. }
+            | Self::Contended(_)
+            | Self::Panicked
+            | Self::Unsound(_)
+            | Self::Storage(_)
+            | Self::Journal(_) => None,
+        }
+    }
+}
+
+impl From<ProbeError> for CommitError {
+    fn from(error: ProbeError) -> Self {
+        match error {
+            ProbeError::Storage(error) => Self::Storage(error),
+            overwrites @ ProbeError::Overwrites { .. } => Self::Unsound(overwrites.to_string()),
         }
     }
 }
@@ -77,7 +106,8 @@ pub(crate) struct Committed {
 const LATEST_VERSIONS: usize = 10;
 
 /// Commits the output of one shard; what was committed already is found, not committed again.
-pub(crate) async fn commit(job: &Job, output: &ShardOutput) -> Result<Committed, CommitError> {
+/// `round` is that in which the shard was planned.
+pub(crate) async fn commit(job: &Job, round: Round, output: &ShardOutput) -> Result<Committed, CommitError> {
     let (window, shard) = (output.plan.settings.window, output.plan.shard);
     let mut versions = versions(&job.dataset, window, shard).await?;
     for version in versions.iter().rev().take(LATEST_VERSIONS) {
@@ -87,12 +117,17 @@ pub(crate) async fn commit(job: &Job, output: &ShardOutput) -> Result<Committed,
     }
     check_input(&job.input, &output.plan.segments).await?;
     check_output(&job.dataset, output, &format::plan::inputs(&output.plan)).await?;
+    let base = job.bases.of(&job.dataset, &job.id, round, shard).await?;
     for _ in 0..TAKEN_VERSIONS_MAX {
         let current = versions.last().copied();
         let version = current.map_or(1, |current| current + 1);
         let name = ManifestName { window, shard, version };
         let mut manifest = manifest(job, output, version, current)?;
-        manifest.warnings.extend(replaces_points(job, &manifest).await?);
+        if let Some(current) = current {
+            let replaced = Replaced::read(&job.dataset, ManifestName { window, shard, version: current }).await?;
+            replaced.check(job, base, &output.plan.segments, &mut manifest)?;
+            manifest.warnings.extend(replaced.replaced_points(manifest.books.reduce.points_written));
+        }
         if job.dataset.create_once(&name.to_string(), manifest.to_bytes()).await? == Creation::Ours {
             return committed(job, &manifest).await;
         }
@@ -112,12 +147,25 @@ async fn read_ours(job: &Job, output: &ShardOutput, name: ManifestName) -> Resul
     Ok(manifest.filter(|manifest| is_ours(job, output, manifest)))
 }
 
-/// Attempts carry tokens, so nobody else's partitions are ours; a shard without partitions is told by its job and time.
+/// Ours names what we name: the same input, the same attempts, and the same objects by size and digest. A shard without
+/// partitions is told by its job and time.
 fn is_ours(job: &Job, output: &ShardOutput, manifest: &Manifest) -> bool {
-    let partitions = output.partitions.iter().map(|(partition, attempt, _)| (*partition, *attempt));
     manifest.job == output.plan.job
-        && manifest.partitions.iter().map(|entry| (entry.partition, entry.attempt)).eq(partitions)
+        && manifest.inputs == format::plan::inputs(&output.plan)
+        && manifest.partitions == partitions(output)
+        && manifest.quarantine == output.quarantine
         && (!output.partitions.is_empty() || manifest.committed_at_ms >= job.submitted_at_ms)
+}
+
+fn partitions(output: &ShardOutput) -> Vec<PartitionEntry> {
+    let partitions = output.partitions.iter().map(|(partition, attempt, report)| PartitionEntry {
+        partition: *partition,
+        attempt: *attempt,
+        raw: report.raw.clone(),
+        rollups: report.rollups.clone(),
+        extent: report.extent,
+    });
+    partitions.collect()
 }
 
 async fn committed(job: &Job, manifest: &Manifest) -> Result<Committed, CommitError> {
@@ -145,14 +193,7 @@ async fn versions(dataset: &Root, window: Window, shard: ShardId) -> Result<Vec<
 
 fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>) -> Result<Manifest, CommitError> {
     let plan = &output.plan;
-    let partitions = output.partitions.iter().map(|(partition, attempt, report)| PartitionEntry {
-        partition: *partition,
-        attempt: *attempt,
-        raw: report.raw.clone(),
-        rollups: report.rollups.clone(),
-        extent: report.extent,
-    });
-    let partitions: Vec<_> = partitions.collect();
+    let partitions = partitions(output);
     if !names_each_once(partitions.iter().map(|entry| entry.partition), plan.partitions) {
         return Err(CommitError::Partitions(plan.shard));
     }
@@ -163,6 +204,8 @@ fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>
         version,
         job: plan.job.clone(),
         replaces,
+        base: None,
+        forced: None,
         reason: job.reason.clone(),
         committed_at_ms: job.clock.now_ms(),
         settings: plan.settings.clone(),
@@ -175,25 +218,29 @@ fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>
     })
 }
 
-/// What to say where a version without a point takes the place of one that has some: rarely what was meant.
-async fn replaces_points(job: &Job, manifest: &Manifest) -> Result<Option<String>, StorageError> {
-    let Some(replaced) = manifest.replaces.filter(|_| manifest.books.reduce.points_written == 0) else {
-        return Ok(None);
-    };
-    let key = ManifestName { window: manifest.window, shard: manifest.shard, version: replaced }.to_string();
-    let bytes = job.dataset.read(&key).await?;
-    let points = Manifest::from_bytes(&key, &bytes).map_or(0, |old| old.books.reduce.points_written);
-    Ok((points > 0).then(|| {
-        format!("v{replaced} has {points} points and this version none: is --input right? `dataset rollback` goes back")
-    }))
-}
-
 /// Equal digests over equal inputs promise equal parts. The shard map only decides what is reported as misplaced, but a
 /// reader who compares two versions wants to know that it changed.
 fn settings_digest(job: &Job) -> Digest {
     let mut text = serde_json::to_vec(&job.settings).expect("settings are numbers and names");
     text.extend_from_slice(&job.shard_map.digest().to_le_bytes());
     Digest::of(&text)
+}
+
+/// How much was put aside of `bytes` of segments, if anything was.
+pub(crate) fn loss(books: &MapBooks, bytes: u64) -> Option<String> {
+    let MapBooks { frames_quarantined: frames, bytes_quarantined, .. } = books;
+    (*frames > 0).then(|| {
+        let share = model::loss::share_text(*bytes_quarantined, bytes);
+        format!(
+            "{frames} bad frames of {bytes_quarantined} bytes ({share} of {bytes}) could not be read and were put aside"
+        )
+    })
+}
+
+/// How much of the input is not in the output because it could not be read.
+fn quarantined(output: &ShardOutput) -> Option<String> {
+    let (books, shard_bytes) = (&output.books.map, output.plan.bytes());
+    loss(books, shard_bytes).map(|loss| format!("{loss}; their points are not in this version"))
 }
 
 fn warnings(job: &Job, output: &ShardOutput) -> Vec<String> {
@@ -206,12 +253,29 @@ fn warnings(job: &Job, output: &ShardOutput) -> Vec<String> {
             "timestamps reach from {first} to {last} ms; some may be seconds or nanoseconds by mistake: give --window to leave them out"
         ));
     }
-    let misplaced = |(org, frames): (&OrgId, &u64)| {
-        let home = job.shard_map.shard(*org);
-        format!(
-            "{frames} frames of organisation {org}, which belongs to {home}, lay in this shard and were processed here"
-        )
-    };
-    warnings.extend(output.books.map.misplaced.iter().map(misplaced));
+    warnings.extend(quarantined(output));
+    warnings.extend(misplaced(job, &output.books.map));
     warnings
+}
+
+/// One warning for all organisations that lay in a shard that is not theirs: a producer of random ids makes any number of them.
+fn misplaced(job: &Job, books: &MapBooks) -> Option<String> {
+    /// Organisations that the warning names; the books list more.
+    const NAMED: usize = 5;
+    let frames = books.frames_misplaced();
+    if frames == 0 {
+        return None;
+    }
+    let name = |(org, frames): (&OrgId, &u64)| {
+        format!("{frames} of organisation {org}, which belongs to {}", job.shard_map.shard(*org))
+    };
+    let named: Vec<_> = books.misplaced.iter().take(NAMED).map(name).collect();
+    let listed = books.misplaced.len();
+    let rest = match (listed > NAMED, books.misplaced_unlisted) {
+        (false, _) => String::new(),
+        (true, 0) => format!("; and of {} organisations more, see the books", listed - NAMED),
+        (true, _) => format!("; and of more than {} organisations more, see the books", listed - NAMED),
+    };
+    let named = named.join("; ");
+    Some(format!("{frames} frames lay in this shard, belong to others and were processed here: {named}{rest}"))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use format::state_records::{LeaderRecord, Text};
-use model::{ByteSize, Clock, JobSpec};
+use model::{ByteSize, Clock, JobSpec, Term};
 use proto::v1;
 use storage::meta::{LeaseSession, LeaseSettings, MemoryStore, MetaStore, Revision, election};
 use tokio::sync::{mpsc, oneshot};
@@ -50,14 +50,15 @@ pub async fn run(
     cancel: impl Future<Output = String>,
 ) -> Result<JobReport, JobError> {
     resources.memory_of_slot()?;
+    spec.validate().map_err(|error| JobError::Refused { reason: error.to_string() })?;
     let job = Job::open(&spec, Arc::clone(&clock))?;
     // What cannot be planned is told as what it is, before anything is written.
     crate::discover::discover(&job.input, &job.shards).await?;
 
-    // Tokens grow from process to process as well as inside one: 22 bits of changes, then the clock moves on.
+    // Records of runs under one name are in the order of the runs: 22 bits of changes, then the clock moves on.
     let first = Revision(clock.now_ms().cast_unsigned() << 22);
     let store: Arc<dyn MetaStore> = Arc::new(MemoryStore::starting_after(first));
-    let lease = LeaseSettings { ttl: LEASE, seed: first.0 };
+    let lease = LeaseSettings { ttl: LEASE, seed: resources.seed };
     let (handle, dismiss, leading) = lead(Arc::clone(&store), lease, resources, Arc::clone(&clock)).await?;
     let (leave, mut working) = work(&store, lease, resources, &handle, &*clock)?;
 
@@ -96,7 +97,7 @@ async fn lead(
     });
     let session = LeaseSession::open(Arc::clone(&store), lease).await.map_err(refused)?;
     let me = LeaderRecord { replica: Text::cut(&settings.replica), address: Text::cut(&settings.address) };
-    let leadership = election::campaign(&*store, &session, &me).await.map_err(refused)?;
+    let leadership = election::campaign(&*store, &session, &me, Term::drawn(resources.seed)).await.map_err(refused)?;
     let found = crate::leader::find(&*store).await.map_err(refused)?;
     let (mailbox, inbox) = mpsc::unbounded_channel();
     let handle = Handle::new(mailbox);
@@ -131,6 +132,7 @@ fn work(
         lease,
         drain_timeout: Duration::ZERO,
         access: resources.access,
+        secret: None,
     };
     let ended = |error: AgentError| JobError::Worker { reason: describe(&error) };
     let agent = Agent::new(settings, Arc::new(handle.clone()), Arc::clone(store), Arc::new(ByUri), clock);

@@ -33,6 +33,18 @@ pub enum JobError {
         /// How many there may be.
         max: usize,
     },
+    /// More than a leader can hold, and finish.
+    #[error(
+        "the job has {found} {what}, over the {max} that one may have; run fewer shards at once (--shard), or larger splits"
+    )]
+    TooLarge {
+        /// Of what: shards, tasks.
+        what: &'static str,
+        /// How many.
+        found: usize,
+        /// How many there may be.
+        max: usize,
+    },
     /// The memory budget cannot hold what every slot needs.
     #[error(
         "--memory {memory} is too small for {workers} workers, each needs at least {least}; give more, or fewer --workers"
@@ -48,6 +60,12 @@ pub enum JobError {
     /// The shard map cannot be read.
     #[error(transparent)]
     ShardMap(#[from] shard_config::ShardMapError),
+    /// The store of the dataset cannot be relied on.
+    #[error("{reason}")]
+    Store {
+        /// What it does, and what to do.
+        reason: String,
+    },
     /// A store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),

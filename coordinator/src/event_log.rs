@@ -1,6 +1,6 @@
 //! The event log of a job: what happened, a line an event, in objects that outlive the cluster's state.
 //!
-//! An object store cannot append, so the log is a sequence of pieces. A leader writes pieces under its own token, so two
+//! An object store cannot append, so the log is a sequence of pieces. A leader writes pieces under its own name, so two
 //! leaders never write the same one; in order of key they are in order of time.
 //!
 //! ```text
@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use format::keys;
 use model::limits::{EVENT_PIECE_BYTES_MAX, EVENTS_BYTES_MAX, EVENTS_UNWRITTEN_BYTES_MAX};
-use model::{FencingToken, JobId, TimestampMs};
+use model::{JobId, LeaderId, TimestampMs};
 use serde_json::{Value, json};
 use storage::{Root, StorageError};
 
@@ -32,14 +32,14 @@ pub(crate) struct EventLog {
 #[derive(Debug)]
 struct Shared {
     job: JobId,
-    leader: FencingToken,
+    leader: LeaderId,
     pieces: Mutex<Pieces>,
     /// Held by the one flush that is under way.
     flushing: tokio::sync::Mutex<()>,
 }
 
 impl EventLog {
-    pub(crate) fn new(job: JobId, leader: FencingToken) -> Self {
+    pub(crate) fn new(job: JobId, leader: LeaderId) -> Self {
         let (pieces, flushing) = (Mutex::default(), tokio::sync::Mutex::default());
         Self { shared: Arc::new(Shared { job, leader, pieces, flushing }) }
     }

@@ -1,4 +1,6 @@
 //! The history's index: one small create-only object for each round of a job that has ended, holding what a listing shows.
+//! Like a record it is named by the round and by the leader that saw it end, and of several the same one is current: a leader
+//! that was deposed and goes on adds an entry that nobody reads.
 //!
 //! Keys sort the newest first, so a page of a listing costs a listing of the keys before it and one read for each job on it,
 //! whatever else the dataset keeps of its jobs. A dataset that an older version wrote to has jobs without an entry: until
@@ -11,9 +13,9 @@ use std::str::FromStr;
 
 use format::keys::{self, HistoryName};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use model::JobId;
 use model::ids::ParseIdError;
 use model::limits::REQUESTS_AT_ONCE_MAX;
+use model::{JobId, LeaderId, Term};
 use proto::v1;
 use serde::{Deserialize, Serialize};
 use storage::{Root, StorageError};
@@ -99,13 +101,16 @@ impl Entry {
     }
 }
 
-/// Adds a job that has ended. A second leader that archives the same round leaves the first one's entry.
+/// Who adds an entry for a record without having seen the round end: before every leader that has.
+const NOBODY: LeaderId = LeaderId { revision: 0, term: Term::drawn(0) };
+
+/// Adds a job that has ended, as `leader` saw it.
 ///
 /// # Errors
 /// A store that fails.
-pub(crate) async fn add(dataset: &Root, report: &JobReport) -> Result<(), StorageError> {
+pub(crate) async fn add(dataset: &Root, report: &JobReport, leader: LeaderId) -> Result<(), StorageError> {
     let submitted_at_ms = report.started_at_ms.max(0);
-    let name = HistoryName { submitted_at_ms, round: report.round, job: report.job.clone() };
+    let name = HistoryName { submitted_at_ms, round: report.round, leader, job: report.job.clone() };
     let entry = Entry::of(history_view::summary(report));
     let bytes = serde_json::to_vec_pretty(&entry).expect("an entry is numbers and names");
     dataset.create_once(&name.to_string(), bytes).await.map(drop)
@@ -202,7 +207,8 @@ async fn entries(dataset: &Root, after: Option<&Position>, wanted: usize) -> Res
         names.push(name);
     }
     // Folders list in no order; a job's latest round comes first.
-    names.sort_unstable_by(|a, b| (b.submitted_at_ms, b.round).cmp(&(a.submitted_at_ms, a.round)));
+    let place = |name: &HistoryName| (name.submitted_at_ms, name.round, name.leader);
+    names.sort_unstable_by(|a, b| place(b).cmp(&place(a)));
     seen.clear();
     names.retain(|name| seen.insert(name.job.clone()));
     let ended = |name: HistoryName| Ended {
@@ -281,7 +287,7 @@ pub(crate) async fn complete(dataset: &Root) -> Result<(), StorageError> {
     }
     let add_one = |job: JobId| async move {
         match history::record(dataset, &job).await? {
-            Some(report) => add(dataset, &report).await,
+            Some(report) => add(dataset, &report, NOBODY).await,
             None => Ok(()),
         }
     };

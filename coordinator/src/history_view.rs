@@ -47,6 +47,7 @@ pub(crate) fn job(report: &JobReport) -> v1::GetJobResponse {
         job: Some(summary(report)),
         shards,
         record: serde_json::to_vec(report).expect("a report is numbers and names").into(),
+        more: false,
     }
 }
 
@@ -76,7 +77,8 @@ pub(crate) fn summary(report: &JobReport) -> v1::JobSummary {
     }
 }
 
-fn state(report: &JobReport) -> v1::JobState {
+/// How a job ended.
+pub(crate) fn state(report: &JobReport) -> v1::JobState {
     let is_any = |state: ShardState| report.shards.iter().any(|shard| shard.state == state);
     match (is_any(ShardState::Done), is_any(ShardState::Failed), is_any(ShardState::Cancelled)) {
         (true, false, false) => v1::JobState::Done,
@@ -84,9 +86,7 @@ fn state(report: &JobReport) -> v1::JobState {
         (false, false, true) => v1::JobState::Cancelled,
         // Not a single shard: it failed as a whole, or there was nothing to do.
         (false, false, false) if report.cause.is_none() => v1::JobState::Done,
-        (false, false, false) if report.cause.as_ref().is_some_and(|cause| cause.starts_with("cancelled")) => {
-            v1::JobState::Cancelled
-        }
+        (false, false, false) if report.is_cancelled() => v1::JobState::Cancelled,
         (false, _, _) => v1::JobState::Failed,
     }
 }

@@ -9,6 +9,7 @@ use storage::Root;
 use storage::segment::SegmentAccess;
 
 use crate::JobError;
+use crate::bases::Bases;
 
 /// One job.
 #[derive(Debug, Clone)]
@@ -27,6 +28,10 @@ pub struct Job {
     pub shard_map: Arc<ShardMap>,
     /// Why, for the manifests.
     pub reason: String,
+    /// Why it may replace a version whose input it does not contain.
+    pub force_replace: Option<String>,
+    /// The versions that it was planned over.
+    pub(crate) bases: Arc<Bases>,
     /// When it was submitted, as its client says.
     pub submitted_at_ms: i64,
     /// Tells when a manifest was committed.
@@ -60,6 +65,8 @@ impl Job {
             shards: spec.shards.clone(),
             shard_map: Arc::new(shard_map),
             reason: spec.reason.clone(),
+            force_replace: spec.force_replace.clone(),
+            bases: Arc::default(),
             submitted_at_ms: spec.submitted_at_ms,
             clock,
         })
@@ -77,6 +84,8 @@ pub struct Resources {
     pub scratch: Root,
     /// How segments are read.
     pub access: SegmentAccess,
+    /// 64 random bits, other ones for each run: its attempts are named after them.
+    pub seed: u64,
 }
 
 impl Resources {

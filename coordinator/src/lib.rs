@@ -7,10 +7,14 @@
 pub mod job;
 // Segments under the input prefix, by shard.
 pub mod discover;
+// The versions that a job was planned over.
+mod bases;
 // Shards to plans.
 pub mod planning;
 // Objects that tell whether they are whole.
 mod read;
+// Whether a store refuses to overwrite.
+mod probe;
 // Makes a shard's output visible.
 mod commit;
 // Input and output right before that.
@@ -19,12 +23,16 @@ mod last_look;
 mod journal;
 // The loop that performs effects and feeds back events.
 mod leader;
+// No other cluster's namespace in ours, nor around it.
+mod namespace;
+// Connections, as many as are served at once.
+mod connections;
 // One replica: election, leading, standing again.
 mod replica;
 // What needs no asking: garbage, abandoned uploads.
 mod reconcile;
 // The gRPC services.
-mod service;
+pub(crate) mod service;
 // What the coordinator counts.
 mod metrics;
 // What a coordinator is told at its start.
@@ -33,6 +41,8 @@ pub mod settings;
 pub mod server;
 // One coordinator without its sockets.
 pub mod member;
+// A job's record, one a round.
+mod record;
 // The records of jobs that have ended.
 mod history;
 // One small object for each of them, the newest first.
@@ -51,4 +61,5 @@ pub use embedded::{Watcher, run};
 pub use error::JobError;
 pub use job::{Job, Resources};
 pub use leader::LeaderSettings;
+pub use leader::check_report;
 pub use report::{JobReport, ShardReport, ShardState};

@@ -5,9 +5,8 @@
 use std::sync::Arc;
 
 use model::Clock;
-use model::limits::MESSAGE_BYTES_MAX;
+use model::limits::{MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX};
 use proto::v1::operator_service_server::OperatorServiceServer;
-use proto::v1::worker_service_server::WorkerServiceServer;
 use storage::meta::{LeaseSettings, MetaStore};
 use tokio::sync::watch;
 use tonic::service::Routes;
@@ -15,7 +14,7 @@ use tonic::service::Routes;
 use crate::leader::LeaderSettings;
 use crate::reconcile::Collector;
 use crate::replica::{Replica, Role};
-use crate::service::{Door, Operators, Workers};
+use crate::service::{BySize, Door, Operators, Workers};
 use crate::settings::CollectorSettings;
 
 /// One coordinator.
@@ -42,7 +41,13 @@ impl Member {
     ) -> Self {
         let (role, roles) = watch::channel(Role::Follower { leader: String::new() });
         let (state, states) = watch::channel(Ok(()));
-        let door = Door { role: roles, state: states, replica: settings.replica.as_str().into() };
+        let door = Door {
+            role: roles,
+            state: states,
+            replica: settings.replica.as_str().into(),
+            gates: Arc::default(),
+            views: Arc::default(),
+        };
         let collector = Collector::new(collector, Arc::clone(&clock));
         let replica = Replica { settings: Arc::new(settings), lease, store, clock, role, state };
         Self { replica, collector, door }
@@ -56,13 +61,10 @@ impl Member {
     /// What workers and operators ask.
     pub fn services(&self) -> Routes {
         let clock = Arc::clone(&self.replica.clock);
-        let operators = OperatorServiceServer::new(Operators::new(self.door.clone(), clock))
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        let operators = OperatorServiceServer::new(Operators { door: self.door.clone(), clock })
+            .max_decoding_message_size(REQUEST_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let workers = WorkerServiceServer::new(Workers { door: self.door.clone() })
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        Routes::new(operators).add_service(workers)
+        Routes::new(operators).add_service(BySize::new(|| Workers { door: self.door.clone() }))
     }
 
     /// Stands and leads, and cleans while it leads, until `dismissed`.

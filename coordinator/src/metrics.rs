@@ -11,6 +11,10 @@ pub(crate) fn describe() {
     describe_gauge!("tailor_is_leader", "1 while this coordinator leads");
     describe_counter!("tailor_shards_total", "Shards that have ended, by state");
     describe_counter!("tailor_completions_refused_total", "Completions of attempts that no longer held their task");
+    describe_counter!("tailor_reports_refused_total", "Reports that could not be of their attempt and its plan");
+    describe_counter!("tailor_strangers_refused_total", "Requests that carried another secret than their worker's");
+    describe_counter!("tailor_connections_shed_total", "Connections beyond what is served at once");
+    describe_counter!("tailor_requests_shed_total", "Requests beyond what is served at once, by gate");
     describe_counter!("tailor_workers_lost_total", "Workers whose lease ended while they did not drain");
     describe_counter!("tailor_garbage_objects_total", "Objects that the collector removed");
     describe_counter!("tailor_uploads_aborted_total", "Uploads that nobody finished, aborted");
@@ -29,9 +33,15 @@ pub(crate) fn describe() {
     for state in ["done", "failed", "cancelled"] {
         metrics::counter!("tailor_shards_total", "state" => state).absolute(0);
     }
+    for gate in crate::service::GATES {
+        metrics::counter!("tailor_requests_shed_total", "gate" => gate).absolute(0);
+    }
     metrics::gauge!("tailor_is_leader").set(0.0);
     for name in [
         "tailor_completions_refused_total",
+        "tailor_reports_refused_total",
+        "tailor_strangers_refused_total",
+        "tailor_connections_shed_total",
         "tailor_workers_lost_total",
         "tailor_garbage_objects_total",
         "tailor_uploads_aborted_total",

@@ -3,7 +3,7 @@
 use format::keys;
 use format::plan::PlanDocument;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use model::limits::REQUESTS_AT_ONCE_MAX;
+use model::limits::{REQUESTS_AT_ONCE_MAX, SHARDS_PER_JOB_MAX, TASKS_PER_JOB_MAX};
 use model::{Digest, ShardId, ShardPlan};
 use storage::{Root, StorageError};
 use tokio::sync::Semaphore;
@@ -27,13 +27,22 @@ pub struct Planned {
 /// Plans every shard of a job. Writes nothing.
 ///
 /// # Errors
-/// Those of discovery.
+/// Those of discovery, and [`JobError::TooLarge`].
 pub async fn plan(job: &Job) -> Result<Planned, JobError> {
     let Discovered { segments, warnings } = discover(&job.input, &job.shards).await?;
+    limit("shards", segments.len(), SHARDS_PER_JOB_MAX)?;
     let plan = |(shard, segments): (ShardId, _)| {
         scheduler::plan::plan_shard(job.id.clone(), shard, job.settings.clone(), segments)
     };
-    Ok(Planned { plans: segments.into_iter().map(plan).collect(), warnings })
+    let plans: Vec<_> = segments.into_iter().map(plan).collect();
+    let tasks = plans.iter().map(|plan| plan.map_tasks.len() + plan.partitions as usize).sum();
+    limit("tasks", tasks, TASKS_PER_JOB_MAX)?;
+    Ok(Planned { plans, warnings })
+}
+
+/// Refuses a job that its leader could not hold.
+fn limit(what: &'static str, found: usize, max: usize) -> Result<(), JobError> {
+    if found <= max { Ok(()) } else { Err(JobError::TooLarge { what, found, max }) }
 }
 
 /// Writes the objects of plans into their dataset: long lists of segments first, then the plans that name them. Gives each

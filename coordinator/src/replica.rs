@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use format::state_records::{LeaderRecord, Text};
 use futures::StreamExt as _;
-use model::Clock;
+use model::{Clock, Term};
 use storage::meta::election::{self, Leadership};
 use storage::meta::{LeaseSession, LeaseSettings, MetaError, MetaStore};
 use tokio::sync::{mpsc, watch};
@@ -22,6 +22,11 @@ use crate::leader::{self, Ended, Handle, Leader, LeaderSettings};
 
 /// Until the state is asked again that could not be.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long giving the office up may take; past it the office goes with the lease.
+const LEAVE_MAX: Duration = Duration::from_secs(10);
+/// The same where the lease is lost: the office goes anyway, and the next lease is waited for.
+const LEAVE_LOST_MAX: Duration = Duration::from_secs(1);
 
 /// What a replica is at the moment.
 #[derive(Debug, Clone)]
@@ -48,9 +53,10 @@ impl Replica {
     pub(crate) async fn run(self, dismissed: impl Future<Output = ()>) {
         let observing = tokio::spawn(observe(Arc::clone(&self.store), self.role.clone()));
         tokio::pin!(dismissed);
+        let mut random = fastrand::Rng::with_seed(self.lease.seed);
         loop {
-            let term = self.term(&mut dismissed).await;
-            match term {
+            let ended = self.term(Term::drawn(random.u64(..)), &mut dismissed).await;
+            match ended {
                 Ok(Ended::Dismissed) => break,
                 Ok(Ended::Over { reason }) => tracing::warn!(reason, "stopped leading; standing again"),
                 Err(error) => self.state_fails(describe(&error)),
@@ -73,27 +79,48 @@ impl Replica {
     }
 
     /// One lease's time: stands, leads if elected.
-    async fn term(&self, dismissed: &mut (impl Future<Output = ()> + Unpin)) -> Result<Ended, MetaError> {
+    async fn term(&self, term: Term, dismissed: &mut (impl Future<Output = ()> + Unpin)) -> Result<Ended, MetaError> {
         let session = tokio::select! {
             session = LeaseSession::open(Arc::clone(&self.store), self.lease) => session?,
             () = &mut *dismissed => return Ok(Ended::Dismissed),
         };
         drop(self.state.send_replace(Ok(())));
+        let ended = self.until_lost(&session, self.hold_office(&session, term, dismissed)).await;
+        close(session).await;
+        ended
+    }
+
+    /// Waits for `work`, and tells that the lease is lost as soon as it is: `work` may take long to notice.
+    async fn until_lost<T>(&self, session: &LeaseSession, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            loss = session.lost() => self.state_fails(format!("the lease was lost ({loss:?}); asking for another")),
+        }
+        work.await
+    }
+
+    /// Stands, and leads if elected.
+    async fn hold_office(
+        &self,
+        session: &LeaseSession,
+        term: Term,
+        dismissed: &mut (impl Future<Output = ()> + Unpin),
+    ) -> Result<Ended, MetaError> {
         let me =
             LeaderRecord { replica: Text::cut(&self.settings.replica), address: Text::cut(&self.settings.address) };
         let leadership = tokio::select! {
-            leadership = election::campaign(&*self.store, &session, &me) => leadership?,
-            () = &mut *dismissed => {
-                close(session).await;
-                return Ok(Ended::Dismissed);
-            }
+            leadership = election::campaign(&*self.store, session, &me, term) => leadership?,
+            () = &mut *dismissed => return Ok(Ended::Dismissed),
         };
-        let ended = self.lead(leadership, &session, dismissed).await;
+        let ended = self.lead(leadership, session, dismissed).await;
         self.role.send_replace(Role::Follower { leader: String::new() });
-        if let Err(error) = election::resign(&*self.store, leadership).await {
-            tracing::info!(%error, "give the office up; it goes with the lease");
+        match tokio::time::timeout(leave_max(session), election::resign(&*self.store, leadership)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::info!(%error, "office not given up; it goes with the lease"),
+            Err(_) => tracing::info!("office not given up in time; it goes with the lease"),
         }
-        close(session).await;
         ended
     }
 
@@ -104,7 +131,10 @@ impl Replica {
         dismissed: &mut (impl Future<Output = ()> + Unpin),
     ) -> Result<Ended, MetaError> {
         let began = tokio::time::Instant::now();
-        let found = leader::find(&*self.store).await?;
+        let found = tokio::select! {
+            found = leader::find(&*self.store) => found?,
+            () = &mut *dismissed => return Ok(Ended::Dismissed),
+        };
         let read_ms = began.elapsed().as_millis() as u64;
         let (mailbox, inbox) = mpsc::unbounded_channel();
         let handle = Handle::new(mailbox);
@@ -120,9 +150,15 @@ impl Replica {
 }
 
 async fn close(session: LeaseSession) {
-    if let Err(error) = session.close().await {
-        tracing::info!(%error, "end the lease; it ends by itself");
+    match tokio::time::timeout(leave_max(&session), session.close()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::info!(%error, "lease not revoked; it ends by itself"),
+        Err(_) => tracing::info!("lease not revoked in time; it ends by itself"),
     }
+}
+
+fn leave_max(session: &LeaseSession) -> Duration {
+    if session.is_held() { LEAVE_MAX } else { LEAVE_LOST_MAX }
 }
 
 /// Keeps in mind who leads, while it is not us.
@@ -147,3 +183,6 @@ async fn observe(store: Arc<dyn MetaStore>, role: watch::Sender<Role>) {
         tokio::time::sleep(PAUSE).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use format::digest::Digest;
+use format::state_records::{ShardPhase, ShardRecord};
 use model::{Books, JobId, JobSettings, JobSpec, ShardId, ShardPlan, StageTimes, Window};
 use scheduler::{Counts, ShardEnd, ShardOutput};
 use serde::{Deserialize, Serialize};
+
+use crate::commit::loss;
 
 /// Name and version of the object.
 pub const API_VERSION: &str = "tailor/v1";
@@ -189,6 +192,32 @@ impl ShardReport {
         }
     }
 
+    /// A shard whose report is lost, or was never written: what its record in the cluster's state says.
+    pub(crate) fn recorded(shard: ShardId, record: &ShardRecord) -> Self {
+        Self {
+            shard,
+            state: match record.phase {
+                ShardPhase::Running | ShardPhase::Committing => ShardState::Open,
+                ShardPhase::Done => ShardState::Done,
+                ShardPhase::Failed => ShardState::Failed,
+                ShardPhase::Cancelled => ShardState::Cancelled,
+            },
+            cause: record.cause.as_ref().map(ToString::to_string),
+            version: record.version,
+            replaces: None,
+            same_content: None,
+            content_digest: None,
+            warnings: Vec::new(),
+            segments: 0,
+            map_tasks: record.map_tasks as usize,
+            partitions: record.partitions,
+            attempts: 0,
+            attempts_failed: 0,
+            elapsed: Duration::ZERO,
+            totals: Totals::default(),
+        }
+    }
+
     pub(crate) fn end(&mut self, end: &ShardEnd) {
         (self.state, self.cause, self.version) = match end {
             ShardEnd::Done { version } => (ShardState::Done, None, Some(*version)),
@@ -234,6 +263,8 @@ impl JobReport {
     ) -> Self {
         let mut totals = Totals::default();
         shards.iter().for_each(|shard| totals.add(&shard.totals));
+        let mut warnings = warnings;
+        warnings.extend(loss(&totals.books.map, totals.bytes_in));
         Self {
             api_version: API_VERSION.to_owned(),
             kind: "JobReport".to_owned(),
@@ -261,6 +292,16 @@ impl JobReport {
         self.shards.sort_by_key(|shard| shard.shard);
         self.skew = Skew::of(&self.shards);
         self
+    }
+
+    /// Whether it ended since somebody cancelled it, with some of its shards done perhaps.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cause.as_ref().is_some_and(|cause| cause.starts_with("cancelled: "))
+    }
+
+    /// Whether the spec was lost with the job: its name may be taken by another one.
+    pub(crate) fn has_lost_spec(&self) -> bool {
+        self.spec.input.is_empty()
     }
 
     /// The bytes of the job's record.

@@ -13,27 +13,28 @@ use std::time::Duration;
 
 use axum::Router;
 use daemon::{Health, Metrics, Shutdown};
+use model::limits::REQUESTS_PER_CONNECTION_MAX;
 use model::{Clock, SystemClock};
 use proto::v1::operator_service_server::OperatorServiceServer;
 use proto::v1::worker_service_server::WorkerServiceServer;
 use storage::meta::{EtcdStore, MetaError, MetaStore};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
 
+use crate::connections;
 use crate::member::Member;
 use crate::service::{Operators, Workers};
 use crate::settings::Settings;
 
-/// The condition of readiness.
+/// The condition of readiness: the state can be used, and there is a lease.
 const ETCD: &str = "etcd";
 /// How long etcd is waited for before it is tried again.
 const CONNECT_PAUSE: Duration = Duration::from_secs(1);
-/// Requests of one connection under way at once: a worker has a claim, a beat and its completions.
-const REQUESTS_PER_CONNECTION_MAX: usize = 1024;
 /// How long requests may go on after the office was given up.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a coordinator may take to leave: the office, the lease and [`CLOSE_TIMEOUT`], each with a state that hangs.
+pub const LEAVE_MAX: Duration = Duration::from_secs(30);
 
 /// Why a coordinator cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +95,7 @@ async fn coordinate(
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let member = Member::new(settings.leader, settings.lease, settings.collector, store, clock);
-    tokio::spawn(tell_health(member.state(), health.clone()));
+    tokio::spawn(health.clone().follow(ETCD, member.state()));
     let serving = tokio::spawn(serve_requests(requests, member.services(), shutdown.clone()));
     let requested = shutdown.clone();
     member.run(Box::pin(async move { requested.requested().await })).await;
@@ -105,10 +106,10 @@ async fn coordinate(
     }
 }
 
-/// A store that etcd answered once; waits for an etcd that is away.
+/// A store that etcd answered once, in a namespace that is ours alone; waits for an etcd that is away.
 async fn connect(settings: &storage::meta::EtcdSettings, health: &Health) -> Result<EtcdStore, MetaError> {
     loop {
-        match EtcdStore::connect(settings).await {
+        match connect_once(settings).await {
             Err(error) if error.is_transient() => {
                 tracing::warn!(error = crate::error::describe(&error), "etcd cannot be reached; trying again");
                 health.set(ETCD, Err(error.to_string()));
@@ -119,14 +120,10 @@ async fn connect(settings: &storage::meta::EtcdSettings, health: &Health) -> Res
     }
 }
 
-async fn tell_health(mut states: watch::Receiver<Result<(), String>>, health: Health) {
-    loop {
-        let state = states.borrow_and_update().clone();
-        health.set(ETCD, state);
-        if states.changed().await.is_err() {
-            return;
-        }
-    }
+async fn connect_once(settings: &storage::meta::EtcdSettings) -> Result<EtcdStore, MetaError> {
+    let store = EtcdStore::connect(settings).await?;
+    crate::namespace::check(settings, &store).await?;
+    Ok(store)
 }
 
 async fn serve_requests(listener: TcpListener, services: Routes, shutdown: Shutdown) -> Result<(), ServeError> {
@@ -138,13 +135,14 @@ async fn serve_requests(listener: TcpListener, services: Routes, shutdown: Shutd
         .build_v1()?;
     tonic::transport::Server::builder()
         .concurrency_limit_per_connection(REQUESTS_PER_CONNECTION_MAX)
+        .max_concurrent_streams(Some(REQUESTS_PER_CONNECTION_MAX as u32))
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .tcp_nodelay(true)
         .add_routes(services)
         .add_service(health)
         .add_service(reflection)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move { shutdown.requested().await })
+        .serve_with_incoming_shutdown(connections::incoming(listener), async move { shutdown.requested().await })
         .await?;
     Ok(())
 }

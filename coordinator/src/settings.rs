@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use daemon::{Key, Layers, LogFormat, SettingsError, Tables};
+use model::admission::check_name;
 use storage::meta::{EtcdSettings, LeaseSettings};
 
 use crate::leader::LeaderSettings;
@@ -16,9 +17,17 @@ const GC_AGE_MIN: Duration = Duration::from_secs(10 * 60);
 /// The coordinator's own settings; those it shares with the worker are in `daemon::common`.
 pub const KEYS: &[Key] = &[
     Key::new("name", None, "What this coordinator is called; without it, the host's name"),
-    Key::new("grpc.listen", Some("0.0.0.0:7070"), "Where workers and operators are served: host:port"),
-    Key::new("grpc.advertise", None, "The URL under which others reach it; without it, http:// the name and the port"),
-    Key::new("http.listen", Some("0.0.0.0:7080"), "Where probes and metrics are served: host:port"),
+    Key::new(
+        "grpc.listen",
+        Some("127.0.0.1:7070"),
+        "Where workers and operators are served: host:port; who reaches it may do anything, so this machine alone unless told otherwise",
+    ),
+    Key::new(
+        "grpc.advertise",
+        None,
+        "The URL under which others reach it; without it, http:// the name and the port, or the address where that is this machine's alone",
+    ),
+    Key::new("http.listen", Some("127.0.0.1:7080"), "Where probes and metrics are served: host:port"),
     Key::new("lease.ttl", Some("5s"), "How long a leader that says nothing keeps its office; 2s to 30s"),
     Key::new("attempt.progress-max", Some("10m"), "An attempt that reads and writes nothing for so long is given up"),
     Key::new("speculation.enabled", Some("true"), "Whether a slow attempt gets a second one beside it"),
@@ -72,14 +81,19 @@ pub struct CollectorSettings {
 }
 
 impl Settings {
-    /// What `layers` say, on the machine called `host`; `seed` differs from process to process.
+    /// What `layers` say, on the machine called `host`; `seed` is 64 random bits, other ones for each process.
     ///
     /// # Errors
     /// Names the key, its value, where it comes from and what it should be.
     pub fn resolve(layers: &Layers, host: &str, seed: u64) -> Result<Self, SettingsError> {
-        let grpc_listen: SocketAddr = layers.parse("grpc.listen", "an address with a port, such as 0.0.0.0:7070")?;
+        let grpc_listen: SocketAddr = layers.parse("grpc.listen", "an address with a port, such as 127.0.0.1:7070")?;
         let name = layers.optional("name").unwrap_or_else(|| host.to_owned());
-        let own = || format!("http://{name}:{}", grpc_listen.port());
+        check_name("name", &name).map_err(|error| layers.refuse("name", &error.reason))?;
+        // Nobody reaches an address of this machine alone under the machine's name.
+        let own = || match grpc_listen.ip().is_loopback() {
+            true => format!("http://{grpc_listen}"),
+            false => format!("http://{name}:{}", grpc_listen.port()),
+        };
         let address = layers.optional("grpc.advertise").unwrap_or_else(own);
         let ttl = layers.duration("lease.ttl")?;
         if !LEASE_TTL.contains(&ttl) {
@@ -100,8 +114,8 @@ impl Settings {
             log_format: layers.parse("log.format", "text or json")?,
             log_level: layers.string("log.level")?,
             grpc_listen,
-            http_listen: layers.parse("http.listen", "an address with a port, such as 0.0.0.0:7080")?,
-            etcd: worker::settings::etcd(layers)?,
+            http_listen: layers.parse("http.listen", "an address with a port, such as 127.0.0.1:7080")?,
+            etcd: worker::settings::etcd(layers, seed)?,
             lease: LeaseSettings { ttl, seed },
             leader,
             collector: collector(layers)?,
@@ -124,4 +138,24 @@ fn collector(layers: &Layers) -> Result<CollectorSettings, SettingsError> {
         keep_versions,
         uploads_min_age: layers.duration("gc.uploads-min-age")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(given: &[(&str, &str)]) -> Settings {
+        let flags = given.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        let layers = Layers::load(CoordinatorTables::TABLES, None, [], flags).expect("known names");
+        Settings::resolve(&layers, "node-1", 1).expect("they fit together")
+    }
+
+    #[test]
+    fn a_coordinator_listens_to_its_own_machine_alone_unless_it_is_told_otherwise() {
+        let settings = resolve(&[]);
+        assert!(settings.grpc_listen.ip().is_loopback() && settings.http_listen.ip().is_loopback());
+        assert_eq!(settings.leader.address, "http://127.0.0.1:7070", "a follower names what can be reached");
+        let open = resolve(&[("grpc.listen", "0.0.0.0:7171")]);
+        assert_eq!(open.leader.address, "http://node-1:7171");
+    }
 }

@@ -18,6 +18,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
@@ -45,6 +46,17 @@ impl Health {
             Err(reason) if before != Some(Err(reason.clone())) => tracing::info!(condition, reason, "not ready"),
             Ok(()) if before != Some(Ok(())) => tracing::info!(condition, "ready"),
             _ => {}
+        }
+    }
+
+    /// Says of a condition what `told` says, until whoever tells is gone.
+    pub async fn follow(self, condition: &'static str, mut told: watch::Receiver<Result<(), String>>) {
+        loop {
+            let holds = told.borrow_and_update().clone();
+            self.set(condition, holds);
+            if told.changed().await.is_err() {
+                return;
+            }
         }
     }
 

@@ -8,13 +8,27 @@
 //! ```
 //!
 //! Everybody who runs a loop holds a [`Shutdown`] and waits for it beside its work. It only goes forward.
+//!
+//! Signals have a thread of their own. Whatever the others hang in (a file system that does not answer, a full pipe of
+//! logs), it ends the process: `leave_max` after the first signal, [`AT_ONCE_MAX`] after the second.
 
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// How long a process that is to stop at once may still take to leave by itself.
+const AT_ONCE_MAX: Duration = Duration::from_secs(1);
+
+/// How long a last line of the log may take.
+const SAY_MAX: Duration = Duration::from_millis(100);
+
+/// Exit code of a process that did not leave by itself.
+const ENDED: i32 = 1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
@@ -42,25 +56,22 @@ impl Shutdown {
         (ShutdownTrigger { stage: Arc::new(sender) }, Self { stage })
     }
 
-    /// One that SIGTERM and SIGINT trigger, and whoever has the trigger.
+    /// One that SIGTERM and SIGINT trigger, and whoever has the trigger. A process that has not left `leave_max` after the
+    /// first signal is ended, one that was signalled again soon after that; unless nobody holds a `Shutdown` any more.
     ///
     /// # Errors
     /// If the system does not let us listen for signals.
-    pub fn on_signals() -> io::Result<(ShutdownTrigger, Self)> {
+    pub fn on_signals(leave_max: Duration) -> io::Result<(ShutdownTrigger, Self)> {
         let (trigger, shutdown) = Self::new();
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let signals = {
+            // From here on no signal is lost, nor ends the process by itself.
+            let _guard = runtime.enter();
+            Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? }
+        };
         let signalled = trigger.clone();
-        tokio::spawn(async move {
-            loop {
-                let name = tokio::select! {
-                    Some(()) = terminate.recv() => "SIGTERM",
-                    Some(()) = interrupt.recv() => "SIGINT",
-                    else => return,
-                };
-                tracing::info!(signal = name, "told to stop");
-                signalled.signal();
-            }
-        });
+        let listen = move || runtime.block_on(signals.listen(signalled, leave_max));
+        std::thread::Builder::new().name("signals".to_owned()).spawn(listen)?;
         Ok((trigger, shutdown))
     }
 
@@ -107,10 +118,61 @@ impl ShutdownTrigger {
     }
 }
 
+/// The signals that ask a process to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    async fn listen(mut self, trigger: ShutdownTrigger, leave_max: Duration) {
+        let mut end_at: Option<Instant> = None;
+        loop {
+            let name = tokio::select! {
+                Some(()) = self.terminate.recv() => "SIGTERM",
+                Some(()) = self.interrupt.recv() => "SIGINT",
+                () = trigger.stage.closed() => return,
+                () = tokio::time::sleep_until(end_at.unwrap_or_else(Instant::now)), if end_at.is_some() => {
+                    return end(*trigger.stage.borrow(), leave_max);
+                }
+            };
+            trigger.signal();
+            let left = if *trigger.stage.borrow() == Stage::Now { AT_ONCE_MAX } else { leave_max };
+            let at = Instant::now() + left;
+            end_at = Some(end_at.map_or(at, |end_at| end_at.min(at)));
+            say(move || tracing::info!(signal = name, "told to stop"));
+        }
+    }
+}
+
+/// Ends the process, whatever its threads do.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the other threads hang; what they leave behind, the next process removes"
+)]
+fn end(stage: Stage, leave_max: Duration) {
+    let seconds = leave_max.as_secs();
+    say(move || match stage {
+        Stage::Now => tracing::warn!("told to stop at once, and something hangs; the process is ended"),
+        _ => tracing::error!(seconds, "has not left in time, something hangs; the process is ended"),
+    });
+    std::process::exit(ENDED);
+}
+
+/// Says a line, unless whoever reads the log hangs, too.
+fn say(line: impl FnOnce() + Send + 'static) {
+    let (sender, said) = std::sync::mpsc::channel();
+    let speaking = std::thread::Builder::new().name("signals-log".to_owned()).spawn(move || {
+        line();
+        let _ = sender.send(());
+    });
+    if speaking.is_ok() {
+        let _ = said.recv_timeout(SAY_MAX);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::timeout;
 
     use super::*;
@@ -144,7 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn signals_of_the_system_trigger_it() {
-        let (_trigger, shutdown) = Shutdown::on_signals().expect("signals can be listened for");
+        let (_trigger, shutdown) = Shutdown::on_signals(Duration::from_secs(600)).expect("signals can be listened for");
         let status = std::process::Command::new("kill").args(["-TERM", &std::process::id().to_string()]).status();
         assert!(status.expect("there is a kill").success());
         timeout(Duration::from_secs(10), shutdown.requested()).await.expect("the signal arrives");

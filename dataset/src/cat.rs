@@ -10,11 +10,12 @@ use format::manifest::{Extent, Manifest};
 use format::part::PartKind;
 use model::{RollupStep, SeriesKey, TimestampMs};
 
+use crate::buckets::merged;
 use crate::catalog::{Catalog, Selection};
 use crate::error::DatasetError;
-use crate::merge::{Input, Merge};
+use crate::merge::Input;
 use crate::parts::{Parts, RowFilter};
-use crate::rows::{Chunk, ChunkSource};
+use crate::rows::Chunk;
 
 /// Which series, and which of its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub async fn cat(
     on_rows: &mut OnRows<'_>,
 ) -> Result<u64, DatasetError> {
     let manifests = catalog.current(&options.selection).await?;
-    let mut merge = Merge::new(inputs(parts, &manifests, options));
+    let mut merge = merged(inputs(parts, &manifests, options), options.rollup);
     let mut rows = 0;
     while let Some(chunk) = merge.next().await? {
         rows += chunk.rows.len() as u64;

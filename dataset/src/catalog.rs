@@ -204,7 +204,7 @@ impl Catalog {
 }
 
 /// Those of `windows`, ordered by their start, that share time with another one.
-fn overlapping(windows: &[Window]) -> Vec<Window> {
+pub(crate) fn overlapping(windows: &[Window]) -> Vec<Window> {
     let mut found = Vec::new();
     let mut widest: Option<Window> = None;
     for window in windows {

@@ -14,9 +14,10 @@ use object_store::{ObjectStoreExt, WriteMultipart};
 use serde::Serialize;
 use storage::Root;
 
+use crate::buckets::merged;
 use crate::catalog::{Catalog, Selection, name_of};
 use crate::error::DatasetError;
-use crate::merge::{Input, Merge};
+use crate::merge::Input;
 use crate::parts::{Parts, RowFilter};
 use crate::rows::{Chunk, ChunkSource, Rows};
 
@@ -107,9 +108,9 @@ pub async fn export(
     let manifests = catalog.current(&options.selection).await?;
     let warnings = without_step(&manifests, options.rollup);
     let inputs = inputs(catalog, &manifests, options.rollup)?;
-    let mut merge = Merge::new(inputs);
+    let mut rows = merged(inputs, options.rollup);
     let mut file = File::begin(to, key, sink(options)).await?;
-    let written = file.write_all(&mut merge).await;
+    let written = file.write_all(&mut *rows).await;
     let summary = match written {
         Ok(()) => file.finish().await?,
         Err(error) => {
@@ -238,7 +239,7 @@ impl File {
         Ok(Self { object, sink, upload: WriteMultipart::new_with_chunk_size(upload, PENDING_BYTES) })
     }
 
-    async fn write_all(&mut self, rows: &mut Merge) -> Result<(), DatasetError> {
+    async fn write_all(&mut self, rows: &mut dyn ChunkSource) -> Result<(), DatasetError> {
         while let Some(chunk) = rows.next().await? {
             self.sink.append(&chunk).map_err(|error| DatasetError::write(self.object.clone(), error))?;
             let bytes = self.sink.take();

@@ -1,10 +1,11 @@
 //! Small datasets, made by hand: one shard, two organisations, eight series, three partitions, a rollup, and the input.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use format::digest::Digest;
-use format::keys::AttemptKeys;
+use format::keys::{self, AttemptKeys};
 use format::manifest::{API_VERSION, Extent, Manifest, ObjectEntry, PartitionEntry, QuarantineEntry, RollupEntry};
 use format::part::{PartKind, PartWriter, RollupColumns};
 use format::segments::Inputs;
@@ -12,8 +13,8 @@ use interchange::parquet::{RawParquetWriter, RollupParquetWriter};
 use interchange::{Raw, RawRows, Rollup, RollupRows, RowSink, Table};
 use model::books::{Books, MapBooks, ReduceBooks};
 use model::{
-    AttemptId, Columns, Encoding, FencingToken, JobId, JobSettings, OutputFormat, PartitionId, RollupStep, SegmentRef,
-    SeriesKey, ShardId, TaskId, Window,
+    AttemptId, Columns, Encoding, FencingToken, JobId, JobSettings, MapTask, OnBadFrame, OutputFormat, PartitionId,
+    RollupStep, SegmentRef, SeriesKey, ShardId, ShardPlan, TaskId, Window,
 };
 use prost::Message;
 use proto::v1::Payload;
@@ -24,7 +25,7 @@ use crate::catalog::{Catalog, name_of};
 use crate::rollup::RollupBuilder;
 
 /// The window of all fixtures: ten minutes.
-pub(crate) const WINDOW: Window = Window { start_ms: 0, end_ms: 600_000 };
+pub(crate) const WINDOW: Window = Window::of(0, 600_000);
 
 /// The shard of all fixtures, unless told otherwise.
 pub(crate) const SHARD: ShardId = ShardId::Shared(7);
@@ -75,7 +76,43 @@ impl Fixture {
         let fixture = Self::new();
         let output = fixture.output().await;
         let manifest = fixture.commit(&output).await;
+        fixture.know(&job()).await;
         (fixture, output, manifest)
+    }
+
+    /// Marks the dataset as ours, and makes `job` known to it: with its spec, and a plan of the fixture's shard.
+    pub(crate) async fn know(&self, job: &JobId) {
+        let root = self.catalog.root();
+        crate::marks::mark_dataset(root).await.expect("the folder is ours");
+        let plan = ShardPlan {
+            job: job.clone(),
+            shard: SHARD,
+            settings: JobSettings { window: WINDOW, on_bad_frame: OnBadFrame::Quarantine, ..JobSettings::default() },
+            segments: Vec::new(),
+            map_tasks: vec![MapTask { splits: Vec::new() }],
+            partitions: 3,
+        };
+        let plan = serde_json::to_vec(&plan).expect("a plan is numbers and names");
+        let objects = [(keys::spec(job, Digest(0)), b"{}".to_vec()), (keys::plan(job, SHARD, Digest::of(&plan)), plan)];
+        for (key, bytes) in objects {
+            root.replace(&key, bytes).await.expect("the folder is ours");
+        }
+    }
+
+    /// Makes everything in the dataset older.
+    pub(crate) fn age(&self, by: Duration) {
+        fn age(folder: &Path, by: Duration) {
+            for entry in std::fs::read_dir(folder).expect("the folder is ours").flatten() {
+                if entry.path().is_dir() {
+                    age(&entry.path(), by);
+                    continue;
+                }
+                let file = std::fs::File::open(entry.path()).expect("the file is ours");
+                let modified = entry.metadata().and_then(|metadata| metadata.modified()).expect("it is there");
+                file.set_modified(modified - by).expect("the file is ours");
+            }
+        }
+        age(&self.path("dataset"), by);
     }
 
     /// A folder beside the dataset.
@@ -165,6 +202,8 @@ impl Fixture {
             version: output.version,
             job: job(),
             replaces: Some(output.version - 1).filter(|version| *version > 0),
+            base: None,
+            forced: None,
             reason: "run".to_owned(),
             committed_at_ms: 1_000_000,
             settings: output.settings.clone(),
@@ -282,7 +321,7 @@ pub(crate) fn series() -> SeriesMap {
     series
 }
 
-fn job() -> JobId {
+pub(crate) fn job() -> JobId {
     "nightly".parse().expect("a job name")
 }
 

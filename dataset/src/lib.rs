@@ -27,12 +27,15 @@ pub mod verify;
 pub mod oracle;
 // A new version that names an old one's parts again.
 pub mod rollback;
+// The dataset's marker, and the marks of its jobs.
+pub mod marks;
 // What no retained manifest names.
 pub mod gc;
 
-mod join; //   a stream against the rows that should be in it
-mod merge; //  many sorted parts as one
-mod rollup; // rollups computed again
+mod buckets; // one row a bucket, whatever the windows
+mod join; //    a stream against the rows that should be in it
+mod merge; //   many sorted parts as one
+mod rollup; //  rollups computed again
 
 pub use catalog::{Catalog, Selection};
 pub use error::{DatasetError, ErrorKind};

@@ -15,6 +15,8 @@ pub enum Class {
     Manifest,
     /// A version that is left out, or that replaces none before it.
     Version,
+    /// A version that took the place of one whose input it lacks, and did not know it (CM-5).
+    Input,
     /// Partitions that are not 0..n, each once (CM-1).
     Partitions,
     /// An object that is gone (CM-2).
@@ -52,6 +54,7 @@ impl Class {
             Self::Partitions => Some("CM-1"),
             Self::ObjectMissing | Self::ObjectSize | Self::ObjectDigest | Self::Block => Some("CM-2"),
             Self::Manifest | Self::Version => Some("CM-3"),
+            Self::Input => Some("CM-5"),
             Self::Count | Self::Books => Some("DT-1"),
             Self::Order => Some("DT-2"),
             Self::Placement | Self::Rollup | Self::Metadata | Self::Missing | Self::Extra | Self::Changed => None,

@@ -2,14 +2,24 @@
 //!
 //! Nothing is overwritten and nothing is copied. The new manifest is written create-only under the next number, so of two
 //! operators one wins and the other is told. A version whose objects are not all there any more is refused (CM-2).
+//!
+//! **Against a collector.** A collector that gives up old versions deletes their manifests first, reads the marks again, and
+//! deletes their objects last. A rollback marks the job of its version first, and reads the manifest again after that. So
+//! either the manifest is gone, and the rollback fails, or the collector sees the mark and leaves the objects.
 
-use format::manifest::{API_VERSION, Manifest};
+use format::keys::ManifestName;
+use format::manifest::{API_VERSION, Manifest, ObjectEntry};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use model::{Clock, ShardId, Window};
 use serde::Serialize;
-use storage::{Creation, StorageError};
+use storage::{Creation, Root, StorageError};
 
 use crate::catalog::{Catalog, name_of};
 use crate::error::DatasetError;
+use crate::marks::Pin;
+
+/// Objects that are looked at at once.
+const HEADS_AT_ONCE: usize = 32;
 
 /// What to go back to, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +75,27 @@ pub async fn rollback(
             options.to, options.shard
         )));
     }
-    let old = catalog.one(Some(current.window), options.shard, Some(options.to)).await?;
+    let name = ManifestName { version: options.to, ..current };
+    let job = catalog.read(name).await?.job;
+    let pin = Pin::hold(catalog.root(), &job).await?;
+    let written = write(catalog, name, current, options, clock).await;
+    let released = pin.release().await;
+    let written = written?;
+    if let Err(error) = released {
+        tracing::warn!(%error, %job, "failed to release a rollback's mark; collectors wait until it is stale");
+    }
+    Ok(written)
+}
+
+/// Writes the new version. The caller keeps collectors away.
+async fn write(
+    catalog: &Catalog,
+    name: ManifestName,
+    current: ManifestName,
+    options: &RollbackOptions,
+    clock: &dyn Clock,
+) -> Result<Rollback, DatasetError> {
+    let old = catalog.read(name).await?;
     check_objects(catalog, &old).await?;
     let version = current.version.checked_add(1).expect("four thousand million versions of one shard");
     let reason = match options.reason.as_str() {
@@ -75,6 +105,9 @@ pub async fn rollback(
     let manifest = Manifest {
         version,
         replaces: Some(current.version),
+        // Whoever goes back knows what it goes back from.
+        base: None,
+        forced: None,
         reason: reason.clone(),
         committed_at_ms: clock.now_ms(),
         ..old.clone()
@@ -94,20 +127,23 @@ pub async fn rollback(
 }
 
 async fn check_objects(catalog: &Catalog, manifest: &Manifest) -> Result<(), DatasetError> {
+    let entries: Vec<_> = manifest.objects().cloned().collect();
     let root = catalog.root();
-    for entry in manifest.objects() {
-        let object = root.object(&entry.key);
-        match root.head(&entry.key).await {
-            Ok(found) if found.size == entry.size => {}
-            Ok(found) => {
-                let fact = format!("has {} bytes, its manifest says {}", found.size, entry.size);
-                return Err(DatasetError::ObjectDamaged { object, fact });
-            }
-            Err(StorageError::NotFound { .. }) => return Err(DatasetError::ObjectGone { object }),
-            Err(error) => return Err(error.into()),
+    let checks = stream::iter(entries).map(|entry| check_object(root, entry)).buffered(HEADS_AT_ONCE);
+    checks.try_collect().await
+}
+
+async fn check_object(root: &Root, entry: ObjectEntry) -> Result<(), DatasetError> {
+    let object = root.object(&entry.key);
+    match root.head(&entry.key).await {
+        Ok(found) if found.size == entry.size => Ok(()),
+        Ok(found) => {
+            let fact = format!("has {} bytes, its manifest says {}", found.size, entry.size);
+            Err(DatasetError::ObjectDamaged { object, fact })
         }
+        Err(StorageError::NotFound { .. }) => Err(DatasetError::ObjectGone { object }),
+        Err(error) => Err(error.into()),
     }
-    Ok(())
 }
 
 /// Writes the manifest create-only.

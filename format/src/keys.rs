@@ -8,12 +8,21 @@
 //! | `manifests/window=<w>/shard=<s>/v<NNNNN>.json` | manifest | the committer, create-only | write-once; the highest version is current |
 //! | `jobs/<job>/spec-<digest>.json` | what was asked for | the coordinator | write-once |
 //! | `jobs/<job>/plans/<shard>-<digest>.json` | plan | the planner | write-once; a new plan is another object |
+//! | `jobs/<job>/bases/<round>-<ms>.json` | the versions that were current when a round was planned, by shard | the first leader that plans it, create-only | write-once |
 //! | `jobs/<job>/reports/<shard>-<digest>.json` | how a shard ended | the coordinator | write-once |
 //! | `jobs/<job>/segments/<shard>-<digest>.segments` | the segments of a shard, where they are too many for its plan and manifest | the planner | write-once |
-//! | `jobs/<job>/events/<leader's token>-<NNNNNN>.jsonl` | what happened, a line an event | that leader, alone | only longer, until it is full |
-//! | `jobs/<job>/record.json` | what the job was and how it ended | the coordinator | replaced when it ends |
-//! | `history/<newest first>-<round>-<job>.json` | a job that has ended, as a listing shows it | the coordinator, create-only | write-once |
+//! | `jobs/<job>/events/<leader>-<NNNNNN>.jsonl` | what happened, a line an event | that leader, alone | only longer, until it is full |
+//! | `jobs/<job>/records/<round>-<leader>.json` | what the job was and how that round ended | the coordinator, create-only | write-once; the highest round is current |
+//! | `jobs/probe-<leader>` | nothing: whether the store refuses a second put | a leader, once for each dataset | removed at once |
+//! | `jobs/<job>/record.json` | the same, of versions that had one | nobody any more | read where no record is of a later round |
+//! | `history/<newest first>-<round>-<leader>-<job>.json` | a round of a job that has ended, as a listing shows it | that leader, create-only | write-once; a job's highest round is current |
 //! | `history/00-complete` | every job that ended before it was written has an object beside it | the coordinator | replaced by the same |
+//! | `tailor.json` | the dataset's marker: without it nothing is ever collected | the first job that is planned, create-only | for ever |
+//! | `marks/<job>/<run>.json` | that a run of the job is open, or over and not yet swept | whoever runs the job; the collector removes it | refreshed while the job is open |
+//! | `marks/<job>/pin-<nonce>.json` | that a rollback reads what the job wrote | the rollback | until it is done, or stale |
+//! | `probe/<nonce>.json` | nothing: its time of change is the store's clock | a collector | a moment |
+//! | `scratch/<job>/...` | the job's root of runs | see below | until the job has ended |
+//! | `scratch/tailor-<pid>-<ms>/...` | what one process spills, in a local dataset | that process, which locks `lock` there | until the process ends |
 //!
 //! In the root of runs:
 //!
@@ -24,16 +33,24 @@
 //! | `runs/<job>/shard=<s>/<task>-<attempt>.report.json` | what the attempt hands back | the attempt, alone | until the shard has ended |
 //! | `runs/<job>/shard=<s>/list-<digest>.json` | the runs that count, in source order | the coordinator | until the shard has ended |
 //!
+//! `<attempt>` is `a-<number>-<token>`, whose token is never given out twice, whatever becomes of the cluster's state;
+//! `<leader>` is the revision at which that leader was elected, and its term (versions before had the revision alone). All
+//! objects but marks are created, never replaced.
+//!
 //! `<hash4>` spreads the load over a store's key range. Runs lie under a scratch
 //! root of their own, which for a local dataset is a subfolder of `scratch/`.
+//!
+//! [`ObjectKey`] parses every one of them back; a collector deletes nothing that it does not parse.
+
+mod object; // every key, parsed back
+mod process; // names of processes, and what lies in their scratch
 
 use std::fmt;
 use std::str::FromStr;
 
 use model::ids::ParseIdError;
 use model::{
-    AttemptId, FencingToken, JobId, OutputFormat, PartitionId, RollupStep, ShardId, TaskId, TaskPath, TimestampMs,
-    Window,
+    AttemptId, JobId, LeaderId, OutputFormat, PartitionId, RollupStep, ShardId, TaskId, TaskPath, TimestampMs, Window,
 };
 
 use model::digest::Digest;
@@ -51,6 +68,17 @@ pub const HISTORY_COMPLETE: &str = "history/00-complete";
 
 /// Folder of spilled data in a local dataset: one subfolder a process, gone with it unless it was killed.
 pub const SCRATCH: &str = "scratch";
+/// Folder of the marks of jobs that are open, or whose leftovers are not yet collected.
+pub const MARKS: &str = "marks";
+/// Folder of the objects that a collector asks the store's clock with.
+pub const PROBES: &str = "probe";
+/// The dataset's marker: a place without it is not ours to clean.
+pub const MARKER: &str = "tailor.json";
+/// The file in a process's scratch folder that the process holds an exclusive lock on for as long as it lives.
+pub const SCRATCH_LOCK: &str = "lock";
+
+pub use object::{DataKey, DataObject, JobObject, ObjectKey, RunKey, RunObject, ScratchKey};
+pub use process::{ProcessKey, ProcessName, ProcessObject};
 
 /// The extension of segments.
 pub const SEGMENT_EXTENSION: &str = ".seg";
@@ -74,6 +102,13 @@ pub fn segment_shard(key: &str) -> Result<Option<ShardId>, ParseIdError> {
     }
 }
 
+/// Folder of the data objects of one partition, or of what one map task put aside: the part of the job's output that
+/// `spread`, a [`PartitionId`] or a [`TaskId`], names.
+pub fn data_folder(window: Window, shard: ShardId, job: &JobId, spread: impl fmt::Display) -> String {
+    let hash = Digest::of(format!("{window}/{shard}/{job}/{spread}").as_bytes()).0 as u16;
+    format!("{DATA}/{hash:04x}/window={window}/shard={shard}/{job}")
+}
+
 /// Where the data objects of one attempt go.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptKeys<'a> {
@@ -89,9 +124,7 @@ pub struct AttemptKeys<'a> {
 
 impl AttemptKeys<'_> {
     fn folder(&self, spread: impl fmt::Display) -> String {
-        let Self { window, shard, job, .. } = self;
-        let hash = Digest::of(format!("{window}/{shard}/{job}/{spread}").as_bytes()).0 as u16;
-        format!("{DATA}/{hash:04x}/window={window}/shard={shard}/{job}")
+        data_folder(self.window, self.shard, self.job, spread)
     }
 
     /// Key of the raw part of `partition`.
@@ -140,6 +173,36 @@ pub fn scratch_root(dataset: &str, job: &JobId) -> String {
     format!("{}/{SCRATCH}/{job}", dataset.trim_end_matches('/'))
 }
 
+/// Folder of the runs of a job, in the dataset.
+pub fn scratch_folder(job: &JobId) -> String {
+    format!("{SCRATCH}/{job}")
+}
+
+/// Folder of a job's marks.
+pub fn marks_of(job: &JobId) -> String {
+    format!("{MARKS}/{job}")
+}
+
+/// Key of the mark of one run of a job: `run` is the same for every leader that runs it.
+pub fn mark(job: &JobId, run: u64) -> String {
+    format!("{MARKS}/{job}/{run:016x}.json")
+}
+
+/// Key of the mark that keeps collectors from what a job wrote while a rollback reads it.
+pub fn pin(job: &JobId, nonce: u64) -> String {
+    format!("{MARKS}/{job}/pin-{nonce:016x}.json")
+}
+
+/// Key of an object that is written to learn the store's time.
+pub fn clock_probe(nonce: u64) -> String {
+    format!("{PROBES}/{nonce:016x}.json")
+}
+
+/// Folder of the plans of a job.
+pub fn plans_of(job: &JobId) -> String {
+    format!("{JOBS}/{job}/plans")
+}
+
 /// Folder of everything that is kept of a job.
 pub fn job_folder(job: &JobId) -> String {
     format!("{JOBS}/{job}")
@@ -160,28 +223,82 @@ pub fn segments(job: &JobId, shard: ShardId, segments: Digest) -> String {
     format!("{JOBS}/{job}/segments/{shard}-{segments}.segments")
 }
 
+/// Key of the versions that a round of a job, submitted at this instant, was planned over.
+pub fn bases(job: &JobId, round: u32, submitted_at_ms: TimestampMs) -> String {
+    format!("{JOBS}/{job}/bases/{round:05}-{submitted_at_ms}.json")
+}
+
 /// Key of the report of a shard that has ended.
 pub fn shard_report(job: &JobId, shard: ShardId, report: Digest) -> String {
     format!("{JOBS}/{job}/reports/{shard}-{report}.json")
 }
 
-/// Key of the `ordinal`th piece of a job's event log that the leader with this token wrote.
-pub fn events(job: &JobId, leader: FencingToken, ordinal: u32) -> String {
+/// Key of the `ordinal`th piece of a job's event log that this leader wrote.
+pub fn events(job: &JobId, leader: LeaderId, ordinal: u32) -> String {
     format!("{JOBS}/{job}/events/{leader}-{ordinal:06}.jsonl")
 }
 
-/// Key of a job's record.
-pub fn job_record(job: &JobId) -> String {
+/// Key of what a leader tries a dataset's store with.
+pub fn probe(leader: LeaderId) -> String {
+    format!("{JOBS}/probe-{leader}")
+}
+
+/// Folder of a job's records.
+pub fn records(job: &JobId) -> String {
+    format!("{JOBS}/{job}/records")
+}
+
+/// Key of the one record that a job had in versions before.
+pub fn legacy_record(job: &JobId) -> String {
     format!("{JOBS}/{job}/record.json")
 }
 
-/// The name of one ended round of a job in the history: in the order of the keys, the job submitted last comes first.
+/// The name of one record of a job. Of a job's records the largest is the current one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordName {
+    /// The job.
+    pub job: JobId,
+    /// The round that ended, counted from 1.
+    pub round: u32,
+    /// The leader that saw it end.
+    pub leader: LeaderId,
+}
+
+/// The key.
+impl fmt::Display for RecordName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{:05}-{}.json", records(&self.job), self.round, self.leader)
+    }
+}
+
+impl FromStr for RecordName {
+    type Err = ParseIdError;
+
+    fn from_str(key: &str) -> Result<Self, Self::Err> {
+        let invalid = || ParseIdError {
+            text: key.to_owned(),
+            expected: "the key of a job's record (jobs/J/records/ROUND-REVISION-TERM.json)",
+        };
+        let (folder, file) = key.split_once("/records/").ok_or_else(invalid)?;
+        let job = folder.strip_prefix(JOBS).and_then(|rest| rest.strip_prefix('/')).ok_or_else(invalid)?;
+        let name = file.strip_suffix(".json").ok_or_else(invalid)?;
+        let (round, leader) = name.split_once('-').ok_or_else(invalid)?;
+        let round = round.parse().map_err(|_| invalid())?;
+        let name = Self { job: job.parse()?, round, leader: leader.parse()? };
+        if name.to_string() == key { Ok(name) } else { Err(invalid()) }
+    }
+}
+
+/// The name of one ended round of a job in the history: in the order of the keys, the job submitted last comes first. Of a
+/// job's names the one with the highest round, and there of the leader that was elected last, is current, as of its records.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HistoryName {
     /// When the round was submitted; not before the epoch.
     pub submitted_at_ms: TimestampMs,
     /// Counted from 1.
     pub round: u32,
+    /// The leader that saw it end, or that found its record without an entry.
+    pub leader: LeaderId,
     /// The job.
     pub job: JobId,
 }
@@ -196,8 +313,8 @@ impl HistoryName {
 /// The key.
 impl fmt::Display for HistoryName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { submitted_at_ms, round, job } = self;
-        write!(f, "{HISTORY}/{}-{round:05}-{job}.json", Self::newest_first(*submitted_at_ms))
+        let Self { submitted_at_ms, round, leader, job } = self;
+        write!(f, "{HISTORY}/{}-{round:05}-{leader}-{job}.json", Self::newest_first(*submitted_at_ms))
     }
 }
 
@@ -205,15 +322,18 @@ impl FromStr for HistoryName {
     type Err = ParseIdError;
 
     fn from_str(key: &str) -> Result<Self, Self::Err> {
-        let invalid =
-            || ParseIdError { text: key.to_owned(), expected: "a key of the history (history/TIME-ROUND-JOB.json)" };
+        let invalid = || ParseIdError {
+            text: key.to_owned(),
+            expected: "a key of the history (history/TIME-ROUND-REVISION-TERM-JOB.json)",
+        };
         let rest = key.strip_prefix(HISTORY).and_then(|rest| rest.strip_prefix('/')).ok_or_else(invalid)?;
-        let mut fields = rest.strip_suffix(".json").ok_or_else(invalid)?.splitn(3, '-');
+        let mut fields = rest.strip_suffix(".json").ok_or_else(invalid)?.splitn(5, '-');
         let mut field = || fields.next().ok_or_else(invalid);
-        let (time, round, job) = (field()?, field()?, field()?);
+        let (time, round, revision, term, job) = (field()?, field()?, field()?, field()?, field()?);
         let newest_first = i64::from_str_radix(time, 16).map_err(|_| invalid())?;
         let submitted_at_ms = i64::MAX.checked_sub(newest_first).ok_or_else(invalid)?;
-        let name = Self { submitted_at_ms, round: round.parse().map_err(|_| invalid())?, job: job.parse()? };
+        let round = round.parse().map_err(|_| invalid())?;
+        let name = Self { submitted_at_ms, round, leader: format!("{revision}-{term}").parse()?, job: job.parse()? };
         if name.to_string() == key { Ok(name) } else { Err(invalid()) }
     }
 }
@@ -230,9 +350,14 @@ pub struct ManifestName {
 }
 
 impl ManifestName {
+    /// Folder of all shards of a window.
+    pub fn folder_of(window: Window) -> String {
+        format!("{MANIFESTS}/window={window}")
+    }
+
     /// Folder of all versions of a window and shard.
     pub fn folder(window: Window, shard: ShardId) -> String {
-        format!("{MANIFESTS}/window={window}/shard={shard}")
+        format!("{}/shard={shard}", Self::folder_of(window))
     }
 }
 
@@ -283,8 +408,7 @@ mod tests {
     fn keys_are_those_of_the_design() {
         let job: JobId = "nightly".parse().expect("a job name");
         let attempt = AttemptId { number: 2, token: FencingToken(0xab) };
-        let keys =
-            AttemptKeys { window: Window { start_ms: 0, end_ms: 5 }, shard: ShardId::Shared(7), job: &job, attempt };
+        let keys = AttemptKeys { window: Window::of(0, 5), shard: ShardId::Shared(7), job: &job, attempt };
         let step: RollupStep = "5m".parse().expect("a step");
         let shown = [
             keys.part(PartitionId(3), OutputFormat::Part),
@@ -305,7 +429,7 @@ mod tests {
         #[test]
         fn a_manifest_name_parses_back_from_its_key(start: i32, len in 1i64..1 << 40, org: u64, version in 1u32..) {
             let start_ms = i64::from(start);
-            for window in [Window::ALL, Window { start_ms, end_ms: start_ms + len }] {
+            for window in [Window::ALL, Window::of(start_ms, start_ms + len)] {
                 let name = ManifestName { window, shard: ShardId::Dedicated(model::OrgId(org)), version };
                 prop_assert_eq!(name.to_string().parse(), Ok(name));
             }
@@ -313,12 +437,21 @@ mod tests {
 
         #[test]
         fn a_history_name_parses_back_and_the_newest_sorts_first(
-            ms in 0..=i64::MAX, later in 0..=i64::MAX, round: u32, job in "[a-z0-9][a-z0-9_-]{0,63}",
+            ms in 0..=i64::MAX, later in 0..=i64::MAX, round: u32, revision: u64, random: u64,
+            job in "[a-z0-9][a-z0-9_-]{0,63}",
         ) {
             let job: JobId = job.parse().expect("a job name");
-            let name = |submitted_at_ms| HistoryName { submitted_at_ms, round, job: job.clone() };
+            let leader = LeaderId { revision, term: model::Term::drawn(random) };
+            let name = |submitted_at_ms| HistoryName { submitted_at_ms, round, leader, job: job.clone() };
             prop_assert_eq!(name(ms).to_string().parse(), Ok(name(ms)));
             prop_assert_eq!(name(later).to_string() < name(ms).to_string(), later > ms);
+        }
+
+        #[test]
+        fn a_record_name_parses_back_from_its_key(round: u32, revision: u64, random: u64) {
+            let job: JobId = "nightly".parse().expect("a job name");
+            let name = RecordName { job, round, leader: LeaderId { revision, term: model::Term::drawn(random) } };
+            prop_assert_eq!(name.to_string().parse(), Ok(name));
         }
 
         #[test]
@@ -326,6 +459,7 @@ mod tests {
             let _ = text.parse::<ManifestName>();
             let _ = text.parse::<HistoryName>();
             let _ = format!("history/{text}").parse::<HistoryName>();
+            let _ = text.parse::<RecordName>();
             let _ = segment_shard(&text);
         }
     }

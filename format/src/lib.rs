@@ -4,6 +4,8 @@
 
 // Every object key of a dataset, built and parsed.
 pub mod keys;
+// What a collector reads before it deletes anything: the dataset's marker, the marks of its jobs.
+pub mod marks;
 // Every key of the cluster's state, built and parsed.
 pub mod state_keys;
 // The values of the cluster's state.

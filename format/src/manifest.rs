@@ -31,6 +31,13 @@ pub struct Manifest {
     pub job: JobId,
     /// The version it replaces.
     pub replaces: Option<u32>,
+    /// The version that was current when the shard was planned, 0 where there was none, if that is not the one that is replaced:
+    /// then that one's input is contained in [`Self::inputs`], or the commit was forced (CM-5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<u32>,
+    /// Why it was allowed to replace a version whose input it does not contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forced: Option<String>,
     /// Why: `run`, `replay: ...`, `rollback to v3: ...`.
     pub reason: String,
     /// When it was committed.

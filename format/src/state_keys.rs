@@ -2,6 +2,7 @@
 //!
 //! | key | value | written by | life |
 //! |---|---|---|---|
+//! | `format` | [`FormatRecord`] | the leader, if it is not there or older | replaced; kept |
 //! | `leader` | [`LeaderRecord`] | the coordinator that is elected | immutable; on its lease |
 //! | `workers/<lease>` | [`WorkerRecord`] | the worker | replaced when it drains or is unfit; on its lease |
 //! | `datasets/<digest>` | [`DatasetRecord`] | the leader, with each job of a dataset | written anew, the same; kept |
@@ -16,6 +17,9 @@
 //! to the namespace of the cluster (`/tailor/` in etcd unless it is set otherwise). Each value is JSON of at most
 //! [`STATE_VALUE_BYTES_MAX`](model::limits::STATE_VALUE_BYTES_MAX) bytes.
 //!
+//! A key that this version does not know is passed over, warned of and kept: a newer version may have written it.
+//!
+//! [`FormatRecord`]: crate::state_records::FormatRecord
 //! [`LeaderRecord`]: crate::state_records::LeaderRecord
 //! [`WorkerRecord`]: crate::state_records::WorkerRecord
 //! [`DatasetRecord`]: crate::state_records::DatasetRecord
@@ -42,6 +46,8 @@ pub const JOBS: &str = "jobs/";
 /// A key of the state.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StateKey {
+    /// The format of everything else.
+    Format,
     /// Who leads.
     Leader,
     /// A live worker.
@@ -100,6 +106,7 @@ impl fmt::Display for StateKey {
             Self::Attempts(path) => of_task("attempts", path),
             Self::Done(path) => of_task("done", path),
             Self::Claim(path, attempt) => write!(f, "{}{attempt}", OfClaims(path)),
+            Self::Format => f.write_str("format"),
             Self::Leader => f.write_str("leader"),
             Self::Worker(lease) => write!(f, "{WORKERS}{lease}"),
             Self::Dataset(uri) => write!(f, "{DATASETS}{uri}"),
@@ -122,6 +129,7 @@ impl FromStr for StateKey {
         let invalid = || ParseIdError { text: text.to_owned(), expected: "a key of the cluster's state" };
         let components: Vec<_> = text.split('/').collect();
         Ok(match components[..] {
+            ["format"] => Self::Format,
             ["leader"] => Self::Leader,
             ["workers", lease] => Self::Worker(lease.parse()?),
             ["datasets", uri] => Self::Dataset(uri.parse()?),
@@ -171,6 +179,7 @@ mod tests {
                     prop_assert!(key.to_string().starts_with(&job_prefix(&job)));
                 }
                 let others = [
+                    StateKey::Format,
                     StateKey::Leader,
                     StateKey::Worker(LeaseId(lease)),
                     StateKey::Dataset(Digest(digest)),
@@ -183,7 +192,7 @@ mod tests {
         }
 
         #[test]
-        fn a_text_that_parses_is_the_only_spelling_of_its_key(text in "(leader|workers/|datasets/|jobs/(j/shards/org-1/claims/m-00001/)?)?[a-z0-9/+-]{0,60}") {
+        fn a_text_that_parses_is_the_only_spelling_of_its_key(text in "(format|leader|workers/|datasets/|jobs/(j/shards/org-1/claims/m-00001/)?)?[a-z0-9/+-]{0,60}") {
             if let Ok(key) = text.parse::<StateKey>() {
                 prop_assert_eq!(key.to_string(), text);
             }
@@ -195,6 +204,7 @@ mod tests {
         let job: JobId = "nightly".parse().expect("a job name");
         let path = TaskPath { job: job.clone(), shard: ShardId::Shared(7), task: TaskId::map(12) };
         let keys = [
+            StateKey::Format,
             StateKey::Leader,
             StateKey::Worker(LeaseId(0xab)),
             StateKey::Dataset(Digest(0xcd)),
@@ -205,6 +215,7 @@ mod tests {
             StateKey::Done(path),
         ];
         expect_test::expect![[r#"
+            format
             leader
             workers/l-00000000000000ab
             datasets/000000000000000000000000000000cd

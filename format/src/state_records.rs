@@ -1,13 +1,25 @@
 //! The values of the cluster's state: small JSON records, each bounded. The keys are in [`crate::state_keys`].
 //!
 //! A record says where work stands. What it is made of (plans, reports, histories) are objects, named here by digest.
+//!
+//! Replicas of two versions lead in turn while a cluster is upgraded. So every version reads what the one after it writes:
+//! a field that is not known is passed over, and kept where the record is written again ([`Unknown`]); a new field is
+//! optional, and a version that adds one copes with records that lack it. What cannot be said that way raises
+//! [`STATE_FORMAT`]: a replica that cannot read the state's format does not lead.
 
 use std::fmt;
 
 use model::limits::STATE_VALUE_BYTES_MAX;
-use model::{AttemptId, Digest, FencingToken, LeaseId, TimestampMs};
+use model::{AttemptId, Digest, FencingToken, LeaseId, Term, TimestampMs};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
+
+/// The format of the state that this version writes, and the latest that it can read. It rises when an older version would
+/// misread the state; a new key or a new optional field is no reason.
+pub const STATE_FORMAT: u32 = 1;
+
+/// Fields of a record that this version does not know: a newer one wrote them, and finds them again.
+pub type Unknown = serde_json::Map<String, serde_json::Value>;
 
 /// A record that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +64,8 @@ pub trait StateRecord: Serialize + DeserializeOwned {
     /// The record of a value.
     ///
     /// # Errors
-    /// [`StateRecordError::Malformed`] for what this version does not know, an unknown field included.
+    /// [`StateRecordError::Malformed`] for what is not JSON, lacks a field, or has one of another kind. A field that this
+    /// version does not know is no error.
     fn decode(value: &[u8]) -> Result<Self, StateRecordError> {
         serde_json::from_slice(value).map_err(|source| StateRecordError::Malformed { record: Self::NAME, source })
     }
@@ -95,25 +108,37 @@ impl<const MAX: usize> fmt::Display for Text<MAX> {
 
 impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let kept = Self::cut(&text);
-        if kept.0 == text { Ok(kept) } else { Err(serde::de::Error::custom(format!("text over {MAX} bytes"))) }
+        // A newer version may keep more of it.
+        String::deserialize(deserializer).map(|text| Self::cut(&text))
     }
+}
+
+/// Reads a text that means something else once it is cut: a URI.
+fn whole<'de, D: Deserializer<'de>, const MAX: usize>(deserializer: D) -> Result<Text<MAX>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let kept = Text::cut(&text);
+    if kept.0 == text { Ok(kept) } else { Err(serde::de::Error::custom(format!("a URI over {MAX} bytes"))) }
+}
+
+/// The format of the state: see [`STATE_FORMAT`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormatRecord {
+    /// The format that the latest leader wrote.
+    pub version: u32,
 }
 
 /// The coordinator that leads. The create revision of its key is the leader's token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LeaderRecord {
     /// Its name: a pod's, a host's.
     pub replica: Text<128>,
     /// Where workers and operators reach it.
+    #[serde(deserialize_with = "whole")]
     pub address: Text<256>,
 }
 
 /// A worker that is alive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct WorkerRecord {
     /// Its name: a pod's, a host's.
     pub name: Text<128>,
@@ -125,6 +150,9 @@ pub struct WorkerRecord {
     pub version: Text<32>,
     /// The version of the worker protocol that it speaks.
     pub protocol: u32,
+    /// SHA-256 of the secret that its requests carry, as 64 hexadecimal digits; none of an older release, which has no secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_sha256: Option<Text<64>>,
     /// Why it takes no more work and is about to leave, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draining: Option<Text<128>>,
@@ -135,21 +163,21 @@ pub struct WorkerRecord {
 
 /// A dataset that has, or had, a job: where histories are looked for once a job's own keys are gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DatasetRecord {
     /// Its URI.
+    #[serde(deserialize_with = "whole")]
     pub uri: Text<384>,
 }
 
 /// Where a job stands. What it was asked to do is its spec, an object in the dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct JobHead {
     /// How far it is.
     pub phase: JobPhase,
     /// 1 when it is submitted; 1 more each time that it is asked to try again what failed.
     pub round: u32,
     /// URI of the dataset that holds its spec and plans. A longer one is refused when the job is submitted.
+    #[serde(deserialize_with = "whole")]
     pub dataset: Text<384>,
     /// Digest of its spec, and part of the spec's key.
     pub spec: Digest,
@@ -163,6 +191,9 @@ pub struct JobHead {
     /// Why it was cancelled, or tried again; empty where nobody said.
     #[serde(default, skip_serializing_if = "Text::is_empty")]
     pub reason: Text<128>,
+    /// Written back as they were read.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// How far a job is.
@@ -181,7 +212,6 @@ pub enum JobPhase {
 
 /// Where a shard stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ShardRecord {
     /// How far it is.
     pub phase: ShardPhase,
@@ -200,6 +230,9 @@ pub struct ShardRecord {
     /// Digest of its report, an object, once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Digest>,
+    /// Written back as they were read.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// How far a shard is.
@@ -220,7 +253,6 @@ pub enum ShardPhase {
 
 /// What a task has behind it: outlives every claim, so that attempt numbers only rise (LS-1).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AttemptsRecord {
     /// Number of the last attempt.
     pub last: u32,
@@ -232,33 +264,42 @@ pub struct AttemptsRecord {
     /// Where its first frame starts, once the stitch has found out: no attempt has to guess again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exact_start: Option<u64>,
+    /// When its first attempt was claimed, by the clock of the leader of that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_at_ms: Option<TimestampMs>,
 }
 
 /// How an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct FailureRecord {
     /// On whom: the same failure from two workers is the task's own.
     pub worker: LeaseId,
     /// The start of its message; the whole is in the job's event log.
-    pub cause: Text<96>,
+    pub cause: Text<64>,
 }
 
-/// That an attempt holds a task. The revision at which its key came to be is the attempt's fencing token.
+/// That an attempt holds a task. The revision at which its key came to be, and the term, make the attempt's fencing token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ClaimRecord {
     /// Number of the attempt.
     pub attempt: u32,
     /// Who holds it.
     pub worker: LeaseId,
-    /// Token of the leader that assigned it: with the attempt's number, this record is like no other.
-    pub leader: FencingToken,
+    /// Term of the leader that assigned it: with the attempt's number, this record is like no other. A version that knew no
+    /// terms wrote the leader's revision here.
+    #[serde(rename = "leader")]
+    pub term: Term,
+}
+
+impl ClaimRecord {
+    /// The token of the attempt, whose claim came to be at `revision`.
+    pub const fn token(&self, revision: u64) -> FencingToken {
+        self.term.token(revision)
+    }
 }
 
 /// The one attempt that counts (LS-2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DoneRecord {
     /// The attempt.
     pub attempt: AttemptId,
@@ -269,6 +310,9 @@ pub struct DoneRecord {
     pub report: Digest,
     /// Size of the report.
     pub report_bytes: u64,
+    /// When its first attempt was claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_at_ms: Option<TimestampMs>,
 }
 
 macro_rules! records {
@@ -280,6 +324,7 @@ macro_rules! records {
 records! {
     LeaderRecord => "leader record",
     WorkerRecord => "worker record",
+    FormatRecord => "record of the state's format",
     DatasetRecord => "dataset record",
     JobHead => "job head",
     ShardRecord => "shard record",

@@ -7,6 +7,7 @@ use std::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::OrgId;
+use crate::limits::MISPLACED_LISTED_MAX;
 
 /// What the map tasks counted: the reading side, and what they left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,9 @@ pub struct MapBooks {
     pub frames_routed: u64,
     /// Frames whose bytes went to quarantine.
     pub frames_quarantined: u64,
+    /// Bytes of those frames and stretches, lengths included.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bytes_quarantined: u64,
     /// Points of all payloads that could be read.
     pub points_read: u64,
     /// Points before the window.
@@ -33,8 +37,41 @@ pub struct MapBooks {
     pub bytes_read: u64,
     /// Bytes of the payloads after decoding.
     pub bytes_decoded: u64,
-    /// Frames of organisations that the shard map places elsewhere, by organisation: processed here, and reported.
+    /// Frames of organisations that the shard map places elsewhere, by organisation: processed here, and reported. The
+    /// [`MISPLACED_LISTED_MAX`] smallest ids; whatever is added in whatever order, these stay, and their counts are whole.
     pub misplaced: BTreeMap<OrgId, u64>,
+    /// Misplaced frames of all other organisations.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub misplaced_unlisted: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands in a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl MapBooks {
+    /// Counts `frames` of an organisation that the shard map places elsewhere.
+    pub fn misplace(&mut self, org: OrgId, frames: u64) {
+        let is_full = self.misplaced.len() >= MISPLACED_LISTED_MAX;
+        let last = self.misplaced.last_key_value().map(|(last, _)| *last);
+        if is_full && !self.misplaced.contains_key(&org) {
+            if last.is_some_and(|last| last < org) {
+                self.misplaced_unlisted = self.misplaced_unlisted.saturating_add(frames);
+                return;
+            }
+            // An id that is put out here is larger than all that are listed from now on: it never comes back in part.
+            let out = self.misplaced.pop_last().map_or(0, |(_, frames)| frames);
+            self.misplaced_unlisted = self.misplaced_unlisted.saturating_add(out);
+        }
+        let count = self.misplaced.entry(org).or_default();
+        *count = count.saturating_add(frames);
+    }
+
+    /// All misplaced frames.
+    pub fn frames_misplaced(&self) -> u64 {
+        self.misplaced.values().fold(self.misplaced_unlisted, |sum, frames| sum.saturating_add(*frames))
+    }
 }
 
 impl AddAssign<&MapBooks> for MapBooks {
@@ -42,6 +79,7 @@ impl AddAssign<&MapBooks> for MapBooks {
         self.frames_read += other.frames_read;
         self.frames_routed += other.frames_routed;
         self.frames_quarantined += other.frames_quarantined;
+        self.bytes_quarantined += other.bytes_quarantined;
         self.points_read += other.points_read;
         self.points_early += other.points_early;
         self.points_late += other.points_late;
@@ -50,8 +88,9 @@ impl AddAssign<&MapBooks> for MapBooks {
         self.frames_empty += other.frames_empty;
         self.bytes_read += other.bytes_read;
         self.bytes_decoded += other.bytes_decoded;
+        self.misplaced_unlisted += other.misplaced_unlisted;
         for (org, frames) in &other.misplaced {
-            *self.misplaced.entry(*org).or_default() += frames;
+            self.misplace(*org, *frames);
         }
     }
 }
@@ -167,7 +206,33 @@ impl fmt::Display for Books {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn misplaced_organisations_are_bounded_and_the_same_in_any_order(
+            mut orgs in prop::collection::vec(1u64..4000, 0..6000), parts in 1usize..5
+        ) {
+            let added = |orgs: &[u64]| {
+                let mut books = MapBooks::default();
+                orgs.iter().for_each(|org| books.misplace(OrgId(*org), 1));
+                books
+            };
+            let mut merged = MapBooks::default();
+            orgs.chunks(orgs.len() / parts + 1).for_each(|part| merged += &added(part));
+            let whole = added(&orgs);
+            orgs.sort_unstable();
+            let sorted = added(&orgs);
+            prop_assert_eq!(whole.frames_misplaced(), orgs.len() as u64);
+            prop_assert!(whole.misplaced.len() <= MISPLACED_LISTED_MAX);
+            prop_assert_eq!(&whole, &sorted);
+            prop_assert_eq!(&merged, &sorted);
+        }
+    }
 
     #[test]
     fn books_that_lose_a_point_name_both_sides() {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::digest::Digest;
 use crate::limits::SHARED_SHARDS;
 
 /// Text that is not the id it should be.
@@ -17,7 +18,7 @@ pub struct ParseIdError {
     pub expected: &'static str,
 }
 
-fn parse_error(text: &str, expected: &'static str) -> ParseIdError {
+pub(crate) fn parse_error(text: &str, expected: &'static str) -> ParseIdError {
     ParseIdError { text: text.to_owned(), expected }
 }
 
@@ -38,6 +39,8 @@ macro_rules! serde_as_text {
         }
     };
 }
+
+pub(crate) use serde_as_text;
 
 /// An organisation: the owner of metrics, the unit that shards are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -113,6 +116,20 @@ impl JobId {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name of this job's `ordinal`th replay: `<job>-r<ordinal>`. Where that is too long, the job's name is cut, and eight
+    /// digits of its digest keep it apart from others that begin alike.
+    #[must_use]
+    pub fn replay(&self, ordinal: u32) -> Self {
+        let suffix = format!("-r{ordinal}");
+        if self.0.len() + suffix.len() <= Self::BYTES_MAX {
+            return Self(format!("{}{suffix}", self.0));
+        }
+        let digest = format!("-{:08x}", Digest::of(self.0.as_bytes()).0 as u32);
+        // A name is ASCII, so any byte is a place to cut at.
+        let kept = &self.0[..Self::BYTES_MAX - digest.len() - suffix.len()];
+        Self(format!("{kept}{digest}{suffix}"))
     }
 }
 
@@ -237,7 +254,8 @@ impl FromStr for AttemptId {
 
 serde_as_text!(AttemptId);
 
-/// A number that grows with every assignment and makes a late writer harmless; 16 hexadecimal digits.
+/// A number that grows with every assignment of a leader, is never given out twice, and makes a late writer harmless; 16
+/// hexadecimal digits. It is the sum of the leader's [`Term`](crate::Term) and a revision of the cluster's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FencingToken(pub u64);
 
@@ -322,6 +340,18 @@ mod tests {
             prop_assert_eq!(LeaseId(token).to_string().parse(), Ok(LeaseId(token)));
             prop_assert!(task.to_string().parse::<AttemptId>().is_err());
             prop_assert!(attempt.to_string().parse::<TaskId>().is_err());
+        }
+    }
+
+    #[test]
+    fn a_job_of_any_name_has_replays_of_their_own() {
+        let job = |name: &str| name.parse::<JobId>().expect("a job name");
+        assert_eq!(job("nightly").replay(3), job("nightly-r3"));
+        let long = ["a", "b"].map(|last| job(&format!("{}{last}", "x".repeat(63))));
+        let names: Vec<_> = long.iter().flat_map(|job| [1, 2, u32::MAX].map(|ordinal| job.replay(ordinal))).collect();
+        for (at, name) in names.iter().enumerate() {
+            assert_eq!(name.as_str().parse().as_ref(), Ok(name));
+            assert!(!names[..at].contains(name), "{name} twice");
         }
     }
 

@@ -6,7 +6,10 @@
 use std::fmt;
 
 use crate::ids::{AttemptId, FencingToken, PartitionId};
+use crate::limits::SEGMENTS_NAMED_MAX;
+use crate::plan::SegmentRef;
 use crate::range::ByteRange;
+use crate::segments::SegmentList;
 
 /// A promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +34,8 @@ pub enum Invariant {
     Cm3,
     /// A reader sees the old version or the new one.
     Cm4,
+    /// No committed input is lost by a commit that did not know it.
+    Cm5,
     /// The books balance.
     Dt1,
     /// Parts are sorted by (org, metric, timestamp), and hold what the input gives.
@@ -39,13 +44,14 @@ pub enum Invariant {
     Dt3,
     /// With one healthy worker and reachable stores every shard ends in bounded time, and leaves nothing behind.
     Lv1,
-    /// Nothing that a retained manifest names is deleted.
+    /// Nothing that a retained manifest names, and nothing that is not ours, is deleted: what goes lies in a place that
+    /// carries our marker, under a key that `format::keys` parses, and is of a job that the dataset knows and nobody runs.
     Gc1,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Pl1,
         Self::Pl2,
         Self::Ls1,
@@ -56,6 +62,7 @@ impl Invariant {
         Self::Cm2,
         Self::Cm3,
         Self::Cm4,
+        Self::Cm5,
         Self::Dt1,
         Self::Dt2,
         Self::Dt3,
@@ -76,6 +83,7 @@ impl Invariant {
             Self::Cm2 => "CM-2",
             Self::Cm3 => "CM-3",
             Self::Cm4 => "CM-4",
+            Self::Cm5 => "CM-5",
             Self::Dt1 => "DT-1",
             Self::Dt2 => "DT-2",
             Self::Dt3 => "DT-3",
@@ -135,9 +143,81 @@ pub fn version_follows(latest: Option<u32>, version: u32) -> bool {
     version == latest.map_or(1, |latest| latest + 1)
 }
 
+/// CM-5: whether a version that was planned over `base` may take the place of the `current` one, where that loses input or does
+/// not, and an operator forces it or does not. A base of 0 stands for no version; one that was not noted is no knowledge.
+pub fn may_replace(base: Option<u32>, current: u32, loses_input: bool, is_forced: bool) -> bool {
+    !loses_input || is_forced || base == Some(current)
+}
+
+/// Input that a version was made of and another is not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LostInput {
+    /// Number of segments.
+    pub segments: u64,
+    /// Keys of the first ones, at most [`SEGMENTS_NAMED_MAX`].
+    pub first: Vec<String>,
+}
+
+/// CM-5: the segments that a `replaced` version was made of and another is not, by key, size and the store's word for the
+/// content; a word that is missing on one side is no difference. Holds one segment of each list at a time.
+pub fn lost_input(replaced: &SegmentList, ours: &SegmentList) -> LostInput {
+    let is_same = |theirs: &SegmentRef, ours: &SegmentRef| {
+        let words = theirs.etag.as_ref().zip(ours.etag.as_ref());
+        theirs.key == ours.key && theirs.size == ours.size && words.is_none_or(|(theirs, ours)| theirs == ours)
+    };
+    let mut ours = ours.iter().peekable();
+    let mut lost = LostInput::default();
+    for theirs in replaced.iter() {
+        while ours.next_if(|ours| ours.key < theirs.key).is_some() {}
+        if ours.peek().is_some_and(|ours| is_same(&theirs, ours)) {
+            continue;
+        }
+        lost.segments += 1;
+        if lost.first.len() < SEGMENTS_NAMED_MAX {
+            lost.first.push(theirs.key);
+        }
+    }
+    lost
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn input_is_lost_that_is_left_out_or_has_another_size_or_content() {
+        let segment = |key: &str, size, etag: Option<&str>| SegmentRef {
+            key: key.to_owned(),
+            size,
+            etag: etag.map(str::to_owned),
+        };
+        let replaced = [segment("a", 1, Some("x")), segment("b", 2, None), segment("c", 3, Some("z"))];
+        let list = |segments: &[SegmentRef]| -> SegmentList { segments.iter().cloned().collect() };
+        let lost = |ours: &[SegmentRef]| -> Vec<String> {
+            let lost = lost_input(&list(&replaced), &list(ours));
+            assert_eq!(lost.segments, lost.first.len() as u64);
+            lost.first
+        };
+        assert_eq!(lost(&replaced), Vec::<String>::new());
+        assert_eq!(lost(&[]), ["a", "b", "c"]);
+        let ours = [segment("c", 4, Some("z")), segment("a", 1, Some("y")), segment("b", 2, Some("w"))];
+        assert_eq!(lost(&ours), ["a", "c"]);
+        let between = [segment("0", 1, None), segment("a", 1, None), segment("aa", 1, None), segment("d", 3, None)];
+        assert_eq!(lost(&between), ["b", "c"]);
+        let many: SegmentList = (0..1000).map(|at| segment(&format!("{at:04}"), at, None)).collect();
+        let few = many.iter().filter(|segment| segment.size % 2 == 0).collect();
+        let lost = lost_input(&many, &few);
+        assert_eq!((lost.segments, lost.first.len(), lost.first[0].as_str()), (500, SEGMENTS_NAMED_MAX, "0001"));
+    }
+
+    #[test]
+    fn a_version_is_replaced_by_who_knew_it_contains_it_or_is_told_to() {
+        assert!(may_replace(Some(3), 3, true, false), "known");
+        assert!(may_replace(Some(2), 3, false, false), "contained");
+        assert!(may_replace(Some(2), 3, true, true), "forced");
+        assert!(!may_replace(Some(2), 3, true, false) && !may_replace(Some(0), 1, true, false));
+        assert!(!may_replace(None, 1, true, false), "whoever did not look does not know");
+    }
 
     #[test]
     fn a_message_names_the_promise_that_does_not_hold_by_its_id_and_a_colon() {

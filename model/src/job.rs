@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ParseIdError;
+use crate::loss::LossMax;
 use crate::series::DuplicateRule;
 use crate::size::ByteSize;
 use crate::time::{RollupStep, Window};
@@ -23,6 +24,9 @@ pub struct JobSettings {
     pub on_bad_frame: OnBadFrame,
     /// Most frames that a shard may quarantine before it fails after all.
     pub bad_frames_max: u64,
+    /// Most bytes that a shard may quarantine before it fails after all.
+    #[serde(default, skip_serializing_if = "LossMax::is_default")]
+    pub bad_bytes_max: LossMax,
     /// Rollups written beside the raw parts, ascending.
     pub rollups: Vec<RollupStep>,
     /// File format of parts and rollups.
@@ -42,6 +46,7 @@ impl Default for JobSettings {
             duplicates: DuplicateRule::default(),
             on_bad_frame: OnBadFrame::default(),
             bad_frames_max: 1000,
+            bad_bytes_max: LossMax::default(),
             rollups: Vec::new(),
             format: OutputFormat::default(),
             encoding: Encoding::default(),

@@ -4,6 +4,8 @@
 
 // Job, shard, task, attempt, partition, organisation, metric.
 pub mod ids;
+// Terms of office, the random part of every token.
+pub mod term;
 // Instants, windows, rollup buckets, and the clock that is handed in.
 pub mod time;
 // The key of a series, its columns, the duplicate rule.
@@ -14,6 +16,8 @@ pub mod range;
 pub mod job;
 // What an operator submits.
 pub mod spec;
+// What a spec has to be wherever it enters.
+pub mod admission;
 // Segments, splits and the tasks of a shard.
 pub mod plan;
 // The segments of a shard in little memory.
@@ -32,9 +36,12 @@ pub mod invariant;
 pub mod books;
 // Byte sizes in words: `512MiB`.
 pub mod size;
+// The bound of what may be put aside: `1%`, `64MiB`.
+pub mod loss;
 // Every bound, with its unit and its reason.
 pub mod limits;
 
+pub use admission::InvalidField;
 pub use books::Books;
 pub use digest::{Digest, Digester};
 pub use grant::{Grant, HeldAttempt, RunEntry, RunList};
@@ -43,6 +50,7 @@ pub use ids::{
 };
 pub use invariant::Invariant;
 pub use job::{Encoding, JobSettings, OnBadFrame, OutputFormat};
+pub use loss::LossMax;
 pub use outcome::{
     Extent, Failure, FailureClass, MapReport, ObjectEntry, QuarantineEntry, ReduceReport, Report, RollupEntry,
     SplitReport,
@@ -54,4 +62,5 @@ pub use series::{Columns, DuplicateRule, SeriesKey};
 pub use size::ByteSize;
 pub use spec::{JobSpec, SpecError};
 pub use stage::{Stage, StageTimes};
+pub use term::{LeaderId, Term};
 pub use time::{Clock, RollupStep, SystemClock, TimestampMs, Window};

@@ -1,5 +1,7 @@
 //! Every bound of the system, with its unit and its reason.
 
+use std::time::Duration;
+
 /// Longest frame body that is read, in bytes: brokers refuse messages a tenth of this by default, and a payload of
 /// [`PAYLOAD_POINTS_MAX`] incompressible points fits.
 pub const FRAME_BYTES_MAX: u32 = 8 << 20;
@@ -23,6 +25,10 @@ pub const METADATA_BYTES_MAX: usize = 64 << 10;
 /// How many frames must follow one another before a mid-segment reader believes that it found a frame's start.
 /// A wrong belief costs a re-run (the stitch catches it), never data.
 pub const RESYNC_CHAIN_FRAMES: usize = 4;
+
+/// Most places that a search for a frame's start keeps because a frame may start or go on there: one in 64 bytes of the
+/// longest frame, as many as zstd's fastest level leaves of values that imitate a length and the magic. They take up to 12 MiB.
+pub const RESYNC_CANDIDATES_MAX: usize = FRAME_BYTES_MAX as usize / 64;
 
 /// Most points in one chunk of a run: what a merge holds decoded for each slice that it reads.
 pub const CHUNK_POINTS_MAX: usize = 1024;
@@ -57,6 +63,74 @@ pub const MAP_TASKS_PER_SHARD_MAX: usize = 4096;
 /// Most slices that one merge reads at once; more are merged in groups first.
 pub const MERGE_FAN_IN_MAX: usize = 256;
 
+/// Files that a slot may have open at once: the slices of one merge ([`MERGE_FAN_IN_MAX`]), what it writes, its segment.
+pub const OPEN_FILES_PER_SLOT: u64 = MERGE_FAN_IN_MAX as u64 + 32;
+
+/// Files that a process has open beside its slots: connections to stores, etcd and coordinators, listeners, logs.
+pub const OPEN_FILES_BASE: u64 = 512;
+
+/// Most shards of a job: a spec that names each of them stays one small message.
+pub const SHARDS_PER_JOB_MAX: usize = 1 << 16;
+
+/// Most tasks of a job: its leader keeps up to a kilobyte for each in memory.
+pub const TASKS_PER_JOB_MAX: usize = 2_000_000;
+
+/// Most jobs that a cluster has open at once: a leader reads and watches over all of them.
+pub const OPEN_JOBS_MAX: usize = 4096;
+/// Most rollup steps of a job: each is a file of every partition that is written at once.
+pub const ROLLUPS_MAX: usize = 16;
+
+/// Largest target of a split or a partition, in bytes: no store has larger segments, and sums of them stay numbers.
+pub const TARGET_BYTES_MAX: u64 = 1 << 40;
+
+/// Longest URI of an input or a dataset, in bytes: S3 bounds keys at 1,024. The state bounds a dataset's to less.
+pub const URI_BYTES_MAX: usize = 1024;
+
+/// Longest reason that an operator gives, in bytes: a sentence or two, kept in records and shown in tables.
+pub const REASON_BYTES_MAX: usize = 1024;
+
+/// Longest name of a worker or a coordinator, in bytes: DNS bounds a host's at 253.
+pub const NAME_BYTES_MAX: usize = 256;
+
+/// Longest name of who submitted a job, in bytes: a user and a host.
+pub const SUBMITTER_BYTES_MAX: usize = 512;
+
+/// Longest message of a failed attempt, in bytes: a chain of causes with its objects. What is longer is cut.
+pub const FAILURE_BYTES_MAX: usize = 8 << 10;
+
+/// Most organisations that books list by name as misplaced: a producer of random ids makes as many as it sends frames.
+pub const MISPLACED_LISTED_MAX: usize = 1000;
+
+/// Largest count of a report: a thousand partitions of it still add up to a number.
+pub const COUNT_MAX: u64 = 1 << 50;
+
+/// Most requests of operators that are answered at once. What comes beyond is refused with a pause.
+pub const OPERATOR_REQUESTS_MAX: usize = 256;
+
+/// Most requests of workers that are answered at once: a claim that waits, a beat and completions of a thousand workers.
+pub const WORKER_REQUESTS_MAX: usize = 16 << 10;
+
+/// Most dry runs at once: each lists a whole input into memory.
+pub const PLANS_AT_ONCE_MAX: usize = 2;
+
+/// Most watchers of jobs at once; those of one job share one view of it.
+pub const WATCHERS_MAX: usize = 1024;
+
+/// Most connections at once: a worker has one, and so has each command that runs.
+pub const CONNECTIONS_MAX: usize = 4096;
+
+/// Most requests of one connection at once: a worker of 256 slots has as many completions, a claim and a beat.
+pub const REQUESTS_PER_CONNECTION_MAX: usize = 512;
+
+/// Most attempts that one request of a worker names: sixteen times the slots of the largest, for those that wait to be told.
+pub const ATTEMPTS_PER_REQUEST_MAX: usize = 4096;
+
+/// Most workers that live at once: the leader keeps one record, one claim and one beat of each.
+pub const WORKERS_MAX: usize = 16 << 10;
+
+/// Most orders to leave that are kept by name for workers that are not there.
+pub const DRAIN_ORDERS_MAX: usize = 1000;
+
 /// Smallest memory budget of a worker, in bytes: below it the fixed buffers alone do not fit.
 pub const MEMORY_BYTES_MIN: u64 = 32 << 20;
 
@@ -83,11 +157,12 @@ pub const EVENTS_BYTES_MAX: usize = 64 << 20;
 /// Most jobs in one answer of a listing; what remains is asked for page by page.
 pub const JOBS_PER_PAGE_MAX: usize = 5000;
 
-/// Most bytes of jobs in one answer of a listing: well below [`MESSAGE_BYTES_MAX`], whatever the reasons' length.
-pub const JOBS_PAGE_BYTES_MAX: usize = 4 << 20;
-
 /// Most datasets whose history is asked at once for one listing or one job.
 pub const DATASETS_AT_ONCE_MAX: usize = 16;
+
+/// Most segments that a warning or a cause names; of the others their number. A manifest may have 100,000, and nobody reads on
+/// after the first few.
+pub const SEGMENTS_NAMED_MAX: usize = 10;
 
 /// Largest value of a key in the cluster's state, in bytes: a record, never a history. Plans and reports are objects.
 pub const STATE_VALUE_BYTES_MAX: usize = 1024;
@@ -110,13 +185,50 @@ pub const STATE_PAGE_KEYS_MAX: usize = 10_000;
 /// How often a transaction with an unknown outcome is tried again before the caller is told that it is unknown.
 pub const STATE_SETTLE_TRIES_MAX: u32 = 8;
 
-/// Largest message of gRPC, in bytes, either way: the report of a map task that read thousands of splits, and a job with
-/// every one of its shards, fit several times.
+/// Largest message of gRPC, in bytes, of what may be large: the report of a map task that read thousands of splits, and a
+/// job with every one of its shards, fit several times.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// Largest report of an attempt, in bytes: its message has to fit [`MESSAGE_BYTES_MAX`], with the attempt's name around it.
+pub const REPORT_BYTES_MAX: usize = MESSAGE_BYTES_MAX - (64 << 10);
+
+/// Largest spec on the wire, in bytes: [`SHARDS_PER_JOB_MAX`] shards by name fit.
+pub const SPEC_BYTES_MAX: usize = 1 << 20;
+
+/// Largest request of an operator, in bytes: a spec with its framing. Nothing else that an operator says is as long.
+pub const REQUEST_BYTES_MAX: usize = SPEC_BYTES_MAX + (64 << 10);
+
+/// Largest page of a listing, in bytes of its entries: a quarter of a message, so that an entry of any size still fits.
+pub const PAGE_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 4;
 
 /// Longest text of an error on the wire, in bytes: it travels in HTTP headers, which peers bound at 16 KiB, in three
 /// copies, one of them escaped to up to three times its length.
 pub const STATUS_TEXT_BYTES_MAX: usize = 2 << 10;
 
+/// How often whoever runs a job says in its dataset that the job is open.
+pub const JOB_MARK_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// A mark of an open job that nobody has refreshed for so long, by the store's clock, is that of a runner that is gone:
+/// twelve refreshes were missed. A collector waits for its own minimum age instead where that is longer.
+pub const JOB_MARK_STALE_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// Most garbage that one report lists by name before it only counts: a report is one document in memory.
+pub const GARBAGE_LISTED_MAX: usize = 10_000;
+
+/// Requests of a collector under way at once: a shard of a thousand partitions has as many folders to look into.
+pub const GC_REQUESTS_MAX: usize = 32;
+
 /// A page of a listing fits into one message, keys and framing included.
 const _: () = assert!(STATE_PAGE_KEYS_MAX * (STATE_VALUE_BYTES_MAX + 512) <= MESSAGE_BYTES_MAX);
+
+/// Most series of one import: a column that differs in every row, taken for a label, would else fill the memory.
+pub const IMPORT_SERIES_MAX: usize = 1 << 20;
+
+/// Longest row of CSV, in bytes: a quote that is never closed ends here and not at the end of the file.
+pub const CSV_ROW_BYTES_MAX: usize = 1 << 20;
+
+/// Most columns of a CSV file: a header of [`CSV_ROW_BYTES_MAX`] has not many more names that mean anything.
+pub const CSV_COLUMNS_MAX: usize = 1 << 16;
+
+/// Points that are sorted at once when an import looks for several values at one time: 96 MiB.
+pub const COLLISION_POINTS_MAX: usize = 4 << 20;

@@ -6,11 +6,28 @@ use serde::{Deserialize, Serialize};
 
 /// The half-open byte range `[start, end)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "RawRange")]
 pub struct ByteRange {
     /// First byte.
     pub start: u64,
     /// One past the last byte.
     pub end: u64,
+}
+
+/// A range as JSON has it.
+#[derive(Deserialize)]
+struct RawRange {
+    start: u64,
+    end: u64,
+}
+
+impl TryFrom<RawRange> for ByteRange {
+    type Error = String;
+
+    fn try_from(raw: RawRange) -> Result<Self, Self::Error> {
+        let RawRange { start, end } = raw;
+        if start <= end { Ok(Self { start, end }) } else { Err(format!("range {start}..{end} ends before it starts")) }
+    }
 }
 
 impl ByteRange {

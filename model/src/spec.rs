@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::admission::InvalidField;
 use crate::digest::Digest;
 use crate::ids::{JobId, ShardId};
 use crate::job::JobSettings;
@@ -36,6 +37,10 @@ pub struct JobSpec {
     pub priority: u32,
     /// Most attempts that it runs at once.
     pub running_max: Option<u32>,
+    /// Why it may replace a version that was committed while it ran and whose input it does not contain (CM-5); without one, it
+    /// may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force_replace: Option<String>,
     /// The job whose shard this one runs again.
     pub replay_of: Option<JobId>,
     /// Who submitted it: a user and a host, as the client says.
@@ -50,15 +55,27 @@ pub enum SpecError {
     /// No JSON, or not of a spec.
     #[error("the job's spec cannot be read: {0}; do client and coordinator run the same version?")]
     Malformed(String),
-    /// A weight out of range.
-    #[error("priority {0} is not between 1 and {PRIORITY_MAX}")]
-    Priority(u32),
-    /// A shard map that is no small file.
-    #[error("the shard map has {0} bytes, over {SHARD_MAP_BYTES_MAX}")]
-    ShardMap(usize),
-    /// It could never run.
-    #[error("a job that runs 0 attempts at once never ends; give at least 1")]
-    NothingRuns,
+    /// A field that breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] InvalidField),
+}
+
+impl SpecError {
+    /// Path of the field, seen from a message that holds the spec as `spec`.
+    pub fn field(&self) -> String {
+        match self {
+            Self::Malformed(_) => "spec".to_owned(),
+            Self::Invalid(invalid) => format!("spec.{}", invalid.field),
+        }
+    }
+
+    /// What is wrong with that field.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Malformed(_) => self.to_string(),
+            Self::Invalid(invalid) => invalid.reason.clone(),
+        }
+    }
 }
 
 impl JobSpec {
@@ -67,21 +84,29 @@ impl JobSpec {
         serde_json::to_vec_pretty(self).expect("a spec is numbers and names")
     }
 
-    /// Reads and checks a spec.
+    /// The spec as it travels: the same JSON without the spaces.
+    pub fn to_message(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a spec is numbers and names")
+    }
+
+    /// Reads a spec that enters, be it an object or a message, and checks it.
     ///
     /// # Errors
     /// See [`SpecError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SpecError> {
         let spec: Self = serde_json::from_slice(bytes).map_err(|error| SpecError::Malformed(error.to_string()))?;
-        if !(1..=PRIORITY_MAX).contains(&spec.priority) {
-            return Err(SpecError::Priority(spec.priority));
-        }
-        if spec.shard_map.len() > SHARD_MAP_BYTES_MAX {
-            return Err(SpecError::ShardMap(spec.shard_map.len()));
-        }
-        if spec.running_max == Some(0) {
-            return Err(SpecError::NothingRuns);
-        }
+        spec.validate()?;
+        Ok(spec)
+    }
+
+    /// Reads a spec that was admitted before, perhaps by an older release with wider bounds: only what it could not run with is
+    /// refused.
+    ///
+    /// # Errors
+    /// See [`SpecError`].
+    pub fn from_object(bytes: &[u8]) -> Result<Self, SpecError> {
+        let spec: Self = serde_json::from_slice(bytes).map_err(|error| SpecError::Malformed(error.to_string()))?;
+        spec.settings.validate().map_err(|error| error.within("settings"))?;
         Ok(spec)
     }
 

@@ -11,13 +11,39 @@ pub type TimestampMs = i64;
 /// Milliseconds in a day: every rollup step divides it.
 pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// The half-open range of event time `[start, end)` that a job writes.
+/// The half-open range of event time `[start, end)` that a job writes. Made by [`Window::new`], by its key component or by
+/// its JSON, none of which makes one that ends before it starts: readers could not find what lies under such a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "RawWindow")]
+#[non_exhaustive]
 pub struct Window {
     /// First instant inside.
     pub start_ms: TimestampMs,
     /// First instant after.
     pub end_ms: TimestampMs,
+}
+
+/// A window as JSON has it.
+#[derive(Deserialize)]
+struct RawWindow {
+    start_ms: TimestampMs,
+    end_ms: TimestampMs,
+}
+
+impl TryFrom<RawWindow> for Window {
+    type Error = WindowError;
+
+    fn try_from(raw: RawWindow) -> Result<Self, Self::Error> {
+        Self::new(raw.start_ms, raw.end_ms)
+    }
+}
+
+/// A window that ends no later than it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a window from {start_ms} ms to {end_ms} ms ends no later than it starts")]
+pub struct WindowError {
+    start_ms: TimestampMs,
+    end_ms: TimestampMs,
 }
 
 /// Where a point lies against a window.
@@ -35,6 +61,23 @@ impl Window {
     /// Everything: what a job without `--window` writes. The last representable millisecond is inside nothing, so the
     /// whole range is kept by treating this value apart.
     pub const ALL: Self = Self { start_ms: i64::MIN, end_ms: i64::MAX };
+
+    /// `[start_ms, end_ms)`.
+    ///
+    /// # Errors
+    /// If it ends no later than it starts.
+    pub const fn new(start_ms: TimestampMs, end_ms: TimestampMs) -> Result<Self, WindowError> {
+        if start_ms < end_ms { Ok(Self { start_ms, end_ms }) } else { Err(WindowError { start_ms, end_ms }) }
+    }
+
+    /// `[start_ms, end_ms)`, where both are written down in the program.
+    ///
+    /// # Panics
+    /// If it ends no later than it starts.
+    pub const fn of(start_ms: TimestampMs, end_ms: TimestampMs) -> Self {
+        assert!(start_ms < end_ms, "a window ends after it starts");
+        Self { start_ms, end_ms }
+    }
 
     /// Whether this is the job without a window.
     pub fn is_all(&self) -> bool {
@@ -76,8 +119,8 @@ impl std::str::FromStr for Window {
         let split = text.char_indices().skip(1).find(|(_, c)| *c == '-').ok_or_else(invalid)?.0;
         let start_ms = text[..split].parse().map_err(|_| invalid())?;
         let end_ms = text[split + 1..].parse().map_err(|_| invalid())?;
-        let window = Self { start_ms, end_ms };
-        if start_ms < end_ms && window.to_string() == text { Ok(window) } else { Err(invalid()) }
+        let window = Self::new(start_ms, end_ms).map_err(|_| invalid())?;
+        if window.to_string() == text { Ok(window) } else { Err(invalid()) }
     }
 }
 

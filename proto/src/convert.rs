@@ -37,6 +37,12 @@ impl FieldError {
     }
 }
 
+impl From<model::InvalidField> for FieldError {
+    fn from(invalid: model::InvalidField) -> Self {
+        Self { field: invalid.field, reason: invalid.reason }
+    }
+}
+
 /// A message that must be there, as a value of the model.
 ///
 /// # Errors

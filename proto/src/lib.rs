@@ -10,6 +10,8 @@
 pub mod convert;
 // What went wrong, by what the caller does next; to a gRPC status and back.
 pub mod status;
+// Pages: as many entries of a listing as one answer carries.
+pub mod page;
 // The one policy for asking: find the leader, keep to it, go on when it moves.
 pub mod client;
 

@@ -121,6 +121,12 @@ impl From<FieldError> for ApiError {
     }
 }
 
+impl From<model::InvalidField> for ApiError {
+    fn from(invalid: model::InvalidField) -> Self {
+        FieldError::from(invalid).into()
+    }
+}
+
 impl From<ApiError> for Status {
     fn from(error: ApiError) -> Self {
         let message = bounded(error.to_string());

@@ -4,6 +4,7 @@
 //! as many as one of 10, and a new job gets its share as soon as attempts end. **Inside a job**: the heaviest shard first,
 //! and in it the heaviest task. **When nothing is open**: a second attempt beside one that runs far longer than others did.
 
+use model::limits::OPEN_TASKS_MAX;
 use model::{JobId, ShardId, TaskId};
 
 use crate::event::{Effect, WorkerId};
@@ -11,13 +12,14 @@ use crate::policy::Speculation;
 use crate::shard::Around;
 use crate::state::State;
 
-/// Hands out up to `slots` tasks.
+/// Hands out up to `slots` tasks to a worker that lives and does not rest; never more than [`OPEN_TASKS_MAX`] at once, for
+/// the cluster's state is planned for as many.
 pub(crate) fn claim(state: &mut State, worker: WorkerId, slots: usize, now: std::time::Duration) -> Vec<Effect> {
-    let mut assigned = Vec::new();
-    if state.resting.contains(&worker) {
+    let (mut assigned, running) = (Vec::new(), state.running());
+    if !state.workers.contains(&worker) || state.resting.contains(&worker) {
         return assigned;
     }
-    while assigned.len() < slots {
+    while assigned.len() < slots.min(OPEN_TASKS_MAX.saturating_sub(running)) {
         let Some(effect) = open_task(state, worker, now).or_else(|| slow_task(state, worker, now)) else { break };
         assigned.push(effect);
     }

@@ -54,7 +54,7 @@ pub enum Event {
         /// The worker.
         worker: WorkerId,
     },
-    /// A worker asks for work.
+    /// A worker asks for work. One that has not joined, or is lost, gets none: its claim may have been under way for long.
     Claim {
         /// The worker.
         worker: WorkerId,
@@ -68,7 +68,7 @@ pub enum Event {
         /// The attempt, with its token.
         attempt: AttemptId,
     },
-    /// The claim of an assignment was not written, and never will be.
+    /// The claim of an assignment was not written, and never will be. Its number may stay unused.
     ClaimRefused {
         /// The task.
         task: TaskPath,
@@ -116,6 +116,15 @@ pub enum Event {
     },
     /// The manifest of a shard could not be made visible.
     CommitFailed {
+        /// The job.
+        job: JobId,
+        /// The shard.
+        shard: ShardId,
+        /// Why.
+        cause: String,
+    },
+    /// The manifest of a shard was not begun: its job was cancelled first.
+    CommitWithdrawn {
         /// The job.
         job: JobId,
         /// The shard.

@@ -22,6 +22,8 @@ pub(crate) struct Job {
     pub(crate) is_planned: bool,
     pub(crate) has_ended: bool,
     pub(crate) shards: BTreeMap<ShardId, Shard>,
+    /// How many of them have not ended: a job of tens of thousands is asked after each of them.
+    open: usize,
     /// Shards with an open task: the heaviest first, so that the longest does not end alone.
     ready: BTreeSet<(Reverse<u64>, ShardId)>,
     running: BTreeMap<(ShardId, TaskId, u32), (WorkerId, Duration)>,
@@ -37,6 +39,7 @@ impl Job {
             is_planned: false,
             has_ended: false,
             shards: BTreeMap::new(),
+            open: 0,
             ready: BTreeSet::new(),
             running: BTreeMap::new(),
             durations: BTreeMap::new(),
@@ -76,7 +79,24 @@ impl Job {
 
     /// Whether every shard that was planned has ended.
     pub(crate) fn is_over(&self) -> bool {
-        self.is_planned && self.shards.values().all(Shard::has_ended)
+        self.is_planned && self.open == 0
+    }
+
+    /// Takes a shard on that has not ended.
+    pub(crate) fn open(&mut self, id: ShardId, shard: Shard) {
+        let before = self.shards.insert(id, shard);
+        self.open += usize::from(before.is_none_or(|before| before.has_ended()));
+    }
+
+    /// A shard has just ended, and its attempts with it.
+    pub(crate) fn close(&mut self, id: ShardId) {
+        self.open -= 1;
+        let (first, last) =
+            (TaskId { kind: TaskKind::Map, ordinal: 0 }, TaskId { kind: TaskKind::Reduce, ordinal: u32::MAX });
+        let of_shard: Vec<_> = self.running.range((id, first, 0)..=(id, last, u32::MAX)).map(|(key, _)| *key).collect();
+        for key in of_shard {
+            self.running.remove(&key);
+        }
     }
 
     pub(crate) fn begun(&mut self, shard: ShardId, task: TaskId, number: u32, worker: WorkerId, now: Duration) {
@@ -103,10 +123,6 @@ impl Job {
         for key in others {
             self.running.remove(&key);
         }
-    }
-
-    pub(crate) fn shard_over(&mut self, shard: ShardId) {
-        self.running.retain(|(of, _, _), _| *of != shard);
     }
 
     /// Who runs an attempt.

@@ -35,6 +35,11 @@ impl State {
         self.jobs.values().any(|job| job.has_open() && job.has_room())
     }
 
+    /// Attempts that run, of all jobs.
+    pub fn running(&self) -> usize {
+        self.jobs.values().map(Job::running).sum()
+    }
+
     /// Whether every job has ended.
     pub fn has_ended(&self) -> bool {
         self.jobs.values().all(Job::is_over)
@@ -54,7 +59,7 @@ impl State {
         let mut effects = Vec::new();
         change(shard, around, &mut effects);
         if shard.has_ended() {
-            of.shard_over(id);
+            of.close(id);
         }
         of.settle(id);
         self.end_job(job, &mut effects);
@@ -133,7 +138,7 @@ impl State {
             }
             shard.restore(*restored, now);
         }
-        of.shards.insert(id, shard);
+        of.open(id, shard);
         // A shard without input has nothing to map or reduce: it commits at once, as empty.
         self.on_shard(&job, id, now, |shard, around, effects| {
             shard.stitch_all(around, effects);
@@ -186,7 +191,7 @@ pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
             Vec::new()
         }
         Event::WorkerRests { worker, rests } => {
-            if rests {
+            if rests && state.workers.contains(&worker) {
                 state.resting.insert(worker);
             } else {
                 state.resting.remove(&worker);
@@ -197,10 +202,7 @@ pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
             state.worker_lost(worker, now);
             Vec::new()
         }
-        Event::Claim { worker, slots } => {
-            state.workers.insert(worker);
-            assign::claim(state, worker, slots, now)
-        }
+        Event::Claim { worker, slots } => assign::claim(state, worker, slots, now),
         Event::Claimed { task, attempt } => claimed(state, task, attempt, now),
         Event::ClaimRefused { task, number } => {
             state.give_up(&task, number, now);
@@ -239,6 +241,9 @@ pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
         }
         Event::CommitFailed { job, shard, cause } => {
             state.on_shard(&job, shard, now, |shard, _, effects| shard.end(ShardEnd::Failed { cause }, effects))
+        }
+        Event::CommitWithdrawn { job, shard, cause } => {
+            state.on_shard(&job, shard, now, |shard, _, effects| shard.end(ShardEnd::Cancelled { cause }, effects))
         }
         Event::Cancelled { job, cause } => state.cancel(&job, &cause, now),
         Event::JobArchived { job } => {

@@ -138,15 +138,33 @@ fn a_lost_workers_task_goes_to_another_and_what_the_lost_one_says_is_refused() {
 }
 
 #[test]
+fn a_claim_of_a_lost_worker_gets_nothing_and_does_not_bring_it_back() {
+    // If it did, the input's failure on the only other worker would wait for it for ever (LV-1).
+    check(
+        "plan 10/10 into 1 | w1 claims 0 | w2 claims 0 | w1 lost | w1 claims | w2 claims | w2 fails m0 input",
+        expect![[r#"
+            plan 10/10 into 1   -
+            w1 claims 0         -
+            w2 claims 0         -
+            w1 lost             -
+            w1 claims           -
+            w2 claims           w2 gets m0#1 0..10
+            w2 fails m0 input   failed: task m-00000: input
+        "#]],
+    );
+}
+
+#[test]
 fn four_attempts_end_a_task_and_lost_workers_do_not_count() {
     check(
-        "plan 10/10 into 1 | w1 claims | w1 lost | w1 claims | w1 fails m0 transient | w1 claims | after 1s | w1 claims \
+        "plan 10/10 into 1 | w1 claims | w1 lost | w1 joins | w1 claims | w1 fails m0 transient | w1 claims | after 1s | w1 claims \
          | w1 fails m0 transient | after 1s | w1 claims | w1 fails m0 transient | after 2s | w1 claims \
          | w1 fails m0 transient | w1 claims",
         expect![[r#"
             plan 10/10 into 1       -
             w1 claims               w1 gets m0#1 0..10
             w1 lost                 -
+            w1 joins                -
             w1 claims               w1 gets m0#2 0..10
             w1 fails m0 transient   -
             w1 claims               -
@@ -250,6 +268,19 @@ fn more_bad_frames_in_all_tasks_together_than_allowed_fail_the_shard() {
             w1 claims 2                      w1 gets m0#1 0..10; w1 gets m1#1 10..20
             w1 maps m0 0..10 with 600 bad    -
             w1 maps m1 10..20 with 600 bad   failed: 1200 bad frames, over the 1000 that a shard may quarantine; raise `--bad-frames-max` if that is acceptable
+        "#]],
+    );
+}
+
+#[test]
+fn more_bytes_put_aside_in_all_tasks_together_than_allowed_fail_the_shard() {
+    check(
+        "plan 2000/1000 into 1 | w1 claims 2 | w1 maps m0 0..1000 with 1 bad of 10 | w1 maps m1 1000..2000 with 1 bad of 11",
+        expect![[r#"
+            plan 2000/1000 into 1                    -
+            w1 claims 2                              w1 gets m0#1 0..1000; w1 gets m1#1 1000..2000
+            w1 maps m0 0..1000 with 1 bad of 10      -
+            w1 maps m1 1000..2000 with 1 bad of 11   failed: 21 bytes in 2 bad frames (1.05 % of the shard), over the 1% that a shard may quarantine; raise `--bad-bytes-max` if that loss is acceptable
         "#]],
     );
 }

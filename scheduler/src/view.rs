@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{AttemptId, JobId, PartitionId, Report, ShardId, TaskId, TaskKind};
+use model::{AttemptId, JobId, PartitionId, ShardId, ShardPlan, TaskId, TaskKind};
 
 use crate::event::{Tried, WorkerId};
 use crate::shard::{Counts, Phase, Shard};
@@ -74,6 +74,12 @@ pub struct AttemptView {
 }
 
 impl State {
+    /// What the stores say that turn tasks of a job away, with one of their shards.
+    pub fn turned_away(&self, job: &JobId) -> Option<(ShardId, &str)> {
+        let shards = &self.jobs.get(job)?.shards;
+        shards.iter().find_map(|(id, shard)| Some((*id, shard.turned_away()?)))
+    }
+
     /// Workers that live.
     pub fn workers(&self) -> impl Iterator<Item = WorkerId> {
         self.workers.iter().copied()
@@ -105,18 +111,9 @@ impl State {
         }
     }
 
-    /// Whether a report is about what its task was planned to do: its own splits, or its own partition.
-    pub fn fits(&self, path: &model::TaskPath, report: &Report) -> bool {
-        let shard = self.jobs.get(&path.job).and_then(|job| job.shards.get(&path.shard));
-        let Some(plan) = shard.map(Shard::plan) else { return false };
-        match (path.task.kind, report) {
-            (TaskKind::Map, Report::Map(report)) => {
-                let planned = plan.map_tasks.get(path.task.ordinal as usize);
-                planned.is_some_and(|planned| report.splits.iter().map(|read| read.split).eq(planned.splits()))
-            }
-            (TaskKind::Reduce, Report::Reduce(report)) => report.partition.0 == path.task.ordinal,
-            _ => false,
-        }
+    /// The plan of a shard that is known: what a report of one of its tasks is held against.
+    pub fn plan(&self, job: &JobId, id: ShardId) -> Option<&ShardPlan> {
+        self.jobs.get(job).and_then(|job| job.shards.get(&id)).map(|shard| &**shard.plan())
     }
 
     /// Attempts of a shard so far, ended or not.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::{FailureClass, HeldAttempt};
+use model::{FailureClass, HeldAttempt, Invariant};
 use storage::meta::{MetaError, Revision, WatchEvent};
 use tokio::sync::{mpsc, oneshot};
 
@@ -36,6 +36,8 @@ pub(crate) enum Truth {
     Finished,
     /// The process has left by itself.
     Left(String),
+    /// A leader has refused a report in which this invariant does not hold.
+    Refuted { invariant: Invariant, what: String },
     /// Something that was planted has struck.
     Struck,
 }

@@ -3,8 +3,8 @@
 
 use ingest::segment::FrameEncoder;
 use model::{
-    ByteSize, DuplicateRule, Encoding, JobSettings, JobSpec, OnBadFrame, OutputFormat, RollupStep, SeriesKey, ShardId,
-    Window,
+    ByteSize, DuplicateRule, Encoding, JobSettings, JobSpec, LossMax, OnBadFrame, OutputFormat, RollupStep, SeriesKey,
+    ShardId, Window,
 };
 
 /// Where segments lie.
@@ -13,7 +13,7 @@ pub(crate) const INPUT: &str = "test://input";
 pub(crate) const DATASET: &str = "test://dataset";
 
 /// Event time of the jobs.
-const WINDOW: Window = Window { start_ms: 1_700_000_000_000, end_ms: 1_700_000_600_000 };
+const WINDOW: Window = Window::of(1_700_000_000_000, 1_700_000_600_000);
 
 /// Input, and the settings of the jobs that read it.
 #[derive(Debug, Clone)]
@@ -61,6 +61,7 @@ impl Workload {
             reason: "run".to_owned(),
             priority: model::spec::PRIORITY_DEFAULT,
             running_max: None,
+            force_replace: None,
             replay_of: None,
             submitted_by: "simulation".to_owned(),
             submitted_at_ms: 0,
@@ -76,6 +77,7 @@ fn settings(random: &mut fastrand::Rng) -> JobSettings {
         duplicates: rules[random.usize(..rules.len())],
         on_bad_frame: OnBadFrame::Quarantine,
         bad_frames_max: 1000,
+        bad_bytes_max: LossMax::ALL,
         rollups: if random.bool() { vec![minute] } else { Vec::new() },
         format: OutputFormat::Part,
         encoding: Encoding::Packed,

@@ -1,10 +1,9 @@
-//! Operations on many objects: removal in batches, listings as streams, folders alone.
+//! Operations on many objects: removal in batches, listings as streams.
 //!
 //! A listing can be larger than memory: [`Root::stream`] and [`Root::stream_input`] hold one page of it at a time.
 
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use object_store::path::Path;
 use object_store::{Error, ObjectMeta};
 
 use crate::root::path_of;
@@ -54,24 +53,6 @@ impl Root {
         let listed = listed.filter(move |object| futures::future::ready(is_wanted(object)));
         listed.map_err(move |error| StorageError::of("list", &uri, &path, error)).boxed()
     }
-
-    /// Names of the folders right below the folder `prefix`, ordered. Their objects are not listed.
-    ///
-    /// # Errors
-    /// See [`StorageError`].
-    pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, StorageError> {
-        let path = path_of(prefix);
-        let listed = self.store().list_with_delimiter(Some(&path)).await;
-        let listed = match listed {
-            Err(Error::NotFound { .. }) => return Ok(Vec::new()),
-            listed => listed.map_err(|error| StorageError::of("list", self.uri(), &path, error))?,
-        };
-        let name = |folder: &Path| folder.filename().map(str::to_owned);
-        let mut names: Vec<_> = listed.common_prefixes.iter().filter_map(name).collect();
-        names.sort_unstable();
-        names.dedup();
-        Ok(names)
-    }
 }
 
 #[cfg(test)]
@@ -79,6 +60,7 @@ mod tests {
     use std::sync::Arc;
 
     use object_store::memory::InMemory;
+    use object_store::path::Path;
 
     use super::*;
 
@@ -104,14 +86,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn folders_are_named_without_what_lies_in_them() {
+    async fn a_stream_has_what_lies_under_the_folder_and_nothing_beside_it() {
         let (_folder, roots) = roots();
         for root in roots {
-            assert_eq!(root.folders("jobs").await.expect("none"), Vec::<String>::new());
             for key in ["jobs/b/plans/1", "jobs/b/record.json", "jobs/a/x", "jobs/file", "jobsite/c/x"] {
                 root.replace(key, "x").await.expect("it is written");
             }
-            assert_eq!(root.folders("jobs").await.expect("two"), ["a", "b"]);
             let count = root.stream("jobs").map_ok(|_| 1).try_fold(0, |sum, one| async move { Ok(sum + one) });
             assert_eq!(count.await.expect("a listing"), 4);
         }

@@ -58,6 +58,16 @@ impl StorageError {
         }
     }
 
+    /// Whether the same call fails until somebody changes the store, the settings or the URI: no such bucket, no region, no
+    /// credentials, not allowed. Asking again does not help.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::Open { .. } => true,
+            Self::Failed { source, .. } => crate::s3::is_lasting(&**source) || is_not_allowed(&**source),
+            Self::NotFound { .. } | Self::AlreadyExists { .. } | Self::Changed { .. } => false,
+        }
+    }
+
     /// Sorts an `object_store` error by what the caller does next.
     pub(crate) fn of(operation: &'static str, root: &str, path: &Path, error: object_store::Error) -> Self {
         let object = format!("{}/{path}", root.trim_end_matches('/'));
@@ -74,4 +84,12 @@ impl StorageError {
             error => Self::Failed { operation, object, source: Box::new(error) },
         }
     }
+}
+
+/// Whether the file system says that this process may not, or that a folder is none.
+fn is_not_allowed(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    let mut chain = std::iter::successors(Some(error), |error| error.source());
+    let kind = chain.find_map(|error| error.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
+    matches!(kind, Some(NotADirectory | PermissionDenied | ReadOnlyFilesystem))
 }

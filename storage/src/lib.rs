@@ -10,10 +10,14 @@ pub mod root;
 mod bulk;
 // The segments that a plan or a manifest is about.
 mod inputs;
+// Folders under a root: listed, pruned.
+pub mod folders;
 // Uploads under a root that nobody finished.
 pub mod uploads;
 // What went wrong with a store, by what the caller does next.
 pub mod error;
+// What a store is called where it does not answer.
+mod place_name;
 
 // What the stores count.
 mod metrics;
@@ -30,6 +34,9 @@ pub mod segment;
 // Objects as a worker's thread reads and writes them.
 pub mod object;
 
+// Folders of this process alone, and opening what others may have put there.
+pub mod private;
+
 // How a write ended: applied, refused, or unknown.
 pub mod outcome;
 // The state of the cluster: etcd, and its twin in memory.
@@ -38,5 +45,6 @@ pub mod meta;
 pub use error::StorageError;
 pub use metrics::describe_metrics;
 pub use outcome::{Outcome, Settled, settle};
+pub use place_name::store_of;
 pub use root::{Creation, Root};
 pub use s3::{S3Settings, S3Store};

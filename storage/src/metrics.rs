@@ -4,11 +4,18 @@
 //! |---|---|---|---|
 //! | `tailor_store_retries_total` | counter | `reason`: `throttled`, `failed`, `body`, `looked-up` | requests to an object store that were tried again, bodies that were read on where they broke, writes that were looked for because their answer was lost |
 //! | `tailor_state_unknown_total` | counter | | transactions of the cluster's state whose outcome had to be read back |
+//! | `tailor_etcd_endpoints_put_aside_total` | counter | | endpoints of etcd that hung or broke, and did not answer a probe either: the others were asked |
+//! | `tailor_lease_renewal_gap_seconds` | gauge | | longest time between two renewals of a lease that were answered, since the process began; a gap that lasts counts at each try |
 
-use metrics::{counter, describe_counter};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 
 const RETRIES: &str = "tailor_store_retries_total";
 const UNKNOWN: &str = "tailor_state_unknown_total";
+const PUT_ASIDE: &str = "tailor_etcd_endpoints_put_aside_total";
+const RENEWAL_GAP: &str = "tailor_lease_renewal_gap_seconds";
 
 /// Why an object store is asked again.
 #[derive(Debug, Clone, Copy)]
@@ -40,10 +47,17 @@ impl Again {
 pub fn describe_metrics() {
     describe_counter!(RETRIES, "Requests to an object store that were tried again, by reason");
     describe_counter!(UNKNOWN, "Transactions of the cluster's state whose outcome had to be read back");
+    describe_counter!(PUT_ASIDE, "Endpoints of etcd that hung or broke, and were put aside for the others");
+    describe_gauge!(
+        RENEWAL_GAP,
+        "Longest time between two renewals of a lease that were answered, since the process began"
+    );
     for again in Again::ALL {
         counter!(RETRIES, "reason" => again.label()).absolute(0);
     }
     counter!(UNKNOWN).absolute(0);
+    counter!(PUT_ASIDE).absolute(0);
+    gauge!(RENEWAL_GAP).set(0.0);
 }
 
 /// An object store is asked again.
@@ -54,4 +68,18 @@ pub(crate) fn asked_again(why: Again) {
 /// Nobody knows yet whether a transaction was applied.
 pub(crate) fn outcome_unknown() {
     counter!(UNKNOWN).increment(1);
+}
+
+/// An endpoint of etcd is at rest.
+pub(crate) fn endpoint_put_aside() {
+    counter!(PUT_ASIDE).increment(1);
+}
+
+/// A lease was not renewed for so long.
+pub(crate) fn renewal_gap(gap: Duration) {
+    static LONGEST_MS: AtomicU64 = AtomicU64::new(0);
+    let gap_ms = u64::try_from(gap.as_millis()).unwrap_or(u64::MAX);
+    if LONGEST_MS.fetch_max(gap_ms, Ordering::Relaxed) < gap_ms {
+        gauge!(RENEWAL_GAP).set(gap.as_secs_f64());
+    }
 }

@@ -24,6 +24,9 @@ pub enum Creation {
     Taken,
 }
 
+/// How often a folder is made that vanishes at once: an empty folder may be pruned by the process that cleans up.
+const CREATE_TRIES: u32 = 4;
+
 /// An opened place.
 #[derive(Debug, Clone)]
 pub struct Root {
@@ -75,7 +78,14 @@ impl Root {
         if path.is_file() {
             return Err(open_error(uri, "it is a file; name a folder"));
         }
-        std::fs::create_dir_all(&path).map_err(|error| open_error(uri, &error.to_string()))?;
+        for _ in 1..CREATE_TRIES {
+            std::fs::create_dir_all(&path).map_err(|error| open_error(uri, &error.to_string()))?;
+            match path.canonicalize() {
+                // Whoever cleans up empty folders was faster.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                _ => break,
+            }
+        }
         Self::of_folder(uri, path)
     }
 

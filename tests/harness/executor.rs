@@ -360,6 +360,14 @@ fn assignment(plan: &ShardPlan, path: &TaskPath, attempt: AttemptId, input: &Tas
             Work::Reduce { partition: PartitionId(path.task.ordinal), runs: runs.list.runs.clone() }
         }
     };
-    let (job, settings, partitions) = (plan.job.clone(), plan.settings.clone(), plan.partitions);
-    Assignment { job, shard: plan.shard, task: path.task, attempt, settings, partitions, work }
+    Assignment {
+        job: plan.job.clone(),
+        shard: plan.shard,
+        task: path.task,
+        attempt,
+        settings: plan.settings.clone(),
+        partitions: plan.partitions,
+        shard_bytes: plan.bytes(),
+        work,
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::time::Placement;
 use model::{DuplicateRule, JobSettings, RollupStep, SeriesKey, TimestampMs};
 
-use crate::segments::{Message, Segment, Sent};
+use crate::segments::{Message, Segment, Sent, bad_frame_bytes};
 
 /// The output of one shard. Values are bits.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,6 +35,8 @@ pub struct Counts {
     pub frames_routed: u64,
     /// Frames that cannot.
     pub frames_quarantined: u64,
+    /// Bytes of those, lengths included.
+    pub bytes_quarantined: u64,
     /// Points of frames that can.
     pub points_read: u64,
     /// Points before the window.
@@ -51,7 +53,11 @@ pub fn output(settings: &JobSettings, segments: &[&Segment]) -> (Output, Counts)
     for sent in in_order.iter().flat_map(|segment| &segment.sent) {
         match sent {
             Sent::Payload(message) => add(settings, message, &mut output, &mut counts),
-            Sent::BadFrame(_) | Sent::Garbage(_) => counts.frames_quarantined += 1,
+            Sent::BadFrame(flaw) => {
+                counts.frames_quarantined += 1;
+                counts.bytes_quarantined += bad_frame_bytes(*flaw);
+            }
+            Sent::Garbage(_) => counts.frames_quarantined += 1,
         }
     }
     for (key, series) in &mut output.series {

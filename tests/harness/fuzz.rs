@@ -1,14 +1,27 @@
 //! What must hold of any bytes: one function for each reader of bytes that others wrote. Called by the fuzz targets and,
 //! over the committed seeds, by `cargo test`. None of them may panic but over a broken promise.
 
+use std::collections::BTreeMap;
+
 use format::column::ColumnDecoder;
 use format::frame::{FrameDecoder, Frames, find_frame};
 use format::manifest::Manifest;
 use format::part::{Block, PartFooter, PartKind, RollupColumns, Tail, read_tail};
 use format::payload::PayloadReader;
-use model::Columns;
-use model::limits::{PAYLOAD_BYTES_MAX, PAYLOAD_POINTS_MAX};
+use format::run::{CHUNK_BODY_BYTES_MAX, ChunkHeader, RunIndex, SeriesHeader, TRAILER_BYTES};
+use format::state_keys::StateKey;
+use format::state_records::{
+    AttemptsRecord, ClaimRecord, DatasetRecord, DoneRecord, FormatRecord, JobHead, LeaderRecord, ShardRecord,
+    StateRecord, WorkerRecord,
+};
+use model::admission::is_unprintable;
+use model::limits::{CHUNK_POINTS_MAX, METADATA_BYTES_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_POINTS_MAX};
+use model::{
+    AttemptId, Books, ByteRange, Columns, Failure, FencingToken, Grant, HeldAttempt, JobSettings, JobSpec, MapTask,
+    PartitionId, Report, SegmentRef, ShardId, ShardPlan, Split, TaskId, TaskPath,
+};
 use prost::Message;
+use proto::v1;
 
 /// A segment: its frames and bad stretches join from its start to its end.
 pub fn frames(mut bytes: &[u8]) {
@@ -85,7 +98,205 @@ pub fn manifest(bytes: &[u8]) {
     assert_eq!(again, manifest);
 }
 
+/// A spec: one that is admitted is the same on the wire and as an object, and every field of it keeps the rules.
+pub fn spec(bytes: &[u8]) {
+    let Ok(spec) = JobSpec::from_bytes(bytes) else { return };
+    for written in [spec.to_bytes(), spec.to_message()] {
+        assert_eq!(JobSpec::from_bytes(&written).as_ref(), Ok(&spec), "what is admitted once is admitted again");
+    }
+    let window = spec.settings.window;
+    assert_eq!(window.to_string().parse(), Ok(window), "a reader finds what lies under the window's key");
+    assert!(!spec.reason.chars().any(is_unprintable), "it reaches terminals");
+}
+
+/// A report: one that passes for an attempt names that attempt's objects alone, and its counts add up.
+pub fn report(bytes: &[u8]) {
+    let Ok(report) = Report::from_bytes(bytes) else { return };
+    // Floating point has no place in it: the same report gives the same bytes.
+    assert_eq!(Report::from_bytes(&report.to_bytes()).expect("what this build writes it reads"), report);
+    let (plan, attempt) = (small_plan(), AttemptId { number: 1, token: FencingToken(0xab) });
+    for task in [TaskId::map(0), TaskId::reduce(PartitionId(0))] {
+        let task = TaskPath { job: plan.job.clone(), shard: plan.shard, task };
+        if coordinator::check_report(&plan, &task, attempt, &report).is_err() {
+            continue;
+        }
+        let mut books = Books::default();
+        let objects: Vec<_> = match &report {
+            Report::Map(report) => {
+                books.map += &report.books;
+                report.run.iter().chain(report.quarantine.iter().map(|aside| &aside.object)).collect()
+            }
+            Report::Reduce(report) => {
+                books.reduce += &report.books;
+                report.raw.iter().chain(report.rollups.iter().map(|rollup| &rollup.object)).collect()
+            }
+        };
+        assert!(objects.iter().all(|object| object.key.contains("a-1-00000000000000ab")), "LS-3");
+    }
+}
+
+/// The plan that reports are held against: one segment of 1,000 bytes, one task, one partition.
+pub fn small_plan() -> ShardPlan {
+    let splits = vec![Split { segment: 0, range: ByteRange::new(0, 1000) }];
+    ShardPlan {
+        job: "fuzz".parse().expect("a job name"),
+        shard: ShardId::Shared(1),
+        settings: JobSettings { rollups: vec!["5m".parse().expect("a step")], ..JobSettings::default() },
+        segments: vec![SegmentRef { key: "shard=org-mod-01/a.seg".to_owned(), size: 1000, etag: None }].into(),
+        map_tasks: vec![MapTask::of(splits)],
+        partitions: 1,
+    }
+}
+
+/// A key of the cluster's state and, behind the end of its line, its value.
+pub fn state_record(bytes: &[u8]) {
+    fn reads_back<R: StateRecord + PartialEq + std::fmt::Debug>(value: &[u8]) {
+        let Ok(record) = R::decode(value) else { return };
+        let Ok(written) = record.encode() else { return };
+        assert_eq!(R::decode(&written).expect("what this build writes it reads"), record);
+    }
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    let (key, value) = (&bytes[..end], bytes.get(end + 1..).unwrap_or_default());
+    let Some(key) = std::str::from_utf8(key).ok().and_then(|key| key.parse::<StateKey>().ok()) else { return };
+    assert_eq!(String::from(key.clone()).parse().as_ref(), Ok(&key), "a key parses back");
+    match key {
+        StateKey::Format => reads_back::<FormatRecord>(value),
+        StateKey::Leader => reads_back::<LeaderRecord>(value),
+        StateKey::Worker(_) => reads_back::<WorkerRecord>(value),
+        StateKey::Dataset(_) => reads_back::<DatasetRecord>(value),
+        StateKey::Job(_) => reads_back::<JobHead>(value),
+        StateKey::Shard(..) => reads_back::<ShardRecord>(value),
+        StateKey::Attempts(_) => reads_back::<AttemptsRecord>(value),
+        StateKey::Claim(..) => reads_back::<ClaimRecord>(value),
+        StateKey::Done(_) => reads_back::<DoneRecord>(value),
+    }
+}
+
+/// A message of the wire, told by its first byte: what is understood goes out as it came in.
+pub fn wire(bytes: &[u8]) {
+    fn converts<W: Message + Default, T>(bytes: &[u8], back: impl Fn(&T) -> W)
+    where
+        T: TryFrom<W> + PartialEq + std::fmt::Debug,
+        T::Error: std::fmt::Debug,
+    {
+        let Ok(value) = W::decode(bytes).map_err(drop).and_then(|wire| T::try_from(wire).map_err(drop)) else { return };
+        assert_eq!(T::try_from(back(&value)).expect("what was understood is understood again"), value);
+    }
+    let Some((kind, bytes)) = bytes.split_first() else { return };
+    match kind % 6 {
+        0 => converts::<v1::TaskPath, TaskPath>(bytes, |path| path.into()),
+        1 => converts::<v1::Attempt, AttemptId>(bytes, |attempt| (*attempt).into()),
+        2 => converts::<v1::HeldAttempt, HeldAttempt>(bytes, |held| held.into()),
+        3 => converts::<v1::Grant, Grant>(bytes, |grant| grant.into()),
+        4 => converts::<v1::Failure, Failure>(bytes, |failure| failure.into()),
+        _ => {
+            let details = bytes::Bytes::copy_from_slice(bytes);
+            let status = tonic::Status::with_details(tonic::Code::from(i32::from(*kind) % 17), "fuzz", details);
+            let error = proto::ApiError::from(status);
+            assert!(!proto::ApiError::from(tonic::Status::from(error)).to_string().is_empty(), "it says something");
+        }
+    }
+}
+
+/// A run: its index, and the stretch before that as a slice.
+pub fn run(bytes: &[u8]) {
+    if let Ok(index) = RunIndex::from_bytes(bytes) {
+        assert_eq!(RunIndex::from_bytes(&index.to_bytes()).as_ref(), Ok(&index));
+        assert_eq!(RunIndex::len_in(bytes).expect("its trailer was read"), bytes.len() - TRAILER_BYTES);
+        for slice in index.slices() {
+            let of_partition = index.of_partition(slice.partition);
+            assert!(of_partition.iter().all(|other| other.partition == slice.partition));
+        }
+    }
+    let mut slice = bytes;
+    while let Ok(series) = SeriesHeader::read(&mut slice) {
+        assert!(series.metadata_len <= METADATA_BYTES_MAX, "a bound was passed");
+        let Some(chunks) = slice.get(series.metadata_len..) else { return };
+        slice = chunks;
+        while let Ok(Some(chunk)) = ChunkHeader::read(&mut slice) {
+            assert!(chunk.points <= CHUNK_POINTS_MAX && chunk.body_len <= CHUNK_BODY_BYTES_MAX, "a bound was passed");
+            let Some(rest) = slice.get(chunk.body_len..) else { return };
+            slice = rest;
+        }
+    }
+}
+
 /// A shard map.
 pub fn shard_map(bytes: &[u8]) {
     shard_config::fuzz(bytes);
+}
+
+/// A text of rows: lines and books balance, whatever it is, and an import that fails leaves nothing.
+pub fn csv(bytes: &[u8]) {
+    use ingest::import::csv::reader::{Next, Punctuation, RowReader};
+
+    let ends = bytes.iter().enumerate().filter(|(at, byte)| match byte {
+        b'\n' => true,
+        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+        _ => false,
+    });
+    let is_open = bytes.last().is_some_and(|byte| !matches!(byte, b'\n' | b'\r'));
+    let lines = ends.count() as u64 + u64::from(is_open);
+    let mut reader = RowReader::new(bytes, Punctuation { comment: Some(b'#'), ..Punctuation::default() });
+    let mut accounted = 0;
+    loop {
+        let line = reader.line();
+        assert_eq!(line, accounted + 1, "a reader knows its line");
+        accounted += match reader.next().expect("memory does not fail") {
+            Next::Row(row) => row.lines,
+            Next::BlankLine | Next::Comment | Next::Fault(_) => 1,
+            Next::End => break,
+        };
+    }
+    assert_eq!(accounted, lines, "every line is a row's, blank, a comment, or at fault");
+    csv_books(bytes);
+}
+
+/// Imports a text: what is read is written, blank or skipped, and what is written lies in the segments.
+fn csv_books(bytes: &[u8]) {
+    use ingest::import::csv::EXTENSIONS;
+    use ingest::import::{CsvSettings, OnBadRow, Rerun, Target, find_files, import_csv};
+    use ingest::segment::Output;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("x.csv");
+    std::fs::write(&path, bytes).expect("a file");
+    let files = find_files(&[path], &EXTENSIONS).expect("a file").files;
+    for (on_bad_row, has_header) in [(OnBadRow::Skip, true), (OnBadRow::Skip, false), (OnBadRow::Fail, true)] {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+        let store = std::sync::Arc::new(object_store::memory::InMemory::new());
+        let root = storage::Root::of_store("memory://", store);
+        let output = Output::new(root.clone(), runtime.handle().clone());
+        let settings = CsvSettings { on_bad_row, has_header, ..CsvSettings::default() };
+        let target = Target::new(&output, model::OrgId(1));
+        let imported = import_csv(&files, &settings, &target, Rerun::Refuse, &mut |_| ());
+        let keys: Vec<_> = runtime.block_on(root.list("")).expect("a listing");
+        let Ok(summary) = imported else {
+            assert!(keys.is_empty(), "an import that fails leaves nothing");
+            continue;
+        };
+        let books = &summary.outcome.books;
+        for account in [&books.rows, &books.values] {
+            let skipped: u64 = account.skipped.values().sum();
+            assert_eq!(account.read, account.written + account.blank + skipped + account.refused, "{books:?}");
+        }
+        let mut points = BTreeMap::<String, usize>::new();
+        for key in keys.iter().map(|object| object.location.as_ref()).filter(|key| key.ends_with(".seg")) {
+            let segment = runtime.block_on(root.read(key)).expect("a segment");
+            count_points(&segment, &mut points);
+        }
+        assert_eq!(points.values().sum::<usize>() as u64, books.values.written, "what is written lies in the segments");
+        assert_eq!(points.len() as u64, summary.outcome.imported.series, "series are those that have a point");
+    }
+}
+
+fn count_points(mut segment: &[u8], points: &mut BTreeMap<String, usize>) {
+    let size = segment.len() as u64;
+    let (mut decoder, mut payloads) = (FrameDecoder::default(), PayloadReader::default());
+    let mut frames = Frames::new(&mut segment, 0, size);
+    while let Some(frame) = frames.next().expect("memory does not fail") {
+        let content = decoder.decode(frame.body.expect("a frame")).expect("a zstd frame");
+        let payload = payloads.read(content).expect("a payload");
+        *points.entry(payload.key.metric.to_string()).or_default() += payload.len();
+    }
 }

@@ -12,6 +12,8 @@ pub mod contents;
 pub mod cluster;
 // What stands between processes and makes their network worse.
 pub mod proxy;
+// A file system that does not answer.
+pub mod hang;
 // Other people's data, and other people's readers.
 pub mod python;
 

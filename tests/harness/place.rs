@@ -115,6 +115,18 @@ impl Place {
         fs::read(self.dataset().join(key)).unwrap_or_else(|error| panic!("read object {key}: {error}"))
     }
 
+    /// The bytes of a job's only record.
+    ///
+    /// # Panics
+    /// If there is none, or more than one.
+    pub fn record(&self, job: &str) -> Vec<u8> {
+        let folder = self.dataset().join(format!("jobs/{job}/records"));
+        let records = fs::read_dir(&folder).unwrap_or_else(|error| panic!("list {}: {error}", folder.display()));
+        let records: Vec<_> = records.map(|entry| entry.expect("an entry").path()).collect();
+        assert_eq!(records.len(), 1, "{records:?}");
+        fs::read(&records[0]).expect("read a record")
+    }
+
     fn object_json(&self, key: &str) -> Value {
         serde_json::from_slice(&self.object(key)).unwrap_or_else(|error| panic!("{key} is no JSON: {error}"))
     }

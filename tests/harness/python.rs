@@ -24,3 +24,9 @@ pub fn sample_data(name: &str) -> PathBuf {
         "import pathlib, sys, bokeh_sampledata as b; print(pathlib.Path(b.__file__).parent / '_data' / sys.argv[1])";
     PathBuf::from(python(&["-c", code], &[Path::new(name)]).trim())
 }
+
+/// Where the package `name` lies.
+pub fn package_folder(name: &str) -> PathBuf {
+    let code = "import importlib.util, sys; print(importlib.util.find_spec(sys.argv[1]).submodule_search_locations[0])";
+    PathBuf::from(python(&["-c", code], &[Path::new(name)]).trim())
+}

@@ -68,6 +68,13 @@ impl Segment {
     }
 }
 
+/// Bytes of a frame with that flaw, its length included.
+pub fn bad_frame_bytes(flaw: Flaw) -> u64 {
+    let mut bytes = Vec::new();
+    put_bad_frame(&mut FrameEncoder::new(FrameEncoder::LEVEL), flaw, &mut bytes);
+    bytes.len() as u64
+}
+
 fn put_payload(encoder: &mut FrameEncoder, message: &Message, bytes: &mut Vec<u8>) {
     let timestamps: Vec<_> = message.points.iter().map(|(at, _)| *at).collect();
     let values: Vec<_> = message.points.iter().map(|(_, bits)| f64::from_bits(*bits)).collect();

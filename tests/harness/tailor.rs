@@ -57,6 +57,16 @@ impl Tailor {
         Self { command }
     }
 
+    /// The same; what the kernel counted of its reading and writing (`rchar: N` and others, each on a line) follows on stdout.
+    #[must_use]
+    pub fn counting_reads(self) -> Self {
+        let mut command = Command::new("bash");
+        // A process's account becomes its parent's when it is waited for.
+        command.args(["-c", "\"$0\" \"$@\"; code=$?; echo; read -d '' io </proc/$$/io; echo \"$io\"; exit $code"]);
+        command.arg(self.command.get_program()).args(self.command.get_args());
+        Self { command }
+    }
+
     /// The same, started by the program and arguments in `words`: as another user, for one.
     #[must_use]
     pub fn with_program(self, words: &str) -> Self {
@@ -241,37 +251,39 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository").to_owned()
 }
 
-/// Where the binary lies: beside the test executable's folder, built first if it is missing or older than its source.
+/// Variable that names the binary under test; `scripts/test.sh` sets it.
+const BINARY: &str = "TAILOR_TEST_BINARY";
+
+/// Path of the binary under test: the one that `TAILOR_TEST_BINARY` names, else `tailor` in the profile's own folder. No test
+/// builds it: a build beside running tests takes minutes, and would unify features that do not ship.
+///
+/// # Panics
+/// If it is missing, or older than a source that cargo lists for it; the message says which command builds it.
 pub fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        if let Some(named) = std::env::var_os(BINARY) {
+            let binary = repository().join(named);
+            assert!(binary.is_file(), "{BINARY} names {}, which is not there; `make test` builds it", binary.display());
+            return binary;
+        }
         let test = std::env::current_exe().expect("a test knows where it is");
-        let profile = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
-        let binary = profile.join("tailor");
-        if is_stale(&binary) {
-            build(profile);
+        let binary = test.ancestors().nth(2).expect("target/<profile>/deps/<test>").join("tailor");
+        let build = "build it by `cargo build -p cli`, or run `make test`";
+        assert!(binary.is_file(), "{} is not there; {build}", binary.display());
+        if let Some(source) = newer_source(&binary) {
+            panic!("{} is older than {source}; {build}", binary.display());
         }
         binary
     })
 }
 
-/// Cargo lists what a binary was made of beside it.
-fn is_stale(binary: &Path) -> bool {
+/// A source that was changed after `binary` was built, by the list that cargo keeps beside it (none for a binary that came
+/// out of a test build).
+fn newer_source(binary: &Path) -> Option<String> {
     let changed = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
-    let (Some(built), Ok(list)) = (changed(binary), std::fs::read_to_string(binary.with_extension("d"))) else {
-        return true;
-    };
-    let sources = list.split_once(':').map_or("", |(_, sources)| sources);
-    sources.split_whitespace().any(|source| changed(Path::new(source)).is_none_or(|changed| changed > built))
-}
-
-fn build(profile: &Path) {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(repository()).args(["build", "--quiet", "-p", "cli", "--bin", "tailor"]);
-    match profile.file_name().and_then(OsStr::to_str) {
-        Some("debug") | None => {}
-        Some(name) => drop(cargo.args(["--profile", name])),
-    }
-    let built = cargo.status().expect("run cargo").success();
-    assert!(built, "the binary could not be built: `cargo build -p cli --bin tailor` says why");
+    let built = changed(binary)?;
+    let list = std::fs::read_to_string(binary.with_extension("d")).ok()?;
+    let (_, sources) = list.split_once(':')?;
+    sources.split_whitespace().find(|source| changed(Path::new(source)) > Some(built)).map(str::to_owned)
 }

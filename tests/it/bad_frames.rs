@@ -14,6 +14,9 @@ const SMALL: &str = "--points 60000 --points-per-series 360 --orgs 3 --partition
 /// The window of the generator's points: four hours from its start, and some room.
 const WINDOW: &str = "--window 2026-01-01T00:00:00Z/5h";
 
+/// Puts bad frames aside; these segments are small, so that a few of them are more than the share that is usual.
+const QUARANTINE: &str = "--on-bad-frame quarantine --bad-bytes-max 100%";
+
 /// Every way in which the generator makes a frame bad, and words of the cause.
 const BAD: [(&str, &str); 13] = [
     ("torn-frame", "reaches past the segment's end"),
@@ -116,7 +119,7 @@ fn bad_frames_are_quarantined_byte_for_byte_and_all_else_is_processed() {
     let plant: Vec<_> = BAD.iter().map(|(kind, _)| format!("{kind}=2")).collect();
     let odd = "wrong-shard=2,absurd-timestamps=2,empty-payload=2,empty-segment=2";
     let sidecar = place.generate(&format!("{SMALL} --plant {},{odd}", plant.join(",")));
-    let report = place.run(&format!("{WINDOW} --on-bad-frame quarantine")).done().json();
+    let report = place.run(&format!("{WINDOW} {QUARANTINE}")).done().json();
 
     let planted = planted(&sidecar);
     assert_eq!(planted.len(), 2 * BAD.len());
@@ -148,7 +151,7 @@ fn however_a_segment_is_split_the_same_bytes_are_quarantined() {
     let sidecar = place.generate(&format!("{shape} --plant {}", plant.join(",")));
     let mut digests = Vec::new();
     for split in ["4KiB", "64KiB", "1GiB"] {
-        let options = format!("{WINDOW} --on-bad-frame quarantine --partition-size 64KiB --split-size {split}");
+        let options = format!("{WINDOW} {QUARANTINE} --partition-size 64KiB --split-size {split}");
         let report = place.run(&options).done().json();
         assert_eq!(quarantined(&place), planted(&sidecar), "--split-size {split}");
         digests.push(tests::place::content_digests(&report));
@@ -161,10 +164,10 @@ fn however_a_segment_is_split_the_same_bytes_are_quarantined() {
 fn more_bad_frames_than_allowed_stop_the_shard() {
     let place = Place::new();
     place.generate("--points 60000 --orgs 1 --partitions 1 --big-share 0 --plant not-zstd=3");
-    let ended = place.run("--on-bad-frame quarantine --bad-frames-max 2").expect(code::JOB_FAILED);
+    let ended = place.run(&format!("{QUARANTINE} --bad-frames-max 2")).expect(code::JOB_FAILED);
     ended.says(&["3 bad frames", "over the 2", "--bad-frames-max"]);
     place.assert_nothing_committed();
-    place.run("--on-bad-frame quarantine --bad-frames-max 3").done();
+    place.run(&format!("{QUARANTINE} --bad-frames-max 3")).done();
 }
 
 #[test]
@@ -189,8 +192,40 @@ fn bounds_that_the_generator_does_not_reach_hold_too() {
         place.put_segment("shard=org-mod-00/a.seg", segment.build());
         place.run("").expect(code::JOB_FAILED).says(&["shard=org-mod-00/a.seg", cause, "--on-bad-frame quarantine"]);
         place.assert_nothing_committed();
-        place.run("--on-bad-frame quarantine").done();
+        place.run(QUARANTINE).done();
         let found: Vec<_> = quarantined(&place).into_values().map(|(_, fault)| fault).collect();
         assert_eq!(found, [fault]);
     }
+}
+
+/// A segment whose lengths have the wrong order of bytes: not a frame of it can be found.
+fn little_endian_segment() -> Vec<u8> {
+    let points: Vec<_> = (0..40).map(|at| (at, at as f64)).collect();
+    let frames =
+        (0..20_000).fold(SegmentBuilder::new(), |segment, metric| segment.points((64, 1 + metric % 50), &points));
+    let mut bytes = frames.build();
+    let mut at = 0;
+    while at < bytes.len() {
+        let length = u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+        bytes[at..at + 4].reverse();
+        at += 4 + length as usize;
+    }
+    bytes
+}
+
+#[test]
+fn a_segment_that_is_one_bad_stretch_is_not_one_bad_frame_among_many() {
+    let place = Place::new();
+    let (key, segment) = ("shard=org-mod-00/a.seg", little_endian_segment());
+    let size = segment.len();
+    place.put_segment(key, segment);
+    let ended = place.run("--on-bad-frame quarantine --bad-frames-max 1").expect(code::JOB_FAILED);
+    ended.says(&[key, &format!("{size} bytes cannot be read (100.00 % of the shard), over the 1%"), "--bad-bytes-max"]);
+    place.assert_nothing_committed();
+
+    let loss = format!("1 bad frames of {size} bytes (100.00 % of {size})");
+    let ended = place.run(&format!("{QUARANTINE} --bad-frames-max 1")).done().says(&["warning", &loss]);
+    let manifests = place.manifests();
+    assert!(manifests[0]["warnings"].to_string().contains(&loss), "{}", manifests[0]["warnings"]);
+    assert_eq!(number(&ended.json(), "/totals/books/map/bytes_quarantined"), size as u64);
 }

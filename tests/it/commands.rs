@@ -46,8 +46,7 @@ fn the_report_is_one_json_document_whose_books_balance() {
     assert_eq!(number(&report, "/totals/books/map/points_read"), number(&sidecar, "/totals/points_emitted"));
     assert_eq!(number(&report, "/totals/bytes_in"), number(&sidecar, "/totals/bytes"));
     let record: Value =
-        serde_json::from_slice(&place.object(&format!("jobs/{}/record.json", report["job"].as_str().expect("a name"))))
-            .expect("the record is JSON");
+        serde_json::from_slice(&place.record(report["job"].as_str().expect("a name"))).expect("the record is JSON");
     assert_eq!(record, report, "the dataset keeps the same report");
 }
 

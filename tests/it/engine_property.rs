@@ -91,7 +91,9 @@ fn check_against_what_was_sent(place: &Place, case: &Case, execution: &Execution
         let (expected, counts) = expected::output(&case.settings, &segments);
         let has_garbage =
             segments.iter().any(|segment| segment.sent.iter().any(|sent| matches!(sent, Sent::Garbage(_))));
-        let is_over = counts.frames_quarantined > case.bad_frames_allowed();
+        let shard_bytes = segments.iter().map(|segment| segment.bytes().len() as u64).sum();
+        let is_over = counts.frames_quarantined > case.bad_frames_allowed()
+            || counts.bytes_quarantined > case.settings.bad_bytes_max.bytes_of(shard_bytes);
         match (end, output) {
             (Some(ShardEnd::Done { .. }), Some(output)) => {
                 // What garbage takes with it is for the dataset's own oracle to say, which reads the segments again.
@@ -103,6 +105,7 @@ fn check_against_what_was_sent(place: &Place, case: &Case, execution: &Execution
                 let found = Counts {
                     frames_routed: map.frames_routed,
                     frames_quarantined: map.frames_quarantined,
+                    bytes_quarantined: map.bytes_quarantined,
                     points_read: map.points_read,
                     points_early: map.points_early,
                     points_late: map.points_late,

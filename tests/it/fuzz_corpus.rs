@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+mod admitted; // what others send: specs, reports, records, messages, runs
+
 use ingest::segment::FrameEncoder;
 use model::SeriesKey;
 use proptest::collection::vec;
@@ -11,12 +13,18 @@ use tests::segments::{Flaw, Message, Segment, Sent, decoy_frames};
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 5] = [
+const TARGETS: [Target; 11] = [
     ("frames", fuzz::frames),
     ("payload", fuzz::payload),
     ("part", fuzz::part),
     ("manifest", fuzz::manifest),
     ("shard_map", fuzz::shard_map),
+    ("csv", fuzz::csv),
+    ("spec", fuzz::spec),
+    ("report", fuzz::report),
+    ("state_record", fuzz::state_record),
+    ("wire", fuzz::wire),
+    ("run", fuzz::run),
 ];
 
 fn repository() -> PathBuf {
@@ -61,18 +69,20 @@ proptest! {
     }
 }
 
+/// Compares a seed with what today's writer gives; writes it, if that is asked for.
+fn write(target: &str, name: &str, bytes: &[u8]) {
+    let folder = repository().join("fuzz/corpus").join(target);
+    if std::env::var_os("WRITE_GOLDEN").is_some() {
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join(name), bytes).expect("a seed");
+    }
+    let seed = std::fs::read(folder.join(name)).expect("the seed is committed");
+    assert!(seed == bytes, "{target}/{name} is not what is written today: WRITE_GOLDEN=1 writes it again");
+}
+
 /// Good inputs of every kind, for a fuzzer to begin with. `WRITE_GOLDEN=1` writes them again when a format has changed.
 #[test]
 fn the_seeds_are_what_today_s_writers_write() {
-    let write = |target: &str, name: &str, bytes: &[u8]| {
-        let folder = repository().join("fuzz/corpus").join(target);
-        if std::env::var_os("WRITE_GOLDEN").is_some() {
-            std::fs::create_dir_all(&folder).expect("a folder");
-            std::fs::write(folder.join(name), bytes).expect("a seed");
-        }
-        let seed = std::fs::read(folder.join(name)).expect("the seed is committed");
-        assert!(seed == bytes, "{target}/{name} is not what is written today: WRITE_GOLDEN=1 writes it again");
-    };
     let message = |metric: u64, metadata: Vec<u8>, is_stored| {
         let points = (0..5).map(|at| (1_700_000_000_000 + at * 10_000, (at as f64).to_bits())).collect();
         Sent::Payload(Message { key: SeriesKey::new(1, metric), points, metadata, is_stored })
@@ -106,4 +116,13 @@ fn the_seeds_are_what_today_s_writers_write() {
     let dedicated =
         "version = 2\nshared_shards = 64\n[[dedicated]]\norgs = [7, 64]\nreason = \"large\"\nsince = \"2026\"\n";
     write("shard_map", "dedicated.toml", dedicated.as_bytes());
+    let (first, second) = ("2024-03-01T00:00:00Z", "2024-03-01T00:01:00Z");
+    for (name, text) in [
+        ("plain", format!("time,a,b\n{first},1,2\n{second},,3\n")),
+        ("quoted", format!("time,\"a,\"\"b\"\"\"\r\n\"{first}\",\"1\"\r\n\r\n{second},2")),
+        ("unclosed", format!("time,a\n{first},1\n{second},\"2\n{first},3\n")),
+        ("stray", format!("#c\rtime,a\r{first},5\"\r{second},\"6\"x\r{first},,7\r")),
+    ] {
+        write("csv", name, text.as_bytes());
+    }
 }

@@ -172,9 +172,9 @@ fn a_file_where_the_data_folder_belongs_fails_the_job_with_path_and_cause() {
 #[test]
 fn a_job_whose_record_cannot_be_written_is_done_all_the_same_and_says_so() {
     let place = Place::generated("--points 1000 --orgs 1 --partitions 1 --big-share 0");
-    let record = place.dataset().join("jobs/mine/record.json");
-    fs::create_dir_all(record.join("in-the-way")).expect("make a folder");
-    let ended = place.run("--job mine").done().says(&["record", "jobs/mine/record.json"]);
+    fs::create_dir_all(place.dataset().join("jobs/mine")).expect("make a folder");
+    fs::write(place.dataset().join("jobs/mine/records"), "in the way").expect("write a file");
+    let ended = place.run("--job mine").done().says(&["record", "jobs/mine/records/00001-"]);
     assert_eq!(ended.json()["shards"][0]["state"], "done", "the report is not lost with the record");
     assert_eq!(place.manifest_keys().len(), 1);
 }

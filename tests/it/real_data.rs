@@ -57,7 +57,10 @@ fn column(path: &Path, time: &str, value: &str) -> Points {
 
 /// `tailor import FORMAT PATH.. OPTIONS`, for one organisation.
 fn import(place: &Place, format: &str, paths: &[&Path], options: &str) -> Ended {
-    let mut import = tailor(&format!("import {format} --out {} --org 77 -o json {options}", place.input().display()));
+    let mut import = tailor(&format!(
+        "import {format} --out {} --org 77 -o json --allow-collisions {options}",
+        place.input().display()
+    ));
     for path in paths {
         import = import.arg(path);
     }

@@ -5,8 +5,12 @@ use std::io;
 
 use format::frame::FrameFault;
 use format::run::RunError;
-use model::{ByteRange, Failure, FailureClass, RunEntry};
+use model::{ByteRange, Failure, FailureClass, LossMax, RunEntry};
 use storage::{Root, StorageError};
+
+/// What an operator does about a bound of open files.
+const OPEN_FILES_HINT: &str = "this process may open no more files; raise the hard limit of open files (`ulimit -Hn`, \
+                               LimitNOFILE of systemd) to 4096 or more, see docs/operations.md";
 
 /// What stops an attempt.
 #[derive(Debug, thiserror::Error)]
@@ -42,12 +46,42 @@ pub enum WorkError {
         /// As in [`Self::BadFrame`].
         guessed: Option<u64>,
     },
+    /// More bytes in bad frames than the job allows.
+    #[error(
+        "{found} bytes cannot be read ({} of the shard), over the {max} that a shard may quarantine; the last are the {} bytes at offset {} of segment {segment}: {fault}; raise `--bad-bytes-max` if that loss is acceptable",
+        model::loss::share_text(*found, *shard_bytes), extent.len(), extent.start
+    )]
+    TooManyBadBytes {
+        /// How many, in one task.
+        found: u64,
+        /// Segment bytes of the shard.
+        shard_bytes: u64,
+        /// The bound.
+        max: LossMax,
+        /// Where the last ones are.
+        segment: String,
+        /// Their place.
+        extent: ByteRange,
+        /// What is wrong with them.
+        fault: FrameFault,
+        /// As in [`Self::BadFrame`].
+        guessed: Option<u64>,
+    },
     /// An input segment is gone or changed.
     #[error(transparent)]
     Input(StorageError),
     /// A store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// What only this machine uses failed: its scratch folder.
+    #[error("scratch of this worker")]
+    Scratch(#[source] StorageError),
+    /// This process may open no more files.
+    #[error("{source}: {OPEN_FILES_HINT}")]
+    OpenFiles {
+        /// What was tried.
+        source: Box<WorkError>,
+    },
     /// A run is not what was written.
     #[error("run {run}: {source}")]
     Run {
@@ -110,13 +144,36 @@ impl WorkError {
         }
     }
 
+    /// Blames the machine for what is the machine's: its own scratch folder `local`, and its bound of open files. A dataset
+    /// that cannot be read or written, on whatever file system, is the same for every worker: that is its shard's.
+    #[must_use]
+    pub(crate) fn blame(self, local: &Root) -> Self {
+        match self.blame_open_files() {
+            Self::Storage(error) if is_under(&error, local) => Self::Scratch(error),
+            error => error,
+        }
+    }
+
+    /// Names the bound of open files where that is what was met.
+    #[must_use]
+    pub(crate) fn blame_open_files(self) -> Self {
+        if self.has_no_files_left() { Self::OpenFiles { source: Box::new(self) } } else { self }
+    }
+
+    /// Whether the operating system refused to open one more file, for this process or for the machine.
+    fn has_no_files_left(&self) -> bool {
+        let Self::Storage(StorageError::Failed { source, .. }) = self else { return false };
+        let code = io_error(source.as_ref()).and_then(io::Error::raw_os_error);
+        matches!(code, Some(libc::EMFILE | libc::ENFILE))
+    }
+
     fn class(&self) -> FailureClass {
         match self {
-            Self::BadFrame { guessed, .. } | Self::TooManyBadFrames { guessed, .. } => {
-                FailureClass::Input { guessed: *guessed }
-            }
+            Self::BadFrame { guessed, .. }
+            | Self::TooManyBadFrames { guessed, .. }
+            | Self::TooManyBadBytes { guessed, .. } => FailureClass::Input { guessed: *guessed },
             Self::Input(_) => FailureClass::Input { guessed: None },
-            Self::Storage(StorageError::Failed { source, .. }) if is_local(source.as_ref()) => FailureClass::Resource,
+            Self::Scratch(_) | Self::OpenFiles { .. } => FailureClass::Resource,
             Self::Storage(error) if error.is_store_away() => FailureClass::Throttled,
             Self::RunLost { map_task, .. } => FailureClass::RunLost { map_task: *map_task },
             Self::Storage(_) | Self::Run { .. } | Self::Document { .. } => FailureClass::Transient,
@@ -126,21 +183,16 @@ impl WorkError {
     }
 }
 
-/// Whether the operating system said that this machine cannot: its disk is full, or it may not.
-fn is_local(error: &(dyn std::error::Error + 'static)) -> bool {
-    let Some(io) = io_error(error) else { return false };
-    // Too many open files, of this process or of the machine.
-    let has_no_files_left = matches!(io.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
-    has_no_files_left
-        || matches!(
-            io.kind(),
-            io::ErrorKind::StorageFull
-                | io::ErrorKind::QuotaExceeded
-                | io::ErrorKind::PermissionDenied
-                | io::ErrorKind::ReadOnlyFilesystem
-                | io::ErrorKind::FileTooLarge
-                | io::ErrorKind::NotADirectory
-        )
+/// Whether the object of an error lies in `local`.
+fn is_under(error: &StorageError, local: &Root) -> bool {
+    let object = match error {
+        StorageError::Open { uri, .. } => uri,
+        StorageError::NotFound { object }
+        | StorageError::AlreadyExists { object }
+        | StorageError::Changed { object, .. }
+        | StorageError::Failed { object, .. } => object,
+    };
+    object.strip_prefix(local.uri()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether an object ends before the place that was read.
@@ -182,6 +234,36 @@ mod tests {
     use model::{Digest, ObjectEntry};
 
     use super::*;
+
+    #[test]
+    fn only_this_machines_own_folder_and_its_bound_of_files_make_it_unfit() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let at = |name: &str| Root::create(&folder.path().join(name).display().to_string()).expect("a folder");
+        let (local, dataset) = (at("scratch"), at("scratch-of-another"));
+        let class = |root: &Root, code: i32| {
+            let source = Box::new(io::Error::from_raw_os_error(code));
+            let error = StorageError::Failed { operation: "write", object: root.object("runs/a.run"), source };
+            Failure::from(WorkError::from(error).blame(&local)).class
+        };
+        for code in [libc::EACCES, libc::EROFS, libc::ENOTDIR, libc::ENOSPC, libc::EDQUOT, libc::EFBIG, libc::EIO] {
+            assert_eq!(class(&local, code), FailureClass::Resource, "{code}");
+            assert_eq!(class(&dataset, code), FailureClass::Transient, "{code}");
+        }
+        for root in [&local, &dataset] {
+            assert_eq!(class(root, libc::EMFILE), FailureClass::Resource);
+        }
+    }
+
+    #[test]
+    fn a_bound_of_files_is_told_with_what_to_raise() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = Root::create(&folder.path().display().to_string()).expect("a folder");
+        let source = Box::new(io::Error::from_raw_os_error(libc::EMFILE));
+        let error = StorageError::Failed { operation: "open", object: root.object("runs/a.run"), source };
+        let message = Failure::from(WorkError::from(error).blame(&root)).message;
+        assert!(message.contains("runs/a.run") && message.contains("ulimit -Hn"), "{message}");
+        assert!(message.contains("Too many open files"), "{message}");
+    }
 
     #[test]
     fn a_run_that_is_gone_damaged_or_cut_short_names_the_map_task_that_writes_it_again() {

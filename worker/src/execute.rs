@@ -10,6 +10,7 @@ use storage::segment::SegmentAccess;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::WorkError;
 use crate::agent::AgentError;
 use crate::compute::{Attempt, Compute, InPlace};
 use crate::limits::SlotLimits;
@@ -77,13 +78,13 @@ impl Executor {
         grant: &Grant,
         progress: &Arc<Progress>,
         permit: OwnedSemaphorePermit,
-    ) -> Result<Attempt, crate::WorkError> {
+    ) -> Result<Attempt, WorkError> {
         let resolved = self.resolver.resolve(grant).await?;
         if let Work::Map { splits } = &resolved.assignment.work {
             progress.plan(splits.iter().map(|input| input.split.range.len()).sum());
         }
         let held = HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
-        let scratch = self.scratch.of_attempt(&held)?;
+        let scratch = self.scratch.of_attempt(&held).map_err(WorkError::Scratch)?;
         let stores = Stores {
             input: resolved.input,
             dataset: resolved.dataset,
@@ -102,7 +103,7 @@ impl Execute for Executor {
     async fn run(&self, grant: &Grant, progress: &Arc<Progress>, permit: OwnedSemaphorePermit) -> Outcome {
         match self.attempt(grant, progress, permit).await {
             Ok(attempt) => self.compute.run(attempt).await,
-            Err(error) => Outcome::Failed(error.into()),
+            Err(error) => Outcome::Failed(error.blame_open_files().into()),
         }
     }
 }

@@ -86,6 +86,13 @@ pub enum LeaderError {
         /// The worker.
         worker: LeaseId,
     },
+    /// The leader cannot take this call, and will not by asking again: a message that is too large, a field that breaks a
+    /// rule. Other calls go on.
+    #[error("the leader does not take this: {reason}")]
+    NotTaken {
+        /// Why.
+        reason: String,
+    },
     /// This worker cannot work here, and will not by asking again.
     #[error("{reason}")]
     Incompatible {

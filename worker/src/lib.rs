@@ -11,6 +11,8 @@ pub mod leader;
 pub mod agent;
 // The leader over gRPC.
 pub mod remote;
+// What nobody else knows of a worker.
+pub mod secret;
 // The settings of `tailor worker`, and the server itself.
 pub mod settings;
 pub mod server;
@@ -30,6 +32,8 @@ mod run_writer;
 mod drain;
 // Whether this machine may take work.
 mod fitness;
+// How many files this process may open.
+pub mod open_files;
 // What attempts keep on this machine's disk.
 mod scratch;
 // What bounds one slot.

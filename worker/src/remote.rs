@@ -15,6 +15,7 @@ use proto::v1;
 use tonic::transport::Channel;
 
 use crate::leader::{Beat, Hello, Leader, LeaderError, Orders, PROTOCOL, Verdict};
+use crate::secret::Secret;
 
 /// How long one round of looking for a leader takes.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -25,6 +26,8 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// The leader of a cluster.
 pub struct RemoteLeader<C = Channel> {
     client: LeaderClient<C>,
+    /// What every request carries.
+    secret: Bytes,
 }
 
 impl<C> fmt::Debug for RemoteLeader<C> {
@@ -34,9 +37,10 @@ impl<C> fmt::Debug for RemoteLeader<C> {
 }
 
 impl<C: Connection> RemoteLeader<C> {
-    /// The leader that `client` finds.
-    pub fn new(client: &LeaderClient<C>) -> Self {
-        Self { client: client.with_policy(Policy { call_timeout: ANSWER, patience: PATIENCE }) }
+    /// The leader that `client` finds; `secret` is the one whose mark is in the worker's record.
+    pub fn new(client: &LeaderClient<C>, secret: Secret) -> Self {
+        let client = client.with_policy(Policy { call_timeout: ANSWER, patience: PATIENCE });
+        Self { client, secret: secret.to_bytes().into() }
     }
 }
 
@@ -52,6 +56,7 @@ where
             protocol: PROTOCOL,
             version: hello.version.clone(),
             slots: hello.slots,
+            secret: self.secret.clone(),
         };
         let asked = self.client.worker(|mut client| {
             let request = request.clone();
@@ -63,7 +68,8 @@ where
     }
 
     async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, LeaderError> {
-        let request = v1::ClaimRequest { worker: worker.to_string(), slots, wait_ms: wait.as_millis() as u32 };
+        let (wait_ms, secret) = (wait.as_millis() as u32, self.secret.clone());
+        let request = v1::ClaimRequest { worker: worker.to_string(), slots, wait_ms, secret };
         let client = self.client.with_policy(Policy { call_timeout: wait + ANSWER, patience: PATIENCE });
         let asked = client.worker(|mut client| {
             let request = request.clone();
@@ -82,6 +88,7 @@ where
             task: Some((&held.task).into()),
             attempt: Some(held.attempt.into()),
             report,
+            secret: self.secret.clone(),
         };
         let asked = self.client.worker(|mut client| {
             let request = request.clone();
@@ -97,6 +104,7 @@ where
             task: Some((&held.task).into()),
             attempt: Some(held.attempt.into()),
             failure: Some(failure.into()),
+            secret: self.secret.clone(),
         };
         let asked = self.client.worker(|mut client| {
             let request = request.clone();
@@ -110,6 +118,7 @@ where
             worker: worker.to_string(),
             attempts: held.iter().map(Into::into).collect(),
             reason: reason.to_owned(),
+            secret: self.secret.clone(),
         };
         let asked = self.client.worker(|mut client| {
             let request = request.clone();
@@ -129,6 +138,7 @@ where
             attempts: attempts.collect(),
             unfit: beat.unfit.clone().unwrap_or_default(),
             draining: beat.draining.clone().unwrap_or_default(),
+            secret: self.secret.clone(),
         };
         let asked = self.client.worker(|mut client| {
             let request = request.clone();
@@ -146,6 +156,7 @@ fn refusal(worker: LeaseId, error: ApiError) -> LeaderError {
     match error {
         ApiError::UnknownWorker { .. } => LeaderError::UnknownWorker { worker },
         ApiError::Incompatible { reason } => LeaderError::Incompatible { reason },
+        ApiError::Invalid { field, reason } => LeaderError::NotTaken { reason: format!("{field}: {reason}") },
         // The leader may be an older or a newer one tomorrow; nothing of ours is lost by asking again.
         error => LeaderError::Away { reason: error.to_string() },
     }
@@ -153,6 +164,8 @@ fn refusal(worker: LeaseId, error: ApiError) -> LeaderError {
 
 #[cfg(test)]
 mod tests {
+    use tonic::Status;
+
     use super::*;
 
     #[test]
@@ -162,6 +175,8 @@ mod tests {
         assert!(matches!(unknown, LeaderError::UnknownWorker { worker: LeaseId(1) }));
         let old = refusal(worker, ApiError::Incompatible { reason: "upgrade this worker".to_owned() });
         assert_eq!(old.to_string(), "upgrade this worker");
+        let large = refusal(worker, Status::out_of_range("message length too large").into());
+        assert!(matches!(large, LeaderError::NotTaken { .. }), "asking again does not make it smaller: {large}");
         for error in [ApiError::Away { reason: "no quorum".to_owned() }, ApiError::Bug { reason: "x".to_owned() }] {
             assert!(matches!(refusal(worker, error), LeaderError::Away { .. }));
         }

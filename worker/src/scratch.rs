@@ -6,17 +6,15 @@
 //! ```
 //!
 //! The lock's file gets its name once it is locked, so a folder with a lock that is free belonged to a process that is
-//! dead: whoever starts next in the same place removes it.
+//! dead: whoever starts next in the same place removes it. The place may be shared, so what others put there is neither
+//! followed, nor waited for, nor removed ([`storage::private`]).
 
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use model::{Clock, HeldAttempt};
-use storage::Root;
-
-use crate::WorkError;
+use storage::{Root, StorageError, private};
 
 /// The file that is locked; `dataset gc` looks for it, too.
 const LOCK: &str = "lock";
@@ -32,18 +30,19 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes the folder in `parent`, and removes what dead processes left there.
+    /// Makes the folder in `parent`, and removes what dead processes of this user left there. May block for as long as the
+    /// file system does.
     pub(crate) fn make(parent: &Path, clock: &dyn Clock) -> io::Result<Self> {
-        std::fs::create_dir_all(parent)?;
+        private::make_parent(parent)?;
         remove_leftovers(parent);
         let path = parent.join(format!("{PREFIX}{}-{}", std::process::id(), clock.now_ms()));
-        DirBuilder::new().mode(0o700).create(&path)?;
+        private::make_folder(&path)?;
         let lock = lock(&path)?;
         Ok(Self { path, _lock: lock })
     }
 
     /// The folder of one attempt.
-    pub(crate) fn of_attempt(&self, held: &HeldAttempt) -> Result<AttemptScratch, WorkError> {
+    pub(crate) fn of_attempt(&self, held: &HeldAttempt) -> Result<AttemptScratch, StorageError> {
         let path = self.path.join(format!("{}-{}", held.task.task, held.attempt));
         let root = Root::create(&path.display().to_string())?;
         Ok(AttemptScratch { root, path })
@@ -87,9 +86,9 @@ fn lock(folder: &Path) -> io::Result<File> {
 fn remove_leftovers(parent: &Path) {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let path = entry.path();
-        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX) && private::is_own_folder(&path);
         // Held until the folder is gone: two processes that start together do not remove it under each other.
-        let Some(lock) = is_ours.then(|| File::open(path.join(LOCK)).ok()).flatten() else { continue };
+        let Some(lock) = is_ours.then(|| private::open_file(&path.join(LOCK)).ok()).flatten() else { continue };
         if lock.try_lock().is_ok() {
             tracing::info!(folder = %path.display(), "removing the scratch of a worker that is gone");
             remove(&path);
@@ -111,6 +110,25 @@ mod tests {
     use model::{AttemptId, FencingToken, ShardId, SystemClock, TaskId, TaskPath};
 
     use super::*;
+
+    #[test]
+    fn what_is_no_dead_workers_scratch_is_left_alone_and_not_waited_for() {
+        let parent = tempfile::tempdir().expect("a temporary folder");
+        let elsewhere = tempfile::tempdir().expect("a temporary folder");
+        File::create_new(elsewhere.path().join(LOCK)).expect("a file");
+        std::os::unix::fs::symlink(elsewhere.path(), parent.path().join("tailor-1-1")).expect("a link");
+        let blocked = parent.path().join("tailor-2-2");
+        std::fs::create_dir(&blocked).expect("a folder");
+        let pipe = std::process::Command::new("mkfifo").arg(blocked.join(LOCK)).status();
+        assert!(pipe.expect("there is mkfifo").success());
+        let linked = parent.path().join("tailor-3-3");
+        std::fs::create_dir(&linked).expect("a folder");
+        std::os::unix::fs::symlink(elsewhere.path().join(LOCK), linked.join(LOCK)).expect("a link");
+
+        drop(Scratch::make(parent.path(), &SystemClock).expect("a folder"));
+        assert!(elsewhere.path().join(LOCK).exists(), "a link is not followed");
+        assert!(blocked.exists() && linked.exists());
+    }
 
     #[test]
     fn a_dead_workers_scratch_is_removed_and_a_living_ones_is_not() {

@@ -17,18 +17,28 @@ use proto::client::{EndpointsError, LeaderClient};
 use storage::meta::{EtcdStore, MetaError, MetaStore};
 use tokio::net::TcpListener;
 
-use crate::agent::{Agent, AgentError, Left};
+use crate::agent::{Agent, AgentError, AgentSettings, Left};
 use crate::remote::RemoteLeader;
 use crate::resolve::ByUri;
+use crate::secret::Secret;
 use crate::settings::Settings;
-use crate::{metrics, spot};
+use crate::{metrics, open_files, spot};
 
-/// The conditions of readiness.
+/// The conditions of readiness. `etcd` holds while there is a lease: without one the worker does no work.
 const ETCD: &str = "etcd";
 const AGENT: &str = "agent";
 
 /// How long etcd is waited for before it is tried again.
 const CONNECT_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long leaving takes beyond the drain: threads that stop, what is handed back, the lease; with room for a machine
+/// that is busy.
+const LEAVE_ROOM: Duration = Duration::from_secs(15);
+
+/// How long a worker may take to leave.
+pub fn leave_max(settings: &Settings) -> Duration {
+    settings.agent.drain_timeout + LEAVE_ROOM
+}
 
 /// Why a worker cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +55,12 @@ pub enum ServeError {
     /// A coordinator's address that is none.
     #[error("coordinators")]
     Coordinators(#[source] EndpointsError),
+    /// The system has no randomness to draw a secret from.
+    #[error("draw the worker's secret: {cause}")]
+    Secret {
+        /// The system's words.
+        cause: String,
+    },
     /// The settings of etcd.
     #[error(transparent)]
     State(#[from] MetaError),
@@ -59,6 +75,9 @@ pub enum ServeError {
 /// See [`ServeError`].
 pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) -> Result<Left, ServeError> {
     metrics::describe();
+    if let Some(shortage) = open_files::shortage(settings.agent.slots) {
+        tracing::warn!(shortage, "may open too few files");
+    }
     let health = Health::new(&[ETCD, AGENT]);
     let address = settings.http_listen;
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
@@ -78,10 +97,17 @@ async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Resul
         store = connect(&settings.etcd, health) => Arc::new(store?),
         () = shutdown.requested() => return Ok(Left::Drained),
     };
-    health.set(ETCD, Ok(()));
-    let leader = Arc::new(RemoteLeader::new(&client));
-    let agent = Agent::new(settings.agent, leader, meta, Arc::new(ByUri), &SystemClock)?;
+    let secret = Secret::draw().map_err(|source| ServeError::Secret { cause: source.to_string() })?;
+    let leader = Arc::new(RemoteLeader::new(&client, secret));
+    // The scratch folder may lie in a file system that hangs.
+    let agent_settings = AgentSettings { secret: Some(secret), ..settings.agent };
+    let make = move || Agent::new(agent_settings, leader, meta, Arc::new(ByUri), &SystemClock);
+    let agent = tokio::select! {
+        made = tokio::task::spawn_blocking(make) => made.map_err(AgentError::Start)??,
+        () = shutdown.requested() => return Ok(Left::Drained),
+    };
     health.set(AGENT, Ok(()));
+    let telling = health.clone().follow(ETCD, agent.lease());
     let wish = {
         let health = health.clone();
         async move {
@@ -93,7 +119,10 @@ async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Resul
             reason
         }
     };
-    Ok(agent.run(wish, shutdown.now()).await?)
+    tokio::select! {
+        left = agent.run(wish, shutdown.now()) => Ok(left?),
+        () = telling => unreachable!("the agent, which tells, is running"),
+    }
 }
 
 /// A store that etcd answered once; waits for an etcd that is away.

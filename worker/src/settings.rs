@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use daemon::{Key, Layers, LogFormat, SettingsError, Tables};
 use model::ByteSize;
+use model::admission::check_name;
 use model::limits::MEMORY_BYTES_MIN;
 use storage::meta::{EtcdSettings, EtcdTls, EtcdUser, LeaseSettings};
 use storage::segment::SegmentAccess;
@@ -36,7 +37,7 @@ pub const KEYS: &[Key] = &[
         "How long attempts that are nearly done may go on when it leaves; at most 102s",
     ),
     Key::new("spot.endpoint", None, "host:port of EC2's metadata (169.254.169.254:80), to leave on a spot notice"),
-    Key::new("http.listen", Some("0.0.0.0:7081"), "Where probes and metrics are served: host:port"),
+    Key::new("http.listen", Some("127.0.0.1:7081"), "Where probes and metrics are served: host:port"),
 ];
 
 /// The tables of `tailor worker`.
@@ -75,7 +76,7 @@ pub struct Machine {
     pub cores: usize,
     /// Its folder for temporary files, if it names one.
     pub temporary: Option<PathBuf>,
-    /// Differs from process to process: the seed of every jitter.
+    /// 64 random bits, other ones for each process: the seed of every jitter, and of a leader's terms.
     pub seed: u64,
 }
 
@@ -93,8 +94,8 @@ impl Settings {
         Ok(Self {
             log_format: layers.parse("log.format", "text or json")?,
             log_level: layers.string("log.level")?,
-            http_listen: layers.parse("http.listen", "an address with a port, such as 0.0.0.0:7081")?,
-            etcd: etcd(layers)?,
+            http_listen: layers.parse("http.listen", "an address with a port, such as 127.0.0.1:7081")?,
+            etcd: etcd(layers, machine.seed)?,
             coordinators,
             spot_endpoint: layers.optional("spot.endpoint"),
             agent,
@@ -122,9 +123,11 @@ fn agent(layers: &Layers, machine: &Machine) -> Result<AgentSettings, SettingsEr
     if drain_timeout > DRAIN_TIMEOUT_MAX {
         return Err(layers.refuse("drain.timeout", "at most 102s: a spot machine is gone after 120s"));
     }
+    let name = layers.optional("name").unwrap_or_else(|| machine.host.clone());
+    check_name("name", &name).map_err(|error| layers.refuse("name", &error.reason))?;
     let temporary = machine.temporary.clone().unwrap_or_else(|| PathBuf::from("/var/tmp"));
     Ok(AgentSettings {
-        name: layers.optional("name").unwrap_or_else(|| machine.host.clone()),
+        name,
         slots,
         memory,
         scratch: layers.optional("scratch.dir").map_or_else(|| temporary.join("tailor"), PathBuf::from),
@@ -133,36 +136,53 @@ fn agent(layers: &Layers, machine: &Machine) -> Result<AgentSettings, SettingsEr
         lease: LeaseSettings { ttl, seed: machine.seed },
         drain_timeout,
         access: SegmentAccess::Auto,
+        secret: None,
     })
 }
 
-/// How to reach etcd, as both servers are told.
+/// How to reach etcd, as both servers are told; `seed` differs from process to process, and tells which endpoint is first.
 ///
 /// # Errors
 /// Half of a pair: a user without a password, a certificate without its key.
-pub fn etcd(layers: &Layers) -> Result<EtcdSettings, SettingsError> {
+pub fn etcd(layers: &Layers, seed: u64) -> Result<EtcdSettings, SettingsError> {
+    refuse_halves(layers)?;
     let password = layers.secret_file("etcd.password-file")?;
     let user = match (layers.optional("etcd.user"), password) {
         (Some(name), Some(password)) => Some(EtcdUser { name, password }),
-        (Some(_), None) => {
-            return Err(layers.refuse("etcd.user", "a user with a password; set etcd.password-file, too"));
-        }
-        (None, _) => None,
+        _ => None,
     };
     let pem = |name| layers.secret_file(name).map(|text| text.map(String::into_bytes));
     let identity_pem = match (pem("etcd.cert-file")?, pem("etcd.key-file")?) {
         (Some(certificate), Some(key)) => Some((certificate, key)),
-        (None, None) => None,
-        (Some(_), None) => {
-            return Err(layers.refuse("etcd.cert-file", "a certificate with its key; set etcd.key-file, too"));
-        }
-        (None, Some(_)) => {
-            return Err(layers.refuse("etcd.key-file", "the key of a certificate; set etcd.cert-file, too"));
-        }
+        _ => None,
     };
     let tls = pem("etcd.ca-file")?.map(|ca_pem| EtcdTls { ca_pem, identity_pem, server_name: None });
     let namespace = layers.string("etcd.namespace")?;
-    Ok(EtcdSettings { namespace, user, tls, ..EtcdSettings::of(layers.list("etcd.endpoints")) })
+    Ok(EtcdSettings { first: seed as usize, namespace, user, tls, ..EtcdSettings::of(layers.list("etcd.endpoints")) })
+}
+
+/// Refuses a setting that would be passed over without the one that it goes with.
+fn refuse_halves(layers: &Layers) -> Result<(), SettingsError> {
+    /// A setting, the one that it needs, and what the first should be.
+    const HALVES: [(&str, &str, &str); 5] = [
+        ("etcd.user", "etcd.password-file", "a user with a password"),
+        ("etcd.password-file", "etcd.user", "the password of a user"),
+        ("etcd.cert-file", "etcd.key-file", "a certificate with its key"),
+        ("etcd.key-file", "etcd.cert-file", "the key of a certificate"),
+        ("etcd.cert-file", "etcd.ca-file", "a certificate shown to a server that etcd.ca-file trusts"),
+    ];
+    for (given, needed, wanted) in HALVES {
+        if layers.optional(given).is_some() && layers.optional(needed).is_none() {
+            return Err(layers.refuse(given, &format!("{wanted}; set {needed}, too, or leave {given} out")));
+        }
+    }
+    let endpoints = layers.list("etcd.endpoints");
+    let is_plain = |endpoint: &String| endpoint.starts_with("http://");
+    if layers.optional("etcd.ca-file").is_some() && endpoints.iter().any(is_plain) {
+        let wanted = "what https:// endpoints are trusted by; write https:// before each of etcd.endpoints, or leave etcd.ca-file out";
+        return Err(layers.refuse("etcd.ca-file", wanted));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -186,6 +206,13 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_without_the_authority_that_it_is_for_is_refused_with_both_names() {
+        let given = [("etcd.cert-file", "/c"), ("etcd.key-file", "/k")];
+        let error = resolve(&given).expect_err("it would be passed over");
+        assert!(error.contains("etcd.cert-file") && error.contains("etcd.ca-file"), "{error}");
+    }
+
+    #[test]
     fn what_does_not_fit_together_is_refused_by_name() {
         let refused = [
             (("slots", "17"), "memory"),
@@ -193,7 +220,12 @@ mod tests {
             (("lease.ttl", "2s"), "lease.ttl"),
             (("drain.timeout", "110s"), "drain.timeout"),
             (("coordinators", ""), "coordinators"),
-            (("etcd.user", "tailor"), "etcd.user"),
+            (("etcd.user", "tailor"), "etcd.password-file"),
+            (("etcd.password-file", "/p"), "etcd.user"),
+            (("etcd.cert-file", "/c"), "etcd.key-file"),
+            (("etcd.key-file", "/k"), "etcd.cert-file"),
+            (("etcd.ca-file", "/ca"), "etcd.endpoints"),
+            (("name", "\u{1b}[31m"), "name"),
         ];
         for (given, named) in refused {
             let error = resolve(&[given]).expect_err("it does not fit");

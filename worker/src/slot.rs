@@ -60,7 +60,7 @@ impl Slot {
                 reducer.run(assignment, *partition, runs, around).map(Outcome::Reduced)
             }
         };
-        outcome.unwrap_or_else(|error| Outcome::Failed(error.into()))
+        outcome.unwrap_or_else(|error| Outcome::Failed(error.blame(&around.stores.local).into()))
     }
 }
 

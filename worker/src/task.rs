@@ -27,6 +27,8 @@ pub struct Assignment {
     pub settings: JobSettings,
     /// How many partitions the shuffle has.
     pub partitions: u32,
+    /// Segment bytes of the whole shard: what a share that may be quarantined is a share of.
+    pub shard_bytes: u64,
     /// What there is to do.
     pub work: Work,
 }

@@ -65,7 +65,7 @@ impl Cluster {
 
     /// Submits a job of so many tasks, and waits until it runs.
     pub(super) async fn submit(&self, tasks: u64) -> Result<()> {
-        let (input, dataset) = (self.folder.path().join("in"), self.folder.path().join("out"));
+        let input = self.folder.path().join("in");
         for shard in 0..tasks.div_ceil(TASKS_PER_SHARD) {
             let name = match u8::try_from(shard).ok().filter(|shard| *shard < 64) {
                 Some(remainder) => ShardId::Shared(remainder),
@@ -85,31 +85,12 @@ impl Cluster {
             partition_bytes: ByteSize(TASKS_PER_SHARD * SPLIT_BYTES),
             ..JobSettings::default()
         };
-        let spec = JobSpec {
-            job: job(),
-            input: input.display().to_string(),
-            dataset: dataset.display().to_string(),
-            shards: Vec::new(),
-            settings,
-            shard_map: String::new(),
-            reason: "bench".to_owned(),
-            priority: model::spec::PRIORITY_DEFAULT,
-            running_max: None,
-            replay_of: None,
-            submitted_by: "bench".to_owned(),
-            submitted_at_ms: SystemClock.now_ms(),
-        };
-        let (client, spec) = (self.client()?, spec.to_bytes());
-        client
-            .operator(|mut client| {
-                let request = v1::SubmitJobRequest { spec: spec.clone().into() };
-                async move { client.submit_job(request).await }
-            })
-            .await?;
+        self.send(&job(), Vec::new(), settings).await?;
+        let client = self.client()?;
         loop {
             let seen = client
                 .operator(|mut client| async move {
-                    client.get_job(v1::GetJobRequest { job: job().to_string(), dataset: String::new() }).await
+                    client.get_job(v1::GetJobRequest { job: job().to_string(), ..Default::default() }).await
                 })
                 .await?;
             let summary = seen.job.context("a job has a summary")?;
@@ -119,6 +100,52 @@ impl Cluster {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Submits a job.
+    async fn send(&self, job: &JobId, shards: Vec<ShardId>, settings: JobSettings) -> Result<()> {
+        let (input, dataset) = (self.folder.path().join("in"), self.folder.path().join("out"));
+        let spec = JobSpec {
+            job: job.clone(),
+            input: input.display().to_string(),
+            dataset: dataset.display().to_string(),
+            shards,
+            settings,
+            shard_map: String::new(),
+            reason: "bench".to_owned(),
+            priority: model::spec::PRIORITY_DEFAULT,
+            running_max: None,
+            force_replace: None,
+            replay_of: None,
+            submitted_by: "bench".to_owned(),
+            submitted_at_ms: SystemClock.now_ms(),
+        };
+        let (client, spec) = (self.client()?, spec.to_message());
+        client
+            .operator(|mut client| {
+                let request = v1::SubmitJobRequest { spec: spec.clone().into() };
+                async move { client.submit_job(request).await }
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Submits a job of so many shards without a segment, beside one that has one: an input may not be empty.
+    pub(super) async fn submit_empty(&self, job: &JobId, shards: u64) -> Result<()> {
+        let folder = self.folder.path().join("in/shard=org-mod-00");
+        std::fs::create_dir_all(&folder)?;
+        std::fs::File::create(folder.join("0000.seg"))?;
+        let shards = (0..shards).map(|org| ShardId::Dedicated(model::OrgId(1000 + org))).collect();
+        self.send(job, shards, JobSettings::default()).await
+    }
+
+    /// Kills the leader; the next one starts at once.
+    pub(super) fn kill_leader(&mut self) -> Result<()> {
+        let standby = coordinator(&self.tailor, self.folder.path(), &self.etcd_url, &self.endpoints[1])?;
+        self.leader.kill()?;
+        self.leader = standby;
+        self.endpoints.swap(0, 1);
+        Ok(())
     }
 
     /// Kills the leader, with a standby at hand; until another one gives work out.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use format::state_records::{DoneRecord, LeaderRecord, Text};
-use model::{Digest, ShardId, TaskId, TaskPath};
+use model::{Digest, ShardId, TaskId, TaskPath, Term};
 use storage::meta::claim::{self, CHANGES_PER_TXN_MAX, Changed, SeenAttempts, TaskChange};
 use storage::meta::election;
 use storage::meta::{LeaseSession, LeaseSettings};
@@ -21,10 +21,10 @@ pub(super) async fn changes_per_second(cluster: &Cluster, span: Duration) -> Res
     let store = cluster.store("/bench-plain/").await?;
     let session = LeaseSession::open(Arc::clone(&store), LeaseSettings::seeded(1)).await?;
     let me = LeaderRecord { replica: Text::cut("plain"), address: Text::cut("") };
-    let leadership = election::campaign(&*store, &session, &me).await?;
+    let leadership = election::campaign(&*store, &session, &me, Term::drawn(1)).await?;
     let worker = session.lease();
     // Tasks of an earlier turn are done.
-    let first = u32::try_from(leadership.token().0 % (1 << 20))? << 10;
+    let first = u32::try_from(leadership.revision().0 % (1 << 20))? << 10;
     let (next, changes) = (Arc::new(AtomicU32::new(first)), Arc::new(AtomicU64::new(0)));
     let started = Instant::now();
     let clients = (0..TXNS).map(|_| {
@@ -43,9 +43,12 @@ pub(super) async fn changes_per_second(cluster: &Cluster, span: Duration) -> Res
                 let claimed = claim::apply(&*store, leadership, claims.collect()).await;
                 let mut completions = Vec::with_capacity(tasks.len());
                 for (task, claimed) in tasks.into_iter().zip(claimed) {
-                    let Changed::Claimed { attempt, .. } = claimed? else { bail!("a claim was answered otherwise") };
-                    let done = DoneRecord { attempt, last: 1, report: Digest(0), report_bytes: 400 };
-                    completions.push(TaskChange::Complete { task, done });
+                    let Changed::Claimed { attempt, seen: SeenAttempts { revision: Some(claimed), .. } } = claimed?
+                    else {
+                        bail!("a claim was answered otherwise")
+                    };
+                    let done = DoneRecord { attempt, last: 1, report: Digest(0), report_bytes: 400, begun_at_ms: None };
+                    completions.push(TaskChange::Complete { task, done, claimed });
                 }
                 let count = completions.len() as u64;
                 for completed in claim::apply(&*store, leadership, completions).await {

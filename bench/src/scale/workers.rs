@@ -16,6 +16,7 @@ use model::{
 use storage::meta::{LeaseSession, LeaseSettings, Op, Outcome, Txn};
 use worker::leader::{AttemptBeat, Beat, Leader as _, Verdict};
 use worker::remote::RemoteLeader;
+use worker::secret::Secret;
 
 use super::cluster::{Cluster, SPLIT_BYTES, TASKS_PER_SEGMENT};
 
@@ -47,6 +48,7 @@ impl Workers {
                 memory_bytes: 0,
                 version: Text::cut("bench"),
                 protocol: worker::leader::PROTOCOL,
+                secret_sha256: None,
                 draining: None,
                 unfit: None,
             };
@@ -56,7 +58,11 @@ impl Workers {
             sessions.push(session);
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
-        Ok(Self { leader: Arc::new(RemoteLeader::new(&cluster.client()?)), sessions, held: Mutex::default() })
+        Ok(Self {
+            leader: Arc::new(RemoteLeader::new(&cluster.client()?, Secret::seeded(0))),
+            sessions,
+            held: Mutex::default(),
+        })
     }
 
     /// Claims and completes for so long; the changes of a second.
@@ -154,7 +160,7 @@ fn report(grant: &Grant) -> Report {
             Report::Map(MapReport {
                 splits: vec![SplitReport { split, first: Some(start), end: start + SPLIT_BYTES }],
                 run: None,
-                books: MapBooks::default(),
+                books: MapBooks { bytes_read: SPLIT_BYTES, ..MapBooks::default() },
                 quarantine: None,
                 time_range_ms: None,
                 stages: StageTimes::default(),

@@ -1,5 +1,6 @@
 """The network. A link is `etcd`, `s3`, `coordinators`, or one worker's own: `etcd-of-w1`, `s3-of-w1`,
-`coordinators-of-w1`.
+`coordinators-of-w1`. Where etcd has several members, `etcd` is the links to all of them, `etcd2`, `etcd-leader` and
+`etcd-follower` the link to one.
 """
 
 from .. import units
@@ -7,9 +8,10 @@ from .registry import Undo, fault
 
 
 def _set(site, link: str, **weather) -> Undo:
-    for each in site.links(link):
+    links = site.links(link)
+    for each in links:
         each.set(**weather)
-    return lambda: [each.set() for each in site.links(link)] and None
+    return lambda: [each.set() for each in links] and None
 
 
 @fault("cut {link}")

@@ -1,5 +1,5 @@
 """Processes that die, hang, and come back. A server is `w1`, `c2`, `etcd`, or a role: `leader`, `coordinators`,
-`workers`.
+`workers`. Members of an etcd that has several are `etcd1` and so on, or `etcd-leader` and `etcd-follower`.
 """
 
 from .registry import Undo, fault

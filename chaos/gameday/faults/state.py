@@ -39,6 +39,21 @@ def etcd_restore(site) -> Undo:
     return None
 
 
+@fault("etcd replace {member}")
+def etcd_replace(site, member: str) -> Undo:
+    """Kills a member, and puts a new one with an empty disk in its place and under its address."""
+    site.etcd.replace(member)
+    return None
+
+
+@fault("etcd lose")
+def etcd_lose(site) -> Undo:
+    """Stops etcd and starts it empty: jobs are gone, revisions begin anew."""
+    site.etcd.lose()
+    site.history.begin_again("etcd was lost, and began empty")
+    return None
+
+
 @fault("namespace {name}")
 def namespace(site, name: str) -> Undo:
     """Gives every server that starts from now on this namespace in etcd."""

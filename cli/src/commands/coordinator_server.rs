@@ -26,7 +26,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     }
     daemon::telemetry::init_logs(resolved.log_format, &resolved.log_level)?;
     let metrics = daemon::telemetry::init_metrics("coordinator", env!("CARGO_PKG_VERSION"))?;
-    let (_trigger, shutdown) = Shutdown::on_signals().context("listen for signals")?;
+    let (_trigger, shutdown) = Shutdown::on_signals(coordinator::server::LEAVE_MAX).context("listen for signals")?;
     coordinator::server::serve(resolved, metrics, shutdown).await?;
     tracing::info!("coordinator has left");
     Ok(Code::Done)

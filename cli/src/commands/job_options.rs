@@ -8,14 +8,15 @@ use coordinator::Job;
 use model::Clock as _;
 use model::spec::PRIORITY_DEFAULT;
 use model::{
-    ByteSize, DuplicateRule, Encoding, JobId, JobSettings, JobSpec, OnBadFrame, OutputFormat, RollupStep, ShardId,
-    SystemClock, Window,
+    ByteSize, DuplicateRule, Encoding, JobId, JobSettings, JobSpec, LossMax, OnBadFrame, OutputFormat, RollupStep,
+    ShardId, SystemClock, Window,
 };
 use shard_config::ShardMap;
 use storage::Root;
 
 use super::shard::route::read_map;
 use crate::args::WindowArg;
+use crate::exit::{Code, Exit};
 
 /// What a job reads, and what shapes its output.
 #[derive(Debug, Clone, clap::Args)]
@@ -53,6 +54,9 @@ pub(crate) struct JobOptions {
     /// Most frames that a shard may quarantine.
     #[arg(long, value_name = "N", default_value_t = JobSettings::default().bad_frames_max)]
     bad_frames_max: u64,
+    /// Most bytes that a shard may quarantine: a share of its segments, such as 1%, or a size, such as 64MiB.
+    #[arg(long, value_name = "SHARE|SIZE", default_value_t)]
+    bad_bytes_max: LossMax,
     /// The shard map; without one, 64 shared shards.
     #[arg(long, value_name = "FILE")]
     shard_config: Option<PathBuf>,
@@ -63,8 +67,12 @@ pub(crate) struct JobOptions {
     #[arg(long, value_name = "SIZE", default_value_t = JobSettings::default().partition_bytes)]
     partition_size: ByteSize,
     /// Why, for the manifests.
-    #[arg(long, value_name = "TEXT", default_value = "run")]
+    #[arg(long, value_name = "TEXT", default_value = "run", value_parser = crate::args::reason)]
     reason: String,
+    /// Replace a version that was committed while the job ran, even where the job did not read all of that version's input;
+    /// without it, such a shard fails and the version stays. Example: --force-replace "v7 was made of test data".
+    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    force_replace: Option<String>,
 }
 
 impl JobOptions {
@@ -87,6 +95,7 @@ impl JobOptions {
             duplicates: self.duplicates,
             on_bad_frame: self.on_bad_frame,
             bad_frames_max: self.bad_frames_max,
+            bad_bytes_max: self.bad_bytes_max,
             rollups: sorted(self.rollups),
             format: self.format,
             encoding: self.encoding,
@@ -103,10 +112,12 @@ impl JobOptions {
             reason: self.reason,
             priority: PRIORITY_DEFAULT,
             running_max: None,
+            force_replace: self.force_replace,
             replay_of: None,
             submitted_by: String::new(),
             submitted_at_ms,
         };
+        spec.validate().map_err(|error| Exit::error(Code::Usage, error.to_string()))?;
         Ok((spec, shard_map))
     }
 }

@@ -17,6 +17,8 @@ mod tests;
 mod worker;
 mod workers;
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use clap::Subcommand;
 
@@ -86,9 +88,16 @@ pub(crate) fn run(command: Command) -> Result<Code> {
     }
 }
 
+/// How long threads that wait for a file or a name's address are waited for at the end.
+const LEAVE_MAX: Duration = Duration::from_secs(1);
+
 /// Drives the asynchronous part of a command. Two threads: computing has threads of its own.
 fn block_on<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
-    runtime()?.block_on(command)
+    let runtime = runtime()?;
+    let done = runtime.block_on(command);
+    // A file system that hangs would hold the process for as long.
+    runtime.shutdown_timeout(LEAVE_MAX);
+    done
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {

@@ -26,7 +26,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     let job = args.job.job(|_| Ok(Root::open(&input)?))?;
     let Planned { plans, warnings } = coordinator::planning::plan(&job).await?;
     for warning in &warnings {
-        eprintln!("tailor: warning: {warning}");
+        crate::out::say(format_args!("tailor: warning: {warning}"));
     }
     let report = PlanReport { api_version: API_VERSION, kind: "Plan", plans: &plans };
     out::show(args.output, &report, |report| tables::plans(report.plans))?;

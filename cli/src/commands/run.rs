@@ -65,7 +65,11 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
             ReadStyle::Auto => SegmentAccess::Auto,
             ReadStyle::Ranged => SegmentAccess::Ranged,
         },
+        seed: super::worker::random_bits(),
     };
+    if let Some(shortage) = worker::open_files::shortage(resources.workers) {
+        crate::out::say(format_args!("tailor: warning: {shortage}"));
+    }
     let progress = Progress::start();
     let report = coordinator::run(spec, &resources, Arc::new(SystemClock), &progress, interrupted).await;
     progress.finish();
@@ -97,14 +101,14 @@ fn interrupted() -> Result<impl Future<Output = String> + Send + 'static> {
 
 fn explain(report: &JobReport) {
     for warning in &report.warnings {
-        eprintln!("tailor: warning: {warning}");
+        crate::out::say(format_args!("tailor: warning: {warning}"));
     }
     for shard in &report.shards {
         for warning in &shard.warnings {
-            eprintln!("tailor: warning: shard {}: {warning}", shard.shard);
+            crate::out::say(format_args!("tailor: warning: shard {}: {warning}", shard.shard));
         }
         if let Some(cause) = &shard.cause {
-            eprintln!("tailor: shard {} {}: {cause}", shard.shard, shard.state);
+            crate::out::say(format_args!("tailor: shard {} {}: {cause}", shard.shard, shard.state));
         }
     }
 }
@@ -137,7 +141,12 @@ impl Scratch {
         // Processes of two containers may share a folder and have one number: the time keeps them apart, and a folder
         // that is there already is somebody's.
         let path = parent.join(format!("tailor-{}-{}", std::process::id(), SystemClock.now_ms()));
-        let make = || std::fs::create_dir_all(&parent).and_then(|()| std::fs::create_dir(&path));
+        let make_parent = || match dataset.local_folder() {
+            // Who may write to a dataset is for its owner to say; what is spilled there is still ours alone.
+            Some(_) if folder.is_none() => std::fs::create_dir_all(&parent),
+            _ => storage::private::make_parent(&parent),
+        };
+        let make = || make_parent().and_then(|()| storage::private::make_folder(&path));
         // A job that ends takes the parent along if it is empty: perhaps between the two steps, but hardly twice.
         let made = make().or_else(|error| if error.kind() == ErrorKind::NotFound { make() } else { Err(error) });
         made.with_context(|| format!("make scratch folder {}", path.display()))?;
@@ -178,6 +187,22 @@ impl Drop for Scratch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scratch_is_for_this_user_alone_wherever_it_lies() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let dataset = Root::create(&dir.path().join("dataset").display().to_string()).expect("a folder");
+        let elsewhere = dir.path().join("scratch");
+        for folder in [None, Some(elsewhere.as_path())] {
+            let scratch = Scratch::make(folder, &dataset).expect("the folder is ours");
+            let mode = std::fs::metadata(&scratch.path).expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", scratch.path.display());
+        }
+        std::fs::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o777)).expect("it is ours");
+        let refused = Scratch::make(Some(&elsewhere), &dataset).err().expect("others may write there");
+        assert!(format!("{refused:#}").contains("others may write to it"), "{refused:#}");
+    }
 
     #[test]
     fn scratch_is_locked_for_as_long_as_it_is_used_and_leaves_nothing_behind() {

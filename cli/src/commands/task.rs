@@ -78,7 +78,7 @@ pub(crate) async fn run(Task::List(args): Task) -> Result<Code> {
     let tasks = TaskList::new(args.job, args.context.cluster()?.client.operator(list).await?);
     documents::show(args.output.style, &tasks)?;
     if tasks.more {
-        eprintln!("tailor: there are more; give a larger --limit, a --shard or a --state");
+        crate::out::say(format_args!("tailor: there are more; give a larger --limit, a --shard or a --state"));
     }
     Ok(Code::Done)
 }

@@ -1,8 +1,9 @@
 //! `tailor worker`: a worker of a cluster; and `tailor worker list|drain`, which ask a cluster about its workers.
 
+use std::hash::{BuildHasher as _, Hasher as _};
+
 use anyhow::{Context, Result};
 use daemon::{Flags, Shutdown, settings};
-use model::{Clock as _, SystemClock};
 use worker::settings::{Machine, Settings, WorkerTables};
 
 use super::workers::{self, WorkerVerb};
@@ -42,10 +43,16 @@ async fn serve(flags: &Flags<WorkerTables>) -> Result<Code> {
     }
     daemon::telemetry::init_logs(resolved.log_format, &resolved.log_level)?;
     let metrics = daemon::telemetry::init_metrics("worker", env!("CARGO_PKG_VERSION"))?;
-    let (_trigger, shutdown) = Shutdown::on_signals().context("listen for signals")?;
+    let leave_max = worker::server::leave_max(&resolved);
+    let (_trigger, shutdown) = Shutdown::on_signals(leave_max).context("listen for signals")?;
     let left = worker::server::serve(resolved, metrics, shutdown).await?;
     tracing::info!(?left, "worker has left");
     Ok(Code::Done)
+}
+
+/// 64 bits of the system's randomness: std hashes with keys that it draws from there, once a thread.
+pub(super) fn random_bits() -> u64 {
+    std::hash::RandomState::new().build_hasher().finish()
 }
 
 /// What this machine says of itself.
@@ -59,7 +66,6 @@ pub(super) fn machine() -> Machine {
         host,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         temporary: std::env::var_os("TMPDIR").map(Into::into),
-        // Pods of one node have one number each, and pods of two nodes hardly the same one in the same millisecond.
-        seed: SystemClock.now_ms().cast_unsigned() << 22 ^ u64::from(std::process::id()),
+        seed: random_bits(),
     }
 }

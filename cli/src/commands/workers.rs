@@ -9,7 +9,7 @@ use crate::args::Output;
 use crate::cluster::{Cluster, Operator};
 use crate::confirm::Confirmation;
 use crate::context::ContextArgs;
-use crate::documents::{self, Drained, WorkerList};
+use crate::documents::{self, Drained, Undrained, WorkerList};
 use crate::exit::{Code, Exit};
 
 /// Time between two looks at a worker that drains.
@@ -39,9 +39,12 @@ pub(crate) struct Drain {
     /// The worker: its id or its name.
     worker: String,
     /// Why; kept in the log.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = crate::args::reason)]
     reason: String,
-    /// Wait until it has left.
+    /// Take an order back. One that is leaving by now goes on leaving.
+    #[arg(long, conflicts_with = "wait")]
+    cancel: bool,
+    /// Wait until it has left. Exits 1 if it was lost instead: its lease ended before it had handed its work back.
     #[arg(long)]
     wait: bool,
     /// How long to wait; the worker goes on leaving after it.
@@ -71,23 +74,33 @@ async fn list(args: List) -> Result<Code> {
 
 async fn drain(args: Drain) -> Result<Code> {
     let cluster = args.context.cluster()?;
+    if args.cancel {
+        let worker = ask(&cluster, args.worker, args.reason, true).await?;
+        documents::show(args.output.style, &Undrained { worker })?;
+        return Ok(Code::Done);
+    }
     let worker = one(cluster.workers().await?.workers, &args.worker)?;
     let what = format!(
         "worker {} ({}) will leave; {} attempts run on it, those that are not nearly done are handed back",
         worker.name, worker.worker, worker.running
     );
     args.confirmation.ask(&what, &args.worker)?;
-    let request = DrainWorkerRequest { worker: worker.worker.clone(), reason: args.reason };
-    let drain = |mut operator: Operator| {
-        let request = request.clone();
-        async move { operator.drain_worker(request).await }
-    };
-    cluster.client.operator(drain).await?;
+    ask(&cluster, worker.worker.clone(), args.reason, false).await?;
     if args.wait {
         wait(&cluster, &worker, args.timeout).await?;
     }
     documents::show(args.output.style, &Drained { worker: worker.worker, is_gone: args.wait })?;
     Ok(Code::Done)
+}
+
+/// Gives an order to leave, or takes it back; the worker's id.
+async fn ask(cluster: &Cluster, worker: String, reason: String, cancel: bool) -> Result<String> {
+    let request = DrainWorkerRequest { worker, reason, cancel };
+    let drain = |mut operator: Operator| {
+        let request = request.clone();
+        async move { operator.drain_worker(request).await }
+    };
+    Ok(cluster.client.operator(drain).await?.worker)
 }
 
 /// The one worker that is meant.
@@ -108,18 +121,35 @@ fn one(workers: Vec<WorkerSummary>, name: &str) -> Result<WorkerSummary> {
     }
 }
 
-/// Waits until a worker is no longer among those that live.
+/// Waits until a worker has left: its order is carried out, and it is no longer among those that live.
 async fn wait(cluster: &Cluster, worker: &WorkerSummary, timeout: Option<Duration>) -> Result<()> {
     let cluster = cluster.patient();
     let left = async {
-        while cluster.workers().await?.workers.iter().any(|known| known.worker == worker.worker) {
+        loop {
+            let list = cluster.workers().await?;
+            if list.drains.iter().any(|order| order.name == worker.name && order.lost) {
+                return Err(Exit::error(Code::Failed, lost(worker)));
+            }
+            let is_told = |known: &WorkerSummary| list.drains.iter().any(|order| order.worker == known.worker);
+            let is_it =
+                |known: &WorkerSummary| known.worker == worker.worker || (known.name == worker.name && is_told(known));
+            if !list.workers.iter().any(is_it) {
+                return Ok(());
+            }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
-        Ok(())
     };
     let Some(timeout) = timeout else { return left.await };
     tokio::time::timeout(timeout, left).await.unwrap_or_else(|_| {
         let what = format!("worker {} had not left within {timeout:?}; it goes on leaving", worker.name);
         Err(Exit::error(Code::TimedOut, what))
     })
+}
+
+fn lost(worker: &WorkerSummary) -> String {
+    let WorkerSummary { name, worker, .. } = worker;
+    format!(
+        "worker {name} ({worker}) was lost, not drained: its lease ended before it had left, and its attempts begin again \
+         elsewhere. If it comes back as {name} it is told to leave again; `tailor worker drain {name} --cancel` takes that back"
+    )
 }

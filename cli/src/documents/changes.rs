@@ -47,8 +47,18 @@ impl Document for Cancelled {
 #[derive(Debug, Serialize)]
 pub(crate) struct Retried {
     pub(crate) job: String,
-    /// The shards that run again.
+    /// The shards that run again, where they are known already.
     pub(crate) shards: Vec<String>,
+    /// The job ended before its shards were planned: which there are is found now, and all of them run.
+    pub(crate) all_shards: bool,
+}
+
+impl Retried {
+    /// `shards` are those that the leader named: none means that none was ever planned, for a job without anything to run
+    /// again is refused.
+    pub(crate) fn new(job: String, shards: Vec<String>) -> Self {
+        Self { job, all_shards: shards.is_empty(), shards }
+    }
 }
 
 impl Document for Retried {
@@ -56,13 +66,35 @@ impl Document for Retried {
 
     fn table(&self, _is_wide: bool) -> String {
         match self.shards.as_slice() {
-            [] => format!("job {}: there is nothing to run again\n", self.job),
+            [] => format!(
+                "job {}: it ended before its shards were planned; they are planned now, and all of them run\n",
+                self.job
+            ),
             shards => format!("job {}: running again {}\n", self.job, shards.join(", ")),
         }
     }
 
     fn names(&self) -> Vec<String> {
         self.shards.clone()
+    }
+}
+
+/// An order to leave was taken back.
+#[derive(Debug, Serialize)]
+pub(crate) struct Undrained {
+    /// The id that the worker had when it was told last.
+    pub(crate) worker: String,
+}
+
+impl Document for Undrained {
+    const KIND: &'static str = "Undrained";
+
+    fn table(&self, _is_wide: bool) -> String {
+        format!("worker {} is no longer asked to leave\n", self.worker)
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![self.worker.clone()]
     }
 }
 

@@ -16,7 +16,7 @@
 //! | `Replayed` | [`Replayed`] | `shard replay --wait` |
 //! | `TaskList` | [`TaskList`] | `task list` |
 //! | `WorkerList` | [`WorkerList`] | `worker list` |
-//! | `Drained` | [`Drained`] | `worker drain` |
+//! | `Drained`, `Undrained` | [`Drained`], [`Undrained`] | `worker drain`, with `--cancel` |
 
 mod changes;
 mod job;
@@ -34,7 +34,7 @@ use anyhow::{Context, Result};
 use format::manifest::API_VERSION;
 use serde::Serialize;
 
-pub(crate) use changes::{Cancelled, Drained, Retried, Submitted};
+pub(crate) use changes::{Cancelled, Drained, Retried, Submitted, Undrained};
 pub(crate) use job::{Job, JobList};
 pub(crate) use plan::JobPlan;
 pub(crate) use replayed::Replayed;
@@ -117,5 +117,5 @@ pub(crate) fn span(duration: Duration) -> String {
 fn fields(fields: &[(&str, String)]) -> String {
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let told = fields.iter().filter(|(_, value)| !value.is_empty());
-    told.map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
+    told.map(|(name, value)| format!("{name:width$}  {}\n", crate::text::line(value))).collect()
 }

@@ -15,7 +15,8 @@ pub(crate) struct Replayed {
     version: Option<u32>,
     content_digest: Option<String>,
     replaces: Option<u32>,
-    /// Of the version that was replaced; not known where that is not the one of `of_job`.
+    /// Of the version that was replaced; not known where that is neither the one of `of_job` nor has the same content: one of
+    /// several replays at once.
     replaced_digest: Option<String>,
     same_content: Option<bool>,
 }
@@ -24,6 +25,8 @@ impl Replayed {
     /// `before` is the shard in the job `of_job`, `after` the same in the job that ran it again.
     pub(crate) fn new(of_job: String, before: &ShardEntry, job: String, after: ShardEntry) -> Self {
         let is_replaced = after.replaces.is_some() && after.replaces == before.version;
+        let is_equal = after.same_content == Some(true);
+        let equal = after.content_digest.clone().filter(|_| is_equal);
         Self {
             of_job,
             job,
@@ -31,7 +34,7 @@ impl Replayed {
             version: after.version,
             content_digest: after.content_digest,
             replaces: after.replaces,
-            replaced_digest: before.content_digest.clone().filter(|_| is_replaced),
+            replaced_digest: before.content_digest.clone().filter(|_| is_replaced).or(equal),
             same_content: after.same_content,
         }
     }

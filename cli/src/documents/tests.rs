@@ -105,7 +105,12 @@ fn a_list_of_jobs_is_a_table_names_or_one_object() {
 
 #[test]
 fn a_job_shows_its_shards_and_why_they_failed() {
-    let response = v1::GetJobResponse { job: Some(job()), shards: shards(), record: r#"{"kind":"JobReport"}"#.into() };
+    let response = v1::GetJobResponse {
+        job: Some(job()),
+        shards: shards(),
+        record: r#"{"kind":"JobReport"}"#.into(),
+        more: false,
+    };
     let job = Job::from(response);
     check(
         ListStyle::Table,
@@ -196,7 +201,7 @@ fn a_worker_that_takes_no_work_tells_why() {
     };
     check(
         ListStyle::Table,
-        &WorkerList::from(v1::ListWorkersResponse { workers: vec![unfit] }),
+        &WorkerList::from(v1::ListWorkersResponse { workers: vec![unfit], ..Default::default() }),
         &expect![[r#"
             WORKER  NAME    STATE  RUNNING  SLOTS   HEARD  REASON
             w-5     spot-5  unfit        0      4  1s ago  its scratch disk is full

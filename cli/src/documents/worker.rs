@@ -52,15 +52,36 @@ impl From<v1::WorkerSummary> for WorkerEntry {
     }
 }
 
+/// An order to leave that is not carried out.
+#[derive(Debug, Serialize)]
+struct DrainEntry {
+    name: String,
+    /// The id that it had when it was told last.
+    worker: String,
+    reason: String,
+    /// Its lease ended before it had left; it is told again if it comes back.
+    is_lost: bool,
+}
+
 /// All workers.
 #[derive(Debug, Serialize)]
 pub(crate) struct WorkerList {
     workers: Vec<WorkerEntry>,
+    drains: Vec<DrainEntry>,
 }
 
 impl From<v1::ListWorkersResponse> for WorkerList {
     fn from(list: v1::ListWorkersResponse) -> Self {
-        Self { workers: list.workers.into_iter().map(WorkerEntry::from).collect() }
+        let drain = |order: v1::DrainOrder| DrainEntry {
+            name: order.name,
+            worker: order.worker,
+            reason: order.reason,
+            is_lost: order.lost,
+        };
+        Self {
+            workers: list.workers.into_iter().map(WorkerEntry::from).collect(),
+            drains: list.drains.into_iter().map(drain).collect(),
+        }
     }
 }
 
@@ -88,6 +109,12 @@ impl Document for WorkerList {
                 row.extend([memory, cell(worker.since_at.as_ref()), worker.version.clone()]);
             }
             row.push(worker.reason.clone().unwrap_or_default());
+            table.row(row);
+        }
+        for order in self.drains.iter().filter(|order| order.is_lost) {
+            let mut row = vec![order.worker.clone(), order.name.clone(), "lost".to_owned()];
+            row.resize(header.len() - 1, "-".to_owned());
+            row.push(format!("to leave if it comes back: {}", order.reason));
             table.row(row);
         }
         table.to_string()

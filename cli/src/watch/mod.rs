@@ -39,13 +39,34 @@ pub(crate) async fn follow(
     show: impl FnMut(&GetJobResponse),
 ) -> Result<GetJobResponse> {
     let following = follow_to_end(cluster, job, show);
-    let Some(timeout) = timeout else { return Ok(following.await?) };
-    match tokio::time::timeout(timeout, following).await {
-        Ok(ended) => Ok(ended?),
-        Err(_) => {
-            let what = format!("job {job} was not over within {timeout:?}; it goes on, see `tailor job get {job}`");
-            Err(Exit::error(Code::TimedOut, what))
+    let out_of_time = async {
+        match timeout {
+            Some(timeout) => tokio::time::sleep(timeout).await,
+            None => std::future::pending().await,
         }
+    };
+    let ended = tokio::select! {
+        ended = following => ended?,
+        () = out_of_time => {
+            let timeout = timeout.unwrap_or_default();
+            let what = format!("job {job} was not over within {timeout:?}; it goes on, see `tailor job get {job}`");
+            return Err(Exit::error(Code::TimedOut, what));
+        }
+        () = interrupted() => {
+            let what = format!(
+                "interrupted; job {job} goes on: `tailor job watch {job}` follows it, `tailor job cancel {job}` stops it"
+            );
+            return Err(Exit::error(Code::Interrupted, what));
+        }
+    };
+    // The stream tells the first page of a job of very many shards.
+    if ended.more { Ok(cluster.job(job, None).await?) } else { Ok(ended) }
+}
+
+/// ctrl-C. Where that cannot be listened for, it ends the process as ever.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

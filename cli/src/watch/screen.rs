@@ -6,6 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use proto::v1::{GetJobResponse, ShardState, ShardSummary};
 
 use super::lines::{self, Told};
+use crate::text::cell;
 
 /// Shards that have a bar; the others are in the last line alone.
 const BARS_MAX: usize = 20;
@@ -31,7 +32,7 @@ impl Screen {
     pub(crate) fn show(&mut self, response: &GetJobResponse) {
         match &mut self.0 {
             Style::Bars(bars) => bars.show(response),
-            Style::Plain(told) => told.lines(response).iter().for_each(|line| eprintln!("{line}")),
+            Style::Plain(told) => told.lines(response).iter().for_each(|line| crate::out::say(line)),
         }
     }
 
@@ -68,13 +69,13 @@ impl Bars {
             self.all.remove(&bar);
         }
         for (bar, shard) in self.shards.iter().zip(&shown) {
-            bar.set_prefix(shard.shard.clone());
+            bar.set_prefix(cell(&shard.shard).into_owned());
             bar.set_position(lines::percent(shard));
-            bar.set_message(lines::shard(shard));
+            bar.set_message(cell(&lines::shard(shard)).into_owned());
         }
         let hidden = response.shards.len() - shown.len();
         let more = if hidden > 0 { format!("{hidden} more shards; ") } else { String::new() };
-        self.job.set_message(format!("{more}{}", lines::job(response)));
+        self.job.set_message(cell(&format!("{more}{}", lines::job(response))).into_owned());
     }
 
     fn finish(self) {

@@ -63,6 +63,10 @@ impl ObjectStore for Moody {
     }
 }
 
+fn leader() -> LeaderId {
+    LeaderId { revision: 7, term: model::Term::drawn(1) }
+}
+
 struct Fixture {
     store: Arc<Moody>,
     dataset: Root,
@@ -72,7 +76,7 @@ struct Fixture {
 fn fixture() -> Fixture {
     let store = Arc::new(Moody::default());
     let dataset = Root::of_store("moody", Arc::clone(&store) as Arc<dyn ObjectStore>);
-    Fixture { store, dataset, log: EventLog::new("j".parse().expect("a job name"), FencingToken(7)) }
+    Fixture { store, dataset, log: EventLog::new("j".parse().expect("a job name"), leader()) }
 }
 
 impl Fixture {
@@ -142,7 +146,7 @@ async fn a_piece_whose_write_failed_never_grows() {
     fixture.note(1, 10);
     fixture.be_away(false);
     fixture.log.flush(&fixture.dataset).await.expect("it is back");
-    let first = keys::events(&"j".parse().expect("a job name"), FencingToken(7), 0);
+    let first = keys::events(&"j".parse().expect("a job name"), leader(), 0);
     let first = fixture.dataset.read(&first).await.expect("it is there");
     assert_eq!(first.iter().filter(|byte| **byte == b'\n').count(), 1, "as long as what may still arrive");
     assert_eq!(fixture.ordinals().await, [0, 1]);

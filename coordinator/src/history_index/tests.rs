@@ -14,6 +14,10 @@ fn dataset() -> (TempDir, Root) {
     (folder, root)
 }
 
+fn leader(revision: u64) -> LeaderId {
+    LeaderId { revision, term: Term::drawn(1) }
+}
+
 fn report(job: &str, round: u32, submitted_at_ms: i64) -> JobReport {
     let spec = JobSpec {
         job: job.parse().expect("a job name"),
@@ -25,6 +29,7 @@ fn report(job: &str, round: u32, submitted_at_ms: i64) -> JobReport {
         reason: "nightly".to_owned(),
         priority: 10,
         running_max: None,
+        force_replace: None,
         replay_of: None,
         submitted_by: "test".to_owned(),
         submitted_at_ms: 0,
@@ -34,7 +39,7 @@ fn report(job: &str, round: u32, submitted_at_ms: i64) -> JobReport {
 
 /// Writes what an older version wrote: a record, and other things of the job's.
 async fn record(root: &Root, report: &JobReport) {
-    root.replace(&keys::job_record(&report.job), report.to_bytes()).await.expect("it is written");
+    root.replace(&keys::legacy_record(&report.job), report.to_bytes()).await.expect("it is written");
     root.replace(&format!("jobs/{}/plans/x.json", report.job), "{}").await.expect("it is written");
 }
 
@@ -52,16 +57,35 @@ async fn listed(root: &Root, after: Option<&Position>) -> Vec<String> {
 async fn an_entry_tells_what_the_record_tells() {
     let (_folder, root) = dataset();
     let report = report("a", 1, 1000);
-    add(&root, &report).await.expect("it is written");
+    add(&root, &report, leader(5)).await.expect("it is written");
     let ended = ended(&root, None, 1).await.expect("a listing").remove(0);
     assert_eq!(ended.summary(&root).await.expect("it is read"), history_view::summary(&report));
+}
+
+#[tokio::test]
+async fn of_two_leaders_that_saw_a_round_end_the_later_one_is_listed_whoever_comes_first() {
+    for revisions in [[5, 8], [8, 5]] {
+        let (_folder, root) = dataset();
+        for revision in revisions {
+            let mut report = report("a", 1, 1000);
+            report.cause = Some(format!("as {revision} saw it"));
+            add(&root, &report, leader(revision)).await.expect("it is written");
+        }
+        root.replace(keys::HISTORY_COMPLETE, "{}").await.expect("it is written");
+        let [ended] = &mut ended(&root, None, 9).await.expect("a listing")[..] else { panic!("one job") };
+        let key = match &ended.source {
+            Source::Entry { key } => key.clone(),
+            Source::Record(_) => panic!("it has an entry"),
+        };
+        assert_eq!(key.parse::<HistoryName>().expect("a name").leader, leader(8));
+    }
 }
 
 #[tokio::test]
 async fn jobs_with_and_without_an_entry_are_listed_once_each_and_the_newest_first() {
     let (_folder, root) = dataset();
     for (job, round, at) in [("b", 1, 2000), ("c", 1, 1000), ("c", 2, 5000), ("d", 1, 2000)] {
-        add(&root, &report(job, round, at)).await.expect("it is written");
+        add(&root, &report(job, round, at), leader(5)).await.expect("it is written");
         record(&root, &report(job, round, at)).await;
     }
     record(&root, &report("old", 1, 3000)).await;
@@ -82,12 +106,14 @@ async fn jobs_with_and_without_an_entry_are_listed_once_each_and_the_newest_firs
 async fn what_cannot_be_read_hides_nothing_else() {
     let (_folder, root) = dataset();
     for (job, at) in [("a", 3000), ("b", 2000)] {
-        add(&root, &report(job, 1, at)).await.expect("it is written");
+        add(&root, &report(job, 1, at), leader(5)).await.expect("it is written");
     }
     record(&root, &report("whole", 1, 500)).await;
     root.replace("jobs/torn/record.json", "{\"api_ver").await.expect("a torn record");
     root.replace("history/readme.txt", "x").await.expect("somebody else's");
-    let torn = HistoryName { submitted_at_ms: 2000, round: 1, job: "b".parse().expect("a job name") }.to_string();
+    let torn =
+        HistoryName { submitted_at_ms: 2000, round: 1, leader: leader(5), job: "b".parse().expect("a job name") }
+            .to_string();
     root.replace(&torn, "{").await.expect("a torn entry");
     assert_eq!(listed(&root, None).await, ["a DONE", "b UNREADABLE", "whole DONE", "torn UNREADABLE"]);
     complete(&root).await.expect_err("a record cannot be read");
@@ -102,7 +128,12 @@ async fn a_page_of_ten_thousand_ended_jobs_reads_the_entries_of_that_page_alone(
     let entry = serde_json::to_vec(&Entry::of(history_view::summary(&report("j", 1, 0)))).expect("an entry");
     std::fs::create_dir_all(folder.path().join("history")).expect("a folder");
     for at in 0..JOBS {
-        let name = HistoryName { submitted_at_ms: at, round: 1, job: format!("j{at}").parse().expect("a name") };
+        let name = HistoryName {
+            submitted_at_ms: at,
+            round: 1,
+            leader: leader(5),
+            job: format!("j{at}").parse().expect("a name"),
+        };
         std::fs::write(folder.path().join(name.to_string()), &entry).expect("it is written");
     }
     root.replace(keys::HISTORY_COMPLETE, "{}").await.expect("it is written");

@@ -13,6 +13,7 @@
 //! | a store without space | [`JournalError::Blocked`]: nothing was changed, ask again later |
 
 mod batch; //    changes of tasks, gathered
+mod held; //     by which claim an attempt holds its task
 mod records; //  jobs, shards, datasets
 mod recover; //  what another leader left
 #[cfg(test)]
@@ -23,14 +24,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use format::state_keys::StateKey;
 use format::state_records::{DoneRecord, FailureRecord};
-use model::{AttemptId, Digest, Invariant, LeaseId, TaskPath};
+use model::invariant::number_rises;
+use model::{AttemptId, Digest, Invariant, LeaseId, TaskPath, TimestampMs};
 use scheduler::Tried;
 use storage::meta::claim::{Changed, ClaimError, SeenAttempts, TaskChange};
 use storage::meta::election::Leadership;
 use storage::meta::{MetaError, MetaStore, Revision};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use held::Held;
 pub(crate) use recover::{Found, FoundJob, FoundShard, recover};
+
+/// Transactions of records under way at once, beside those of tasks: a job of tens of thousands of shards wants to write as
+/// many at one instant, and etcd has other things to do, such as keeping leases alive.
+const RECORD_TXNS_MAX: usize = 256;
 
 /// Why a change was not made.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -74,6 +81,7 @@ impl From<MetaError> for JournalError {
             MetaError::LeaseGone { .. } => Self::Stale { reason },
             MetaError::OutOfSpace | MetaError::NotAllowed { .. } => Self::Blocked { reason },
             MetaError::Unavailable { .. }
+            | MetaError::TooNew { .. }
             | MetaError::Settings { .. }
             | MetaError::Invalid { .. }
             | MetaError::Foreign { .. } => Self::Over { reason },
@@ -117,8 +125,12 @@ struct Shared {
     leadership: Leadership,
     /// Attempts of tasks that were tried and are not done, as they were last seen.
     attempts: Mutex<HashMap<TaskPath, SeenAttempts>>,
+    /// Attempts that were given out.
+    held: Held,
     /// When each record of a dataset, job or shard was written.
     written: Mutex<BTreeMap<String, Written>>,
+    /// Transactions of records that may be under way.
+    records: Semaphore,
     /// The right to write heads: the next write of one has to see what that one leaves.
     heads: tokio::sync::Mutex<()>,
     /// Tasks with a change under way: the next change of one has to see what that one leaves.
@@ -163,7 +175,9 @@ impl Journal {
             store,
             leadership,
             attempts: Mutex::new(found.attempts().collect()),
+            held: Held::found(found),
             written: Mutex::new(found.written.clone()),
+            records: Semaphore::new(RECORD_TXNS_MAX),
             heads: tokio::sync::Mutex::default(),
             under_way: Mutex::default(),
         });
@@ -176,16 +190,25 @@ impl Journal {
         self.shared.leadership
     }
 
-    /// Binds an attempt to a worker: its fencing token. `number` is what the scheduler counted (LS-1).
-    pub(crate) async fn claim(&self, task: TaskPath, worker: LeaseId, number: u32) -> Result<AttemptId, JournalError> {
+    /// Binds an attempt to a worker, at `at_ms`: its fencing token. `number` is what the scheduler counted, past the last one
+    /// on record (LS-1); it may leave out numbers of claims that were refused, since their workers were lost together.
+    pub(crate) async fn claim(
+        &self,
+        task: TaskPath,
+        worker: LeaseId,
+        number: u32,
+        at_ms: TimestampMs,
+    ) -> Result<AttemptId, JournalError> {
         let _turn = self.shared.in_turn(&task).await;
-        let seen = self.seen(&task);
-        if seen.record.last + 1 != number {
+        let mut seen = self.seen(&task);
+        if !number_rises(seen.record.last, number) {
             let reason = format!("{task} was to be tried as {number}, its last attempt was {}", seen.record.last);
             crate::metrics::violated(Invariant::Ls1, &reason);
             let reason = format!("{}: {reason}", Invariant::Ls1);
             return Err(JournalError::Over { reason });
         }
+        seen.record.last = number - 1;
+        seen.record.begun_at_ms.get_or_insert(at_ms);
         let Some(shard) = self.written(&String::from(StateKey::Shard(task.job.clone(), task.shard))) else {
             return Err(JournalError::Stale { reason: format!("the shard of {task} is over") });
         };
@@ -204,9 +227,11 @@ impl Journal {
         report_bytes: u64,
     ) -> Result<(), JournalError> {
         let _turn = self.shared.in_turn(&task).await;
-        let last = self.seen(&task).record.last.max(attempt.number);
-        let done = DoneRecord { attempt, last, report, report_bytes };
-        self.change(TaskChange::Complete { task, done }).await.map(drop)
+        let seen = self.seen(&task).record;
+        let (last, begun_at_ms) = (seen.last.max(attempt.number), seen.begun_at_ms);
+        let done = DoneRecord { attempt, last, report, report_bytes, begun_at_ms };
+        let claimed = self.shared.held.claim_of(&task, attempt);
+        self.change(TaskChange::Complete { task, done, claimed }).await.map(drop)
     }
 
     /// Ends an attempt that failed.
@@ -219,13 +244,19 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let _turn = self.shared.in_turn(&task).await;
         let seen = self.seen(&task);
-        self.change(TaskChange::Fail { task, attempt, charged, failure, seen }).await.map(drop)
+        let claimed = self.shared.held.claim_of(&task, attempt);
+        self.change(TaskChange::Fail { task: task.clone(), attempt, claimed, charged, failure, seen }).await?;
+        self.shared.held.ended(&task, attempt);
+        Ok(())
     }
 
     /// Ends an attempt uncharged.
     pub(crate) async fn hand_back(&self, task: TaskPath, attempt: AttemptId) -> Result<(), JournalError> {
         let _turn = self.shared.in_turn(&task).await;
-        self.change(TaskChange::HandBack { task, attempt }).await.map(drop)
+        let claimed = self.shared.held.claim_of(&task, attempt);
+        self.change(TaskChange::HandBack { task: task.clone(), attempt, claimed }).await?;
+        self.shared.held.ended(&task, attempt);
+        Ok(())
     }
 
     /// Opens a task that `attempt` did.
@@ -257,8 +288,9 @@ impl Journal {
     }
 
     /// Forgets what was seen of the tasks of a shard that has ended.
-    pub(crate) fn forget_tasks(&self, is_over: impl Fn(&TaskPath) -> bool) {
+    pub(crate) fn forget_tasks(&self, is_over: impl Fn(&TaskPath) -> bool + Copy) {
         self.shared.attempts().retain(|task, _| !is_over(task));
+        self.shared.held.forget(is_over);
     }
 
     fn written(&self, key: &str) -> Option<Written> {
@@ -284,10 +316,17 @@ impl Journal {
         }
         let mut attempts = self.shared.attempts();
         match &changed {
-            Changed::Claimed { seen, .. } | Changed::Failed { seen } | Changed::Reopened { seen } => {
+            Changed::Claimed { attempt, seen } => {
+                self.shared.held.claimed(task.clone(), *attempt, seen.revision.unwrap_or_default());
                 attempts.insert(task, seen.clone());
             }
-            Changed::Completed => drop(attempts.remove(&task)),
+            Changed::Failed { seen } | Changed::Reopened { seen } => {
+                attempts.insert(task, seen.clone());
+            }
+            Changed::Completed => {
+                self.shared.held.done(&task);
+                attempts.remove(&task);
+            }
             Changed::HandedBack => {}
         }
         Ok(changed)

@@ -10,7 +10,7 @@
 //! | writes a shard's record | when the head of its job came to be, and when the record itself was written last |
 
 use format::state_keys::{StateKey, job_prefix, shard_prefix};
-use format::state_records::{DatasetRecord, JobHead, ShardRecord, StateRecord, Text};
+use format::state_records::{DatasetRecord, FormatRecord, JobHead, STATE_FORMAT, ShardRecord, StateRecord, Text};
 use model::{Digest, JobId, ShardId};
 use storage::meta::{Compare, Entry, MetaError, Op, Revision, Txn};
 use storage::{Settled, settle};
@@ -106,11 +106,22 @@ impl Journal {
         Ok(())
     }
 
-    /// Every dataset that has, or had, a job.
+    /// Every dataset that has, or had, a job. A record that cannot be read hides no other.
     pub(crate) async fn datasets(&self) -> Result<Vec<String>, MetaError> {
         let listing = self.shared.store.list(format::state_keys::DATASETS).await?;
-        let uri = |entry: &Entry| entry.record().map(|record: DatasetRecord| record.uri.to_string());
-        listing.entries.iter().map(uri).collect()
+        let uri = |entry: &Entry| entry.record().map(|record: DatasetRecord| record.uri.to_string()).ok();
+        Ok(listing.entries.iter().filter_map(uri).collect())
+    }
+
+    /// Says which format the state has, where it is not said yet or an older version said it: before anything else is
+    /// written, so that no version that would misread us leads after us.
+    pub(crate) async fn note_format(&self, found: Option<u32>) -> Result<(), JournalError> {
+        if found.is_some_and(|found| found >= STATE_FORMAT) {
+            return Ok(());
+        }
+        self.put(&String::from(StateKey::Format), &FormatRecord { version: STATE_FORMAT }, Vec::new(), Vec::new())
+            .await
+            .map(drop)
     }
 
     async fn replace_shard(
@@ -145,6 +156,7 @@ impl Journal {
         also: Vec<Op>,
     ) -> Result<Option<Revision>, JournalError> {
         let value = value(record)?;
+        let _permit = self.shared.records.acquire().await;
         let txn = Txn::when([self.leadership().holds()])
             .and_when(when)
             .then([Op::put(key, value.clone())].into_iter().chain(also))
@@ -174,10 +186,10 @@ impl Journal {
     }
 
     fn check_leader(&self, leader: Option<&Entry>) -> Result<(), JournalError> {
-        let ours = self.leadership().token();
-        if leader.is_some_and(|leader| leader.create_revision.token() == ours) {
+        if self.leadership().is_shown_by(leader) {
             return Ok(());
         }
+        let ours = self.leadership().token();
         Err(JournalError::Over { reason: format!("another coordinator leads (our token is {ours})") })
     }
 }

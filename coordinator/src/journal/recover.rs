@@ -1,11 +1,25 @@
-//! What another leader left: every record, as of one revision.
+//! What another leader left: every record that we know how to read.
+//!
+//! A cluster's state is read by other versions than the one that wrote it, and etcd is open to whoever has its address. So
+//! nothing that lies there stops a leader:
+//!
+//! | what is found | what follows |
+//! |---|---|
+//! | a key that this version does not know | passed over, warned of once a term, kept |
+//! | a field that this version does not know | passed over, kept where the record is written again |
+//! | a head that cannot be read, or none above a job's other records | the job is not touched; it is listed, with the reason |
+//! | another record of a job that cannot be read | its shard ends as failed, with the reason |
+//! | a format of the state that only a newer version knows | this replica does not lead |
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use format::state_keys::{StateKey, TaskPath};
-use format::state_records::{ClaimRecord, DoneRecord, JobHead, ShardRecord};
-use model::{AttemptId, JobId, LeaseId, ShardId, TaskId};
+use format::state_keys::{DATASETS, JOBS, StateKey, TaskPath, WORKERS};
+use format::state_records::{
+    ClaimRecord, DatasetRecord, DoneRecord, FormatRecord, JobHead, JobPhase, STATE_FORMAT, ShardPhase, ShardRecord,
+    Unknown,
+};
+use model::{AttemptId, Digest, JobId, LeaseId, ShardId, TaskId, TimestampMs};
 use scheduler::Tried;
 use storage::meta::claim::SeenAttempts;
 use storage::meta::{Entry, MetaError, MetaStore, Revision};
@@ -15,21 +29,33 @@ use super::Written;
 /// Everything that the state says.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// As of when: watch what comes after it.
+    /// As of when the workers are: watch what comes after it.
     pub(crate) revision: Revision,
+    /// Format of the state, where one is on record.
+    pub(crate) format: Option<u32>,
     /// Jobs that have not been archived.
     pub(crate) jobs: BTreeMap<JobId, FoundJob>,
     /// Workers, with their records as they lie.
     pub(crate) workers: Vec<Entry>,
     /// When each record of a dataset, job or shard was written.
     pub(super) written: BTreeMap<String, Written>,
+    passed_over: PassedOver,
+}
+
+/// What this version cannot read: how much, and the first of it.
+#[derive(Debug, Default)]
+struct PassedOver {
+    count: usize,
+    first: Option<String>,
 }
 
 /// One job.
 #[derive(Debug, Default)]
 pub(crate) struct FoundJob {
-    /// Where it stands; none where only leftovers are there.
+    /// Where it stands.
     pub(crate) head: Option<JobHead>,
+    /// Why that cannot be read, if it is there.
+    pub(crate) unreadable: Option<String>,
     /// Its shards.
     pub(crate) shards: BTreeMap<ShardId, FoundShard>,
 }
@@ -39,10 +65,14 @@ pub(crate) struct FoundJob {
 pub(crate) struct FoundShard {
     /// Where it stands.
     pub(crate) record: Option<ShardRecord>,
+    /// Why a record of it, or of one of its tasks, cannot be read.
+    pub(crate) unreadable: Option<String>,
     /// Tasks that are done.
     pub(crate) done: BTreeMap<TaskId, DoneRecord>,
     /// Attempts that run.
     pub(crate) claims: Vec<(TaskId, AttemptId, LeaseId)>,
+    /// When their claims came to be.
+    pub(super) claimed: BTreeMap<AttemptId, Revision>,
     /// Tasks that were done, and that we have opened again since: what is read of them by then does not count.
     opened: Mutex<BTreeMap<TaskId, Tried>>,
     tried: BTreeMap<TaskId, SeenAttempts>,
@@ -59,37 +89,71 @@ impl Found {
         })
     }
 
-    fn take(&mut self, entry: &Entry) -> Result<(), MetaError> {
-        let key = entry.key.parse::<StateKey>();
-        let foreign =
-            |error: model::ids::ParseIdError| MetaError::Foreign { key: entry.key.clone(), reason: error.to_string() };
-        match key.map_err(foreign)? {
-            StateKey::Leader => {}
-            StateKey::Dataset(_) => self.remember(entry),
+    fn take(&mut self, entry: &Entry) {
+        match entry.key.parse::<StateKey>() {
+            Ok(key) => self.take_known(key, entry),
+            Err(error) => drop(self.passed_over.note(entry, &error.to_string())),
+        }
+    }
+
+    fn take_known(&mut self, key: StateKey, entry: &Entry) {
+        match key {
+            StateKey::Leader | StateKey::Format => {}
+            StateKey::Dataset(_) => {
+                self.remember(entry);
+                if let Err(error) = entry.record::<DatasetRecord>() {
+                    self.passed_over.note(entry, &error.to_string());
+                }
+            }
             StateKey::Worker(_) => self.workers.push(entry.clone()),
             StateKey::Job(job) => {
-                self.jobs.entry(job).or_default().head = Some(entry.record()?);
                 self.remember(entry);
+                let found = self.jobs.entry(job).or_default();
+                match entry.record() {
+                    Ok(head) => found.head = Some(head),
+                    Err(error) => found.unreadable = Some(self.passed_over.note(entry, &error.to_string())),
+                }
             }
             StateKey::Shard(job, shard) => {
-                self.jobs.entry(job).or_default().shards.entry(shard).or_default().record = Some(entry.record()?);
                 self.remember(entry);
+                let record = entry.record();
+                self.note_shard(&job, shard, entry, record, |found, record| found.record = Some(record));
             }
-            StateKey::Attempts(path) => {
-                let seen = SeenAttempts::of(Some(entry))?;
-                self.shard(&path).tried.insert(path.task, seen);
+            StateKey::Attempts(TaskPath { job, shard, task }) => {
+                let seen = SeenAttempts::of(Some(entry));
+                self.note_shard(&job, shard, entry, seen, |found, seen| drop(found.tried.insert(task, seen)));
             }
-            StateKey::Claim(path, number) => {
-                let claim: ClaimRecord = entry.record()?;
-                let attempt = AttemptId { number, token: entry.create_revision.token() };
-                self.shard(&path).claims.push((path.task, attempt, claim.worker));
+            StateKey::Claim(TaskPath { job, shard, task }, number) => {
+                let claim: Result<ClaimRecord, _> = entry.record();
+                let created = entry.create_revision;
+                let note = |found: &mut FoundShard, claim: ClaimRecord| {
+                    let attempt = AttemptId { number, token: claim.token(created.0) };
+                    found.claims.push((task, attempt, claim.worker));
+                    found.claimed.insert(attempt, created);
+                };
+                self.note_shard(&job, shard, entry, claim, note);
             }
-            StateKey::Done(path) => {
-                let done = entry.record()?;
-                self.shard(&path).done.insert(path.task, done);
+            StateKey::Done(TaskPath { job, shard, task }) => {
+                let done = entry.record();
+                self.note_shard(&job, shard, entry, done, |found, done| drop(found.done.insert(task, done)));
             }
         }
-        Ok(())
+    }
+
+    /// Notes what a record says of its shard, or that it cannot be read.
+    fn note_shard<R>(
+        &mut self,
+        job: &JobId,
+        shard: ShardId,
+        entry: &Entry,
+        record: Result<R, MetaError>,
+        note: impl FnOnce(&mut FoundShard, R),
+    ) {
+        let found = self.jobs.entry(job.clone()).or_default().shards.entry(shard).or_default();
+        match record {
+            Ok(record) => note(found, record),
+            Err(error) => found.unreadable = Some(self.passed_over.note(entry, &error.to_string())),
+        }
     }
 
     fn remember(&mut self, entry: &Entry) {
@@ -97,12 +161,63 @@ impl Found {
         self.written.insert(entry.key.clone(), written);
     }
 
-    fn shard(&mut self, path: &TaskPath) -> &mut FoundShard {
-        self.jobs.entry(path.job.clone()).or_default().shards.entry(path.shard).or_default()
+    /// Leaves jobs without a head alone, and tells once what was passed over.
+    fn finish(&mut self) {
+        for (id, _) in self.jobs.extract_if(.., |_, job| job.head.is_none() && job.unreadable.is_none()) {
+            self.passed_over.count += 1;
+            self.passed_over.first.get_or_insert_with(|| format!("records of job {id}, which has no head"));
+        }
+        if let PassedOver { count, first: Some(first) } = &self.passed_over {
+            tracing::warn!(count, first, "passed over keys or records that this version cannot read; they are kept");
+        }
+    }
+}
+
+impl PassedOver {
+    /// Counts one; returns what it is.
+    fn note(&mut self, entry: &Entry, reason: &str) -> String {
+        self.count += 1;
+        let what = if reason.contains(&entry.key) { reason.to_owned() } else { format!("{}: {reason}", entry.key) };
+        self.first.get_or_insert_with(|| what.clone());
+        what
+    }
+}
+
+impl FoundJob {
+    /// The shards of the round that `head` is of: all of them, or none while it is not known which there are. A job that is
+    /// planned has as many as its head says; one that was cancelled before that may have some of them on record.
+    pub(crate) fn of_round(&self, head: &JobHead) -> impl Iterator<Item = (ShardId, &FoundShard)> {
+        let is_of = |found: &FoundShard| match &found.record {
+            Some(record) => record.round == head.round,
+            None => found.unreadable.is_some(),
+        };
+        let count = self.shards.values().filter(|found| is_of(found)).count();
+        let are_known = match head.phase {
+            JobPhase::Planning => false,
+            JobPhase::Cancelling => count == head.shards as usize,
+            JobPhase::Running | JobPhase::Ended => true,
+        };
+        let of_round = self.shards.iter().filter(move |(_, found)| are_known && is_of(found));
+        of_round.map(|(shard, found)| (*shard, found))
     }
 }
 
 impl FoundShard {
+    /// Its record; of one that cannot be read, what stands in for it until the shard has ended.
+    pub(crate) fn record_or_lost(&self) -> ShardRecord {
+        self.record.clone().unwrap_or_else(|| ShardRecord {
+            phase: ShardPhase::Running,
+            round: 0,
+            plan: Digest(0),
+            map_tasks: 0,
+            partitions: 0,
+            version: None,
+            cause: None,
+            report: None,
+            unknown: Unknown::new(),
+        })
+    }
+
     /// Tasks that were done, and that we have opened again since.
     pub(crate) fn opened(&self) -> MutexGuard<'_, BTreeMap<TaskId, Tried>> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
@@ -117,14 +232,45 @@ impl FoundShard {
         let done = self.done.iter().map(|(task, done)| (*task, Tried { last: done.last, ..Tried::default() }));
         open.chain(done)
     }
+
+    /// When its first attempt was claimed, where that is on record.
+    pub(crate) fn begun_at_ms(&self) -> Option<TimestampMs> {
+        let open = self.tried.values().filter_map(|seen| seen.record.begun_at_ms);
+        open.chain(self.done.values().filter_map(|done| done.begun_at_ms)).min()
+    }
 }
 
-/// Reads everything.
+/// Reads everything that is ours: the known prefixes alone, for another cluster's namespace may lie inside ours.
+///
+/// # Errors
+/// The store's, and [`MetaError::TooNew`].
 pub(crate) async fn recover(store: &dyn MetaStore) -> Result<Found, MetaError> {
-    let listing = store.list("").await?;
-    let mut found = Found { revision: listing.revision, ..Found::default() };
-    for entry in &listing.entries {
-        found.take(entry)?;
+    let format = format_of(store).await?;
+    // Workers first: one that is gone by the time that its claims are read is told by the watch. All else is the leader's.
+    let workers = store.list(WORKERS).await?;
+    let mut found = Found { revision: workers.revision, format, ..Found::default() };
+    workers.entries.iter().for_each(|entry| found.take(entry));
+    for prefix in [DATASETS, JOBS] {
+        store.list(prefix).await?.entries.iter().for_each(|entry| found.take(entry));
     }
+    found.finish();
     Ok(found)
 }
+
+async fn format_of(store: &dyn MetaStore) -> Result<Option<u32>, MetaError> {
+    let Some(entry) = store.get(&String::from(StateKey::Format)).await? else { return Ok(None) };
+    match entry.record::<FormatRecord>() {
+        Ok(FormatRecord { version }) if version > STATE_FORMAT => {
+            Err(MetaError::TooNew { found: version, known: STATE_FORMAT })
+        }
+        Ok(FormatRecord { version }) => Ok(Some(version)),
+        // It is not ours to write over.
+        Err(error) => {
+            tracing::warn!(%error, "the format of the state cannot be read; taken for ours");
+            Ok(Some(STATE_FORMAT))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use format::state_records::{JobHead, JobPhase, LeaderRecord, ShardPhase, ShardRecord, Text};
-use model::{Digest, JobId, LeaseId, ShardId, TaskId, TaskPath};
+use format::state_records::{JobHead, JobPhase, LeaderRecord, ShardPhase, ShardRecord, Text, Unknown};
+use model::{Digest, JobId, LeaseId, ShardId, TaskId, TaskPath, Term};
 use storage::meta::{
-    Entry, Lease, LeaseSession, LeaseSettings, Listing, MemoryStore, MetaStore, Outcome, Revision, Txn, Watch, election,
+    Entry, Lease, LeaseSession, LeaseSettings, Listing, MemoryStore, MetaStore, Op, Outcome, Revision, Txn, Watch,
+    election,
 };
 
 use super::*;
@@ -80,10 +81,14 @@ async fn open_session(store: &Arc<dyn MetaStore>) -> LeaseSession {
 
 /// Elects a leader, which leads until its session is dropped, and opens its journal.
 async fn lead(recorder: &Arc<Recorder>) -> (Journal, LeaseSession) {
+    lead_in(recorder, Term::drawn(4)).await
+}
+
+async fn lead_in(recorder: &Arc<Recorder>, term: Term) -> (Journal, LeaseSession) {
     let store: Arc<dyn MetaStore> = Arc::<Recorder>::clone(recorder);
     let session = open_session(&store).await;
     let me = LeaderRecord { replica: Text::cut("c0"), address: Text::cut("c0:7070") };
-    let leadership = election::campaign(&*store, &session, &me).await.expect("no rival");
+    let leadership = election::campaign(&*store, &session, &me, term).await.expect("no rival");
     let found = recover(&*store).await.expect("memory");
     (Journal::open(store, leadership, &found), session)
 }
@@ -102,6 +107,7 @@ fn head(phase: JobPhase, round: u32) -> JobHead {
         submitted_at_ms: 1,
         cause: None,
         reason: Text::default(),
+        unknown: Unknown::new(),
     }
 }
 
@@ -115,6 +121,7 @@ fn shard(phase: ShardPhase, round: u32) -> ShardRecord {
         version: None,
         cause: None,
         report: None,
+        unknown: Unknown::new(),
     }
 }
 
@@ -128,10 +135,10 @@ async fn plan(journal: &Journal, round: u32) {
 async fn work(journal: &Journal, store: &dyn MetaStore) {
     let task = TaskPath { job: job(), shard: SHARD, task: TaskId::map(0) };
     let worker = store.grant(LONG).await.expect("memory").id;
-    let failing = journal.claim(task.clone(), worker, 1).await.expect("an open task");
+    let failing = journal.claim(task.clone(), worker, 1, 0).await.expect("an open task");
     let failure = FailureRecord { worker, cause: Text::cut("cannot read") };
     journal.fail(task.clone(), failing, true, failure).await.expect("it holds the task");
-    let attempt = journal.claim(task.clone(), worker, 2).await.expect("an open task");
+    let attempt = journal.claim(task.clone(), worker, 2, 0).await.expect("an open task");
     journal.complete(task, attempt, Digest::of(b"report"), 6).await.expect("it holds the task");
 }
 
@@ -191,4 +198,88 @@ async fn the_head_of_a_job_that_is_archived_is_not_made_again() {
     end(&journal, 1).await;
     journal.put_job(&job(), &head(JobPhase::Cancelling, 1)).await.expect("nothing is left to say");
     assert_eq!(store.list(format::state_keys::JOBS).await.expect("memory").entries, []);
+}
+
+/// Workers that are lost together leave numbers behind that were counted and never written.
+#[tokio::test(start_paused = true)]
+async fn numbers_may_leave_some_out_but_never_come_back() {
+    let store = Arc::new(Recorder::default());
+    let (journal, _session) = lead(&store).await;
+    plan(&journal, 1).await;
+    let task = TaskPath { job: job(), shard: SHARD, task: TaskId::map(0) };
+    let [lost, alive] = [store.grant(LONG).await, store.grant(LONG).await].map(|lease| lease.expect("memory").id);
+    store.revoke(lost).await.expect("memory");
+    let refused = journal.claim(task.clone(), lost, 1, 5).await;
+    assert!(matches!(refused, Err(JournalError::Stale { .. })), "{refused:?}");
+    let attempt = journal.claim(task.clone(), alive, 3, 9).await.expect("2 was never written either");
+    assert_eq!(attempt.number, 3);
+    journal.hand_back(task.clone(), attempt).await.expect("it holds the task");
+    let again = journal.claim(task.clone(), alive, 3, 12).await;
+    assert!(matches!(&again, Err(JournalError::Over { reason }) if reason.starts_with("LS-1: ")), "{again:?}");
+    let next = journal.claim(task.clone(), alive, 4, 12).await.expect("it rises");
+    journal.complete(task, next, Digest::of(b"report"), 6).await.expect("it holds the task");
+    let found = recover(&*store).await.expect("memory");
+    assert_eq!(found.jobs[&job()].shards[&SHARD].begun_at_ms(), Some(9), "of the first claim that was written");
+    store.repeat_all("when its task is done").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_format_of_the_state_is_said_once_and_a_newer_one_keeps_us_from_leading() {
+    let store = Arc::new(Recorder::default());
+    let (journal, _session) = lead(&store).await;
+    assert_eq!(recover(&*store).await.expect("memory").format, None);
+    journal.note_format(None).await.expect("it leads");
+    let found = recover(&*store).await.expect("memory").format;
+    assert_eq!(found, Some(format::state_records::STATE_FORMAT));
+    let before = store.sent().len();
+    journal.note_format(found).await.expect("it leads");
+    assert_eq!(store.sent().len(), before, "nothing to say");
+    let newer = br#"{"version":4000000000,"since":"9.9"}"#.to_vec();
+    let put = Txn::when([]).then([storage::meta::Op::put(String::from(StateKey::Format), newer)]);
+    store.inner.txn(put).await.expect("memory");
+    assert!(matches!(recover(&*store).await, Err(MetaError::TooNew { found: 4_000_000_000, .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_outlives_its_leader_with_its_token_and_the_next_leader_gives_out_others() {
+    let store = Arc::new(Recorder::default());
+    let (first, session) = lead_in(&store, Term::drawn(4)).await;
+    plan(&first, 1).await;
+    let task = TaskPath { job: job(), shard: SHARD, task: TaskId::map(0) };
+    let worker = store.grant(LONG).await.expect("memory").id;
+    let attempt = first.claim(task.clone(), worker, 1, 5).await.expect("an open task");
+    session.close().await.expect("memory");
+
+    let (second, _session) = lead_in(&store, Term::drawn(1 << 40)).await;
+    let found = recover(&*store).await.expect("memory");
+    assert_eq!(found.jobs[&job()].shards[&SHARD].claims, [(task.task, attempt, worker)]);
+    let twin = second.claim(task.clone(), worker, 2, 6).await.expect("an open task");
+    assert!(twin.token.0 - attempt.token.0 >= 1 << 37, "{attempt} and {twin} are of two terms");
+    let impostor = AttemptId { number: 1, token: twin.token };
+    let refused = second.complete(task.clone(), impostor, Digest::of(b"report"), 6).await;
+    assert!(matches!(refused, Err(JournalError::Stale { .. })), "{refused:?}");
+    second.complete(task.clone(), attempt, Digest::of(b"report"), 6).await.expect("it holds the task");
+    second.complete(task, attempt, Digest::of(b"report"), 6).await.expect("saying it again is fine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_of_a_version_without_terms_goes_on_under_its_bare_token() {
+    let store = Arc::new(Recorder::default());
+    let (first, session) = lead(&store).await;
+    plan(&first, 1).await;
+    session.close().await.expect("memory");
+    let worker = store.grant(LONG).await.expect("memory").id;
+    let task = TaskPath { job: job(), shard: SHARD, task: TaskId::map(0) };
+    // As that version wrote it, with its leader's revision.
+    let claim = format!(r#"{{"attempt":1,"worker":"{worker}","leader":"0000000000000003"}}"#);
+    let attempts = r#"{"last":1,"charged":0}"#;
+    let put = Txn::when([]).then([
+        Op::put_leased(StateKey::Claim(task.clone(), 1), claim, worker),
+        Op::put(StateKey::Attempts(task.clone()), attempts),
+    ]);
+    let Ok(Outcome::Applied { revision }) = store.txn(put).await else { panic!("memory takes it") };
+
+    let (second, _session) = lead(&store).await;
+    let attempt = AttemptId { number: 1, token: model::FencingToken(revision.0) };
+    second.complete(task, attempt, Digest::of(b"report"), 6).await.expect("it holds the task");
 }

@@ -3,11 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use format::state_records::{JobPhase, Text};
-use model::{JobId, LeaseId, ShardId};
+use model::{JobId, ShardId};
 use proto::ApiError;
-use scheduler::Event;
-use serde_json::json;
 
 use super::Leader;
 use super::message::{Ask, Reply};
@@ -21,12 +18,14 @@ impl Leader {
             Ask::Submit { spec, reply } => self.submit(*spec, None, reply),
             Ask::Run { spec, ended, reply } => self.submit(*spec, Some(ended), reply),
             Ask::Jobs { reply } => drop(reply.send(Ok(self.job_summaries()))),
-            Ask::Job { job, reply } => drop(reply.send(self.job_view(&job))),
+            Ask::Job { job, reply } => drop(reply.send(Ok(self.job_view(&job)))),
             Ask::Cancel { job, reason, reply } => self.cancel(&job, &reason, reply),
             Ask::Retry { job, reason, earlier, reply } => self.retry(&job, &reason, earlier, reply),
             Ask::Tasks { request, job, shard, reply } => drop(reply.send(self.task_views(&request, &job, shard))),
             Ask::Workers { reply } => drop(reply.send(Ok(self.worker_views()))),
             Ask::Drain { worker, reason, reply } => drop(reply.send(self.drain(&worker, &reason))),
+            Ask::Undrain { worker, reason, reply } => drop(reply.send(self.undrain(&worker, &reason))),
+            Ask::DrainOrders { reply } => drop(reply.send(Ok(self.drains.views()))),
             Ask::Cluster { reply } => drop(reply.send(Ok(self.cluster_view()))),
             Ask::OpenJobs { reply } => drop(reply.send(Ok(self.open_jobs()))),
             Ask::Datasets { reply } => read_datasets(self.journal.clone(), reply),
@@ -34,41 +33,13 @@ impl Leader {
     }
 
     fn open_jobs(&self) -> HashSet<String> {
-        let jobs = self.jobs.keys().chain(&self.recovering).chain(&self.beginning);
+        let jobs = self.jobs.keys().chain(self.recovering.keys()).chain(&self.beginning);
         jobs.map(ToString::to_string).collect()
-    }
-
-    /// Stops a job. Whoever asked hears of it once it is on record: the next leader goes on with it.
-    fn cancel(&mut self, id: &JobId, reason: &str, reply: Reply<()>) {
-        let Some(live) = self.jobs.get_mut(id) else {
-            let _ = reply.send(Err(no_job(id)));
-            return;
-        };
-        if live.has_ended {
-            let reason = format!("job {id} has ended already; see `tailor job get {id}`");
-            let _ = reply.send(Err(ApiError::Refused { reason }));
-            return;
-        }
-        let is_planning = live.head.phase == JobPhase::Planning;
-        live.head.phase = JobPhase::Cancelling;
-        live.head.reason = Text::cut(reason);
-        if is_planning {
-            live.head.cause = Some(Text::cut(&format!("cancelled: {reason}")));
-        }
-        live.cancelled_by.push(reply);
-        let is_recording = live.is_recording;
-        tracing::info!(job = %id, reason, "job cancelled");
-        self.note(id, "cancelled", json!({ "reason": reason }));
-        // A head that is being written with the plans says that the job runs: the one after it says otherwise.
-        if !is_recording {
-            self.put_head(id);
-        }
-        self.apply(Event::Cancelled { job: id.clone(), cause: format!("cancelled: {reason}") });
     }
 
     /// Runs the shards of a job that has ended, and are not done, once more.
     fn retry(&mut self, id: &JobId, reason: &str, earlier: Option<Box<JobReport>>, reply: Reply<Vec<ShardId>>) {
-        if self.jobs.contains_key(id) || self.recovering.contains(id) {
+        if self.jobs.contains_key(id) || self.recovering.contains_key(id) {
             let reason = format!("job {id} still runs; `tailor job wait {id}`, or cancel it first");
             let _ = reply.send(Err(ApiError::Refused { reason }));
             return;
@@ -78,7 +49,13 @@ impl Leader {
             return;
         };
         let shards: Vec<_> = earlier.shards.iter().filter(|shard| !shard.is_done()).map(|shard| shard.shard).collect();
-        if shards.is_empty() && earlier.cause.is_none() {
+        if earlier.has_lost_spec() {
+            let reason = format!("what job {id} was asked to do is lost; submit it again under this name or another");
+            let _ = reply.send(Err(ApiError::Refused { reason }));
+            return;
+        }
+        // One that ended before it was planned has no shard at all: all of them run.
+        if shards.is_empty() && (!earlier.shards.is_empty() || earlier.cause.is_none()) {
             let reason = format!("every shard of job {id} is done; `tailor shard replay` runs one again all the same");
             let _ = reply.send(Err(ApiError::Refused { reason }));
             return;
@@ -112,26 +89,6 @@ impl Leader {
             }
         });
     }
-
-    fn drain(&mut self, name: &str, reason: &str) -> Result<LeaseId, ApiError> {
-        let is_it = |(lease, live): &(&LeaseId, &mut super::LiveWorker)| {
-            lease.to_string() == name || live.record.name.as_str() == name
-        };
-        let mut found: Vec<_> = self.workers.iter_mut().filter(is_it).collect();
-        let (worker, live) = match found.len() {
-            0 => return Err(ApiError::NotFound { what: format!("worker {name}; see `tailor worker list`") }),
-            1 => found.remove(0),
-            many => {
-                let reason = format!("{many} workers have the name {name}; give an id of `tailor worker list`");
-                return Err(ApiError::Invalid { field: "worker".to_owned(), reason });
-            }
-        };
-        let worker = *worker;
-        live.drain = Some(reason.to_owned());
-        tracing::info!(%worker, reason, "worker asked to leave");
-        self.apply(Event::WorkerRests { worker, rests: true });
-        Ok(worker)
-    }
 }
 
 fn read_datasets(journal: Journal, reply: Reply<Vec<String>>) {
@@ -141,7 +98,7 @@ fn read_datasets(journal: Journal, reply: Reply<Vec<String>>) {
     });
 }
 
-fn no_job(id: &JobId) -> ApiError {
+pub(super) fn no_job(id: &JobId) -> ApiError {
     ApiError::NotFound { what: format!("job {id}; see `tailor job list`") }
 }
 

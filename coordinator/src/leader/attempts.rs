@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use format::state_records::{FailureRecord, Text};
+use model::limits::REPORT_BYTES_MAX;
 use model::{AttemptId, Digest, Failure, FailureClass, HeldAttempt, Invariant, LeaseId, Report, TaskPath};
 use scheduler::{Event, Tried, is_charged};
 use serde_json::json;
@@ -23,7 +24,7 @@ impl Leader {
         report: Bytes,
         reply: Reply<Verdict, LeaderError>,
     ) {
-        if self.recovering.contains(&held.task.job) {
+        if self.awaits_takeover(&held.task.job) {
             let _ = reply.send(Err(away("the job is still being taken over from another leader")));
             return;
         }
@@ -37,8 +38,10 @@ impl Leader {
             let _ = reply.send(Ok(Verdict::Refused { reason }));
             return;
         }
-        match self.read_report(&held.task, &report) {
+        match self.read_report(&held, &report) {
             Err(reason) => {
+                tracing::warn!(%worker, reason, "report refused; the attempt is charged as a bug");
+                metrics::counter!("tailor_reports_refused_total").increment(1);
                 let failure = Failure { class: FailureClass::Bug, message: reason.clone() };
                 self.record_failure(held, failure, worker, None);
                 let _ = reply.send(Ok(Verdict::Refused { reason }));
@@ -47,15 +50,17 @@ impl Leader {
         }
     }
 
-    /// A report has to be about what its task was planned to do.
-    fn read_report(&self, task: &TaskPath, bytes: &[u8]) -> Result<Report, String> {
+    /// Reads a report that can be this attempt's.
+    fn read_report(&self, held: &HeldAttempt, bytes: &[u8]) -> Result<Report, String> {
+        let HeldAttempt { task, attempt } = held;
+        if bytes.len() > REPORT_BYTES_MAX {
+            return Err(format!("the report of {task} has {} bytes, over {REPORT_BYTES_MAX}", bytes.len()));
+        }
         let report =
             Report::from_bytes(bytes).map_err(|error| format!("the report of {task} cannot be read: {error}"))?;
-        if self.state.fits(task, &report) {
-            Ok(report)
-        } else {
-            Err(format!("the report that came for {task} is of another task, or of other splits"))
-        }
+        let plan = self.state.plan(&task.job, task.shard).ok_or_else(|| format!("the shard of {task} is over"))?;
+        super::reports::check(plan, task, *attempt, &report)?;
+        Ok(report)
     }
 
     fn record(&self, held: HeldAttempt, report: Report, bytes: &Bytes, reply: Reply<Verdict, LeaderError>) {
@@ -94,7 +99,7 @@ impl Leader {
 
     /// An attempt failed: that is recorded, if it holds its task.
     pub(super) fn fail(&mut self, worker: LeaseId, held: HeldAttempt, failure: Failure, reply: Reply<(), LeaderError>) {
-        if self.recovering.contains(&held.task.job) {
+        if self.awaits_takeover(&held.task.job) {
             let _ = reply.send(Err(away("the job is still being taken over from another leader")));
         } else if self.state.runs(&held.task, held.attempt, worker) {
             self.record_failure(held, failure, worker, Some(reply));
@@ -163,7 +168,7 @@ impl Leader {
         reason: &str,
         reply: Reply<(), LeaderError>,
     ) {
-        if held.iter().any(|held| self.recovering.contains(&held.task.job)) {
+        if held.iter().any(|held| self.awaits_takeover(&held.task.job)) {
             let _ = reply.send(Err(away("a job is still being taken over from another leader")));
             return;
         }

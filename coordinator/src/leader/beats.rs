@@ -29,8 +29,8 @@ impl Leader {
     pub(super) fn beat(&mut self, worker: LeaseId, beat: &Beat, reply: Reply<Orders, LeaderError>) {
         let now = Instant::now();
         let (state, recovering) = (&self.state, &self.recovering);
-        let is_over =
-            |held: &HeldAttempt| !recovering.contains(&held.task.job) && !state.runs(&held.task, held.attempt, worker);
+        let is_unknown = |job: &model::JobId| recovering.get(job).is_some_and(|recovering| !recovering.is_cancelled());
+        let is_over = |held: &HeldAttempt| !is_unknown(&held.task.job) && !state.runs(&held.task, held.attempt, worker);
         let Some(live) = self.workers.get_mut(&worker) else {
             let _ = reply.send(Err(LeaderError::UnknownWorker { worker }));
             return;

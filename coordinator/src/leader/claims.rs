@@ -40,6 +40,15 @@ impl Leader {
         self.waiting.push_back(Waiting { worker, slots, until, reply });
     }
 
+    /// A worker is gone: its claims wait for nobody, and must not bring it back.
+    pub(super) fn drop_claims(&mut self, worker: LeaseId) {
+        let (gone, left): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|waiting| waiting.worker == worker);
+        self.waiting = left.into();
+        for waiting in gone {
+            let _ = waiting.reply.send(Err(LeaderError::UnknownWorker { worker }));
+        }
+    }
+
     /// Gives work to the claims that wait, as far as there is any. Slow attempts are looked for with each tick alone.
     pub(super) fn serve(&mut self, is_tick: bool) {
         let now = Instant::now();
@@ -73,6 +82,7 @@ impl Leader {
 
     fn write_claims(&self, waiting: Waiting, assigned: Vec<(TaskPath, u32, TaskInput)>) {
         let Waiting { worker, reply, .. } = waiting;
+        let at_ms = self.clock.now_ms();
         let claims = assigned.into_iter().map(|(task, number, input)| {
             let (journal, lists) = (self.journal.clone(), Arc::clone(&self.run_lists));
             let scratch = self.jobs.get(&task.job).map(|live| live.scratch(self.settings.scratch.as_deref()));
@@ -83,7 +93,7 @@ impl Leader {
                     _ => Ok(()),
                 };
                 let result = match listed {
-                    Ok(()) => journal.claim(task.clone(), worker, number).await,
+                    Ok(()) => journal.claim(task.clone(), worker, number, at_ms).await,
                     Err(error) => Err(JournalError::Blocked { reason: describe(&error) }),
                 };
                 Assigned { task, round, number, input, result }
@@ -116,7 +126,11 @@ impl Leader {
                 }
             }
         }
-        self.give(worker, grants, reply);
+        if self.workers.contains_key(&worker) {
+            self.give(worker, grants, reply);
+        } else {
+            let _ = reply.send(Err(LeaderError::UnknownWorker { worker }));
+        }
     }
 
     fn round(&self, job: &JobId) -> Option<u32> {

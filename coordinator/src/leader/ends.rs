@@ -1,8 +1,8 @@
-//! Commits, and the ends of shards and jobs: what is written last, and in which order.
+//! The ends of shards and jobs: what is written last, and in which order.
 //!
 //! ```text
 //! shard: record (committing) -> manifest -> report object -> record (done), its tasks' keys gone -> runs removed
-//! job:   last shard closed -> event log, record object -> its keys gone
+//! job:   last shard closed -> event log, record object -> its keys gone -> mark (over)
 //! ```
 //!
 //! Each step may be done again by the next leader: the manifest is found if it is there, an object is named by its digest,
@@ -12,84 +12,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use format::keys;
-use format::state_records::{JobPhase, ShardPhase, ShardRecord, Text};
+use format::state_records::{ShardPhase, ShardRecord, Text};
 use futures::{StreamExt as _, stream};
 use model::limits::REQUESTS_AT_ONCE_MAX;
 use model::{Digest, JobId, ShardId};
-use scheduler::{Event, ShardEnd, ShardOutput};
+use scheduler::{Event, ShardEnd};
 use serde_json::json;
 use storage::{Root, StorageError};
 use tokio::time::Instant;
 
 use super::Leader;
 use super::message::{ArchiveError, Outcome};
-use crate::commit::{CommitError, Committed, commit};
 use crate::error::describe;
 use crate::event_log::EventLog;
 use crate::history_index;
 use crate::journal::{Journal, JournalError};
-use crate::report::{JobReport, ShardReport, Totals};
+use crate::record;
+use crate::report::{JobReport, ShardReport};
 
 /// Until what could not be written is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
-/// How often a commit is tried while its store is away: a minute or so beside the store's own patience.
-const COMMIT_TRIES_MAX: u32 = 12;
+/// Ends of shards that are written at once: each lists and removes runs, writes a report and a record.
+pub(super) const ENDS_AT_ONCE: usize = 64;
 
 /// An event log, and the dataset that it goes to.
 pub(super) type Log = (EventLog, Root);
 
 impl Leader {
-    /// Makes a shard's output visible.
-    pub(super) fn commit(&mut self, output: Box<ShardOutput>) {
-        let (id, shard) = (output.plan.job.clone(), output.plan.shard);
-        let Some(live) = self.jobs.get_mut(&id) else { return };
-        let Some(of) = live.shards.get_mut(&shard) else { return };
-        of.record.phase = ShardPhase::Committing;
-        let (record, job) = (of.record.clone(), Arc::clone(&live.job));
-        let (journal, handle) = (self.journal.clone(), self.handle.clone());
-        tokio::spawn(async move {
-            let output: Arc<ShardOutput> = Arc::from(output);
-            let committing = tokio::spawn({
-                let output = Arc::clone(&output);
-                async move {
-                    journal.insist(|| journal.put_shard(&id, shard, &record)).await?;
-                    commit_patiently(&job, &output).await
-                }
-            });
-            // A shard whose commit says nothing would stay open for ever.
-            let result = committing.await.unwrap_or(Err(CommitError::Panicked));
-            handle.tell(Outcome::Committed { output, result });
-        });
-    }
-
-    pub(super) fn committed(&mut self, output: &ShardOutput, result: Result<Committed, CommitError>) {
-        let (job, shard) = (output.plan.job.clone(), output.plan.shard);
-        let event = match result {
-            Err(CommitError::Journal(error)) => {
-                self.over.get_or_insert(error.to_string());
-                return;
-            }
-            Err(error) => {
-                let cause = describe(&error);
-                if let Some(invariant) = error.violates() {
-                    crate::metrics::violated(invariant, &cause);
-                }
-                Event::CommitFailed { job, shard, cause }
-            }
-            Ok(committed) => {
-                if let Some(of) = self.jobs.get_mut(&job).and_then(|live| live.shards.get_mut(&shard)) {
-                    of.report.content_digest = Some(committed.digest);
-                    of.report.warnings = committed.warnings;
-                    of.report.totals = Totals::of(output);
-                    of.report.replaces = committed.replaces.map(|(version, _)| version);
-                    of.report.same_content = committed.replaces.map(|(_, is_same)| is_same);
-                }
-                Event::Committed { job, shard, version: committed.version }
-            }
-        };
-        self.apply(event);
-    }
-
     /// A shard has ended: its last record is written, its runs are removed.
     pub(super) fn end_shard(&mut self, id: &JobId, shard: ShardId, end: ShardEnd) {
         let counts = self.state.counts(id, shard);
@@ -116,7 +65,9 @@ impl Leader {
         let fields = json!({ "shard": shard, "state": phase, "version": version, "cause": report.cause });
         self.note(id, "shard-ended", fields);
         let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
+        let ends = Arc::clone(&self.ends);
         tokio::spawn(async move {
+            let _permit = ends.acquire_owned().await;
             // Looked for before its end is on record: after that another round may begin, and write its own.
             let runs = find_runs(&scratch, &id, shard).await;
             let result = close(&journal, &dataset, &id, shard, record, &report).await;
@@ -126,6 +77,8 @@ impl Leader {
             if is_closed && let Err(error) = remove_runs(runs).await {
                 tracing::warn!(%error, job = %id, %shard, "remove runs; the collector finds them");
             }
+            // Also where its job has ended meanwhile, and found them still there.
+            dataset.prune(&keys::scratch_folder(&id));
         });
     }
 
@@ -146,7 +99,7 @@ impl Leader {
     pub(super) fn job_ended(&mut self, id: &JobId) {
         if let Some(live) = self.jobs.get_mut(id) {
             live.has_ended = true;
-            live.took = Some(live.began.elapsed());
+            live.took = Some(live.elapsed());
         }
         self.archive_if_over(id);
     }
@@ -158,17 +111,24 @@ impl Leader {
             return;
         }
         live.is_archiving = true;
-        live.head.phase = JobPhase::Ended;
         let started_at_ms = live.head.submitted_at_ms;
         let report = live.report(started_at_ms);
         let (dataset, log) = (live.job.dataset.clone(), live.log.clone());
+        let live_has_plans = !live.shards.is_empty();
         self.note(id, "ended", json!({}));
+        // A job without a plan was never marked.
+        let mark = if live_has_plans { self.mark_of(id) } else { None };
+        let is_last_try = !self.settings.insists_on_records;
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
             let is_written = log.flush_all(&dataset).await.is_ok();
             let result = archive(&journal, &dataset, &report).await;
-            if result.is_ok() && !is_written {
+            if !is_written && (result.is_ok() || is_last_try) {
                 log.finish(&dataset).await;
+            }
+            dataset.prune(&keys::scratch_folder(&report.job));
+            if let Some(mark) = mark.filter(|_| result.is_ok() || is_last_try) {
+                mark.end().await;
             }
             handle.tell(Outcome::Archived { job: report.job, result });
         });
@@ -234,21 +194,6 @@ pub(super) async fn write_logs(logs: Vec<Log>) {
     stream::iter(logs).for_each_concurrent(REQUESTS_AT_ONCE_MAX, write).await;
 }
 
-/// Commits, and waits for a store that is away: the work is done, and an hour of it is not given up for a minute.
-async fn commit_patiently(job: &crate::Job, output: &ShardOutput) -> Result<Committed, CommitError> {
-    let mut tries = 0;
-    loop {
-        match commit(job, output).await {
-            Err(CommitError::Storage(error)) if error.is_store_away() && tries < COMMIT_TRIES_MAX => {
-                tracing::warn!(%error, shard = %output.plan.shard, "commit; trying again");
-            }
-            result => return result,
-        }
-        tries += 1;
-        tokio::time::sleep(AGAIN_AFTER).await;
-    }
-}
-
 async fn close(
     journal: &Journal,
     dataset: &Root,
@@ -272,10 +217,12 @@ async fn close(
     journal.insist(|| journal.end_shard(id, shard, &record)).await
 }
 
-/// Writes the record and then the history's entry, so that a job is listed as ended only if its record can be read.
-async fn archive(journal: &Journal, dataset: &Root, report: &JobReport) -> Result<(), ArchiveError> {
-    dataset.replace(&keys::job_record(&report.job), report.to_bytes()).await?;
-    history_index::add(dataset, report).await?;
+/// Creates the record of a round, and after it the history's entry, so that a job is listed as ended only if its record can
+/// be read; then lets the job's keys go.
+pub(super) async fn archive(journal: &Journal, dataset: &Root, report: &JobReport) -> Result<(), ArchiveError> {
+    let leader = journal.leadership().id();
+    record::write(dataset, &report.job, report.round, leader, report.to_bytes()).await?;
+    history_index::add(dataset, report, leader).await?;
     Ok(journal.insist(|| journal.forget_job(&report.job)).await?)
 }
 

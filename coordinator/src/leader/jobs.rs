@@ -1,7 +1,8 @@
 //! Submission and plans: how a job comes to have shards that run.
 //!
 //! ```text
-//! submit: spec object -> head (planning) -> segments listed, plan objects -> shard records -> head (running)
+//! submit: spec object -> head (planning) -> segments listed -> mark (open), plan objects -> shard records
+//!      -> head (running, their number)
 //! ```
 //!
 //! No task is given out before the head says `running`, so a leader that dies on the way leaves nothing that the next one
@@ -9,27 +10,33 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use format::keys;
-use format::state_records::{JobHead, JobPhase, Text};
+use format::state_records::{JobHead, JobPhase, Text, Unknown};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use model::{Clock, Digest, JobId, JobSpec};
+use model::limits::OPEN_JOBS_MAX;
+use model::{Clock, Digest, JobId, JobSpec, TimestampMs};
 use proto::{ApiError, v1};
 use scheduler::{Event, Restored};
 use serde_json::json;
-use storage::{Creation, Root, StorageError};
+use storage::{Creation, Root};
 use tokio::time::Instant;
 
 use super::Leader;
 use super::live::{LiveJob, LiveShard};
+use super::marks::RunMark;
 use super::message::{BeginError, Begun, Follower, Outcome, Planned, PlannedShard, Reply};
+use crate::bases::{self, Round};
 use crate::error::{JobError, describe};
 use crate::event_log::EventLog;
 use crate::history;
 use crate::job::Job;
 use crate::journal::{Journal, JournalError};
 use crate::planning;
+use crate::probe::{ProbeError, Probes};
 use crate::report::JobReport;
+use crate::service::patience::{in_time, refused};
 
 /// Objects read or written at once for one job.
 pub(super) const OBJECTS_AT_ONCE: usize = 32;
@@ -40,9 +47,14 @@ impl Leader {
             let _ = reply.send(known(&spec, &live.spec));
             return;
         }
-        if self.recovering.contains(&spec.job) {
-            let reason = format!("job {} is still being taken over from another leader", spec.job);
-            let _ = reply.send(Err(ApiError::Away { reason }));
+        if self.recovering.contains_key(&spec.job) {
+            let _ = reply.send(Err(self.not_yet_taken_over(&spec.job)));
+            return;
+        }
+        if self.jobs.len() + self.recovering.len() + self.beginning.len() >= OPEN_JOBS_MAX {
+            let reason =
+                format!("{OPEN_JOBS_MAX} jobs are open, the most that a cluster has at once; wait for some to end");
+            let _ = reply.send(Err(ApiError::Refused { reason }));
             return;
         }
         if !self.beginning.insert(spec.job.clone()) {
@@ -108,7 +120,8 @@ impl Leader {
     pub(super) fn insert(&mut self, job: Arc<Job>, spec: Arc<JobSpec>, head: JobHead, earlier: Option<Box<JobReport>>) {
         let id = spec.job.clone();
         let event = Event::JobAdded { job: id.clone(), weight: spec.priority, running_max: spec.running_max };
-        let log = EventLog::new(id.clone(), self.journal.leadership().token());
+        let log = EventLog::new(id.clone(), self.journal.leadership().id());
+        let before = since(self.clock.now_ms(), head.submitted_at_ms);
         let live = LiveJob {
             spec,
             job,
@@ -118,14 +131,14 @@ impl Leader {
             log,
             earlier,
             began: Instant::now(),
+            before,
             closing: 0,
             has_ended: false,
             took: None,
             archive_at: None,
             is_archiving: false,
             follower: None,
-            is_recording: false,
-            cancelled_by: Vec::new(),
+            planned: Vec::new(),
         };
         self.jobs.insert(id, live);
         self.apply(event);
@@ -134,9 +147,12 @@ impl Leader {
     pub(super) fn plan(&self, id: &JobId) {
         let Some(live) = self.jobs.get(id) else { return };
         let (handle, round, id) = (self.handle.clone(), live.head.round, id.clone());
+        let planning = Round::of(&live.head);
         let job = Job { shards: live.shards_to_run(), ..(*live.job).clone() };
+        let probes = Arc::clone(&self.probes);
+        let mark = RunMark::of(&id, &live.head, &job.dataset, self.settings.scratch.as_deref());
         tokio::spawn(async move {
-            let planned = Box::new(plan(&job).await);
+            let planned = Box::new(plan(&job, planning, &probes, &mark).await);
             handle.tell(Outcome::Planned { job: id, round, planned });
         });
     }
@@ -151,9 +167,6 @@ impl Leader {
         match planned {
             Ok(Planned { shards, warnings }) => {
                 live.warnings = warnings;
-                live.head.shards = shards.len() as u32;
-                live.head.phase = JobPhase::Running;
-                live.is_recording = true;
                 self.record_plans(id, shards);
             }
             Err(error) => {
@@ -161,7 +174,7 @@ impl Leader {
                 tracing::warn!(job = %id, %cause, "job cannot be planned");
                 live.head.cause = Some(Text::cut(&cause));
                 self.note(id, "planning-failed", json!({ "cause": cause }));
-                self.put_head(id);
+                self.put_head(id, None);
                 self.apply(Event::JobPlanned { job: id.clone() });
             }
         }
@@ -169,13 +182,14 @@ impl Leader {
 
     fn record_plans(&self, id: &JobId, shards: Vec<PlannedShard>) {
         let Some(live) = self.jobs.get(id) else { return };
-        let (journal, handle, id, head) = (self.journal.clone(), self.handle.clone(), id.clone(), live.head.clone());
+        let (journal, handle, id, round) = (self.journal.clone(), self.handle.clone(), id.clone(), live.head.round);
         tokio::spawn(async move {
-            let result = journal.insist(|| record_plans(&journal, &id, &head, &shards)).await;
+            let result = journal.insist(|| record_plans(&journal, &id, round, &shards)).await;
             handle.tell(Outcome::Recorded { job: id, result, shards });
         });
     }
 
+    /// All shards of a job are on record: the head that counts them is next, and lets them run unless it was cancelled.
     pub(super) fn plans_recorded(&mut self, id: &JobId, result: Result<(), JournalError>, shards: Vec<PlannedShard>) {
         match self.unless_over(result) {
             Some(Ok(())) => {}
@@ -184,48 +198,33 @@ impl Leader {
         }
         let fields = json!({ "shards": shards.len(), "bytes": shards.iter().map(|s| s.plan.bytes()).sum::<u64>() });
         self.note(id, "planned", fields);
-        for planned in shards {
-            self.open_shard(id, planned, None);
-        }
-        self.apply(Event::JobPlanned { job: id.clone() });
         let Some(live) = self.jobs.get_mut(id) else { return };
-        live.is_recording = false;
-        if live.head.phase == JobPhase::Cancelling {
-            let cause = live.head.reason.to_string();
-            self.put_head(id);
-            self.apply(Event::Cancelled { job: id.clone(), cause });
+        live.head.shards = shards.len() as u32;
+        live.planned = shards;
+        if live.planned.is_empty() {
+            self.apply(Event::JobPlanned { job: id.clone() });
+        } else if live.head.phase == JobPhase::Cancelling {
+            self.put_head(id, None);
+            self.open_planned(id);
+        } else {
+            live.head.phase = JobPhase::Running;
+            self.put_head(id, None);
         }
     }
 
     pub(super) fn open_shard(&mut self, id: &JobId, planned: PlannedShard, restored: Option<Box<Restored>>) {
         let plan = Arc::clone(&planned.plan);
         if let Some(live) = self.jobs.get_mut(id) {
-            let round = live.head.round;
-            let mut shard = LiveShard::new(planned, round);
-            shard.begun = restored.as_ref().map(|_| Instant::now());
+            let shard = LiveShard::new(planned, live.head.round);
             live.shards.insert(plan.shard, shard);
         }
         self.apply(Event::ShardPlanned { plan, restored });
     }
+}
 
-    /// Writes a job's head as it is now, and tells those who cancelled it.
-    pub(super) fn put_head(&mut self, id: &JobId) {
-        let Some(live) = self.jobs.get_mut(id) else { return };
-        let told = std::mem::take(&mut live.cancelled_by);
-        let (journal, handle, id, head) = (self.journal.clone(), self.handle.clone(), id.clone(), live.head.clone());
-        tokio::spawn(async move {
-            let result = journal.insist(|| journal.put_job(&id, &head)).await;
-            handle.tell(Outcome::HeadPut { result, told });
-        });
-    }
-
-    pub(super) fn head_put(&mut self, result: Result<(), JournalError>, told: Vec<Reply<()>>) {
-        // Who hears nothing asks the next leader.
-        let Some(result) = self.unless_over(result) else { return };
-        for reply in told {
-            let _ = reply.send(result.clone().map_err(|error| ApiError::Away { reason: error.to_string() }));
-        }
-    }
+/// Time from `began_ms` to `now_ms`, by clocks that may differ a little.
+pub(super) fn since(now_ms: TimestampMs, began_ms: TimestampMs) -> Duration {
+    Duration::from_millis(u64::try_from(now_ms - began_ms).unwrap_or_default())
 }
 
 /// What whoever asks for a job is told while its head is being written for somebody else, perhaps for an earlier copy of the
@@ -252,21 +251,33 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Cloc
         return Err(invalid("dataset", format!("{} is no URI of at most 384 bytes", spec.dataset)).into());
     }
     let job = Job::open(&spec, Arc::clone(&clock)).map_err(|error| invalid("spec", describe(&error)))?;
-    if !anew && let Some(earlier) = history::record(&job.dataset, &spec.job).await.map_err(away)? {
-        known(&spec, &earlier.spec)?;
-        return Ok(Begun::Known { job: spec.job });
+    let mut round = 1;
+    if !anew {
+        // A client waits for the answer: it hears which store is away while it still listens.
+        let record = in_time("the dataset", &spec.dataset, history::record(&job.dataset, &spec.job)).await?;
+        if let Some(earlier) = record {
+            if !earlier.has_lost_spec() {
+                known(&spec, &earlier.spec)?;
+                // In another cluster's history, perhaps: whoever asks for the job next has to find it here.
+                journal.note_dataset(&spec.dataset).await?;
+                return Ok(Begun::Known { job: spec.job });
+            }
+            // Another job of that name, in a round of its own: its record comes after the one of the job that was lost.
+            round = earlier.round + 1;
+        }
     }
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
     journal.note_dataset(&spec.dataset).await?;
     let head = JobHead {
         phase: JobPhase::Planning,
-        round: 1,
+        round,
         dataset: Text::cut(&spec.dataset),
         spec: digest,
         shards: 0,
         submitted_at_ms: clock.now_ms(),
         cause: None,
         reason: Text::default(),
+        unknown: Unknown::new(),
     };
     journal.begin_job(&spec.job, &head).await?;
     Ok(Begun::New { job: Arc::new(job), spec: Arc::new(spec), head: Box::new(head) })
@@ -280,6 +291,7 @@ pub(super) async fn begin_again(
     clock: Arc<dyn Clock>,
 ) -> Result<super::ask::BegunAgain, BeginError> {
     let spec = &earlier.spec;
+    spec.settings.validate().map_err(|error| ApiError::from(error.within("spec.settings")))?;
     let job = Job::open(spec, Arc::clone(&clock)).map_err(|error| ApiError::Refused { reason: describe(&error) })?;
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
     journal.note_dataset(&spec.dataset).await?;
@@ -292,20 +304,18 @@ pub(super) async fn begin_again(
         submitted_at_ms: clock.now_ms(),
         cause: None,
         reason: Text::cut(reason),
+        unknown: Unknown::new(),
     };
     journal.begin_job(&spec.job, &head).await?;
     Ok((Arc::new(job), Arc::new(spec.clone()), Box::new(head)))
-}
-
-fn away(error: StorageError) -> ApiError {
-    ApiError::Away { reason: describe(&error) }
 }
 
 /// Writes an object that is named by its digest; one that lies there already is the same.
 async fn write_object(root: &Root, bytes: Vec<u8>, key: impl FnOnce(Digest) -> String) -> Result<Digest, ApiError> {
     let digest = Digest::of(&bytes);
     let key = key(digest);
-    match root.create_once(&key, bytes).await.map_err(away)? {
+    let created = root.create_once(&key, bytes).await;
+    match created.map_err(|error| refused("the dataset", root.uri(), &error))? {
         Creation::Ours => Ok(digest),
         Creation::Taken => {
             let reason = format!("{} is not what its name says; remove it", root.object(&key));
@@ -314,30 +324,28 @@ async fn write_object(root: &Root, bytes: Vec<u8>, key: impl FnOnce(Digest) -> S
     }
 }
 
-/// Plans every shard, and writes the plans.
-async fn plan(job: &Job) -> Result<Planned, JobError> {
+/// Plans every shard, and writes the plans. A store that would be refused at the commit is refused before the work. Before
+/// the first plan the dataset is marked as ours, and the job as open: a place whose input could not be planned stays as it
+/// was.
+async fn plan(job: &Job, round: Round, probes: &Probes, mark: &RunMark) -> Result<Planned, JobError> {
+    match probes.check(&job.dataset).await {
+        Err(error @ ProbeError::Overwrites { .. }) => return Err(JobError::Store { reason: error.to_string() }),
+        // One that is away is tried again before the commit.
+        Ok(()) | Err(ProbeError::Storage(_)) => {}
+    }
+    // Before the segments are listed: what is committed after this look is not known to these plans, whatever they list.
+    bases::note(job, round).await?;
     let planning::Planned { plans, warnings } = planning::plan(job).await?;
+    mark.begin().await?;
     let written = planning::write(&job.dataset, plans).await?;
     let shards = written.into_iter().map(|(plan, digest)| PlannedShard { plan: Arc::new(plan), digest });
     Ok(Planned { shards: shards.collect(), warnings })
 }
 
-async fn record_plans(
-    journal: &Journal,
-    id: &JobId,
-    head: &JobHead,
-    shards: &[PlannedShard],
-) -> Result<(), JournalError> {
+async fn record_plans(journal: &Journal, id: &JobId, round: u32, shards: &[PlannedShard]) -> Result<(), JournalError> {
     let put = |planned: PlannedShard| async move {
-        let record = LiveShard::new(planned.clone(), head.round).record;
+        let record = LiveShard::new(planned.clone(), round).record;
         journal.put_shard(id, planned.plan.shard, &record).await
     };
-    stream::iter(shards.to_vec()).map(put).buffer_unordered(OBJECTS_AT_ONCE).try_collect::<()>().await?;
-    journal.put_job(id, head).await
-}
-
-pub(super) async fn read_spec(dataset: &Root, job: &JobId, digest: Digest) -> Result<JobSpec, String> {
-    let key = keys::spec(job, digest);
-    let bytes = dataset.read(&key).await.map_err(|error| describe(&error))?;
-    JobSpec::from_bytes(&bytes).map_err(|error| format!("{}: {error}", dataset.object(&key)))
+    stream::iter(shards.to_vec()).map(put).buffer_unordered(OBJECTS_AT_ONCE).try_collect::<()>().await
 }

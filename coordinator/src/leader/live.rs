@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use format::state_records::{JobHead, ShardPhase, ShardRecord, WorkerRecord};
+use format::state_records::{JobHead, ShardPhase, ShardRecord, Unknown, WorkerRecord};
 use model::{HeldAttempt, JobSpec, ShardId};
 use tokio::time::Instant;
 
-use super::message::{Follower, PlannedShard, Reply};
+use super::message::{Follower, PlannedShard};
 use crate::event_log::EventLog;
 use crate::job::Job;
 use crate::report::{JobReport, ShardReport};
@@ -23,7 +23,9 @@ pub(crate) struct LiveJob {
     pub(crate) log: EventLog,
     /// Of a job that is tried again: what it did before.
     pub(crate) earlier: Option<Box<JobReport>>,
+    /// When this leader heard of it, and how long it was there before that, by what is on record.
     pub(crate) began: Instant,
+    pub(crate) before: Duration,
     /// Shards that have ended, and whose last record is being written.
     pub(crate) closing: usize,
     /// Every shard has ended.
@@ -35,10 +37,8 @@ pub(crate) struct LiveJob {
     pub(crate) is_archiving: bool,
     /// Who waits for its end.
     pub(crate) follower: Option<Follower>,
-    /// Its plans are being written, and after them a head that says that it runs.
-    pub(crate) is_recording: bool,
-    /// Who cancelled it, and is told once that is on record.
-    pub(crate) cancelled_by: Vec<Reply<()>>,
+    /// Shards that are on record, while a head is written that lets them run.
+    pub(crate) planned: Vec<PlannedShard>,
 }
 
 /// A shard of it.
@@ -47,7 +47,9 @@ pub(crate) struct LiveShard {
     pub(crate) planned: Option<PlannedShard>,
     pub(crate) record: ShardRecord,
     pub(crate) report: ShardReport,
+    /// When this leader gave its first attempt out or took it over, and how long it had run before that.
     pub(crate) begun: Option<Instant>,
+    pub(crate) before: Duration,
 }
 
 impl LiveShard {
@@ -63,18 +65,29 @@ impl LiveShard {
             version: None,
             cause: None,
             report: None,
+            unknown: Unknown::new(),
         };
         let report = ShardReport::planned(plan);
-        Self { planned: Some(planned), record, report, begun: None }
+        Self { planned: Some(planned), ..Self::of(record, report) }
+    }
+
+    /// A shard whose plan is not at hand: it has ended, or is about to.
+    pub(crate) const fn of(record: ShardRecord, report: ShardReport) -> Self {
+        Self { planned: None, record, report, begun: None, before: Duration::ZERO }
     }
 
     /// How long it has run.
     pub(crate) fn elapsed(&self) -> Duration {
-        self.begun.map(|begun| begun.elapsed()).unwrap_or_default()
+        self.begun.map(|begun| self.before + begun.elapsed()).unwrap_or_default()
     }
 }
 
 impl LiveJob {
+    /// How long it has been there, whoever led.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.before + self.began.elapsed()
+    }
+
     /// URI of the root of its runs.
     pub(crate) fn scratch(&self, scratch: Option<&str>) -> String {
         let own = || format::keys::scratch_root(&self.spec.dataset, &self.spec.job);
@@ -84,19 +97,23 @@ impl LiveJob {
     /// What became of it: only of one whose shards have all ended.
     pub(crate) fn report(&self, started_at_ms: i64) -> JobReport {
         let shards = self.shards.values().map(|shard| shard.report.clone()).collect();
-        let elapsed = self.took.unwrap_or_else(|| self.began.elapsed());
+        let elapsed = self.took.unwrap_or_else(|| self.elapsed());
         let mut report =
             JobReport::of(&self.spec, self.head.round, shards, self.warnings.clone(), started_at_ms, elapsed);
-        report.cause = self.head.cause.as_ref().map(ToString::to_string);
+        // A job that was cancelled when all that it had was being committed is done.
+        let is_done = !report.shards.is_empty() && report.is_done();
+        report.cause = self.head.cause.as_ref().map(ToString::to_string).filter(|_| !is_done);
         match &self.earlier {
             Some(earlier) => report.merge((**earlier).clone()),
             None => report,
         }
     }
 
-    /// The shards that this round runs: those that an earlier one did not do, or those that were asked for.
+    /// The shards that this round runs: those that an earlier one did not do, or those that were asked for. An earlier one
+    /// that ended before it was planned knows of none.
     pub(crate) fn shards_to_run(&self) -> Vec<ShardId> {
-        let Some(earlier) = &self.earlier else { return self.spec.shards.clone() };
+        let planned = self.earlier.as_ref().filter(|earlier| !earlier.shards.is_empty());
+        let Some(earlier) = planned else { return self.spec.shards.clone() };
         earlier.shards.iter().filter(|shard| !shard.is_done()).map(|shard| shard.shard).collect()
     }
 }

@@ -8,18 +8,20 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use model::{
     AttemptId, Digest, Failure, Grant, HeldAttempt, JobId, JobSpec, LeaseId, Report, ShardId, ShardPlan, TaskPath,
+    TimestampMs,
 };
 use proto::{ApiError, v1};
 use scheduler::{Restored, ShardOutput, TaskInput};
 use tokio::sync::{mpsc, oneshot};
 use worker::leader::{Beat, Hello, LeaderError, Orders, Verdict};
 
+use super::secrets::Marks;
 use crate::commit::{CommitError, Committed};
 use crate::error::JobError;
 use crate::job::Job;
 use crate::journal::JournalError;
 use crate::report::{JobReport, ShardReport};
-use format::state_records::{JobHead, ShardRecord};
+use format::state_records::{JobHead, JobPhase, ShardPhase, ShardRecord};
 
 /// Where an answer goes.
 pub(crate) type Reply<T, E = ApiError> = oneshot::Sender<Result<T, E>>;
@@ -67,6 +69,10 @@ pub(crate) enum Ask {
     Workers { reply: Reply<Vec<v1::WorkerSummary>> },
     /// Ask a worker to leave.
     Drain { worker: String, reason: String, reply: Reply<LeaseId> },
+    /// Take an order to leave back.
+    Undrain { worker: String, reason: String, reply: Reply<LeaseId> },
+    /// Orders to leave that are not carried out.
+    DrainOrders { reply: Reply<Vec<v1::DrainOrder>> },
     /// How the cluster does.
     Cluster { reply: Reply<v1::GetClusterResponse> },
     /// Names of all jobs that are not over, those too that are just being begun or taken over.
@@ -112,8 +118,10 @@ pub(crate) enum Outcome {
     Planned { job: JobId, round: u32, planned: Box<Result<Planned, JobError>> },
     /// A job's shards are on record as planned, or not.
     Recorded { job: JobId, result: Result<(), JournalError>, shards: Vec<PlannedShard> },
-    /// What another leader knew of a job was read.
-    Recovered { job: JobId, recovered: Box<Result<Recovered, String>> },
+    /// What another leader knew of a job was read, or not; whether what is missing was taken for lost.
+    Recovered { job: JobId, gave_up: bool, recovered: Box<Result<Recovered, TakeoverError>> },
+    /// A job that cannot be taken over is over, or not.
+    Abandoned { job: JobId, result: Result<(), JournalError> },
     /// A commit ended.
     Committed { output: Arc<ShardOutput>, result: Result<Committed, CommitError> },
     /// The last record of a shard was written, or not.
@@ -121,7 +129,7 @@ pub(crate) enum Outcome {
     /// A job is on record in its dataset, and its keys are gone; or not.
     Archived { job: JobId, result: Result<(), ArchiveError> },
     /// A job's head was replaced, or not; who waits for that.
-    HeadPut { result: Result<(), JournalError>, told: Vec<Reply<()>> },
+    HeadPut { job: JobId, phase: JobPhase, result: Result<(), JournalError>, told: Vec<Reply<()>> },
 }
 
 /// One assignment, and what became of its claim.
@@ -168,31 +176,40 @@ pub(crate) struct PlannedShard {
 pub(crate) struct Recovered {
     pub(crate) spec: Arc<JobSpec>,
     pub(crate) job: Arc<Job>,
-    pub(crate) head: JobHead,
     pub(crate) earlier: Option<Box<JobReport>>,
     pub(crate) open: Vec<RecoveredShard>,
     pub(crate) ended: Vec<(ShardRecord, ShardReport)>,
+    /// Shards that were open, and why they cannot go on.
+    pub(crate) lost: Vec<(ShardId, ShardRecord, String)>,
 }
 
 /// Why a job was not taken over.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TakeoverError {
-    /// An object of it cannot be read, or not now.
+    /// An object of it cannot be read right now.
     #[error("{0}")]
     Unread(String),
+    /// An object of it is gone or damaged: reading it again will not help.
+    #[error("{0}")]
+    Lost(String),
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
 
-impl From<String> for TakeoverError {
-    fn from(reason: String) -> Self {
-        Self::Unread(reason)
+impl From<storage::StorageError> for TakeoverError {
+    fn from(error: storage::StorageError) -> Self {
+        use storage::StorageError::{NotFound, Open};
+        let reason = crate::error::describe(&error);
+        if matches!(error, NotFound { .. } | Open { .. }) { Self::Lost(reason) } else { Self::Unread(reason) }
     }
 }
 
 /// A shard that another leader began.
 pub(crate) struct RecoveredShard {
     pub(crate) planned: PlannedShard,
+    pub(crate) phase: ShardPhase,
+    /// When its first attempt was claimed.
+    pub(crate) begun_at_ms: Option<TimestampMs>,
     pub(crate) restored: Restored,
 }
 
@@ -208,12 +225,19 @@ pub(crate) enum ArchiveError {
 /// Asks the leader. Clones ask the same one; once it leads no longer, every answer is [`LeaderError::Away`].
 #[derive(Debug, Clone)]
 pub(crate) struct Handle {
+    /// Unbounded, for nothing that the leader began may be dropped; the gates of the services bound what others ask.
     mailbox: mpsc::UnboundedSender<Message>,
+    marks: Marks,
 }
 
 impl Handle {
-    pub(crate) const fn new(mailbox: mpsc::UnboundedSender<Message>) -> Self {
-        Self { mailbox }
+    pub(crate) fn new(mailbox: mpsc::UnboundedSender<Message>) -> Self {
+        Self { mailbox, marks: Marks::default() }
+    }
+
+    /// Who may speak for which worker.
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// Whether nobody reads what it is told any more.

@@ -11,15 +11,24 @@
 //! | its lease is lost | the same |
 //! | SIGTERM | event logs are written, the office is given up at once |
 
+mod abandon; //  the end of a job that cannot be taken over
 mod ask; //      what operators ask
 mod attempts; // what workers say of their attempts
 mod beats; //    what their beats show
+mod cancel; //   a job is told to stop
 mod claims; //   who waits for work, and gets it
-mod ends; //     commits, ends of shards and jobs
+mod commits; //  commits, so many at once
+mod drains; //   orders to leave
+mod ends; //     ends of shards and jobs
+mod heads; //    heads of jobs, one write after another
 mod jobs; //     submission, plans
 mod live; //     what is known beside the scheduler's state
+mod marks; //    what keeps collectors from a job's objects
 mod message;
+mod recovering; // jobs that cannot go on yet
+mod reports; //  what a report may say
 mod runs; //     lists of runs, as objects
+mod secrets; //  who may speak for which worker
 mod takeover; // what another leader left
 #[cfg(test)]
 mod tests;
@@ -35,16 +44,22 @@ use model::{Clock, JobId, LeaseId};
 use scheduler::{Effect, Event, Policy, State};
 use storage::meta::election::Leadership;
 use storage::meta::{LeaseSession, MetaError, MetaStore};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use crate::journal::{Found, Journal, JournalError};
+use crate::probe::Probes;
 use claims::Waiting;
+use commits::Commits;
+use drains::DrainOrders;
+use heads::HeadWrite;
 use live::{LiveJob, LiveWorker};
 use message::{Message, Outcome};
+use recovering::Recovering;
 use runs::RunLists;
 
 pub(crate) use message::{Ask, Handle};
+pub use reports::check as check_report;
 
 /// How often it looks at what time brings: rests that end, attempts that are slow, claims that waited long enough.
 const TICK: Duration = Duration::from_millis(200);
@@ -104,15 +119,28 @@ pub(crate) struct Leader {
     state: State,
     jobs: BTreeMap<JobId, LiveJob>,
     /// Jobs of another leader that are still being read: nothing is said about their attempts.
-    recovering: BTreeSet<JobId>,
+    recovering: BTreeMap<JobId, Recovering>,
+    /// Heads that are being written.
+    heads: BTreeMap<JobId, HeadWrite>,
+    commits: Commits,
+    /// Ends of shards that may be written at once.
+    ends: Arc<Semaphore>,
+    /// Jobs that may be read at once.
+    takeovers: Arc<Semaphore>,
     /// Jobs whose head is being written: the same one is not begun a second time meanwhile.
     beginning: BTreeSet<JobId>,
     workers: BTreeMap<LeaseId, LiveWorker>,
+    /// Orders to leave that are not carried out.
+    drains: DrainOrders,
     waiting: VecDeque<Waiting>,
     run_lists: Arc<RunLists>,
+    /// Stores that refuse to overwrite, as far as they were tried.
+    probes: Arc<Probes>,
     began: Instant,
     began_at_ms: i64,
     logs_at: Instant,
+    /// When the marks of its jobs are refreshed next.
+    marks_at: Instant,
     over: Option<String>,
     /// Why the journal takes nothing, and until when it is not asked again.
     blocked: Option<(String, Instant)>,
@@ -131,19 +159,27 @@ impl Leader {
         let began_at_ms = clock.now_ms();
         Self {
             journal: Journal::open(store, leadership, found),
+            probes: Arc::new(Probes::new(leadership.id())),
             state: State::new(settings.policy),
             settings,
             clock,
             handle,
             jobs: BTreeMap::new(),
-            recovering: BTreeSet::new(),
+            recovering: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            commits: Commits::default(),
+            ends: Arc::new(Semaphore::new(ends::ENDS_AT_ONCE)),
+            takeovers: Arc::new(Semaphore::new(takeover::TAKEOVERS_AT_ONCE)),
             beginning: BTreeSet::new(),
             workers: BTreeMap::new(),
+            drains: DrainOrders::default(),
             waiting: VecDeque::new(),
             run_lists: Arc::default(),
             began: Instant::now(),
             began_at_ms,
             logs_at: Instant::now() + LOG_EVERY,
+            // At once: those of the leader before may be about to be stale.
+            marks_at: Instant::now(),
             over: None,
             blocked: None,
         }
@@ -158,6 +194,11 @@ impl Leader {
         mut inbox: mpsc::UnboundedReceiver<Message>,
         dismissed: impl Future<Output = ()>,
     ) -> Ended {
+        match self.journal.note_format(found.format).await {
+            Err(JournalError::Over { reason }) => return Ended::Over { reason },
+            // Nothing else can be written either: the next leader says it.
+            Ok(()) | Err(JournalError::Blocked { .. } | JournalError::Stale { .. }) => {}
+        }
         let mut members = store.watch(format::state_keys::WORKERS, found.revision);
         self.take_over(found);
         let mut ticks = tokio::time::interval(TICK);
@@ -185,6 +226,7 @@ impl Leader {
             if let Some(reason) = self.over.take() {
                 return Ended::Over { reason };
             }
+            self.begin_commits();
             self.serve(is_tick);
         }
     }
@@ -220,11 +262,12 @@ impl Leader {
             }
             Outcome::Planned { job, round, planned } => self.planned(&job, round, *planned),
             Outcome::Recorded { job, result, shards } => self.plans_recorded(&job, result, shards),
-            Outcome::Recovered { job, recovered } => self.recovered(&job, *recovered),
+            Outcome::Recovered { job, gave_up, recovered } => self.recovered(&job, gave_up, *recovered),
+            Outcome::Abandoned { job, result } => self.abandoned(&job, result),
             Outcome::Committed { output, result } => self.committed(&output, result),
             Outcome::Closed { job, shard, result } => self.closed(&job, shard, result),
             Outcome::Archived { job, result } => self.archived(&job, result),
-            Outcome::HeadPut { result, told } => self.head_put(result, told),
+            Outcome::HeadPut { job, phase, result, told } => self.head_put(&job, phase, result, told),
         }
     }
 
@@ -259,6 +302,7 @@ impl Leader {
         self.apply(Event::Tick);
         self.give_up_the_stuck();
         self.archive_again();
+        self.refresh_marks();
         if self.logs_at <= Instant::now() {
             self.logs_at = Instant::now() + LOG_EVERY;
             tokio::spawn(ends::write_logs(self.logs()));

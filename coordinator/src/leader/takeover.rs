@@ -1,23 +1,26 @@
 //! Takeover: what another leader left is read, and goes on.
 //!
-//! The records were read with one listing; the objects that they name are read here, many at once: until a job is read, none
-//! of its tasks is given out.
+//! The records were read at once; the objects that they name are read here, many at once: until a job is read, none of its
+//! tasks is given out, and it is listed with what holds it up (`recovering`).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use format::keys;
 use format::plan::PlanDocument;
-use format::state_records::{DoneRecord, JobPhase, ShardPhase, ShardRecord};
+use format::state_records::{DoneRecord, JobHead, JobPhase, ShardPhase, ShardRecord};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use model::{AttemptId, Clock, Digest, JobId, Report, ShardId, TaskId, TaskPath};
-use scheduler::{Event, Restored, Tried};
+use model::{AttemptId, Clock, Digest, JobId, JobSpec, Report, ShardId, TaskId, TaskPath};
+use scheduler::{Event, Restored, ShardEnd, Tried};
 use serde_json::json;
-use storage::Root;
+use storage::{Root, StorageError};
+use tokio::time::Instant;
 
 use super::Leader;
-use super::jobs::{OBJECTS_AT_ONCE, read_spec};
+use super::jobs::{OBJECTS_AT_ONCE, since};
 use super::live::LiveShard;
 use super::message::{Outcome, PlannedShard, Recovered, RecoveredShard, TakeoverError};
+use super::recovering::Recovering;
 use crate::error::describe;
 use crate::history;
 use crate::job::Job;
@@ -25,8 +28,12 @@ use crate::journal::{Found, FoundJob, FoundShard, Journal, JournalError};
 use crate::read::read_whole;
 use crate::report::ShardReport;
 
+/// Jobs that are read at once.
+pub(super) const TAKEOVERS_AT_ONCE: usize = 8;
 /// Shards of a job that are read at once, each with up to [`OBJECTS_AT_ONCE`] reports.
-const SHARDS_AT_ONCE: usize = 8;
+const SHARDS_AT_ONCE: usize = 16;
+/// Between two tries to read what a store does not give at the moment.
+const PAUSE: Duration = Duration::from_secs(2);
 
 impl Leader {
     /// Takes over what another leader left.
@@ -34,111 +41,164 @@ impl Leader {
         let Found { jobs, workers, .. } = found;
         self.members(&workers);
         for (id, job) in jobs {
-            self.recovering.insert(id.clone());
-            self.read_job(id, Arc::new(job));
+            self.recovering.insert(id.clone(), Recovering::of(job));
+            self.read_job(&id, Duration::ZERO);
         }
     }
 
-    fn read_job(&self, id: JobId, found: Arc<FoundJob>) {
-        /// Between two tries to read what a store does not give at the moment.
-        const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+    /// Reads a job that has a head, after a pause.
+    fn read_job(&self, id: &JobId, after: Duration) {
+        let Some(recovering) = self.recovering.get(id) else { return };
+        let Some(head) = recovering.head.clone() else { return };
+        let (found, gave_up) = (Arc::clone(&recovering.found), recovering.gives_up());
         let (handle, journal, clock) = (self.handle.clone(), self.journal.clone(), Arc::clone(&self.clock));
-        let scratch = self.settings.scratch.clone();
+        let (scratch, takeovers, job) = (self.settings.scratch.clone(), Arc::clone(&self.takeovers), id.clone());
         tokio::spawn(async move {
-            loop {
-                match read_job(&journal, &id, &found, scratch.as_deref(), Arc::clone(&clock)).await {
-                    Err(TakeoverError::Journal(JournalError::Over { reason })) => {
-                        return handle.tell(Outcome::Recovered { job: id, recovered: Box::new(Err(reason)) });
-                    }
-                    Err(error) => tracing::warn!(job = %id, %error, "take over a job; trying again"),
-                    Ok(recovered) => {
-                        return handle.tell(Outcome::Recovered { job: id, recovered: Box::new(Ok(recovered)) });
-                    }
-                }
-                tokio::time::sleep(PAUSE).await;
-                if handle.is_closed() {
-                    return;
-                }
+            tokio::time::sleep(after).await;
+            if handle.is_closed() {
+                return;
             }
+            let _permit = takeovers.acquire_owned().await;
+            let reader = JobReader { journal: &journal, id: &job, head: &head, found: &found, gave_up };
+            let recovered = Box::new(reader.read(scratch.as_deref(), clock).await);
+            handle.tell(Outcome::Recovered { job: job.clone(), gave_up, recovered });
         });
     }
 
-    pub(super) fn recovered(&mut self, id: &JobId, recovered: Result<Recovered, String>) {
-        let Recovered { spec, job, head, open, ended, earlier } = match recovered {
-            Ok(recovered) => recovered,
-            Err(reason) => return self.over = Some(reason),
-        };
-        self.recovering.remove(id);
+    pub(super) fn recovered(&mut self, id: &JobId, gave_up: bool, recovered: Result<Recovered, TakeoverError>) {
+        match recovered {
+            Ok(recovered) => self.go_on(id, recovered),
+            Err(TakeoverError::Journal(JournalError::Over { reason })) => self.over = Some(reason),
+            Err(error) => self.not_recovered(id, gave_up, &error),
+        }
+    }
+
+    /// A job cannot go on: it is tried again, or given up if what is missing will not come back.
+    fn not_recovered(&mut self, id: &JobId, gave_up: bool, error: &TakeoverError) {
+        let Some(recovering) = self.recovering.get_mut(id) else { return };
+        let is_lost = matches!(error, TakeoverError::Lost(_));
+        let reason = error.to_string();
+        if recovering.trouble.as_ref() != Some(&reason) {
+            tracing::warn!(job = %id, reason, is_lost, "job cannot be taken over yet; trying again");
+        }
+        recovering.trouble = Some(reason.clone());
+        recovering.tries += u32::from(is_lost);
+        if is_lost && gave_up {
+            self.abandon(id, &reason);
+        } else {
+            self.read_job(id, PAUSE);
+        }
+    }
+
+    fn go_on(&mut self, id: &JobId, recovered: Recovered) {
+        let Recovered { spec, job, open, ended, lost, earlier } = recovered;
+        // It may have been cancelled since it was found.
+        let Some(head) = self.recovering.remove(id).and_then(|recovering| recovering.head) else { return };
         let phase = head.phase;
-        let reason = head.reason.to_string();
         let has_failed = head.cause.is_some();
         self.insert(job, spec, head, earlier);
         let tasks = open.iter().map(|shard| shard.restored.done.len()).sum::<usize>();
-        tracing::info!(job = %id, ?phase, open = open.len(), ended = ended.len(), tasks, "job taken over");
-        self.note(id, "taken-over", json!({ "open": open.len(), "ended": ended.len(), "tasks_done": tasks }));
+        let counts = (open.len(), ended.len(), lost.len());
+        tracing::info!(job = %id, ?phase, open = counts.0, ended = counts.1, lost = counts.2, tasks, "job taken over");
+        self.note(
+            id,
+            "taken-over",
+            json!({ "open": counts.0, "ended": counts.1, "lost": counts.2, "tasks_done": tasks }),
+        );
         if phase == JobPhase::Planning && !has_failed {
             return self.plan(id);
         }
         for (record, report) in ended {
             if let Some(live) = self.jobs.get_mut(id) {
-                live.shards.insert(report.shard, LiveShard { planned: None, record, report, begun: None });
+                live.shards.insert(report.shard, LiveShard::of(record, report));
             }
         }
-        for RecoveredShard { planned, mut restored } in open {
-            // A claim whose worker is gone by now went with its lease.
-            restored.running.retain(|(_, _, worker)| self.workers.contains_key(worker));
-            for (task, attempt, worker) in &restored.running {
-                let task = TaskPath { job: id.clone(), shard: planned.plan.shard, task: *task };
-                self.expect_beats(*worker, task, *attempt);
+        open.into_iter().for_each(|shard| self.resume(id, shard));
+        for (shard, record, cause) in lost {
+            if let Some(live) = self.jobs.get_mut(id) {
+                live.shards.insert(shard, LiveShard::of(record.clone(), ShardReport::recorded(shard, &record)));
             }
-            self.open_shard(id, planned, Some(Box::new(restored)));
+            self.end_shard(id, shard, ShardEnd::Failed { cause });
         }
         self.apply(Event::JobPlanned { job: id.clone() });
-        if phase == JobPhase::Cancelling {
-            self.apply(Event::Cancelled { job: id.clone(), cause: reason });
+        self.stop_if_cancelled(id);
+    }
+
+    /// Takes a shard on where another leader left it.
+    fn resume(&mut self, id: &JobId, shard: RecoveredShard) {
+        let RecoveredShard { planned, phase, begun_at_ms, mut restored } = shard;
+        let shard = planned.plan.shard;
+        // A claim whose worker is gone by now went with its lease.
+        restored.running.retain(|(_, _, worker)| self.workers.contains_key(worker));
+        for (task, attempt, worker) in &restored.running {
+            self.expect_beats(*worker, TaskPath { job: id.clone(), shard, task: *task }, *attempt);
+        }
+        let has_begun = begun_at_ms.is_some() || !restored.tried.is_empty();
+        let now_ms = self.clock.now_ms();
+        self.open_shard(id, planned, Some(Box::new(restored)));
+        if let Some(of) = self.jobs.get_mut(id).and_then(|live| live.shards.get_mut(&shard)) {
+            of.begun = has_begun.then(Instant::now);
+            of.before = begun_at_ms.map_or(Duration::ZERO, |begun_at_ms| since(now_ms, begun_at_ms));
+            // A commit that was begun may be visible, and is not withdrawn.
+            of.record.phase = phase;
         }
     }
 }
 
-/// Reads what another leader knew of a job.
-async fn read_job(
-    journal: &Journal,
-    id: &JobId,
-    found: &FoundJob,
-    scratch: Option<&str>,
-    clock: Arc<dyn Clock>,
-) -> Result<Recovered, TakeoverError> {
-    let gone = || "its head is gone; remove what is left of it by hand".to_owned();
-    let head = found.head.clone().ok_or_else(gone)?;
-    let dataset = Root::create(head.dataset.as_str()).map_err(|error| describe(&error))?;
-    let spec = read_spec(&dataset, id, head.spec).await?;
-    let job = Job::open(&spec, clock).map_err(|error| describe(&error))?;
-    let own = keys::scratch_root(&spec.dataset, id);
-    let scratch = Root::create(scratch.unwrap_or(&own)).map_err(|error| describe(&error))?;
-    let earlier = if head.round > 1 { history::record(&dataset, id).await.map_err(|e| describe(&e))? } else { None };
-    let reader = Reader { journal, id, dataset: &dataset, scratch: &scratch };
-    let is_planned = head.phase != JobPhase::Planning;
-    let of_round = found.shards.iter().filter(|_| is_planned).filter_map(|(shard, found)| {
-        let record = found.record.as_ref().filter(|record| record.round == head.round)?;
-        Some(reader.shard(*shard, found, record))
-    });
-    let shards: Vec<_> = of_round.collect();
-    let (mut open, mut ended) = (Vec::new(), Vec::new());
-    let mut shards = stream::iter(shards).buffered(SHARDS_AT_ONCE);
-    while let Some(shard) = shards.try_next().await? {
-        match shard {
-            ShardRead::Open(shard) => open.push(shard),
-            ShardRead::Ended(shard) => ended.push(*shard),
+/// What is needed to read a job.
+struct JobReader<'a> {
+    journal: &'a Journal,
+    id: &'a JobId,
+    head: &'a JobHead,
+    found: &'a FoundJob,
+    /// Whether a plan or a report that is lost ends its shard.
+    gave_up: bool,
+}
+
+impl JobReader<'_> {
+    /// Reads what another leader knew of a job.
+    async fn read(&self, scratch: Option<&str>, clock: Arc<dyn Clock>) -> Result<Recovered, TakeoverError> {
+        let Self { journal, id, head, found, gave_up } = *self;
+        // Opened, not made: an empty folder would look like a dataset that lost everything.
+        let dataset = Root::open(head.dataset.as_str())?;
+        let spec = read_spec(&dataset, id, head.spec).await?;
+        let job = Job::open(&spec, clock).map_err(|error| match error {
+            crate::JobError::Storage(error) => error.into(),
+            error => TakeoverError::Lost(describe(&error)),
+        })?;
+        let own = keys::scratch_root(&spec.dataset, id);
+        let scratch = Root::create(scratch.unwrap_or(&own))?;
+        let earlier = if head.round > 1 { history::record(&dataset, id).await? } else { None };
+        // Another job, which had the name before this one.
+        let earlier = earlier.filter(|earlier| !earlier.has_lost_spec());
+        let reader = Reader { journal, id, dataset: &dataset, scratch: &scratch, gave_up };
+        let shards: Vec<_> = found.of_round(head).map(|(shard, found)| reader.shard(shard, found)).collect();
+        let (mut open, mut ended, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+        let mut shards = stream::iter(shards).buffered(SHARDS_AT_ONCE);
+        while let Some(shard) = shards.try_next().await? {
+            match shard {
+                ShardRead::Open(shard) => open.push(*shard),
+                ShardRead::Ended(shard) => ended.push(*shard),
+                ShardRead::Lost(shard) => lost.push(*shard),
+            }
         }
+        drop(shards);
+        let earlier = earlier.map(Box::new);
+        Ok(Recovered { spec: Arc::new(spec), job: Arc::new(job), open, ended, lost, earlier })
     }
-    drop(shards);
-    Ok(Recovered { spec: Arc::new(spec), job: Arc::new(job), head, open, ended, earlier: earlier.map(Box::new) })
+}
+
+async fn read_spec(dataset: &Root, job: &JobId, digest: Digest) -> Result<JobSpec, TakeoverError> {
+    let key = keys::spec(job, digest);
+    let bytes = dataset.read(&key).await?;
+    JobSpec::from_object(&bytes).map_err(|error| TakeoverError::Lost(format!("{}: {error}", dataset.object(&key))))
 }
 
 /// A shard as another leader left it.
 enum ShardRead {
-    Open(RecoveredShard),
+    Open(Box<RecoveredShard>),
     Ended(Box<(ShardRecord, ShardReport)>),
+    Lost(Box<(ShardId, ShardRecord, String)>),
 }
 
 /// Where a job's objects lie.
@@ -148,33 +208,54 @@ struct Reader<'a> {
     id: &'a JobId,
     dataset: &'a Root,
     scratch: &'a Root,
+    gave_up: bool,
 }
 
 impl Reader<'_> {
-    async fn shard(self, shard: ShardId, found: &FoundShard, record: &ShardRecord) -> Result<ShardRead, TakeoverError> {
-        match record.phase {
-            ShardPhase::Running | ShardPhase::Committing => {
-                let planned = self.plan(shard, record.plan).await?;
-                let restored = self.reports(shard, found).await?;
-                Ok(ShardRead::Open(RecoveredShard { planned, restored }))
+    async fn shard(self, shard: ShardId, found: &FoundShard) -> Result<ShardRead, TakeoverError> {
+        let record = found.record_or_lost();
+        match (record.phase, &found.unreadable) {
+            (ShardPhase::Running | ShardPhase::Committing, Some(reason)) => {
+                let cause = format!("the cluster's state of the shard cannot be read ({reason}); retry the job");
+                Ok(ShardRead::Lost(Box::new((shard, record, cause))))
             }
-            ShardPhase::Done | ShardPhase::Failed | ShardPhase::Cancelled => {
-                let report = self.shard_report(shard, record).await?;
-                Ok(ShardRead::Ended(Box::new((record.clone(), report))))
+            (ShardPhase::Running | ShardPhase::Committing, None) => match self.plan(shard, record.plan).await {
+                Ok(planned) => {
+                    let restored = self.reports(shard, found).await?;
+                    let (phase, begun_at_ms) = (record.phase, found.begun_at_ms());
+                    Ok(ShardRead::Open(Box::new(RecoveredShard { planned, phase, begun_at_ms, restored })))
+                }
+                Err(TakeoverError::Lost(reason)) if self.gave_up => {
+                    let cause = format!("the shard's plan is lost: {reason}; retry the job");
+                    Ok(ShardRead::Lost(Box::new((shard, record, cause))))
+                }
+                Err(error) => Err(error),
+            },
+            (ShardPhase::Done | ShardPhase::Failed | ShardPhase::Cancelled, _) => {
+                let report = match self.shard_report(shard, &record).await {
+                    Err(TakeoverError::Lost(reason)) if self.gave_up => {
+                        tracing::warn!(job = %self.id, %shard, reason, "the report of a shard is lost; only how it ended is known");
+                        ShardReport::recorded(shard, &record)
+                    }
+                    report => report?,
+                };
+                Ok(ShardRead::Ended(Box::new((record, report))))
             }
         }
     }
 
-    async fn plan(self, shard: ShardId, digest: Digest) -> Result<PlannedShard, String> {
+    async fn plan(self, shard: ShardId, digest: Digest) -> Result<PlannedShard, TakeoverError> {
         let key = keys::plan(self.id, shard, digest);
         let object = || self.dataset.object(&key);
-        let bytes = self.dataset.read(&key).await.map_err(|error| describe(&error))?;
+        let bytes = self.dataset.read(&key).await?;
         if Digest::of(&bytes) != digest {
-            return Err(format!("{} has digest {}, not that of its name", object(), Digest::of(&bytes)));
+            let found = Digest::of(&bytes);
+            return Err(TakeoverError::Lost(format!("{} has digest {found}, not that of its name", object())));
         }
-        let document = PlanDocument::from_bytes(&bytes).map_err(|error| format!("{}: {error}", object()))?;
-        let segments = self.dataset.read_inputs(document.inputs()).await.map_err(|error| describe(&error))?;
-        let plan = document.into_plan(segments).map_err(|error| format!("{}: {error}", object()))?;
+        let lost = |reason: String| TakeoverError::Lost(format!("{}: {reason}", object()));
+        let document = PlanDocument::from_bytes(&bytes).map_err(lost)?;
+        let segments = self.dataset.read_inputs(document.inputs()).await?;
+        let plan = document.into_plan(segments).map_err(lost)?;
         Ok(PlannedShard { plan: Arc::new(plan), digest })
     }
 
@@ -219,21 +300,27 @@ impl Reader<'_> {
 
     /// The report of a task; none where it is gone or damaged. One that is torn on its way must not open its task: a shard
     /// that is being committed would commit another attempt beside the first.
-    async fn report(self, path: &TaskPath, done: &DoneRecord) -> Result<Option<Report>, String> {
+    async fn report(self, path: &TaskPath, done: &DoneRecord) -> Result<Option<Report>, StorageError> {
         let decode = |bytes: &[u8]| match Digest::of(bytes) {
             digest if digest == done.report => Report::from_bytes(bytes).map_err(|error| error.to_string()),
             other => Err(format!("it has digest {other}, on record is {}", done.report)),
         };
-        read_whole(self.scratch, &keys::report(path, done.attempt), decode).await.map_err(|error| describe(&error))
+        read_whole(self.scratch, &keys::report(path, done.attempt), decode).await
     }
 
-    async fn shard_report(self, shard: ShardId, record: &ShardRecord) -> Result<ShardReport, String> {
+    async fn shard_report(self, shard: ShardId, record: &ShardRecord) -> Result<ShardReport, TakeoverError> {
         let Some(digest) = record.report else {
             let plan = self.plan(shard, record.plan).await?.plan;
-            return Ok(ShardReport::planned(&plan));
+            let report = ShardReport::planned(&plan);
+            return Ok(ShardReport {
+                totals: report.totals,
+                segments: report.segments,
+                ..ShardReport::recorded(shard, record)
+            });
         };
         let key = keys::shard_report(self.id, shard, digest);
-        let bytes = self.dataset.read(&key).await.map_err(|error| describe(&error))?;
-        serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", self.dataset.object(&key)))
+        let bytes = self.dataset.read(&key).await?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| TakeoverError::Lost(format!("{}: {error}", self.dataset.object(&key))))
     }
 }

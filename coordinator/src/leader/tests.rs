@@ -1,11 +1,19 @@
 //! A leader and a worker that is played by the test: what is granted, and what becomes of it when words are lost.
 
+mod cancelled; //  a job is told to stop, at any time and more than once
+mod lost; //       workers that are lost, alone and together
+mod many; //       jobs of many shards
+mod slow; //       a store that takes its time
+mod taken_over; // jobs whose spec, plans or dataset are gone
+mod times; //      when a job and its shards began, whoever leads
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use format::state_keys::StateKey;
 use format::state_records::{JobHead, JobPhase, LeaderRecord, StateRecord as _, Text, WorkerRecord};
-use model::{Grant, JobId, JobSettings, JobSpec, SystemClock};
+use model::{Clock, Grant, JobId, JobSettings, JobSpec};
+use proto::{ApiError, v1};
 use storage::meta::{LeaseSession, LeaseSettings, MemoryStore, MetaStore, Op, Txn, election};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
@@ -13,6 +21,7 @@ use worker::leader::{AttemptBeat, Beat, Leader as _};
 
 use super::message::{Ask, Handle};
 use super::{Leader, LeaderSettings};
+use crate::report::JobReport;
 
 /// Longer than any wait of the leader's for a worker that lives.
 const LONG: Duration = Duration::from_secs(60);
@@ -22,42 +31,46 @@ struct Cluster {
     store: Arc<dyn MetaStore>,
     worker: LeaseSession,
     folder: TempDir,
+    clock: Arc<dyn Clock>,
+}
+
+/// A clock that goes as tokio's does, which tests pause.
+#[derive(Debug)]
+struct PausedClock(tokio::time::Instant);
+
+impl Clock for PausedClock {
+    fn now_ms(&self) -> i64 {
+        1_700_000_000_000 + self.0.elapsed().as_millis() as i64
+    }
 }
 
 impl Cluster {
     async fn start() -> Self {
+        Self::on(Arc::new(MemoryStore::default())).await
+    }
+
+    async fn on(store: Arc<dyn MetaStore>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         // Plans are made of sizes alone: nobody reads the segment before a task runs.
         let segments = folder.path().join("in/shard=org-mod-01");
         std::fs::create_dir_all(&segments).expect("a folder");
         std::fs::write(segments.join("a.seg"), [0; 100]).expect("a file");
-        let store: Arc<dyn MetaStore> = Arc::new(MemoryStore::default());
-        let worker = open_session(&store).await;
-        let record = WorkerRecord {
-            name: Text::cut("w0"),
-            version: Text::cut("test"),
-            slots: 1,
-            memory_bytes: 1 << 30,
-            protocol: worker::leader::PROTOCOL,
-            draining: None,
-            unfit: None,
-        };
-        let key = StateKey::Worker(worker.lease());
-        let put = Op::put_leased(key, record.encode().expect("a small record"), worker.lease());
-        store.txn(Txn::when([]).then([put])).await.expect("memory");
-        Self { store, worker, folder }
+        let worker = join(&store).await;
+        let clock = Arc::new(PausedClock(tokio::time::Instant::now()));
+        Self { store, worker, folder, clock }
     }
 
     /// Elects a leader, which leads until what comes with it is dropped.
     async fn lead(&self) -> (Handle, oneshot::Sender<()>) {
         let session = open_session(&self.store).await;
         let me = LeaderRecord { replica: Text::cut("c0"), address: Text::cut("c0:7070") };
-        let leadership = election::campaign(&*self.store, &session, &me).await.expect("no rival");
+        let leadership =
+            election::campaign(&*self.store, &session, &me, model::Term::drawn(1)).await.expect("no rival");
         let found = super::find(&*self.store).await.expect("memory");
         let (mailbox, inbox) = mpsc::unbounded_channel();
         let handle = Handle::new(mailbox);
         let settings = Arc::new(LeaderSettings::default());
-        let clock = Arc::new(SystemClock);
+        let clock = Arc::clone(&self.clock);
         let leader = Leader::new(settings, clock, Arc::clone(&self.store), leadership, &found, handle.clone());
         let (dismiss, dismissed) = oneshot::channel::<()>();
         let store = Arc::clone(&self.store);
@@ -70,8 +83,14 @@ impl Cluster {
     }
 
     async fn submit(&self, handle: &Handle) {
+        let spec = Box::new(self.spec());
+        handle.ask(|reply| Ask::Submit { spec, reply }).await.expect("a job that can be planned");
+    }
+
+    /// The job: one shard of one task.
+    fn spec(&self) -> JobSpec {
         let uri = |name: &str| self.folder.path().join(name).display().to_string();
-        let spec = JobSpec {
+        JobSpec {
             job: "j".parse().expect("a name"),
             input: uri("in"),
             dataset: uri("dataset"),
@@ -81,11 +100,35 @@ impl Cluster {
             reason: String::new(),
             priority: 10,
             running_max: None,
+            force_replace: None,
             replay_of: None,
             submitted_by: "test".to_owned(),
             submitted_at_ms: 0,
-        };
-        handle.ask(|reply| Ask::Submit { spec: Box::new(spec), reply }).await.expect("a job that can be planned");
+        }
+    }
+
+    /// The job, as an operator sees it.
+    async fn view(&self, handle: &Handle) -> Option<v1::JobSummary> {
+        let view = handle.ask(|reply| Ask::Job { job: job(), reply }).await.expect("it leads")?;
+        view.job
+    }
+
+    async fn cancel(&self, handle: &Handle) -> Result<(), ApiError> {
+        let reason = "no longer wanted".to_owned();
+        handle.ask(|reply| Ask::Cancel { job: job(), reason, reply }).await
+    }
+
+    /// Waits until the job is over, and returns its record.
+    async fn ended(&self, handle: &Handle) -> JobReport {
+        for _ in 0..600 {
+            if self.view(handle).await.is_none() {
+                let dataset = self.folder.path().join("dataset").display().to_string();
+                let root = storage::Root::open(&dataset).expect("it has a record");
+                return crate::history::record(&root, &job()).await.expect("a file").expect("it has ended");
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        panic!("the job does not end: {:?}", self.view(handle).await);
     }
 
     async fn claim(&self, handle: &Handle) -> Option<Grant> {
@@ -101,6 +144,29 @@ impl Cluster {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
+}
+
+fn job() -> JobId {
+    "j".parse().expect("a name")
+}
+
+/// Registers one more worker.
+async fn join(store: &Arc<dyn MetaStore>) -> LeaseSession {
+    let worker = open_session(store).await;
+    let record = WorkerRecord {
+        name: Text::cut("w0"),
+        version: Text::cut("test"),
+        slots: 1,
+        memory_bytes: 1 << 30,
+        protocol: worker::leader::PROTOCOL,
+        secret_sha256: None,
+        draining: None,
+        unfit: None,
+    };
+    let key = StateKey::Worker(worker.lease());
+    let put = Op::put_leased(key, record.encode().expect("a small record"), worker.lease());
+    store.txn(Txn::when([]).then([put])).await.expect("memory");
+    worker
 }
 
 async fn open_session(store: &Arc<dyn MetaStore>) -> LeaseSession {
@@ -147,22 +213,6 @@ async fn a_grant_that_was_lost_with_its_leader_is_given_again_by_the_next() {
     cluster.beats(&next, &[]).await;
     let second = cluster.claim(&next).await.expect("the task again");
     assert!(second.attempt.number > first.attempt.number, "LS-1: {first:?}, {second:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_job_that_is_still_being_taken_over_is_open() {
-    let cluster = Cluster::start().await;
-    let (leader, leads) = cluster.lead().await;
-    cluster.submit(&leader).await;
-    cluster.claim(&leader).await.expect("the only task");
-    drop(leads);
-    // Its spec cannot be read, so the takeover goes on and on.
-    std::fs::remove_dir_all(cluster.folder.path().join("dataset")).expect("the folder is ours");
-    let (next, _leads) = cluster.lead().await;
-    tokio::time::sleep(LONG).await;
-    assert_eq!(next.ask(|reply| Ask::Jobs { reply }).await.expect("it leads"), []);
-    let open = next.ask(|reply| Ask::OpenJobs { reply }).await.expect("it leads");
-    assert!(open.contains("j"), "what it wrote is not garbage: {open:?}");
 }
 
 #[tokio::test(start_paused = true)]

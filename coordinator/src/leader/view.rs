@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use format::state_records::{JobPhase, ShardPhase};
+use model::limits::OPEN_TASKS_MAX;
 use model::{AttemptId, JobId, LeaseId, ShardId};
 use proto::{ApiError, v1};
 use scheduler::Phase;
@@ -19,20 +20,19 @@ const TASKS_MAX: usize = 10_000;
 
 impl Leader {
     pub(super) fn job_summaries(&self) -> Vec<v1::JobSummary> {
-        self.jobs.iter().map(|(id, live)| self.summary(id, live, &self.shard_summaries(id, live))).collect()
+        let live = self.jobs.iter().map(|(id, live)| self.summary(id, live, &self.shard_summaries(id, live)));
+        live.chain(self.recovering_summaries()).collect()
     }
 
-    pub(super) fn job_view(&self, id: &JobId) -> Result<Option<v1::GetJobResponse>, ApiError> {
-        if self.recovering.contains(id) {
-            return Err(ApiError::Away { reason: format!("job {id} is being taken over from another leader") });
-        }
-        Ok(self.jobs.get(id).map(|live| {
+    pub(super) fn job_view(&self, id: &JobId) -> Option<v1::GetJobResponse> {
+        let live = self.jobs.get(id).map(|live| {
             let mut shards = self.shard_summaries(id, live);
             let job = self.summary(id, live, &shards);
             let earlier = live.earlier.iter().flat_map(|earlier| &earlier.shards);
             shards.extend(earlier.filter(|shard| shard.is_done()).map(history_view::shard));
-            v1::GetJobResponse { job: Some(job), shards, record: Default::default() }
-        }))
+            v1::GetJobResponse { job: Some(job), shards, ..Default::default() }
+        });
+        live.or_else(|| self.recovering_view(id))
     }
 
     fn summary(&self, id: &JobId, live: &LiveJob, shards: &[v1::ShardSummary]) -> v1::JobSummary {
@@ -69,15 +69,24 @@ impl Leader {
         if live.has_ended {
             return "its record to be written".to_owned();
         }
-        match self.troubles().into_iter().next() {
-            Some(trouble) => trouble,
-            None if self.workers.is_empty() => {
-                "workers: none is there; start some, and see `tailor worker list`".to_owned()
-            }
-            None if self.workers.values().all(super::LiveWorker::rests) => {
-                "workers: all that are there drain or are unfit; see `tailor worker list`".to_owned()
-            }
-            None => String::new(),
+        if let Some(trouble) = self.troubles().into_iter().next() {
+            return trouble;
+        }
+        // Credentials to renew, a policy to mend: nothing goes on before somebody does.
+        if let Some((shard, said)) = self.state.turned_away(&live.spec.job) {
+            let minutes = self.settings.policy.throttled_max.as_secs() / 60;
+            return format!(
+                "a store, which turns shard {shard} away (the shard fails after {minutes} minutes of that): {said}"
+            );
+        }
+        if self.state.running() >= OPEN_TASKS_MAX {
+            format!("attempts of other tasks to end: {OPEN_TASKS_MAX} run, the most that a cluster has at once")
+        } else if self.workers.is_empty() {
+            "workers: none is there; start some, and see `tailor worker list`".to_owned()
+        } else if self.workers.values().all(super::LiveWorker::rests) {
+            "workers: all that are there drain or are unfit; see `tailor worker list`".to_owned()
+        } else {
+            String::new()
         }
     }
 
@@ -128,6 +137,10 @@ impl Leader {
         job: &JobId,
         shard: Option<ShardId>,
     ) -> Result<v1::ListTasksResponse, ApiError> {
+        if let Some(recovering) = self.recovering_view(job) {
+            let reason = recovering.job.map(|job| job.waiting_for).unwrap_or_default();
+            return Err(ApiError::Refused { reason: format!("tasks of job {job} are not known yet: {reason}") });
+        }
         let Some(live) = self.jobs.get(job) else {
             return Err(ApiError::NotFound {
                 what: format!("job {job} that runs; tasks of one that has ended are in its event log"),
@@ -200,13 +213,13 @@ impl Leader {
         v1::GetClusterResponse {
             leader: self.settings.replica.clone(),
             address: self.settings.address.clone(),
-            token: self.journal.leadership().token().0,
+            token: self.journal.leadership().revision().0,
             since_ms: self.began_at_ms,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             troubles: self.troubles(),
             workers: self.workers.len() as u32,
             slots: self.workers.values().map(|live| live.record.slots).sum(),
-            jobs: self.jobs.len() as u32,
+            jobs: (self.jobs.len() + self.recovering.len()) as u32,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use format::state_keys::StateKey;
 use format::state_records::WorkerRecord;
 use model::LeaseId;
+use model::limits::WORKERS_MAX;
 use scheduler::Event;
 use serde_json::json;
 use storage::meta::{Change, MetaError, WatchEvent};
@@ -59,11 +60,20 @@ impl Leader {
                 return;
             }
         };
+        if self.workers.len() >= WORKERS_MAX && !self.workers.contains_key(&worker) {
+            tracing::warn!(%worker, name = %record.name, "worker left out: {WORKERS_MAX} are there already");
+            return;
+        }
         if let Entry::Vacant(place) = self.workers.entry(worker) {
             tracing::info!(%worker, name = %record.name, slots = record.slots, version = %record.version, "worker joined");
             place.insert(LiveWorker::new(record.clone(), self.clock.now_ms()));
+            let drain = self.drain_of(worker, record.name.as_str());
+            if let Some(live) = self.workers.get_mut(&worker) {
+                live.drain = drain;
+            }
             self.apply(Event::WorkerJoined { worker });
         }
+        self.handle.marks().note(worker, record.secret_sha256.as_ref().map(ToString::to_string));
         let Some(live) = self.workers.get_mut(&worker) else { return };
         if live.record != record {
             let (draining, unfit) = (&record.draining, &record.unfit);
@@ -76,6 +86,8 @@ impl Leader {
 
     fn lose(&mut self, worker: LeaseId) {
         let Some(live) = self.workers.remove(&worker) else { return };
+        self.handle.marks().forget(worker);
+        self.drained_or_lost(worker, &live);
         // A worker that was asked to leave and had little to do may be gone before its record says so.
         let was_leaving = live.record.draining.is_some() || live.drain.is_some();
         tracing::info!(%worker, name = %live.record.name, was_leaving, "worker gone");
@@ -89,6 +101,7 @@ impl Leader {
                 self.note(&job, "worker-lost", fields);
             }
         }
+        self.drop_claims(worker);
         self.apply(Event::WorkerLost { worker });
     }
 }

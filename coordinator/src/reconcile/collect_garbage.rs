@@ -1,7 +1,7 @@
 //! Removes what no retained manifest names: parts of attempts that died, versions past those to keep, runs of jobs that are
 //! over (GC-1 is the collector's, `dataset::gc`).
 
-use dataset::gc::{self, GcOptions};
+use dataset::gc::{self, GcOptions, Scope};
 use dataset::{Catalog, DatasetError};
 use model::Clock;
 use storage::Root;
@@ -9,8 +9,14 @@ use storage::Root;
 use crate::leader::{Ask, Handle};
 use crate::settings::CollectorSettings;
 
-pub(super) async fn collect(root: &Root, leader: &Handle, settings: &CollectorSettings, clock: &dyn Clock) {
-    let options = GcOptions { keep_versions: settings.keep_versions, min_age: settings.min_age, delete: true };
+pub(super) async fn collect(
+    root: &Root,
+    leader: &Handle,
+    settings: &CollectorSettings,
+    scope: Scope,
+    clock: &dyn Clock,
+) {
+    let options = GcOptions { keep_versions: settings.keep_versions, min_age: settings.min_age, delete: true, scope };
     let open_jobs = async move || {
         let open = leader.ask(|reply| Ask::OpenJobs { reply }).await;
         open.map_err(|error| DatasetError::Refused(error.to_string()))
@@ -18,9 +24,9 @@ pub(super) async fn collect(root: &Root, leader: &Handle, settings: &CollectorSe
     match gc::collect_beside(&Catalog::new(root.clone()), &options, clock, open_jobs).await {
         Err(error) => tracing::warn!(%error, dataset = %root, "collect garbage; the next time will do"),
         Ok(report) => {
-            metrics::counter!("tailor_garbage_objects_total").increment(report.garbage.len() as u64);
-            if !report.garbage.is_empty() {
-                tracing::info!(dataset = %root, objects = report.garbage.len(), bytes = report.bytes, "garbage removed");
+            metrics::counter!("tailor_garbage_objects_total").increment(report.objects);
+            if report.objects > 0 {
+                tracing::info!(dataset = %root, objects = report.objects, bytes = report.bytes, "garbage removed");
             }
         }
     }

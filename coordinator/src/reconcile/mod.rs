@@ -5,9 +5,10 @@ mod abandon_uploads;
 mod collect_garbage;
 mod index_history;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use dataset::gc::Scope;
 use model::Clock;
 use proto::ApiError;
 use storage::Root;
@@ -34,19 +35,22 @@ impl Collector {
         if self.settings.interval.is_zero() {
             return;
         }
+        let mut scopes = BTreeMap::new();
         loop {
             tokio::time::sleep(self.settings.interval).await;
             let leader = match &*role.borrow() {
                 Role::Leader(leader) => leader.clone(),
                 Role::Follower { .. } => continue,
             };
-            if let Err(error) = self.clean(&leader).await {
+            if let Err(error) = self.clean(&leader, &mut scopes).await {
                 tracing::warn!(%error, "look for garbage; the next time will do");
             }
         }
     }
 
-    async fn clean(&self, leader: &Handle) -> Result<(), ApiError> {
+    /// Cleans each dataset: the first time with the versions of every window and shard, since the number to keep may have
+    /// changed with the settings of this process; then what was run since.
+    async fn clean(&self, leader: &Handle, scopes: &mut BTreeMap<String, Scope>) -> Result<(), ApiError> {
         let datasets: BTreeSet<String> = leader.ask(|reply| Ask::Datasets { reply }).await?.into_iter().collect();
         for dataset in datasets {
             let root = match Root::open(&dataset) {
@@ -56,9 +60,10 @@ impl Collector {
                     continue;
                 }
             };
-            collect_garbage::collect(&root, leader, &self.settings, &*self.clock).await;
+            let scope = scopes.insert(dataset, Scope::Changed).unwrap_or(Scope::Versions);
+            collect_garbage::collect(&root, leader, &self.settings, scope, &*self.clock).await;
             index_history::complete(&root).await;
-            abandon_uploads::abort(&root, &self.settings, &*self.clock).await;
+            abandon_uploads::abort(&root, &self.settings).await;
         }
         Ok(())
     }

@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, HashSet};
 
 use futures::{StreamExt as _, stream};
 use model::JobId;
-use model::limits::{DATASETS_AT_ONCE_MAX, JOBS_PAGE_BYTES_MAX, JOBS_PER_PAGE_MAX, REQUESTS_AT_ONCE_MAX};
+use model::limits::{DATASETS_AT_ONCE_MAX, JOBS_PER_PAGE_MAX, PAGE_BYTES_MAX, REQUESTS_AT_ONCE_MAX};
 use proto::{ApiError, convert::parsed, v1};
 use storage::{Root, StorageError};
 
-use crate::error::describe;
+use super::patience::in_time;
 use crate::history;
 use crate::history_index::{self, Ended, Position};
 use crate::leader::{Ask, Handle};
@@ -59,7 +59,9 @@ impl History {
                 let ended = history_index::ended(&root, after, wanted).await?;
                 Ok::<_, StorageError>((root, ended))
             };
-            ended.await.map_err(|error| format!("history of {dataset}: {}", describe(&error)))
+            // A store that does not answer holds up no other's history, and the answer no longer than that.
+            let ended = in_time("the history of", &dataset, ended).await;
+            ended.map_err(|error| format!("jobs of {dataset} are left out: {error}"))
         };
         let reads: Vec<_> = datasets.into_iter().map(read).collect();
         let mut history = Self::default();
@@ -95,7 +97,10 @@ impl History {
         let read = |(position, listed): (Position, Listed)| async move {
             match listed {
                 Listed::Live(job) => (position, Ok(*job)),
-                Listed::Ended(root, ended) => (position, ended.summary(&root).await),
+                Listed::Ended(root, ended) => {
+                    let uri = root.uri().to_owned();
+                    (position, in_time("the history of", &uri, ended.summary(&root)).await)
+                }
             }
         };
         let reads: Vec<_> = listed.into_iter().map(read).collect();
@@ -105,13 +110,13 @@ impl History {
             match job {
                 Ok(job) => {
                     bytes += proto::message_bytes(&job);
-                    if bytes > JOBS_PAGE_BYTES_MAX && !jobs.is_empty() {
+                    if bytes > PAGE_BYTES_MAX && !jobs.is_empty() {
                         is_more = true;
                         break;
                     }
                     jobs.push(job);
                 }
-                Err(error) => warnings.push(format!("job {}: {}", position.job(), describe(&error))),
+                Err(error) => warnings.push(format!("job {} is left out: {error}", position.job())),
             }
             last = Some(position);
         }
@@ -128,20 +133,28 @@ async fn datasets(leader: &Handle, dataset: &str) -> Result<BTreeSet<String>, Ap
     Ok(leader.ask(|reply| Ask::Datasets { reply }).await?.into_iter().collect())
 }
 
-/// The record of a job that has ended, in the first dataset that has one.
+/// The record of a job that has ended, in the first dataset that answers with one.
 pub(super) async fn find_record(leader: &Handle, job: &JobId, dataset: &str) -> Result<Option<JobReport>, ApiError> {
     let datasets = datasets(leader, dataset).await?;
-    let read = |dataset: String| async move { history::record(&Root::open(&dataset)?, job).await };
+    let read = |dataset: String| async move {
+        let record = async {
+            match async { history::record(&Root::open(&dataset)?, job).await }.await {
+                Err(StorageError::NotFound { .. }) => Ok(None),
+                other => other,
+            }
+        };
+        in_time("the dataset", &dataset, record).await
+    };
     let reads: Vec<_> = datasets.into_iter().map(read).collect();
-    let mut reads = stream::iter(reads).buffered(DATASETS_AT_ONCE_MAX);
+    let mut reads = stream::iter(reads).buffer_unordered(DATASETS_AT_ONCE_MAX);
     let mut doubt = None;
     while let Some(record) = reads.next().await {
         match record {
             Ok(Some(record)) => return Ok(Some(record)),
-            Ok(None) | Err(StorageError::NotFound { .. }) => {}
+            Ok(None) => {}
             Err(error) => doubt = Some(error),
         }
     }
     // It may lie where we could not look.
-    doubt.map_or(Ok(None), |error| Err(ApiError::Away { reason: describe(&error) }))
+    doubt.map_or(Ok(None), Err)
 }

@@ -1,7 +1,12 @@
 //! The gRPC services. They convert, ask the leader, and convert back; a replica that does not lead names who does.
 
+mod by_size;
+mod ended;
+mod gates;
 mod jobs;
 mod operator;
+pub(crate) mod patience;
+mod views;
 mod worker;
 
 use std::sync::Arc;
@@ -12,7 +17,10 @@ use tokio::sync::watch;
 use crate::leader::Handle;
 use crate::replica::Role;
 
+pub(crate) use by_size::BySize;
+pub(crate) use gates::{Gates, NAMES as GATES};
 pub(crate) use operator::Operators;
+pub(crate) use views::Views;
 pub(crate) use worker::Workers;
 
 /// The way to the leader, if it is this replica.
@@ -22,6 +30,10 @@ pub(crate) struct Door {
     /// Whether the cluster's state can be used, and why not.
     pub(crate) state: watch::Receiver<Result<(), String>>,
     pub(crate) replica: Arc<str>,
+    /// How much is served at once.
+    pub(crate) gates: Arc<Gates>,
+    /// What watchers share.
+    pub(crate) views: Arc<Views>,
 }
 
 impl Door {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use model::admission::{check_name, check_reason, check_text, is_unprintable};
+use model::limits::{ATTEMPTS_PER_REQUEST_MAX, FAILURE_BYTES_MAX, NAME_BYTES_MAX, REPORT_BYTES_MAX};
 use model::{Failure, HeldAttempt, LeaseId};
 use proto::v1::worker_service_server::WorkerService;
 use proto::{ApiError, convert::parsed, required, v1};
@@ -9,6 +11,8 @@ use tonic::{Request, Response, Status};
 use worker::leader::{AttemptBeat, Beat, Hello, Leader as _, LeaderError, PROTOCOL, PROTOCOL_MIN, Verdict};
 
 use super::Door;
+use super::gates::Permit;
+use crate::leader::Handle;
 
 /// The service for workers.
 #[derive(Debug)]
@@ -21,29 +25,33 @@ impl WorkerService for Workers {
     async fn hello(&self, request: Request<v1::HelloRequest>) -> Result<Response<v1::HelloResponse>, Status> {
         let request = request.into_inner();
         let protocol = common_protocol(&request)?;
-        let hello = Hello {
-            worker: lease(&request.worker)?,
-            name: request.name,
-            version: request.version,
-            slots: request.slots,
-        };
-        self.door.leader()?.hello(&hello).await.map_err(status)?;
+        check_name("name", &request.name).map_err(ApiError::from)?;
+        check_text("version", &request.version, NAME_BYTES_MAX).map_err(ApiError::from)?;
+        let (leader, worker, _permit) = self.admit(&request.worker, &request.secret)?;
+        let hello = Hello { worker, name: request.name, version: request.version, slots: request.slots };
+        leader.hello(&hello).await.map_err(status)?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         Ok(Response::new(v1::HelloResponse { protocol, version }))
     }
 
     async fn claim(&self, request: Request<v1::ClaimRequest>) -> Result<Response<v1::ClaimResponse>, Status> {
         let request = request.into_inner();
-        let (worker, wait) = (lease(&request.worker)?, Duration::from_millis(request.wait_ms.into()));
-        let grants = self.door.leader()?.claim(worker, request.slots, wait).await.map_err(status)?;
+        let (leader, worker, _permit) = self.admit(&request.worker, &request.secret)?;
+        let wait = Duration::from_millis(request.wait_ms.into());
+        let grants = leader.claim(worker, request.slots, wait).await.map_err(status)?;
         let grants = grants.iter().map(v1::Grant::from).collect();
         Ok(Response::new(v1::ClaimResponse { grants }))
     }
 
     async fn complete(&self, request: Request<v1::CompleteRequest>) -> Result<Response<v1::CompleteResponse>, Status> {
         let request = request.into_inner();
-        let (worker, held) = (lease(&request.worker)?, held(request.task, request.attempt)?);
-        let verdict = self.door.leader()?.complete(worker, &held, request.report).await.map_err(status)?;
+        let (leader, worker, _permit) = self.admit(&request.worker, &request.secret)?;
+        let held = held(request.task, request.attempt)?;
+        if request.report.len() > REPORT_BYTES_MAX {
+            let reason = format!("it has {} bytes, over {REPORT_BYTES_MAX}", request.report.len());
+            return Err(ApiError::Invalid { field: "report".to_owned(), reason }.into());
+        }
+        let verdict = leader.complete(worker, &held, request.report).await.map_err(status)?;
         let answer = match verdict {
             Verdict::Counts => v1::CompleteResponse { counts: true, reason: String::new() },
             Verdict::Refused { reason } => v1::CompleteResponse { counts: false, reason },
@@ -53,18 +61,23 @@ impl WorkerService for Workers {
 
     async fn fail(&self, request: Request<v1::FailRequest>) -> Result<Response<v1::FailResponse>, Status> {
         let request = request.into_inner();
-        let (worker, held) = (lease(&request.worker)?, held(request.task, request.attempt)?);
-        let failure: Failure = required("failure", request.failure).map_err(ApiError::from)?;
-        self.door.leader()?.fail(worker, &held, &failure).await.map_err(status)?;
+        let (leader, worker, _permit) = self.admit(&request.worker, &request.secret)?;
+        let held = held(request.task, request.attempt)?;
+        let mut failure: Failure = required("failure", request.failure).map_err(ApiError::from)?;
+        // Quoted text of any kind: cut and cleaned rather than refused, for a failure has to be heard.
+        failure.message = kept(&failure.message);
+        leader.fail(worker, &held, &failure).await.map_err(status)?;
         Ok(Response::new(v1::FailResponse {}))
     }
 
     async fn hand_back(&self, request: Request<v1::HandBackRequest>) -> Result<Response<v1::HandBackResponse>, Status> {
         let request = request.into_inner();
-        let worker = lease(&request.worker)?;
+        let (leader, worker, _permit) = self.admit(&request.worker, &request.secret)?;
+        check_count(request.attempts.len())?;
+        check_reason(&request.reason).map_err(ApiError::from)?;
         let held: Result<Vec<HeldAttempt>, _> = request.attempts.into_iter().map(HeldAttempt::try_from).collect();
         let held = held.map_err(|error| ApiError::from(error.within("attempts")))?;
-        self.door.leader()?.hand_back(worker, &held, &request.reason).await.map_err(status)?;
+        leader.hand_back(worker, &held, &request.reason).await.map_err(status)?;
         Ok(Response::new(v1::HandBackResponse {}))
     }
 
@@ -73,16 +86,42 @@ impl WorkerService for Workers {
         request: Request<v1::HeartbeatRequest>,
     ) -> Result<Response<v1::HeartbeatResponse>, Status> {
         let request = request.into_inner();
-        let worker = lease(&request.worker)?;
+        let (leader, worker, _permit) = self.admit(&request.worker, &request.secret)?;
+        check_count(request.attempts.len())?;
         let attempts: Result<Vec<_>, ApiError> = request.attempts.into_iter().map(attempt_beat).collect();
-        let some = |text: String| Some(text).filter(|text| !text.is_empty());
+        let some = |text: String| Some(kept(&text)).filter(|text| !text.is_empty());
         let beat = Beat { attempts: attempts?, unfit: some(request.unfit), draining: some(request.draining) };
-        let orders = self.door.leader()?.heartbeat(worker, &beat).await.map_err(status)?;
+        let orders = leader.heartbeat(worker, &beat).await.map_err(status)?;
         Ok(Response::new(v1::HeartbeatResponse {
             stop: orders.stop.iter().map(v1::HeldAttempt::from).collect(),
             drain: orders.drain.unwrap_or_default(),
         }))
     }
+}
+
+impl Workers {
+    /// The leader, the worker that speaks, and room for its request: if it may speak for that worker.
+    fn admit(&self, worker: &str, secret: &[u8]) -> Result<(Handle, LeaseId, Permit), ApiError> {
+        let permit = self.door.gates.worker()?;
+        let worker: LeaseId = parsed("worker", worker)?;
+        let leader = self.door.leader()?;
+        leader.marks().check(worker, secret)?;
+        Ok((leader, worker, permit))
+    }
+}
+
+/// A worker's own text, as much as is kept, with what a terminal would obey as spaces.
+fn kept(text: &str) -> String {
+    let end = text.floor_char_boundary(FAILURE_BYTES_MAX);
+    text[..end].chars().map(|letter| if is_unprintable(letter) { ' ' } else { letter }).collect()
+}
+
+fn check_count(attempts: usize) -> Result<(), ApiError> {
+    if attempts <= ATTEMPTS_PER_REQUEST_MAX {
+        return Ok(());
+    }
+    let reason = format!("{attempts} attempts; a request names at most {ATTEMPTS_PER_REQUEST_MAX}");
+    Err(ApiError::Invalid { field: "attempts".to_owned(), reason })
 }
 
 /// The version that both speak: the worker's, if we serve it.
@@ -107,10 +146,6 @@ fn attempt_beat(progress: v1::AttemptProgress) -> Result<AttemptBeat, ApiError> 
     Ok(AttemptBeat { held, bytes: progress.bytes, points: progress.points })
 }
 
-fn lease(text: &str) -> Result<LeaseId, ApiError> {
-    Ok(parsed("worker", text)?)
-}
-
 fn held(task: Option<v1::TaskPath>, attempt: Option<v1::Attempt>) -> Result<HeldAttempt, ApiError> {
     Ok(HeldAttempt { task: required("task", task)?, attempt: required("attempt", attempt)? })
 }
@@ -119,6 +154,7 @@ fn status(error: LeaderError) -> ApiError {
     match error {
         LeaderError::Away { reason } => ApiError::Away { reason },
         LeaderError::UnknownWorker { worker } => ApiError::UnknownWorker { worker: worker.to_string() },
+        LeaderError::NotTaken { reason } => ApiError::Invalid { field: "request".to_owned(), reason },
         LeaderError::Incompatible { reason } => ApiError::Incompatible { reason },
     }
 }

@@ -69,7 +69,7 @@ async fn rollup_rows_come_by_bucket_from_either_format() {
 #[tokio::test]
 async fn windows_are_joined_in_time_order_and_the_current_version_of_each_counts() {
     let (fixture, mut output, _) = Fixture::committed().await;
-    output.window = Window { start_ms: -600_000, end_ms: 0 };
+    output.window = Window::of(-600_000, 0);
     for (_, points) in output.series.values_mut() {
         points.timestamps.iter_mut().for_each(|at| *at -= 600_000);
     }

@@ -6,7 +6,7 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::fixture::{Fixture, SHARD, WINDOW};
 
-const EARLIER: Window = Window { start_ms: -600_000, end_ms: 0 };
+const EARLIER: Window = Window::of(-600_000, 0);
 
 #[tokio::test]
 async fn the_highest_version_is_current_by_number_and_not_by_text() {
@@ -39,7 +39,7 @@ async fn a_selection_leaves_out_other_windows_and_shards() {
 #[tokio::test]
 async fn windows_of_one_shard_that_overlap_are_refused_until_one_is_named() {
     let (fixture, mut output, _) = Fixture::committed().await;
-    let half = Window { start_ms: 0, end_ms: 300_000 };
+    let half = Window::of(0, 300_000);
     for window in [half, EARLIER] {
         output.window = window;
         fixture.commit(&output).await;
@@ -68,7 +68,7 @@ async fn windows_of_two_shards_may_overlap() {
 
 #[test]
 fn windows_overlap_where_they_share_an_instant_and_all_of_time_overlaps_each() {
-    let window = |start_ms, end_ms| Window { start_ms, end_ms };
+    let window = |start_ms, end_ms| Window::of(start_ms, end_ms);
     let (a, b, c) = (window(0, 10), window(10, 20), window(20, 30));
     assert_eq!(overlapping(&[a, b, c]), []);
     assert_eq!(overlapping(&[a, window(9, 11), b, c]), [a, window(9, 11), b]);

@@ -22,7 +22,7 @@ async fn exported(fixture: &Fixture, options: &ExportOptions) -> Result<(Export,
 #[tokio::test]
 async fn csv_holds_every_row_of_all_parts_and_windows_sorted() {
     let (fixture, mut output, _) = Fixture::committed().await;
-    output.window = Window { start_ms: -600_000, end_ms: 0 };
+    output.window = Window::of(-600_000, 0);
     for (_, points) in output.series.values_mut() {
         points.timestamps.iter_mut().for_each(|at| *at -= 600_000);
     }

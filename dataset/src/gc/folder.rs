@@ -1,106 +1,141 @@
-//! What only a local folder has: staging files, locks of processes that live, and folders that are empty.
+//! What only a local folder has: staging files, and locks of processes that live.
 //!
 //! The local store writes `name#<number>` and renames it when the object is whole; a process that is killed in between
 //! leaves that file for ever, and the store's own listing hides it.
 
-use std::collections::HashSet;
 use std::fs::{self, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use format::keys::SCRATCH;
+use format::keys::{ObjectKey, ProcessName, SCRATCH, SCRATCH_LOCK};
 use model::TimestampMs;
 use storage::Root;
 
-use super::{Garbage, GarbageReason, SCRATCH_LOCK};
 use crate::error::DatasetError;
 
-/// A write that is under way, or was killed.
-pub(super) struct StagingFile {
+/// A file of a local folder.
+pub(super) struct File {
+    /// Key under the dataset.
     pub(super) key: String,
+    /// When it was written last.
     pub(super) modified_ms: TimestampMs,
-    size: u64,
+    /// In bytes.
+    pub(super) size: u64,
 }
 
-impl StagingFile {
-    pub(super) fn garbage(self) -> Garbage {
-        Garbage { reason: GarbageReason::StagingLeftover, key: self.key, size: self.size }
-    }
+/// The object that a key stands for, or that a staging file was to become: none where it is not ours.
+pub(super) fn ours(key: &str) -> Option<ObjectKey> {
+    key.parse().ok().or_else(|| object_of_staging(key)?.parse().ok())
 }
 
-/// All staging files; none where the root is no folder.
-pub(super) fn staging(root: &Root) -> Result<Vec<StagingFile>, DatasetError> {
+/// Whether a key is one of ours, or the staging file of one.
+pub(super) fn is_ours(key: &str) -> bool {
+    ours(key).is_some()
+}
+
+/// The key that a staging file was to become.
+fn object_of_staging(key: &str) -> Option<&str> {
+    let (object, number) = key.rsplit_once('#')?;
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(object)
+}
+
+/// Staging files of ours under a folder of a local root, all of them below it.
+pub(super) fn staging(root: &Root, folder: &str) -> Result<Vec<File>, DatasetError> {
+    let mut files = files(root, folder)?;
+    files.retain(|file| object_of_staging(&file.key).is_some() && is_ours(&file.key));
+    Ok(files)
+}
+
+/// All files under a folder of a local root; none where the root is no folder.
+pub(super) fn files(root: &Root, folder: &str) -> Result<Vec<File>, DatasetError> {
     let mut found = Vec::new();
-    if let Some(folder) = root.local_folder() {
-        walk(folder, "", &mut found).map_err(|error| DatasetError::write(root.to_string(), error))?;
+    if let Some(top) = root.local_folder() {
+        match walk(&top.join(folder), folder, &mut found) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            walked => walked.map_err(|error| DatasetError::write(root.object(folder), error))?,
+        }
     }
     Ok(found)
 }
 
-/// The names of scratch folders whose process lives: it holds the lock. One that cannot be asked counts as alive.
-pub(super) fn scratch_in_use(root: &Root) -> Result<HashSet<String>, DatasetError> {
-    let Some(folder) = root.local_folder() else { return Ok(HashSet::new()) };
-    let folders = match fs::read_dir(folder.join(SCRATCH)) {
-        Ok(folders) => folders,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashSet::new()),
+/// The processes that have, or had, scratch in a local dataset.
+pub(super) fn processes(root: &Root) -> Result<Vec<ProcessName>, DatasetError> {
+    let Some(folder) = root.local_folder() else { return Ok(Vec::new()) };
+    let entries = match fs::read_dir(folder.join(SCRATCH)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(DatasetError::write(root.object(SCRATCH), error)),
     };
-    let held = folders.flatten().filter(|folder| is_held(&folder.path().join(SCRATCH_LOCK)));
-    Ok(held.filter_map(|folder| folder.file_name().into_string().ok()).collect())
+    // The kind of the entry itself: a link that leads out of the dataset is not followed.
+    let folders = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    Ok(folders.filter_map(|folder| folder.file_name().to_str()?.parse().ok()).collect())
 }
 
-fn is_held(lock: &Path) -> bool {
-    match fs::File::open(lock) {
+/// Whether a process holds the lock of its scratch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// It lives.
+    Held,
+    /// It is gone.
+    Free,
+    /// The lock cannot be asked: age alone tells.
+    Unknown,
+}
+
+/// The lock of a process whose scratch lies, or lay, in the dataset at `root`.
+pub(super) fn lock_of(root: &Root, process: ProcessName) -> Lock {
+    let Some(folder) = root.local_folder() else { return Lock::Unknown };
+    match storage::private::open_file(&folder.join(SCRATCH).join(process.to_string()).join(SCRATCH_LOCK)) {
         // Ours for a moment, and free again when the file is closed.
         Ok(file) => match file.try_lock() {
-            Ok(()) => false,
-            Err(TryLockError::WouldBlock) => true,
-            // A file system without locks: age alone tells.
-            Err(TryLockError::Error(error)) => error.kind() != io::ErrorKind::Unsupported,
+            Ok(()) => Lock::Free,
+            Err(TryLockError::WouldBlock) => Lock::Held,
+            Err(TryLockError::Error(_)) => Lock::Unknown,
         },
-        Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+        // Nobody holds what is no file.
+        Err(error) if is_no_file(error.kind()) => Lock::Free,
+        Err(_) => Lock::Unknown,
     }
 }
 
-/// Deletes one; one that is gone already is fine.
-pub(super) fn remove_staging(root: &Root, key: &str) -> Result<(), DatasetError> {
+const fn is_no_file(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput)
+}
+
+/// Deletes staging files; one that is gone already is fine.
+pub(super) fn remove_staging(root: &Root, keys: &[String]) -> Result<(), DatasetError> {
     let folder = root.local_folder().expect("staging files are found in folders alone");
-    match fs::remove_file(folder.join(key)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DatasetError::write(root.object(key), error)),
-        _ => Ok(()),
-    }
-}
-
-/// Removes the folders of an object that is gone, as far as nothing else is in them.
-pub(super) fn remove_empty_folders(root: &Root, key: &str) {
-    let Some(top) = root.local_folder() else { return };
-    let place = top.join(key);
-    // A folder that is not empty refuses, and so ends the way up.
-    let mut folders = place.ancestors().skip(1).take_while(|folder| *folder != top);
-    while folders.next().is_some_and(|folder| fs::remove_dir(folder).is_ok()) {}
-}
-
-fn walk(folder: &Path, prefix: &str, found: &mut Vec<StagingFile>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
-        // The kind of the entry itself: a link that leads out of the dataset is not followed.
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            walk(&entry.path(), &key, found)?;
-        } else if kind.is_file() && is_staging(&name) {
-            let Ok(metadata) = entry.metadata() else { continue };
-            found.push(StagingFile { key, modified_ms: modified_ms(&metadata)?, size: metadata.len() });
+    for key in keys {
+        match fs::remove_file(folder.join(key)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(DatasetError::write(root.object(key), error));
+            }
+            _ => {}
         }
     }
     Ok(())
 }
 
-fn is_staging(name: &str) -> bool {
-    let number = name.rsplit_once('#').map(|(_, number)| number);
-    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+fn walk(folder: &Path, prefix: &str, found: &mut Vec<File>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let key = format!("{prefix}/{name}");
+        // The kind of the entry itself: a link that leads out of the dataset is not followed.
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            match walk(&entry.path(), &key, found) {
+                // It went while it was listed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                walked => walked?,
+            }
+        } else if kind.is_file() {
+            let Ok(metadata) = entry.metadata() else { continue };
+            found.push(File { key, modified_ms: modified_ms(&metadata)?, size: metadata.len() });
+        }
+    }
+    Ok(())
 }
 
 fn modified_ms(metadata: &fs::Metadata) -> io::Result<TimestampMs> {

@@ -2,7 +2,9 @@
 
 use format::keys::ManifestName;
 use format::manifest::Manifest;
-use model::{ShardId, Window};
+use model::invariant::{lost_input, may_replace};
+use model::{SegmentList, ShardId, Window};
+use storage::StorageError;
 
 use super::{Manifests, Run};
 use crate::catalog::Selection;
@@ -23,18 +25,25 @@ impl Run<'_> {
         let mut manifests = Manifests::default();
         for ((window, shard), versions) in versions {
             self.check_versions(window, shard, &versions);
+            let mut before: Option<Manifest> = None;
             for version in &versions {
                 let name = ManifestName { window, shard, version: *version };
                 self.checked.manifests += 1;
                 match self.catalog.read(name).await {
                     Ok(manifest) => {
                         self.check_manifest(name, &manifest);
+                        if let Some(before) = before.replace(manifest.clone()) {
+                            self.check_input(name, &before, &manifest).await?;
+                        }
                         if Some(version) == versions.last() {
                             manifests.current.push(manifest.clone());
                         }
                         manifests.all.push((name, manifest));
                     }
-                    Err(error) => self.note_damage(&name.to_string(), Err(error))?,
+                    Err(error) => {
+                        before = None;
+                        self.note_damage(&name.to_string(), Err(error))?;
+                    }
                 }
             }
         }
@@ -49,6 +58,49 @@ impl Run<'_> {
                 self.differences.add(Class::Version, &name.to_string(), format!("follows version {}", pair[0]));
             }
         }
+    }
+
+    /// Input of the version before is lost by who knew that version, or was told that it may go.
+    async fn check_input(
+        &mut self,
+        name: ManifestName,
+        before: &Manifest,
+        manifest: &Manifest,
+    ) -> Result<(), DatasetError> {
+        let theirs = self.inputs(before).await?;
+        let (Some(theirs), Some(ours)) = (theirs, self.inputs(manifest).await?) else { return Ok(()) };
+        let lost = lost_input(&theirs, &ours);
+        let Some(first) = lost.first.first() else { return Ok(()) };
+        let (count, version) = (lost.segments, before.version);
+        let detail = format!("lacks {count} segments that v{version} was made of, {first} the first");
+        let base = manifest.base.unwrap_or(version);
+        if may_replace(Some(base), version, true, manifest.forced.is_some()) {
+            // Known when it was planned, or of a version of Tailor that did not look.
+            self.warnings.push(format!("{name} {detail}"));
+            return Ok(());
+        }
+        let detail = format!("{detail}; it was planned over v{base}, and nobody forced it");
+        self.differences.add(Class::Input, &name.to_string(), detail);
+        Ok(())
+    }
+
+    /// The segments of a version; none where their list cannot be made out, which is told of that object.
+    async fn inputs(&mut self, manifest: &Manifest) -> Result<Option<SegmentList>, DatasetError> {
+        let Some(object) = manifest.inputs.object() else {
+            return Ok(Some(self.catalog.root().read_inputs(&manifest.inputs).await?));
+        };
+        match self.catalog.root().read_inputs(&manifest.inputs).await {
+            Ok(inputs) => return Ok(Some(inputs)),
+            Err(StorageError::NotFound { .. }) => {
+                self.differences.add(Class::ObjectMissing, &object.key, "is gone");
+            }
+            Err(error) if error.is_store_away() || error.is_lasting() => return Err(error.into()),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                self.differences.add(Class::ObjectDigest, &object.key, format!("cannot be made out: {cause}"));
+            }
+        }
+        Ok(None)
     }
 
     fn check_manifest(&mut self, name: ManifestName, manifest: &Manifest) {

@@ -2,13 +2,14 @@
 //!
 //! | level | checks, beside those of the levels before |
 //! |---|---|
-//! | `manifest` | every version parses and bears its digest; partitions are 0..n (CM-1); versions rise without gaps (CM-3); books balance (DT-1) |
+//! | `manifest` | every version parses and bears its digest; partitions are 0..n (CM-1); versions rise without gaps (CM-3); none lost input of the one before unknowingly (CM-5); books balance (DT-1) |
 //! | `objects` | every object that a version names exists with that size and digest (CM-2); a damaged one is searched for the damaged blocks |
-//! | `rows` | of the current versions: every block decodes, rows are in order (DT-2), each series is in its partition, counts are those promised (DT-1), rollups are those of the points, bit for bit |
+//! | `rows` | of the current versions: every block decodes, rows are in order (DT-2), each series is in its partition, counts are those promised (DT-1), rollups are those of the points, bit for bit; over all windows, readers get one row a bucket |
 //! | `oracle` | of the current versions: the parts are what a plain second reading of the input gives |
 //!
 //! A difference never ends a verification: it is counted, and the rest is checked. An error does: the store failed.
 
+mod buckets;
 mod manifests;
 mod objects;
 mod row_check;
@@ -119,8 +120,10 @@ pub struct Checked {
     pub series: u64,
     /// Their points.
     pub points: u64,
-    /// Their rollup rows.
+    /// Their rollup rows, as each window wrote them.
     pub rollup_rows: u64,
+    /// Rollup rows as readers get them: one a bucket, over all windows.
+    pub buckets: u64,
 }
 
 /// A verification under way.
@@ -156,6 +159,7 @@ pub async fn verify(catalog: &Catalog, options: &VerifyOptions) -> Result<Verifi
         for manifest in &manifests.current {
             run.rows(manifest).await?;
         }
+        run.buckets(&manifests.current).await?;
     }
     if let Some(input) = input.filter(|_| options.level == Level::Oracle) {
         let input = Input::open(input).await?;

@@ -306,3 +306,33 @@ async fn the_document_is_versioned_and_names_invariant_place_and_series() {
     assert_eq!((&listed["first_ms"], &listed["count"]), (&0.into(), &1.into()));
     assert_eq!(json["differences"]["by_class"]["order"], 1);
 }
+
+/// Commits a version over the fixture's first that lacks one of its two segments, bent so; what the level `manifest` finds.
+async fn verified_with_less_input(bend: fn(&mut Manifest)) -> Verification {
+    let (fixture, mut output, _) = Fixture::committed().await;
+    output.version = 2;
+    output.inputs.truncate(1);
+    output.on_manifest = bend;
+    fixture.commit(&output).await;
+    verified(&fixture, Level::Manifest).await
+}
+
+#[tokio::test]
+async fn a_version_that_lost_input_without_knowing_it_is_a_difference_and_one_that_knew_a_warning() {
+    let overtaken = verified_with_less_input(|manifest| manifest.base = Some(0)).await;
+    let [difference] = &overtaken.differences.listed[..] else { panic!("{:#?}", overtaken.differences) };
+    assert_eq!((difference.class, difference.invariant), (Class::Input, Some("CM-5")));
+    assert!(
+        difference.detail.contains("lacks 1 segments that v1 was made of, b/shard=org-mod-07/2.seg"),
+        "{difference:?}"
+    );
+
+    let knew = verified_with_less_input(|_| {}).await;
+    let was_forced = verified_with_less_input(|manifest| {
+        (manifest.base, manifest.forced) = (Some(0), Some("a test".to_owned()));
+    });
+    for verification in [knew, was_forced.await] {
+        assert!(verification.is_clean(), "{:#?}", verification.differences);
+        assert!(verification.warnings.iter().any(|warning| warning.contains("lacks 1 segments")), "{verification:?}");
+    }
+}

@@ -16,24 +16,20 @@
 
 mod decode;
 mod fault;
+mod search;
 
 use model::ByteRange;
-use model::limits::{FRAME_BYTES_MAX, FRAME_BYTES_MIN, RESYNC_CHAIN_FRAMES};
+use model::limits::FRAME_BYTES_MAX;
 
 pub use decode::FrameDecoder;
 pub use fault::FrameFault;
+use search::{FrameSearch, Header};
 
 /// First bytes of every zstd frame.
 pub const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Bytes of the length before each frame's body.
 pub const LENGTH_BYTES: usize = 4;
-
-/// Bytes that tell whether a frame may start here: length and magic.
-const HEADER_BYTES: usize = LENGTH_BYTES + ZSTD_MAGIC.len();
-
-/// How many bytes a scan looks at in one read.
-const SCAN_BYTES: usize = 256 << 10;
 
 /// Random access to the bytes of one segment, wherever they lie.
 pub trait SegmentBytes {
@@ -84,12 +80,23 @@ pub struct Frames<'s, S> {
     current: u64,
     next: u64,
     end: u64,
+    search: FrameSearch,
 }
 
 impl<'s, S: SegmentBytes> Frames<'s, S> {
     /// The frames that start in `[start, end)`, where `start` is known or believed to be a frame's start.
     pub fn new(source: &'s mut S, start: u64, end: u64) -> Self {
-        Self { source, current: start, next: start, end }
+        Self { source, current: start, next: start, end, search: FrameSearch::default() }
+    }
+
+    /// The frames that start in `[from, end)`, where the first one is to be found; `None` if nothing there looks like one.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub fn seek(source: &'s mut S, from: u64, end: u64) -> Result<Option<Self>, S::Error> {
+        let mut search = FrameSearch::default();
+        let first = search.find(source, from, end)?;
+        Ok(first.map(|first| Self { source, current: first, next: first, end, search }))
     }
 
     /// Where the next frame starts: after the last one, just past everything that this walk owns.
@@ -140,10 +147,10 @@ impl<'s, S: SegmentBytes> Frames<'s, S> {
     pub fn reject(&mut self) -> Result<ByteRange, S::Error> {
         let size = self.source.size();
         // The source is asked even at its end: one that has changed says so, and no frame is given up for it.
-        let is_header = header_at(self.source, self.next)?.is_some();
+        let is_header = Header::read(self.source, self.next)?.is_some();
         let believed = self.next > self.current && (is_header || self.next == size);
         if !believed {
-            self.next = find_frame(self.source, self.current + 1, size)?.unwrap_or(size);
+            self.next = self.search.find(self.source, self.current + 1, size)?.unwrap_or(size);
         }
         Ok(ByteRange::new(self.current, self.next))
     }
@@ -166,64 +173,13 @@ fn read_length(header: &[u8], left: u64) -> Result<u32, FrameFault> {
     }
 }
 
-/// Where the frame at `offset` would end, if a whole frame may start there.
-fn header_at<S: SegmentBytes>(source: &mut S, offset: u64) -> Result<Option<u64>, S::Error> {
-    let size = source.size();
-    let header = source.bytes(offset, HEADER_BYTES)?;
-    if header.len() < HEADER_BYTES || header[LENGTH_BYTES..] != ZSTD_MAGIC {
-        return Ok(None);
-    }
-    let length = read_length(header, size - offset).ok().filter(|length| *length >= FRAME_BYTES_MIN);
-    Ok(length.map(|length| offset + LENGTH_BYTES as u64 + u64::from(length)))
-}
-
-/// The first offset in `[from, until)` where [`RESYNC_CHAIN_FRAMES`] frames chain, or fewer that end with the segment.
+/// The first offset in `[from, until)` where [`RESYNC_CHAIN_FRAMES`](model::limits::RESYNC_CHAIN_FRAMES) frames chain, or
+/// fewer that end with the segment. Bytes are read once, in order, at most that many of the longest frames past the answer.
 ///
 /// # Errors
 /// Those of the source.
 pub fn find_frame<S: SegmentBytes>(source: &mut S, from: u64, until: u64) -> Result<Option<u64>, S::Error> {
-    let mut at = from;
-    while at < until {
-        let window = source.bytes(at, SCAN_BYTES)?;
-        let candidates = magic_positions(window);
-        let scanned = window.len();
-        for position in candidates {
-            let offset = at + position as u64;
-            if offset < until && chains(source, offset)? {
-                return Ok(Some(offset));
-            }
-        }
-        if scanned < SCAN_BYTES {
-            return Ok(None);
-        }
-        // A header may lie across two windows.
-        at += (scanned - (HEADER_BYTES - 1)) as u64;
-    }
-    Ok(None)
-}
-
-/// Positions in `window` of lengths that are followed by the zstd magic.
-fn magic_positions(window: &[u8]) -> Vec<usize> {
-    window
-        .windows(HEADER_BYTES)
-        .enumerate()
-        .filter(|(_, header)| header[LENGTH_BYTES..] == ZSTD_MAGIC)
-        .map(|(position, _)| position)
-        .collect()
-}
-
-fn chains<S: SegmentBytes>(source: &mut S, offset: u64) -> Result<bool, S::Error> {
-    let mut at = offset;
-    for _ in 0..RESYNC_CHAIN_FRAMES {
-        match header_at(source, at)? {
-            Some(end) => at = end,
-            None => return Ok(false),
-        }
-        if at == source.size() {
-            break;
-        }
-    }
-    Ok(true)
+    FrameSearch::default().find(source, from, until)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 mod any_bytes;
+mod imitations;
 
 use super::*;
 

@@ -11,7 +11,7 @@ use super::*;
 fn sample() -> Manifest {
     let object = |key: &str, size: u64| ObjectEntry { key: key.to_owned(), size, digest: Digest::of(key.as_bytes()) };
     let settings = JobSettings {
-        window: Window { start_ms: 1_700_000_000_000, end_ms: 1_700_014_400_000 },
+        window: Window::of(1_700_000_000_000, 1_700_014_400_000),
         duplicates: DuplicateRule::Max,
         on_bad_frame: OnBadFrame::Quarantine,
         rollups: vec!["5m".parse().expect("a step")],
@@ -64,6 +64,8 @@ fn sample() -> Manifest {
         version: 2,
         job: "nightly".parse().expect("a job's name"),
         replaces: Some(1),
+        base: None,
+        forced: None,
         reason: "replay: \"again\"".to_owned(),
         committed_at_ms: 1_700_020_000_000,
         settings_digest: Digest::of(b"settings"),
@@ -90,6 +92,19 @@ fn a_golden_manifest_of_version_1_is_read_and_written_again() {
     assert_eq!(Manifest::from_bytes("golden", &golden).expect("a golden manifest is sound"), sample());
     assert!(golden == written, "today's writer gives other bytes for the same manifest");
     assert!(sample().books.balance().is_ok());
+}
+
+#[test]
+fn a_golden_manifest_that_names_its_base_is_read_and_written_again() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/v1/manifest-base.json");
+    let sample = Manifest { base: Some(0), forced: Some("the segment was a test".to_owned()), ..sample() };
+    let written = sample.to_bytes();
+    if std::env::var_os("WRITE_GOLDEN").is_some() {
+        std::fs::write(&path, &written).expect("write golden manifest");
+    }
+    let golden = std::fs::read(&path).expect("read golden manifest");
+    assert_eq!(Manifest::from_bytes("golden", &golden).expect("a golden manifest is sound"), sample);
+    assert!(golden == written, "today's writer gives other bytes for the same manifest");
 }
 
 #[test]

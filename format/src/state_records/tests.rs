@@ -1,3 +1,5 @@
+mod golden; // what releases wrote
+
 use model::limits::{OPEN_TASKS_MAX, STATE_BYTES_MAX};
 use model::{JobId, OrgId, ShardId, TaskId};
 use proptest::prelude::*;
@@ -12,11 +14,18 @@ fn longest<const MAX: usize>() -> Text<MAX> {
 
 fn worst_attempts() -> AttemptsRecord {
     let failure = FailureRecord { worker: LeaseId(u64::MAX), cause: longest() };
-    AttemptsRecord { last: u32::MAX, charged: u32::MAX, failure: Some(failure), exact_start: Some(u64::MAX) }
+    let begun_at_ms = Some(i64::MIN);
+    AttemptsRecord {
+        last: u32::MAX,
+        charged: u32::MAX,
+        failure: Some(failure),
+        exact_start: Some(u64::MAX),
+        begun_at_ms,
+    }
 }
 
 fn worst_claim() -> ClaimRecord {
-    ClaimRecord { attempt: u32::MAX, worker: LeaseId(u64::MAX), leader: FencingToken(u64::MAX) }
+    ClaimRecord { attempt: u32::MAX, worker: LeaseId(u64::MAX), term: Term::drawn(u64::MAX) }
 }
 
 fn bytes_of<R: StateRecord + PartialEq + std::fmt::Debug>(record: &R) -> usize {
@@ -36,6 +45,7 @@ fn the_worst_record_of_each_kind_fits_into_a_value() {
             memory_bytes: u64::MAX,
             version: longest(),
             protocol: u32::MAX,
+            secret_sha256: Some(longest()),
             draining: Some(longest()),
             unfit: Some(longest()),
         }),
@@ -49,6 +59,7 @@ fn the_worst_record_of_each_kind_fits_into_a_value() {
             submitted_at_ms: i64::MIN,
             cause: Some(longest()),
             reason: longest(),
+            unknown: Unknown::new(),
         }),
         bytes_of(&ShardRecord {
             phase: ShardPhase::Committing,
@@ -59,10 +70,18 @@ fn the_worst_record_of_each_kind_fits_into_a_value() {
             version: Some(u32::MAX),
             cause: Some(longest()),
             report: Some(Digest(u128::MAX)),
+            unknown: Unknown::new(),
         }),
+        bytes_of(&FormatRecord { version: u32::MAX }),
         bytes_of(&worst_attempts()),
         bytes_of(&worst_claim()),
-        bytes_of(&DoneRecord { attempt, last: u32::MAX, report: Digest(u128::MAX), report_bytes: u64::MAX }),
+        bytes_of(&DoneRecord {
+            attempt,
+            last: u32::MAX,
+            report: Digest(u128::MAX),
+            report_bytes: u64::MAX,
+            begun_at_ms: Some(i64::MIN),
+        }),
     ];
     assert!(sizes.iter().all(|bytes| *bytes <= STATE_VALUE_BYTES_MAX), "{sizes:?}");
 }
@@ -76,6 +95,7 @@ fn the_most_open_tasks_fit_into_the_budget_of_the_state() {
         last: 4,
         charged: 3,
         exact_start: Some(u64::MAX),
+        begun_at_ms: Some(1_700_000_000_000),
     };
     let values = attempts.encode().expect("bounded").len() + worst_claim().encode().expect("bounded").len();
     let total: usize = (0..OPEN_TASKS_MAX as u32)
@@ -90,10 +110,30 @@ fn the_most_open_tasks_fit_into_the_budget_of_the_state() {
 }
 
 #[test]
-fn what_another_version_wrote_is_refused() {
-    let error =
-        ClaimRecord::decode(br#"{"attempt":1,"worker":"l-0000000000000001","leader":"0000000000000001","x":1}"#);
+fn a_field_that_only_a_newer_version_knows_is_passed_over() {
+    let newer = br#"{"attempt":1,"worker":"l-0000000000000001","leader":"0000000000000001","x":{"y":[1]}}"#;
+    let record = ClaimRecord::decode(newer).expect("a field more");
+    assert_eq!((record.attempt, record.worker), (1, LeaseId(1)));
+}
+
+#[test]
+fn a_record_that_lacks_a_field_is_refused() {
+    let error = ClaimRecord::decode(br#"{"attempt":1,"worker":"l-0000000000000001"}"#);
     assert!(matches!(error, Err(StateRecordError::Malformed { record: "claim record", .. })));
+}
+
+#[test]
+fn a_text_that_is_longer_than_we_keep_is_cut_unless_it_is_a_uri() {
+    let head = |dataset: &str, reason: &str| {
+        let digest = Digest(1);
+        let text = format!(
+            r#"{{"phase":"running","round":1,"dataset":"{dataset}","spec":"{digest}","shards":1,"submitted_at_ms":1,"reason":"{reason}"}}"#
+        );
+        JobHead::decode(text.as_bytes())
+    };
+    let long = "x".repeat(1000);
+    assert_eq!(head("s3://d", &long).expect("a longer reason").reason.as_str().len(), 128);
+    assert!(head(&long, "").is_err());
 }
 
 proptest! {

@@ -1,13 +1,17 @@
 //! Gathers points into payloads and payloads into segments, for one input file.
+//!
+//! Nothing is visible before [`Sink::commit`]: segments are uploaded as they fill and completed together at the end, and the
+//! file's receipt is whole after the last of them. A sink that is dropped leaves nothing behind.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
 
 use model::limits::PAYLOAD_POINTS_MAX;
-use model::{MetricId, SeriesKey, TimestampMs};
+use model::{ShardId, TimestampMs};
 use storage::StorageError;
 
-use super::{ImportError, SeriesIdentity, Target};
+use super::receipt::{Done, Placed, Receipt, Receipts, Source};
+use super::series::{SeriesHandle, SeriesSeen};
+use super::{Books, ImportError, Target};
 use crate::segment::{FrameEncoder, SegmentWriter};
 
 /// Points that wait for their payload to fill, over all series, before all are flushed: 64 MiB of columns.
@@ -19,7 +23,7 @@ const FRAMES_BYTES: u64 = 1 << 20;
 /// What an import wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// Distinct metrics.
+    /// Distinct series that have a point.
     pub series: u64,
     /// Points.
     pub points: u64,
@@ -31,103 +35,65 @@ pub struct Imported {
     pub bytes: u64,
 }
 
-/// A series and its points that wait. The metadata stays with it: it is in every payload.
-#[derive(Debug)]
-struct Waiting {
-    identity: SeriesIdentity,
-    timestamps: Vec<TimestampMs>,
-    values: Vec<f64>,
-}
-
-/// Handle of a series in a sink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SeriesHandle(usize);
-
-/// Every series that an import has seen, over all its files.
-#[derive(Debug, Default)]
-pub(super) struct SeriesSeen {
-    handles: HashMap<MetricId, SeriesHandle>,
-    waiting: Vec<Waiting>,
-}
-
-impl SeriesSeen {
-    pub(super) fn count(&self) -> u64 {
-        self.waiting.len() as u64
-    }
-
-    /// The handle of a series, which is new or known.
-    pub(super) fn intern(&mut self, identity: SeriesIdentity) -> Result<SeriesHandle, ImportError> {
-        let Self { handles, waiting } = self;
-        match handles.entry(identity.metric) {
-            Entry::Vacant(entry) => {
-                let handle = SeriesHandle(waiting.len());
-                entry.insert(handle);
-                waiting.push(Waiting { identity, timestamps: Vec::new(), values: Vec::new() });
-                Ok(handle)
-            }
-            Entry::Occupied(entry) => {
-                let handle = *entry.get();
-                let known = &waiting[handle.0].identity;
-                if known.metadata == identity.metadata {
-                    return Ok(handle);
-                }
-                let text = |identity: &SeriesIdentity| String::from_utf8_lossy(&identity.metadata).into_owned();
-                Err(ImportError::Collision { metric: identity.metric, first: text(known), second: text(&identity) })
-            }
-        }
-    }
-}
-
 /// Takes the points of one input file.
 pub(super) struct Sink<'a> {
     target: &'a Target<'a>,
-    stem: String,
     pub(super) series: &'a mut SeriesSeen,
+    receipts: &'a mut Receipts,
+    receipt: Receipt,
+    /// Begun with the first segment, or that of the import that is replaced.
+    placed: Option<Placed>,
+    /// Whether `placed` is an earlier import's, which stays as it is until this one is whole.
+    is_replacing: bool,
     encoder: FrameEncoder,
-    frames: Vec<u8>,
-    writer: Option<SegmentWriter>,
+    shards: BTreeMap<ShardId, ShardOutput>,
     waiting_points: usize,
     imported: Imported,
 }
 
+/// The segments of one shard.
+#[derive(Default)]
+struct ShardOutput {
+    frames: Vec<u8>,
+    writer: Option<SegmentWriter>,
+    /// Whole and not yet visible.
+    ended: Vec<SegmentWriter>,
+}
+
 impl<'a> Sink<'a> {
-    /// For the file `stem`, which must not have been imported before.
-    pub(super) fn new(target: &'a Target<'a>, stem: &str, series: &'a mut SeriesSeen) -> Result<Self, ImportError> {
-        let sink = Self {
+    /// For the file that `receipt` names; `previous` is what an earlier import of it left, and is replaced.
+    pub(super) fn new(
+        target: &'a Target<'a>,
+        series: &'a mut SeriesSeen,
+        receipts: &'a mut Receipts,
+        receipt: Receipt,
+        previous: Option<Placed>,
+    ) -> Self {
+        Self {
             target,
-            stem: stem.to_owned(),
             series,
+            receipts,
+            receipt,
+            is_replacing: previous.is_some(),
+            placed: previous,
             encoder: FrameEncoder::new(FrameEncoder::LEVEL),
-            frames: Vec::new(),
-            writer: None,
+            shards: BTreeMap::new(),
             waiting_points: 0,
             imported: Imported::default(),
-        };
-        let (output, first) = (target.output, sink.key());
-        match output.wait(output.root().head(&first)) {
-            Ok(_) => Err(ImportError::ImportedBefore { object: output.root().object(&first) }),
-            Err(StorageError::NotFound { .. }) => Ok(sink),
-            Err(error) => Err(error.into()),
         }
     }
 
-    /// Key of the segment that comes next.
-    fn key(&self) -> String {
-        format!("shard={}/import/{}-{:04}.seg", self.target.shard(), self.stem, self.imported.segments)
+    /// What the points go to.
+    pub(super) fn target(&self) -> &'a Target<'a> {
+        self.target
     }
 
     /// Takes one point.
-    pub(super) fn push(
-        &mut self,
-        series: SeriesHandle,
-        timestamp: TimestampMs,
-        value: f64,
-    ) -> Result<(), StorageError> {
-        let waiting = &mut self.series.waiting[series.0];
-        waiting.timestamps.push(timestamp);
-        waiting.values.push(value);
+    #[inline]
+    pub(super) fn push(&mut self, series: SeriesHandle, timestamp: TimestampMs, value: f64) -> Result<(), ImportError> {
+        let waiting = self.series.take(series, timestamp, value);
         self.waiting_points += 1;
-        if waiting.values.len() >= self.target.payload_points.clamp(1, PAYLOAD_POINTS_MAX) {
+        if waiting >= self.target.payload_points.clamp(1, PAYLOAD_POINTS_MAX) {
             self.flush(series)
         } else if self.waiting_points >= WAITING_POINTS_MAX {
             self.flush_all()
@@ -137,55 +103,128 @@ impl<'a> Sink<'a> {
     }
 
     /// Makes a payload of what waits.
-    fn flush(&mut self, series: SeriesHandle) -> Result<(), StorageError> {
-        let waiting = &mut self.series.waiting[series.0];
-        if waiting.values.is_empty() {
+    fn flush(&mut self, series: SeriesHandle) -> Result<(), ImportError> {
+        let waiting = self.series.waiting(series);
+        let points = waiting.values.len();
+        if points == 0 {
             return Ok(());
         }
-        let key = SeriesKey { org: self.target.org, metric: waiting.identity.metric };
-        let metadata = &waiting.identity.metadata;
-        self.encoder.payload(key, &waiting.timestamps, &waiting.values, metadata, &mut self.frames);
-        self.imported.payloads += 1;
-        self.imported.points += waiting.values.len() as u64;
-        self.waiting_points -= waiting.values.len();
+        let shard = waiting.shard;
+        let output = self.shards.entry(shard).or_default();
+        self.encoder.payload(waiting.key, &waiting.timestamps, &waiting.values, &waiting.metadata, &mut output.frames);
         waiting.timestamps.clear();
         waiting.values.clear();
-        let is_enough = self.frames.len() as u64 >= FRAMES_BYTES.min(self.target.segment_bytes);
-        if is_enough { self.write_frames() } else { Ok(()) }
+        self.imported.payloads += 1;
+        self.imported.points += points as u64;
+        self.waiting_points -= points;
+        let is_enough = output.frames.len() as u64 >= FRAMES_BYTES.min(self.target.segment_bytes);
+        if is_enough { self.write_frames(shard) } else { Ok(()) }
     }
 
-    fn flush_all(&mut self) -> Result<(), StorageError> {
-        (0..self.series.waiting.len()).try_for_each(|index| self.flush(SeriesHandle(index)))
-    }
-
-    fn write_frames(&mut self) -> Result<(), StorageError> {
-        let key = self.key();
-        let writer = self.writer.get_or_insert_with(|| SegmentWriter::new(self.target.output, key));
-        writer.append(&self.frames)?;
-        self.frames.clear();
-        if writer.size_bytes() >= self.target.segment_bytes { self.end_segment() } else { Ok(()) }
-    }
-
-    fn end_segment(&mut self) -> Result<(), StorageError> {
-        if let Some(writer) = self.writer.take() {
-            self.imported.bytes += writer.finish()?;
-            self.imported.segments += 1;
+    /// Flushes every series, and gives back its memory: many series would else keep room for a payload each.
+    fn flush_all(&mut self) -> Result<(), ImportError> {
+        for series in self.series.handles() {
+            self.flush(series)?;
+            self.series.waiting(series).shrink();
         }
         Ok(())
     }
 
-    /// Writes what waits, and adds what the file gave to `imported`.
-    pub(super) fn finish(mut self, imported: &mut Imported) -> Result<(), StorageError> {
+    fn write_frames(&mut self, shard: ShardId) -> Result<(), ImportError> {
+        if self.placed.is_none() {
+            self.placed = Some(self.receipts.begin(self.target.output, &self.receipt)?);
+        }
+        let placed = self.placed.as_ref().expect("begun above");
+        let output = self.shards.entry(shard).or_default();
+        let next = output.ended.len() as u32;
+        let writer =
+            output.writer.get_or_insert_with(|| SegmentWriter::new(self.target.output, placed.segment(shard, next)));
+        writer.append(&output.frames)?;
+        output.frames.clear();
+        if writer.size_bytes() >= self.target.segment_bytes {
+            output.end_segment()?
+        }
+        Ok(())
+    }
+
+    /// Writes what waits, checks `books`, and makes the segments and their receipt visible. On an error nothing of the
+    /// file is left, as far as the store lets us.
+    pub(super) fn commit(mut self, mut books: Books, source: Source) -> Result<(Imported, Done), ImportError> {
+        self.write_all(&mut books, source)
+    }
+
+    fn write_all(&mut self, books: &mut Books, source: Source) -> Result<(Imported, Done), ImportError> {
         self.flush_all()?;
-        if !self.frames.is_empty() {
-            self.write_frames()?;
+        let shards: Vec<ShardId> = self.shards.keys().copied().collect();
+        for shard in shards {
+            if !self.shards[&shard].frames.is_empty() {
+                self.write_frames(shard)?;
+            }
         }
-        self.end_segment()?;
-        imported.series = self.series.count();
-        imported.points += self.imported.points;
-        imported.payloads += self.imported.payloads;
-        imported.segments += self.imported.segments;
-        imported.bytes += self.imported.bytes;
+        books.values.written += self.imported.points;
+        books.check().map_err(|accounts| ImportError::Unbalanced { name: self.receipt.name.clone(), accounts })?;
+        let previous = self.make_room()?;
+        let segments = self.complete_segments()?;
+        let done = Done { source, segments, books: books.clone() };
+        if let Some(placed) = &mut self.placed {
+            for key in previous.iter().filter(|key| !done.segments.contains(key)) {
+                self.target.output.wait(self.target.output.root().remove(key))?;
+            }
+            placed.finish(self.target.output, done.clone())?;
+        }
+        Ok((std::mem::take(&mut self.imported), done))
+    }
+
+    /// Marks an import that is replaced as one that has not ended, from its first change on; returns its segments.
+    fn make_room(&mut self) -> Result<Vec<String>, ImportError> {
+        match &mut self.placed {
+            Some(placed) if self.is_replacing => {
+                let segments = placed.segments(self.target.output)?;
+                placed.reopen(self.target.output, &self.receipt)?;
+                self.is_replacing = false;
+                Ok(segments)
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn complete_segments(&mut self) -> Result<Vec<String>, ImportError> {
+        let mut segments = Vec::new();
+        for output in self.shards.values_mut() {
+            output.end_segment()?;
+            for writer in output.ended.drain(..) {
+                segments.push(writer.key().to_owned());
+                self.imported.bytes += writer.finish()?;
+                self.imported.segments += 1;
+            }
+        }
+        Ok(segments)
+    }
+}
+
+impl ShardOutput {
+    fn end_segment(&mut self) -> Result<(), StorageError> {
+        if let Some(mut writer) = self.writer.take() {
+            writer.upload_rest()?;
+            self.ended.push(writer);
+        }
         Ok(())
+    }
+}
+
+/// Series keep what waits over the files of an import: what a failed file left there must not reach the next.
+impl Drop for Sink<'_> {
+    fn drop(&mut self) {
+        for series in self.series.handles() {
+            self.series.waiting(series).shrink();
+        }
+        let is_ours = |placed: &Placed| placed.receipt.done.is_none() && !self.is_replacing;
+        let begun = self.placed.take().filter(is_ours);
+        if let Some(placed) = begun {
+            self.shards.clear();
+            if let Err(error) = placed.remove(self.target.output) {
+                tracing::warn!(name = placed.receipt.name, %error, "could not remove the receipt of a failed import");
+            }
+        }
     }
 }

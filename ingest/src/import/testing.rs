@@ -26,6 +26,9 @@ pub(super) fn imported<T>(import: impl FnOnce(&Output) -> T) -> (T, Read) {
     let outcome = import(&output);
     let mut read = Read::default();
     for object in output.wait(output.root().list("")).expect("a listing") {
+        if !object.location.as_ref().ends_with(".seg") {
+            continue; // a receipt
+        }
         let segment = output.wait(output.root().read(object.location.as_ref())).expect("an object");
         read_segment(&segment, &mut read.series);
         read.keys.push(object.location.to_string());

@@ -30,6 +30,11 @@ impl Output {
         &self.root
     }
 
+    /// What drives the store's requests.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
     /// Waits for a request to the store.
     pub(crate) fn wait<T>(&self, request: impl Future<Output = T>) -> T {
         self.runtime.block_on(request)
@@ -75,6 +80,15 @@ impl SegmentWriter {
         self.buffer.extend_from_slice(frames);
         self.size_bytes += frames.len() as u64;
         if self.buffer.len() >= PART_BYTES { self.upload_part() } else { Ok(()) }
+    }
+
+    /// Uploads what is buffered of a segment that is uploaded in parts: nothing of it is held in memory then, and nothing
+    /// of it is visible. No more frames may follow: stores want every part but the last to have a size.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn upload_rest(&mut self) -> Result<(), StorageError> {
+        if self.upload.is_some() && !self.buffer.is_empty() { self.upload_part() } else { Ok(()) }
     }
 
     /// Makes the segment visible and returns its size in bytes.

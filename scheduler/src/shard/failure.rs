@@ -33,6 +33,9 @@ impl Shard {
         if let FailureClass::RunLost { map_task } = failure.class {
             return self.run_lost(task, map_task, running, &failure, effects);
         }
+        if failure.class == FailureClass::Throttled {
+            self.turned_away = Some(failure.message.as_str().into());
+        }
         let path = self.path(task);
         let pause = |failures: u32| around.policy.pause(&path, failures);
         let end = match task.kind {

@@ -47,6 +47,8 @@ pub(crate) struct Shard {
     /// The runs to reduce; made when the last map task is done.
     runs: Option<Arc<ListedRuns>>,
     counts: Counts,
+    /// What the stores said when they turned a task away, until one of them lets a task through.
+    turned_away: Option<Box<str>>,
 }
 
 /// How far a shard is.
@@ -79,7 +81,22 @@ impl Shard {
         let reduces = Tasks::new(plan.partition_ids().map(|_| 0));
         let segments = segments::groups(&plan);
         let weight = plan.bytes();
-        Self { plan, weight, maps, reduces, segments, phase: Phase::Mapping, runs: None, counts: Counts::default() }
+        Self {
+            plan,
+            weight,
+            maps,
+            reduces,
+            segments,
+            phase: Phase::Mapping,
+            runs: None,
+            counts: Counts::default(),
+            turned_away: None,
+        }
+    }
+
+    /// What the stores say that turn its tasks away, if they do.
+    pub(crate) fn turned_away(&self) -> Option<&str> {
+        self.turned_away.as_deref()
     }
 
     pub(crate) fn plan(&self) -> &Arc<ShardPlan> {
@@ -246,6 +263,7 @@ impl Shard {
         around: Around<'_>,
         effects: &mut Vec<Effect>,
     ) {
+        self.turned_away = None;
         let others = self.put_done(task, attempt, report, around.now);
         let losers = others.into_iter().filter_map(|other| Some((other.attempt?, other.worker)));
         for (loser, worker) in losers.filter(|(loser, _)| *loser != attempt) {
@@ -336,7 +354,7 @@ impl Shard {
     /// Goes as far as the finished tasks allow.
     pub(crate) fn advance(&mut self, effects: &mut Vec<Effect>) {
         if self.phase == Phase::Mapping && self.maps.are_done() {
-            if let Some(cause) = self.too_many_bad_frames() {
+            if let Some(cause) = self.too_much_is_bad() {
                 return self.end(ShardEnd::Failed { cause }, effects);
             }
             self.phase = Phase::Reducing;
@@ -365,12 +383,25 @@ impl Shard {
         }
     }
 
-    fn too_many_bad_frames(&self) -> Option<String> {
+    /// Why the shard fails, if all its tasks together put more aside than the job allows.
+    fn too_much_is_bad(&self) -> Option<String> {
         let reports = self.maps.iter().filter_map(crate::task::Task::report);
-        let found: u64 = reports.map(|report| report.books.frames_quarantined).sum();
-        let max = self.plan.settings.bad_frames_max;
-        (found > max).then(|| {
-            format!("{found} bad frames, over the {max} that a shard may quarantine; raise `--bad-frames-max` if that is acceptable")
+        let (frames, bytes) = reports.fold((0, 0), |(frames, bytes), report| {
+            (frames + report.books.frames_quarantined, bytes + report.books.bytes_quarantined)
+        });
+        let (settings, shard_bytes) = (&self.plan.settings, self.weight);
+        if frames > settings.bad_frames_max {
+            let max = settings.bad_frames_max;
+            return Some(format!(
+                "{frames} bad frames, over the {max} that a shard may quarantine; raise `--bad-frames-max` if that is acceptable"
+            ));
+        }
+        let max = settings.bad_bytes_max;
+        (bytes > max.bytes_of(shard_bytes)).then(|| {
+            let share = model::loss::share_text(bytes, shard_bytes);
+            format!(
+                "{bytes} bytes in {frames} bad frames ({share} of the shard), over the {max} that a shard may quarantine; raise `--bad-bytes-max` if that loss is acceptable"
+            )
         })
     }
 }

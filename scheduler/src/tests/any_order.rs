@@ -1,7 +1,7 @@
 //! Whatever happens in whatever order: nothing panics, no task is done twice, and a healthy worker brings every shard
 //! to an end (LV-1).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,10 +19,14 @@ use crate::{Effect, Event, ShardEnd, State, WorkerId, step};
 /// Something that may happen; who and what it happens to is drawn from what there is.
 #[derive(Debug, Clone)]
 enum Happening {
+    /// A worker asks for work, be it lost; the claims of what it is given stand at once, or are under way for a while.
     Claim {
         worker: u64,
         slots: usize,
+        is_slow: bool,
     },
+    /// The oldest claim that is under way is written, or refused if its worker was lost meanwhile.
+    Settle,
     /// An attempt that was ever given ends, be it stale.
     Finish {
         attempt: Index,
@@ -37,6 +41,13 @@ enum Happening {
         attempt: Index,
     },
     Lose {
+        worker: u64,
+    },
+    /// Several are gone at one instant; the leader hears of one after another, and serves claims in between.
+    LoseTogether {
+        workers: BTreeSet<u64>,
+    },
+    Join {
         worker: u64,
     },
     /// Time passes.
@@ -62,7 +73,11 @@ fn happening() -> impl Strategy<Value = Happening> {
         "run",
     ]);
     prop_oneof![
-        6 => (0u64..4, 0usize..4).prop_map(|(worker, slots)| Happening::Claim { worker, slots }),
+        6 => (0u64..4, 0usize..4, any::<bool>())
+            .prop_map(|(worker, slots, is_slow)| Happening::Claim { worker, slots, is_slow }),
+        4 => Just(Happening::Settle),
+        2 => btree_set(0u64..4, 2..4).prop_map(|workers| Happening::LoseTogether { workers }),
+        3 => (0u64..4).prop_map(|worker| Happening::Join { worker }),
         10 => (any::<Index>(), 0u64..100).prop_map(|(attempt, guess)| Happening::Finish { attempt, guess }),
         2 => (any::<Index>(), class, 0u64..100)
             .prop_map(|(attempt, class, guess)| Happening::Fail { attempt, class, guess }),
@@ -82,6 +97,17 @@ struct Given {
     input: TaskInput,
 }
 
+/// A claim that is under way.
+#[derive(Debug)]
+struct UnderWay {
+    worker: WorkerId,
+    task: TaskPath,
+    number: u32,
+    input: TaskInput,
+    /// The worker's lease has ended meanwhile: it will be refused.
+    is_doomed: bool,
+}
+
 /// The scheduler, and what the world knows.
 struct World {
     state: State,
@@ -90,8 +116,15 @@ struct World {
     /// Where frames start, and where the last one ends.
     frames: BTreeSet<u64>,
     given: Vec<Given>,
+    /// Workers that have joined and were not lost.
+    alive: BTreeSet<WorkerId>,
+    /// Oldest first.
+    under_way: VecDeque<UnderWay>,
+    /// Whether new claims are under way for a while.
+    is_slow: bool,
     /// Claims that stand: what the journal compares.
     claims: BTreeMap<(TaskPath, AttemptId), WorkerId>,
+    /// The last number on record of each task.
     numbers: BTreeMap<TaskPath, u32>,
     token: u64,
     committed: bool,
@@ -105,24 +138,21 @@ fn job() -> JobId {
 
 impl World {
     fn apply(&mut self, event: Event) {
-        if let Event::WorkerLost { worker } = &event {
-            self.claims.retain(|_, by| by != worker);
+        match &event {
+            Event::WorkerLost { worker } => self.end_lease(*worker),
+            Event::WorkerJoined { worker } => drop(self.alive.insert(*worker)),
+            _ => {}
         }
         for effect in step(&mut self.state, event, self.now) {
             assert!(!self.job_ended, "an ended job wants nothing: {effect:?}");
             match effect {
                 Effect::Assign { worker, task, number, input } => {
-                    let last = self.numbers.insert(task.clone(), number);
-                    assert!(last < Some(number), "LS-1: {task}");
-                    self.token += 1;
-                    let attempt = AttemptId { number, token: FencingToken(self.token) };
-                    self.claims.insert((task.clone(), attempt), worker);
-                    self.given.push(Given { worker, task: task.clone(), attempt, input });
-                    self.apply(Event::Claimed { task, attempt });
+                    let is_doomed = self.is_ghost(worker);
+                    self.under_way.push_back(UnderWay { worker, task, number, input, is_doomed });
                 }
                 Effect::Stop { task, attempt, .. } => drop(self.claims.remove(&(task, attempt))),
                 Effect::Reopen { task, tried, .. } => {
-                    assert_eq!(self.numbers.get(&task), Some(&tried.last), "LS-1 holds over it");
+                    assert!(self.numbers.get(&task) <= Some(&tried.last), "LS-1 holds over it");
                     self.apply(Event::Reopened { task });
                 }
                 Effect::Commit { output } => {
@@ -135,10 +165,57 @@ impl World {
                 Effect::JobEnded { .. } => self.job_ended = true,
             }
         }
+        while !self.is_slow && !self.under_way.is_empty() {
+            self.settle();
+        }
     }
 
-    fn claim(&mut self, worker: u64, slots: usize) {
-        self.apply(Event::Claim { worker: LeaseId(worker), slots });
+    /// The worker's lease ends, and what hangs on it.
+    fn end_lease(&mut self, worker: WorkerId) {
+        self.alive.remove(&worker);
+        self.claims.retain(|_, by| *by != worker);
+        self.under_way.iter_mut().filter(|claim| claim.worker == worker).for_each(|claim| claim.is_doomed = true);
+    }
+
+    /// Whether its lease has ended, of which the scheduler may not have heard.
+    fn is_ghost(&self, worker: WorkerId) -> bool {
+        !self.alive.contains(&worker)
+    }
+
+    /// What the journal makes of the oldest claim under way.
+    fn settle(&mut self) {
+        let Some(UnderWay { worker, task, number, input, is_doomed }) = self.under_way.pop_front() else { return };
+        if is_doomed {
+            return self.apply(Event::ClaimRefused { task, number });
+        }
+        let last = self.numbers.insert(task.clone(), number);
+        assert!(last < Some(number), "LS-1: {task} as {number} after {last:?}");
+        self.token += 1;
+        let attempt = AttemptId { number, token: FencingToken(self.token) };
+        self.claims.insert((task.clone(), attempt), worker);
+        self.given.push(Given { worker, task: task.clone(), attempt, input });
+        self.apply(Event::Claimed { task, attempt });
+    }
+
+    fn claim(&mut self, worker: u64, slots: usize, is_slow: bool) {
+        let (worker, before) = (LeaseId(worker), self.under_way.len());
+        let is_known = self.state.workers().any(|known| known == worker);
+        self.is_slow = true;
+        self.apply(Event::Claim { worker, slots });
+        assert!(is_known || self.under_way.len() == before, "a ghost was given work");
+        self.is_slow = is_slow;
+        self.apply(Event::Tick);
+        self.is_slow = true;
+    }
+
+    fn lose_together(&mut self, workers: &BTreeSet<u64>) {
+        workers.iter().for_each(|worker| self.end_lease(LeaseId(*worker)));
+        for lost in workers {
+            self.apply(Event::WorkerLost { worker: LeaseId(*lost) });
+            for other in workers {
+                self.claim(*other, 2, true);
+            }
+        }
     }
 
     /// The true end of an attempt; where it must guess its start, `guess` says how. None where its claim is gone.
@@ -150,7 +227,7 @@ impl World {
             TaskInput::Reduce { .. } => Report::Reduce(reduce_report(PartitionId(task.task.ordinal), 0)),
             TaskInput::Map { exact_start } => {
                 let split = self.plan.map_tasks[task.task.ordinal as usize].first();
-                Report::Map(map_report(split, self.frames_of(split, *exact_start, guess), 0))
+                Report::Map(map_report(split, self.frames_of(split, *exact_start, guess), (0, 0)))
             }
         };
         Some(Event::Recorded { task, attempt, report: Box::new(report) })
@@ -173,7 +250,10 @@ impl World {
 
     fn take(&mut self, happening: Happening) {
         match happening {
-            Happening::Claim { worker, slots } => self.claim(worker, slots),
+            Happening::Claim { worker, slots, is_slow } => self.claim(worker, slots, is_slow),
+            Happening::Settle => self.settle(),
+            Happening::LoseTogether { workers } => self.lose_together(&workers),
+            Happening::Join { worker } => self.apply(Event::WorkerJoined { worker: LeaseId(worker) }),
             Happening::Lose { worker } => self.apply(Event::WorkerLost { worker: LeaseId(worker) }),
             Happening::Pass { seconds } => {
                 self.now += Duration::from_secs(seconds);
@@ -225,6 +305,8 @@ impl World {
         for lost in 0..4 {
             self.apply(Event::WorkerLost { worker: LeaseId(lost) });
         }
+        self.is_slow = false;
+        self.apply(Event::WorkerJoined { worker: LeaseId(0) });
         for _ in 0..1000 {
             if self.committed && self.end.is_none() {
                 self.apply(Event::Committed { job: job(), shard: SHARD, version: 1 });
@@ -234,7 +316,8 @@ impl World {
             }
             let before = self.given.len();
             self.now += Duration::from_secs(5);
-            self.claim(0, 2);
+            self.claim(0, 2, false);
+            self.is_slow = false;
             for given in self.given.split_off(before) {
                 assert_eq!(given.worker, LeaseId(0));
                 if let Some(event) = self.finished(&given, 0) {
@@ -263,6 +346,9 @@ proptest! {
             plan: Arc::new(plan(size, split, partitions)),
             frames,
             given: Vec::new(),
+            alive: BTreeSet::new(),
+            under_way: VecDeque::new(),
+            is_slow: true,
             claims: BTreeMap::new(),
             numbers: BTreeMap::new(),
             token: 0,
@@ -270,6 +356,9 @@ proptest! {
             end: None,
             job_ended: false,
         };
+        for worker in 0..4 {
+            world.apply(Event::WorkerJoined { worker: LeaseId(worker) });
+        }
         world.apply(Event::JobAdded { job: job(), weight: 10, running_max: None });
         world.apply(Event::ShardPlanned { plan: Arc::clone(&world.plan), restored: None });
         world.apply(Event::JobPlanned { job: job() });

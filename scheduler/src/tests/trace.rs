@@ -3,8 +3,8 @@
 //! ```text
 //! plan SIZE/SPLIT into PARTITIONS [as JOB weighing WEIGHT]   one segment
 //! w1 joins | rests
-//! w1 claims [SLOTS]
-//! w1 maps m0 FIRST..END | none [with N bad]      the attempt that w1 was given last, be it stale
+//! w1 claims [SLOTS]                                         one that was never seen joins first; one that was lost does not
+//! w1 maps m0 FIRST..END | none [with N bad [of BYTES]]      the attempt that w1 was given last, be it stale
 //! w1 reduces r0 [writing POINTS]
 //! w1 fails m0 transient | throttled | resource | bug | cancelled | input [from GUESS] | run of MAP
 //! w1 hands back m0
@@ -12,7 +12,7 @@
 //! after SECONDSs                                 time passes
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +46,7 @@ struct Trace {
     plans: BTreeMap<JobId, Arc<ShardPlan>>,
     now: Duration,
     token: u64,
+    seen: BTreeSet<WorkerId>,
     /// The last attempt that a worker was given at each task.
     given: BTreeMap<(WorkerId, TaskPath), AttemptId>,
     /// Claims that stand.
@@ -98,15 +99,22 @@ impl Trace {
             ["plan", sizes, "into", partitions, "as", name, "weighing", weight] => {
                 self.planned(job(name), number(weight) as u32, sizes, partitions)
             }
-            [worker, "joins"] => Event::WorkerJoined { worker: self::worker(worker) },
+            [worker, "joins"] => {
+                self.seen.insert(self::worker(worker));
+                Event::WorkerJoined { worker: self::worker(worker) }
+            }
             [worker, "rests"] => Event::WorkerRests { worker: self::worker(worker), rests: true },
             [worker, "claims", ref slots @ ..] => {
                 let slots = slots.first().map_or(1, |slots| number(slots) as usize);
-                Event::Claim { worker: self::worker(worker), slots }
+                let worker = self::worker(worker);
+                if self.seen.insert(worker) {
+                    self.apply(Event::WorkerJoined { worker });
+                }
+                Event::Claim { worker, slots }
             }
             [worker, "maps", task, range, ref bad @ ..] => {
                 let path = path(task);
-                let bad = bad.get(1).map_or(0, |count| number(count));
+                let bad = (bad.get(1).map_or(0, |count| number(count)), bad.get(4).map_or(0, |bytes| number(bytes)));
                 let split = self.plans[&path.job].map_tasks[path.task.ordinal as usize].first();
                 let report = Report::Map(map_report(split, found(range), bad));
                 let attempt = self.complete(worker, &path)?;
@@ -245,12 +253,17 @@ pub(super) fn plan(size: u64, split_bytes: u64, partitions: u64) -> ShardPlan {
 }
 
 /// A map attempt that found its first frame and its end, or no frame at all.
-pub(super) fn map_report(split: Split, found: Option<(u64, u64)>, bad: u64) -> MapReport {
+pub(super) fn map_report(split: Split, found: Option<(u64, u64)>, (bad, bytes_bad): (u64, u64)) -> MapReport {
     let end = found.map_or(split.range.start, |(_, end)| end);
     MapReport {
         splits: vec![SplitReport { split, first: found.map(|(first, _)| first), end }],
         run: Some(ObjectEntry { key: "a run".to_owned(), size: 1, digest: Digest(0) }),
-        books: MapBooks { frames_read: bad, frames_quarantined: bad, ..MapBooks::default() },
+        books: MapBooks {
+            frames_read: bad,
+            frames_quarantined: bad,
+            bytes_quarantined: bytes_bad,
+            ..MapBooks::default()
+        },
         quarantine: None,
         time_range_ms: None,
         stages: StageTimes::default(),

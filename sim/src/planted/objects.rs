@@ -62,7 +62,7 @@ impl Planted {
                 size.map_or(ObjectAnswer::NotFound, |size| head(key, size))
             }
             (Self::OldListing, ObjectCall::List { prefix }, ObjectAnswer::Listed(objects))
-                if prefix == "dataset/manifests" =>
+                if prefix.starts_with("dataset/manifests") =>
             {
                 let first = |listed: &mut BTreeMap<String, Vec<ObjectMeta>>| {
                     listed.entry(prefix.clone()).or_insert(objects).clone()

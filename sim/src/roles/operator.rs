@@ -87,7 +87,7 @@ impl Desk {
             }
             Wish::Replay(job, shard) => self.replay(&job, shard).await,
             Wish::Drain(worker) => {
-                let request = v1::DrainWorkerRequest { worker, reason: "upgrade".to_owned() };
+                let request = v1::DrainWorkerRequest { worker, reason: "upgrade".to_owned(), cancel: false };
                 let asked = self.client.operator(|mut client| {
                     let request = request.clone();
                     async move { client.drain_worker(request).await }
@@ -115,7 +115,7 @@ impl Desk {
     async fn see_done(&self, job: &JobId) {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            let request = v1::GetJobRequest { job: job.to_string(), dataset: String::new() };
+            let request = v1::GetJobRequest { job: job.to_string(), ..Default::default() };
             let asked = self.client.operator(|mut client| {
                 let request = request.clone();
                 async move { client.get_job(request).await }
@@ -156,6 +156,7 @@ impl Desk {
             shard: shard.to_string(),
             reason: "rehearsal".to_owned(),
             dataset: String::new(),
+            force_replace: String::new(),
         };
         let name = loop {
             let asked = self.client.operator(|mut client| {

@@ -7,13 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::limits::MEMORY_BYTES_MIN;
-use model::{ByteSize, Failure, Grant, HeldAttempt, LeaseId};
+use model::{ByteSize, Failure, Grant, HeldAttempt, Invariant, LeaseId};
 use proto::client::LeaderClient;
 use proto::v1;
 use storage::meta::{LeaseSettings, MetaStore};
 use storage::segment::SegmentAccess;
 use worker::leader::{Beat, Hello, Leader, LeaderError, Orders, Verdict};
 use worker::remote::RemoteLeader;
+use worker::secret::Secret;
 use worker::{Agent, AgentSettings, Outcome, SlotLimits};
 
 use super::{Env, STATE_TIMEOUT, leave};
@@ -53,12 +54,13 @@ impl WorkerRole {
             lease: LeaseSettings { ttl: self.lease_ttl, seed: env.seed },
             drain_timeout: self.drain_timeout,
             access: SegmentAccess::Ranged,
+            secret: Some(Secret::seeded(env.seed)),
         };
         let random = Mutex::new(fastrand::Rng::with_seed(env.seed));
         let port = Arc::clone(&env.port);
         let look = Arc::new(Slow { port: Arc::clone(&port), takes_max: self.takes_max, random, planted: self.planted });
         let slots = Arc::new(Coroutines::new(self.limits, look));
-        let agent = match self.leader(&port) {
+        let agent = match self.leader(&port, Secret::seeded(env.seed)) {
             Ok(leader) => {
                 Agent::in_place(settings, leader, store, slots, &env.clock).map_err(|error| error.to_string())
             }
@@ -74,7 +76,7 @@ impl WorkerRole {
         port.send(Message::Truth(Truth::Left(left)));
     }
 
-    fn leader(&self, port: &Arc<Port>) -> Result<Arc<dyn Leader>, String> {
+    fn leader(&self, port: &Arc<Port>, secret: Secret) -> Result<Arc<dyn Leader>, String> {
         let (port, protocol) = (Arc::clone(port), self.protocol);
         let bend = Arc::new(move |request| speaking(protocol, request));
         let connect = {
@@ -82,7 +84,7 @@ impl WorkerRole {
             move |to: &str| SimChannel { port: Arc::clone(&port), to: to.to_owned(), bend: Some(bend.clone()) }
         };
         let client = LeaderClient::connecting(self.coordinators.clone(), Box::new(connect));
-        let leader = RemoteLeader::new(&client.map_err(|error| error.to_string())?);
+        let leader = RemoteLeader::new(&client.map_err(|error| error.to_string())?, secret);
         let leader = crate::planted::leader(self.planted, Arc::new(leader), &port);
         Ok(Arc::new(Overheard { inner: leader, port }))
     }
@@ -116,7 +118,14 @@ impl Leader for Overheard {
     }
 
     async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, LeaderError> {
-        self.inner.complete(worker, held, report).await
+        let verdict = self.inner.complete(worker, held, report).await;
+        // A leader that finds a promise broken in a report is a witness like any other.
+        if let Ok(Verdict::Refused { reason }) = &verdict
+            && let Some(invariant) = Invariant::named_in(reason)
+        {
+            self.port.send(Message::Truth(Truth::Refuted { invariant, what: reason.clone() }));
+        }
+        verdict
     }
 
     async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), LeaderError> {

@@ -7,6 +7,7 @@ use format::state_records::{
 use model::invariant::{may_complete, number_rises};
 use model::{AttemptId, Digest, Invariant, JobId, Report, ShardId};
 use scheduler::is_charged;
+use storage::meta::claim::token_of;
 use storage::meta::{Change, Entry};
 
 use super::{Witness, held};
@@ -57,11 +58,11 @@ impl Witness {
         }
     }
 
-    /// LS-3: the tokens of leaders only rise.
+    /// LS-3: the revisions of leaders only rise.
     fn leads(&mut self, entry: &Entry) {
         let token = entry.create_revision.0;
         if token <= self.leader {
-            self.violated(Invariant::Ls3, format!("a leader has the token {token}, one before had {}", self.leader));
+            self.violated(Invariant::Ls3, format!("a leader was elected at {token}, one before at {}", self.leader));
         }
         self.leader = self.leader.max(token);
     }
@@ -91,7 +92,7 @@ impl Witness {
         };
         let before: Option<DoneRecord> = self.record(StateKey::Done(task.clone()));
         let claim = self.entries.get(&String::from(StateKey::Claim(task.clone(), done.attempt.number)));
-        let holder = claim.map(|claim| claim.create_revision.token());
+        let holder = claim.and_then(|claim| token_of(claim).ok());
         if let Err(invariant) = may_complete(before.map(|before| before.attempt), holder, done.attempt) {
             self.violated(invariant, format!("{task} is recorded done by {}, which must not be", done.attempt));
         }
@@ -127,7 +128,7 @@ impl Witness {
         let ended = changes.iter().find_map(|change| match (change, change.key().parse()) {
             (Change::Deleted { key }, Ok(StateKey::Claim(of, number))) if of == *task => {
                 let claim = self.entries.get(key)?;
-                Some(AttemptId { number, token: claim.create_revision.token() })
+                Some(AttemptId { number, token: token_of(claim).ok()? })
             }
             _ => None,
         });

@@ -130,6 +130,7 @@ impl World {
                 self.trace.note(format_args!("{:?}: {truth:?}", self.processes[from]));
                 match truth {
                     Truth::Failed { held, class } => self.witness.failed(held, class),
+                    Truth::Refuted { invariant, what } => self.witness.violated(invariant, what),
                     Truth::Finished => self.is_finished = true,
                     Truth::Left(how) => self.has_left(from, &how),
                     Truth::Struck => {}

@@ -1,14 +1,16 @@
 //! Who leads.
 //!
 //! One key, `leader`, on the lease of the coordinator that leads. It is created, never overwritten: its create revision is
-//! the leader's token, larger than that of any leader before. Every write of the leader compares it
-//! (`Leadership::holds`), so one that was deposed without noticing (stopped, cut off) is refused from then on. The lease
-//! only decides how soon others may try.
+//! larger than that of any leader before. Every write of the leader compares it (`Leadership::holds`), so one that was
+//! deposed without noticing (stopped, cut off) is refused from then on. The lease only decides how soon others may try.
+//!
+//! Each election comes with a [`Term`], random bits that go into every token that the leader gives out. So what is named by
+//! a token is never named alike again, even if the store is lost, or restored, and hands its revisions out a second time.
 
 use format::state_keys::StateKey;
 use format::state_records::{LeaderRecord, StateRecord};
 use futures::{Stream, StreamExt, stream};
-use model::FencingToken;
+use model::{FencingToken, LeaderId, Term};
 
 use crate::meta::{Change, Compare, Entry, LeaseSession, Listing, MetaError, MetaStore, Op, Revision, Txn, WatchEvent};
 use crate::outcome::{Settled, settle};
@@ -20,12 +22,28 @@ const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leadership {
     revision: Revision,
+    term: Term,
 }
 
 impl Leadership {
-    /// What every write of the leader carries; it grows from leader to leader.
+    /// The leader's own token, which nobody else ever has.
     pub const fn token(&self) -> FencingToken {
-        self.revision.token()
+        self.revision.token(self.term)
+    }
+
+    /// When the leader was elected: every write compares it. It grows from leader to leader.
+    pub const fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// What every token carries that the leader gives out.
+    pub const fn term(&self) -> Term {
+        self.term
+    }
+
+    /// The leader, in the names of what it writes.
+    pub const fn id(&self) -> LeaderId {
+        LeaderId { revision: self.revision.0, term: self.term }
     }
 
     /// Holds as long as nobody else was elected and we did not resign.
@@ -34,7 +52,7 @@ impl Leadership {
     }
 
     /// Whether an entry of `leader` says that we lead.
-    pub(crate) fn is_shown_by(&self, leader: Option<&Entry>) -> bool {
+    pub fn is_shown_by(&self, leader: Option<&Entry>) -> bool {
         leader.is_some_and(|leader| leader.create_revision == self.revision)
     }
 }
@@ -42,13 +60,14 @@ impl Leadership {
 /// A leader, as others see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leader {
-    /// Its token.
-    pub token: FencingToken,
+    /// When it was elected.
+    pub revision: Revision,
     /// Its name and address.
     pub record: LeaderRecord,
 }
 
-/// Waits until we lead. It may be dropped at any time, and tried again: who leads already finds out.
+/// Waits until we lead, in `term`, which nobody has drawn before. It may be dropped at any time, and tried again: who leads
+/// already finds out.
 ///
 /// # Errors
 /// [`MetaError::LeaseGone`] once the session is lost; otherwise only what waiting does not mend.
@@ -56,21 +75,18 @@ pub async fn campaign(
     store: &dyn MetaStore,
     session: &LeaseSession,
     me: &LeaderRecord,
+    term: Term,
 ) -> Result<Leadership, MetaError> {
     tokio::select! {
         _ = session.lost() => Err(MetaError::LeaseGone { lease: session.lease() }),
-        elected = campaign_on(store, session, me) => elected,
+        elected = campaign_on(store, session, me) => elected.map(|revision| Leadership { revision, term }),
     }
 }
 
-async fn campaign_on(
-    store: &dyn MetaStore,
-    session: &LeaseSession,
-    me: &LeaderRecord,
-) -> Result<Leadership, MetaError> {
+async fn campaign_on(store: &dyn MetaStore, session: &LeaseSession, me: &LeaderRecord) -> Result<Revision, MetaError> {
     loop {
         let tried = match stand(store, session, me).await {
-            Ok(Ok(leadership)) => return Ok(leadership),
+            Ok(Ok(elected)) => return Ok(elected),
             Ok(Err(leader)) => vacancy(store, &leader).await,
             Err(error) => Err(error),
         };
@@ -81,12 +97,12 @@ async fn campaign_on(
     }
 }
 
-/// One try: we lead, or the entry of whoever does.
+/// One try: since when we lead, or the entry of whoever does.
 async fn stand(
     store: &dyn MetaStore,
     session: &LeaseSession,
     me: &LeaderRecord,
-) -> Result<Result<Leadership, Entry>, MetaError> {
+) -> Result<Result<Revision, Entry>, MetaError> {
     let key = String::from(StateKey::Leader);
     let value = me.encode().map_err(|error| MetaError::Invalid { reason: error.to_string() })?;
     let txn = Txn::when([Compare::absent(&key)]).then([Op::put_leased(&key, value, session.lease())]).otherwise([&key]);
@@ -95,9 +111,9 @@ async fn stand(
     let ours_at = |entry: Option<&Entry>| entry.filter(|entry| is_ours(entry)).map(|entry| entry.create_revision);
     loop {
         match settle(store, txn.clone(), &key, ours_at).await? {
-            Settled::Applied { revision } => return Ok(Ok(Leadership { revision })),
+            Settled::Applied { revision } => return Ok(Ok(revision)),
             Settled::Refused { mut current } => match current.pop().flatten() {
-                Some(entry) if is_ours(&entry) => return Ok(Ok(Leadership { revision: entry.create_revision })),
+                Some(entry) if is_ours(&entry) => return Ok(Ok(entry.create_revision)),
                 Some(entry) => return Ok(Err(entry)),
                 None => {}
             },
@@ -163,7 +179,7 @@ fn leader_after(event: WatchEvent) -> Result<Option<Option<Leader>>, MetaError> 
 
 fn leader_of(entry: Entry) -> Result<Leader, MetaError> {
     let record = entry.record()?;
-    Ok(Leader { token: entry.create_revision.token(), record })
+    Ok(Leader { revision: entry.create_revision, record })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use format::state_records::StateRecord;
-use model::{FencingToken, LeaseId};
+use model::{FencingToken, LeaseId, Term};
 
 use crate::meta::MetaError;
 
@@ -14,15 +14,9 @@ use crate::meta::MetaError;
 pub struct Revision(pub u64);
 
 impl Revision {
-    /// This revision as a fencing token: no earlier transaction has as large a one.
-    pub const fn token(self) -> FencingToken {
-        FencingToken(self.0)
-    }
-}
-
-impl From<FencingToken> for Revision {
-    fn from(token: FencingToken) -> Self {
-        Self(token.0)
+    /// The token of what came to be at this revision, in that term.
+    pub const fn token(self, term: Term) -> FencingToken {
+        term.token(self.0)
     }
 }
 

@@ -6,18 +6,18 @@ use model::LeaseId;
 #[derive(Debug, thiserror::Error)]
 pub enum MetaError {
     /// Try again later: the store, or the way to it, is down.
-    #[error("cannot {operation} {object} in the cluster's state")]
+    #[error("cannot {operation} {} in the cluster's state", shown(.object))]
     Unavailable {
         /// What was tried: a verb.
         operation: &'static str,
-        /// On what: a key, a prefix or a lease.
+        /// On what: a key, a prefix (empty for all keys) or a lease.
         object: String,
         /// The store's own words.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Stop what relies on the lease, and open a new session.
-    #[error("{lease} has ended; stop its attempts and open a new session")]
+    #[error("{lease} has ended; what rests on it stops, and a new session is opened")]
     LeaseGone {
         /// The lease.
         lease: LeaseId,
@@ -46,6 +46,16 @@ pub enum MetaError {
         /// Why, and what to do.
         reason: String,
     },
+    /// Upgrade this process: it would misread what others wrote.
+    #[error(
+        "the cluster's state has format {found}, this version reads up to {known}; upgrade this coordinator, a newer one has led"
+    )]
+    TooNew {
+        /// The state's.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
     /// A bug of ours: the store would never accept this.
     #[error("the cluster's state refuses what was asked of it: {reason}")]
     Invalid {
@@ -62,6 +72,11 @@ pub enum MetaError {
     },
 }
 
+/// An object as messages name it.
+fn shown(object: &str) -> &str {
+    if object.is_empty() { "all keys" } else { object }
+}
+
 impl MetaError {
     /// A change of `object` whose answer did not come, and what came instead.
     pub(crate) fn unanswered(object: &str, cause: String) -> Self {
@@ -71,5 +86,17 @@ impl MetaError {
     /// Whether the same call may succeed later without anybody's help.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_of_everything_has_a_name_in_messages() {
+        let source = "no quorum".into();
+        let error = MetaError::Unavailable { operation: "list", object: String::new(), source };
+        assert_eq!(error.to_string(), "cannot list all keys in the cluster's state");
     }
 }

@@ -1,10 +1,10 @@
 //! One worker process's lease: kept alive, and fenced on its own clock.
 //!
 //! Life of a session: `LeaseSession::open` asks for a lease. A task renews it at a third of its TTL, with jitter, so that
-//! a fleet that started together does not renew together. A renewal that fails is tried again, over whatever
-//! connection there is then, until the *deadline*: the instant at which the last renewal that was answered was **sent**,
-//! plus the TTL less 20 %. Sent, not answered: the store started the TTL anew at some time in between. Less 20 %: attempts
-//! need time to stop before the store gives their tasks to others.
+//! a fleet that started together does not renew together. A renewal that fails is tried again, until the *deadline*: the
+//! instant at which the last renewal that was answered was **sent**, plus the TTL less 20 %. Sent, not answered: the store
+//! started the TTL anew at some time in between. Less 20 %: attempts need time to stop before the store gives their tasks to
+//! others.
 //!
 //! | what happens | the session |
 //! |---|---|
@@ -95,6 +95,7 @@ impl LeaseSession {
             lease,
             life: sender,
             random: fastrand::Rng::with_seed(settings.seed),
+            renewed_at: sent_at,
             deadline: sent_at + trusted(lease.ttl),
         };
         tracing::info!(lease = %lease.id, ttl = ?lease.ttl, "lease granted");
@@ -153,6 +154,8 @@ struct Renewal {
     lease: Lease,
     life: watch::Sender<Life>,
     random: fastrand::Rng,
+    /// When the last renewal that was answered was sent.
+    renewed_at: Instant,
     deadline: Instant,
 }
 
@@ -165,7 +168,7 @@ impl Renewal {
                 break loss;
             }
         };
-        tracing::warn!(%lease, ?loss, "lease lost; its attempts stop");
+        tracing::warn!(%lease, ?loss, "lease lost; what relied on it stops");
         self.life.send_replace(Life::Lost(loss));
     }
 
@@ -180,9 +183,14 @@ impl Renewal {
                 (sent_at, answer.await)
             })
             .await
-            .map_err(|_| Loss::Silence)?;
+            .map_err(|_| {
+                crate::metrics::renewal_gap(self.renewed_at.elapsed());
+                Loss::Silence
+            })?;
+            crate::metrics::renewal_gap(sent_at - self.renewed_at);
             match answer {
                 Ok(Ok(())) => {
+                    self.renewed_at = sent_at;
                     self.deadline = sent_at + trusted(self.lease.ttl);
                     self.life.send_replace(Life::Held { until: self.deadline });
                     return Ok(());

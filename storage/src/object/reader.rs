@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::wait::wait;
-use crate::{Root, StorageError};
+use crate::{Root, StorageError, private};
 
 /// An open object. Local files are read directly: a thread of its own for each read would cost more than the read.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl ObjectReader {
     pub fn open(root: &Root, key: &str, runtime: &Handle) -> Result<Self, StorageError> {
         let object = root.object(key);
         let source = match root.local_folder() {
-            Some(folder) => match File::open(folder.join(key)) {
+            Some(folder) => match private::open_nonblocking(&folder.join(key)) {
                 Ok(file) => Source::File(file),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     return Err(StorageError::NotFound { object });

@@ -1,4 +1,5 @@
-//! Writes an object piece by piece, digesting as it goes. It appears whole or not at all.
+//! Writes an object piece by piece, digesting as it goes. It appears whole or not at all, and never in the place of another:
+//! a name that is taken is an error, whatever the store.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,10 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use format::digest::{Digest, Digester};
 use object_store::path::Path;
-use object_store::{ObjectStoreExt, WriteMultipart};
+use object_store::{ObjectStore as _, PutMode, PutMultipartOptions, PutOptions, WriteMultipart};
 use tokio::runtime::Handle;
 
 use super::failed;
+use crate::s3::CreateOnly;
 use crate::wait::wait;
 use crate::{Root, StorageError};
 
@@ -110,7 +112,7 @@ impl ObjectWriter {
     /// Makes the object visible.
     ///
     /// # Errors
-    /// See [`StorageError`].
+    /// [`StorageError::AlreadyExists`] where somebody else wrote an object of this name. See [`StorageError`].
     pub fn finish(mut self) -> Result<WrittenObject, StorageError> {
         match std::mem::replace(&mut self.target, Target::Closed) {
             Target::File { file, staged, place } => {
@@ -118,7 +120,7 @@ impl ObjectWriter {
                 // A link, unlike a rename, never takes the place of an object that is there.
                 let linked = std::fs::hard_link(&staged, &place);
                 remove_staged(&staged);
-                linked.map_err(|error| failed("publish", &self.object, error))?;
+                linked.map_err(|error| publish_error(&self.object, error))?;
             }
             Target::Store { root, upload, pending, runtime } => {
                 let path = Path::from(self.key.as_str());
@@ -141,6 +143,13 @@ impl Drop for ObjectWriter {
     }
 }
 
+fn publish_error(object: &str, error: std::io::Error) -> StorageError {
+    match error.kind() {
+        std::io::ErrorKind::AlreadyExists => StorageError::AlreadyExists { object: object.to_owned() },
+        _ => failed("publish", object, error),
+    }
+}
+
 async fn send(
     root: &Root,
     path: &Path,
@@ -150,7 +159,9 @@ async fn send(
     let upload = match upload {
         Some(upload) => upload,
         None => {
-            let begun = root.store().put_multipart(path).await?;
+            let mut options = PutMultipartOptions::default();
+            options.extensions.insert(CreateOnly);
+            let begun = root.store().put_multipart_opts(path, options).await?;
             upload.insert(WriteMultipart::new_with_chunk_size(begun, UPLOAD_PART_BYTES))
         }
     };
@@ -166,7 +177,7 @@ async fn complete(
     pending: Bytes,
 ) -> Result<(), object_store::Error> {
     let Some(mut upload) = upload else {
-        return root.store().put(path, pending.into()).await.map(drop);
+        return root.store().put_opts(path, pending.into(), PutOptions::from(PutMode::Create)).await.map(drop);
     };
     if let Err(error) = upload.wait_for_capacity(UPLOADS_MAX).await {
         abort(upload).await;
@@ -209,3 +220,6 @@ fn remove_staged(staged: &std::path::Path) {
         tracing::warn!(%error, path = %staged.display(), "remove staged file; `dataset gc` finds it");
     }
 }
+
+#[cfg(test)]
+mod tests;

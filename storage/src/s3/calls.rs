@@ -6,6 +6,7 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use tokio::time::Instant;
 
+use super::client::Connection;
 use super::failure::Failure;
 use super::pace::Pace;
 use crate::metrics::{self, Again};
@@ -36,8 +37,8 @@ impl Calls {
     }
 
     /// The attempts of one request on `key`.
-    pub(super) fn begin<'a>(&'a self, operation: &'static str, endpoint: &'a str, key: &str) -> Attempts<'a> {
-        Attempts { calls: self, operation, endpoint, prefix: prefix(key).to_owned(), failed: 0 }
+    pub(super) fn begin<'a>(&'a self, operation: &'static str, connection: &'a Connection, key: &str) -> Attempts<'a> {
+        Attempts { calls: self, operation, connection, prefix: prefix(key).to_owned(), failed: 0 }
     }
 
     /// As many fresh ids as there are calls of it: nobody else has them.
@@ -55,7 +56,7 @@ impl Calls {
 pub(super) struct Attempts<'a> {
     calls: &'a Calls,
     operation: &'static str,
-    endpoint: &'a str,
+    connection: &'a Connection,
     prefix: String,
     failed: u32,
 }
@@ -77,7 +78,10 @@ impl Attempts<'_> {
                 Ok(answer)
             }
             Err(error) => {
-                let failure = Failure::of(self.operation, self.endpoint, error);
+                let failure = Failure::of(self.operation, &self.connection.endpoint, error);
+                if let Some(credentials) = self.connection.credentials.as_ref().filter(|_| failure.is_refusal()) {
+                    credentials.refused();
+                }
                 if matches!(failure.class, FailureClass::Throttled { .. }) {
                     entry.throttled();
                 }

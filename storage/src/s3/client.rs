@@ -1,18 +1,20 @@
 //! The SDK's client, made from the usual AWS places when the first request needs it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, ConfigLoader};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::config::{Credentials, IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::types::ChecksumAlgorithm;
 use aws_smithy_http_client::tls;
 use aws_types::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 
+use super::credentials::Refreshing;
 use super::failure::{Failure, Kind};
 use crate::retry::RetryPolicy;
 
@@ -56,6 +58,8 @@ pub(super) struct Connection {
     pub(super) client: Client,
     /// The server, for messages.
     pub(super) endpoint: String,
+    /// What requests are signed with; `None` where the settings say it.
+    pub(super) credentials: Option<Refreshing>,
     /// Of what we upload; `None` where `AWS_REQUEST_CHECKSUM_CALCULATION=when_required` says that the store takes none.
     pub(super) checksum: Option<ChecksumAlgorithm>,
 }
@@ -63,50 +67,72 @@ pub(super) struct Connection {
 impl Connection {
     /// Reads the usual places. Nothing is sent to the store yet; a role's credentials may be fetched.
     pub(super) async fn open(settings: &S3Settings) -> Result<Self, Failure> {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-            .build_https();
-        let timeouts =
-            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT);
-        let stalls = StalledStreamProtectionConfig::enabled()
-            .upload_enabled(true)
-            .download_enabled(true)
-            .grace_period(settings.stall_grace);
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts.build())
-            .stalled_stream_protection(stalls.build())
-            // Ranges of an object have no checksum of their own, and our formats check every frame and block.
-            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-        if let Some(url) = &settings.endpoint_url {
-            loader = loader.endpoint_url(url);
-        }
-        if let Some(region) = &settings.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        if let Some((access_key, secret_key)) = &settings.credentials {
-            loader = loader.credentials_provider(Credentials::new(access_key, secret_key, None, None, "settings"));
-        }
-        let found = loader.load().await;
+        let found = loader(settings).load().await;
         let checksum = match found.request_checksum_calculation() {
             Some(RequestChecksumCalculation::WhenRequired) => None,
             _ => Some(ChecksumAlgorithm::Crc32C),
         };
         let (config, endpoint) = address(settings, &found)?;
-        Ok(Self { client: Client::from_conf(config), endpoint, checksum })
+        let credentials = settings.credentials.is_none().then(|| refreshing(settings));
+        let config = match &credentials {
+            Some(refreshing) => {
+                let config = config.credentials_provider(refreshing.clone());
+                // The cache is ours: the SDK's would keep what was refused.
+                config.identity_cache(IdentityCache::no_cache()).build()
+            }
+            None => config.build(),
+        };
+        Ok(Self { client: Client::from_conf(config), endpoint, credentials, checksum })
     }
 }
 
+/// The credentials of the usual places.
+fn refreshing(settings: &S3Settings) -> Refreshing {
+    let settings = settings.clone();
+    Refreshing::new(Arc::new(move || {
+        let loader = loader(&settings);
+        Box::pin(async move { loader.load().await.credentials_provider() })
+    }))
+}
+
+/// Reads the usual places, each time anew.
+fn loader(settings: &S3Settings) -> ConfigLoader {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https();
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT);
+    let stalls = StalledStreamProtectionConfig::enabled()
+        .upload_enabled(true)
+        .download_enabled(true)
+        .grace_period(settings.stall_grace);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts.build())
+        .stalled_stream_protection(stalls.build())
+        // Ranges of an object have no checksum of their own, and our formats check every frame and block.
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some((access_key, secret_key)) = &settings.credentials {
+        loader = loader.credentials_provider(Credentials::new(access_key, secret_key, None, None, "settings"));
+    }
+    loader
+}
+
 /// Settles region and addressing style, which depend on whether the endpoint is AWS.
-fn address(settings: &S3Settings, found: &SdkConfig) -> Result<(aws_sdk_s3::Config, String), Failure> {
+fn address(settings: &S3Settings, found: &SdkConfig) -> Result<(aws_sdk_s3::config::Builder, String), Failure> {
     let config = aws_sdk_s3::config::Builder::from(found);
     match (endpoint_url(settings, found), found.region()) {
         (Some(url), region) => {
             let region = region.cloned().unwrap_or(Region::from_static(REGION_OF_OTHER_STORES));
-            Ok((config.region(region).endpoint_url(&url).force_path_style(is_path_style()).build(), url))
+            Ok((config.region(region).endpoint_url(&url).force_path_style(is_path_style()), url))
         }
-        (None, Some(region)) => Ok((config.build(), format!("S3 in region {region}"))),
+        (None, Some(region)) => Ok((config, format!("S3 in region {region}"))),
         (None, None) => {
             let message = "no AWS region; set AWS_REGION, or `region` in the profile that AWS_PROFILE names, or \
                            AWS_ENDPOINT_URL for a store that is not AWS";

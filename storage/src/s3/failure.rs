@@ -31,7 +31,9 @@ pub(super) enum Kind {
     Conflict,
     /// 304.
     NotModified,
-    /// Nobody knows who we are.
+    /// Nowhere is there anything to sign a request with.
+    NoCredentials,
+    /// Nobody knows who we are, or not any more.
     Unauthenticated,
     /// We may not do this.
     Denied,
@@ -46,7 +48,15 @@ pub(super) enum Kind {
 const CREDENTIALS_HINT: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE for a profile of \
                                 ~/.aws/config, or give this machine or pod a role";
 
+const EXPIRED_HINT: &str = "renew what the credentials come from (the session, the token's file, the role); it is read \
+                            again by itself, so nothing has to be started anew unless they stand in the environment";
+
 impl Failure {
+    /// Whether the store knows the request and refuses who sent it: other credentials, or another policy, may help.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self.kind, Kind::Unauthenticated | Kind::Denied)
+    }
+
     /// Sorts what the SDK says; `endpoint` names the server for messages.
     pub(super) fn of<E>(operation: &'static str, endpoint: &str, error: SdkError<E, HttpResponse>) -> Self
     where
@@ -55,7 +65,11 @@ impl Failure {
         match &error {
             SdkError::ServiceError(answer) => {
                 let status = answer.raw().status().as_u16();
-                let code = answer.err().code().unwrap_or_default();
+                let code = match answer.err().code() {
+                    // The answer to a HEAD has no body to say why: of all that S3 refuses so, only this concerns us.
+                    None if status == 400 && operation == "HeadObject" => "ExpiredToken",
+                    code => code.unwrap_or_default(),
+                };
                 let text = answer.err().message().unwrap_or_default();
                 Self::of_answer(operation, status, code, text, answer.raw())
             }
@@ -67,7 +81,7 @@ impl Failure {
                 let words = chain(&error);
                 if words.contains("no credentials found in chain") {
                     let message = format!("no AWS credentials were found; {CREDENTIALS_HINT}");
-                    return Self::permanent(operation, Kind::Unauthenticated, message);
+                    return Self::permanent(operation, Kind::NoCredentials, message);
                 }
                 if words.contains("credential") {
                     // A role's credentials come from another service, which may be away for a moment.
@@ -96,6 +110,7 @@ impl Failure {
             _ if code == "RequestTimeTooSkewed" => {
                 Some("the clock of this machine is more than 15 minutes off; see that it is set by NTP".to_owned())
             }
+            Kind::Unauthenticated if is_expired(code) => Some(EXPIRED_HINT.to_owned()),
             Kind::Unauthenticated => Some(CREDENTIALS_HINT.to_owned()),
             Kind::Denied => {
                 Some("this identity may not; look at its policies, or choose another by AWS_PROFILE".to_owned())
@@ -140,7 +155,7 @@ impl Failure {
             Kind::Exists => Error::AlreadyExists { path, source },
             Kind::Refused | Kind::Conflict => Error::Precondition { path, source },
             Kind::NotModified => Error::NotModified { path, source },
-            Kind::Unauthenticated => Error::Unauthenticated { path, source },
+            Kind::Unauthenticated | Kind::NoCredentials => Error::Unauthenticated { path, source },
             Kind::Denied => Error::PermissionDenied { path, source },
             Kind::Unsupported => Error::NotSupported { source },
             Kind::Failed | Kind::Unknown => Error::Generic { store: "S3", source },
@@ -165,14 +180,20 @@ fn sort(status: u16, code: &str, retry_after: Option<Duration>) -> (Kind, Failur
         (404, _) => (Kind::NotFound, Permanent),
         (412, _) => (Kind::Refused, Permanent),
         (304, _) => (Kind::NotModified, Permanent),
-        (401, _)
-        | (
-            _,
-            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired",
-        ) => (Kind::Unauthenticated, Permanent),
+        // They are read again before the next attempt.
+        (_, code) if is_expired(code) => (Kind::Unauthenticated, Transient),
+        (401, _) | (_, "InvalidAccessKeyId" | "SignatureDoesNotMatch") => (Kind::Unauthenticated, Permanent),
         (403, _) => (Kind::Denied, Permanent),
         _ => (Kind::Failed, Permanent),
     }
+}
+
+/// Whether the credentials were right once.
+fn is_expired(code: &str) -> bool {
+    matches!(
+        code,
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "InvalidToken" | "TokenRefreshRequired"
+    )
 }
 
 /// Seconds alone: S3 sends no dates here.
@@ -180,11 +201,20 @@ fn retry_after(raw: &HttpResponse) -> Option<Duration> {
     raw.headers().get("retry-after")?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// Whether an error comes from a store that slowed us down, or could not be reached, until we gave up.
+/// Whether an error comes from a store that slowed us down, could not be reached, or refused who we are, until we gave up:
+/// credentials are renewed and policies mended while a job waits. Not of a bucket that is not there, nor of settings that
+/// lack a region or credentials: those stay as they are.
 pub(crate) fn is_away(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut chain = std::iter::successors(Some(error), |error| error.source());
     let failure = chain.find_map(|error| error.downcast_ref::<Failure>());
-    failure.is_some_and(|failure| failure.class != FailureClass::Permanent)
+    failure.is_some_and(|failure| failure.class != FailureClass::Permanent || failure.is_refusal())
+}
+
+/// Whether an error is a store's answer, or the lack of one's settings, that no repetition changes.
+pub(crate) fn is_lasting(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut chain = std::iter::successors(Some(error), |error| error.source());
+    let failure = chain.find_map(|error| error.downcast_ref::<Failure>());
+    failure.is_some_and(|failure| failure.class == FailureClass::Permanent)
 }
 
 /// An error and its sources on one line.
@@ -229,12 +259,37 @@ mod tests {
             assert!(answered(status, code).is_store_away(), "{status} {code}");
         }
         assert!(as_seen(Failure::unknown("GetObject", "cannot reach it")).is_store_away());
-        for (status, code) in [(403, "AccessDenied"), (404, "NoSuchBucket"), (404, "NoSuchKey"), (400, "")] {
+        for (status, code) in [(404, "NoSuchBucket"), (404, "NoSuchKey"), (400, "")] {
             assert!(!answered(status, code).is_store_away(), "{status} {code}");
+        }
+        for (status, code) in [(404, "NoSuchBucket"), (403, "AccessDenied"), (301, "PermanentRedirect")] {
+            assert!(answered(status, code).is_lasting(), "{status} {code}");
+        }
+        for (status, code) in [(503, "SlowDown"), (500, "InternalError"), (404, "NoSuchKey")] {
+            assert!(!answered(status, code).is_lasting(), "{status} {code}");
         }
         let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
         let local = StorageError::Failed { operation: "write", object: "/d/part".into(), source: Box::new(full) };
         assert!(!local.is_store_away());
+    }
+
+    #[test]
+    fn a_store_that_refuses_who_we_are_is_waited_for_and_one_that_nobody_configured_is_not() {
+        let refused = [
+            (400, "ExpiredToken"),
+            (403, "RequestExpired"),
+            (400, "InvalidToken"),
+            (403, "InvalidAccessKeyId"),
+            (403, "SignatureDoesNotMatch"),
+            (403, "AccessDenied"),
+            (401, ""),
+        ];
+        for (status, code) in refused {
+            assert!(answered(status, code).is_store_away(), "{status} {code}");
+        }
+        let nowhere = Failure::permanent("PutObject", Kind::NoCredentials, "no AWS credentials were found");
+        assert!(!as_seen(nowhere).is_store_away());
+        assert!(!as_seen(Failure::permanent("configure S3", Kind::Failed, "no AWS region")).is_store_away());
     }
 
     #[test]

@@ -8,10 +8,13 @@
 //! |---|---|
 //! | 412 to a conditional write | look: our id is success, another's is `AlreadyExists` or `Precondition` |
 //! | 409 `ConditionalRequestConflict`, a lost answer | look, then repeat with the same id |
+//! | 412, 409 to a create-only `CompleteMultipartUpload` | look: another's is `AlreadyExists`; none is a failure of the upload |
 //! | 404 to `CompleteMultipartUpload` | look: an earlier attempt of ours may have completed it |
 //! | 200 with an error in its body | that error |
 //! | 503, 429 | fewer requests on this prefix, repeat after `Retry-After` and jitter |
 //! | a refusal of `DeleteObjects` as such (not known, wants an MD5) | the objects are removed one by one, 64 at once |
+//! | expired or revoked credentials, 401, 403 | the usual places are read again at once; expired ones are tried again here, the rest by whoever asked: a policy that is mended, or a secret that is rotated, ends it |
+//! | no such bucket, no region, no credentials anywhere | an error at once: only a change of the configuration helps |
 //! | a body that stalls, ends early or breaks | read on from there, if the etag is still the same |
 //!
 //! **Layers.** `calls` paces and repeats (`retry` is the policy; the SDK's own retries are off); `failure` sorts what
@@ -28,6 +31,7 @@ mod body;
 mod calls;
 mod client;
 mod copy;
+mod credentials;
 mod failure;
 mod list;
 mod pace;
@@ -35,6 +39,7 @@ mod pending;
 mod read;
 mod remove;
 mod upload;
+mod versioning;
 mod write;
 
 use std::fmt;
@@ -56,9 +61,10 @@ use client::Connection;
 use failure::{Failure, Kind};
 
 pub use client::S3Settings;
-pub(crate) use failure::is_away;
+pub(crate) use failure::{is_away, is_lasting};
 #[cfg(feature = "testing")]
 pub use failure::{slow_down, unanswered};
+pub(crate) use upload::CreateOnly;
 
 /// A prefix of a bucket. Clones share the client, the pace and the retry budget.
 #[derive(Debug, Clone)]
@@ -109,7 +115,7 @@ impl S3Store {
     }
 
     fn attempts<'a>(&'a self, operation: &'static str, connection: &'a Connection, location: &Path) -> Attempts<'a> {
-        self.shared.calls.begin(operation, &connection.endpoint, location.as_ref())
+        self.shared.calls.begin(operation, connection, location.as_ref())
     }
 }
 
@@ -129,8 +135,9 @@ impl ObjectStore for S3Store {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
+        let is_create_only = options.extensions.get::<CreateOnly>().is_some();
         let id = self.create_upload(location, options).await.map_err(at(location))?;
-        Ok(Box::new(upload::Upload::new(self.clone(), location.clone(), id)))
+        Ok(Box::new(upload::Upload::new(self.clone(), location.clone(), id, is_create_only)))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -173,7 +180,7 @@ impl MultipartStore for S3Store {
     }
 
     async fn complete_multipart(&self, path: &Path, id: &MultipartId, parts: Vec<PartId>) -> Result<PutResult> {
-        self.complete_upload(path, id, parts).await.map_err(at(path))
+        self.complete_upload(path, id, parts, false).await.map_err(at(path))
     }
 
     async fn abort_multipart(&self, path: &Path, id: &MultipartId) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Objects in parts. An upload is named by the store's id and our put id: `<put id>:<upload id>`.
 //!
-//! Nothing shows before it is completed. Whoever began it aborts it on every failure; what a killed process leaves
+//! Nothing shows before it is completed; a [`CreateOnly`] one then takes nobody's place. Whoever began it aborts it on every failure; what a killed process leaves
 //! behind costs storage until the bucket's lifecycle rule (`AbortIncompleteMultipartUpload`) removes it.
 
 use std::collections::BTreeMap;
@@ -17,6 +17,10 @@ use object_store::{MultipartUpload, PutMultipartOptions, PutPayload, PutResult, 
 use super::attributes::Headers;
 use super::write::Found;
 use super::{Failure, Kind, S3Store, at};
+
+/// Asks, as an extension of its options, that an upload does not replace an object.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CreateOnly;
 
 impl S3Store {
     pub(super) async fn create_upload(&self, location: &Path, options: PutMultipartOptions) -> Result<String, Failure> {
@@ -77,6 +81,7 @@ impl S3Store {
         location: &Path,
         id: &str,
         parts: Vec<PartId>,
+        is_create_only: bool,
     ) -> Result<PutResult, Failure> {
         let connection = self.connection().await?;
         let (put_id, upload_id) = split(id)?;
@@ -88,6 +93,7 @@ impl S3Store {
         let mut attempts = self.attempts("CompleteMultipartUpload", connection, location);
         loop {
             let request = connection.client.complete_multipart_upload().bucket(self.bucket()).key(self.key(location));
+            let request = request.set_if_none_match(is_create_only.then(|| "*".to_owned()));
             let failure = match attempts.run(request.upload_id(upload_id).multipart_upload(parts.clone()).send()).await
             {
                 Ok(answer) if answer.e_tag.is_some() => {
@@ -100,14 +106,16 @@ impl S3Store {
                 Ok(_) => Failure::unknown("CompleteMultipartUpload", "the answer names no object"),
                 Err(failure) => failure,
             };
-            if matches!(failure.kind, Kind::NotFound | Kind::Unknown)
-                && let Found::Ours(written) = self.find(location, put_id, &failure).await?
-            {
-                return Ok(written);
+            if matches!(failure.kind, Kind::NotFound | Kind::Unknown | Kind::Refused | Kind::Conflict) {
+                match self.find(location, put_id, &failure).await? {
+                    Found::Ours(written) => return Ok(written),
+                    Found::Theirs if failure.kind == Kind::Refused => return Err(failure.into_kind(Kind::Exists)),
+                    Found::Theirs | Found::Nothing => {}
+                }
             }
-            // An upload that is gone is no object that is gone.
+            // An upload that is gone is no object that is gone. One that met another writer has to begin anew.
             let failure = match failure.kind {
-                Kind::NotFound => failure.into_kind(Kind::Failed),
+                Kind::NotFound | Kind::Refused | Kind::Conflict => failure.into_kind(Kind::Failed),
                 _ => failure,
             };
             attempts.back_off(failure).await?;
@@ -154,13 +162,14 @@ pub(super) struct Upload {
     store: S3Store,
     location: Path,
     id: String,
+    is_create_only: bool,
     begun: usize,
     parts: Arc<Mutex<BTreeMap<usize, PartId>>>,
 }
 
 impl Upload {
-    pub(super) fn new(store: S3Store, location: Path, id: String) -> Self {
-        Self { store, location, id, begun: 0, parts: Arc::default() }
+    pub(super) fn new(store: S3Store, location: Path, id: String, is_create_only: bool) -> Self {
+        Self { store, location, id, is_create_only, begun: 0, parts: Arc::default() }
     }
 
     fn parts(&self) -> MutexGuard<'_, BTreeMap<usize, PartId>> {
@@ -188,7 +197,8 @@ impl MultipartUpload for Upload {
             let message = format!("{} of {} parts were uploaded", parts.len(), self.begun);
             return Err(Failure::permanent("CompleteMultipartUpload", Kind::Failed, message).at(&self.location));
         }
-        self.store.complete_upload(&self.location, &self.id, parts).await.map_err(at(&self.location))
+        let completed = self.store.complete_upload(&self.location, &self.id, parts, self.is_create_only);
+        completed.await.map_err(at(&self.location))
     }
 
     async fn abort(&mut self) -> Result<()> {

@@ -8,7 +8,7 @@ use format::frame::SegmentBytes;
 use memmap2::MmapOptions;
 
 use super::torn::Window;
-use crate::StorageError;
+use crate::{StorageError, private};
 
 /// Bytes mapped at once: large enough that mapping costs nothing, small enough to stay out of the memory budget.
 const WINDOW_BYTES: u64 = 4 << 20;
@@ -32,7 +32,7 @@ impl MappedSegment {
     /// # Errors
     /// [`StorageError::NotFound`] or [`StorageError::Changed`].
     pub fn open(path: &Path, object: String, size: u64) -> Result<Self, StorageError> {
-        let file = File::open(path).map_err(|error| match error.kind() {
+        let file = private::open_nonblocking(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => StorageError::NotFound { object: object.clone() },
             _ => StorageError::Failed { operation: "open", object: object.clone(), source: Box::new(error) },
         })?;

@@ -9,30 +9,27 @@ use format::state_records::{AttemptsRecord, ClaimRecord, DoneRecord, LeaderRecor
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use model::digest::Digest;
 use model::limits::{OPEN_TASKS_MAX, STATE_BYTES_MAX, STATE_TXN_OPS_MAX};
-use model::{FencingToken, ShardId, TaskId};
-use storage::meta::claim::{CHANGES_PER_TXN_MAX, Changed, SeenAttempts, TaskChange, apply, apply_one};
+use model::{ShardId, TaskId, Term};
+use storage::meta::claim::{CHANGES_PER_TXN_MAX, Changed, SeenAttempts, TaskChange, apply, apply_one, token_of};
 use storage::meta::conformance::{Place, check_all};
 use storage::meta::election::campaign;
 use storage::meta::session::Loss;
 use storage::meta::{
-    Compare, EtcdStore, EtcdUser, LeaseSession, LeaseSettings, MetaError, MetaStore, Op, Outcome, Revision, Txn, Watch,
+    Compare, EtcdStore, EtcdUser, LeaseSession, LeaseSettings, MetaError, MetaStore, Op, Outcome, Revision, Txn,
     WatchEvent,
 };
 
+mod cluster;
+mod hanging;
 mod support;
 
-use support::{Network, OwnEtcd, Proxy};
+use support::{Network, OwnEtcd, Proxy, next};
 
 async fn put(store: &Arc<dyn MetaStore>, key: &str) -> Revision {
     match store.txn(Txn::default().then([Op::put(key, "1")])).await {
         Ok(Outcome::Applied { revision }) => revision,
         other => panic!("{other:?}"),
     }
-}
-
-async fn next(watch: &mut Watch) -> WatchEvent {
-    let event = tokio::time::timeout(Duration::from_secs(20), watch.next()).await.expect("an event in time");
-    event.expect("a watch does not end").expect("a watch without a fault")
 }
 
 fn task() -> TaskPath {
@@ -60,7 +57,7 @@ async fn a_lost_response_is_unknown_and_claim_and_completion_find_out() {
     let direct = support::store(&endpoint, &namespace).await;
     let session = LeaseSession::open(Arc::clone(&direct), LeaseSettings::seeded(1)).await.expect("a lease");
     let me = LeaderRecord { replica: Text::cut("c-0"), address: Text::cut("http://c-0:7070") };
-    let leadership = campaign(&*direct, &session, &me).await.expect("elected");
+    let leadership = campaign(&*direct, &session, &me, Term::drawn(1)).await.expect("elected");
     behind.get("a").await.expect("a connection");
 
     let loses_one = async || {
@@ -81,11 +78,11 @@ async fn a_lost_response_is_unknown_and_claim_and_completion_find_out() {
     let Ok(Changed::Claimed { attempt, .. }) = claimed else { panic!("{claimed:?}") };
     let key = String::from(StateKey::Claim(path.clone(), 1));
     let held = direct.get(&key).await.expect("direct").expect("claimed");
-    assert_eq!((attempt.number, attempt.token), (1, held.create_revision.token()));
+    assert_eq!((attempt.number, attempt.token), (1, token_of(&held).expect("a claim")));
 
-    let done = DoneRecord { attempt, last: 1, report: Digest::of(b"report"), report_bytes: 6 };
+    let done = DoneRecord { attempt, last: 1, report: Digest::of(b"report"), report_bytes: 6, begun_at_ms: None };
     behind.get("a").await.ok();
-    let complete = TaskChange::Complete { task: path, done };
+    let complete = TaskChange::Complete { task: path, done, claimed: held.create_revision };
     let (completed, ()) = tokio::join!(apply_one(&*behind, leadership, &complete), loses_one());
     assert_eq!(completed.expect("settled"), Changed::Completed);
     assert_eq!(direct.get(&key).await.expect("direct"), None);
@@ -99,7 +96,7 @@ async fn a_batch_whose_answer_is_lost_is_settled_change_by_change() {
     let direct = support::store(&endpoint, &namespace).await;
     let session = LeaseSession::open(Arc::clone(&direct), LeaseSettings::seeded(1)).await.expect("a lease");
     let me = LeaderRecord { replica: Text::cut("c-0"), address: Text::cut("http://c-0:7070") };
-    let leadership = campaign(&*direct, &session, &me).await.expect("elected");
+    let leadership = campaign(&*direct, &session, &me, Term::drawn(1)).await.expect("elected");
     behind.get("a").await.expect("a connection");
 
     let path = |ordinal| TaskPath { task: TaskId::map(ordinal), ..task() };
@@ -119,15 +116,22 @@ async fn a_batch_whose_answer_is_lost_is_settled_change_by_change() {
     let attempts: Vec<_> = claimed
         .into_iter()
         .map(|claimed| match claimed {
-            Ok(Changed::Claimed { attempt, .. }) => attempt,
+            Ok(Changed::Claimed { attempt, seen }) => (attempt, seen.revision.expect("it was just written")),
             other => panic!("{other:?}"),
         })
         .collect();
     assert!(attempts.iter().all(|attempt| *attempt == attempts[0]), "one transaction did it: {attempts:?}");
 
-    let completions = attempts.iter().zip(0..).map(|(attempt, ordinal)| TaskChange::Complete {
+    let completions = attempts.iter().zip(0..).map(|((attempt, claimed), ordinal)| TaskChange::Complete {
         task: path(ordinal),
-        done: DoneRecord { attempt: *attempt, last: 1, report: Digest::of(b"report"), report_bytes: 6 },
+        done: DoneRecord {
+            attempt: *attempt,
+            last: 1,
+            report: Digest::of(b"report"),
+            report_bytes: 6,
+            begun_at_ms: None,
+        },
+        claimed: *claimed,
     });
     let completed = apply(&*behind, leadership, completions.collect()).await;
     assert!(completed.iter().all(|result| matches!(result, Ok(Changed::Completed))), "{completed:?}");
@@ -261,7 +265,7 @@ async fn the_most_open_tasks_fit_into_a_real_database() {
     let etcd = OwnEtcd::start(&[]).await;
     let store = support::store(&etcd.endpoint(), "/tailor/").await;
     let lease = store.grant(Duration::from_secs(600)).await.expect("a lease").id;
-    let claim = ClaimRecord { attempt: 2, worker: lease, leader: FencingToken(u64::MAX) }.encode().expect("bounded");
+    let claim = ClaimRecord { attempt: 2, worker: lease, term: Term::drawn(u64::MAX) }.encode().expect("bounded");
     let attempts = AttemptsRecord { last: 2, ..AttemptsRecord::default() }.encode().expect("bounded");
     let txns: Vec<_> = (0..OPEN_TASKS_MAX as u32)
         .collect::<Vec<_>>()

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use etcd_client::Client;
-use storage::meta::{EtcdSettings, EtcdStore, MetaStore, Revision};
+use futures::StreamExt;
+use storage::meta::{EtcdSettings, EtcdStore, MetaStore, Revision, Watch, WatchEvent};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
@@ -44,6 +45,11 @@ pub(crate) fn settings(endpoint: &str, namespace: &str) -> EtcdSettings {
 
 pub(crate) async fn store(endpoint: &str, namespace: &str) -> Arc<dyn MetaStore> {
     Arc::new(EtcdStore::connect(&settings(endpoint, namespace)).await.expect("settings"))
+}
+
+pub(crate) async fn next(watch: &mut Watch) -> WatchEvent {
+    let event = tokio::time::timeout(Duration::from_secs(20), watch.next()).await.expect("an event in time");
+    event.expect("a watch does not end").expect("a watch without a fault")
 }
 
 pub(crate) async fn raw(endpoint: &str) -> Client {
@@ -109,12 +115,12 @@ impl OwnEtcd {
 
 /// Ports below the range from which the kernel gives them to connections: one of those may take a port between here and
 /// the server. Each process of tests begins elsewhere.
-fn free_ports() -> [u16; 2] {
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     let start = u64::from(std::process::id()) * 7919;
     let candidates = (0..12_000).map(|step| 20_000 + ((start + step * 37) % 12_000) as u16);
     let mut held = candidates.filter_map(|port| Some((port, std::net::TcpListener::bind(("127.0.0.1", port)).ok()?)));
-    let pair = [held.next(), held.next()];
-    pair.map(|port| port.expect("some port is free").0)
+    let ports = [(); N].map(|()| held.next().expect("some port is free"));
+    ports.map(|(port, _held)| port)
 }
 
 /// What a proxy does with what passes through it.
@@ -126,7 +132,14 @@ pub(crate) enum Network {
     LosesResponses,
     /// No connection lasts.
     Cut,
+    /// Nothing gets through; connections are made, and stay.
+    Hangs,
+    /// What passes waits for longer than the clients are patient.
+    Slow,
 }
+
+/// How long one piece waits where the network is slow.
+const SLOW: Duration = Duration::from_millis(700);
 
 /// A network between a client and a server.
 pub(crate) struct Proxy {
@@ -161,6 +174,16 @@ impl Proxy {
 /// How long answers are thrown away before the connection breaks: longer than any transaction takes.
 const DEAF: Duration = Duration::from_millis(500);
 
+/// Lets a piece wait as the network says.
+async fn hold(mut network: watch::Receiver<Network>) {
+    let weather = *network.borrow();
+    match weather {
+        Network::Hangs => drop(network.wait_for(|network| *network != Network::Hangs).await),
+        Network::Slow => tokio::time::sleep(SLOW).await,
+        Network::Fine | Network::LosesResponses | Network::Cut => {}
+    }
+}
+
 async fn pass(mut client: TcpStream, server: String, mut network: watch::Receiver<Network>) {
     if *network.borrow() == Network::Cut {
         return;
@@ -172,11 +195,17 @@ async fn pass(mut client: TcpStream, server: String, mut network: watch::Receive
     loop {
         tokio::select! {
             read = client.read(&mut requests) => match read {
-                Ok(count) if count > 0 && server.write_all(&requests[..count]).await.is_ok() => {}
+                Ok(count) if count > 0 => {
+                    hold(state.clone()).await;
+                    if server.write_all(&requests[..count]).await.is_err() {
+                        return;
+                    }
+                }
                 _ => return,
             },
             read = server.read(&mut responses) => match read {
                 Ok(count) if count > 0 => {
+                    hold(state.clone()).await;
                     if *state.borrow() == Network::LosesResponses {
                         breaks_at.get_or_insert_with(|| tokio::time::Instant::now() + DEAF);
                     }

@@ -5,3 +5,4 @@ mod faults;
 mod objects;
 mod proxy;
 mod server;
+mod stores;

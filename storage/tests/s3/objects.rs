@@ -53,6 +53,39 @@ fn what_a_writer_wrote_a_reader_and_a_segment_read() {
 }
 
 #[test]
+fn a_writer_never_takes_the_place_of_another_object() {
+    let (server, runtime) = (Server::find(), runtime());
+    let root = Root::of_store("s3://test", Arc::new(server.store()));
+    // One request, and an upload in parts.
+    for len in [1000, 20 << 20] {
+        let key = format!("part-{len}");
+        let write = |content: &[u8]| {
+            let mut writer = ObjectWriter::begin(&root, &key, runtime.handle()).expect("it begins");
+            content.chunks(1 << 20).for_each(|piece| writer.write(piece).expect("it is written"));
+            writer.finish()
+        };
+        write(&content(len)).expect("the name is free");
+        let refused = write(&vec![7; len]).expect_err("the name is taken");
+        assert!(matches!(refused, StorageError::AlreadyExists { .. }), "{refused:?}");
+        assert_eq!(runtime.block_on(root.read(&key)).expect("it is there"), content(len));
+    }
+    assert_eq!(runtime.block_on(server.pending_uploads()), Vec::<String>::new());
+}
+
+#[test]
+fn an_upload_whose_completion_is_not_answered_is_known_again_as_our_own() {
+    let (server, runtime) = (Server::find(), runtime());
+    let proxy = runtime.block_on(Proxy::before(&server.endpoint));
+    // It is done, and its answer lost: the second try finds no upload, or an object that stands in its way.
+    proxy.inject("POST", "uploadId=", 1, Fault::LoseAnswer);
+    let root = Root::of_store("s3://test", Arc::new(server.store_at(&proxy.endpoint)));
+    let mut writer = ObjectWriter::begin(&root, "part", runtime.handle()).expect("it begins");
+    content(20 << 20).chunks(1 << 20).for_each(|piece| writer.write(piece).expect("it is written"));
+    let written = writer.finish().expect("it is ours");
+    assert_eq!(runtime.block_on(root.read("part")).expect("it is there").len() as u64, written.size);
+}
+
+#[test]
 fn a_writer_that_is_dropped_leaves_no_upload() {
     let (server, runtime) = (Server::find(), runtime());
     let root = Root::of_store("s3://test", Arc::new(server.store()));

@@ -19,24 +19,27 @@ pub(crate) struct Server {
 impl Server {
     /// The running server; a missing one fails the test.
     pub(crate) fn find() -> Self {
-        let file = FsPath::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/servers/env");
-        let written = std::fs::read_to_string(file).unwrap_or_default();
-        let written: HashMap<_, _> = written.lines().filter_map(|line| line.split_once('=')).collect();
-        let variable = |name: &str| {
-            let found = std::env::var(name).ok().or_else(|| written.get(name).map(|value| (*value).to_owned()));
-            found.unwrap_or_else(|| panic!("{name} is not set: run scripts/servers.sh start"))
-        };
-        let endpoint = variable("TAILOR_TEST_S3_ENDPOINT");
+        let credentials = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"));
+        Self::at(variable("TAILOR_TEST_S3_ENDPOINT"), variable("TAILOR_TEST_S3_BUCKET"), credentials)
+    }
+
+    /// Another running server, whose endpoint `name` says; a missing one fails the test.
+    pub(crate) fn find_other(name: &str, (access_key, secret_key): (&str, &str)) -> Self {
+        Self::at(variable(name), "tailor-tests".to_owned(), (access_key.to_owned(), secret_key.to_owned()))
+    }
+
+    fn at(endpoint: String, bucket: String, credentials: (String, String)) -> Self {
         let address = endpoint.trim_start_matches("http://");
         if let Err(error) = std::net::TcpStream::connect(address) {
             panic!("no S3 server answers at {endpoint} ({error}): run scripts/servers.sh start");
         }
-        Self {
-            bucket: variable("TAILOR_TEST_S3_BUCKET"),
-            credentials: (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")),
-            prefix: Path::from(format!("storage/{:016x}", fastrand::u64(..))),
-            endpoint,
-        }
+        Self { bucket, credentials, prefix: Path::from(format!("storage/{:016x}", fastrand::u64(..))), endpoint }
+    }
+
+    /// A store at a prefix that nothing else uses.
+    pub(crate) fn fresh_store(&self) -> S3Store {
+        let prefix = Path::from(format!("storage/{:016x}", fastrand::u64(..)));
+        S3Store::new(&self.bucket, prefix, self.settings(&self.endpoint))
     }
 
     /// The store, directly.
@@ -78,4 +81,13 @@ impl Server {
         let found = request.prefix(format!("{}/", self.prefix)).send().await.expect("uploads are listed");
         found.uploads().iter().filter_map(|upload| upload.key().map(str::to_owned)).collect()
     }
+}
+
+/// A variable of the environment, or of the servers' file.
+fn variable(name: &str) -> String {
+    let file = FsPath::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/servers/env");
+    let written = std::fs::read_to_string(file).unwrap_or_default();
+    let written: HashMap<_, _> = written.lines().filter_map(|line| line.split_once('=')).collect();
+    let found = std::env::var(name).ok().or_else(|| written.get(name).map(|value| (*value).to_owned()));
+    found.unwrap_or_else(|| panic!("{name} is not set: run scripts/servers.sh start"))
 }

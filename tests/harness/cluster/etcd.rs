@@ -1,7 +1,7 @@
 //! An etcd of one test's own, to be killed, stopped and filled.
 
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ pub struct OwnEtcd {
     /// The process.
     pub server: Server,
     port: u16,
+    data: PathBuf,
 }
 
 impl OwnEtcd {
@@ -32,7 +33,8 @@ impl OwnEtcd {
         assert!(is_there, "this test needs the program etcd: `scripts/servers.sh start` installs it (etcd-server)");
         let (port, peer_port) = (free_port(), free_port());
         let [client, peer] = [port, peer_port].map(|port| format!("http://127.0.0.1:{port}"));
-        let data = folder.join("etcd").display().to_string();
+        let data_folder = folder.join("etcd");
+        let data = data_folder.display().to_string();
         let cluster = format!("own={peer}");
         let mut args = vec!["--name", "own", "--listen-client-urls", &client, "--advertise-client-urls", &client];
         args.extend(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
@@ -40,7 +42,7 @@ impl OwnEtcd {
         args.extend(flags);
         let args = args.into_iter().map(str::to_owned).collect();
         let line = CommandLine { program: "etcd".into(), args, environment: Vec::new() };
-        let etcd = Self { server: Server::start("etcd", line, folder), port };
+        let etcd = Self { server: Server::start("etcd", line, folder), port, data: data_folder };
         etcd.wait_up();
         etcd
     }
@@ -54,6 +56,16 @@ impl OwnEtcd {
     pub fn restart(&mut self) {
         self.server.restart();
         self.wait_up();
+    }
+
+    /// Kills it and takes everything from it; it comes back empty, at the same place.
+    ///
+    /// # Panics
+    /// If its folder cannot be removed.
+    pub fn lose(&mut self) {
+        self.server.kill();
+        std::fs::remove_dir_all(&self.data).expect("remove what etcd had");
+        self.restart();
     }
 
     fn wait_up(&self) {

@@ -86,6 +86,16 @@ impl Cluster {
         self.folder.as_ref().expect("it lasts as long as the cluster").path()
     }
 
+    /// Its namespace in etcd.
+    pub fn namespace(&self) -> String {
+        format!("/{}/", self.namespace)
+    }
+
+    /// Where it finds etcd.
+    pub fn etcd(&self) -> &str {
+        self.options.etcd.as_deref().unwrap_or_else(|| shared::etcd())
+    }
+
     fn add_coordinator(&mut self) {
         let (grpc, http) = (free_port(), free_port());
         let listen = format!("127.0.0.1:{grpc}");
@@ -98,8 +108,9 @@ impl Cluster {
         let name = format!("c{}", self.coordinators.len());
         let flags = format!(
             "coordinator --name {name} --grpc-listen {listen} --grpc-advertise {url} --lease-ttl {}s --http-listen \
-             127.0.0.1:{http}",
-            LEADER_TTL.as_secs()
+             127.0.0.1:{http} {}",
+            LEADER_TTL.as_secs(),
+            self.options.coordinator_flags
         );
         let s3 = self.options.coordinator_s3.clone();
         let line = self.line(&flags, s3.as_deref());
@@ -130,6 +141,7 @@ impl Cluster {
             special.flags
         );
         let mut line = self.line(&flags, special.s3.or(self.options.worker_s3.as_deref()));
+        line.environment.extend(special.environment.iter().cloned());
         if let Some(size) = special.disk {
             line = line.on_small_disk(&scratch, size);
         }

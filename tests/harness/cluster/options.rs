@@ -13,13 +13,23 @@ pub struct ClusterOptions {
     pub coordinator_s3: Option<String>,
     /// Where workers find S3; without one, the shared server.
     pub worker_s3: Option<String>,
+    /// Further flags of coordinators.
+    pub coordinator_flags: String,
     /// Whether workers and operators reach coordinators through proxies.
     pub is_proxied: bool,
 }
 
 impl Default for ClusterOptions {
     fn default() -> Self {
-        Self { coordinators: 1, workers: 2, etcd: None, coordinator_s3: None, worker_s3: None, is_proxied: false }
+        Self {
+            coordinators: 1,
+            workers: 2,
+            etcd: None,
+            coordinator_s3: None,
+            worker_s3: None,
+            coordinator_flags: String::new(),
+            is_proxied: false,
+        }
     }
 }
 
@@ -30,6 +40,8 @@ pub struct Special<'a> {
     pub s3: Option<&'a str>,
     /// Further flags.
     pub flags: &'a str,
+    /// Variables of its environment.
+    pub environment: Vec<(String, String)>,
     /// The size of a disk of its own for scratch.
     pub disk: Option<&'a str>,
 }

@@ -89,6 +89,15 @@ impl Server {
         self.child.as_ref().unwrap_or_else(|| panic!("{} was killed", self.name)).id()
     }
 
+    /// Whether it has ended by itself.
+    ///
+    /// # Panics
+    /// If it was killed.
+    pub fn has_ended(&mut self) -> bool {
+        let child = self.child.as_mut().unwrap_or_else(|| panic!("{} was killed", self.name));
+        child.try_wait().expect("ask for the process's state").is_some()
+    }
+
     /// Waits for its own end; its exit code, or the negative number of the signal that ended it.
     ///
     /// # Panics

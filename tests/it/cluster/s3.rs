@@ -1,6 +1,6 @@
 //! The store is slow, away, or says nothing; so is the way to the leader.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::cluster::job::{task_count, total};
@@ -8,7 +8,7 @@ use tests::cluster::{Cluster, ClusterOptions, Job, shared};
 use tests::proxy::{Fault, HttpProxy, Network, TcpProxy};
 use tests::tailor::pause;
 
-use super::{DATA, slow_s3};
+use super::{DATA, assert_within, slow_s3};
 
 /// A cluster in which everybody has this store.
 fn cluster_on(store: &HttpProxy) -> Cluster {
@@ -112,4 +112,24 @@ fn lose_answers(job: &Job, networks: &[&TcpProxy]) {
         pause(Duration::from_millis(800));
     }
     assert!(networks.iter().any(|proxy| proxy.lost() > 0), "no answer was lost");
+}
+
+#[test]
+fn a_store_that_is_away_is_named_while_whoever_asked_still_listens() {
+    // Nobody listens there: each request is refused, and tried again for most of a minute.
+    let gone = "http://127.0.0.1:9";
+    let cluster = Cluster::start(ClusterOptions {
+        workers: 0,
+        coordinator_s3: Some(gone.to_owned()),
+        ..ClusterOptions::default()
+    });
+    let submit = "job submit --job j --input s3://lake/in --dataset s3://lake/dataset";
+    for line in [submit, "job get j --dataset s3://lake/dataset"] {
+        let asked = Instant::now();
+        let told = cluster.operator.tailor(line).run().expect(tests::tailor::code::TIMED_OUT);
+        assert_within(Duration::from_secs(20), asked, "to say which store is away");
+        told.says(&["s3://lake/dataset", "bucket lake of the S3 server at", gone]);
+    }
+    let listed = cluster.operator.tailor("job list --dataset s3://lake/dataset").run().done();
+    listed.says(&["s3://lake/dataset", gone]);
 }

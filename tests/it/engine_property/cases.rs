@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use format::keys;
 use model::{
-    ByteSize, DuplicateRule, Encoding, JobSettings, OnBadFrame, RollupStep, SeriesKey, ShardId, TimestampMs, Window,
+    ByteSize, DuplicateRule, Encoding, JobSettings, LossMax, OnBadFrame, RollupStep, SeriesKey, ShardId, TimestampMs,
+    Window,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -84,27 +85,37 @@ fn limits() -> impl Strategy<Value = SlotLimits> {
 fn settings() -> impl Strategy<Value = JobSettings> {
     let window = prop_oneof![
         2 => Just(Window::ALL),
-        1 => (-50i64..50, 1i64..100).prop_map(|(start_ms, length)| Window { start_ms, end_ms: start_ms + length }),
-        1 => Just(Window { start_ms: i64::MIN, end_ms: 0 }),
-        1 => Just(Window { start_ms: 0, end_ms: i64::MAX }),
+        1 => (-50i64..50, 1i64..100).prop_map(|(start_ms, length)| Window::of(start_ms, start_ms + length)),
+        1 => Just(Window::of(i64::MIN, 0)),
+        1 => Just(Window::of(0, i64::MAX)),
     ];
     let duplicates = select(DuplicateRule::ALL.map(|(_, rule)| rule).to_vec());
     let steps = ["1ms", "20ms", "1s", "5m", "24h"].map(|step| step.parse::<RollupStep>().expect("a step")).to_vec();
     let on_bad_frame = prop_oneof![1 => Just(OnBadFrame::Fail), 4 => Just(OnBadFrame::Quarantine)];
     let bad_frames_max = prop_oneof![1 => 0u64..4, 4 => Just(1000)];
+    let bad_bytes_max = prop_oneof![
+        1 => Just(LossMax::default()),
+        1 => (0u64..200).prop_map(|bytes| LossMax::Bytes(ByteSize(bytes))),
+        1 => (0u32..1_000_000).prop_map(|ppm| LossMax::Share { ppm }),
+        6 => Just(LossMax::ALL),
+    ];
+    let bad_max = (bad_frames_max, bad_bytes_max);
     let encoding = select(vec![Encoding::Packed, Encoding::Pco]);
     let partition_bytes = prop_oneof![50u64..5000, Just(32 << 20)];
     let rollups = proptest::sample::subsequence(steps, 0..=3);
-    (window, duplicates, rollups, on_bad_frame, bad_frames_max, encoding, partition_bytes).prop_map(
-        |(window, duplicates, rollups, on_bad_frame, bad_frames_max, encoding, partition_bytes)| JobSettings {
-            window,
-            duplicates,
-            rollups,
-            on_bad_frame,
-            bad_frames_max,
-            encoding,
-            partition_bytes: ByteSize(partition_bytes),
-            ..JobSettings::default()
+    (window, duplicates, rollups, on_bad_frame, bad_max, encoding, partition_bytes).prop_map(
+        |(window, duplicates, rollups, on_bad_frame, (bad_frames_max, bad_bytes_max), encoding, partition_bytes)| {
+            JobSettings {
+                window,
+                duplicates,
+                rollups,
+                on_bad_frame,
+                bad_frames_max,
+                bad_bytes_max,
+                encoding,
+                partition_bytes: ByteSize(partition_bytes),
+                ..JobSettings::default()
+            }
         },
     )
 }

@@ -109,6 +109,7 @@ impl Place {
             reason: "run".to_owned(),
             priority: PRIORITY_DEFAULT,
             running_max: None,
+            force_replace: None,
             replay_of: None,
             submitted_by: String::new(),
             submitted_at_ms: StoppedClock.now_ms(),
@@ -130,6 +131,7 @@ impl Place {
             memory: ByteSize(MEMORY_BYTES_MIN * workers as u64),
             scratch: self.scratch.clone(),
             access: SegmentAccess::Auto,
+            seed: 1,
         };
         let run =
             coordinator::run(self.spec(case), &resources, Arc::new(StoppedClock), &Nobody, std::future::pending());

@@ -42,7 +42,7 @@ use model::limits::MEMORY_BYTES_MIN;
 use model::{ByteSize, Clock};
 use storage::meta::{LeaseSession, LeaseSettings, MetaError, MetaStore};
 use storage::segment::SegmentAccess;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::compute::InPlace;
@@ -50,6 +50,7 @@ use crate::execute::{Execute, Executor};
 use crate::leader::Leader;
 use crate::limits::SlotLimits;
 use crate::resolve::{ByUri, Places, Roots};
+use crate::secret::Secret;
 use backoff::Backoff;
 use shift::{Shift, ShiftEnd};
 
@@ -77,6 +78,8 @@ pub struct AgentSettings {
     pub drain_timeout: Duration,
     /// How segments are read.
     pub access: SegmentAccess,
+    /// What its requests carry, so that nobody else speaks for it; none where the leader is in the same process.
+    pub secret: Option<Secret>,
 }
 
 impl AgentSettings {
@@ -121,6 +124,9 @@ pub enum AgentError {
     /// A thread could not be started.
     #[error("start a slot's thread")]
     Thread(#[source] std::io::Error),
+    /// It could not be made.
+    #[error("start the agent")]
+    Start(#[source] tokio::task::JoinError),
     /// The cluster's state cannot be used, and waiting does not help.
     #[error("register this worker")]
     State(#[source] MetaError),
@@ -151,6 +157,8 @@ pub struct Agent {
     execute: Arc<dyn Execute>,
     /// One permit a slot; attempts of a shift that was lost keep theirs until they have stopped.
     slots: Arc<Semaphore>,
+    /// Whether it has a lease, and why not.
+    lease: watch::Sender<Result<(), String>>,
 }
 
 /// The wish that the worker leaves, with its reason.
@@ -198,7 +206,13 @@ impl Agent {
         execute: Arc<dyn Execute>,
     ) -> Self {
         let slots = Arc::new(Semaphore::new(settings.slots));
-        Self { settings, leader, meta, roots, execute, slots }
+        let lease = watch::Sender::new(Err("no lease yet".to_owned()));
+        Self { settings, leader, meta, roots, execute, slots, lease }
+    }
+
+    /// Whether the worker has a lease, and why not: without one it does no work.
+    pub fn lease(&self) -> watch::Receiver<Result<(), String>> {
+        self.lease.subscribe()
     }
 
     /// Works until `drain` tells why to leave; leaves without waiting when `at_once` resolves.
@@ -227,12 +241,20 @@ impl Agent {
                     return Ok(Left::Drained);
                 }
             };
+            self.tell_lease(Ok(()));
             match Shift::begin(self, session, backoff.seed()).run(drain.as_mut()).await? {
                 ShiftEnd::Drained => return Ok(Left::Drained),
-                // A fleet that lost its leases together does not come back together.
-                ShiftEnd::Lost => backoff.pause().await,
+                ShiftEnd::Lost => {
+                    self.tell_lease(Err("the lease was lost; asking for another".to_owned()));
+                    // A fleet that lost its leases together does not come back together.
+                    backoff.pause().await;
+                }
             }
         }
+    }
+
+    fn tell_lease(&self, holds: Result<(), String>) {
+        drop(self.lease.send_replace(holds));
     }
 
     async fn open_session(&self, backoff: &mut Backoff) -> Result<LeaseSession, AgentError> {
@@ -245,6 +267,7 @@ impl Agent {
                         warn_at = Instant::now() + WARN_EVERY;
                         tracing::warn!(error = &error as &dyn std::error::Error, "no lease yet; asking on");
                     }
+                    self.tell_lease(Err(format!("no lease: {error}")));
                     backoff.pause().await;
                 }
                 Err(error) => return Err(AgentError::State(error)),

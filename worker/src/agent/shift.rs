@@ -199,6 +199,9 @@ impl<'a> Shift<'a> {
                 tracing::info!(%error, "registering again");
                 self.standing.forget();
             }
+            LeaderError::NotTaken { reason } => {
+                tracing::error!(reason, "the leader does not take a request of this worker; please report this");
+            }
             LeaderError::Incompatible { reason } => return Err(AgentError::Incompatible { reason: reason.clone() }),
         }
         Ok(())

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use format::keys;
+use model::limits::{FAILURE_BYTES_MAX, REPORT_BYTES_MAX};
 use model::{Failure, FailureClass, Grant, HeldAttempt, LeaseId, Report};
 use storage::{Creation, Root};
 
@@ -59,6 +60,15 @@ impl Teller {
             return Told::Fenced;
         }
         let bytes = Bytes::from(report.to_bytes());
+        if bytes.len() > REPORT_BYTES_MAX {
+            let message = format!(
+                "the report of {} has {} bytes, over {REPORT_BYTES_MAX}: its splits are too many or its books too long; \
+                 please report this",
+                held.task,
+                bytes.len()
+            );
+            return self.fail(&held, Failure { class: FailureClass::Bug, message }).await;
+        }
         let written = self.write(grant, &held, bytes.clone()).await;
         let root = match written {
             Ok(root) => root,
@@ -73,16 +83,26 @@ impl Teller {
                 discard(&root, &report).await;
                 Told::Refused
             }
-            Err(told) => told,
+            Err(NotTold::NotTaken { reason }) => {
+                let message = format!("the report of {} is not taken: {reason}", held.task);
+                self.fail(&held, Failure { class: FailureClass::Bug, message }).await
+            }
+            Err(NotTold::Ended(told)) => told,
         }
     }
 
-    async fn fail(&mut self, held: &HeldAttempt, failure: Failure) -> Told {
+    async fn fail(&mut self, held: &HeldAttempt, mut failure: Failure) -> Told {
+        cut(&mut failure.message);
         tracing::info!(task = %held.task, attempt = %held.attempt, class = ?failure.class, error = %failure, "attempt failed");
         let (leader, worker) = (Arc::clone(&self.leader), self.worker);
         match self.ask(|| leader.fail(worker, held, &failure)).await {
             Ok(()) => Told::Failed(failure),
-            Err(told) => told,
+            Err(NotTold::Ended(told)) => told,
+            Err(NotTold::NotTaken { reason }) => {
+                // The leader takes the attempt back once no beat names it.
+                tracing::error!(task = %held.task, attempt = %held.attempt, reason, "a failure is not taken; please report this");
+                Told::Failed(failure)
+            }
         }
     }
 
@@ -102,18 +122,21 @@ impl Teller {
     }
 
     /// Asks until the leader answers or the lease is lost.
-    async fn ask<T, F>(&mut self, call: impl Fn() -> F) -> Result<T, Told>
+    async fn ask<T, F>(&mut self, call: impl Fn() -> F) -> Result<T, NotTold>
     where
         F: Future<Output = Result<T, LeaderError>>,
     {
         let mut held_completion = None;
         loop {
             if !self.fence.is_up() {
-                return Err(Told::Fenced);
+                return Err(NotTold::Ended(Told::Fenced));
             }
             match call().await {
                 Ok(answer) => return Ok(answer),
-                Err(LeaderError::Incompatible { reason }) => return Err(Told::Incompatible { reason }),
+                Err(LeaderError::Incompatible { reason }) => {
+                    return Err(NotTold::Ended(Told::Incompatible { reason }));
+                }
+                Err(LeaderError::NotTaken { reason }) => return Err(NotTold::NotTaken { reason }),
                 // One that does not know us yet is told again once we are registered.
                 Err(error @ (LeaderError::Away { .. } | LeaderError::UnknownWorker { .. })) => {
                     tracing::debug!(%error, "outcome of an attempt held");
@@ -122,6 +145,25 @@ impl Teller {
                 }
             }
         }
+    }
+}
+
+/// Why the leader was not told.
+enum NotTold {
+    /// Nobody wants to know any more, or this worker cannot say it.
+    Ended(Told),
+    /// The leader does not take it, however often it is told.
+    NotTaken {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Cuts the message of a failure to what the leader keeps of it.
+fn cut(message: &mut String) {
+    if message.len() > FAILURE_BYTES_MAX {
+        message.truncate(message.floor_char_boundary(FAILURE_BYTES_MAX - 3));
+        message.push_str("...");
     }
 }
 

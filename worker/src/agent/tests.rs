@@ -36,6 +36,21 @@ async fn a_lost_lease_stops_every_attempt_and_the_worker_comes_back_as_another()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_worker_tells_that_it_has_no_lease_until_it_has_another() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let mut cluster = Cluster::start(scratch.path(), 0);
+    assert!(cluster.lease.borrow_and_update().is_err(), "it has none before it has one");
+    cluster.lease.wait_for(Result::is_ok).await.expect("it runs");
+    cluster.until("a hello", |state| state.workers.len() == 1).await;
+
+    let first = cluster.leader.state().workers[0];
+    cluster.meta.revoke(first).await.expect("memory");
+    let lost = cluster.lease.wait_for(Result::is_err).await.expect("it runs").clone();
+    assert_eq!(lost, Err("the lease was lost; asking for another".to_owned()));
+    cluster.lease.wait_for(Result::is_ok).await.expect("it runs");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_completion_is_held_while_the_leader_is_away_and_told_once_it_is_back() {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let cluster = Cluster::start(scratch.path(), 0);

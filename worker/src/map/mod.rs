@@ -12,8 +12,9 @@ mod quarantine;
 mod route;
 mod spill;
 mod time_sort;
+mod watched;
 
-use format::frame::{Frames, SegmentBytes, find_frame};
+use format::frame::{Frames, SegmentBytes};
 use format::keys;
 use format::payload::Layout;
 use model::books::MapBooks;
@@ -27,6 +28,7 @@ use crate::run_writer::RunWriter;
 use crate::task::{Assignment, SplitInput, Surroundings};
 use quarantine::Quarantine;
 use route::Router;
+use watched::Watched;
 
 pub(crate) use spill::pack;
 
@@ -95,7 +97,6 @@ impl Mapper {
             reports.push(self.read_split(&mut attempt, split)?);
         }
         self.spill(&mut attempt)?;
-        self.router.close(&mut attempt.books);
         attempt.clock.enter(Stage::Write);
         Ok(MapReport {
             splits: reports,
@@ -112,19 +113,23 @@ impl Mapper {
         attempt.clock.enter(Stage::Read);
         let stores = attempt.around.stores;
         let range = input.split.range;
-        let mut segment =
+        let segment =
             Segment::open(&stores.input, &input.segment, stores.access, &stores.runtime).map_err(WorkError::reading)?;
+        let mut segment = Watched::new(segment, attempt.around.progress);
         let start = SplitStart::of(input);
-        let first = match start {
-            SplitStart::Known(offset) => Some(offset),
-            SplitStart::Guessed => find_frame(&mut segment, range.start, range.end).map_err(WorkError::reading)?,
+        let frames = match start {
+            SplitStart::Known(offset) => Some(Frames::new(&mut segment, offset, range.end)),
+            SplitStart::Guessed => Frames::seek(&mut segment, range.start, range.end)?,
         };
+        let Some(mut frames) = frames else {
+            return Ok(SplitReport { split: input.split, first: None, end: range.start });
+        };
+        let first = frames.position();
         // A frame that covers the whole split starts before it: nothing here is ours.
-        let Some(first) = first.filter(|first| *first < range.end) else {
-            return Ok(SplitReport { split: input.split, first: None, end: first.unwrap_or(range.start) });
-        };
+        if first >= range.end {
+            return Ok(SplitReport { split: input.split, first: None, end: first });
+        }
         let guessed = (start == SplitStart::Guessed).then_some(first);
-        let mut frames = Frames::new(&mut segment, first, range.end);
         while self.read_batch(attempt, input, guessed, &mut frames)? {
             self.route_batch(attempt);
             attempt.around.progress.check()?;
@@ -143,18 +148,18 @@ impl Mapper {
         attempt: &mut Attempt<'_>,
         input: &SplitInput,
         guessed: Option<u64>,
-        frames: &mut Frames<'_, Segment>,
+        frames: &mut Frames<'_, Watched<'_>>,
     ) -> Result<bool, WorkError> {
         self.batch.clear();
         self.frames.clear();
         self.payloads.clear();
         let start = frames.position();
         attempt.clock.enter(Stage::Read);
-        frames.make_present(READ_AHEAD_BYTES).map_err(WorkError::reading)?;
+        frames.make_present(READ_AHEAD_BYTES)?;
         attempt.clock.enter(Stage::Decode);
         let mut is_any = false;
         while self.frames.used() < self.batch_bytes && frames.position() < start + READ_AHEAD_BYTES as u64 {
-            let Some(frame) = frames.next().map_err(WorkError::reading)? else { break };
+            let Some(frame) = frames.next()? else { break };
             is_any = true;
             attempt.books.frames_read += 1;
             let placed = frame.body.and_then(|body| {
@@ -165,12 +170,11 @@ impl Mapper {
             match placed {
                 Ok(placed) => self.batch.push(placed),
                 Err(fault) => {
-                    let extent = frames.reject().map_err(WorkError::reading)?;
+                    let extent = frames.reject()?;
                     attempt.reject(input, extent, fault, guessed, frames.source())?;
                 }
             }
         }
-        attempt.around.progress.add(frames.position() - start, 0);
         Ok(is_any)
     }
 
@@ -235,7 +239,7 @@ impl Attempt<'_> {
         extent: ByteRange,
         fault: format::frame::FrameFault,
         guessed: Option<u64>,
-        segment: &mut Segment,
+        segment: &mut Watched<'_>,
     ) -> Result<(), WorkError> {
         let settings = &self.assignment.settings;
         if settings.on_bad_frame == model::OnBadFrame::Fail {
@@ -243,6 +247,19 @@ impl Attempt<'_> {
             return Err(WorkError::BadFrame { segment, extent, fault, guessed });
         }
         self.books.frames_quarantined += 1;
+        self.books.bytes_quarantined += extent.len();
+        let bytes_max = settings.bad_bytes_max.bytes_of(self.assignment.shard_bytes);
+        if self.books.bytes_quarantined > bytes_max {
+            return Err(WorkError::TooManyBadBytes {
+                found: self.books.bytes_quarantined,
+                shard_bytes: self.assignment.shard_bytes,
+                max: settings.bad_bytes_max,
+                segment: input.segment.key.clone(),
+                extent,
+                fault,
+                guessed,
+            });
+        }
         if self.books.frames_quarantined > settings.bad_frames_max {
             return Err(WorkError::TooManyBadFrames {
                 found: self.books.frames_quarantined,
@@ -259,7 +276,7 @@ impl Attempt<'_> {
 
 /// The bytes of a stretch of a segment, piece by piece.
 fn for_each_piece(
-    segment: &mut Segment,
+    segment: &mut Watched<'_>,
     extent: ByteRange,
     mut take: impl FnMut(&[u8]) -> Result<(), WorkError>,
 ) -> Result<(), WorkError> {
@@ -267,7 +284,8 @@ fn for_each_piece(
     let mut at = extent.start;
     while at < extent.end {
         let len = PIECE_BYTES.min(extent.end - at);
-        take(segment.bytes(at, len as usize).map_err(WorkError::reading)?)?;
+        take(segment.bytes(at, len as usize)?)?;
+        segment.count_again(len)?;
         at += len;
     }
     Ok(())

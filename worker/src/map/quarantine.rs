@@ -8,9 +8,8 @@ use format::keys::AttemptKeys;
 use model::{ByteRange, ObjectEntry, QuarantineEntry};
 use serde::Serialize;
 use storage::object::ObjectWriter;
-use storage::segment::Segment;
 
-use super::for_each_piece;
+use super::{Watched, for_each_piece};
 use crate::WorkError;
 use crate::task::{Assignment, Stores};
 
@@ -58,7 +57,7 @@ impl Quarantine {
         segment_key: &str,
         extent: ByteRange,
         fault: &FrameFault,
-        segment: &mut Segment,
+        segment: &mut Watched<'_>,
     ) -> Result<(), WorkError> {
         let writer = match &mut self.writer {
             Some(writer) => writer,

@@ -1,7 +1,5 @@
 //! Routes payloads: the window, the order inside a payload, the buffer; and counts where every point went.
 
-use std::collections::BTreeMap;
-
 use format::payload::Payload;
 use model::books::MapBooks;
 use model::time::Placement;
@@ -22,7 +20,6 @@ pub(crate) struct Router {
     by_time: TimeSort,
     first_ms: TimestampMs,
     last_ms: TimestampMs,
-    misplaced: BTreeMap<OrgId, u64>,
     last_org: Option<(OrgId, bool)>,
 }
 
@@ -37,7 +34,6 @@ impl Router {
             by_time: TimeSort::default(),
             first_ms: i64::MAX,
             last_ms: i64::MIN,
-            misplaced: BTreeMap::new(),
             last_org: None,
         }
     }
@@ -48,13 +44,7 @@ impl Router {
         self.window = window;
         self.partitions = partitions;
         (self.first_ms, self.last_ms) = (i64::MAX, i64::MIN);
-        self.misplaced.clear();
         self.last_org = None;
-    }
-
-    /// Ends an attempt: what is not in its books yet goes there.
-    pub(crate) fn close(&mut self, books: &mut MapBooks) {
-        books.misplaced = std::mem::take(&mut self.misplaced);
     }
 
     /// First and last instant of all points seen, inside the window or not.
@@ -66,7 +56,7 @@ impl Router {
     pub(crate) fn route(&mut self, payload: &Payload<'_>, books: &mut MapBooks, belongs: &Belongs<'_>) {
         books.frames_routed += 1;
         books.points_read += payload.len() as u64;
-        self.note_org(payload.key.org, belongs);
+        self.note_org(payload.key.org, books, belongs);
         if payload.is_empty() {
             books.frames_empty += 1;
             return;
@@ -89,14 +79,14 @@ impl Router {
         self.buffer.add(payload.key, self.partitions, payload.metadata, timestamps, values);
     }
 
-    fn note_org(&mut self, org: OrgId, belongs: &Belongs<'_>) {
+    fn note_org(&mut self, org: OrgId, books: &mut MapBooks, belongs: &Belongs<'_>) {
         let is_ours = match self.last_org {
             Some((last, is_ours)) if last == org => is_ours,
             _ => belongs(org),
         };
         self.last_org = Some((org, is_ours));
         if !is_ours {
-            *self.misplaced.entry(org).or_default() += 1;
+            books.misplace(org, 1);
         }
     }
 

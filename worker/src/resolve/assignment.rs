@@ -33,6 +33,7 @@ pub(super) fn of(grant: &Grant, plan: &ShardPlan, runs: Option<&RunList>) -> Res
         attempt: grant.attempt,
         settings: plan.settings.clone(),
         partitions: plan.partitions,
+        shard_bytes: plan.bytes(),
         work,
     })
 }

@@ -50,6 +50,7 @@ fn spec() -> JobSpec {
         reason: String::new(),
         priority: model::spec::PRIORITY_DEFAULT,
         running_max: None,
+        force_replace: None,
         replay_of: None,
         submitted_by: String::new(),
         submitted_at_ms: 0,

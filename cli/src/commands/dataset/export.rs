@@ -53,7 +53,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         format!("{}: {} rows of {} series, {bytes}\n", written.object, written.rows, written.series)
     })?;
     for warning in &written.warnings {
-        eprintln!("tailor: warning: {warning}");
+        crate::out::say(format_args!("tailor: warning: {warning}"));
     }
     Ok(Code::Done)
 }

@@ -1,15 +1,18 @@
-//! `tailor dataset gc`.
+//! `tailor dataset gc`: once, or again and again as a process of its own.
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use dataset::Catalog;
-use dataset::gc::{GcOptions, GcReport, MIN_AGE, collect};
+use dataset::gc::{GcOptions, GcReport, MIN_AGE, Scope, abort_uploads, collect};
 use model::{ByteSize, SystemClock};
 
 use crate::args::OutputStyle;
 use crate::exit::Code;
 use crate::out;
+
+/// Uploads that nobody finished are aborted at this age: no attempt takes so long for one object.
+const UPLOADS_MIN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Options of `tailor dataset gc`.
 #[derive(Debug, clap::Args)]
@@ -20,9 +23,16 @@ pub(crate) struct Args {
     /// Versions to keep of each window and shard; without it, all.
     #[arg(long, value_name = "N")]
     keep_versions: Option<usize>,
-    /// Leave younger objects alone: a job that runs has not committed yet.
+    /// Leave younger objects alone, by the store's clock; without it, 1h.
     #[arg(long, value_name = "DURATION", value_parser = model::time::parse_duration)]
     min_age: Option<Duration>,
+    /// Look only at jobs that ran since they were swept last, instead of all that the dataset knows.
+    #[arg(long)]
+    changed: bool,
+    /// Collect again after each such time, such as 1h, until a signal ends it: a collector apart from the coordinators.
+    /// Needs --delete --yes; aborts uploads that nobody finished within a day, too.
+    #[arg(long, value_name = "INTERVAL", value_parser = model::time::parse_duration)]
+    watch: Option<Duration>,
     /// Delete what is found, instead of only listing it.
     #[arg(long)]
     delete: bool,
@@ -40,14 +50,69 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         keep_versions: args.keep_versions,
         min_age: args.min_age.unwrap_or(MIN_AGE),
         delete: args.delete && args.yes,
+        scope: if args.changed { Scope::Changed } else { Scope::All },
     };
+    if let Some(interval) = args.watch {
+        return watch(&catalog, options, interval, args.output).await;
+    }
     let report = collect(&catalog, &options, &SystemClock).await?;
     out::show(args.output, &report, shown)?;
-    if args.delete && !args.yes && !report.garbage.is_empty() {
-        eprintln!("tailor: nothing was deleted; say --yes to delete the above");
+    warn(&report);
+    if args.delete && !args.yes && report.objects > 0 {
+        crate::out::say(format_args!("tailor: nothing was deleted; say --yes to delete the above"));
         return Ok(Code::NeedsYes);
     }
     Ok(Code::Done)
+}
+
+/// Collects again and again. A collection that fails is told, and the next one tries again.
+async fn watch(catalog: &Catalog, mut options: GcOptions, interval: Duration, style: OutputStyle) -> Result<Code> {
+    use tokio::signal::unix::{SignalKind, signal};
+    if !options.delete {
+        bail!("--watch deletes what it finds: say --delete --yes, or look once without --watch");
+    }
+    if interval.is_zero() {
+        bail!("--watch 0s would collect without a pause; give the time between two collections, such as 1h");
+    }
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    // The number of versions to keep may be another than that of the process before.
+    options.scope = options.scope.max(Scope::Versions);
+    loop {
+        let ended = tokio::select! {
+            collected = collect_once(catalog, &options, style) => collected,
+            _ = interrupt.recv() => return Ok(Code::Done),
+            _ = terminate.recv() => return Ok(Code::Done),
+        };
+        if let Err(error) = ended {
+            crate::out::say(format_args!("tailor: a collection failed, the next one tries again: {error:#}"));
+        } else {
+            options.scope = Scope::Changed;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(interval) => {}
+            _ = interrupt.recv() => return Ok(Code::Done),
+            _ = terminate.recv() => return Ok(Code::Done),
+        }
+    }
+}
+
+async fn collect_once(catalog: &Catalog, options: &GcOptions, style: OutputStyle) -> Result<()> {
+    let report = collect(catalog, options, &SystemClock).await?;
+    if report.objects > 0 || matches!(style, OutputStyle::Json) {
+        out::show(style, &report, shown)?;
+    }
+    warn(&report);
+    for upload in abort_uploads(catalog.root(), UPLOADS_MIN_AGE).await? {
+        crate::out::say(format_args!("tailor: aborted the abandoned upload of {}", catalog.root().object(&upload.key)));
+    }
+    Ok(())
+}
+
+fn warn(report: &GcReport) {
+    for warning in &report.warnings {
+        crate::out::say(format_args!("tailor: warning: {warning}"));
+    }
 }
 
 fn shown(report: &GcReport) -> String {
@@ -59,11 +124,14 @@ fn shown(report: &GcReport) -> String {
     }
     let done = if report.deleted { "deleted" } else { "found" };
     text.push_str(&format!(
-        "{done} {} objects, {}; {} manifests retained, {} unnamed objects too young to judge or in use\n",
-        report.garbage.len(),
+        "{done} {} objects, {}; {} manifests retained, {} unnamed objects too young to judge or in use, {} jobs open, {} \
+         ended lately\n",
+        report.objects,
         ByteSize(report.bytes),
         report.manifests_retained,
         report.objects_young,
+        report.jobs_open,
+        report.jobs_young,
     ));
     text
 }

@@ -17,7 +17,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     to: u32,
     /// Why, for the manifest.
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", value_parser = crate::args::reason)]
     reason: String,
     /// Do it.
     #[arg(short, long)]

@@ -61,7 +61,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
 /// A line each: a dataset has more series than a table or an array should hold.
 fn write_row(out: &mut impl Write, row: &SeriesRow, style: OutputStyle) -> std::io::Result<()> {
     match style {
-        OutputStyle::Json => writeln!(out, "{}", serde_json::to_string(row)?),
+        OutputStyle::Json => writeln!(out, "{}", crate::text::printable(&serde_json::to_string(row)?)),
         OutputStyle::Table => writeln!(
             out,
             "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
@@ -72,7 +72,7 @@ fn write_row(out: &mut impl Write, row: &SeriesRow, style: OutputStyle) -> std::
             shown(row.last_ms),
             row.shard,
             row.window,
-            row.metadata.as_deref().unwrap_or("-"),
+            crate::text::line(row.metadata.as_deref().unwrap_or("-")),
         ),
     }
 }

@@ -35,7 +35,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     let verification = verify(&args.scope.catalog()?, &options).await?;
     out::show(args.scope.output, &verification, shown)?;
     for warning in &verification.warnings {
-        eprintln!("tailor: warning: {warning}");
+        crate::out::say(format_args!("tailor: warning: {warning}"));
     }
     Ok(if verification.is_clean() { Code::Done } else { Code::Difference })
 }

@@ -32,7 +32,21 @@ pub(super) async fn checks_of_dataset(uri: &str) -> Vec<Check> {
     check("listing", probe.lists_what_was_written().await, "use a store whose listings show a write at once");
     check("multipart upload", probe.uploads_in_parts().await, "check what this user may do, and the store's limits");
     check("remove", probe.remove().await, "remove the folder doctor/ by hand, and see whether this user may delete");
+    check("versions", Ok(versions(&probe.root).await), "");
     checks
+}
+
+/// Whether the store keeps what is deleted: right for some, and a cost that nobody sees for others.
+async fn versions(root: &Root) -> String {
+    match root.keeps_versions().await {
+        Some(false) => "what is deleted is gone".to_owned(),
+        Some(true) => "the bucket keeps versions: runs and garbage that were deleted stay as noncurrent versions, and are \
+                       paid for; a lifecycle rule with NoncurrentVersionExpiration and ExpiredObjectDeleteMarker removes \
+                       them"
+            .to_owned(),
+        None => "this user may not ask, or the store does not tell, whether the bucket keeps versions of what is deleted"
+            .to_owned(),
+    }
 }
 
 /// Tries to list and read an input.
@@ -159,7 +173,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let checks = checks_of_dataset(&dir.path().display().to_string()).await;
         let wrong: Vec<_> = checks.iter().filter(|check| !check.is_ok).collect();
-        assert!(wrong.is_empty() && checks.len() == 5, "{checks:?}");
+        assert!(wrong.is_empty() && checks.len() == 6, "{checks:?}");
         assert_eq!(std::fs::read_dir(dir.path()).expect("it is there").count(), 0);
     }
 

@@ -16,7 +16,7 @@ pub(crate) struct Args {
     /// The job.
     job: String,
     /// Why; kept with the job.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = crate::args::reason)]
     reason: String,
     #[command(flatten)]
     confirmation: Confirmation,

@@ -63,7 +63,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     let is_more = !list.next_page_token.is_empty();
     let jobs = JobList::from(list);
     for warning in &jobs.warnings {
-        eprintln!("tailor: warning: {warning}");
+        crate::out::say(format_args!("tailor: warning: {warning}"));
     }
     documents::show(args.output.style, &jobs)?;
     if is_more {

@@ -15,7 +15,7 @@ pub(crate) struct Args {
     /// The job.
     job: String,
     /// Why; kept with the job.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = crate::args::reason)]
     reason: String,
     /// Where to look for the job; without it, in every dataset that the cluster has worked on.
     #[arg(long, value_name = "URI")]
@@ -34,6 +34,6 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         async move { operator.retry_job(request).await }
     };
     let retried = args.context.cluster()?.client.operator(retry).await?;
-    documents::show(args.output.style, &Retried { job: args.job, shards: retried.shards })?;
+    documents::show(args.output.style, &Retried::new(args.job, retried.shards))?;
     Ok(Code::Done)
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use model::JobSpec;
+use model::admission::is_unprintable;
+use model::limits::SUBMITTER_BYTES_MAX;
 use model::spec::{PRIORITY_DEFAULT, PRIORITY_MAX};
 use proto::v1::{PlanJobRequest, SubmitJobRequest};
 
@@ -56,7 +58,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     if args.dry_run {
         return plan(&cluster, &spec, args.output).await;
     }
-    let request = SubmitJobRequest { spec: spec.to_bytes().into() };
+    let request = SubmitJobRequest { spec: spec.to_message().into() };
     let submit = |mut operator: Operator| {
         let request = request.clone();
         async move { operator.submit_job(request).await }
@@ -67,7 +69,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         documents::show(args.output.style, &submitted)?;
         return Ok(Code::Done);
     }
-    eprintln!("tailor: job {} was submitted", submitted.job);
+    crate::out::say(format_args!("tailor: job {} was submitted", submitted.job));
     let mut screen = Screen::of_stderr();
     let ended = follow(&cluster, &submitted.job, args.timeout, |response| screen.show(response)).await;
     screen.finish();
@@ -78,14 +80,14 @@ pub(super) async fn run(args: Args) -> Result<Code> {
 }
 
 async fn plan(cluster: &Cluster, spec: &JobSpec, output: Output) -> Result<Code> {
-    let request = PlanJobRequest { spec: spec.to_bytes().into() };
+    let request = PlanJobRequest { spec: spec.to_message().into() };
     let plan = |mut operator: Operator| {
         let request = request.clone();
         async move { operator.plan_job(request).await }
     };
     let planned = JobPlan::new(spec.job.to_string(), cluster.client.operator(plan).await?);
     for warning in &planned.warnings {
-        eprintln!("tailor: warning: {warning}");
+        crate::out::say(format_args!("tailor: warning: {warning}"));
     }
     documents::show(output.style, &planned)?;
     Ok(Code::Done)
@@ -103,8 +105,10 @@ fn everywhere(uri: String) -> Result<String> {
 fn submitter() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    match host.trim() {
+    let whole = match host.trim() {
         "" => user,
         host => format!("{user}@{host}"),
-    }
+    };
+    // The environment may hold anything: as much of it as may be kept.
+    whole.chars().filter(|letter| !is_unprintable(*letter)).take(SUBMITTER_BYTES_MAX / 4).collect()
 }

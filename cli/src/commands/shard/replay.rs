@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use model::ShardId;
-use proto::v1::{JobState, ReplayShardRequest};
+use proto::v1::{GetJobResponse, JobState, ReplayShardRequest};
 
 use super::OfJob;
 use crate::cluster::{Operator, shard_of};
@@ -21,8 +21,12 @@ pub(crate) struct Args {
     #[command(flatten)]
     of: OfJob,
     /// Why; kept in the manifest.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = crate::args::reason)]
     reason: String,
+    /// Replace a version that was committed while the replay ran, even where the replay did not read all of that version's
+    /// input; without it, the replay fails and that version stays. Example: --force-replace "v7 was made of test data".
+    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    force_replace: Option<String>,
     /// Wait until it has ended, and tell the new version and whether its content is the same.
     #[arg(long)]
     wait: bool,
@@ -37,13 +41,16 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     let OfJob { job: of_job, dataset, context, output } = args.of;
     let cluster = context.cluster()?;
     let shard = args.shard.to_string();
-    let before = ShardEntry::from(cluster.shard(&of_job, &shard, dataset.as_deref()).await?);
+    let of = cluster.job(&of_job, dataset.as_deref()).await?;
+    refuse_open(&of)?;
+    let before = ShardEntry::from(shard_of(of, &of_job, &shard)?);
     args.confirmation.ask(&what_changes(&of_job, &before), &shard)?;
     let request = ReplayShardRequest {
         job: of_job.clone(),
         shard: shard.clone(),
         reason: args.reason,
         dataset: dataset.unwrap_or_default(),
+        force_replace: args.force_replace.unwrap_or_default(),
     };
     let replay = |mut operator: Operator| {
         let request = request.clone();
@@ -66,6 +73,19 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     }
     documents::show(output.style, &Replayed::new(of_job, &before, job, after.into()))?;
     Ok(Code::Done)
+}
+
+/// A shard of a job that still runs cannot be run again, which is told before anybody is asked to confirm it.
+fn refuse_open(job: &GetJobResponse) -> Result<()> {
+    use JobState::{Cancelling, Planning, Running};
+    let Some(job) = job.job.as_ref().filter(|job| matches!(job.state(), Planning | Running | Cancelling)) else {
+        return Ok(());
+    };
+    let reason = format!(
+        "job {} still runs; a shard is replayed once its job has ended: `tailor job wait {}`, then replay it",
+        job.job, job.job
+    );
+    Err(Exit::error(Code::Failed, reason))
 }
 
 fn what_changes(job: &str, shard: &ShardEntry) -> String {

@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-use super::CsvSettings;
+use super::reader::Row;
+use super::settings::Dialect;
+use super::{CsvSettings, TimeFormat};
 
 /// A column as an operator names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,50 +35,223 @@ impl fmt::Display for Column {
     }
 }
 
-/// Where the columns of one file are.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Columns {
-    pub(super) timestamp: usize,
-    /// Index and name of each value column; the name is its number where there is no header.
-    pub(super) values: Vec<(usize, String)>,
+/// A column and its name, which is its number where it has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) index: usize,
+    pub(super) name: String,
+    /// It has no name, and nobody asked for it: a value in it is an error.
+    pub(super) is_nameless: bool,
 }
 
+/// Where the columns of one table are.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Columns {
+    /// Fields of every row.
+    pub(super) width: usize,
+    pub(super) timestamp: Vec<usize>,
+    pub(super) labels: Vec<Named>,
+    pub(super) values: Vec<Named>,
+    /// Named, and used for nothing.
+    pub(super) unused: Vec<String>,
+}
+
+/// Why the columns of a table cannot be found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ColumnError {
+    /// The file is not what it should be.
+    File(String),
+    /// The options contradict themselves, whatever the file is.
+    Options(String),
+}
+
+/// Columns of InfluxDB that say nothing about a series or a point.
+const INFLUXDB_NOT_LABELS: [&str; 5] = ["", "result", "table", "_start", "_stop"];
+
+/// Columns of an export that name a series.
+const EXPORT_LABELS: [&str; 2] = ["org_id", "metric_id"];
+
+/// The column of an export that has the series' metadata.
+pub(super) const EXPORT_METADATA: &str = "metadata";
+
 impl Columns {
-    /// Finds the columns of `settings` in a file by its first row.
-    pub(super) fn resolve(settings: &CsvSettings, first: &csv::ByteRecord) -> Result<Self, String> {
-        let width = first.len();
-        let names: Option<Vec<String>> = settings.has_header.then(|| first.iter().map(clean_name).collect());
-        let find = |column: &Column| find(column, names.as_deref(), width);
-        let timestamp = find(&settings.timestamp)?;
-        let indexes: Vec<usize> = match settings.values.as_slice() {
-            [] => (0..width).filter(|index| *index != timestamp).collect(),
-            chosen => chosen.iter().map(find).collect::<Result<_, _>>()?,
+    /// Finds the columns of `settings` in a table by its first row.
+    pub(super) fn resolve(settings: &CsvSettings, first: &Row<'_>) -> Result<Self, ColumnError> {
+        let table = Table { names: settings.has_header.then(|| names(first)).transpose()?, width: first.len() };
+        let timestamp = match settings.timestamp.as_slice() {
+            [] => table.find_all(&[default_timestamp(settings)])?,
+            chosen => table.find_all(chosen)?,
         };
-        if indexes.is_empty() {
-            return Err("it has no column but that of the timestamps; give the right delimiter".to_owned());
-        }
-        let name = |index: usize| names.as_ref().map_or_else(|| (index + 1).to_string(), |names| names[index].clone());
-        Ok(Self { timestamp, values: indexes.into_iter().map(|index| (index, name(index))).collect() })
+        let labels = table.find_all(&default_labels(settings, &table))?;
+        let values = table.values(settings, &timestamp, &labels)?;
+        check_roles(&table, &timestamp, &labels, &values, settings)?;
+        let is_used = |index: &usize| timestamp.contains(index) || labels.contains(index) || values.contains(index);
+        let unused = (0..table.width).filter(|index| !is_used(index)).map(|index| table.named(index, true).name);
+        let is_asked_for = !settings.values.is_empty();
+        Ok(Self {
+            width: table.width,
+            unused: unused.collect(),
+            labels: labels.iter().map(|index| table.named(*index, true)).collect(),
+            values: values.iter().map(|index| table.named(*index, is_asked_for)).collect(),
+            timestamp,
+        })
     }
 }
 
-/// A header field as text, without the byte-order mark that some exporters begin a file with.
-fn clean_name(field: &[u8]) -> String {
-    String::from_utf8_lossy(field).trim_start_matches('\u{feff}').trim().to_owned()
+fn default_timestamp(settings: &CsvSettings) -> Column {
+    match settings.dialect {
+        Dialect::Plain => Column::Number(1),
+        Dialect::InfluxDb => Column::Name("_time".to_owned()),
+        Dialect::Tailor => Column::Name("timestamp".to_owned()),
+    }
 }
 
-fn find(column: &Column, names: Option<&[String]>, width: usize) -> Result<usize, String> {
-    match (column, names) {
-        (Column::Number(number @ 1..), _) if *number <= width => Ok(number - 1),
-        (Column::Number(number), _) => Err(format!("it has {width} columns, and no column {number}")),
-        (Column::Name(name), None) => Err(format!("without a header, column '{name}' must be given by its number")),
-        (Column::Name(name), Some(names)) => {
-            let mut found = names.iter().enumerate().filter(|(_, other)| *other == name).map(|(index, _)| index);
-            match (found.next(), found.next()) {
-                (Some(index), None) => Ok(index),
-                (Some(_), Some(_)) => Err(format!("several columns are called '{name}': give one by its number")),
-                (None, _) => Err(format!("no column is called '{name}'; there are: {}", names.join(", "))),
+/// The labels of the dialect: of InfluxDB, the group key.
+fn default_labels(settings: &CsvSettings, table: &Table) -> Vec<Column> {
+    let name = |name: &str| Column::Name(name.to_owned());
+    let names = table.names.iter().flatten();
+    match settings.dialect {
+        _ if !settings.labels.is_empty() => settings.labels.clone(),
+        Dialect::Plain => Vec::new(),
+        Dialect::InfluxDb if !settings.values.is_empty() => Vec::new(),
+        Dialect::InfluxDb => {
+            let is_label = |name: &&String| {
+                !INFLUXDB_NOT_LABELS.contains(&name.as_str()) && !["_time", "_value"].contains(&name.as_str())
+            };
+            names.filter(is_label).map(|label| name(label)).collect()
+        }
+        Dialect::Tailor => {
+            let metadata = names.filter(|name| *name == EXPORT_METADATA).map(|_| EXPORT_METADATA);
+            EXPORT_LABELS.into_iter().chain(metadata).map(name).collect()
+        }
+    }
+}
+
+struct Table {
+    names: Option<Vec<String>>,
+    width: usize,
+}
+
+impl Table {
+    fn values(&self, settings: &CsvSettings, timestamp: &[usize], labels: &[usize]) -> Result<Vec<usize>, ColumnError> {
+        if !settings.values.is_empty() {
+            return self.find_all(&settings.values);
+        }
+        match settings.dialect {
+            Dialect::InfluxDb => return self.find_all(&[Column::Name("_value".to_owned())]),
+            Dialect::Tailor => return self.find_all(&[Column::Name("value".to_owned())]),
+            Dialect::Plain => {}
+        }
+        let is_other = |index: &usize| !timestamp.contains(index) && !labels.contains(index);
+        let values: Vec<_> = (0..self.width).filter(is_other).collect();
+        if values.is_empty() {
+            let cause = "it has no column but those of timestamps and labels; give the right --delimiter";
+            return Err(ColumnError::File(cause.to_owned()));
+        }
+        Ok(values)
+    }
+
+    fn find_all(&self, columns: &[Column]) -> Result<Vec<usize>, ColumnError> {
+        columns.iter().map(|column| self.find(column)).collect::<Result<_, _>>().map_err(ColumnError::File)
+    }
+
+    fn find(&self, column: &Column) -> Result<usize, String> {
+        let width = self.width;
+        match (column, &self.names) {
+            (Column::Number(number @ 1..), _) if *number <= width => Ok(number - 1),
+            (Column::Number(number), _) => Err(format!("it has {width} columns, and no column {number}")),
+            (Column::Name(name), None) => Err(format!("without a header, column '{name}' must be given by its number")),
+            (Column::Name(name), Some(names)) => {
+                let mut found = names.iter().enumerate().filter(|(_, other)| *other == name).map(|(index, _)| index);
+                match (found.next(), found.next()) {
+                    (Some(index), None) => Ok(index),
+                    (Some(one), Some(other)) => Err(format!(
+                        "columns {} and {} are both called '{name}': give one by its number",
+                        one + 1,
+                        other + 1
+                    )),
+                    (None, _) => Err(format!("no column is called '{name}'; there are: {}", shown(names))),
+                }
             }
         }
     }
+
+    fn named(&self, index: usize, is_asked_for: bool) -> Named {
+        let name = self.names.as_ref().map(|names| names[index].clone()).filter(|name| !name.is_empty());
+        let is_nameless = self.names.is_some() && name.is_none() && !is_asked_for;
+        Named { index, name: name.unwrap_or_else(|| (index + 1).to_string()), is_nameless }
+    }
+}
+
+/// The names of a header. A name that is not UTF-8 is refused: two of them could become one.
+fn names(first: &Row<'_>) -> Result<Vec<String>, ColumnError> {
+    let name = |(index, field): (usize, &[u8])| {
+        let refused = |what: &str| {
+            let column = index + 1;
+            ColumnError::File(format!("{what} (column {column}); give --encoding, such as latin1 or utf-16le"))
+        };
+        let text = std::str::from_utf8(field).map_err(|_| refused("the header is not UTF-8"))?.trim();
+        match text.contains('\0') {
+            true => Err(refused("the header has zero bytes")),
+            false => Ok(text.to_owned()),
+        }
+    };
+    first.fields().enumerate().map(name).collect()
+}
+
+/// Names for a message: the first ones of many.
+fn shown(names: &[String]) -> String {
+    const NAMES_MAX: usize = 30;
+    let shown: Vec<_> = names.iter().take(NAMES_MAX).map(|name| name.escape_debug().to_string()).collect();
+    let more = if names.len() > NAMES_MAX { format!(" and {} more", names.len() - NAMES_MAX) } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// Refuses a column that has two roles, and two value columns that would become one series.
+fn check_roles(
+    table: &Table,
+    timestamp: &[usize],
+    labels: &[usize],
+    values: &[usize],
+    settings: &CsvSettings,
+) -> Result<(), ColumnError> {
+    let mut roles: Vec<usize> = [timestamp, labels, values].concat();
+    roles.sort_unstable();
+    if let Some(pair) = roles.windows(2).find(|pair| pair[0] == pair[1]) {
+        let name = table.named(pair[0], true).name;
+        return Err(ColumnError::Options(format!("column '{name}' is named twice")));
+    }
+    for columns in [labels, values] {
+        // Nameless columns are told apart by their numbers, and refused if they hold a value.
+        let mut names: Vec<_> = columns.iter().map(|index| (table.named(*index, true).name, *index)).collect();
+        names.sort_unstable();
+        if let Some([(name, one), (_, other)]) = names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(ColumnError::File(format!(
+                "columns {} and {} are both called '{name}', and would become one series; rename one, or import them apart \
+                 (--value {} --metric NAME)",
+                one + 1,
+                other + 1,
+                one + 1,
+            )));
+        }
+    }
+    let label =
+        labels.iter().map(|index| table.named(*index, true).name).find(|name| settings.attributes.contains_key(name));
+    match label {
+        Some(name) => Err(ColumnError::Options(format!("'{name}' is both a label column and an --attribute"))),
+        None => Ok(()),
+    }
+}
+
+/// Whether the first row, taken for a header, is a row of data: it has a time where times are.
+pub(super) fn looks_like_data(settings: &CsvSettings, columns: &Columns, first: &Row<'_>) -> bool {
+    let is_by_name = settings.timestamp.iter().any(|column| matches!(column, Column::Name(_)));
+    if is_by_name || settings.dialect != Dialect::Plain {
+        return false;
+    }
+    let text = super::rows::joined(first, &columns.timestamp);
+    let reader = super::time::TimeReader::new(&settings.time_format, &settings.zone, settings.skipped_time);
+    // A year may well name a column: the first one of a table by years is still no row.
+    let is_bare_year = matches!(&settings.time_format, TimeFormat::Pattern(pattern) if pattern.to_string() == "%Y");
+    !is_bare_year && reader.read(&text).is_ok()
 }

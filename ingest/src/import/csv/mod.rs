@@ -1,49 +1,85 @@
 //! Rows of text: one timestamp and one or more values a row.
 //!
+//! ```text
+//! file -> decode (input) -> reader: rows -> columns: which fields -> rows: time, values, group of labels -> sink
+//! ```
+//!
 //! Every value column becomes a series, named after the file's stem (`CsvSettings::metric` says otherwise), or
-//! `<stem>.<column>` where there are several. Values keep their bits as `f64::from_str` reads them:
-//! `nan`, `inf` and `-0` are values too. An empty value field is no point; it is counted. Anything else that cannot be
-//! read makes the whole row bad: it is reported with file and line, and skipped or the end of the import.
+//! `<stem>.<column>` where there are several; label columns make one series for each group of their texts. Values keep their
+//! bits as `f64::from_str` reads them: `nan`, `inf` and `-0` are values too. An empty value field is no point; it is counted.
+//! Anything else that cannot be read makes the whole row bad: it is reported with file and line, and skipped or the end of
+//! the import. `docs/import.md` has the rules, each with an example.
 
+// Text to rows and fields.
+pub mod reader;
+// Columns by name or number.
 mod columns;
+// Series of the rows, by their labels.
+mod groups;
+// Rows to points.
+mod rows;
 mod settings;
 // Timestamps as text.
 pub mod time;
+// Values as text.
+mod value;
+// What a file looks like, and the options to type.
+pub mod preview;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
-use model::TimestampMs;
-
+pub use super::input::Encoding;
 pub use columns::Column;
-pub use settings::{CsvSettings, OnBadRow};
-pub use time::{TimeFormat, parse_zone};
+pub use settings::{CsvSettings, Dialect, OnBadRow};
+pub use time::{RepeatedTime, SkippedTime, TimeFormat, parse_zone};
+pub use value::NumberFormat;
 
-use columns::Columns;
-use time::TimeReader;
+use columns::{ColumnError, Columns, looks_like_data};
+use reader::{Next, Row, RowReader};
+use rows::{Refusal, RowIntake};
 
-use super::input::{InputFile, name_files};
-use super::sink::{SeriesHandle, SeriesSeen, Sink};
-use super::{ImportError, Imported, SeriesIdentity, Target};
+use super::importing::{Importing, Listener, Notice, Outcome, Rerun};
+use super::input::{Content, FoundFile, InputFile, decode, looks_like_utf16, name_files};
+use super::sink::Sink;
+use super::{Books, ImportError, Target};
 
-/// What a folder is searched for.
-pub const EXTENSIONS: [&str; 4] = [".csv", ".csv.gz", ".tsv", ".tsv.gz"];
+/// What a folder is searched for, compressed or not.
+pub const EXTENSIONS: [&str; 2] = [".csv", ".tsv"];
 
 /// What an import of CSV found and wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CsvSummary {
-    /// Files.
-    pub files: u64,
-    /// Rows after the headers.
-    pub rows_read: u64,
-    /// Rows whose points were taken.
-    pub rows_imported: u64,
-    /// Bad rows that were skipped.
-    pub rows_skipped: u64,
-    /// Empty value fields in imported rows.
-    pub values_blank: u64,
-    /// What was written.
-    pub imported: Imported,
+    /// Files, books, and what was written.
+    pub outcome: Outcome,
+    /// What the books do not say.
+    pub details: Details,
+}
+
+/// What the books of an import do not say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details {
+    /// Lines of rows that were skipped.
+    pub lines_skipped: u64,
+    /// Lines without a character, comments, and lines before the header.
+    pub lines_passed: u64,
+    /// Times that were finer than a millisecond, and rounded down.
+    pub times_rounded: u64,
+    /// Times of second 60, placed at the last millisecond of second 59.
+    pub leap_seconds: u64,
+    /// Integers that are not exact as doubles.
+    pub integers_inexact: u64,
+}
+
+impl Details {
+    fn add(&mut self, other: &Self) {
+        self.lines_skipped += other.lines_skipped;
+        self.lines_passed += other.lines_passed;
+        self.times_rounded += other.times_rounded;
+        self.leap_seconds += other.leap_seconds;
+        self.integers_inexact += other.integers_inexact;
+    }
 }
 
 /// A row that cannot be read.
@@ -53,144 +89,184 @@ pub struct BadRow {
     pub path: PathBuf,
     /// Its line, counted from 1.
     pub line: u64,
+    /// Lines that it takes.
+    pub lines: u64,
     /// Why not.
     pub cause: String,
 }
 
 impl fmt::Display for BadRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.path.display(), self.line, self.cause)
+        let Self { path, line, lines, cause } = self;
+        write!(f, "{}:{line}", path.display())?;
+        if *lines > 1 {
+            write!(f, "-{}", line + lines - 1)?;
+        }
+        write!(f, ": {cause}")
     }
 }
 
-/// Imports CSV files, one after another; `report` hears of every row that is skipped. Blocks.
+/// Imports CSV files, one after another; `listener` hears of every row that is skipped, and of every file. Blocks.
 ///
 /// # Errors
 /// See [`ImportError`]; a bad row is one only with [`OnBadRow::Fail`].
 pub fn import_csv(
-    files: &[PathBuf],
+    files: &[FoundFile],
     settings: &CsvSettings,
     target: &Target<'_>,
-    report: &mut dyn FnMut(&BadRow),
+    rerun: Rerun,
+    listener: &mut Listener<'_>,
 ) -> Result<CsvSummary, ImportError> {
-    let mut summary = CsvSummary::default();
-    let mut series = SeriesSeen::default();
+    let mut details = Details::default();
+    let mut importing = Importing::begin(target, rerun, settings.digest(), listener)?;
     for file in name_files(files, &EXTENSIONS)? {
-        let sink = Sink::new(target, &file.key_stem(), &mut series)?;
-        import_file(&file, settings, sink, report, &mut summary)?;
-        summary.files += 1;
+        importing.import(&file, |file, content, sink, listener| {
+            let (books, found) = import_file(file, content, settings, sink, listener)?;
+            details.add(&found);
+            Ok(books)
+        })?;
     }
-    Ok(summary)
+    Ok(CsvSummary { outcome: importing.finish()?, details })
 }
 
 fn import_file(
     file: &InputFile,
+    content: Content,
     settings: &CsvSettings,
-    mut sink: Sink<'_>,
-    report: &mut dyn FnMut(&BadRow),
-    summary: &mut CsvSummary,
-) -> Result<(), ImportError> {
-    let mut reader = ::csv::ReaderBuilder::new()
-        .delimiter(delimiter(file, settings))
-        .has_headers(settings.has_header)
-        .flexible(true) // a row of the wrong length is a bad row, not the end of the file
-        .from_reader(file.open()?);
-    // Read again as a row where it is no header.
-    let first = reader.byte_headers().map_err(|error| csv_error(file, error))?.clone();
-    if first.is_empty() {
-        return Ok(sink.finish(&mut summary.imported)?);
-    }
-    let columns = Columns::resolve(settings, &first).map_err(|cause| file.malformed(cause))?;
-    let handles = intern_columns(file, settings, &columns, &mut sink)?;
-    let mut rows = RowReader::new(settings, &columns);
-    let mut row = ::csv::ByteRecord::new();
-    while reader.read_byte_record(&mut row).map_err(|error| csv_error(file, error))? {
-        summary.rows_read += 1;
-        let timestamp = match rows.read(&row) {
-            Ok(timestamp) => timestamp,
-            Err(cause) => {
-                let line = row.position().map_or(0, ::csv::Position::line);
-                let bad = BadRow { path: file.path.clone(), line, cause };
-                if settings.on_bad_row == OnBadRow::Fail {
-                    return Err(ImportError::BadRow(bad));
+    sink: &mut Sink<'_>,
+    listener: &mut Listener<'_>,
+) -> Result<(Books, Details), ImportError> {
+    let mut reader = open(file, content, settings)?;
+    let mut lines_passed = skip_lines(file, settings, &mut reader)?;
+    let mut intake: Option<RowIntake<'_>> = None;
+    let mut expects_header = true;
+    loop {
+        let next = reader.next().map_err(|source| file.cannot_read(source))?;
+        match next {
+            Next::Row(row) if expects_header => {
+                expects_header = false;
+                let columns = begin_table(file, settings, &row, listener)?;
+                match &mut intake {
+                    Some(intake) => intake.begin_table(columns),
+                    None => intake = Some(RowIntake::new(settings, &file.stem, columns)),
                 }
-                report(&bad);
-                summary.rows_skipped += 1;
-                continue;
+                if !settings.has_header {
+                    let intake = intake.as_mut().expect("begun above");
+                    take(file, settings, intake, &row, sink, listener)?;
+                }
             }
-        };
-        summary.rows_imported += 1;
-        for (handle, value) in handles.iter().zip(&rows.values) {
-            match value {
-                Some(value) => sink.push(*handle, timestamp, *value)?,
-                None => summary.values_blank += 1,
+            Next::Row(row) => {
+                take(file, settings, intake.as_mut().expect("the first row begins it"), &row, sink, listener)?;
             }
+            Next::Fault(fault) => {
+                let Some(intake) = intake.as_mut().filter(|_| !expects_header) else {
+                    let refusal = RowIntake::new(settings, &file.stem, Columns::default()).take_fault(&fault);
+                    return Err(
+                        file.malformed(format!("the header cannot be read: {}", refusal.at(&file.path, fault.line, 1)))
+                    );
+                };
+                let refusal = intake.take_fault(&fault);
+                refuse(settings, refusal.at(&file.path, fault.line, 1), listener)?;
+            }
+            Next::BlankLine => {
+                lines_passed += 1;
+                // InfluxDB separates tables so.
+                expects_header |= settings.dialect == Dialect::InfluxDb;
+            }
+            Next::Comment => lines_passed += 1,
+            Next::End => break,
         }
     }
-    Ok(sink.finish(&mut summary.imported)?)
+    let Some(RowIntake { books, mut details, .. }) = intake else {
+        listener(Notice::Remark(&file.path, "it has no row".to_owned()));
+        return Ok((Books::default(), Details { lines_passed, ..Details::default() }));
+    };
+    details.lines_passed = lines_passed;
+    Ok((books, details))
 }
 
-fn delimiter(file: &InputFile, settings: &CsvSettings) -> u8 {
-    let name = file.path.to_string_lossy();
-    let is_tabbed = [".tsv", ".tsv.gz"].iter().any(|extension| name.ends_with(extension));
-    settings.delimiter.unwrap_or(if is_tabbed { b'\t' } else { b',' })
+fn open(file: &InputFile, content: Content, settings: &CsvSettings) -> Result<RowReader<Box<dyn Read>>, ImportError> {
+    if settings.encoding == Encoding::default()
+        && let Some(encoding) = looks_like_utf16(&content.start)
+    {
+        let label = encoding.name().to_lowercase();
+        return Err(file.malformed(format!("every other byte is zero, as in UTF-16; give --encoding {label}")));
+    }
+    let (text, _) = decode(content.start, content.rest, settings.encoding).map_err(|cause| file.malformed(cause))?;
+    Ok(RowReader::new(text, settings.punctuation(is_tabbed(&file.path))))
 }
 
-/// The series of each value column.
-fn intern_columns(
+fn is_tabbed(path: &Path) -> bool {
+    let name = path.to_string_lossy().to_lowercase();
+    let name = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    name.ends_with(".tsv")
+}
+
+fn skip_lines<R: Read>(
     file: &InputFile,
     settings: &CsvSettings,
-    columns: &Columns,
-    sink: &mut Sink<'_>,
-) -> Result<Vec<SeriesHandle>, ImportError> {
-    let metric = settings.metric.as_ref().unwrap_or(&file.stem);
-    let attributes = settings.attributes.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
-    let is_alone = columns.values.len() == 1;
-    let name = |column: &str| if is_alone { metric.clone() } else { format!("{metric}.{column}") };
-    let identities = columns.values.iter().map(|(_, column)| SeriesIdentity::new(&name(column), &attributes));
-    identities.map(|identity| sink.series.intern(identity)).collect()
-}
-
-fn csv_error(file: &InputFile, error: ::csv::Error) -> ImportError {
-    let text = error.to_string();
-    match error.into_kind() {
-        ::csv::ErrorKind::Io(source) => file.cannot_read(source),
-        _ => file.malformed(text),
-    }
-}
-
-/// Reads one row after another; holds the values of the last.
-struct RowReader<'a> {
-    columns: &'a Columns,
-    times: TimeReader<'a>,
-    /// `None` for an empty field.
-    values: Vec<Option<f64>>,
-}
-
-impl<'a> RowReader<'a> {
-    fn new(settings: &'a CsvSettings, columns: &'a Columns) -> Self {
-        Self { columns, times: TimeReader::new(&settings.time_format, &settings.zone), values: Vec::new() }
-    }
-
-    fn read(&mut self, row: &::csv::ByteRecord) -> Result<TimestampMs, String> {
-        let timestamp = self.times.read(field(row, self.columns.timestamp)?)?;
-        self.values.clear();
-        for (index, _) in &self.columns.values {
-            let text = field(row, *index)?;
-            let value = match text {
-                "" => None,
-                text => Some(text.parse().map_err(|_| format!("'{text}' is not a number"))?),
-            };
-            self.values.push(value);
+    reader: &mut RowReader<R>,
+) -> Result<u64, ImportError> {
+    for skipped in 0..settings.skip_lines {
+        if !reader.skip_line().map_err(|source| file.cannot_read(source))? {
+            return Err(
+                file.malformed(format!("it has {skipped} lines, and --skip-lines asks for {}", settings.skip_lines))
+            );
         }
-        Ok(timestamp)
+    }
+    Ok(settings.skip_lines)
+}
+
+/// Finds the columns by the first row of a table.
+fn begin_table(
+    file: &InputFile,
+    settings: &CsvSettings,
+    first: &Row<'_>,
+    listener: &mut Listener<'_>,
+) -> Result<Columns, ImportError> {
+    let is_annotated =
+        ["#datatype", "#group", "#default"].iter().any(|name| first.field(0).starts_with(name.as_bytes()));
+    if is_annotated && settings.dialect != Dialect::InfluxDb {
+        return Err(file.malformed("it is annotated CSV of InfluxDB; give --dialect influxdb"));
+    }
+    let columns = Columns::resolve(settings, first).map_err(|error| match error {
+        ColumnError::File(cause) => file.malformed(cause),
+        ColumnError::Options(cause) => ImportError::Options { cause },
+    })?;
+    if settings.has_header && looks_like_data(settings, &columns, first) {
+        let cause = format!("line {} is taken for the header and looks like data; give --no-header", first.line);
+        return Err(file.malformed(cause));
+    }
+    if !columns.unused.is_empty() && settings.dialect == Dialect::Plain {
+        listener(Notice::Remark(&file.path, format!("columns that are not imported: {}", columns.unused.join(", "))));
+    }
+    Ok(columns)
+}
+
+#[inline]
+fn take(
+    file: &InputFile,
+    settings: &CsvSettings,
+    intake: &mut RowIntake<'_>,
+    row: &Row<'_>,
+    sink: &mut Sink<'_>,
+    listener: &mut Listener<'_>,
+) -> Result<(), ImportError> {
+    let refusal: Option<Refusal> = intake.take(row, sink)?;
+    match refusal {
+        None => Ok(()),
+        Some(refusal) => refuse(settings, refusal.at(&file.path, row.line, row.lines), listener),
     }
 }
 
-fn field(row: &::csv::ByteRecord, index: usize) -> Result<&str, String> {
-    let bytes = row.get(index).ok_or_else(|| format!("it has {} fields and no field {}", row.len(), index + 1))?;
-    let text = std::str::from_utf8(bytes).map_err(|_| format!("field {} is not UTF-8", index + 1))?;
-    Ok(text.trim_ascii())
+fn refuse(settings: &CsvSettings, row: BadRow, listener: &mut Listener<'_>) -> Result<(), ImportError> {
+    match settings.on_bad_row {
+        OnBadRow::Fail => Err(ImportError::BadRow(row)),
+        OnBadRow::Skip => {
+            listener(Notice::Skipped(&row));
+            Ok(())
+        }
+    }
 }
 
 #[cfg(test)]

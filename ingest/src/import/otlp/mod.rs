@@ -20,8 +20,8 @@ mod attributes;
 mod points;
 
 use std::io::Read;
-use std::path::PathBuf;
 
+use model::digest::Digest;
 use opentelemetry_proto::tonic::metrics::v1::MetricsData;
 use prost::Message;
 
@@ -29,12 +29,13 @@ pub use points::LeftOut;
 
 use points::MetricsReader;
 
-use super::input::{InputFile, name_files};
-use super::sink::{SeriesSeen, Sink};
-use super::{ImportError, Imported, Target};
+use super::importing::{Importing, Listener, Outcome, Rerun};
+use super::input::{Content, FoundFile, InputFile, name_files};
+use super::sink::Sink;
+use super::{Books, ImportError, Target};
 
 /// What a folder is searched for.
-pub const EXTENSIONS: [&str; 3] = [".otlp.pb.zst", ".otlp.pb.gz", ".otlp.pb"];
+pub const EXTENSIONS: [&str; 1] = [".otlp.pb"];
 
 /// Longest message, in bytes: collectors send a few megabytes; what is longer is a wrong length.
 const MESSAGE_BYTES_MAX: u32 = 256 << 20;
@@ -42,8 +43,15 @@ const MESSAGE_BYTES_MAX: u32 = 256 << 20;
 /// What an import of OTLP found and wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OtlpSummary {
-    /// Files.
-    pub files: u64,
+    /// Files, books, and what was written.
+    pub outcome: Outcome,
+    /// What the books do not say.
+    pub details: Details,
+}
+
+/// What the books of an import do not say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details {
     /// Messages.
     pub messages: u64,
     /// Data points of any kind.
@@ -52,33 +60,44 @@ pub struct OtlpSummary {
     pub integers_inexact: u64,
     /// What was not imported.
     pub left_out: LeftOut,
-    /// What was written.
-    pub imported: Imported,
 }
 
 /// Imports OTLP files, one after another, in the order of arrival. Blocks.
 ///
 /// # Errors
 /// See [`ImportError`].
-pub fn import_otlp(files: &[PathBuf], target: &Target<'_>) -> Result<OtlpSummary, ImportError> {
-    let mut summary = OtlpSummary::default();
-    let mut series = SeriesSeen::default();
+pub fn import_otlp(
+    files: &[FoundFile],
+    target: &Target<'_>,
+    rerun: Rerun,
+    listener: &mut Listener<'_>,
+) -> Result<OtlpSummary, ImportError> {
+    let mut details = Details::default();
+    let mut importing = Importing::begin(target, rerun, Digest::of(b"otlp"), listener)?;
     for file in name_files(files, &EXTENSIONS)? {
-        let mut sink = Sink::new(target, &file.key_stem(), &mut series)?;
-        let mut content = file.open()?;
-        let mut message = Vec::new();
-        let mut offset = 0;
-        while let Some(length) = read_message(&file, &mut content, offset, &mut message)? {
-            let metrics = MetricsData::decode(message.as_slice())
-                .map_err(|error| file.malformed(format!("the message at byte {offset} is not MetricsData: {error}")))?;
-            MetricsReader::new(&mut sink, &mut summary).read(metrics)?;
-            summary.messages += 1;
-            offset += length;
-        }
-        sink.finish(&mut summary.imported)?;
-        summary.files += 1;
+        importing.import(&file, |file, content, sink, _| import_file(file, content, sink, &mut details))?;
     }
-    Ok(summary)
+    Ok(OtlpSummary { outcome: importing.finish()?, details })
+}
+
+fn import_file(
+    file: &InputFile,
+    content: Content,
+    sink: &mut Sink<'_>,
+    details: &mut Details,
+) -> Result<Books, ImportError> {
+    let mut books = Books::default();
+    let mut content = content.start.as_slice().chain(content.rest);
+    let mut message = Vec::new();
+    let mut offset = 0;
+    while let Some(length) = read_message(file, &mut content, offset, &mut message)? {
+        let metrics = MetricsData::decode(message.as_slice())
+            .map_err(|error| file.malformed(format!("the message at byte {offset} is not MetricsData: {error}")))?;
+        MetricsReader::new(sink, details, &mut books).read(metrics)?;
+        details.messages += 1;
+        offset += length;
+    }
+    Ok(books)
 }
 
 /// Reads the message at `offset` (of the decompressed content), and returns how long it is with its length.

@@ -8,10 +8,10 @@ use opentelemetry_proto::tonic::metrics::v1::{
     DataPointFlags, ExponentialHistogramDataPoint, HistogramDataPoint, MetricsData, NumberDataPoint, SummaryDataPoint,
 };
 
-use super::{OtlpSummary, attributes};
+use super::{Details, attributes};
 use crate::import::identity::Attributes;
 use crate::import::sink::Sink;
-use crate::import::{ImportError, SeriesIdentity};
+use crate::import::{Books, ImportError, SeriesIdentity};
 
 const NS_PER_MS: u64 = 1_000_000;
 
@@ -40,7 +40,8 @@ pub struct LeftOut {
 /// Reads messages into a sink.
 pub(super) struct MetricsReader<'s, 'a> {
     sink: &'s mut Sink<'a>,
-    summary: &'s mut OtlpSummary,
+    details: &'s mut Details,
+    books: &'s mut Books,
 }
 
 /// The series of one data point: the metric's name and the attributes.
@@ -51,8 +52,8 @@ struct PointSeries<'a> {
 }
 
 impl<'s, 'a> MetricsReader<'s, 'a> {
-    pub(super) fn new(sink: &'s mut Sink<'a>, summary: &'s mut OtlpSummary) -> Self {
-        Self { sink, summary }
+    pub(super) fn new(sink: &'s mut Sink<'a>, details: &'s mut Details, books: &'s mut Books) -> Self {
+        Self { sink, details, books }
     }
 
     pub(super) fn read(&mut self, metrics: MetricsData) -> Result<(), ImportError> {
@@ -78,7 +79,7 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
             }
             Some(Data::Summary(summary)) => self.each(summary.data_points, name, scope, Self::read_summary),
             None => {
-                self.summary.left_out.metrics_empty += 1;
+                self.details.left_out.metrics_empty += 1;
                 Ok(())
             }
         }
@@ -92,15 +93,21 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
         read: fn(&mut Self, P, PointSeries<'_>) -> Result<(), ImportError>,
     ) -> Result<(), ImportError> {
         for mut point in points {
-            self.summary.data_points += 1;
-            self.summary.left_out.exemplars += point.exemplars();
+            self.details.data_points += 1;
+            self.books.rows.read += 1;
+            self.details.left_out.exemplars += point.exemplars();
+            let values_before = self.books.values.read;
             if point.flags() & DataPointFlags::NoRecordedValueMask as u32 != 0 {
-                self.summary.left_out.without_value += 1;
-                continue;
+                self.details.left_out.without_value += 1;
+            } else {
+                let attributes = attributes::with_point(scope, point.take_attributes());
+                let timestamp = (point.time_unix_nano() / NS_PER_MS) as TimestampMs; // 2^64 ns are 2^44 ms
+                read(self, point, PointSeries { name, attributes, timestamp })?;
             }
-            let attributes = attributes::with_point(scope, point.take_attributes());
-            let timestamp = (point.time_unix_nano() / NS_PER_MS) as TimestampMs; // 2^64 ns are 2^44 ms
-            read(self, point, PointSeries { name, attributes, timestamp })?;
+            match self.books.values.read - values_before {
+                0 => self.books.rows.skip("without a value", 1),
+                _ => self.books.rows.written += 1,
+            }
         }
         Ok(())
     }
@@ -109,11 +116,11 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
         match point.value {
             Some(Value::AsDouble(value)) => self.put(&series, series.name, value),
             Some(Value::AsInt(value)) => {
-                self.summary.integers_inexact += u64::from(value as f64 as i128 != i128::from(value));
+                self.details.integers_inexact += u64::from(value as f64 as i128 != i128::from(value));
                 self.put(&series, series.name, value as f64)
             }
             None => {
-                self.summary.left_out.without_value += 1;
+                self.details.left_out.without_value += 1;
                 Ok(())
             }
         }
@@ -121,12 +128,12 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
 
     fn read_histogram(&mut self, point: HistogramDataPoint, mut series: PointSeries<'_>) -> Result<(), ImportError> {
         self.put_count_and_sum(&series, point.count, point.sum)?;
-        self.summary.left_out.extremes += u64::from(point.min.is_some()) + u64::from(point.max.is_some());
+        self.details.left_out.extremes += u64::from(point.min.is_some()) + u64::from(point.max.is_some());
         if point.bucket_counts.is_empty() {
             return Ok(());
         }
         if point.bucket_counts.len() != point.explicit_bounds.len() + 1 {
-            self.summary.left_out.buckets_malformed += 1;
+            self.details.left_out.buckets_malformed += 1;
             return Ok(());
         }
         let name = format!("{}.bucket", series.name);
@@ -145,13 +152,13 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
         point: ExponentialHistogramDataPoint,
         series: PointSeries<'_>,
     ) -> Result<(), ImportError> {
-        self.summary.left_out.extremes += u64::from(point.min.is_some()) + u64::from(point.max.is_some());
-        self.summary.left_out.exponential_buckets += 1;
+        self.details.left_out.extremes += u64::from(point.min.is_some()) + u64::from(point.max.is_some());
+        self.details.left_out.exponential_buckets += 1;
         self.put_count_and_sum(&series, point.count, point.sum)
     }
 
     fn read_summary(&mut self, point: SummaryDataPoint, series: PointSeries<'_>) -> Result<(), ImportError> {
-        self.summary.left_out.quantiles += point.quantile_values.len() as u64;
+        self.details.left_out.quantiles += point.quantile_values.len() as u64;
         self.put_count_and_sum(&series, point.count, Some(point.sum))
     }
 
@@ -161,13 +168,16 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
     }
 
     fn put_integer(&mut self, series: &PointSeries<'_>, name: &str, value: u64) -> Result<(), ImportError> {
-        self.summary.integers_inexact += u64::from(value as f64 as u128 != u128::from(value));
+        self.details.integers_inexact += u64::from(value as f64 as u128 != u128::from(value));
         self.put(series, name, value as f64)
     }
 
     fn put(&mut self, series: &PointSeries<'_>, name: &str, value: f64) -> Result<(), ImportError> {
-        let handle = self.sink.series.intern(SeriesIdentity::new(name, &series.attributes))?;
-        Ok(self.sink.push(handle, series.timestamp, value)?)
+        let target = self.sink.target();
+        let identity = SeriesIdentity::new(name, &series.attributes);
+        let handle = self.sink.series.intern(target.org, target.shard(), identity)?;
+        self.books.values.read += 1;
+        self.sink.push(handle, series.timestamp, value)
     }
 }
 

@@ -13,6 +13,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use super::*;
+use crate::import::find_files;
 use crate::import::testing::{Read, imported};
 
 fn attributes(pairs: &[(&str, &str)]) -> Vec<KeyValue> {
@@ -51,7 +52,8 @@ fn read(name: &str, content: &[u8]) -> (Result<OtlpSummary, ImportError>, Read) 
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join(name);
     std::fs::write(&path, content).expect("a file");
-    imported(|output| import_otlp(&[path], &Target::new(output, OrgId(7))))
+    let files = find_files(&[path], &EXTENSIONS).expect("a file").files;
+    imported(|output| import_otlp(&files, &Target::new(output, OrgId(7)), Rerun::Refuse, &mut |_| ()))
 }
 
 /// Timestamps and values of each series, by metadata without the attributes that all have.
@@ -87,9 +89,12 @@ fn gauges_and_sums_are_series_by_name_and_all_attributes_in_order_of_arrival() {
     for (name, content) in [("m.otlp.pb", &plain), ("m.otlp.pb.zst", &zstd)] {
         let (summary, read) = read(name, content);
         let summary = summary.expect("good messages");
-        assert_eq!((summary.messages, summary.data_points, summary.integers_inexact), (2, 6, 1));
-        assert_eq!((summary.imported.series, summary.imported.points), (4, 6));
-        assert_eq!(read.keys, ["shard=org-mod-07/import/m-0000.seg"]);
+        assert_eq!(
+            (summary.details.messages, summary.details.data_points, summary.details.integers_inexact),
+            (2, 6, 1)
+        );
+        assert_eq!((summary.outcome.imported.series, summary.outcome.imported.points), (4, 6));
+        assert_eq!(read.keys, ["shard=org-mod-07/import/00000-m-0000.seg"]);
         let expected = BTreeMap::from(
             [
                 (r#"{"name":"g","attributes":{"core":"1",}}"#, vec![(5, 0.5), (3, -0.0), (5, 7.0)]),
@@ -124,7 +129,7 @@ fn histograms_become_counts_sums_and_buckets() {
     );
     let summary = summary.expect("a good message");
     let left_out = LeftOut { extremes: 2, exemplars: 1, buckets_malformed: 1, ..LeftOut::default() };
-    assert_eq!(summary.left_out, left_out);
+    assert_eq!(summary.details.left_out, left_out);
     let expected = [
         (r#"{"name":"h.bucket","attributes":{"le":"+Inf",}}"#, vec![6.0]),
         (r#"{"name":"h.bucket","attributes":{"le":"0.1",}}"#, vec![1.0]),
@@ -159,7 +164,7 @@ fn what_is_left_out_is_counted() {
     let (summary, read) = read("l.otlp.pb", &framed(&[message(metrics)]));
     let summary = summary.expect("a good message");
     let left_out = LeftOut { without_value: 2, exponential_buckets: 1, quantiles: 2, ..LeftOut::default() };
-    assert_eq!((summary.data_points, summary.left_out), (4, left_out));
+    assert_eq!((summary.details.data_points, summary.details.left_out), (4, left_out));
     assert_eq!(read.series.len(), 4, "counts and sums");
 }
 

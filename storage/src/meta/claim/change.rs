@@ -2,7 +2,7 @@
 
 use format::state_keys::TaskPath;
 use format::state_records::{AttemptsRecord, DoneRecord, FailureRecord};
-use model::{AttemptId, LeaseId};
+use model::{AttemptId, LeaseId, Term};
 
 use crate::meta::{Compare, Entry, MetaError, Revision};
 
@@ -26,6 +26,8 @@ pub enum TaskChange {
         task: TaskPath,
         /// What is recorded.
         done: DoneRecord,
+        /// When the claim of that attempt came to be.
+        claimed: Revision,
     },
     /// Ends an attempt that failed.
     Fail {
@@ -33,6 +35,8 @@ pub enum TaskChange {
         task: TaskPath,
         /// The attempt.
         attempt: AttemptId,
+        /// When its claim came to be.
+        claimed: Revision,
         /// Whether it counts against the task.
         charged: bool,
         /// How it failed.
@@ -46,6 +50,8 @@ pub enum TaskChange {
         task: TaskPath,
         /// The attempt.
         attempt: AttemptId,
+        /// When its claim came to be.
+        claimed: Revision,
     },
     /// Lets a task that is done run again: the stitch refuted its guess, or its run was lost.
     Reopen {
@@ -67,7 +73,7 @@ pub enum Changed {
     Claimed {
         /// The attempt.
         attempt: AttemptId,
-        /// The task's attempts now.
+        /// The task's attempts now, written when the claim came to be.
         seen: SeenAttempts,
     },
     /// The attempt counts.
@@ -127,11 +133,11 @@ impl TaskChange {
         }
     }
 
-    /// The attempt that has to hold the task for it.
-    pub(super) fn holder(&self) -> Option<AttemptId> {
+    /// The attempt that has to hold the task for it, and when its claim came to be.
+    pub(super) fn holder(&self) -> Option<(AttemptId, Revision)> {
         match self {
-            Self::Complete { done, .. } => Some(done.attempt),
-            Self::Fail { attempt, .. } | Self::HandBack { attempt, .. } => Some(*attempt),
+            Self::Complete { done, claimed, .. } => Some((done.attempt, *claimed)),
+            Self::Fail { attempt, claimed, .. } | Self::HandBack { attempt, claimed, .. } => Some((*attempt, *claimed)),
             Self::Claim { .. } | Self::Reopen { .. } => None,
         }
     }
@@ -150,17 +156,18 @@ impl TaskChange {
                 charged: *charged,
                 failure: None,
                 exact_start: *exact_start,
+                begun_at_ms: done.begun_at_ms,
             },
             Self::Complete { .. } | Self::HandBack { .. } => AttemptsRecord::default(),
         }
     }
 
-    /// What it tells once it was made at `revision`.
-    pub(super) fn made_at(&self, revision: Revision) -> Changed {
+    /// What it tells once it was made at `revision`, in that term.
+    pub(super) fn made_at(&self, revision: Revision, term: Term) -> Changed {
         let seen = SeenAttempts { record: self.attempts_after(), revision: Some(revision) };
         match self {
             Self::Claim { .. } => {
-                let attempt = AttemptId { number: seen.record.last, token: revision.token() };
+                let attempt = AttemptId { number: seen.record.last, token: revision.token(term) };
                 Changed::Claimed { attempt, seen }
             }
             Self::Complete { .. } => Changed::Completed,

@@ -11,20 +11,22 @@
 //!      fail, hand back, or the worker's lease ends: that one claim
 //! ```
 //!
-//! Each arrow is one [`TaskChange`] and carries the leader's token. The revision at which a claim's key came to be is the
-//! fencing token of its attempt: the key may go at any moment, with the worker's lease, and whoever held it is refused
-//! (LS-3). `attempts` outlives the claims, and `done` keeps the last number, so numbers only rise, whoever leads (LS-1).
+//! Each arrow is one [`TaskChange`] and compares that the leader leads. The revision at which a claim's key came to be, and
+//! the term of the leader that put it, make the fencing token of its attempt ([`token_of`]): the key may go at any moment,
+//! with the worker's lease, and whoever held it is refused (LS-3). `attempts` outlives the claims, and `done` keeps the last number, so numbers only rise, whoever leads (LS-1).
 //! Several attempts may hold a task; `done` is written for the first and is the end of the others (LS-2).
 //!
 //! [`apply`] writes many changes in one transaction. If that is refused, or its answer is lost, each is settled alone, by
 //! reading back: the batch, should it still arrive, compares what the changes have moved by then.
 
 use format::state_keys::StateKey;
+use format::state_records::ClaimRecord;
 use futures::future::join_all;
+use model::FencingToken;
 use model::limits::STATE_TXN_OPS_MAX;
 
 use crate::meta::election::Leadership;
-use crate::meta::{MetaError, MetaStore, Revision, Txn};
+use crate::meta::{Entry, MetaError, MetaStore, Revision, Txn};
 use crate::outcome::{Outcome, Settled, settle_from};
 
 // The changes of a task, and what each tells once it is made.
@@ -75,7 +77,9 @@ async fn apply_batch(
 ) -> Vec<Result<Changed, ClaimError>> {
     let ended = if batch.len() > 1 { together(store, leadership, batch).await } else { Together::Refused };
     match ended {
-        Together::Applied(revision) => batch.iter().map(|change| Ok(change.made_at(revision))).collect(),
+        Together::Applied(revision) => {
+            batch.iter().map(|change| Ok(change.made_at(revision, leadership.term()))).collect()
+        }
         Together::Deposed => batch.iter().map(|change| Err(deposed(change, leadership))).collect(),
         Together::Refused => join_all(batch.iter().map(|change| alone(store, leadership, change, None))).await,
         Together::Unknown(cause) => {
@@ -124,7 +128,7 @@ async fn alone(
     let (compares, ops) = (std::mem::take(&mut step.compares), std::mem::take(&mut step.ops));
     let txn = Txn::when([leadership.holds()]).and_when(compares).then(ops).otherwise(change.reads());
     match settle_from(store, txn, &step.witness, |entry| step.shown_by(entry), doubt).await? {
-        Settled::Applied { revision } => Ok(change.made_at(revision)),
+        Settled::Applied { revision } => Ok(change.made_at(revision, leadership.term())),
         Settled::Refused { current } => match (change, change.refusal(leadership, current)) {
             (TaskChange::Complete { done, .. }, ClaimError::Done { by, .. }) if by == done.attempt => {
                 Ok(Changed::Completed)
@@ -132,6 +136,14 @@ async fn alone(
             (_, refusal) => Err(refusal),
         },
     }
+}
+
+/// The token of the attempt whose claim `entry` is.
+///
+/// # Errors
+/// The value is no claim.
+pub fn token_of(entry: &Entry) -> Result<FencingToken, MetaError> {
+    entry.record::<ClaimRecord>().map(|claim| claim.token(entry.create_revision.0))
 }
 
 fn deposed(change: &TaskChange, leadership: Leadership) -> ClaimError {

@@ -37,7 +37,7 @@ impl Step {
             Sign::Value(value, after) => {
                 entry.filter(|e| e.value == *value && e.mod_revision > *after).map(|e| e.mod_revision)
             }
-            Sign::Ended(token) => entry.is_none_or(|e| e.create_revision != *token).then_some(*token),
+            Sign::Ended(claimed) => entry.is_none_or(|e| e.create_revision != *claimed).then_some(*claimed),
         }
     }
 }
@@ -53,7 +53,7 @@ impl TaskChange {
                 let unmoved = shard.map(|revision| Compare::modified(self.shard_key(), revision));
                 let number = self.attempts_after().last;
                 let claim = String::from(StateKey::Claim(task.clone(), number));
-                let record = value(&ClaimRecord { attempt: number, worker: *worker, leader: leadership.token() })?;
+                let record = value(&ClaimRecord { attempt: number, worker: *worker, term: leadership.term() })?;
                 let ops = [Op::put_leased(&claim, record.clone(), *worker), Op::put(&attempts, attempts_after)];
                 Step {
                     compares: [Compare::absent(done_key), seen.unmoved(&attempts)].into_iter().chain(unmoved).collect(),
@@ -62,27 +62,27 @@ impl TaskChange {
                     sign: Sign::Value(record, Revision(0)),
                 }
             }
-            Self::Complete { done, .. } => {
+            Self::Complete { done, claimed, .. } => {
                 let record = value(done)?;
                 let ends = [Op::delete(attempts), Op::delete_prefix(claims_prefix(task))];
                 Step {
-                    compares: vec![self.is_held_by(done.attempt), Compare::absent(&done_key)],
+                    compares: vec![self.is_held_by(done.attempt, *claimed), Compare::absent(&done_key)],
                     ops: [Op::put(&done_key, record.clone())].into_iter().chain(ends).collect(),
                     witness: done_key,
                     sign: Sign::Value(record, Revision(0)),
                 }
             }
-            Self::Fail { attempt, seen, .. } => Step {
-                compares: vec![self.is_held_by(*attempt), seen.unmoved(&attempts)],
+            Self::Fail { attempt, claimed, seen, .. } => Step {
+                compares: vec![self.is_held_by(*attempt, *claimed), seen.unmoved(&attempts)],
                 ops: vec![Op::delete(self.claim_of(*attempt)), Op::put(&attempts, attempts_after.clone())],
                 witness: attempts,
                 sign: Sign::Value(attempts_after, seen.revision.unwrap_or_default()),
             },
-            Self::HandBack { attempt, .. } => Step {
-                compares: vec![self.is_held_by(*attempt)],
+            Self::HandBack { attempt, claimed, .. } => Step {
+                compares: vec![self.is_held_by(*attempt, *claimed)],
                 ops: vec![Op::delete(self.claim_of(*attempt))],
                 witness: self.claim_of(*attempt),
-                sign: Sign::Ended(attempt.token.into()),
+                sign: Sign::Ended(*claimed),
             },
             Self::Reopen { done, .. } => Step {
                 compares: vec![Compare::value(&done_key, value(done)?)],
@@ -101,8 +101,8 @@ impl TaskChange {
         StateKey::Shard(self.task().job.clone(), self.task().shard).into()
     }
 
-    fn is_held_by(&self, attempt: AttemptId) -> Compare {
-        Compare::created(self.claim_of(attempt), attempt.token.into())
+    fn is_held_by(&self, attempt: AttemptId, claimed: Revision) -> Compare {
+        Compare::created(self.claim_of(attempt), claimed)
     }
 
     /// What a refused change asks to read, for [`Self::refusal`].
@@ -110,7 +110,7 @@ impl TaskChange {
         let done = StateKey::Done(self.task().clone());
         let third = match self {
             Self::Claim { .. } => Some(self.shard_key()),
-            other => other.holder().map(|attempt| self.claim_of(attempt)),
+            other => other.holder().map(|(attempt, _)| self.claim_of(attempt)),
         };
         [StateKey::Leader, done].map(String::from).into_iter().chain(third).collect()
     }
@@ -133,9 +133,7 @@ impl TaskChange {
         match (done.map(|entry| entry.record::<DoneRecord>()), self.holder()) {
             (Some(Ok(done)), _) => ClaimError::Done { task, by: done.attempt },
             (Some(Err(error)), _) => ClaimError::Store(error),
-            (None, Some(attempt))
-                if third.as_ref().is_none_or(|claim| claim.create_revision != attempt.token.into()) =>
-            {
+            (None, Some((attempt, claimed))) if third.as_ref().is_none_or(|claim| claim.create_revision != claimed) => {
                 ClaimError::Stale { task, attempt }
             }
             (None, None) if self.is_late(third.as_ref()) => ClaimError::Late { task },

@@ -4,7 +4,7 @@ use std::time::Duration;
 use format::state_keys::TaskPath;
 use format::state_records::{DoneRecord, FailureRecord, LeaderRecord, Text};
 use model::digest::Digest;
-use model::{AttemptId, LeaseId, ShardId, TaskId};
+use model::{AttemptId, LeaseId, ShardId, TaskId, Term};
 
 use crate::meta::election::{campaign, resign};
 use crate::meta::faulty::{Faults, FaultyStore};
@@ -14,6 +14,9 @@ use super::*;
 
 // Whatever is lost, every result tells the truth.
 mod any_loss;
+
+/// The term of every leader of these tests.
+const TERM: Term = Term::drawn(0x5eed << 40);
 
 /// A store with a leader.
 struct Cluster {
@@ -61,7 +64,7 @@ impl Cluster {
 async fn elect(store: &Arc<dyn MetaStore>) -> (LeaseSession, Leadership) {
     let session = LeaseSession::open(Arc::clone(store), LeaseSettings::seeded(1)).await.expect("a lease");
     let record = LeaderRecord { replica: Text::cut("c-0"), address: Text::cut("http://c-0:7070") };
-    let leadership = campaign(&**store, &session, &record).await.expect("elected");
+    let leadership = campaign(&**store, &session, &record, TERM).await.expect("elected");
     (session, leadership)
 }
 
@@ -71,20 +74,25 @@ fn task(ordinal: u32) -> TaskPath {
 }
 
 fn done(attempt: AttemptId, last: u32) -> DoneRecord {
-    DoneRecord { attempt, last, report: Digest::of(b"report"), report_bytes: 6 }
+    DoneRecord { attempt, last, report: Digest::of(b"report"), report_bytes: 6, begun_at_ms: None }
+}
+
+/// When the claim of an attempt of this term came to be.
+fn claimed(attempt: AttemptId) -> Revision {
+    Revision(attempt.token.0 - TERM.token(0).0)
 }
 
 fn complete(attempt: AttemptId, last: u32) -> TaskChange {
-    TaskChange::Complete { task: task(3), done: done(attempt, last) }
+    TaskChange::Complete { task: task(3), done: done(attempt, last), claimed: claimed(attempt) }
 }
 
 fn hand_back(attempt: AttemptId) -> TaskChange {
-    TaskChange::HandBack { task: task(3), attempt }
+    TaskChange::HandBack { task: task(3), attempt, claimed: claimed(attempt) }
 }
 
 fn fail(attempt: AttemptId, charged: bool, seen: SeenAttempts) -> TaskChange {
     let failure = FailureRecord { worker: LeaseId(1), cause: Text::cut("cannot read s3://in/x.seg") };
-    TaskChange::Fail { task: task(3), attempt, charged, failure, seen }
+    TaskChange::Fail { task: task(3), attempt, claimed: claimed(attempt), charged, failure, seen }
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,7 +209,7 @@ async fn in_a_batch_only_what_cannot_be_done_is_refused() {
         claim(1, worker),
         claim(2, gone),
         complete(attempt, 1),
-        TaskChange::HandBack { task: task(4), attempt: stale },
+        TaskChange::HandBack { task: task(4), attempt: stale, claimed: Revision(1) },
     ];
     let results = apply(&*cluster.store, cluster.leadership, changes).await;
     assert!(matches!(&results[0], Ok(Changed::Claimed { attempt, .. }) if attempt.number == 1), "{results:?}");
@@ -227,11 +235,9 @@ async fn as_many_changes_as_a_transaction_takes_are_one_revision() {
     assert_eq!(batches, [CHANGES_PER_TXN_MAX, CHANGES_PER_TXN_MAX, 100 - 2 * CHANGES_PER_TXN_MAX]);
 
     let before = cluster.store.list("jobs/").await.expect("memory").revision;
-    let completions = attempts
-        .iter()
-        .zip(0..)
-        .take(CHANGES_PER_TXN_MAX)
-        .map(|(attempt, ordinal)| TaskChange::Complete { task: task(ordinal), done: done(*attempt, 1) });
+    let completions = attempts.iter().zip(0..).take(CHANGES_PER_TXN_MAX).map(|(attempt, ordinal)| {
+        TaskChange::Complete { task: task(ordinal), done: done(*attempt, 1), claimed: claimed(*attempt) }
+    });
     let completed = apply(&*cluster.store, cluster.leadership, completions.collect()).await;
     assert!(completed.iter().all(|result| matches!(result, Ok(Changed::Completed))), "{completed:?}");
     assert_eq!(cluster.store.list("jobs/").await.expect("memory").revision, Revision(before.0 + 1));

@@ -16,6 +16,10 @@ async fn session(store: &Arc<dyn MetaStore>, seed: u64) -> LeaseSession {
     LeaseSession::open(Arc::clone(store), LeaseSettings::seeded(seed)).await.expect("a lease")
 }
 
+fn term(random: u64) -> Term {
+    Term::drawn(random << 2)
+}
+
 fn memory() -> Arc<dyn MetaStore> {
     Arc::new(MemoryStore::new())
 }
@@ -30,14 +34,14 @@ async fn writes(store: &dyn MetaStore, leadership: &Leadership) -> bool {
 async fn the_next_leads_when_the_first_resigns_and_has_a_larger_token() {
     let store = memory();
     let (one, two) = (session(&store, 1).await, session(&store, 2).await);
-    let first = campaign(&*store, &one, &named("one")).await.expect("elected");
+    let first = campaign(&*store, &one, &named("one"), term(1)).await.expect("elected");
     let me = named("two");
-    let mut waiting = Box::pin(campaign(&*store, &two, &me));
+    let mut waiting = Box::pin(campaign(&*store, &two, &me, term(2)));
     let waited = tokio::time::timeout(Duration::from_secs(60), &mut waiting).await;
     assert!(waited.is_err(), "one leader at a time");
     resign(&*store, first).await.expect("resigned");
     let second = waiting.await.expect("elected");
-    assert!(second.token() > first.token());
+    assert!(second.revision() > first.revision());
     assert!(!writes(&*store, &first).await && writes(&*store, &second).await);
     resign(&*store, first).await.expect("resigning twice changes nothing");
     assert!(writes(&*store, &second).await);
@@ -47,9 +51,9 @@ async fn the_next_leads_when_the_first_resigns_and_has_a_larger_token() {
 async fn a_leader_that_vanished_is_succeeded_when_its_lease_ends() {
     let store = memory();
     let (one, two) = (session(&store, 1).await, session(&store, 2).await);
-    let first = campaign(&*store, &one, &named("one")).await.expect("elected");
+    let first = campaign(&*store, &one, &named("one"), term(1)).await.expect("elected");
     drop(one);
-    let second = campaign(&*store, &two, &named("two")).await.expect("elected");
+    let second = campaign(&*store, &two, &named("two"), term(2)).await.expect("elected");
     assert!(!writes(&*store, &first).await && writes(&*store, &second).await);
 }
 
@@ -60,7 +64,7 @@ async fn an_election_whose_answers_are_lost_is_found_out() {
         let one = session(&inner, seed).await;
         let faults = Faults { lose_request: 0.3, lose_response: 0.3, ..Faults::default() };
         let store = FaultyStore::new(Arc::clone(&inner), faults, seed);
-        let leadership = campaign(&store, &one, &named("one")).await.expect("elected");
+        let leadership = campaign(&store, &one, &named("one"), term(1)).await.expect("elected");
         assert!(writes(&*inner, &leadership).await, "seed {seed}");
     }
 }
@@ -69,9 +73,9 @@ async fn an_election_whose_answers_are_lost_is_found_out() {
 async fn a_candidate_whose_session_is_lost_stops_waiting() {
     let store = memory();
     let (one, two) = (session(&store, 1).await, session(&store, 2).await);
-    campaign(&*store, &one, &named("one")).await.expect("elected");
+    campaign(&*store, &one, &named("one"), term(1)).await.expect("elected");
     store.revoke(two.lease()).await.expect("revoked");
-    let ended = campaign(&*store, &two, &named("two")).await;
+    let ended = campaign(&*store, &two, &named("two"), term(2)).await;
     assert!(matches!(ended, Err(MetaError::LeaseGone { .. })));
 }
 
@@ -82,8 +86,21 @@ async fn observers_see_who_leads_and_when_nobody_does() {
     let mut next = async || seen.next().await.expect("no end").expect("memory").map(|l| l.record.replica.to_string());
     assert_eq!(next().await, None);
     let one = session(&store, 1).await;
-    let leadership = campaign(&*store, &one, &named("one")).await.expect("elected");
+    let leadership = campaign(&*store, &one, &named("one"), term(1)).await.expect("elected");
     assert_eq!(next().await.as_deref(), Some("one"));
     resign(&*store, leadership).await.expect("resigned");
     assert_eq!(next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_starts_anew_repeats_its_revisions_and_no_token() {
+    let tokens = async |drawn| {
+        let store = memory();
+        let session = session(&store, 1).await;
+        let leadership = campaign(&*store, &session, &named("one"), term(drawn)).await.expect("elected");
+        (leadership.revision(), leadership.token(), leadership.id().to_string())
+    };
+    let (before, after) = (tokens(1).await, tokens(2).await);
+    assert_eq!(before.0, after.0);
+    assert!(before.1 != after.1 && before.2 != after.2, "{before:?} {after:?}");
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use etcd_client::Error;
 use tonic::{Code, Status};
 
+use crate::meta::etcd::endpoints::Call;
 use crate::meta::{EtcdSettings, MetaError};
 
 /// A failed call.
@@ -86,14 +87,21 @@ pub(super) fn silence(operation: &'static str, object: &str, waited: Duration) -
     MetaError::Unavailable { operation, object: object.to_owned(), source }
 }
 
+/// One endpoint did not answer, and another one did meanwhile.
+pub(super) fn hang(call: Call<'_>) -> MetaError {
+    let source = "the endpoint of etcd hangs: another one answered meanwhile".into();
+    MetaError::Unavailable { operation: call.operation, object: call.object.to_owned(), source }
+}
+
 /// What keeps a connection from being made.
-pub(super) fn on_connect(settings: &EtcdSettings, error: Error) -> MetaError {
+pub(super) fn on_connect(settings: &EtcdSettings, error: Error) -> Fault {
     let endpoints = settings.endpoints.join(",");
     match error {
         Error::InvalidUri(_) | Error::InvalidArgs(_) | Error::TransportError(_) | Error::EndpointError(_) => {
-            MetaError::Settings { endpoints, reason: format!("{error}; give http://HOST:PORT or https://HOST:PORT") }
+            let reason = format!("{error}; give http://HOST:PORT or https://HOST:PORT");
+            Fault::NotDone(MetaError::Settings { endpoints, reason })
         }
-        error => Fault::of("log in to", &endpoints, error).into_error(),
+        error => Fault::of("log in to", &endpoints, error),
     }
 }
 

@@ -3,16 +3,23 @@
 //! A broken stream is opened anew after the last revision that was told, so nothing is missed and nothing told twice. Where
 //! etcd no longer has that history (compaction), or cannot send it in one message, the whole prefix is listed and told as
 //! `WatchEvent::Resync`; the watch goes on from there. Only what waiting does not mend ends it.
+//!
+//! A quiet watch and one that hangs look alike. So a watch moves to another endpoint when its own is at rest, whoever found
+//! that out; when the probes of HTTP/2 are not answered; and when a read that is tried every [`QUIET_MAX`] hangs there and
+//! not elsewhere, which also finds a member that lives and no longer follows its leader.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use etcd_client::{Error, EventType, WatchOptions, WatchResponse, WatchStream};
+use etcd_client::{Client, Error, EventType, WatchOptions, WatchResponse, WatchStream};
 use futures::{StreamExt, stream};
 use tonic::Code;
 
 use crate::meta::etcd::EtcdStore;
+use crate::meta::etcd::endpoint::Connection;
+use crate::meta::etcd::endpoints::Call;
 use crate::meta::etcd::fault::{self, Fault};
+use crate::meta::etcd::lane::Lane;
 use crate::meta::{Change, MetaError, MetaStore, Revision, Watch, WatchEvent};
 
 /// First pause before a broken watch is opened anew; it doubles up to [`PAUSE_MAX`].
@@ -20,6 +27,9 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// Longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// How long a watch may be quiet before its endpoint is compared with others.
+const QUIET_MAX: Duration = Duration::from_secs(10);
 
 /// Largest message of a watch, in bytes: a finished job's keys are deleted in one transaction, and told in one message.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
@@ -41,7 +51,7 @@ struct Follower {
     prefix: String,
     /// The last revision that was read: all up to it is in `told`, or was.
     after: Revision,
-    stream: Option<WatchStream>,
+    stream: Option<(WatchStream, Connection)>,
     told: VecDeque<WatchEvent>,
     pause: Duration,
 }
@@ -68,38 +78,65 @@ impl Follower {
 
     /// One message, over the stream that is open or a new one.
     async fn read(&mut self) -> Result<(), Fault> {
-        let stream = match &mut self.stream {
-            Some(stream) => stream,
+        let (stream, connection) = match &mut self.stream {
+            Some(open) => open,
             none => none.insert(open(&self.store, &self.prefix, self.after).await?),
         };
-        match stream.message().await {
-            Ok(Some(message)) if message.compact_revision() > 0 => {
-                Err(Fault::Compacted(broken(&self.prefix, "compacted")))
+        let message = tokio::select! {
+            message = stream.message() => message,
+            () = connection.rests() => {
+                return Err(Fault::Open(broken(&self.prefix, "its endpoint does not answer")));
             }
-            Ok(Some(message)) if message.canceled() => Err(Fault::of(
-                "watch",
-                &self.prefix,
-                Error::GRpcStatus(tonic::Status::new(code_of(message.cancel_reason()), message.cancel_reason())),
-            )),
-            Ok(Some(message)) => self.take(&message).map_err(Fault::NotDone),
-            Ok(None) => Err(Fault::Open(broken(&self.prefix, "the server closed the stream"))),
+            () = self.store.endpoints.hangs(connection, QUIET_MAX) => {
+                connection.put_aside();
+                return Err(Fault::Open(broken(&self.prefix, "its endpoint hangs")));
+            }
+        };
+        let fault = match message {
+            Ok(Some(message)) => match self.fault_in(&message) {
+                None => {
+                    self.take(&message);
+                    return Ok(());
+                }
+                Some(fault) => fault,
+            },
+            Ok(None) => Fault::Open(broken(&self.prefix, "the server closed the stream")),
             // More than fits into one message: the pages of a listing do fit.
             Err(Error::GRpcStatus(status)) if status.code() == Code::OutOfRange => {
-                Err(Fault::Compacted(broken(&self.prefix, status.message())))
+                Fault::Compacted(broken(&self.prefix, status.message()))
             }
-            Err(error) => Err(Fault::of("watch", &self.prefix, error)),
+            Err(error) => Fault::of("watch", &self.prefix, error),
+        };
+        if matches!(fault, Fault::Open(_))
+            && let Some((_, connection)) = &self.stream
+        {
+            connection.put_aside();
         }
+        Err(fault)
+    }
+
+    /// Why a message ends the watch, if it does.
+    fn fault_in(&self, message: &WatchResponse) -> Option<Fault> {
+        if message.compact_revision() > 0 {
+            return Some(Fault::Compacted(broken(&self.prefix, "compacted")));
+        }
+        message.canceled().then(|| {
+            let status = tonic::Status::new(code_of(message.cancel_reason()), message.cancel_reason());
+            Fault::of("watch", &self.prefix, Error::GRpcStatus(status))
+        })
     }
 
     /// Sorts the events of a message by revision. etcd never sends a part of one.
-    fn take(&mut self, message: &WatchResponse) -> Result<(), MetaError> {
+    fn take(&mut self, message: &WatchResponse) {
         for event in message.events() {
             let Some(kv) = event.kv() else { continue };
             let at = Revision(kv.mod_revision() as u64);
             let change = match event.event_type() {
-                EventType::Put => Change::Put(self.store.namespace.entry(kv)?),
-                EventType::Delete => Change::Deleted { key: self.store.namespace.strip(kv)? },
+                EventType::Put => self.store.namespace.entry(kv).map(Change::Put),
+                EventType::Delete => self.store.namespace.strip(kv).map(|key| Change::Deleted { key }),
             };
+            // A key that is no text is none of ours.
+            let Ok(change) = change else { continue };
             match self.told.back_mut() {
                 Some(WatchEvent::Changed { revision, changes }) if *revision == at => changes.push(change),
                 _ => self.told.push_back(WatchEvent::Changed { revision: at, changes: vec![change] }),
@@ -111,7 +148,6 @@ impl Follower {
                 changes.sort_by(|a, b| a.key().cmp(b.key()));
             }
         }
-        Ok(())
     }
 
     async fn resync(&mut self) -> Result<(), MetaError> {
@@ -138,16 +174,16 @@ impl Follower {
     }
 }
 
-async fn open(store: &EtcdStore, prefix: &str, after: Revision) -> Result<WatchStream, Fault> {
+async fn open(store: &EtcdStore, prefix: &str, after: Revision) -> Result<(WatchStream, Connection), Fault> {
     let options =
         WatchOptions::new().with_range(store.namespace.end_of(prefix)).with_start_revision(after.0 as i64 + 1);
-    store
-        .call("watch", prefix, |client| {
-            let (key, options) = (store.namespace.key(prefix), options.clone());
-            let mut watch = client.watch_client().max_decoding_message_size(MESSAGE_BYTES_MAX);
-            async move { watch.watch(key, Some(options)).await }
-        })
-        .await
+    let call = Call { lane: Lane::of(prefix), operation: "watch", object: prefix };
+    let begin = |client: Client| {
+        let (key, options) = (store.namespace.key(prefix), options.clone());
+        let mut watch = client.watch_client().max_decoding_message_size(MESSAGE_BYTES_MAX);
+        async move { watch.watch(key, Some(options)).await }
+    };
+    store.endpoints.once(call, begin).await
 }
 
 /// etcd puts the code of a cancellation into its words.

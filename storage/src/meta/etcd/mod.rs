@@ -1,14 +1,17 @@
 //! The cluster's store: etcd, through `etcd-client`.
 //!
-//! One client a process; it balances over the endpoints and reconnects. Every call has a timeout of its own; a member that
-//! is cut off from its leader refuses at once instead of answering from the past. Nothing is retried here, except what
-//! an expired token of authentication refused: that was certainly not done.
+//! Each endpoint has two connections: one for what is in a hurry (leases, the election), one for everything else. An
+//! endpoint that hangs is put aside, and others are asked (`endpoints`). Every call is bounded in time; a member that is
+//! cut off from its leader refuses at once instead of answering from the past. A read or a call of a lease may be sent to
+//! several endpoints. A transaction is sent to one, once; only what an expired token of authentication refused is sent
+//! again: that was certainly not done.
 
-use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use etcd_client::{Client, GetOptions};
+use format::state_keys::StateKey;
 use model::LeaseId;
 use model::limits::{MESSAGE_BYTES_MAX, STATE_PAGE_KEYS_MAX};
 
@@ -17,6 +20,12 @@ use crate::outcome::Outcome;
 
 // Endpoints, credentials, timeouts.
 mod settings;
+// Two connections to each endpoint.
+mod lane;
+// One endpoint: its connections, and whether it is in service.
+mod endpoint;
+// All of them, and which is asked.
+mod endpoints;
 // Our keys and transactions as etcd's, and back.
 mod convert;
 // What an error of etcd says about what was done.
@@ -27,14 +36,15 @@ mod follow;
 pub use settings::{EtcdSettings, EtcdTls, EtcdUser};
 
 use convert::Namespace;
+use endpoints::{Call, Endpoints};
 use fault::Fault;
+use lane::Lane;
 
-/// A connection to etcd. Cheap to clone.
+/// The state of a cluster in etcd. Cheap to clone.
 #[derive(Clone)]
 pub struct EtcdStore {
-    client: Client,
+    endpoints: Arc<Endpoints>,
     namespace: Namespace,
-    call_timeout: Duration,
 }
 
 impl std::fmt::Debug for EtcdStore {
@@ -44,49 +54,30 @@ impl std::fmt::Debug for EtcdStore {
 }
 
 impl EtcdStore {
-    /// Makes a connection. Without a user nothing is sent yet: a server that is down is found by the first call.
+    /// Checks the settings. Without a user nothing is sent yet: a server that is down is found by the first call.
     ///
     /// # Errors
     /// [`MetaError::Settings`] for settings that no server can mend; with a user, also what the server says to it.
     pub async fn connect(settings: &EtcdSettings) -> Result<Self, MetaError> {
         let namespace = Namespace::new(settings)?;
-        let connecting = Client::connect(&settings.endpoints, Some(settings.options()));
-        let connected = tokio::time::timeout(settings.call_timeout, connecting).await;
-        let client = match connected {
-            Ok(Ok(client)) => client,
-            Ok(Err(error)) => return Err(fault::on_connect(settings, error)),
-            Err(_) => return Err(fault::silence("reach", &settings.endpoints.join(","), settings.call_timeout)),
-        };
-        Ok(Self { client, namespace, call_timeout: settings.call_timeout })
-    }
-
-    /// One call, within its timeout; once more with a new token if it was refused for an old one.
-    async fn call<T, F>(&self, operation: &'static str, object: &str, work: impl Fn(Client) -> F) -> Result<T, Fault>
-    where
-        F: Future<Output = Result<T, etcd_client::Error>>,
-    {
-        let attempt = async || match tokio::time::timeout(self.call_timeout, work(self.client.clone())).await {
-            Ok(answer) => answer.map_err(|error| Fault::of(operation, object, error)),
-            Err(_) => Err(Fault::Open(fault::silence(operation, object, self.call_timeout))),
-        };
-        match attempt().await {
-            Err(Fault::TokenExpired(_)) => {
-                let refreshed = tokio::time::timeout(self.call_timeout, self.client.refresh_token()).await;
-                match refreshed {
-                    Ok(Ok(())) => attempt().await,
-                    Ok(Err(error)) => Err(Fault::of(operation, object, error)),
-                    Err(_) => Err(Fault::NotDone(fault::silence(operation, object, self.call_timeout))),
-                }
-            }
-            answer => answer,
+        settings.check().await.map_err(|error| fault::on_connect(settings, error).into_error())?;
+        let probed = namespace.key(&String::from(StateKey::Leader));
+        let store = Self { endpoints: Arc::new(Endpoints::new(settings, &probed)), namespace };
+        if settings.user.is_some() {
+            let named = settings.endpoints.join(",");
+            let call = Call { lane: Lane::Liveness, operation: "log in to", object: &named };
+            store.endpoints.ask(call, async |_| Ok(())).await.map_err(Fault::into_error)?;
         }
+        Ok(store)
     }
 
     /// One page of a listing: as of `revision`, or as of now.
     async fn page(&self, prefix: &str, from: Vec<u8>, revision: Option<Revision>) -> Result<Page, Fault> {
         let end = self.namespace.end_of(prefix);
+        let call = Call { lane: Lane::of(prefix), operation: "list", object: prefix };
         let response = self
-            .call("list", prefix, |client| {
+            .endpoints
+            .ask(call, |client| {
                 let mut options = GetOptions::new().with_range(end.clone()).with_limit(STATE_PAGE_KEYS_MAX as i64);
                 if let Some(revision) = revision {
                     options = options.with_revision(revision.0 as i64);
@@ -97,8 +88,9 @@ impl EtcdStore {
             })
             .await?;
         let next = response.more().then(|| response.kvs().last().map(|last| [last.key(), b"\0"].concat())).flatten();
-        let entries = response.kvs().iter().map(|kv| self.namespace.entry(kv)).collect::<Result<_, _>>();
-        Ok(Page { revision: convert::revision(response.header()), entries: entries.map_err(Fault::NotDone)?, next })
+        // A key that is no text is none of ours.
+        let entries = response.kvs().iter().filter_map(|kv| self.namespace.entry(kv).ok()).collect();
+        Ok(Page { revision: convert::revision(response.header()), entries, next })
     }
 
     /// All pages at one revision.
@@ -132,7 +124,8 @@ impl MetaStore for EtcdStore {
             let full = full.clone();
             async move { client.kv_client().get(full, None).await }
         };
-        let response = self.call("read", key, get).await.map_err(Fault::into_error)?;
+        let call = Call { lane: Lane::of(key), operation: "read", object: key };
+        let response = self.endpoints.ask(call, get).await.map_err(Fault::into_error)?;
         response.kvs().first().map(|kv| self.namespace.entry(kv)).transpose()
     }
 
@@ -150,17 +143,16 @@ impl MetaStore for EtcdStore {
         txn.check()?;
         let object = txn.ops.first().map_or("nothing", Op::object);
         let request = self.namespace.txn(&txn);
-        let answer = self
-            .call("change", object, |client| {
-                let request = request.clone();
-                async move { client.kv_client().txn(request).await }
-            })
-            .await;
-        match answer {
-            Ok(response) if response.succeeded() => {
+        let call = Call { lane: Lane::of(object), operation: "change", object };
+        let send = |client: Client| {
+            let request = request.clone();
+            async move { client.kv_client().txn(request).await }
+        };
+        match self.endpoints.once(call, send).await {
+            Ok((response, _)) if response.succeeded() => {
                 Ok(Outcome::Applied { revision: convert::revision(response.header()) })
             }
-            Ok(response) => Ok(Outcome::Refused { current: self.namespace.reads(&response)? }),
+            Ok((response, _)) => Ok(Outcome::Refused { current: self.namespace.reads(&response)? }),
             Err(Fault::Open(cause)) => {
                 crate::metrics::outcome_unknown();
                 Ok(Outcome::Unknown { cause })
@@ -176,15 +168,18 @@ impl MetaStore for EtcdStore {
     async fn grant(&self, ttl: Duration) -> Result<Lease, MetaError> {
         let seconds = ttl.as_secs_f64().ceil() as i64;
         let grant = |client: Client| async move { client.lease_client().grant(seconds, None).await };
-        let granted = self.call("grant", "a lease", grant).await.map_err(Fault::into_error)?;
+        // Of two that are granted, the one that nobody hears of ends by itself.
+        let call = Call { lane: Lane::Liveness, operation: "grant", object: "a lease" };
+        let granted = self.endpoints.ask(call, grant).await.map_err(Fault::into_error)?;
         let ttl = Duration::from_secs(u64::try_from(granted.ttl()).unwrap_or_default());
         Ok(Lease { id: LeaseId(granted.id() as u64), ttl })
     }
 
     async fn keep_alive(&self, lease: LeaseId) -> Result<(), MetaError> {
-        // A stream for each renewal: it is answered or it fails, and goes over whatever connection there is then.
+        // A stream for each renewal: it is answered, or it fails and another endpoint is asked.
         let renew = |client: Client| async move { client.lease_client().keep_alive(lease.0 as i64).await.map(drop) };
-        match self.call("renew", &lease.to_string(), renew).await {
+        let call = Call { lane: Lane::Liveness, operation: "renew", object: &lease.to_string() };
+        match self.endpoints.ask(call, renew).await {
             Err(Fault::LeaseMissing(_)) => Err(MetaError::LeaseGone { lease }),
             answer => answer.map_err(Fault::into_error),
         }
@@ -192,7 +187,8 @@ impl MetaStore for EtcdStore {
 
     async fn revoke(&self, lease: LeaseId) -> Result<(), MetaError> {
         let revoke = |client: Client| async move { client.lease_client().revoke(lease.0 as i64).await.map(drop) };
-        match self.call("revoke", &lease.to_string(), revoke).await {
+        let call = Call { lane: Lane::Liveness, operation: "revoke", object: &lease.to_string() };
+        match self.endpoints.ask(call, revoke).await {
             Err(Fault::LeaseMissing(_)) => Ok(()),
             answer => answer.map_err(Fault::into_error),
         }

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use etcd_client::{Certificate, ConnectOptions, Identity, TlsOptions};
+use etcd_client::{Certificate, Client, ConnectOptions, Error, Identity, TlsOptions};
 
 /// Where etcd is, and how to talk to it.
 #[derive(Debug, Clone)]
 pub struct EtcdSettings {
     /// `http://host:port` or `https://host:port`, each a member.
     pub endpoints: Vec<String>,
+    /// Place of the endpoint that is asked first, counted round: another one for each process, so that they spread.
+    pub first: usize,
     /// What every key starts with; ends in `/`. Two clusters of Tailor in one etcd have different ones.
     pub namespace: String,
     /// User and password, where the server asks for them.
@@ -59,23 +61,30 @@ impl EtcdSettings {
     /// What keys start with unless it is said otherwise.
     pub const NAMESPACE: &str = "/tailor/";
 
-    /// How often a connection with open streams is probed. etcd closes one that is probed more often than every 5 s, or
-    /// at all while it is idle.
-    const PROBE_EVERY: Duration = Duration::from_secs(10);
+    /// How often a connection with open streams is probed: soon enough for a watch on an endpoint that hangs. etcd closes a
+    /// connection that is probed more often than every 5 s, or at all while it is idle.
+    const PROBE_EVERY: Duration = Duration::from_secs(6);
 
     /// How long a probe may take.
-    const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+    const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
     /// These endpoints, without credentials, with the usual timeouts.
     pub fn of<E: Into<String>>(endpoints: impl IntoIterator<Item = E>) -> Self {
         Self {
             endpoints: endpoints.into_iter().map(Into::into).collect(),
+            first: 0,
             namespace: Self::NAMESPACE.to_owned(),
             user: None,
             tls: None,
             connect_timeout: Duration::from_secs(2),
             call_timeout: Duration::from_secs(5),
         }
+    }
+
+    /// Tells whether a client can be made of each endpoint; sends nothing.
+    pub(super) async fn check(&self) -> Result<(), Error> {
+        let anonymous = Self { user: None, ..self.clone() };
+        Client::connect(&self.endpoints, Some(anonymous.options())).await.map(drop)
     }
 
     pub(super) fn options(&self) -> ConnectOptions {

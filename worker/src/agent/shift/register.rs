@@ -22,6 +22,7 @@ impl Shift<'_> {
             memory_bytes: settings.memory.0,
             version: Text::cut(env!("CARGO_PKG_VERSION")),
             protocol: PROTOCOL,
+            secret_sha256: settings.secret.map(|secret| Text::cut(&secret.mark())),
             draining: self.draining.as_ref().map(|draining| Text::cut(draining.reason())),
             unfit: self.unfit.as_ref().map(|unfit| Text::cut(&unfit.reason)),
         }

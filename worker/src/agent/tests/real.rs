@@ -46,6 +46,7 @@ async fn shard(folder: &Path) -> [Grant; 2] {
         reason: String::new(),
         priority: PRIORITY_DEFAULT,
         running_max: None,
+        force_replace: None,
         replay_of: None,
         submitted_by: String::new(),
         submitted_at_ms: 0,

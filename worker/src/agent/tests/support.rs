@@ -13,7 +13,7 @@ use model::{
 use object_store::memory::InMemory;
 use storage::meta::MemoryStore;
 use storage::{Root, StorageError};
-use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::super::*;
@@ -200,6 +200,7 @@ pub(super) fn settings(scratch: &Path, free_min: u64) -> AgentSettings {
         lease: LeaseSettings::seeded(7),
         drain_timeout: Duration::from_secs(100),
         access: SegmentAccess::Auto,
+        secret: None,
     }
 }
 
@@ -211,6 +212,7 @@ pub(super) struct Cluster {
     pub(super) agent: JoinHandle<Result<Left, AgentError>>,
     drain: Option<oneshot::Sender<String>>,
     pub(super) at_once: Arc<Notify>,
+    pub(super) lease: watch::Receiver<Result<(), String>>,
 }
 
 impl Cluster {
@@ -222,6 +224,7 @@ impl Cluster {
         let roots = Arc::new(Roots::new(Arc::new(OneStore(root.clone()))));
         let as_leader = Arc::clone(&leader) as Arc<dyn Leader>;
         let agent = Agent::with(settings, as_leader, Arc::new(meta.clone()), roots, Arc::new(FakeExecute));
+        let lease = agent.lease();
         let (drain, wish) = oneshot::channel();
         let at_once = Arc::new(Notify::new());
         let leaving = Arc::clone(&at_once);
@@ -229,7 +232,7 @@ impl Cluster {
             let wish = async { wish.await.expect("the test holds the sender") };
             agent.run(wish, async move { leaving.notified().await }).await
         });
-        Self { leader, meta, root, agent, drain: Some(drain), at_once }
+        Self { leader, meta, root, agent, drain: Some(drain), at_once, lease }
     }
 
     /// Asks it to leave.

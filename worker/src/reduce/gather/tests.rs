@@ -75,6 +75,7 @@ impl Bench {
             attempt: model::AttemptId { number: 1, token: FencingToken(1) },
             settings: JobSettings::default(),
             partitions: PARTITIONS,
+            shard_bytes: 0,
             work: Work::Reduce { partition: PartitionId(0), runs: vec![RunEntry { map_task: 0, object: run.clone() }] },
         };
         let mut rows = Vec::new();

@@ -60,15 +60,17 @@ impl Game {
         let known = &known[&ordinal];
         let (task, seen) = (task(ordinal), known.seen.clone());
         let some_attempt = (!known.attempts.is_empty()).then(|| known.attempts[random.usize(..known.attempts.len())]);
-        let claimed = known.attempts.iter().map(|attempt| attempt.number);
-        let last = claimed.max().unwrap_or(0).max(seen.record.last);
+        let numbers = known.attempts.iter().map(|attempt| attempt.number);
+        let last = numbers.max().unwrap_or(0).max(seen.record.last);
         match (random.u8(..10), some_attempt, known.done.clone()) {
-            (0..4, Some(attempt), _) => TaskChange::Complete { task, done: done(attempt, last) },
+            (0..4, Some(attempt), _) => {
+                TaskChange::Complete { task, done: done(attempt, last), claimed: claimed(attempt) }
+            }
             (4, Some(attempt), _) => {
                 let failure = FailureRecord { worker, cause: Text::cut("disk full") };
-                TaskChange::Fail { task, attempt, charged: random.bool(), failure, seen }
+                TaskChange::Fail { task, attempt, claimed: claimed(attempt), charged: random.bool(), failure, seen }
             }
-            (5, Some(attempt), _) => TaskChange::HandBack { task, attempt },
+            (5, Some(attempt), _) => TaskChange::HandBack { task, attempt, claimed: claimed(attempt) },
             (6..8, _, Some(done)) => TaskChange::Reopen { task, done, charged: 1, exact_start: Some(9) },
             _ => TaskChange::Claim { task, worker, shard: None, seen },
         }
@@ -114,7 +116,7 @@ impl Game {
         let attempts = at(StateKey::Attempts(task(ordinal)));
         let holds = |attempt: AttemptId| {
             at(StateKey::Claim(task(ordinal), attempt.number))
-                .is_some_and(|claim| claim.create_revision.token() == attempt.token)
+                .is_some_and(|claim| token_of(claim).expect("a claim") == attempt.token)
         };
         let is_seen = |seen: &SeenAttempts| *seen == SeenAttempts::of(attempts).expect("a record");
         match (change, result) {
@@ -162,7 +164,7 @@ impl Game {
         // Claims whose answer never came, as a leader finds them that reads.
         for (key, entry) in after {
             if let Ok(StateKey::Claim(_, number)) = key.parse() {
-                let attempt = AttemptId { number, token: entry.create_revision.token() };
+                let attempt = AttemptId { number, token: token_of(entry).expect("a claim") };
                 if !known.attempts.contains(&attempt) {
                     known.attempts.push(attempt);
                 }

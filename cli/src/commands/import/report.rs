@@ -1,0 +1,156 @@
+//! What an import came to.
+
+use std::path::PathBuf;
+
+use format::manifest::API_VERSION;
+use ingest::import::{Account, Books, Collisions, Notice, Outcome};
+use jiff::Timestamp;
+use model::ByteSize;
+use serde::Serialize;
+
+/// The object behind `-o json`.
+#[derive(Debug, Serialize)]
+pub(super) struct ImportReport {
+    pub(super) api_version: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) files: u64,
+    /// Files that were imported before, and left as they are.
+    pub(super) files_left: u64,
+    pub(super) rows_read: u64,
+    pub(super) rows_imported: u64,
+    pub(super) rows_skipped: u64,
+    /// Lines of the rows that were skipped.
+    pub(super) lines_skipped: u64,
+    /// Blank lines, comments, and lines before the header.
+    pub(super) lines_passed: u64,
+    /// Times that were finer than a millisecond, and rounded down.
+    pub(super) times_rounded: u64,
+    /// What became of every row and every value.
+    pub(super) books: Books,
+    /// What the input has and Tailor does not keep as it is, by name.
+    pub(super) left_out: Vec<(&'static str, u64)>,
+    /// Points of one series and time.
+    pub(super) collisions: Collisions,
+    pub(super) series: u64,
+    pub(super) points: u64,
+    pub(super) payloads: u64,
+    pub(super) segments: u64,
+    pub(super) bytes: u64,
+}
+
+impl ImportReport {
+    pub(super) fn of(outcome: Outcome) -> Self {
+        let Outcome { files, files_left, books, imported, collisions } = outcome;
+        Self {
+            api_version: API_VERSION,
+            kind: "Import",
+            files,
+            files_left,
+            rows_read: books.rows.read,
+            rows_imported: books.rows.written,
+            rows_skipped: books.rows.skipped_total(),
+            lines_skipped: 0,
+            lines_passed: 0,
+            times_rounded: 0,
+            books,
+            left_out: Vec::new(),
+            collisions,
+            series: imported.series,
+            points: imported.points,
+            payloads: imported.payloads,
+            segments: imported.segments,
+            bytes: imported.bytes,
+        }
+    }
+}
+
+/// The summary for people.
+pub(super) fn shown(report: &ImportReport) -> String {
+    let mut text = format!(
+        "{} files, {} rows read, {} skipped: {} points of {} series in {} segments, {}\n",
+        report.files,
+        report.rows_read,
+        report.rows_skipped,
+        report.points,
+        report.series,
+        report.segments,
+        ByteSize(report.bytes),
+    );
+    if report.files_left > 0 {
+        text.push_str(&format!(
+            "{} files were imported before, with the same content and options: left as they are\n",
+            report.files_left
+        ));
+    }
+    text.push_str(&format!("rows    {}\nvalues  {}\n", account(&report.books.rows), account(&report.books.values)));
+    if report.lines_skipped > report.rows_skipped {
+        text.push_str(&format!("lines of skipped rows: {}\n", report.lines_skipped));
+    }
+    if report.lines_passed > 0 {
+        text.push_str(&format!("lines that are no rows: {}\n", report.lines_passed));
+    }
+    if report.times_rounded > 0 {
+        text.push_str(&format!("times rounded down to a millisecond: {}\n", report.times_rounded));
+    }
+    for (what, count) in report.left_out.iter().filter(|(_, count)| *count > 0) {
+        text.push_str(&format!("left out: {count} {what}\n"));
+    }
+    text
+}
+
+fn account(account: &Account) -> String {
+    account.to_string()
+}
+
+/// The words for points of one series and time, with examples and the next step.
+pub(super) fn collisions(report: &ImportReport) -> String {
+    let Collisions { points, series, examples } = &report.collisions;
+    let example = |(name, at): &(String, i64)| {
+        let at = Timestamp::from_millisecond(*at).map_or_else(|_| format!("{at} ms"), |at| at.to_string());
+        format!("{name} at {at}")
+    };
+    let examples: Vec<_> = examples.iter().map(example).collect();
+    let rounded = match report.times_rounded {
+        0 => String::new(),
+        count => format!("; {count} times were rounded down to a millisecond, which makes some of them equal"),
+    };
+    format!(
+        "{points} points of {series} series share series and time with an earlier one: give --labels, or --duplicates to the \
+         job; --allow-collisions says that it is meant{rounded} ({})",
+        examples.join("; ")
+    )
+}
+
+/// Tells what an import does, and what it left where it stops.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    imported: Vec<(PathBuf, usize)>,
+}
+
+impl Progress {
+    pub(super) fn hear(&mut self, notice: &Notice<'_>) {
+        match notice {
+            Notice::Skipped(row) => crate::out::say(format_args!("tailor: skipped {row}")),
+            Notice::Left(path) => {
+                crate::out::say(format_args!(
+                    "tailor: {} was imported before, with the same content and options: left as it is",
+                    path.display()
+                ));
+            }
+            Notice::Remark(path, text) => crate::out::say(format_args!("tailor: {}: {text}", path.display())),
+            Notice::Imported(path, done) => self.imported.push(((*path).to_owned(), done.segments.len())),
+        }
+    }
+
+    pub(super) fn tell_what_is_left(&self) {
+        if self.imported.is_empty() {
+            crate::out::say(format_args!("tailor: nothing was imported"));
+        }
+        for (path, segments) in &self.imported {
+            crate::out::say(format_args!(
+                "tailor: {} is imported ({segments} segments), and stays: run the same command again for the others",
+                path.display()
+            ));
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The end of a job that cannot be taken over: what it was is lost, that it was and why it ended goes on record.
+
+use std::time::Duration;
+
+use format::state_records::{JobHead, JobPhase, ShardPhase};
+use model::{JobId, JobSettings, JobSpec};
+use scheduler::ShardEnd;
+use storage::{Root, StorageError};
+
+use super::Leader;
+use super::ends::archive;
+use super::message::{ArchiveError, Outcome};
+use crate::error::describe;
+use crate::history;
+use crate::journal::{FoundJob, Journal, JournalError};
+use crate::report::{JobReport, ShardReport};
+
+/// How often its record is tried to be written: the dataset may be what is gone.
+const RECORD_TRIES_MAX: u32 = 5;
+/// Between two tries.
+const PAUSE: Duration = Duration::from_secs(2);
+
+impl Leader {
+    /// Ends a job whose spec will never be read.
+    pub(super) fn abandon(&mut self, id: &JobId, cause: &str) {
+        let Some(recovering) = self.recovering.get_mut(id) else { return };
+        let Some(head) = recovering.head.clone() else { return };
+        recovering.is_abandoned = true;
+        let cause = match (recovering.is_cancelled(), &head.cause) {
+            (true, Some(cancelled)) => cancelled.to_string(),
+            _ => format!("it could not be taken over from another leader: {cause}"),
+        };
+        tracing::warn!(job = %id, cause, "job cannot be taken over and is given up");
+        let (found, at_ms) = (std::sync::Arc::clone(&recovering.found), self.clock.now_ms());
+        let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
+        tokio::spawn(async move {
+            let result = end(&journal, &id, &head, &found, &cause, at_ms).await;
+            handle.tell(Outcome::Abandoned { job: id, result });
+        });
+    }
+
+    pub(super) fn abandoned(&mut self, id: &JobId, result: Result<(), JournalError>) {
+        match self.unless_over(result) {
+            Some(Ok(())) => {
+                self.recovering.remove(id);
+                tracing::info!(job = %id, "job ended");
+            }
+            Some(Err(error)) => self.over = Some(format!("the end of job {id} cannot be recorded: {error}")),
+            None => {}
+        }
+    }
+}
+
+/// Writes the record, if the dataset still takes one, and lets the job's keys go.
+async fn end(
+    journal: &Journal,
+    id: &JobId,
+    head: &JobHead,
+    found: &FoundJob,
+    cause: &str,
+    at_ms: i64,
+) -> Result<(), JournalError> {
+    for tried in 1..=RECORD_TRIES_MAX {
+        match record(journal, id, head, found, cause, at_ms).await {
+            Ok(()) => return Ok(()),
+            Err(ArchiveError::Journal(error)) => return Err(error),
+            Err(ArchiveError::Storage(error)) => {
+                tracing::warn!(job = %id, error = describe(&error), tried, "failed to write the record of a job that is given up");
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    tracing::warn!(job = %id, cause, "no record of the job could be written; only this log tells how it ended");
+    journal.insist(|| journal.forget_job(id)).await
+}
+
+async fn record(
+    journal: &Journal,
+    id: &JobId,
+    head: &JobHead,
+    found: &FoundJob,
+    cause: &str,
+    at_ms: i64,
+) -> Result<(), ArchiveError> {
+    let dataset = Root::create(head.dataset.as_str())?;
+    let earlier = match history::record(&dataset, id).await {
+        Ok(earlier) if head.round > 1 => earlier.filter(|earlier| !earlier.has_lost_spec()),
+        Err(error @ StorageError::Failed { .. }) if error.is_store_away() => return Err(error.into()),
+        Ok(_) | Err(_) => None,
+    };
+    let spec = earlier.as_ref().map_or_else(|| lost_spec(id, head), |earlier| earlier.spec.clone());
+    let shards = found.of_round(head).map(|(shard, found)| {
+        let record = found.record_or_lost();
+        let mut report = ShardReport::recorded(shard, &record);
+        if matches!(record.phase, ShardPhase::Running | ShardPhase::Committing) {
+            let (is_cancelled, cause) = (head.phase == JobPhase::Cancelling, cause.to_owned());
+            report.end(&if is_cancelled { ShardEnd::Cancelled { cause } } else { ShardEnd::Failed { cause } });
+        }
+        report
+    });
+    let elapsed = Duration::from_millis(u64::try_from(at_ms - head.submitted_at_ms).unwrap_or_default());
+    let mut report = JobReport::of(&spec, head.round, shards.collect(), Vec::new(), head.submitted_at_ms, elapsed);
+    report.cause = Some(cause.to_owned());
+    if let Some(earlier) = earlier {
+        report = report.merge(earlier);
+    }
+    archive(journal, &dataset, &report).await
+}
+
+/// A spec of which only the head's part is known.
+fn lost_spec(id: &JobId, head: &JobHead) -> JobSpec {
+    JobSpec {
+        job: id.clone(),
+        input: String::new(),
+        dataset: head.dataset.to_string(),
+        shards: Vec::new(),
+        settings: JobSettings::default(),
+        shard_map: String::new(),
+        reason: head.reason.to_string(),
+        priority: model::spec::PRIORITY_DEFAULT,
+        running_max: None,
+        force_replace: None,
+        replay_of: None,
+        submitted_by: String::new(),
+        submitted_at_ms: head.submitted_at_ms,
+    }
+}

@@ -1,0 +1,95 @@
+//! Marks of the jobs that this leader runs: what keeps every collector, of this cluster or another, from what they write.
+//!
+//! A run of a job is marked as open before its plans are written, again every [`JOB_MARK_EVERY`], and as over once its
+//! record is written. The mark's name comes from the job's head, so the next leader refreshes the same one.
+
+use format::keys::{ProcessName, SCRATCH};
+use format::state_records::{JobHead, JobPhase};
+use futures::{StreamExt as _, stream};
+use model::limits::JOB_MARK_EVERY;
+use model::{Digest, JobId};
+use storage::{Root, StorageError};
+use tokio::time::Instant;
+
+use super::Leader;
+use super::jobs::OBJECTS_AT_ONCE;
+use crate::error::describe;
+
+/// The mark of one run of a job.
+#[derive(Debug, Clone)]
+pub(super) struct RunMark {
+    dataset: Root,
+    job: JobId,
+    run: u64,
+    process: Option<ProcessName>,
+}
+
+impl RunMark {
+    /// The mark of the run that `head` is of. `scratch` is the root of all runs, if they have one of their own.
+    pub(super) fn of(job: &JobId, head: &JobHead, dataset: &Root, scratch: Option<&str>) -> Self {
+        let text = format!("{job}/{}/{}/{}", head.spec, head.round, head.submitted_at_ms);
+        // Never 0: that run is a collector's own.
+        let run = Digest::of(text.as_bytes()).0 as u64 | 1;
+        Self { dataset: dataset.clone(), job: job.clone(), run, process: process_of(dataset, scratch) }
+    }
+
+    /// Marks the dataset as ours, and the run as open.
+    pub(super) async fn begin(&self) -> Result<(), StorageError> {
+        dataset::marks::mark_dataset(&self.dataset).await?;
+        self.refresh().await
+    }
+
+    /// Says again that the run is open.
+    pub(super) async fn refresh(&self) -> Result<(), StorageError> {
+        dataset::marks::mark_open(&self.dataset, &self.job, self.run, self.process).await
+    }
+
+    /// The same where a failure may wait for the next time: the mark counts for many times that long.
+    pub(super) async fn refresh_or_warn(&self) {
+        if let Err(error) = self.refresh().await {
+            tracing::warn!(job = %self.job, error = describe(&error), "failed to refresh a job's mark; trying again later");
+        }
+    }
+
+    /// Says that the run is over. Where that fails, collectors wait until the mark is stale.
+    pub(super) async fn end(&self) {
+        if let Err(error) = dataset::marks::mark_over(&self.dataset, &self.job, self.run).await {
+            tracing::warn!(job = %self.job, error = describe(&error), "failed to mark a job as over; its leftovers stay for an hour");
+        }
+    }
+}
+
+/// The process whose scratch folder in the dataset the runs lie in: that of an embedded job.
+fn process_of(dataset: &Root, scratch: Option<&str>) -> Option<ProcessName> {
+    let parent = dataset.local_folder()?.join(SCRATCH);
+    let scratch = Root::open(scratch?).ok()?.local_folder()?.to_owned();
+    let name = scratch.strip_prefix(parent).ok()?.to_str()?;
+    name.parse().ok()
+}
+
+impl Leader {
+    /// The mark of a job that is live.
+    pub(super) fn mark_of(&self, id: &JobId) -> Option<RunMark> {
+        let live = self.jobs.get(id)?;
+        Some(RunMark::of(id, &live.head, &live.job.dataset, self.settings.scratch.as_deref()))
+    }
+
+    /// Refreshes the marks of all jobs, those too that are still being taken over, when it is time to.
+    pub(super) fn refresh_marks(&mut self) {
+        if Instant::now() < self.marks_at {
+            return;
+        }
+        self.marks_at = Instant::now() + JOB_MARK_EVERY;
+        let open = self.jobs.iter().filter(|(_, live)| !live.is_archiving && !live.shards.is_empty());
+        let mut marks: Vec<RunMark> = open.filter_map(|(id, _)| self.mark_of(id)).collect();
+        marks.extend(self.recovering.iter().filter_map(|(id, recovering)| {
+            let head = recovering.head.as_ref().filter(|head| head.phase != JobPhase::Planning)?;
+            let dataset = Root::open(head.dataset.as_str()).ok()?;
+            Some(RunMark::of(id, head, &dataset, self.settings.scratch.as_deref()))
+        }));
+        tokio::spawn(async move {
+            let refresh = |mark: RunMark| async move { mark.refresh_or_warn().await };
+            stream::iter(marks).for_each_concurrent(OBJECTS_AT_ONCE, refresh).await;
+        });
+    }
+}

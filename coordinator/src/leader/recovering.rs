@@ -1,0 +1,134 @@
+//! Jobs that another leader left and that cannot go on yet: what is known of them, what is told, and when they are given up.
+//!
+//! ```text
+//!                       read                           all of it
+//! head on record -----------------> being taken over ------------> a job like any other
+//!                                     |  ^      |
+//!    a store is away, listed with the |  |      | its spec will never be read: tried for a minute, or cancelled
+//!    reason, tried again and again    +--+      +----> failed or cancelled, on record, its name free again
+//! ```
+//!
+//! A plan, or the report of a shard, that will never be read ends that shard alone.
+
+use std::sync::Arc;
+
+use format::state_records::{JobHead, JobPhase, ShardPhase};
+use model::JobId;
+use proto::{ApiError, v1};
+
+use super::Leader;
+use crate::history_view;
+use crate::journal::FoundJob;
+use crate::report::ShardReport;
+
+/// How often what will never be read is tried all the same: a minute or so. A replica whose file system is not mounted yet
+/// sees an empty folder, and must not fail what is there.
+pub(super) const TAKEOVER_TRIES_MAX: u32 = 30;
+
+/// A job that is being taken over.
+pub(crate) struct Recovering {
+    /// What the state said when the leader began.
+    pub(crate) found: Arc<FoundJob>,
+    /// Where it stands by now; none where its record cannot be read.
+    pub(crate) head: Option<JobHead>,
+    /// Why it is not taken over yet.
+    pub(crate) trouble: Option<String>,
+    /// How often something was missing that will not come back.
+    pub(crate) tries: u32,
+    /// It is ending, as failed or cancelled.
+    pub(crate) is_abandoned: bool,
+}
+
+impl Recovering {
+    pub(crate) fn of(found: FoundJob) -> Self {
+        let head = found.head.clone();
+        let trouble = found.unreadable.as_ref().map(|reason| {
+            format!("its head cannot be read by this version and is left alone ({reason}); let a newer coordinator lead, or remove its keys from etcd")
+        });
+        Self { found: Arc::new(found), head, trouble, tries: 0, is_abandoned: false }
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| head.phase == JobPhase::Cancelling)
+    }
+
+    /// Whether what is missing by now is taken for lost.
+    pub(crate) fn gives_up(&self) -> bool {
+        self.tries >= TAKEOVER_TRIES_MAX || self.is_cancelled() && self.tries > 0
+    }
+
+    fn waiting_for(&self) -> String {
+        match &self.trouble {
+            Some(trouble) => format!("it is being taken over from another leader: {trouble}"),
+            None => "it is being taken over from another leader".to_owned(),
+        }
+    }
+}
+
+impl Leader {
+    /// Whether nothing is known of a job's attempts, so that nothing is said about them. Those of one that was cancelled are
+    /// nobody's.
+    pub(super) fn awaits_takeover(&self, id: &JobId) -> bool {
+        self.recovering.get(id).is_some_and(|recovering| !recovering.is_cancelled())
+    }
+
+    /// The answer to a submission of a name whose job is being taken over.
+    pub(super) fn not_yet_taken_over(&self, id: &JobId) -> ApiError {
+        match self.recovering.get(id).and_then(|recovering| recovering.trouble.as_ref()) {
+            Some(trouble) => ApiError::Refused {
+                reason: format!(
+                    "there is a job {id} that cannot be taken over from another leader: {trouble}; `tailor job cancel {id}` \
+                     ends it"
+                ),
+            },
+            None => ApiError::Away { reason: format!("job {id} is still being taken over from another leader") },
+        }
+    }
+
+    pub(super) fn recovering_summaries(&self) -> impl Iterator<Item = v1::JobSummary> {
+        self.recovering.iter().map(|(id, recovering)| summary(id, recovering, &shards(recovering)))
+    }
+
+    pub(super) fn recovering_view(&self, id: &JobId) -> Option<v1::GetJobResponse> {
+        let recovering = self.recovering.get(id)?;
+        let shards = shards(recovering);
+        let job = Some(summary(id, recovering, &shards));
+        Some(v1::GetJobResponse { job, shards, ..Default::default() })
+    }
+}
+
+/// What the records of its shards tell.
+fn shards(recovering: &Recovering) -> Vec<v1::ShardSummary> {
+    let Some(head) = &recovering.head else { return Vec::new() };
+    let of_round = recovering.found.of_round(head).map(|(shard, found)| {
+        let record = found.record_or_lost();
+        let mut summary = history_view::shard(&ShardReport::recorded(shard, &record));
+        if record.phase == ShardPhase::Committing {
+            summary.state = v1::ShardState::Committing.into();
+        }
+        summary
+    });
+    of_round.collect()
+}
+
+fn summary(id: &JobId, recovering: &Recovering, shards: &[v1::ShardSummary]) -> v1::JobSummary {
+    let head = recovering.head.as_ref();
+    let state = match head.map(|head| head.phase) {
+        Some(JobPhase::Planning) => v1::JobState::Planning,
+        Some(JobPhase::Cancelling) => v1::JobState::Cancelling,
+        Some(JobPhase::Running | JobPhase::Ended) | None => v1::JobState::Running,
+    };
+    let count = |state: v1::ShardState| shards.iter().filter(|shard| shard.state == state as i32).count() as u32;
+    v1::JobSummary {
+        job: id.to_string(),
+        state: state.into(),
+        dataset: head.map(|head| head.dataset.to_string()).unwrap_or_default(),
+        submitted_at_ms: head.map(|head| head.submitted_at_ms).unwrap_or_default(),
+        shards: head.map_or(0, |head| head.shards),
+        shards_done: count(v1::ShardState::Done),
+        shards_failed: count(v1::ShardState::Failed),
+        cause: head.and_then(|head| head.cause.as_ref()).map(ToString::to_string).unwrap_or_default(),
+        waiting_for: recovering.waiting_for(),
+        ..v1::JobSummary::default()
+    }
+}

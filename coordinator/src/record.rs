@@ -1,0 +1,59 @@
+//! A job's record: what the job was, and how each round of it ended.
+//!
+//! Each leader that sees a round end creates a record of its own, named by the round and by that leader; none is ever replaced.
+//! The current one is that of the highest round, and there of the leader that was elected last. So a leader that was deposed,
+//! stopped for a while and then goes on adds a record that nobody reads; it cannot take back what a later round has told.
+//!
+//! Versions before had one `record.json`, replaced with each round. It is read where no record is of a later round.
+
+use format::keys::{self, RecordName};
+use model::{JobId, LeaderId};
+use storage::{Creation, Root, StorageError};
+
+use crate::report::JobReport;
+
+/// The current record of a job; none where it has none.
+pub(crate) async fn read(dataset: &Root, job: &JobId) -> Result<Option<JobReport>, StorageError> {
+    let listed = dataset.list(&keys::records(job)).await?;
+    let names = listed.iter().filter_map(|object| object.location.as_ref().parse::<RecordName>().ok());
+    let current = match names.filter(|name| name.job == *job).max() {
+        Some(name) => read_at(dataset, &name.to_string()).await?,
+        None => None,
+    };
+    let legacy = read_at(dataset, &keys::legacy_record(job)).await?;
+    let round = |report: &Option<JobReport>| report.as_ref().map(|report| report.round);
+    Ok(if round(&legacy) > round(&current) { legacy } else { current })
+}
+
+/// Creates the record of a round that has ended. One that `leader` has created of it before stands.
+pub(crate) async fn write(
+    dataset: &Root,
+    job: &JobId,
+    round: u32,
+    leader: LeaderId,
+    record: Vec<u8>,
+) -> Result<(), StorageError> {
+    let name = RecordName { job: job.clone(), round, leader };
+    match dataset.create_once(&name.to_string(), record).await? {
+        // Nobody else writes under our name: it is what we wrote when we tried before, perhaps some seconds younger.
+        Creation::Ours | Creation::Taken => Ok(()),
+    }
+}
+
+async fn read_at(dataset: &Root, key: &str) -> Result<Option<JobReport>, StorageError> {
+    let bytes = match dataset.read(key).await {
+        Ok(bytes) => bytes,
+        Err(StorageError::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let report = serde_json::from_slice(&bytes);
+    let malformed = |error: serde_json::Error| StorageError::Failed {
+        operation: "read",
+        object: dataset.object(key),
+        source: Box::new(error),
+    };
+    report.map(Some).map_err(malformed)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! Gates: how much is served at once. What comes beyond is refused with a pause, before anything is done for it.
+//!
+//! A permit is held until its request is answered. So the gates bound whatever a request may lead to: the leader's mailbox
+//! holds one message for each, the journal at most the changes that the message asks for.
+//!
+//! | gate | bounds | refused for |
+//! |---|---|---|
+//! | operators | [`OPERATOR_REQUESTS_MAX`] | a second |
+//! | workers | [`WORKER_REQUESTS_MAX`]; one request waits for work as long as it may | a second |
+//! | plans | [`PLANS_AT_ONCE_MAX`] dry runs, each for [`PLAN_TIME_MAX`] | five seconds |
+//! | watchers | [`WATCHERS_MAX`] | five seconds |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::limits::{OPERATOR_REQUESTS_MAX, PLANS_AT_ONCE_MAX, WATCHERS_MAX, WORKER_REQUESTS_MAX};
+use proto::ApiError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Longest dry run: a home folder that is named by mistake is listed no longer than this.
+pub(super) const PLAN_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Room for a request.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    _permit: OwnedSemaphorePermit,
+}
+
+/// One gate.
+#[derive(Debug)]
+struct Gate {
+    what: &'static str,
+    max: usize,
+    pause: Duration,
+    permits: Arc<Semaphore>,
+}
+
+impl Gate {
+    fn new(what: &'static str, max: usize, pause: Duration) -> Self {
+        Self { what, max, pause, permits: Arc::new(Semaphore::new(max)) }
+    }
+
+    fn enter(&self) -> Result<Permit, ApiError> {
+        match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => Ok(Permit { _permit: permit }),
+            Err(_) => {
+                metrics::counter!("tailor_requests_shed_total", "gate" => self.what).increment(1);
+                let reason = format!("this coordinator serves {} {} at once", self.max, self.what);
+                Err(ApiError::TooMany { reason, retry_after: self.pause })
+            }
+        }
+    }
+}
+
+/// All gates of a coordinator.
+#[derive(Debug)]
+pub(crate) struct Gates {
+    operators: Gate,
+    workers: Gate,
+    plans: Gate,
+    watchers: Gate,
+}
+
+/// The names of the gates, for metrics.
+pub(crate) const NAMES: [&str; 4] = ["requests of operators", "requests of workers", "dry runs", "watchers"];
+
+impl Default for Gates {
+    fn default() -> Self {
+        let [operators, workers, plans, watchers] = NAMES;
+        Self {
+            operators: Gate::new(operators, OPERATOR_REQUESTS_MAX, Duration::from_secs(1)),
+            workers: Gate::new(workers, WORKER_REQUESTS_MAX, Duration::from_secs(1)),
+            plans: Gate::new(plans, PLANS_AT_ONCE_MAX, Duration::from_secs(5)),
+            watchers: Gate::new(watchers, WATCHERS_MAX, Duration::from_secs(5)),
+        }
+    }
+}
+
+impl Gates {
+    /// Room for an operator's request.
+    ///
+    /// # Errors
+    /// [`ApiError::TooMany`].
+    pub(crate) fn operator(&self) -> Result<Permit, ApiError> {
+        self.operators.enter()
+    }
+
+    /// Room for a worker's request.
+    ///
+    /// # Errors
+    /// [`ApiError::TooMany`].
+    pub(crate) fn worker(&self) -> Result<Permit, ApiError> {
+        self.workers.enter()
+    }
+
+    /// Room for a dry run.
+    ///
+    /// # Errors
+    /// [`ApiError::TooMany`].
+    pub(crate) fn plan(&self) -> Result<Permit, ApiError> {
+        self.plans.enter()
+    }
+
+    /// Room for a watcher.
+    ///
+    /// # Errors
+    /// [`ApiError::TooMany`].
+    pub(crate) fn watcher(&self) -> Result<Permit, ApiError> {
+        self.watchers.enter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_is_full_until_somebody_leaves_and_says_when_to_come_back() {
+        let gates = Gates::default();
+        let mut inside: Vec<_> = (0..PLANS_AT_ONCE_MAX).map(|_| gates.plan().expect("room")).collect();
+        let ApiError::TooMany { reason, retry_after } = gates.plan().expect_err("it is full") else {
+            panic!("another error");
+        };
+        assert!(reason.contains("2 dry runs") && retry_after > Duration::ZERO, "{reason}");
+        gates.operator().expect("other gates are open");
+        inside.pop();
+        gates.plan().expect("room again");
+    }
+}

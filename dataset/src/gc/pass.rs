@@ -1,0 +1,164 @@
+//! One collection: its clock, which jobs are over, and the last look before something goes.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use format::keys;
+use format::marks::{JobMark, MarkState};
+use model::limits::JOB_MARK_STALE_AFTER;
+use model::{JobId, ShardId, TimestampMs, Window};
+use storage::{Root, StorageError};
+
+use super::folder::{self, Lock};
+use super::report::{Garbage, GarbageReason, GcReport};
+use super::{AskOpenJobs, GcOptions, uploads};
+use crate::catalog::Catalog;
+use crate::error::{DatasetError, ErrorKind};
+use crate::marks::{self, FoundMark};
+
+/// The time that ages are judged by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    /// What was written later is young.
+    pub(super) young_from_ms: TimestampMs,
+    /// A mark that was refreshed later counts.
+    pub(super) stale_from_ms: TimestampMs,
+}
+
+impl Now {
+    pub(super) fn new(now_ms: TimestampMs, min_age: Duration) -> Self {
+        let before = |age: Duration| now_ms.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let young_from_ms = if min_age.is_zero() { i64::MAX } else { before(min_age) };
+        Self { young_from_ms, stale_from_ms: before(min_age.max(JOB_MARK_STALE_AFTER)) }
+    }
+}
+
+/// The store's own time: that of an object written now. A machine's clock may be hours away from it.
+pub(super) async fn time_of_store(root: &Root) -> Result<TimestampMs, StorageError> {
+    let key = keys::clock_probe(fastrand::u64(..));
+    root.create_object(&key, "a collector asks for the time").await?;
+    let written = root.head(&key).await;
+    let removed = root.remove(&key).await;
+    root.prune(keys::PROBES);
+    removed.and(written).map(|object| object.last_modified.timestamp_millis())
+}
+
+/// How far a job is, as its marks and the dataset say.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum JobState {
+    /// Somebody runs it, or rolls back to it.
+    Open,
+    /// It ended within the minimum age.
+    Young,
+    /// The dataset has no spec of it.
+    Unknown,
+    /// What it left may be collected.
+    Over(Vec<FoundMark>),
+}
+
+/// One collection under way.
+pub(super) struct Pass<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) options: &'a GcOptions,
+    pub(super) now: Now,
+    pub(super) report: GcReport,
+    /// Windows and shards whose versions were looked at.
+    pub(super) looked_at: HashSet<(Window, ShardId)>,
+    open_jobs: &'a AskOpenJobs<'a>,
+    /// The first thing that could not be read, and stopped a part of the collection.
+    damaged: Option<DatasetError>,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(catalog: &'a Catalog, options: &'a GcOptions, now: Now, open_jobs: &'a AskOpenJobs<'a>) -> Self {
+        let report = GcReport { deleted: options.delete, ..GcReport::of(catalog.root()) };
+        Self { catalog, options, now, report, looked_at: HashSet::new(), open_jobs, damaged: None }
+    }
+
+    pub(super) fn root(&self) -> &'a Root {
+        self.catalog.root()
+    }
+
+    /// Passes over what is damaged, which is told in the end: one shard's damage keeps no other's garbage.
+    pub(super) fn go_on(&mut self, result: Result<(), DatasetError>) -> Result<(), DatasetError> {
+        match result {
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                tracing::warn!(%error, "left a job's garbage alone: one of its shards' manifests cannot be read");
+                self.damaged.get_or_insert(error);
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    pub(super) async fn finish(mut self) -> Result<GcReport, DatasetError> {
+        if let Some(error) = self.damaged {
+            return Err(error);
+        }
+        if self.report.objects > 0 && self.root().keeps_versions().await == Some(true) {
+            let warning = "the bucket keeps versions: what is deleted stays as noncurrent versions, and is paid for, until a \
+                           lifecycle rule with NoncurrentVersionExpiration removes it";
+            self.report.warnings.push(warning.to_owned());
+        }
+        Ok(self.report)
+    }
+
+    /// How far a job is; the mark at `own` is not asked.
+    pub(super) async fn state(&self, job: &JobId, own: Option<&str>) -> Result<JobState, DatasetError> {
+        let mut marks = marks::of_job(self.root(), job).await?;
+        marks.retain(|mark| Some(mark.key.as_str()) != own);
+        if marks.iter().any(|mark| self.is_open(mark)) {
+            return Ok(JobState::Open);
+        }
+        if marks.iter().any(|mark| mark.refreshed_at_ms > self.now.young_from_ms) {
+            return Ok(JobState::Young);
+        }
+        if !uploads::knows(self.root(), job).await? {
+            return Ok(JobState::Unknown);
+        }
+        // Asked last: a job that its cluster has begun by now has a mark, or is named here.
+        let is_open = (self.open_jobs)().await?.contains(job.as_str());
+        Ok(if is_open { JobState::Open } else { JobState::Over(marks) })
+    }
+
+    /// Whether a job is over; the mark at `own` is not asked.
+    pub(super) async fn is_over(&self, job: &JobId, own: Option<&str>) -> Result<bool, DatasetError> {
+        Ok(matches!(self.state(job, own).await?, JobState::Over(_)))
+    }
+
+    fn is_open(&self, found: &FoundMark) -> bool {
+        let is_fresh = found.refreshed_at_ms > self.now.stale_from_ms;
+        match found.mark {
+            Some(JobMark { state: MarkState::Over, .. }) => false,
+            Some(JobMark { process: Some(process), .. }) => match folder::lock_of(self.root(), process) {
+                Lock::Held => true,
+                Lock::Free => false,
+                Lock::Unknown => is_fresh,
+            },
+            Some(JobMark { process: None, .. }) | None => is_fresh,
+        }
+    }
+
+    /// Counts garbage, and deletes it if that is wanted. The caller has looked for the last time.
+    pub(super) async fn remove(
+        &mut self,
+        reason: GarbageReason,
+        garbage: BTreeMap<String, u64>,
+    ) -> Result<(), DatasetError> {
+        if self.options.delete && !garbage.is_empty() {
+            let keys: Vec<String> = garbage.keys().cloned().collect();
+            assert!(keys.iter().all(|key| folder::is_ours(key)), "GC-1: a key of somebody else is to be deleted");
+            match reason {
+                GarbageReason::StagingLeftover => folder::remove_staging(self.root(), &keys)?,
+                _ => self.root().remove_all(keys.clone()).await?,
+            }
+            for folder in keys.iter().filter_map(|key| key.rsplit_once('/')).map(|(folder, _)| folder) {
+                self.root().prune(folder);
+            }
+        }
+        for (key, size) in garbage {
+            self.report.add(Garbage { reason, key, size });
+        }
+        Ok(())
+    }
+}

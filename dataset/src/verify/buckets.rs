@@ -1,0 +1,92 @@
+//! The level `rows`, over all windows: every reader sees one row a bucket, with all that the windows have of it.
+//!
+//! The rows of each window were compared with its points before. Here they are added up once more, plainly, and compared with
+//! what the readers of the dataset give.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use format::manifest::Manifest;
+use format::part::{RollupColumns, RollupRow};
+use model::series::canonical_sum;
+use model::{RollupStep, SeriesKey, ShardId, Window};
+
+use super::{Run, on_rollup};
+use crate::buckets::merged;
+use crate::catalog::overlapping;
+use crate::error::DatasetError;
+use crate::export::inputs;
+use crate::join::Join;
+use crate::merge::Merge;
+use crate::rows::{Chunk, ChunkSource, Rows};
+
+impl Run<'_> {
+    /// Checks each step that several of these manifests have. Windows that overlap are refused to readers, so there is
+    /// nothing that they would give.
+    pub(super) async fn buckets(&mut self, manifests: &[Manifest]) -> Result<(), DatasetError> {
+        let mut windows: BTreeMap<ShardId, Vec<Window>> = BTreeMap::new();
+        manifests.iter().for_each(|manifest| windows.entry(manifest.shard).or_default().push(manifest.window));
+        if windows.values().any(|windows| !overlapping(windows).is_empty()) {
+            return Ok(());
+        }
+        let steps: BTreeSet<RollupStep> =
+            manifests.iter().flat_map(|manifest| &manifest.settings.rollups).copied().collect();
+        for step in steps {
+            let result = self.buckets_of(manifests, step).await;
+            let place = format!("{} (rollup {step})", self.catalog.root());
+            self.note_damage(&place, result)?;
+        }
+        Ok(())
+    }
+
+    async fn buckets_of(&mut self, manifests: &[Manifest], step: RollupStep) -> Result<(), DatasetError> {
+        let place = format!("{} (rollup {step})", self.catalog.root());
+        // A second row of one bucket is one too many for the join.
+        let mut readers = Join::new(merged(inputs(self.catalog, manifests, Some(step))?, Some(step)), false);
+        let mut plain = Merge::new(inputs(self.catalog, manifests, Some(step))?);
+        let mut open: Option<(SeriesKey, RollupRow)> = None;
+        while let Some(chunk) = plain.next().await? {
+            let Rows::Buckets(buckets) = &chunk.rows else { continue };
+            for row in (0..buckets.len()).map(|at| buckets.row(at)) {
+                match &mut open {
+                    Some((key, sum)) if *key == chunk.key && sum.bucket_start_ms == row.bucket_start_ms => {
+                        add(sum, &row);
+                    }
+                    _ => {
+                        let closed = open.replace((chunk.key, row));
+                        self.compare(closed, &mut readers, &place).await?;
+                    }
+                }
+            }
+        }
+        self.compare(open, &mut readers, &place).await?;
+        readers.finish(&mut on_rollup(&mut self.differences, &place)).await
+    }
+
+    /// The readers give this row next.
+    async fn compare(
+        &mut self,
+        row: Option<(SeriesKey, RollupRow)>,
+        readers: &mut Join,
+        place: &str,
+    ) -> Result<(), DatasetError> {
+        let Some((key, row)) = row else { return Ok(()) };
+        self.checked.buckets += 1;
+        let mut rows = RollupColumns::default();
+        rows.push(row);
+        let expected = Chunk { key, metadata: None, rows: Rows::Buckets(rows) };
+        readers.expect(&expected, &mut on_rollup(&mut self.differences, place)).await
+    }
+}
+
+/// Adds a later share of a bucket.
+fn add(sum: &mut RollupRow, share: &RollupRow) {
+    sum.count += share.count;
+    sum.sum = canonical_sum(sum.sum + share.sum);
+    if share.min.total_cmp(&sum.min).is_lt() {
+        sum.min = share.min;
+    }
+    if share.max.total_cmp(&sum.max).is_gt() {
+        sum.max = share.max;
+    }
+    sum.last = share.last;
+}

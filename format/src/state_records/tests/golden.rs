@@ -1,0 +1,69 @@
+//! Records as a release wrote them, and as a newer one may: read by every version for ever.
+
+use std::path::PathBuf;
+
+use super::*;
+
+fn golden(name: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/state").join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Reads one, and tells it as this version would write it.
+fn read<R: StateRecord>(name: &str) -> String {
+    let record = R::decode(&golden(name)).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    String::from_utf8(record.encode().expect("every record is bounded")).expect("JSON is text")
+}
+
+/// Each of a folder, as this version would write it.
+fn read_all(folder: &str) -> Vec<(String, String)> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/state").join(folder);
+    let files = std::fs::read_dir(&path).expect("the folder is in the tree");
+    let mut names: Vec<_> = files.map(|file| file.expect("a file").file_name().into_string().expect("text")).collect();
+    names.sort();
+    let of_kind = |name: String| {
+        let file = format!("{folder}/{name}");
+        let written = match name.trim_end_matches(".json").trim_end_matches("-least") {
+            "format" => read::<FormatRecord>(&file),
+            "leader" => read::<LeaderRecord>(&file),
+            "worker" => read::<WorkerRecord>(&file),
+            "dataset" => read::<DatasetRecord>(&file),
+            "head" => read::<JobHead>(&file),
+            "shard" => read::<ShardRecord>(&file),
+            "attempts" => read::<AttemptsRecord>(&file),
+            "claim" => read::<ClaimRecord>(&file),
+            "done" => read::<DoneRecord>(&file),
+            other => panic!("no record is called {other}"),
+        };
+        (name, written)
+    };
+    names.into_iter().map(of_kind).collect()
+}
+
+#[test]
+fn what_a_release_wrote_is_read_and_written_alike() {
+    let records = read_all("v1");
+    assert!(records.len() >= 11, "every kind, with and without what is optional: {records:?}");
+    for (name, written) in records {
+        let golden = String::from_utf8(golden(&format!("v1/{name}"))).expect("JSON is text");
+        assert_eq!(written, golden, "{name}");
+    }
+}
+
+#[test]
+fn what_a_newer_release_writes_is_read() {
+    let records = read_all("newer");
+    assert!(records.len() >= 9, "every kind: {records:?}");
+}
+
+/// These two are written again and again by whoever leads: a newer version finds what it had written.
+#[test]
+fn what_a_newer_release_wrote_into_a_job_or_shard_is_kept_when_it_is_written_again() {
+    for (name, written) in read_all("newer") {
+        if ["head.json", "shard.json"].contains(&name.as_str()) {
+            let golden = String::from_utf8(golden(&format!("newer/{name}"))).expect("JSON is text");
+            let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+            assert_eq!(json(&written), json(&golden), "{name}");
+        }
+    }
+}

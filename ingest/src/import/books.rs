@@ -1,0 +1,119 @@
+//! The books of an import: what was read, and what became of it.
+//!
+//! ```text
+//! rows   read = written + blank + skipped (by reason) + refused
+//! values read = written + blank + skipped (by reason) + refused
+//! ```
+//!
+//! The sides are counted apart: `read` where the input is taken apart, `written` where payloads are encoded, the others
+//! where the decision falls. A file whose books do not balance is not imported.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What became of the rows, or of the values, of an input.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Taken from the input.
+    pub read: u64,
+    /// Rows that gave a point at least; values that are points of a segment.
+    pub written: u64,
+    /// Rows without any value; empty values, and those that stand for a missing one.
+    pub blank: u64,
+    /// Left out, by reason.
+    pub skipped: BTreeMap<String, u64>,
+    /// The row that ended the import, and its values.
+    pub refused: u64,
+}
+
+impl Account {
+    /// Counts `count` as skipped.
+    pub(super) fn skip(&mut self, reason: &str, count: u64) {
+        if count == 0 {
+            return;
+        }
+        match self.skipped.get_mut(reason) {
+            Some(skipped) => *skipped += count,
+            None => drop(self.skipped.insert(reason.to_owned(), count)),
+        }
+    }
+
+    /// All that was skipped.
+    pub fn skipped_total(&self) -> u64 {
+        self.skipped.values().sum()
+    }
+
+    fn is_balanced(&self) -> bool {
+        self.read == self.written + self.blank + self.skipped_total() + self.refused
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.written += other.written;
+        self.blank += other.blank;
+        self.refused += other.refused;
+        other.skipped.iter().for_each(|(reason, count)| self.skip(reason, *count));
+    }
+}
+
+/// `read 4 = written 3 + blank 0 + skipped 1 (quoting 1) + refused 0`.
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { read, written, blank, skipped, refused } = self;
+        write!(f, "read {read} = written {written} + blank {blank} + skipped {}", self.skipped_total())?;
+        if !skipped.is_empty() {
+            let reasons: Vec<_> = skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+            write!(f, " ({})", reasons.join(", "))?;
+        }
+        write!(f, " + refused {refused}")
+    }
+}
+
+/// The books of a file, or of all files of an import.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Books {
+    /// Rows of CSV; data points of OTLP.
+    pub rows: Account,
+    /// Values of rows.
+    pub values: Account,
+}
+
+impl Books {
+    /// Adds those of another file.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.rows.add(&other.rows);
+        self.values.add(&other.values);
+    }
+
+    /// Returns both accounts if one of them does not balance.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.rows.is_balanced() && self.values.is_balanced() {
+            return Ok(());
+        }
+        Err(format!("rows {}; values {}", self.rows, self.values))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn books_balance_or_say_both_sides() {
+        let mut books = Books::default();
+        books.rows = Account { read: 4, written: 2, blank: 1, ..Account::default() };
+        assert!(books.check().expect_err("one row is missing").contains("rows read 4 = written 2 + blank 1"));
+        books.rows.skip("quoting", 1);
+        books.check().expect("balanced");
+        books.values.read = 1;
+        assert!(books.check().is_err());
+        books.values.refused = 1;
+        books.check().expect("balanced");
+        let mut sum = books.clone();
+        sum.add(&books);
+        assert_eq!(sum.rows.to_string(), "read 8 = written 4 + blank 2 + skipped 2 (quoting 2) + refused 0");
+        sum.check().expect("sums of balanced books balance");
+    }
+}

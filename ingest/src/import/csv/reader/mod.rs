@@ -1,0 +1,353 @@
+//! Takes text apart into rows and fields, as strictly as RFC 4180: a quote opens a field or doubles inside one, and what
+//! follows a closing quote is a delimiter or the end of the row. Lines end with LF, CRLF or CR.
+//!
+//! ```text
+//!            delimiter, line end            quote at the start of a field
+//! plain row ---------------------> row     -------------------------------> quoted row
+//!                                                                           | closing quote, delimiter, line end -> row
+//!                                                                           | anything else, end of text, too long -> fault
+//! ```
+//!
+//! After a fault the reader goes on behind the *first line end* after the row's start: an unclosed quote costs its line and
+//! not the rest of the file. A row is held in memory as a whole, up to [`CSV_ROW_BYTES_MAX`]; nothing else is.
+
+// Rows that have a quote.
+mod quoted;
+
+use std::io::{self, Read};
+
+use memchr::{memchr_iter, memchr2, memchr3};
+use model::limits::{CSV_COLUMNS_MAX, CSV_ROW_BYTES_MAX};
+
+use quoted::{Quoted, read_quoted};
+
+/// Bytes that are read at once.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// How text is taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Punctuation {
+    /// Separates fields.
+    pub delimiter: u8,
+    /// If not set, a quote is a character like any other.
+    pub has_quotes: bool,
+    /// Begins a line that is no row.
+    pub comment: Option<u8>,
+}
+
+impl Default for Punctuation {
+    fn default() -> Self {
+        Self { delimiter: b',', has_quotes: true, comment: None }
+    }
+}
+
+/// Where fields lie in the bytes of their row.
+pub(super) type Fields = Vec<(u32, u32)>;
+
+/// A row, taken apart.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'r> {
+    bytes: &'r [u8],
+    fields: &'r [(u32, u32)],
+    /// Where it starts, from 1.
+    pub line: u64,
+    /// Lines that it takes: more than one where a quoted field has line ends.
+    pub lines: u64,
+}
+
+impl<'r> Row<'r> {
+    /// How many fields it has.
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// A row has a field at least, which may be empty.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// The field at `index`, without quotes.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[inline]
+    pub fn field(&self, index: usize) -> &'r [u8] {
+        let (start, end) = self.fields[index];
+        &self.bytes[start as usize..end as usize]
+    }
+
+    /// Every field.
+    pub fn fields(&self) -> impl Iterator<Item = &'r [u8]> + use<'r> {
+        let bytes = self.bytes;
+        self.fields.iter().map(move |(start, end)| &bytes[*start as usize..*end as usize])
+    }
+}
+
+/// Why a line is no row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The text ends inside a quoted field.
+    Unclosed,
+    /// A quoted field is longer than a row may be.
+    UnclosedTooLong,
+    /// A quote inside a field that does not start with one.
+    Stray,
+    /// A closing quote is followed by text.
+    AfterQuote,
+    /// A row is too long.
+    TooLong,
+    /// A row has too many fields.
+    TooManyFields,
+}
+
+/// A line that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// Why.
+    pub kind: FaultKind,
+    /// The line that is lost.
+    pub line: u64,
+    /// The line of the quote in question.
+    pub quote_line: u64,
+    /// The field in question, from 1.
+    pub field: usize,
+}
+
+/// The next thing in a text.
+#[derive(Debug)]
+pub enum Next<'r> {
+    /// A row.
+    Row(Row<'r>),
+    /// A line without a character.
+    BlankLine,
+    /// A line that begins as comments do.
+    Comment,
+    /// A line that cannot be read.
+    Fault(Fault),
+    /// The text is over.
+    End,
+}
+
+/// Reads rows. See the module.
+pub struct RowReader<R> {
+    text: R,
+    punctuation: Punctuation,
+    buffer: Vec<u8>,
+    /// What was read and not yet handed out: `buffer[start..end]`.
+    start: usize,
+    end: usize,
+    is_ended: bool,
+    line: u64,
+    fields: Fields,
+    unquoted: Vec<u8>,
+}
+
+/// Where the line that starts at `start` ends.
+enum LineEnd {
+    /// At the offset; the next line starts at the other.
+    At(usize, usize),
+    /// A quote comes before it.
+    Quote,
+    /// Past what a row may have.
+    TooFar,
+}
+
+impl<R: Read> RowReader<R> {
+    /// Reads `text`.
+    pub fn new(text: R, punctuation: Punctuation) -> Self {
+        Self {
+            text,
+            punctuation,
+            buffer: vec![0; CHUNK_BYTES],
+            start: 0,
+            end: 0,
+            is_ended: false,
+            line: 1,
+            fields: Fields::new(),
+            unquoted: Vec::new(),
+        }
+    }
+
+    /// The line that comes next, from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Passes over a line, whatever it is; `false` at the end of the text.
+    ///
+    /// # Errors
+    /// Those of the text.
+    pub fn skip_line(&mut self) -> io::Result<bool> {
+        if self.start == self.end && !self.fill()? {
+            return Ok(false);
+        }
+        self.discard_line()?;
+        Ok(true)
+    }
+
+    /// The next row, or what is in its place.
+    ///
+    /// # Errors
+    /// Those of the text.
+    #[inline]
+    pub fn next(&mut self) -> io::Result<Next<'_>> {
+        if self.start == self.end && !self.fill()? {
+            return Ok(Next::End);
+        }
+        if self.punctuation.comment == Some(self.buffer[self.start]) {
+            self.discard_line()?;
+            return Ok(Next::Comment);
+        }
+        match self.find_line_end(self.punctuation.has_quotes)? {
+            LineEnd::At(end, next) if end == self.start => {
+                self.pass_to(next, 1);
+                Ok(Next::BlankLine)
+            }
+            LineEnd::At(end, next) => self.plain_row(end, next),
+            LineEnd::Quote => self.quoted_row(),
+            LineEnd::TooFar => self.fault(FaultKind::TooLong, 1, self.line),
+        }
+    }
+
+    fn plain_row(&mut self, end: usize, next: usize) -> io::Result<Next<'_>> {
+        let bytes = &self.buffer[self.start..end];
+        self.fields.clear();
+        let mut from = 0;
+        for at in memchr_iter(self.punctuation.delimiter, bytes) {
+            self.fields.push((from, at as u32));
+            from = at as u32 + 1;
+        }
+        self.fields.push((from, bytes.len() as u32)); // at most CSV_ROW_BYTES_MAX
+        if self.fields.len() > CSV_COLUMNS_MAX {
+            return self.fault(FaultKind::TooManyFields, CSV_COLUMNS_MAX + 1, self.line);
+        }
+        let (start, line) = (self.start, self.line);
+        self.pass_to(next, 1);
+        Ok(Next::Row(Row { bytes: &self.buffer[start..end], fields: &self.fields, line, lines: 1 }))
+    }
+
+    fn quoted_row(&mut self) -> io::Result<Next<'_>> {
+        loop {
+            let bytes = &self.buffer[self.start..self.end];
+            let room = CSV_ROW_BYTES_MAX.min(bytes.len());
+            let is_cut = room < bytes.len();
+            let is_whole = self.is_ended && !is_cut;
+            match read_quoted(
+                &bytes[..room],
+                is_whole,
+                self.punctuation.delimiter,
+                &mut self.fields,
+                &mut self.unquoted,
+            ) {
+                Quoted::Row { .. } if self.fields.len() > CSV_COLUMNS_MAX => {
+                    return self.fault(FaultKind::TooManyFields, CSV_COLUMNS_MAX + 1, self.line);
+                }
+                Quoted::Row { next, lines } => {
+                    let line = self.line;
+                    self.pass_to(self.start + next, lines);
+                    return Ok(Next::Row(Row { bytes: &self.unquoted, fields: &self.fields, line, lines }));
+                }
+                Quoted::Fault { kind, field, lines } => return self.fault(kind, field, self.line + lines),
+                Quoted::Cut { field, lines } if room == CSV_ROW_BYTES_MAX => {
+                    return self.fault(FaultKind::UnclosedTooLong, field, self.line + lines);
+                }
+                Quoted::Cut { .. } => drop(self.fill()?),
+            }
+        }
+    }
+
+    /// Reports a fault of the row at hand, and goes on behind its first line end.
+    fn fault(&mut self, kind: FaultKind, field: usize, quote_line: u64) -> io::Result<Next<'_>> {
+        let line = self.line;
+        self.discard_line()?;
+        Ok(Next::Fault(Fault { kind, line, quote_line, field }))
+    }
+
+    fn pass_to(&mut self, next: usize, lines: u64) {
+        self.start = next;
+        self.line += lines;
+    }
+
+    #[inline]
+    fn find_line_end(&mut self, stops_at_quotes: bool) -> io::Result<LineEnd> {
+        let mut scanned = 0;
+        loop {
+            let from = self.start + scanned;
+            let bytes = &self.buffer[from..self.end];
+            let found = match stops_at_quotes {
+                true => memchr3(b'\n', b'\r', b'"', bytes),
+                false => memchr2(b'\n', b'\r', bytes),
+            };
+            let is_too_far = |at: usize| at - self.start > CSV_ROW_BYTES_MAX;
+            if let Some(at) = found.map(|at| from + at) {
+                if is_too_far(at) {
+                    return Ok(LineEnd::TooFar);
+                }
+                match (self.buffer[at], self.buffer[..self.end].get(at + 1)) {
+                    (b'"', _) => return Ok(LineEnd::Quote),
+                    (b'\r', Some(b'\n')) => return Ok(LineEnd::At(at, at + 2)),
+                    (b'\r', None) if !self.is_ended => scanned = at - self.start, // its LF may come
+                    _ => return Ok(LineEnd::At(at, at + 1)),
+                }
+            } else if is_too_far(self.end) {
+                return Ok(LineEnd::TooFar);
+            } else if self.is_ended {
+                return Ok(LineEnd::At(self.end, self.end));
+            } else {
+                scanned = self.end - self.start;
+            }
+            self.fill()?;
+        }
+    }
+
+    /// Passes over what is left of the line, in bounded memory.
+    fn discard_line(&mut self) -> io::Result<()> {
+        loop {
+            match memchr2(b'\n', b'\r', &self.buffer[self.start..self.end]).map(|at| self.start + at) {
+                Some(at) => {
+                    let is_cr = self.buffer[at] == b'\r';
+                    self.start = at;
+                    if is_cr && at + 1 == self.end {
+                        self.fill()?; // moves what is left to the front
+                    }
+                    let is_crlf = is_cr && self.buffer[..self.end].get(self.start + 1) == Some(&b'\n');
+                    self.pass_to(self.start + if is_crlf { 2 } else { 1 }, 1);
+                    return Ok(());
+                }
+                None => {
+                    self.start = self.end;
+                    if !self.fill()? {
+                        self.line += 1;
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads more behind what is there; `false` at the end of the text.
+    fn fill(&mut self) -> io::Result<bool> {
+        if self.is_ended {
+            return Ok(false);
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        if self.buffer.len() - self.end < CHUNK_BYTES {
+            self.buffer.resize(self.end + CHUNK_BYTES, 0);
+        }
+        loop {
+            match self.text.read(&mut self.buffer[self.end..]) {
+                Ok(count) => {
+                    self.end += count;
+                    self.is_ended = count == 0;
+                    return Ok(count > 0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

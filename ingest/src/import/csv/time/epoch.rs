@@ -1,0 +1,91 @@
+//! Decimal numbers of a unit since 1970, exactly: a double would be off by 200 ns today.
+
+use model::TimestampMs;
+
+/// The unit of a UNIX timestamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnixUnit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Millis,
+    /// Microseconds.
+    Micros,
+    /// Nanoseconds.
+    Nanos,
+}
+
+impl UnixUnit {
+    /// Unit, name, and the power of ten that makes it milliseconds.
+    const ALL: [(Self, &'static str, i32); 4] = [
+        (Self::Seconds, "unix-s", 3),
+        (Self::Millis, "unix-ms", 0),
+        (Self::Micros, "unix-us", -3),
+        (Self::Nanos, "unix-ns", -6),
+    ];
+
+    fn row(self) -> (Self, &'static str, i32) {
+        Self::ALL.into_iter().find(|(unit, ..)| *unit == self).expect("every unit has its row")
+    }
+
+    /// As an operator names it.
+    pub fn name(self) -> &'static str {
+        self.row().1
+    }
+
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, other, _)| *other == name).map(|(unit, ..)| unit)
+    }
+}
+
+/// Digits that a number may have: more than any time since the beginning of all has in nanoseconds.
+const DIGITS_MAX: usize = 38;
+
+/// Reads `-12`, `1.5`, `1.7E9`, `.5`: milliseconds, rounded down, and if the text is finer.
+pub(super) fn read(text: &[u8], unit: UnixUnit) -> Option<(TimestampMs, bool)> {
+    let (is_negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let (digits, exponent) = split_exponent(digits)?;
+    let (whole, fraction) = match digits.iter().position(|byte| *byte == b'.') {
+        Some(at) => (&digits[..at], &digits[at + 1..]),
+        None => (digits, &b""[..]),
+    };
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let fraction_len = fraction.iter().rposition(|byte| *byte != b'0').map_or(0, |at| at + 1);
+    let significant = whole.iter().chain(&fraction[..fraction_len]).skip_while(|byte| **byte == b'0').count();
+    let all = whole.iter().chain(fraction);
+    if !all.clone().all(u8::is_ascii_digit) || significant > DIGITS_MAX {
+        return None;
+    }
+    let mantissa =
+        whole.iter().chain(&fraction[..fraction_len]).fold(0i128, |sum, byte| sum * 10 + i128::from(byte - b'0'));
+    let mantissa = if is_negative { -mantissa } else { mantissa };
+    scale(mantissa, exponent - fraction_len as i32 + unit.row().2)
+}
+
+/// Digits and the exponent behind them.
+fn split_exponent(text: &[u8]) -> Option<(&[u8], i32)> {
+    let Some(at) = text.iter().position(|byte| matches!(byte, b'e' | b'E')) else { return Some((text, 0)) };
+    let exponent: i32 = std::str::from_utf8(&text[at + 1..]).ok()?.parse().ok()?;
+    (exponent.unsigned_abs() < 1000).then_some((&text[..at], exponent))
+}
+
+/// `mantissa * 10^power`, rounded down.
+fn scale(mantissa: i128, power: i32) -> Option<(TimestampMs, bool)> {
+    if mantissa == 0 {
+        return Some((0, false));
+    }
+    if power >= 0 {
+        let factor = 10i128.checked_pow(power as u32)?;
+        return Some((mantissa.checked_mul(factor)?.try_into().ok()?, false));
+    }
+    let Some(divisor) = 10i128.checked_pow(power.unsigned_abs()) else {
+        return Some((if mantissa < 0 { -1 } else { 0 }, true));
+    };
+    Some((mantissa.div_euclid(divisor).try_into().ok()?, mantissa.rem_euclid(divisor) != 0))
+}

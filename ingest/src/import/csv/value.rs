@@ -1,0 +1,187 @@
+//! Values as text.
+
+use super::time::quoted;
+
+/// How numbers are written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NumberFormat {
+    /// The decimal separator is a comma, and not a point.
+    pub decimal_comma: bool,
+    /// Stands between groups of three digits.
+    pub thousands: Option<char>,
+    /// Words that stand for a missing value, beside the empty field.
+    pub nulls: Vec<String>,
+}
+
+/// A value field.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Value {
+    Blank,
+    /// A number, and if it is an integer that a double cannot hold exactly.
+    Number(f64, bool),
+}
+
+/// Digits that an integer may have and is always exact: 2^53 has 16.
+const DIGITS_EXACT: usize = 15;
+
+impl NumberFormat {
+    /// Reads a field without space around it.
+    #[inline]
+    pub(super) fn read(&self, field: &[u8]) -> Result<Value, String> {
+        if field.is_empty() || self.is_null(field) {
+            return Ok(Value::Blank);
+        }
+        let number = if self.decimal_comma || self.thousands.is_some() {
+            self.plain(field).and_then(|plain| parse(plain.as_bytes()))
+        } else {
+            parse(field)
+        };
+        number.ok_or_else(|| self.refusal(field))
+    }
+
+    #[inline]
+    pub(super) fn is_null(&self, field: &[u8]) -> bool {
+        self.nulls.iter().any(|word| word.as_bytes() == field)
+    }
+
+    /// The number with a point and without separators of thousands, which must lie before every third digit.
+    fn plain(&self, field: &[u8]) -> Option<String> {
+        let text = std::str::from_utf8(field).ok()?;
+        let point = if self.decimal_comma { ',' } else { '.' };
+        if self.decimal_comma && text.contains('.') && self.thousands != Some('.') {
+            return None;
+        }
+        let (whole, rest) = match text.find([point, 'e', 'E']) {
+            Some(at) => text.split_at(at),
+            None => (text, ""),
+        };
+        let rest = rest.replacen(point, ".", 1);
+        let Some(separator) = self.thousands.filter(|separator| whole.contains(*separator)) else {
+            return Some(format!("{whole}{rest}"));
+        };
+        let digits = whole.trim_start_matches(['+', '-']);
+        let mut groups = digits.split(separator);
+        let is_first = |group: &str| (1..=3).contains(&group.len());
+        let is_grouped = groups.next().is_some_and(is_first) && groups.all(|group| group.len() == 3);
+        is_grouped.then(|| format!("{}{rest}", whole.replace(separator, "")))
+    }
+
+    fn refusal(&self, field: &[u8]) -> String {
+        let shown = quoted(field);
+        let text = String::from_utf8_lossy(field);
+        if is_out_of_range(field) {
+            return format!("{shown} is out of the range of a double");
+        }
+        let hint = if std::str::from_utf8(field).is_err() {
+            ": it is not UTF-8; give --encoding, such as latin1"
+        } else if field.contains(&0) {
+            ": it has zero bytes; give --encoding utf-16le if it is that, or cut off what was not written whole"
+        } else if text.chars().all(|c| c.is_ascii_alphabetic() || "-./?*#_ ".contains(c)) {
+            return format!("{shown} is not a number; if it stands for a missing value, give --null '{text}'");
+        } else if self.thousands.is_none() && !self.decimal_comma && text.contains(',') {
+            "; if its comma separates thousands or decimals, give --thousands , or --decimal-comma"
+        } else {
+            ""
+        };
+        format!("{shown} is not a number{hint}")
+    }
+}
+
+/// A finite text that a double cannot hold.
+fn is_out_of_range(field: &[u8]) -> bool {
+    let text = std::str::from_utf8(field).unwrap_or_default();
+    text.parse::<f64>().is_ok_and(f64::is_infinite) && text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// Reads a number as the standard library does; one that is too large is none, and not infinity.
+#[inline]
+fn parse(text: &[u8]) -> Option<Value> {
+    let text = std::str::from_utf8(text).ok()?;
+    let number: f64 = text.parse().ok()?;
+    if number.is_infinite() && is_out_of_range(text.as_bytes()) {
+        return None;
+    }
+    Some(Value::Number(number, text.len() > DIGITS_EXACT && is_inexact(text, number)))
+}
+
+fn is_inexact(text: &str, number: f64) -> bool {
+    let digits = text.trim_start_matches(['+', '-']);
+    let is_integer = digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_integer && text.parse::<i128>().map_or(true, |integer| number as i128 != integer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(format: &NumberFormat, text: &str) -> Result<f64, String> {
+        match format.read(text.as_bytes())? {
+            Value::Blank => Err("blank".to_owned()),
+            Value::Number(number, _) => Ok(number),
+        }
+    }
+
+    #[test]
+    fn decimal_commas_and_thousands_are_what_the_options_say() {
+        let plain = NumberFormat::default();
+        let comma = NumberFormat { decimal_comma: true, ..plain.clone() };
+        let german = NumberFormat { thousands: Some('.'), ..comma.clone() };
+        let english = NumberFormat { thousands: Some(','), ..plain.clone() };
+        let french = NumberFormat { thousands: Some('\u{202f}'), ..comma.clone() };
+        for (format, text, number) in [
+            (&comma, "1,5", 1.5),
+            (&comma, "-0,25", -0.25),
+            (&comma, "1,5e3", 1500.0),
+            (&german, "1.234.567,5", 1_234_567.5),
+            (&german, "-1.234", -1234.0),
+            (&english, "1,234,567.25", 1_234_567.25),
+            (&english, "12", 12.0),
+            (&french, "1\u{202f}234,5", 1234.5),
+        ] {
+            assert_eq!(read(format, text), Ok(number), "{text}");
+        }
+        for (format, text) in [
+            (&plain, "1,5"),
+            (&comma, "1.5"),
+            (&comma, "1,2,3"),
+            (&german, "1.23"),
+            (&english, "1,23"),
+            (&english, "1,234,56"),
+            (&english, ",123"),
+            (&english, "1234,567"),
+            (&plain, "0x10"),
+            (&plain, "1_000"),
+            (&plain, "5%"),
+        ] {
+            assert!(read(format, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_of_missing_values_are_blank_and_others_say_how() {
+        let format = NumberFormat { nulls: vec!["NA".to_owned(), "-9999".to_owned()], ..NumberFormat::default() };
+        for text in ["", "NA", "-9999"] {
+            assert_eq!(format.read(text.as_bytes()), Ok(Value::Blank), "{text}");
+        }
+        assert!(read(&format, "nil").expect_err("a word").contains("--null 'nil'"));
+        assert!(read(&format, "nan").expect("a value").is_nan());
+    }
+
+    #[test]
+    fn integers_that_a_double_cannot_hold_are_inexact_and_numbers_past_all_are_none() {
+        let is_inexact =
+            |text: &str| matches!(NumberFormat::default().read(text.as_bytes()), Ok(Value::Number(_, true)));
+        for (text, expected) in [
+            ("9007199254740992", false),
+            ("9007199254740993", true),
+            ("-9007199254740993", true),
+            ("18014398509481984", false),
+            ("170141183460469231731687303715884105728", true),
+            ("0.1234567890123456789", false),
+        ] {
+            assert_eq!(is_inexact(text), expected, "{text}");
+        }
+        assert!(read(&NumberFormat::default(), "1e999").expect_err("too large").contains("range"));
+        assert_eq!(read(&NumberFormat::default(), "-inf"), Ok(f64::NEG_INFINITY));
+    }
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# s3rver (npm) as a third S3 implementation, on a free port of this machine: a store that ignores the conditions of a put.
+# SERVERS_HOME names another folder than .cache/servers, so that several may run beside each other.
+#   s3rver.sh start     writes s3rver.env there once the server has made the bucket of the tests
+#   s3rver.sh stop
+set -euo pipefail
+
+cd "$(dirname "$0")/../.."
+name=s3rver
+version=3.7.1
+home=.cache/npm
+program=$home/node_modules/.bin/s3rver
+
+install() {
+    [[ -x $program && -f $home/s3rver-$version ]] && return
+    command -v npm >/dev/null || { echo "s3rver needs npm (Debian's packages nodejs and npm)" >&2; exit 1; }
+    npm install --silent --no-fund --no-audit --prefix "$home" "s3rver@$version"
+    touch "$home/s3rver-$version"
+}
+[[ ${1:-} == stop ]] || install
+
+serve() { # PORT STATE
+    exec "$program" --address 127.0.0.1 --port "$1" --directory "$2/data" --silent
+}
+
+variables() { # ENDPOINT
+    echo "TAILOR_TEST_S3RVER_ENDPOINT=$1"
+}
+
+# The only ones that it knows.
+credentials=S3RVER:S3RVER
+source scripts/servers/lib/store.bash

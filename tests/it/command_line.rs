@@ -1,0 +1,73 @@
+//! Any arguments at all: long, odd, raw. The command line refuses them with a code of its own, never with a panic, and nothing
+//! of them steers the terminal.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::process::{Command, Stdio};
+
+use proptest::prelude::*;
+use tests::tailor::{binary, code};
+
+/// Verbs with the arguments that they need, up to the one that is odd. Nobody listens where they ask.
+const LINES: [&str; 16] = [
+    "job get",
+    "job wait --timeout 1s",
+    "job cancel j --yes --reason",
+    "job retry j --reason",
+    "job submit --input /nowhere --dataset /nowhere/dataset --reason",
+    "job submit --input /nowhere --dataset /nowhere/dataset --job",
+    "job submit --dataset /nowhere/dataset --input",
+    "job list --dataset",
+    "shard replay org-mod-01 --job j --yes --reason",
+    "shard list --job",
+    "shard route",
+    "task list --job",
+    "worker drain w1 --yes --reason",
+    "worker drain --reason r --yes",
+    "dataset manifests",
+    "plan --input /nowhere --dataset /nowhere/dataset --window",
+];
+
+/// Arguments that people, scripts and attackers come up with.
+fn odd() -> impl Strategy<Value = OsString> {
+    let raw = prop::collection::vec(1u8.., 0..64).prop_map(OsString::from_vec);
+    let steering = prop_oneof![Just("\u{1b}[31m"), Just("\u{9b}2J"), Just("\u{202e}"), Just("\r\n"), Just("\u{7}")];
+    let steered = (".{0,8}", steering, ".{0,8}").prop_map(|(before, steer, after)| format!("{before}{steer}{after}"));
+    let steered = steered.prop_map(|text| OsString::from(text.replace('\0', "")));
+    let long = (1usize..120_000).prop_map(|len| OsString::from("x".repeat(len)));
+    let words = prop_oneof![Just(""), Just("-"), Just("--"), Just("-1"), Just("%s%n"), Just("{}"), Just("s3://")];
+    prop_oneof![raw, steered, long, words.prop_map(OsString::from)]
+}
+
+fn run(line: &str, odd: &OsString) -> (Option<i32>, Vec<u8>) {
+    let mut command = Command::new(binary());
+    command.args(line.split_whitespace()).arg(odd);
+    if !line.starts_with("dataset") && !line.starts_with("plan") && !line.starts_with("shard route") {
+        command.args(["--coordinators", "http://127.0.0.1:1", "--request-timeout", "10ms"]);
+    }
+    let output = command.env_remove("TAILOR_LOG").stdin(Stdio::null()).output().expect("it starts");
+    (output.status.code(), [output.stdout, output.stderr].concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_argument_makes_it_panic_or_reaches_the_terminal_raw(at in 0..LINES.len(), odd in odd()) {
+        let (code, shown) = run(LINES[at], &odd);
+        let text = String::from_utf8_lossy(&shown);
+        prop_assert!(code.is_some_and(|code| code <= 9), "`tailor {} {odd:?}` ended with {code:?}:\n{text}", LINES[at]);
+        let steers = |letter: char| model::admission::is_unprintable(letter) && !matches!(letter, '\n' | '\t');
+        prop_assert!(!text.contains(steers), "`tailor {} {odd:?}` shows {text:?}", LINES[at]);
+    }
+}
+
+#[test]
+fn a_closed_stderr_is_no_panic() {
+    for line in ["job get j --coordinators http://127.0.0.1:1 --request-timeout 10ms", "job get", "--nonsense"] {
+        let script = format!("exec '{}' {line} 2>&-", binary().display());
+        let ended = Command::new("bash").args(["-c", &script]).stdin(Stdio::null()).output().expect("it starts");
+        let ended = ended.status.code();
+        assert!([code::TIMED_OUT, code::USAGE].map(Some).contains(&ended), "`tailor {line} 2>&-` ended with {ended:?}");
+    }
+}
