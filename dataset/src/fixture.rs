@@ -13,8 +13,8 @@ use interchange::parquet::{RawParquetWriter, RollupParquetWriter};
 use interchange::{Raw, RawRows, Rollup, RollupRows, RowSink, Table};
 use model::books::{Books, MapBooks, ReduceBooks};
 use model::{
-    AttemptId, Columns, Encoding, FencingToken, JobId, JobSettings, MapTask, OnBadFrame, OutputFormat, PartitionId,
-    RollupStep, SegmentRef, SeriesKey, ShardId, ShardPlan, TaskId, Window,
+    AttemptId, ByteRange, Columns, Encoding, FencingToken, JobId, JobSettings, MapTask, OnBadFrame, OutputFormat,
+    PartitionId, RollupStep, SegmentRef, SeriesKey, ShardId, ShardPlan, Split, TaskId, Window,
 };
 use prost::Message;
 use proto::v1::Payload;
@@ -88,8 +88,10 @@ impl Fixture {
             job: job.clone(),
             shard: SHARD,
             settings: JobSettings { window: WINDOW, on_bad_frame: OnBadFrame::Quarantine, ..JobSettings::default() },
-            segments: Vec::new(),
-            map_tasks: vec![MapTask { splits: Vec::new() }],
+            segments: [SegmentRef { key: "shard=org-mod-07/1.seg".to_owned(), size: 1, etag: None }]
+                .into_iter()
+                .collect(),
+            map_tasks: vec![MapTask::of(vec![Split { segment: 0, range: ByteRange::new(0, 1) }])],
             partitions: 3,
         };
         let plan = serde_json::to_vec(&plan).expect("a plan is numbers and names");
