@@ -169,7 +169,7 @@ impl Planted {
             Self::StopsAtUnknownKey => (&[Lv1], Mode::Safety, 50),
             Self::FieldDropped => (&[Gc1], Mode::Safety, 100),
             Self::LossWaitedFor => (&[Lv1], Mode::Safety, 100),
-            Self::ReportBelieved => (&[Dt2, Cm1, Invariant::Dt1], Mode::Safety, 50),
+            Self::ReportBelieved => (&[Dt2, Dt3, Cm1, Invariant::Dt1], Mode::Safety, 100),
         };
         Known { found_by, mode, within, is_wider: self >= Self::CollectorTakesForeign }
     }

@@ -25,8 +25,8 @@ impl Witness {
     pub(crate) fn will_change(&mut self, call: &ObjectCall, bucket: &Bucket) {
         let Some(key) = call.key().strip_prefix(DATASET) else { return };
         self.check_foreign(call);
-        if let ObjectCall::Put { bytes, .. } = call {
-            self.named(key, bytes);
+        if let ObjectCall::Put { bytes, create, .. } = call {
+            self.named(key, bytes, *create);
         }
         if let (ObjectCall::Put { .. }, Ok(ObjectKey::OfJob(job, JobObject::Bases(..))), None) =
             (call, key.parse(), bucket.object(call.key()))
@@ -127,11 +127,8 @@ impl Witness {
     /// CM-1 and PL-2: what the manifest names is what is on record of the plan's tasks. Where etcd has gone back, what was on
     /// record before counts as well: a leader that did not know yet may go on.
     fn check_plan(&mut self, key: &str, manifest: &Manifest, bucket: &Bucket) {
-        let states = std::iter::once(&self.entries).chain(self.before.iter().rev());
-        let mut verdicts = states.map(|entries| Looking { entries, lost: &self.lost, bucket }.plan(key, manifest));
-        let first = verdicts.next().unwrap_or(Ok(()));
-        let verdict = if first.is_ok() || verdicts.any(|verdict| verdict.is_ok()) { Ok(()) } else { first };
-        drop(verdicts);
+        let states = std::iter::once(&self.entries).chain(self.before.iter().rev()).collect();
+        let verdict = Looking { states, lost: &self.lost, bucket }.plan(key, manifest);
         if let Err((invariant, what)) = verdict {
             self.violated(invariant, what);
         }
@@ -160,9 +157,9 @@ impl Witness {
     }
 }
 
-/// A look at a manifest, by one state of etcd.
+/// A look at a manifest, by etcd as it is and as it was before it went back.
 struct Looking<'a> {
-    entries: &'a BTreeMap<String, Entry>,
+    states: Vec<&'a BTreeMap<String, Entry>>,
     lost: &'a BTreeMap<String, Stored>,
     bucket: &'a Bucket,
 }
@@ -170,14 +167,16 @@ struct Looking<'a> {
 type Looked = Result<(), (Invariant, String)>;
 
 impl Looking<'_> {
-    fn record<R: StateRecord>(&self, key: StateKey) -> Option<R> {
-        self.entries.get(&String::from(key)).and_then(|entry| entry.record().ok())
+    /// A record, by each state that has it.
+    fn records<R: StateRecord>(&self, key: StateKey) -> impl Iterator<Item = R> {
+        let key = String::from(key);
+        self.states.iter().filter_map(move |entries| entries.get(&key)?.record().ok())
     }
 
     fn plan(&self, key: &str, manifest: &Manifest) -> Looked {
         let path = |task| TaskPath { job: manifest.job.clone(), shard: manifest.shard, task };
-        let record: Option<ShardRecord> = self.record(StateKey::Shard(manifest.job.clone(), manifest.shard));
-        let plan = record.and_then(|record| {
+        let mut records = self.records(StateKey::Shard(manifest.job.clone(), manifest.shard));
+        let plan = records.find_map(|record: ShardRecord| {
             let plan = format!("{DATASET}{}", format::keys::plan(&manifest.job, manifest.shard, record.plan));
             let object = self.bucket.object(&plan).or_else(|| self.lost.get(&plan))?;
             serde_json::from_slice::<ShardPlan>(&object.bytes).ok()
@@ -192,8 +191,8 @@ impl Looking<'_> {
         for entry in &manifest.partitions {
             let PartitionId(ordinal) = entry.partition;
             let task = TaskId { kind: TaskKind::Reduce, ordinal };
-            let done: Option<DoneRecord> = self.record(StateKey::Done(path(task)));
-            if done.is_none_or(|done| done.attempt != entry.attempt) {
+            let mut done = self.records(StateKey::Done(path(task)));
+            if !done.any(|done: DoneRecord| done.attempt == entry.attempt) {
                 let what = format!("{key} names {} for partition {ordinal}, which is not on record", entry.attempt);
                 return Err((Invariant::Cm1, what));
             }
@@ -206,7 +205,7 @@ impl Looking<'_> {
         let mut read: BTreeMap<u32, Vec<ByteRange>> = BTreeMap::new();
         for ordinal in 0..plan.map_tasks.len() as u32 {
             let task = path(TaskId::map(ordinal));
-            let done: Option<DoneRecord> = self.record(StateKey::Done(task.clone()));
+            let done: Option<DoneRecord> = self.records(StateKey::Done(task.clone())).next();
             let report = done.and_then(|done| self.bucket.object(&report_key(&task, done.attempt)));
             let Some(Ok(Report::Map(report))) = report.map(|report| Report::from_bytes(&report.bytes)) else {
                 return Err((Invariant::Pl2, format!("{key}: {task} has no report that counts")));

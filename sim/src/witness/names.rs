@@ -36,7 +36,7 @@ impl Witness {
     /// GC-1 in etcd: keys of others stay as they are, unless they lie in a job's own folder, and so do fields.
     pub(super) fn check_strangers(&mut self, change: &Change) {
         match change {
-            Change::Deleted { key } if self.strange_keys.remove(key) && !wider::is_of_a_job(key) => {
+            Change::Deleted { key } if self.is_strange(key) && !wider::is_of_a_job(key) => {
                 self.violated(Invariant::Gc1, format!("{key}, which is not ours, is deleted from etcd"));
             }
             Change::Put(entry) if matches!(entry.key.parse(), Ok(StateKey::Job(_) | StateKey::Shard(..))) => {
@@ -56,15 +56,19 @@ impl Witness {
     }
 
     /// What an attempt or a round writes has a name that no other ever has, and is never written over.
-    pub(super) fn named(&mut self, key: &str, bytes: &[u8]) {
+    pub(super) fn named(&mut self, key: &str, bytes: &[u8], is_create: bool) {
         let invariant = match key.parse() {
             Ok(ObjectKey::Data(_)) => Invariant::Cm2,
             Ok(ObjectKey::Scratch(ScratchKey::Job(_, run))) if !matches!(run.object, RunObject::List(_)) => {
                 Invariant::Ls1
             }
-            Ok(ObjectKey::OfJob(_, JobObject::Record(..) | JobObject::LegacyRecord)) => Invariant::Ls3,
+            // One leader may say twice how a round ended: the second word is refused.
+            Ok(ObjectKey::OfJob(_, JobObject::Record(..))) if !is_create => Invariant::Ls3,
             _ => return,
         };
+        if invariant == Invariant::Ls3 {
+            return self.violated(invariant, format!("{key} is put, whatever is there"));
+        }
         let digest = Digest::of(bytes);
         let before = *self.written.entry(key.to_owned()).or_insert(digest);
         if before != digest {

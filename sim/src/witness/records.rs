@@ -34,14 +34,17 @@ impl Witness {
                 }
                 (Change::Deleted { .. }, Ok(StateKey::Done(task))) => self.reopened(&task, &changes),
                 (_, Ok(_)) => {}
-                (change, Err(_)) if by.is_none() || self.is_strange(change.key()) => {}
+                (change, Err(_)) if self.is_strange(change.key()) => {}
                 (change, Err(error)) => self.violated(Invariant::Ls3, format!("{}: {error}", change.key())),
             }
         }
         for change in changes {
             match change {
                 Change::Put(entry) => drop(self.entries.insert(entry.key.clone(), entry)),
-                Change::Deleted { key } => drop(self.entries.remove(&key)),
+                Change::Deleted { key } => {
+                    self.strange_keys.remove(&key);
+                    self.entries.remove(&key);
+                }
             }
         }
     }
