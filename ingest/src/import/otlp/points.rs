@@ -216,7 +216,7 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
         let handle = self.sink.series.intern(target.org, target.shard(), identity)?;
         self.books.values.read += 1;
         if series.stream.kind.is_delta() {
-            return self.deltas.add(handle, series.time_ns, value, (self.sink, &mut self.books));
+            return self.deltas.add(handle, series.time_ns, value, (&mut *self.sink, &mut self.books));
         }
         self.sink.push(handle, (series.time_ns / NS_PER_MS) as TimestampMs, value) // 2^64 ns are 2^44 ms
     }
