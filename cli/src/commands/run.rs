@@ -199,6 +199,7 @@ mod tests {
             let mode = std::fs::metadata(&scratch.path).expect("it is there").permissions().mode();
             assert_eq!(mode & 0o777, 0o700, "{}", scratch.path.display());
         }
+        std::fs::create_dir_all(&elsewhere).expect("it went with the last scratch in it");
         std::fs::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o777)).expect("it is ours");
         let refused = Scratch::make(Some(&elsewhere), &dataset).err().expect("others may write there");
         assert!(format!("{refused:#}").contains("others may write to it"), "{refused:#}");

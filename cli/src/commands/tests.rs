@@ -54,10 +54,12 @@ fn a_wait_that_is_over_before_the_job_is_a_timeout() {
 #[test]
 fn what_destroys_needs_yes_where_nobody_can_be_asked() {
     let coordinator = Coordinator::start();
+    let replay = "shard replay --job nightly org-7 --reason repaired";
+    coordinator.knows(job(JobState::Done));
+    assert_eq!(exit(&coordinator, replay), Code::NeedsYes);
     coordinator.knows(job(JobState::Running));
-    for line in ["job cancel nightly --reason wrong", "shard replay --job nightly org-7 --reason repaired"] {
-        assert_eq!(exit(&coordinator, line), Code::NeedsYes, "{line}");
-    }
+    assert_eq!(exit(&coordinator, replay), Code::Failed, "what cannot be done is told before anybody is asked");
+    assert_eq!(exit(&coordinator, "job cancel nightly --reason wrong"), Code::NeedsYes);
     assert_eq!(coordinator.changes(), [""; 0]);
     assert_eq!(exit(&coordinator, "job cancel nightly --reason wrong --yes"), Code::Done);
     assert_eq!(coordinator.changes(), ["cancel nightly: wrong"]);

@@ -152,6 +152,10 @@ impl Checking<'_> {
         })?;
         hold((books.points_late > 0) == (ends == Placement::Late), || {
             format!("{} points after {window}, the last at {last} ms", books.points_late)
+        })?;
+        let has_inside = [begins, ends].contains(&Placement::Inside);
+        hold(!has_inside || books.points_routed + books.points_quarantined > 0, || {
+            format!("no point inside {window}, and instants from {first} ms to {last} ms")
         })
     }
 

@@ -128,7 +128,8 @@ type Change<R> = (&'static str, fn(&mut R));
 fn no_map_report_says_what_cannot_be() {
     let changes: [Change<MapReport>; 21] = [
         ("all points early, and no run", |r| {
-            (r.run, r.books.points_routed, r.books.points_early) = (None, 0, 8);
+            (r.run, r.books.points_routed, r.books.points_late) = (None, 0, 0);
+            (r.books.points_early, r.time_range_ms) = (r.books.points_read, Some((999, 1500)));
         }),
         ("points vanish", |r| r.books.points_routed = 6),
         ("points from nowhere", |r| r.books.points_read = 11),
