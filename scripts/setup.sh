@@ -2,7 +2,7 @@
 # Installs what the build and the tests need beside the Rust toolchain. Running it again changes nothing.
 #   setup.sh          a C compiler (zstd is built from source), protoc (etcd-client) and Python with venv
 #   setup.sh servers  also curl, for the servers of scripts/servers/
-#   setup.sh tests    also curl and cargo-nextest
+#   setup.sh tests    also curl, npm and cargo-nextest
 #   setup.sh gameday  also curl, and what game days do to processes with: strace, libfaketime, etcdctl, etcd
 set -euo pipefail
 
@@ -21,6 +21,9 @@ command -v protoc >/dev/null || debian_packages+=(protobuf-compiler) # for etcd-
 command -v python3 >/dev/null || debian_packages+=(python3)
 python3 -c 'import ensurepip, venv' 2>/dev/null || debian_packages+=(python3-venv)
 [[ -z ${1:-} ]] || command -v curl >/dev/null || debian_packages+=(curl)
+if [[ ${1:-} == tests ]]; then
+    command -v npm >/dev/null || debian_packages+=(nodejs npm) # for the third S3 server
+fi
 if [[ ${1:-} == gameday ]]; then
     command -v strace >/dev/null || debian_packages+=(strace)
     command -v faketime >/dev/null || debian_packages+=(faketime)
