@@ -28,6 +28,8 @@ mod cost;
 mod cluster;
 // The coordinator alone, with a million tasks.
 mod scale;
+// Planning of a job of millions of segments.
+mod listing;
 // The result, for people and programs.
 mod report;
 
@@ -56,6 +58,8 @@ struct Bench {
 enum Command {
     /// The coordinator with simulated workers, against a plain client of the same etcd.
     Scale(scale::Options),
+    /// A job of millions of segments, planned: the most memory that it takes.
+    Listing(listing::Options),
     /// One job through a cluster with two workers, against `tailor run`.
     Cluster(cluster::Options),
     /// What ten trillion points would take.
@@ -68,6 +72,7 @@ fn main() -> Result<ExitCode> {
     let Bench { suite, command } = Bench::parse();
     match command {
         Some(Command::Scale(options)) => return scale::run(&options).map(|()| ExitCode::SUCCESS),
+        Some(Command::Listing(options)) => return listing::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Cluster(options)) => return cluster::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Cost(options)) => {
             cost::run(&options);

@@ -108,7 +108,11 @@ impl From<JobState> for Code {
             JobState::Done => Self::Done,
             JobState::PartlyDone => Self::Partly,
             JobState::Failed | JobState::Cancelled => Self::JobFailed,
-            JobState::Unspecified | JobState::Planning | JobState::Running | JobState::Cancelling => Self::Failed,
+            JobState::Unspecified
+            | JobState::Unreadable
+            | JobState::Planning
+            | JobState::Running
+            | JobState::Cancelling => Self::Failed,
         }
     }
 }

@@ -13,12 +13,13 @@ use format::keys::ManifestName;
 use format::manifest::{API_VERSION, Manifest, PartitionEntry};
 use model::books::MapBooks;
 use model::invariant::names_each_once;
-use model::{Invariant, JobId, ObjectEntry, OrgId, ShardId, Window};
+use model::{Invariant, JobId, OrgId, ShardId, Window};
 use scheduler::ShardOutput;
 use storage::{Creation, Root, StorageError};
 
 use crate::bases::Round;
 use crate::job::Job;
+use crate::last_look::{check_input, check_output};
 use crate::probe::ProbeError;
 use crate::read::read_whole;
 use replaced::Replaced;
@@ -114,8 +115,8 @@ pub(crate) async fn commit(job: &Job, round: Round, output: &ShardOutput) -> Res
             return committed(job, &ours).await;
         }
     }
-    check_input(job, output).await?;
-    check_output(&job.dataset, output).await?;
+    check_input(&job.input, &output.plan.segments).await?;
+    check_output(&job.dataset, output, &format::plan::inputs(&output.plan)).await?;
     let base = job.bases.of(&job.dataset, &job.id, round, shard).await?;
     for _ in 0..TAKEN_VERSIONS_MAX {
         let current = versions.last().copied();
@@ -124,7 +125,7 @@ pub(crate) async fn commit(job: &Job, round: Round, output: &ShardOutput) -> Res
         let mut manifest = manifest(job, output, version, current)?;
         if let Some(current) = current {
             let replaced = Replaced::read(&job.dataset, ManifestName { window, shard, version: current }).await?;
-            replaced.check(job, base, &mut manifest)?;
+            replaced.check(job, base, &output.plan.segments, &mut manifest)?;
             manifest.warnings.extend(replaced.replaced_points(manifest.books.reduce.points_written));
         }
         if job.dataset.create_once(&name.to_string(), manifest.to_bytes()).await? == Creation::Ours {
@@ -150,7 +151,7 @@ async fn read_ours(job: &Job, output: &ShardOutput, name: ManifestName) -> Resul
 /// partitions is told by its job and time.
 fn is_ours(job: &Job, output: &ShardOutput, manifest: &Manifest) -> bool {
     manifest.job == output.plan.job
-        && manifest.inputs == output.plan.segments
+        && manifest.inputs == format::plan::inputs(&output.plan)
         && manifest.partitions == partitions(output)
         && manifest.quarantine == output.quarantine
         && (!output.partitions.is_empty() || manifest.committed_at_ms >= job.submitted_at_ms)
@@ -181,43 +182,6 @@ async fn committed(job: &Job, manifest: &Manifest) -> Result<Committed, CommitEr
     Ok(Committed { version: manifest.version, digest, warnings: manifest.warnings.clone(), replaces })
 }
 
-async fn check_input(job: &Job, output: &ShardOutput) -> Result<(), CommitError> {
-    for segment in &output.plan.segments {
-        let changed = |what: String| CommitError::InputChanged { segment: segment.key.clone(), what };
-        match job.input.head(&segment.key).await {
-            Ok(now) if now.size != segment.size => {
-                return Err(changed(format!("planned with {} bytes, now {}", segment.size, now.size)));
-            }
-            Ok(now) if now.e_tag != segment.etag => return Err(changed("another etag than planned".to_owned())),
-            Ok(_) => {}
-            Err(StorageError::NotFound { .. }) => return Err(changed("it is gone".to_owned())),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
-async fn check_output(dataset: &Root, output: &ShardOutput) -> Result<(), CommitError> {
-    for object in objects(output) {
-        let found = dataset.head(&object.key).await?.size;
-        if found != object.size {
-            let (object, expected) = (dataset.object(&object.key), object.size);
-            return Err(CommitError::OutputChanged { object, found, expected });
-        }
-    }
-    Ok(())
-}
-
-/// Every object that the manifest will name.
-fn objects(output: &ShardOutput) -> Vec<&ObjectEntry> {
-    let mut objects: Vec<_> = output.quarantine.iter().map(|entry| &entry.object).collect();
-    for (_, _, report) in &output.partitions {
-        objects.extend(&report.raw);
-        objects.extend(report.rollups.iter().map(|rollup| &rollup.object));
-    }
-    objects
-}
-
 /// All versions, ascending.
 async fn versions(dataset: &Root, window: Window, shard: ShardId) -> Result<Vec<u32>, StorageError> {
     let listed = dataset.list(&ManifestName::folder(window, shard)).await?;
@@ -246,7 +210,7 @@ fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>
         committed_at_ms: job.clock.now_ms(),
         settings: plan.settings.clone(),
         settings_digest: settings_digest(job),
-        inputs: plan.segments.clone(),
+        inputs: format::plan::inputs(plan),
         partitions,
         quarantine: output.quarantine.clone(),
         books: output.books.clone(),

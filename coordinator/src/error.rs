@@ -21,6 +21,18 @@ pub enum JobError {
         /// What is wrong.
         cause: String,
     },
+    /// More segments than can be planned.
+    #[error(
+        "{of} may have at most {max} segments, and under {input} there are more; merge small segments into larger ones, run fewer shards a job (--shard), or name a narrower --input"
+    )]
+    TooManySegments {
+        /// The input prefix.
+        input: String,
+        /// What has too many of them.
+        of: String,
+        /// How many there may be.
+        max: usize,
+    },
     /// More than a leader can hold, and finish.
     #[error(
         "the job has {found} {what}, over the {max} that one may have; run fewer shards at once (--shard), or larger splits"

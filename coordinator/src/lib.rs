@@ -17,6 +17,8 @@ mod read;
 mod probe;
 // Makes a shard's output visible.
 mod commit;
+// Input and output right before that.
+mod last_look;
 // The one door for durable change.
 mod journal;
 // The loop that performs effects and feeds back events.
@@ -41,8 +43,12 @@ pub mod server;
 pub mod member;
 // A job's record, one a round.
 mod record;
-// What is kept of a job in its dataset.
+// The records of jobs that have ended.
 mod history;
+// One small object for each of them, the newest first.
+mod history_index;
+// What happened to a job, a line an event.
+mod event_log;
 // Jobs that have ended, as operators see them.
 mod history_view;
 // Coordinator and worker in one process.

@@ -19,6 +19,10 @@ pub(crate) fn describe() {
     describe_counter!("tailor_garbage_objects_total", "Objects that the collector removed");
     describe_counter!("tailor_uploads_aborted_total", "Uploads that nobody finished, aborted");
     describe_counter!(
+        "tailor_event_lines_dropped_total",
+        "Lines of jobs' event logs that were dropped: the store was away too long, or the log too large"
+    );
+    describe_counter!(
         VIOLATIONS,
         "Promises that did not hold, by the id that the documents give them; one is too many"
     );
@@ -41,6 +45,7 @@ pub(crate) fn describe() {
         "tailor_workers_lost_total",
         "tailor_garbage_objects_total",
         "tailor_uploads_aborted_total",
+        "tailor_event_lines_dropped_total",
     ] {
         metrics::counter!(name).absolute(0);
     }

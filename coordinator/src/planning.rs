@@ -1,11 +1,19 @@
-//! Shards to plans: the input as it lies now, and the pure planner.
+//! Shards to plans: the input as it lies now, the pure planner, and the objects that keep what it made.
 
-use model::limits::{SHARDS_PER_JOB_MAX, TASKS_PER_JOB_MAX};
-use model::{ShardId, ShardPlan};
+use format::keys;
+use format::plan::PlanDocument;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use model::limits::{REQUESTS_AT_ONCE_MAX, SHARDS_PER_JOB_MAX, TASKS_PER_JOB_MAX};
+use model::{Digest, ShardId, ShardPlan};
+use storage::{Root, StorageError};
+use tokio::sync::Semaphore;
 
 use crate::JobError;
 use crate::discover::{Discovered, discover};
 use crate::job::Job;
+
+/// Lists of segments that are written at once, in MiB: each is copied for its request.
+const LISTS_MIB_MAX: u32 = 32;
 
 /// The plans of a job's shards.
 #[derive(Debug)]
@@ -35,4 +43,28 @@ pub async fn plan(job: &Job) -> Result<Planned, JobError> {
 /// Refuses a job that its leader could not hold.
 fn limit(what: &'static str, found: usize, max: usize) -> Result<(), JobError> {
     if found <= max { Ok(()) } else { Err(JobError::TooLarge { what, found, max }) }
+}
+
+/// Writes the objects of plans into their dataset: long lists of segments first, then the plans that name them. Gives each
+/// plan with the digest that names it, in the same order.
+///
+/// # Errors
+/// A store that fails.
+pub async fn write(dataset: &Root, plans: Vec<ShardPlan>) -> Result<Vec<(ShardPlan, Digest)>, StorageError> {
+    let lists = Semaphore::new(LISTS_MIB_MAX as usize);
+    let write = |plan: ShardPlan| {
+        let lists = &lists;
+        async move {
+            let document = PlanDocument::of(&plan);
+            if let Some(object) = document.inputs().object() {
+                let mib = u32::try_from(object.size.div_ceil(1 << 20)).unwrap_or(u32::MAX);
+                let _room = lists.acquire_many(mib.min(LISTS_MIB_MAX)).await;
+                dataset.write_inputs(document.inputs(), &plan.segments).await?;
+            }
+            let (bytes, digest) = document.to_bytes();
+            dataset.create_once(&keys::plan(&plan.job, plan.shard, digest), bytes).await?;
+            Ok((plan, digest))
+        }
+    };
+    stream::iter(plans).map(write).buffered(REQUESTS_AT_ONCE_MAX).try_collect().await
 }

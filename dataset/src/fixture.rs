@@ -8,12 +8,13 @@ use format::digest::Digest;
 use format::keys::{self, AttemptKeys};
 use format::manifest::{API_VERSION, Extent, Manifest, ObjectEntry, PartitionEntry, QuarantineEntry, RollupEntry};
 use format::part::{PartKind, PartWriter, RollupColumns};
+use format::segments::Inputs;
 use interchange::parquet::{RawParquetWriter, RollupParquetWriter};
 use interchange::{Raw, RawRows, Rollup, RollupRows, RowSink, Table};
 use model::books::{Books, MapBooks, ReduceBooks};
 use model::{
-    AttemptId, Columns, Encoding, FencingToken, JobId, JobSettings, MapTask, OnBadFrame, OutputFormat, PartitionId,
-    RollupStep, SegmentRef, SeriesKey, ShardId, ShardPlan, TaskId, Window,
+    AttemptId, ByteRange, Columns, Encoding, FencingToken, JobId, JobSettings, MapTask, OnBadFrame, OutputFormat,
+    PartitionId, RollupStep, SegmentRef, SeriesKey, ShardId, ShardPlan, Split, TaskId, Window,
 };
 use prost::Message;
 use proto::v1::Payload;
@@ -87,8 +88,10 @@ impl Fixture {
             job: job.clone(),
             shard: SHARD,
             settings: JobSettings { window: WINDOW, on_bad_frame: OnBadFrame::Quarantine, ..JobSettings::default() },
-            segments: Vec::new(),
-            map_tasks: vec![MapTask { splits: Vec::new() }],
+            segments: [SegmentRef { key: "shard=org-mod-07/1.seg".to_owned(), size: 1, etag: None }]
+                .into_iter()
+                .collect(),
+            map_tasks: vec![MapTask::of(vec![Split { segment: 0, range: ByteRange::new(0, 1) }])],
             partitions: 3,
         };
         let plan = serde_json::to_vec(&plan).expect("a plan is numbers and names");
@@ -207,7 +210,7 @@ impl Fixture {
             committed_at_ms: 1_000_000,
             settings: output.settings.clone(),
             settings_digest: Digest(0),
-            inputs: output.inputs.clone(),
+            inputs: Inputs::Inline(output.inputs.clone().into()),
             partitions,
             quarantine,
             books: Books { map: output.map.clone(), reduce },

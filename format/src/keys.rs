@@ -10,10 +10,13 @@
 //! | `jobs/<job>/plans/<shard>-<digest>.json` | plan | the planner | write-once; a new plan is another object |
 //! | `jobs/<job>/bases/<round>-<ms>.json` | the versions that were current when a round was planned, by shard | the first leader that plans it, create-only | write-once |
 //! | `jobs/<job>/reports/<shard>-<digest>.json` | how a shard ended | the coordinator | write-once |
-//! | `jobs/<job>/events/<leader>-<NNNNNN>.jsonl` | what happened, a line an event | the coordinator | write-once |
+//! | `jobs/<job>/segments/<shard>-<digest>.segments` | the segments of a shard, where they are too many for its plan and manifest | the planner | write-once |
+//! | `jobs/<job>/events/<leader>-<NNNNNN>.jsonl` | what happened, a line an event | that leader, alone | only longer, until it is full |
 //! | `jobs/<job>/records/<round>-<leader>.json` | what the job was and how that round ended | the coordinator, create-only | write-once; the highest round is current |
 //! | `jobs/probe-<leader>` | nothing: whether the store refuses a second put | a leader, once for each dataset | removed at once |
 //! | `jobs/<job>/record.json` | the same, of versions that had one | nobody any more | read where no record is of a later round |
+//! | `history/<newest first>-<round>-<leader>-<job>.json` | a round of a job that has ended, as a listing shows it | that leader, create-only | write-once; a job's highest round is current |
+//! | `history/00-complete` | every job that ended before it was written has an object beside it | the coordinator | replaced by the same |
 //! | `tailor.json` | the dataset's marker: without it nothing is ever collected | the first job that is planned, create-only | for ever |
 //! | `marks/<job>/<run>.json` | that a run of the job is open, or over and not yet swept | whoever runs the job; the collector removes it | refreshed while the job is open |
 //! | `marks/<job>/pin-<nonce>.json` | that a rollback reads what the job wrote | the rollback | until it is done, or stale |
@@ -58,6 +61,10 @@ pub const DATA: &str = "data";
 pub const MANIFESTS: &str = "manifests";
 /// Folder of all job records.
 pub const JOBS: &str = "jobs";
+/// Folder of one small object for each job that has ended, the newest first in the order of the keys.
+pub const HISTORY: &str = "history";
+/// Key of the mark that says that no job that ended before it is missing in [`HISTORY`]. It sorts before every job.
+pub const HISTORY_COMPLETE: &str = "history/00-complete";
 
 /// Folder of spilled data in a local dataset: one subfolder a process, gone with it unless it was killed.
 pub const SCRATCH: &str = "scratch";
@@ -211,6 +218,11 @@ pub fn plan(job: &JobId, shard: ShardId, plan: Digest) -> String {
     format!("{JOBS}/{job}/plans/{shard}-{plan}.json")
 }
 
+/// Key of the segments of a shard.
+pub fn segments(job: &JobId, shard: ShardId, segments: Digest) -> String {
+    format!("{JOBS}/{job}/segments/{shard}-{segments}.segments")
+}
+
 /// Key of the versions that a round of a job, submitted at this instant, was planned over.
 pub fn bases(job: &JobId, round: u32, submitted_at_ms: TimestampMs) -> String {
     format!("{JOBS}/{job}/bases/{round:05}-{submitted_at_ms}.json")
@@ -273,6 +285,55 @@ impl FromStr for RecordName {
         let (round, leader) = name.split_once('-').ok_or_else(invalid)?;
         let round = round.parse().map_err(|_| invalid())?;
         let name = Self { job: job.parse()?, round, leader: leader.parse()? };
+        if name.to_string() == key { Ok(name) } else { Err(invalid()) }
+    }
+}
+
+/// The name of one ended round of a job in the history: in the order of the keys, the job submitted last comes first. Of a
+/// job's names the one with the highest round, and there of the leader that was elected last, is current, as of its records.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HistoryName {
+    /// When the round was submitted; not before the epoch.
+    pub submitted_at_ms: TimestampMs,
+    /// Counted from 1.
+    pub round: u32,
+    /// The leader that saw it end, or that found its record without an entry.
+    pub leader: LeaderId,
+    /// The job.
+    pub job: JobId,
+}
+
+impl HistoryName {
+    /// The digits that sort the newest first; a time before the epoch counts as the epoch.
+    pub fn newest_first(submitted_at_ms: TimestampMs) -> String {
+        format!("{:016x}", i64::MAX - submitted_at_ms.max(0))
+    }
+}
+
+/// The key.
+impl fmt::Display for HistoryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { submitted_at_ms, round, leader, job } = self;
+        write!(f, "{HISTORY}/{}-{round:05}-{leader}-{job}.json", Self::newest_first(*submitted_at_ms))
+    }
+}
+
+impl FromStr for HistoryName {
+    type Err = ParseIdError;
+
+    fn from_str(key: &str) -> Result<Self, Self::Err> {
+        let invalid = || ParseIdError {
+            text: key.to_owned(),
+            expected: "a key of the history (history/TIME-ROUND-REVISION-TERM-JOB.json)",
+        };
+        let rest = key.strip_prefix(HISTORY).and_then(|rest| rest.strip_prefix('/')).ok_or_else(invalid)?;
+        let mut fields = rest.strip_suffix(".json").ok_or_else(invalid)?.splitn(5, '-');
+        let mut field = || fields.next().ok_or_else(invalid);
+        let (time, round, revision, term, job) = (field()?, field()?, field()?, field()?, field()?);
+        let newest_first = i64::from_str_radix(time, 16).map_err(|_| invalid())?;
+        let submitted_at_ms = i64::MAX.checked_sub(newest_first).ok_or_else(invalid)?;
+        let round = round.parse().map_err(|_| invalid())?;
+        let name = Self { submitted_at_ms, round, leader: format!("{revision}-{term}").parse()?, job: job.parse()? };
         if name.to_string() == key { Ok(name) } else { Err(invalid()) }
     }
 }
@@ -375,6 +436,18 @@ mod tests {
         }
 
         #[test]
+        fn a_history_name_parses_back_and_the_newest_sorts_first(
+            ms in 0..=i64::MAX, later in 0..=i64::MAX, round: u32, revision: u64, random: u64,
+            job in "[a-z0-9][a-z0-9_-]{0,63}",
+        ) {
+            let job: JobId = job.parse().expect("a job name");
+            let leader = LeaderId { revision, term: model::Term::drawn(random) };
+            let name = |submitted_at_ms| HistoryName { submitted_at_ms, round, leader, job: job.clone() };
+            prop_assert_eq!(name(ms).to_string().parse(), Ok(name(ms)));
+            prop_assert_eq!(name(later).to_string() < name(ms).to_string(), later > ms);
+        }
+
+        #[test]
         fn a_record_name_parses_back_from_its_key(round: u32, revision: u64, random: u64) {
             let job: JobId = "nightly".parse().expect("a job name");
             let name = RecordName { job, round, leader: LeaderId { revision, term: model::Term::drawn(random) } };
@@ -384,6 +457,8 @@ mod tests {
         #[test]
         fn no_text_makes_a_key_parser_panic(text in "[a-z0-9=/.-]{0,60}") {
             let _ = text.parse::<ManifestName>();
+            let _ = text.parse::<HistoryName>();
+            let _ = format!("history/{text}").parse::<HistoryName>();
             let _ = text.parse::<RecordName>();
             let _ = segment_shard(&text);
         }

@@ -20,6 +20,10 @@ pub mod column;
 pub mod run;
 // The part file: writer, footer, blocks, rollup columns.
 pub mod part;
+// The segments that a plan or a manifest is about.
+pub mod segments;
+// The tasks of a shard, as an object.
+pub mod plan;
 // The parts that count for a window and a shard.
 pub mod manifest;
 

@@ -6,9 +6,10 @@
 use model::books::Books;
 use model::job::JobSettings;
 pub use model::outcome::{Extent, ObjectEntry, QuarantineEntry, RollupEntry};
-use model::{AttemptId, JobId, PartitionId, SegmentRef, ShardId, TimestampMs, Window};
+use model::{AttemptId, JobId, PartitionId, ShardId, TimestampMs, Window};
 use serde::{Deserialize, Serialize};
 
+use crate::segments::Inputs;
 use model::digest::Digest;
 
 /// Name and version of the document.
@@ -45,8 +46,8 @@ pub struct Manifest {
     pub settings: JobSettings,
     /// Digest of [`Self::settings`] and of the shard map: equal digests over equal inputs promise equal parts.
     pub settings_digest: Digest,
-    /// The input, in source order.
-    pub inputs: Vec<SegmentRef>,
+    /// The input, in source order; `storage::Root::read_inputs` reads it.
+    pub inputs: Inputs,
     /// One entry for each partition of the plan (CM-1), in order.
     pub partitions: Vec<PartitionEntry>,
     /// What was put aside.
@@ -152,7 +153,7 @@ impl Manifest {
             .partitions
             .iter()
             .flat_map(|partition| partition.raw.iter().chain(partition.rollups.iter().map(|rollup| &rollup.object)));
-        parts.chain(self.quarantine.iter().map(|entry| &entry.object))
+        parts.chain(self.quarantine.iter().map(|entry| &entry.object)).chain(self.inputs.object())
     }
 
     /// Digest of the digests of all raw and rollup parts, in order: what a replay compares.

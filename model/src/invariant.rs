@@ -3,12 +3,13 @@
 //! One predicate serves all who ask: the code that keeps a promise, the simulation that watches it being kept, the exhaustive
 //! model. So none of them can mean another thing by the same name.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use crate::ids::{AttemptId, FencingToken, PartitionId};
+use crate::limits::SEGMENTS_NAMED_MAX;
 use crate::plan::SegmentRef;
 use crate::range::ByteRange;
+use crate::segments::SegmentList;
 
 /// A promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -148,16 +149,35 @@ pub fn may_replace(base: Option<u32>, current: u32, loses_input: bool, is_forced
     !loses_input || is_forced || base == Some(current)
 }
 
+/// Input that a version was made of and another is not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LostInput {
+    /// Number of segments.
+    pub segments: u64,
+    /// Keys of the first ones, at most [`SEGMENTS_NAMED_MAX`].
+    pub first: Vec<String>,
+}
+
 /// CM-5: the segments that a `replaced` version was made of and another is not, by key, size and the store's word for the
-/// content; a word that is missing on one side is no difference.
-pub fn lost_input<'a>(replaced: &'a [SegmentRef], ours: &[SegmentRef]) -> Vec<&'a SegmentRef> {
-    let ours: HashMap<&str, &SegmentRef> = ours.iter().map(|segment| (segment.key.as_str(), segment)).collect();
+/// content; a word that is missing on one side is no difference. Holds one segment of each list at a time.
+pub fn lost_input(replaced: &SegmentList, ours: &SegmentList) -> LostInput {
     let is_same = |theirs: &SegmentRef, ours: &SegmentRef| {
         let words = theirs.etag.as_ref().zip(ours.etag.as_ref());
-        theirs.size == ours.size && words.is_none_or(|(theirs, ours)| theirs == ours)
+        theirs.key == ours.key && theirs.size == ours.size && words.is_none_or(|(theirs, ours)| theirs == ours)
     };
-    let is_kept = |theirs: &SegmentRef| ours.get(theirs.key.as_str()).is_some_and(|ours| is_same(theirs, ours));
-    replaced.iter().filter(|segment| !is_kept(segment)).collect()
+    let mut ours = ours.iter().peekable();
+    let mut lost = LostInput::default();
+    for theirs in replaced.iter() {
+        while ours.next_if(|ours| ours.key < theirs.key).is_some() {}
+        if ours.peek().is_some_and(|ours| is_same(&theirs, ours)) {
+            continue;
+        }
+        lost.segments += 1;
+        if lost.first.len() < SEGMENTS_NAMED_MAX {
+            lost.first.push(theirs.key);
+        }
+    }
+    lost
 }
 
 #[cfg(test)]
@@ -172,13 +192,22 @@ mod tests {
             etag: etag.map(str::to_owned),
         };
         let replaced = [segment("a", 1, Some("x")), segment("b", 2, None), segment("c", 3, Some("z"))];
+        let list = |segments: &[SegmentRef]| -> SegmentList { segments.iter().cloned().collect() };
         let lost = |ours: &[SegmentRef]| -> Vec<String> {
-            lost_input(&replaced, ours).into_iter().map(|segment| segment.key.clone()).collect()
+            let lost = lost_input(&list(&replaced), &list(ours));
+            assert_eq!(lost.segments, lost.first.len() as u64);
+            lost.first
         };
         assert_eq!(lost(&replaced), Vec::<String>::new());
         assert_eq!(lost(&[]), ["a", "b", "c"]);
         let ours = [segment("c", 4, Some("z")), segment("a", 1, Some("y")), segment("b", 2, Some("w"))];
         assert_eq!(lost(&ours), ["a", "c"]);
+        let between = [segment("0", 1, None), segment("a", 1, None), segment("aa", 1, None), segment("d", 3, None)];
+        assert_eq!(lost(&between), ["b", "c"]);
+        let many: SegmentList = (0..1000).map(|at| segment(&format!("{at:04}"), at, None)).collect();
+        let few = many.iter().filter(|segment| segment.size % 2 == 0).collect();
+        let lost = lost_input(&many, &few);
+        assert_eq!((lost.segments, lost.first.len(), lost.first[0].as_str()), (500, SEGMENTS_NAMED_MAX, "0001"));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub mod spec;
 pub mod admission;
 // Segments, splits and the tasks of a shard.
 pub mod plan;
+// The segments of a shard in little memory.
+pub mod segments;
 // What a worker is given, and the list of runs that a reduce gathers.
 pub mod grant;
 // What names a content: XXH3-128 of the bytes.
@@ -55,6 +57,7 @@ pub use outcome::{
 };
 pub use plan::{MapTask, SegmentRef, ShardPlan, Split};
 pub use range::ByteRange;
+pub use segments::{SegmentList, SegmentListBuilder, SegmentListError};
 pub use series::{Columns, DuplicateRule, SeriesKey};
 pub use size::ByteSize;
 pub use spec::{JobSpec, SpecError};

@@ -42,6 +42,15 @@ pub const OVERLAP_POINTS_MAX: usize = 1 << 18;
 /// Most series in one block of a part: bounds the directory of a block of tiny series.
 pub const BLOCK_SERIES_MAX: usize = 2048;
 
+/// Most segments that a plan or a manifest holds inline: some 200 KiB of JSON. More are an object of their own.
+pub const SEGMENTS_INLINE_MAX: usize = 1000;
+
+/// Most segments of one shard: a worker holds the list of each shard that it works on, at some 30 bytes a segment.
+pub const SEGMENTS_PER_SHARD_MAX: usize = 4_000_000;
+
+/// Most segments of one job: the leader holds all lists until their shards have ended, at some 30 bytes a segment.
+pub const SEGMENTS_PER_JOB_MAX: usize = 16_000_000;
+
 /// Attempts that a task gets before its shard fails.
 pub const ATTEMPTS_PER_TASK_MAX: u32 = 4;
 
@@ -130,6 +139,26 @@ pub const SHARED_SHARDS: u64 = 64;
 
 /// Most differences that a verification lists before it only counts.
 pub const DIFFERENCES_LISTED_MAX: usize = 100;
+
+/// Most requests to a store that one step of a job has under way at once: at 20 ms each, 100,000 of them take half a minute
+/// instead of half an hour, and a connection pool of the usual size serves them.
+pub const REQUESTS_AT_ONCE_MAX: usize = 64;
+
+/// Size from which on a piece of an event log gets no more lines, in bytes: every write of a piece writes it whole.
+pub const EVENT_PIECE_BYTES_MAX: usize = 256 << 10;
+
+/// Most bytes of one job's event log that wait for a store that is away: hours of a large job. A leader holds as much for
+/// each open job at the worst.
+pub const EVENTS_UNWRITTEN_BYTES_MAX: usize = 4 << 20;
+
+/// Most bytes of a job's event log under one leader: bounds its objects to a few hundred.
+pub const EVENTS_BYTES_MAX: usize = 64 << 20;
+
+/// Most jobs in one answer of a listing; what remains is asked for page by page.
+pub const JOBS_PER_PAGE_MAX: usize = 5000;
+
+/// Most datasets whose history is asked at once for one listing or one job.
+pub const DATASETS_AT_ONCE_MAX: usize = 16;
 
 /// Most segments that a warning or a cause names; of the others their number. A manifest may have 100,000, and nobody reads on
 /// after the first few.

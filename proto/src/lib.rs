@@ -27,3 +27,8 @@ pub mod v1 {
 
 /// The compiled `.proto` files, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// Bytes that a message takes on the wire.
+pub fn message_bytes(message: &impl prost::Message) -> usize {
+    message.encoded_len()
+}

@@ -1,15 +1,15 @@
 //! From segments and settings to a shard's plan: a pure function. The number of workers is absent on purpose.
 
 use model::limits::{MAP_TASKS_PER_SHARD_MAX, PARTITIONS_PER_SHARD_MAX};
-use model::{ByteRange, JobId, JobSettings, MapTask, SegmentRef, ShardId, ShardPlan, Split};
+use model::{ByteRange, JobId, JobSettings, MapTask, SegmentList, ShardId, ShardPlan, Split};
 
 /// Plans a shard. Segments are put in key order, which with the offset inside one is source order.
 ///
 /// A segment larger than a split is cut at multiples of the split's size, one map task each; smaller ones are packed
 /// together whole, neighbours in source order, so that the map tasks themselves are in source order (PL-1).
-pub fn plan_shard(job: JobId, shard: ShardId, settings: JobSettings, mut segments: Vec<SegmentRef>) -> ShardPlan {
-    segments.sort_by(|a, b| a.key.cmp(&b.key));
-    let bytes: u64 = segments.iter().map(|segment| segment.size).sum();
+pub fn plan_shard(job: JobId, shard: ShardId, settings: JobSettings, segments: impl Into<SegmentList>) -> ShardPlan {
+    let segments = segments.into();
+    let bytes = segments.total_bytes();
     let split_bytes = settings.split_bytes.0.max(bytes.div_ceil(MAP_TASKS_PER_SHARD_MAX as u64)).max(1);
     let partitions = if bytes == 0 {
         0
@@ -21,13 +21,13 @@ pub fn plan_shard(job: JobId, shard: ShardId, settings: JobSettings, mut segment
     ShardPlan { job, shard, settings, segments, map_tasks, partitions }
 }
 
-fn cut(segments: &[SegmentRef], split_bytes: u64) -> Vec<MapTask> {
+fn cut(segments: &SegmentList, split_bytes: u64) -> Vec<MapTask> {
     let mut tasks = Vec::new();
     let mut packed: Vec<Split> = Vec::new();
     let mut packed_bytes = 0;
     let seal = |packed: &mut Vec<Split>, tasks: &mut Vec<MapTask>| {
         if !packed.is_empty() {
-            tasks.push(MapTask { splits: std::mem::take(packed) });
+            tasks.push(MapTask::of(std::mem::take(packed)));
         }
     };
     for (position, segment) in segments.iter().enumerate().filter(|(_, segment)| segment.size > 0) {
@@ -44,7 +44,7 @@ fn cut(segments: &[SegmentRef], split_bytes: u64) -> Vec<MapTask> {
         let starts = (0..segment.size).step_by(usize::try_from(split_bytes).unwrap_or(usize::MAX));
         for start in starts {
             let range = ByteRange::new(start, segment.size.min(start.saturating_add(split_bytes)));
-            tasks.push(MapTask { splits: vec![Split { segment: position, range }] });
+            tasks.push(MapTask::of(vec![Split { segment: position, range }]));
         }
     }
     seal(&mut packed, &mut tasks);
@@ -55,7 +55,7 @@ fn cut(segments: &[SegmentRef], split_bytes: u64) -> Vec<MapTask> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use model::ByteSize;
+    use model::{ByteSize, SegmentRef};
     use proptest::prelude::*;
 
     use super::*;
@@ -64,12 +64,12 @@ mod tests {
         let segment = |(at, size): (usize, &u64)| SegmentRef { key: format!("{at:05}.seg"), size: *size, etag: None };
         let settings = JobSettings { split_bytes: ByteSize(split_bytes), ..JobSettings::default() };
         let job = "j".parse().expect("a job name");
-        plan_shard(job, ShardId::Shared(1), settings, sizes.iter().enumerate().map(segment).collect())
+        plan_shard(job, ShardId::Shared(1), settings, sizes.iter().enumerate().map(segment).collect::<Vec<_>>())
     }
 
     fn shown(plan: &ShardPlan) -> String {
         let task = |task: &MapTask| {
-            let splits = task.splits.iter().map(|split| format!("{}:{}", split.segment, split.range));
+            let splits = task.splits().map(|split| format!("{}:{}", split.segment, split.range));
             splits.collect::<Vec<_>>().join("+")
         };
         plan.map_tasks.iter().map(task).collect::<Vec<_>>().join(" | ")
@@ -90,7 +90,7 @@ mod tests {
         fn the_planned_ranges_of_a_segment_cover_it_exactly_once(sizes in prop::collection::vec(0u64..1000, 0..20), split in 1u64..300) {
             let plan = plan(&sizes, split);
             let mut covered = BTreeMap::new();
-            let splits: Vec<_> = plan.map_tasks.iter().flat_map(|task| &task.splits).collect();
+            let splits: Vec<_> = plan.map_tasks.iter().flat_map(|task| task.splits()).collect();
             prop_assert!(splits.is_sorted(), "map tasks are in source order");
             for split in splits {
                 let at = covered.entry(split.segment).or_insert(0);

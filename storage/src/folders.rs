@@ -1,8 +1,8 @@
-//! Folders under a root: what lies directly in one, many removals at once, and what only local folders have.
+//! Folders under a root: what lies directly in one, and what only local folders have.
 
 use std::path::Path as FsPath;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::StreamExt;
 use object_store::ObjectMeta;
 use object_store::path::Path;
 
@@ -57,22 +57,6 @@ impl Root {
             }
         }
         Ok(kept)
-    }
-
-    /// Removes objects, a thousand a request where the store can; one that is gone already is fine.
-    ///
-    /// # Errors
-    /// See [`StorageError`]; some may be gone by then.
-    pub async fn remove_all(&self, keys: Vec<String>) -> Result<(), StorageError> {
-        let paths: Vec<_> = keys.iter().map(|key| Ok(path_of(key))).collect();
-        let removed = self.store().delete_stream(stream::iter(paths).boxed());
-        let removed = removed
-            .filter(|removed| futures::future::ready(!matches!(removed, Err(object_store::Error::NotFound { .. }))));
-        let first = keys.first().map(|key| path_of(key)).unwrap_or_default();
-        removed
-            .try_for_each(|_| futures::future::ready(Ok(())))
-            .await
-            .map_err(|error| StorageError::of("remove", self.uri(), &first, error))
     }
 
     /// Removes the folder at `key` and those above it, up to this root, as far as they are empty. Stores other than local

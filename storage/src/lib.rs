@@ -6,7 +6,11 @@
 
 // A place in an object store, opened from a URI.
 pub mod root;
-// Folders under a root: listed, emptied, pruned.
+// Operations on many objects: removal in batches, listings as streams.
+mod bulk;
+// The segments that a plan or a manifest is about.
+mod inputs;
+// Folders under a root: listed, pruned.
 pub mod folders;
 // Uploads under a root that nobody finished.
 pub mod uploads;

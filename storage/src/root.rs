@@ -110,6 +110,11 @@ impl Root {
         self.bucket.as_ref()
     }
 
+    /// Whether its listings come in the order of the keys: a bucket's do.
+    pub fn lists_in_order(&self) -> bool {
+        self.bucket.is_some()
+    }
+
     /// The store, keys relative to this root.
     pub fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.store

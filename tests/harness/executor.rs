@@ -349,11 +349,12 @@ fn path_of(assignment: &Assignment) -> TaskPath {
 fn assignment(plan: &ShardPlan, path: &TaskPath, attempt: AttemptId, input: &TaskInput) -> Assignment {
     let work = match input {
         TaskInput::Map { exact_start } => {
-            let splits = &plan.map_tasks[path.task.ordinal as usize].splits;
-            let segment = |split: &Split| plan.segments[split.segment as usize].clone();
-            let split =
-                |split: &Split| SplitInput { split: *split, segment: segment(split), exact_start: *exact_start };
-            Work::Map { splits: splits.iter().map(split).collect() }
+            let planned = &plan.map_tasks[path.task.ordinal as usize];
+            let split = |split: Split| {
+                let segment = plan.segments.get(split.segment as usize).expect("a task reads segments of its plan");
+                SplitInput { split, segment, exact_start: *exact_start }
+            };
+            Work::Map { splits: planned.splits().map(split).collect() }
         }
         TaskInput::Reduce { runs } => {
             Work::Reduce { partition: PartitionId(path.task.ordinal), runs: runs.list.runs.clone() }

@@ -142,8 +142,8 @@ pub fn small_plan() -> ShardPlan {
         job: "fuzz".parse().expect("a job name"),
         shard: ShardId::Shared(1),
         settings: JobSettings { rollups: vec!["5m".parse().expect("a step")], ..JobSettings::default() },
-        segments: vec![SegmentRef { key: "shard=org-mod-01/a.seg".to_owned(), size: 1000, etag: None }],
-        map_tasks: vec![MapTask { splits }],
+        segments: vec![SegmentRef { key: "shard=org-mod-01/a.seg".to_owned(), size: 1000, etag: None }].into(),
+        map_tasks: vec![MapTask::of(splits)],
         partitions: 1,
     }
 }

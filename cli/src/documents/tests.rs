@@ -56,7 +56,7 @@ fn check(style: ListStyle, document: &impl Document, expected: &Expect) {
 
 #[test]
 fn a_list_of_jobs_is_a_table_names_or_one_object() {
-    let list = JobList::from(v1::ListJobsResponse { jobs: vec![job()], warnings: Vec::new() });
+    let list = JobList::from(v1::ListJobsResponse { jobs: vec![job()], ..v1::ListJobsResponse::default() });
     check(
         ListStyle::Table,
         &list,

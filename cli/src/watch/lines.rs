@@ -49,6 +49,7 @@ pub(super) fn job(response: &GetJobResponse) -> String {
         JobState::PartlyDone => "partly done",
         JobState::Failed => "failed",
         JobState::Cancelled => "cancelled",
+        JobState::Unreadable => "unreadable",
     };
     let mut line = format!("{state}, shards {}/{}", job.shards_done, job.shards);
     if job.shards_failed > 0 {

@@ -6,9 +6,8 @@
 
 use format::keys::ManifestName;
 use format::manifest::Manifest;
-use model::SegmentRef;
-use model::invariant::{lost_input, may_replace};
-use model::limits::SEGMENTS_NAMED_MAX;
+use model::SegmentList;
+use model::invariant::{LostInput, lost_input, may_replace};
 use storage::{Root, StorageError};
 
 use super::CommitError;
@@ -18,8 +17,10 @@ use crate::read::read_whole;
 /// The version that is current.
 pub(super) struct Replaced {
     version: u32,
-    /// None where it cannot be made out: what it was made of is not known.
+    /// None where it cannot be made out.
     manifest: Option<Manifest>,
+    /// What it was made of; none where that is not known.
+    inputs: Option<SegmentList>,
 }
 
 impl Replaced {
@@ -27,21 +28,31 @@ impl Replaced {
     pub(super) async fn read(dataset: &Root, name: ManifestName) -> Result<Self, StorageError> {
         let key = name.to_string();
         let manifest = read_whole(dataset, &key, |bytes| Manifest::from_bytes(&key, bytes)).await?;
-        Ok(Self { version: name.version, manifest })
+        let inputs = match &manifest {
+            Some(manifest) => read_inputs(dataset, manifest).await?,
+            None => None,
+        };
+        Ok(Self { version: name.version, manifest, inputs })
     }
 
-    /// Notes in `manifest`, which takes its place, what is lost with it.
+    /// Notes in `manifest`, which takes its place and is made of `inputs`, what is lost with it.
     ///
     /// # Errors
     /// [`CommitError::Overtaken`] where it may not go.
-    pub(super) fn check(&self, job: &Job, base: Option<u32>, manifest: &mut Manifest) -> Result<(), CommitError> {
+    pub(super) fn check(
+        &self,
+        job: &Job,
+        base: Option<u32>,
+        inputs: &SegmentList,
+        manifest: &mut Manifest,
+    ) -> Result<(), CommitError> {
         let version = self.version;
         manifest.base = base.filter(|base| *base != version);
-        let lost = self.manifest.as_ref().map(|replaced| lost_input(&replaced.inputs, &manifest.inputs));
-        if lost.as_ref().is_some_and(Vec::is_empty) {
+        let lost = self.inputs.as_ref().map(|replaced| lost_input(replaced, inputs));
+        if lost.as_ref().is_some_and(|lost| lost.segments == 0) {
             return Ok(());
         }
-        let loss = told(lost.as_deref());
+        let loss = told(lost.as_ref());
         if !may_replace(base, version, true, job.force_replace.is_some()) {
             let over = match base {
                 Some(0) => "over no version".to_owned(),
@@ -70,15 +81,26 @@ impl Replaced {
     }
 }
 
+/// The segments of a version; none where their list is gone, or damaged where it lies.
+async fn read_inputs(dataset: &Root, manifest: &Manifest) -> Result<Option<SegmentList>, StorageError> {
+    match dataset.read_inputs(&manifest.inputs).await {
+        Ok(inputs) => Ok(Some(inputs)),
+        Err(error) if error.is_store_away() || error.is_lasting() => Err(error),
+        Err(error) => {
+            tracing::warn!(%error, version = manifest.version, "the list of a version's segments cannot be made out");
+            Ok(None)
+        }
+    }
+}
+
 /// A loss in words that follow the name of a version.
-fn told(lost: Option<&[&SegmentRef]>) -> String {
+fn told(lost: Option<&LostInput>) -> String {
     let Some(lost) = lost else { return "cannot be read: what it was made of is not known".to_owned() };
-    let named: Vec<_> = lost.iter().take(SEGMENTS_NAMED_MAX).map(|segment| segment.key.as_str()).collect();
-    let more = match lost.len() - named.len() {
+    let more = match lost.segments - lost.first.len() as u64 {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("was made of {} segments that this job did not read: {}{more}", lost.len(), named.join(", "))
+    format!("was made of {} segments that this job did not read: {}{more}", lost.segments, lost.first.join(", "))
 }
 
 #[cfg(test)]

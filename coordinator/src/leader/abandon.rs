@@ -104,7 +104,7 @@ async fn record(
     if let Some(earlier) = earlier {
         report = report.merge(earlier);
     }
-    archive(journal, &dataset, (id, head.round), report.to_bytes()).await
+    archive(journal, &dataset, &report).await
 }
 
 /// A spec of which only the head's part is known.

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use format::keys;
 use format::state_records::{ShardPhase, ShardRecord, Text};
+use futures::{StreamExt as _, stream};
+use model::limits::REQUESTS_AT_ONCE_MAX;
 use model::{Digest, JobId, ShardId};
 use scheduler::{Event, ShardEnd};
 use serde_json::json;
@@ -22,17 +24,19 @@ use tokio::time::Instant;
 use super::Leader;
 use super::message::{ArchiveError, Outcome};
 use crate::error::describe;
+use crate::event_log::EventLog;
+use crate::history_index;
 use crate::journal::{Journal, JournalError};
 use crate::record;
-use crate::report::ShardReport;
+use crate::report::{JobReport, ShardReport};
 
 /// Until what could not be written is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Ends of shards that are written at once: each lists and removes runs, writes a report and a record.
 pub(super) const ENDS_AT_ONCE: usize = 64;
 
-/// A piece of an event log: where it goes.
-pub(super) type Piece = (Root, String, Vec<u8>);
+/// An event log, and the dataset that it goes to.
+pub(super) type Log = (EventLog, Root);
 
 impl Leader {
     /// A shard has ended: its last record is written, its runs are removed.
@@ -107,23 +111,26 @@ impl Leader {
             return;
         }
         live.is_archiving = true;
-        let (started_at_ms, round) = (live.head.submitted_at_ms, live.head.round);
-        let record = live.report(started_at_ms).to_bytes();
-        let (dataset, live_has_plans) = (live.job.dataset.clone(), !live.shards.is_empty());
+        let started_at_ms = live.head.submitted_at_ms;
+        let report = live.report(started_at_ms);
+        let (dataset, log) = (live.job.dataset.clone(), live.log.clone());
+        let live_has_plans = !live.shards.is_empty();
         self.note(id, "ended", json!({}));
-        let pieces = self.log_pieces_of(id);
         // A job without a plan was never marked.
         let mark = if live_has_plans { self.mark_of(id) } else { None };
         let is_last_try = !self.settings.insists_on_records;
-        let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
+        let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
-            write_pieces(pieces).await;
-            let result = archive(&journal, &dataset, (&id, round), record).await;
-            dataset.prune(&keys::scratch_folder(&id));
+            let is_written = log.flush_all(&dataset).await.is_ok();
+            let result = archive(&journal, &dataset, &report).await;
+            if !is_written && (result.is_ok() || is_last_try) {
+                log.finish(&dataset).await;
+            }
+            dataset.prune(&keys::scratch_folder(&report.job));
             if let Some(mark) = mark.filter(|_| result.is_ok() || is_last_try) {
                 mark.end().await;
             }
-            handle.tell(Outcome::Archived { job: id, result });
+            handle.tell(Outcome::Archived { job: report.job, result });
         });
     }
 
@@ -171,25 +178,20 @@ impl Leader {
         }
     }
 
-    pub(super) fn log_pieces(&mut self) -> Vec<Piece> {
-        let jobs: Vec<_> = self.jobs.keys().cloned().collect();
-        jobs.iter().flat_map(|id| self.log_pieces_of(id)).collect()
-    }
-
-    fn log_pieces_of(&mut self, id: &JobId) -> Vec<Piece> {
-        let Some(live) = self.jobs.get_mut(id) else { return Vec::new() };
-        let piece = live.log.take_piece();
-        piece.map(|(key, bytes)| (live.job.dataset.clone(), key, bytes)).into_iter().collect()
+    /// The event logs of all jobs.
+    pub(super) fn logs(&self) -> Vec<Log> {
+        self.jobs.values().map(|live| (live.log.clone(), live.job.dataset.clone())).collect()
     }
 }
 
-/// Writes pieces of event logs. One that cannot be written is lost, and said so: a job does not wait for its log.
-pub(super) async fn write_pieces(pieces: Vec<Piece>) {
-    for (dataset, key, bytes) in pieces {
-        if let Err(error) = dataset.create_once(&key, bytes).await {
-            tracing::warn!(%error, "write a piece of an event log; its events are lost");
+/// Writes what is not written yet of event logs. Lines that cannot be written now wait for the next time.
+pub(super) async fn write_logs(logs: Vec<Log>) {
+    let write = |(log, dataset): Log| async move {
+        if let Err(error) = log.flush(&dataset).await {
+            tracing::warn!(%error, %dataset, "an event log could not be written; its lines wait for the next time");
         }
-    }
+    };
+    stream::iter(logs).for_each_concurrent(REQUESTS_AT_ONCE_MAX, write).await;
 }
 
 async fn close(
@@ -215,15 +217,13 @@ async fn close(
     journal.insist(|| journal.end_shard(id, shard, &record)).await
 }
 
-/// Creates the record of a round, then lets the job's keys go.
-pub(super) async fn archive(
-    journal: &Journal,
-    dataset: &Root,
-    (id, round): (&JobId, u32),
-    record: Vec<u8>,
-) -> Result<(), ArchiveError> {
-    record::write(dataset, id, round, journal.leadership().id(), record).await?;
-    Ok(journal.insist(|| journal.forget_job(id)).await?)
+/// Creates the record of a round, and after it the history's entry, so that a job is listed as ended only if its record can
+/// be read; then lets the job's keys go.
+pub(super) async fn archive(journal: &Journal, dataset: &Root, report: &JobReport) -> Result<(), ArchiveError> {
+    let leader = journal.leadership().id();
+    record::write(dataset, &report.job, report.round, leader, report.to_bytes()).await?;
+    history_index::add(dataset, report, leader).await?;
+    Ok(journal.insist(|| journal.forget_job(&report.job)).await?)
 }
 
 /// Runs, reports and lists of a shard.

@@ -20,7 +20,7 @@ use model::{Clock, Digest, JobId, JobSpec, TimestampMs};
 use proto::{ApiError, v1};
 use scheduler::{Event, Restored};
 use serde_json::json;
-use storage::{Creation, Root, StorageError};
+use storage::{Creation, Root};
 use tokio::time::Instant;
 
 use super::Leader;
@@ -29,9 +29,11 @@ use super::marks::RunMark;
 use super::message::{BeginError, Begun, Follower, Outcome, Planned, PlannedShard, Reply};
 use crate::bases::{self, Round};
 use crate::error::{JobError, describe};
-use crate::history::{self, EventLog};
+use crate::event_log::EventLog;
+use crate::history;
 use crate::job::Job;
 use crate::journal::{Journal, JournalError};
+use crate::planning;
 use crate::probe::{ProbeError, Probes};
 use crate::report::JobReport;
 use crate::service::patience::{in_time, refused};
@@ -333,16 +335,11 @@ async fn plan(job: &Job, round: Round, probes: &Probes, mark: &RunMark) -> Resul
     }
     // Before the segments are listed: what is committed after this look is not known to these plans, whatever they list.
     bases::note(job, round).await?;
-    let crate::planning::Planned { plans, warnings } = crate::planning::plan(job).await?;
+    let planning::Planned { plans, warnings } = planning::plan(job).await?;
     mark.begin().await?;
-    let write = |plan: model::ShardPlan| async move {
-        let bytes = serde_json::to_vec(&plan).expect("a plan is numbers and names");
-        let digest = Digest::of(&bytes);
-        job.dataset.create_once(&keys::plan(&job.id, plan.shard, digest), bytes).await?;
-        Ok::<_, StorageError>(PlannedShard { plan: Arc::new(plan), digest })
-    };
-    let shards = stream::iter(plans).map(write).buffered(OBJECTS_AT_ONCE).try_collect().await?;
-    Ok(Planned { shards, warnings })
+    let written = planning::write(&job.dataset, plans).await?;
+    let shards = written.into_iter().map(|(plan, digest)| PlannedShard { plan: Arc::new(plan), digest });
+    Ok(Planned { shards: shards.collect(), warnings })
 }
 
 async fn record_plans(journal: &Journal, id: &JobId, round: u32, shards: &[PlannedShard]) -> Result<(), JournalError> {

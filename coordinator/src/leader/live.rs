@@ -9,7 +9,7 @@ use model::{HeldAttempt, JobSpec, ShardId};
 use tokio::time::Instant;
 
 use super::message::{Follower, PlannedShard};
-use crate::history::EventLog;
+use crate::event_log::EventLog;
 use crate::job::Job;
 use crate::report::{JobReport, ShardReport};
 

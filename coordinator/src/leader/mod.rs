@@ -305,14 +305,12 @@ impl Leader {
         self.refresh_marks();
         if self.logs_at <= Instant::now() {
             self.logs_at = Instant::now() + LOG_EVERY;
-            let pieces = self.log_pieces();
-            tokio::spawn(async move { ends::write_pieces(pieces).await });
+            tokio::spawn(ends::write_logs(self.logs()));
         }
     }
 
     async fn write_logs(&mut self) {
-        let pieces = self.log_pieces();
-        ends::write_pieces(pieces).await;
+        ends::write_logs(self.logs()).await;
     }
 
     /// The result, unless it says that we lead no longer.
@@ -343,7 +341,7 @@ impl Leader {
     /// Notes an event in a job's log.
     fn note(&mut self, job: &JobId, event: &str, fields: serde_json::Value) {
         let at_ms = self.clock.now_ms();
-        if let Some(live) = self.jobs.get_mut(job) {
+        if let Some(live) = self.jobs.get(job) {
             live.log.note(at_ms, event, fields);
         }
     }

@@ -75,7 +75,7 @@ impl Checking<'_> {
         let planned = self.plan.map_tasks.get(self.task.task.ordinal as usize);
         let planned = planned.ok_or("the plan has no such task")?;
         let splits = report.splits.iter().map(|read| read.split);
-        hold(splits.eq(planned.splits.iter().copied()), || "it is of other splits".to_owned())?;
+        hold(splits.eq(planned.splits()), || "it is of other splits".to_owned())?;
         let mut bytes = 0;
         for split in &report.splits {
             bytes += self.split(split)?;

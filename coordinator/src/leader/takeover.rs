@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use format::keys;
+use format::plan::PlanDocument;
 use format::state_records::{DoneRecord, JobHead, JobPhase, ShardPhase, ShardRecord};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use model::{AttemptId, Clock, Digest, JobId, JobSpec, Report, ShardId, TaskId, TaskPath};
@@ -251,8 +252,10 @@ impl Reader<'_> {
             let found = Digest::of(&bytes);
             return Err(TakeoverError::Lost(format!("{} has digest {found}, not that of its name", object())));
         }
-        let plan = serde_json::from_slice(&bytes);
-        let plan = plan.map_err(|error| TakeoverError::Lost(format!("{}: {error}", object())))?;
+        let lost = |reason: String| TakeoverError::Lost(format!("{}: {reason}", object()));
+        let document = PlanDocument::from_bytes(&bytes).map_err(lost)?;
+        let segments = self.dataset.read_inputs(document.inputs()).await?;
+        let plan = document.into_plan(segments).map_err(lost)?;
         Ok(PlannedShard { plan: Arc::new(plan), digest })
     }
 

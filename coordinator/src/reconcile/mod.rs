@@ -3,6 +3,7 @@
 
 mod abandon_uploads;
 mod collect_garbage;
+mod index_history;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -61,6 +62,7 @@ impl Collector {
             };
             let scope = scopes.insert(dataset, Scope::Changed).unwrap_or(Scope::Versions);
             collect_garbage::collect(&root, leader, &self.settings, scope, &*self.clock).await;
+            index_history::complete(&root).await;
             abandon_uploads::abort(&root, &self.settings).await;
         }
         Ok(())

@@ -3,6 +3,7 @@
 mod by_size;
 mod ended;
 mod gates;
+mod jobs;
 mod operator;
 pub(crate) mod patience;
 mod views;

@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures::{Stream, stream};
 use model::admission::{check_name, check_reason, check_uri};
 use model::limits::{PAGE_BYTES_MAX, REASON_BYTES_MAX};
 use model::{Clock, JobId, JobSpec, ShardId};
 use proto::v1::operator_service_server::OperatorService;
 use proto::{ApiError, convert::parsed, page, v1};
-use storage::{Root, StorageError};
+use storage::Root;
 use tonic::{Request, Response, Status};
 
 use super::gates::{PLAN_TIME_MAX, Permit};
 use super::patience::in_time;
 use super::views::{LOOK_EVERY, Watched};
-use super::{Door, ended};
+use super::{Door, ended, jobs};
 use crate::error::describe;
 use crate::history;
 use crate::history_view;
@@ -24,11 +24,6 @@ use crate::job::Job;
 use crate::leader::{Ask, Handle};
 use crate::planning::{self, Planned};
 use crate::report::JobReport;
-
-/// Datasets asked at once.
-const DATASETS_AT_ONCE: usize = 16;
-/// Records read at once.
-const RECORDS_AT_ONCE: usize = 16;
 
 /// The service for operators.
 #[derive(Debug)]
@@ -82,29 +77,7 @@ impl OperatorService for Operators {
         let _permit = self.door.gates.operator()?;
         let request = request.into_inner();
         check_dataset(&request.dataset)?;
-        let leader = self.door.leader()?;
-        let mut jobs = leader.ask(|reply| Ask::Jobs { reply }).await?;
-        let mut warnings = Vec::new();
-        if !request.open_only {
-            let live: BTreeSet<_> = jobs.iter().map(|job| (job.job.clone(), job.dataset.clone())).collect();
-            let datasets = datasets(&leader, &request.dataset).await?;
-            let histories = datasets.into_iter().map(|dataset| async move {
-                let ended = in_time("the history of", &dataset, ended_jobs(&dataset)).await;
-                (dataset, ended)
-            });
-            // A store that does not answer holds up no other's history, and the answer no longer than that.
-            for (dataset, ended) in stream::iter(histories).buffered(DATASETS_AT_ONCE).collect::<Vec<_>>().await {
-                match ended {
-                    Ok(ended) => {
-                        let is_new = |job: &v1::JobSummary| !live.contains(&(job.job.clone(), job.dataset.clone()));
-                        jobs.extend(ended.into_iter().filter(is_new));
-                    }
-                    Err(error) => warnings.push(format!("jobs of {dataset} are left out: {error}")),
-                }
-            }
-        }
-        jobs.sort_by(|a, b| (b.submitted_at_ms, &a.job).cmp(&(a.submitted_at_ms, &b.job)));
-        Ok(Response::new(v1::ListJobsResponse { jobs, warnings }))
+        Ok(Response::new(jobs::list(&self.door.leader()?, request).await?))
     }
 
     async fn get_job(&self, request: Request<v1::GetJobRequest>) -> Answer<v1::GetJobResponse> {
@@ -146,7 +119,9 @@ impl OperatorService for Operators {
         let id = JobId::clone(&job);
         match leader.ask(|reply| Ask::Cancel { job, reason, reply }).await {
             // It may have ended by now, over an earlier request of the same kind.
-            Err(ApiError::NotFound { .. }) => ended::cancelled(&id, find_record(&leader, &id, "").await?.as_ref())?,
+            Err(ApiError::NotFound { .. }) => {
+                ended::cancelled(&id, jobs::find_record(&leader, &id, "").await?.as_ref())?
+            }
             cancelled => cancelled?,
         }
         Ok(Response::new(v1::CancelJobResponse {}))
@@ -159,7 +134,7 @@ impl OperatorService for Operators {
         let reason = reason(request.reason)?;
         check_dataset(&request.dataset)?;
         let leader = self.door.leader()?;
-        let earlier = find_record(&leader, &job, &request.dataset).await?.map(Box::new);
+        let earlier = jobs::find_record(&leader, &job, &request.dataset).await?.map(Box::new);
         let shards = leader.ask(|reply| Ask::Retry { job, reason, earlier, reply }).await?;
         Ok(Response::new(v1::RetryJobResponse { shards: shards.iter().map(ToString::to_string).collect() }))
     }
@@ -176,7 +151,7 @@ impl OperatorService for Operators {
         if leader.ask(|reply| Ask::Job { job: live, reply }).await?.is_some() {
             return Err(ended::not_yet(&job).into());
         }
-        let Some(earlier) = find_record(&leader, &job, &request.dataset).await? else {
+        let Some(earlier) = jobs::find_record(&leader, &job, &request.dataset).await? else {
             return Err(ApiError::NotFound { what: format!("job {job}; see `tailor job list`") }.into());
         };
         if earlier.shards.iter().all(|known| known.shard != shard) {
@@ -329,7 +304,7 @@ async fn look(leader: &Handle, job: &JobId, dataset: &str) -> Result<v1::GetJobR
     if let Some(live) = live {
         return Ok(live);
     }
-    let record = find_record(leader, job, dataset).await?;
+    let record = jobs::find_record(leader, job, dataset).await?;
     let missing = || ApiError::NotFound { what: format!("job {job}; see `tailor job list`") };
     record.as_ref().map(history_view::job).ok_or_else(missing)
 }
@@ -338,48 +313,4 @@ fn is_open(job: &v1::GetJobResponse) -> bool {
     use v1::JobState::{Cancelling, Planning, Running};
     let state = job.job.as_ref().map(v1::JobSummary::state);
     matches!(state, Some(Planning | Running | Cancelling))
-}
-
-/// The datasets whose history is looked at: that one, or all that the cluster has worked on.
-async fn datasets(leader: &Handle, dataset: &str) -> Result<BTreeSet<String>, ApiError> {
-    if !dataset.is_empty() {
-        return Ok(BTreeSet::from([dataset.to_owned()]));
-    }
-    Ok(leader.ask(|reply| Ask::Datasets { reply }).await?.into_iter().collect())
-}
-
-async fn find_record(leader: &Handle, job: &JobId, dataset: &str) -> Result<Option<JobReport>, ApiError> {
-    let mut doubt = None;
-    let asked = datasets(leader, dataset).await?.into_iter().map(|dataset| async move {
-        let record = async { history::record(&Root::open(&dataset)?, job).await };
-        let record = async {
-            match record.await {
-                Err(StorageError::NotFound { .. }) => Ok(None),
-                other => other,
-            }
-        };
-        in_time("the dataset", &dataset, record).await
-    });
-    let mut answers = stream::iter(asked).buffer_unordered(DATASETS_AT_ONCE);
-    while let Some(answer) = answers.next().await {
-        match answer {
-            Ok(Some(record)) => return Ok(Some(record)),
-            Ok(None) => {}
-            Err(error) => doubt = Some(error),
-        }
-    }
-    // It may lie where we could not look.
-    doubt.map_or(Ok(None), Err)
-}
-
-async fn ended_jobs(dataset: &str) -> Result<Vec<v1::JobSummary>, StorageError> {
-    let root = Root::open(dataset)?;
-    let jobs = history::jobs(&root).await?;
-    let read = |job: JobId| {
-        let root = root.clone();
-        async move { history::record(&root, &job).await }
-    };
-    let records: Vec<Option<JobReport>> =
-        stream::iter(jobs).map(read).buffer_unordered(RECORDS_AT_ONCE).try_collect().await?;
-    Ok(records.iter().flatten().map(history_view::summary).collect())
 }

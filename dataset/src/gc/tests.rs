@@ -1,6 +1,8 @@
 use format::keys::{self, AttemptKeys, ObjectKey};
 use format::manifest::Manifest;
-use model::{AttemptId, FencingToken, OutputFormat, PartitionId, SystemClock};
+use format::segments::Inputs;
+use model::limits::SEGMENTS_INLINE_MAX;
+use model::{AttemptId, FencingToken, OutputFormat, PartitionId, SegmentList, SegmentRef, SystemClock};
 use storage::Root;
 
 use super::*;
@@ -252,4 +254,31 @@ async fn what_changed_alone_is_swept_once_and_the_rest_when_all_is_asked_for() {
     assert!(!fixture.object_path("scratch").exists() && !fixture.object_path(keys::MARKS).exists());
     assert_eq!(found(&fixture, &changed).await, []);
     assert_eq!(found(&fixture, &deleting()).await, [(GarbageReason::ObjectUnnamed, unnamed(&job()))]);
+}
+
+/// More segments than a manifest holds.
+fn many() -> SegmentList {
+    (0..=SEGMENTS_INLINE_MAX).map(|at| SegmentRef { key: format!("{at:05}.seg"), size: 1, etag: None }).collect()
+}
+
+fn inputs_of_many() -> Inputs {
+    Inputs::of(&many(), |digest| keys::segments(&job(), SHARD, digest))
+}
+
+#[tokio::test]
+async fn the_list_of_segments_that_a_version_names_stays_whatever_else_goes() {
+    let (fixture, mut output, first) = Fixture::committed().await;
+    let inputs = inputs_of_many();
+    fixture.catalog.root().write_inputs(&inputs, &many()).await.expect("it is written");
+    output.version = 2;
+    output.on_manifest = |manifest| manifest.inputs = inputs_of_many();
+    let second = fixture.commit(&output).await;
+    fixture.age(2 * HOUR);
+    let options = GcOptions { keep_versions: Some(1), ..deleting() };
+    let garbage = found(&fixture, &options).await;
+    assert!(first.objects().all(|object| garbage.iter().any(|(_, key)| *key == object.key)), "{garbage:?}");
+    assert!(second.objects().all(|object| fixture.object_path(&object.key).exists()));
+    let list = inputs.object().expect("they are too many for a manifest");
+    assert!(second.objects().any(|object| object == list), "a version names its list");
+    assert_eq!(fixture.catalog.root().read_inputs(&second.inputs).await.expect("it is whole"), many());
 }

@@ -10,7 +10,9 @@ mod segment;
 
 use format::keys::SEGMENT_EXTENSION;
 use format::manifest::{Manifest, PartitionEntry};
-use model::{Books, PartitionId, SeriesKey};
+use futures::{StreamExt as _, stream};
+use model::limits::REQUESTS_AT_ONCE_MAX;
+use model::{Books, PartitionId, SegmentList, SegmentRef, SeriesKey};
 use storage::Root;
 
 use crate::catalog::name_of;
@@ -59,7 +61,8 @@ pub(crate) async fn check(
     differences: &mut Differences,
     warnings: &mut Vec<String>,
 ) -> Result<(), DatasetError> {
-    check_input(manifest, input, warnings).await?;
+    let inputs = parts.root().read_inputs(&manifest.inputs).await?;
+    check_input(manifest, &inputs, input, warnings).await?;
     let options = input.options;
     let partitions = u32::try_from(manifest.partitions.len()).unwrap_or(u32::MAX).max(1);
     let needed = manifest.books.map.points_read.saturating_mul(POINT_BYTES);
@@ -67,7 +70,7 @@ pub(crate) async fn check(
     let mut counted = Books::default();
     for slice in 0..slices {
         let is_wanted = |key: SeriesKey| key.partition(partitions).0 % slices == slice;
-        let expected = read_input(manifest, &options.input, is_wanted).await?;
+        let expected = read_input(manifest, &inputs, &options.input, is_wanted).await?;
         for partition in (0..partitions).filter(|partition| partition % slices == slice).map(PartitionId) {
             let in_partition = expected.series.iter().filter(|(key, _)| key.partition(partitions) == partition);
             let check = PartitionCheck { parts, manifest, partition };
@@ -90,10 +93,15 @@ pub(crate) async fn check(
 }
 
 /// Whether the input is still what was read: sizes must agree; other tags, and segments that came later, are worth a word.
-async fn check_input(manifest: &Manifest, input: &Input<'_>, warnings: &mut Vec<String>) -> Result<(), DatasetError> {
+async fn check_input(
+    manifest: &Manifest,
+    inputs: &SegmentList,
+    input: &Input<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<(), DatasetError> {
     let component = format!("/shard={}/", manifest.shard);
     let segments = input.segments.iter().filter(|key| format!("/{key}").contains(&component));
-    let later = segments.count().saturating_sub(manifest.inputs.len());
+    let later = segments.count().saturating_sub(inputs.len());
     if later > 0 {
         warnings.push(format!(
             "{later} segments of {} are no input of {}: they came later, or were not listed",
@@ -102,9 +110,14 @@ async fn check_input(manifest: &Manifest, input: &Input<'_>, warnings: &mut Vec<
         ));
     }
     let input = &input.options.input;
-    for segment in &manifest.inputs {
+    let head = |segment: SegmentRef| async move {
+        let found = input.head(&segment.key).await;
+        (segment, found)
+    };
+    let mut heads = stream::iter(inputs.iter()).map(head).buffered(REQUESTS_AT_ONCE_MAX);
+    while let Some((segment, found)) = heads.next().await {
         let object = input.object(&segment.key);
-        let found = match input.head(&segment.key).await {
+        let found = match found {
             Err(storage::StorageError::NotFound { .. }) => {
                 return Err(DatasetError::InputChanged { object, fact: "is gone".to_owned() });
             }
@@ -123,12 +136,13 @@ async fn check_input(manifest: &Manifest, input: &Input<'_>, warnings: &mut Vec<
 
 async fn read_input(
     manifest: &Manifest,
+    inputs: &SegmentList,
     input: &Root,
     is_wanted: impl Fn(SeriesKey) -> bool,
 ) -> Result<Expected, DatasetError> {
     let mut expected = Expected::default();
-    for segment in &manifest.inputs {
-        let mut segment = Segment::new(input, segment);
+    for segment in inputs.iter() {
+        let mut segment = Segment::new(input, &segment);
         while let Some(frame) = segment.next().await? {
             expected.add(frame, manifest.window, &is_wanted);
         }

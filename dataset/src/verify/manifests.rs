@@ -3,7 +3,8 @@
 use format::keys::ManifestName;
 use format::manifest::Manifest;
 use model::invariant::{lost_input, may_replace};
-use model::{ShardId, Window};
+use model::{SegmentList, ShardId, Window};
+use storage::StorageError;
 
 use super::{Manifests, Run};
 use crate::catalog::Selection;
@@ -32,7 +33,7 @@ impl Run<'_> {
                     Ok(manifest) => {
                         self.check_manifest(name, &manifest);
                         if let Some(before) = before.replace(manifest.clone()) {
-                            self.check_input(name, &before, &manifest);
+                            self.check_input(name, &before, &manifest).await?;
                         }
                         if Some(version) == versions.last() {
                             manifests.current.push(manifest.clone());
@@ -60,18 +61,46 @@ impl Run<'_> {
     }
 
     /// Input of the version before is lost by who knew that version, or was told that it may go.
-    fn check_input(&mut self, name: ManifestName, before: &Manifest, manifest: &Manifest) {
-        let lost = lost_input(&before.inputs, &manifest.inputs);
-        let Some(first) = lost.first() else { return };
-        let (count, version) = (lost.len(), before.version);
-        let detail = format!("lacks {count} segments that v{version} was made of, {} the first", first.key);
+    async fn check_input(
+        &mut self,
+        name: ManifestName,
+        before: &Manifest,
+        manifest: &Manifest,
+    ) -> Result<(), DatasetError> {
+        let theirs = self.inputs(before).await?;
+        let (Some(theirs), Some(ours)) = (theirs, self.inputs(manifest).await?) else { return Ok(()) };
+        let lost = lost_input(&theirs, &ours);
+        let Some(first) = lost.first.first() else { return Ok(()) };
+        let (count, version) = (lost.segments, before.version);
+        let detail = format!("lacks {count} segments that v{version} was made of, {first} the first");
         let base = manifest.base.unwrap_or(version);
         if may_replace(Some(base), version, true, manifest.forced.is_some()) {
             // Known when it was planned, or of a version of Tailor that did not look.
-            return self.warnings.push(format!("{name} {detail}"));
+            self.warnings.push(format!("{name} {detail}"));
+            return Ok(());
         }
         let detail = format!("{detail}; it was planned over v{base}, and nobody forced it");
         self.differences.add(Class::Input, &name.to_string(), detail);
+        Ok(())
+    }
+
+    /// The segments of a version; none where their list cannot be made out, which is told of that object.
+    async fn inputs(&mut self, manifest: &Manifest) -> Result<Option<SegmentList>, DatasetError> {
+        let Some(object) = manifest.inputs.object() else {
+            return Ok(Some(self.catalog.root().read_inputs(&manifest.inputs).await?));
+        };
+        match self.catalog.root().read_inputs(&manifest.inputs).await {
+            Ok(inputs) => return Ok(Some(inputs)),
+            Err(StorageError::NotFound { .. }) => {
+                self.differences.add(Class::ObjectMissing, &object.key, "is gone");
+            }
+            Err(error) if error.is_store_away() || error.is_lasting() => return Err(error.into()),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                self.differences.add(Class::ObjectDigest, &object.key, format!("cannot be made out: {cause}"));
+            }
+        }
+        Ok(None)
     }
 
     fn check_manifest(&mut self, name: ManifestName, manifest: &Manifest) {

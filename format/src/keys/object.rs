@@ -13,7 +13,10 @@ use model::{
 };
 
 use super::process::ProcessKey;
-use super::{AttemptKeys, DATA, JOBS, MANIFESTS, MARKER, MARKS, ManifestName, PROBES, RecordName, SCRATCH};
+use super::{
+    AttemptKeys, DATA, HISTORY, HISTORY_COMPLETE, HistoryName, JOBS, MANIFESTS, MARKER, MARKS, ManifestName, PROBES,
+    RecordName, SCRATCH,
+};
 
 /// A key of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +29,10 @@ pub enum ObjectKey {
     Manifest(ManifestName),
     /// What is kept of a job.
     OfJob(JobId, JobObject),
+    /// A round of a job that has ended, as a listing shows it.
+    History(HistoryName),
+    /// The mark that says that no job is missing in the history.
+    HistoryComplete,
     /// The mark of one run of a job.
     Mark(JobId, u64),
     /// The mark of a rollback to what a job wrote.
@@ -69,6 +76,8 @@ pub enum JobObject {
     Spec(Digest),
     /// The plan of a shard.
     Plan(ShardId, Digest),
+    /// The segments of a shard.
+    Segments(ShardId, Digest),
     /// How a shard ended.
     Report(ShardId, Digest),
     /// A piece of the event log.
@@ -120,11 +129,12 @@ impl ObjectKey {
         match self {
             Self::Data(DataKey { job, .. })
             | Self::OfJob(job, _)
+            | Self::History(HistoryName { job, .. })
             | Self::Mark(job, _)
             | Self::Pin(job, _)
             | Self::Scratch(ScratchKey::Job(job, _)) => Some(job),
             Self::Scratch(ScratchKey::Process(key)) => key.job(),
-            Self::Marker | Self::Manifest(_) | Self::Probe(_) => None,
+            Self::Marker | Self::Manifest(_) | Self::HistoryComplete | Self::Probe(_) => None,
         }
     }
 }
@@ -181,13 +191,14 @@ impl JobObject {
             return Some(Self::Spec(spec.strip_suffix(".json")?.parse().ok()?));
         }
         let (folder, file) = rest.split_once('/')?;
-        let of_shard = || {
-            let (shard, digest) = file.strip_suffix(".json")?.rsplit_once('-')?;
+        let of_shard = |extension: &str| {
+            let (shard, digest) = file.strip_suffix(extension)?.rsplit_once('-')?;
             Some((shard.parse().ok()?, digest.parse().ok()?))
         };
         match folder {
-            "plans" => of_shard().map(|(shard, digest)| Self::Plan(shard, digest)),
-            "reports" => of_shard().map(|(shard, digest)| Self::Report(shard, digest)),
+            "plans" => of_shard(".json").map(|(shard, digest)| Self::Plan(shard, digest)),
+            "segments" => of_shard(".segments").map(|(shard, digest)| Self::Segments(shard, digest)),
+            "reports" => of_shard(".json").map(|(shard, digest)| Self::Report(shard, digest)),
             "events" => {
                 let (leader, ordinal) = file.strip_suffix(".jsonl")?.rsplit_once('-')?;
                 Some(Self::Events(leader.parse().ok()?, ordinal.parse().ok()?))
@@ -208,6 +219,7 @@ impl JobObject {
         match self {
             Self::Spec(digest) => super::spec(job, digest),
             Self::Plan(shard, digest) => super::plan(job, shard, digest),
+            Self::Segments(shard, digest) => super::segments(job, shard, digest),
             Self::Report(shard, digest) => super::shard_report(job, shard, digest),
             Self::Events(leader, ordinal) => super::events(job, leader, ordinal),
             Self::Bases(round, submitted_at_ms) => super::bases(job, round, submitted_at_ms),
@@ -274,6 +286,8 @@ impl fmt::Display for ObjectKey {
             }
             Self::Manifest(name) => name.fmt(f),
             Self::OfJob(job, object) => f.write_str(&object.key(job)),
+            Self::History(name) => name.fmt(f),
+            Self::HistoryComplete => f.write_str(HISTORY_COMPLETE),
             Self::Mark(job, run) => f.write_str(&super::mark(job, *run)),
             Self::Pin(job, nonce) => f.write_str(&super::pin(job, *nonce)),
             Self::Probe(nonce) => f.write_str(&super::clock_probe(*nonce)),
@@ -294,8 +308,10 @@ impl FromStr for ObjectKey {
 }
 
 fn parse(text: &str) -> Option<ObjectKey> {
-    if text == MARKER {
-        return Some(ObjectKey::Marker);
+    match text {
+        MARKER => return Some(ObjectKey::Marker),
+        HISTORY_COMPLETE => return Some(ObjectKey::HistoryComplete),
+        _ => {}
     }
     let (folder, rest) = text.split_once('/')?;
     match folder {
@@ -305,6 +321,7 @@ fn parse(text: &str) -> Option<ObjectKey> {
             let (job, rest) = rest.split_once('/')?;
             Some(ObjectKey::OfJob(job.parse().ok()?, JobObject::parse(rest)?))
         }
+        HISTORY => text.parse().ok().map(ObjectKey::History),
         MARKS => {
             let (job, file) = rest.split_once('/')?;
             let (job, file) = (job.parse().ok()?, file.strip_suffix(".json")?);

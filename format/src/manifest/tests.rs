@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use model::books::{MapBooks, ReduceBooks};
-use model::{ByteSize, DuplicateRule, FencingToken, OnBadFrame, OrgId};
+use model::{ByteSize, DuplicateRule, FencingToken, OnBadFrame, OrgId, SegmentRef};
 
 use super::*;
 
@@ -70,9 +70,10 @@ fn sample() -> Manifest {
         committed_at_ms: 1_700_020_000_000,
         settings_digest: Digest::of(b"settings"),
         settings,
-        inputs: vec![SegmentRef {
-            key: "shard=org-mod-01/ü.seg".to_owned(), size: 99, etag: Some("\"e\"".to_owned())
-        }],
+        inputs: Inputs::Inline(
+            vec![SegmentRef { key: "shard=org-mod-01/ü.seg".to_owned(), size: 99, etag: Some("\"e\"".to_owned()) }]
+                .into(),
+        ),
         partitions: vec![written, empty],
         quarantine: vec![QuarantineEntry { frames: 1, object: object("data/0000/m-00000.quarantine", 17) }],
         books: Books { map, reduce },

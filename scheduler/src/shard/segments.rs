@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use model::{Invariant, MapReport, ShardPlan, TaskId};
+use model::{Invariant, MapReport, SegmentRef, ShardPlan, TaskId};
 
 use super::{Around, Shard};
 use crate::event::{Effect, Tried};
@@ -15,8 +15,8 @@ pub(super) fn groups(plan: &ShardPlan) -> Vec<Range<u32>> {
     let mut groups = Vec::new();
     let mut first = 0;
     while first < plan.map_tasks.len() {
-        let segment = plan.map_tasks[first].splits[0].segment;
-        let is_same = |task: &&model::MapTask| task.splits.len() == 1 && task.splits[0].segment == segment;
+        let segment = plan.map_tasks[first].first().segment;
+        let is_same = |task: &&model::MapTask| !task.is_pack() && task.first().segment == segment;
         let count = plan.map_tasks[first..].iter().take_while(is_same).count().max(1);
         groups.push(first as u32..(first + count) as u32);
         first += count;
@@ -45,15 +45,16 @@ impl Shard {
         if tasks.len() == 1 {
             return self.check_whole(tasks.start, effects);
         }
-        let segment = self.plan.map_tasks[tasks.start as usize].splits[0].segment;
+        let segment = self.plan.map_tasks[tasks.start as usize].first().segment;
         let splits: Vec<_> = tasks
             .clone()
             .map(|ordinal| {
-                let split = self.plan.map_tasks[ordinal as usize].splits[0];
+                let split = self.plan.map_tasks[ordinal as usize].first();
                 (split, self.maps.get(ordinal).map_or(Known::Open, known))
             })
             .collect();
-        let verdicts = match stitch::judge(self.plan.segments[segment as usize].size, &splits) {
+        let size = self.segment(segment).size;
+        let verdicts = match stitch::judge(size, &splits) {
             Ok(verdicts) => verdicts,
             Err(uncovered) => return self.uncovered(segment, uncovered, effects),
         };
@@ -66,21 +67,29 @@ impl Shard {
         }
     }
 
-    /// Whole segments: each was read from 0, to its end.
+    /// Whole segments: each was read from 0, to its end. What was reported of a pack is then let go: of millions of segments
+    /// it would take most of a leader's memory, and nothing needs it any more.
     fn check_whole(&mut self, ordinal: u32, effects: &mut Vec<Effect>) {
+        let task = &self.plan.map_tasks[ordinal as usize];
         let Some(report) = self.maps.get(ordinal).and_then(Task::report) else { return };
-        let uncovered = report.splits.iter().find_map(|split| {
-            let size = self.plan.segments[split.split.segment as usize].size;
-            let is_covered = split.first == Some(0) && split.end == size;
-            (!is_covered).then_some((split.split.segment, Uncovered { end: split.end, size }))
+        let uncovered = report.splits.iter().zip(task.splits()).find_map(|(read, planned)| {
+            let size = if task.is_pack() { planned.range.end } else { self.segment(planned.segment).size };
+            let is_covered = read.first == Some(0) && read.end == size;
+            (!is_covered).then_some((planned.segment, Uncovered { end: read.end, size }))
         });
-        if let Some((segment, uncovered)) = uncovered {
-            self.uncovered(segment, uncovered, effects);
+        match uncovered {
+            Some((segment, uncovered)) => self.uncovered(segment, uncovered, effects),
+            None if task.is_pack() => self.maps.change(ordinal, Task::forget_splits),
+            None => {}
         }
     }
 
+    fn segment(&self, position: u32) -> SegmentRef {
+        self.plan.segments.get(position as usize).expect("a plan's tasks read its segments")
+    }
+
     fn uncovered(&mut self, segment: u32, uncovered: Uncovered, effects: &mut Vec<Effect>) {
-        let (invariant, key) = (Invariant::Pl1, &self.plan.segments[segment as usize].key);
+        let (invariant, key) = (Invariant::Pl1, self.segment(segment).key);
         let what = format!(
             "{invariant}: segment {key} was not read once from end to end: {uncovered}; nothing was committed, run the \
              shard again and report this"
@@ -128,5 +137,14 @@ fn known(task: &Task<MapReport>) -> Known {
         Status::Done(done) => Known::Read(done.report.splits[0]),
         Status::Suspect(suspicion) => Known::FailedFrom(suspicion.guessed),
         Status::Open | Status::Running(_) | Status::Waiting { .. } | Status::Reopening => Known::Open,
+    }
+}
+
+impl Task<MapReport> {
+    /// Lets go what was reported of each split.
+    fn forget_splits(&mut self) {
+        if let Status::Done(done) = &mut self.status {
+            done.report.splits = Vec::new();
+        }
     }
 }

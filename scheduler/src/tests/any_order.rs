@@ -226,7 +226,7 @@ impl World {
         let report = match &given.input {
             TaskInput::Reduce { .. } => Report::Reduce(reduce_report(PartitionId(task.task.ordinal), 0)),
             TaskInput::Map { exact_start } => {
-                let split = self.plan.map_tasks[task.task.ordinal as usize].splits[0];
+                let split = self.plan.map_tasks[task.task.ordinal as usize].first();
                 Report::Map(map_report(split, self.frames_of(split, *exact_start, guess), (0, 0)))
             }
         };
@@ -289,7 +289,7 @@ impl World {
 
     fn fail(&mut self, given: Given, class: &str, guess: u64) {
         let Given { task, attempt, input, .. } = given;
-        let starts = |task: &TaskPath| self.plan.map_tasks[task.task.ordinal as usize].splits[0].range.start;
+        let starts = |task: &TaskPath| self.plan.map_tasks[task.task.ordinal as usize].first().range.start;
         let is_guess = matches!(input, TaskInput::Map { exact_start: None }) && starts(&task) > 0;
         let is_run = class == "run";
         if is_run && task.task.kind == TaskKind::Map || self.claims.remove(&(task.clone(), attempt)).is_none() {

@@ -115,7 +115,7 @@ impl Trace {
             [worker, "maps", task, range, ref bad @ ..] => {
                 let path = path(task);
                 let bad = (bad.get(1).map_or(0, |count| number(count)), bad.get(4).map_or(0, |bytes| number(bytes)));
-                let split = self.plans[&path.job].map_tasks[path.task.ordinal as usize].splits[0];
+                let split = self.plans[&path.job].map_tasks[path.task.ordinal as usize].first();
                 let report = Report::Map(map_report(split, found(range), bad));
                 let attempt = self.complete(worker, &path)?;
                 Event::Recorded { task: path, attempt, report: Box::new(report) }
@@ -178,8 +178,8 @@ impl Trace {
             Effect::Assign { worker, task, number, input } => {
                 let input = match input {
                     TaskInput::Map { exact_start } => {
-                        let splits = &self.plans[&task.job].map_tasks[task.task.ordinal as usize].splits;
-                        splits.iter().map(|split| shown_split(split, *exact_start)).collect::<Vec<_>>().join("+")
+                        let splits = self.plans[&task.job].map_tasks[task.task.ordinal as usize].splits();
+                        splits.map(|split| shown_split(&split, *exact_start)).collect::<Vec<_>>().join("+")
                     }
                     TaskInput::Reduce { runs } => format!("of {} runs", runs.list.runs.len()),
                 };

@@ -44,7 +44,7 @@ impl Witness {
             return self.violated(Invariant::Pl1, format!("{key} is no plan"));
         };
         let mut ranges: BTreeMap<u32, Vec<ByteRange>> = BTreeMap::new();
-        for split in plan.map_tasks.iter().flat_map(|task| &task.splits) {
+        for split in plan.map_tasks.iter().flat_map(|task| task.splits()) {
             ranges.entry(split.segment).or_default().push(split.range);
         }
         for (position, segment) in plan.segments.iter().enumerate() {

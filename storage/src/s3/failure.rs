@@ -129,6 +129,12 @@ impl Failure {
         Self { kind, class: FailureClass::Permanent, ..self }
     }
 
+    /// Whether the store refused the request as such: it knows no such operation, or wants it in another form. Who we are,
+    /// what we may, and how busy the store is have nothing to do with it.
+    pub(super) fn is_refused_as_such(&self) -> bool {
+        self.class == FailureClass::Permanent && matches!(self.kind, Kind::Unsupported | Kind::Failed)
+    }
+
     /// Nobody knows whether it was done; a repetition may help.
     pub(super) fn unknown(operation: &'static str, message: impl fmt::Display) -> Self {
         Self { operation, kind: Kind::Unknown, class: FailureClass::Transient, message: message.to_string() }
@@ -163,6 +169,7 @@ fn sort(status: u16, code: &str, retry_after: Option<Duration>) -> (Kind, Failur
         (_, "SlowDown" | "TooManyRequests" | "RequestLimitExceeded" | "Throttling" | "ThrottlingException")
         | (429 | 503, _) => (Kind::Failed, Throttled { retry_after }),
         (_, "InternalError" | "RequestTimeout" | "ServiceUnavailable") => (Kind::Unknown, Transient),
+        (501 | 405, _) | (_, "NotImplemented" | "MethodNotAllowed") => (Kind::Unsupported, Permanent),
         (500..=599 | 408, _) => (Kind::Unknown, Transient),
         (409, "ConditionalRequestConflict" | "OperationAborted") => (Kind::Conflict, Transient),
         // What arrived is not what we sent: the wire damaged it.

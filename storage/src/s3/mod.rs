@@ -12,6 +12,7 @@
 //! | 404 to `CompleteMultipartUpload` | look: an earlier attempt of ours may have completed it |
 //! | 200 with an error in its body | that error |
 //! | 503, 429 | fewer requests on this prefix, repeat after `Retry-After` and jitter |
+//! | a refusal of `DeleteObjects` as such (not known, wants an MD5) | the objects are removed one by one, 64 at once |
 //! | expired or revoked credentials, 401, 403 | the usual places are read again at once; expired ones are tried again here, the rest by whoever asked: a policy that is mended, or a secret that is rotated, ends it |
 //! | no such bucket, no region, no credentials anywhere | an error at once: only a change of the configuration helps |
 //! | a body that stalls, ends early or breaks | read on from there, if the etag is still the same |
@@ -43,6 +44,7 @@ mod write;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -77,6 +79,8 @@ struct Shared {
     settings: S3Settings,
     connection: OnceCell<Connection>,
     calls: Calls,
+    /// Set once the store has refused to remove several objects at once and removed one alone.
+    removes_singly: AtomicBool,
 }
 
 impl fmt::Display for S3Store {
@@ -90,7 +94,8 @@ impl S3Store {
     pub fn new(bucket: &str, prefix: Path, settings: S3Settings) -> Self {
         let calls = Calls::new(settings.retries, fastrand::Rng::new());
         let (bucket, connection) = (bucket.to_owned(), OnceCell::new());
-        Self { shared: Arc::new(Shared { bucket, prefix, settings, connection, calls }) }
+        let removes_singly = AtomicBool::new(false);
+        Self { shared: Arc::new(Shared { bucket, prefix, settings, connection, calls, removes_singly }) }
     }
 
     async fn connection(&self) -> Result<&Connection, Failure> {

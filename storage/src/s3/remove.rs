@@ -1,4 +1,9 @@
 //! Removal, a thousand keys at a time.
+//!
+//! A store may know no `DeleteObjects`, or want it in a form that the SDK does not send. If it refuses a batch as such and
+//! removes the batch's first object alone, it is asked for one object at a time from then on.
+
+use std::sync::atomic::Ordering;
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use futures::stream::BoxStream;
@@ -12,6 +17,8 @@ use super::{Failure, Kind, S3Store};
 const KEYS_MAX: usize = 1000;
 /// Requests under way at once.
 const REQUESTS_MAX: usize = 4;
+/// Requests under way at once for one batch, where each removes a single object.
+const SINGLE_REQUESTS_MAX: usize = 64;
 
 impl S3Store {
     /// Results come in the order of the locations. One that is gone already counts as removed.
@@ -33,8 +40,14 @@ impl S3Store {
     }
 
     async fn delete_batch(&self, batch: Vec<Path>) -> Vec<Result<Path>> {
+        if self.shared.removes_singly.load(Ordering::Relaxed) {
+            return self.delete_singly(batch).await;
+        }
         let failures = match self.delete_request(&batch).await {
             Ok(failures) => failures,
+            Err(failure) if failure.is_refused_as_such() && self.can_delete_singly(&batch, &failure).await => {
+                return self.delete_singly(batch).await;
+            }
             Err(failure) => {
                 return batch.into_iter().map(|location| Err(failure.clone().at(&location))).collect();
             }
@@ -44,6 +57,34 @@ impl S3Store {
             Some((_, words)) => Err(Failure::permanent("DeleteObjects", Kind::Failed, words).at(&location)),
         };
         batch.into_iter().map(result).collect()
+    }
+
+    /// Removes the first object of a batch that was refused; if the store does that, it is asked singly from now on.
+    async fn can_delete_singly(&self, batch: &[Path], refusal: &Failure) -> bool {
+        let Some(first) = batch.first() else { return false };
+        let is_removed = self.delete_one(first).await.is_ok();
+        if is_removed && !self.shared.removes_singly.swap(true, Ordering::Relaxed) {
+            tracing::warn!(error = %refusal, "the store refused to remove several objects at once; it is asked for one at a time");
+        }
+        is_removed
+    }
+
+    async fn delete_singly(&self, batch: Vec<Path>) -> Vec<Result<Path>> {
+        let delete = |location: Path| async move {
+            let deleted = self.delete_one(&location).await;
+            deleted.map_err(|failure| failure.at(&location)).map(|()| location)
+        };
+        futures::stream::iter(batch).map(delete).buffered(SINGLE_REQUESTS_MAX).collect().await
+    }
+
+    async fn delete_one(&self, location: &Path) -> Result<(), Failure> {
+        let connection = self.connection().await?;
+        let attempts = self.attempts("DeleteObject", connection, location);
+        let request = || connection.client.delete_object().bucket(self.bucket()).key(self.key(location)).send();
+        match attempts.until_done(request).await {
+            Err(failure) if failure.kind != Kind::NotFound => Err(failure),
+            _ => Ok(()),
+        }
     }
 
     /// The keys that S3 could not remove, and why.

@@ -195,3 +195,20 @@ async fn upload(store: &S3Store, path: &Path) -> object_store::Result<()> {
     upload.put_part(content(1 << 20).into()).await?;
     upload.complete().await.map(drop)
 }
+
+#[tokio::test]
+async fn a_store_that_removes_no_batches_is_asked_for_one_object_at_a_time() {
+    for (status, code) in [(501, "NotImplemented"), (400, "MissingContentMD5")] {
+        let (_server, proxy, store) = fixture().await;
+        proxy.inject("POST", "delete", usize::MAX, Fault::Answer(answer(status, "", &error_body(code))));
+        let root = storage::Root::of_bucket("s3://test", store.clone());
+        let keys: Vec<_> = (0..70).map(|ordinal| format!("runs/{code}/{ordinal}")).collect();
+        for key in &keys {
+            store.put(&Path::from(key.as_str()), "x".into()).await.expect("it is written");
+        }
+        root.remove_all(keys.clone()).await.expect("they go, one by one");
+        assert_eq!(root.list(&format!("runs/{code}")).await.expect("a listing").len(), 0, "{code}");
+        root.remove_all(keys).await.expect("they are gone already");
+        assert_eq!(proxy.count("POST", "delete"), 1, "{code}: the store is not asked again for a batch");
+    }
+}

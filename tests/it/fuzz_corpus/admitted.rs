@@ -64,7 +64,7 @@ fn the_seeds_of_reports_pass() {
         ..MapBooks::default()
     };
     let mapped = Report::Map(MapReport {
-        splits: vec![SplitReport { split: plan.map_tasks[0].splits[0], first: Some(0), end: 1000 }],
+        splits: vec![SplitReport { split: plan.map_tasks[0].first(), first: Some(0), end: 1000 }],
         run: Some(object(keys::run(&map.job, map.shard, map.task, ATTEMPT))),
         books,
         quarantine: None,

@@ -188,7 +188,7 @@ pub(super) fn forgeries(grant: &v1::Grant, plan: &ShardPlan) -> Vec<(&'static st
     let path = path(grant);
     let attempt: AttemptId = grant.attempt.expect("a grant names its attempt").try_into().expect("an attempt");
     assert_eq!(path.task.kind, TaskKind::Map, "the first task is a map task");
-    let splits = &plan.map_tasks[path.task.ordinal as usize].splits;
+    let splits: Vec<_> = plan.map_tasks[path.task.ordinal as usize].splits().collect();
     let read =
         splits.iter().map(|split| SplitReport { split: *split, first: Some(split.range.start), end: split.range.end });
     let bytes_read = splits.iter().map(|split| split.range.len()).sum();

@@ -13,12 +13,12 @@ pub(super) fn of(grant: &Grant, plan: &ShardPlan, runs: Option<&RunList>) -> Res
     let missing = || format!("has no task {task}");
     let work = match task.kind {
         TaskKind::Map => {
-            let splits = &plan.map_tasks.get(task.ordinal as usize).ok_or_else(missing)?.splits;
-            let input = |split: &Split| {
-                let segment = plan.segments.get(split.segment as usize).cloned();
-                segment.map(|segment| SplitInput { split: *split, segment, exact_start: grant.exact_start })
+            let planned = plan.map_tasks.get(task.ordinal as usize).ok_or_else(missing)?;
+            let input = |split: Split| {
+                let segment = plan.segments.get(split.segment as usize);
+                segment.map(|segment| SplitInput { split, segment, exact_start: grant.exact_start })
             };
-            Work::Map { splits: splits.iter().map(input).collect::<Option<_>>().ok_or_else(missing)? }
+            Work::Map { splits: planned.splits().map(input).collect::<Option<_>>().ok_or_else(missing)? }
         }
         TaskKind::Reduce if task.ordinal >= plan.partitions => return Err(missing()),
         TaskKind::Reduce => {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use format::keys;
+use format::plan::PlanDocument;
 use model::{Digest, Grant, JobSpec, RunList, ShardPlan};
 use shard_config::ShardMap;
 use storage::Root;
@@ -71,7 +72,8 @@ impl Resolver {
         let scratch = self.roots.output(&grant.scratch)?;
         let job = self.jobs.get(&dataset, &keys::spec(&task.job, grant.spec), grant.spec, read_job).await?;
         let plan_key = keys::plan(&task.job, task.shard, grant.plan);
-        let plan = self.plans.get(&dataset, &plan_key, grant.plan, read_json).await?;
+        let read = async || read_plan(&dataset, &plan_key, grant.plan).await;
+        let plan = self.plans.get_by(&dataset.object(&plan_key), read).await?;
         let runs = match grant.runs {
             None => None,
             Some(digest) => {
@@ -95,6 +97,16 @@ async fn read(root: &Root, key: &str, expected: Digest) -> Result<Bytes, WorkErr
     }
     let fault = format!("has the digest {found}, and {expected} was granted");
     Err(WorkError::Document { object: root.object(key), fault })
+}
+
+/// The plan that was meant, with its segments where they are an object of their own.
+async fn read_plan(dataset: &Root, key: &str, expected: Digest) -> Result<ShardPlan, WorkError> {
+    let bytes = read(dataset, key, expected).await?;
+    let document = |fault| WorkError::Document { object: dataset.object(key), fault };
+    let unreadable = |error| format!("cannot be read ({error}); do coordinator and worker run the same version?");
+    let plan = PlanDocument::from_bytes(&bytes).map_err(unreadable).map_err(document)?;
+    let segments = dataset.read_inputs(plan.inputs()).await?;
+    plan.into_plan(segments).map_err(unreadable).map_err(document)
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {

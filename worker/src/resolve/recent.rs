@@ -35,12 +35,21 @@ impl<T> Recent<T> {
         parse: impl FnOnce(&[u8]) -> Result<T, String>,
     ) -> Result<Arc<T>, WorkError> {
         let object = root.object(key);
-        let cell = self.cell(&object);
-        let read = || async {
+        let read = async || {
             let bytes = super::read(root, key, digest).await?;
-            parse(&bytes).map(Arc::new).map_err(|fault| WorkError::Document { object, fault })
+            parse(&bytes).map_err(|fault| WorkError::Document { object: object.clone(), fault })
         };
-        cell.get_or_try_init(read).await.map(Arc::clone)
+        self.get_by(&object, read).await
+    }
+
+    /// The document at `object` as `read` gives it, which may take several reads.
+    pub(super) async fn get_by(
+        &self,
+        object: &str,
+        read: impl AsyncFnOnce() -> Result<T, WorkError>,
+    ) -> Result<Arc<T>, WorkError> {
+        let cell = self.cell(object);
+        cell.get_or_try_init(async || read().await.map(Arc::new)).await.map(Arc::clone)
     }
 
     fn cell(&self, object: &str) -> Cell<T> {

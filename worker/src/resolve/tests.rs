@@ -33,8 +33,8 @@ fn plan() -> ShardPlan {
         job: "j".parse().expect("a job's name"),
         shard: ShardId::Shared(3),
         settings: JobSettings::default(),
-        segments: vec![SegmentRef { key: "shard=org-mod-03/a.seg".into(), size: 7, etag: None }],
-        map_tasks: vec![MapTask { splits: vec![split] }],
+        segments: vec![SegmentRef { key: "shard=org-mod-03/a.seg".into(), size: 7, etag: None }].into(),
+        map_tasks: vec![MapTask::of(vec![split])],
         partitions: 1,
     }
 }

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use model::{ShardId, SystemClock, Window};
+use format::segments::Inputs;
+use model::limits::SEGMENTS_INLINE_MAX;
+use model::{SegmentRef, ShardId, SystemClock, Window};
 use tempfile::TempDir;
 
 use super::*;
@@ -25,9 +27,12 @@ fn job(folder: &TempDir, force_replace: Option<&str>) -> Job {
     }
 }
 
+fn segments(keys: &[&str]) -> SegmentList {
+    keys.iter().map(|key| SegmentRef { key: (*key).to_owned(), size: 1, etag: None }).collect()
+}
+
 /// A manifest without a partition, made of these segments.
 fn manifest(job: &str, version: u32, inputs: &[&str]) -> Manifest {
-    let segment = |key: &&str| SegmentRef { key: (*key).to_owned(), size: 1, etag: None };
     Manifest {
         api_version: format::manifest::API_VERSION.to_owned(),
         window: Window::ALL,
@@ -41,7 +46,7 @@ fn manifest(job: &str, version: u32, inputs: &[&str]) -> Manifest {
         committed_at_ms: 0,
         settings: model::JobSettings::default(),
         settings_digest: model::Digest(0),
-        inputs: inputs.iter().map(segment).collect(),
+        inputs: Inputs::Inline(segments(inputs)),
         partitions: Vec::new(),
         quarantine: Vec::new(),
         books: model::Books::default(),
@@ -58,7 +63,7 @@ async fn checked(base: Option<u32>, current: &[&str], force: Option<&str>) -> Re
     job.dataset.create_object(&name.to_string(), bytes).await.expect("a free name");
     let replaced = Replaced::read(&job.dataset, name).await.expect("it reads");
     let mut ours = manifest("old", 4, &["a"]);
-    replaced.check(&job, base, &mut ours)?;
+    replaced.check(&job, base, &segments(&["a"]), &mut ours)?;
     Ok(ours)
 }
 
@@ -102,7 +107,34 @@ async fn a_current_version_that_cannot_be_made_out_is_replaced_only_by_who_knew_
     job.dataset.create_object(&name.to_string(), "damaged").await.expect("a free name");
     let replaced = Replaced::read(&job.dataset, name).await.expect("it reads");
     let mut ours = manifest("old", 4, &["a"]);
-    assert!(matches!(replaced.check(&job, Some(2), &mut ours), Err(CommitError::Overtaken { .. })));
-    replaced.check(&job, Some(3), &mut ours).expect("it was there when the shard was planned");
+    let inputs = segments(&["a"]);
+    assert!(matches!(replaced.check(&job, Some(2), &inputs, &mut ours), Err(CommitError::Overtaken { .. })));
+    replaced.check(&job, Some(3), &inputs, &mut ours).expect("it was there when the shard was planned");
     assert!(ours.warnings[0].contains("cannot be read"), "{:?}", ours.warnings);
+}
+
+#[tokio::test]
+async fn a_version_of_many_segments_is_held_against_the_object_that_lists_them() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let job = job(&folder, None);
+    let name = ManifestName { window: Window::ALL, shard: SHARD, version: 3 };
+    let keys: Vec<String> = (0..=SEGMENTS_INLINE_MAX).map(|at| format!("{at:05}")).collect();
+    let all: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let list = segments(&all);
+    let inputs = Inputs::of(&list, |digest| format!("jobs/new/segments/org-mod-01-{digest}.segments"));
+    let object = inputs.object().expect("they are too many for a manifest").key.clone();
+    job.dataset.write_inputs(&inputs, &list).await.expect("it is written");
+    let theirs = Manifest { inputs, ..manifest("new", 3, &[]) };
+    job.dataset.create_object(&name.to_string(), theirs.to_bytes()).await.expect("a free name");
+
+    let mut ours = manifest("old", 4, &[]);
+    let replaced = Replaced::read(&job.dataset, name).await.expect("it reads");
+    replaced.check(&job, Some(2), &list, &mut ours).expect("it is contained");
+    let refused = replaced.check(&job, Some(2), &segments(&all[2..]), &mut ours).expect_err("two are lost").to_string();
+    assert!(refused.contains("2 segments that this job did not read: 00000, 00001"), "{refused}");
+
+    job.dataset.replace(&object, "damaged").await.expect("it is damaged");
+    let replaced = Replaced::read(&job.dataset, name).await.expect("the manifest reads");
+    let refused = replaced.check(&job, Some(2), &list, &mut ours).expect_err("nobody knows").to_string();
+    assert!(refused.contains("cannot be read"), "{refused}");
 }

@@ -11,7 +11,7 @@ use super::*;
 const JOB: &str = "nightly";
 
 fn plan() -> ShardPlan {
-    let split = |start, end| MapTask { splits: vec![Split { segment: 0, range: ByteRange::new(start, end) }] };
+    let split = |start, end| MapTask::of(vec![Split { segment: 0, range: ByteRange::new(start, end) }]);
     ShardPlan {
         job: JOB.parse().expect("a job name"),
         shard: ShardId::Shared(1),
@@ -23,7 +23,7 @@ fn plan() -> ShardPlan {
             split_bytes: ByteSize(500),
             ..JobSettings::default()
         },
-        segments: vec![SegmentRef { key: "shard=org-mod-01/a.seg".to_owned(), size: 1000, etag: None }],
+        segments: vec![SegmentRef { key: "shard=org-mod-01/a.seg".to_owned(), size: 1000, etag: None }].into(),
         map_tasks: vec![split(0, 500), split(500, 1000)],
         partitions: 2,
     }
@@ -62,7 +62,7 @@ fn map_report(plan: &ShardPlan, number: u32) -> MapReport {
         ..MapBooks::default()
     };
     MapReport {
-        splits: vec![SplitReport { split: plan.map_tasks[1].splits[0], first: Some(520), end: 1000 }],
+        splits: vec![SplitReport { split: plan.map_tasks[1].first(), first: Some(520), end: 1000 }],
         run: Some(object(keys::run(&plan.job, plan.shard, task, attempt(number)))),
         books,
         quarantine: Some(QuarantineEntry { frames: 1, object: object(attempt_keys(plan, number).quarantine(task)) }),

@@ -70,7 +70,7 @@ async fn a_job_that_is_done_is_not_run_again_by_a_retry_whatever_its_record_says
         job: job(),
         shard: "org-7".parse().expect("a shard"),
         settings: JobSettings::default(),
-        segments: Vec::new(),
+        segments: model::SegmentList::default(),
         map_tasks: Vec::new(),
         partitions: 0,
     };

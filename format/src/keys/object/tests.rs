@@ -65,6 +65,7 @@ fn of_jobs() -> impl Strategy<Value = ObjectKey> {
     let object = prop_oneof![
         digest().prop_map(JobObject::Spec),
         (shards(), digest()).prop_map(|(shard, digest)| JobObject::Plan(shard, digest)),
+        (shards(), digest()).prop_map(|(shard, digest)| JobObject::Segments(shard, digest)),
         (shards(), digest()).prop_map(|(shard, digest)| JobObject::Report(shard, digest)),
         (leaders(), any::<u32>()).prop_map(|(leader, ordinal)| JobObject::Events(leader, ordinal)),
         (any::<u32>(), any::<i64>()).prop_map(|(round, at_ms)| JobObject::Bases(round, at_ms)),
@@ -101,6 +102,13 @@ fn scratches() -> impl Strategy<Value = ObjectKey> {
     prop_oneof![job, process].prop_map(ObjectKey::Scratch)
 }
 
+fn histories() -> impl Strategy<Value = ObjectKey> {
+    let name = (0..=i64::MAX, any::<u32>(), leaders(), jobs());
+    name.prop_map(|(submitted_at_ms, round, leader, job)| {
+        ObjectKey::History(HistoryName { submitted_at_ms, round, leader, job })
+    })
+}
+
 fn any_key() -> impl Strategy<Value = ObjectKey> {
     let manifest = (windows(), shards(), 1u32..)
         .prop_map(|(window, shard, version)| ObjectKey::Manifest(ManifestName { window, shard, version }));
@@ -113,6 +121,8 @@ fn any_key() -> impl Strategy<Value = ObjectKey> {
         data(),
         manifest,
         of_jobs(),
+        histories(),
+        Just(ObjectKey::HistoryComplete),
         marks,
         any::<u64>().prop_map(ObjectKey::Probe),
         scratches(),
@@ -136,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_the_parser_panic(text in "(data|jobs|marks|scratch|manifests|probe)/[-a-z0-9=/.#]{0,60}|\\PC{0,40}") {
+    fn no_text_makes_the_parser_panic(text in "(data|jobs|history|marks|scratch|manifests|probe)/[-a-z0-9=/.#]{0,60}|\\PC{0,40}") {
         let _ = text.parse::<ObjectKey>();
     }
 }
@@ -162,6 +172,8 @@ fn what_others_put_beside_ours_is_none_of_ours() {
         "manifests/window=all/shard=org-mod-07/v1.json",
         "marks/nightly/notes.json",
         "jobs/nightly/notes.json",
+        "history/notes.json",
+        "history/01-complete",
         "tailor.json/x",
         moved.as_str(),
         "",

@@ -26,13 +26,13 @@ async fn shard(folder: &Path) -> [Grant; 2] {
     let segment = |(key, content): (&str, &str)| SegmentRef { key: key.into(), size: content.len() as u64, etag: None };
     let task = |segment: u32| {
         let range = ByteRange { start: 0, end: segments[segment as usize].1.len() as u64 };
-        MapTask { splits: vec![Split { segment, range }] }
+        MapTask::of(vec![Split { segment, range }])
     };
     let plan = ShardPlan {
         job: grant(0).task.job,
         shard: grant(0).task.shard,
         settings: JobSettings::default(),
-        segments: segments.map(segment).to_vec(),
+        segments: segments.map(segment).to_vec().into(),
         map_tasks: vec![task(0), task(1)],
         partitions: 1,
     };

@@ -1,0 +1,165 @@
+//! A job of millions of segments, planned as the leader plans it: listed, cut into tasks, written, handed to the scheduler,
+//! and every map task recorded. What counts is the most memory that the process takes.
+//!
+//! The input is a store that makes its listing up, in the order and the pages of a bucket; nothing of it is held. The plans go
+//! to a local dataset.
+
+mod store;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use model::books::MapBooks;
+use model::{
+    AttemptId, ByteSize, FencingToken, JobSettings, JobSpec, MapReport, Report, ShardPlan, SplitReport, StageTimes,
+    SystemClock, TaskId,
+};
+use scheduler::{Event, Policy, Restored, State};
+use storage::Root;
+
+use store::Listed;
+
+/// Most memory of the process, in bytes.
+const PEAK_BYTES_MAX: u64 = 512 << 20;
+
+/// Options of `bench listing`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Segments under the input.
+    #[arg(long, default_value_t = 10_000_000)]
+    segments: u64,
+    /// Shards that they belong to, evenly.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=64))]
+    shards: u64,
+}
+
+/// What a plan of all shards came to.
+struct Planned {
+    segments: u64,
+    tasks: usize,
+    /// Bytes of the plan's objects, and of them those that are not lists of segments.
+    objects_bytes: u64,
+    documents_bytes: u64,
+    took: Duration,
+}
+
+/// Measures, and prints.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let before = peak_bytes()?;
+    let planned = runtime()?.block_on(plan(options.segments, options.shards))?;
+    let peak = peak_bytes()?;
+    println!(
+        "{} segments of {} shards: {} map tasks, {:.1} s; objects of {}, of them plans {}",
+        planned.segments,
+        options.shards,
+        planned.tasks,
+        planned.took.as_secs_f64(),
+        ByteSize(planned.objects_bytes),
+        ByteSize(planned.documents_bytes),
+    );
+    println!(
+        "peak memory {} MiB (at most {}), {} MiB before; {:.0} bytes a segment",
+        peak >> 20,
+        PEAK_BYTES_MAX >> 20,
+        before >> 20,
+        (peak - before) as f64 / options.segments as f64
+    );
+    ensure!(planned.segments == options.segments, "{} segments were planned", planned.segments);
+    ensure!(peak <= PEAK_BYTES_MAX, "planning takes too much memory");
+    Ok(())
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}
+
+async fn plan(segments: u64, shards: u64) -> Result<Planned> {
+    let folder = tempfile::tempdir()?;
+    let dataset = Root::create(folder.path().to_str().context("a plain name")?)?;
+    let began = Instant::now();
+    let spec = JobSpec {
+        job: "listing".parse()?,
+        input: dataset.uri().to_owned(),
+        dataset: dataset.uri().to_owned(),
+        shards: Vec::new(),
+        settings: JobSettings::default(),
+        shard_map: String::new(),
+        reason: String::new(),
+        priority: model::spec::PRIORITY_DEFAULT,
+        running_max: None,
+        force_replace: None,
+        replay_of: None,
+        submitted_by: String::new(),
+        submitted_at_ms: 0,
+    };
+    let mut job = coordinator::Job::reading(&spec, dataset.clone(), Arc::new(SystemClock))?;
+    job.input = Root::of_store("listed://input", Arc::new(Listed { segments, shards }));
+    let plans = coordinator::planning::plan(&job).await?.plans;
+    let written = coordinator::planning::write(&dataset, plans).await?;
+    let mut state = State::new(Policy::default());
+    let id = job.id.clone();
+    scheduler::step(&mut state, Event::JobAdded { job: id, weight: 10, running_max: None }, Duration::ZERO);
+    let mut planned = Planned { segments: 0, tasks: 0, objects_bytes: 0, documents_bytes: 0, took: Duration::ZERO };
+    for (plan, _) in written {
+        planned.segments += plan.segments.len() as u64;
+        planned.tasks += plan.map_tasks.len();
+        let restored = Some(Box::new(Restored { done: recorded(&plan), ..Restored::default() }));
+        let effects =
+            scheduler::step(&mut state, Event::ShardPlanned { plan: Arc::new(plan), restored }, Duration::from_secs(1));
+        ensure!(effects.is_empty(), "nothing is to be done before a worker asks: {effects:?}");
+    }
+    planned.took = began.elapsed();
+    for object in dataset.list("").await? {
+        planned.objects_bytes += object.size;
+        if object.location.as_ref().contains("/plans/") {
+            planned.documents_bytes += object.size;
+        }
+    }
+    Ok(planned)
+}
+
+/// The reports of all map tasks of a shard, as a leader takes them over.
+fn recorded(plan: &ShardPlan) -> Vec<(TaskId, AttemptId, Report)> {
+    let report = |(ordinal, task): (usize, &model::MapTask)| {
+        let read = |split: model::Split| SplitReport { split, first: Some(split.range.start), end: split.range.end };
+        let report = MapReport {
+            splits: task.splits().map(read).collect(),
+            run: None,
+            books: MapBooks::default(),
+            quarantine: None,
+            time_range_ms: None,
+            stages: StageTimes::default(),
+            spills: 0,
+        };
+        let attempt = AttemptId { number: 1, token: FencingToken(1) };
+        (TaskId::map(ordinal as u32), attempt, Report::Map(report))
+    };
+    plan.map_tasks.iter().enumerate().map(report).collect()
+}
+
+/// Most memory that this process has had resident at once.
+fn peak_bytes() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("/proc tells memory")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nextest gives each test a process of its own, so the peak is this test's.
+    #[test]
+    fn a_hundred_thousand_segments_take_little_memory_and_small_plans() {
+        const SEGMENTS: u64 = 100_000;
+        let before = peak_bytes().expect("/proc");
+        let planned = runtime().expect("a runtime").block_on(plan(SEGMENTS, 8)).expect("it is planned");
+        let took = peak_bytes().expect("/proc") - before;
+        assert_eq!(planned.segments, SEGMENTS);
+        assert!(planned.documents_bytes < 10 * SEGMENTS, "plans of {} bytes", planned.documents_bytes);
+        assert!(planned.objects_bytes < 60 * SEGMENTS, "objects of {} bytes", planned.objects_bytes);
+        // Vectors of plain values took 70 MiB for the listing and the plans alone.
+        assert!(took < 32 << 20, "{} MiB", took >> 20);
+    }
+}

@@ -1,0 +1,89 @@
+//! A bucket that only lists: segments of a size and an etag each, in the order of their keys, a thousand a page.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use model::Digest;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+
+/// Objects of a page, as S3 has it.
+const PAGE: u64 = 1000;
+
+/// So many segments of so many shards.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) segments: u64,
+    pub(super) shards: u64,
+}
+
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("listed")
+    }
+}
+
+fn refused<T>() -> Result<T> {
+    Err(Error::NotSupported { source: "this store only lists".into() })
+}
+
+/// The `ordinal`th segment; keys grow with the ordinal.
+fn segment(ordinal: u64, segments: u64, shards: u64) -> ObjectMeta {
+    // Spread as writers spread them: the hour, then the shard, then who wrote it.
+    let hours = segments.div_ceil(shards * 1000).max(1);
+    let in_hour = segments.div_ceil(hours);
+    let (hour, rest) = (ordinal / in_hour, ordinal % in_hour);
+    let in_shard = in_hour.div_ceil(shards);
+    let (shard, at) = (rest / in_shard, rest % in_shard);
+    let key = format!("metrics/2026-11-{hour:06}/shard=org-mod-{shard:02}/ingester-{:03}/{at:012}.seg", at / 100);
+    let digest = Digest::of(key.as_bytes());
+    ObjectMeta {
+        location: Path::from(key),
+        last_modified: Default::default(),
+        size: 100_000 + digest.0 as u64 % 100_000,
+        e_tag: Some(format!("\"{digest}\"")),
+        version: None,
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Listed {
+    async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> Result<PutResult> {
+        refused()
+    }
+
+    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        refused()
+    }
+
+    async fn get_opts(&self, _: &Path, _: GetOptions) -> Result<GetResult> {
+        refused()
+    }
+
+    fn delete_stream(&self, _: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        stream::once(async { refused() }).boxed()
+    }
+
+    fn list(&self, _: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let Self { segments, shards } = *self;
+        let pages = stream::iter((0..segments).step_by(PAGE as usize));
+        let page = move |first: u64| {
+            let objects = first..(first + PAGE).min(segments);
+            stream::iter(objects.map(move |at| Ok(segment(at, segments, shards))).collect::<Vec<_>>())
+        };
+        pages.map(page).flatten().boxed()
+    }
+
+    async fn list_with_delimiter(&self, _: Option<&Path>) -> Result<ListResult> {
+        refused()
+    }
+
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
+        refused()
+    }
+}

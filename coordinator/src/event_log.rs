@@ -1,0 +1,213 @@
+//! The event log of a job: what happened, a line an event, in objects that outlive the cluster's state.
+//!
+//! An object store cannot append, so the log is a sequence of pieces. A leader writes pieces under its own name, so two
+//! leaders never write the same one; in order of key they are in order of time.
+//!
+//! ```text
+//! open: gets lines, and is written whole again each time that it has more
+//!   |-- EVENT_PIECE_BYTES_MAX reached, or a write of it failed
+//!   v
+//! full: never changes; kept until it is written
+//! ```
+//!
+//! A piece whose write failed gets no more lines: the failed request may still arrive, and must not put a shorter piece over
+//! a longer one. While the store is away, pieces wait in memory, [`EVENTS_UNWRITTEN_BYTES_MAX`] bytes at most; lines past
+//! them are dropped, and the log itself and `tailor_event_lines_dropped_total` say how many.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use format::keys;
+use model::limits::{EVENT_PIECE_BYTES_MAX, EVENTS_BYTES_MAX, EVENTS_UNWRITTEN_BYTES_MAX};
+use model::{JobId, LeaderId, TimestampMs};
+use serde_json::{Value, json};
+use storage::{Root, StorageError};
+
+/// The event log of one job under one leader. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct EventLog {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    job: JobId,
+    leader: LeaderId,
+    pieces: Mutex<Pieces>,
+    /// Held by the one flush that is under way.
+    flushing: tokio::sync::Mutex<()>,
+}
+
+impl EventLog {
+    pub(crate) fn new(job: JobId, leader: LeaderId) -> Self {
+        let (pieces, flushing) = (Mutex::default(), tokio::sync::Mutex::default());
+        Self { shared: Arc::new(Shared { job, leader, pieces, flushing }) }
+    }
+
+    /// Notes an event; `fields` is an object.
+    pub(crate) fn note(&self, at_ms: TimestampMs, event: &str, fields: Value) {
+        let mut line = json!({ "at_ms": at_ms, "event": event });
+        if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
+            line.extend(fields);
+        }
+        self.pieces().add(&line.to_string());
+    }
+
+    /// Writes what is not written yet, unless that is under way already.
+    ///
+    /// # Errors
+    /// A store that fails: what could not be written waits for the next time.
+    pub(crate) async fn flush(&self, dataset: &Root) -> Result<(), StorageError> {
+        match self.shared.flushing.try_lock() {
+            Ok(_flushing) => self.write(dataset).await,
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Writes what is not written yet, once what is under way has ended.
+    ///
+    /// # Errors
+    /// As of [`Self::flush`].
+    pub(crate) async fn flush_all(&self, dataset: &Root) -> Result<(), StorageError> {
+        let _flushing = self.shared.flushing.lock().await;
+        self.pieces().note_dropped();
+        self.write(dataset).await
+    }
+
+    /// Writes what is left of the log of a job that is over. Lines that still cannot be written are lost: a job does not
+    /// wait for its log.
+    pub(crate) async fn finish(&self, dataset: &Root) {
+        let Err(error) = self.flush_all(dataset).await else { return };
+        let lines = self.pieces().drop_unwritten();
+        tracing::warn!(%error, job = %self.shared.job, lines, "the last lines of an event log could not be written; they are lost");
+    }
+
+    async fn write(&self, dataset: &Root) -> Result<(), StorageError> {
+        loop {
+            let Some((ordinal, bytes)) = self.pieces().next() else { return Ok(()) };
+            let key = keys::events(&self.shared.job, self.shared.leader, ordinal);
+            let len = bytes.len();
+            let written = dataset.replace(&key, bytes).await;
+            let mut pieces = self.pieces();
+            match written {
+                Ok(()) => pieces.written(len),
+                Err(error) => {
+                    pieces.close(len);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn pieces(&self) -> MutexGuard<'_, Pieces> {
+        self.shared.pieces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A piece, or what is left of it to write.
+#[derive(Debug, Default)]
+struct Piece {
+    ordinal: u32,
+    bytes: Vec<u8>,
+    /// How many of the bytes are written.
+    written: usize,
+    is_full: bool,
+}
+
+#[derive(Debug, Default)]
+struct Pieces {
+    /// In order: those that wait to be written, then the open one.
+    waiting: VecDeque<Piece>,
+    next_ordinal: u32,
+    /// Bytes of all lines so far.
+    bytes: usize,
+    /// Lines that were dropped since the log last said so.
+    dropped: u64,
+}
+
+impl Pieces {
+    /// Adds a line, or drops and counts it.
+    fn add(&mut self, line: &str) {
+        if !self.has_room(line.len()) {
+            self.dropped += 1;
+            return metrics::counter!("tailor_event_lines_dropped_total").increment(1);
+        }
+        self.note_dropped();
+        self.push(line);
+    }
+
+    fn has_room(&self, len: usize) -> bool {
+        let unwritten: usize = self.waiting.iter().map(|piece| piece.bytes.len() - piece.written).sum();
+        unwritten + len <= EVENTS_UNWRITTEN_BYTES_MAX && self.bytes + len <= EVENTS_BYTES_MAX
+    }
+
+    /// Says in the log how many lines were dropped here.
+    fn note_dropped(&mut self) {
+        if self.dropped > 0 {
+            let line = json!({ "event": "left-out", "lines": self.dropped }).to_string();
+            self.dropped = 0;
+            self.push(&line);
+        }
+    }
+
+    fn push(&mut self, line: &str) {
+        if self.waiting.back().is_none_or(|piece| piece.is_full) {
+            self.waiting.push_back(Piece { ordinal: self.next_ordinal, ..Piece::default() });
+            self.next_ordinal += 1;
+        }
+        let piece = self.waiting.back_mut().expect("an open piece was just made sure of");
+        piece.bytes.extend_from_slice(line.as_bytes());
+        piece.bytes.push(b'\n');
+        piece.is_full = piece.bytes.len() >= EVENT_PIECE_BYTES_MAX;
+        self.bytes += line.len() + 1;
+    }
+
+    /// The first piece that is not wholly written.
+    fn next(&self) -> Option<(u32, Vec<u8>)> {
+        let piece = self.waiting.front().filter(|piece| piece.written < piece.bytes.len())?;
+        Some((piece.ordinal, piece.bytes.clone()))
+    }
+
+    /// The first `len` bytes of the first piece are written.
+    fn written(&mut self, len: usize) {
+        let Some(piece) = self.waiting.front_mut() else { return };
+        piece.written = len;
+        if piece.is_full && len == piece.bytes.len() {
+            self.waiting.pop_front();
+        }
+    }
+
+    /// The first `len` bytes of the first piece could not be written, and may yet arrive: it stays as long as that.
+    fn close(&mut self, len: usize) {
+        let Some(piece) = self.waiting.front_mut() else { return };
+        // Lines that came during the write.
+        let rest = piece.bytes.split_off(len);
+        let was_full = std::mem::replace(&mut piece.is_full, true);
+        if rest.is_empty() {
+            return;
+        }
+        match self.waiting.get_mut(1) {
+            // No request for it was made yet, so it may begin with other lines.
+            Some(next) => drop(next.bytes.splice(0..0, rest)),
+            None => {
+                let ordinal = self.next_ordinal;
+                self.next_ordinal += 1;
+                self.waiting.push_back(Piece { ordinal, bytes: rest, written: 0, is_full: was_full });
+            }
+        }
+    }
+
+    /// Gives up what is not written; the number of its lines.
+    fn drop_unwritten(&mut self) -> u64 {
+        let unwritten = self
+            .waiting
+            .drain(..)
+            .map(|piece| piece.bytes[piece.written..].iter().filter(|byte| **byte == b'\n').count() as u64);
+        let lines = unwritten.sum();
+        metrics::counter!("tailor_event_lines_dropped_total").increment(lines);
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,302 @@
+//! The history's index: one small create-only object for each round of a job that has ended, holding what a listing shows.
+//! Like a record it is named by the round and by the leader that saw it end, and of several the same one is current: a leader
+//! that was deposed and goes on adds an entry that nobody reads.
+//!
+//! Keys sort the newest first, so a page of a listing costs a listing of the keys before it and one read for each job on it,
+//! whatever else the dataset keeps of its jobs. A dataset that an older version wrote to has jobs without an entry: until
+//! [`complete`] has added them and put its mark, [`ended`] finds them by the names of their folders and reads their records.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
+use std::str::FromStr;
+
+use format::keys::{self, HistoryName};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use model::ids::ParseIdError;
+use model::limits::REQUESTS_AT_ONCE_MAX;
+use model::{JobId, LeaderId, Term};
+use proto::v1;
+use serde::{Deserialize, Serialize};
+use storage::{Root, StorageError};
+
+use crate::error::describe;
+use crate::report::{API_VERSION, JobReport};
+use crate::{history, history_view};
+
+/// An entry: what `job list` shows of a job. Fields that a later version adds are passed over.
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    api_version: String,
+    kind: String,
+    job: String,
+    /// As on the wire, without its prefix: `DONE`.
+    state: String,
+    dataset: String,
+    input: String,
+    window: String,
+    submitted_at_ms: i64,
+    ended_at_ms: i64,
+    shards: u32,
+    shards_done: u32,
+    shards_failed: u32,
+    bytes: u64,
+    bytes_read: u64,
+    priority: i32,
+    reason: String,
+    cause: String,
+    attempts: u64,
+    attempts_failed: u64,
+}
+
+const STATE_PREFIX: &str = "JOB_STATE_";
+
+impl Entry {
+    fn of(job: v1::JobSummary) -> Self {
+        Self {
+            api_version: API_VERSION.to_owned(),
+            kind: "EndedJob".to_owned(),
+            state: job.state().as_str_name().trim_start_matches(STATE_PREFIX).to_owned(),
+            job: job.job,
+            dataset: job.dataset,
+            input: job.input,
+            window: job.window,
+            submitted_at_ms: job.submitted_at_ms,
+            ended_at_ms: job.ended_at_ms,
+            shards: job.shards,
+            shards_done: job.shards_done,
+            shards_failed: job.shards_failed,
+            bytes: job.bytes,
+            bytes_read: job.bytes_read,
+            priority: job.priority,
+            reason: job.reason,
+            cause: job.cause,
+            attempts: job.attempts,
+            attempts_failed: job.attempts_failed,
+        }
+    }
+
+    fn summary(self) -> v1::JobSummary {
+        let state = v1::JobState::from_str_name(&format!("{STATE_PREFIX}{}", self.state));
+        v1::JobSummary {
+            job: self.job,
+            state: state.unwrap_or_default().into(),
+            dataset: self.dataset,
+            input: self.input,
+            window: self.window,
+            submitted_at_ms: self.submitted_at_ms,
+            ended_at_ms: self.ended_at_ms,
+            shards: self.shards,
+            shards_done: self.shards_done,
+            shards_failed: self.shards_failed,
+            bytes: self.bytes,
+            bytes_read: self.bytes_read,
+            priority: self.priority,
+            reason: self.reason,
+            cause: self.cause,
+            waiting_for: String::new(),
+            attempts: self.attempts,
+            attempts_failed: self.attempts_failed,
+        }
+    }
+}
+
+/// Who adds an entry for a record without having seen the round end: before every leader that has.
+const NOBODY: LeaderId = LeaderId { revision: 0, term: Term::drawn(0) };
+
+/// Adds a job that has ended, as `leader` saw it.
+///
+/// # Errors
+/// A store that fails.
+pub(crate) async fn add(dataset: &Root, report: &JobReport, leader: LeaderId) -> Result<(), StorageError> {
+    let submitted_at_ms = report.started_at_ms.max(0);
+    let name = HistoryName { submitted_at_ms, round: report.round, leader, job: report.job.clone() };
+    let entry = Entry::of(history_view::summary(report));
+    let bytes = serde_json::to_vec_pretty(&entry).expect("an entry is numbers and names");
+    dataset.create_once(&name.to_string(), bytes).await.map(drop)
+}
+
+/// A job that has ended, as far as its name and its record tell without the entry being read.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) job: JobId,
+    /// 0 where only an unreadable record knows.
+    pub(crate) submitted_at_ms: i64,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Entry {
+        key: String,
+    },
+    /// Without an entry; boxed, for it is rare and large.
+    Record(Box<v1::JobSummary>),
+}
+
+/// A place in a listing of jobs: the newest come first, those of one instant by name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Position {
+    submitted_at_ms: Reverse<i64>,
+    job: String,
+}
+
+impl Position {
+    pub(crate) fn new(submitted_at_ms: i64, job: &str) -> Self {
+        Self { submitted_at_ms: Reverse(submitted_at_ms.max(0)), job: job.to_owned() }
+    }
+
+    pub(crate) fn job(&self) -> &str {
+        &self.job
+    }
+}
+
+/// A page token.
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.submitted_at_ms.0, self.job)
+    }
+}
+
+impl FromStr for Position {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || ParseIdError { text: text.to_owned(), expected: "a page token of an earlier answer" };
+        let (submitted_at_ms, job) = text.split_once('-').ok_or_else(invalid)?;
+        Ok(Self::new(submitted_at_ms.parse().map_err(|_| invalid())?, job))
+    }
+}
+
+/// The jobs of a dataset that have ended and come after a position, each once, in order: at least `wanted` of them if there
+/// are so many.
+///
+/// # Errors
+/// A store that fails. A record that cannot be read is a job in state unreadable.
+pub(crate) async fn ended(dataset: &Root, after: Option<&Position>, wanted: usize) -> Result<Vec<Ended>, StorageError> {
+    let (mut ended, is_complete) = entries(dataset, after, wanted).await?;
+    if !is_complete {
+        let unlisted = unlisted(dataset, &ended).await?;
+        let read: Vec<_> = unlisted.into_iter().map(|job| read_record(dataset, job)).collect();
+        let found: Vec<Option<Ended>> = stream::iter(read).buffered(REQUESTS_AT_ONCE_MAX).try_collect().await?;
+        ended.extend(found.into_iter().flatten());
+    }
+    ended.retain(|ended| after.is_none_or(|after| ended.position() > *after));
+    ended.sort_by_cached_key(Ended::position);
+    Ok(ended)
+}
+
+/// The latest round of each job that has an entry, as far as `wanted` needs it; and whether all jobs have an entry.
+async fn entries(dataset: &Root, after: Option<&Position>, wanted: usize) -> Result<(Vec<Ended>, bool), StorageError> {
+    let mut names: Vec<HistoryName> = Vec::new();
+    let (mut seen, mut found) = (HashSet::new(), 0);
+    let mut is_complete = false;
+    let mut listed = dataset.stream(keys::HISTORY);
+    while let Some(object) = listed.try_next().await? {
+        let key = object.location.as_ref();
+        is_complete |= key == keys::HISTORY_COMPLETE;
+        // What is no name of ours is somebody else's.
+        let Ok(name) = key.parse::<HistoryName>() else { continue };
+        let is_next_instant = names.last().is_none_or(|last| last.submitted_at_ms != name.submitted_at_ms);
+        if is_complete && found >= wanted && is_next_instant && dataset.lists_in_order() {
+            break;
+        }
+        let is_new = seen.insert(name.job.clone());
+        let position = Position::new(name.submitted_at_ms, name.job.as_str());
+        found += usize::from(is_new && after.is_none_or(|after| position > *after));
+        names.push(name);
+    }
+    // Folders list in no order; a job's latest round comes first.
+    let place = |name: &HistoryName| (name.submitted_at_ms, name.round, name.leader);
+    names.sort_unstable_by(|a, b| place(b).cmp(&place(a)));
+    seen.clear();
+    names.retain(|name| seen.insert(name.job.clone()));
+    let ended = |name: HistoryName| Ended {
+        submitted_at_ms: name.submitted_at_ms,
+        source: Source::Entry { key: name.to_string() },
+        job: name.job,
+    };
+    Ok((names.into_iter().map(ended).collect(), is_complete))
+}
+
+/// Jobs that the dataset keeps something of and that have no entry.
+async fn unlisted(dataset: &Root, listed: &[Ended]) -> Result<Vec<JobId>, StorageError> {
+    let known: BTreeSet<_> = listed.iter().map(|ended| &ended.job).collect();
+    let jobs = history::jobs(dataset).await?;
+    Ok(jobs.into_iter().filter(|job| !known.contains(job)).collect())
+}
+
+async fn read_record(dataset: &Root, job: JobId) -> Result<Option<Ended>, StorageError> {
+    let summary = match history::record(dataset, &job).await {
+        Ok(None) => return Ok(None),
+        Ok(Some(report)) => history_view::summary(&report),
+        Err(error) if error.is_store_away() => return Err(error),
+        Err(error) => unreadable(dataset, &job, 0, &error),
+    };
+    let (submitted_at_ms, source) = (summary.submitted_at_ms.max(0), Source::Record(Box::new(summary)));
+    Ok(Some(Ended { job, submitted_at_ms, source }))
+}
+
+impl Ended {
+    pub(crate) fn position(&self) -> Position {
+        Position::new(self.submitted_at_ms, self.job.as_str())
+    }
+
+    /// The job in a few words; one whose entry cannot be read says why.
+    ///
+    /// # Errors
+    /// A store that is away.
+    pub(crate) async fn summary(self, dataset: &Root) -> Result<v1::JobSummary, StorageError> {
+        let key = match self.source {
+            Source::Record(summary) => return Ok(*summary),
+            Source::Entry { key } => key,
+        };
+        let bytes = match dataset.read(&key).await {
+            Err(error) if error.is_store_away() => return Err(error),
+            Err(error) => return Ok(unreadable(dataset, &self.job, self.submitted_at_ms, &error)),
+            Ok(bytes) => bytes,
+        };
+        let malformed = |error: serde_json::Error| {
+            let error = StorageError::Failed { operation: "read", object: dataset.object(&key), source: error.into() };
+            unreadable(dataset, &self.job, self.submitted_at_ms, &error)
+        };
+        Ok(serde_json::from_slice::<Entry>(&bytes).map_or_else(malformed, Entry::summary))
+    }
+}
+
+fn unreadable(dataset: &Root, job: &JobId, submitted_at_ms: i64, error: &StorageError) -> v1::JobSummary {
+    v1::JobSummary {
+        job: job.to_string(),
+        state: v1::JobState::Unreadable.into(),
+        dataset: dataset.uri().to_owned(),
+        submitted_at_ms,
+        cause: describe(error),
+        ..v1::JobSummary::default()
+    }
+}
+
+/// Adds an entry for each ended job that has none, then the mark that says so. Only the leader does it, so no job ends
+/// without an entry meanwhile. A record that cannot be read stays without one, and so the mark is not put.
+///
+/// # Errors
+/// A store that fails; the next time goes on.
+pub(crate) async fn complete(dataset: &Root) -> Result<(), StorageError> {
+    let (ended, is_complete) = entries(dataset, None, usize::MAX).await?;
+    if is_complete {
+        return Ok(());
+    }
+    let add_one = |job: JobId| async move {
+        match history::record(dataset, &job).await? {
+            Some(report) => add(dataset, &report, NOBODY).await,
+            None => Ok(()),
+        }
+    };
+    let unlisted = unlisted(dataset, &ended).await?;
+    let added: Vec<_> = unlisted.into_iter().map(add_one).collect();
+    let results: Vec<_> = stream::iter(added).buffer_unordered(REQUESTS_AT_ONCE_MAX).collect().await;
+    results.into_iter().collect::<Result<Vec<()>, _>>()?;
+    dataset.replace(keys::HISTORY_COMPLETE, &b"{}\n"[..]).await
+}
+
+#[cfg(test)]
+mod tests;
