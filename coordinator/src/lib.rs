@@ -62,4 +62,5 @@ pub use error::JobError;
 pub use job::{Job, Resources};
 pub use leader::LeaderSettings;
 pub use leader::check_report;
+pub use metrics::VIOLATIONS;
 pub use report::{JobReport, ShardReport, ShardState};

@@ -4,7 +4,7 @@ use metrics::{describe_counter, describe_gauge};
 use model::Invariant;
 
 /// Broken promises, by id.
-const VIOLATIONS: &str = "tailor_invariant_violations_total";
+pub const VIOLATIONS: &str = "tailor_invariant_violations_total";
 
 /// Says what each metric means, once.
 pub(crate) fn describe() {

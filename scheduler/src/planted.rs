@@ -11,6 +11,12 @@ pub enum Planted {
     StitchOff,
     /// Runs are gathered in the order in which they were written.
     ArrivalOrder,
+    /// A claim of a worker that is gone brings it back.
+    ClaimRevives,
+    /// The numbers of attempts have no gaps: one that was never written counts as a broken promise.
+    GapIsViolated,
+    /// Whatever a report says is believed.
+    ReportBelieved,
 }
 
 thread_local! {
@@ -22,6 +28,7 @@ pub fn plant(planted: Option<Planted>) {
     PLANTED.set(planted);
 }
 
-pub(crate) fn is_planted(planted: Planted) -> bool {
+/// Whether a bug is planted on this thread.
+pub fn is_planted(planted: Planted) -> bool {
     PLANTED.get() == Some(planted)
 }

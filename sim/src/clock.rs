@@ -32,6 +32,11 @@ impl SimClock {
         self.now_ms.store(EPOCH_MS + now.as_millis() as i64, Ordering::Relaxed);
     }
 
+    /// Whether less than that of the world's time has passed, whatever this machine's clock says.
+    pub(crate) fn is_before(&self, until: Duration) -> bool {
+        self.now_ms.load(Ordering::Relaxed) < EPOCH_MS + until.as_millis() as i64
+    }
+
     /// This machine's clock steps.
     pub(crate) fn step(&self, by_ms: i64) {
         self.off_ms.fetch_add(by_ms, Ordering::Relaxed);

@@ -121,6 +121,20 @@ pub(crate) enum Disruption {
     Stall { process: Option<usize>, length: Duration },
     /// A machine's wall clock steps.
     ClockStep { process: usize, by_ms: i64 },
+    /// Several processes crash, or stop, at one instant.
+    Together { processes: Vec<usize>, is_stop: bool, length: Duration },
+    /// etcd is backed up.
+    StateSaved,
+    /// etcd comes back as it was backed up; empty, if it never was.
+    StateRestored,
+    /// etcd comes back empty.
+    StateLost,
+    /// Somebody else, or a newer version, writes into the namespace.
+    StateStranger { draw: usize },
+    /// Every coordinator crashes, and an object of a job that is open is lost meanwhile.
+    ObjectLost { draw: usize },
+    /// A segment lands.
+    Lands { key: String, bytes: Vec<u8> },
 }
 
 /// Who can be cut off.

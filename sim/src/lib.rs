@@ -19,8 +19,12 @@ pub mod trace;
 mod workload;
 // What may go wrong.
 mod faults;
+// What seeds from a certain one on have beside.
+mod wider;
 // Simulated time, messages on their way, and what goes wrong with them.
 mod world;
+// What the product itself counts as violated.
+mod counted;
 // Who watches over the invariants.
 mod witness;
 
@@ -51,4 +55,5 @@ pub mod exhaustive;
 pub use planted::Planted;
 pub use run::{Options, Verdict, run};
 pub use scenario::Mode;
+pub use wider::FROM as WIDER_FROM;
 pub use witness::Violation;

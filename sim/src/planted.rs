@@ -70,6 +70,30 @@ pub enum Planted {
     StitchOff,
     /// Points of equal time are kept in the order in which runs arrive.
     ArrivalOrder,
+    /// The collector deletes what lies in the way, whoever's it is.
+    CollectorTakesForeign,
+    /// The collector does not ask who still runs a job.
+    CollectorIgnoresMarks,
+    /// The collector does not ask who rolls back to what a job wrote.
+    CollectorIgnoresPins,
+    /// The base of a shard is noted when it commits, not when it is planned.
+    BaseNotedLate,
+    /// Each leader has the same term.
+    TermNotDrawn,
+    /// The record of a round is put over that of another.
+    RecordReplaced,
+    /// A claim of a worker that is gone brings it back.
+    ClaimRevives,
+    /// Workers that are lost together make the leader count a broken promise.
+    GapIsViolated,
+    /// A leader stops at a key that it does not know.
+    StopsAtUnknownKey,
+    /// A field that a newer version wrote is dropped.
+    FieldDropped,
+    /// An object that is gone is waited for as if its store were away.
+    LossWaitedFor,
+    /// Whatever a report says is believed.
+    ReportBelieved,
 }
 
 /// What is known of a bug.
@@ -81,6 +105,8 @@ pub struct Known {
     pub mode: Mode,
     /// Within so many seeds.
     pub within: u64,
+    /// Whether it can show only in wider worlds.
+    pub is_wider: bool,
 }
 
 impl std::fmt::Display for Planted {
@@ -98,7 +124,8 @@ impl Planted {
 
     /// Looks for it, from `seed` on; how many seeds that took, and what was found.
     pub fn find(self, seed: u64) -> Option<(u64, Violation)> {
-        let Known { found_by, mode, within } = self.known();
+        let Known { found_by, mode, within, is_wider } = self.known();
+        let seed = if is_wider { seed + crate::wider::FROM } else { seed };
         (0..within).find_map(|tried| {
             let options = Options { mode, planted: Some(self), is_traced: false };
             let violations = crate::run::run(seed + tried, options).violations;
@@ -109,7 +136,7 @@ impl Planted {
 
     /// Who finds it, and how soon.
     pub fn known(self) -> Known {
-        use Invariant::{Cm1, Cm2, Cm3, Dt2, Dt3, Gc1, Ls1, Ls2, Ls3, Ls4, Lv1};
+        use Invariant::{Cm1, Cm2, Cm3, Cm5, Dt2, Dt3, Gc1, Ls1, Ls2, Ls3, Ls4, Lv1};
         let (found_by, mode, within): (&'static [Invariant], _, _) = match self {
             Self::NoTokenCheck => (&[Ls3, Ls2], Mode::Safety, 200),
             Self::BlindRetry => (&[Ls1, Ls2, Ls3], Mode::Safety, 50),
@@ -131,8 +158,20 @@ impl Planted {
             Self::RefusedRunUsed => (&[Ls3, Cm2], Mode::Safety, 50),
             Self::StitchOff => (&[Invariant::Pl2, Dt2], Mode::Safety, 50),
             Self::ArrivalOrder => (&[Dt2, Dt3], Mode::Safety, 50),
+            Self::CollectorTakesForeign => (&[Gc1], Mode::Safety, 100),
+            Self::CollectorIgnoresMarks => (&[Gc1], Mode::Safety, 100),
+            Self::CollectorIgnoresPins => (&[Gc1], Mode::Safety, 100),
+            Self::BaseNotedLate => (&[Cm5], Mode::Safety, 200),
+            Self::TermNotDrawn => (&[Ls1, Ls3, Cm2], Mode::Safety, 200),
+            Self::RecordReplaced => (&[Ls3], Mode::Safety, 200),
+            Self::ClaimRevives => (&[Lv1], Mode::Safety, 200),
+            Self::GapIsViolated => (&[Ls1], Mode::Safety, 100),
+            Self::StopsAtUnknownKey => (&[Lv1], Mode::Safety, 50),
+            Self::FieldDropped => (&[Gc1], Mode::Safety, 100),
+            Self::LossWaitedFor => (&[Lv1], Mode::Safety, 100),
+            Self::ReportBelieved => (&[Dt2, Dt3, Cm1, Invariant::Dt1], Mode::Safety, 100),
         };
-        Known { found_by, mode, within }
+        Known { found_by, mode, within, is_wider: self >= Self::CollectorTakesForeign }
     }
 
     /// An attempt's outcome, bent.
@@ -156,6 +195,9 @@ pub(crate) fn begin(planted: Option<Planted>) {
     scheduler::planted::plant(match planted {
         Some(Planted::StitchOff) => Some(scheduler::planted::Planted::StitchOff),
         Some(Planted::ArrivalOrder) => Some(scheduler::planted::Planted::ArrivalOrder),
+        Some(Planted::ClaimRevives) => Some(scheduler::planted::Planted::ClaimRevives),
+        Some(Planted::GapIsViolated) => Some(scheduler::planted::Planted::GapIsViolated),
+        Some(Planted::ReportBelieved) => Some(scheduler::planted::Planted::ReportBelieved),
         _ => None,
     });
     objects::begin();
@@ -198,6 +240,17 @@ pub(crate) fn leader(planted: Option<Planted>, leader: Arc<dyn Leader>, port: &A
         }
         _ => leader,
     }
+}
+
+/// Whether a promise that the product counts as violated fails a run with this bug: any does where none is planted; else one
+/// that is to find the bug, for another would hide it.
+pub(crate) fn counts(planted: Option<Planted>, invariant: Invariant) -> bool {
+    planted.is_none_or(|planted| planted.known().found_by.contains(&invariant))
+}
+
+/// What a coordinator draws its terms from.
+pub(crate) fn seed_of_terms(planted: Option<Planted>, seed: u64) -> u64 {
+    if planted == Some(Planted::TermNotDrawn) { 1 } else { seed }
 }
 
 /// The bug has shown.

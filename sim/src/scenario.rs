@@ -10,6 +10,7 @@ use worker::SlotLimits;
 use crate::faults::{Disruption, Rates};
 use crate::planted::Planted;
 use crate::roles::{CoordinatorRole, OperatorRole, Role, Wish, WorkerRole, address};
+use crate::wider::{self, Wider};
 use crate::workload::Workload;
 
 /// Says which seeds have input that misleads; chosen so that those which found something before keep their meaning.
@@ -37,6 +38,10 @@ pub(crate) struct Scenario {
     pub(crate) workload: Workload,
     pub(crate) rates: Rates,
     pub(crate) disruptions: Vec<(Duration, Disruption)>,
+    /// Objects of somebody else, by key in the bucket.
+    pub(crate) strangers: Vec<(String, Vec<u8>)>,
+    /// Whether a worker forges reports.
+    pub(crate) has_liar: bool,
     /// When the faults end, or come to rest.
     pub(crate) heals_at: Duration,
     pub(crate) planted: Option<Planted>,
@@ -70,16 +75,40 @@ impl Scenario {
             names.push(format!("w{at}"));
             processes.push((format!("w{at}"), Role::Worker(role)));
         }
-        let wishes = if is_calm {
+        let mut wishes = if is_calm {
             vec![(Duration::ZERO, Wish::Run(Box::new(workload.spec("nightly"))))]
         } else {
             wishes(&mut random, &workload, &names, heals_at)
         };
-        let operator = OperatorRole { coordinators: addresses, wishes, insists_from: heals_at };
+        let wider = Wider::draw(seed, mode, (coordinators, workers), &workload, heals_at);
+        wishes.extend(wider.wishes.iter().cloned());
+        wider.teach(&mut processes, coordinators, heals_at);
+        let operator = OperatorRole {
+            coordinators: addresses,
+            wishes,
+            insists_from: heals_at,
+            submits_again: seed >= wider::FROM,
+        };
         processes.push(("op".to_owned(), Role::Operator(operator)));
         let rates = if is_calm { Rates::calm() } else { Rates::draw(&mut random) };
-        let disruptions = if is_calm { Vec::new() } else { disruptions(&mut random, coordinators, workers, heals_at) };
-        Self { seed, mode, coordinators, processes, workload, rates, disruptions, heals_at, planted }
+        let mut disruptions =
+            if is_calm { Vec::new() } else { disruptions(&mut random, coordinators, workers, heals_at) };
+        disruptions.extend(wider.disruptions);
+        disruptions.sort_by_key(|(at, _)| *at);
+        let (strangers, has_liar) = (wider.objects, wider.liar.is_some());
+        Self {
+            seed,
+            mode,
+            coordinators,
+            processes,
+            workload,
+            rates,
+            disruptions,
+            strangers,
+            has_liar,
+            heals_at,
+            planted,
+        }
     }
 
     /// From the end of the faults until everything has to be done: rests, leases, a takeover, several times over; far below the
@@ -91,7 +120,8 @@ impl Scenario {
         });
         let jobs: usize = self.processes.iter().map(|(_, role)| role.jobs()).sum();
         let work = takes_max.max().unwrap_or_default() * self.workload.tasks() * jobs as u32 / 3;
-        Duration::from_secs(120) + work
+        let extra = if self.seed < wider::FROM { Duration::ZERO } else { wider::EXTRA };
+        Duration::from_secs(120) + work + extra
     }
 
     /// Whether anything is collected.
@@ -150,6 +180,7 @@ fn worker(
         drain_timeout: Duration::from_millis(random.u64(0..8_000)),
         takes_max: Duration::from_millis(if is_calm { 10 } else { [10, 500, 3_000, 12_000][random.usize(..4)] }),
         protocol: None,
+        lies_for: None,
         scratch: scratch.to_owned(),
         planted,
     }

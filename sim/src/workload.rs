@@ -42,6 +42,13 @@ impl Workload {
         Self { segments, shards, settings: settings(random) }
     }
 
+    /// A segment of one of the shards that is not there yet.
+    pub(crate) fn late(&self, random: &mut fastrand::Rng) -> (String, Vec<u8>) {
+        let shard = self.shards[random.usize(..self.shards.len())];
+        let mut encoder = FrameEncoder::new(FrameEncoder::LEVEL);
+        (format!("99/shard={shard}/late.seg"), segment(random, &mut encoder, shard, (false, false)))
+    }
+
     /// How many tasks a job over all of it has, roughly.
     pub(crate) fn tasks(&self) -> u32 {
         let bytes: u64 = self.segments.iter().map(|(_, bytes)| bytes.len() as u64).sum();

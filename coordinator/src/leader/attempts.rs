@@ -59,6 +59,10 @@ impl Leader {
         let report =
             Report::from_bytes(bytes).map_err(|error| format!("the report of {task} cannot be read: {error}"))?;
         let plan = self.state.plan(&task.job, task.shard).ok_or_else(|| format!("the shard of {task} is over"))?;
+        #[cfg(feature = "planted")]
+        if scheduler::planted::is_planted(scheduler::planted::Planted::ReportBelieved) {
+            return Ok(report);
+        }
         super::reports::check(plan, task, *attempt, &report)?;
         Ok(report)
     }

@@ -50,6 +50,11 @@ impl Bucket {
         self.objects.range(prefix.to_owned()..).take_while(move |(key, _)| key.starts_with(prefix))
     }
 
+    /// Loses an object.
+    pub(crate) fn lose(&mut self, key: &str) -> Option<Stored> {
+        self.objects.remove(key)
+    }
+
     /// Does what is asked, at `now_ms` by the bucket's own clock.
     pub(crate) fn call(&mut self, call: &ObjectCall, now_ms: TimestampMs) -> ObjectAnswer {
         match call {

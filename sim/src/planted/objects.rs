@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use format::keys::MANIFESTS;
+use format::keys::{MANIFESTS, ManifestName};
 use format::manifest::Manifest;
+use format::marks::{JobMark, MarkState};
 use object_store::ObjectMeta;
 use object_store::path::Path;
 
@@ -16,6 +17,11 @@ thread_local! {
     /// What collectors of this run have listed first, by prefix.
     static LISTED: RefCell<BTreeMap<String, Vec<ObjectMeta>>> = const { RefCell::new(BTreeMap::new()) };
     /// Parts that were to be written, and their sizes.
+    /// The latest version of each shard that was put.
+    static CURRENT: RefCell<BTreeMap<String, u32>> = const { RefCell::new(BTreeMap::new()) };
+    /// The first record of each job.
+    static RECORDS: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
+    /// Parts that were to be written, and their sizes.
     static UNWRITTEN: RefCell<BTreeMap<String, u64>> = const { RefCell::new(BTreeMap::new()) };
 }
 
@@ -23,6 +29,8 @@ thread_local! {
 pub(super) fn begin() {
     LISTED.take();
     UNWRITTEN.take();
+    CURRENT.take();
+    RECORDS.take();
 }
 
 fn is_manifest(key: &str) -> bool {
@@ -46,6 +54,19 @@ impl Planted {
                 UNWRITTEN.with_borrow_mut(|unwritten| unwritten.insert(key, bytes.len() as u64));
                 Err(Box::new(ObjectAnswer::Put { etag: "\"soon\"".to_owned() }))
             }
+            (Self::CollectorTakesForeign, ObjectCall::Delete { key }) if key.starts_with("dataset/data/") => {
+                struck(port);
+                Ok(ObjectCall::Delete { key: "dataset/data/notes/old.part".to_owned() })
+            }
+            (Self::RecordReplaced, ObjectCall::Put { key, bytes, id, .. }) if key.contains("/records/") => {
+                let (folder, _) = key.rsplit_once('/').unwrap_or_default();
+                let first = RECORDS
+                    .with_borrow_mut(|records| records.entry(folder.to_owned()).or_insert_with(|| key.clone()).clone());
+                if first != key {
+                    struck(port);
+                }
+                Ok(ObjectCall::Put { key: first, bytes, create: false, id })
+            }
             (_, call) => Ok(call),
         }
     }
@@ -53,6 +74,42 @@ impl Planted {
     /// The answer to give instead.
     pub(crate) fn object_answer(self, call: &ObjectCall, answer: ObjectAnswer, port: &Port) -> ObjectAnswer {
         match (self, call, answer) {
+            (Self::CollectorIgnoresMarks, ObjectCall::Get { key, head: false, .. }, ObjectAnswer::Got { meta, .. })
+                if key.starts_with("dataset/marks/elsewhere/") =>
+            {
+                struck(port);
+                let bytes = JobMark { state: MarkState::Over, process: None }.to_bytes();
+                got(meta, bytes)
+            }
+            (Self::CollectorIgnoresPins, ObjectCall::List { prefix }, ObjectAnswer::Listed(mut objects))
+                if prefix.starts_with("dataset/marks") =>
+            {
+                objects.retain(|object| !object.location.as_ref().contains("/pin-"));
+                struck(port);
+                ObjectAnswer::Listed(objects)
+            }
+            (Self::BaseNotedLate, ObjectCall::Put { key, .. }, answer @ ObjectAnswer::Put { .. })
+                if is_manifest(key) =>
+            {
+                let name = key.strip_prefix("dataset/").and_then(|key| key.parse::<ManifestName>().ok());
+                if let Some(name) = name {
+                    CURRENT.with_borrow_mut(|current| current.insert(name.shard.to_string(), name.version));
+                }
+                answer
+            }
+            (Self::BaseNotedLate, ObjectCall::Get { key, head: false, .. }, ObjectAnswer::Got { meta, .. })
+                if key.contains("/bases/") =>
+            {
+                struck(port);
+                let current = CURRENT.with_borrow(|current| serde_json::json!({ "current": current }));
+                got(meta, current.to_string().into_bytes())
+            }
+            (Self::LossWaitedFor, ObjectCall::Get { key, .. }, ObjectAnswer::NotFound)
+                if key.contains("/spec-") || key.contains("/plans/") =>
+            {
+                struck(port);
+                ObjectAnswer::SlowDown
+            }
             (Self::RefusedIsDone, ObjectCall::Put { key, .. }, ObjectAnswer::Exists) if is_manifest(key) => {
                 struck(port);
                 ObjectAnswer::Put { etag: "\"ours\"".to_owned() }
@@ -72,6 +129,12 @@ impl Planted {
             (_, _, answer) => answer,
         }
     }
+}
+
+/// An object with other content.
+fn got(meta: ObjectMeta, bytes: Vec<u8>) -> ObjectAnswer {
+    let meta = ObjectMeta { size: bytes.len() as u64, ..meta };
+    ObjectAnswer::Got { range: 0..meta.size, meta, bytes: bytes.into() }
 }
 
 /// The head of an object that will be written soon.

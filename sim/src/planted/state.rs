@@ -46,6 +46,14 @@ impl Bent {
 
     fn bend_op(&self, op: Op) -> Op {
         let Op::Put { key, value, lease } = op else { return op };
+        if self.planted == Planted::FieldDropped
+            && let Ok(serde_json::Value::Object(mut record)) = serde_json::from_slice(&value)
+            && record.remove(crate::wider::STRANGE_FIELD).is_some()
+        {
+            struck(&self.port);
+            let value = serde_json::to_vec(&record).unwrap_or_default().into();
+            return Op::Put { key, value, lease };
+        }
         match (self.planted, key.parse()) {
             (Planted::ClaimWithoutLease, Ok(StateKey::Claim(..)))
             | (Planted::WorkerWithoutLease, Ok(StateKey::Worker(_))) => {
@@ -72,6 +80,11 @@ impl MetaStore for Bent {
 
     async fn list(&self, prefix: &str) -> Result<Listing, MetaError> {
         let mut listing = self.inner.list(prefix).await?;
+        let is_unknown = |entry: &Entry| entry.key.parse::<StateKey>().is_err();
+        if self.planted == Planted::StopsAtUnknownKey && listing.entries.iter().any(is_unknown) {
+            struck(&self.port);
+            return Err(MetaError::Invalid { reason: "a key that is not known".to_owned() });
+        }
         if self.planted == Planted::ForgetsDone {
             let before = listing.entries.len();
             listing.entries.retain(|entry| !entry.key.contains("/done/"));

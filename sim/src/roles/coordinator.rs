@@ -35,7 +35,7 @@ impl CoordinatorRole {
             address: address(&env.name),
             ..LeaderSettings::default()
         };
-        let lease = LeaseSettings { ttl: self.lease_ttl, seed: env.seed };
+        let lease = LeaseSettings { ttl: self.lease_ttl, seed: crate::planted::seed_of_terms(self.planted, env.seed) };
         let clock: Arc<dyn model::Clock> = Arc::new(env.clock);
         let member = Member::new(settings, lease, self.collector, store, clock);
         let serving = tokio::spawn(serve(env.incoming, member.services(), Arc::clone(&env.port)));

@@ -36,6 +36,8 @@ pub(crate) struct OperatorRole {
     pub(crate) wishes: Vec<(Duration, Wish)>,
     /// From then on, what is not done is tried again.
     pub(crate) insists_from: Duration,
+    /// A job that nobody knows any more is submitted again.
+    pub(crate) submits_again: bool,
 }
 
 impl OperatorRole {
@@ -45,7 +47,13 @@ impl OperatorRole {
         let client = LeaderClient::connecting(self.coordinators.clone(), Box::new(connect));
         let client = client.expect("the addresses are ours").with_policy(Policy::default());
         let began_ms = env.clock.now_ms();
-        let desk = Arc::new(Desk { client, clock: env.clock, began_ms, insists_from: self.insists_from });
+        let desk = Arc::new(Desk {
+            client,
+            clock: env.clock,
+            began_ms,
+            insists_from: self.insists_from,
+            submits_again: self.submits_again,
+        });
         let mut open = tokio::task::JoinSet::new();
         for (at, wish) in self.wishes {
             let desk = Arc::clone(&desk);
@@ -67,6 +75,15 @@ struct Desk {
     clock: SimClock,
     began_ms: i64,
     insists_from: Duration,
+    submits_again: bool,
+}
+
+/// What became of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Done,
+    /// Nobody knows it, or it cannot be tried again.
+    Gone,
 }
 
 impl Desk {
@@ -74,7 +91,9 @@ impl Desk {
         match wish {
             Wish::Run(spec) => {
                 self.submit(&spec).await;
-                self.see_done(&spec.job).await;
+                while self.see_done(&spec.job).await == Seen::Gone {
+                    self.submit(&spec).await;
+                }
             }
             Wish::Cancel(job) => {
                 let request = v1::CancelJobRequest { job: job.to_string(), reason: "changed my mind".to_owned() };
@@ -112,7 +131,7 @@ impl Desk {
     }
 
     /// Waits until the job is done; from a certain time on, tries again what is not.
-    async fn see_done(&self, job: &JobId) {
+    async fn see_done(&self, job: &JobId) -> Seen {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let request = v1::GetJobRequest { job: job.to_string(), ..Default::default() };
@@ -122,11 +141,16 @@ impl Desk {
             });
             let state = match asked.await {
                 Ok(answer) => answer.job.map(|job| job.state()),
+                Err(ApiError::NotFound { .. }) if self.submits_again => return Seen::Gone,
                 Err(_) => None,
             };
             match state {
-                Some(JobState::Done) => return,
-                Some(state) if is_over(state) && self.insists() => self.retry(job).await,
+                Some(JobState::Done) => return Seen::Done,
+                Some(state) if is_over(state) && self.insists() => {
+                    if !self.retry(job).await {
+                        return Seen::Gone;
+                    }
+                }
                 _ => {}
             }
         }
@@ -136,7 +160,8 @@ impl Desk {
         self.clock.now_ms() - self.began_ms >= self.insists_from.as_millis() as i64
     }
 
-    async fn retry(&self, job: &JobId) {
+    /// Tries a job again; false where that is refused for good.
+    async fn retry(&self, job: &JobId) -> bool {
         let request = v1::RetryJobRequest {
             job: job.to_string(),
             reason: "the faults are over".to_owned(),
@@ -147,10 +172,15 @@ impl Desk {
             async move { client.retry_job(request).await }
         });
         // The next look tells whether it runs.
-        drop(asked.await);
+        let is_refused = matches!(asked.await, Err(ApiError::Refused { .. } | ApiError::NotFound { .. }));
+        !(is_refused && self.submits_again)
     }
 
     async fn replay(&self, job: &JobId, shard: ShardId) {
+        while self.replay_once(job, shard).await == Seen::Gone {}
+    }
+
+    async fn replay_once(&self, job: &JobId, shard: ShardId) -> Seen {
         let request = v1::ReplayShardRequest {
             job: job.to_string(),
             shard: shard.to_string(),
@@ -166,12 +196,13 @@ impl Desk {
             match asked.await {
                 Ok(answer) => break answer.job,
                 // One that still runs, or that has no such shard on record yet.
-                Err(ApiError::Refused { .. }) if self.insists() => return,
+                Err(ApiError::Refused { .. }) if self.insists() => return Seen::Done,
                 Err(_) => tokio::time::sleep(LOOK_EVERY).await,
             }
         };
-        if let Ok(job) = name.parse() {
-            self.see_done(&job).await;
+        match name.parse() {
+            Ok(job) => self.see_done(&job).await,
+            Err(_) => Seen::Done,
         }
     }
 }

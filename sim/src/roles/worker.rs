@@ -18,6 +18,7 @@ use worker::secret::Secret;
 use worker::{Agent, AgentSettings, Outcome, SlotLimits};
 
 use super::{Env, STATE_TIMEOUT, leave};
+use crate::clock::SimClock;
 use crate::in_place::{Coroutines, Look};
 use crate::network::{SimChannel, WireRequest, framed, message};
 use crate::planted::Planted;
@@ -36,6 +37,8 @@ pub(crate) struct WorkerRole {
     pub(crate) takes_max: Duration,
     /// The protocol that it speaks, where it is not this build's.
     pub(crate) protocol: Option<u32>,
+    /// It forges its reports, for so long from the beginning of the world on.
+    pub(crate) lies_for: Option<Duration>,
     pub(crate) scratch: PathBuf,
     pub(crate) planted: Option<Planted>,
 }
@@ -58,7 +61,13 @@ impl WorkerRole {
         };
         let random = Mutex::new(fastrand::Rng::with_seed(env.seed));
         let port = Arc::clone(&env.port);
-        let look = Arc::new(Slow { port: Arc::clone(&port), takes_max: self.takes_max, random, planted: self.planted });
+        let look = Arc::new(Slow {
+            port: Arc::clone(&port),
+            takes_max: self.takes_max,
+            random,
+            planted: self.planted,
+            lies: self.lies_for.map(|until| (env.clock.clone(), until)),
+        });
         let slots = Arc::new(Coroutines::new(self.limits, look));
         let agent = match self.leader(&port, Secret::seeded(env.seed)) {
             Ok(leader) => {
@@ -86,7 +95,7 @@ impl WorkerRole {
         let client = LeaderClient::connecting(self.coordinators.clone(), Box::new(connect));
         let leader = RemoteLeader::new(&client.map_err(|error| error.to_string())?, secret);
         let leader = crate::planted::leader(self.planted, Arc::new(leader), &port);
-        Ok(Arc::new(Overheard { inner: leader, port }))
+        Ok(Arc::new(Overheard { inner: leader, port, is_liar: self.lies_for.is_some() }))
     }
 }
 
@@ -105,6 +114,8 @@ fn speaking(protocol: Option<u32>, request: WireRequest) -> WireRequest {
 struct Overheard {
     inner: Arc<dyn Leader>,
     port: Arc<Port>,
+    /// What its leader finds in its reports is its own doing.
+    is_liar: bool,
 }
 
 #[async_trait]
@@ -121,6 +132,7 @@ impl Leader for Overheard {
         let verdict = self.inner.complete(worker, held, report).await;
         // A leader that finds a promise broken in a report is a witness like any other.
         if let Ok(Verdict::Refused { reason }) = &verdict
+            && !self.is_liar
             && let Some(invariant) = Invariant::named_in(reason)
         {
             self.port.send(Message::Truth(Truth::Refuted { invariant, what: reason.clone() }));
@@ -148,6 +160,8 @@ struct Slow {
     takes_max: Duration,
     random: Mutex<fastrand::Rng>,
     planted: Option<Planted>,
+    /// Until when it forges reports, by which clock.
+    lies: Option<(SimClock, Duration)>,
 }
 
 impl Look for Slow {
@@ -158,9 +172,30 @@ impl Look for Slow {
     }
 
     fn computed(&self, held: &HeldAttempt, outcome: Outcome) -> Outcome {
+        let lies = self.lies.as_ref().is_some_and(|(clock, until)| clock.is_before(*until));
+        let draw = if lies { self.random.lock().unwrap_or_else(PoisonError::into_inner).u8(..4) } else { 3 };
+        let outcome = if draw == 0 { forged(outcome) } else { outcome };
         match self.planted {
             Some(planted) => planted.outcome(&held.task, outcome, &self.port),
             None => outcome,
         }
+    }
+}
+
+/// A report of work that was not done: nothing of what was read lies in the window; or points that nobody has written.
+fn forged(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Mapped(mut report) => {
+            // A report with points and no time cannot be: one that lies within what its splits allow would be nobody's fault.
+            (report.run, report.time_range_ms) = (None, None);
+            report.books.points_early += std::mem::take(&mut report.books.points_routed);
+            Outcome::Mapped(report)
+        }
+        Outcome::Reduced(mut report) => {
+            report.raw = None;
+            report.books.points_duplicate += std::mem::take(&mut report.books.points_written);
+            Outcome::Reduced(report)
+        }
+        failed => failed,
     }
 }

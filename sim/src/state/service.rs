@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use model::LeaseId;
-use storage::meta::{Change, MemoryStore, MetaError, MetaStore as _, Revision, Watch, WatchEvent};
+use storage::meta::{
+    Backup, Change, Entry, MemoryStore, MetaError, MetaStore as _, Op, Revision, Txn, Watch, WatchEvent,
+};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -22,6 +24,7 @@ pub(crate) struct StateService {
     all: Watch,
     watches: Vec<Watched>,
     leases: Vec<LeaseId>,
+    backup: Option<Backup>,
     /// Writes are refused until then: no space.
     pub(crate) full_until: Duration,
 }
@@ -50,7 +53,16 @@ impl StateService {
         let base = runtime.block_on(async { Instant::now() });
         let store = MemoryStore::new();
         let all = store.watch("", Revision(0));
-        Self { runtime, base, store, all, watches: Vec::new(), leases: Vec::new(), full_until: Duration::ZERO }
+        Self {
+            runtime,
+            base,
+            store,
+            all,
+            watches: Vec::new(),
+            leases: Vec::new(),
+            backup: None,
+            full_until: Duration::ZERO,
+        }
     }
 
     /// The world's time is `now`.
@@ -142,6 +154,37 @@ impl StateService {
     pub(crate) fn end_worker(&mut self, draw: usize) -> Option<LeaseId> {
         let workers = self.runtime.block_on(self.store.list(format::state_keys::WORKERS)).ok()?.entries;
         self.end(workers.get(draw % workers.len().max(1))?.lease?)
+    }
+
+    /// Takes a backup.
+    pub(crate) fn save(&mut self) {
+        let _context = self.runtime.enter();
+        self.backup = Some(self.store.backup());
+    }
+
+    /// Comes back as the backup is, or empty; what it holds then.
+    pub(crate) fn restore(&mut self, is_lost: bool) -> Vec<Entry> {
+        let _context = self.runtime.enter();
+        self.store.restore(self.backup.as_ref().filter(|_| !is_lost));
+        match self.runtime.block_on(self.store.list("")) {
+            Ok(listing) => {
+                self.all = self.store.watch("", listing.revision);
+                listing.entries
+            }
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// Writes as somebody does who is no part of the cluster.
+    pub(crate) fn put(&mut self, key: &str, value: Vec<u8>, lease: Option<LeaseId>) {
+        let op = Op::Put { key: key.to_owned(), value: value.into(), lease };
+        // It fails where a lease is gone by now, and then nobody has written.
+        drop(self.runtime.block_on(self.store.txn(Txn::when([]).then([op]))));
+    }
+
+    /// Everything that is there.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        self.runtime.block_on(self.store.list("")).map(|listing| listing.entries).unwrap_or_default()
     }
 
     fn end(&mut self, lease: LeaseId) -> Option<LeaseId> {

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use format::keys::{MANIFESTS, ManifestName};
+use format::keys::{JobObject, MANIFESTS, ManifestName, ObjectKey};
 use format::manifest::Manifest;
+use format::segments::Inputs;
 use format::state_keys::StateKey;
-use format::state_records::{DoneRecord, JobHead};
+use format::state_records::{DoneRecord, JobHead, ShardRecord, StateRecord};
 use model::invariant::{covers_once, names_each_once, version_follows};
 use model::{
-    ByteRange, Digest, Invariant, JobId, PartitionId, Report, ShardId, ShardPlan, TaskId, TaskKind, TaskPath, Window,
+    ByteRange, Digest, Invariant, JobId, PartitionId, Report, SegmentList, ShardId, ShardPlan, TaskId, TaskKind,
+    TaskPath, Window,
 };
+
+use storage::meta::Entry;
 
 use super::Witness;
 use super::records::report_key;
-use crate::bucket::{Bucket, ObjectCall};
+use crate::bucket::{Bucket, ObjectCall, Stored};
 
 /// The root of the dataset in the bucket.
 const DATASET: &str = "dataset/";
@@ -22,6 +26,15 @@ impl Witness {
     /// Something is about to be written or removed in the bucket.
     pub(crate) fn will_change(&mut self, call: &ObjectCall, bucket: &Bucket) {
         let Some(key) = call.key().strip_prefix(DATASET) else { return };
+        self.check_foreign(call);
+        if let ObjectCall::Put { bytes, create, .. } = call {
+            self.named(key, bytes, *create);
+        }
+        if let (ObjectCall::Put { .. }, Ok(ObjectKey::OfJob(job, JobObject::Bases(..))), None) =
+            (call, key.parse(), bucket.object(call.key()))
+        {
+            self.plans_over(job, bucket);
+        }
         match call {
             ObjectCall::Put { bytes, create, .. } if key.starts_with(MANIFESTS) => {
                 match bucket.object(call.key()) {
@@ -79,6 +92,7 @@ impl Witness {
         if let Err(error) = manifest.books.balance() {
             self.violated(Invariant::Dt1, format!("{key}: {error:?}"));
         }
+        self.check_input(key, &manifest, latest.map(|latest| (latest, bucket)));
         self.check_plan(key, &manifest, bucket);
         self.count_commit(key, &manifest);
     }
@@ -112,53 +126,13 @@ impl Witness {
         }
     }
 
-    /// CM-1 and PL-2: what the manifest names is what is on record of the plan's tasks.
+    /// CM-1 and PL-2: what the manifest names is what is on record of the plan's tasks. Where etcd has gone back, what was on
+    /// record before counts as well: a leader that did not know yet may go on.
     fn check_plan(&mut self, key: &str, manifest: &Manifest, bucket: &Bucket) {
-        let path = |task| TaskPath { job: manifest.job.clone(), shard: manifest.shard, task };
-        let plan = self.shard(&path(TaskId::map(0))).and_then(|record| {
-            let plan = format::keys::plan(&manifest.job, manifest.shard, record.plan);
-            serde_json::from_slice::<ShardPlan>(&bucket.object(&format!("{DATASET}{plan}"))?.bytes).ok()
-        });
-        let Some(plan) = plan else {
-            return self.violated(Invariant::Cm1, format!("{key} is of a shard without a plan"));
-        };
-        if !names_each_once(manifest.partitions.iter().map(|entry| entry.partition), plan.partitions) {
-            self.violated(Invariant::Cm1, format!("{key} does not name each of {} partitions once", plan.partitions));
-        }
-        for entry in &manifest.partitions {
-            let PartitionId(ordinal) = entry.partition;
-            let done: Option<DoneRecord> =
-                self.record(StateKey::Done(path(TaskId { kind: TaskKind::Reduce, ordinal })));
-            if done.is_none_or(|done| done.attempt != entry.attempt) {
-                let what = format!("{key} names {} for partition {ordinal}, which is not on record", entry.attempt);
-                self.violated(Invariant::Cm1, what);
-            }
-        }
-        self.check_stitches(key, &plan, path, bucket);
-    }
-
-    /// PL-2: what the attempts that count have read joins, from the first byte of each segment to its last.
-    fn check_stitches(&mut self, key: &str, plan: &ShardPlan, path: impl Fn(TaskId) -> TaskPath, bucket: &Bucket) {
-        let mut read: BTreeMap<u32, Vec<ByteRange>> = BTreeMap::new();
-        for ordinal in 0..plan.map_tasks.len() as u32 {
-            let task = path(TaskId::map(ordinal));
-            let done: Option<DoneRecord> = self.record(StateKey::Done(task.clone()));
-            let report = done.and_then(|done| bucket.object(&report_key(&task, done.attempt)));
-            let Some(Ok(Report::Map(report))) = report.map(|report| Report::from_bytes(&report.bytes)) else {
-                return self.violated(Invariant::Pl2, format!("{key}: {task} has no report that counts"));
-            };
-            for split in &report.splits {
-                // Where no frame starts, what was owned is nothing: it ends where it began.
-                let range = split.first.map(|first| ByteRange { start: first, end: split.end });
-                read.entry(split.split.segment).or_default().extend(range);
-            }
-        }
-        for (position, segment) in plan.segments.iter().enumerate() {
-            let ranges = read.remove(&(position as u32)).unwrap_or_default();
-            if !covers_once(ranges.clone(), segment.size) {
-                let what = format!("{key}: {} of {} bytes was read as {ranges:?}", segment.key, segment.size);
-                self.violated(Invariant::Pl2, what);
-            }
+        let states = std::iter::once(&self.entries).chain(self.before.iter().rev()).collect();
+        let verdict = Looking { states, lost: &self.lost, bucket }.plan(key, manifest);
+        if let Err((invariant, what)) = verdict {
+            self.violated(invariant, what);
         }
     }
 
@@ -182,6 +156,98 @@ impl Witness {
         if let Some(namer) = namer {
             self.violated(Invariant::Gc1, format!("{key}, which {namer} names, is deleted"));
         }
+    }
+}
+
+/// A look at a manifest, by etcd as it is and as it was before it went back.
+struct Looking<'a> {
+    states: Vec<&'a BTreeMap<String, Entry>>,
+    lost: &'a BTreeMap<String, Stored>,
+    bucket: &'a Bucket,
+}
+
+type Looked = Result<(), (Invariant, String)>;
+
+impl Looking<'_> {
+    /// A record, by each state that has it.
+    fn records<R: StateRecord>(&self, key: StateKey) -> impl Iterator<Item = R> {
+        let key = String::from(key);
+        self.states.iter().filter_map(move |entries| entries.get(&key)?.record().ok())
+    }
+
+    fn plan(&self, key: &str, manifest: &Manifest) -> Looked {
+        let path = |task| TaskPath { job: manifest.job.clone(), shard: manifest.shard, task };
+        let mut records = self.records(StateKey::Shard(manifest.job.clone(), manifest.shard));
+        let plan = records.find_map(|record: ShardRecord| {
+            let plan = format!("{DATASET}{}", format::keys::plan(&manifest.job, manifest.shard, record.plan));
+            let object = self.bucket.object(&plan).or_else(|| self.lost.get(&plan))?;
+            serde_json::from_slice::<ShardPlan>(&object.bytes).ok()
+        });
+        let Some(plan) = plan else {
+            return Err((Invariant::Cm1, format!("{key} is of a shard without a plan")));
+        };
+        if !names_each_once(manifest.partitions.iter().map(|entry| entry.partition), plan.partitions) {
+            let what = format!("{key} does not name each of {} partitions once", plan.partitions);
+            return Err((Invariant::Cm1, what));
+        }
+        for entry in &manifest.partitions {
+            let PartitionId(ordinal) = entry.partition;
+            let task = TaskId { kind: TaskKind::Reduce, ordinal };
+            let mut done = self.records(StateKey::Done(path(task)));
+            if !done.any(|done: DoneRecord| done.attempt == entry.attempt) {
+                let what = format!("{key} names {} for partition {ordinal}, which is not on record", entry.attempt);
+                return Err((Invariant::Cm1, what));
+            }
+        }
+        self.stitches(key, &plan, path)
+    }
+
+    /// PL-2: what the attempts that count have read joins, from the first byte of each segment to its last.
+    fn stitches(&self, key: &str, plan: &ShardPlan, path: impl Fn(TaskId) -> TaskPath) -> Looked {
+        let mut read: BTreeMap<u32, Vec<ByteRange>> = BTreeMap::new();
+        for ordinal in 0..plan.map_tasks.len() as u32 {
+            let task = path(TaskId::map(ordinal));
+            let done: Option<DoneRecord> = self.records(StateKey::Done(task.clone())).next();
+            let report = done.and_then(|done| self.bucket.object(&report_key(&task, done.attempt)));
+            let Some(Ok(Report::Map(report))) = report.map(|report| Report::from_bytes(&report.bytes)) else {
+                return Err((Invariant::Pl2, format!("{key}: {task} has no report that counts")));
+            };
+            for split in &report.splits {
+                // Where no frame starts, what was owned is nothing: it ends where it began.
+                let range = split.first.map(|first| ByteRange { start: first, end: split.end });
+                read.entry(split.split.segment).or_default().extend(range);
+            }
+        }
+        for (position, segment) in plan.segments.iter().enumerate() {
+            let ranges = read.remove(&(position as u32)).unwrap_or_default();
+            if !covers_once(ranges.clone(), segment.size) {
+                let what = format!("{key}: {} of {} bytes was read as {ranges:?}", segment.key, segment.size);
+                return Err((Invariant::Pl2, what));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The current version of each shard that has one.
+pub(super) fn current(bucket: &Bucket) -> BTreeMap<ShardId, u32> {
+    let prefix = format!("{DATASET}{MANIFESTS}/");
+    let name = |key: &String| key.strip_prefix(DATASET)?.parse::<ManifestName>().ok();
+    // Ascending, so that the largest version of a shard is the last.
+    bucket.under(&prefix).filter_map(|(key, _)| name(key)).map(|name| (name.shard, name.version)).collect()
+}
+
+/// A manifest that is there.
+pub(super) fn manifest_of(bucket: &Bucket, window: Window, shard: ShardId, version: u32) -> Option<Manifest> {
+    let key = format!("{DATASET}{}", ManifestName { window, shard, version });
+    Manifest::from_bytes(&key, &bucket.object(&key)?.bytes).ok()
+}
+
+/// The segments that a manifest of the dataset is about; none where their object is gone or damaged.
+pub(crate) fn segments_of(bucket: &Bucket, inputs: &Inputs) -> Option<SegmentList> {
+    match inputs {
+        Inputs::Inline(segments) => Some(segments.clone()),
+        Inputs::Listed(listed) => listed.read(&bucket.object(&format!("{DATASET}{}", listed.object.key))?.bytes).ok(),
     }
 }
 

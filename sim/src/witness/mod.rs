@@ -2,14 +2,19 @@
 //! anybody else can see it.
 
 mod manifests; // what is committed
+mod names; //     names that come once, and what is not ours
 mod records; //   what is recorded
 
-use std::collections::BTreeMap;
+pub(crate) use manifests::segments_of;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use format::state_keys::TaskPath;
-use model::{AttemptId, FailureClass, HeldAttempt, Invariant, JobId, ShardId};
+use model::{AttemptId, Digest, FailureClass, HeldAttempt, Invariant, JobId, ShardId};
 use storage::meta::Entry;
+
+use crate::bucket::Stored;
 
 /// An invariant that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +44,30 @@ pub(crate) struct Witness {
     commits: BTreeMap<(JobId, u32, ShardId), Vec<u32>>,
     /// The token of the last leader.
     leader: u64,
+    /// etcd as it was, each time before it went back.
+    before: Vec<BTreeMap<String, Entry>>,
+    /// Keys that strangers have put.
+    strange_keys: BTreeSet<String>,
+    /// Objects that are somebody else's.
+    strange_objects: BTreeSet<String>,
+    /// A worker forges reports.
+    has_liar: bool,
+    /// Plans that are lost.
+    lost: BTreeMap<String, Stored>,
+    /// What was written under a name that comes once.
+    written: BTreeMap<String, Digest>,
+    /// Versions that were current when a job's last round was planned, as they were.
+    bases: BTreeMap<JobId, BTreeMap<ShardId, u32>>,
     pub(crate) violations: Vec<Violation>,
 }
 
 impl Witness {
+    /// A witness of a world with these objects of others.
+    pub(crate) fn of(strangers: &[(String, Vec<u8>)], has_liar: bool) -> Self {
+        let strange_objects = strangers.iter().map(|(key, _)| key.clone()).collect();
+        Self { strange_objects, has_liar, ..Self::default() }
+    }
+
     /// A worker says how an attempt has failed.
     pub(crate) fn failed(&mut self, held: HeldAttempt, class: FailureClass) {
         self.failed.insert(held, class);
@@ -50,7 +75,8 @@ impl Witness {
 
     /// Keys of jobs that are still there.
     pub(crate) fn keys_of_jobs(&self) -> Vec<String> {
-        self.entries.keys().filter(|key| key.starts_with(format::state_keys::JOBS)).cloned().collect()
+        let is_ours = |key: &&String| key.starts_with(format::state_keys::JOBS) && !self.strange_keys.contains(*key);
+        self.entries.keys().filter(is_ours).cloned().collect()
     }
 
     pub(crate) fn violated(&mut self, invariant: Invariant, what: impl Into<String>) {

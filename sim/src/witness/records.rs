@@ -23,6 +23,7 @@ impl Witness {
             self.check_leads(by, change.key());
         }
         for change in &changes {
+            self.check_strangers(change);
             match (change, change.key().parse::<StateKey>()) {
                 (Change::Put(entry), Ok(StateKey::Claim(task, number))) => self.claimed(&task, number, entry),
                 (Change::Put(entry), Ok(StateKey::Done(task))) => self.done(&task, entry, bucket),
@@ -33,13 +34,17 @@ impl Witness {
                 }
                 (Change::Deleted { .. }, Ok(StateKey::Done(task))) => self.reopened(&task, &changes),
                 (_, Ok(_)) => {}
+                (change, Err(_)) if self.is_strange(change.key()) => {}
                 (change, Err(error)) => self.violated(Invariant::Ls3, format!("{}: {error}", change.key())),
             }
         }
         for change in changes {
             match change {
                 Change::Put(entry) => drop(self.entries.insert(entry.key.clone(), entry)),
-                Change::Deleted { key } => drop(self.entries.remove(&key)),
+                Change::Deleted { key } => {
+                    self.strange_keys.remove(&key);
+                    self.entries.remove(&key);
+                }
             }
         }
     }
@@ -138,7 +143,8 @@ impl Witness {
         let is_stuck =
             now.failure.is_some_and(|failure| failure.cause.as_str().contains("has read and written nothing"));
         let class = self.failed.get(&held(task, ended)).copied();
-        if !is_stuck && !class.is_some_and(is_charged) {
+        let is_refused = self.has_liar && class.is_none();
+        if !is_stuck && !is_refused && !class.is_some_and(is_charged) {
             self.violated(Invariant::Ls4, format!("{task} is charged for {ended}, which failed so: {class:?}"));
         }
     }

@@ -99,6 +99,11 @@ impl World {
         }
     }
 
+    /// Calls to etcd that are on their way are so no longer.
+    pub(super) fn break_state_calls(&mut self) {
+        self.queue.retain(|due| !matches!(due.0.what, Arrival::StateCall { .. } | Arrival::StateAnswer { .. }));
+    }
+
     fn due(&mut self, delay: Duration, what: Arrival) {
         self.due_at(self.now + delay, what);
     }

@@ -8,6 +8,7 @@
 //! Nothing arrives in the quantum that it was sent in, so the order in which processes run inside one cannot be told by them.
 
 mod carry; //   what becomes of messages
+mod losses; //  what is lost, and what others write
 mod nemesis; // what goes wrong, and ends
 
 use std::cmp::Reverse;
@@ -79,11 +80,16 @@ impl World {
             let put = ObjectCall::Put { key, bytes: bytes.clone().into(), create: true, id: ordinal as u64 };
             bucket.call(&put, clock.now_ms());
         }
+        for (ordinal, (key, bytes)) in scenario.strangers.iter().enumerate() {
+            let id = u64::MAX - ordinal as u64;
+            let put = ObjectCall::Put { key: key.clone(), bytes: bytes.clone().into(), create: true, id };
+            bucket.call(&put, clock.now_ms());
+        }
         let process = |(name, role): &(String, _)| Process::new(name, Clone::clone(role), clock.of_machine());
         Self {
             now: Duration::ZERO,
             trace: Trace::new(is_traced),
-            witness: Witness::default(),
+            witness: Witness::of(&scenario.strangers, scenario.has_liar),
             bucket: Arc::new(Mutex::new(bucket)),
             processes: scenario.processes.iter().map(process).collect(),
             coordinators: scenario.coordinators,

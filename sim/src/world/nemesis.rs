@@ -44,6 +44,21 @@ impl World {
             }
             Disruption::Stall { process, length } => self.state.stall(process, now + length),
             Disruption::ClockStep { process, by_ms } => self.processes[process].clock.step(by_ms),
+            Disruption::Together { processes, is_stop, length } => {
+                for process in processes {
+                    let one = match is_stop {
+                        true => Disruption::Stop { process, length },
+                        false => Disruption::Crash { process, down: length },
+                    };
+                    self.disrupt(&one);
+                }
+            }
+            Disruption::StateSaved => self.state.save(),
+            Disruption::StateRestored => self.restore_state(false),
+            Disruption::StateLost => self.restore_state(true),
+            Disruption::StateStranger { draw } => self.write_strangely(draw),
+            Disruption::ObjectLost { draw } => self.lose_object(draw),
+            Disruption::Lands { key, bytes } => self.land(key, bytes),
         }
     }
 
@@ -53,7 +68,7 @@ impl World {
         }
     }
 
-    fn crash(&mut self, process: usize, back_at: Duration) {
+    pub(super) fn crash(&mut self, process: usize, back_at: Duration) {
         if self.processes[process].is_up() {
             self.trace.note(format_args!("{:?} crashes", self.processes[process]));
             self.processes[process].crash();

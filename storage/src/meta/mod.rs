@@ -39,6 +39,8 @@ pub mod conformance;
 pub use entry::{Change, Entry, Lease, Listing, Revision, WatchEvent};
 pub use error::MetaError;
 pub use etcd::{EtcdSettings, EtcdStore, EtcdTls, EtcdUser};
+#[cfg(any(test, feature = "testing"))]
+pub use memory::Backup;
 pub use memory::MemoryStore;
 pub use model::LeaseId;
 pub use session::{LeaseSession, LeaseSettings, Life};

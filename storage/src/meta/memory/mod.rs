@@ -27,6 +27,11 @@ pub struct MemoryStore {
     changed: watch::Sender<()>,
 }
 
+/// A state as it was.
+#[cfg(any(test, feature = "testing"))]
+#[derive(Debug, Clone)]
+pub struct Backup(State);
+
 impl Default for MemoryStore {
     fn default() -> Self {
         Self { state: Arc::new(Mutex::new(State::new())), changed: watch::Sender::new(()) }
@@ -49,6 +54,21 @@ impl MemoryStore {
     /// Forgets the history up to a revision: a watch that has not seen it all is given a listing.
     pub fn compact(&self, up_to: Revision) {
         self.with(|state, _| state.compact(up_to));
+    }
+
+    /// What a backup holds: the state as it is now.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn backup(&self) -> Backup {
+        self.with(|state, _| Backup(state.clone()))
+    }
+
+    /// Becomes what a backup holds, its revisions included; empty, as a new store is, without one. Watches stay open: one that
+    /// is ahead of what there is now hears nothing until its revision comes again.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn restore(&self, backup: Option<&Backup>) {
+        let earlier = backup.map_or_else(State::new, |backup| backup.0.clone());
+        self.with(|state, now| state.go_back(earlier, now));
+        self.changed.send_replace(());
     }
 
     /// Works on the state as it is now, with every lease ended whose time is up.

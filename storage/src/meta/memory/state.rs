@@ -12,7 +12,7 @@ use crate::outcome::Outcome;
 /// How many transactions a watch may fall behind before it is given a listing instead.
 const HISTORY_MAX: usize = 10_000;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct State {
     revision: Revision,
     entries: BTreeMap<String, Entry>,
@@ -178,6 +178,16 @@ impl State {
                 return (Some(WatchEvent::Changed { revision: *revision, changes }), *revision);
             }
         }
-        (None, self.revision)
+        // A cursor of a history that is lost stays ahead, as etcd's does: such a watch is silent until its revision comes.
+        (None, self.revision.max(after))
+    }
+
+    /// Goes back to `earlier`: its revisions come again. Its leases get their whole time anew; ids of leases are never given twice,
+    /// as etcd's, which are random, are not.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn go_back(&mut self, earlier: Self, now: Instant) {
+        let leases_granted = self.leases_granted.max(earlier.leases_granted);
+        *self = Self { leases_granted, compacted: earlier.revision, history: VecDeque::new(), ..earlier };
+        self.leases.values_mut().for_each(|term| term.ends_at = now + term.ttl);
     }
 }

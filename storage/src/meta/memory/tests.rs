@@ -24,3 +24,20 @@ async fn memory_conforms() {
 async fn the_decorator_without_faults_conforms() {
     check_all(async || place(|store| Arc::new(FaultyStore::new(Arc::new(store), Faults::default(), 1)))).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_restored_store_has_the_revisions_of_its_backup_and_leases_of_its_own() -> Result<(), MetaError> {
+    let store = MemoryStore::new();
+    let put = async |key: &str| store.txn(Txn::when([]).then([crate::meta::Op::put(key, key.as_bytes())])).await;
+    put("a").await?;
+    let (backup, first) = (store.backup(), store.grant(Duration::from_secs(5)).await?);
+    let before = put("b").await?;
+    store.restore(Some(&backup));
+    assert_eq!(store.list("").await?.entries.len(), 1);
+    assert_eq!(put("c").await?, before, "the revision of what was lost is given again");
+    assert!(store.keep_alive(first.id).await.is_err(), "a lease that the backup does not have is gone");
+    assert!(store.grant(Duration::from_secs(5)).await?.id > first.id, "and its id is not given again");
+    store.restore(None);
+    assert_eq!(store.list("").await?.entries.len(), 0);
+    Ok(())
+}

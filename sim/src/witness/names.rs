@@ -1,0 +1,114 @@
+//! Names that come once, and what is not ours: the dataset after etcd was lost, and among strangers.
+
+use format::keys::{JobObject, ObjectKey, RunObject, ScratchKey};
+use format::manifest::Manifest;
+use format::state_keys::StateKey;
+use model::invariant::lost_input;
+use model::{Digest, Invariant, JobId};
+use storage::meta::{Change, Entry};
+
+use super::Witness;
+use super::manifests::{current, manifest_of, segments_of};
+use crate::bucket::{Bucket, ObjectCall, Stored};
+use crate::wider;
+
+impl Witness {
+    /// etcd has come back with these: what is numbered by its revisions, or counted since, begins anew.
+    pub(crate) fn restored(&mut self, entries: Vec<Entry>) {
+        let entries = entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect();
+        self.before.push(std::mem::replace(&mut self.entries, entries));
+        self.strange_keys.retain(|key| self.entries.contains_key(key));
+        self.numbers.clear();
+        self.commits.clear();
+        self.leader = 0;
+    }
+
+    /// A stranger puts this key.
+    pub(crate) fn stranger(&mut self, key: &str) {
+        self.strange_keys.insert(key.to_owned());
+    }
+
+    /// An object is gone, by nobody's hand.
+    pub(crate) fn object_lost(&mut self, key: String, object: Option<Stored>) {
+        self.lost.extend(object.map(|object| (key, object)));
+    }
+
+    /// GC-1 in etcd: keys of others stay as they are, unless they lie in a job's own folder, and so do fields.
+    pub(super) fn check_strangers(&mut self, change: &Change) {
+        match change {
+            Change::Deleted { key } if self.is_strange(key) && !wider::is_of_a_job(key) => {
+                self.violated(Invariant::Gc1, format!("{key}, which is not ours, is deleted from etcd"));
+            }
+            Change::Put(entry) if matches!(entry.key.parse(), Ok(StateKey::Job(_) | StateKey::Shard(..))) => {
+                let had = self.entries.get(&entry.key).is_some_and(has_strange_field);
+                if had && !has_strange_field(entry) {
+                    let what = format!("{} has lost a field that a newer version wrote", entry.key);
+                    self.violated(Invariant::Gc1, what);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a stranger has put it.
+    pub(super) fn is_strange(&self, key: &str) -> bool {
+        self.strange_keys.contains(key)
+    }
+
+    /// What an attempt or a round writes has a name that no other ever has, and is never written over.
+    pub(super) fn named(&mut self, key: &str, bytes: &[u8], is_create: bool) {
+        let invariant = match key.parse() {
+            Ok(ObjectKey::Data(_)) => Invariant::Cm2,
+            Ok(ObjectKey::Scratch(ScratchKey::Job(_, run))) if !matches!(run.object, RunObject::List(_)) => {
+                Invariant::Ls1
+            }
+            // One leader may say twice how a round ended: the second word is refused.
+            Ok(ObjectKey::OfJob(_, JobObject::Record(..))) if !is_create => Invariant::Ls3,
+            _ => return,
+        };
+        if invariant == Invariant::Ls3 {
+            return self.violated(invariant, format!("{key} is put, whatever is there"));
+        }
+        let digest = Digest::of(bytes);
+        let before = *self.written.entry(key.to_owned()).or_insert(digest);
+        if before != digest {
+            self.violated(invariant, format!("{key} was written before, with other content: its name has come twice"));
+        }
+    }
+
+    /// GC-1 in the bucket: objects of others stay as they are.
+    pub(super) fn check_foreign(&mut self, call: &ObjectCall) {
+        let key = call.key();
+        let changes = matches!(call, ObjectCall::Delete { .. } | ObjectCall::Put { create: false, .. });
+        if changes && self.strange_objects.contains(key) {
+            let what = format!("{key}, which is not ours, is deleted or written over ({})", call.name());
+            self.violated(Invariant::Gc1, what);
+        }
+    }
+
+    /// A round of a job is about to be planned: what is current now, it can know.
+    pub(super) fn plans_over(&mut self, job: JobId, bucket: &Bucket) {
+        self.bases.insert(job, current(bucket));
+    }
+
+    /// CM-5: what a version was made of goes on, or was known to whoever planned.
+    pub(super) fn check_input(&mut self, key: &str, manifest: &Manifest, replaced: Option<(u32, &Bucket)>) {
+        let Some((version, bucket)) = replaced else { return };
+        let Some(before) = manifest_of(bucket, manifest.window, manifest.shard, version) else { return };
+        let inputs = segments_of(bucket, &before.inputs).zip(segments_of(bucket, &manifest.inputs));
+        let Some((theirs, ours)) = inputs else { return };
+        let lost = lost_input(&theirs, &ours);
+        let known = self.bases.get(&manifest.job).map_or(0, |known| known.get(&manifest.shard).copied().unwrap_or(0));
+        if let [lost, ..] = lost.first.as_slice()
+            && known < version
+        {
+            let what = format!("{key} takes the place of v{version}, planned over v{known}, and has not read {lost}");
+            self.violated(Invariant::Cm5, what);
+        }
+    }
+}
+
+fn has_strange_field(entry: &Entry) -> bool {
+    let value: Option<serde_json::Value> = serde_json::from_slice(&entry.value).ok();
+    value.is_some_and(|value| value.get(wider::STRANGE_FIELD).is_some())
+}
