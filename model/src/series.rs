@@ -83,6 +83,17 @@ pub fn canonical_sum(sum: f64) -> f64 {
     if sum.is_nan() { QUIET_NAN } else { sum }
 }
 
+/// Of a number and a NaN the number, as IEEE 754-2019 maximumNumber; of two of a kind what `fold` says. With it a fold by
+/// total order gives the same value in any order of the points.
+#[inline]
+fn number_or(kept: f64, later: f64, fold: impl FnOnce() -> f64) -> f64 {
+    match (kept.is_nan(), later.is_nan()) {
+        (true, false) => later,
+        (false, true) => kept,
+        _ => fold(),
+    }
+}
+
 /// Which of several points of one series with equal timestamps is kept; "last" and "first" are of source order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -92,11 +103,11 @@ pub enum DuplicateRule {
     Last,
     /// The first in source order.
     First,
-    /// The largest by IEEE 754 total order.
+    /// The largest number by IEEE 754 total order; a number wins over NaN.
     Max,
-    /// The smallest by IEEE 754 total order.
+    /// The smallest number by IEEE 754 total order; a number wins over NaN.
     Min,
-    /// Their sum, added in source order.
+    /// Their sum, added in source order; NaN if one of them is.
     Sum,
     /// All of them, in source order.
     Keep,
@@ -119,8 +130,8 @@ impl DuplicateRule {
         match self {
             Self::Last | Self::Keep => later,
             Self::First => kept,
-            Self::Max => std::cmp::max_by(kept, later, f64::total_cmp),
-            Self::Min => std::cmp::min_by(kept, later, f64::total_cmp),
+            Self::Max => number_or(kept, later, || std::cmp::max_by(kept, later, f64::total_cmp)),
+            Self::Min => number_or(kept, later, || std::cmp::min_by(kept, later, f64::total_cmp)),
             Self::Sum => canonical_sum(kept + later),
         }
     }
@@ -166,6 +177,28 @@ mod tests {
         assert_eq!(bits(DuplicateRule::First, 1.0, 2.0), 1.0f64.to_bits());
         assert_eq!(bits(DuplicateRule::Last, 1.0, 2.0), 2.0f64.to_bits());
         assert_eq!(bits(DuplicateRule::Sum, 1.0, 2.0), 3.0f64.to_bits());
+    }
+
+    #[test]
+    fn a_number_wins_over_nan_in_any_order() {
+        let stale = f64::from_bits(0x7ff0_0000_0000_0002);
+        let negative = f64::from_bits(0xfff8_0000_0000_0001);
+        let folded = |rule: DuplicateRule, values: [f64; 4]| {
+            values.into_iter().reduce(|kept, later| rule.fold(kept, later)).expect("four values").to_bits()
+        };
+        let values = [stale, 5.0, negative, f64::NEG_INFINITY];
+        for turn in 0..4 {
+            let mut turned = values;
+            turned.rotate_left(turn);
+            assert_eq!(folded(DuplicateRule::Max, turned), 5.0f64.to_bits(), "{turned:?}");
+            assert_eq!(folded(DuplicateRule::Min, turned), f64::NEG_INFINITY.to_bits(), "{turned:?}");
+        }
+        assert_eq!(
+            DuplicateRule::Max.fold(negative, stale).to_bits(),
+            stale.to_bits(),
+            "of NaNs alone the total order"
+        );
+        assert_eq!(DuplicateRule::Min.fold(negative, stale).to_bits(), negative.to_bits());
     }
 
     #[test]

@@ -105,12 +105,22 @@ fn settle(rule: DuplicateRule, points: &[(TimestampMs, u64)]) -> Vec<(TimestampM
         DuplicateRule::Keep => return points.to_vec(),
         DuplicateRule::Last => values[last],
         DuplicateRule::First => values[0],
-        DuplicateRule::Max => values.into_iter().max_by(by_total_order).expect("an instant has a point"),
-        DuplicateRule::Min => values.into_iter().min_by(by_total_order).expect("an instant has a point"),
+        DuplicateRule::Max => {
+            numbers_or_all(values).into_iter().max_by(by_total_order).expect("an instant has a point")
+        }
+        DuplicateRule::Min => {
+            numbers_or_all(values).into_iter().min_by(by_total_order).expect("an instant has a point")
+        }
         DuplicateRule::Sum if last == 0 => values[0],
         DuplicateRule::Sum => sum(&values),
     };
     vec![(points[0].0, settled.to_bits())]
+}
+
+/// The values that are numbers, if some are: a number wins over NaN.
+fn numbers_or_all(values: Vec<f64>) -> Vec<f64> {
+    let numbers: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+    if numbers.is_empty() { values } else { numbers }
 }
 
 fn roll_up(step: RollupStep, points: &[(TimestampMs, u64)]) -> Vec<Row> {

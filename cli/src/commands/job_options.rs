@@ -45,7 +45,8 @@ pub(crate) struct JobOptions {
     /// The job's name; without one, `run-` and the time.
     #[arg(long, value_name = "NAME")]
     job: Option<JobId>,
-    /// Which of several points of one timestamp is kept: last, first, max, min, sum or keep.
+    /// Which of several points of one timestamp is kept: last, first, max, min, sum or keep. With max and min a number wins
+    /// over NaN; last and first keep NaN where it is theirs; sum is NaN if a part is.
     #[arg(long, value_name = "RULE", default_value_t)]
     duplicates: DuplicateRule,
     /// What a frame that cannot be read does: fail stops its shard, quarantine puts it aside.

@@ -2,7 +2,7 @@
 //!
 //! The metadata is compact JSON, keys in the order of their bytes: `{"name":"cpu.user","attributes":{"core":1,"host":"a"}}`.
 //! The metric id is XXH3-64 of these bytes; 0, which no payload may have, becomes 1. So the id can be told from what is
-//! stored beside the series, and two imports of one series meet. **Frozen**: a change would split every series in two.
+//! stored beside the series, and two imports of one series meet. OpenTelemetry's streams have more fields behind these two. **Frozen**: a change would split every series in two.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,11 @@ impl SeriesIdentity {
             name: &'a str,
             attributes: &'a Attributes,
         }
-        let metadata = serde_json::to_vec(&Metadata { name, attributes }).expect("text keys and plain values");
+        Self::of_metadata(serde_json::to_vec(&Metadata { name, attributes }).expect("text keys and plain values"))
+    }
+
+    /// Of metadata as it will be stored.
+    pub(super) fn of_metadata(metadata: Vec<u8>) -> Self {
         Self { metric: MetricId(xxh3_64(&metadata).max(1)), metadata }
     }
 }

@@ -51,7 +51,7 @@ impl Span {
 }
 
 /// Handle of a series in an import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct SeriesHandle(usize);
 
 /// Every series that an import has seen, over all its files.

@@ -24,7 +24,7 @@ use crate::out;
 pub(crate) enum Import {
     /// Rows of text: a timestamp and one or more values each; gzip and zstd too. docs/import.md shows each dialect.
     Csv(Box<csv::Args>),
-    /// OpenTelemetry metrics: `MetricsData` messages, each behind its `u32` big-endian length; zstd and gzip too.
+    /// OpenTelemetry metrics as collectors write them: protobuf or JSON, plain or packed. docs/import.md has the forms.
     Otlp(otlp::Args),
 }
 

@@ -1,9 +1,8 @@
-//! OpenTelemetry's metrics, as protobuf: files of `[u32 big-endian length][MetricsData]`, one after another, as they are or
-//! compressed with zstd or gzip.
+//! OpenTelemetry's metrics, in each form that collectors write them in: protobuf or JSON, behind lengths, a line each or alone,
+//! plain or compressed with zstd or gzip, message by message or as a stream ([`messages`]).
 //!
-//! A series is a metric's name and the attributes of its resource, scope and point together. Where an outer attribute is
-//! shadowed by an inner one of another value, it is kept as `resource.<key>` or `scope.<key>`; a scope that has a name
-//! is the attribute `otel.scope.name`, and its version `otel.scope.version`.
+//! A series is a metric's name, unit, type, temporality and monotonicity, and the attributes of its resource, scope and point,
+//! each in its place ([`stream`]). Delta points that lie in one millisecond are added up ([`delta`]).
 //!
 //! | metric | becomes |
 //! |---|---|
@@ -12,21 +11,20 @@
 //! | exponential histogram, summary | `<name>.count`, `<name>.sum` |
 //!
 //! What is left out is counted by reason (`LeftOut`): a histogram's minimum and maximum, exponential buckets,
-//! quantiles, exemplars, points that say that there is no value. Units, descriptions, start times, temporality and
-//! monotonicity are not kept. Nanoseconds are rounded down to milliseconds. Integers become doubles; those past 2^53
+//! quantiles, exemplars, points that say that there is no value. Descriptions and start times are not kept. Nanoseconds are rounded down to milliseconds. Integers become doubles; those past 2^53
 //! that are not exact are counted.
 
-mod attributes;
+mod delta; //    points of one millisecond
+mod json; //     OTLP/JSON
+mod messages; // the forms of files
 mod points;
-
-use std::io::Read;
+mod stream; //   what a series is
 
 use model::digest::Digest;
-use opentelemetry_proto::tonic::metrics::v1::MetricsData;
-use prost::Message;
 
 pub use points::LeftOut;
 
+use messages::read_messages;
 use points::MetricsReader;
 
 use super::importing::{Importing, Listener, Outcome, Rerun};
@@ -35,10 +33,7 @@ use super::sink::Sink;
 use super::{Books, ImportError, Target};
 
 /// What a folder is searched for.
-pub const EXTENSIONS: [&str; 1] = [".otlp.pb"];
-
-/// Longest message, in bytes: collectors send a few megabytes; what is longer is a wrong length.
-const MESSAGE_BYTES_MAX: u32 = 256 << 20;
+pub const EXTENSIONS: [&str; 3] = [".otlp.pb", ".otlp.json", ".otlp.jsonl"];
 
 /// What an import of OTLP found and wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,7 +68,7 @@ pub fn import_otlp(
     listener: &mut Listener<'_>,
 ) -> Result<OtlpSummary, ImportError> {
     let mut details = Details::default();
-    let mut importing = Importing::begin(target, rerun, Digest::of(b"otlp"), listener)?;
+    let mut importing = Importing::begin(target, rerun, Digest::of(b"otlp 2"), listener)?;
     for file in name_files(files, &EXTENSIONS)? {
         importing.import(&file, |file, content, sink, _| import_file(file, content, sink, &mut details))?;
     }
@@ -86,43 +81,9 @@ fn import_file(
     sink: &mut Sink<'_>,
     details: &mut Details,
 ) -> Result<Books, ImportError> {
-    let mut books = Books::default();
-    let mut content = content.start.as_slice().chain(content.rest);
-    let mut message = Vec::new();
-    let mut offset = 0;
-    while let Some(length) = read_message(file, &mut content, offset, &mut message)? {
-        let metrics = MetricsData::decode(message.as_slice())
-            .map_err(|error| file.malformed(format!("the message at byte {offset} is not MetricsData: {error}")))?;
-        MetricsReader::new(sink, details, &mut books).read(metrics)?;
-        details.messages += 1;
-        offset += length;
-    }
-    Ok(books)
-}
-
-/// Reads the message at `offset` (of the decompressed content), and returns how long it is with its length.
-fn read_message(
-    file: &InputFile,
-    content: &mut impl Read,
-    offset: u64,
-    message: &mut Vec<u8>,
-) -> Result<Option<u64>, ImportError> {
-    let mut header = Vec::new();
-    let read = content.by_ref().take(4).read_to_end(&mut header);
-    read.map_err(|source| file.cannot_read(source))?;
-    if header.is_empty() {
-        return Ok(None);
-    }
-    let cut = || file.malformed(format!("it ends inside the message at byte {offset}; copy it again"));
-    let length = u32::from_be_bytes(header.try_into().map_err(|_| cut())?);
-    if length > MESSAGE_BYTES_MAX {
-        let cause = format!("the message at byte {offset} says that it has {length} bytes, over {MESSAGE_BYTES_MAX}");
-        return Err(file.malformed(cause));
-    }
-    message.clear();
-    let read = content.by_ref().take(u64::from(length)).read_to_end(message);
-    read.map_err(|source| file.cannot_read(source))?;
-    if message.len() < length as usize { Err(cut()) } else { Ok(Some(4 + u64::from(length))) }
+    let mut reader = MetricsReader::new(sink, details);
+    read_messages(file, content, &mut reader)?;
+    reader.finish()
 }
 
 #[cfg(test)]

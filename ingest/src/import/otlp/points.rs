@@ -5,15 +5,21 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{
-    DataPointFlags, ExponentialHistogramDataPoint, HistogramDataPoint, MetricsData, NumberDataPoint, SummaryDataPoint,
+    AggregationTemporality, DataPointFlags, ExponentialHistogramDataPoint, HistogramDataPoint, Metric, MetricsData,
+    NumberDataPoint, SummaryDataPoint,
 };
 
-use super::{Details, attributes};
+use super::Details;
+use super::delta::Deltas;
+use super::stream::{Kind, Labels, Origin, to_map};
 use crate::import::identity::Attributes;
 use crate::import::sink::Sink;
-use crate::import::{Books, ImportError, SeriesIdentity};
+use crate::import::{Books, ImportError};
 
 const NS_PER_MS: u64 = 1_000_000;
+
+/// The attribute of a bucket's bound.
+const BOUND: &str = "le";
 
 /// The bound of a histogram's last bucket.
 const INFINITY: &str = "+Inf";
@@ -37,47 +43,78 @@ pub struct LeftOut {
     pub metrics_empty: u64,
 }
 
-/// Reads messages into a sink.
+/// Reads the messages of a file into a sink.
 pub(super) struct MetricsReader<'s, 'a> {
     sink: &'s mut Sink<'a>,
     details: &'s mut Details,
-    books: &'s mut Books,
+    books: Books,
+    deltas: Deltas,
 }
 
-/// The series of one data point: the metric's name and the attributes.
-struct PointSeries<'a> {
+/// A metric without its points.
+struct MetricStream<'a> {
     name: &'a str,
-    attributes: Attributes,
-    timestamp: TimestampMs,
+    origin: &'a Origin,
+    kind: Kind<'a>,
+}
+
+/// The stream of one data point, and its place in it.
+struct PointSeries<'a> {
+    stream: &'a MetricStream<'a>,
+    point: Attributes,
+    labels: Labels,
+    time_ns: u64,
 }
 
 impl<'s, 'a> MetricsReader<'s, 'a> {
-    pub(super) fn new(sink: &'s mut Sink<'a>, details: &'s mut Details, books: &'s mut Books) -> Self {
-        Self { sink, details, books }
+    pub(super) fn new(sink: &'s mut Sink<'a>, details: &'s mut Details) -> Self {
+        Self { sink, details, books: Books::default(), deltas: Deltas::default() }
     }
 
     pub(super) fn read(&mut self, metrics: MetricsData) -> Result<(), ImportError> {
+        self.details.messages += 1;
         for resource_metrics in metrics.resource_metrics {
-            let resource = attributes::of_resource(resource_metrics.resource.unwrap_or_default().attributes);
+            let resource = Origin::of_resource(resource_metrics.resource.unwrap_or_default().attributes);
             for scope_metrics in resource_metrics.scope_metrics {
-                let scope = attributes::with_scope(&resource, scope_metrics.scope.unwrap_or_default());
+                let origin = resource.with_scope(scope_metrics.scope.unwrap_or_default());
                 for metric in scope_metrics.metrics {
-                    self.read_metric(&metric.name, metric.data, &scope)?;
+                    self.read_metric(metric, &origin)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn read_metric(&mut self, name: &str, data: Option<Data>, scope: &Attributes) -> Result<(), ImportError> {
+    /// Hands on what waits, and returns the books.
+    pub(super) fn finish(self) -> Result<Books, ImportError> {
+        self.deltas.finish(self.sink)?;
+        Ok(self.books)
+    }
+
+    fn read_metric(&mut self, metric: Metric, origin: &Origin) -> Result<(), ImportError> {
+        let Metric { name, unit, data, .. } = metric;
+        let stream = |kind: &'static str, temporality: i32, is_monotonic: bool| MetricStream {
+            name: &name,
+            origin,
+            kind: Kind { unit: &unit, name: kind, temporality: temporality_name(temporality), is_monotonic },
+        };
         match data {
-            Some(Data::Gauge(gauge)) => self.each(gauge.data_points, name, scope, Self::read_number),
-            Some(Data::Sum(sum)) => self.each(sum.data_points, name, scope, Self::read_number),
-            Some(Data::Histogram(histogram)) => self.each(histogram.data_points, name, scope, Self::read_histogram),
-            Some(Data::ExponentialHistogram(histogram)) => {
-                self.each(histogram.data_points, name, scope, Self::read_exponential)
+            Some(Data::Gauge(gauge)) => self.each(gauge.data_points, &stream("", 0, false), Self::read_number),
+            Some(Data::Sum(sum)) => {
+                let stream = stream("sum", sum.aggregation_temporality, sum.is_monotonic);
+                self.each(sum.data_points, &stream, Self::read_number)
             }
-            Some(Data::Summary(summary)) => self.each(summary.data_points, name, scope, Self::read_summary),
+            Some(Data::Histogram(histogram)) => {
+                let stream = stream("histogram", histogram.aggregation_temporality, false);
+                self.each(histogram.data_points, &stream, Self::read_histogram)
+            }
+            Some(Data::ExponentialHistogram(histogram)) => {
+                let stream = stream("exponential_histogram", histogram.aggregation_temporality, false);
+                self.each(histogram.data_points, &stream, Self::read_exponential)
+            }
+            Some(Data::Summary(summary)) => {
+                self.each(summary.data_points, &stream("summary", 0, false), Self::read_summary)
+            }
             None => {
                 self.details.left_out.metrics_empty += 1;
                 Ok(())
@@ -88,8 +125,7 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
     fn each<P: DataPoint>(
         &mut self,
         points: Vec<P>,
-        name: &str,
-        scope: &Attributes,
+        stream: &MetricStream<'_>,
         read: fn(&mut Self, P, PointSeries<'_>) -> Result<(), ImportError>,
     ) -> Result<(), ImportError> {
         for mut point in points {
@@ -100,9 +136,10 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
             if point.flags() & DataPointFlags::NoRecordedValueMask as u32 != 0 {
                 self.details.left_out.without_value += 1;
             } else {
-                let attributes = attributes::with_point(scope, point.take_attributes());
-                let timestamp = (point.time_unix_nano() / NS_PER_MS) as TimestampMs; // 2^64 ns are 2^44 ms
-                read(self, point, PointSeries { name, attributes, timestamp })?;
+                let attributes = to_map(point.take_attributes());
+                let labels = Labels::new(stream.origin, &attributes, None);
+                let time_ns = point.time_unix_nano();
+                read(self, point, PointSeries { stream, point: attributes, labels, time_ns })?;
             }
             match self.books.values.read - values_before {
                 0 => self.books.rows.skip("without a value", 1),
@@ -114,10 +151,10 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
 
     fn read_number(&mut self, point: NumberDataPoint, series: PointSeries<'_>) -> Result<(), ImportError> {
         match point.value {
-            Some(Value::AsDouble(value)) => self.put(&series, series.name, value),
+            Some(Value::AsDouble(value)) => self.put(&series, series.stream.name, value),
             Some(Value::AsInt(value)) => {
                 self.details.integers_inexact += u64::from(value as f64 as i128 != i128::from(value));
-                self.put(&series, series.name, value as f64)
+                self.put(&series, series.stream.name, value as f64)
             }
             None => {
                 self.details.left_out.without_value += 1;
@@ -136,12 +173,13 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
             self.details.left_out.buckets_malformed += 1;
             return Ok(());
         }
-        let name = format!("{}.bucket", series.name);
+        let name = format!("{}.bucket", series.stream.name);
         let bounds = point.explicit_bounds.iter().map(f64::to_string).chain([INFINITY.to_owned()]);
+        series.labels = Labels::new(series.stream.origin, &series.point, Some(BOUND));
         let mut at_most: u64 = 0;
         for (bound, count) in bounds.zip(&point.bucket_counts) {
             at_most = at_most.saturating_add(*count);
-            series.attributes.insert("le".to_owned(), bound.into());
+            series.labels.set(BOUND, bound.into());
             self.put_integer(&series, &name, at_most)?;
         }
         Ok(())
@@ -163,8 +201,8 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
     }
 
     fn put_count_and_sum(&mut self, series: &PointSeries<'_>, count: u64, sum: Option<f64>) -> Result<(), ImportError> {
-        self.put_integer(series, &format!("{}.count", series.name), count)?;
-        sum.map_or(Ok(()), |sum| self.put(series, &format!("{}.sum", series.name), sum))
+        self.put_integer(series, &format!("{}.count", series.stream.name), count)?;
+        sum.map_or(Ok(()), |sum| self.put(series, &format!("{}.sum", series.stream.name), sum))
     }
 
     fn put_integer(&mut self, series: &PointSeries<'_>, name: &str, value: u64) -> Result<(), ImportError> {
@@ -174,10 +212,22 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
 
     fn put(&mut self, series: &PointSeries<'_>, name: &str, value: f64) -> Result<(), ImportError> {
         let target = self.sink.target();
-        let identity = SeriesIdentity::new(name, &series.attributes);
+        let identity = series.labels.identity(name, &series.stream.kind);
         let handle = self.sink.series.intern(target.org, target.shard(), identity)?;
         self.books.values.read += 1;
-        self.sink.push(handle, series.timestamp, value)
+        if series.stream.kind.is_delta() {
+            return self.deltas.add(handle, series.time_ns, value, (&mut *self.sink, &mut self.books));
+        }
+        self.sink.push(handle, (series.time_ns / NS_PER_MS) as TimestampMs, value) // 2^64 ns are 2^44 ms
+    }
+}
+
+/// Of a number that later versions may add, its default.
+fn temporality_name(temporality: i32) -> &'static str {
+    match AggregationTemporality::try_from(temporality) {
+        Ok(AggregationTemporality::Delta) => "delta",
+        Ok(AggregationTemporality::Cumulative) => "cumulative",
+        _ => "",
     }
 }
 

@@ -8,9 +8,11 @@ use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::summary_data_point::ValueAtQuantile;
 use opentelemetry_proto::tonic::metrics::v1::{
     DataPointFlags, Exemplar, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram,
-    HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, Summary, SummaryDataPoint,
+    HistogramDataPoint, Metric, MetricsData, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, Summary,
+    SummaryDataPoint,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
+use prost::Message as _;
 
 use super::*;
 use crate::import::find_files;
@@ -60,6 +62,7 @@ fn read(name: &str, content: &[u8]) -> (Result<OtlpSummary, ImportError>, Read) 
 fn shown(read: &Read) -> BTreeMap<String, Vec<(i64, f64)>> {
     let show = |(metadata, points): (&String, &Vec<(i64, u64)>)| {
         let short = metadata.replace(r#""host":"a","#, "").replace(r#""lib":"x""#, "");
+        let short = short.replace(r#","resource":["host"],"scope":["lib"]"#, "");
         (short, points.iter().map(|(timestamp, bits)| (*timestamp, f64::from_bits(*bits))).collect())
     };
     read.series.iter().map(show).collect()
@@ -99,8 +102,14 @@ fn gauges_and_sums_are_series_by_name_and_all_attributes_in_order_of_arrival() {
             [
                 (r#"{"name":"g","attributes":{"core":"1",}}"#, vec![(5, 0.5), (3, -0.0), (5, 7.0)]),
                 (r#"{"name":"g","attributes":{"core":"2",}}"#, vec![(5, 1.5)]),
-                (r#"{"name":"s","attributes":{}}"#, vec![(1, 9_007_199_254_740_992.0)]),
-                (r#"{"name":"shadow","attributes":{"host":"b",,"scope.host":"a"}}"#, vec![(1, 1.0)]),
+                (r#"{"name":"s","attributes":{},"type":"sum"}"#, vec![(1, 9_007_199_254_740_992.0)]),
+                (
+                    concat!(
+                        r#"{"name":"shadow","attributes":{"host":"b",,"resource.host":"a"},"resource":["resource.host"],"#,
+                        r#""scope":["lib"],"renamed":{"resource.host":"host"}}"#
+                    ),
+                    vec![(1, 1.0)],
+                ),
             ]
             .map(|(metadata, points)| (metadata.to_owned(), points)),
         );
@@ -131,11 +140,11 @@ fn histograms_become_counts_sums_and_buckets() {
     let left_out = LeftOut { extremes: 2, exemplars: 1, buckets_malformed: 1, ..LeftOut::default() };
     assert_eq!(summary.details.left_out, left_out);
     let expected = [
-        (r#"{"name":"h.bucket","attributes":{"le":"+Inf",}}"#, vec![6.0]),
-        (r#"{"name":"h.bucket","attributes":{"le":"0.1",}}"#, vec![1.0]),
-        (r#"{"name":"h.bucket","attributes":{"le":"5",}}"#, vec![3.0]),
-        (r#"{"name":"h.count","attributes":{}}"#, vec![6.0, 1.0]),
-        (r#"{"name":"h.sum","attributes":{}}"#, vec![2.5]),
+        (r#"{"name":"h.bucket","attributes":{"le":"+Inf",},"type":"histogram"}"#, vec![6.0]),
+        (r#"{"name":"h.bucket","attributes":{"le":"0.1",},"type":"histogram"}"#, vec![1.0]),
+        (r#"{"name":"h.bucket","attributes":{"le":"5",},"type":"histogram"}"#, vec![3.0]),
+        (r#"{"name":"h.count","attributes":{},"type":"histogram"}"#, vec![6.0, 1.0]),
+        (r#"{"name":"h.sum","attributes":{},"type":"histogram"}"#, vec![2.5]),
     ];
     let shown: Vec<_> = shown(&read)
         .into_iter()
@@ -181,5 +190,85 @@ fn a_file_that_is_no_otlp_is_refused_with_the_place() {
         let failed = failed.expect_err("a malformed file").to_string();
         assert!(failed.contains(said), "{failed}");
         assert!(read.keys.is_empty());
+    }
+}
+
+fn delta_at(time_unix_nano: u64, value: f64) -> NumberDataPoint {
+    NumberDataPoint { time_unix_nano, value: Some(Value::AsDouble(value)), ..Default::default() }
+}
+
+#[test]
+fn delta_points_of_one_millisecond_add_up_and_second_deliveries_are_counted() {
+    // The first and the third are of one millisecond; the last is the first, delivered again.
+    let points = [(1_000_000, 1.0), (3_000_000, 8.0), (1_000_001, 2.0), (1_999_999, 1.0), (1_000_000, 1.0)];
+    let data_points = points.map(|(at, value)| delta_at(at, value)).to_vec();
+    let sum = Sum { data_points, aggregation_temporality: 1, is_monotonic: true };
+    let (summary, read) = read("d.otlp.pb", &framed(&[message(vec![("d", Data::Sum(sum))])]));
+    let outcome = summary.expect("a good message").outcome;
+    assert_eq!(shown(&read).into_values().collect::<Vec<_>>(), [vec![(1, 4.0), (3, 8.0)]]);
+    let values = outcome.books.values;
+    assert_eq!((values.read, values.written, values.skipped_total()), (5, 2, 3));
+    assert_eq!(values.skipped["delta delivered twice"], 1);
+    assert_eq!(outcome.collisions.points, 0);
+}
+
+#[test]
+fn a_producers_own_bound_and_a_derived_name_stay_apart() {
+    let bucketed = |le: &str, count| HistogramDataPoint {
+        attributes: attributes(&[("le", le)]),
+        count,
+        bucket_counts: vec![count, 0],
+        explicit_bounds: vec![1.0],
+        ..Default::default()
+    };
+    let histogram = Histogram { data_points: vec![bucketed("a", 1), bucketed("b", 10)], ..Default::default() };
+    let gauge = Gauge { data_points: vec![NumberDataPoint { time_unix_nano: 0, ..delta_at(0, 99.0) }] };
+    let (summary, read) = read(
+        "h.otlp.pb",
+        &framed(&[message(vec![("h", Data::Histogram(histogram)), ("h.count", Data::Gauge(gauge))])]),
+    );
+    assert_eq!(summary.expect("a good message").outcome.collisions.points, 0);
+    let shown = shown(&read);
+    let buckets = shown.keys().filter(|key| key.contains(r#""name":"h.bucket""#) && key.contains("point.le"));
+    assert_eq!((shown.len(), buckets.count()), (7, 4), "{shown:?}");
+}
+
+#[test]
+fn every_form_of_file_gives_the_same_points() {
+    let gauge = |value| Gauge { data_points: vec![number(5, Value::AsInt(value), &[("core", "1")])] };
+    let metrics = message(vec![("g", Data::Gauge(gauge(7)))]);
+    let body = metrics.encode_to_vec();
+    let behind_length = |message: Vec<u8>| [&(message.len() as u32).to_be_bytes()[..], &message].concat();
+    let zstd = zstd::bulk::compress(&body, 1).expect("zstd compresses");
+    let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9][..], &zstd].concat();
+    let json: &str = concat!(
+        r#"{"resourceMetrics":[{"resource":{"attributes":[{"key":"host","value":{"stringValue":"a"}}]},"scopeMetrics":[{"#,
+        r#""scope":{"attributes":[{"key":"lib","value":{"stringValue":"x"}}]},"metrics":[{"name":"g","gauge":{"dataPoints":[{"#,
+        r#""attributes":[{"key":"core","value":{"stringValue":"1"}}],"timeUnixNano":"5999999","asInt":"7"}]}}]}]}]}"#
+    );
+    let numbers = json.replace(r#""5999999""#, "5999999").replace(r#""7""#, "7");
+    let forms: [Vec<u8>; 7] = [
+        framed(std::slice::from_ref(&metrics)),
+        body.clone(),
+        behind_length(zstd),
+        behind_length(skippable),
+        behind_length(json.as_bytes().to_vec()),
+        json.as_bytes().to_vec(),
+        format!("\n{numbers}\n").into_bytes(),
+    ];
+    let expected = shown(&read("m.otlp.pb", &forms[0]).1);
+    assert_eq!(expected.len(), 1);
+    for form in &forms {
+        let (summary, read) = read("m.otlp.pb", form);
+        assert_eq!(summary.expect("a form that is read").details.messages, 1);
+        assert_eq!(shown(&read), expected);
+    }
+    for (content, said) in [
+        (&br#"{"resourceSpans":[]}"#[..], "resourceSpans"),
+        (&body[..body.len() - 1], "may be cut"),
+        (b"\xff\xff\xff\xffno", "no length"),
+    ] {
+        let failed = read("x.otlp.pb", content).0.expect_err("no metrics").to_string();
+        assert!(failed.contains(said) && !failed.contains("copy it again"), "{failed}");
     }
 }

@@ -28,7 +28,13 @@ async fn the_decorator_without_faults_conforms() {
 #[tokio::test(start_paused = true)]
 async fn a_restored_store_has_the_revisions_of_its_backup_and_leases_of_its_own() -> Result<(), MetaError> {
     let store = MemoryStore::new();
-    let put = async |key: &str| store.txn(Txn::when([]).then([crate::meta::Op::put(key, key.as_bytes())])).await;
+    let put = async |key: &'static str| match store
+        .txn(Txn::when([]).then([crate::meta::Op::put(key, key.as_bytes())]))
+        .await?
+    {
+        Outcome::Applied { revision } => Ok::<_, MetaError>(revision),
+        other => panic!("nothing was compared: {other:?}"),
+    };
     put("a").await?;
     let (backup, first) = (store.backup(), store.grant(Duration::from_secs(5)).await?);
     let before = put("b").await?;

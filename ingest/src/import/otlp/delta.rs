@@ -1,0 +1,80 @@
+//! Adds up delta points that lie in one millisecond: each is what happened since the one before it, so of two at one time
+//! neither may be dropped.
+//!
+//! Of each delta series the latest [`WINDOW`] milliseconds wait here, for points that arrive a little out of order. A point of
+//! the same nanosecond and value as one that was added is a second delivery of it.
+
+use std::collections::BTreeMap;
+
+use crate::import::series::SeriesHandle;
+use crate::import::sink::Sink;
+use crate::import::{Books, ImportError};
+
+/// Milliseconds of a series that wait.
+const WINDOW: usize = 8;
+
+const NS_PER_MS: u64 = 1_000_000;
+
+/// Reason in the books: the value is in the sum that is written.
+const ADDED: &str = "added to another of its millisecond";
+
+/// Reason in the books.
+const REPEATED: &str = "delta delivered twice";
+
+/// Points that wait, in the order in which series were first seen: the same input gives the same segments.
+#[derive(Debug, Default)]
+pub(super) struct Deltas {
+    waiting: BTreeMap<SeriesHandle, BTreeMap<u64, Sum>>,
+}
+
+/// The points of one millisecond.
+#[derive(Debug)]
+struct Sum {
+    value: f64,
+    parts: Vec<(u64, u64)>,
+}
+
+impl Deltas {
+    /// Takes a point of a delta series.
+    pub(super) fn add(
+        &mut self,
+        series: SeriesHandle,
+        time_ns: u64,
+        value: f64,
+        (sink, books): (&mut Sink<'_>, &mut Books),
+    ) -> Result<(), ImportError> {
+        let window = self.waiting.entry(series).or_default();
+        let ms = time_ns / NS_PER_MS;
+        let fresh = || Sum { value, parts: vec![(time_ns, value.to_bits())] };
+        match window.get_mut(&ms) {
+            Some(sum) if sum.parts.contains(&(time_ns, value.to_bits())) => books.values.skip(REPEATED, 1),
+            // Another value for the same instant is a contradiction, which the import tells as points of one time.
+            Some(sum) if sum.parts.iter().any(|(ns, _)| *ns == time_ns) => {
+                let earlier = std::mem::replace(sum, fresh());
+                sink.push(series, ms as i64, earlier.value)?;
+            }
+            Some(sum) => {
+                sum.value += value;
+                sum.parts.push((time_ns, value.to_bits()));
+                books.values.skip(ADDED, 1);
+            }
+            None => drop(window.insert(ms, fresh())),
+        }
+        if window.len() > WINDOW
+            && let Some((ms, sum)) = window.pop_first()
+        {
+            sink.push(series, ms as i64, sum.value)?;
+        }
+        Ok(())
+    }
+
+    /// Hands on all that wait: the file has ended.
+    pub(super) fn finish(self, sink: &mut Sink<'_>) -> Result<(), ImportError> {
+        for (series, window) in self.waiting {
+            for (ms, sum) in window {
+                sink.push(series, ms as i64, sum.value)?;
+            }
+        }
+        Ok(())
+    }
+}

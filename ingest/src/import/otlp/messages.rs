@@ -1,0 +1,173 @@
+//! The messages of a file, in each form that collectors write them in.
+//!
+//! | the content starts with | is |
+//! |---|---|
+//! | `{` | OTLP/JSON: documents one after another, as a rule a line each |
+//! | the tag of `resource_metrics` (0x0a) | a request body: one protobuf message without a length before it |
+//! | anything else | messages behind a `u32` big-endian length; each protobuf or JSON, plain or compressed by itself |
+
+use std::cell::Cell;
+use std::io::{self, BufReader, Read};
+use std::rc::Rc;
+
+use opentelemetry_proto::tonic::metrics::v1::MetricsData;
+use prost::Message;
+
+use super::json;
+use super::points::MetricsReader;
+use crate::import::ImportError;
+use crate::import::input::{Content, InputFile};
+
+/// Longest message, in bytes: collectors send a few megabytes; what is longer is a wrong length.
+const MESSAGE_BYTES_MAX: u32 = 256 << 20;
+
+/// Field 1, with a length: what a request body begins with. As a length it would be 160 MiB or more.
+const RESOURCE_METRICS_TAG: u8 = 0x0a;
+
+/// What can be read, for those whose file is something else.
+const FORMS: &str =
+    "OTLP files are JSON, one protobuf message, or messages that each lie behind a u32 big-endian length";
+
+/// Reads every message of `content`.
+pub(super) fn read_messages(
+    file: &InputFile,
+    content: Content,
+    reader: &mut MetricsReader<'_, '_>,
+) -> Result<(), ImportError> {
+    let Content { start, rest, .. } = content;
+    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start).to_vec();
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace()).copied();
+    match (first, start.first().copied()) {
+        (Some(b'{' | b'['), _) => read_json(file, text.as_slice().chain(rest), reader),
+        (_, Some(RESOURCE_METRICS_TAG)) => read_body(file, start.as_slice().chain(rest), reader),
+        _ => read_framed(file, start.as_slice().chain(rest), reader),
+    }
+}
+
+fn read_json(file: &InputFile, content: impl Read, reader: &mut MetricsReader<'_, '_>) -> Result<(), ImportError> {
+    let left = Rc::new(Cell::new(u64::from(MESSAGE_BYTES_MAX)));
+    let content = BufReader::new(Bounded { content, left: left.clone() });
+    for (ordinal, document) in serde_json::Deserializer::from_reader(content).into_iter().enumerate() {
+        let document = document.map_err(|error: serde_json::Error| match error.is_io() {
+            true => file.cannot_read(error.into()),
+            false => file.malformed(format!("document {} is not JSON: {error}", ordinal + 1)),
+        })?;
+        let metrics = json::metrics(document);
+        reader.read(metrics.map_err(|cause| file.malformed(format!("document {}: {cause}", ordinal + 1)))?)?;
+        left.set(u64::from(MESSAGE_BYTES_MAX));
+    }
+    Ok(())
+}
+
+/// Ends in an error where one document goes on and on: it is in memory before it is read.
+struct Bounded<R> {
+    content: R,
+    left: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.content.read(buffer)?;
+        match self.left.get().checked_sub(count as u64) {
+            Some(left) => self.left.set(left),
+            None => return Err(io::Error::other(format!("a document has more than {MESSAGE_BYTES_MAX} bytes"))),
+        }
+        Ok(count)
+    }
+}
+
+fn read_body(file: &InputFile, content: impl Read, reader: &mut MetricsReader<'_, '_>) -> Result<(), ImportError> {
+    let mut body = Vec::new();
+    let read = content.take(u64::from(MESSAGE_BYTES_MAX) + 1).read_to_end(&mut body);
+    read.map_err(|source| file.cannot_read(source))?;
+    if body.len() as u64 > u64::from(MESSAGE_BYTES_MAX) {
+        let cause = format!("it looks like one message of more than {MESSAGE_BYTES_MAX} bytes; {FORMS}");
+        return Err(file.malformed(cause));
+    }
+    match MetricsData::decode(body.as_slice()) {
+        Ok(metrics) => reader.read(metrics),
+        Err(error) => Err(file.malformed(format!(
+            "it begins as one protobuf message does, and is not MetricsData: {error}; it may be cut, or hold traces or logs. {FORMS}"
+        ))),
+    }
+}
+
+fn read_framed(
+    file: &InputFile,
+    mut content: impl Read,
+    reader: &mut MetricsReader<'_, '_>,
+) -> Result<(), ImportError> {
+    let mut message = Vec::new();
+    let mut offset = 0;
+    while let Some(length) = read_message(file, &mut content, offset, &mut message)? {
+        let place = |cause: String| file.malformed(format!("the message at byte {offset} {cause}"));
+        let unpacked = unpacked(&message).map_err(|error| place(format!("cannot be unpacked: {error}")))?;
+        let message = unpacked.as_deref().unwrap_or(&message);
+        let metrics = match message.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            // A newline is the tag of a protobuf message too, so a brace alone tells.
+            Some(b'{') if message.first() != Some(&RESOURCE_METRICS_TAG) => serde_json::from_slice(message)
+                .map_err(|error| error.to_string())
+                .and_then(json::metrics)
+                .map_err(|cause| place(format!("is not OTLP/JSON: {cause}")))?,
+            _ => MetricsData::decode(message)
+                .map_err(|error| place(format!("is not MetricsData: {error}; is it of traces or logs? {FORMS}")))?,
+        };
+        reader.read(metrics)?;
+        offset += length;
+    }
+    Ok(())
+}
+
+/// The content of a message that was compressed by itself, as the collector's file exporter does; `None` of a plain one.
+fn unpacked(message: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    let packed: Box<dyn Read + '_> = match message {
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
+            Box::new(zstd::stream::read::Decoder::with_buffer(message)?)
+        }
+        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(message)),
+        _ => return Ok(None),
+    };
+    let mut content = Vec::new();
+    packed.take(u64::from(MESSAGE_BYTES_MAX) + 1).read_to_end(&mut content)?;
+    match content.len() as u64 > u64::from(MESSAGE_BYTES_MAX) {
+        true => Err(io::Error::other(format!("it has more than {MESSAGE_BYTES_MAX} bytes"))),
+        false => Ok(Some(content)),
+    }
+}
+
+/// Reads the message at `offset` (of the decompressed content), and returns how long it is with its length.
+fn read_message(
+    file: &InputFile,
+    content: &mut impl Read,
+    offset: u64,
+    message: &mut Vec<u8>,
+) -> Result<Option<u64>, ImportError> {
+    let mut header = Vec::new();
+    let read = content.by_ref().take(4).read_to_end(&mut header);
+    read.map_err(|source| file.cannot_read(source))?;
+    if header.is_empty() {
+        return Ok(None);
+    }
+    let cut = |have: usize, of: u64| {
+        let what = if offset == 0 { format!(", or is something else: {FORMS}") } else { String::new() };
+        file.malformed(format!(
+            "it ends inside the message at byte {offset}: {have} of {of} bytes are there; its writer stopped there, or goes on \
+             writing{what}"
+        ))
+    };
+    let have = header.len();
+    let length = u32::from_be_bytes(header.try_into().map_err(|_| cut(have, 4))?);
+    if length > MESSAGE_BYTES_MAX {
+        let cause = format!(
+            "the message at byte {offset} says that it has {length} bytes, over {MESSAGE_BYTES_MAX}: that is no length. {FORMS}"
+        );
+        return Err(file.malformed(cause));
+    }
+    message.clear();
+    let read = content.by_ref().take(u64::from(length)).read_to_end(message);
+    read.map_err(|source| file.cannot_read(source))?;
+    if message.len() < length as usize {
+        return Err(cut(message.len(), u64::from(length)));
+    }
+    Ok(Some(4 + u64::from(length)))
+}
