@@ -103,7 +103,7 @@ pub(crate) fn run(import: &Import) -> Result<Code> {
         crate::out::say(format_args!("tailor: {}", report::collisions(&report)));
         return Ok(Code::Partly);
     }
-    Ok(if report.rows_skipped > 0 { Code::Partly } else { Code::Done })
+    Ok(if report.books.rows.lost() > 0 { Code::Partly } else { Code::Done })
 }
 
 /// Runs `import` into the target of `args`, and says what is left where it stops.

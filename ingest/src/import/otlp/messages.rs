@@ -16,7 +16,7 @@ use prost::Message;
 use super::json;
 use super::points::MetricsReader;
 use crate::import::ImportError;
-use crate::import::input::{Content, InputFile};
+use crate::import::input::{Content, InputFile, unpack};
 
 /// Longest message, in bytes: collectors send a few megabytes; what is longer is a wrong length.
 const MESSAGE_BYTES_MAX: u32 = 256 << 20;
@@ -102,7 +102,7 @@ fn read_framed(
     while let Some(length) = read_message(file, &mut content, offset, &mut message)? {
         let place = |cause: String| file.malformed(format!("the message at byte {offset} {cause}"));
         let unpacked = unpacked(&message).map_err(|error| place(format!("cannot be unpacked: {error}")))?;
-        let message = unpacked.as_deref().unwrap_or(&message);
+        let message = unpacked.as_slice();
         let metrics = match message.iter().find(|byte| !byte.is_ascii_whitespace()) {
             // A newline is the tag of a protobuf message too, so a brace alone tells.
             Some(b'{') if message.first() != Some(&RESOURCE_METRICS_TAG) => serde_json::from_slice(message)
@@ -118,20 +118,13 @@ fn read_framed(
     Ok(())
 }
 
-/// The content of a message that was compressed by itself, as the collector's file exporter does; `None` of a plain one.
-fn unpacked(message: &[u8]) -> io::Result<Option<Vec<u8>>> {
-    let packed: Box<dyn Read + '_> = match message {
-        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
-            Box::new(zstd::stream::read::Decoder::with_buffer(message)?)
-        }
-        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(message)),
-        _ => return Ok(None),
-    };
+/// The content of a message, which may be compressed by itself, as the collector's file exporter does.
+fn unpacked(message: &[u8]) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    packed.take(u64::from(MESSAGE_BYTES_MAX) + 1).read_to_end(&mut content)?;
+    unpack(message)?.take(u64::from(MESSAGE_BYTES_MAX) + 1).read_to_end(&mut content)?;
     match content.len() as u64 > u64::from(MESSAGE_BYTES_MAX) {
         true => Err(io::Error::other(format!("it has more than {MESSAGE_BYTES_MAX} bytes"))),
-        false => Ok(Some(content)),
+        false => Ok(content),
     }
 }
 
