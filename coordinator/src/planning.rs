@@ -9,9 +9,9 @@ use storage::{Root, StorageError};
 use tokio::sync::Semaphore;
 
 use crate::JobError;
+use crate::copies;
 use crate::discover::{Discovered, discover};
 use crate::job::Job;
-use crate::twins;
 
 /// Lists of segments that are written at once, in MiB: each is copied for its request.
 const LISTS_MIB_MAX: u32 = 32;
@@ -32,7 +32,7 @@ pub struct Planned {
 pub async fn plan(job: &Job) -> Result<Planned, JobError> {
     let Discovered { segments, mut warnings } = discover(&job.input, &job.shards).await?;
     limit("shards", segments.len(), SHARDS_PER_JOB_MAX)?;
-    warnings.extend(twins::warnings(&job.input, &segments).await);
+    warnings.extend(copies::warnings(&job.input, &segments).await);
     let plan = |(shard, segments): (ShardId, _)| {
         scheduler::plan::plan_shard(job.id.clone(), shard, job.settings.clone(), segments)
     };

@@ -93,14 +93,14 @@ impl TargetArgs {
 
 /// Runs an import.
 pub(crate) fn run(import: &Import) -> Result<Code> {
-    let (args, report) = match import {
+    let (args, report, next_step) = match import {
         Import::Csv(args) if args.target.preview => return csv::preview(args),
-        Import::Csv(args) => (&args.target, csv::run(args)?),
-        Import::Otlp(args) => (&args.target, otlp::run(args)?),
+        Import::Csv(args) => (&args.target, csv::run(args)?, "give --labels, or --duplicates to the job"),
+        Import::Otlp(args) => (&args.target, otlp::run(args)?, "give --duplicates to the job"),
     };
     out::show(args.output, &report, report::shown)?;
     if report.collisions.points > 0 && !args.allow_collisions {
-        crate::out::say(format_args!("tailor: {}", report::collisions(&report)));
+        crate::out::say(format_args!("tailor: {}", report::collisions(&report, next_step)));
         return Ok(Code::Partly);
     }
     Ok(if report.books.rows.lost() > 0 { Code::Partly } else { Code::Done })

@@ -89,4 +89,6 @@ fn import_file(
 }
 
 #[cfg(test)]
+mod promises;
+#[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use futures::{StreamExt as _, stream};
 use model::digest::{Digest, Digester};
-use model::limits::{REQUESTS_AT_ONCE_MAX, TWIN_BYTES_MAX, TWIN_SAMPLE_BYTES, TWINS_COMPARED_MAX};
+use model::limits::{COPIES_COMPARED_MAX, COPY_BYTES_MAX, COPY_SAMPLE_BYTES, REQUESTS_AT_ONCE_MAX};
 use model::{SegmentList, SegmentRef, ShardId};
 use storage::{Root, StorageError};
 
@@ -32,21 +32,21 @@ const NAMED_MAX: usize = 5;
 pub(crate) async fn warnings(input: &Root, segments: &BTreeMap<ShardId, SegmentList>) -> Vec<String> {
     let mut warnings = Vec::new();
     for (shard, list) in segments {
-        warnings.extend(Twins::find(input, list).await.warning(*shard));
+        warnings.extend(Copies::find(input, list).await.warning(*shard));
     }
     warnings
 }
 
 /// The segments of one shard that have the bytes of an earlier one.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Twins {
+struct Copies {
     /// A segment, the earlier one, and whether all their bytes were compared.
     pairs: Vec<(String, String, bool)>,
     /// Segments of equal sizes that were not compared.
     passed_over: usize,
 }
 
-impl Twins {
+impl Copies {
     async fn find(input: &Root, list: &SegmentList) -> Self {
         let (candidates, passed_over) = candidates(list);
         // Made before they are polled: a closure over borrowed segments is not general enough for a spawned task.
@@ -59,7 +59,7 @@ impl Twins {
             }
         }
         let mut pairs = Vec::new();
-        let mut budget = TWIN_BYTES_MAX;
+        let mut budget = COPY_BYTES_MAX;
         let mut groups: Vec<_> = alike.into_values().filter(|group| group.len() > 1).collect();
         groups.sort_by(|one, other| one[0].key.cmp(&other[0].key));
         for group in groups {
@@ -73,9 +73,9 @@ impl Twins {
         if pairs.is_empty() {
             return None;
         }
-        let name = |(twin, first, is_whole): &(String, String, bool)| {
+        let name = |(copy, first, is_whole): &(String, String, bool)| {
             let how = if *is_whole { "" } else { " (by size, first and last bytes)" };
-            format!("{twin} is {first}{how}")
+            format!("{copy} is {first}{how}")
         };
         let named: Vec<_> = pairs.iter().take(NAMED_MAX).map(name).collect();
         let more = pairs.len().saturating_sub(NAMED_MAX);
@@ -95,16 +95,14 @@ impl Twins {
 
 /// The segments whose size another one has too, as many as are compared; and how many more there are.
 fn candidates(list: &SegmentList) -> (Vec<SegmentRef>, usize) {
-    let mut counts: HashMap<u64, u32> = HashMap::new();
-    list.iter().for_each(|segment| *counts.entry(segment.size).or_default() += 1);
-    counts.retain(|size, count| *size > 0 && *count > 1);
-    if counts.is_empty() {
-        return (Vec::new(), 0);
-    }
+    let mut sizes: Vec<u64> = list.iter().map(|segment| segment.size).filter(|size| *size > 0).collect();
+    sizes.sort_unstable();
+    let mut shared: Vec<u64> = sizes.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    shared.dedup();
     let mut candidates = Vec::new();
     let mut passed_over = 0;
-    for segment in list.iter().filter(|segment| counts.contains_key(&segment.size)) {
-        if candidates.len() < TWINS_COMPARED_MAX {
+    for segment in list.iter().filter(|segment| shared.binary_search(&segment.size).is_ok()) {
+        if candidates.len() < COPIES_COMPARED_MAX {
             candidates.push(segment);
         } else {
             passed_over += 1;
@@ -115,11 +113,11 @@ fn candidates(list: &SegmentList) -> (Vec<SegmentRef>, usize) {
 
 /// Digest of the first and the last bytes.
 async fn sample(input: &Root, segment: &SegmentRef) -> Result<Digest, StorageError> {
-    let len = segment.size.min(TWIN_SAMPLE_BYTES);
+    let len = segment.size.min(COPY_SAMPLE_BYTES);
     let mut digester = Digester::new();
     digester.update(&input.read_segment(segment, 0, len as usize).await?);
     if segment.size > len {
-        let start = (segment.size - TWIN_SAMPLE_BYTES).max(len);
+        let start = (segment.size - COPY_SAMPLE_BYTES).max(len);
         digester.update(&input.read_segment(segment, start, (segment.size - start) as usize).await?);
     }
     Ok(digester.finish())
@@ -129,10 +127,10 @@ async fn sample(input: &Root, segment: &SegmentRef) -> Result<Digest, StorageErr
 async fn compare(input: &Root, group: &[&SegmentRef], budget: &mut u64) -> Vec<(String, String, bool)> {
     let size = group[0].size;
     // The samples are all that there is.
-    let is_read = size <= 2 * TWIN_SAMPLE_BYTES;
+    let is_read = size <= 2 * COPY_SAMPLE_BYTES;
     let cost = size.saturating_mul(group.len() as u64);
     if is_read || cost > *budget {
-        let pair = |twin: &&SegmentRef| (twin.key.clone(), group[0].key.clone(), is_read);
+        let pair = |copy: &&SegmentRef| (copy.key.clone(), group[0].key.clone(), is_read);
         return group[1..].iter().map(pair).collect();
     }
     *budget -= cost;
@@ -171,7 +169,7 @@ mod tests {
     use super::*;
 
     /// Segments by key, their bytes told by a length and the bytes at some places that differ.
-    async fn found(segments: &[(&str, usize, &[(usize, u8)])]) -> Twins {
+    async fn found(segments: &[(&str, usize, &[(usize, u8)])]) -> Copies {
         let root = Root::of_store("memory", Arc::new(InMemory::new()));
         let mut list = Vec::new();
         for (key, len, changes) in segments {
@@ -180,16 +178,16 @@ mod tests {
             root.replace(key, bytes).await.expect("memory");
             list.push(SegmentRef { key: (*key).to_owned(), size: *len as u64, etag: None });
         }
-        Twins::find(&root, &list.into()).await
+        Copies::find(&root, &list.into()).await
     }
 
-    fn pairs(twins: &Twins) -> Vec<(&str, &str, bool)> {
-        twins.pairs.iter().map(|(twin, first, is_whole)| (twin.as_str(), first.as_str(), *is_whole)).collect()
+    fn pairs(copies: &Copies) -> Vec<(&str, &str, bool)> {
+        copies.pairs.iter().map(|(copy, first, is_whole)| (copy.as_str(), first.as_str(), *is_whole)).collect()
     }
 
     #[tokio::test]
     async fn equal_bytes_are_found_and_equal_sizes_are_not_enough() {
-        let twins = found(&[
+        let copies = found(&[
             ("a", 1000, &[]),
             ("b", 1000, &[(999, 1)]),
             ("c", 1000, &[]),
@@ -200,8 +198,8 @@ mod tests {
             ("h", 1000, &[]),
         ])
         .await;
-        assert_eq!(pairs(&twins), [("c", "a", true), ("h", "a", true), ("g", "b", true)]);
-        let warning = twins.warning(ShardId::Shared(1)).expect("three twins");
+        assert_eq!(pairs(&copies), [("c", "a", true), ("h", "a", true), ("g", "b", true)]);
+        let warning = copies.warning(ShardId::Shared(1)).expect("three copies");
         assert!(warning.starts_with("3 segments of shard org-mod-01") && warning.contains("c is a; "), "{warning}");
         assert_eq!(found(&[("a", 10, &[]), ("b", 11, &[])]).await.warning(ShardId::Shared(1)), None);
     }
@@ -209,22 +207,22 @@ mod tests {
     #[tokio::test]
     async fn a_difference_between_the_samples_is_seen() {
         const LEN: usize = 1 << 20;
-        let twins =
+        let copies =
             found(&[("a", LEN, &[]), ("b", LEN, &[(LEN / 2, 1)]), ("c", LEN, &[]), ("d", LEN, &[(LEN / 2, 1)])]);
-        assert_eq!(pairs(&twins.await), [("c", "a", true), ("d", "b", true)]);
+        assert_eq!(pairs(&copies.await), [("c", "a", true), ("d", "b", true)]);
     }
 
     #[tokio::test]
     async fn what_is_past_the_bounds_is_told_as_such() {
-        const LEN: usize = (TWIN_BYTES_MAX as usize / 2) + 1;
-        let twins = found(&[("a", LEN, &[]), ("b", LEN, &[])]).await;
-        assert_eq!(pairs(&twins), [("b", "a", false)]);
-        assert!(twins.warning(ShardId::Shared(1)).expect("a twin").contains("by size, first and last bytes"));
-        let keys: Vec<_> = (0..TWINS_COMPARED_MAX + 5).map(|at| format!("{at:05}")).collect();
+        const LEN: usize = (COPY_BYTES_MAX as usize / 2) + 1;
+        let copies = found(&[("a", LEN, &[]), ("b", LEN, &[])]).await;
+        assert_eq!(pairs(&copies), [("b", "a", false)]);
+        assert!(copies.warning(ShardId::Shared(1)).expect("a copy").contains("by size, first and last bytes"));
+        let keys: Vec<_> = (0..COPIES_COMPARED_MAX + 5).map(|at| format!("{at:05}")).collect();
         let segments: Vec<(&str, usize, &[(usize, u8)])> = keys.iter().map(|key| (key.as_str(), 1, &[][..])).collect();
-        let twins = found(&segments).await;
-        assert_eq!((twins.pairs.len(), twins.passed_over), (TWINS_COMPARED_MAX - 1, 5));
-        let warning = twins.warning(ShardId::Shared(1)).expect("twins");
+        let copies = found(&segments).await;
+        assert_eq!((copies.pairs.len(), copies.passed_over), (COPIES_COMPARED_MAX - 1, 5));
+        let warning = copies.warning(ShardId::Shared(1)).expect("copies");
         assert!(warning.contains("and 994 more") && warning.contains("5 more of equal sizes"), "{warning}");
     }
 
@@ -232,6 +230,6 @@ mod tests {
     async fn a_segment_that_cannot_be_read_is_left_to_its_task() {
         let root = Root::of_store("memory", Arc::new(InMemory::new()));
         let gone = |key: &str| SegmentRef { key: key.to_owned(), size: 5, etag: None };
-        assert_eq!(Twins::find(&root, &vec![gone("a"), gone("b")].into()).await, Twins::default());
+        assert_eq!(Copies::find(&root, &vec![gone("a"), gone("b")].into()).await, Copies::default());
     }
 }
