@@ -7,6 +7,7 @@ mod report; // what an import came to
 use std::path::PathBuf;
 
 use anyhow::Result;
+use ingest::import::target::PAYLOAD_POINTS;
 use ingest::import::{FoundFiles, ImportError, Notice, Rerun, Target, find_files};
 use ingest::segment::Output;
 use model::OrgId;
@@ -44,7 +45,7 @@ struct TargetArgs {
     #[arg(long, value_name = "FILE")]
     shard_config: Option<PathBuf>,
     /// Points of a payload at the most.
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    #[arg(long, value_name = "N", default_value_t = PAYLOAD_POINTS as u32, value_parser = clap::value_parser!(u32).range(1..=65536))]
     payload_points: u32,
     /// Import files again that were imported to the same place before, in the place of what is there.
     #[arg(long, conflicts_with = "resume")]
