@@ -10,12 +10,14 @@
 //! | writes a shard's record | when the head of its job came to be, and when the record itself was written last |
 
 use format::state_keys::{StateKey, job_prefix, shard_prefix};
-use format::state_records::{DatasetRecord, FormatRecord, JobHead, STATE_FORMAT, ShardRecord, StateRecord, Text};
+use format::state_records::{
+    DatasetRecord, FormatRecord, JobHead, STATE_FORMAT, ShardRecord, StateRecord, Text, Unknown,
+};
 use model::{Digest, JobId, ShardId};
 use storage::meta::{Compare, Entry, MetaError, Op, Revision, Txn};
 use storage::{Settled, settle};
 
-use super::{Journal, JournalError, Written};
+use super::{Journal, JournalError, Writing, Written};
 
 impl Journal {
     /// Remembers where the history of jobs lies: before the first of them begins.
@@ -61,6 +63,7 @@ impl Journal {
         record: &ShardRecord,
     ) -> Result<(), JournalError> {
         let key = shard_key(job, shard);
+        let _writing = Writing::begin(&self.shared, &key);
         let revision = self.replace_shard(job, &key, record, Vec::new()).await?;
         self.remember(&key, revision);
         Ok(())
@@ -75,6 +78,7 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let (key, prefix) = (shard_key(job, shard), shard_prefix(job, shard));
         let tasks = ["attempts/", "claims/", "done/"].map(|kind| Op::delete_prefix(format!("{prefix}{kind}")));
+        let _writing = Writing::begin(&self.shared, &key);
         self.replace_shard(job, &key, record, tasks.into()).await?;
         // Nothing is given out by it any more: a claim is made against the record that is known.
         self.shared.written().remove(&key);
@@ -102,6 +106,7 @@ impl Journal {
             }
         }
         self.shared.written().retain(|key, _| !key.starts_with(&job_prefix(job)));
+        self.shared.unknown().retain(|key, _| !key.starts_with(&job_prefix(job)));
         self.forget_tasks(|task| task.job == *job);
         Ok(())
     }
@@ -133,6 +138,7 @@ impl Journal {
     ) -> Result<Revision, JournalError> {
         let head = head_key(job);
         let Some(job) = self.written(&head) else { return Err(moved(&head)) };
+        let record = &ShardRecord { unknown: self.unknown(key).unwrap_or_default(), ..record.clone() };
         self.replace(key, record, [Compare::created(&head, job.created), self.unmoved(key)].into(), also).await
     }
 
@@ -170,6 +176,10 @@ impl Journal {
                 Ok(None)
             }
         }
+    }
+
+    fn unknown(&self, key: &str) -> Option<Unknown> {
+        self.shared.unknown().get(key).cloned()
     }
 
     /// Holds as long as a record is as it was seen, or is not there yet.
@@ -211,7 +221,7 @@ fn value(record: &impl StateRecord) -> Result<Vec<u8>, MetaError> {
 }
 
 /// Only we write what is of jobs, one write of a record after another: whoever leads has to read anew what is there.
-fn moved(key: &str) -> JournalError {
+pub(super) fn moved(key: &str) -> JournalError {
     JournalError::Over {
         reason: format!("{key}, or what it hangs on, is not as we wrote it; its reader must start anew"),
     }
