@@ -16,6 +16,9 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ImportReport> {
+    if args.target.preview {
+        return Err(Exit::error(Code::Usage, "--preview is for CSV: OTLP has no options to find"));
+    }
     if args.target.org.is_none() {
         return Err(Exit::error(Code::Usage, "give --org, whose points they become"));
     }
