@@ -38,6 +38,10 @@ impl Leader {
                 }
             }
             Some(Ok(WatchEvent::Resync(listing))) => self.members(&listing.entries),
+            // What this leader has read and written is no longer there; whoever leads next reads what is.
+            Some(Ok(WatchEvent::Restored(_))) => {
+                self.over = Some("the cluster's state was lost or restored".to_owned())
+            }
             Some(Err(error)) => self.over = Some(format!("workers cannot be watched: {error}")),
             None => self.over = Some("the watch over the workers ended".to_owned()),
         }
