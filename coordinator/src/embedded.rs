@@ -51,7 +51,7 @@ pub async fn run(
 ) -> Result<JobReport, JobError> {
     resources.memory_of_slot()?;
     spec.validate().map_err(|error| JobError::Refused { reason: error.to_string() })?;
-    let job = Job::open(&spec, Arc::clone(&clock))?;
+    let job = Job::open(&spec, Arc::clone(&clock)).await?;
     // What cannot be planned is told as what it is, before anything is written.
     crate::discover::discover(&job.input, &job.shards).await?;
 

@@ -205,6 +205,10 @@ pub const PAGE_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 4;
 /// copies, one of them escaped to up to three times its length.
 pub const STATUS_TEXT_BYTES_MAX: usize = 2 << 10;
 
+/// Longest wait until a folder is open: a dead mount never answers, and a client of ours still listens by then. A disk that
+/// wakes up later is open for whoever asks next.
+pub const FOLDER_OPEN_MAX: Duration = Duration::from_secs(5);
+
 /// How often whoever runs a job says in its dataset that the job is open.
 pub const JOB_MARK_EVERY: Duration = Duration::from_secs(5 * 60);
 

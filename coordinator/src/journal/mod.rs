@@ -25,6 +25,7 @@ fn is_gap_violated() -> bool {
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use format::state_keys::StateKey;
@@ -134,6 +135,8 @@ struct Shared {
     held: Held,
     /// When each record of a dataset, job or shard was written.
     written: Mutex<BTreeMap<String, Written>>,
+    /// How often orders to leave were written.
+    drains_written: AtomicU64,
     /// Transactions of records that may be under way.
     records: Semaphore,
     /// The right to write heads: the next write of one has to see what that one leaves.
@@ -182,6 +185,7 @@ impl Journal {
             attempts: Mutex::new(found.attempts().collect()),
             held: Held::found(found),
             written: Mutex::new(found.written.clone()),
+            drains_written: AtomicU64::new(found.drain_serial.last),
             records: Semaphore::new(RECORD_TXNS_MAX),
             heads: tokio::sync::Mutex::default(),
             under_way: Mutex::default(),

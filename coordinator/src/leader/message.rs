@@ -15,6 +15,7 @@ use scheduler::{Restored, ShardOutput, TaskInput};
 use tokio::sync::{mpsc, oneshot};
 use worker::leader::{Beat, Hello, LeaderError, Orders, Verdict};
 
+use super::drains::Told;
 use super::secrets::Marks;
 use crate::commit::{CommitError, Committed};
 use crate::error::JobError;
@@ -130,6 +131,8 @@ pub(crate) enum Outcome {
     Archived { job: JobId, result: Result<(), ArchiveError> },
     /// A job's head was replaced, or not; who waits for that.
     HeadPut { job: JobId, phase: JobPhase, result: Result<(), JournalError>, told: Vec<Reply<()>> },
+    /// Orders to leave were written, or not; who waits for that.
+    DrainsWritten { result: Result<(), JournalError>, told: Vec<Told> },
 }
 
 /// One assignment, and what became of its claim.
@@ -163,6 +166,8 @@ pub(crate) enum BeginError {
 pub(crate) struct Planned {
     pub(crate) shards: Vec<PlannedShard>,
     pub(crate) warnings: Vec<String>,
+    /// Digest of their object, where there are any.
+    pub(crate) warned: Option<Digest>,
 }
 
 /// One of them.
@@ -177,6 +182,7 @@ pub(crate) struct Recovered {
     pub(crate) spec: Arc<JobSpec>,
     pub(crate) job: Arc<Job>,
     pub(crate) earlier: Option<Box<JobReport>>,
+    pub(crate) warnings: Vec<String>,
     pub(crate) open: Vec<RecoveredShard>,
     pub(crate) ended: Vec<(ShardRecord, ShardReport)>,
     /// Shards that were open, and why they cannot go on.

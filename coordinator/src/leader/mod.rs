@@ -268,6 +268,7 @@ impl Leader {
             Outcome::Closed { job, shard, result } => self.closed(&job, shard, result),
             Outcome::Archived { job, result } => self.archived(&job, result),
             Outcome::HeadPut { job, phase, result, told } => self.head_put(&job, phase, result, told),
+            Outcome::DrainsWritten { result, told } => self.drains_written(result, told),
         }
     }
 

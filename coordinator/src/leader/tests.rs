@@ -1,6 +1,7 @@
 //! A leader and a worker that is played by the test: what is granted, and what becomes of it when words are lost.
 
 mod cancelled; //  a job is told to stop, at any time and more than once
+mod left_behind; // what a leader leaves beside tasks
 mod lost; //       workers that are lost, alone and together
 mod many; //       jobs of many shards
 mod slow; //       a store that takes its time

@@ -84,7 +84,10 @@ impl Leader {
             tracing::info!(%worker, name = %record.name, ?draining, ?unfit, "worker changed");
         }
         live.record = record;
-        let rests = live.rests();
+        let (rests, leaves) = (live.rests(), live.record.draining.is_some());
+        if leaves {
+            self.leaves(worker);
+        }
         self.apply(Event::WorkerRests { worker, rests });
     }
 
@@ -115,7 +118,7 @@ impl Leader {
     }
 }
 
-fn lease_of(key: &str) -> Option<LeaseId> {
+pub(super) fn lease_of(key: &str) -> Option<LeaseId> {
     match key.parse() {
         Ok(StateKey::Worker(lease)) => Some(lease),
         _ => None,
