@@ -110,6 +110,13 @@ pub const OPERATOR_REQUESTS_MAX: usize = 256;
 /// Most requests of workers that are answered at once: a claim that waits, a beat and completions of a thousand workers.
 pub const WORKER_REQUESTS_MAX: usize = 16 << 10;
 
+/// Most requests that wait for the leader's loop, of operators and workers together: it takes in thousands a second, so what
+/// comes beyond would wait for longer than it is worth, and is refused with a pause.
+pub const MAILBOX_MAX: usize = 8 << 10;
+
+/// Most changes of tasks that wait for a transaction; whoever asks for more waits for room. A few seconds of what etcd takes.
+pub const JOURNAL_QUEUE_MAX: usize = 16 << 10;
+
 /// Most dry runs at once: each lists a whole input into memory.
 pub const PLANS_AT_ONCE_MAX: usize = 2;
 

@@ -31,6 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use format::state_keys::StateKey;
 use format::state_records::{DoneRecord, FailureRecord};
 use model::invariant::number_rises;
+use model::limits::JOURNAL_QUEUE_MAX;
 use model::{AttemptId, Digest, Invariant, LeaseId, TaskPath, TimestampMs};
 use scheduler::Tried;
 use storage::meta::claim::{Changed, ClaimError, SeenAttempts, TaskChange};
@@ -122,7 +123,7 @@ impl Drop for Turn<'_> {
 #[derive(Debug, Clone)]
 pub(crate) struct Journal {
     shared: Arc<Shared>,
-    queue: mpsc::UnboundedSender<Queued>,
+    queue: mpsc::Sender<Queued>,
 }
 
 #[derive(Debug)]
@@ -178,7 +179,7 @@ impl Shared {
 impl Journal {
     /// Opens the door for as long as `leadership` holds, knowing what `found` says.
     pub(crate) fn open(store: Arc<dyn MetaStore>, leadership: Leadership, found: &Found) -> Self {
-        let (queue, queued) = mpsc::unbounded_channel();
+        let (queue, queued) = mpsc::channel(JOURNAL_QUEUE_MAX);
         let shared = Arc::new(Shared {
             store,
             leadership,
@@ -320,7 +321,7 @@ impl Journal {
         let before = incarnation();
         let (reply, answer) = oneshot::channel();
         let closed = || JournalError::Over { reason: "the journal is closed".to_owned() };
-        self.queue.send(Queued { change, reply }).map_err(|_| closed())?;
+        self.queue.send(Queued { change, reply }).await.map_err(|_| closed())?;
         let changed = answer.await.map_err(|_| closed())??;
         // The answer was long on its way: what is known of the task by now is of another round, or will be.
         if incarnation() != before {
