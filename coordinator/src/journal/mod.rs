@@ -16,6 +16,7 @@ mod batch; //    changes of tasks, gathered
 mod held; //     by which claim an attempt holds its task
 mod records; //  jobs, shards, datasets
 mod recover; //  what another leader left
+
 #[cfg(feature = "planted")]
 fn is_gap_violated() -> bool {
     scheduler::planted::is_planted(scheduler::planted::Planted::GapIsViolated)
@@ -24,12 +25,12 @@ fn is_gap_violated() -> bool {
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use format::state_keys::StateKey;
-use format::state_records::{DoneRecord, FailureRecord};
+use format::state_records::{DoneRecord, FailureRecord, Unknown};
 use model::invariant::number_rises;
 use model::limits::JOURNAL_QUEUE_MAX;
 use model::{AttemptId, Digest, Invariant, LeaseId, TaskPath, TimestampMs};
@@ -138,6 +139,10 @@ struct Shared {
     written: Mutex<BTreeMap<String, Written>>,
     /// How often orders to leave were written.
     drains_written: AtomicU64,
+    /// Fields of shards' records that a newer version wrote: they stay, whatever else is written there.
+    unknown: Mutex<BTreeMap<String, Unknown>>,
+    /// Records of shards that are being written: what they are in the store may be what we know, or what we write.
+    writing: Mutex<HashSet<String>>,
     /// Transactions of records that may be under way.
     records: Semaphore,
     /// The right to write heads: the next write of one has to see what that one leaves.
@@ -174,6 +179,33 @@ impl Shared {
     fn written(&self) -> MutexGuard<'_, BTreeMap<String, Written>> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn unknown(&self) -> MutexGuard<'_, BTreeMap<String, Unknown>> {
+        self.unknown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writing(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A record of a shard that is being written, until what became of it is known.
+struct Writing<'a> {
+    shared: &'a Shared,
+    key: &'a str,
+}
+
+impl<'a> Writing<'a> {
+    fn begin(shared: &'a Shared, key: &'a str) -> Self {
+        shared.writing().insert(key.to_owned());
+        Self { shared, key }
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.shared.writing().remove(self.key);
+    }
 }
 
 impl Journal {
@@ -187,6 +219,8 @@ impl Journal {
             held: Held::found(found),
             written: Mutex::new(found.written.clone()),
             drains_written: AtomicU64::new(found.drain_serial.last),
+            unknown: Mutex::new(found.unknown().collect()),
+            writing: Mutex::default(),
             records: Semaphore::new(RECORD_TXNS_MAX),
             heads: tokio::sync::Mutex::default(),
             under_way: Mutex::default(),
@@ -222,12 +256,17 @@ impl Journal {
         }
         seen.record.last = number - 1;
         seen.record.begun_at_ms.get_or_insert(at_ms);
-        let Some(shard) = self.written(&String::from(StateKey::Shard(task.job.clone(), task.shard))) else {
+        let key = String::from(StateKey::Shard(task.job.clone(), task.shard));
+        let Some(shard) = self.written(&key) else {
             return Err(JournalError::Stale { reason: format!("the shard of {task} is over") });
         };
-        match self.change(TaskChange::Claim { task, worker, shard: Some(shard.modified), seen }).await? {
-            Changed::Claimed { attempt, .. } => Ok(attempt),
-            other => Err(mismatch(&other)),
+        let claim = TaskChange::Claim { task, worker, shard: Some(shard.modified), seen };
+        match self.ask(claim).await? {
+            Ok(Changed::Claimed { attempt, .. }) => Ok(attempt),
+            Ok(other) => Err(mismatch(&other)),
+            // Every claim of the shard would be refused for ever.
+            Err(ClaimError::Late { .. }) if self.is_as_known(&key, shard) => Err(records::moved(&key)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -314,7 +353,18 @@ impl Journal {
         self.shared.attempts().get(task).cloned().unwrap_or_default()
     }
 
+    /// Whether the record of a shard, which was written as `seen` says, is neither written anew by us nor being written.
+    fn is_as_known(&self, key: &str, seen: Written) -> bool {
+        let is_known = self.written(key).is_some_and(|written| written.modified == seen.modified);
+        is_known && !self.shared.writing().contains(key)
+    }
+
     async fn change(&self, change: TaskChange) -> Result<Changed, JournalError> {
+        Ok(self.ask(change).await??)
+    }
+
+    /// Makes a change; what stands against it is the inner error.
+    async fn ask(&self, change: TaskChange) -> Result<Result<Changed, ClaimError>, JournalError> {
         let task = change.task().clone();
         let shard = String::from(StateKey::Shard(task.job.clone(), task.shard));
         let incarnation = || self.written(&shard).map(|shard| shard.created);
@@ -322,7 +372,10 @@ impl Journal {
         let (reply, answer) = oneshot::channel();
         let closed = || JournalError::Over { reason: "the journal is closed".to_owned() };
         self.queue.send(Queued { change, reply }).await.map_err(|_| closed())?;
-        let changed = answer.await.map_err(|_| closed())??;
+        let changed = match answer.await.map_err(|_| closed())? {
+            Ok(changed) => changed,
+            Err(refused) => return Ok(Err(refused)),
+        };
         // The answer was long on its way: what is known of the task by now is of another round, or will be.
         if incarnation() != before {
             return Err(JournalError::Stale { reason: format!("the shard of {task} has ended meanwhile") });
@@ -342,7 +395,7 @@ impl Journal {
             }
             Changed::HandedBack => {}
         }
-        Ok(changed)
+        Ok(Ok(changed))
     }
 }
 

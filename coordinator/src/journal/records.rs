@@ -15,13 +15,14 @@ use std::sync::atomic::Ordering;
 use format::state_keys::{StateKey, job_prefix, shard_prefix};
 use format::state_records::{
     DatasetRecord, DrainRecord, DrainSerial, FormatRecord, JobHead, STATE_FORMAT, ShardRecord, StateRecord, Text,
+    Unknown,
 };
 use model::limits::STATE_TXN_OPS_MAX;
 use model::{Digest, JobId, LeaseId, ShardId};
 use storage::meta::{Compare, Entry, MetaError, Op, Revision, Txn};
 use storage::{Settled, settle};
 
-use super::{Journal, JournalError, Written};
+use super::{Journal, JournalError, Writing, Written};
 
 impl Journal {
     /// Remembers where the history of jobs lies: before the first of them begins.
@@ -67,6 +68,7 @@ impl Journal {
         record: &ShardRecord,
     ) -> Result<(), JournalError> {
         let key = shard_key(job, shard);
+        let _writing = Writing::begin(&self.shared, &key);
         let revision = self.replace_shard(job, &key, record, Vec::new()).await?;
         self.remember(&key, revision);
         Ok(())
@@ -81,6 +83,7 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let (key, prefix) = (shard_key(job, shard), shard_prefix(job, shard));
         let tasks = ["attempts/", "claims/", "done/"].map(|kind| Op::delete_prefix(format!("{prefix}{kind}")));
+        let _writing = Writing::begin(&self.shared, &key);
         self.replace_shard(job, &key, record, tasks.into()).await?;
         // Nothing is given out by it any more: a claim is made against the record that is known.
         self.shared.written().remove(&key);
@@ -108,6 +111,7 @@ impl Journal {
             }
         }
         self.shared.written().retain(|key, _| !key.starts_with(&job_prefix(job)));
+        self.shared.unknown().retain(|key, _| !key.starts_with(&job_prefix(job)));
         self.forget_tasks(|task| task.job == *job);
         Ok(())
     }
@@ -157,6 +161,7 @@ impl Journal {
     ) -> Result<Revision, JournalError> {
         let head = head_key(job);
         let Some(job) = self.written(&head) else { return Err(moved(&head)) };
+        let record = &ShardRecord { unknown: self.unknown(key).unwrap_or_default(), ..record.clone() };
         self.replace(key, record, [Compare::created(&head, job.created), self.unmoved(key)].into(), also).await
     }
 
@@ -194,6 +199,10 @@ impl Journal {
                 Ok(None)
             }
         }
+    }
+
+    fn unknown(&self, key: &str) -> Option<Unknown> {
+        self.shared.unknown().get(key).cloned()
     }
 
     /// Holds as long as a record is as it was seen, or is not there yet.
@@ -235,7 +244,7 @@ fn value(record: &impl StateRecord) -> Result<Vec<u8>, MetaError> {
 }
 
 /// Only we write what is of jobs, one write of a record after another: whoever leads has to read anew what is there.
-fn moved(key: &str) -> JournalError {
+pub(super) fn moved(key: &str) -> JournalError {
     JournalError::Over {
         reason: format!("{key}, or what it hangs on, is not as we wrote it; its reader must start anew"),
     }

@@ -93,6 +93,17 @@ impl Found {
         })
     }
 
+    /// Fields of shards' records that a newer version wrote, by key.
+    pub(super) fn unknown(&self) -> impl Iterator<Item = (String, Unknown)> {
+        self.jobs.iter().flat_map(|(job, found)| {
+            found.shards.iter().filter_map(move |(shard, found)| {
+                let unknown =
+                    found.record.as_ref().map(|record| &record.unknown).filter(|unknown| !unknown.is_empty())?;
+                Some((StateKey::Shard(job.clone(), *shard).into(), unknown.clone()))
+            })
+        })
+    }
+
     fn take(&mut self, entry: &Entry) {
         match entry.key.parse::<StateKey>() {
             Ok(key) => self.take_known(key, entry),

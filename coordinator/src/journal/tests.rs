@@ -241,6 +241,55 @@ async fn the_format_of_the_state_is_said_once_and_a_newer_one_keeps_us_from_lead
     assert!(matches!(recover(&*store).await, Err(MetaError::TooNew { found: 4_000_000_000, .. })));
 }
 
+/// Writes a record as somebody does who is no leader.
+async fn rewrite(
+    store: &Recorder,
+    key: StateKey,
+    change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>),
+) {
+    let key = String::from(key);
+    let entry = store.get(&key).await.expect("memory").expect("a record");
+    let mut record = serde_json::from_slice(&entry.value).expect("an object");
+    change(&mut record);
+    let put = storage::meta::Op::put(key, serde_json::to_vec(&record).expect("JSON"));
+    store.inner.txn(Txn::when([]).then([put])).await.expect("memory");
+}
+
+#[tokio::test(start_paused = true)]
+async fn fields_of_a_newer_version_stay_in_every_record_of_a_shard_that_is_written() {
+    let store = Arc::new(Recorder::default());
+    let (first, session) = lead(&store).await;
+    plan(&first, 1).await;
+    session.close().await.expect("memory");
+    let key = || StateKey::Shard(job(), SHARD);
+    rewrite(&store, key(), |record| drop(record.insert("hue".to_owned(), "blue".into()))).await;
+    for phase in [ShardPhase::Running, ShardPhase::Committing, ShardPhase::Done] {
+        let (next, session) = lead(&store).await;
+        let record = shard(phase, 1);
+        match phase {
+            ShardPhase::Done => next.end_shard(&job(), SHARD, &record).await.expect("it leads"),
+            _ => next.put_shard(&job(), SHARD, &record).await.expect("it leads"),
+        }
+        let found = recover(&*store).await.expect("memory");
+        let found = found.jobs[&job()].shards[&SHARD].record.clone().expect("a record");
+        assert_eq!((found.phase, found.unknown["hue"].as_str()), (phase, Some("blue")));
+        session.close().await.expect("memory");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_against_a_shard_that_somebody_else_wrote_ends_the_leadership() {
+    let store = Arc::new(Recorder::default());
+    let (journal, _session) = lead(&store).await;
+    plan(&journal, 1).await;
+    let worker = store.grant(LONG).await.expect("memory").id;
+    let task = |at| TaskPath { job: job(), shard: SHARD, task: TaskId::map(at) };
+    journal.claim(task(0), worker, 1, 5).await.expect("an open task");
+    rewrite(&store, StateKey::Shard(job(), SHARD), |record| drop(record.insert("round".to_owned(), 1.into()))).await;
+    let refused = journal.claim(task(1), worker, 1, 5).await;
+    assert!(matches!(refused, Err(JournalError::Over { .. })), "every claim would be refused for ever: {refused:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_attempt_outlives_its_leader_with_its_token_and_the_next_leader_gives_out_others() {
     let store = Arc::new(Recorder::default());

@@ -19,7 +19,6 @@ pub(super) struct Slot {
 }
 
 /// Where the leader takes them out.
-#[derive(Debug)]
 pub(crate) struct Inbox {
     asked: mpsc::Receiver<Message>,
     outcomes: mpsc::UnboundedReceiver<Outcome>,

@@ -23,7 +23,7 @@ use crate::error::JobError;
 use crate::job::Job;
 use crate::journal::JournalError;
 use crate::report::{JobReport, ShardReport};
-use format::state_records::{JobHead, JobPhase, ShardPhase, ShardRecord};
+use format::state_records::{JobHead, JobPhase, ShardRecord};
 
 /// Where an answer goes.
 pub(crate) type Reply<T, E = ApiError> = oneshot::Sender<Result<T, E>>;
@@ -214,7 +214,8 @@ impl From<storage::StorageError> for TakeoverError {
 /// A shard that another leader began.
 pub(crate) struct RecoveredShard {
     pub(crate) planned: PlannedShard,
-    pub(crate) phase: ShardPhase,
+    /// As it is on record.
+    pub(crate) record: ShardRecord,
     /// When its first attempt was claimed.
     pub(crate) begun_at_ms: Option<TimestampMs>,
     pub(crate) restored: Restored,

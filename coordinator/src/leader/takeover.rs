@@ -132,7 +132,7 @@ impl Leader {
 
     /// Takes a shard on where another leader left it.
     fn resume(&mut self, id: &JobId, shard: RecoveredShard) {
-        let RecoveredShard { planned, phase, begun_at_ms, mut restored } = shard;
+        let RecoveredShard { planned, record, begun_at_ms, mut restored } = shard;
         let shard = planned.plan.shard;
         // A claim whose worker is gone by now went with its lease.
         restored.running.retain(|(_, _, worker)| self.workers.contains_key(worker));
@@ -146,7 +146,7 @@ impl Leader {
             of.begun = has_begun.then(Instant::now);
             of.before = begun_at_ms.map_or(Duration::ZERO, |begun_at_ms| since(now_ms, begun_at_ms));
             // A commit that was begun may be visible, and is not withdrawn.
-            of.record.phase = phase;
+            of.record.phase = record.phase;
         }
     }
 }
@@ -241,8 +241,8 @@ impl Reader<'_> {
             (ShardPhase::Running | ShardPhase::Committing, None) => match self.plan(shard, record.plan).await {
                 Ok(planned) => {
                     let restored = self.reports(shard, found).await?;
-                    let (phase, begun_at_ms) = (record.phase, found.begun_at_ms());
-                    Ok(ShardRead::Open(Box::new(RecoveredShard { planned, phase, begun_at_ms, restored })))
+                    let begun_at_ms = found.begun_at_ms();
+                    Ok(ShardRead::Open(Box::new(RecoveredShard { planned, record, begun_at_ms, restored })))
                 }
                 Err(TakeoverError::Lost(reason)) if self.gave_up => {
                     let cause = format!("the shard's plan is lost: {reason}; retry the job");

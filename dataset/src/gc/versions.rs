@@ -45,12 +45,13 @@ pub(super) struct Versions {
 }
 
 impl Versions {
-    /// Takes a version that would be given up back among those that count.
+    /// Takes a version that would be given up back among those that count, and all that follow it: a gap between versions
+    /// looks like one that was lost (CM-3).
     pub(super) fn keep(&mut self, is_wanted: impl Fn(&Version) -> bool) {
-        let (kept, given_up): (Vec<_>, _) = std::mem::take(&mut self.given_up).into_iter().partition(is_wanted);
+        let first = self.given_up.iter().position(is_wanted).unwrap_or(self.given_up.len());
+        let kept = self.given_up.split_off(first);
         self.is_pending |= !kept.is_empty();
         self.kept.extend(kept);
-        self.given_up = given_up;
     }
 
     /// Objects that only versions that are given up name.

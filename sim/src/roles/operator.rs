@@ -12,6 +12,7 @@ use super::Env;
 use crate::clock::SimClock;
 use crate::network::SimChannel;
 use crate::port::{Message, Truth};
+use crate::workload::DATASET;
 
 /// Between two looks at a job.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -181,7 +182,7 @@ impl Desk {
     }
 
     async fn replay_once(&self, job: &JobId, shard: ShardId) -> Seen {
-        let request = v1::ReplayShardRequest {
+        let mut request = v1::ReplayShardRequest {
             job: job.to_string(),
             shard: shard.to_string(),
             reason: "rehearsal".to_owned(),
@@ -197,6 +198,11 @@ impl Desk {
                 Ok(answer) => break answer.job,
                 // One that still runs, or that has no such shard on record yet.
                 Err(ApiError::Refused { .. }) if self.insists() => return Seen::Done,
+                // Where etcd was lost, nobody knows where to look for its history; the operator does.
+                Err(ApiError::NotFound { .. }) if self.submits_again => {
+                    DATASET.clone_into(&mut request.dataset);
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
                 Err(_) => tokio::time::sleep(LOOK_EVERY).await,
             }
         };

@@ -156,6 +156,13 @@ impl StateService {
         self.end(workers.get(draw % workers.len().max(1))?.lease?)
     }
 
+    /// Ends the lease of the coordinator that leads.
+    pub(crate) fn end_leader(&mut self) {
+        let leader = String::from(format::state_keys::StateKey::Leader);
+        let leader = self.entries().into_iter().find(|entry| entry.key == leader);
+        leader.and_then(|entry| entry.lease).and_then(|lease| self.end(lease));
+    }
+
     /// Takes a backup.
     pub(crate) fn save(&mut self) {
         let _context = self.runtime.enter();

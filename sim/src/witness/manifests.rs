@@ -118,6 +118,9 @@ impl Witness {
     fn count_commit(&mut self, key: &str, manifest: &Manifest) {
         let head: Option<JobHead> = self.record(StateKey::Job(manifest.job.clone()));
         let round = head.map_or(0, |head| head.round);
+        if self.went_back.contains(&(manifest.job.clone(), round)) {
+            return;
+        }
         let versions = self.commits.entry((manifest.job.clone(), round, manifest.shard)).or_default();
         versions.push(manifest.version);
         if versions.len() > 1 {

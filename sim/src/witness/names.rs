@@ -3,6 +3,7 @@
 use format::keys::{JobObject, ObjectKey, RunObject, ScratchKey};
 use format::manifest::Manifest;
 use format::state_keys::StateKey;
+use format::state_records::JobHead;
 use model::invariant::lost_input;
 use model::{Digest, Invariant, JobId};
 use storage::meta::{Change, Entry};
@@ -17,9 +18,13 @@ impl Witness {
     pub(crate) fn restored(&mut self, entries: Vec<Entry>) {
         let entries = entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect();
         self.before.push(std::mem::replace(&mut self.entries, entries));
-        self.strange_keys.retain(|key| self.entries.contains_key(key));
         self.numbers.clear();
         self.commits.clear();
+        let rounds = self.entries.values().filter_map(|entry| match entry.key.parse() {
+            Ok(StateKey::Job(job)) => Some((job, entry.record::<JobHead>().ok()?.round)),
+            _ => None,
+        });
+        self.went_back.extend(rounds);
         self.leader = 0;
     }
 
@@ -28,8 +33,9 @@ impl Witness {
         self.strange_keys.insert(key.to_owned());
     }
 
-    /// An object is gone, by nobody's hand.
-    pub(crate) fn object_lost(&mut self, key: String, object: Option<Stored>) {
+    /// An object of `job` is gone, by nobody's hand: the job may fail of it, and be submitted anew under its name.
+    pub(crate) fn object_lost(&mut self, job: &JobId, key: String, object: Option<Stored>) {
+        self.numbers.retain(|task, _| task.job != *job);
         self.lost.extend(object.map(|object| (key, object)));
     }
 

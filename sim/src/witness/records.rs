@@ -41,10 +41,7 @@ impl Witness {
         for change in changes {
             match change {
                 Change::Put(entry) => drop(self.entries.insert(entry.key.clone(), entry)),
-                Change::Deleted { key } => {
-                    self.strange_keys.remove(&key);
-                    self.entries.remove(&key);
-                }
+                Change::Deleted { key } => drop(self.entries.remove(&key)),
             }
         }
     }

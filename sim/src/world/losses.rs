@@ -23,7 +23,7 @@ impl World {
         self.witness.restored(entries);
     }
 
-    /// Somebody writes a key of their own, or a newer version adds a field to a record.
+    /// Somebody writes a key of their own; or a newer version leads for a moment, adds a field to a record and is gone.
     pub(super) fn write_strangely(&mut self, draw: usize) {
         self.look_at_state(None);
         let known = |key: &str| matches!(key.parse(), Ok(StateKey::Job(_) | StateKey::Shard(..)));
@@ -35,6 +35,8 @@ impl World {
             self.state.put(key, b"not yours".to_vec(), None);
         } else {
             let entry = &records[draw / 2 % records.len()];
+            self.state.end_leader();
+            self.look_at_state(None);
             if let Ok(serde_json::Value::Object(mut record)) = serde_json::from_slice(&entry.value) {
                 record.insert(wider::STRANGE_FIELD.to_owned(), "blue".into());
                 let value = serde_json::to_vec(&record).unwrap_or_default();
@@ -54,18 +56,19 @@ impl World {
                 _ => None,
             })
             .collect();
-        let is_meant = |key: &str| {
-            let parsed = key.strip_prefix("dataset/").and_then(|key| key.parse::<ObjectKey>().ok());
-            matches!(parsed, Some(ObjectKey::OfJob(job, JobObject::Spec(_) | JobObject::Plan(..))) if open.contains(&job))
+        let of_open = |key: &str| match key.strip_prefix("dataset/")?.parse::<ObjectKey>().ok()? {
+            ObjectKey::OfJob(job, JobObject::Spec(_) | JobObject::Plan(..)) if open.contains(&job) => {
+                Some((job, key.to_owned()))
+            }
+            _ => None,
         };
-        let mut keys: Vec<String> = self.objects().under("dataset/jobs/").map(|(key, _)| key.clone()).collect();
-        keys.retain(|key| is_meant(key));
-        let Some(key) = (!keys.is_empty()).then(|| keys[draw % keys.len()].clone()) else { return };
+        let keys: Vec<_> = self.objects().under("dataset/jobs/").filter_map(|(key, _)| of_open(key)).collect();
+        let Some((job, key)) = (!keys.is_empty()).then(|| keys[draw % keys.len()].clone()) else { return };
         let back_at = self.now + DOWN;
         (0..self.coordinators).for_each(|process| self.crash(process, back_at));
         let lost = self.objects().lose(&key);
         self.trace.note(format_args!("{key} is lost"));
-        self.witness.object_lost(key, lost);
+        self.witness.object_lost(&job, key, lost);
     }
 
     /// A segment lands.

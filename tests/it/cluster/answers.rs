@@ -21,12 +21,12 @@ fn a_job_that_only_a_history_knows_can_be_submitted_listed_watched_waited_for_an
     job.submit();
     job.wait_until("it is planned", |job| job["state"] == "running");
     job.verb("cancel", "--yes --reason later").done();
-    job.wait().expect(code::JOB_FAILED);
+    drop(job.wait().expect(code::JOB_FAILED));
     cluster.coordinators[0].kill();
     etcd.lose();
     cluster.coordinators[0].restart();
     cluster.operator.wait_leader();
-    job.verb("get", "").expect(code::NOT_FOUND);
+    drop(job.verb("get", "").expect(code::NOT_FOUND));
 
     // From the submission on the cluster knows where the history lies.
     let again = job.submit_with("-o json").done().json();
@@ -35,9 +35,9 @@ fn a_job_that_only_a_history_knows_can_be_submitted_listed_watched_waited_for_an
     assert_eq!(told["state"], "cancelled", "{told:#}");
     let listed = cluster.operator.tailor("job list -o json").run().done().json();
     assert_eq!(listed["jobs"][0]["job"], "j", "{listed:#}");
-    job.submit_with("--wait --timeout 20s").expect(code::JOB_FAILED);
-    job.verb("wait", "--timeout 20s").expect(code::JOB_FAILED);
-    job.tailor("job watch j").run().expect(code::JOB_FAILED);
+    drop(job.submit_with("--wait --timeout 20s").expect(code::JOB_FAILED));
+    drop(job.verb("wait", "--timeout 20s").expect(code::JOB_FAILED));
+    drop(job.tailor("job watch j").run().expect(code::JOB_FAILED));
     job.verb("retry", "--reason again").done();
     cluster.add_worker();
     job.wait().done();

@@ -99,6 +99,28 @@ async fn what_a_rollback_reads_stays_and_what_it_replaced_is_looked_at_again() {
 }
 
 #[tokio::test]
+async fn what_followed_a_version_that_stays_stays_too_so_that_no_version_seems_lost() {
+    let (fixture, mut output, _) = Fixture::committed().await;
+    let other: JobId = "other".parse().expect("a name");
+    fixture.know(&other).await;
+    output.on_manifest = |manifest| manifest.job = "other".parse().expect("a name");
+    for version in [2, 3] {
+        output.version = version;
+        fixture.commit(&output).await;
+    }
+    fixture.age(9 * HOUR);
+    let pin = Pin::hold(root(&fixture), &job()).await.expect("the folder is ours");
+    let options = GcOptions { keep_versions: Some(1), ..deleting() };
+    assert_eq!(found(&fixture, &options).await, [], "version 2 lies between one that stays and the current one");
+    pin.release().await.expect("the folder is ours");
+    fixture.age(2 * HOUR);
+    found(&fixture, &options).await;
+    let is_there =
+        |version| fixture.object_path(&ManifestName { window: WINDOW, shard: SHARD, version }.to_string()).exists();
+    assert_eq!([1, 2, 3].map(is_there), [false, false, true]);
+}
+
+#[tokio::test]
 async fn a_rollback_to_a_version_that_was_just_given_up_fails() {
     let (fixture, mut output, _) = Fixture::committed().await;
     output.version = 2;
