@@ -9,6 +9,7 @@
 //! | `jobs/<job>/spec-<digest>.json` | what was asked for | the coordinator | write-once |
 //! | `jobs/<job>/plans/<shard>-<digest>.json` | plan | the planner | write-once; a new plan is another object |
 //! | `jobs/<job>/bases/<round>-<ms>.json` | the versions that were current when a round was planned, by shard | the first leader that plans it, create-only | write-once |
+//! | `jobs/<job>/warnings/<digest>.json` | what planning warned of, where it did | the leader that planned it | write-once |
 //! | `jobs/<job>/reports/<shard>-<digest>.json` | how a shard ended | the coordinator | write-once |
 //! | `jobs/<job>/segments/<shard>-<digest>.segments` | the segments of a shard, where they are too many for its plan and manifest | the planner | write-once |
 //! | `jobs/<job>/events/<leader>-<NNNNNN>.jsonl` | what happened, a line an event | that leader, alone | only longer, until it is full |
@@ -226,6 +227,11 @@ pub fn segments(job: &JobId, shard: ShardId, segments: Digest) -> String {
 /// Key of the versions that a round of a job, submitted at this instant, was planned over.
 pub fn bases(job: &JobId, round: u32, submitted_at_ms: TimestampMs) -> String {
     format!("{JOBS}/{job}/bases/{round:05}-{submitted_at_ms}.json")
+}
+
+/// Key of what the planning of a job warned of.
+pub fn warnings(job: &JobId, warnings: Digest) -> String {
+    format!("{JOBS}/{job}/warnings/{warnings}.json")
 }
 
 /// Key of the report of a shard that has ended.

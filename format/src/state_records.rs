@@ -169,6 +169,29 @@ pub struct DatasetRecord {
     pub uri: Text<384>,
 }
 
+/// That a worker is to leave. It holds by the worker's name: one that was lost before it left, and comes back under another
+/// lease, is told again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainRecord {
+    /// The worker's name.
+    pub name: Text<128>,
+    /// Why, in the operator's words.
+    pub reason: Text<128>,
+    /// The worker's record says that it leaves: once its lease is gone the order is carried out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaving: bool,
+    /// Written back as they were read.
+    #[serde(flatten)]
+    pub unknown: Unknown,
+}
+
+/// How often orders to leave were written. Each write compares and raises it, so a late copy of one changes nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainSerial {
+    /// The number of the last write.
+    pub last: u64,
+}
+
 /// Where a job stands. What it was asked to do is its spec, an object in the dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobHead {
@@ -188,6 +211,9 @@ pub struct JobHead {
     /// Why it failed as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Text<256>>,
+    /// Digest of what its planning warned of, an object, where it warned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warnings: Option<Digest>,
     /// Why it was cancelled, or tried again; empty where nobody said.
     #[serde(default, skip_serializing_if = "Text::is_empty")]
     pub reason: Text<128>,
@@ -326,6 +352,8 @@ records! {
     WorkerRecord => "worker record",
     FormatRecord => "record of the state's format",
     DatasetRecord => "dataset record",
+    DrainRecord => "order to leave",
+    DrainSerial => "count of orders to leave",
     JobHead => "job head",
     ShardRecord => "shard record",
     AttemptsRecord => "attempts record",

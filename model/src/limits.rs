@@ -121,6 +121,13 @@ pub const OPERATOR_REQUESTS_MAX: usize = 256;
 /// Most requests of workers that are answered at once: a claim that waits, a beat and completions of a thousand workers.
 pub const WORKER_REQUESTS_MAX: usize = 16 << 10;
 
+/// Most requests that wait for the leader's loop, of operators and workers together: it takes in thousands a second, so what
+/// comes beyond would wait for longer than it is worth, and is refused with a pause.
+pub const MAILBOX_MAX: usize = 8 << 10;
+
+/// Most changes of tasks that wait for a transaction; whoever asks for more waits for room. A few seconds of what etcd takes.
+pub const JOURNAL_QUEUE_MAX: usize = 16 << 10;
+
 /// Most dry runs at once: each lists a whole input into memory.
 pub const PLANS_AT_ONCE_MAX: usize = 2;
 
@@ -215,6 +222,10 @@ pub const PAGE_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 4;
 /// Longest text of an error on the wire, in bytes: it travels in HTTP headers, which peers bound at 16 KiB, in three
 /// copies, one of them escaped to up to three times its length.
 pub const STATUS_TEXT_BYTES_MAX: usize = 2 << 10;
+
+/// Longest wait until a folder is open: a dead mount never answers, and a client of ours still listens by then. A disk that
+/// wakes up later is open for whoever asks next.
+pub const FOLDER_OPEN_MAX: Duration = Duration::from_secs(5);
 
 /// How often whoever runs a job says in its dataset that the job is open.
 pub const JOB_MARK_EVERY: Duration = Duration::from_secs(5 * 60);

@@ -21,6 +21,7 @@ use std::time::Duration;
 use model::{AttemptId, Failure};
 
 use crate::event::{Tried, WorkerId};
+use crate::shard::Around;
 
 /// One task; `R` is what its attempts hand back.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Task<R> {
     pub(crate) failures: u32,
     /// Since when stores turn it away.
     pub(crate) throttled_since: Option<Duration>,
+    /// Since when it lacks a resource on each worker that takes work.
+    pub(crate) starved_since: Option<Duration>,
     /// Workers on which it failed for a reason that another may not have.
     pub(crate) avoided: BTreeSet<WorkerId>,
     /// A worker has failed on its input, or over a bug: the second one to do so ends the shard.
@@ -88,6 +91,7 @@ impl<R> Task<R> {
             tried: Tried::default(),
             failures: 0,
             throttled_since: None,
+            starved_since: None,
             avoided: BTreeSet::new(),
             is_doubted: false,
             error: None,
@@ -117,10 +121,10 @@ impl<R> Task<R> {
         self.running().iter().find(|running| running.attempt == Some(attempt)).copied()
     }
 
-    /// Whether `worker`, one of `workers`, may begin it. Where it failed on all of them one may try again: if the others
-    /// were lost meanwhile, nobody else would ever end it (LV-1).
-    fn is_for(&self, worker: WorkerId, workers: &BTreeSet<WorkerId>) -> bool {
-        !self.avoided.contains(&worker) || workers.is_subset(&self.avoided)
+    /// Whether `worker`, which takes work, may begin it. Where it failed on all that take work one may try again: if the
+    /// others were lost meanwhile, or stay unfit, nobody else would ever end it (LV-1).
+    fn is_for(&self, worker: WorkerId, around: Around<'_>) -> bool {
+        !self.avoided.contains(&worker) || around.all_active_are_in(&self.avoided)
     }
 }
 
@@ -175,10 +179,10 @@ impl<R> Tasks<R> {
         self.tasks.iter()
     }
 
-    /// The first open task that `worker`, one of `workers`, may begin.
-    pub(crate) fn open_to(&self, worker: WorkerId, workers: &BTreeSet<WorkerId>) -> Option<u32> {
+    /// The first open task that `worker`, which takes work, may begin.
+    pub(crate) fn open_to(&self, worker: WorkerId, around: Around<'_>) -> Option<u32> {
         let ordinals = self.open.iter().map(|(_, ordinal)| *ordinal);
-        ordinals.into_iter().find(|ordinal| self.tasks[*ordinal as usize].is_for(worker, workers))
+        ordinals.into_iter().find(|ordinal| self.tasks[*ordinal as usize].is_for(worker, around))
     }
 
     /// Changes one task; what follows from its status is kept true here and nowhere else.

@@ -50,10 +50,11 @@ pub enum StorageError {
 
 impl StorageError {
     /// Whether the object's store was away, for longer than we try again: it slowed us down or could not be reached. Whoever
-    /// needed it is not to blame, and may come back later. Never true of local files.
+    /// needed it is not to blame, and may come back later. Of local files it is true only where their file system did not
+    /// answer when a folder was opened.
     pub fn is_store_away(&self) -> bool {
         match self {
-            Self::Failed { source, .. } => crate::s3::is_away(&**source),
+            Self::Failed { source, .. } => source.is::<crate::reach::NoAnswer>() || crate::s3::is_away(&**source),
             _ => false,
         }
     }

@@ -26,11 +26,13 @@ fn is_gap_violated() -> bool {
 mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use format::state_keys::StateKey;
 use format::state_records::{DoneRecord, FailureRecord, Unknown};
 use model::invariant::number_rises;
+use model::limits::JOURNAL_QUEUE_MAX;
 use model::{AttemptId, Digest, Invariant, LeaseId, TaskPath, TimestampMs};
 use scheduler::Tried;
 use storage::meta::claim::{Changed, ClaimError, SeenAttempts, TaskChange};
@@ -122,7 +124,7 @@ impl Drop for Turn<'_> {
 #[derive(Debug, Clone)]
 pub(crate) struct Journal {
     shared: Arc<Shared>,
-    queue: mpsc::UnboundedSender<Queued>,
+    queue: mpsc::Sender<Queued>,
 }
 
 #[derive(Debug)]
@@ -135,6 +137,8 @@ struct Shared {
     held: Held,
     /// When each record of a dataset, job or shard was written.
     written: Mutex<BTreeMap<String, Written>>,
+    /// How often orders to leave were written.
+    drains_written: AtomicU64,
     /// Fields of shards' records that a newer version wrote: they stay, whatever else is written there.
     unknown: Mutex<BTreeMap<String, Unknown>>,
     /// Records of shards that are being written: what they are in the store may be what we know, or what we write.
@@ -207,13 +211,14 @@ impl Drop for Writing<'_> {
 impl Journal {
     /// Opens the door for as long as `leadership` holds, knowing what `found` says.
     pub(crate) fn open(store: Arc<dyn MetaStore>, leadership: Leadership, found: &Found) -> Self {
-        let (queue, queued) = mpsc::unbounded_channel();
+        let (queue, queued) = mpsc::channel(JOURNAL_QUEUE_MAX);
         let shared = Arc::new(Shared {
             store,
             leadership,
             attempts: Mutex::new(found.attempts().collect()),
             held: Held::found(found),
             written: Mutex::new(found.written.clone()),
+            drains_written: AtomicU64::new(found.drain_serial.last),
             unknown: Mutex::new(found.unknown().collect()),
             writing: Mutex::default(),
             records: Semaphore::new(RECORD_TXNS_MAX),
@@ -366,7 +371,7 @@ impl Journal {
         let before = incarnation();
         let (reply, answer) = oneshot::channel();
         let closed = || JournalError::Over { reason: "the journal is closed".to_owned() };
-        self.queue.send(Queued { change, reply }).map_err(|_| closed())?;
+        self.queue.send(Queued { change, reply }).await.map_err(|_| closed())?;
         let changed = match answer.await.map_err(|_| closed())? {
             Ok(changed) => changed,
             Err(refused) => return Ok(Err(refused)),

@@ -1,7 +1,7 @@
 //! Gates: how much is served at once. What comes beyond is refused with a pause, before anything is done for it.
 //!
-//! A permit is held until its request is answered. So the gates bound whatever a request may lead to: the leader's mailbox
-//! holds one message for each, the journal at most the changes that the message asks for.
+//! A permit is held until its request is answered. So the gates bound whatever a request may lead to. The leader's mailbox
+//! (`leader::mailbox`) and the journal's queue have bounds of their own.
 //!
 //! | gate | bounds | refused for |
 //! |---|---|---|
@@ -60,6 +60,9 @@ pub(crate) struct Gates {
     plans: Gate,
     watchers: Gate,
 }
+
+/// The leader's mailbox, where it sheds, for metrics.
+pub(crate) const MAILBOX: &str = "the leader's mailbox";
 
 /// The names of the gates, for metrics.
 pub(crate) const NAMES: [&str; 4] = ["requests of operators", "requests of workers", "dry runs", "watchers"];

@@ -84,6 +84,8 @@ pub enum JobObject {
     Events(LeaderId, u32),
     /// The versions that a round, submitted at this instant, was planned over.
     Bases(u32, TimestampMs),
+    /// What its planning warned of.
+    Warnings(Digest),
     /// What the job was and how a round ended.
     Record(u32, LeaderId),
     /// The one record that a job had in versions before.
@@ -207,6 +209,7 @@ impl JobObject {
                 let (round, submitted_at_ms) = file.strip_suffix(".json")?.split_once('-')?;
                 Some(Self::Bases(round.parse().ok()?, submitted_at_ms.parse().ok()?))
             }
+            "warnings" => Some(Self::Warnings(file.strip_suffix(".json")?.parse().ok()?)),
             "records" => {
                 let (round, leader) = file.strip_suffix(".json")?.split_once('-')?;
                 Some(Self::Record(round.parse().ok()?, leader.parse().ok()?))
@@ -223,6 +226,7 @@ impl JobObject {
             Self::Report(shard, digest) => super::shard_report(job, shard, digest),
             Self::Events(leader, ordinal) => super::events(job, leader, ordinal),
             Self::Bases(round, submitted_at_ms) => super::bases(job, round, submitted_at_ms),
+            Self::Warnings(digest) => super::warnings(job, digest),
             Self::Record(round, leader) => RecordName { job: job.clone(), round, leader }.to_string(),
             Self::LegacyRecord => super::legacy_record(job),
         }

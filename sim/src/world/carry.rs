@@ -348,7 +348,11 @@ impl World {
             let (process, events, told_until) = self.state.watched(at);
             let due = (now + fate.there).max(*told_until);
             *told_until = due;
-            let resync = if matches!(event, WatchEvent::Resync(_)) { ", anew" } else { "" };
+            let resync = match event {
+                WatchEvent::Changed { .. } => "",
+                WatchEvent::Resync(_) => ", anew",
+                WatchEvent::Restored(_) => ", of another history",
+            };
             self.trace.note(format_args!("{:?} will hear of a change{resync}", self.processes[process]));
             self.due_at(due, Arrival::Told { events, event });
         }

@@ -84,6 +84,9 @@ pub enum WatchEvent {
     },
     /// Changes were missed, since their history is gone. This is all there is now: forget whatever is not in it.
     Resync(Listing),
+    /// The store was lost or restored: it has another history, in which revisions come again. This is all there is now, and
+    /// whatever was read before is of a state that no longer exists.
+    Restored(Listing),
 }
 
 /// The change of one key.

@@ -17,7 +17,7 @@ use crate::outcome::Outcome;
 
 mod state;
 
-use state::State;
+use state::{Seen, State};
 
 /// A handle to a store in memory.
 #[derive(Debug, Clone)]
@@ -62,8 +62,7 @@ impl MemoryStore {
         self.with(|state, _| Backup(state.clone()))
     }
 
-    /// Becomes what a backup holds, its revisions included; empty, as a new store is, without one. Watches stay open: one that
-    /// is ahead of what there is now hears nothing until its revision comes again.
+    /// Becomes what a backup holds, its revisions included; empty, as a new store is, without one. Every watch is told so.
     #[cfg(any(test, feature = "testing"))]
     pub fn restore(&self, backup: Option<&Backup>) {
         let earlier = backup.map_or_else(State::new, |backup| backup.0.clone());
@@ -86,7 +85,7 @@ impl MemoryStore {
     }
 
     /// The next event of a watch, once there is one.
-    async fn next_event(&self, prefix: &str, after: &mut Revision) -> WatchEvent {
+    async fn next_event(&self, prefix: &str, after: &mut Seen) -> WatchEvent {
         let mut changed = self.changed.subscribe();
         loop {
             changed.borrow_and_update();
@@ -144,7 +143,8 @@ impl MetaStore for MemoryStore {
     }
 
     fn watch(&self, prefix: &str, after: Revision) -> Watch {
-        let start = (self.clone(), prefix.to_owned(), after);
+        let seen = self.with(|state, _| state.seen(after));
+        let start = (self.clone(), prefix.to_owned(), seen);
         stream::unfold(start, |(store, prefix, mut after)| async move {
             let event = store.next_event(&prefix, &mut after).await;
             Some((Ok(event), (store, prefix, after)))
