@@ -168,8 +168,10 @@ mod tests {
 
     use super::*;
 
-    /// Segments by key, their bytes told by a length and the bytes at some places that differ.
-    async fn found(segments: &[(&str, usize, &[(usize, u8)])]) -> Copies {
+    /// A segment: its key, its length, and the bytes at some places that differ from the others.
+    type Sent<'a> = (&'a str, usize, &'a [(usize, u8)]);
+
+    async fn found(segments: &[Sent<'_>]) -> Copies {
         let root = Root::of_store("memory", Arc::new(InMemory::new()));
         let mut list = Vec::new();
         for (key, len, changes) in segments {
@@ -219,7 +221,7 @@ mod tests {
         assert_eq!(pairs(&copies), [("b", "a", false)]);
         assert!(copies.warning(ShardId::Shared(1)).expect("a copy").contains("by size, first and last bytes"));
         let keys: Vec<_> = (0..COPIES_COMPARED_MAX + 5).map(|at| format!("{at:05}")).collect();
-        let segments: Vec<(&str, usize, &[(usize, u8)])> = keys.iter().map(|key| (key.as_str(), 1, &[][..])).collect();
+        let segments: Vec<Sent<'_>> = keys.iter().map(|key| (key.as_str(), 1, &[][..])).collect();
         let copies = found(&segments).await;
         assert_eq!((copies.pairs.len(), copies.passed_over), (COPIES_COMPARED_MAX - 1, 5));
         let warning = copies.warning(ShardId::Shared(1)).expect("copies");

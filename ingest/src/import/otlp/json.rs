@@ -228,7 +228,6 @@ fn number_point(fields: Fields<'_>) -> Parsed<NumberDataPoint> {
         value: fields.double("asDouble")?.map(Number::AsDouble).or(int),
         flags: fields.flags()?,
         exemplars: fields.exemplars()?,
-        ..NumberDataPoint::default()
     })
 }
 
@@ -245,7 +244,6 @@ fn histogram_point(fields: Fields<'_>) -> Parsed<HistogramDataPoint> {
         max: fields.double("max")?,
         flags: fields.flags()?,
         exemplars: fields.exemplars()?,
-        ..HistogramDataPoint::default()
     })
 }
 
@@ -273,7 +271,6 @@ fn summary_point(fields: Fields<'_>) -> Parsed<SummaryDataPoint> {
         sum: fields.double("sum")?.unwrap_or_default(),
         quantile_values: fields.list("quantileValues", |_| Ok(ValueAtQuantile::default()))?,
         flags: fields.flags()?,
-        ..SummaryDataPoint::default()
     })
 }
 
