@@ -162,7 +162,7 @@ impl Planted {
             Self::CollectorIgnoresMarks => (&[Gc1], Mode::Safety, 100),
             Self::CollectorIgnoresPins => (&[Gc1], Mode::Safety, 100),
             Self::BaseNotedLate => (&[Cm5], Mode::Safety, 250),
-            Self::TermNotDrawn => (&[Ls1, Ls3, Cm2], Mode::Safety, 200),
+            Self::TermNotDrawn => (&[Ls1, Ls3, Cm2], Mode::Safety, 400),
             Self::RecordReplaced => (&[Ls3], Mode::Safety, 200),
             Self::ClaimRevives => (&[Lv1], Mode::Safety, 250),
             Self::GapIsViolated => (&[Ls1], Mode::Safety, 100),
