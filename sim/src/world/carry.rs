@@ -250,7 +250,13 @@ impl World {
         }
     }
 
-    fn do_state(&mut self, (from, sender): (usize, &str), call: StateCall, reply: Option<oneshot::Sender<StateAnswer>>, fate: Fate) {
+    fn do_state(
+        &mut self,
+        (from, sender): (usize, &str),
+        call: StateCall,
+        reply: Option<oneshot::Sender<StateAnswer>>,
+        fate: Fate,
+    ) {
         // What time alone has ended, nobody did.
         self.look_at_state(None);
         let called = name(&call);
