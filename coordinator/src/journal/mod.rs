@@ -17,11 +17,6 @@ mod held; //     by which claim an attempt holds its task
 mod records; //  jobs, shards, datasets
 mod recover; //  what another leader left
 
-#[cfg(feature = "planted")]
-fn is_gap_violated() -> bool {
-    scheduler::planted::is_planted(scheduler::planted::Planted::GapIsViolated)
-}
-
 #[cfg(test)]
 mod tests;
 
@@ -247,7 +242,9 @@ impl Journal {
         let mut seen = self.seen(&task);
         let rises = number_rises(seen.record.last, number);
         #[cfg(feature = "planted")]
-        let rises = rises && !(number != seen.record.last + 1 && is_gap_violated());
+        let rises = rises
+            && !(number != seen.record.last + 1
+                && scheduler::planted::is_planted(scheduler::planted::Planted::GapIsViolated));
         if !rises {
             let reason = format!("{task} was to be tried as {number}, its last attempt was {}", seen.record.last);
             crate::metrics::violated(Invariant::Ls1, &reason);
