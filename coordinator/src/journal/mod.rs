@@ -21,7 +21,6 @@ mod recover; //  what another leader left
 mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use format::state_keys::StateKey;
@@ -133,7 +132,7 @@ struct Shared {
     /// When each record of a dataset, job or shard was written.
     written: Mutex<BTreeMap<String, Written>>,
     /// How often orders to leave were written.
-    drains_written: AtomicU64,
+    drains_written: std::sync::atomic::AtomicU64,
     /// Fields of shards' records that a newer version wrote: they stay, whatever else is written there.
     unknown: Mutex<BTreeMap<String, Unknown>>,
     /// Records of shards that are being written: what they are in the store may be what we know, or what we write.
@@ -213,7 +212,7 @@ impl Journal {
             attempts: Mutex::new(found.attempts().collect()),
             held: Held::found(found),
             written: Mutex::new(found.written.clone()),
-            drains_written: AtomicU64::new(found.drain_serial.last),
+            drains_written: found.drain_serial.last.into(),
             unknown: Mutex::new(found.unknown().collect()),
             writing: Mutex::default(),
             records: Semaphore::new(RECORD_TXNS_MAX),
