@@ -16,7 +16,6 @@ use crate::port::Port;
 thread_local! {
     /// What collectors of this run have listed first, by prefix.
     static LISTED: RefCell<BTreeMap<String, Vec<ObjectMeta>>> = const { RefCell::new(BTreeMap::new()) };
-    /// Parts that were to be written, and their sizes.
     /// The latest version of each shard that was put.
     static CURRENT: RefCell<BTreeMap<String, u32>> = const { RefCell::new(BTreeMap::new()) };
     /// The first record of each job.
