@@ -30,6 +30,8 @@ mod cluster;
 mod scale;
 // Planning of a job of millions of segments.
 mod listing;
+// Imports, a second of one core.
+mod import;
 // The result, for people and programs.
 mod report;
 
@@ -60,6 +62,8 @@ enum Command {
     Scale(scale::Options),
     /// A job of millions of segments, planned: the most memory that it takes.
     Listing(listing::Options),
+    /// Imports of CSV and OTLP: megabytes a second of one core.
+    Import(import::Options),
     /// One job through a cluster with two workers, against `tailor run`.
     Cluster(cluster::Options),
     /// What ten trillion points would take.
@@ -73,6 +77,7 @@ fn main() -> Result<ExitCode> {
     match command {
         Some(Command::Scale(options)) => return scale::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Listing(options)) => return listing::run(&options).map(|()| ExitCode::SUCCESS),
+        Some(Command::Import(options)) => return import::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Cluster(options)) => return cluster::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Cost(options)) => {
             cost::run(&options);

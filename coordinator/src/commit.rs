@@ -30,10 +30,10 @@ mod replaced;
 /// How often a taken version is stepped over before the commit gives up: each one is another writer's success.
 const TAKEN_VERSIONS_MAX: u32 = 100;
 
-/// Earliest instant that needs no warning without a window: 2000-01-01.
-const LIKELY_START_MS: i64 = 946_684_800_000;
-/// First instant that needs one again: 2100-01-01.
-const LIKELY_END_MS: i64 = 4_102_444_800_000;
+/// Earliest instant that needs no warning without a window: 1900-01-01, for series of climate and finance begin there.
+const LIKELY_START_MS: i64 = -2_208_988_800_000;
+/// First instant that needs one again: 2101-01-01.
+const LIKELY_END_MS: i64 = 4_133_980_800_000;
 
 /// Why nothing was committed.
 #[derive(Debug, thiserror::Error)]
@@ -250,7 +250,8 @@ fn warnings(job: &Job, output: &ShardOutput) -> Vec<String> {
         && let Some((first, last)) = output.time_range_ms.filter(is_unlikely)
     {
         warnings.push(format!(
-            "timestamps reach from {first} to {last} ms; some may be seconds or nanoseconds by mistake: give --window to leave them out"
+            "timestamps reach from {first} to {last} ms, out of the years 1900 to 2100; some may be microseconds or nanoseconds by \
+             mistake: give --window to leave them out"
         ));
     }
     warnings.extend(quarantined(output));

@@ -7,6 +7,8 @@
 pub mod job;
 // Segments under the input prefix, by shard.
 pub mod discover;
+// Segments that lie under two keys.
+mod copies;
 // The versions that a job was planned over.
 mod bases;
 // Shards to plans.

@@ -33,6 +33,7 @@ pub mod marks;
 pub mod gc;
 
 mod buckets; // one row a bucket, whatever the windows
+mod metadata; // of series, as text and as JSON
 mod join; //    a stream against the rows that should be in it
 mod merge; //   many sorted parts as one
 mod rollup; //  rollups computed again

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::catalog::{Catalog, Selection};
 use crate::error::DatasetError;
+use crate::metadata::{self, text_of};
 use crate::parts::{PartReader, Parts};
 
 /// Which series to list.
@@ -25,7 +26,7 @@ pub struct SeriesOptions {
     pub with_metadata: bool,
 }
 
-/// One series of one window and shard; a line of `tailor dataset series -o json`.
+/// One series of one window and shard; a line of `tailor dataset series -o jsonl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SeriesRow {
     /// Organisation and metric.
@@ -41,7 +42,9 @@ pub struct SeriesRow {
     pub first_ms: TimestampMs,
     /// The last.
     pub last_ms: TimestampMs,
-    /// Its metadata: as it is where it is text, else with escapes; none where it was not read.
+    /// Its metadata: as it is where it is text, else with escapes; none where it was not read. In JSON, an object where it is
+    /// the text of one.
+    #[serde(serialize_with = "metadata::serialize")]
     pub metadata: Option<String>,
 }
 
@@ -72,14 +75,6 @@ pub async fn list_series(
         }
     }
     Ok(())
-}
-
-/// Metadata is opaque: most is text, which needs no escapes.
-fn text_of(metadata: &[u8]) -> String {
-    match std::str::from_utf8(metadata) {
-        Ok(text) => text.to_owned(),
-        Err(_) => metadata.escape_ascii().to_string(),
-    }
 }
 
 fn may_hold(entry: &PartitionEntry, org: Option<OrgId>) -> bool {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 mod admitted; // what others send: specs, reports, records, messages, runs
+mod collected; // what collectors write
 
 use ingest::segment::FrameEncoder;
 use model::SeriesKey;
@@ -13,13 +14,14 @@ use tests::segments::{Flaw, Message, Segment, Sent, decoy_frames};
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 11] = [
+const TARGETS: [Target; 12] = [
     ("frames", fuzz::frames),
     ("payload", fuzz::payload),
     ("part", fuzz::part),
     ("manifest", fuzz::manifest),
     ("shard_map", fuzz::shard_map),
     ("csv", fuzz::csv),
+    ("otlp", fuzz::otlp),
     ("spec", fuzz::spec),
     ("report", fuzz::report),
     ("state_record", fuzz::state_record),
