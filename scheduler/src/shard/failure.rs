@@ -1,11 +1,11 @@
-//! What a failed attempt leads to.
+//! Consequences of a failed attempt.
 //!
 //! | class | counts | the task |
 //! |---|---|---|
 //! | transient | yes | rests, then runs again; the shard ends with the last attempt it has |
 //! | throttled | no | rests, then runs again, for as long as `Policy::throttled_max` |
 //! | resource | no | runs on another worker; the shard ends once it failed so on all of them |
-//! | input, from a guessed start | yes | waits for the stitch: a wrong guess runs again, a right one is a failure of the input |
+//! | input, from a guess | yes | waits for the stitch: a wrong guess runs again, a right one is the input's failure |
 //! | input, bug | yes | runs on another worker; the second one to say so, or the only one there is, ends the shard |
 //! | run lost | no | waits for the map task that wrote the run, which is charged |
 //! | cancelled | no | runs again |
@@ -18,7 +18,7 @@ use crate::policy::is_charged;
 use crate::task::{Running, Status, Suspicion, Task};
 
 impl Shard {
-    /// An attempt failed.
+    /// Handles a failed attempt: reopens its task, or ends the shard.
     pub(crate) fn failed(
         &mut self,
         task: TaskId,
@@ -54,7 +54,7 @@ impl Shard {
         }
     }
 
-    /// The guess of a suspect was right: its failure is the input's.
+    /// Handles a suspect whose guess was right: the failure is the input's.
     pub(super) fn confirm(&mut self, ordinal: u32, around: Around<'_>, effects: &mut Vec<Effect>) {
         let end = self.maps.change(ordinal, |task| {
             let Status::Suspect(suspicion) = std::mem::replace(&mut task.status, Status::Open) else { return None };
@@ -79,7 +79,7 @@ impl Shard {
             let cause = format!("task {task}: {}: the shard has no map task {map_task}", failure.message);
             return self.end(ShardEnd::Failed { cause }, effects);
         };
-        // Another reduce may have said so before, and the run may be another by now.
+        // The run may have been replaced since this reduce began, after another reduce reported the same loss.
         if map.done().is_none_or(|done| done.at > running.since) {
             return;
         }
@@ -93,7 +93,7 @@ impl Shard {
     }
 }
 
-/// What becomes of the task; why the shard ends, if it does.
+/// Sets the task's next status; returns a cause if the shard ends.
 fn judge<R>(
     task: &mut Task<R>,
     id: TaskId,
@@ -108,7 +108,7 @@ fn judge<R>(
     if failure.class != FailureClass::Throttled {
         task.throttled_since = None;
     }
-    // The other attempt goes on.
+    // A second attempt that still runs goes on.
     let is_alone = task.running().is_empty();
     match failure.class {
         FailureClass::Input { guessed: Some(guessed) } if task.tried.exact_start.is_none() => {
@@ -141,8 +141,8 @@ fn judge<R>(
     }
 }
 
-/// A failure that another attempt should meet as well. The second worker to meet it ends the shard; so does the first, where
-/// there is no second.
+/// Handles a failure that another attempt would probably meet as well. The second worker to meet it ends the shard;
+/// if there is no second worker, the first does.
 fn doubt<R>(task: &mut Task<R>, worker: WorkerId, cause: &str, around: Around<'_>) -> Option<String> {
     let is_second = task.is_doubted && !task.avoided.contains(&worker);
     task.is_doubted = true;
