@@ -86,8 +86,8 @@ pub enum LeaderError {
         /// Lease id of the worker.
         worker: LeaseId,
     },
-    /// The leader cannot take this call, and will not by asking again: a message that is too large, a field that breaks a
-    /// rule. Other calls go on.
+    /// The leader cannot take this call, and will not by asking again: a message that is too large, a field that
+    /// breaks a rule. Other calls go on.
     #[error("the leader does not take this: {reason}")]
     NotTaken {
         /// Sentence of the leader.

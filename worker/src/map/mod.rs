@@ -4,8 +4,8 @@
 //! read -> decode (zstd, payload) -> route (window, hash, pack) -> [buffer full: spill] -> ... -> last spill -> index
 //! ```
 //!
-//! The attempt works in batches of decoded frames, small enough to stay in the processor's cache, so that the stages can be
-//! timed without a reading of the clock for every frame.
+//! The attempt works in batches of decoded frames, small enough to stay in the processor's cache, so that the stages
+//! can be timed without a reading of the clock for every frame.
 
 mod buffer;
 mod quarantine;
