@@ -12,14 +12,14 @@
 //! | `jobs/<job>/reports/<shard>-<digest>.json` | shard report | the coordinator | write-once |
 //! | `jobs/<job>/segments/<shard>-<digest>.segments` | the segments of a shard, where they are too many for its plan and manifest | the planner | write-once |
 //! | `jobs/<job>/events/<leader>-<NNNNNN>.jsonl` | event log, one line per event | that leader, alone | appended to until it is full |
-//! | `jobs/<job>/records/<round>-<leader>.json` | job record: spec and outcome of that round | the coordinator, create-only | write-once; the highest round is current |
+//! | `jobs/<job>/records/<round>-<leader>.json` | job report: the job, and the outcome of that round | the coordinator, create-only | write-once; the highest round is current |
 //! | `jobs/probe-<leader>` | nothing: tests that the store refuses a second put | a leader, once for each dataset | removed at once |
-//! | `jobs/<job>/record.json` | job record of older versions | nobody any more | read if no record is of a later round |
+//! | `jobs/<job>/record.json` | job report of older versions | nobody any more | read if no record is of a later round |
 //! | `history/<newest first>-<round>-<leader>-<job>.json` | a round of a job that has ended, as a listing shows it | that leader, create-only | write-once; a job's highest round is current |
 //! | `history/00-complete` | nothing: its presence says that no job that ended earlier is missing in `history/` | the coordinator | replaced by the same |
 //! | `tailor.json` | the dataset's marker: without it nothing is ever collected | the first job that is planned, create-only | never removed |
 //! | `marks/<job>/<run>.json` | state of a run: open, or over and not yet swept | the leader or `tailor run`; the collector removes it | refreshed while the job is open |
-//! | `marks/<job>/pin-<nonce>.json` | nothing: a rollback reads the job's output | the rollback | until it is done, or stale |
+//! | `marks/<job>/pin-<nonce>.json` | mark: a rollback reads the job's output | the rollback | until it is done, or stale |
 //! | `probe/<nonce>.json` | nothing: its modification time is the store's clock | a collector | removed at once |
 //! | `scratch/<job>/...` | the job's root of runs | see below | until the job has ended |
 //! | `scratch/tailor-<pid>-<ms>/...` | spilled data of one process, in a local dataset | that process, which locks `lock` there | until the process ends |
@@ -42,7 +42,7 @@
 //!
 //! [`ObjectKey`] parses every one of them back; a collector deletes nothing that it does not parse.
 
-mod object; // parser of all keys
+mod object; //  parser of all keys
 mod process; // names of processes, and keys in their scratch
 
 use std::fmt;

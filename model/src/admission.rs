@@ -46,7 +46,7 @@ impl InvalidField {
 /// could reach a terminal.
 ///
 /// # Errors
-/// Names `field`.
+/// The error names `field`.
 pub fn check_text(field: &str, text: &str, bytes_max: usize) -> Result<(), InvalidField> {
     if text.len() > bytes_max {
         return Err(InvalidField::new(field, format!("it has {} bytes; at most {bytes_max} are kept", text.len())));
@@ -62,7 +62,7 @@ pub fn check_text(field: &str, text: &str, bytes_max: usize) -> Result<(), Inval
 /// Checks a reason that an operator gives: at most [`REASON_BYTES_MAX`], without control characters.
 ///
 /// # Errors
-/// Names `reason`.
+/// The error names `reason`.
 pub fn check_reason(reason: &str) -> Result<(), InvalidField> {
     check_text("reason", reason, REASON_BYTES_MAX)
 }
@@ -70,7 +70,7 @@ pub fn check_reason(reason: &str) -> Result<(), InvalidField> {
 /// Checks the name of a process: at most [`NAME_BYTES_MAX`], without control characters, and not empty.
 ///
 /// # Errors
-/// Names `field`.
+/// The error names `field`.
 pub fn check_name(field: &str, name: &str) -> Result<(), InvalidField> {
     if name.is_empty() {
         return Err(InvalidField::new(field, "it is empty"));
@@ -82,7 +82,7 @@ pub fn check_name(field: &str, name: &str) -> Result<(), InvalidField> {
 /// when the place is opened.
 ///
 /// # Errors
-/// Names `field`.
+/// The error names `field`.
 pub fn check_uri(field: &str, uri: &str) -> Result<(), InvalidField> {
     if uri.trim().is_empty() {
         return Err(InvalidField::new(field, "it is empty; give a path, file:// or s3://bucket/prefix"));
@@ -100,7 +100,7 @@ impl JobSettings {
     /// Checks that these settings can shape an output.
     ///
     /// # Errors
-    /// Names the field.
+    /// The error names the field.
     pub fn validate(&self) -> Result<(), InvalidField> {
         let Window { start_ms, end_ms, .. } = self.window;
         if start_ms >= end_ms {
@@ -133,7 +133,7 @@ impl JobSpec {
     /// Checks that this spec can be run. The shard map's own text is parsed when the job is opened.
     ///
     /// # Errors
-    /// Names the field.
+    /// The error names the field.
     pub fn validate(&self) -> Result<(), InvalidField> {
         check_uri("input", &self.input)?;
         check_uri("dataset", &self.dataset)?;

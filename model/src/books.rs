@@ -153,7 +153,7 @@ impl Books {
     /// quarantined.
     ///
     /// # Errors
-    /// Names the quantity and both sides.
+    /// The error names the quantity and both sides.
     pub fn balance(&self) -> Result<(), Unbalanced> {
         let (map, reduce) = (&self.map, &self.reduce);
         check("frames", map.frames_read, &[("routed", map.frames_routed), ("quarantined", map.frames_quarantined)])?;

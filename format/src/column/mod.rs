@@ -4,13 +4,13 @@
 //! decoder keep their scratch memory, so that once warm they allocate nothing for a column of sixty points. Decoders
 //! are total: any bytes give numbers or an error, and never take more memory than the caller's count of numbers.
 
-pub mod bitpack; //      groups of 64 numbers at one width
-mod blocks; //           frames of reference with patches, 128 numbers each
-mod decimals; //         doubles that are integers over a power of ten
-mod entropy; // pco, for jobs that pay time for size
-mod integers; //         constant, line, offset, delta, bent line
+pub mod bitpack; //    groups of 64 numbers at one width
+mod blocks; //         frames of reference with patches, 128 numbers each
+mod decimals; //       doubles that are integers over a power of ten
+mod entropy; //        pco, for jobs that pay time for size
+mod integers; //       constant, line, offset, delta, bent line
 pub mod timestamps; // regular timestamps need no bytes; others are integers
-mod values; //           doubles: decimals with exceptions, or raw
+mod values; //         doubles: decimals with exceptions, or raw
 pub mod varint;
 
 #[cfg(test)]

@@ -17,14 +17,14 @@
 //! The bytes depend on the series and the encoding alone: not on how points were divided among calls, nor on time
 //! (DT-3).
 
-mod block; // reader of one block
+mod block; //         reader of one block
 mod block_builder; // builder of one block
-mod directory; // series of a block, and the positions of their bytes
+mod directory; //     series of a block, and the positions of their bytes
 mod error;
-mod footer; // list of the blocks
-mod layout; // magic, header, sizes
-mod rollup; // columns of a rollup
-mod rollup_codec; // bytes of a rollup's columns
+mod footer; //        list of the blocks
+mod layout; //        magic, header, sizes
+mod rollup; //        columns of a rollup
+mod rollup_codec; //  bytes of a rollup's columns
 mod writer;
 
 #[cfg(test)]

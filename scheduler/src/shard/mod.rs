@@ -8,8 +8,8 @@
 //!    +------ a failure that counts, or cancelled -----------+--------------> Ended(Failed | Cancelled)
 //! ```
 
-mod failure; // consequences of a failed attempt
-mod output; // contents of the manifest
+mod failure; //  consequences of a failed attempt
+mod output; //   contents of the manifest
 mod segments; // map tasks of one segment, and the check that their ranges join
 
 use std::collections::BTreeSet;

@@ -24,12 +24,12 @@
 //! | asked to leave by a signal, the leader or a spot notice | drains: finishes what is nearly done, hands back the rest |
 //! | the leader speaks another protocol | ends, with the leader's sentence |
 
-mod backoff; // pauses between tries
-mod fence; // check that the lease still holds
-mod running; // attempts of a shift
-mod shift; // time under one lease
+mod backoff; //  pauses between tries
+mod fence; //    check that the lease still holds
+mod running; //  attempts of a shift
+mod shift; //    time under one lease
 mod standing; // registration with the cluster
-mod tell; // reports of finished attempts
+mod tell; //     reports of finished attempts
 #[cfg(test)]
 mod tests;
 

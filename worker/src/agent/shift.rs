@@ -3,13 +3,13 @@
 //! One loop owns the state. Each slow operation (a call, an attempt) is a task of its own that ends with an
 //! [`Event`]. When the shift ends, for any reason, the tasks are dropped and every attempt is stopped.
 
-mod claims; // requests for work
-mod drain; // orderly exit
-mod event; // events of the loop
+mod claims; //   requests for work
+mod drain; //    orderly exit
+mod event; //    events of the loop
 mod outcomes; // outcomes of attempts
 mod register; // registration with the cluster
-mod turn; // timing of repeated calls
-mod unfit; // periods in which the machine cannot work
+mod turn; //     timing of repeated calls
+mod unfit; //    periods in which the machine cannot work
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,8 +4,8 @@
 //! follow. Slots that need the same object at the same moment share one read.
 
 mod assignment; // input of a task, from its plan
-mod recent; // cache of recent documents
-mod roots; // cache of open stores, by URI
+mod recent; //     cache of recent documents
+mod roots; //      cache of open stores, by URI
 
 use std::sync::Arc;
 
