@@ -1,8 +1,8 @@
-//! CSV: a header, then a line a row.
+//! CSV: a header, then one line per row.
 //!
-//! Every field is a number, or a time without a comma, so nothing is ever quoted. Values are printed in the fewest digits
-//! that read back as the same double; -0.0 is `-0`, infinities are `inf` and `-inf`. Every NaN is `NaN`: its payload is the one
-//! thing that text loses.
+//! Every field is a number, or a time without a comma, so nothing is ever quoted. Values are printed in the fewest
+//! digits that read back as the same double; -0.0 is `-0`, infinities are `inf` and `-inf`. Every NaN is `NaN`: only
+//! the payload of a NaN is lost in text.
 
 mod rfc3339; // instants as people write them
 
@@ -18,13 +18,13 @@ use crate::order::RowGate;
 use crate::sink::{RowSink, RowSummary};
 use crate::table::{Cells, Raw, Rollup, Rows as _, Table, all_columns};
 
-/// One line a point.
+/// Writer with one line per point.
 pub type RawCsvWriter = CsvWriter<Raw>;
 
-/// One line a bucket.
+/// Writer with one line per bucket.
 pub type RollupCsvWriter = CsvWriter<Rollup>;
 
-/// How instants are written.
+/// Text form of instants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TimestampStyle {
     /// Milliseconds since the UNIX epoch: `1700000000000`.
@@ -45,7 +45,7 @@ pub struct CsvWriter<T: Table> {
 }
 
 impl<T: Table> CsvWriter<T> {
-    /// A file of the header alone.
+    /// Creates a file that has only the header.
     pub fn new(timestamps: TimestampStyle) -> Self {
         let names: Vec<_> = all_columns::<T>().map(|(name, _)| name).collect();
         let lines = format!("{}\n", names.join(",")).into_bytes();
