@@ -1,7 +1,8 @@
-//! Gates: how much is served at once. What comes beyond is refused with a pause, before anything is done for it.
+//! Gates: limits of concurrent requests. Further requests are refused and told to pause, before any work is done for
+//! them.
 //!
-//! A permit is held until its request is answered. So the gates bound whatever a request may lead to: the leader's mailbox
-//! holds one message for each, the journal at most the changes that the message asks for.
+//! A permit is held until its request is answered. So the gates also bound what requests cause: the leader's mailbox
+//! holds one message for each, and the journal at most the changes of those messages.
 //!
 //! | gate | bounds | refused for |
 //! |---|---|---|
@@ -17,16 +18,16 @@ use model::limits::{OPERATOR_REQUESTS_MAX, PLANS_AT_ONCE_MAX, WATCHERS_MAX, WORK
 use proto::ApiError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Longest dry run: a home folder that is named by mistake is listed no longer than this.
+/// Longest dry run, so that a home folder named by mistake is not listed for longer.
 pub(super) const PLAN_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// Room for a request.
+/// Permit for one request.
 #[derive(Debug)]
 pub(crate) struct Permit {
     _permit: OwnedSemaphorePermit,
 }
 
-/// One gate.
+/// Limit of one kind of request.
 #[derive(Debug)]
 struct Gate {
     what: &'static str,
@@ -52,7 +53,7 @@ impl Gate {
     }
 }
 
-/// All gates of a coordinator.
+/// Gates of a coordinator.
 #[derive(Debug)]
 pub(crate) struct Gates {
     operators: Gate,
@@ -61,7 +62,7 @@ pub(crate) struct Gates {
     watchers: Gate,
 }
 
-/// The names of the gates, for metrics.
+/// Names of the gates, for metrics.
 pub(crate) const NAMES: [&str; 4] = ["requests of operators", "requests of workers", "dry runs", "watchers"];
 
 impl Default for Gates {
@@ -77,7 +78,7 @@ impl Default for Gates {
 }
 
 impl Gates {
-    /// Room for an operator's request.
+    /// Returns a permit for an operator's request.
     ///
     /// # Errors
     /// [`ApiError::TooMany`].
@@ -85,7 +86,7 @@ impl Gates {
         self.operators.enter()
     }
 
-    /// Room for a worker's request.
+    /// Returns a permit for a worker's request.
     ///
     /// # Errors
     /// [`ApiError::TooMany`].
@@ -93,7 +94,7 @@ impl Gates {
         self.workers.enter()
     }
 
-    /// Room for a dry run.
+    /// Returns a permit for a dry run.
     ///
     /// # Errors
     /// [`ApiError::TooMany`].
@@ -101,7 +102,7 @@ impl Gates {
         self.plans.enter()
     }
 
-    /// Room for a watcher.
+    /// Returns a permit for a watcher.
     ///
     /// # Errors
     /// [`ApiError::TooMany`].
