@@ -174,7 +174,7 @@ impl FromStr for Position {
 /// so many.
 ///
 /// # Errors
-/// A store that fails. A record that cannot be read is a job in state unreadable.
+/// The store failed. A record that cannot be read is returned as a job in state unreadable.
 pub(crate) async fn ended(dataset: &Root, after: Option<&Position>, wanted: usize) -> Result<Vec<Ended>, StorageError> {
     let (mut ended, is_complete) = entries(dataset, after, wanted).await?;
     if !is_complete {

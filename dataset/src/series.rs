@@ -1,7 +1,7 @@
-//! The series that a dataset holds, one by one, from the directories of its parts: no point is decoded.
+//! Lists the series of a dataset from the directories of its parts, without decoding points.
 //!
-//! They come by window, shard and partition, and inside a partition by organisation and metric. A series that several
-//! windows hold comes once for each.
+//! Series come by window, shard and partition, and inside a partition by organisation and metric. A series that
+//! several windows hold comes once for each.
 
 use std::ops::ControlFlow;
 
@@ -14,44 +14,44 @@ use crate::catalog::{Catalog, Selection};
 use crate::error::DatasetError;
 use crate::parts::{PartReader, Parts};
 
-/// Which series to list.
+/// Series to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SeriesOptions {
-    /// Which windows and shards.
+    /// Windows and shards to list.
     pub selection: Selection,
-    /// Those of one organisation.
+    /// Only the series of this organisation.
     pub org: Option<OrgId>,
-    /// Whether to read metadata too: it lies beside the points, so whole blocks are read for it.
+    /// True to read metadata too; it lies beside the points, so whole blocks are read for it.
     pub with_metadata: bool,
 }
 
-/// One series of one window and shard; a line of `tailor dataset series -o json`.
+/// Series of one window and shard; a line of `tailor dataset series -o json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SeriesRow {
-    /// Organisation and metric.
+    /// Organisation and metric of the series.
     #[serde(flatten)]
     pub key: SeriesKey,
-    /// The window.
+    /// Window of the points.
     pub window: Window,
-    /// The shard.
+    /// Shard that holds it.
     pub shard: ShardId,
-    /// How many points it has.
+    /// Number of points.
     pub points: u64,
-    /// The first.
+    /// Timestamp of the first point.
     pub first_ms: TimestampMs,
-    /// The last.
+    /// Timestamp of the last point.
     pub last_ms: TimestampMs,
-    /// Its metadata: as it is where it is text, else with escapes; none where it was not read.
+    /// Metadata: as it is if it is text, else with escapes; none if it was not read.
     pub metadata: Option<String>,
 }
 
-/// What hears of every series; breaks off when it has heard enough.
+/// Callback that gets every series, and may stop the listing.
 pub type OnSeries<'a> = dyn FnMut(SeriesRow) -> ControlFlow<()> + Send + 'a;
 
 /// Lists the series of the current manifests.
 ///
 /// # Errors
-/// [`DatasetError::NoManifest`] where nothing is selected; a damaged part is named.
+/// [`DatasetError::NoManifest`] if nothing is selected; a damaged part is named.
 pub async fn list_series(
     catalog: &Catalog,
     parts: &Parts,
@@ -74,7 +74,7 @@ pub async fn list_series(
     Ok(())
 }
 
-/// Metadata is opaque: most is text, which needs no escapes.
+/// Converts metadata to text: it is opaque, but most is text that needs no escapes.
 fn text_of(metadata: &[u8]) -> String {
     match std::str::from_utf8(metadata) {
         Ok(text) => text.to_owned(),
@@ -87,7 +87,7 @@ fn may_hold(entry: &PartitionEntry, org: Option<OrgId>) -> bool {
     org.is_none_or(holds)
 }
 
-/// The listing of one part; a series that goes on in the next block stays open.
+/// Listing of one part; a series that continues in the next block stays open.
 struct Listing<'a, 'v> {
     manifest: &'a Manifest,
     options: &'a SeriesOptions,
@@ -95,7 +95,7 @@ struct Listing<'a, 'v> {
     on_series: &'a mut OnSeries<'v>,
 }
 
-/// What a block, or a chunk of rows, tells of a series.
+/// Facts about a series from one block, or from one chunk of rows.
 struct Piece {
     key: SeriesKey,
     points: u64,
@@ -132,7 +132,7 @@ impl Listing<'_, '_> {
         Ok(self.close())
     }
 
-    /// A Parquet part has no directory: its rows are counted.
+    /// Counts the rows of a Parquet part, which has no directory.
     async fn rows(&mut self, parts: &Parts, entry: &PartitionEntry) -> Result<ControlFlow<()>, DatasetError> {
         let mut source = parts.raw_of(OutputFormat::Parquet, Some(entry));
         while let Some(chunk) = source.next().await? {
