@@ -32,7 +32,7 @@ impl FromStr for LogFormat {
         match text {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
-            _ => Err(format!("'{text}' is no format of logs: give text or json")),
+            _ => Err(format!("'{text}' is not a log format; use text or json")),
         }
     }
 }

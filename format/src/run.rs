@@ -38,7 +38,7 @@ pub const CHUNK_BODY_BYTES_MAX: usize = 2 * (CHUNK_POINTS_MAX * 10 + 64);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
     /// The bytes are not a run, or were cut short.
-    #[error("it is no run of this version, or its end is missing")]
+    #[error("it is not a run of this version, or its end is missing")]
     NotARun,
     /// The index was changed after it was written.
     #[error("its index is damaged: crc32c {found:08x}, expected {expected:08x}")]

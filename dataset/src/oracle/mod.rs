@@ -106,7 +106,7 @@ async fn check_input(
     let later = segments.count().saturating_sub(inputs.len());
     if later > 0 {
         warnings.push(format!(
-            "{later} segments of {} are no input of {}: they came later, or were not listed",
+            "{later} segments of {} are not in the input of {}: they came later, or were not listed",
             manifest.shard,
             name_of(manifest)
         ));

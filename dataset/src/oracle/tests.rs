@@ -159,7 +159,7 @@ async fn an_input_that_is_not_what_was_read_stops_the_oracle_or_is_told() {
     let (fixture, output, _) = Fixture::committed().await;
     fixture.put_segment("d/shard=org-mod-07/9.seg", &[]).await;
     let warnings = oracle(&fixture, 1 << 20).await.warnings;
-    assert!(warnings[0].contains("1 segments of org-mod-07 are no input"), "{warnings:?}");
+    assert!(warnings[0].contains("1 segments of org-mod-07 are not in the input"), "{warnings:?}");
     let path = fixture.path("input").join(&output.inputs[0].key);
     let bytes = std::fs::read(&path).expect("it is there");
     std::fs::write(&path, &bytes[1..]).expect("the folder is ours");

@@ -172,7 +172,7 @@ fn plain(stored: &[u8], is_zstd: bool, bytes: usize) -> Result<Cow<'_, [u8]>, St
     }
     let declared = zstd::zstd_safe::get_frame_content_size(stored).ok().flatten();
     if declared != Some(bytes as u64) {
-        return Err(format!("are no zstd frame of {bytes} bytes"));
+        return Err(format!("are not a zstd frame of {bytes} bytes"));
     }
     // A new context per block is cheap against the thousands of points in it.
     let mut decompressor = zstd::bulk::Decompressor::new().map_err(|error| format!("do not decompress: {error}"))?;

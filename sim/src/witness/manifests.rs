@@ -54,7 +54,7 @@ impl Witness {
     /// PL-1: checks a plan that is about to be written.
     fn planned(&mut self, key: &str, bytes: &[u8]) {
         let Ok(plan) = serde_json::from_slice::<ShardPlan>(bytes) else {
-            return self.violated(Invariant::Pl1, format!("{key} is no plan"));
+            return self.violated(Invariant::Pl1, format!("{key} is not a plan"));
         };
         let mut ranges: BTreeMap<u32, Vec<ByteRange>> = BTreeMap::new();
         for split in plan.map_tasks.iter().flat_map(|task| task.splits()) {

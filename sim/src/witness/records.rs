@@ -109,7 +109,7 @@ impl Witness {
             return self.violated(Invariant::Cm2, format!("{task} is done by a report that is not at {key}"));
         };
         let Ok(report) = Report::from_bytes(&object.bytes) else {
-            return self.violated(Invariant::Cm2, format!("{key} is no report"));
+            return self.violated(Invariant::Cm2, format!("{key} is not a report"));
         };
         let name = done.attempt.to_string();
         let foreign = objects(&report).into_iter().find(|key| !key.contains(&name));

@@ -146,7 +146,7 @@ impl S3Store {
 
 fn split(id: &str) -> Result<(&str, &str), Failure> {
     id.split_once(':')
-        .ok_or_else(|| Failure::permanent("UploadPart", Kind::Failed, format!("{id} is no upload of this store")))
+        .ok_or_else(|| Failure::permanent("UploadPart", Kind::Failed, format!("{id} is not an upload of this store")))
 }
 
 fn completed(parts: &[PartId]) -> Vec<CompletedPart> {

@@ -115,7 +115,7 @@ fn read_json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> 
 }
 
 fn read_job(bytes: &[u8]) -> Result<Job, String> {
-    let spec = JobSpec::from_object(bytes).map_err(|error| format!("is no spec: {error}"))?;
+    let spec = JobSpec::from_object(bytes).map_err(|error| format!("is not a spec: {error}"))?;
     let shard_map = match spec.shard_map.as_str() {
         "" => ShardMap::default(),
         text => ShardMap::parse(text, "shard map").map_err(|error| format!("has a bad shard map: {error}"))?,
