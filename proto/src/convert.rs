@@ -173,7 +173,8 @@ impl TryFrom<v1::Failure> for model::Failure {
     type Error = FieldError;
 
     fn try_from(wire: v1::Failure) -> Result<Self, FieldError> {
-        let unknown = || FieldError::new("class", format!("{} is not a class of failure that is known here", wire.class));
+        let unknown =
+            || FieldError::new("class", format!("{} is not a class of failure that is known here", wire.class));
         let class = match v1::FailureClass::try_from(wire.class).map_err(|_| unknown())? {
             v1::FailureClass::Unspecified => return Err(unknown()),
             v1::FailureClass::Transient => FailureClass::Transient,
