@@ -1,8 +1,8 @@
-//! The simulation is itself tested: every bug that is planted has to be found, by the invariant that states what it breaks.
+//! Tests the simulation itself: every planted bug must be found, by the invariant that it breaks.
 
 use sim::Planted;
 
-/// Where the search begins.
+/// First seed of the search.
 const SEED: u64 = 1;
 
 #[track_caller]

@@ -1,4 +1,4 @@
-//! Seeds that have to hold: some of all, and those that once did not.
+//! Seeds that must hold: a few of all kinds, and those that once failed.
 
 use sim::{Mode, Options, Verdict, run};
 
@@ -67,7 +67,7 @@ fn another_seed_gives_another_trace() {
     assert_ne!(simulate(1, Mode::Safety).events, simulate(2, Mode::Safety).events);
 }
 
-// What was found, by the seed that found it.
+// Past failures, by the seed that found them.
 
 #[test]
 fn a_series_whose_only_point_in_a_batch_is_kept_back_is_counted() {

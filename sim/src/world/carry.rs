@@ -1,4 +1,4 @@
-//! What becomes of messages: each has its fate drawn when it is sent, and is done when it arrives.
+//! Carries messages: the fate of each is drawn when it is sent, and it takes effect when it arrives.
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::port::{Message, Truth};
 use crate::roles::address;
 use crate::state::{StateAnswer, StateCall};
 
-/// Something that happens at a time.
+/// Event that happens at a given time.
 pub(super) struct Due {
     at: Duration,
     ordinal: u64,
@@ -43,7 +43,7 @@ impl Ord for Due {
     }
 }
 
-/// What arrives.
+/// Message or event that arrives.
 enum Arrival {
     StateCall {
         from: usize,
@@ -85,14 +85,14 @@ enum Arrival {
         incarnation: u32,
         id: u64,
     },
-    /// The connection is broken: whoever waits learns it now.
+    /// The connection is broken, and the waiting caller learns it now.
     Broken {
         _reply: Box<dyn std::any::Any + Send>,
     },
 }
 
 impl World {
-    /// Does everything that is due.
+    /// Performs everything that is due.
     pub(super) fn deliver(&mut self) {
         while self.queue.peek().is_some_and(|due| due.0.at <= self.now) {
             if let Some(due) = self.queue.pop() {
@@ -101,7 +101,7 @@ impl World {
         }
     }
 
-    /// Calls to etcd that are on their way are so no longer.
+    /// Breaks all calls to etcd that are in flight.
     pub(super) fn break_state_calls(&mut self) {
         self.queue.retain(|due| !matches!(due.0.what, Arrival::StateCall { .. } | Arrival::StateAnswer { .. }));
     }
@@ -115,7 +115,7 @@ impl World {
         self.queue.push(std::cmp::Reverse(Due { at, ordinal: self.queued, what }));
     }
 
-    /// Takes what a process has sent.
+    /// Takes a message that a process has sent.
     pub(super) fn take(&mut self, from: usize, message: Message) {
         match message {
             Message::State { call, reply } => self.take_state(from, call, reply),
@@ -157,7 +157,7 @@ impl World {
         }
         let sender = format!("{:?}", self.processes[from]);
         if fate.repeated && call.writes() && matches!(call, StateCall::Txn(_)) {
-            // A copy that nobody waits for, and that may come as late as its caller has long asked again.
+            // A copy whose answer nobody awaits, which may come long after its caller has asked again.
             let late = fate.there + Duration::from_millis(self.random.u64(..7_000));
             self.due(late, Arrival::StateCall { from, sender: sender.clone(), call: call.clone(), reply: None, fate });
         }
@@ -203,7 +203,7 @@ impl World {
         let fate = self.rates.network.fate(&mut self.random);
         let Some(call) = self.calls.get_mut(&id) else { return };
         let to = call.from;
-        // Silence, or a broken connection: a request that was done, and whose answer is lost.
+        // Silence, or a broken connection: the request was done, but its answer is lost.
         let is_lost = !fate.answered;
         if is_lost || self.is_cut(Party::Process(from), Party::Process(to)) {
             let reply = self.calls.remove(&id).and_then(|call| call.reply);
@@ -216,7 +216,7 @@ impl World {
         self.due(fate.back, Arrival::Answer { id, answer });
     }
 
-    /// Loses what somebody waits for: they learn it soon, or never.
+    /// Loses a message: the waiting caller learns it soon, or never.
     fn lose<T: Send + 'static>(&mut self, fate: Fate, reply: oneshot::Sender<T>) {
         let delay = if fate.told { fate.back } else { Duration::from_secs(3600) };
         self.due(delay, Arrival::Broken { _reply: Box::new(reply) });
@@ -239,7 +239,7 @@ impl World {
                     }
                 }
             }
-            // Who watches may be gone.
+            // The receiver of the watch may be gone.
             Arrival::Told { events, event } => drop(events.send(Ok(event))),
             Arrival::Reset { to, incarnation, id } => {
                 if self.processes[to].incarnation == incarnation {
@@ -313,7 +313,7 @@ impl World {
         bucket.call(call, now_ms)
     }
 
-    /// A body that arrives damaged, of an object that has a checksum.
+    /// Damages the body of an object that has a checksum.
     fn torn(&mut self, call: &ObjectCall, answer: ObjectAnswer) -> ObjectAnswer {
         let key = call.key();
         let is_checked = key.ends_with(".run") || key.ends_with(".json");
@@ -349,7 +349,7 @@ impl World {
         }
     }
 
-    /// What watches have to tell is on its way, in order.
+    /// Sends the events of watches, in order.
     pub(super) fn tell_watches(&mut self) {
         let now = self.now;
         for (at, event) in self.state.told(now) {
@@ -367,7 +367,7 @@ impl World {
         }
     }
 
-    /// Calls whose caller waits no longer are reset where they are served; those of a server that is gone are broken.
+    /// Resets calls whose caller waits no longer, and breaks calls whose server is gone.
     pub(super) fn give_up_calls(&mut self) {
         let is_given_up = |call: &OpenCall| call.reply.as_ref().is_some_and(oneshot::Sender::is_closed);
         let given_up: Vec<u64> = self.calls.iter().filter(|(_, call)| is_given_up(call)).map(|(id, _)| *id).collect();
@@ -388,7 +388,7 @@ impl World {
     }
 }
 
-/// A call to etcd, for the trace.
+/// Names a call to etcd for the trace.
 fn name(call: &StateCall) -> String {
     match call {
         StateCall::Get(key) => format!("get {key}"),
