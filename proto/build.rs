@@ -9,7 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ["tailor/v1/payload.proto", "tailor/v1/common.proto", "tailor/v1/worker.proto", "tailor/v1/operator.proto"];
     println!("cargo:rerun-if-changed=tailor");
     let descriptors = protox::compile(files, ["."])?;
-    // For reflection: `grpcurl` and its like work without the files.
+    // Descriptors for gRPC reflection, so that `grpcurl` and similar tools work without the files.
     let out = PathBuf::from(std::env::var("OUT_DIR")?).join("descriptors.bin");
     std::fs::write(out, descriptors.encode_to_vec())?;
     tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;

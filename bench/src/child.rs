@@ -1,7 +1,7 @@
-//! Processes and what they took, by the kernel's own books.
+//! Child processes, and the kernel's accounting of their resources.
 //!
-//! A child's peak memory starts at that of its parent, because it is born in the parent's memory: so this process stays
-//! small, and whatever takes memory is a child.
+//! A child's peak memory starts at that of its parent, because it is born in the parent's memory. So this process
+//! stays small, and work that takes memory is done in children.
 
 use std::io::{Read, Seek};
 use std::process::{Command, Stdio};
@@ -10,23 +10,23 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-/// What a process took from its start to its end.
+/// Resources that a process used from its start to its end.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Usage {
-    /// By the clock on the wall.
+    /// Wall-clock time of the process.
     pub(crate) wall: Duration,
     /// User and system time of all its threads.
     pub(crate) cpu: Duration,
-    /// Most memory resident at once.
+    /// Most memory that was resident at once.
     pub(crate) peak_rss_bytes: u64,
 }
 
-/// A process that ended well.
+/// Process that ended successfully.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    /// What it took.
+    /// Resources that it used.
     pub(crate) usage: Usage,
-    /// What it said.
+    /// Output of the process.
     pub(crate) stdout: String,
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn run(command: &mut Command) -> Result<Finished> {
     Ok(Finished { usage: Usage { wall, cpu, peak_rss_bytes: usage.ru_maxrss as u64 * 1024 }, stdout })
 }
 
-/// CPU time of all our processes that have ended, and of theirs.
+/// CPU time of all our processes that have ended, and of their children.
 #[allow(unsafe_code, reason = "the standard library does not tell what children took")]
 pub(crate) fn cpu_of_all() -> Duration {
     // SAFETY: zero is a value of every field of `rusage`, and the pointer is to a local that outlives the call.
@@ -66,7 +66,7 @@ fn duration(time: libc::timeval) -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000)
 }
 
-/// Waits for a child of ours and takes its usage, which the standard library throws away.
+/// Waits for a child and returns its usage, which the standard library does not.
 #[allow(unsafe_code, reason = "the standard library does not tell what a child took")]
 fn wait(pid: u32) -> Result<(i32, libc::rusage)> {
     let mut status = 0;

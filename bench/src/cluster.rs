@@ -1,7 +1,8 @@
-//! One job through a cluster, against `tailor run`: the same segments from the same S3 server, and the same output, in turn.
+//! Compares one job in a cluster with `tailor run`: the same segments from the same S3 server, and the same output,
+//! in turn.
 //!
-//! A cluster's CPU is that of its coordinator and its two workers; etcd and the S3 server are not Tailor's, and serve both
-//! sides alike. `tailor run` from a local folder is told beside it: what S3 itself costs.
+//! A cluster's CPU is that of its coordinator and its two workers. etcd and the S3 server are not part of Tailor, and
+//! serve both sides alike. `tailor run` from a local folder is shown beside it, to tell the cost of S3 itself.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,29 +15,29 @@ use crate::child;
 use crate::figure::Figure;
 use crate::process::{Server, port};
 
-/// CPU of the cluster over that of `tailor run`, at most.
+/// Largest ratio of the cluster's CPU to that of `tailor run`.
 const RATIO_MAX: f64 = 1.35;
-/// How long the processes may take to know each other.
+/// Longest time until the processes know each other.
 const READY_MAX: Duration = Duration::from_secs(30);
 
 /// Options of `bench cluster`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Points of the job.
+    /// Points of the job
     #[arg(long, default_value_t = 100_000_000)]
     points: u64,
-    /// Turns.
+    /// Number of turns of each side
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// The binary; without it, that of the release build.
+    /// Binary of Tailor to measure
     #[arg(long, default_value = "target/release/tailor")]
     tailor: PathBuf,
-    /// Tell the figures and judge none: with few points, starting up is most of it.
+    /// Print the figures without a verdict: with few points, most of the time is start-up
     #[arg(long)]
     quick: bool,
 }
 
-/// What one side took.
+/// CPU and wall time of one side.
 struct Turn {
     cpu: Duration,
     wall: Duration,
@@ -73,7 +74,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// etcd, an S3 server, a coordinator and two workers.
+/// Cluster of etcd, an S3 server, a coordinator and two workers.
 struct Cluster {
     tailor: PathBuf,
     variables: BTreeMap<String, String>,
@@ -132,7 +133,7 @@ impl Cluster {
         format!("s3://{}/{name}", self.backends.bucket)
     }
 
-    /// `tailor run`, with as many threads as the cluster has workers.
+    /// Runs `tailor run`, with as many threads as the cluster has workers.
     fn embedded(&self, input: &Path, dataset: &Path) -> Result<Turn> {
         let mut command = self.command(&["run", "--workers", "2", "--rollup", "5m", "--input"]);
         let usage = child::run(command.arg(input).arg("--dataset").arg(dataset))?.usage;
@@ -157,14 +158,14 @@ impl Cluster {
     }
 }
 
-/// etcd and the S3 server, by the scripts that tests use, in a folder of their own.
+/// etcd and the S3 server, started by the scripts of the tests, in a folder of their own.
 struct Backends {
     folder: PathBuf,
     bucket: String,
 }
 
 impl Backends {
-    /// Starts them; and the variables by which Tailor finds them.
+    /// Starts them; returns the variables by which Tailor finds them.
     fn start(folder: &Path) -> Result<(Self, BTreeMap<String, String>)> {
         let folder = folder.join("servers");
         std::fs::create_dir(&folder)?;

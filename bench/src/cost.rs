@@ -1,27 +1,28 @@
-//! From what was measured to ten trillion points: tasks, requests, traffic of etcd, hours of workers, and what S3 asks for
-//! its requests.
+//! Extrapolates measured figures to ten trillion points: tasks, requests, traffic of etcd, hours of workers, and the
+//! price of S3 requests.
 //!
-//! Plain arithmetic over the engine's own limits. Every assumption is an option with its default, and is printed.
+//! The calculation is plain arithmetic over the engine's own limits. Every assumption is an option with a default,
+//! and is printed.
 
 use model::JobSettings;
 use model::limits::{MAP_TASKS_PER_SHARD_MAX, PARTITIONS_PER_SHARD_MAX};
 
-/// What is assumed; the defaults are figures of docs/performance.md.
+/// Assumptions; the defaults are figures of docs/performance.md.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Points.
+    /// Number of points to process
     #[arg(long, default_value_t = 10_000_000_000_000)]
     points: u64,
-    /// Shards; even ones.
+    /// Number of shards of equal size
     #[arg(long, default_value_t = 64)]
     shards: u64,
-    /// Segment bytes a point.
+    /// Segment bytes per point
     #[arg(long, default_value_t = 8.2)]
     segment_bytes: f64,
-    /// Bytes of runs a point.
+    /// Bytes of runs per point
     #[arg(long, default_value_t = 3.0)]
     run_bytes: f64,
-    /// Bytes of raw parts and rollups a point.
+    /// Bytes of raw parts and rollups per point
     #[arg(long, default_value_t = 2.0)]
     part_bytes: f64,
     /// CPU seconds of `tailor run` for 100 million points.
@@ -66,7 +67,7 @@ pub(crate) fn run(options: &Options) {
     let slices = maps / shards as f64 * reduces;
     let gets =
         points * options.segment_bytes / options.read_bytes as f64 + slices * options.reads_per_slice + 2.0 * tasks;
-    // Each object is begun and ended, each attempt leaves a report.
+    // Each object takes a request for its begin and one for its end; each attempt writes a report.
     let puts = points * (options.run_bytes + options.part_bytes) / options.upload_bytes as f64 + 2.0 * tasks + tasks;
     let changes = 2.0 * tasks;
     let core_hours = points / 1e8 * options.cpu_seconds * options.cluster_ratio / 3600.0;

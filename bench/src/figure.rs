@@ -1,40 +1,40 @@
-//! One figure: samples, target, verdict.
+//! Figure of the report: samples, target, verdict.
 
 use serde::Serialize;
 
-/// What was measured, several times.
+/// Quantity that was measured several times.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Figure {
-    /// What it is.
+    /// Name in the report.
     pub(crate) name: &'static str,
-    /// Its unit; empty for a ratio.
+    /// Unit; empty for a ratio.
     pub(crate) unit: &'static str,
-    /// The most it may be; none where it is only told.
+    /// Largest acceptable value; none if the figure has no target.
     pub(crate) at_most: Option<f64>,
-    /// Which of the samples is held against the target.
+    /// Sample that is compared with the target.
     pub(crate) judged: Judged,
-    /// How many samples there are.
+    /// Number of samples.
     pub(crate) n: usize,
-    /// The smallest of them.
+    /// Smallest of the samples.
     pub(crate) min: f64,
-    /// The one in the middle.
+    /// Middle one of the samples.
     pub(crate) median: f64,
-    /// The largest of them.
+    /// Largest of the samples.
     pub(crate) max: f64,
 }
 
-/// Which of the samples is held against the target.
+/// Sample that is compared with the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Judged {
-    /// Time is disturbed by whoever shares the machine.
+    /// Median, for times: other users of the machine disturb single samples.
     Median,
-    /// A bound holds always, or not at all.
+    /// Maximum, for bounds that must always hold.
     Max,
 }
 
 impl Figure {
-    /// A figure of `samples`, at least one.
+    /// Creates a figure of at least one sample.
     pub(crate) fn new(name: &'static str, samples: impl IntoIterator<Item = f64>) -> Self {
         let mut samples: Vec<f64> = samples.into_iter().collect();
         samples.sort_by(f64::total_cmp);
@@ -51,22 +51,22 @@ impl Figure {
         }
     }
 
-    /// In a unit.
+    /// Sets the unit of the figure.
     pub(crate) fn unit(self, unit: &'static str) -> Self {
         Self { unit, ..self }
     }
 
-    /// Held to a target by its median.
+    /// Sets a target for the median.
     pub(crate) fn at_most(self, target: f64) -> Self {
         Self { at_most: Some(target), ..self }
     }
 
-    /// Held to a target by its worst sample.
+    /// Sets a target for the worst sample.
     pub(crate) fn never_over(self, target: f64) -> Self {
         Self { at_most: Some(target), judged: Judged::Max, ..self }
     }
 
-    /// Whether it is within its target; one without a target is.
+    /// True if the figure is within its target, or has none.
     pub(crate) fn passes(&self) -> bool {
         let judged = match self.judged {
             Judged::Median => self.median,
@@ -76,7 +76,7 @@ impl Figure {
     }
 }
 
-/// The middle of ascending numbers; between the two middle ones of an even count.
+/// Returns the middle of ascending numbers; for an even count, the mean of the two middle ones.
 fn median(ascending: &[f64]) -> f64 {
     let n = ascending.len();
     (ascending[(n - 1) / 2] + ascending[n / 2]) / 2.0

@@ -1,8 +1,8 @@
-//! A job of millions of segments, planned as the leader plans it: listed, cut into tasks, written, handed to the scheduler,
-//! and every map task recorded. What counts is the most memory that the process takes.
+//! Plans a job of millions of segments as the leader does: lists them, cuts tasks, writes the plans, adds them to the
+//! scheduler, and records every map task. The result is the most memory that the process takes.
 //!
-//! The input is a store that makes its listing up, in the order and the pages of a bucket; nothing of it is held. The plans go
-//! to a local dataset.
+//! The input is a store that generates its listing, in the order and the pages of a bucket; none of it is held. The
+//! plans go to a local dataset.
 
 mod store;
 
@@ -26,25 +26,25 @@ const PEAK_BYTES_MAX: u64 = 512 << 20;
 /// Options of `bench listing`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Segments under the input.
+    /// Segments under the input
     #[arg(long, default_value_t = 10_000_000)]
     segments: u64,
-    /// Shards that they belong to, evenly.
+    /// Number of shards, to which the segments belong evenly
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=64))]
     shards: u64,
 }
 
-/// What a plan of all shards came to.
+/// Totals over the plans of all shards.
 struct Planned {
     segments: u64,
     tasks: usize,
-    /// Bytes of the plan's objects, and of them those that are not lists of segments.
+    /// Bytes of the plans' objects, and of those that are not segment lists.
     objects_bytes: u64,
     documents_bytes: u64,
     took: Duration,
 }
 
-/// Measures, and prints.
+/// Measures, and prints the result.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let before = peak_bytes()?;
     let planned = runtime()?.block_on(plan(options.segments, options.shards))?;
@@ -119,7 +119,7 @@ async fn plan(segments: u64, shards: u64) -> Result<Planned> {
     Ok(planned)
 }
 
-/// The reports of all map tasks of a shard, as a leader takes them over.
+/// Builds the reports of all map tasks of a shard, as a leader takes them over.
 fn recorded(plan: &ShardPlan) -> Vec<(TaskId, AttemptId, Report)> {
     let report = |(ordinal, task): (usize, &model::MapTask)| {
         let read = |split: model::Split| SplitReport { split, first: Some(split.range.start), end: split.range.end };
@@ -138,7 +138,7 @@ fn recorded(plan: &ShardPlan) -> Vec<(TaskId, AttemptId, Report)> {
     plan.map_tasks.iter().enumerate().map(report).collect()
 }
 
-/// Most memory that this process has had resident at once.
+/// Returns the most memory that this process has had resident at once.
 fn peak_bytes() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("/proc tells memory")?;
@@ -149,7 +149,7 @@ fn peak_bytes() -> Result<u64> {
 mod tests {
     use super::*;
 
-    /// Nextest gives each test a process of its own, so the peak is this test's.
+    /// Nextest runs each test in a process of its own, so the peak is this test's.
     #[test]
     fn a_hundred_thousand_segments_take_little_memory_and_small_plans() {
         const SEGMENTS: u64 = 100_000;

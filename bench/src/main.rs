@@ -1,4 +1,4 @@
-//! Measures Tailor against the work that nobody can avoid, and prints each figure beside its target.
+//! Measures Tailor against the least work that any engine must do, and prints each figure beside its target.
 //!
 //! Machines differ and are shared, so the figures that matter are ratios within one run: what is compared runs in turn
 //! (A B A B), in processes of its own, and medians are judged. `docs/performance.md` has the latest table.
@@ -8,25 +8,25 @@
 //! ```
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table and the progress")]
 
-// Processes that end, and what they took.
+// Child processes, and their use of resources.
 mod child;
-// Processes that run on.
+// Servers that keep running.
 mod process;
-// What it runs on, and who else does.
+// Machine, and its load by others.
 mod machine;
-// Segments, made once.
+// Segments, made once and reused.
 mod workload;
-// One figure: samples, target, verdict.
+// Figures: samples, target, verdict.
 mod figure;
-// What is measured, and in which order.
+// Suite of measurements, in order.
 mod suite;
-// What runs in processes of its own.
+// Measurements in processes of their own.
 mod probe;
-// From what was measured to ten trillion points.
+// Extrapolation to ten trillion points.
 mod cost;
-// One job through a cluster.
+// One job in a cluster.
 mod cluster;
-// The coordinator alone, with a million tasks.
+// Coordinator alone, with a million tasks.
 mod scale;
 // Planning of a job of millions of segments.
 mod listing;
@@ -41,11 +41,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-/// As in the `tailor` binary: what is compared must share its allocator.
+/// Same allocator as the `tailor` binary, so that they can be compared.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measures Tailor; without a command, everything, as one table.
+/// Measures Tailor; without a command, measures everything in one table.
 #[derive(Debug, Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Bench {
@@ -55,18 +55,18 @@ struct Bench {
     command: Option<Command>,
 }
 
-/// What is not of the table.
+/// Measurements outside the table.
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// The coordinator with simulated workers, against a plain client of the same etcd.
+    /// Compare the coordinator, with simulated workers, with a plain client of the same etcd
     Scale(scale::Options),
-    /// A job of millions of segments, planned: the most memory that it takes.
+    /// Plan a job of millions of segments, and measure the most memory that it takes
     Listing(listing::Options),
     /// Imports of CSV and OTLP: megabytes a second of one core.
     Import(import::Options),
     /// One job through a cluster with two workers, against `tailor run`.
     Cluster(cluster::Options),
-    /// What ten trillion points would take.
+    /// Estimate the cost of ten trillion points
     Cost(cost::Options),
     #[command(flatten)]
     Probe(probe::Probe),

@@ -1,4 +1,4 @@
-//! Servers that run beside a measurement, and what they took so far, by `/proc`.
+//! Servers that run beside a measurement, and their use of resources so far, from `/proc`.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// Ticks of a second in `/proc/PID/stat`, on every Linux.
+/// Ticks per second in `/proc/PID/stat`, on every Linux.
 const TICKS_A_SECOND: u64 = 100;
 
-/// A process that ends with this value.
+/// Process that is killed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Server(Child);
 
 impl Server {
-    /// Starts it; what it says goes to the file `log`.
+    /// Starts the process; its output goes to the file `log`.
     pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self> {
         let log = File::create(log).with_context(|| format!("make {}", log.display()))?;
         let (stdout, stderr) = (log.try_clone()?, log);
@@ -24,29 +24,30 @@ impl Server {
         command.spawn().map(Self).with_context(|| format!("start {command:?}"))
     }
 
-    /// Ends it at once.
+    /// Kills the process at once.
     pub(crate) fn kill(&mut self) -> Result<()> {
         self.0.kill()?;
         self.0.wait()?;
         Ok(())
     }
 
-    /// User and system time of all its threads, so far.
+    /// Returns the CPU time of all its threads so far.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
-        // After the name, which may hold anything: state is the first field, user and system time the 12th and 13th.
+        // The fields follow the name, which may hold any characters: state is the first, user and system time the
+        // 12th and 13th.
         let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks =
             |field: usize| fields.get(field).context("/proc/PID/stat has 52 fields")?.parse::<u64>().context("ticks");
         Ok(Duration::from_millis((ticks(11)? + ticks(12)?) * 1000 / TICKS_A_SECOND))
     }
 
-    /// Memory that is resident now, in bytes.
+    /// Returns the resident memory in bytes.
     pub(crate) fn resident(&self) -> Result<u64> {
         self.memory("VmRSS:")
     }
 
-    /// Most memory that was resident at once, in bytes.
+    /// Returns the largest resident memory so far in bytes.
     pub(crate) fn peak(&self) -> Result<u64> {
         self.memory("VmHWM:")
     }
@@ -60,12 +61,12 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may be gone already.
+        // The process may be gone already.
         let _ = self.kill();
     }
 }
 
-/// A port that nobody listens at.
+/// Finds a port at which nobody listens.
 pub(crate) fn port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

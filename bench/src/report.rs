@@ -1,4 +1,4 @@
-//! The result, for people and programs.
+//! Result of the suite, for people and programs.
 
 use std::fmt;
 
@@ -7,23 +7,23 @@ use serde::Serialize;
 use crate::figure::Figure;
 use crate::suite::stages::StageTable;
 
-/// Everything that was measured.
+/// Report with everything that was measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     /// Cores that the system offers.
     pub(crate) cores: usize,
-    /// What the processor calls itself.
+    /// Name of the processor.
     pub(crate) processor: String,
     /// Share of the cores' time that others took meanwhile.
     pub(crate) others_share: f64,
-    /// The figures, in order.
+    /// Figures in order.
     pub(crate) figures: Vec<Figure>,
-    /// Each stage beside what it takes at least.
+    /// Each stage, with the least time that it takes.
     pub(crate) stages: StageTable,
 }
 
 impl Report {
-    /// Whether every figure is within its target.
+    /// True if every figure is within its target.
     pub(crate) fn passes(&self) -> bool {
         self.figures.iter().all(Figure::passes)
     }

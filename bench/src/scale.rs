@@ -1,12 +1,13 @@
-//! The coordinator alone: a real `tailor coordinator` and a real etcd, with workers that only claim and complete.
+//! Measures the coordinator alone: a real `tailor coordinator` and a real etcd, with workers that only claim and
+//! complete.
 //!
-//! The plan is real, too: segments are sparse files, so a million tasks take no disk. What the leader does in a second is held
-//! against a plain client of the same etcd that sends the same batches of changes, in turn, in one run.
+//! The plan is real, too: segments are sparse files, so a million tasks take no disk. The leader's changes per second
+//! are compared with a plain client of the same etcd that sends the same batches, in turn, in one run.
 
-mod cluster; // the processes
-mod empty; //   a job of many empty shards: all of them commit at once
-mod plain; //   the same changes without a coordinator
-mod workers; // who claims and completes
+mod cluster; // processes of the cluster
+mod empty; //   job of many empty shards, which all commit at once
+mod plain; //   same changes without a coordinator
+mod workers; // workers that claim and complete
 
 use std::time::{Duration, Instant};
 
@@ -15,37 +16,37 @@ use anyhow::{Context, Result, ensure};
 use cluster::Cluster;
 use workers::Workers;
 
-/// What the leader has to reach of what a plain client gets out of etcd.
+/// Smallest ratio of the leader's changes per second to those of a plain client.
 const RATIO_MIN: f64 = 0.70;
-/// Longest time until a new leader gives work out.
+/// Longest time until a new leader grants work.
 const RECOVERY_MAX: Duration = Duration::from_secs(10);
-/// Most memory a task takes, in bytes.
+/// Most memory per task, in bytes.
 const TASK_BYTES_MAX: f64 = 1024.0;
-/// Largest database, in bytes.
+/// Largest database of etcd, in bytes.
 const ETCD_BYTES_MAX: u64 = 50 << 20;
 
 /// Options of `bench scale`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Tasks of the plan.
+    /// Tasks of the plan
     #[arg(long, default_value_t = 1_000_000)]
     tasks: u64,
-    /// Tasks that are claimed and left open before the leader is killed.
+    /// Tasks that are claimed and left open before the leader is killed
     #[arg(long, default_value_t = 100_000)]
     open: usize,
-    /// Empty shards of one job, which all commit at once; 0 leaves that part out.
+    /// Empty shards of one job, which all commit at once; 0 skips that part
     #[arg(long, default_value_t = 60_000)]
     empty_shards: u64,
-    /// Only that part.
+    /// Run only the part with empty shards
     #[arg(long)]
     only_empty: bool,
-    /// How long each side is measured, in turn, in seconds.
+    /// Duration of each measurement, in seconds
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// Turns.
+    /// Number of turns of each side
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// The binary; without it, that of the release build.
+    /// Binary of Tailor to measure
     #[arg(long, default_value = "target/release/tailor")]
     tailor: std::path::PathBuf,
 }
@@ -57,7 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 async fn measure(options: &Options) -> Result<()> {
     if options.empty_shards > 0 {
-        // In a cluster of its own: what it leaves in etcd's history is not in the way of the others.
+        // A cluster of its own keeps its history in etcd away from the other measurements.
         let mut cluster = Cluster::start(&options.tailor).await?;
         empty::measure(&mut cluster, options.empty_shards).await?;
     }
@@ -77,7 +78,7 @@ async fn measure(options: &Options) -> Result<()> {
     );
 
     let workers = Workers::join(&cluster).await?;
-    // First, while nothing is done: these workers write no reports, which a new leader would miss.
+    // Runs first, while no task is done: these workers write no reports, which a new leader would miss.
     workers.hold(options.open).await?;
     let etcd_bytes = cluster.etcd_bytes().await?;
     println!("etcd with {} open tasks: {:.1} MB in use (at most 50)", options.open, etcd_bytes as f64 / 1e6);

@@ -1,4 +1,4 @@
-//! Segments, made once: a workload whose sidecar names the same settings is used again.
+//! Segments, made once: a workload is reused if its sidecar names the same settings.
 
 use std::path::{Path, PathBuf};
 
@@ -7,29 +7,29 @@ use ingest::segment::Output;
 use ingest::synthetic::{GenSettings, SIDECAR, generate};
 use storage::Root;
 
-/// One set of segments.
+/// Set of segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Workload {
-    /// Two million points: start to finish in a second.
+    /// Two million points: runs in a second.
     Small,
-    /// One hundred million points: the one that all ratios are of.
+    /// Hundred million points: the base of all ratios.
     Medium,
-    /// One billion.
+    /// Billion points.
     Large,
-    /// Four hundred million, most of them in one segment of more than 2 GiB.
+    /// Four hundred million points, most of them in one segment of more than 2 GiB.
     LongSegment,
-    /// One hundred million, three tenths of them of one series.
+    /// Hundred million points, three tenths of them in one series.
     HotSeries,
     /// Five million series of one to three points, beside ten million points in longer ones.
     TinySeries,
-    /// A few of the hot series' points.
+    /// Small variant of the hot series.
     SmallHotSeries,
-    /// A few of the tiny series.
+    /// Small variant of the tiny series.
     SmallTinySeries,
 }
 
 impl Workload {
-    /// Its name, also of its folder.
+    /// Returns the name, which is also that of its folder.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Small => "small",
@@ -58,19 +58,19 @@ impl Workload {
         }
     }
 
-    /// Where its segments lie under the bench's folder.
+    /// Returns the folder of its segments under the bench's folder.
     pub(crate) fn folder(self, dir: &Path) -> PathBuf {
         dir.join("segments").join(self.name())
     }
 
-    /// Whether its segments are there, whole: the sidecar is written last.
+    /// True if its segments are complete: the sidecar is written last.
     pub(crate) fn is_made(self, folder: &Path) -> Result<bool> {
         let Ok(sidecar) = std::fs::read(folder.join(SIDECAR)) else { return Ok(false) };
         let made: serde_json::Value = serde_json::from_slice(&sidecar).context("read the sidecar of segments")?;
         Ok(made["settings"] == serde_json::to_value(self.settings())?)
     }
 
-    /// Makes the segments; what other settings left there goes away.
+    /// Makes the segments, and removes those of other settings.
     pub(crate) fn make(self, folder: &Path) -> Result<()> {
         if folder.exists() {
             std::fs::remove_dir_all(folder)?;

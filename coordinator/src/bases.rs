@@ -1,8 +1,9 @@
-//! The versions that a round of a job was planned over: what its commits may replace knowingly (CM-5).
+//! Base versions: the versions over which a round of a job was planned, and which its commits may knowingly replace
+//! (CM-5).
 //!
-//! They are noted before the segments are listed, in one object that is created only. A leader that dies while it plans leaves
-//! it to the next one, which lists the segments anew and keeps the older note: what was committed in between may then be
-//! refused although the second listing has it, and is never replaced unknowingly.
+//! They are noted before the segments are listed, in one create-only object. If a leader dies while it plans, the
+//! next one lists the segments anew and keeps the older note. A version that was committed in between may then be
+//! refused although the second listing contains its input, but it is never replaced unknowingly.
 
 use std::collections::BTreeMap;
 
@@ -16,15 +17,15 @@ use tokio::sync::OnceCell;
 use crate::job::Job;
 use crate::read::read_whole;
 
-/// The document of `jobs/<job>/bases/<round>-<ms>.json`.
+/// Document of `jobs/<job>/bases/<round>-<ms>.json`.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Noted {
-    /// Shards that had a version, and which was current.
+    /// Current version of each shard that had one.
     current: BTreeMap<ShardId, u32>,
 }
 
-/// Which planning of a job: its round, and when that was submitted, as its head says. A name may be given again (`tailor run`, or
-/// a cluster that lost its state), an instant is not.
+/// Identity of a planning: the round, and the time at which it was submitted, from the job's head. A name may be
+/// reused (by `tailor run`, or by a cluster that lost its state), but not with the same time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Round {
     number: u32,
@@ -32,7 +33,7 @@ pub(crate) struct Round {
 }
 
 impl Round {
-    /// The round that a head is of.
+    /// Returns the round of a head.
     pub(crate) const fn of(head: &JobHead) -> Self {
         Self { number: head.round, submitted_at_ms: head.submitted_at_ms }
     }
@@ -42,23 +43,23 @@ impl Round {
     }
 }
 
-/// Notes what is current, for a round that is about to be planned.
+/// Notes the current versions, for a round that is about to be planned.
 pub(crate) async fn note(job: &Job, round: Round) -> Result<(), StorageError> {
     let noted = Noted { current: current_versions(&job.dataset, job.settings.window).await? };
     let bytes = serde_json::to_vec(&noted).expect("names and numbers");
-    // Whoever planned this round before has noted no more than we.
+    // If the round was planned before, that earlier note stands.
     job.dataset.create_once(&round.key(&job.id), bytes).await.map(drop)
 }
 
-/// What was noted, read once for each round.
+/// Base versions of a round, read once.
 #[derive(Debug, Default)]
 pub(crate) struct Bases {
     noted: OnceCell<Option<Noted>>,
 }
 
 impl Bases {
-    /// The version that a shard was planned over, 0 where it had none; none where nothing was noted: a version of Tailor
-    /// planned it that did not look.
+    /// Returns the version over which a shard was planned, 0 if it had none. Returns none if nothing was noted,
+    /// because an older version of Tailor planned the shard.
     pub(crate) async fn of(
         &self,
         dataset: &Root,
@@ -73,7 +74,7 @@ impl Bases {
     }
 }
 
-/// The current version of each shard that has one, in a window.
+/// Lists the current version of each shard that has one, in a window.
 async fn current_versions(dataset: &Root, window: Window) -> Result<BTreeMap<ShardId, u32>, StorageError> {
     let listed = dataset.list(&ManifestName::folder_of(window)).await?;
     let names = listed.iter().filter_map(|object| object.location.as_ref().parse::<ManifestName>().ok());

@@ -1,12 +1,12 @@
 //! Makes a shard's output visible: one manifest, put create-only under the next free version.
 //!
-//! Attempts write under their own names, so a commit only *names* objects; it never moves them. Before it does, it looks
-//! once more at what it names (CM-2) and at the input: a segment that changed since it was planned fails the shard.
-//! A version that somebody else took is left to them, and the next one tried, if that one's input is contained in ours or is
-//! known to be replaced (CM-5, [`replaced`]).
+//! Attempts write under their own names, so a commit only *names* objects; it never moves them. Before the put it
+//! checks the named objects (CM-2) and the input once more: a segment that changed since it was planned fails the
+//! shard. If another writer took the version, the next one is tried, provided that the other version's input is
+//! contained in ours or is known to be replaced (CM-5, [`replaced`]).
 //!
-//! A leader may die between the put and its record in the cluster's state. The next one commits the same output, and finds
-//! the manifest that names it already: it is done, and no version is skipped or taken twice.
+//! A leader may die between the put and its record in the cluster's state. The next leader commits the same output,
+//! and finds the manifest that already names it: the commit is done, and no version is skipped or taken twice.
 
 use format::digest::Digest;
 use format::keys::ManifestName;
@@ -24,10 +24,10 @@ use crate::probe::ProbeError;
 use crate::read::read_whole;
 use replaced::Replaced;
 
-// The version whose place is taken.
+// Check of the version that is replaced.
 mod replaced;
 
-/// How often a taken version is stepped over before the commit gives up: each one is another writer's success.
+/// Most taken versions that a commit steps over before it gives up; each of them is another writer's success.
 const TAKEN_VERSIONS_MAX: u32 = 100;
 
 /// Earliest instant that needs no warning without a window: 1900-01-01, for series of climate and finance begin there.
@@ -35,7 +35,7 @@ const LIKELY_START_MS: i64 = -2_208_988_800_000;
 /// First instant that needs one again: 2101-01-01.
 const LIKELY_END_MS: i64 = 4_133_980_800_000;
 
-/// Why nothing was committed.
+/// Reason for which nothing was committed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommitError {
     #[error("segment {segment} changed while its shard ran: {what}; nothing was committed, run the shard again")]
@@ -67,7 +67,7 @@ pub(crate) enum CommitError {
 }
 
 impl CommitError {
-    /// The promise that does not hold, if that is what stopped the commit.
+    /// Returns the broken invariant, if one stopped the commit.
     pub(crate) const fn violates(&self) -> Option<Invariant> {
         match self {
             Self::OutputChanged { .. } => Some(Invariant::Cm2),
@@ -92,21 +92,21 @@ impl From<ProbeError> for CommitError {
     }
 }
 
-/// A committed manifest, and what it warns of.
+/// Committed manifest, with its warnings.
 #[derive(Debug)]
 pub(crate) struct Committed {
     pub(crate) version: u32,
     pub(crate) digest: Digest,
     pub(crate) warnings: Vec<String>,
-    /// The version that it took the place of, and whether that one has the same content.
+    /// Version that was replaced, and true if it has the same content.
     pub(crate) replaces: Option<(u32, bool)>,
 }
 
-/// How many of the latest versions are looked through for our own: as many as others may have added to it meanwhile.
+/// Number of latest versions that are searched for our own: as many as others may have added meanwhile.
 const LATEST_VERSIONS: usize = 10;
 
-/// Commits the output of one shard; what was committed already is found, not committed again.
-/// `round` is that in which the shard was planned.
+/// Commits the output of one shard; an output that was already committed is found, not committed again. `round` is
+/// the round in which the shard was planned.
 pub(crate) async fn commit(job: &Job, round: Round, output: &ShardOutput) -> Result<Committed, CommitError> {
     let (window, shard) = (output.plan.settings.window, output.plan.shard);
     let mut versions = versions(&job.dataset, window, shard).await?;
@@ -131,7 +131,7 @@ pub(crate) async fn commit(job: &Job, round: Round, output: &ShardOutput) -> Res
         if job.dataset.create_once(&name.to_string(), manifest.to_bytes()).await? == Creation::Ours {
             return committed(job, &manifest).await;
         }
-        // Another leader may have put the same, at another time.
+        // Another leader may have put the same output, at another time.
         if let Some(ours) = read_ours(job, output, name).await? {
             return committed(job, &ours).await;
         }
@@ -140,15 +140,16 @@ pub(crate) async fn commit(job: &Job, round: Round, output: &ShardOutput) -> Res
     Err(CommitError::Contended(shard))
 }
 
-/// The manifest at `name`, if it makes this very output visible. The collector may have taken an old one meanwhile.
+/// Reads the manifest at `name`, if it names exactly this output. The collector may have removed an old manifest
+/// meanwhile.
 async fn read_ours(job: &Job, output: &ShardOutput, name: ManifestName) -> Result<Option<Manifest>, StorageError> {
     let key = name.to_string();
     let manifest = read_whole(&job.dataset, &key, |bytes| Manifest::from_bytes(&key, bytes)).await?;
     Ok(manifest.filter(|manifest| is_ours(job, output, manifest)))
 }
 
-/// Ours names what we name: the same input, the same attempts, and the same objects by size and digest. A shard without
-/// partitions is told by its job and time.
+/// True if the manifest names our output: the same input, the same attempts, and the same objects by size and digest.
+/// A shard without partitions is recognised by its job and time.
 fn is_ours(job: &Job, output: &ShardOutput, manifest: &Manifest) -> bool {
     manifest.job == output.plan.job
         && manifest.inputs == format::plan::inputs(&output.plan)
@@ -182,7 +183,7 @@ async fn committed(job: &Job, manifest: &Manifest) -> Result<Committed, CommitEr
     Ok(Committed { version: manifest.version, digest, warnings: manifest.warnings.clone(), replaces })
 }
 
-/// All versions, ascending.
+/// Lists all versions of a shard, ascending.
 async fn versions(dataset: &Root, window: Window, shard: ShardId) -> Result<Vec<u32>, StorageError> {
     let listed = dataset.list(&ManifestName::folder(window, shard)).await?;
     let names = listed.iter().filter_map(|object| object.location.as_ref().parse::<ManifestName>().ok());
@@ -218,15 +219,15 @@ fn manifest(job: &Job, output: &ShardOutput, version: u32, replaces: Option<u32>
     })
 }
 
-/// Equal digests over equal inputs promise equal parts. The shard map only decides what is reported as misplaced, but a
-/// reader who compares two versions wants to know that it changed.
+/// Digest of settings and shard map: equal digests over equal inputs promise equal parts. The shard map only decides
+/// which frames are reported as misplaced, but a reader who compares two versions should see that it changed.
 fn settings_digest(job: &Job) -> Digest {
     let mut text = serde_json::to_vec(&job.settings).expect("settings are numbers and names");
     text.extend_from_slice(&job.shard_map.digest().to_le_bytes());
     Digest::of(&text)
 }
 
-/// How much was put aside of `bytes` of segments, if anything was.
+/// Describes the quarantined share of `bytes` of segments; none if nothing was quarantined.
 pub(crate) fn loss(books: &MapBooks, bytes: u64) -> Option<String> {
     let MapBooks { frames_quarantined: frames, bytes_quarantined, .. } = books;
     (*frames > 0).then(|| {
@@ -237,7 +238,7 @@ pub(crate) fn loss(books: &MapBooks, bytes: u64) -> Option<String> {
     })
 }
 
-/// How much of the input is not in the output because it could not be read.
+/// Warning about input that is missing from the output because it could not be read.
 fn quarantined(output: &ShardOutput) -> Option<String> {
     let (books, shard_bytes) = (&output.books.map, output.plan.bytes());
     loss(books, shard_bytes).map(|loss| format!("{loss}; their points are not in this version"))
@@ -259,9 +260,10 @@ fn warnings(job: &Job, output: &ShardOutput) -> Vec<String> {
     warnings
 }
 
-/// One warning for all organisations that lay in a shard that is not theirs: a producer of random ids makes any number of them.
+/// Single warning for all organisations whose frames lay in another organisation's shard: a producer of random ids
+/// could make any number of them.
 fn misplaced(job: &Job, books: &MapBooks) -> Option<String> {
-    /// Organisations that the warning names; the books list more.
+    /// Most organisations that the warning names; the books list more.
     const NAMED: usize = 5;
     let frames = books.frames_misplaced();
     if frames == 0 {

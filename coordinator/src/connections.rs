@@ -1,5 +1,5 @@
-//! Connections: at most [`CONNECTIONS_MAX`] at once. One beyond is closed at once, so that its client asks another coordinator
-//! or comes back; no descriptor and no buffer of it stays.
+//! Accepts at most [`CONNECTIONS_MAX`] connections at once. Further ones are closed at once, so that the client tries
+//! another coordinator or comes back; they take no descriptor and no buffer.
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
-/// The connections of a listener, as many as there is room for.
+/// Streams the connections of a listener, up to the limit.
 pub(crate) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<Connection>> {
     bounded(TcpListenerStream::new(listener), Arc::new(Semaphore::new(CONNECTIONS_MAX)))
 }
@@ -40,7 +40,7 @@ where
     })
 }
 
-/// A connection that is served.
+/// Connection that is being served.
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,

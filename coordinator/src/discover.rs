@@ -1,6 +1,8 @@
-//! Segments under the input prefix, by shard: any object whose key has a component `shard=<name>` and ends in `.seg`.
+//! Discovers segments under the input prefix, by shard: any object whose key has a component `shard=<name>` and ends
+//! in `.seg`.
 //!
-//! The listing is read as a stream, and of each segment some 30 bytes are kept: ten million of them take a few hundred MiB.
+//! The listing is read as a stream, and some 30 bytes of each segment are kept: ten million segments take a few
+//! hundred MiB.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +14,21 @@ use storage::Root;
 
 use crate::JobError;
 
-/// What lies under the input prefix.
+/// Segments under the input prefix, with warnings.
 #[derive(Debug, Default)]
 pub struct Discovered {
-    /// The segments of each shard, in key order.
+    /// Segments of each shard, in key order.
     pub segments: BTreeMap<ShardId, SegmentList>,
-    /// What an operator should look at.
+    /// Warnings for an operator.
     pub warnings: Vec<String>,
 }
 
-/// Lists the segments of all shards, or of those named.
+/// Lists the segments of all shards, or of the named ones.
 ///
 /// # Errors
-/// [`JobError::BadSegmentKey`] for a segment whose shard cannot be told: leaving it out would lose its points in
-/// silence. [`JobError::NoInput`] for a prefix without a segment. [`JobError::TooManySegments`] for more than a job, or a
-/// shard, may have.
+/// [`JobError::BadSegmentKey`] for a segment whose shard cannot be determined: leaving it out would lose its points
+/// in silence. [`JobError::NoInput`] for a prefix without a segment. [`JobError::TooManySegments`] for more than a
+/// job, or a shard, may have.
 pub async fn discover(input: &Root, shards: &[ShardId]) -> Result<Discovered, JobError> {
     let mut listing = Listing::new(input, shards, SEGMENTS_PER_JOB_MAX, SEGMENTS_PER_SHARD_MAX);
     let mut listed = input.stream_input();
@@ -36,18 +38,18 @@ pub async fn discover(input: &Root, shards: &[ShardId]) -> Result<Discovered, Jo
     listing.finish()
 }
 
-/// What has been listed so far.
+/// State of the listing.
 struct Listing<'a> {
     input: &'a Root,
     shards: &'a [ShardId],
     per_job_max: usize,
     per_shard_max: usize,
     segments: BTreeMap<ShardId, SegmentListBuilder>,
-    /// Segments of the shards that are wanted.
+    /// Number of segments of the wanted shards.
     count: usize,
-    /// Whether there is a segment of any shard.
+    /// True if there is a segment of any shard.
     is_any: bool,
-    /// Objects that look like segments and are none.
+    /// Number of objects that look like segments but are none.
     strays: u64,
     first_stray: Option<String>,
 }
@@ -77,7 +79,7 @@ impl<'a> Listing<'a> {
         let Some(shard) = shard else {
             if key.to_ascii_lowercase().ends_with(keys::SEGMENT_EXTENSION) {
                 self.strays += 1;
-                // Folders list in no order.
+                // Folders list in no order, so take the smallest key for a stable message.
                 self.first_stray =
                     self.first_stray.take().filter(|first| first.as_str() < key).or(Some(key.to_owned()));
             }

@@ -1,7 +1,7 @@
-//! Coordinator and worker in one process: `tailor run`.
+//! Runs coordinator and worker in one process: `tailor run`.
 //!
-//! The leader, the scheduler and the agent are those of a cluster. The state is in memory, the leader is elected without a
-//! rival, and what gRPC would carry goes from one to the other directly.
+//! The leader, the scheduler and the agent are those of a cluster. The state is in memory, the leader is elected
+//! without a rival, and calls go from one to the other directly instead of over gRPC.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,26 +22,26 @@ use crate::job::{Job, Resources};
 use crate::leader::{Ask, Handle, Leader, LeaderSettings};
 use crate::report::JobReport;
 
-/// Nobody takes the lease of a process from itself: it only has to outlast a machine that sleeps.
+/// TTL of the leases. No other process can take them over, so they only have to outlast a machine that sleeps.
 const LEASE: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often the watcher is told.
+/// Interval between calls of the watcher.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 
-/// The worker of this process, and how it leaves.
+/// Task of this process's worker, which ends when the worker has left.
 type Working = JoinHandle<Result<Left, AgentError>>;
 
-/// Who watches a job.
+/// Observer of a job's progress.
 pub trait Watcher: Sync {
-    /// How far it is.
+    /// Called with the current state of the job.
     fn look(&self, job: &v1::GetJobResponse);
 }
 
-/// Runs a job to its end. A shard that fails is in the report; the others are not stopped by it.
+/// Runs a job to its end. A failed shard is in the report, and does not stop the others.
 ///
 /// `cancel` resolves when the operator wants the job to end: shards that have not committed then end as cancelled.
 ///
 /// # Errors
-/// [`JobError`] where the job cannot start, or cannot go on as a whole.
+/// [`JobError`] if the job cannot start, or cannot go on as a whole.
 pub async fn run(
     spec: JobSpec,
     resources: &Resources,
@@ -55,7 +55,8 @@ pub async fn run(
     // What cannot be planned is told as what it is, before anything is written.
     crate::discover::discover(&job.input, &job.shards).await?;
 
-    // Records of runs under one name are in the order of the runs: 22 bits of changes, then the clock moves on.
+    // Revisions order the records of runs under one name: 22 bits for changes within a millisecond, the clock above
+    // them.
     let first = Revision(clock.now_ms().cast_unsigned() << 22);
     let store: Arc<dyn MetaStore> = Arc::new(MemoryStore::starting_after(first));
     let lease = LeaseSettings { ttl: LEASE, seed: resources.seed };
@@ -64,8 +65,8 @@ pub async fn run(
 
     let watched = tokio::select! {
         watched = watch(&handle, spec, watcher, cancel) => {
-            // The worker leaves before the leader: it hands back what it stops, and is done with scratch before the
-            // caller removes it. One that has left already wants no word.
+            // The worker leaves before the leader: it hands back the attempts that it stops, and has finished with
+            // scratch before the caller removes it. If it has left already, the send fails, which is fine.
             let _ = leave.send("the job has ended".to_owned());
             if let Err(error) = working.await {
                 tracing::error!(%error, "the worker panicked; please report this");
@@ -74,7 +75,7 @@ pub async fn run(
         }
         ended = &mut working => Err(worker_ended(ended)),
     };
-    // It may have ended already, over what `watched` tells.
+    // The leader may have ended already, for the reason in `watched`.
     let _ = dismiss.send(());
     if let Err(error) = leading.await {
         tracing::error!(%error, "the leader panicked; please report this");
@@ -104,7 +105,7 @@ async fn lead(
     let (dismiss, dismissed) = oneshot::channel::<()>();
     let leading = tokio::spawn(async move {
         let dismissed = async {
-            // A sender that is gone wants the same.
+            // A dropped sender means the same as a message.
             let _ = dismissed.await;
         };
         let ended = leader.run(&*store, found, &session, inbox, dismissed).await;
@@ -113,7 +114,7 @@ async fn lead(
     Ok((handle, dismiss, leading))
 }
 
-/// Starts the worker.
+/// Starts the worker of this process.
 fn work(
     store: &Arc<dyn MetaStore>,
     lease: LeaseSettings,
@@ -152,7 +153,7 @@ fn worker_ended(ended: Result<Result<Left, AgentError>, tokio::task::JoinError>)
     JobError::Worker { reason }
 }
 
-/// Submits the job, and tells the watcher how far it is until it has ended.
+/// Submits the job, and reports its progress to the watcher until it has ended.
 async fn watch(
     handle: &Handle,
     spec: JobSpec,
@@ -182,7 +183,7 @@ async fn watch(
             reason = &mut cancel, if !is_cancelled => {
                 is_cancelled = true;
                 let job = job.clone();
-                // One that has just ended wants no end.
+                // If the job has just ended, there is nothing to cancel.
                 let _ = handle.ask(|reply| Ask::Cancel { job, reason, reply }).await;
             }
         }

@@ -1,92 +1,94 @@
-//! Why a job cannot start, or cannot go on as a whole. A failed shard is no error of the job: it is in the report.
+//! Errors of a job that cannot start, or cannot go on as a whole. A failed shard is not an error of the job: it is in
+//! the report.
 
 use storage::StorageError;
 
-/// What stops a job.
+/// Error that stops a job.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// Nothing to read at all.
+    /// The input has no segments.
     #[error("no segments under {input}: keys must have a component shard=<name> and end in .seg; check the prefix")]
     NoInput {
-        /// The input prefix.
+        /// Input prefix, as a URI.
         input: String,
     },
-    /// A key that looks like a segment's, and is malformed.
+    /// A key looks like a segment's but is malformed.
     #[error("segment {key} under {input}: {cause}; rename or remove it, for its points would be lost in silence")]
     BadSegmentKey {
-        /// The input prefix.
+        /// Input prefix, as a URI.
         input: String,
-        /// The key.
+        /// Key of the object.
         key: String,
-        /// What is wrong.
+        /// Fault of the key.
         cause: String,
     },
-    /// More segments than can be planned.
+    /// The input has more segments than can be planned.
     #[error(
         "{of} may have at most {max} segments, and under {input} there are more; merge small segments into larger ones, run fewer shards a job (--shard), or name a narrower --input"
     )]
     TooManySegments {
-        /// The input prefix.
+        /// Input prefix, as a URI.
         input: String,
-        /// What has too many of them.
+        /// Job or shard with too many segments.
         of: String,
-        /// How many there may be.
+        /// Number that is allowed.
         max: usize,
     },
-    /// More than a leader can hold, and finish.
+    /// The job is larger than a leader can hold and finish.
     #[error(
         "the job has {found} {what}, over the {max} that one may have; run fewer shards at once (--shard), or larger splits"
     )]
     TooLarge {
-        /// Of what: shards, tasks.
+        /// Kind of item: shards or tasks.
         what: &'static str,
-        /// How many.
+        /// Number that was found.
         found: usize,
-        /// How many there may be.
+        /// Number that is allowed.
         max: usize,
     },
-    /// The memory budget cannot hold what every slot needs.
+    /// The memory budget is too small for the fixed buffers of every slot.
     #[error(
         "--memory {memory} is too small for {workers} workers, each needs at least {least}; give more, or fewer --workers"
     )]
     TooLittleMemory {
-        /// What was given.
+        /// Memory of all slots.
         memory: model::ByteSize,
-        /// Slots.
+        /// Number of slots.
         workers: usize,
-        /// Least of each.
+        /// Least memory of each slot.
         least: model::ByteSize,
     },
-    /// The shard map cannot be read.
+    /// The shard map cannot be parsed.
     #[error(transparent)]
     ShardMap(#[from] shard_config::ShardMapError),
-    /// The store of the dataset cannot be relied on.
+    /// The store of the dataset breaks a promise that commits rely on.
     #[error("{reason}")]
     Store {
-        /// What it does, and what to do.
+        /// Fault of the store, and what to do.
         reason: String,
     },
-    /// A store failed.
+    /// A call to a store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// A thread could not be started.
     #[error("start a worker thread")]
     Thread(#[source] std::io::Error),
-    /// A worker could not go on.
+    /// The worker ended with an error.
     #[error("a worker of this process ended: {reason}")]
     Worker {
-        /// Why.
+        /// Error of the worker.
         reason: String,
     },
     /// The job was refused, or failed as a whole.
     #[error("{reason}")]
     Refused {
-        /// Why, and what to do.
+        /// Cause, and what to do.
         reason: String,
     },
 }
 
-/// An error with the chain of its causes, on one line; a cause that its effect has told already is not told again.
+/// Formats an error with the chain of its causes on one line; a cause whose text is already in its effect is not
+/// repeated.
 pub(crate) fn describe(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

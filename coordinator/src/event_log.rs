@@ -1,4 +1,4 @@
-//! The event log of a job: what happened, a line an event, in objects that outlive the cluster's state.
+//! The event log of a job: one line per event, in objects that outlive the cluster's state.
 //!
 //! An object store cannot append, so the log is a sequence of pieces. A leader writes pieces under its own name, so two
 //! leaders never write the same one; in order of key they are in order of time.
@@ -10,9 +10,9 @@
 //! full: never changes; kept until it is written
 //! ```
 //!
-//! A piece whose write failed gets no more lines: the failed request may still arrive, and must not put a shorter piece over
-//! a longer one. While the store is away, pieces wait in memory, [`EVENTS_UNWRITTEN_BYTES_MAX`] bytes at most; lines past
-//! them are dropped, and the log itself and `tailor_event_lines_dropped_total` say how many.
+//! A piece whose write failed gets no more lines: the failed request may still arrive, and must not put a shorter
+//! piece over a longer one. While the store is away, pieces wait in memory, [`EVENTS_UNWRITTEN_BYTES_MAX`] bytes at
+//! most; lines past them are dropped, and the log itself and `tailor_event_lines_dropped_total` say how many.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ use model::{JobId, LeaderId, TimestampMs};
 use serde_json::{Value, json};
 use storage::{Root, StorageError};
 
-/// The event log of one job under one leader. Clones share it.
+/// Event log of one job under one leader. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct EventLog {
     shared: Arc<Shared>,
@@ -34,7 +34,7 @@ struct Shared {
     job: JobId,
     leader: LeaderId,
     pieces: Mutex<Pieces>,
-    /// Held by the one flush that is under way.
+    /// Held by the flush in progress, so that there is only one.
     flushing: tokio::sync::Mutex<()>,
 }
 
@@ -44,7 +44,7 @@ impl EventLog {
         Self { shared: Arc::new(Shared { job, leader, pieces, flushing }) }
     }
 
-    /// Notes an event; `fields` is an object.
+    /// Notes an event; `fields` is a JSON object.
     pub(crate) fn note(&self, at_ms: TimestampMs, event: &str, fields: Value) {
         let mut line = json!({ "at_ms": at_ms, "event": event });
         if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
@@ -53,10 +53,10 @@ impl EventLog {
         self.pieces().add(&line.to_string());
     }
 
-    /// Writes what is not written yet, unless that is under way already.
+    /// Writes the lines that are not written yet, unless a flush is in progress.
     ///
     /// # Errors
-    /// A store that fails: what could not be written waits for the next time.
+    /// The store failed; unwritten lines wait for the next flush.
     pub(crate) async fn flush(&self, dataset: &Root) -> Result<(), StorageError> {
         match self.shared.flushing.try_lock() {
             Ok(_flushing) => self.write(dataset).await,
@@ -64,17 +64,17 @@ impl EventLog {
         }
     }
 
-    /// Writes what is not written yet, once what is under way has ended.
+    /// Writes the lines that are not written yet, after any flush in progress.
     ///
     /// # Errors
-    /// As of [`Self::flush`].
+    /// As for [`Self::flush`].
     pub(crate) async fn flush_all(&self, dataset: &Root) -> Result<(), StorageError> {
         let _flushing = self.shared.flushing.lock().await;
         self.pieces().note_dropped();
         self.write(dataset).await
     }
 
-    /// Writes what is left of the log of a job that is over. Lines that still cannot be written are lost: a job does not
+    /// Writes the rest of the log of a job that is over. Lines that still cannot be written are lost: a job does not
     /// wait for its log.
     pub(crate) async fn finish(&self, dataset: &Root) {
         let Err(error) = self.flush_all(dataset).await else { return };
@@ -104,24 +104,24 @@ impl EventLog {
     }
 }
 
-/// A piece, or what is left of it to write.
+/// Piece of the log, or the part of it that is still unwritten.
 #[derive(Debug, Default)]
 struct Piece {
     ordinal: u32,
     bytes: Vec<u8>,
-    /// How many of the bytes are written.
+    /// Number of bytes that are written.
     written: usize,
     is_full: bool,
 }
 
 #[derive(Debug, Default)]
 struct Pieces {
-    /// In order: those that wait to be written, then the open one.
+    /// Pieces that wait to be written, in order, then the open one.
     waiting: VecDeque<Piece>,
     next_ordinal: u32,
     /// Bytes of all lines so far.
     bytes: usize,
-    /// Lines that were dropped since the log last said so.
+    /// Lines that were dropped since the last note about dropped lines.
     dropped: u64,
 }
 
@@ -141,7 +141,7 @@ impl Pieces {
         unwritten + len <= EVENTS_UNWRITTEN_BYTES_MAX && self.bytes + len <= EVENTS_BYTES_MAX
     }
 
-    /// Says in the log how many lines were dropped here.
+    /// Notes in the log how many lines were dropped here.
     fn note_dropped(&mut self) {
         if self.dropped > 0 {
             let line = json!({ "event": "left-out", "lines": self.dropped }).to_string();
@@ -162,13 +162,13 @@ impl Pieces {
         self.bytes += line.len() + 1;
     }
 
-    /// The first piece that is not wholly written.
+    /// Returns the first piece that is not completely written.
     fn next(&self) -> Option<(u32, Vec<u8>)> {
         let piece = self.waiting.front().filter(|piece| piece.written < piece.bytes.len())?;
         Some((piece.ordinal, piece.bytes.clone()))
     }
 
-    /// The first `len` bytes of the first piece are written.
+    /// Marks the first `len` bytes of the first piece as written.
     fn written(&mut self, len: usize) {
         let Some(piece) = self.waiting.front_mut() else { return };
         piece.written = len;
@@ -177,7 +177,8 @@ impl Pieces {
         }
     }
 
-    /// The first `len` bytes of the first piece could not be written, and may yet arrive: it stays as long as that.
+    /// Closes the first piece after a failed write: its first `len` bytes may still arrive, so it must not grow
+    /// beyond them.
     fn close(&mut self, len: usize) {
         let Some(piece) = self.waiting.front_mut() else { return };
         // Lines that came during the write.
@@ -187,7 +188,7 @@ impl Pieces {
             return;
         }
         match self.waiting.get_mut(1) {
-            // No request for it was made yet, so it may begin with other lines.
+            // The next piece was not sent yet, so these lines can be put at its beginning.
             Some(next) => drop(next.bytes.splice(0..0, rest)),
             None => {
                 let ordinal = self.next_ordinal;
@@ -197,7 +198,7 @@ impl Pieces {
         }
     }
 
-    /// Gives up what is not written; the number of its lines.
+    /// Drops the unwritten lines; returns their number.
     fn drop_unwritten(&mut self) -> u64 {
         let unwritten = self
             .waiting

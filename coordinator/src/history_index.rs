@@ -1,10 +1,11 @@
-//! The history's index: one small create-only object for each round of a job that has ended, holding what a listing shows.
-//! Like a record it is named by the round and by the leader that saw it end, and of several the same one is current: a leader
-//! that was deposed and goes on adds an entry that nobody reads.
+//! Index of the history: one small create-only object for each ended round of a job, with the fields that a listing
+//! shows. Like a record, an entry is named by the round and by the leader that saw it end, and the same rule selects
+//! the current one. An entry of a deposed leader that goes on is therefore never read.
 //!
-//! Keys sort the newest first, so a page of a listing costs a listing of the keys before it and one read for each job on it,
-//! whatever else the dataset keeps of its jobs. A dataset that an older version wrote to has jobs without an entry: until
-//! [`complete`] has added them and put its mark, [`ended`] finds them by the names of their folders and reads their records.
+//! Keys sort the newest first. A page costs a listing of the keys before it and one read per job on it, however many
+//! jobs the dataset keeps. A dataset that an older version wrote has jobs without an entry: until [`complete`] has
+//! added the entries and put its mark, [`ended`] finds those jobs by the names of their folders, and reads their
+//! records.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
@@ -24,13 +25,13 @@ use crate::error::describe;
 use crate::report::{API_VERSION, JobReport};
 use crate::{history, history_view};
 
-/// An entry: what `job list` shows of a job. Fields that a later version adds are passed over.
+/// Entry with the fields that `job list` shows. Unknown fields of later versions are ignored.
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
     api_version: String,
     kind: String,
     job: String,
-    /// As on the wire, without its prefix: `DONE`.
+    /// State as on the wire, without its prefix: `DONE`.
     state: String,
     dataset: String,
     input: String,
@@ -101,13 +102,14 @@ impl Entry {
     }
 }
 
-/// Who adds an entry for a record without having seen the round end: before every leader that has.
+/// Leader id of entries that were added for a record without having seen the round end; it sorts before every leader
+/// that has.
 const NOBODY: LeaderId = LeaderId { revision: 0, term: Term::drawn(0) };
 
-/// Adds a job that has ended, as `leader` saw it.
+/// Adds an entry for an ended job, as `leader` saw it.
 ///
 /// # Errors
-/// A store that fails.
+/// The store failed.
 pub(crate) async fn add(dataset: &Root, report: &JobReport, leader: LeaderId) -> Result<(), StorageError> {
     let submitted_at_ms = report.started_at_ms.max(0);
     let name = HistoryName { submitted_at_ms, round: report.round, leader, job: report.job.clone() };
@@ -116,11 +118,11 @@ pub(crate) async fn add(dataset: &Root, report: &JobReport, leader: LeaderId) ->
     dataset.create_once(&name.to_string(), bytes).await.map(drop)
 }
 
-/// A job that has ended, as far as its name and its record tell without the entry being read.
+/// Ended job, as far as its name and its record tell without reading the entry.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) job: JobId,
-    /// 0 where only an unreadable record knows.
+    /// Submission time; 0 if only an unreadable record has it.
     pub(crate) submitted_at_ms: i64,
     source: Source,
 }
@@ -130,11 +132,11 @@ enum Source {
     Entry {
         key: String,
     },
-    /// Without an entry; boxed, for it is rare and large.
+    /// Summary from the record, for a job without an entry; boxed because it is rare and large.
     Record(Box<v1::JobSummary>),
 }
 
-/// A place in a listing of jobs: the newest come first, those of one instant by name.
+/// Position in a listing of jobs: newest first, and by name within one instant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
     submitted_at_ms: Reverse<i64>,
@@ -151,7 +153,7 @@ impl Position {
     }
 }
 
-/// A page token.
+/// Formats the position as a page token.
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.submitted_at_ms.0, self.job)
@@ -168,11 +170,11 @@ impl FromStr for Position {
     }
 }
 
-/// The jobs of a dataset that have ended and come after a position, each once, in order: at least `wanted` of them if there
-/// are so many.
+/// Lists the ended jobs of a dataset after a position, each once, in order: at least `wanted` of them, if there are
+/// so many.
 ///
 /// # Errors
-/// A store that fails. A record that cannot be read is a job in state unreadable.
+/// The store failed. A record that cannot be read is returned as a job in state unreadable.
 pub(crate) async fn ended(dataset: &Root, after: Option<&Position>, wanted: usize) -> Result<Vec<Ended>, StorageError> {
     let (mut ended, is_complete) = entries(dataset, after, wanted).await?;
     if !is_complete {
@@ -186,7 +188,8 @@ pub(crate) async fn ended(dataset: &Root, after: Option<&Position>, wanted: usiz
     Ok(ended)
 }
 
-/// The latest round of each job that has an entry, as far as `wanted` needs it; and whether all jobs have an entry.
+/// Lists the latest round of each job with an entry, as far as `wanted` needs it. Also returns true if all jobs have
+/// an entry.
 async fn entries(dataset: &Root, after: Option<&Position>, wanted: usize) -> Result<(Vec<Ended>, bool), StorageError> {
     let mut names: Vec<HistoryName> = Vec::new();
     let (mut seen, mut found) = (HashSet::new(), 0);
@@ -195,7 +198,7 @@ async fn entries(dataset: &Root, after: Option<&Position>, wanted: usize) -> Res
     while let Some(object) = listed.try_next().await? {
         let key = object.location.as_ref();
         is_complete |= key == keys::HISTORY_COMPLETE;
-        // What is no name of ours is somebody else's.
+        // A key that is not a history name belongs to somebody else.
         let Ok(name) = key.parse::<HistoryName>() else { continue };
         let is_next_instant = names.last().is_none_or(|last| last.submitted_at_ms != name.submitted_at_ms);
         if is_complete && found >= wanted && is_next_instant && dataset.lists_in_order() {
@@ -206,7 +209,7 @@ async fn entries(dataset: &Root, after: Option<&Position>, wanted: usize) -> Res
         found += usize::from(is_new && after.is_none_or(|after| position > *after));
         names.push(name);
     }
-    // Folders list in no order; a job's latest round comes first.
+    // Folders list in no order; sort the latest round of a job first.
     let place = |name: &HistoryName| (name.submitted_at_ms, name.round, name.leader);
     names.sort_unstable_by(|a, b| place(b).cmp(&place(a)));
     seen.clear();
@@ -219,7 +222,7 @@ async fn entries(dataset: &Root, after: Option<&Position>, wanted: usize) -> Res
     Ok((names.into_iter().map(ended).collect(), is_complete))
 }
 
-/// Jobs that the dataset keeps something of and that have no entry.
+/// Lists the jobs of which the dataset keeps anything, but that have no entry.
 async fn unlisted(dataset: &Root, listed: &[Ended]) -> Result<Vec<JobId>, StorageError> {
     let known: BTreeSet<_> = listed.iter().map(|ended| &ended.job).collect();
     let jobs = history::jobs(dataset).await?;
@@ -242,10 +245,10 @@ impl Ended {
         Position::new(self.submitted_at_ms, self.job.as_str())
     }
 
-    /// The job in a few words; one whose entry cannot be read says why.
+    /// Returns the summary of the job; if its entry cannot be read, the summary says why.
     ///
     /// # Errors
-    /// A store that is away.
+    /// The store is away.
     pub(crate) async fn summary(self, dataset: &Root) -> Result<v1::JobSummary, StorageError> {
         let key = match self.source {
             Source::Record(summary) => return Ok(*summary),
@@ -275,11 +278,11 @@ fn unreadable(dataset: &Root, job: &JobId, submitted_at_ms: i64, error: &Storage
     }
 }
 
-/// Adds an entry for each ended job that has none, then the mark that says so. Only the leader does it, so no job ends
-/// without an entry meanwhile. A record that cannot be read stays without one, and so the mark is not put.
+/// Adds an entry for each ended job that has none, then puts the mark. Only the leader does this, so no job ends
+/// without an entry meanwhile. A record that cannot be read stays without an entry, and then the mark is not put.
 ///
 /// # Errors
-/// A store that fails; the next time goes on.
+/// The store failed; the next call continues.
 pub(crate) async fn complete(dataset: &Root) -> Result<(), StorageError> {
     let (ended, is_complete) = entries(dataset, None, usize::MAX).await?;
     if is_complete {

@@ -1,10 +1,10 @@
-//! Jobs and shards that have ended, as operators see them: from their records.
+//! Views of ended jobs and shards for operators, from their records.
 
 use proto::v1;
 
 use crate::report::{JobReport, ShardReport, ShardState};
 
-/// A shard, by its report.
+/// Builds the view of a shard from its report.
 pub(crate) fn shard(report: &ShardReport) -> v1::ShardSummary {
     let state = match report.state {
         ShardState::Open => v1::ShardState::Mapping,
@@ -40,7 +40,7 @@ pub(crate) fn shard(report: &ShardReport) -> v1::ShardSummary {
     }
 }
 
-/// A job, by its record.
+/// Builds the view of a job from its record.
 pub(crate) fn job(report: &JobReport) -> v1::GetJobResponse {
     let shards: Vec<_> = report.shards.iter().map(shard).collect();
     v1::GetJobResponse {
@@ -51,7 +51,7 @@ pub(crate) fn job(report: &JobReport) -> v1::GetJobResponse {
     }
 }
 
-/// The same, in a few words.
+/// Builds the summary of a job from its record.
 pub(crate) fn summary(report: &JobReport) -> v1::JobSummary {
     let count = |state: ShardState| report.shards.iter().filter(|shard| shard.state == state).count() as u32;
     let elapsed_ms = report.elapsed.as_millis() as i64;
@@ -77,14 +77,14 @@ pub(crate) fn summary(report: &JobReport) -> v1::JobSummary {
     }
 }
 
-/// How a job ended.
+/// Returns the final state of a job.
 pub(crate) fn state(report: &JobReport) -> v1::JobState {
     let is_any = |state: ShardState| report.shards.iter().any(|shard| shard.state == state);
     match (is_any(ShardState::Done), is_any(ShardState::Failed), is_any(ShardState::Cancelled)) {
         (true, false, false) => v1::JobState::Done,
         (true, _, _) => v1::JobState::PartlyDone,
         (false, false, true) => v1::JobState::Cancelled,
-        // Not a single shard: it failed as a whole, or there was nothing to do.
+        // Without any shard, the job failed as a whole, or there was nothing to do.
         (false, false, false) if report.cause.is_none() => v1::JobState::Done,
         (false, false, false) if report.is_cancelled() => v1::JobState::Cancelled,
         (false, _, _) => v1::JobState::Failed,

@@ -1,4 +1,4 @@
-//! What a job is to do, and where.
+//! Opened job: settings and stores.
 
 use std::sync::Arc;
 
@@ -11,35 +11,35 @@ use storage::segment::SegmentAccess;
 use crate::JobError;
 use crate::bases::Bases;
 
-/// One job.
+/// Job with its opened stores.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// Its name.
+    /// Name of the job.
     pub id: JobId,
-    /// What shapes its output.
+    /// Settings that shape the output.
     pub settings: JobSettings,
-    /// Segments.
+    /// Root of the segments.
     pub input: Root,
-    /// Parts and manifests.
+    /// Root of parts and manifests.
     pub dataset: Root,
-    /// The shards to run; empty for all that have segments. A shard that is named and has none is run as empty.
+    /// Shards to run; empty for all that have segments. A named shard without segments runs as empty.
     pub shards: Vec<ShardId>,
-    /// Which organisation belongs where.
+    /// Rule that assigns organisations to shards.
     pub shard_map: Arc<ShardMap>,
-    /// Why, for the manifests.
+    /// Reason for the job, kept in its manifests.
     pub reason: String,
-    /// Why it may replace a version whose input it does not contain.
+    /// Reason to replace a version whose input the job does not contain, if it may.
     pub force_replace: Option<String>,
-    /// The versions that it was planned over.
+    /// Versions over which it was planned.
     pub(crate) bases: Arc<Bases>,
-    /// When it was submitted, as its client says.
+    /// Time of the submission, as its client says.
     pub submitted_at_ms: i64,
-    /// Tells when a manifest was committed.
+    /// Clock for the time of commits.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Job {
-    /// Opens what a spec names.
+    /// Opens the places that a spec names.
     ///
     /// # Errors
     /// A place that cannot be opened, or a shard map that cannot be read.
@@ -48,7 +48,7 @@ impl Job {
         Self::reading(spec, dataset, clock).await
     }
 
-    /// The same with a dataset at hand: a dry run must not make one.
+    /// Opens a spec with a given dataset, for a dry run, which must not create one.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -73,26 +73,26 @@ impl Job {
     }
 }
 
-/// What a job may use; none of it shapes the output.
+/// Resources that a job may use; they never shape the output.
 #[derive(Debug, Clone)]
 pub struct Resources {
-    /// Attempts at once.
+    /// Most attempts at once.
     pub workers: usize,
-    /// For all of them together.
+    /// Memory of all attempts together.
     pub memory: ByteSize,
-    /// Runs.
+    /// Root of the runs.
     pub scratch: Root,
-    /// How segments are read.
+    /// Access to segments: mapped files or ranged reads.
     pub access: SegmentAccess,
-    /// 64 random bits, other ones for each run: its attempts are named after them.
+    /// 64 random bits, drawn for each run; its attempts are named after them.
     pub seed: u64,
 }
 
 impl Resources {
-    /// What one slot may use.
+    /// Returns the memory of one slot.
     ///
     /// # Errors
-    /// [`JobError::TooLittleMemory`] where fixed buffers alone would not fit.
+    /// [`JobError::TooLittleMemory`] if the fixed buffers alone would not fit.
     pub fn memory_of_slot(&self) -> Result<u64, JobError> {
         let workers = self.workers.max(1);
         let share = self.memory.0 / workers as u64;

@@ -1,7 +1,7 @@
-//! The last look before a commit: the input is still what was planned, the output is what was written (CM-2).
+//! Last check before a commit: the input is still as planned, and the output is as written (CM-2).
 //!
-//! Requests go [`REQUESTS_AT_ONCE_MAX`] at once. Input is listed folder by folder where a listing takes fewer requests than
-//! asking for each segment: a page of a listing tells of a thousand.
+//! Up to [`REQUESTS_AT_ONCE_MAX`] requests are in flight. A folder is listed if that takes fewer requests than asking
+//! for each of its segments: a page of a listing covers a thousand.
 
 use std::ops::Range;
 
@@ -14,18 +14,18 @@ use storage::{Root, StorageError};
 
 use crate::commit::CommitError;
 
-/// Segments of one folder from which on the folder is listed: below it, asking for each costs less than a listing, which S3
-/// charges at twelve times a HEAD.
+/// Number of segments in one folder from which on the folder is listed. Below it, a request per segment costs less
+/// than a listing, for which S3 charges twelve times as much as for a HEAD.
 const LISTED_SEGMENTS_MIN: usize = 32;
 
-/// A segment as it is now: its size and etag, none where it is gone.
+/// Current size and etag of a segment; none if it is gone.
 type Found = Option<(u64, Option<String>)>;
 
-/// One look at the input.
+/// Request that checks a part of the input.
 enum Look {
-    /// The segments at these positions lie in one folder, which is listed.
+    /// Lists the folder in which the segments at these positions lie.
     Folder(String, Range<usize>),
-    /// It is asked for.
+    /// Requests one segment.
     Segment(SegmentRef),
 }
 
@@ -43,7 +43,7 @@ pub(crate) async fn check_input(input: &Root, segments: &SegmentList) -> Result<
     stream::iter(looks(segments)).map(look).buffer_unordered(REQUESTS_AT_ONCE_MAX).try_collect().await
 }
 
-/// The looks that tell of all segments. Those of one folder follow one another, for they are in order.
+/// Lists the requests that cover all segments. Segments are sorted, so those of one folder are neighbours.
 fn looks(segments: &SegmentList) -> impl Iterator<Item = Look> + '_ {
     let mut rest = segments.iter().enumerate().peekable();
     let next = move || {
@@ -65,14 +65,15 @@ fn looks(segments: &SegmentList) -> impl Iterator<Item = Look> + '_ {
     std::iter::from_fn(next).flatten()
 }
 
-/// The folder of a segment's shard: its key up to the component `shard=<name>`. No other shard's segments lie in it.
+/// Returns the folder of a segment's shard: its key up to the component `shard=<name>`. It holds no segments of
+/// another shard.
 fn shard_folder(key: &str) -> Option<&str> {
     let start = if key.starts_with("shard=") { 0 } else { key.find("/shard=")? + 1 };
     let end = start + key[start..].find('/')?;
     Some(&key[..end])
 }
 
-/// Looks for the segments at `positions` in a listing of their folder.
+/// Checks the segments at `positions` against a listing of their folder.
 async fn check_folder(
     input: &Root,
     folder: &str,
@@ -85,7 +86,7 @@ async fn check_folder(
     let mut listed = input.stream(folder);
     while let Some(object) = listed.try_next().await? {
         let key = object.location.as_ref();
-        // A bucket lists in the order of the plan; other stores, and segments that came later, take a search.
+        // A bucket lists in the order of the plan. Other stores, and segments that came later, need a search.
         if planned.peek().is_none_or(|planned| planned.key != key) {
             let Some(position) = segments.position_of(key) else { continue };
             next = position;
@@ -97,7 +98,8 @@ async fn check_folder(
         next += 1;
     }
     match is_found.iter().position(|is_found| !is_found).and_then(|at| segments.get(positions.start + at)) {
-        // A listing leaves out what goes while it runs; only a request for the object itself says that it is gone.
+        // A listing leaves out objects that vanish while it runs; only a request for the object itself proves that it
+        // is gone.
         Some(segment) => check_segment(input, segment).await,
         None => Ok(()),
     }
@@ -122,10 +124,10 @@ fn compare(segment: &SegmentRef, found: Found) -> Result<(), CommitError> {
     Err(CommitError::InputChanged { segment: segment.key.clone(), what })
 }
 
-/// Compares the size of every object that the manifest will name with what was written.
+/// Compares the size of every object that the manifest will name with the size that was written.
 ///
 /// # Errors
-/// [`CommitError::OutputChanged`], or a store that fails: an object that is gone is [`StorageError::NotFound`].
+/// [`CommitError::OutputChanged`], or an error of the store: [`StorageError::NotFound`] if an object is gone.
 pub(crate) async fn check_output(dataset: &Root, output: &ShardOutput, inputs: &Inputs) -> Result<(), CommitError> {
     let check = |object: &ObjectEntry| {
         let (key, expected) = (object.key.clone(), object.size);
@@ -142,7 +144,7 @@ pub(crate) async fn check_output(dataset: &Root, output: &ShardOutput, inputs: &
     stream::iter(checks).buffer_unordered(REQUESTS_AT_ONCE_MAX).try_collect().await
 }
 
-/// Every object of the output that the manifest will name.
+/// Lists every object of the output that the manifest will name.
 fn objects(output: &ShardOutput) -> Vec<&ObjectEntry> {
     let mut objects: Vec<_> = output.quarantine.iter().map(|entry| &entry.object).collect();
     for (_, _, report) in &output.partitions {

@@ -1,61 +1,61 @@
 //! Acts: finds the input, plans shards, drives the scheduler, commits manifests, keeps the record of the job.
 //!
-//! The decisions are the scheduler's. Here its effects are performed, and their outcomes fed back as events. `tailor run`
-//! is this coordinator with a worker in the same process; `tailor coordinator` is one of several replicas.
+//! The decisions are the scheduler's. This crate performs its effects, and feeds the outcomes back as events. `tailor
+//! run` is this coordinator with a worker in the same process; `tailor coordinator` is one of several replicas.
 
-// What a job is to do, and where.
+// Opened job: settings and stores.
 pub mod job;
-// Segments under the input prefix, by shard.
+// Discovery of segments under the input prefix, by shard.
 pub mod discover;
 // Segments that lie under two keys.
 mod copies;
 // The versions that a job was planned over.
 mod bases;
-// Shards to plans.
+// Planning of shards.
 pub mod planning;
-// Objects that tell whether they are whole.
+// Repeated reads of objects that are checked by a digest.
 mod read;
-// Whether a store refuses to overwrite.
+// Probe of a store: does it refuse to overwrite?
 mod probe;
-// Makes a shard's output visible.
+// Commit of a shard's output.
 mod commit;
-// Input and output right before that.
+// Last check of input and output before a commit.
 mod last_look;
-// The one door for durable change.
+// Journal, the only way of durable change.
 mod journal;
-// The loop that performs effects and feeds back events.
+// Leader: performs effects and feeds back events.
 mod leader;
-// No other cluster's namespace in ours, nor around it.
+// Check that namespaces of clusters do not overlap.
 mod namespace;
-// Connections, as many as are served at once.
+// Limit of connections.
 mod connections;
-// One replica: election, leading, standing again.
+// Replica: stands for election, leads, stands again.
 mod replica;
-// What needs no asking: garbage, abandoned uploads.
+// Background duties: garbage, abandoned uploads.
 mod reconcile;
-// The gRPC services.
+// Services over gRPC.
 pub(crate) mod service;
-// What the coordinator counts.
+// Metrics of the coordinator.
 mod metrics;
-// What a coordinator is told at its start.
+// Settings of the coordinator.
 pub mod settings;
-// `tailor coordinator`.
+// Server of `tailor coordinator`.
 pub mod server;
-// One coordinator without its sockets.
+// Coordinator without its sockets.
 pub mod member;
-// A job's record, one a round.
+// Records of a job, one per round.
 mod record;
-// The records of jobs that have ended.
+// Records of ended jobs.
 mod history;
-// One small object for each of them, the newest first.
+// Index of ended jobs, newest first.
 mod history_index;
-// What happened to a job, a line an event.
+// Event log of a job, one line per event.
 mod event_log;
-// Jobs that have ended, as operators see them.
+// Views of ended jobs for operators.
 mod history_view;
 // Coordinator and worker in one process.
 pub mod embedded;
-// What became of a job, for people and programs.
+// Report of a job, for people and programs.
 pub mod report;
 mod error;
 

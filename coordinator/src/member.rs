@@ -1,6 +1,6 @@
-//! One coordinator without its sockets: a replica, its services, and the duties that need no asking.
+//! Coordinator without its sockets: a replica, its services, and its background duties.
 //!
-//! `server` puts it on the network; a simulation puts it on a simulated one.
+//! `server` connects it to the network; a simulation connects it to a simulated network.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::replica::{Replica, Role};
 use crate::service::{BySize, Door, Operators, Workers};
 use crate::settings::CollectorSettings;
 
-/// One coordinator.
+/// Coordinator: replica, collector, services.
 pub struct Member {
     replica: Replica,
     collector: Collector,
@@ -31,7 +31,7 @@ impl std::fmt::Debug for Member {
 }
 
 impl Member {
-    /// A follower, until it runs.
+    /// Creates a follower that is not running yet.
     pub fn new(
         settings: LeaderSettings,
         lease: LeaseSettings,
@@ -53,12 +53,12 @@ impl Member {
         Self { replica, collector, door }
     }
 
-    /// Whether the cluster's state can be used, and why not.
+    /// Watches the cluster's state: `Ok` if it can be used, else the reason.
     pub(crate) fn state(&self) -> watch::Receiver<Result<(), String>> {
         self.door.state.clone()
     }
 
-    /// What workers and operators ask.
+    /// Builds the services for workers and operators.
     pub fn services(&self) -> Routes {
         let clock = Arc::clone(&self.replica.clock);
         let operators = OperatorServiceServer::new(Operators { door: self.door.clone(), clock })
@@ -67,7 +67,7 @@ impl Member {
         Routes::new(operators).add_service(BySize::new(|| Workers { door: self.door.clone() }))
     }
 
-    /// Stands and leads, and cleans while it leads, until `dismissed`.
+    /// Stands for election, leads, and cleans while it leads, until `dismissed`.
     pub async fn run(self, dismissed: impl Future<Output = ()> + Unpin) {
         let collecting = tokio::spawn(self.collector.run(self.door.role.clone()));
         self.replica.run(dismissed).await;

@@ -1,12 +1,12 @@
-//! What the coordinator counts. Ids are no labels: they have no end.
+//! Metrics of the coordinator. Ids are not used as labels, because there is no limit to their number.
 
 use metrics::{describe_counter, describe_gauge};
 use model::Invariant;
 
-/// Broken promises, by id.
+/// Counter of broken invariants, by id.
 pub const VIOLATIONS: &str = "tailor_invariant_violations_total";
 
-/// Says what each metric means, once.
+/// Describes each metric; call it once.
 pub(crate) fn describe() {
     describe_gauge!("tailor_is_leader", "1 while this coordinator leads");
     describe_counter!("tailor_shards_total", "Shards that have ended, by state");
@@ -51,8 +51,9 @@ pub(crate) fn describe() {
     }
 }
 
-/// A promise does not hold: nothing that rests on it becomes visible, and somebody has to look.
+/// Counts a broken invariant and logs it. Nothing that relies on it becomes visible, and an operator must look into
+/// it.
 pub(crate) fn violated(invariant: Invariant, what: &str) {
-    tracing::error!(%invariant, what, "a promise does not hold; see docs/reliability.md, and report this");
+    tracing::error!(%invariant, what, "an invariant is broken; see docs/reliability.md, and report this");
     metrics::counter!(VIOLATIONS, "id" => invariant.id()).increment(1);
 }

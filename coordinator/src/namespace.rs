@@ -1,17 +1,18 @@
-//! Two clusters share an etcd under two namespaces, neither of which may lie inside the other: what one deletes by prefix
-//! could be the other's. Looked at once, when a coordinator starts, before it stands for election.
+//! Checks that namespaces of clusters in one etcd do not overlap: if one contained another, a deletion by prefix
+//! could hit the other's keys. The check runs once, when a coordinator starts, before it stands for election.
 //!
-//! A namespace is a cluster's if a record lies in it that only Tailor writes: a leader, the format of the state, or a
-//! dataset. A namespace that was a cluster's once counts: its datasets stay.
+//! A namespace belongs to a cluster if it holds a record that only Tailor writes: a leader, the format of the state,
+//! or a dataset. A former cluster's namespace counts as well, because its datasets stay.
 
 use format::state_keys::{DATASETS, StateKey};
 use format::state_records::{DatasetRecord, FormatRecord, LeaderRecord};
 use storage::meta::{Entry, EtcdSettings, EtcdStore, MetaError, MetaStore};
 
-/// Sees that no other cluster's namespace contains ours, or lies in it.
+/// Checks that no other cluster's namespace contains ours or lies in it.
 ///
 /// # Errors
-/// [`MetaError::Settings`] names the other namespace; otherwise the store's. A namespace that we may not read is passed over.
+/// [`MetaError::Settings`] names the other namespace; otherwise the store's error. A namespace that we may not read
+/// is skipped.
 pub(crate) async fn check(settings: &EtcdSettings, ours: &dyn MetaStore) -> Result<(), MetaError> {
     let refused = |reason: String| MetaError::Settings { endpoints: settings.endpoints.join(","), reason };
     for outer in outer(&settings.namespace) {
@@ -35,13 +36,13 @@ fn lies_in(inner: &str, outer: &str) -> String {
     )
 }
 
-/// Every namespace that contains this one.
+/// Lists every namespace that contains this one.
 fn outer(namespace: &str) -> impl Iterator<Item = &str> {
     let ends = namespace.match_indices('/').map(|(at, _)| at + 1).filter(|end| *end < namespace.len());
     ends.map(|end| &namespace[..end])
 }
 
-/// Whether a cluster has its state here.
+/// True if a cluster has its state in this namespace.
 async fn is_cluster(store: &dyn MetaStore) -> Result<bool, MetaError> {
     for key in [StateKey::Leader, StateKey::Format].map(String::from) {
         if store.get(&key).await?.is_some_and(|entry| is_ours(&key, &entry)) {
@@ -51,20 +52,20 @@ async fn is_cluster(store: &dyn MetaStore) -> Result<bool, MetaError> {
     Ok(store.list(DATASETS).await?.entries.iter().any(|entry| is_ours(&entry.key, entry)))
 }
 
-/// The namespace of a cluster inside the one of `store`, relative to it, if there is one.
+/// Finds the namespace of a cluster inside the one of `store`, relative to it.
 async fn inner(store: &dyn MetaStore) -> Result<Option<String>, MetaError> {
     let listing = store.list("").await?;
     Ok(listing.entries.iter().find_map(|entry| inner_of(entry).map(str::to_owned)))
 }
 
-/// The namespace in which an entry shows a cluster to be, if that is not the store's own.
+/// Returns the namespace of the cluster to which an entry belongs, if it is not the store's own.
 fn inner_of(entry: &Entry) -> Option<&str> {
     let parts = entry.key.match_indices('/').map(|(at, _)| at + 1);
     let mut splits = parts.map(|at| entry.key.split_at(at));
     splits.find(|(_, key)| is_ours(key, entry)).map(|(namespace, _)| namespace)
 }
 
-/// Whether an entry is, under the key `key`, a record that only Tailor writes.
+/// True if the entry at `key` is a record that only Tailor writes.
 fn is_ours(key: &str, entry: &Entry) -> bool {
     match key.parse() {
         Ok(StateKey::Leader) => entry.record::<LeaderRecord>().is_ok(),

@@ -1,4 +1,4 @@
-//! Shards to plans: the input as it lies now, the pure planner, and the objects that keep what it made.
+//! Plans shards: lists the current input, calls the pure planner, and writes the plans as objects.
 
 use format::keys;
 use format::plan::PlanDocument;
@@ -13,22 +13,22 @@ use crate::copies;
 use crate::discover::{Discovered, discover};
 use crate::job::Job;
 
-/// Lists of segments that are written at once, in MiB: each is copied for its request.
+/// Most MiB of segment lists that are written at once; each list is copied for its request.
 const LISTS_MIB_MAX: u32 = 32;
 
-/// The plans of a job's shards.
+/// Plans of a job's shards.
 #[derive(Debug)]
 pub struct Planned {
-    /// In the order of the shards.
+    /// Plans in the order of the shards.
     pub plans: Vec<ShardPlan>,
-    /// What an operator should look at.
+    /// Warnings for an operator.
     pub warnings: Vec<String>,
 }
 
 /// Plans every shard of a job, and looks for segments that were delivered twice. Writes nothing.
 ///
 /// # Errors
-/// Those of discovery, and [`JobError::TooLarge`].
+/// Errors of discovery, and [`JobError::TooLarge`].
 pub async fn plan(job: &Job) -> Result<Planned, JobError> {
     let Discovered { segments, mut warnings } = discover(&job.input, &job.shards).await?;
     limit("shards", segments.len(), SHARDS_PER_JOB_MAX)?;
@@ -47,11 +47,11 @@ fn limit(what: &'static str, found: usize, max: usize) -> Result<(), JobError> {
     if found <= max { Ok(()) } else { Err(JobError::TooLarge { what, found, max }) }
 }
 
-/// Writes the objects of plans into their dataset: long lists of segments first, then the plans that name them. Gives each
-/// plan with the digest that names it, in the same order.
+/// Writes the objects of plans into their dataset: long segment lists first, then the plans that name them. Returns
+/// each plan with its digest, in the same order.
 ///
 /// # Errors
-/// A store that fails.
+/// The store failed.
 pub async fn write(dataset: &Root, plans: Vec<ShardPlan>) -> Result<Vec<(ShardPlan, Digest)>, StorageError> {
     let lists = Semaphore::new(LISTS_MIB_MAX as usize);
     let write = |plan: ShardPlan| {

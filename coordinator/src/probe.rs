@@ -1,8 +1,9 @@
-//! Whether the store of a dataset refuses to overwrite: tried, before anything is committed there.
+//! Probes the store of a dataset: it must refuse to overwrite an object that is created with a condition.
 //!
-//! Versions of a manifest exclude each other by a conditional put. A store that ignores the condition takes the second put as
-//! well, and the first commit is gone without a sign (CM-3). So each leader tries it once for each dataset: it creates an
-//! object, and creates it again, which has to be refused. A dataset that fails takes no job and no commit.
+//! Versions of a manifest exclude each other by a conditional put. A store that ignores the condition accepts the
+//! second put as well, and the first commit is lost without a sign (CM-3). So each leader tries it once for each
+//! dataset: it creates an object and creates it again, which must be refused. A dataset that fails takes no job and
+//! no commit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use model::LeaderId;
 use storage::{Root, StorageError};
 use tokio::sync::{Mutex, OnceCell};
 
-/// Why nothing is committed to a dataset.
+/// Reason for which nothing is committed to a dataset.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProbeError {
     #[error(
@@ -25,7 +26,7 @@ pub(crate) enum ProbeError {
     Storage(#[from] StorageError),
 }
 
-/// What one leader has found out.
+/// Results of one leader's probes.
 #[derive(Debug)]
 pub(crate) struct Probes {
     leader: LeaderId,
@@ -37,7 +38,7 @@ impl Probes {
         Self { leader, sound: Mutex::default() }
     }
 
-    /// Tries the store of a dataset, unless it was found sound before.
+    /// Probes the store of a dataset, unless it already passed.
     pub(crate) async fn check(&self, dataset: &Root) -> Result<(), ProbeError> {
         let cell = Arc::clone(self.sound.lock().await.entry(dataset.uri().to_owned()).or_default());
         let key = keys::probe(self.leader);
@@ -46,7 +47,7 @@ impl Probes {
 }
 
 async fn probe(dataset: &Root, key: &str) -> Result<(), ProbeError> {
-    // The key is this leader's own; a try before this one may have left it.
+    // The key belongs to this leader, and may be left over from its earlier try.
     dataset.create_once(key, "first").await?;
     let second = dataset.create_object(key, "second").await;
     let found = dataset.read(key).await;

@@ -1,13 +1,14 @@
-//! Objects that tell whether they are whole: one that was torn on its way is whole the next time that it is read.
+//! Reads objects that can be checked, and reads again if the check fails: the object may have been damaged only on
+//! its way.
 
 use std::fmt::Display;
 
 use storage::{Root, StorageError};
 
-/// How often an object is read that cannot be made out, before it is taken for damaged where it lies.
+/// Most reads of an object that cannot be decoded, before it counts as damaged in the store.
 const READS_MAX: usize = 3;
 
-/// The object at `key` as `decode` makes it out; none where it is gone, or damaged where it lies.
+/// Reads and decodes the object at `key`; none if it is gone, or damaged in the store.
 pub(crate) async fn read_whole<T, E: Display>(
     root: &Root,
     key: &str,
@@ -22,7 +23,7 @@ pub(crate) async fn read_whole<T, E: Display>(
         match decode(&bytes) {
             Ok(whole) => return Ok(Some(whole)),
             Err(error) => {
-                tracing::warn!(object = root.object(key), %error, "an object cannot be made out; reading it again")
+                tracing::warn!(object = root.object(key), %error, "failed to decode an object; reading it again")
             }
         }
     }

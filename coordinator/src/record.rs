@@ -1,10 +1,11 @@
-//! A job's record: what the job was, and how each round of it ended.
+//! Records of a job: its spec, and the outcome of each round.
 //!
-//! Each leader that sees a round end creates a record of its own, named by the round and by that leader; none is ever replaced.
-//! The current one is that of the highest round, and there of the leader that was elected last. So a leader that was deposed,
-//! stopped for a while and then goes on adds a record that nobody reads; it cannot take back what a later round has told.
+//! Each leader that sees a round end creates a record of its own, named by the round and by that leader; records are
+//! never replaced. The current one is that of the highest round, and there of the leader that was elected last. A
+//! deposed leader that was stopped for a while and goes on adds a record that nobody reads; it cannot take back the
+//! outcome of a later round.
 //!
-//! Versions before had one `record.json`, replaced with each round. It is read where no record is of a later round.
+//! Older versions had a single `record.json`, replaced with each round. It is read if no record is of a later round.
 
 use format::keys::{self, RecordName};
 use model::{JobId, LeaderId};
@@ -12,7 +13,7 @@ use storage::{Creation, Root, StorageError};
 
 use crate::report::JobReport;
 
-/// The current record of a job; none where it has none.
+/// Reads the current record of a job; none if it has none.
 pub(crate) async fn read(dataset: &Root, job: &JobId) -> Result<Option<JobReport>, StorageError> {
     let listed = dataset.list(&keys::records(job)).await?;
     let names = listed.iter().filter_map(|object| object.location.as_ref().parse::<RecordName>().ok());
@@ -25,7 +26,7 @@ pub(crate) async fn read(dataset: &Root, job: &JobId) -> Result<Option<JobReport
     Ok(if round(&legacy) > round(&current) { legacy } else { current })
 }
 
-/// Creates the record of a round that has ended. One that `leader` has created of it before stands.
+/// Creates the record of a round that has ended. An earlier record of the round by `leader` stands.
 pub(crate) async fn write(
     dataset: &Root,
     job: &JobId,
@@ -35,7 +36,7 @@ pub(crate) async fn write(
 ) -> Result<(), StorageError> {
     let name = RecordName { job: job.clone(), round, leader };
     match dataset.create_once(&name.to_string(), record).await? {
-        // Nobody else writes under our name: it is what we wrote when we tried before, perhaps some seconds younger.
+        // Only this leader writes under this name, so the object is our own earlier try, perhaps some seconds older.
         Creation::Ours | Creation::Taken => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! One replica of the coordinator: it stands for election, leads while it is elected, and stands again.
+//! Replica of the coordinator: stands for election, leads while it is elected, and stands again.
 //!
 //! ```text
 //!            elected                   deposed, or its lease lost
@@ -20,36 +20,36 @@ use tokio::sync::watch;
 use crate::error::describe;
 use crate::leader::{self, Ended, Handle, Leader, LeaderSettings};
 
-/// Until the state is asked again that could not be.
+/// Pause before another access to a state that could not be reached.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How long giving the office up may take; past it the office goes with the lease.
+/// Longest time for resigning; after that, the office ends with the lease.
 const LEAVE_MAX: Duration = Duration::from_secs(10);
-/// The same where the lease is lost: the office goes anyway, and the next lease is waited for.
+/// Longest time for resigning when the lease is lost: the office ends anyway, and the next lease is waiting.
 const LEAVE_LOST_MAX: Duration = Duration::from_secs(1);
 
-/// What a replica is at the moment.
+/// Current role of a replica.
 #[derive(Debug, Clone)]
 pub(crate) enum Role {
-    /// Another leads, at this address; nobody, if it is empty.
+    /// Another coordinator leads, at this address; empty if there is none.
     Follower { leader: String },
-    /// It leads.
+    /// This replica leads.
     Leader(Handle),
 }
 
-/// A replica of the coordinator.
+/// Replica with its settings and channels.
 pub(crate) struct Replica {
     pub(crate) settings: Arc<LeaderSettings>,
     pub(crate) lease: LeaseSettings,
     pub(crate) store: Arc<dyn MetaStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) role: watch::Sender<Role>,
-    /// Whether the state can be used, and why not.
+    /// Usability of the cluster's state: `Ok`, or the reason why not.
     pub(crate) state: watch::Sender<Result<(), String>>,
 }
 
 impl Replica {
-    /// Stands and leads until `dismissed`.
+    /// Stands for election and leads, until `dismissed`.
     pub(crate) async fn run(self, dismissed: impl Future<Output = ()>) {
         let observing = tokio::spawn(observe(Arc::clone(&self.store), self.role.clone()));
         tokio::pin!(dismissed);
@@ -58,7 +58,7 @@ impl Replica {
             let ended = self.term(Term::drawn(random.u64(..)), &mut dismissed).await;
             match ended {
                 Ok(Ended::Dismissed) => break,
-                Ok(Ended::Over { reason }) => tracing::warn!(reason, "stopped leading; standing again"),
+                Ok(Ended::Over { reason }) => tracing::warn!(reason, "stopped leading; standing for election again"),
                 Err(error) => self.state_fails(describe(&error)),
             }
             tokio::select! {
@@ -69,7 +69,7 @@ impl Replica {
         observing.abort();
     }
 
-    /// Tells once that the state cannot be used, however often it is tried.
+    /// Logs that the state cannot be used, once for any number of tries.
     fn state_fails(&self, reason: String) {
         let before = self.state.send_replace(Err(reason.clone()));
         match before {
@@ -78,7 +78,7 @@ impl Replica {
         }
     }
 
-    /// One lease's time: stands, leads if elected.
+    /// Runs one lease's time: stands for election, and leads if elected.
     async fn term(&self, term: Term, dismissed: &mut (impl Future<Output = ()> + Unpin)) -> Result<Ended, MetaError> {
         let session = tokio::select! {
             session = LeaseSession::open(Arc::clone(&self.store), self.lease) => session?,
@@ -90,7 +90,7 @@ impl Replica {
         ended
     }
 
-    /// Waits for `work`, and tells that the lease is lost as soon as it is: `work` may take long to notice.
+    /// Waits for `work`, and reports a lost lease at once, because `work` may take long to notice.
     async fn until_lost<T>(&self, session: &LeaseSession, work: impl Future<Output = T>) -> T {
         tokio::pin!(work);
         tokio::select! {
@@ -101,7 +101,7 @@ impl Replica {
         work.await
     }
 
-    /// Stands, and leads if elected.
+    /// Stands for election, and leads if elected.
     async fn hold_office(
         &self,
         session: &LeaseSession,
@@ -118,8 +118,8 @@ impl Replica {
         self.role.send_replace(Role::Follower { leader: String::new() });
         match tokio::time::timeout(leave_max(session), election::resign(&*self.store, leadership)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::info!(%error, "office not given up; it goes with the lease"),
-            Err(_) => tracing::info!("office not given up in time; it goes with the lease"),
+            Ok(Err(error)) => tracing::info!(%error, "failed to resign; the office ends with the lease"),
+            Err(_) => tracing::info!("did not resign in time; the office ends with the lease"),
         }
         ended
     }
@@ -139,7 +139,7 @@ impl Replica {
         let (handle, inbox) = Handle::new();
         let (settings, clock, store) = (Arc::clone(&self.settings), Arc::clone(&self.clock), Arc::clone(&self.store));
         let leader = Leader::new(settings, clock, store, leadership, &found, handle.clone());
-        tracing::info!(token = %leadership.token(), jobs = found.jobs.len(), workers = found.workers.len(), read_ms, "leading");
+        tracing::info!(token = %leadership.token(), jobs = found.jobs.len(), workers = found.workers.len(), read_ms, "began to lead");
         metrics::gauge!("tailor_is_leader").set(1.0);
         self.role.send_replace(Role::Leader(handle));
         let ended = leader.run(&*self.store, found, session, inbox, dismissed).await;
@@ -151,8 +151,8 @@ impl Replica {
 async fn close(session: LeaseSession) {
     match tokio::time::timeout(leave_max(&session), session.close()).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::info!(%error, "lease not revoked; it ends by itself"),
-        Err(_) => tracing::info!("lease not revoked in time; it ends by itself"),
+        Ok(Err(error)) => tracing::info!(%error, "failed to revoke the lease; it expires by itself"),
+        Err(_) => tracing::info!("did not revoke the lease in time; it expires by itself"),
     }
 }
 
@@ -160,7 +160,7 @@ fn leave_max(session: &LeaseSession) -> Duration {
     if session.is_held() { LEAVE_MAX } else { LEAVE_LOST_MAX }
 }
 
-/// Keeps in mind who leads, while it is not us.
+/// Follows who leads, while this replica does not.
 async fn observe(store: Arc<dyn MetaStore>, role: watch::Sender<Role>) {
     loop {
         match election::observe(&*store).await {

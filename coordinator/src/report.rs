@@ -1,4 +1,4 @@
-//! What became of a job, for people and programs: the object behind `-o json`, and the job's record in the dataset.
+//! Report of a job, for people and programs: the object behind `-o json`, and the job's record in the dataset.
 
 use std::time::Duration;
 
@@ -13,94 +13,94 @@ use crate::commit::loss;
 /// Name and version of the object.
 pub const API_VERSION: &str = "tailor/v1";
 
-/// A finished job.
+/// Report of a finished job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct JobReport {
-    /// [`API_VERSION`].
+    /// [`API_VERSION`], name and version of the object.
     pub api_version: String,
-    /// `JobReport`.
+    /// Always `JobReport`, the object's kind.
     pub kind: String,
-    /// The job.
+    /// Name of the job.
     pub job: JobId,
-    /// What was asked for.
+    /// Spec as it was submitted.
     pub spec: JobSpec,
-    /// 1, and 1 more each time that it was asked to try again what failed.
+    /// Round: 1 after the submission, and 1 more after each retry.
     pub round: u32,
-    /// Why it failed as a whole, before it had shards.
+    /// Cause of a failure as a whole, before it had shards.
     pub cause: Option<String>,
-    /// What it wrote.
+    /// Window of the output.
     pub window: Window,
-    /// What shaped it.
+    /// Settings that shaped the output.
     pub settings: JobSettings,
-    /// When it began, in milliseconds since the UNIX epoch.
+    /// Start in milliseconds since the UNIX epoch.
     pub started_at_ms: i64,
-    /// How long it took.
+    /// Time from start to end.
     pub elapsed: Duration,
-    /// What an operator should look at, beside what the shards warn of.
+    /// Warnings for an operator, in addition to those of the shards.
     pub warnings: Vec<String>,
-    /// Every shard, in order.
+    /// Reports of all shards, in order.
     pub shards: Vec<ShardReport>,
-    /// All of them together.
+    /// Totals over all shards.
     pub totals: Totals,
-    /// How uneven the shards are.
+    /// Measures of how uneven the shards are.
     pub skew: Skew,
 }
 
-/// One shard of a finished job.
+/// Report of one shard of a finished job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ShardReport {
-    /// The shard.
+    /// Name of the shard.
     pub shard: ShardId,
-    /// How it ended.
+    /// Outcome of the shard.
     pub state: ShardState,
-    /// Why it is not done.
+    /// Cause for which it is not done.
     pub cause: Option<String>,
-    /// The manifest that was committed.
+    /// Version of the committed manifest.
     pub version: Option<u32>,
-    /// The version that it took the place of.
+    /// Version that was replaced.
     pub replaces: Option<u32>,
-    /// Whether that one has the same content: what a replay proves.
+    /// True if the replaced version has the same content, which is what a replay proves.
     pub same_content: Option<bool>,
     /// Digest over the digests of all its parts: equal for equal content.
     pub content_digest: Option<Digest>,
-    /// What an operator should look at.
+    /// Warnings for an operator.
     pub warnings: Vec<String>,
-    /// Segments read.
+    /// Number of segments read.
     pub segments: usize,
-    /// Map tasks.
+    /// Number of map tasks.
     pub map_tasks: usize,
-    /// Reduce tasks.
+    /// Number of reduce tasks.
     pub partitions: u32,
-    /// Attempts, and those that failed.
+    /// Number of attempts, failed ones included.
     pub attempts: u32,
-    /// Of them, those that failed.
+    /// Number of failed attempts.
     pub attempts_failed: u32,
-    /// From its first attempt to its end.
+    /// Time from its first attempt to its end.
     pub elapsed: Duration,
-    /// What was read and written.
+    /// Counts of the shard.
     pub totals: Totals,
 }
 
-/// How far a shard is.
+/// State of a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ShardState {
-    /// It has not ended.
+    /// The shard has not ended.
     Open,
-    /// Its manifest is visible.
+    /// The shard's manifest is visible.
     Done,
-    /// Nothing of it is visible.
+    /// The shard failed; none of its output is visible.
     Failed,
-    /// It was told to stop.
+    /// The shard was cancelled.
     Cancelled,
 }
 
-/// What was read and written.
+/// Counts of a shard or a job.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Totals {
-    /// Where every frame and point went.
+    /// Books: where every frame and point went.
     pub books: Books,
-    /// Segment bytes.
+    /// Segment bytes that were read.
     pub bytes_in: u64,
     /// Bytes of raw parts.
     pub bytes_raw: u64,
@@ -114,12 +114,12 @@ pub struct Totals {
     pub stages: StageTimes,
 }
 
-/// How uneven the shards are: by bytes read and by CPU time, the largest over the median. 1 is even.
+/// Measures of how uneven the shards are: the largest value over the median. 1 is even.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Skew {
-    /// Of segment bytes.
+    /// Ratio of segment bytes.
     pub bytes_max_over_median: Option<f64>,
-    /// Of CPU time.
+    /// Ratio of CPU time.
     pub cpu_max_over_median: Option<f64>,
 }
 
@@ -133,7 +133,7 @@ impl Totals {
         self.rate();
     }
 
-    /// Computes the bits from what was added up.
+    /// Computes the bits per point and per row from the sums.
     pub(crate) fn rate(&mut self) {
         let bits = |bytes: u64, count: u64| (count > 0).then(|| bytes as f64 * 8.0 / count as f64);
         self.bits_per_point = bits(self.bytes_raw, self.books.reduce.points_written);
@@ -153,7 +153,7 @@ impl std::fmt::Display for ShardState {
 }
 
 impl Totals {
-    /// What a shard read and wrote.
+    /// Computes the totals of a shard's output.
     pub(crate) fn of(output: &ShardOutput) -> Self {
         let mut totals = Self {
             books: output.books.clone(),
@@ -171,7 +171,7 @@ impl Totals {
 }
 
 impl ShardReport {
-    /// A shard that has not ended.
+    /// Report of a shard that has not ended.
     pub(crate) fn planned(plan: &ShardPlan) -> Self {
         Self {
             shard: plan.shard,
@@ -192,7 +192,7 @@ impl ShardReport {
         }
     }
 
-    /// A shard whose report is lost, or was never written: what its record in the cluster's state says.
+    /// Report of a shard whose own report is lost, or was never written, from its record in the cluster's state.
     pub(crate) fn recorded(shard: ShardId, record: &ShardRecord) -> Self {
         Self {
             shard,
@@ -230,7 +230,7 @@ impl ShardReport {
         (self.attempts, self.attempts_failed) = (counts.attempts, counts.failed);
     }
 
-    /// Whether its manifest is visible.
+    /// True if the shard's manifest is visible.
     pub fn is_done(&self) -> bool {
         self.state == ShardState::Done
     }
@@ -252,7 +252,7 @@ fn max_over_median(mut figures: Vec<f64>) -> Option<f64> {
 }
 
 impl JobReport {
-    /// Puts the shards of a round together; `spec` is what was asked for.
+    /// Combines the shards of a round; `spec` is the submitted spec.
     pub(crate) fn of(
         spec: &JobSpec,
         round: u32,
@@ -283,7 +283,7 @@ impl JobReport {
         }
     }
 
-    /// Adds what an earlier round has done and this one did not run again.
+    /// Adds the shards that an earlier round finished and this one did not run again.
     pub(crate) fn merge(mut self, earlier: Self) -> Self {
         let is_kept = |shard: &ShardReport| self.shards.iter().all(|ours| ours.shard != shard.shard);
         let kept: Vec<_> = earlier.shards.into_iter().filter(is_kept).collect();
@@ -294,22 +294,22 @@ impl JobReport {
         self
     }
 
-    /// Whether it ended since somebody cancelled it, with some of its shards done perhaps.
+    /// True if the job ended because it was cancelled, perhaps with some shards done.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cause.as_ref().is_some_and(|cause| cause.starts_with("cancelled: "))
     }
 
-    /// Whether the spec was lost with the job: its name may be taken by another one.
+    /// True if the spec was lost with the job, so that its name may be reused by another job.
     pub(crate) fn has_lost_spec(&self) -> bool {
         self.spec.input.is_empty()
     }
 
-    /// The bytes of the job's record.
+    /// Serialises the report as the job's record.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec_pretty(self).expect("a report is numbers and names")
     }
 
-    /// Whether every shard is done.
+    /// True if every shard is done.
     pub fn is_done(&self) -> bool {
         self.shards.iter().all(ShardReport::is_done)
     }

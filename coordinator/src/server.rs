@@ -26,37 +26,37 @@ use crate::member::Member;
 use crate::service::{Operators, Workers};
 use crate::settings::Settings;
 
-/// The condition of readiness: the state can be used, and there is a lease.
+/// Condition of readiness: the state can be used, and there is a lease.
 const ETCD: &str = "etcd";
-/// How long etcd is waited for before it is tried again.
+/// Pause before another try to connect to etcd.
 const CONNECT_PAUSE: Duration = Duration::from_secs(1);
-/// How long requests may go on after the office was given up.
+/// Longest time for requests to finish after resigning.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a coordinator may take to leave: the office, the lease and `CLOSE_TIMEOUT`, each with a state that hangs.
+/// Longest time for a coordinator to leave: resigning, the lease, and `CLOSE_TIMEOUT`, each with a state that hangs.
 pub const LEAVE_MAX: Duration = Duration::from_secs(30);
 
-/// Why a coordinator cannot start, or cannot go on.
+/// Error that prevents a coordinator from starting, or ends it.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The port is taken, or not ours to use.
+    /// The address is in use, or must not be used.
     #[error("listen on {address} ({setting})")]
     Listen {
-        /// Where.
+        /// Address to listen on.
         address: SocketAddr,
-        /// The setting that says so.
+        /// Setting with the address.
         setting: &'static str,
-        /// The system's words.
+        /// Error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// The settings of etcd.
+    /// The settings of etcd are invalid, or etcd refuses them.
     #[error(transparent)]
     State(#[from] MetaError),
-    /// gRPC.
+    /// The gRPC server failed.
     #[error("serve gRPC")]
     Grpc(#[from] tonic::transport::Error),
-    /// The descriptors that reflection serves.
+    /// The descriptors for reflection are invalid.
     #[error("serve reflection")]
     Reflection(#[from] tonic_reflection::server::Error),
 }
@@ -101,17 +101,17 @@ async fn coordinate(
     member.run(Box::pin(async move { requested.requested().await })).await;
     match tokio::time::timeout(CLOSE_TIMEOUT, serving).await {
         Ok(Ok(served)) => served,
-        // Whoever still asks is told by the closed connection.
+        // A client that still waits learns it from the closed connection.
         Ok(Err(_)) | Err(_) => Ok(()),
     }
 }
 
-/// A store that etcd answered once, in a namespace that is ours alone; waits for an etcd that is away.
+/// Connects to etcd, waits until it has answered once, and checks that no other cluster uses the namespace.
 async fn connect(settings: &storage::meta::EtcdSettings, health: &Health) -> Result<EtcdStore, MetaError> {
     loop {
         match connect_once(settings).await {
             Err(error) if error.is_transient() => {
-                tracing::warn!(error = crate::error::describe(&error), "etcd cannot be reached; trying again");
+                tracing::warn!(error = crate::error::describe(&error), "failed to reach etcd; trying again");
                 health.set(ETCD, Err(error.to_string()));
                 tokio::time::sleep(CONNECT_PAUSE).await;
             }

@@ -1,4 +1,4 @@
-//! The settings of `tailor coordinator`: what the layers say, checked once.
+//! Settings of `tailor coordinator`, resolved from the layers and checked once.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,12 +9,13 @@ use storage::meta::{EtcdSettings, LeaseSettings};
 
 use crate::leader::LeaderSettings;
 
-/// How soon a leader that dies is replaced: an operator waits for it. Shorter, and a slow disk of etcd deposes a healthy one.
+/// Bounds of `lease.ttl`: it decides how soon a dead leader is replaced, and an operator waits for that. With a
+/// shorter lease, a slow disk of etcd would depose a healthy leader.
 const LEASE_TTL: std::ops::RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_secs(30);
-/// A collector that looks at younger objects than this could meet those of a commit under way.
+/// Least age of garbage: a collector that took younger objects could meet those of a commit in progress.
 const GC_AGE_MIN: Duration = Duration::from_secs(10 * 60);
 
-/// The coordinator's own settings; those it shares with the worker are in `daemon::common`.
+/// Keys of the coordinator alone; keys shared with the worker are in `daemon::common`.
 pub const KEYS: &[Key] = &[
     Key::new("name", None, "What this coordinator is called; without it, the host's name"),
     Key::new(
@@ -38,7 +39,7 @@ pub const KEYS: &[Key] = &[
     Key::new("gc.uploads-min-age", Some("24h"), "Uploads that nobody finished for so long are aborted"),
 ];
 
-/// The tables of `tailor coordinator`.
+/// Tables of settings of `tailor coordinator`.
 #[derive(Debug, Clone, Copy)]
 pub struct CoordinatorTables;
 
@@ -46,50 +47,50 @@ impl Tables for CoordinatorTables {
     const TABLES: &'static [&'static [Key]] = &[daemon::common::KEYS, KEYS];
 }
 
-/// The settings, resolved.
+/// Resolved settings of a coordinator.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How logs are written.
+    /// Format of log lines.
     pub log_format: LogFormat,
-    /// What is logged.
+    /// Filter for log lines, such as `info`.
     pub log_level: String,
-    /// Where workers and operators are served.
+    /// Address for workers and operators.
     pub grpc_listen: SocketAddr,
-    /// Where probes and metrics are served.
+    /// Address of probes and metrics.
     pub http_listen: SocketAddr,
-    /// The cluster's state.
+    /// Connection to the cluster's state.
     pub etcd: EtcdSettings,
-    /// Its lease.
+    /// Timing of the lease.
     pub lease: LeaseSettings,
-    /// How it leads.
+    /// Settings of the leader.
     pub leader: LeaderSettings,
-    /// What it cleans.
+    /// Settings of the collector.
     pub collector: CollectorSettings,
 }
 
-/// What is cleaned, and when.
+/// Settings of the collector: targets and times.
 #[derive(Debug, Clone, Copy)]
 pub struct CollectorSettings {
-    /// How often; never, if it is zero.
+    /// Interval between runs; zero disables the collector.
     pub interval: Duration,
-    /// Younger garbage stays.
+    /// Least age of garbage that is removed.
     pub min_age: Duration,
-    /// Versions to keep; all, if none.
+    /// Number of versions to keep; none keeps all.
     pub keep_versions: Option<usize>,
-    /// Younger uploads stay.
+    /// Least age of uploads that are aborted.
     pub uploads_min_age: Duration,
 }
 
 impl Settings {
-    /// What `layers` say, on the machine called `host`; `seed` is 64 random bits, other ones for each process.
+    /// Resolves `layers` on the machine called `host`; `seed` is 64 random bits, drawn for each process.
     ///
     /// # Errors
-    /// Names the key, its value, where it comes from and what it should be.
+    /// The error names the key, its value, its origin and what it should be.
     pub fn resolve(layers: &Layers, host: &str, seed: u64) -> Result<Self, SettingsError> {
         let grpc_listen: SocketAddr = layers.parse("grpc.listen", "an address with a port, such as 127.0.0.1:7070")?;
         let name = layers.optional("name").unwrap_or_else(|| host.to_owned());
         check_name("name", &name).map_err(|error| layers.refuse("name", &error.reason))?;
-        // Nobody reaches an address of this machine alone under the machine's name.
+        // An address of this machine alone cannot be reached under the machine's name.
         let own = || match grpc_listen.ip().is_loopback() {
             true => format!("http://{grpc_listen}"),
             false => format!("http://{name}:{}", grpc_listen.port()),

@@ -1,11 +1,11 @@
-//! The settings that every server has.
+//! Settings that every server has.
 //!
-//! Each program says in a table of its own where it listens for HTTP by default; what is said of etcd here is handed to
-//! `storage` by whoever connects.
+//! Each program declares its default HTTP address in a table of its own. The settings of etcd declared here are
+//! passed to `storage` by the program that connects.
 
 use crate::settings::Key;
 
-/// The table; a program's own comes after it.
+/// Table of these settings; a program's own table comes after it.
 pub const KEYS: &[Key] = &[
     Key::new("log.format", Some("text"), "How logs are written to stderr: text or json"),
     Key::new(

@@ -1,10 +1,10 @@
-//! Whether the process lives and whether it is ready, over HTTP.
+//! HTTP probes: is the process alive, and is it ready?
 //!
 //! | path | answer |
 //! |---|---|
 //! | `/livez` | 200 while the process answers at all: restart it if it does not |
 //! | `/readyz` | 200 if every condition holds, else 503 with a line `condition: reason` for each that does not |
-//! | `/metrics` | what was counted and measured, for Prometheus |
+//! | `/metrics` | metrics for Prometheus |
 //!
 //! Conditions are declared when the server starts and do not hold until somebody says so: a server is not ready because
 //! nobody has looked yet.
@@ -23,33 +23,35 @@ use tokio::sync::watch;
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 
-/// How often samples are sorted into buckets while nobody scrapes.
+/// Interval at which samples are sorted into buckets while nobody scrapes.
 const FOLD_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What a server needs to be ready. Cheap to clone; clones are the same.
+/// Conditions that a server needs to be ready. Cheap to clone; clones share the conditions.
 #[derive(Debug, Clone)]
 pub struct Health {
     conditions: Arc<Mutex<BTreeMap<&'static str, Result<(), String>>>>,
 }
 
 impl Health {
-    /// Not ready until each of `conditions` was said to hold.
+    /// Declares `conditions`; the process is not ready before each was set to hold.
     pub fn new(conditions: &[&'static str]) -> Self {
         let unknown = conditions.iter().map(|name| (*name, Err("not known yet".to_owned())));
         Self { conditions: Arc::new(Mutex::new(unknown.collect())) }
     }
 
-    /// Says whether a condition holds, and why it does not.
+    /// Sets a condition: it holds, or does not hold for a reason.
     pub fn set(&self, condition: &'static str, holds: Result<(), String>) {
         let before = self.lock().insert(condition, holds.clone());
         match holds {
-            Err(reason) if before != Some(Err(reason.clone())) => tracing::info!(condition, reason, "not ready"),
-            Ok(()) if before != Some(Ok(())) => tracing::info!(condition, "ready"),
+            Err(reason) if before != Some(Err(reason.clone())) => {
+                tracing::info!(condition, reason, "a condition of readiness does not hold")
+            }
+            Ok(()) if before != Some(Ok(())) => tracing::info!(condition, "a condition of readiness holds"),
             _ => {}
         }
     }
 
-    /// Says of a condition what `told` says, until whoever tells is gone.
+    /// Sets a condition to each value of `told`, until its sender is gone.
     pub async fn follow(self, condition: &'static str, mut told: watch::Receiver<Result<(), String>>) {
         loop {
             let holds = told.borrow_and_update().clone();
@@ -60,22 +62,22 @@ impl Health {
         }
     }
 
-    /// The conditions that do not hold, and why.
+    /// Lists the conditions that do not hold, with their reasons.
     pub fn missing(&self) -> Vec<(&'static str, String)> {
         let conditions = self.lock();
         conditions.iter().filter_map(|(name, holds)| Some((*name, holds.clone().err()?))).collect()
     }
 
-    /// Whether every condition holds.
+    /// True if every condition holds.
     pub fn is_ready(&self) -> bool {
         self.missing().is_empty()
     }
 
-    /// Answers on `listener`, with the routes of `more` beside its own, until `shutdown` is at its last stage or the
-    /// future is dropped: a server that drains is still looked at.
+    /// Serves the probes on `listener`, with the routes of `more`, until `shutdown` reaches its last stage or the
+    /// future is dropped: a server that drains is still probed.
     ///
     /// # Errors
-    /// If the listener fails.
+    /// The listener failed.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -113,7 +115,7 @@ impl Health {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Result<(), String>>> {
-        // Each change is one insertion, so what a panic left behind is whole.
+        // Each change is one insertion, so the map is consistent even after a panic.
         self.conditions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -126,7 +128,7 @@ mod tests {
     use super::*;
     use crate::telemetry;
 
-    /// The status line and the body of what is answered at `path`.
+    /// Returns the status line and the body of the answer at `path`.
     async fn get_at(address: std::net::SocketAddr, path: &str) -> (String, String) {
         let mut stream = TcpStream::connect(address).await.expect("it listens");
         let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");

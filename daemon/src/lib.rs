@@ -1,4 +1,4 @@
-//! What both servers share: settings, logs, metrics, health, shutdown.
+//! Parts that both servers share: settings, logs, metrics, health, shutdown.
 //!
 //! Together with `main` this is the only place that reads flags and the environment. A server's life:
 //!
@@ -9,15 +9,15 @@
 //! Health::serve                                     probes and scrapers, until the very end
 //! ```
 
-// Settings: a table a program, in layers: defaults, file, environment, flags.
+// Settings: a table per program, in layers: defaults, file, environment, flags.
 pub mod settings;
-// The settings that every server has.
+// Settings that every server has.
 pub mod common;
-// Logs to stderr, metrics to whoever scrapes.
+// Logs to stderr, and metrics for scrapers.
 pub mod telemetry;
-// Whether the process lives and whether it is ready, over HTTP.
+// HTTP probes for liveness and readiness.
 pub mod health;
-// From a signal to a clean end.
+// Orderly end after a signal.
 pub mod shutdown;
 
 pub use health::Health;

@@ -1,4 +1,4 @@
-//! Settings: a table a program, in layers: defaults, file, environment, flags.
+//! Settings: one table per program, in layers: defaults, file, environment, flags.
 //!
 //! A [`Key`] is declared once, and its three spellings follow from its name:
 //!
@@ -15,17 +15,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-// What is wrong with a setting.
+// Errors of settings.
 mod error;
-// The TOML file.
+// Parser of the TOML file.
 mod file;
-// The environment.
+// Parser of environment variables.
 mod environment;
-// The command line, as a part of a `clap` parser.
+// Command line flags, as a part of a `clap` parser.
 mod flags;
-// From text to values.
+// Conversion of texts to values.
 mod getters;
-// Which known name was probably meant.
+// Suggestion for a misspelt name.
 mod nearest;
 #[cfg(test)]
 mod tests;
@@ -34,51 +34,51 @@ pub use environment::environment;
 pub use error::SettingsError;
 pub use flags::{Flags, Tables};
 
-/// A setting.
+/// Declaration of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
-    /// Its name: words with dashes, below groups with dots.
+    /// Name: words with dashes, in groups separated by dots.
     pub name: &'static str,
-    /// What it is where nobody gives it.
+    /// Default value, as text; none if there is none.
     pub default: Option<&'static str>,
-    /// What it does, in a sentence.
+    /// Help text: a sentence on what the setting does.
     pub help: &'static str,
-    /// It is never shown.
+    /// True if the value is never shown.
     pub is_secret: bool,
 }
 
 impl Key {
-    /// A setting that may be shown.
+    /// Declares a setting that may be shown.
     pub const fn new(name: &'static str, default: Option<&'static str>, help: &'static str) -> Self {
         Self { name, default, help, is_secret: false }
     }
 
-    /// Its variable: `TAILOR_ETCD_CA_FILE`.
+    /// Environment variable of the setting: `TAILOR_ETCD_CA_FILE`.
     pub fn variable(&self) -> String {
         format!("{}{}", environment::PREFIX, self.name.replace(['.', '-'], "_").to_uppercase())
     }
 
-    /// Its flag, without dashes before it: `etcd-ca-file`.
+    /// Flag of the setting, without leading dashes: `etcd-ca-file`.
     pub fn flag(&self) -> String {
         self.name.replace('.', "-")
     }
 }
 
-/// Where a value comes from.
+/// Origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The table.
+    /// Default in the table.
     Default,
-    /// The file.
+    /// Settings file.
     File {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Counted from 1.
+        /// Line, counted from 1.
         line: usize,
     },
-    /// This variable; none where the variable's own name is what is told of.
+    /// Environment variable; none if a message already names the variable.
     Environment(Option<String>),
-    /// This flag.
+    /// Flag of the command line.
     Flag(String),
 }
 
@@ -94,7 +94,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A name that a layer gives, with its text.
+/// Name and text that a layer gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Given {
     name: String,
@@ -108,20 +108,20 @@ struct Value {
     origin: Origin,
 }
 
-/// Every setting of a program, with its text and where that comes from.
+/// Every setting of a program, with its text and origin.
 #[derive(Debug, Clone)]
 pub struct Layers {
-    /// In the order of the tables.
+    /// Keys in the order of the tables.
     keys: Vec<Key>,
     values: BTreeMap<&'static str, Value>,
 }
 
 impl Layers {
-    /// Lays `flags` (names and texts) over `environment` over `file` over the defaults. Where several tables have a key,
-    /// the last one's default counts.
+    /// Merges the layers: `flags` (names and texts) over `environment` over `file` over the defaults. If several
+    /// tables have a key, the last one's default counts.
     ///
     /// # Errors
-    /// If the file cannot be read, or a layer gives what no table has.
+    /// The file cannot be read, or a layer gives a name that no table has.
     pub fn load(
         tables: &[&[Key]],
         file: Option<&Path>,
@@ -157,7 +157,7 @@ impl Layers {
         Ok(())
     }
 
-    /// Every setting as `key = "value"  # from where`, a valid settings file; secrets are masked.
+    /// Prints every setting as `key = "value"  # from origin`, which is a valid settings file; secrets are masked.
     pub fn print(&self) -> String {
         let mut lines = String::new();
         for key in &self.keys {
@@ -178,7 +178,7 @@ impl Layers {
     }
 }
 
-/// All keys, each once, in the order in which they come first.
+/// Merges the tables: each key once, in order of its first appearance.
 fn merged(tables: &[&[Key]]) -> Vec<Key> {
     let mut keys: Vec<Key> = Vec::new();
     for key in tables.iter().copied().flatten() {

@@ -1,4 +1,4 @@
-//! From a signal to a clean end.
+//! Orderly end of a process after a signal.
 //!
 //! ```text
 //!             SIGTERM, SIGINT, or request()              a signal again
@@ -7,10 +7,10 @@
 //!                                              then leave
 //! ```
 //!
-//! Everybody who runs a loop holds a [`Shutdown`] and waits for it beside its work. It only goes forward.
+//! Each loop holds a [`Shutdown`] and waits for it beside its work. The stage only goes forward.
 //!
-//! Signals have a thread of their own. Whatever the others hang in (a file system that does not answer, a full pipe of
-//! logs), it ends the process: `leave_max` after the first signal, `AT_ONCE_MAX` after the second.
+//! Signals have a thread of their own. If the others hang (a file system that does not answer, a full pipe of
+//! logs), that thread ends the process: `leave_max` after the first signal, `AT_ONCE_MAX` after the second.
 
 use std::future::pending;
 use std::io;
@@ -21,10 +21,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// How long a process that is to stop at once may still take to leave by itself.
+/// Time that a process gets to leave by itself after the second signal.
 const AT_ONCE_MAX: Duration = Duration::from_secs(1);
 
-/// How long a last line of the log may take.
+/// Longest wait for a last log line.
 const SAY_MAX: Duration = Duration::from_millis(100);
 
 /// Exit code of a process that did not leave by itself.
@@ -37,35 +37,36 @@ enum Stage {
     Now,
 }
 
-/// Tells when to stop. Cheap to clone.
+/// Receiver of the request to stop. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
     stage: watch::Receiver<Stage>,
 }
 
-/// Stops whoever holds a [`Shutdown`] of it. Cheap to clone.
+/// Sender of the request to stop. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ShutdownTrigger {
     stage: Arc<watch::Sender<Stage>>,
 }
 
 impl Shutdown {
-    /// One that is triggered by hand.
+    /// Creates a shutdown that is triggered by hand.
     pub fn new() -> (ShutdownTrigger, Self) {
         let (sender, stage) = watch::channel(Stage::Running);
         (ShutdownTrigger { stage: Arc::new(sender) }, Self { stage })
     }
 
-    /// One that SIGTERM and SIGINT trigger, and whoever has the trigger. A process that has not left `leave_max` after the
-    /// first signal is ended, one that was signalled again soon after that; unless nobody holds a `Shutdown` any more.
+    /// Creates a shutdown that SIGTERM, SIGINT and the trigger request. A process that has not left `leave_max` after
+    /// the first signal is ended; after a second signal it is ended soon. If nobody holds a `Shutdown` any more, the
+    /// process is not ended.
     ///
     /// # Errors
-    /// If the system does not let us listen for signals.
+    /// The system does not let us listen for signals.
     pub fn on_signals(leave_max: Duration) -> io::Result<(ShutdownTrigger, Self)> {
         let (trigger, shutdown) = Self::new();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let signals = {
-            // From here on no signal is lost, nor ends the process by itself.
+            // From here on no signal is lost, and no signal ends the process by itself.
             let _guard = runtime.enter();
             Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? }
         };
@@ -75,31 +76,31 @@ impl Shutdown {
         Ok((trigger, shutdown))
     }
 
-    /// Waits until somebody wants this process to stop.
+    /// Waits until the process is asked to stop.
     pub async fn requested(&self) {
         self.reached(Stage::Requested).await;
     }
 
-    /// Waits until it must stop at once.
+    /// Waits until the process must stop at once.
     pub async fn now(&self) {
         self.reached(Stage::Now).await;
     }
 
-    /// Whether somebody wants this process to stop.
+    /// True if the process was asked to stop.
     pub fn is_requested(&self) -> bool {
         *self.stage.borrow() >= Stage::Requested
     }
 
     async fn reached(&self, stage: Stage) {
         if self.stage.clone().wait_for(|reached| *reached >= stage).await.is_err() {
-            // Nobody is left who could ask for it.
+            // The sender is gone, so no request can come.
             pending().await
         }
     }
 }
 
 impl ShutdownTrigger {
-    /// Asks for a clean end. Asking again changes nothing.
+    /// Asks for an orderly end. Asking again changes nothing.
     pub fn request(&self) {
         self.stage.send_if_modified(|stage| {
             let is_first = *stage == Stage::Running;
@@ -110,7 +111,7 @@ impl ShutdownTrigger {
         });
     }
 
-    /// What a signal does: the first asks for a clean end, the second for any.
+    /// Handles a signal: the first asks for an orderly end, the second for an end at once.
     pub fn signal(&self) {
         self.stage.send_modify(|stage| {
             *stage = if *stage == Stage::Running { Stage::Requested } else { Stage::Now };
@@ -118,7 +119,7 @@ impl ShutdownTrigger {
     }
 }
 
-/// The signals that ask a process to stop.
+/// Signals that ask a process to stop.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -140,12 +141,12 @@ impl Signals {
             let left = if *trigger.stage.borrow() == Stage::Now { AT_ONCE_MAX } else { leave_max };
             let at = Instant::now() + left;
             end_at = Some(end_at.map_or(at, |end_at| end_at.min(at)));
-            say(move || tracing::info!(signal = name, "told to stop"));
+            say(move || tracing::info!(signal = name, "received a signal to stop"));
         }
     }
 }
 
-/// Ends the process, whatever its threads do.
+/// Ends the process, even if its threads hang.
 #[allow(
     clippy::disallowed_methods,
     reason = "the other threads hang; what they leave behind, the next process removes"
@@ -153,13 +154,13 @@ impl Signals {
 fn end(stage: Stage, leave_max: Duration) {
     let seconds = leave_max.as_secs();
     say(move || match stage {
-        Stage::Now => tracing::warn!("told to stop at once, and something hangs; the process is ended"),
-        _ => tracing::error!(seconds, "has not left in time, something hangs; the process is ended"),
+        Stage::Now => tracing::warn!("a thread hung after a second signal to stop; ending the process"),
+        _ => tracing::error!(seconds, "the process did not leave in time because a thread hung; ending it"),
     });
     std::process::exit(ENDED);
 }
 
-/// Says a line, unless whoever reads the log hangs, too.
+/// Logs a line, unless the reader of the log hangs too.
 fn say(line: impl FnOnce() + Send + 'static) {
     let (sender, said) = std::sync::mpsc::channel();
     let speaking = std::thread::Builder::new().name("signals-log".to_owned()).spawn(move || {

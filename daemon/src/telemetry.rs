@@ -1,4 +1,4 @@
-//! Logs to stderr, metrics to whoever scrapes. Each is set up once, by `main`.
+//! Logs to stderr, metrics to scrapers. Each is set up once, by `main`.
 //!
 //! | metric | kind | labels | tells |
 //! |---|---|---|---|
@@ -12,16 +12,16 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
-/// Upper ends of the buckets of every duration, in seconds: from one answer of etcd to a long attempt.
+/// Upper ends of the buckets of every duration, in seconds: from one answer of etcd up to a long attempt.
 const SECONDS_BUCKETS: [f64; 16] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0];
 
-/// How a line of the log looks.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Plain text, for people.
     Text,
-    /// One object a line, for collectors.
+    /// JSON, one object per line, for collectors.
     Json,
 }
 
@@ -32,26 +32,26 @@ impl FromStr for LogFormat {
         match text {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
-            _ => Err(format!("'{text}' is no format of logs: give text or json")),
+            _ => Err(format!("'{text}' is not a log format; use text or json")),
         }
     }
 }
 
-/// Logs or metrics that cannot be set up.
+/// Error of a failed setup of logs or metrics.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// `log.level` cannot be read.
-    #[error("'{level}' is no level of logs: give error, warn, info, debug, trace, or levels by target")]
+    /// `log.level` cannot be parsed.
+    #[error("'{level}' is not a log level; use error, warn, info, debug or trace, or levels by target")]
     Level {
-        /// What was given.
+        /// Text that was given.
         level: String,
-        /// Why.
+        /// Error of the parser.
         source: ParseError,
     },
-    /// They were set up before.
+    /// Logs were set up before.
     #[error("set up logs")]
     Logs(#[from] TryInitError),
-    /// They were set up before.
+    /// Metrics were set up before.
     #[error("set up metrics")]
     Metrics(#[from] BuildError),
 }
@@ -59,7 +59,7 @@ pub enum TelemetryError {
 /// Logs to stderr from here on.
 ///
 /// # Errors
-/// If `level` cannot be read, or logs were set up before.
+/// The level cannot be parsed, or logs were set up before.
 pub fn init_logs(format: LogFormat, level: &str) -> Result<(), TelemetryError> {
     let filter = EnvFilter::builder()
         .parse(level)
@@ -72,7 +72,7 @@ pub fn init_logs(format: LogFormat, level: &str) -> Result<(), TelemetryError> {
     Ok(())
 }
 
-/// What this process has counted and measured. Cheap to clone.
+/// Metrics of this process. Cheap to clone.
 #[derive(Clone)]
 pub struct Metrics {
     handle: PrometheusHandle,
@@ -81,7 +81,7 @@ pub struct Metrics {
 /// Collects metrics from here on.
 ///
 /// # Errors
-/// If they were set up before.
+/// Metrics were set up before.
 pub fn init_metrics(program: &'static str, version: &'static str) -> Result<Metrics, TelemetryError> {
     let metrics = Metrics { handle: builder()?.install_recorder()? };
     metrics::describe_gauge!("tailor_build_info", "What runs here; always 1.");
@@ -94,12 +94,12 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
 }
 
 impl Metrics {
-    /// In the text format of Prometheus.
+    /// Formats the metrics in the text format of Prometheus.
     pub fn render(&self) -> String {
         self.handle.render()
     }
 
-    /// Sorts samples into their buckets; they are kept one by one until then, so this is due every few seconds.
+    /// Sorts samples into their buckets. Until then they are kept one by one, so call this every few seconds.
     pub fn fold(&self) {
         self.handle.run_upkeep();
     }
@@ -111,7 +111,7 @@ impl std::fmt::Debug for Metrics {
     }
 }
 
-/// Metrics that no process collects into.
+/// Creates metrics into which no process collects.
 #[cfg(test)]
 pub(crate) fn for_test() -> Metrics {
     Metrics { handle: builder().expect("buckets").build_recorder().handle() }
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_level_that_is_none_is_refused_before_anything_is_set_up() {
         let error = init_logs(LogFormat::Json, "storage=loud").expect_err("no such level");
-        assert!(error.to_string().starts_with("'storage=loud' is no level of logs"), "{error}");
+        assert!(error.to_string().starts_with("'storage=loud' is not a log level"), "{error}");
         assert!("yaml".parse::<LogFormat>().is_err());
     }
 }

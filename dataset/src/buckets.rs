@@ -1,10 +1,10 @@
-//! One row a bucket: the rows that several windows have of one bucket are joined.
+//! Joins rows so that readers get one row per bucket: if several windows have rows of one bucket, the rows are joined.
 //!
-//! A job rolls up what lies in its window. Where the window's ends are no multiples of the step (four-hour windows and a step
-//! of a day), the buckets at its ends are shared with the windows beside it, and each of them wrote a row of its own share.
-//! Every reader sees the joined row: counts and sums add, in the order of the windows; minimum and maximum are those of both;
-//! `first` is that of the earlier window, `last` that of the later one. Rows of one window in several shards, which a
-//! misplaced organisation may have, are joined in the order of the shards.
+//! A job rolls up the points in its window. If the window's ends are not multiples of the step (four-hour windows and
+//! a step of a day), its first and last buckets are shared with the neighbouring windows, and each window wrote a row
+//! of its own share. Every reader gets the joined row: counts and sums add, in the order of the windows; minimum and
+//! maximum cover both; `first` comes from the earlier window, `last` from the later one. Rows of one window in
+//! several shards, which a misplaced organisation may have, are joined in the order of the shards.
 
 use format::part::{RollupColumns, RollupRow};
 use futures::FutureExt;
@@ -16,7 +16,7 @@ use crate::error::DatasetError;
 use crate::merge::{Input, Merge};
 use crate::rows::{Chunk, ChunkSource, Rows};
 
-/// The rows of many parts as one sorted stream, as readers see them: for rollups, one row a bucket.
+/// Merges many parts into one sorted stream, as readers see it; rollups have one row per bucket.
 pub(crate) fn merged(inputs: Vec<Input>, rollup: Option<RollupStep>) -> Box<dyn ChunkSource> {
     let merge = Merge::new(inputs);
     match rollup {
@@ -25,10 +25,10 @@ pub(crate) fn merged(inputs: Vec<Input>, rollup: Option<RollupStep>) -> Box<dyn 
     }
 }
 
-/// Joins rows of one series and bucket that follow one another.
+/// Joins neighbouring rows of one series and bucket.
 struct OneRowABucket<S> {
     source: S,
-    /// The chunk before: the next one may have more of its last bucket.
+    /// Previous chunk, held because the next may have more of its last bucket.
     held: Option<Chunk>,
 }
 
@@ -44,7 +44,7 @@ impl<S: ChunkSource> OneRowABucket<S> {
                 && let (Rows::Buckets(before), Rows::Buckets(rows)) = (&mut held.rows, &mut chunk.rows)
                 && !take_first_into_last(before, rows)
             {
-                // All of it went into the row before.
+                // The whole chunk was joined into the row before.
                 continue;
             }
             return Ok(self.held.replace(chunk));
@@ -58,7 +58,8 @@ impl<S: ChunkSource> ChunkSource for OneRowABucket<S> {
     }
 }
 
-/// Joins the first row of `rows` with the last one `before`, if both are of one bucket; whether rows are left.
+/// Joins the first row of `rows` with the last row of `before`, if both belong to one bucket; returns true if rows
+/// are left.
 fn take_first_into_last(before: &mut RollupColumns, rows: &mut RollupColumns) -> bool {
     let (Some(last), false) = (before.len().checked_sub(1), rows.is_empty()) else { return !rows.is_empty() };
     if before.bucket_start_ms[last] == rows.bucket_start_ms[0] {
@@ -81,7 +82,7 @@ fn replace_last(rows: &mut RollupColumns, row: RollupRow) {
     rows.last[last] = row.last;
 }
 
-/// One row of two shares of a bucket, the earlier one first.
+/// Joins two shares of a bucket; the earlier share comes first.
 fn joined(earlier: RollupRow, later: RollupRow) -> RollupRow {
     RollupRow {
         bucket_start_ms: earlier.bucket_start_ms,

@@ -1,8 +1,8 @@
-//! One series: its points, or its rollup rows, in time order over all windows.
+//! Reads one series: its points, or its rollup rows, in time order over all windows.
 //!
-//! Its key names the one partition of each manifest that may hold it, and the extents leave out those that cannot. What is
-//! left takes a footer and a ranged read each. A series usually lies in the shard of its organisation, and sometimes in a foreign
-//! one too, where a misplaced segment brought it: all current manifests are asked.
+//! The key determines the one partition of each manifest that may hold the series, and the extents exclude further
+//! ones. The others take a footer and a ranged read each. A series usually lies in the shard of its organisation, and
+//! sometimes also in a foreign shard, because of a misplaced segment; so all current manifests are searched.
 
 use std::ops::ControlFlow;
 
@@ -17,28 +17,28 @@ use crate::merge::Input;
 use crate::parts::{Parts, RowFilter};
 use crate::rows::Chunk;
 
-/// Which series, and which of its rows.
+/// Series to read, and the range of its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatOptions {
-    /// Which windows and shards to look into.
+    /// Windows and shards to search.
     pub selection: Selection,
-    /// The series.
+    /// Key of the series.
     pub key: SeriesKey,
-    /// First instant; for rollups, of a bucket's start.
+    /// First instant; for rollups, the first start of a bucket.
     pub from_ms: Option<TimestampMs>,
-    /// First instant after.
+    /// First instant after the range.
     pub to_ms: Option<TimestampMs>,
-    /// The rollup of this step instead of the points.
+    /// Step of the rollup to read; none reads the points.
     pub rollup: Option<RollupStep>,
 }
 
-/// What hears of the rows, some at a time; breaks off when it has heard enough.
+/// Callback that gets the rows in chunks, and may stop the reading.
 pub type OnRows<'a> = dyn FnMut(Chunk) -> ControlFlow<()> + Send + 'a;
 
-/// Reads one series; gives the number of rows.
+/// Reads one series; returns the number of rows.
 ///
 /// # Errors
-/// [`DatasetError::NoSeries`] where no row is found, and a damaged part is named.
+/// [`DatasetError::NoSeries`] if no row is found. A damaged part is named.
 pub async fn cat(
     catalog: &Catalog,
     parts: &Parts,
@@ -87,7 +87,7 @@ fn inputs(parts: &Parts, manifests: &[Manifest], options: &CatOptions) -> Vec<In
 }
 
 fn may_hold(extent: &Extent, options: &CatOptions) -> bool {
-    // A bucket starts before its points.
+    // A bucket starts before its points, so the range begins with that bucket.
     let (first_ms, last_ms) = match options.rollup {
         None => (extent.time_min_ms, extent.time_max_ms),
         Some(step) => (step.bucket_start(extent.time_min_ms), step.bucket_start(extent.time_max_ms)),

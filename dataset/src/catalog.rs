@@ -1,8 +1,8 @@
-//! What a dataset has committed: the manifests, and which of them count.
+//! Catalog of a dataset: its manifests, and the current ones.
 //!
-//! The highest version of a (window, shard) is current; the others are history that can be rolled back to. A reader
-//! goes from manifest to parts and never lists data, so it sees one version or another, never a mix (CM-4). A
-//! manifest that is damaged, or lies where it does not belong, is an error that names it, never a version skipped.
+//! The highest version of a (window, shard) is current; the others are history, to which a rollback can return. A
+//! reader goes from manifest to parts and never lists data, so it sees one version or another, never a mix (CM-4). A
+//! manifest that is damaged or misnamed is an error that names it; it is never skipped.
 
 use std::collections::BTreeMap;
 
@@ -15,38 +15,38 @@ use storage::{Root, StorageError};
 
 use crate::error::DatasetError;
 
-/// Which manifests a verb looks at; everything where nothing is named.
+/// Manifests to use; by default all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// This window alone.
+    /// Only this window.
     pub window: Option<Window>,
-    /// These shards alone; all where it is empty.
+    /// Only these shards; all if empty.
     pub shards: Vec<ShardId>,
 }
 
 impl Selection {
-    /// Whether it includes a window and a shard.
+    /// True if the selection includes a window and a shard.
     pub fn has(&self, window: Window, shard: ShardId) -> bool {
         self.window.is_none_or(|wanted| wanted == window) && (self.shards.is_empty() || self.shards.contains(&shard))
     }
 }
 
-/// The versions of one (window, shard), ascending.
+/// Versions of each (window, shard), ascending.
 pub type Versions = BTreeMap<(Window, ShardId), Vec<u32>>;
 
-/// A dataset, opened.
+/// Opened dataset.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     root: Root,
 }
 
 impl Catalog {
-    /// The dataset at `root`.
+    /// Creates the catalog of the dataset at `root`.
     pub fn new(root: Root) -> Self {
         Self { root }
     }
 
-    /// The dataset at `uri`.
+    /// Opens the dataset at `uri`.
     ///
     /// # Errors
     /// Those of [`Root::open`].
@@ -54,12 +54,12 @@ impl Catalog {
         Ok(Self::new(Root::open(uri)?))
     }
 
-    /// Where it lies.
+    /// Returns the root of the dataset.
     pub fn root(&self) -> &Root {
         &self.root
     }
 
-    /// Every version of what `selection` includes.
+    /// Lists every version in `selection`.
     ///
     /// # Errors
     /// Those of the store.
@@ -67,7 +67,7 @@ impl Catalog {
         Ok(self.list(selection).await?.0)
     }
 
-    /// Every version of what `selection` includes, and the keys beside them that are no manifests.
+    /// Lists every version in `selection`, and the keys among them that are not manifests.
     pub(crate) async fn list(&self, selection: &Selection) -> Result<(Versions, Vec<String>), DatasetError> {
         let (mut versions, mut strays) = (Versions::new(), Vec::new());
         for object in self.root.list(MANIFESTS).await? {
@@ -80,15 +80,15 @@ impl Catalog {
                 Err(_) => strays.push(key),
             }
         }
-        // Keys sort by text, and from version 100000 on text and number disagree.
+        // Keys sort by text; from version 100000 on, text and number disagree.
         versions.values_mut().for_each(|versions| versions.sort_unstable());
         Ok((versions, strays))
     }
 
-    /// The manifest of that name, checked.
+    /// Reads and checks the manifest of that name.
     ///
     /// # Errors
-    /// [`DatasetError::NoManifest`] where there is none; otherwise it is damaged, unreadable or misnamed.
+    /// [`DatasetError::NoManifest`] if there is none; other errors name a damaged, unreadable or misnamed manifest.
     pub async fn read(&self, name: ManifestName) -> Result<Manifest, DatasetError> {
         let key = name.to_string();
         let bytes = match self.root.read(&key).await {
@@ -103,11 +103,11 @@ impl Catalog {
         Ok(manifest)
     }
 
-    /// The current manifest of every (window, shard) in `selection`, ordered by window and shard; no two of them hold the
-    /// same points.
+    /// Reads the current manifest of every (window, shard) in `selection`, ordered by window and shard. Two of them
+    /// never hold the same points.
     ///
     /// # Errors
-    /// [`DatasetError::NoManifest`] where nothing is found, [`DatasetError::WindowsOverlap`] where points would come twice;
+    /// [`DatasetError::NoManifest`] if nothing is found, [`DatasetError::WindowsOverlap`] if points would come twice;
     /// else as [`Self::read`].
     pub async fn current(&self, selection: &Selection) -> Result<Vec<Manifest>, DatasetError> {
         let mut manifests = Vec::new();
@@ -123,7 +123,7 @@ impl Catalog {
         Ok(manifests)
     }
 
-    /// One manifest of `shard`: of `window`, or of the only one that it has; of `version`, or the current one.
+    /// Reads one manifest of `shard`: of `window`, or of its only window; of `version`, or the current one.
     ///
     /// # Errors
     /// [`DatasetError::NoManifest`], or [`DatasetError::WindowUnclear`]; else as [`Self::read`].
@@ -137,7 +137,7 @@ impl Catalog {
         self.read(ManifestName { version: version.unwrap_or(current.version), ..current }).await
     }
 
-    /// The name of the current manifest of `shard`, which is not read.
+    /// Returns the name of the current manifest of `shard`, without reading it.
     ///
     /// # Errors
     /// [`DatasetError::NoManifest`], or [`DatasetError::WindowUnclear`].
@@ -154,10 +154,10 @@ impl Catalog {
         Ok(ManifestName { window: *window, shard, version })
     }
 
-    /// What `tailor dataset manifests` shows: every version of what `selection` includes.
+    /// Lists every version in `selection`, for `tailor dataset manifests`.
     ///
     /// # Errors
-    /// [`DatasetError::NoManifest`] where nothing is found; else as [`Self::read`].
+    /// [`DatasetError::NoManifest`] if nothing is found; else as [`Self::read`].
     pub async fn manifests(&self, selection: &Selection) -> Result<ManifestList, DatasetError> {
         let mut manifests = Vec::new();
         for ((window, shard), versions) in self.versions(selection).await? {
@@ -173,7 +173,7 @@ impl Catalog {
         Ok(ManifestList { api_version: API_VERSION, kind: "ManifestList", dataset, manifests })
     }
 
-    /// Jobs of other windows wrote the same points again: whoever reads must say which are meant.
+    /// Refuses overlapping windows: jobs of other windows wrote the same points again, so the reader must choose.
     fn check_windows(&self, versions: &Versions) -> Result<(), DatasetError> {
         let mut by_shard: BTreeMap<ShardId, Vec<Window>> = BTreeMap::new();
         for (window, shard) in versions.keys() {
@@ -203,7 +203,7 @@ impl Catalog {
     }
 }
 
-/// Those of `windows`, ordered by their start, that share time with another one.
+/// Lists the windows that overlap another; `windows` must be ordered by start.
 pub(crate) fn overlapping(windows: &[Window]) -> Vec<Window> {
     let mut found = Vec::new();
     let mut widest: Option<Window> = None;
@@ -218,34 +218,34 @@ pub(crate) fn overlapping(windows: &[Window]) -> Vec<Window> {
     found
 }
 
-/// The name that a manifest's content gives it.
+/// Returns the name that a manifest's content implies.
 pub fn name_of(manifest: &Manifest) -> ManifestName {
     ManifestName { window: manifest.window, shard: manifest.shard, version: manifest.version }
 }
 
-/// The document of `tailor dataset manifests -o json`.
+/// Document of `tailor dataset manifests -o json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ManifestList {
-    /// [`API_VERSION`].
+    /// [`API_VERSION`], version of the document.
     pub api_version: &'static str,
-    /// `ManifestList`.
+    /// Always `ManifestList`, the document's kind.
     pub kind: &'static str,
-    /// The dataset, as given.
+    /// Dataset as it was given.
     pub dataset: String,
-    /// Ordered by window, shard and version.
+    /// Manifests ordered by window, shard and version.
     pub manifests: Vec<ListedManifest>,
 }
 
-/// A manifest, and what it does not say itself.
+/// Manifest with facts that it does not contain itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ListedManifest {
-    /// Its key under the dataset.
+    /// Key under the dataset.
     pub key: String,
-    /// Whether it is the one that readers see.
+    /// True if readers see this version.
     pub is_current: bool,
-    /// What a replay compares.
+    /// Digest of the content, which a replay compares.
     pub content_digest: Digest,
-    /// What it says.
+    /// Manifest as it was read.
     pub manifest: Manifest,
 }
 

@@ -1,7 +1,7 @@
-//! Diff: what changed from one version to another, point by point.
+//! Compares two versions point by point.
 //!
-//! Both sides are merged into one sorted stream each, however they are partitioned, and joined. Parts that both sides have,
-//! by digest, are left out: they cannot differ.
+//! Each side is merged into one sorted stream, for any partitioning, and the streams are joined. Parts that both
+//! sides have, by digest, are left out, because they cannot differ.
 
 use std::collections::HashMap;
 
@@ -18,36 +18,36 @@ use crate::report::Differences;
 use crate::rows::ChunkSource;
 use crate::verify::on_raw;
 
-/// Some manifests of one dataset.
+/// Side of a comparison: some manifests of one dataset.
 #[derive(Debug, Clone, Copy)]
 pub struct Side<'a> {
-    /// The dataset.
+    /// Catalog of the dataset.
     pub catalog: &'a Catalog,
-    /// One version, or the current ones of several windows and shards.
+    /// Single version, or the current versions of several windows and shards.
     pub manifests: &'a [Manifest],
 }
 
-/// The document of `tailor dataset diff -o json`.
+/// Document of `tailor dataset diff -o json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diff {
-    /// [`API_VERSION`].
+    /// [`API_VERSION`], version of the document.
     pub api_version: &'static str,
-    /// `Diff`.
+    /// Always `Diff`, the document's kind.
     pub kind: &'static str,
-    /// The manifests of the one side, with their dataset.
+    /// Manifests of the first side, with their dataset.
     pub before: Vec<String>,
-    /// Those of the other side.
+    /// Manifests of the second side, with their dataset.
     pub after: Vec<String>,
-    /// Whether their digests were equal, so that no point was read.
+    /// True if the digests were equal, so that no point was read.
     pub by_digest: bool,
-    /// Points: `missing` after, `extra` after, `changed`; and `metadata` of series.
+    /// Differences: points that are `missing`, `extra` or `changed` in the second side, and `metadata` of series.
     pub differences: Differences,
 }
 
 /// Compares the points of two sides.
 ///
 /// # Errors
-/// Those of reading; a damaged part is named.
+/// Errors of reading; a damaged part is named.
 pub async fn diff(before: Side<'_>, after: Side<'_>) -> Result<Diff, DatasetError> {
     let (old, new) = (part_counts(before), part_counts(after));
     let by_digest = old == new;
@@ -64,14 +64,14 @@ pub async fn diff(before: Side<'_>, after: Side<'_>) -> Result<Diff, DatasetErro
     Ok(Diff { api_version: API_VERSION, kind: "Diff", before, after, by_digest, differences })
 }
 
-/// What proves that two parts hold the same rows.
+/// Identity of a part: equal ids mean equal rows.
 type PartId = (u64, Digest);
 
 fn part_id(object: &ObjectEntry) -> PartId {
     (object.size, object.digest)
 }
 
-/// How often each raw part occurs.
+/// Counts the occurrences of each raw part.
 fn part_counts(side: Side<'_>) -> HashMap<PartId, u64> {
     let entries = side.manifests.iter().flat_map(|manifest| &manifest.partitions);
     let mut counts = HashMap::new();
@@ -81,7 +81,7 @@ fn part_counts(side: Side<'_>) -> HashMap<PartId, u64> {
     counts
 }
 
-/// The manifests of a side, less the parts that the other side has as often: those cannot differ.
+/// Returns the manifests of a side without the parts that the other side has as often, because those cannot differ.
 fn without(side: Side<'_>, is_shared: impl Fn(&PartId) -> bool) -> Vec<Manifest> {
     let mut manifests = side.manifests.to_vec();
     for entry in manifests.iter_mut().flat_map(|manifest| &mut manifest.partitions) {

@@ -1,4 +1,4 @@
-//! What can go wrong, by what the caller does next: look elsewhere, mend the dataset, or try again.
+//! Errors of a dataset, grouped by the caller's next step: ask for something else, mend the dataset, or try again.
 
 use format::manifest::ManifestError;
 use format::part::PartError;
@@ -6,140 +6,140 @@ use interchange::ReadError;
 use model::{ShardId, Window};
 use storage::StorageError;
 
-/// What an error means to the caller; the command line makes its exit code of it.
+/// Kind of an error; the command line derives its exit code from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// What was asked for is not there: ask for something else.
+    /// The requested object does not exist: ask for something else.
     NotFound,
-    /// The dataset is not what was committed: restore it, or roll back.
+    /// The dataset differs from what was committed: restore it, or roll back.
     Damaged,
-    /// Anything else: the message tells the next step.
+    /// Any other error: the message tells the next step.
     Failed,
 }
 
-/// A verb on a dataset that did not succeed.
+/// Error of an operation on a dataset.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
     /// The store failed, or has no such object.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// A manifest that cannot be trusted.
+    /// The manifest cannot be trusted.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// A sound manifest under a key that is not its own.
+    /// A valid manifest has the key of another.
     #[error("manifest {key} says that it is {says}; it was copied or renamed: restore the one that belongs there")]
     MisnamedManifest {
-        /// Where it lies.
+        /// Key at which it lies.
         key: String,
-        /// The key that its content gives it.
+        /// Key that its content implies.
         says: String,
     },
-    /// Nothing is committed for what was asked.
+    /// The dataset has no such manifest.
     #[error("{dataset} has no manifest of {what}; `tailor dataset manifests` lists those that it has")]
     NoManifest {
-        /// The dataset.
+        /// Dataset that was searched.
         dataset: String,
-        /// Window, shard, version, as asked.
+        /// Window, shard and version that were requested.
         what: String,
     },
-    /// Several windows would do.
+    /// Several windows match the request.
     #[error("{dataset} has {} windows of {shard} ({}); name one with --window", windows.len(), list(windows))]
     WindowUnclear {
-        /// The dataset.
+        /// Dataset that was searched.
         dataset: String,
-        /// The shard.
+        /// Shard with several windows.
         shard: ShardId,
-        /// Those that would do.
+        /// Windows that match.
         windows: Vec<Window>,
     },
-    /// Several windows hold the same time: their points would come twice.
+    /// Several windows cover the same time, so their points would come twice.
     #[error(
         "{dataset} has windows of {shard} that overlap ({}), and points in both would come twice; name one with --window",
         list(windows)
     )]
     WindowsOverlap {
-        /// The dataset.
+        /// Dataset with these windows.
         dataset: String,
-        /// The shard.
+        /// Shard with these windows.
         shard: ShardId,
-        /// Those that share time with another one.
+        /// Windows that overlap another.
         windows: Vec<Window>,
     },
-    /// No series of that key.
+    /// No series has that key.
     #[error("{dataset} holds no {what}; `tailor dataset series` lists those that it has")]
     NoSeries {
-        /// The dataset.
+        /// Dataset that was searched.
         dataset: String,
-        /// What was asked.
+        /// Series that was requested.
         what: String,
     },
     /// An object that a manifest names is gone (CM-2).
     #[error("CM-2: {object} is gone, and a manifest names it; restore it, or replay its shard")]
     ObjectGone {
-        /// The object.
+        /// Full URI of the object.
         object: String,
     },
     /// An object that a manifest names has changed (CM-2).
     #[error("CM-2: {object} {fact}; restore it, or replay its shard")]
     ObjectDamaged {
-        /// The object.
+        /// Full URI of the object.
         object: String,
-        /// What is wrong with it.
+        /// Difference to the manifest.
         fact: String,
     },
-    /// A part whose bytes are not those that were written (CM-2).
+    /// The bytes of a part differ from those that were written (CM-2).
     #[error("cannot read {object}")]
     Part {
-        /// The object.
+        /// Full URI of the part.
         object: String,
-        /// What is wrong with it.
+        /// Error of the part's reader.
         #[source]
         source: PartError,
     },
-    /// A Parquet part whose bytes are not those that were written (CM-2).
+    /// The bytes of a Parquet part differ from those that were written (CM-2).
     #[error("cannot read {object}")]
     Parquet {
-        /// The object.
+        /// Full URI of the part.
         object: String,
-        /// What is wrong with it.
+        /// Error of the Parquet reader.
         #[source]
         source: ReadError,
     },
-    /// An input segment is not what the manifest says was read.
+    /// An input segment differs from what the manifest says was read.
     #[error("segment {object} {fact}; the oracle needs the input as it was: give the place where it still is")]
     InputChanged {
-        /// The segment.
+        /// Full URI of the segment.
         object: String,
-        /// What is wrong with it.
+        /// Difference to the manifest.
         fact: String,
     },
-    /// The request makes no sense for this dataset.
+    /// The request is not possible for this dataset.
     #[error("{0}")]
     Refused(String),
-    /// Somebody else committed at the same time.
+    /// Another client committed at the same time.
     #[error(
         "{object} was committed by somebody else just now; look at it, then roll back again if that is still wanted"
     )]
     Conflict {
-        /// The manifest that we meant to write.
+        /// Manifest that this call tried to write.
         object: String,
     },
-    /// The output could not be written.
+    /// The output cannot be written.
     #[error("cannot write {target}")]
     Write {
-        /// What was written.
+        /// Target of the write.
         target: String,
-        /// Why.
+        /// Error of the write.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
 impl DatasetError {
-    /// What the caller does next.
+    /// Returns the kind of the error.
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            // The bytes are sound; this build is too old for them.
+            // The bytes are valid, but this build is too old for them.
             Self::Part { source: PartError::Version { .. }, .. } => ErrorKind::Failed,
             Self::Storage(StorageError::NotFound { .. }) | Self::NoManifest { .. } | Self::NoSeries { .. } => {
                 ErrorKind::NotFound
@@ -160,7 +160,7 @@ impl DatasetError {
         }
     }
 
-    /// The whole chain in one line, for a report.
+    /// Formats the chain of errors on one line, for a report.
     pub(crate) fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut source = std::error::Error::source(self);

@@ -1,7 +1,8 @@
 //! Export: the rows of many parts as one sorted file for other tools.
 //!
-//! A k-way merge by key and time. Each open part holds a block, the file its row group or lines: memory grows with the number of
-//! parts that overlap, never with the rows. The file appears under its name when it is whole, or not at all.
+//! A k-way merge by key and time. Each open part holds a block, and the file holds its row group or lines, so memory
+//! grows with the number of parts that overlap, never with the rows. The file appears under its name when it is
+//! complete, or not at all.
 
 mod names; // the metadata of series, beside their rows
 mod sink; //  the writer of either table

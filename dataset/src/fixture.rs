@@ -1,4 +1,4 @@
-//! Small datasets, made by hand: one shard, two organisations, eight series, three partitions, a rollup, and the input.
+//! Small handmade datasets: one shard, two organisations, eight series, three partitions, a rollup, and the input.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,20 +24,20 @@ use tempfile::TempDir;
 use crate::catalog::{Catalog, name_of};
 use crate::rollup::RollupBuilder;
 
-/// The window of all fixtures: ten minutes.
+/// Window of all fixtures: ten minutes.
 pub(crate) const WINDOW: Window = Window::of(0, 600_000);
 
-/// The shard of all fixtures, unless told otherwise.
+/// Default shard of all fixtures.
 pub(crate) const SHARD: ShardId = ShardId::Shared(7);
 
 pub(crate) fn step() -> RollupStep {
     "5m".parse().expect("five minutes divide a day")
 }
 
-/// Metadata and points.
+/// Metadata and points by series.
 pub(crate) type SeriesMap = BTreeMap<SeriesKey, (Vec<u8>, Columns)>;
 
-/// What a job is made to have written; the books are counted from it, so it is always consistent with itself.
+/// Output of a job. Its books are counted from the content, so it is always consistent with itself.
 #[derive(Clone)]
 pub(crate) struct Output {
     pub(crate) window: Window,
@@ -48,15 +48,15 @@ pub(crate) struct Output {
     pub(crate) inputs: Vec<SegmentRef>,
     pub(crate) series: SeriesMap,
     pub(crate) map: MapBooks,
-    /// Bends a rollup before it is written.
+    /// Changes a rollup before it is written.
     pub(crate) on_rollup: fn(SeriesKey, &mut RollupColumns),
-    /// Puts a series into a partition.
+    /// Chooses the partition of a series.
     pub(crate) place: fn(SeriesKey, u32) -> PartitionId,
-    /// Bends the manifest before it is written.
+    /// Changes the manifest before it is written.
     pub(crate) on_manifest: fn(&mut Manifest),
 }
 
-/// A dataset and its input, in a folder that goes with it.
+/// Dataset with its input, in a folder that is removed with it.
 pub(crate) struct Fixture {
     dir: TempDir,
     pub(crate) input: Root,
@@ -71,7 +71,7 @@ impl Fixture {
         Self { dir, input, catalog }
     }
 
-    /// A fixture with its input and one committed version.
+    /// Creates a fixture with its input and one committed version.
     pub(crate) async fn committed() -> (Self, Output, Manifest) {
         let fixture = Self::new();
         let output = fixture.output().await;
@@ -80,7 +80,7 @@ impl Fixture {
         (fixture, output, manifest)
     }
 
-    /// Marks the dataset as ours, and makes `job` known to it: with its spec, and a plan of the fixture's shard.
+    /// Marks the dataset as ours, and makes `job` known to it: writes its spec, and a plan of the fixture's shard.
     pub(crate) async fn know(&self, job: &JobId) {
         let root = self.catalog.root();
         crate::marks::mark_dataset(root).await.expect("the folder is ours");
@@ -117,12 +117,12 @@ impl Fixture {
         age(&self.path("dataset"), by);
     }
 
-    /// A folder beside the dataset.
+    /// Returns the path of a folder beside the dataset.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    /// Where an object of the dataset lies.
+    /// Returns the path of an object of the dataset.
     pub(crate) fn object_path(&self, key: &str) -> PathBuf {
         self.path("dataset").join(key)
     }
@@ -134,13 +134,13 @@ impl Fixture {
         SegmentRef { key: key.to_owned(), size: bytes.len() as u64, etag }
     }
 
-    /// What a sound job makes of an input of two segments, which is written too: each series in two payloads, with an early
-    /// point, a late one and a duplicate each.
+    /// Returns the output of a valid job over an input of two segments, which are written too: each series comes in
+    /// two payloads, with an early point, a late one and a duplicate each.
     pub(crate) async fn output(&self) -> Output {
         self.output_of(series()).await
     }
 
-    /// The same of other series, each of two points or more.
+    /// Returns the output for other series, each with two points or more.
     pub(crate) async fn output_of(&self, series: SeriesMap) -> Output {
         let (mut first, mut second, mut map) = (Vec::new(), Vec::new(), MapBooks::default());
         for (key, (metadata, points)) in &series {
@@ -152,7 +152,8 @@ impl Fixture {
                 values: points.values[range].to_vec(),
                 metadata: metadata.to_vec().into(),
             };
-            // The later half comes first; the last of the earlier half is sent with a value that gives way.
+            // The later half comes first; the last point of the earlier half is sent with a value that will be
+            // replaced.
             let mut early = payload(half - 1..points.len(), b"old");
             early.values[0] = -1.0;
             early.timestamps.push(WINDOW.end_ms);
@@ -297,14 +298,15 @@ impl Fixture {
     }
 }
 
-/// A frame of that payload.
+/// Encodes a payload as a frame.
 pub(crate) fn frame(payload: &Payload) -> Vec<u8> {
     let body = zstd::bulk::compress(&payload.encode_to_vec(), 1).expect("zstd compresses");
     let length = u32::try_from(body.len()).expect("a small payload");
     [length.to_be_bytes().as_slice(), &body].concat()
 }
 
-/// Organisations 7 and 71, metrics 1 to 4, a point a minute; irregular values, a NaN, a -0.0 and an infinity.
+/// Series of organisations 7 and 71, metrics 1 to 4, with a point a minute: irregular values, a NaN, a -0.0 and an
+/// infinity.
 pub(crate) fn series() -> SeriesMap {
     let mut series = SeriesMap::new();
     for (org, metric) in [7, 71].into_iter().flat_map(|org| (1..=4).map(move |metric| (org, metric))) {

@@ -1,27 +1,27 @@
-//! Compares a sorted stream with rows that are known, both ordered by series and time, in one pass.
+//! Compares a sorted stream with known rows, both ordered by series and time, in one pass.
 
 use model::{SeriesKey, TimestampMs};
 
 use crate::error::DatasetError;
 use crate::rows::{Chunk, ChunkSource};
 
-/// How a row of the stream differs from what was expected.
+/// Kind of difference between the stream and the expected rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mismatch {
-    /// Expected, and not in the stream.
+    /// Row that was expected but is not in the stream.
     Missing,
-    /// In the stream, and not expected.
+    /// Row in the stream that was not expected.
     Extra,
-    /// In both, with other values.
+    /// Row in both, with other values.
     Changed,
-    /// The series' metadata differs.
+    /// Metadata of a series that differs.
     Metadata,
 }
 
-/// Hears of every mismatch, with its row and what is wrong in words.
+/// Callback that gets every mismatch, with its row and a description.
 pub(crate) type OnMismatch<'a> = dyn FnMut(Mismatch, (SeriesKey, TimestampMs), &dyn Fn() -> String) + Send + 'a;
 
-/// The stream, and how far it has been compared.
+/// Stream under comparison, with its current position.
 pub(crate) struct Join {
     source: Box<dyn ChunkSource>,
     chunk: Option<Chunk>,
@@ -32,12 +32,12 @@ pub(crate) struct Join {
 }
 
 impl Join {
-    /// Compares rows alone, or the metadata too.
+    /// Creates a join that compares rows, and metadata too if `has_metadata`.
     pub(crate) fn new(source: Box<dyn ChunkSource>, has_metadata: bool) -> Self {
         Self { source, chunk: None, at: 0, is_over: false, metadata_of: None, has_metadata }
     }
 
-    /// Compares the next rows that should be there.
+    /// Compares the next rows that should be in the stream.
     pub(crate) async fn expect(
         &mut self,
         expected: &Chunk,
@@ -49,7 +49,7 @@ impl Join {
         Ok(())
     }
 
-    /// Nothing more is expected: what is left is extra.
+    /// Ends the comparison: all remaining rows are extra.
     pub(crate) async fn finish(&mut self, on_mismatch: &mut OnMismatch<'_>) -> Result<(), DatasetError> {
         while let Some(found) = self.head().await? {
             self.report_extra(found, on_mismatch);
@@ -84,7 +84,7 @@ impl Join {
         }
     }
 
-    /// Where the stream stands, or `None` at its end.
+    /// Returns the current row of the stream, or `None` at its end.
     async fn head(&mut self) -> Result<Option<(SeriesKey, TimestampMs)>, DatasetError> {
         loop {
             if let Some(chunk) = &self.chunk
@@ -118,7 +118,7 @@ impl Join {
         if !self.has_metadata || self.metadata_of == Some(expected.key) {
             return;
         }
-        // A series' metadata is with its last rows: earlier ones have nothing to compare.
+        // A series' metadata comes with its last rows; earlier rows have nothing to compare.
         let (Some(wanted_metadata), Some(metadata)) = (&expected.metadata, &found.metadata) else { return };
         self.metadata_of = Some(expected.key);
         if metadata != wanted_metadata {

@@ -1,35 +1,35 @@
-//! Reads and checks what was committed: the library behind `tailor dataset`.
+//! Reads and checks committed data: the library behind `tailor dataset`.
 //!
-//! Every verb takes a [`Catalog`] and plain options, and gives a document that serialises (`api_version` first) or a stream.
-//! Readers go from manifest to parts; nobody lists data, but the collector.
+//! Every verb takes a [`Catalog`] and plain options, and returns a document that serialises (`api_version` first) or
+//! a stream. Readers go from manifest to parts; only the collector lists data.
 
-// What a dataset has committed, and which of it counts.
+// Catalog of a dataset: manifests, and the current ones.
 pub mod catalog;
-// What can go wrong, by what the caller does next.
+// Errors, by the caller's next step.
 pub mod error;
 // Rows of one series: points or rollup buckets.
 pub mod rows;
-// The parts that manifests name, as sorted streams.
+// Parts that manifests name, as sorted streams.
 pub mod parts;
 // Differences: classes, the first of them, totals.
 pub mod report;
-// The series that it holds.
+// Series of a dataset.
 pub mod series;
-// One series.
+// Reader of one series.
 pub mod cat;
-// One sorted file for other tools.
+// Export to one sorted file for other tools.
 pub mod export;
-// What changed from one version to another.
+// Comparison of two versions.
 pub mod diff;
-// Whole, in order, and what the input gives.
+// Verification: complete, in order, and as the input gives.
 pub mod verify;
-// A plain second computation of the output.
+// Oracle: a plain second computation of the output.
 pub mod oracle;
-// A new version that names an old one's parts again.
+// Rollback: a new version that names an old version's parts.
 pub mod rollback;
-// The dataset's marker, and the marks of its jobs.
+// Marker of the dataset, and marks of its jobs.
 pub mod marks;
-// What no retained manifest names.
+// Collector of objects that no retained manifest names.
 pub mod gc;
 
 mod buckets; // one row a bucket, whatever the windows
@@ -43,4 +43,4 @@ pub use error::{DatasetError, ErrorKind};
 pub use parts::Parts;
 
 #[cfg(test)]
-mod fixture; // small datasets, made by hand
+mod fixture; // small handmade datasets

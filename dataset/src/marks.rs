@@ -1,8 +1,8 @@
-//! The dataset's marker and the marks of its jobs, written and read.
+//! Marker of a dataset, and marks of its jobs: written and read.
 //!
-//! Whoever is about to write what may become garbage marks the job first, and refreshes the mark until the job has ended
-//! and its record is written. So at any moment a collector of any cluster, or one that is started by hand, can tell which
-//! jobs are open: those with a mark that says so and was refreshed lately, by the store's clock.
+//! A process that is about to write possible garbage marks the job first, and refreshes the mark until the job has
+//! ended and its record is written. So a collector of any cluster, or one that is started by hand, can always tell
+//! which jobs are open: those whose mark says so and was refreshed lately, by the store's clock.
 
 use format::keys::{self, ObjectKey, ProcessName};
 use format::marks::{DatasetMarker, JobMark, LAYOUT, MarkState};
@@ -13,19 +13,19 @@ use storage::{Root, StorageError};
 
 use crate::error::DatasetError;
 
-/// A mark as it lies in the dataset.
+/// Mark as it lies in the dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundMark {
-    /// Its key.
+    /// Key of the mark.
     pub key: String,
-    /// When it was written last, by the store's clock.
+    /// Time of the last write, by the store's clock.
     pub refreshed_at_ms: TimestampMs,
-    /// The mark; none where this build cannot read it.
+    /// Content of the mark; none if this build cannot read it.
     pub mark: Option<JobMark>,
 }
 
-/// Marks the dataset at `root` as Tailor's, unless it is marked. Something else of that name is left alone: nothing is
-/// collected in such a place.
+/// Marks the dataset at `root` as Tailor's, unless it is marked. An object of that name that is not a marker is left
+/// alone: nothing is collected in such a place.
 ///
 /// # Errors
 /// Those of the store.
@@ -35,7 +35,7 @@ pub async fn mark_dataset(root: &Root) -> Result<(), StorageError> {
         Ok(bytes) if DatasetMarker::from_bytes(&bytes).is_none() => {
             tracing::warn!(
                 object = root.object(keys::MARKER),
-                "this is no marker of Tailor's; nothing is collected here"
+                "found an object that is not Tailor's marker; nothing is collected here"
             );
             return Ok(());
         }
@@ -45,7 +45,7 @@ pub async fn mark_dataset(root: &Root) -> Result<(), StorageError> {
     root.create_once(keys::MARKER, marker.to_bytes()).await.map(drop)
 }
 
-/// Whether the place at `root` carries a marker of ours, of a layout that this build cleans.
+/// True if the place at `root` carries our marker, with a layout that this build cleans.
 ///
 /// # Errors
 /// Those of the store.
@@ -57,7 +57,7 @@ pub async fn is_marked(root: &Root) -> Result<bool, StorageError> {
     }
 }
 
-/// Says that `run` of `job` is open: before it writes anything that could be garbage, and again every
+/// Marks `run` of `job` as open: before it writes anything that could be garbage, and again every
 /// [`model::limits::JOB_MARK_EVERY`].
 ///
 /// # Errors
@@ -67,7 +67,7 @@ pub async fn mark_open(root: &Root, job: &JobId, run: u64, process: Option<Proce
     root.replace(&keys::mark(job, run), mark.to_bytes()).await
 }
 
-/// Says that `run` of `job` has ended: a collector sweeps what it left, and removes the mark.
+/// Marks `run` of `job` as over: a collector sweeps its leftovers, and removes the mark.
 ///
 /// # Errors
 /// Those of the store.
@@ -77,7 +77,7 @@ pub async fn mark_over(root: &Root, job: &JobId, run: u64) -> Result<(), Storage
 
 const OVER: JobMark = JobMark { state: MarkState::Over, process: None };
 
-/// A rollback's hold on what a job wrote.
+/// Pin of a rollback, which protects a job's output.
 #[derive(Debug)]
 pub struct Pin<'a> {
     root: &'a Root,
@@ -85,8 +85,8 @@ pub struct Pin<'a> {
 }
 
 impl<'a> Pin<'a> {
-    /// Keeps collectors from everything that `job` wrote. What they looked at before this returns they look at again
-    /// before they delete it.
+    /// Keeps collectors from everything that `job` wrote. Objects that a collector examined before this call are
+    /// checked again before they are deleted.
     ///
     /// # Errors
     /// Those of the store.
@@ -97,7 +97,7 @@ impl<'a> Pin<'a> {
         Ok(Self { root, key })
     }
 
-    /// Lets go. The mark stays, as over, so that the next collection looks at what the rollback replaced.
+    /// Releases the pin. The mark stays, as over, so that the next collection examines the replaced version.
     ///
     /// # Errors
     /// Those of the store.
@@ -106,7 +106,7 @@ impl<'a> Pin<'a> {
     }
 }
 
-/// The marks of a job.
+/// Lists the marks of a job.
 ///
 /// # Errors
 /// Those of the store.

@@ -1,11 +1,11 @@
-//! Many sorted parts as one sorted stream, in bounded memory.
+//! Merges many sorted parts into one sorted stream, in bounded memory.
 //!
-//! Parts of one shard interleave by key (partitions are hashes), parts of several windows hold the same keys. So: a queue
-//! of parts by the key they stand at, and a *group* of those that stand at the smallest one. A group of one hands its
-//! chunks through. A larger group is merged by time, equal instants in the order of the inputs; each step lends the
-//! longest run that comes from one part, which for windows that do not overlap is a whole chunk.
+//! Parts of one shard interleave by key, because partitions are hashes; parts of several windows hold the same keys.
+//! So there is a queue of parts by their current key, and a *group* of the parts at the smallest key. A group of one
+//! passes its chunks through. A larger group is merged by time, with equal instants in the order of the inputs; each
+//! step passes on the longest run of rows from one part, which is a whole chunk if the windows do not overlap.
 //!
-//! A part is opened when its turn comes: until then it stands in the queue with the smallest key that it may hold.
+//! A part is opened when its turn comes. Until then it is queued by the smallest key that it may hold.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -17,28 +17,28 @@ use model::{SeriesKey, TimestampMs};
 use crate::error::DatasetError;
 use crate::rows::{Chunk, ChunkSource};
 
-/// One of the streams to merge.
+/// Stream to merge.
 pub(crate) struct Input {
-    /// No key of it is smaller.
+    /// Lower bound of its keys.
     pub(crate) bound: SeriesKey,
-    /// What it reads, for messages.
+    /// Full URI of the object, for messages.
     pub(crate) object: String,
-    /// Its chunks.
+    /// Chunks of the stream.
     pub(crate) source: Box<dyn ChunkSource>,
 }
 
-/// Merges its inputs by key, time, and their own order.
+/// Merges its inputs by key, then time, then order of the inputs.
 pub(crate) struct Merge {
     cursors: Vec<Cursor>,
     queue: BinaryHeap<Reverse<(SeriesKey, usize)>>,
-    /// Positions of the cursors that stand at the key in turn.
+    /// Positions of the cursors at the current key.
     group: Vec<usize>,
 }
 
 struct Cursor {
     input: Input,
     head: Option<Chunk>,
-    /// Rows of the head that are gone already.
+    /// Rows of the head that were already passed on.
     taken: usize,
 }
 
@@ -56,7 +56,7 @@ impl Merge {
         if self.group.is_empty() { Ok(None) } else { self.step().await.map(Some) }
     }
 
-    /// Makes the group of all cursors at the smallest key.
+    /// Forms the group of all cursors at the smallest key.
     async fn gather(&mut self) -> Result<(), DatasetError> {
         let mut smallest = None;
         while let Some(&Reverse((bound, at))) = self.queue.peek() {
@@ -76,7 +76,7 @@ impl Merge {
         Ok(())
     }
 
-    /// The longest run of rows of the group's key that comes from one cursor.
+    /// Returns the longest run of rows of the group's key from one cursor.
     async fn step(&mut self) -> Result<Chunk, DatasetError> {
         let mut heads: Vec<(TimestampMs, usize)> =
             self.group.iter().map(|at| (self.cursors[*at].timestamp(), *at)).collect();
@@ -104,7 +104,7 @@ impl ChunkSource for Merge {
 }
 
 impl Cursor {
-    /// Reads the next chunk where there is none at hand, and says whose it is.
+    /// Reads the next chunk if none is at hand; returns its key.
     async fn fill(&mut self) -> Result<Option<SeriesKey>, DatasetError> {
         if self.head.is_none() {
             self.taken = 0;
@@ -124,14 +124,14 @@ impl Cursor {
         head.rows.timestamps()[self.taken]
     }
 
-    /// Takes the rows before an instant, or at it too; all that are at hand where there is none.
+    /// Takes the rows before an instant, or up to and including it; all rows at hand without an instant.
     fn take_until(&mut self, until: Option<(TimestampMs, bool)>) -> Chunk {
         let head = self.head.as_mut().expect("a cursor of the group has a head");
         let left = &head.rows.timestamps()[self.taken..];
         let run = until.map_or(left.len(), |(until, is_included)| {
             left.partition_point(|at| *at < until || (is_included && *at == until))
         });
-        // A damaged part may be out of order; one row a step keeps the merge going.
+        // A damaged part may be out of order; one row per step keeps the merge going.
         let end = self.taken + run.max(1);
         let is_whole = end == head.rows.len();
         if self.taken == 0 && is_whole {

@@ -1,4 +1,4 @@
-//! What a check found: differences by class, the first of them listed, all of them counted.
+//! Differences that a check found: by class, the first of them listed, all of them counted.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,48 +7,48 @@ use model::limits::DIFFERENCES_LISTED_MAX;
 use model::{SeriesKey, TimestampMs};
 use serde::Serialize;
 
-/// What kind of difference it is.
+/// Kind of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
-    /// A manifest that is damaged, unreadable, or lies where it does not belong.
+    /// The manifest is damaged, unreadable, or misnamed.
     Manifest,
-    /// A version that is left out, or that replaces none before it.
+    /// A version is missing, or does not replace the one before it.
     Version,
-    /// A version that took the place of one whose input it lacks, and did not know it (CM-5).
+    /// A version replaced one whose input it lacks, without knowing it (CM-5).
     Input,
-    /// Partitions that are not 0..n, each once (CM-1).
+    /// The partitions are not 0..n, each once (CM-1).
     Partitions,
-    /// An object that is gone (CM-2).
+    /// An object is gone (CM-2).
     ObjectMissing,
-    /// An object of another size (CM-2).
+    /// An object has another size (CM-2).
     ObjectSize,
-    /// An object of other bytes (CM-2).
+    /// An object has other bytes (CM-2).
     ObjectDigest,
-    /// A footer, directory or block that does not decode (CM-2).
+    /// A footer, directory or block does not decode (CM-2).
     Block,
-    /// Rows out of order (DT-2).
+    /// Rows are out of order (DT-2).
     Order,
-    /// A series that its key's hash puts into another partition.
+    /// A series is not in the partition of its key's hash.
     Placement,
-    /// A count or a bound that is not what was promised (DT-1).
+    /// A count or a bound differs from the promised one (DT-1).
     Count,
-    /// Books that do not balance, or are not those of the input (DT-1).
+    /// The books do not balance, or differ from those of the input (DT-1).
     Books,
-    /// A rollup row that the points do not give.
+    /// A rollup row differs from the points.
     Rollup,
-    /// Metadata of a series that the input does not give.
+    /// The metadata of a series differs from the input.
     Metadata,
-    /// A point that should be there.
+    /// A point is missing.
     Missing,
-    /// A point that should not be there.
+    /// A point is present that should not be.
     Extra,
-    /// A point of another value.
+    /// A point has another value.
     Changed,
 }
 
 impl Class {
-    /// The invariant that it violates.
+    /// Returns the invariant that the difference violates.
     pub const fn invariant(self) -> Option<&'static str> {
         match self {
             Self::Partitions => Some("CM-1"),
@@ -68,57 +68,57 @@ impl fmt::Display for Class {
     }
 }
 
-/// One difference, or a row of like ones in one series.
+/// Difference, or a sequence of like differences in one series.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// What kind.
+    /// Class of the difference.
     pub class: Class,
-    /// The invariant that it violates.
+    /// Invariant that it violates.
     pub invariant: Option<&'static str>,
-    /// The manifest or object where it was found.
+    /// Manifest or object in which it was found.
     pub place: String,
-    /// The series, where it is about one.
+    /// Series, if the difference is about one.
     pub series: Option<SeriesKey>,
-    /// First instant, where it is about rows.
+    /// First instant, if the difference is about rows.
     pub first_ms: Option<TimestampMs>,
-    /// Last instant of the like ones.
+    /// Last instant of the like differences.
     pub last_ms: Option<TimestampMs>,
-    /// How many like ones follow one another.
+    /// Number of like differences in sequence.
     pub count: u64,
-    /// What is wrong with the first.
+    /// Description of the first of them.
     pub detail: String,
 }
 
-/// All differences of a check.
+/// Differences of a check.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Differences {
-    /// How many there are.
+    /// Number of differences.
     pub total: u64,
-    /// How many there are of each class.
+    /// Number of differences by class.
     pub by_class: BTreeMap<Class, u64>,
-    /// The first of them, [`DIFFERENCES_LISTED_MAX`] at most.
+    /// First differences, [`DIFFERENCES_LISTED_MAX`] at most.
     pub listed: Vec<Difference>,
 }
 
 impl Differences {
-    /// Whether there is none.
+    /// True if there is no difference.
     pub fn is_empty(&self) -> bool {
         self.total == 0
     }
 
-    /// Adds one about an object or a manifest.
+    /// Adds a difference of an object or a manifest.
     pub(crate) fn add(&mut self, class: Class, place: &str, detail: impl Into<String>) {
         self.count(class);
         self.list(Difference { detail: detail.into(), ..difference(class, place) });
     }
 
-    /// Adds one about a series.
+    /// Adds a difference of a series.
     pub(crate) fn add_series(&mut self, class: Class, place: &str, key: SeriesKey, detail: impl Into<String>) {
         self.count(class);
         self.list(Difference { series: Some(key), detail: detail.into(), ..difference(class, place) });
     }
 
-    /// Adds one about a row; one that follows a like one only makes that one longer.
+    /// Adds a difference of a row, or extends the previous one if they are alike.
     pub(crate) fn add_row(
         &mut self,
         class: Class,
@@ -165,7 +165,7 @@ fn difference(class: Class, place: &str) -> Difference {
     }
 }
 
-/// `order data/.../p00000.part org 1 metric 2 at 5..9 ms (3 rows): ...`
+/// Formats as `order data/.../p00000.part org 1 metric 2 at 5..9 ms (3 rows): ...`
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.class, self.place)?;

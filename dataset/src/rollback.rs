@@ -1,11 +1,12 @@
 //! Rollback: a new version that names an old version's parts again.
 //!
-//! Nothing is overwritten and nothing is copied. The new manifest is written create-only under the next number, so of two
-//! operators one wins and the other is told. A version whose objects are not all there any more is refused (CM-2).
+//! Nothing is overwritten and nothing is copied. The new manifest is written create-only under the next number, so of
+//! two operators one wins and the other gets an error. A version that has lost an object is refused (CM-2).
 //!
-//! **Against a collector.** A collector that gives up old versions deletes their manifests first, reads the marks again, and
-//! deletes their objects last. A rollback marks the job of its version first, and reads the manifest again after that. So
-//! either the manifest is gone, and the rollback fails, or the collector sees the mark and leaves the objects.
+//! **Against a collector.** A collector that gives up old versions deletes their manifests first, reads the marks
+//! again, and deletes their objects last. A rollback marks the job of its version first, and then reads the manifest
+//! again. So either the manifest is gone and the rollback fails, or the collector sees the mark and leaves the
+//! objects.
 
 use format::keys::ManifestName;
 use format::manifest::{API_VERSION, Manifest, ObjectEntry};
@@ -18,56 +19,56 @@ use crate::catalog::{Catalog, name_of};
 use crate::error::DatasetError;
 use crate::marks::Pin;
 
-/// Objects that are looked at at once.
+/// Most objects that are checked at once.
 const HEADS_AT_ONCE: usize = 32;
 
-/// What to go back to, and why.
+/// Target of a rollback, with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollbackOptions {
-    /// The window; needed where the shard has several.
+    /// Window; required if the shard has several.
     pub window: Option<Window>,
-    /// The shard.
+    /// Shard to roll back.
     pub shard: ShardId,
-    /// The version whose parts count again.
+    /// Version whose parts count again.
     pub to: u32,
-    /// Why, for whoever reads the history.
+    /// Reason, kept in the history.
     pub reason: String,
 }
 
-/// The document of `tailor dataset rollback -o json`.
+/// Document of `tailor dataset rollback -o json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rollback {
-    /// [`API_VERSION`].
+    /// [`API_VERSION`], version of the document.
     pub api_version: &'static str,
-    /// `Rollback`.
+    /// Always `Rollback`, the document's kind.
     pub kind: &'static str,
     /// Key of the manifest that was written.
     pub manifest: String,
-    /// The window.
+    /// Window of the shard.
     pub window: Window,
-    /// The shard.
+    /// Shard that was rolled back.
     pub shard: ShardId,
-    /// The version whose parts count again.
+    /// Version whose parts count again.
     pub to: u32,
-    /// The version that was current before.
+    /// Version that was current before.
     pub replaces: u32,
-    /// The version that is current now.
+    /// Version that is current now.
     pub version: u32,
-    /// Its reason, as recorded.
+    /// Reason as recorded in the manifest.
     pub reason: String,
 }
 
 /// Makes the parts of an old version count again.
 ///
 /// # Errors
-/// [`DatasetError::ObjectGone`] or [`DatasetError::ObjectDamaged`] for a version that cannot be served any more,
-/// [`DatasetError::Conflict`] where another version was committed meanwhile.
+/// [`DatasetError::ObjectGone`] or [`DatasetError::ObjectDamaged`] if the version cannot be served any more,
+/// [`DatasetError::Conflict`] if another version was committed meanwhile.
 pub async fn rollback(
     catalog: &Catalog,
     options: &RollbackOptions,
     clock: &dyn Clock,
 ) -> Result<Rollback, DatasetError> {
-    // By its name alone: the current manifest may be what has to be got rid of.
+    // Only the name is used, because the current manifest may be the damaged one.
     let current = catalog.current_name(options.window, options.shard).await?;
     if options.to == current.version {
         return Err(DatasetError::Refused(format!(
@@ -105,7 +106,7 @@ async fn write(
     let manifest = Manifest {
         version,
         replaces: Some(current.version),
-        // Whoever goes back knows what it goes back from.
+        // An operator who rolls back knows which version is replaced.
         base: None,
         forced: None,
         reason: reason.clone(),

@@ -1,13 +1,13 @@
-//! Rollups computed again, plainly, to compare with those that were written.
+//! Computes rollups again, plainly, to compare them with the written ones.
 //!
-//! RollupColumns are aligned to the UNIX epoch. NaN is left out of every aggregate, so a bucket of NaN alone has no row; sums
-//! start at the first value and add in time order; min and max follow IEEE 754 total order.
+//! Buckets are aligned to the UNIX epoch. NaN is left out of every aggregate, so a bucket of NaN alone has no row.
+//! Sums start at the first value and add in time order; min and max follow IEEE 754 total order.
 
 use format::part::{RollupColumns, RollupRow};
 use model::series::canonical_sum;
 use model::{Columns, RollupStep, TimestampMs};
 
-/// Takes the points of one series in time order, gives its rollup rows.
+/// Builds the rollup rows of one series from its points in time order.
 #[derive(Debug)]
 pub(crate) struct RollupBuilder {
     step: RollupStep,
@@ -20,7 +20,7 @@ impl RollupBuilder {
         Self { step, open: None, closed: RollupColumns::default() }
     }
 
-    /// Takes the next points of the series.
+    /// Adds the next points of the series.
     pub(crate) fn add(&mut self, points: &Columns) {
         for (at, value) in points.timestamps.iter().zip(&points.values) {
             if !value.is_nan() {
@@ -29,7 +29,7 @@ impl RollupBuilder {
         }
     }
 
-    /// The rows whose bucket is closed, and, at the series' end, the last one too.
+    /// Returns the rows whose buckets are closed; at the series' end, also the last one.
     pub(crate) fn take(&mut self, is_end: bool) -> RollupColumns {
         if is_end {
             self.close();

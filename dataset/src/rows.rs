@@ -1,4 +1,4 @@
-//! Rows of one series as they pass through every verb: points, or rollup buckets; columns either way.
+//! Rows of one series, as all verbs pass them: points, or rollup buckets, in columns.
 
 use std::ops::Range;
 
@@ -11,25 +11,25 @@ use crate::error::DatasetError;
 /// Rows of one series.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rows {
-    /// Of a raw part.
+    /// Rows of a raw part.
     Points(Columns),
-    /// Of a rollup part.
+    /// Rows of a rollup part.
     Buckets(RollupColumns),
 }
 
-/// Some rows of one series, in time order; a long series comes in several.
+/// Chunk of one series' rows, in time order; a long series comes in several.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chunk {
-    /// The series.
+    /// Key of the series.
     pub key: SeriesKey,
-    /// Opaque; with the last rows of the series in a part, and empty in rollups.
+    /// Opaque metadata; comes with the last rows of the series in a part, and is empty in rollups.
     pub metadata: Option<Vec<u8>>,
-    /// Its rows; at least one.
+    /// Rows of the chunk; at least one.
     pub rows: Rows,
 }
 
 impl Rows {
-    /// When the rows are.
+    /// Returns the timestamps of the rows.
     pub fn timestamps(&self) -> &[TimestampMs] {
         match self {
             Self::Points(points) => &points.timestamps,
@@ -37,17 +37,17 @@ impl Rows {
         }
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.timestamps().len()
     }
 
-    /// Whether there is none.
+    /// True if there is no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The rows in `range`.
+    /// Copies the rows in `range`.
     pub fn slice(&self, range: Range<usize>) -> Self {
         match self {
             Self::Points(points) => Self::Points(Columns {
@@ -62,7 +62,7 @@ impl Rows {
         }
     }
 
-    /// Whether row `at` is row `other_at` of `other`, bit for bit; the timestamps are compared too.
+    /// True if row `at` equals row `other_at` of `other`, bit for bit, timestamps included.
     pub(crate) fn is_same(&self, at: usize, other: &Self, other_at: usize) -> bool {
         match (self, other) {
             (Self::Points(one), Self::Points(two)) => {
@@ -74,7 +74,7 @@ impl Rows {
         }
     }
 
-    /// Row `at` without its time, for messages: the bits where the digits would not tell.
+    /// Formats row `at` without its time, for messages, with the bits if the digits would not show a difference.
     pub(crate) fn describe(&self, at: usize) -> String {
         let show = |value: f64| {
             if value.is_nan() { format!("NaN {:#018x}", value.to_bits()) } else { format!("{value:?}") }
@@ -95,8 +95,8 @@ fn bits(row: RollupRow) -> (TimestampMs, u64, [u64; 5]) {
     (row.bucket_start_ms, row.count, doubles.map(f64::to_bits))
 }
 
-/// Chunks ordered by series and time, one after the other.
+/// Source of chunks, ordered by series and time.
 pub(crate) trait ChunkSource: Send {
-    /// The next chunk, or `None` after the last.
+    /// Returns the next chunk, or `None` after the last.
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>, DatasetError>>;
 }

@@ -1,7 +1,7 @@
-//! The series that a dataset holds, one by one, from the directories of its parts: no point is decoded.
+//! Lists the series of a dataset from the directories of its parts, without decoding points.
 //!
-//! They come by window, shard and partition, and inside a partition by organisation and metric. A series that several
-//! windows hold comes once for each.
+//! Series come by window, shard and partition, and inside a partition by organisation and metric. A series that
+//! several windows hold comes once for each.
 
 use std::ops::ControlFlow;
 
@@ -15,32 +15,32 @@ use crate::error::DatasetError;
 use crate::metadata::{self, text_of};
 use crate::parts::{PartReader, Parts};
 
-/// Which series to list.
+/// Series to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SeriesOptions {
-    /// Which windows and shards.
+    /// Windows and shards to list.
     pub selection: Selection,
-    /// Those of one organisation.
+    /// Only the series of this organisation.
     pub org: Option<OrgId>,
-    /// Whether to read metadata too: it lies beside the points, so whole blocks are read for it.
+    /// True to read metadata too; it lies beside the points, so whole blocks are read for it.
     pub with_metadata: bool,
 }
 
 /// One series of one window and shard; a line of `tailor dataset series -o jsonl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SeriesRow {
-    /// Organisation and metric.
+    /// Organisation and metric of the series.
     #[serde(flatten)]
     pub key: SeriesKey,
-    /// The window.
+    /// Window of the points.
     pub window: Window,
-    /// The shard.
+    /// Shard that holds it.
     pub shard: ShardId,
-    /// How many points it has.
+    /// Number of points.
     pub points: u64,
-    /// The first.
+    /// Timestamp of the first point.
     pub first_ms: TimestampMs,
-    /// The last.
+    /// Timestamp of the last point.
     pub last_ms: TimestampMs,
     /// Its metadata: as it is where it is text, else with escapes; none where it was not read. In JSON, an object where it is
     /// the text of one.
@@ -48,13 +48,13 @@ pub struct SeriesRow {
     pub metadata: Option<String>,
 }
 
-/// What hears of every series; breaks off when it has heard enough.
+/// Callback that gets every series, and may stop the listing.
 pub type OnSeries<'a> = dyn FnMut(SeriesRow) -> ControlFlow<()> + Send + 'a;
 
 /// Lists the series of the current manifests.
 ///
 /// # Errors
-/// [`DatasetError::NoManifest`] where nothing is selected; a damaged part is named.
+/// [`DatasetError::NoManifest`] if nothing is selected; a damaged part is named.
 pub async fn list_series(
     catalog: &Catalog,
     parts: &Parts,
@@ -82,7 +82,7 @@ fn may_hold(entry: &PartitionEntry, org: Option<OrgId>) -> bool {
     org.is_none_or(holds)
 }
 
-/// The listing of one part; a series that goes on in the next block stays open.
+/// Listing of one part; a series that continues in the next block stays open.
 struct Listing<'a, 'v> {
     manifest: &'a Manifest,
     options: &'a SeriesOptions,
@@ -90,7 +90,7 @@ struct Listing<'a, 'v> {
     on_series: &'a mut OnSeries<'v>,
 }
 
-/// What a block, or a chunk of rows, tells of a series.
+/// Facts about a series from one block, or from one chunk of rows.
 struct Piece {
     key: SeriesKey,
     points: u64,
@@ -127,7 +127,7 @@ impl Listing<'_, '_> {
         Ok(self.close())
     }
 
-    /// A Parquet part has no directory: its rows are counted.
+    /// Counts the rows of a Parquet part, which has no directory.
     async fn rows(&mut self, parts: &Parts, entry: &PartitionEntry) -> Result<ControlFlow<()>, DatasetError> {
         let mut source = parts.raw_of(OutputFormat::Parquet, Some(entry));
         while let Some(chunk) = source.next().await? {

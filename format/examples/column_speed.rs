@@ -1,6 +1,6 @@
-//! Speed and size of the column codecs, and the size of whole parts, on a mix of series as metrics have them:
-//! 40 % gauges with two decimals, 20 % counters, 15 % constants, 15 % sparse small integers, 10 % noise; timestamps
-//! every 10 s, with jitter in a tenth of the series. Run it with `cargo run --release -p format --example column_speed`.
+//! Speed and size of the column codecs, and the size of whole parts, on a mix of series as metrics have them: 40 %
+//! gauges with two decimals, 20 % counters, 15 % constants, 15 % sparse small integers, 10 % noise; timestamps every
+//! 10 s, with jitter in a tenth of the series. Run it with `cargo run --release -p format --example column_speed`.
 #![allow(clippy::print_stdout, reason = "a measurement is printed")]
 
 use std::hint::black_box;
@@ -12,7 +12,7 @@ use model::{Columns, SeriesKey};
 
 const START_MS: i64 = 1_700_000_000_000;
 
-/// xorshift64*: the mix is the same on every run.
+/// xorshift64*, so that the mix is the same on every run.
 struct Random(u64);
 
 impl Random {
@@ -33,7 +33,7 @@ impl Random {
 }
 
 fn series(random: &mut Random, ordinal: usize, points: usize) -> Columns {
-    // The shares are exact, not drawn: the few series of noise weigh half of all bytes.
+    // The shares are exact, not drawn at random: the few series of noise make up half of all bytes.
     let kind = ordinal * 37 % 100;
     let jitter = if (ordinal * 37 / 100).is_multiple_of(10) { 41 } else { 1 };
     let mut level = random.below(100_000) as i64;
@@ -65,7 +65,7 @@ fn nanoseconds_per_point(points: usize, mut work: impl FnMut()) -> f64 {
         work();
         start.elapsed().as_nanos() as f64 / points as f64
     };
-    // The fastest of several runs: what the code takes when nothing disturbs it.
+    // The fastest of several runs is the time that the code takes when nothing disturbs it.
     (0..15).map(|_| run(&mut work)).fold(f64::INFINITY, f64::min)
 }
 
@@ -94,7 +94,8 @@ fn measure_columns(name: &str, all: &[Columns], encoding: Encoding) {
     println!("{name:28} {encoding:7} encode {encode:6.2} ns/pt, decode {decode:5.2} ns/pt, {bits:6.2} bits/pt");
 }
 
-/// About a hundred bytes, as agents send them: names from a small set, hosts from a larger one, an id of its own.
+/// Metadata of about a hundred bytes, as agents send it: names from a small set, hosts from a larger one, a unique
+/// id.
 fn metadata(random: &mut Random, metric: usize) -> String {
     let name = ["http.requests", "cpu.user", "queue.depth", "gc.pause"][random.below(4) as usize];
     let (host, zone, id) = (random.below(2000), random.below(6), random.next() >> 48);
@@ -113,7 +114,7 @@ fn write_part(all: &[(String, Columns)], encoding: Encoding) -> Vec<u8> {
     writer.finish().0
 }
 
-/// Opens each block of a part and hands each index of its series to `read`.
+/// Opens each block of a part, and calls `read` for the index of each of its series.
 fn for_each_series(bytes: &[u8], mut read: impl FnMut(&Block<'_>, usize)) {
     let Ok(Tail::Footer(footer)) = read_tail(bytes, bytes.len() as u64) else { panic!("own bytes") };
     for (ordinal, info) in footer.blocks().iter().enumerate() {

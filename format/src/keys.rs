@@ -6,45 +6,45 @@
 //! | `data/.../p<partition>-<attempt>.rollup-<step>.part` | rollup part | the attempt, alone | write-once |
 //! | `data/.../<attempt task>-<attempt>.quarantine` | bad frames and their causes (JSON lines) | the map attempt, alone | write-once |
 //! | `manifests/window=<w>/shard=<s>/v<NNNNN>.json` | manifest | the committer, create-only | write-once; the highest version is current |
-//! | `jobs/<job>/spec-<digest>.json` | what was asked for | the coordinator | write-once |
+//! | `jobs/<job>/spec-<digest>.json` | spec | the coordinator | write-once |
 //! | `jobs/<job>/plans/<shard>-<digest>.json` | plan | the planner | write-once; a new plan is another object |
 //! | `jobs/<job>/bases/<round>-<ms>.json` | the versions that were current when a round was planned, by shard | the first leader that plans it, create-only | write-once |
 //! | `jobs/<job>/warnings/<digest>.json` | what planning warned of, where it did | the leader that planned it | write-once |
 //! | `jobs/<job>/reports/<shard>-<digest>.json` | how a shard ended | the coordinator | write-once |
 //! | `jobs/<job>/segments/<shard>-<digest>.segments` | the segments of a shard, where they are too many for its plan and manifest | the planner | write-once |
-//! | `jobs/<job>/events/<leader>-<NNNNNN>.jsonl` | what happened, a line an event | that leader, alone | only longer, until it is full |
-//! | `jobs/<job>/records/<round>-<leader>.json` | what the job was and how that round ended | the coordinator, create-only | write-once; the highest round is current |
-//! | `jobs/probe-<leader>` | nothing: whether the store refuses a second put | a leader, once for each dataset | removed at once |
-//! | `jobs/<job>/record.json` | the same, of versions that had one | nobody any more | read where no record is of a later round |
+//! | `jobs/<job>/events/<leader>-<NNNNNN>.jsonl` | event log, one line per event | that leader, alone | appended to until it is full |
+//! | `jobs/<job>/records/<round>-<leader>.json` | job report: the job, and the outcome of that round | the coordinator, create-only | write-once; the highest round is current |
+//! | `jobs/probe-<leader>` | nothing: tests that the store refuses a second put | a leader, once for each dataset | removed at once |
+//! | `jobs/<job>/record.json` | job report of older versions | nobody any more | read if no record is of a later round |
 //! | `history/<newest first>-<round>-<leader>-<job>.json` | a round of a job that has ended, as a listing shows it | that leader, create-only | write-once; a job's highest round is current |
-//! | `history/00-complete` | every job that ended before it was written has an object beside it | the coordinator | replaced by the same |
-//! | `tailor.json` | the dataset's marker: without it nothing is ever collected | the first job that is planned, create-only | for ever |
-//! | `marks/<job>/<run>.json` | that a run of the job is open, or over and not yet swept | whoever runs the job; the collector removes it | refreshed while the job is open |
-//! | `marks/<job>/pin-<nonce>.json` | that a rollback reads what the job wrote | the rollback | until it is done, or stale |
-//! | `probe/<nonce>.json` | nothing: its time of change is the store's clock | a collector | a moment |
+//! | `history/00-complete` | nothing: its presence says that no job that ended earlier is missing in `history/` | the coordinator | replaced by the same |
+//! | `tailor.json` | the dataset's marker: without it nothing is ever collected | the first job that is planned, create-only | never removed |
+//! | `marks/<job>/<run>.json` | state of a run: open, or over and not yet swept | the leader or `tailor run`; the collector removes it | refreshed while the job is open |
+//! | `marks/<job>/pin-<nonce>.json` | mark: a rollback reads the job's output | the rollback | until it is done, or stale |
+//! | `probe/<nonce>.json` | nothing: its modification time is the store's clock | a collector | removed at once |
 //! | `scratch/<job>/...` | the job's root of runs | see below | until the job has ended |
-//! | `scratch/tailor-<pid>-<ms>/...` | what one process spills, in a local dataset | that process, which locks `lock` there | until the process ends |
+//! | `scratch/tailor-<pid>-<ms>/...` | spilled data of one process, in a local dataset | that process, which locks `lock` there | until the process ends |
 //!
 //! In the root of runs:
 //!
 //! | key | value | written by | life |
 //! |---|---|---|---|
 //! | `runs/<job>/shard=<s>/<task>-<attempt>.run` | run | the map attempt, alone | until the shard has ended |
-//! | `runs/<job>/shard=<s>/<task>-<attempt>-<n>.run` | runs merged on the way | the reduce attempt, alone | until it has ended |
-//! | `runs/<job>/shard=<s>/<task>-<attempt>.report.json` | what the attempt hands back | the attempt, alone | until the shard has ended |
-//! | `runs/<job>/shard=<s>/list-<digest>.json` | the runs that count, in source order | the coordinator | until the shard has ended |
+//! | `runs/<job>/shard=<s>/<task>-<attempt>-<n>.run` | intermediate merged run | the reduce attempt, alone | until it has ended |
+//! | `runs/<job>/shard=<s>/<task>-<attempt>.report.json` | report of the attempt | the attempt, alone | until the shard has ended |
+//! | `runs/<job>/shard=<s>/list-<digest>.json` | run list: the runs that count, in source order | the coordinator | until the shard has ended |
 //!
-//! `<attempt>` is `a-<number>-<token>`, whose token is never given out twice, whatever becomes of the cluster's state;
-//! `<leader>` is the revision at which that leader was elected, and its term (versions before had the revision alone). All
-//! objects but marks are created, never replaced.
+//! `<attempt>` is `a-<number>-<token>`, whose token is never given out twice, whatever becomes of the cluster's
+//! state; `<leader>` is the revision at which that leader was elected, and its term (versions before had the revision
+//! alone). All objects but marks are created, never replaced.
 //!
 //! `<hash4>` spreads the load over a store's key range. Runs lie under a scratch
 //! root of their own, which for a local dataset is a subfolder of `scratch/`.
 //!
 //! [`ObjectKey`] parses every one of them back; a collector deletes nothing that it does not parse.
 
-mod object; // every key, parsed back
-mod process; // names of processes, and what lies in their scratch
+mod object; //  parser of all keys
+mod process; // names of processes, and keys in their scratch
 
 use std::fmt;
 use std::str::FromStr;
@@ -62,20 +62,21 @@ pub const DATA: &str = "data";
 pub const MANIFESTS: &str = "manifests";
 /// Folder of all job records.
 pub const JOBS: &str = "jobs";
-/// Folder of one small object for each job that has ended, the newest first in the order of the keys.
+/// Folder of one small object for each ended round of a job; key order is newest first.
 pub const HISTORY: &str = "history";
-/// Key of the mark that says that no job that ended before it is missing in [`HISTORY`]. It sorts before every job.
+/// Key of the mark that says that [`HISTORY`] misses no job that ended earlier. It sorts before every job.
 pub const HISTORY_COMPLETE: &str = "history/00-complete";
 
-/// Folder of spilled data in a local dataset: one subfolder a process, gone with it unless it was killed.
+/// Folder of spilled data in a local dataset, with one subfolder per process. A process removes its subfolder unless
+/// it was killed.
 pub const SCRATCH: &str = "scratch";
 /// Folder of the marks of jobs that are open, or whose leftovers are not yet collected.
 pub const MARKS: &str = "marks";
-/// Folder of the objects that a collector asks the store's clock with.
+/// Folder of the objects by which a collector reads the store's clock.
 pub const PROBES: &str = "probe";
-/// The dataset's marker: a place without it is not ours to clean.
+/// Key of the dataset's marker. A place without the marker is never cleaned.
 pub const MARKER: &str = "tailor.json";
-/// The file in a process's scratch folder that the process holds an exclusive lock on for as long as it lives.
+/// Name of the file on which a process holds an exclusive lock for as long as it lives.
 pub const SCRATCH_LOCK: &str = "lock";
 
 pub use object::{DataKey, DataObject, JobObject, ObjectKey, RunKey, RunObject, ScratchKey};
@@ -84,10 +85,10 @@ pub use process::{ProcessKey, ProcessName, ProcessObject};
 /// The extension of segments.
 pub const SEGMENT_EXTENSION: &str = ".seg";
 
-/// The shard that a segment's key names: its component `shard=<name>`.
+/// Returns the shard that a segment's key names in its component `shard=<name>`.
 ///
 /// # Errors
-/// Says what is wrong with a key that ends in `.seg` and has a malformed or second `shard=` component. A key that is no
+/// The key ends in `.seg` and has a malformed or second `shard=` component. A key that is no
 /// segment at all is `Ok(None)`.
 pub fn segment_shard(key: &str) -> Result<Option<ShardId>, ParseIdError> {
     if !key.ends_with(SEGMENT_EXTENSION) {
@@ -103,23 +104,23 @@ pub fn segment_shard(key: &str) -> Result<Option<ShardId>, ParseIdError> {
     }
 }
 
-/// Folder of the data objects of one partition, or of what one map task put aside: the part of the job's output that
-/// `spread`, a [`PartitionId`] or a [`TaskId`], names.
+/// Folder of the data objects of one partition, or of one map task's quarantine. `spread`, a [`PartitionId`] or a
+/// [`TaskId`], names the part of the job's output.
 pub fn data_folder(window: Window, shard: ShardId, job: &JobId, spread: impl fmt::Display) -> String {
     let hash = Digest::of(format!("{window}/{shard}/{job}/{spread}").as_bytes()).0 as u16;
     format!("{DATA}/{hash:04x}/window={window}/shard={shard}/{job}")
 }
 
-/// Where the data objects of one attempt go.
+/// Builder of the keys of one attempt's data objects.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptKeys<'a> {
-    /// The job's window.
+    /// Window of the job.
     pub window: Window,
-    /// The shard.
+    /// Shard of the task.
     pub shard: ShardId,
-    /// The job.
+    /// Job of the task.
     pub job: &'a JobId,
-    /// The attempt: its token keeps it apart from every other.
+    /// Attempt, whose token keeps its keys apart from all others.
     pub attempt: AttemptId,
 }
 
@@ -138,7 +139,7 @@ impl AttemptKeys<'_> {
         format!("{}/p{partition}-{}.rollup-{step}.{}", self.folder(partition), self.attempt, format.extension())
     }
 
-    /// Key of what the map task `task` put aside.
+    /// Key of the quarantine of the map task `task`.
     pub fn quarantine(&self, task: TaskId) -> String {
         format!("{}/{task}-{}.quarantine", self.folder(task), self.attempt)
     }
@@ -169,7 +170,7 @@ pub fn run_list(job: &JobId, shard: ShardId, list: Digest) -> String {
     format!("{}/list-{list}.json", runs_of(job, shard))
 }
 
-/// URI of the root of a job's runs, in the dataset at `dataset`: gone with the job.
+/// URI of the root of a job's runs, in the dataset at `dataset`; removed with the job.
 pub fn scratch_root(dataset: &str, job: &JobId) -> String {
     format!("{}/{SCRATCH}/{job}", dataset.trim_end_matches('/'))
 }
@@ -184,12 +185,12 @@ pub fn marks_of(job: &JobId) -> String {
     format!("{MARKS}/{job}")
 }
 
-/// Key of the mark of one run of a job: `run` is the same for every leader that runs it.
+/// Key of the mark of one run of a job; `run` is the same for every leader that continues it.
 pub fn mark(job: &JobId, run: u64) -> String {
     format!("{MARKS}/{job}/{run:016x}.json")
 }
 
-/// Key of the mark that keeps collectors from what a job wrote while a rollback reads it.
+/// Key of the mark that keeps collectors from a job's output while a rollback reads it.
 pub fn pin(job: &JobId, nonce: u64) -> String {
     format!("{MARKS}/{job}/pin-{nonce:016x}.json")
 }
@@ -204,7 +205,7 @@ pub fn plans_of(job: &JobId) -> String {
     format!("{JOBS}/{job}/plans")
 }
 
-/// Folder of everything that is kept of a job.
+/// Folder of all objects that are kept for a job.
 pub fn job_folder(job: &JobId) -> String {
     format!("{JOBS}/{job}")
 }
@@ -219,12 +220,12 @@ pub fn plan(job: &JobId, shard: ShardId, plan: Digest) -> String {
     format!("{JOBS}/{job}/plans/{shard}-{plan}.json")
 }
 
-/// Key of the segments of a shard.
+/// Key of a shard's segment list.
 pub fn segments(job: &JobId, shard: ShardId, segments: Digest) -> String {
     format!("{JOBS}/{job}/segments/{shard}-{segments}.segments")
 }
 
-/// Key of the versions that a round of a job, submitted at this instant, was planned over.
+/// Key of the base versions of a round of a job that was submitted at this instant.
 pub fn bases(job: &JobId, round: u32, submitted_at_ms: TimestampMs) -> String {
     format!("{JOBS}/{job}/bases/{round:05}-{submitted_at_ms}.json")
 }
@@ -244,7 +245,7 @@ pub fn events(job: &JobId, leader: LeaderId, ordinal: u32) -> String {
     format!("{JOBS}/{job}/events/{leader}-{ordinal:06}.jsonl")
 }
 
-/// Key of what a leader tries a dataset's store with.
+/// Key of the object with which a leader probes a dataset's store.
 pub fn probe(leader: LeaderId) -> String {
     format!("{JOBS}/probe-{leader}")
 }
@@ -254,23 +255,23 @@ pub fn records(job: &JobId) -> String {
     format!("{JOBS}/{job}/records")
 }
 
-/// Key of the one record that a job had in versions before.
+/// Key of the single record that a job had in older versions.
 pub fn legacy_record(job: &JobId) -> String {
     format!("{JOBS}/{job}/record.json")
 }
 
-/// The name of one record of a job. Of a job's records the largest is the current one.
+/// Name of one record of a job. The largest name of a job is its current record.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordName {
-    /// The job.
+    /// Job that the record describes.
     pub job: JobId,
     /// The round that ended, counted from 1.
     pub round: u32,
-    /// The leader that saw it end.
+    /// Leader that saw the round end.
     pub leader: LeaderId,
 }
 
-/// The key.
+/// Formats the key of the record.
 impl fmt::Display for RecordName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{:05}-{}.json", records(&self.job), self.round, self.leader)
@@ -295,28 +296,28 @@ impl FromStr for RecordName {
     }
 }
 
-/// The name of one ended round of a job in the history: in the order of the keys, the job submitted last comes first. Of a
-/// job's names the one with the highest round, and there of the leader that was elected last, is current, as of its records.
+/// Name of one ended round of a job in the history. In the order of the keys, the job submitted last comes first. The
+/// current name of a job has the highest round, and there the leader elected last, as with records.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HistoryName {
-    /// When the round was submitted; not before the epoch.
+    /// Submission time of the round in milliseconds; never before the epoch.
     pub submitted_at_ms: TimestampMs,
-    /// Counted from 1.
+    /// Round, counted from 1.
     pub round: u32,
-    /// The leader that saw it end, or that found its record without an entry.
+    /// Leader that saw the round end, or that found its record without an entry.
     pub leader: LeaderId,
-    /// The job.
+    /// Job of the round.
     pub job: JobId,
 }
 
 impl HistoryName {
-    /// The digits that sort the newest first; a time before the epoch counts as the epoch.
+    /// Digits that sort the newest first; a time before the epoch counts as the epoch.
     pub fn newest_first(submitted_at_ms: TimestampMs) -> String {
         format!("{:016x}", i64::MAX - submitted_at_ms.max(0))
     }
 }
 
-/// The key.
+/// Formats the key of the entry.
 impl fmt::Display for HistoryName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { submitted_at_ms, round, leader, job } = self;
@@ -344,14 +345,14 @@ impl FromStr for HistoryName {
     }
 }
 
-/// The name of one manifest: window, shard, version.
+/// Name of one manifest: window, shard, version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ManifestName {
-    /// The window.
+    /// Window of the output.
     pub window: Window,
-    /// The shard.
+    /// Shard of the output.
     pub shard: ShardId,
-    /// Counted from 1.
+    /// Version, counted from 1.
     pub version: u32,
 }
 
@@ -367,7 +368,7 @@ impl ManifestName {
     }
 }
 
-/// The key.
+/// Formats the key of the manifest.
 impl fmt::Display for ManifestName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/v{:05}.json", Self::folder(self.window, self.shard), self.version)

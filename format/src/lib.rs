@@ -1,30 +1,32 @@
-//! Bytes to values and back: frames, payloads, runs, parts, manifests, and every key. Pure: no I/O, no clock.
+//! Converts bytes to values and back: frames, payloads, runs, parts, manifests, and every key. Pure: no I/O, no
+//! clock.
 //!
-//! `docs/formats.md` has the layouts; `golden/` has a folder for each released version, which every later build reads.
+//! `docs/formats.md` has the layouts; `golden/` has a folder for each released version, which every later build
+//! reads.
 
-// Every object key of a dataset, built and parsed.
+// Keys of all objects of a dataset.
 pub mod keys;
-// What a collector reads before it deletes anything: the dataset's marker, the marks of its jobs.
+// Objects that a collector reads before it deletes anything: the dataset's marker, the marks of its jobs.
 pub mod marks;
-// Every key of the cluster's state, built and parsed.
+// Keys of the cluster's state.
 pub mod state_keys;
-// The values of the cluster's state.
+// Values of the cluster's state.
 pub mod state_records;
-// A segment's frames: lengths, bounds, and the first frame of a byte range.
+// Frames of a segment: lengths, limits, and the search for the first frame of a byte range.
 pub mod frame;
-// One decoded frame, read in place.
+// Payload of one decoded frame, read in place.
 pub mod payload;
 // Codecs of timestamps, values and integers.
 pub mod column;
-// Sorted shuffle data: what a map attempt leaves for the reduce tasks.
+// Sorted shuffle data that a map attempt writes for the reduce tasks.
 pub mod run;
-// The part file: writer, footer, blocks, rollup columns.
+// Part file: writer, footer, blocks, rollup columns.
 pub mod part;
-// The segments that a plan or a manifest is about.
+// Segment lists of plans and manifests.
 pub mod segments;
-// The tasks of a shard, as an object.
+// Plan of a shard, as an object.
 pub mod plan;
-// The parts that count for a window and a shard.
+// Manifest: the parts that count for a window and a shard.
 pub mod manifest;
 
 pub use model::digest;

@@ -1,7 +1,7 @@
 //! The manifest: the versioned list of the parts that count for a window and a shard.
 //!
-//! A manifest is a JSON document that a person can read. Its last field is a digest of all bytes before that field, so
-//! that any flipped bit and any truncation is found: the document is checked as bytes before it is read as JSON.
+//! A manifest is a JSON document that a person can read. Its last field is a digest of all bytes before that field,
+//! so that any flipped bit and any truncation is found: the digest is checked before the document is parsed as JSON.
 
 use model::books::Books;
 use model::job::JobSettings;
@@ -15,69 +15,70 @@ use model::digest::Digest;
 /// Name and version of the document.
 pub const API_VERSION: &str = "tailor/v1";
 
-/// The parts of one (window, shard), what they were made of, and why.
+/// Parts of one window and shard, with their inputs and the reason for the version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// [`API_VERSION`].
+    /// [`API_VERSION`], name and version of the document.
     pub api_version: String,
-    /// The window.
+    /// Window of the parts.
     pub window: Window,
-    /// The shard.
+    /// Shard of the parts.
     pub shard: ShardId,
-    /// Counted from 1 for each (window, shard).
+    /// Version, counted from 1 for each (window, shard).
     pub version: u32,
-    /// The job that wrote it.
+    /// Job that wrote the manifest.
     pub job: JobId,
-    /// The version it replaces.
+    /// Version that this one replaces.
     pub replaces: Option<u32>,
-    /// The version that was current when the shard was planned, 0 where there was none, if that is not the one that is replaced:
-    /// then that one's input is contained in [`Self::inputs`], or the commit was forced (CM-5).
+    /// Version that was current when the shard was planned (0 if there was none), if it differs from the replaced
+    /// version. In that case the replaced version's input is contained in [`Self::inputs`], or the commit was forced
+    /// (CM-5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<u32>,
-    /// Why it was allowed to replace a version whose input it does not contain.
+    /// Reason to replace a version whose input this one does not contain; set only by a forced commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forced: Option<String>,
-    /// Why: `run`, `replay: ...`, `rollback to v3: ...`.
+    /// Reason for the version: `run`, `replay: ...`, `rollback to v3: ...`.
     pub reason: String,
-    /// When it was committed.
+    /// Time of the commit, in milliseconds.
     pub committed_at_ms: TimestampMs,
-    /// What shaped the output.
+    /// Settings that shaped the output.
     pub settings: JobSettings,
-    /// Digest of [`Self::settings`] and of the shard map: equal digests over equal inputs promise equal parts.
+    /// Digest of [`Self::settings`] and of the shard map. Equal digests over equal inputs promise equal parts.
     pub settings_digest: Digest,
-    /// The input, in source order; `storage::Root::read_inputs` reads it.
+    /// Input segments in source order; `storage::Root::read_inputs` reads them.
     pub inputs: Inputs,
-    /// One entry for each partition of the plan (CM-1), in order.
+    /// Entry of each partition of the plan, in order (CM-1).
     pub partitions: Vec<PartitionEntry>,
-    /// What was put aside.
+    /// Quarantine objects with the bad frames.
     pub quarantine: Vec<QuarantineEntry>,
-    /// What was read and where it went.
+    /// Books: counts of what was read and where it went.
     pub books: Books,
-    /// What an operator should look at: segments with misplaced organisations, timestamps of an unlikely range.
+    /// Warnings for an operator: segments with misplaced organisations, timestamps of an unlikely range.
     pub warnings: Vec<String>,
 }
 
-/// One partition: exactly one attempt's output.
+/// Output of one partition, from exactly one attempt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartitionEntry {
-    /// The partition.
+    /// Partition of the output.
     pub partition: PartitionId,
-    /// The attempt whose output counts.
+    /// Attempt whose output counts.
     pub attempt: AttemptId,
-    /// The raw part; none where the partition holds no point.
+    /// Raw part; none if the partition holds no point.
     pub raw: Option<ObjectEntry>,
-    /// The rollup parts, by step; a step without a row is left out.
+    /// Rollup parts, by step; a step without a row is left out.
     pub rollups: Vec<RollupEntry>,
-    /// Extent of the raw part; none where it holds no point.
+    /// Extent of the raw part; none if it holds no point.
     pub extent: Option<Extent>,
 }
 
-/// A manifest that cannot be trusted.
+/// Error of a manifest that cannot be trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// The bytes are not those that were written.
+    /// The bytes differ from those that were written.
     #[error(
         "manifest {key} is damaged: digest {found}, expected {expected}; restore it, or roll back to another version"
     )]
@@ -89,12 +90,12 @@ pub enum ManifestError {
         /// Digest that it carries.
         expected: String,
     },
-    /// The bytes are intact, and this build cannot read them.
+    /// The bytes are intact, but this build cannot read them.
     #[error("manifest {key} cannot be read: {cause}; it may have been written by a newer Tailor")]
     Unreadable {
         /// Key of the manifest.
         key: String,
-        /// What the reader stumbled over.
+        /// Message of the JSON reader.
         cause: String,
     },
 }
@@ -105,7 +106,7 @@ const DIGEST_CHARS: usize = 32;
 const SEAL_BYTES: usize = SEAL_PREFIX.len() + DIGEST_CHARS + SEAL_SUFFIX.len();
 
 impl Manifest {
-    /// The document, sealed with its digest.
+    /// Serialises the document, sealed with its digest.
     pub fn to_bytes(&self) -> Vec<u8> {
         let json =
             serde_json::to_string_pretty(self).expect("a manifest has only string keys and no failing serializer");
@@ -114,10 +115,11 @@ impl Manifest {
         format!("{body}{SEAL_PREFIX}{digest}{SEAL_SUFFIX}").into_bytes()
     }
 
-    /// Checks and reads the document at `key`.
+    /// Checks and parses the document at `key`.
     ///
     /// # Errors
-    /// [`ManifestError::Damaged`] for bytes that were not written so, [`ManifestError::Unreadable`] for another version.
+    /// [`ManifestError::Damaged`] for bytes that differ from those that were written, [`ManifestError::Unreadable`]
+    /// for another version.
     pub fn from_bytes(key: &str, bytes: &[u8]) -> Result<Self, ManifestError> {
         let damaged = |found: String, expected: &str| ManifestError::Damaged {
             key: key.to_owned(),
@@ -147,7 +149,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Every object that it names.
+    /// Lists every object that the manifest names.
     pub fn objects(&self) -> impl Iterator<Item = &ObjectEntry> {
         let parts = self
             .partitions
@@ -156,7 +158,7 @@ impl Manifest {
         parts.chain(self.quarantine.iter().map(|entry| &entry.object)).chain(self.inputs.object())
     }
 
-    /// Digest of the digests of all raw and rollup parts, in order: what a replay compares.
+    /// Digest of the digests of all raw and rollup parts, in order. A replay compares it.
     pub fn content_digest(&self) -> Digest {
         let mut digester = model::digest::Digester::new();
         for partition in &self.partitions {

@@ -5,32 +5,32 @@
 //!                                      \--nobody refreshes it--> stale: as over
 //! ```
 //!
-//! Readers pass over fields that they do not know, so a later version may add some. A document that is not readable is
-//! never taken for permission to delete: an unreadable marker is no marker, an unreadable mark counts as open.
+//! Readers ignore unknown fields, so a later version may add some. A document that is not readable is
+//! never permission to delete: an unreadable marker does not count as a marker, an unreadable mark counts as open.
 
 use serde::{Deserialize, Serialize};
 
 use crate::keys::ProcessName;
 use crate::manifest::API_VERSION;
 
-/// Version of the layout of keys that this build writes and cleans.
+/// Version of the key layout that this build writes and cleans.
 pub const LAYOUT: u32 = 1;
 
-/// The dataset's marker: the place is Tailor's, and what its keys name may be collected.
+/// Marker of a dataset: the place belongs to Tailor, and objects whose keys parse may be collected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetMarker {
-    /// [`API_VERSION`].
+    /// [`API_VERSION`], name and version of the document.
     pub api_version: String,
-    /// `Dataset`.
+    /// Always `Dataset`, the document's kind.
     pub kind: String,
-    /// Random: tells one dataset from another that was made in its place. 32 hexadecimal digits.
+    /// Random id, 32 hexadecimal digits. It tells a dataset from another that was made later in the same place.
     pub id: String,
-    /// [`LAYOUT`] of the keys.
+    /// Version of the keys, see [`LAYOUT`].
     pub layout: u32,
 }
 
 impl DatasetMarker {
-    /// The marker of a new dataset; `id` is random.
+    /// Creates the marker of a new dataset; `id` is random.
     pub fn new(id: u128) -> Self {
         Self {
             api_version: API_VERSION.to_owned(),
@@ -40,46 +40,46 @@ impl DatasetMarker {
         }
     }
 
-    /// The bytes of its object.
+    /// Serialises the marker.
     pub fn to_bytes(&self) -> Vec<u8> {
         bytes(self)
     }
 
-    /// Reads a marker; none where the bytes are not one of ours.
+    /// Parses a marker; none if the bytes are not a marker of ours.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let marker: Self = serde_json::from_slice(bytes).ok()?;
         (marker.api_version == API_VERSION && marker.kind == "Dataset").then_some(marker)
     }
 }
 
-/// How far a marked run is.
+/// State of a marked run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MarkState {
-    /// It may still write and commit.
+    /// The run may still write and commit.
     Open,
-    /// It has ended; what it left is still to be collected.
+    /// The run has ended; its leftovers are not yet collected.
     Over,
 }
 
-/// The mark of one run of a job, or of a rollback to what it wrote.
+/// Mark of one run of a job, or of a rollback to its output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobMark {
-    /// How far it is.
+    /// State of the run.
     pub state: MarkState,
-    /// The process that runs it, where its scratch lies in this dataset: while it lives it holds the lock there, so
-    /// nobody waits for the mark of a dead one to become stale.
+    /// Process that runs the job, if its scratch lies in this dataset. A live process holds a lock there, so the mark
+    /// of a dead process is recognised before it becomes stale.
     #[serde(default, with = "name_of_process", skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessName>,
 }
 
 impl JobMark {
-    /// The bytes of its object.
+    /// Serialises the mark.
     pub fn to_bytes(&self) -> Vec<u8> {
         bytes(self)
     }
 
-    /// Reads a mark; none where the bytes are not one that this build knows.
+    /// Parses a mark; none if this build does not know the bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
@@ -89,7 +89,7 @@ fn bytes(document: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec_pretty(document).expect("a mark is numbers and names")
 }
 
-/// Serde of a process by its name.
+/// Serialises a process by its name.
 mod name_of_process {
     use serde::{Deserialize, Deserializer, Serializer};
 

@@ -1,12 +1,13 @@
-//! One decoded frame, read in place: the protobuf message `Payload` as slices of the decoder's buffer.
+//! Payload of a decoded frame, read in place: the protobuf message `Payload` as slices of the decoder's buffer.
 //!
 //! ```text
 //! Payload { uint64 org_id = 1; uint64 metric_id = 2; repeated sfixed64 timestamps = 3 [packed];
 //!           repeated double values = 4 [packed]; bytes metadata = 5 }
 //! ```
 //!
-//! Fixed-width packed arrays lie in the message as little-endian words, so a column is a slice of it. The encodings that
-//! protobuf also allows (an array in several pieces, or unpacked) are rare and are gathered into a buffer of the reader.
+//! Fixed-width packed arrays lie in the message as little-endian words, so a column is a slice of it. The encodings
+//! that protobuf also allows (an array in several pieces, or unpacked) are rare and are gathered into a buffer of the
+//! reader.
 
 use std::ops::Range;
 
@@ -17,36 +18,36 @@ use crate::frame::FrameFault;
 
 const WORD_BYTES: usize = 8;
 
-/// A payload, borrowed.
+/// Payload that borrows its bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Payload<'a> {
-    /// Whose points.
+    /// Organisation and metric of the points.
     pub key: SeriesKey,
     timestamps: &'a [u8],
     values: &'a [u8],
-    /// Opaque.
+    /// Metadata of the series; its content is opaque.
     pub metadata: &'a [u8],
 }
 
 impl Payload<'_> {
-    /// Number of points.
+    /// Returns the number of points.
     #[inline]
     pub fn len(&self) -> usize {
         self.timestamps.len() / WORD_BYTES
     }
 
-    /// Whether there is no point.
+    /// True if there is no point.
     pub fn is_empty(&self) -> bool {
         self.timestamps.is_empty()
     }
 
-    /// The timestamps, as sent.
+    /// Lists the timestamps, as sent.
     #[inline]
     pub fn timestamps(&self) -> impl ExactSizeIterator<Item = i64> + '_ {
         words(self.timestamps).map(|word| i64::from_le_bytes(*word))
     }
 
-    /// The values, as sent.
+    /// Lists the values, as sent.
     #[inline]
     pub fn values(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
         words(self.values).map(|word| f64::from_le_bytes(*word))
@@ -57,10 +58,10 @@ fn words(bytes: &[u8]) -> impl ExactSizeIterator<Item = &[u8; WORD_BYTES]> {
     bytes.as_chunks().0.iter()
 }
 
-/// Where the fields of a payload lie: what is kept of it while its batch is in memory.
+/// Positions of a payload's fields, kept while its batch is in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
-    /// Whose points.
+    /// Organisation and metric of the points.
     pub key: SeriesKey,
     timestamps: Piece,
     values: Piece,
@@ -68,24 +69,24 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Number of points.
+    /// Returns the number of points.
     #[inline]
     pub fn len(&self) -> usize {
         self.timestamps.bytes().len() / WORD_BYTES
     }
 
-    /// Whether there is no point.
+    /// True if there is no point.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Where an array lies.
+/// Position of an array.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
-    /// In the message.
+    /// The array lies whole in the message.
     Whole(Range<usize>),
-    /// In the reader's buffer of that column, which put its pieces together.
+    /// The array came in pieces, which the reader gathered in its buffer of that column.
     Gathered(Range<usize>),
 }
 
@@ -95,8 +96,8 @@ impl Piece {
         range
     }
 
-    /// Adds a piece: the first stays where it is, a second copies both to the end of `gathered`, and so grows in place
-    /// from then on. Bounded here, before more is copied.
+    /// Adds a piece. The first stays in the message; a second copies both to the end of `gathered`, which then grows
+    /// in place. The size is checked before more is copied.
     fn add(&mut self, gathered: &mut Vec<u8>, content: &[u8], piece: Range<usize>) -> Result<(), FrameFault> {
         let points = (self.bytes().len() + piece.len()) / WORD_BYTES;
         if points > PAYLOAD_POINTS_MAX {
@@ -119,7 +120,7 @@ impl Piece {
     }
 }
 
-/// Reads the payloads of a batch; holds the arrays that came in pieces.
+/// Reads the payloads of a batch, and holds the arrays that came in pieces.
 #[derive(Debug, Default)]
 pub struct PayloadReader {
     timestamps: Vec<u8>,
@@ -127,13 +128,13 @@ pub struct PayloadReader {
 }
 
 impl PayloadReader {
-    /// Forgets the batch, keeps the memory.
+    /// Forgets the batch and keeps the memory.
     pub fn clear(&mut self) {
         self.timestamps.clear();
         self.values.clear();
     }
 
-    /// The one payload that `content` is: the batch is forgotten.
+    /// Reads the single payload in `content`; the previous batch is forgotten.
     ///
     /// # Errors
     /// As [`Self::layout`].
@@ -143,7 +144,7 @@ impl PayloadReader {
         Ok(self.payload(&layout, content))
     }
 
-    /// The payload that was laid out in `content` by [`Self::layout`].
+    /// Returns the payload that [`Self::layout`] found in `content`.
     #[inline]
     pub fn payload<'a>(&'a self, layout: &Layout, content: &'a [u8]) -> Payload<'a> {
         let column = |piece: &Piece, gathered: &'a [u8]| match piece {
@@ -158,7 +159,7 @@ impl PayloadReader {
         }
     }
 
-    /// Where the fields of the payload in `content` lie.
+    /// Finds the fields of the payload in `content`.
     ///
     /// # Errors
     /// The fault; nothing of a payload with a fault is used.
@@ -213,10 +214,10 @@ enum WireType {
     Fixed32,
 }
 
-/// Deepest nesting of groups in unknown fields; the usual limit of protobuf's readers.
+/// Deepest nesting of groups in unknown fields; other protobuf readers have the same limit.
 const GROUP_DEPTH_MAX: u32 = 100;
 
-/// A cursor over protobuf wire format.
+/// Cursor over the protobuf wire format.
 struct Wire<'a> {
     content: &'a [u8],
     at: usize,
@@ -227,7 +228,7 @@ impl<'a> Wire<'a> {
         FrameFault::NotPayload { what, at: self.at }
     }
 
-    /// Field number and wire type of the next field, or `None` at the end.
+    /// Reads field number and wire type of the next field; `None` at the end.
     #[inline]
     fn tag(&mut self) -> Result<Option<(u64, WireType)>, FrameFault> {
         if self.at == self.content.len() {
@@ -302,7 +303,7 @@ impl<'a> Wire<'a> {
         }
     }
 
-    /// Skips the fields of a group, which ends with its own number.
+    /// Skips the fields of a group, up to the end tag with the group's own number.
     fn skip_group(&mut self, group: u64, depth: u32) -> Result<(), FrameFault> {
         if depth > GROUP_DEPTH_MAX {
             return Err(self.fault("groups nested too deep"));

@@ -1,8 +1,8 @@
 //! The plan as an object: a JSON document that is named by its digest.
 //!
-//! A plan of few segments is the plan itself, with every segment and every split. In a larger one the segments are an object
-//! of their own, and a map task that reads several whole segments names the first and the last of them: a document of a
-//! hundred thousand segments is as small as one of a hundred.
+//! A plan of few segments lists every segment and every split. In a larger plan the segments are an object of their
+//! own, and a map task that reads several whole segments names only the first and the last: a document of a hundred
+//! thousand segments is as small as one of a hundred.
 
 use model::{Digest, JobId, JobSettings, MapTask, SegmentList, ShardId, ShardPlan, Split};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::keys;
 use crate::segments::Inputs;
 
-/// A plan whose segments may lie elsewhere.
+/// Plan whose segments may be stored in another object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanDocument {
@@ -26,20 +26,20 @@ pub struct PlanDocument {
 #[serde(untagged)]
 enum Task {
     Splits(Vec<Split>),
-    /// Positions of the first and the last segment; those between them without a byte are not read.
+    /// Positions of the first and the last segment; empty segments between them are not read.
     Whole {
         first: u32,
         last: u32,
     },
 }
 
-/// Where the segments of a plan are: what its document and the manifest of its shard say of them.
+/// Reference to the segments of a plan, for its document and for the manifest of its shard.
 pub fn inputs(plan: &ShardPlan) -> Inputs {
     Inputs::of(&plan.segments, |digest| keys::segments(&plan.job, plan.shard, digest))
 }
 
 impl PlanDocument {
-    /// The document of a plan. Writes nothing: where [`Self::inputs`] names an object, that is written first.
+    /// Creates the document of a plan. Writes nothing: if [`Self::inputs`] names an object, write that first.
     pub fn of(plan: &ShardPlan) -> Self {
         let segments = inputs(plan);
         let is_small = segments.object().is_none();
@@ -59,30 +59,30 @@ impl PlanDocument {
         }
     }
 
-    /// Where its segments are.
+    /// Returns the reference to its segments.
     pub const fn inputs(&self) -> &Inputs {
         &self.segments
     }
 
-    /// The bytes of the document, and their digest.
+    /// Serialises the document; returns the bytes and their digest.
     pub fn to_bytes(&self) -> (Vec<u8>, Digest) {
         let bytes = serde_json::to_vec(self).expect("a plan is numbers and names");
         let digest = Digest::of(&bytes);
         (bytes, digest)
     }
 
-    /// Reads a document.
+    /// Parses a document.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// A message that says what is wrong with it.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         serde_json::from_slice(bytes).map_err(|error| error.to_string())
     }
 
-    /// The plan, with the segments that [`Self::inputs`] names.
+    /// Completes the plan with the segments that [`Self::inputs`] names.
     ///
     /// # Errors
-    /// Says where the document contradicts itself or the segments.
+    /// A message that says where the document contradicts itself or the segments.
     pub fn into_plan(self, segments: SegmentList) -> Result<ShardPlan, String> {
         let task = |task: Task| match task {
             Task::Splits(splits) => MapTask::try_from(splits).map_err(str::to_owned),
@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    /// A plan of packs of three, with an empty segment now and then, and one segment that is cut.
+    /// Plan of packs of three, with an empty segment now and then, and one segment that is cut.
     fn plan(count: u32) -> ShardPlan {
         let size = |at: u32| if at.is_multiple_of(5) && at + 1 < count { 0 } else { u64::from(at) };
         let segments: SegmentList = (0..count)

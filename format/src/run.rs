@@ -11,7 +11,7 @@
 //!
 //! All fixed-width numbers are little-endian. A map attempt spills whenever its buffer is full, and once at the end: a
 //! spill writes one slice for each partition that has points. The chunks of one series in one slice ascend and do not
-//! overlap, so that a merge holds one decoded chunk a slice. Where a series overlaps itself so heavily that sorting it
+//! overlap, so that a merge holds one decoded chunk per slice. If a series overlaps itself so heavily that sorting it
 //! would break the memory budget, the spill writes it in several *layers*. Slices of one partition in the order
 //! (map task, spill, layer) are in source order wherever timestamps are equal.
 
@@ -20,13 +20,13 @@ use model::{PartitionId, SeriesKey, TimestampMs};
 
 use crate::column::{ColumnError, varint};
 
-/// First and last bytes of a run.
+/// Magic at both ends of a run.
 pub const MAGIC: [u8; 8] = *b"TLRRUN01";
 
-/// Bytes behind the index.
+/// Bytes behind the index: its length, its checksum, the magic.
 pub const TRAILER_BYTES: usize = 16;
 
-/// Most bytes of a series' or a chunk's header, metadata and body apart.
+/// Most bytes of a series' or a chunk's header, without metadata and body.
 pub const HEADER_BYTES_MAX: usize = 40;
 
 const ENTRY_BYTES: usize = 40;
@@ -34,85 +34,85 @@ const ENTRY_BYTES: usize = 40;
 /// Most bytes of a chunk's body: two columns of incompressible words with their headers.
 pub const CHUNK_BODY_BYTES_MAX: usize = 2 * (CHUNK_POINTS_MAX * 10 + 64);
 
-/// Bytes that are no run, or no longer.
+/// Error in the bytes of a run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
-    /// Not a run, or cut short.
-    #[error("it is no run of this version, or its end is missing")]
+    /// The bytes are not a run, or were cut short.
+    #[error("it is not a run of this version, or its end is missing")]
     NotARun,
-    /// The index was changed.
+    /// The index was changed after it was written.
     #[error("its index is damaged: crc32c {found:08x}, expected {expected:08x}")]
     DamagedIndex {
-        /// Of the bytes found.
+        /// Checksum of the bytes found.
         found: u32,
-        /// As written.
+        /// Checksum as written.
         expected: u32,
     },
-    /// A slice was changed.
+    /// A slice was changed after it was written.
     #[error("its slice at {offset} is damaged: crc32c {found:08x}, expected {expected:08x}")]
     DamagedSlice {
-        /// Where the slice starts.
+        /// Offset at which the slice starts.
         offset: u64,
-        /// Of the bytes found.
+        /// Checksum of the bytes found.
         found: u32,
-        /// As written.
+        /// Checksum as written.
         expected: u32,
     },
-    /// A slice that does not parse.
+    /// A slice does not parse.
     #[error("its slice at {offset} is damaged: {what}")]
     Malformed {
-        /// Where the slice starts.
+        /// Offset at which the slice starts.
         offset: u64,
-        /// What the reader stumbled over.
+        /// Message of the parser.
         what: String,
     },
 }
 
-/// One slice of a run.
+/// Index entry of a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SliceEntry {
-    /// Whose points.
+    /// Partition of its points.
     pub partition: PartitionId,
-    /// Which spill of the attempt, counted from 0.
+    /// Number of the attempt's spill, counted from 0.
     pub spill: u32,
-    /// Which layer of the spill, counted from 0.
+    /// Layer of the spill, counted from 0.
     pub layer: u32,
-    /// Of the slice's bytes.
+    /// crc32c of the slice's bytes.
     pub crc: u32,
-    /// Where it starts.
+    /// Offset at which the slice starts.
     pub offset: u64,
-    /// Its length in bytes.
+    /// Length of the slice in bytes.
     pub len: u64,
-    /// Points in it.
+    /// Points in the slice.
     pub points: u64,
 }
 
-/// The slices of a run, ordered by (partition, spill, layer).
+/// Slices of a run, ordered by (partition, spill, layer).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunIndex {
     slices: Vec<SliceEntry>,
 }
 
 impl RunIndex {
-    /// An index of `slices`, in any order.
+    /// Creates an index of `slices`, given in any order.
     pub fn new(mut slices: Vec<SliceEntry>) -> Self {
         slices.sort_by_key(|slice| (slice.partition, slice.spill, slice.layer));
         Self { slices }
     }
 
-    /// All slices.
+    /// Lists all slices of the run.
     pub fn slices(&self) -> &[SliceEntry] {
         &self.slices
     }
 
-    /// The slices of one partition, in source order.
+    /// Lists the slices of one partition, in source order.
     pub fn of_partition(&self, partition: PartitionId) -> &[SliceEntry] {
         let start = self.slices.partition_point(|slice| slice.partition < partition);
         let end = self.slices.partition_point(|slice| slice.partition <= partition);
         &self.slices[start..end]
     }
 
-    /// The bytes behind the last slice: index and trailer.
+    /// Serialises index and trailer, which follow the last slice.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.slices.len() * ENTRY_BYTES + TRAILER_BYTES);
         for slice in &self.slices {
@@ -130,7 +130,7 @@ impl RunIndex {
         out
     }
 
-    /// Length of the index, told by the run's last [`TRAILER_BYTES`].
+    /// Reads the length of the index from the run's last [`TRAILER_BYTES`].
     ///
     /// # Errors
     /// [`RunError::NotARun`].
@@ -139,7 +139,7 @@ impl RunIndex {
         Ok(len)
     }
 
-    /// Reads the index and the trailer behind it.
+    /// Parses the index and the trailer behind it.
     ///
     /// # Errors
     /// [`RunError::NotARun`] or [`RunError::DamagedIndex`].
@@ -185,27 +185,27 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-/// What stands before the chunks of a series.
+/// Header before the chunks of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeriesHeader {
-    /// Whose points.
+    /// Organisation and metric of the points.
     pub key: SeriesKey,
     /// Bytes of metadata that follow.
     pub metadata_len: usize,
 }
 
 impl SeriesHeader {
-    /// Appends it.
+    /// Appends the header to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.key.org.0.to_le_bytes());
         out.extend_from_slice(&self.key.metric.0.to_le_bytes());
         varint::put(out, self.metadata_len as u64);
     }
 
-    /// Takes it off the front of `input`.
+    /// Takes a header off the front of `input`.
     ///
     /// # Errors
-    /// A column error for bytes that are none.
+    /// A column error for bytes that are not a header.
     pub fn read(input: &mut &[u8]) -> Result<Self, ColumnError> {
         let org = take_word(input)?;
         let metric = take_word(input)?;
@@ -214,26 +214,26 @@ impl SeriesHeader {
     }
 }
 
-/// What stands behind the last chunk of a series.
+/// Byte behind the last chunk of a series.
 pub const SERIES_END: u8 = 0;
 
-/// What stands before the body of a chunk.
+/// Header before the body of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkHeader {
-    /// Points in it, at least 1.
+    /// Points in the chunk, at least 1.
     pub points: usize,
-    /// Whether no two timestamps are equal.
+    /// True if no two timestamps are equal.
     pub is_strict: bool,
-    /// Its first timestamp.
+    /// First timestamp of the chunk.
     pub first: TimestampMs,
-    /// Its last timestamp.
+    /// Last timestamp of the chunk.
     pub last: TimestampMs,
     /// Bytes of the body that follows.
     pub body_len: usize,
 }
 
 impl ChunkHeader {
-    /// Appends it.
+    /// Appends the header to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
         varint::put(out, (self.points as u64) << 1 | u64::from(self.is_strict));
         varint::put_signed(out, self.first);
@@ -241,10 +241,10 @@ impl ChunkHeader {
         varint::put(out, self.body_len as u64);
     }
 
-    /// Takes it off the front of `input`; none at the end of a series.
+    /// Takes a header off the front of `input`; none at the end of a series.
     ///
     /// # Errors
-    /// A column error for bytes that are none.
+    /// A column error for bytes that are not a header.
     pub fn read(input: &mut &[u8]) -> Result<Option<Self>, ColumnError> {
         let points = varint::take(input)?;
         if points == u64::from(SERIES_END) {

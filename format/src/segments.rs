@@ -1,7 +1,8 @@
-//! The segments of a shard as a plan and a manifest hold them: inline where they are few, else as an object of their own
-//! that is named by key, digest and count, so that plans and manifests stay small.
+//! Segment lists of plans and manifests: inline if they are short, else as an object of their own that is named by
+//! key, digest and count, so that plans and manifests stay small.
 //!
-//! The object is [`MAGIC`] and the bytes of [`SegmentList::encoded`]; whoever names it has its digest.
+//! The object consists of [`MAGIC`] and the bytes of [`SegmentList::encoded`]. A document that names the object also
+//! carries its digest.
 
 use std::fmt;
 
@@ -16,30 +17,31 @@ use crate::digest::Digester;
 /// First bytes of the object.
 pub const MAGIC: &[u8; 8] = b"TLRSEGS1";
 
-/// The segments that a plan or a manifest is about, ordered by key.
+/// Segments of a plan or a manifest, ordered by key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Inputs {
-    /// All of them, as an array.
+    /// Every segment, as an array.
     Inline(SegmentList),
-    /// The object that holds them.
+    /// Reference to the object that holds them.
     Listed(ListedSegments),
 }
 
-/// An object that holds the segments of a shard.
+/// Reference to an object that holds the segments of a shard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListedSegments {
-    /// The object, in the dataset.
+    /// Key, size and digest of the object in the dataset.
     pub object: ObjectEntry,
-    /// Number of segments.
+    /// Number of listed segments.
     pub segments: u64,
-    /// Segment bytes of all of them.
+    /// Sum of their segment bytes.
     pub bytes: u64,
 }
 
 impl Inputs {
-    /// How a document refers to these segments; `key` makes the object's key of its digest. Writes nothing.
+    /// Creates a document's reference to these segments; `key` makes the object's key from its digest. Writes
+    /// nothing.
     pub fn of(segments: &SegmentList, key: impl FnOnce(Digest) -> String) -> Self {
         if segments.len() <= SEGMENTS_INLINE_MAX {
             return Self::Inline(segments.clone());
@@ -55,7 +57,7 @@ impl Inputs {
         })
     }
 
-    /// The object that holds the segments, where they are not inline.
+    /// Returns the object that holds the segments, unless they are inline.
     pub const fn object(&self) -> Option<&ObjectEntry> {
         match self {
             Self::Inline(_) => None,
@@ -63,7 +65,7 @@ impl Inputs {
         }
     }
 
-    /// Number of segments.
+    /// Returns the number of segments.
     pub const fn count(&self) -> u64 {
         match self {
             Self::Inline(segments) => segments.len() as u64,
@@ -96,40 +98,40 @@ impl<'de> Deserialize<'de> for Inputs {
     }
 }
 
-/// An object that does not hold the segments that a document names.
+/// Error of an object that does not hold the segments that a document names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ListedSegmentsError {
-    /// It is another object, or a damaged one.
+    /// The object is another one, or is damaged.
     #[error("it has the digest {found}, {expected} was written")]
     Digest {
-        /// Of its bytes.
+        /// Digest of the object's bytes.
         found: Digest,
-        /// Of those that were written.
+        /// Digest that the document names.
         expected: Digest,
     },
-    /// It begins otherwise.
+    /// The object does not begin with [`MAGIC`].
     #[error("it does not begin like a list of segments; it may have been written by a newer Tailor")]
     Magic,
-    /// Its content is damaged.
+    /// The content of the object is damaged.
     #[error(transparent)]
     List(#[from] SegmentListError),
-    /// It holds more or fewer segments, or bytes, than the document says.
+    /// The object holds more or fewer segments, or bytes, than the document says.
     #[error("it lists {found} segments, its document says {expected}")]
     Count {
-        /// In the object.
+        /// Count in the object.
         found: u64,
-        /// In the document.
+        /// Count in the document.
         expected: u64,
     },
 }
 
 impl ListedSegments {
-    /// The bytes of the object.
+    /// Serialises the object.
     pub fn to_bytes(segments: &SegmentList) -> Vec<u8> {
         [MAGIC, segments.encoded()].concat()
     }
 
-    /// Checks and reads the object's bytes.
+    /// Checks and parses the object's bytes.
     ///
     /// # Errors
     /// See [`ListedSegmentsError`].

@@ -1,9 +1,9 @@
-//! Every key of the cluster's state, built and parsed here and nowhere else.
+//! Keys of the cluster's state, built and parsed here and nowhere else.
 //!
 //! | key | value | written by | life |
 //! |---|---|---|---|
 //! | `format` | [`FormatRecord`] | the leader, if it is not there or older | replaced; kept |
-//! | `leader` | [`LeaderRecord`] | the coordinator that is elected | immutable; on its lease |
+//! | `leader` | [`LeaderRecord`] | the elected coordinator | immutable; on its lease |
 //! | `workers/<lease>` | [`WorkerRecord`] | the worker | replaced when it drains or is unfit; on its lease |
 //! | `datasets/<digest>` | [`DatasetRecord`] | the leader, with each job of a dataset | written anew, the same; kept |
 //! | `drains/<lease>` | [`DrainRecord`] | the leader, with each order to leave | replaced; until the worker has left or the order is taken back |
@@ -14,12 +14,12 @@
 //! | `jobs/<job>/shards/<shard>/claims/<task>/<number>` | [`ClaimRecord`] | the leader | immutable; on the **worker's** lease |
 //! | `jobs/<job>/shards/<shard>/done/<task>` | [`DoneRecord`] | the leader | immutable; until the task is opened again, or the shard is committed |
 //!
-//! `<lease>` is the id of a worker's lease: a process that lost its lease comes back as another worker. `<digest>` is that
-//! of a dataset's URI. `<number>` is that of an attempt: two attempts of one task may be alive at once. Keys are relative
-//! to the namespace of the cluster (`/tailor/` in etcd unless it is set otherwise). Each value is JSON of at most
-//! [`STATE_VALUE_BYTES_MAX`](model::limits::STATE_VALUE_BYTES_MAX) bytes.
+//! `<lease>` is the id of a worker's lease: a process that lost its lease comes back as another worker. `<digest>` is
+//! that of a dataset's URI. `<number>` is that of an attempt: two attempts of one task may be alive at once. Keys are
+//! relative to the namespace of the cluster (`/tailor/` in etcd unless it is set otherwise). Each value is JSON of at
+//! most [`STATE_VALUE_BYTES_MAX`](model::limits::STATE_VALUE_BYTES_MAX) bytes.
 //!
-//! A key that this version does not know is passed over, warned of and kept: a newer version may have written it.
+//! A key that this version does not know is kept and ignored with a warning: a newer version may have written it.
 //!
 //! [`FormatRecord`]: crate::state_records::FormatRecord
 //! [`LeaderRecord`]: crate::state_records::LeaderRecord
@@ -49,16 +49,16 @@ pub const DRAINS: &str = "drains/";
 /// Prefix of all jobs.
 pub const JOBS: &str = "jobs/";
 
-/// A key of the state.
+/// Parsed key of the state.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StateKey {
-    /// The format of everything else.
+    /// Format of all other keys.
     Format,
-    /// Who leads.
+    /// Coordinator that leads.
     Leader,
-    /// A live worker.
+    /// Worker that is alive.
     Worker(LeaseId),
-    /// A dataset, by the digest of its URI.
+    /// Dataset, by the digest of its URI.
     Dataset(Digest),
     /// An order to leave, by the worker that it was given last.
     Drain(LeaseId),
@@ -66,32 +66,32 @@ pub enum StateKey {
     DrainSerial,
     /// A job.
     Job(JobId),
-    /// A shard of a job.
+    /// State of a shard.
     Shard(JobId, ShardId),
-    /// A task that was assigned at least once and is not done.
+    /// Attempts at a task that is not done.
     Attempts(TaskPath),
-    /// A task that a worker holds, by the number of the attempt.
+    /// Claim of a task, by the number of the attempt.
     Claim(TaskPath, u32),
-    /// A task that is done.
+    /// Completion of a task.
     Done(TaskPath),
 }
 
-/// Prefix of everything of a job: deleted at once when it is archived.
+/// Prefix of all keys of a job; deleted in one go when the job is archived.
 pub fn job_prefix(job: &JobId) -> String {
     format!("{JOBS}{job}/")
 }
 
-/// Prefix of everything of a shard.
+/// Prefix of all keys of a shard.
 pub fn shard_prefix(job: &JobId, shard: ShardId) -> String {
     OfShard(job, shard).to_string()
 }
 
-/// Prefix of the claims of a task: deleted at once when it is done.
+/// Prefix of the claims of a task; deleted in one go when the task is done.
 pub fn claims_prefix(path: &TaskPath) -> String {
     OfClaims(path).to_string()
 }
 
-// A leader writes thousands of keys a second: their prefixes go straight into them.
+// Writes the prefix straight into the key, because a leader writes thousands of keys a second.
 struct OfShard<'a>(&'a JobId, ShardId);
 
 impl fmt::Display for OfShard<'_> {

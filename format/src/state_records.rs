@@ -1,10 +1,11 @@
 //! The values of the cluster's state: small JSON records, each bounded. The keys are in [`crate::state_keys`].
 //!
-//! A record says where work stands. What it is made of (plans, reports, histories) are objects, named here by digest.
+//! A record says where work stands. The larger documents (plans, reports, histories) are objects, named here by
+//! digest.
 //!
-//! Replicas of two versions lead in turn while a cluster is upgraded. So every version reads what the one after it writes:
-//! a field that is not known is passed over, and kept where the record is written again ([`Unknown`]); a new field is
-//! optional, and a version that adds one copes with records that lack it. What cannot be said that way raises
+//! Replicas of two versions lead in turn while a cluster is upgraded. So every version reads the records of the next:
+//! an unknown field is ignored, and kept when the record is written again ([`Unknown`]). A new field is optional, and
+//! the version that adds it copes with records that lack it. A change that cannot follow these rules raises
 //! [`STATE_FORMAT`]: a replica that cannot read the state's format does not lead.
 
 use std::fmt;
@@ -14,44 +15,45 @@ use model::{AttemptId, Digest, FencingToken, LeaseId, Term, TimestampMs};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The format of the state that this version writes, and the latest that it can read. It rises when an older version would
-/// misread the state; a new key or a new optional field is no reason.
+/// Format of the state that this version writes, and the latest that it can read. It rises only if an older version
+/// would misread the state; a new key or a new optional field does not raise it.
 pub const STATE_FORMAT: u32 = 1;
 
-/// Fields of a record that this version does not know: a newer one wrote them, and finds them again.
+/// Fields of a record that this version does not know. A newer version wrote them; they are kept so that it finds
+/// them again.
 pub type Unknown = serde_json::Map<String, serde_json::Value>;
 
-/// A record that cannot be written or read.
+/// Error of a record that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StateRecordError {
-    /// Longer than a value may be.
+    /// The record is longer than a value may be.
     #[error("a {record} of {bytes} bytes is over the {STATE_VALUE_BYTES_MAX} of a value in the cluster's state")]
     TooLong {
-        /// Which record.
+        /// Name of the record.
         record: &'static str,
-        /// How long it is.
+        /// Length in bytes.
         bytes: usize,
     },
-    /// Not that record.
+    /// The value is not that record.
     #[error("not a {record}")]
     Malformed {
-        /// Which record.
+        /// Name of the record.
         record: &'static str,
-        /// What is wrong.
+        /// Message of the JSON reader.
         #[source]
         source: serde_json::Error,
     },
 }
 
-/// A value of the state.
+/// Record that is a value of the state.
 pub trait StateRecord: Serialize + DeserializeOwned {
-    /// What errors call it.
+    /// Name of the record in messages.
     const NAME: &'static str;
 
-    /// The bytes of the value.
+    /// Serialises the record.
     ///
     /// # Errors
-    /// [`StateRecordError::TooLong`]; no record of [`crate::state_records`] can be.
+    /// [`StateRecordError::TooLong`], which cannot happen to the records of [`crate::state_records`].
     fn encode(&self) -> Result<Vec<u8>, StateRecordError> {
         let bytes =
             serde_json::to_vec(self).map_err(|source| StateRecordError::Malformed { record: Self::NAME, source })?;
@@ -61,24 +63,24 @@ pub trait StateRecord: Serialize + DeserializeOwned {
         Ok(bytes)
     }
 
-    /// The record of a value.
+    /// Parses a value.
     ///
     /// # Errors
-    /// [`StateRecordError::Malformed`] for what is not JSON, lacks a field, or has one of another kind. A field that this
-    /// version does not know is no error.
+    /// [`StateRecordError::Malformed`] for a value that is not JSON, lacks a field, or has a field of another kind. A
+    /// field that this version does not know is ignored.
     fn decode(value: &[u8]) -> Result<Self, StateRecordError> {
         serde_json::from_slice(value).map_err(|source| StateRecordError::Malformed { record: Self::NAME, source })
     }
 }
 
-/// Text without control characters, of at most `MAX` bytes as JSON writes it: what keeps a record small whatever it
-/// quotes.
+/// Text without control characters, of at most `MAX` bytes in JSON. It keeps a record small even if a quoted message
+/// is long.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Text<const MAX: usize>(String);
 
 impl<const MAX: usize> Text<MAX> {
-    /// As much of `text` as fits, control characters as spaces.
+    /// Cuts `text` to the length that fits, with control characters replaced by spaces.
     pub fn cut(text: &str) -> Self {
         let shown = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
         let mut bytes = 0;
@@ -89,12 +91,12 @@ impl<const MAX: usize> Text<MAX> {
         Self(fitting.collect())
     }
 
-    /// Whether there is none.
+    /// True if the text is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -108,63 +110,63 @@ impl<const MAX: usize> fmt::Display for Text<MAX> {
 
 impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // A newer version may keep more of it.
+        // A newer version may store a longer text, so cut it here.
         String::deserialize(deserializer).map(|text| Self::cut(&text))
     }
 }
 
-/// Reads a text that means something else once it is cut: a URI.
+/// Reads a text that must not be cut, such as a URI.
 fn whole<'de, D: Deserializer<'de>, const MAX: usize>(deserializer: D) -> Result<Text<MAX>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let kept = Text::cut(&text);
     if kept.0 == text { Ok(kept) } else { Err(serde::de::Error::custom(format!("a URI over {MAX} bytes"))) }
 }
 
-/// The format of the state: see [`STATE_FORMAT`].
+/// Format of the state, see [`STATE_FORMAT`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FormatRecord {
-    /// The format that the latest leader wrote.
+    /// Format that the latest leader wrote.
     pub version: u32,
 }
 
-/// The coordinator that leads. The create revision of its key is the leader's token.
+/// Coordinator that leads. The create revision of its key is the leader's token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaderRecord {
-    /// Its name: a pod's, a host's.
+    /// Name of its pod or host.
     pub replica: Text<128>,
-    /// Where workers and operators reach it.
+    /// Address for workers and operators.
     #[serde(deserialize_with = "whole")]
     pub address: Text<256>,
 }
 
-/// A worker that is alive.
+/// Worker that is alive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerRecord {
-    /// Its name: a pod's, a host's.
+    /// Name of its pod or host.
     pub name: Text<128>,
-    /// How many attempts it runs at once.
+    /// Most attempts at once.
     pub slots: u32,
-    /// Its memory budget.
+    /// Memory budget in bytes.
     pub memory_bytes: u64,
-    /// The version of Tailor that it runs.
+    /// Version of Tailor that it runs.
     pub version: Text<32>,
-    /// The version of the worker protocol that it speaks.
+    /// Version of the worker protocol that it speaks.
     pub protocol: u32,
-    /// SHA-256 of the secret that its requests carry, as 64 hexadecimal digits; none of an older release, which has no secret.
+    /// SHA-256 of the secret in its requests, as 64 hexadecimal digits. Older releases have no secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_sha256: Option<Text<64>>,
-    /// Why it takes no more work and is about to leave, if it is.
+    /// Reason for which it takes no more work and is about to leave, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draining: Option<Text<128>>,
-    /// Why it takes no work at the moment, if it does not.
+    /// Reason for which it takes no work at the moment, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfit: Option<Text<128>>,
 }
 
-/// A dataset that has, or had, a job: where histories are looked for once a job's own keys are gone.
+/// Dataset that has, or had, a job. Histories are looked up there once a job's own keys are gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetRecord {
-    /// Its URI.
+    /// URI of the dataset.
     #[serde(deserialize_with = "whole")]
     pub uri: Text<384>,
 }
@@ -195,20 +197,20 @@ pub struct DrainSerial {
 /// Where a job stands. What it was asked to do is its spec, an object in the dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobHead {
-    /// How far it is.
+    /// Phase of the job.
     pub phase: JobPhase,
-    /// 1 when it is submitted; 1 more each time that it is asked to try again what failed.
+    /// Round: 1 after the submission, and 1 more after each retry.
     pub round: u32,
-    /// URI of the dataset that holds its spec and plans. A longer one is refused when the job is submitted.
+    /// URI of the dataset that holds its spec and plans. A job with a longer URI is refused when it is submitted.
     #[serde(deserialize_with = "whole")]
     pub dataset: Text<384>,
-    /// Digest of its spec, and part of the spec's key.
+    /// Digest of the job's spec, and part of the spec's key.
     pub spec: Digest,
-    /// How many shards it has.
+    /// Number of shards.
     pub shards: u32,
-    /// When it was submitted.
+    /// Submission time in milliseconds.
     pub submitted_at_ms: TimestampMs,
-    /// Why it failed as a whole.
+    /// Cause of a failure of the whole job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Text<256>>,
     /// Digest of what its planning warned of, an object, where it warned.
@@ -217,126 +219,128 @@ pub struct JobHead {
     /// Why it was cancelled, or tried again; empty where nobody said.
     #[serde(default, skip_serializing_if = "Text::is_empty")]
     pub reason: Text<128>,
-    /// Written back as they were read.
+    /// Unknown fields, written back as they were read.
     #[serde(flatten)]
     pub unknown: Unknown,
 }
 
-/// How far a job is.
+/// Phase of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobPhase {
-    /// Its segments are being listed and planned.
+    /// Segments are being listed and planned.
     Planning,
-    /// Its shards run.
+    /// Shards of the job run.
     Running,
-    /// It was cancelled, and attempts are being stopped.
+    /// The job was cancelled, and its attempts are being stopped.
     Cancelling,
-    /// All shards have ended; its keys go once its record is written.
+    /// Every shard has ended; the keys go once the job's record is written.
     Ended,
 }
 
-/// Where a shard stands.
+/// State of a shard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardRecord {
-    /// How far it is.
+    /// Phase of the shard.
     pub phase: ShardPhase,
-    /// The round of its job in which it ran last.
+    /// Round of its job in which it ran last.
     pub round: u32,
-    /// Digest of its plan.
+    /// Digest of the shard's plan.
     pub plan: Digest,
-    /// How many map tasks the plan has.
+    /// Number of map tasks in the plan.
     pub map_tasks: u32,
-    /// How many reduce tasks it has.
+    /// Number of reduce tasks in the plan.
     pub partitions: u32,
-    /// The version of the manifest that was committed.
+    /// Version of the manifest that was committed.
     pub version: Option<u32>,
-    /// Why it failed.
+    /// Cause of the failure.
     pub cause: Option<Text<256>>,
-    /// Digest of its report, an object, once it has ended.
+    /// Digest of the shard's report, an object, once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Digest>,
-    /// Written back as they were read.
+    /// Unknown fields, written back as they were read.
     #[serde(flatten)]
     pub unknown: Unknown,
 }
 
-/// How far a shard is.
+/// Phase of a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ShardPhase {
-    /// Tasks are open.
+    /// Tasks of the shard are open.
     Running,
-    /// All tasks are done; the manifest is being written.
+    /// Every task is done; the manifest is being written.
     Committing,
-    /// Its manifest is there.
+    /// The shard's manifest is visible.
     Done,
-    /// It failed.
+    /// The shard has failed.
     Failed,
-    /// It was cancelled.
+    /// The shard was cancelled.
     Cancelled,
 }
 
-/// What a task has behind it: outlives every claim, so that attempt numbers only rise (LS-1).
+/// Numbers and charges of a task's attempts. The record outlives every claim, so that attempt numbers only rise
+/// (LS-1).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptsRecord {
     /// Number of the last attempt.
     pub last: u32,
-    /// How many attempts count against the task: those that failed, not those that were handed back.
+    /// Number of attempts that count against the task: failed ones, not those handed back.
     pub charged: u32,
-    /// The last failure.
+    /// Failure of the last attempt that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureRecord>,
-    /// Where its first frame starts, once the stitch has found out: no attempt has to guess again.
+    /// Offset of the task's first frame, once the stitch has found it, so that no attempt has to guess again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exact_start: Option<u64>,
-    /// When its first attempt was claimed, by the clock of the leader of that time.
+    /// Time at which its first attempt was claimed, by the clock of the leader of that time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun_at_ms: Option<TimestampMs>,
 }
 
-/// How an attempt failed.
+/// Failure of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureRecord {
-    /// On whom: the same failure from two workers is the task's own.
+    /// Worker on which it failed: the same failure on two workers is blamed on the task.
     pub worker: LeaseId,
-    /// The start of its message; the whole is in the job's event log.
+    /// Start of the message; the whole message is in the job's event log.
     pub cause: Text<64>,
 }
 
-/// That an attempt holds a task. The revision at which its key came to be, and the term, make the attempt's fencing token.
+/// Claim of an attempt on a task. The term and the revision at which the key was created make the attempt's fencing
+/// token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimRecord {
     /// Number of the attempt.
     pub attempt: u32,
-    /// Who holds it.
+    /// Worker that holds the claim.
     pub worker: LeaseId,
-    /// Term of the leader that assigned it: with the attempt's number, this record is like no other. A version that knew no
-    /// terms wrote the leader's revision here.
+    /// Term of the leader that assigned the attempt. Together with the attempt's number it makes the record unique.
+    /// Versions without terms wrote the leader's revision here.
     #[serde(rename = "leader")]
     pub term: Term,
 }
 
 impl ClaimRecord {
-    /// The token of the attempt, whose claim came to be at `revision`.
+    /// Returns the token of the attempt, whose claim was created at `revision`.
     pub const fn token(&self, revision: u64) -> FencingToken {
         self.term.token(revision)
     }
 }
 
-/// The one attempt that counts (LS-2).
+/// Completion by the single attempt that counts (LS-2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoneRecord {
-    /// The attempt.
+    /// Attempt that counts.
     pub attempt: AttemptId,
-    /// Number of the last attempt that was, or may have been, claimed: a twin that was slower, perhaps. Numbers go on after
-    /// it if the task is opened again (LS-1).
+    /// Number of the last attempt that was, or may have been, claimed, perhaps by a slower twin. If the task is
+    /// opened again, numbers continue after it (LS-1).
     pub last: u32,
-    /// Digest of its report, which is an object.
+    /// Digest of the attempt's report, which is an object.
     pub report: Digest,
-    /// Size of the report.
+    /// Size of the report in bytes.
     pub report_bytes: u64,
-    /// When its first attempt was claimed.
+    /// Time at which its first attempt was claimed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun_at_ms: Option<TimestampMs>,
 }

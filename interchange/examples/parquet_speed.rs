@@ -1,7 +1,7 @@
-//! What a point costs as Parquet: `cargo run --release -p interchange --example parquet_speed [SERIES]`.
+//! Measures the cost of a point in Parquet: `cargo run --release -p interchange --example parquet_speed [SERIES]`.
 //!
-//! Prints nanoseconds and bits a point, for the mix of series below and for each kind alone. The writer has one thread, so on an idle
-//! machine its time is its CPU.
+//! Prints nanoseconds and bits per point, for the mix of series below and for each kind alone. The writer has one
+//! thread, so on an idle machine its time is its CPU.
 #![allow(clippy::print_stdout, reason = "its output is its purpose")]
 
 use std::time::Instant;
@@ -10,13 +10,13 @@ use interchange::parquet::RawParquetWriter;
 use interchange::{Raw, RawRows, RowSink, WriteError};
 use model::{Columns, SeriesKey};
 
-/// Points of a series: four hours at ten seconds.
+/// Points per series: four hours at ten seconds.
 const POINTS_PER_SERIES: usize = 1440;
 
-/// Every figure is the best of so many runs: the others measure the neighbours on the machine.
+/// Number of runs per figure, of which the best counts: the others measure the neighbours on the machine.
 const RUNS: usize = 5;
 
-/// What a series measures, with its share of the mix in percent.
+/// Kind of series, with its share of the mix in percent.
 #[derive(Clone, Copy)]
 enum Kind {
     Gauge,
@@ -110,7 +110,7 @@ fn points(kind: Kind, random: &mut Random) -> Columns {
     columns
 }
 
-/// SplitMix64: the same series on every machine.
+/// SplitMix64, so that the series are the same on every machine.
 struct Random(u64);
 
 impl Random {

@@ -1,4 +1,4 @@
-//! CSV: a header, then a line a row.
+//! CSV: a header, then one line per row.
 //!
 //! Every field is a number, or a time without a comma, so nothing is ever quoted but metadata. Values are printed in the fewest digits
 //! that read back as the same double; -0.0 is `-0`, infinities are `inf` and `-inf`. Every NaN is `NaN`: its payload is the one
@@ -18,13 +18,13 @@ use crate::order::RowGate;
 use crate::sink::{RowSink, RowSummary};
 use crate::table::{Cells, METADATA, Raw, Rollup, Rows as _, Table, all_columns};
 
-/// One line a point.
+/// Writer with one line per point.
 pub type RawCsvWriter = CsvWriter<Raw>;
 
-/// One line a bucket.
+/// Writer with one line per bucket.
 pub type RollupCsvWriter = CsvWriter<Rollup>;
 
-/// How instants are written.
+/// Text form of instants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TimestampStyle {
     /// Milliseconds since the UNIX epoch: `1700000000000`.
@@ -47,7 +47,7 @@ pub struct CsvWriter<T: Table> {
 }
 
 impl<T: Table> CsvWriter<T> {
-    /// A file of the header alone.
+    /// Creates a file that has only the header.
     pub fn new(timestamps: TimestampStyle) -> Self {
         Self::with_header(timestamps, all_columns::<T>().map(|(name, _)| name).collect())
     }

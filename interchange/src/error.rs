@@ -1,67 +1,67 @@
-//! What can be wrong with rows on their way out, and with a file on its way in.
+//! Errors of rows that are written, and of files that are read.
 
 use model::SeriesKey;
 use parquet::errors::ParquetError;
 
-/// Rows that were not written. The sink is spent: what it holds is not a whole file.
+/// Error of rows that were not written. The sink is unusable afterwards, and its bytes are not a whole file.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// A bug of the caller: the rows of a part are sorted.
+    /// The rows are not sorted, which is a bug of the caller.
     #[error(
         "DT-2: {key} at {timestamp_ms} ms comes after {last_key} at {last_timestamp_ms} ms; rows must be appended by \
          organisation, metric and time: verify the part they come from, and report this if it is sound"
     )]
     OutOfOrder {
-        /// The series that came too late.
+        /// Series of the row that came too late.
         key: SeriesKey,
-        /// Its timestamp.
+        /// Timestamp of that row.
         timestamp_ms: i64,
-        /// The series of the row before.
+        /// Series of the row before.
         last_key: SeriesKey,
-        /// The timestamp of the row before.
+        /// Timestamp of the row before.
         last_timestamp_ms: i64,
     },
-    /// A bug of the caller: columns of one batch have one length.
+    /// The columns of a batch differ in length, which is a bug of the caller.
     #[error("the {table} columns of {key} have {lengths:?} rows; give each column as many, and report this")]
     Ragged {
-        /// The table.
+        /// Name of the table.
         table: &'static str,
-        /// The series.
+        /// Key of the series.
         key: SeriesKey,
-        /// The length of each column, in the order of the table.
+        /// Length of each column, in the order of the table.
         lengths: Vec<usize>,
     },
-    /// An instant that the chosen text form cannot express.
+    /// The chosen text form cannot express the instant.
     #[error(
         "{key} at {timestamp_ms} ms lies outside the years 0 to 9999, which RFC 3339 cannot say; write timestamps in \
          milliseconds instead"
     )]
     BeyondRfc3339 {
-        /// The series.
+        /// Key of the series.
         key: SeriesKey,
-        /// Its timestamp.
+        /// Timestamp of the row.
         timestamp_ms: i64,
     },
-    /// The encoder refused; a file of ours stays far below every limit of the format, so this is a bug.
+    /// The encoder returned an error. Our files stay far below every limit of the format, so this is a bug.
     #[error("the Parquet encoder refused row {row}; report this with the input that caused it")]
     Encoder {
         /// Rows before it, in the whole file.
         row: u64,
-        /// Its own words.
+        /// Error of the encoder.
         #[source]
         source: ParquetError,
     },
 }
 
-/// A file that is not, or not any more, what our writer made.
+/// Error of a file that differs from what our writer made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// Another program's file, or another table's.
+    /// The file is another program's, or another table's.
     #[error("the Parquet file has the columns ({found}), not ({expected}); give a file that tailor exported")]
     Schema {
-        /// Its columns.
+        /// Columns of the file.
         found: String,
-        /// Ours.
+        /// Columns that are expected.
         expected: String,
     },
     /// The columns of a row group end at different rows.
@@ -70,7 +70,7 @@ pub enum ReadError {
          is damaged: export it again"
     )]
     Ragged {
-        /// Position in the file.
+        /// Position of the row group in the file.
         row_group: usize,
         /// Rows that its metadata promises.
         declared: u64,
@@ -85,11 +85,11 @@ pub enum ReadError {
     /// A page does not decode.
     #[error("row group {row_group} does not decode after row {row}; the file is damaged: export it again")]
     Page {
-        /// Position in the file.
+        /// Position of the row group in the file.
         row_group: usize,
         /// Rows read before, within the row group.
         row: u64,
-        /// The decoder's words.
+        /// Error of the decoder.
         #[source]
         source: ParquetError,
     },

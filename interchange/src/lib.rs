@@ -19,7 +19,7 @@ mod error; //       what can be wrong with rows and with files
 mod order; //       rows arrive sorted, or not at all (DT-2)
 pub mod parquet; // columns, for engines; and the reader that verifies them
 mod sink; //        `RowSink`: append, take, finish
-mod table; //       the two tables: columns, rows, cells
+mod table; //       two tables: columns, rows, cells
 
 pub use error::{ReadError, WriteError};
 pub use sink::{RowSink, RowSummary};

@@ -1,4 +1,4 @@
-//! Rows arrive sorted, or not at all (DT-2): the files declare their order, and engines prune by it.
+//! Checks that rows arrive sorted (DT-2): the files declare their order, and engines prune by it.
 
 use model::SeriesKey;
 
@@ -6,7 +6,7 @@ use crate::error::WriteError;
 use crate::sink::RowSummary;
 use crate::table::{Rows as _, Table};
 
-/// Watches the rows that enter a sink and counts them.
+/// Checks and counts the rows that enter a sink.
 #[derive(Debug, Default)]
 pub(crate) struct RowGate {
     last: Option<(SeriesKey, i64)>,
@@ -14,7 +14,7 @@ pub(crate) struct RowGate {
 }
 
 impl RowGate {
-    /// Rows let in so far.
+    /// Counts the rows let in so far.
     pub(crate) fn summary(&self) -> RowSummary {
         self.summary
     }

@@ -1,22 +1,22 @@
-//! The one shape of all writers: rows in, bytes out, no I/O.
+//! Interface of all writers: rows in, bytes out, no I/O.
 
 use model::SeriesKey;
 
 use crate::error::WriteError;
 use crate::table::Table;
 
-/// What a sink has written.
+/// Counts of a sink's rows and bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowSummary {
     /// Series with at least one row.
     pub series: u64,
-    /// Rows of all of them.
+    /// Rows of all series.
     pub rows: u64,
-    /// Bytes of the file, those already taken included.
+    /// Bytes of the file, including those already taken.
     pub bytes: u64,
 }
 
-/// Turns rows of `T` into a file, of which the caller takes the bytes as they become final.
+/// Turns rows of `T` into a file. The caller takes the bytes as they become final.
 ///
 /// ```text
 /// (describe, append*)*  ->  (take, describe, append*)*  ->  finish
@@ -30,15 +30,15 @@ pub trait RowSink<T: Table>: Send {
     /// Adds rows of one series; any number of times, sorted by (organisation, metric, timestamp) over all calls.
     ///
     /// # Errors
-    /// Rows that are ragged, out of order, or that the format cannot say.
+    /// The rows are ragged or out of order, or the format cannot express them.
     fn append(&mut self, key: SeriesKey, rows: T::Rows<'_>) -> Result<(), WriteError>;
 
-    /// The bytes that became final since the last call; often none.
+    /// Takes the bytes that became final since the last call; often none.
     fn take(&mut self) -> Vec<u8>;
 
-    /// Ends the file: its last bytes, and what was written.
+    /// Ends the file; returns its last bytes and the counts.
     ///
     /// # Errors
-    /// Those of the rows that were still held back.
+    /// Errors of the rows that were still buffered.
     fn finish(self: Box<Self>) -> Result<(Vec<u8>, RowSummary), WriteError>;
 }

@@ -1,31 +1,31 @@
-//! The two tables: what their columns are called, what they hold, and how a batch of their rows is lent to a writer.
+//! Definitions of the two tables: names and kinds of the columns, and batches of rows that are lent to a writer.
 
-/// What a column holds; every column is without nulls.
+/// Kind of a column's values; no column has nulls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnKind {
-    /// An unsigned 64-bit id.
+    /// Unsigned 64-bit id.
     Id,
-    /// Milliseconds since the UNIX epoch, UTC.
+    /// Instant in milliseconds since the UNIX epoch, UTC.
     Instant,
-    /// An unsigned 64-bit number of points.
+    /// Unsigned 64-bit number of points.
     Count,
-    /// A double; NaN payloads, -0.0 and infinities included.
+    /// Double; NaN payloads, -0.0 and infinities included.
     Value,
 }
 
-/// A column of a batch, borrowed.
+/// Borrowed column of a batch.
 #[derive(Debug, Clone, Copy)]
 pub enum Cells<'a> {
-    /// Of a [`ColumnKind::Instant`] column.
+    /// Values of a [`ColumnKind::Instant`] column.
     Instants(&'a [i64]),
-    /// Of a [`ColumnKind::Count`] column.
+    /// Values of a [`ColumnKind::Count`] column.
     Counts(&'a [u64]),
-    /// Of a [`ColumnKind::Value`] column.
+    /// Values of a [`ColumnKind::Value`] column.
     Values(&'a [f64]),
 }
 
 impl Cells<'_> {
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         match self {
             Self::Instants(cells) => cells.len(),
@@ -34,28 +34,28 @@ impl Cells<'_> {
         }
     }
 
-    /// Whether there is no row.
+    /// True if there is no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// A column of a buffer, to be filled.
+/// Column of a buffer, to be filled.
 #[derive(Debug)]
 pub enum CellsMut<'a> {
-    /// Of a [`ColumnKind::Instant`] column.
+    /// Values of a [`ColumnKind::Instant`] column.
     Instants(&'a mut Vec<i64>),
-    /// Of a [`ColumnKind::Count`] column.
+    /// Values of a [`ColumnKind::Count`] column.
     Counts(&'a mut Vec<u64>),
-    /// Of a [`ColumnKind::Value`] column.
+    /// Values of a [`ColumnKind::Value`] column.
     Values(&'a mut Vec<f64>),
 }
 
-/// A table that leaves Tailor: the key columns `org_id` and `metric_id`, then [`Table::COLUMNS`], the timestamp first.
+/// Table that is exported: the key columns `org_id` and `metric_id`, then [`Table::COLUMNS`], the timestamp first.
 pub trait Table: 'static {
-    /// Its name, in the file's metadata and in messages.
+    /// Name in the file's metadata and in messages.
     const NAME: &'static str;
-    /// The columns behind the key, in file order; the first one is the timestamp.
+    /// Columns behind the key, in file order; the first is the timestamp.
     const COLUMNS: &'static [(&'static str, ColumnKind)];
     /// Rows of one series.
     type Rows<'a>: Rows<'a>;
@@ -65,23 +65,23 @@ pub trait Table: 'static {
 
 /// Rows of one series, lent to a writer.
 pub trait Rows<'a>: Copy {
-    /// One [`Cells`] for each of [`Table::COLUMNS`].
+    /// Array with one [`Cells`] for each of [`Table::COLUMNS`].
     type Columns: AsRef<[Cells<'a>]>;
 
-    /// When they are.
+    /// Returns the timestamps of the rows.
     fn timestamps_ms(&self) -> &'a [i64];
 
-    /// The rows as columns, in file order.
+    /// Returns the rows as columns, in file order.
     fn columns(&self) -> Self::Columns;
 }
 
-/// Rows that a reader owns and fills, less their key columns.
+/// Rows that a reader owns and fills, without their key columns.
 pub trait Buffer: Default + Send {
-    /// One [`CellsMut`] for each of [`Table::COLUMNS`], in file order.
+    /// Returns one [`CellsMut`] for each of [`Table::COLUMNS`], in file order.
     fn columns_mut(&mut self) -> Vec<CellsMut<'_>>;
 }
 
-/// The columns that every table starts with.
+/// Columns with which every table starts.
 pub(crate) const KEY_COLUMNS: [(&str, ColumnKind); 2] = [("org_id", ColumnKind::Id), ("metric_id", ColumnKind::Id)];
 
 /// The column behind all others of a file that is made with metadata: text, empty where a series has none.
@@ -92,16 +92,16 @@ pub(crate) fn all_columns<T: Table>() -> impl Iterator<Item = (&'static str, Col
     KEY_COLUMNS.into_iter().chain(T::COLUMNS.iter().copied())
 }
 
-/// One row a point.
+/// Table with one row per point.
 #[derive(Debug, Clone, Copy)]
 pub enum Raw {}
 
 /// Points of one series, ascending in time; equal timestamps are allowed (`--duplicates keep`).
 #[derive(Debug, Clone, Copy)]
 pub struct RawRows<'a> {
-    /// Milliseconds since the UNIX epoch.
+    /// Timestamps in milliseconds since the UNIX epoch.
     pub timestamps_ms: &'a [i64],
-    /// As many.
+    /// Values, as many as timestamps.
     pub values: &'a [f64],
 }
 
@@ -125,10 +125,10 @@ impl<'a> Rows<'a> for RawRows<'a> {
     }
 }
 
-/// Points as they were read.
+/// Points that were read from a file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RawBuffer {
-    /// Milliseconds since the UNIX epoch.
+    /// Timestamps in milliseconds since the UNIX epoch.
     pub timestamps_ms: Vec<i64>,
     /// Values, bit for bit.
     pub values: Vec<f64>,
@@ -140,7 +140,7 @@ impl Buffer for RawBuffer {
     }
 }
 
-/// One row a bucket.
+/// Table with one row per bucket.
 #[derive(Debug, Clone, Copy)]
 pub enum Rollup {}
 
@@ -149,17 +149,17 @@ pub enum Rollup {}
 pub struct RollupRows<'a> {
     /// First instant of each bucket, milliseconds since the UNIX epoch.
     pub bucket_start_ms: &'a [i64],
-    /// Points that were aggregated.
+    /// Number of points in each bucket.
     pub count: &'a [u64],
-    /// Their sum, added in time order.
+    /// Sum of the points, added in time order.
     pub sum: &'a [f64],
-    /// The smallest, by IEEE total order.
+    /// Smallest value, by IEEE total order.
     pub min: &'a [f64],
-    /// The largest, by IEEE total order.
+    /// Largest value, by IEEE total order.
     pub max: &'a [f64],
-    /// The earliest.
+    /// Value of the earliest point.
     pub first: &'a [f64],
-    /// The latest.
+    /// Value of the latest point.
     pub last: &'a [f64],
 }
 
@@ -198,7 +198,7 @@ impl<'a> Rows<'a> for RollupRows<'a> {
     }
 }
 
-/// Buckets as they were read; the columns are those of [`RollupRows`].
+/// Buckets that were read from a file; the columns are those of [`RollupRows`].
 #[derive(Debug, Clone, Default, PartialEq)]
 #[allow(missing_docs, reason = "`RollupRows` has them")]
 pub struct RollupBuffer {

@@ -1,8 +1,8 @@
-//! Admission: the rules that a spec, a text or a place has to meet wherever it enters, and the field that breaks one.
+//! Admission: the rules for a spec, a text or a place, and the error that names a broken one.
 //!
-//! [`JobSpec::validate`] and [`JobSettings::validate`] are called by every reader of a spec: the command line before it
-//! sends one, the leader when one is submitted, taken over or run in this process, and the worker that resolves a grant.
-//! A rule that only one of them knew would be no rule.
+//! [`JobSpec::validate`] and [`JobSettings::validate`] are called by every reader of a spec: the command line before
+//! it sends one; the leader when one is submitted, taken over or run in this process; and the worker that resolves a
+//! grant. All of them must apply the same rules.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,33 +19,34 @@ use crate::time::Window;
 #[cfg(test)]
 mod tests;
 
-/// A field that breaks a rule.
+/// Field that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct InvalidField {
     /// Path of the field: `settings.rollups`.
     pub field: String,
-    /// What it holds, and what it should.
+    /// Value of the field, and what it should be.
     pub reason: String,
 }
 
 impl InvalidField {
-    /// `field` breaks a rule for `reason`.
+    /// Creates the error for `field`, with the reason.
     pub fn new(field: &str, reason: impl fmt::Display) -> Self {
         Self { field: field.to_owned(), reason: reason.to_string() }
     }
 
-    /// The same field, seen from the value that holds it as `outer`.
+    /// Prefixes the field's path with `outer`, the value that holds it.
     #[must_use]
     pub fn within(self, outer: &str) -> Self {
         Self { field: format!("{outer}.{}", self.field), ..self }
     }
 }
 
-/// Checks a text that people write and read: its length in bytes, and that no control character of it reaches a terminal.
+/// Checks a text that people write and read: its length in bytes, and that it holds no control characters, which
+/// could reach a terminal.
 ///
 /// # Errors
-/// Names `field`.
+/// The error names `field`.
 pub fn check_text(field: &str, text: &str, bytes_max: usize) -> Result<(), InvalidField> {
     if text.len() > bytes_max {
         return Err(InvalidField::new(field, format!("it has {} bytes; at most {bytes_max} are kept", text.len())));
@@ -61,7 +62,7 @@ pub fn check_text(field: &str, text: &str, bytes_max: usize) -> Result<(), Inval
 /// Checks a reason that an operator gives: at most [`REASON_BYTES_MAX`], without control characters.
 ///
 /// # Errors
-/// Names `reason`.
+/// The error names `reason`.
 pub fn check_reason(reason: &str) -> Result<(), InvalidField> {
     check_text("reason", reason, REASON_BYTES_MAX)
 }
@@ -69,7 +70,7 @@ pub fn check_reason(reason: &str) -> Result<(), InvalidField> {
 /// Checks the name of a process: at most [`NAME_BYTES_MAX`], without control characters, and not empty.
 ///
 /// # Errors
-/// Names `field`.
+/// The error names `field`.
 pub fn check_name(field: &str, name: &str) -> Result<(), InvalidField> {
     if name.is_empty() {
         return Err(InvalidField::new(field, "it is empty"));
@@ -77,10 +78,11 @@ pub fn check_name(field: &str, name: &str) -> Result<(), InvalidField> {
     check_text(field, name, NAME_BYTES_MAX)
 }
 
-/// Checks the URI of a place: not empty, at most [`URI_BYTES_MAX`], without control characters. Opening it finds the rest.
+/// Checks the URI of a place: not empty, at most [`URI_BYTES_MAX`], without control characters. Other errors show
+/// when the place is opened.
 ///
 /// # Errors
-/// Names `field`.
+/// The error names `field`.
 pub fn check_uri(field: &str, uri: &str) -> Result<(), InvalidField> {
     if uri.trim().is_empty() {
         return Err(InvalidField::new(field, "it is empty; give a path, file:// or s3://bucket/prefix"));
@@ -88,8 +90,8 @@ pub fn check_uri(field: &str, uri: &str) -> Result<(), InvalidField> {
     check_text(field, uri, URI_BYTES_MAX)
 }
 
-/// Whether a letter would steer a terminal instead of being shown by it: control characters, and those that turn the
-/// direction of what follows.
+/// True if a letter would steer a terminal instead of being shown by it: control characters, and those that change
+/// the direction of the text.
 pub fn is_unprintable(letter: char) -> bool {
     letter.is_control() || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -98,7 +100,7 @@ impl JobSettings {
     /// Checks that these settings can shape an output.
     ///
     /// # Errors
-    /// Names the field.
+    /// The error names the field.
     pub fn validate(&self) -> Result<(), InvalidField> {
         let Window { start_ms, end_ms, .. } = self.window;
         if start_ms >= end_ms {
@@ -118,7 +120,7 @@ impl JobSettings {
     }
 }
 
-/// A size that a plan divides by: 0 divides nothing, and sums of huge ones leave the range of numbers.
+/// Checks a size that a plan divides by: it must not be 0, nor so huge that sums overflow.
 fn check_target(field: &str, size: ByteSize) -> Result<(), InvalidField> {
     if (1..=TARGET_BYTES_MAX).contains(&size.0) {
         return Ok(());
@@ -128,10 +130,10 @@ fn check_target(field: &str, size: ByteSize) -> Result<(), InvalidField> {
 }
 
 impl JobSpec {
-    /// Checks that this spec can be run. The shard map's own text is read by whoever opens the job.
+    /// Checks that this spec can be run. The shard map's own text is parsed when the job is opened.
     ///
     /// # Errors
-    /// Names the field.
+    /// The error names the field.
     pub fn validate(&self) -> Result<(), InvalidField> {
         check_uri("input", &self.input)?;
         check_uri("dataset", &self.dataset)?;

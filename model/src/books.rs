@@ -1,4 +1,5 @@
-//! The books of a shard: every frame and point that was read is somewhere, and each side is counted on its own (DT-1).
+//! Books of a shard: every frame and point that was read is accounted for, and each side is counted on its own
+//! (DT-1).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::OrgId;
 use crate::limits::MISPLACED_LISTED_MAX;
 
-/// What the map tasks counted: the reading side, and what they left out.
+/// Counts of the map tasks: the reading side, with the frames and points that it left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MapBooks {
     /// Frames that start in the ranges read; a quarantined stretch without frame structure counts as one.
@@ -31,14 +32,15 @@ pub struct MapBooks {
     pub points_quarantined: u64,
     /// Points that went to a partition.
     pub points_routed: u64,
-    /// Payloads without a point: routed, and nothing to write.
+    /// Payloads without a point: routed, but nothing is written for them.
     pub frames_empty: u64,
     /// Bytes of the ranges read.
     pub bytes_read: u64,
     /// Bytes of the payloads after decoding.
     pub bytes_decoded: u64,
-    /// Frames of organisations that the shard map places elsewhere, by organisation: processed here, and reported. The
-    /// [`MISPLACED_LISTED_MAX`] smallest ids; whatever is added in whatever order, these stay, and their counts are whole.
+    /// Frames of organisations that the shard map places elsewhere, by organisation: processed here, and reported.
+    /// The [`MISPLACED_LISTED_MAX`] smallest ids are listed. The list and its counts do not depend on the order in
+    /// which books are added.
     pub misplaced: BTreeMap<OrgId, u64>,
     /// Misplaced frames of all other organisations.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -60,7 +62,8 @@ impl MapBooks {
                 self.misplaced_unlisted = self.misplaced_unlisted.saturating_add(frames);
                 return;
             }
-            // An id that is put out here is larger than all that are listed from now on: it never comes back in part.
+            // The id that is dropped here is larger than every id listed from now on, so it never comes back with a
+            // partial count.
             let out = self.misplaced.pop_last().map_or(0, |(_, frames)| frames);
             self.misplaced_unlisted = self.misplaced_unlisted.saturating_add(out);
         }
@@ -68,7 +71,7 @@ impl MapBooks {
         *count = count.saturating_add(frames);
     }
 
-    /// All misplaced frames.
+    /// Counts all misplaced frames, listed or not.
     pub fn frames_misplaced(&self) -> u64 {
         self.misplaced.values().fold(self.misplaced_unlisted, |sum, frames| sum.saturating_add(*frames))
     }
@@ -95,12 +98,12 @@ impl AddAssign<&MapBooks> for MapBooks {
     }
 }
 
-/// What the reduce tasks counted: the writing side.
+/// Counts of the reduce tasks: the writing side.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReduceBooks {
     /// Points in raw parts.
     pub points_written: u64,
-    /// Points that gave way to another of the same timestamp.
+    /// Points that were replaced by another of the same timestamp.
     pub points_duplicate: u64,
     /// Series in raw parts.
     pub series_written: u64,
@@ -120,36 +123,37 @@ impl AddAssign<&ReduceBooks> for ReduceBooks {
     }
 }
 
-/// Both sides of a shard.
+/// Books of a shard, both sides.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Books {
-    /// The reading side.
+    /// Reading side, of the map tasks.
     pub map: MapBooks,
-    /// The writing side.
+    /// Writing side, of the reduce tasks.
     pub reduce: ReduceBooks,
 }
 
-/// Books that do not balance (DT-1): a bug or a fault of the machine; nothing is committed.
+/// Books that do not balance (DT-1), because of a bug or a fault of the machine; nothing is committed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "DT-1: the books do not balance: {quantity} read {read}, accounted for {accounted} ({terms}); nothing was committed, run the shard again and report this"
 )]
 pub struct Unbalanced {
-    /// `frames` or `points`.
+    /// Unit: `frames` or `points`.
     pub quantity: &'static str,
-    /// The reading side.
+    /// Total of the reading side.
     pub read: u64,
-    /// The other side.
+    /// Total of the other side.
     pub accounted: u64,
-    /// The terms of the other side, as text.
+    /// Terms of the other side, as text.
     pub terms: String,
 }
 
 impl Books {
-    /// Checks DT-1: frames read = routed + quarantined, and points read = written + duplicate + early + late + quarantined.
+    /// Checks DT-1: frames read = routed + quarantined, and points read = written + duplicate + early + late +
+    /// quarantined.
     ///
     /// # Errors
-    /// Names the quantity and both sides.
+    /// The error names the quantity and both sides.
     pub fn balance(&self) -> Result<(), Unbalanced> {
         let (map, reduce) = (&self.map, &self.reduce);
         check("frames", map.frames_read, &[("routed", map.frames_routed), ("quarantined", map.frames_quarantined)])?;

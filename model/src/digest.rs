@@ -1,4 +1,5 @@
-//! What names a content: XXH3-128 of its bytes, as 32 hexadecimal digits. Guards against damage, not against forgery.
+//! Digest of a content: XXH3-128 of its bytes, as 32 hexadecimal digits. It guards against damage, not against
+//! forgery.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,28 +13,28 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 pub struct Digest(pub u128);
 
 impl Digest {
-    /// Of bytes at hand.
+    /// Computes the digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(xxh3_128(bytes))
     }
 }
 
-/// Digest of bytes that pass by.
+/// Computes the digest of bytes that come piece by piece.
 #[derive(Clone, Default)]
 pub struct Digester(Xxh3);
 
 impl Digester {
-    /// Nothing seen yet.
+    /// Creates a digester that has seen no bytes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes the next bytes in.
+    /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// Of all bytes seen.
+    /// Returns the digest of all bytes so far.
     pub fn finish(&self) -> Digest {
         Digest(self.0.digest128())
     }

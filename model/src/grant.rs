@@ -1,7 +1,7 @@
-//! What a worker is given: which attempt, and where it is told what there is to do.
+//! Grant of an attempt to a worker, and the documents that it names.
 //!
-//! A grant is small whatever the shard: the plan, the spec and the list of runs are objects, read once a shard and named by
-//! digest, so that nobody works on another plan than the one that was meant.
+//! A grant is small for any shard: the plan, the spec and the run list are objects, read once per shard and named by
+//! digest, so that every worker works on exactly the intended plan.
 
 use std::sync::Arc;
 
@@ -11,61 +11,61 @@ use crate::digest::Digest;
 use crate::ids::{AttemptId, TaskPath};
 use crate::outcome::ObjectEntry;
 
-/// One attempt at one task.
+/// Assignment of one attempt at one task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// Which task.
+    /// Job, shard and task.
     pub task: TaskPath,
-    /// Which attempt: everything it writes carries its token.
+    /// Attempt; all objects that it writes carry its token.
     pub attempt: AttemptId,
     /// URI of the dataset.
     pub dataset: Arc<str>,
     /// URI of the root of runs.
     pub scratch: Arc<str>,
-    /// The job's spec: an object of the dataset.
+    /// Digest of the job's spec, an object of the dataset.
     pub spec: Digest,
-    /// The shard's plan: an object of the dataset.
+    /// Digest of the shard's plan, an object of the dataset.
     pub plan: Digest,
-    /// Of a map task: where the first frame of its one split starts, if the stitch has found that out.
+    /// Map task: offset of the first frame of its only split, if the stitch has found it.
     pub exact_start: Option<u64>,
-    /// Of a reduce task: the list of runs, an object of the root of runs.
+    /// Reduce task: digest of the run list, an object of the root of runs.
     pub runs: Option<Digest>,
 }
 
-/// An attempt with its task.
+/// Attempt together with its task.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HeldAttempt {
-    /// Which task.
+    /// Job, shard and task.
     pub task: TaskPath,
-    /// Which attempt.
+    /// Number and token of the attempt.
     pub attempt: AttemptId,
 }
 
-/// A run, and the map task that wrote it.
+/// Run, with the map task that wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunEntry {
-    /// Ordinal of the map task: the one to run again if the run is lost.
+    /// Ordinal of the map task that must run again if the run is lost.
     pub map_task: u32,
-    /// The run.
+    /// Key, size and digest of the run.
     pub object: ObjectEntry,
 }
 
-/// The runs of a shard, in source order: what every reduce task of it gathers.
+/// Runs of a shard that count, gathered by every reduce task of the shard.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunList {
-    /// In source order.
+    /// Entries in source order.
     pub runs: Vec<RunEntry>,
 }
 
 impl RunList {
-    /// The bytes of its object.
+    /// Serialises the list.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a list of runs is numbers and names")
     }
 
-    /// Digest of the object.
+    /// Digest of the serialised list.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.to_bytes())
     }

@@ -1,4 +1,4 @@
-//! Ids: a newtype for each noun, with a text form that parses back to that noun alone.
+//! Ids: a newtype for each noun, with a text form that parses back to that noun only.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,13 +8,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::digest::Digest;
 use crate::limits::SHARED_SHARDS;
 
-/// Text that is not the id it should be.
+/// Error for a text that is not a valid id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{text}' is not {expected}")]
 pub struct ParseIdError {
     /// The text that was given.
     pub text: String,
-    /// What it should have been, with its article.
+    /// Expected form, with its article.
     pub expected: &'static str,
 }
 
@@ -22,7 +22,7 @@ pub(crate) fn parse_error(text: &str, expected: &'static str) -> ParseIdError {
     ParseIdError { text: text.to_owned(), expected }
 }
 
-/// Serde through the text form, so that a JSON reader sees what a log shows.
+/// Serialises an id as its text form, so that JSON shows the same text as a log.
 macro_rules! serde_as_text {
     ($type:ty) => {
         impl Serialize for $type {
@@ -42,12 +42,12 @@ macro_rules! serde_as_text {
 
 pub(crate) use serde_as_text;
 
-/// An organisation: the owner of metrics, the unit that shards are made of.
+/// Organisation: the owner of metrics, and the unit from which shards are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OrgId(pub u64);
 
-/// A metric of an organisation.
+/// Metric of an organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MetricId(pub u64);
@@ -64,7 +64,7 @@ impl fmt::Display for MetricId {
     }
 }
 
-/// A slice of organisations: the unit that fails, retries, commits and replays alone.
+/// Slice of organisations: the unit that fails, retries, commits and replays alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ShardId {
     /// `org-mod-NN`: the organisations whose id leaves this remainder modulo 64.
@@ -98,14 +98,14 @@ impl FromStr for ShardId {
             let org = text.strip_prefix("org-").ok_or_else(invalid)?;
             Self::Dedicated(OrgId(org.parse().map_err(|_| invalid())?))
         };
-        // One spelling a shard: `org-mod-7` and `org-+7` would be second names for what another key already says.
+        // Each shard has a single spelling: `org-mod-7` and `org-+7` would be second names for another key.
         if shard.to_string() == text { Ok(shard) } else { Err(invalid()) }
     }
 }
 
 serde_as_text!(ShardId);
 
-/// A job's name: a key component, chosen by the operator or derived from the job's settings.
+/// Name of a job: a key component, chosen by the operator or derived from the job's settings.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(String);
 
@@ -113,13 +113,13 @@ impl JobId {
     /// Longest name, in bytes.
     pub const BYTES_MAX: usize = 64;
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name of this job's `ordinal`th replay: `<job>-r<ordinal>`. Where that is too long, the job's name is cut, and eight
-    /// digits of its digest keep it apart from others that begin alike.
+    /// Returns the name of this job's `ordinal`th replay: `<job>-r<ordinal>`. If that is too long, the job's name is
+    /// cut, and eight digits of its digest keep it apart from others that begin alike.
     #[must_use]
     pub fn replay(&self, ordinal: u32) -> Self {
         let suffix = format!("-r{ordinal}");
@@ -127,7 +127,7 @@ impl JobId {
             return Self(format!("{}{suffix}", self.0));
         }
         let digest = format!("-{:08x}", Digest::of(self.0.as_bytes()).0 as u32);
-        // A name is ASCII, so any byte is a place to cut at.
+        // A name is ASCII, so it can be cut at any byte.
         let kept = &self.0[..Self::BYTES_MAX - digest.len() - suffix.len()];
         Self(format!("{kept}{digest}{suffix}"))
     }
@@ -155,7 +155,7 @@ impl FromStr for JobId {
 
 serde_as_text!(JobId);
 
-/// A slice of the key space inside a shard; counted from 0.
+/// Slice of the key space inside a shard; counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PartitionId(pub u32);
@@ -166,7 +166,7 @@ impl fmt::Display for PartitionId {
     }
 }
 
-/// Which half of a shard's work a task does.
+/// Kind of a task: the map or the reduce half of a shard's work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TaskKind {
@@ -176,22 +176,23 @@ pub enum TaskKind {
     Reduce,
 }
 
-/// A task of a shard's plan: `m-00012` or `r-00003`.
+/// Task of a shard's plan: `m-00012` or `r-00003`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId {
-    /// Map or reduce.
+    /// Kind: map or reduce.
     pub kind: TaskKind,
-    /// Position among the plan's tasks of that kind. For map tasks this is source order; for reduce tasks, the partition.
+    /// Position among the plan's tasks of that kind. For map tasks this is source order; for reduce tasks, the
+    /// partition.
     pub ordinal: u32,
 }
 
 impl TaskId {
-    /// The map task at `ordinal`.
+    /// Returns the map task at `ordinal`.
     pub const fn map(ordinal: u32) -> Self {
         Self { kind: TaskKind::Map, ordinal }
     }
 
-    /// The reduce task of `partition`.
+    /// Returns the reduce task of `partition`.
     pub const fn reduce(partition: PartitionId) -> Self {
         Self { kind: TaskKind::Reduce, ordinal: partition.0 }
     }
@@ -225,13 +226,13 @@ impl FromStr for TaskId {
 
 serde_as_text!(TaskId);
 
-/// One try at a task: `a-<number>-<token>`. The number rises with every assignment of the task (LS-1); the token is
-/// unique to this one, so that a late writer writes where nobody looks.
+/// Attempt at a task: `a-<number>-<token>`. The number rises with every assignment of the task (LS-1). The token is
+/// unique to the attempt, so that a late writer writes where no reader looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptId {
-    /// Counted from 1 for each task.
+    /// Number, counted from 1 for each task.
     pub number: u32,
-    /// The fencing token of the assignment.
+    /// Fencing token of the assignment.
     pub token: FencingToken,
 }
 
@@ -254,8 +255,9 @@ impl FromStr for AttemptId {
 
 serde_as_text!(AttemptId);
 
-/// A number that grows with every assignment of a leader, is never given out twice, and makes a late writer harmless; 16
-/// hexadecimal digits. It is the sum of the leader's [`Term`](crate::Term) and a revision of the cluster's state.
+/// Fencing token, 16 hexadecimal digits. It grows with every assignment of a leader and is never given out twice,
+/// which makes a late writer harmless. It is the sum of the leader's [`Term`](crate::Term) and a revision of the
+/// cluster's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FencingToken(pub u64);
 
@@ -277,8 +279,8 @@ impl FromStr for FencingToken {
 
 serde_as_text!(FencingToken);
 
-/// The lease of one worker process: its liveness in the cluster's state, and its name there, `l-` and 16 hexadecimal
-/// digits. A process that lost its lease comes back under a new one, so nothing of the old is taken for its own.
+/// Lease of one worker process: its liveness and its name in the cluster's state, `l-` and 16 hexadecimal digits. A
+/// process that lost its lease comes back under a new one, so that its old claims do not count as its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LeaseId(pub u64);
 
@@ -301,14 +303,14 @@ impl FromStr for LeaseId {
 
 serde_as_text!(LeaseId);
 
-/// Job, shard and task: which task it is among all.
+/// Full name of a task: job, shard and task.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskPath {
-    /// The job.
+    /// Job of the task.
     pub job: JobId,
-    /// The shard.
+    /// Shard of the task.
     pub shard: ShardId,
-    /// The task.
+    /// Kind and ordinal in the shard's plan.
     pub task: TaskId,
 }
 

@@ -1,7 +1,7 @@
-//! The promises of the engine and the cluster, by name, and what each of them says of plain values.
+//! Named invariants of the engine and the cluster, with a predicate over plain values for each.
 //!
-//! One predicate serves all who ask: the code that keeps a promise, the simulation that watches it being kept, the exhaustive
-//! model. So none of them can mean another thing by the same name.
+//! The code that keeps an invariant, the simulation that watches it and the exhaustive model share one predicate, so
+//! that all of them mean the same by its name.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::plan::SegmentRef;
 use crate::range::ByteRange;
 use crate::segments::SegmentList;
 
-/// A promise.
+/// Invariant of the engine or the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Invariant {
     /// The planned ranges of a segment cover it exactly once.
@@ -22,11 +22,11 @@ pub enum Invariant {
     Ls1,
     /// At most one attempt of a task is ever recorded done.
     Ls2,
-    /// Nobody whose token is stale changes state.
+    /// A process with a stale token changes no state.
     Ls3,
     /// Only an attempt that failed by its own fault counts against its task.
     Ls4,
-    /// A manifest names exactly one attempt for each partition of its plan: the one that is recorded done.
+    /// A manifest names exactly one attempt for each partition of its plan: the attempt that is recorded done.
     Cm1,
     /// Every object that a manifest names exists with that size and digest.
     Cm2,
@@ -36,21 +36,22 @@ pub enum Invariant {
     Cm4,
     /// No committed input is lost by a commit that did not know it.
     Cm5,
-    /// The books balance.
+    /// The books of each shard balance.
     Dt1,
     /// Parts are sorted by (org, metric, timestamp), and hold what the input gives.
     Dt2,
-    /// Same plan, same bytes.
+    /// The same plan gives the same bytes.
     Dt3,
     /// With one healthy worker and reachable stores every shard ends in bounded time, and leaves nothing behind.
     Lv1,
-    /// Nothing that a retained manifest names, and nothing that is not ours, is deleted: what goes lies in a place that
-    /// carries our marker, under a key that `format::keys` parses, and is of a job that the dataset knows and nobody runs.
+    /// A collector deletes nothing that a retained manifest names, and nothing of others: a deleted object lies in a
+    /// place with our marker, under a key that `format::keys` parses, and belongs to a job that the dataset knows and
+    /// that nobody runs.
     Gc1,
 }
 
 impl Invariant {
-    /// All of them.
+    /// Every invariant, in the order of the documents.
     pub const ALL: [Self; 16] = [
         Self::Pl1,
         Self::Pl2,
@@ -70,7 +71,7 @@ impl Invariant {
         Self::Gc1,
     ];
 
-    /// Its id, as documents and metrics have it.
+    /// Returns the id that documents and metrics use.
     pub const fn id(self) -> &'static str {
         match self {
             Self::Pl1 => "PL-1",
@@ -94,7 +95,7 @@ impl Invariant {
 }
 
 impl Invariant {
-    /// The promise that a message names, if it says that one does not hold: `PL-1: ...`, wherever in it that stands.
+    /// Finds the invariant that a message reports as broken: `PL-1: ...`, anywhere in the text.
     pub fn named_in(message: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|invariant| {
             let id = invariant.id();
@@ -109,20 +110,20 @@ impl fmt::Display for Invariant {
     }
 }
 
-/// PL-1, PL-2: whether the ranges, in this order, join from 0 to `size`.
+/// PL-1, PL-2: true if the ranges, in this order, join from 0 to `size`.
 pub fn covers_once(ranges: impl IntoIterator<Item = ByteRange>, size: u64) -> bool {
     let end =
         ranges.into_iter().try_fold(0, |end, range| (range.start == end && range.end >= end).then_some(range.end));
     end == Some(size)
 }
 
-/// LS-1: whether an attempt may have the number `next` where `last` was the largest that any had.
+/// LS-1: true if an attempt may have the number `next` after the largest number so far, `last`.
 pub const fn number_rises(last: u32, next: u32) -> bool {
     next > last
 }
 
-/// LS-2 and LS-3: whether `by` may be recorded as the attempt that counts, where `done` is on record already, and `held` is
-/// the token of the claim that stands for its number.
+/// LS-2 and LS-3: checks that `by` may be recorded as the attempt that counts. `done` is the attempt already on
+/// record, and `held` the token of the claim for its number.
 ///
 /// # Errors
 /// The invariant that would not hold.
@@ -133,33 +134,34 @@ pub fn may_complete(done: Option<AttemptId>, held: Option<FencingToken>, by: Att
     if held == Some(by.token) { Ok(()) } else { Err(Invariant::Ls3) }
 }
 
-/// CM-1: whether the entries of a manifest are those of all its plan's partitions, each once and in order.
+/// CM-1: true if the entries of a manifest are those of all its plan's partitions, each once and in order.
 pub fn names_each_once(entries: impl IntoIterator<Item = PartitionId>, partitions: u32) -> bool {
     entries.into_iter().eq((0..partitions).map(PartitionId))
 }
 
-/// CM-3: whether `version` is the one that follows the `latest`.
+/// CM-3: true if `version` is the one that follows `latest`.
 pub fn version_follows(latest: Option<u32>, version: u32) -> bool {
     version == latest.map_or(1, |latest| latest + 1)
 }
 
-/// CM-5: whether a version that was planned over `base` may take the place of the `current` one, where that loses input or does
-/// not, and an operator forces it or does not. A base of 0 stands for no version; one that was not noted is no knowledge.
+/// CM-5: true if a version that was planned over `base` may replace the `current` one, given that it loses input or
+/// not, and that an operator forces it or not. A base of 0 stands for no version; `None` means that the base is
+/// unknown.
 pub fn may_replace(base: Option<u32>, current: u32, loses_input: bool, is_forced: bool) -> bool {
     !loses_input || is_forced || base == Some(current)
 }
 
-/// Input that a version was made of and another is not.
+/// Input of one version that another version lacks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LostInput {
-    /// Number of segments.
+    /// Number of segments that are lost.
     pub segments: u64,
     /// Keys of the first ones, at most [`SEGMENTS_NAMED_MAX`].
     pub first: Vec<String>,
 }
 
-/// CM-5: the segments that a `replaced` version was made of and another is not, by key, size and the store's word for the
-/// content; a word that is missing on one side is no difference. Holds one segment of each list at a time.
+/// CM-5: finds the segments of a `replaced` version that another lacks, by key, size and etag. If one side has no
+/// etag, the etags are not compared. Holds one segment of each list at a time.
 pub fn lost_input(replaced: &SegmentList, ours: &SegmentList) -> LostInput {
     let is_same = |theirs: &SegmentRef, ours: &SegmentRef| {
         let words = theirs.etag.as_ref().zip(ours.etag.as_ref());

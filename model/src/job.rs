@@ -1,4 +1,4 @@
-//! What a job is asked to do: the settings that shape its output, and their digest.
+//! Settings of a job that shape its output, and their digest.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,16 +11,16 @@ use crate::series::DuplicateRule;
 use crate::size::ByteSize;
 use crate::time::{RollupStep, Window};
 
-/// The settings of a job that shape its output: two runs with equal settings over equal inputs give equal bytes (DT-3).
-/// Workers, memory and scratch are absent on purpose: they must not matter.
+/// Settings of a job that shape its output: two runs with equal settings over equal inputs give equal bytes (DT-3).
+/// Workers, memory and scratch are left out on purpose, because they must not matter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobSettings {
-    /// Event time that is written.
+    /// Range of event time that is written.
     pub window: Window,
-    /// Which of several points of one timestamp is kept.
+    /// Choice among several points of one timestamp.
     pub duplicates: DuplicateRule,
-    /// What a frame that cannot be read does to its shard.
+    /// Reaction to a frame that cannot be read.
     pub on_bad_frame: OnBadFrame,
     /// Most frames that a shard may quarantine before it fails after all.
     pub bad_frames_max: u64,
@@ -31,7 +31,7 @@ pub struct JobSettings {
     pub rollups: Vec<RollupStep>,
     /// File format of parts and rollups.
     pub format: OutputFormat,
-    /// How the columns of parts are compressed; Parquet has its own.
+    /// Compression of the columns of parts; Parquet has its own.
     pub encoding: Encoding,
     /// Segment bytes that one map task reads.
     pub split_bytes: ByteSize,
@@ -56,14 +56,14 @@ impl Default for JobSettings {
     }
 }
 
-/// What a bad frame does.
+/// Reaction to a bad frame.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnBadFrame {
-    /// Stops its shard.
+    /// The frame's shard fails.
     #[default]
     Fail,
-    /// Its bytes and the cause go to the shard's quarantine; the rest goes on.
+    /// The frame's bytes and the cause go to the shard's quarantine; the shard goes on.
     Quarantine,
 }
 
@@ -71,15 +71,15 @@ pub enum OnBadFrame {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputFormat {
-    /// Tailor's own: blocks of compressed columns (`docs/formats.md`).
+    /// Tailor's own format: blocks of compressed columns (`docs/formats.md`).
     #[default]
     Part,
-    /// Parquet: one row a point.
+    /// Parquet, with one row per point.
     Parquet,
 }
 
 impl OutputFormat {
-    /// Extension of its files.
+    /// Returns the extension of its files.
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Part => "part",
@@ -88,18 +88,18 @@ impl OutputFormat {
     }
 }
 
-/// How the columns of a part are compressed.
+/// Compression of the columns of a part.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
-    /// Exact decimals as integers, bit-packed: fast.
+    /// Exact decimals as bit-packed integers: fast.
     #[default]
     Packed,
-    /// The same integers through pco: the smallest.
+    /// The same integers through pco: smallest files.
     Pco,
 }
 
-/// Names in text and in flags, one table a type.
+/// Names of variants in text and in flags, with one table per type.
 macro_rules! named {
     ($type:ident, $expected:literal, $($name:literal => $variant:ident),+) => {
         impl fmt::Display for $type {

@@ -1,44 +1,44 @@
 //! The nouns of Tailor: ids, times, ranges, settings and limits.
 //!
-//! Everything here is pure: no I/O, no clock, no randomness. The words are those of `docs/glossary.md`.
+//! Everything here is pure: no I/O, no clock, no randomness. `docs/glossary.md` defines the words.
 
 // Job, shard, task, attempt, partition, organisation, metric.
 pub mod ids;
-// Terms of office, the random part of every token.
+// Terms of leaders, the random part of every token.
 pub mod term;
-// Instants, windows, rollup buckets, and the clock that is handed in.
+// Instants, windows, rollup buckets, and the clock interface.
 pub mod time;
 // The key of a series, its columns, the duplicate rule.
 pub mod series;
 // Byte ranges of a segment.
 pub mod range;
-// What a job is asked to do.
+// Settings of a job that shape its output.
 pub mod job;
-// What an operator submits.
+// Spec of a job, as an operator submits it.
 pub mod spec;
-// What a spec has to be wherever it enters.
+// Rules that a spec must meet wherever it enters.
 pub mod admission;
 // Segments, splits and the tasks of a shard.
 pub mod plan;
-// The segments of a shard in little memory.
+// Segments of a shard, compact in memory.
 pub mod segments;
-// What a worker is given, and the list of runs that a reduce gathers.
+// Grant of an attempt to a worker, and the run list that a reduce gathers.
 pub mod grant;
-// What names a content: XXH3-128 of the bytes.
+// Digest of a content: XXH3-128 of the bytes.
 pub mod digest;
 // The stages of the work, and the time spent in each.
 pub mod stage;
-// What an attempt hands back.
+// Reports and failures of attempts.
 pub mod outcome;
-// The promises, by name.
+// Named invariants, with their predicates.
 pub mod invariant;
-// What was read, where it went, and whether it balances.
+// Counts of points read and written, and the check that they balance.
 pub mod books;
 // Byte sizes in words: `512MiB`.
 pub mod size;
-// The bound of what may be put aside: `1%`, `64MiB`.
+// Limit of quarantined bytes: `1%`, `64MiB`.
 pub mod loss;
-// Every bound, with its unit and its reason.
+// Limits, each with its unit and its reason.
 pub mod limits;
 
 pub use admission::InvalidField;

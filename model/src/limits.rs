@@ -1,4 +1,4 @@
-//! Every bound of the system, with its unit and its reason.
+//! Limits of the system, each with its unit and its reason.
 
 use std::time::Duration;
 
@@ -22,27 +22,27 @@ pub const PAYLOAD_POINTS_MAX: usize = 1 << 18;
 /// Longest metadata of a series, in bytes.
 pub const METADATA_BYTES_MAX: usize = 64 << 10;
 
-/// How many frames must follow one another before a mid-segment reader believes that it found a frame's start.
-/// A wrong belief costs a re-run (the stitch catches it), never data.
+/// Number of frames that must follow one another before a mid-segment reader accepts a frame's start. A wrong guess
+/// costs a re-run (the stitch catches it), never data.
 pub const RESYNC_CHAIN_FRAMES: usize = 4;
 
-/// Most places that a search for a frame's start keeps because a frame may start or go on there: one in 64 bytes of the
-/// longest frame, as many as zstd's fastest level leaves of values that imitate a length and the magic. They take up to 12 MiB.
+/// Most candidate offsets that a search for a frame's start keeps: one in 64 bytes of the longest frame, as many as
+/// zstd's fastest level leaves of values that imitate a length and the magic. They take up to 12 MiB.
 pub const RESYNC_CANDIDATES_MAX: usize = FRAME_BYTES_MAX as usize / 64;
 
-/// Most points in one chunk of a run: what a merge holds decoded for each slice that it reads.
+/// Most points in one chunk of a run; a merge holds a decoded chunk for each slice that it reads.
 pub const CHUNK_POINTS_MAX: usize = 1024;
 
-/// Most points in one block of a part: what a reader of one series decodes at the least.
+/// Most points in one block of a part; a reader of one series decodes at least a block.
 pub const BLOCK_POINTS_MAX: usize = 16 << 10;
 
-/// Most points of one series that a spill sorts at once, in memory: more that overlap go to several layers.
+/// Most points of one series that a spill sorts at once, in memory; if more overlap, they go to several layers.
 pub const OVERLAP_POINTS_MAX: usize = 1 << 18;
 
-/// Most series in one block of a part: bounds the directory of a block of tiny series.
+/// Most series in one block of a part. It bounds the directory of a block of tiny series.
 pub const BLOCK_SERIES_MAX: usize = 2048;
 
-/// Most segments that a plan or a manifest holds inline: some 200 KiB of JSON. More are an object of their own.
+/// Most segments that a plan or a manifest holds inline: some 200 KiB of JSON. A longer list is an object of its own.
 pub const SEGMENTS_INLINE_MAX: usize = 1000;
 
 /// Most segments of one shard: a worker holds the list of each shard that it works on, at some 30 bytes a segment.
@@ -65,22 +65,22 @@ pub const COPY_BYTES_MAX: u64 = 256 << 20;
 /// Attempts that a task gets before its shard fails.
 pub const ATTEMPTS_PER_TASK_MAX: u32 = 4;
 
-/// Most partitions that a shard's shuffle has: bounds a run's index and the parts of a manifest.
+/// Most partitions of a shard's shuffle. It bounds a run's index and the parts of a manifest.
 pub const PARTITIONS_PER_SHARD_MAX: u32 = 1024;
 
-/// Most map tasks of a shard: splits grow beyond their target rather than exceed it.
+/// Most map tasks of a shard; splits grow beyond their target rather than exceed it.
 pub const MAP_TASKS_PER_SHARD_MAX: usize = 4096;
 
 /// Most slices that one merge reads at once; more are merged in groups first.
 pub const MERGE_FAN_IN_MAX: usize = 256;
 
-/// Files that a slot may have open at once: the slices of one merge ([`MERGE_FAN_IN_MAX`]), what it writes, its segment.
+/// Files that a slot may have open at once: the slices of one merge ([`MERGE_FAN_IN_MAX`]), its output, its segment.
 pub const OPEN_FILES_PER_SLOT: u64 = MERGE_FAN_IN_MAX as u64 + 32;
 
 /// Files that a process has open beside its slots: connections to stores, etcd and coordinators, listeners, logs.
 pub const OPEN_FILES_BASE: u64 = 512;
 
-/// Most shards of a job: a spec that names each of them stays one small message.
+/// Most shards of a job, so that a spec that names each of them is still one small message.
 pub const SHARDS_PER_JOB_MAX: usize = 1 << 16;
 
 /// Most tasks of a job: its leader keeps up to a kilobyte for each in memory.
@@ -88,37 +88,41 @@ pub const TASKS_PER_JOB_MAX: usize = 2_000_000;
 
 /// Most jobs that a cluster has open at once: a leader reads and watches over all of them.
 pub const OPEN_JOBS_MAX: usize = 4096;
-/// Most rollup steps of a job: each is a file of every partition that is written at once.
+/// Most rollup steps of a job. Each step is a file, and all files of a partition are written at once.
 pub const ROLLUPS_MAX: usize = 16;
 
-/// Largest target of a split or a partition, in bytes: no store has larger segments, and sums of them stay numbers.
+/// Largest target of a split or a partition, in bytes. No store has larger segments, and sums of targets do not
+/// overflow.
 pub const TARGET_BYTES_MAX: u64 = 1 << 40;
 
-/// Longest URI of an input or a dataset, in bytes: S3 bounds keys at 1,024. The state bounds a dataset's to less.
+/// Longest URI of an input or a dataset, in bytes, as long as the longest key of S3. The state's limit for a
+/// dataset's URI is smaller.
 pub const URI_BYTES_MAX: usize = 1024;
 
 /// Longest reason that an operator gives, in bytes: a sentence or two, kept in records and shown in tables.
 pub const REASON_BYTES_MAX: usize = 1024;
 
-/// Longest name of a worker or a coordinator, in bytes: DNS bounds a host's at 253.
+/// Longest name of a worker or a coordinator, in bytes; DNS limits a host name to 253.
 pub const NAME_BYTES_MAX: usize = 256;
 
-/// Longest name of who submitted a job, in bytes: a user and a host.
+/// Longest name of a submitter, in bytes: a user and a host.
 pub const SUBMITTER_BYTES_MAX: usize = 512;
 
-/// Longest message of a failed attempt, in bytes: a chain of causes with its objects. What is longer is cut.
+/// Longest message of a failed attempt, in bytes: a chain of causes with its objects. A longer message is cut.
 pub const FAILURE_BYTES_MAX: usize = 8 << 10;
 
-/// Most organisations that books list by name as misplaced: a producer of random ids makes as many as it sends frames.
+/// Most organisations that books list by name as misplaced; a producer of random ids would make as many as it sends
+/// frames.
 pub const MISPLACED_LISTED_MAX: usize = 1000;
 
-/// Largest count of a report: a thousand partitions of it still add up to a number.
+/// Largest count of a report, so that the sum over a thousand partitions does not overflow.
 pub const COUNT_MAX: u64 = 1 << 50;
 
-/// Most requests of operators that are answered at once. What comes beyond is refused with a pause.
+/// Most requests of operators that are answered at once. Further requests are refused and told to pause.
 pub const OPERATOR_REQUESTS_MAX: usize = 256;
 
-/// Most requests of workers that are answered at once: a claim that waits, a beat and completions of a thousand workers.
+/// Most requests of workers that are answered at once: enough for a waiting claim, a heartbeat and completions from
+/// each of a thousand workers.
 pub const WORKER_REQUESTS_MAX: usize = 16 << 10;
 
 /// Most requests that wait for the leader's loop, of operators and workers together: it takes in thousands a second, so what
@@ -134,93 +138,95 @@ pub const PLANS_AT_ONCE_MAX: usize = 2;
 /// Most watchers of jobs at once; those of one job share one view of it.
 pub const WATCHERS_MAX: usize = 1024;
 
-/// Most connections at once: a worker has one, and so has each command that runs.
+/// Most connections at once: each worker and each running command has one.
 pub const CONNECTIONS_MAX: usize = 4096;
 
 /// Most requests of one connection at once: a worker of 256 slots has as many completions, a claim and a beat.
 pub const REQUESTS_PER_CONNECTION_MAX: usize = 512;
 
-/// Most attempts that one request of a worker names: sixteen times the slots of the largest, for those that wait to be told.
+/// Most attempts that one request of a worker names: sixteen times the slots of the largest worker, to include
+/// attempts whose report is waiting.
 pub const ATTEMPTS_PER_REQUEST_MAX: usize = 4096;
 
-/// Most workers that live at once: the leader keeps one record, one claim and one beat of each.
+/// Most live workers; the leader keeps a record, a claim and a heartbeat of each.
 pub const WORKERS_MAX: usize = 16 << 10;
 
-/// Most orders to leave that are kept by name for workers that are not there.
+/// Most orders to leave that are kept by name for workers that are not connected.
 pub const DRAIN_ORDERS_MAX: usize = 1000;
 
-/// Smallest memory budget of a worker, in bytes: below it the fixed buffers alone do not fit.
+/// Smallest memory budget of a worker, in bytes; the fixed buffers alone would not fit in less.
 pub const MEMORY_BYTES_MIN: u64 = 32 << 20;
 
-/// Most shared shards: `org_id % 64`.
+/// Number of shared shards: `org_id % 64`.
 pub const SHARED_SHARDS: u64 = 64;
 
-/// Most differences that a verification lists before it only counts.
+/// Most differences that a verification lists by name; further ones are only counted.
 pub const DIFFERENCES_LISTED_MAX: usize = 100;
 
-/// Most requests to a store that one step of a job has under way at once: at 20 ms each, 100,000 of them take half a minute
+/// Most requests to a store that one step of a job sends at once. At 20 ms each, 100,000 of them take half a minute
 /// instead of half an hour, and a connection pool of the usual size serves them.
 pub const REQUESTS_AT_ONCE_MAX: usize = 64;
 
-/// Size from which on a piece of an event log gets no more lines, in bytes: every write of a piece writes it whole.
+/// Size at which a piece of an event log is full, in bytes; every write of a piece rewrites it as a whole.
 pub const EVENT_PIECE_BYTES_MAX: usize = 256 << 10;
 
-/// Most bytes of one job's event log that wait for a store that is away: hours of a large job. A leader holds as much for
-/// each open job at the worst.
+/// Most bytes of one job's event log that wait for a store that is away: hours of a large job. In the worst case a
+/// leader holds that much for each open job.
 pub const EVENTS_UNWRITTEN_BYTES_MAX: usize = 4 << 20;
 
-/// Most bytes of a job's event log under one leader: bounds its objects to a few hundred.
+/// Most bytes of a job's event log under one leader. It bounds the log to a few hundred objects.
 pub const EVENTS_BYTES_MAX: usize = 64 << 20;
 
-/// Most jobs in one answer of a listing; what remains is asked for page by page.
+/// Most jobs in one answer of a listing; the rest is requested page by page.
 pub const JOBS_PER_PAGE_MAX: usize = 5000;
 
-/// Most datasets whose history is asked at once for one listing or one job.
+/// Most datasets whose history is read at once for one listing or one job.
 pub const DATASETS_AT_ONCE_MAX: usize = 16;
 
-/// Most segments that a warning or a cause names; of the others their number. A manifest may have 100,000, and nobody reads on
-/// after the first few.
+/// Most segments that a warning or a cause names; further segments are counted. A manifest may have 100,000, and
+/// nobody reads more than the first few.
 pub const SEGMENTS_NAMED_MAX: usize = 10;
 
 /// Largest value of a key in the cluster's state, in bytes: a record, never a history. Plans and reports are objects.
 pub const STATE_VALUE_BYTES_MAX: usize = 1024;
 
-/// Most keys and values of the cluster's state, in bytes, with [`OPEN_TASKS_MAX`] tasks open: etcd keeps all keys in
+/// Most bytes of keys and values in the cluster's state, with [`OPEN_TASKS_MAX`] tasks open. etcd keeps all keys in
 /// memory and refuses every write once its quota (2 GiB by default, history included) is used up.
 pub const STATE_BYTES_MAX: usize = 50 << 20;
 
-/// Most tasks of all shards that are open at once: what [`STATE_BYTES_MAX`] is planned for.
+/// Most open tasks of all shards, the number for which [`STATE_BYTES_MAX`] is planned.
 pub const OPEN_TASKS_MAX: usize = 100_000;
 
 /// Most comparisons, and most operations, in one transaction: etcd's own default.
 pub const STATE_TXN_OPS_MAX: usize = 128;
 
-/// Most keys that one read of a listing asks for. etcd counts all keys of the range again for each page, so few large pages
-/// are read several times faster than many small ones; as many records of the largest size still fit into
+/// Most keys that one read of a listing asks for. etcd counts all keys of the range again for each page, so few large
+/// pages are several times faster than many small ones. As many records of the largest size fit into
 /// [`MESSAGE_BYTES_MAX`].
 pub const STATE_PAGE_KEYS_MAX: usize = 10_000;
 
-/// How often a transaction with an unknown outcome is tried again before the caller is told that it is unknown.
+/// Most tries of a transaction with an unknown outcome, before the caller is told that it is unknown.
 pub const STATE_SETTLE_TRIES_MAX: u32 = 8;
 
-/// Largest message of gRPC, in bytes, of what may be large: the report of a map task that read thousands of splits, and a
-/// job with every one of its shards, fit several times.
+/// Largest message of gRPC, in bytes. It has room for several times the report of a map task that read thousands of
+/// splits, or a job with all its shards.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
-/// Largest report of an attempt, in bytes: its message has to fit [`MESSAGE_BYTES_MAX`], with the attempt's name around it.
+/// Largest report of an attempt, in bytes, so that the report and the attempt's name fit into [`MESSAGE_BYTES_MAX`].
 pub const REPORT_BYTES_MAX: usize = MESSAGE_BYTES_MAX - (64 << 10);
 
-/// Largest spec on the wire, in bytes: [`SHARDS_PER_JOB_MAX`] shards by name fit.
+/// Largest spec on the wire, in bytes; it has room for the names of [`SHARDS_PER_JOB_MAX`] shards.
 pub const SPEC_BYTES_MAX: usize = 1 << 20;
 
-/// Largest request of an operator, in bytes: a spec with its framing. Nothing else that an operator says is as long.
+/// Largest request of an operator, in bytes: a spec with its framing. No other request is as long.
 pub const REQUEST_BYTES_MAX: usize = SPEC_BYTES_MAX + (64 << 10);
 
-/// Largest page of a listing, in bytes of its entries: a quarter of a message, so that an entry of any size still fits.
+/// Largest page of a listing, in bytes of its entries: a quarter of a message, so that one more entry of any size
+/// still fits.
 pub const PAGE_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 4;
 
-/// Longest text of an error on the wire, in bytes: it travels in HTTP headers, which peers bound at 16 KiB, in three
-/// copies, one of them escaped to up to three times its length.
+/// Longest text of an error on the wire, in bytes. It travels in HTTP headers, which peers limit to 16 KiB, in three
+/// copies, of which one is escaped to up to three times its length.
 pub const STATUS_TEXT_BYTES_MAX: usize = 2 << 10;
 
 /// Longest wait until a folder is open: a dead mount never answers, and a client of ours still listens by then. A disk that
@@ -230,27 +236,28 @@ pub const FOLDER_OPEN_MAX: Duration = Duration::from_secs(5);
 /// How often whoever runs a job says in its dataset that the job is open.
 pub const JOB_MARK_EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// A mark of an open job that nobody has refreshed for so long, by the store's clock, is that of a runner that is gone:
-/// twelve refreshes were missed. A collector waits for its own minimum age instead where that is longer.
+/// Age, by the store's clock, at which an open job's mark counts as that of a dead runner: twelve refreshes were
+/// missed. A collector with a longer minimum age waits for that instead.
 pub const JOB_MARK_STALE_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// Most garbage that one report lists by name before it only counts: a report is one document in memory.
+/// Most garbage that one report lists by name; the rest is only counted, because a report is one document in memory.
 pub const GARBAGE_LISTED_MAX: usize = 10_000;
 
-/// Requests of a collector under way at once: a shard of a thousand partitions has as many folders to look into.
+/// Most requests of a collector at once; a shard of a thousand partitions has as many folders to list.
 pub const GC_REQUESTS_MAX: usize = 32;
 
-/// A page of a listing fits into one message, keys and framing included.
+/// Checks that a page of a listing fits into one message, keys and framing included.
 const _: () = assert!(STATE_PAGE_KEYS_MAX * (STATE_VALUE_BYTES_MAX + 512) <= MESSAGE_BYTES_MAX);
 
-/// Most series of one import: a column that differs in every row, taken for a label, would else fill the memory.
+/// Most series of one import. Without the limit, a column that differs in every row and is taken for a label would
+/// fill the memory.
 pub const IMPORT_SERIES_MAX: usize = 1 << 20;
 
-/// Longest row of CSV, in bytes: a quote that is never closed ends here and not at the end of the file.
+/// Longest row of CSV, in bytes, so that a quote that is never closed fails here and not at the end of the file.
 pub const CSV_ROW_BYTES_MAX: usize = 1 << 20;
 
-/// Most columns of a CSV file: a header of [`CSV_ROW_BYTES_MAX`] has not many more names that mean anything.
+/// Most columns of a CSV file; a header of [`CSV_ROW_BYTES_MAX`] can hardly hold more meaningful names.
 pub const CSV_COLUMNS_MAX: usize = 1 << 16;
 
-/// Points that are sorted at once when an import looks for several values at one time: 96 MiB.
+/// Most points that are sorted at once when an import looks for several values at one time: 96 MiB.
 pub const COLLISION_POINTS_MAX: usize = 4 << 20;

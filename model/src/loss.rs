@@ -1,4 +1,4 @@
-//! The bound of what a shard may lose to quarantine, in bytes: as a share of its segments (`1%`), or as a size (`64MiB`).
+//! Limit of the bytes that a shard may lose to quarantine: a share of its segments (`1%`), or a size (`64MiB`).
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,39 +7,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::size::ByteSize;
 
-/// Parts per million that one percent is.
+/// Parts per million in one percent.
 const PPM_PER_PERCENT: u32 = 10_000;
 
-/// Most bytes of a shard's segments that may be put aside.
+/// Most bytes of a shard's segments that may be quarantined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum LossMax {
-    /// A share of the shard's segment bytes, in parts per million; at most 1,000,000.
+    /// Share of the shard's segment bytes, in parts per million; at most 1,000,000.
     Share {
-        /// Parts per million.
+        /// Share in parts per million.
         ppm: u32,
     },
-    /// A number of bytes.
+    /// Size in bytes, for any shard.
     Bytes(ByteSize),
 }
 
 impl Default for LossMax {
-    /// 1 %: more is no longer a few bad frames, but another format or a broken writer.
+    /// Returns 1 %: more is not a few bad frames any more, but another format or a broken writer.
     fn default() -> Self {
         Self::Share { ppm: PPM_PER_PERCENT }
     }
 }
 
 impl LossMax {
-    /// Everything may be put aside.
+    /// Limit that lets the whole shard be quarantined.
     pub const ALL: Self = Self::Share { ppm: 100 * PPM_PER_PERCENT };
 
-    /// Whether this is the default, which documents leave out.
+    /// True if this is the default, which documents leave out.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The bound of a shard of `shard_bytes`, in bytes.
+    /// Returns the limit for a shard of `shard_bytes`, in bytes.
     pub fn bytes_of(self, shard_bytes: u64) -> u64 {
         match self {
             Self::Share { ppm } => {
@@ -50,7 +50,7 @@ impl LossMax {
     }
 }
 
-/// `bytes` of `of` in percent, as messages say it: `12.34 %`.
+/// Formats `bytes` of `of` in percent for messages: `12.34 %`.
 pub fn share_text(bytes: u64, of: u64) -> String {
     if of == 0 {
         return "0 %".to_owned();
@@ -59,7 +59,7 @@ pub fn share_text(bytes: u64, of: u64) -> String {
     if bytes > 0 && percent < 0.01 { "less than 0.01 %".to_owned() } else { format!("{percent:.2} %") }
 }
 
-/// Text that is no bound of a loss.
+/// Error for a text that is not a limit of loss.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{0}' is not a bound of bytes: give a share of the shard such as 1% (up to 100%, four decimals), or a size such as 64MiB"
@@ -87,7 +87,7 @@ impl FromStr for LossMax {
 }
 
 impl fmt::Display for LossMax {
-    /// Text that reads back as the same bound.
+    /// Formats the limit so that it parses back to the same value.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Share { ppm } => {

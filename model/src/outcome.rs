@@ -1,4 +1,4 @@
-//! What an attempt hands back: the objects it wrote, what it counted, how long each stage took, or why it failed.
+//! Reports of finished attempts (objects, counts, time by stage), and failures.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,170 +9,171 @@ use crate::plan::Split;
 use crate::stage::StageTimes;
 use crate::time::{RollupStep, TimestampMs};
 
-/// One object and what proves that it is intact.
+/// Object, with size and digest to prove that it is intact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectEntry {
-    /// Key under its root.
+    /// Key under the object's root.
     pub key: String,
-    /// Size in bytes.
+    /// Size of the object in bytes.
     pub size: u64,
     /// Digest of all its bytes.
     pub digest: Digest,
 }
 
-/// One rollup part.
+/// Rollup part of one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RollupEntry {
-    /// Its step, in milliseconds.
+    /// Step in milliseconds.
     pub step: RollupStep,
-    /// Rows in it.
+    /// Rows in the part.
     pub rows: u64,
-    /// The object.
+    /// Key, size and digest.
     pub object: ObjectEntry,
 }
 
-/// What a part spans.
+/// Counts and bounds of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Extent {
-    /// Series in it.
+    /// Number of series.
     pub series: u64,
-    /// Points in it.
+    /// Number of points.
     pub points: u64,
-    /// Smallest organisation.
+    /// Smallest organisation in the part.
     pub org_min: u64,
-    /// Largest organisation.
+    /// Largest organisation in the part.
     pub org_max: u64,
-    /// Smallest metric.
+    /// Smallest metric in the part.
     pub metric_min: u64,
-    /// Largest metric.
+    /// Largest metric in the part.
     pub metric_max: u64,
-    /// First instant.
+    /// First instant, in milliseconds.
     pub time_min_ms: TimestampMs,
-    /// Last instant.
+    /// Last instant, in milliseconds.
     pub time_max_ms: TimestampMs,
 }
 
-/// What one map attempt put aside.
+/// Quarantine object of one map attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QuarantineEntry {
-    /// Bad frames in it.
+    /// Bad frames in the object.
     pub frames: u64,
-    /// The object.
+    /// Key, size and digest.
     pub object: ObjectEntry,
 }
 
-/// Where the frames of a split began and ended: what the stitch joins.
+/// First and last offset of the frames in a split, for the stitch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SplitReport {
-    /// The split.
+    /// Split that was read.
     pub split: Split,
-    /// Offset of the first frame that it owned; none where no frame starts in its range.
+    /// Offset of the first frame that the split owns; none if no frame starts in its range.
     pub first: Option<u64>,
-    /// Just past the last byte that it owned; its start where it owned none.
+    /// End of the last frame that the split owns; the split's start if it owns none.
     pub end: u64,
 }
 
-/// A finished map attempt.
+/// Report of a finished map attempt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MapReport {
-    /// One for each split of the task, in order.
+    /// Report of each split of the task, in order.
     pub splits: Vec<SplitReport>,
-    /// The run; none where no point was routed.
+    /// Run that was written; none if no point was routed.
     pub run: Option<ObjectEntry>,
-    /// The reading side.
+    /// Books of the reading side.
     pub books: MapBooks,
-    /// What was put aside.
+    /// Quarantine object, if there were bad frames.
     pub quarantine: Option<QuarantineEntry>,
     /// First and last instant of the points that were read, inside the window or not.
     pub time_range_ms: Option<(TimestampMs, TimestampMs)>,
-    /// Time by stage.
+    /// Time spent in each stage.
     pub stages: StageTimes,
-    /// How often the buffer was full.
+    /// Spills of the shuffle buffer.
     pub spills: u32,
 }
 
-/// A finished reduce attempt.
+/// Report of a finished reduce attempt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReduceReport {
-    /// The partition.
+    /// Partition that was written.
     pub partition: PartitionId,
-    /// The raw part; none where the partition holds no point.
+    /// Raw part; none if the partition holds no point.
     pub raw: Option<ObjectEntry>,
-    /// The rollup parts, by step; a step without a row is left out.
+    /// Rollup parts, by step; a step without a row is left out.
     pub rollups: Vec<RollupEntry>,
     /// Extent of the raw part.
     pub extent: Option<Extent>,
-    /// The writing side.
+    /// Books of the writing side.
     pub books: ReduceBooks,
-    /// Time by stage.
+    /// Time spent in each stage.
     pub stages: StageTimes,
 }
 
-/// What a finished attempt hands back: an object beside its run, named by digest in the cluster's state.
+/// Report of a finished attempt: an object beside its run, named by digest in the cluster's state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Report {
-    /// Of a map attempt.
+    /// Report of a map attempt.
     Map(MapReport),
-    /// Of a reduce attempt.
+    /// Report of a reduce attempt.
     Reduce(ReduceReport),
 }
 
 impl Report {
-    /// The bytes of its object. The same report gives the same bytes.
+    /// Serialises the report; the same report gives the same bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a report is numbers and names")
     }
 
-    /// The report of an object's bytes.
+    /// Parses the bytes of a report's object.
     ///
     /// # Errors
-    /// Says what is no report.
+    /// The bytes are not a report.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(bytes)
     }
 }
 
-/// Why an attempt failed.
+/// Failure of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// What the scheduler does next.
+    /// Class, which decides the scheduler's next step.
     pub class: FailureClass,
-    /// The whole chain of causes, with the object that failed.
+    /// Whole chain of causes, with the object that failed.
     pub message: String,
 }
 
-/// What the scheduler does about a failure.
+/// Class of a failure, by the scheduler's reaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureClass {
-    /// The network, a lost connection, an internal error: try again, and count it.
+    /// Network failure, lost connection or internal error: try again, and count it.
     Transient,
-    /// The store asks for time, or is away: try again later. It says nothing about the task, so it is not counted.
+    /// The store asks for time, or is away: try again later. The failure says nothing about the task, so it is not
+    /// counted.
     Throttled,
-    /// The worker's own disk or memory: try again on another worker.
+    /// Failure of the worker's own disk or memory: try again on another worker.
     Resource,
-    /// The input: trying again gives the same. `guessed` holds where the split's first frame was believed to be,
-    /// when it was: the failure counts only once the stitch confirms that belief.
+    /// Bad input, on which another try would fail as well. If the split's first frame was guessed, `guessed` holds
+    /// the guess: the failure counts only once the stitch confirms it.
     Input {
-        /// The believed first frame of a single-split task.
+        /// Guessed offset of the first frame of a single-split task.
         guessed: Option<u64>,
     },
-    /// A run that a reduce gathers is missing or damaged: the map task that wrote it runs again, and only that.
+    /// Missing or damaged run that a reduce gathers: the map task that wrote it runs again, and only that task.
     RunLost {
         /// Ordinal of the map task.
         map_task: u32,
     },
-    /// Somebody asked for it to stop.
+    /// The attempt was asked to stop.
     Cancelled,
-    /// An invariant does not hold: stop, keep the evidence.
+    /// Broken invariant: stop, and keep the evidence.
     Bug,
 }

@@ -1,4 +1,4 @@
-//! A shard's plan: the immutable list of its tasks. A new plan replaces, never edits.
+//! Plan of a shard: the immutable list of its tasks. A new plan replaces an old one; a plan is never edited.
 
 use std::fmt;
 
@@ -9,54 +9,54 @@ use crate::job::JobSettings;
 use crate::range::ByteRange;
 use crate::segments::{SegmentList, put_number};
 
-/// One immutable input object as it was when the shard was planned.
+/// Immutable input object, as it was when the shard was planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SegmentRef {
     /// Key under the input prefix.
     pub key: String,
-    /// Size in bytes.
+    /// Size of the segment in bytes.
     pub size: u64,
-    /// The store's word for this content; a local store makes it of size and time of change.
+    /// Etag of the content; a local store derives it from size and modification time.
     pub etag: Option<String>,
 }
 
-/// A byte range of a segment: the input of one map task, or a share of it.
+/// Byte range of a segment: the input of one map task, or a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Split {
     /// Position of the segment in the plan's list.
     pub segment: u32,
-    /// The planned bytes. The split owns the frames that start in them (PL-2).
+    /// Planned bytes. The split owns the frames that start in them (PL-2).
     pub range: ByteRange,
 }
 
-/// The splits of one map task: whole segments packed together, or one split of a large segment. In source order.
+/// Splits of one map task, in source order: whole segments packed together, or one split of a large segment.
 ///
-/// A task may read thousands of small segments and a job millions, so the splits after the first are held as numbers of a
-/// few bytes. In JSON it is an array of [`Split`]s.
+/// A task may read thousands of small segments and a job millions, so the splits after the first are stored as
+/// numbers of a few bytes. The JSON form is an array of [`Split`]s.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Split>", into = "Vec<Split>")]
 pub struct MapTask {
     first: Split,
-    /// Of each whole segment after the first: how much further its position is than that of the one before it, and its
-    /// size; LEB128.
+    /// LEB128 numbers of each whole segment after the first: the distance from the previous segment's position, and
+    /// the size.
     rest: Vec<u8>,
-    /// Splits.
+    /// Number of splits.
     count: u32,
     bytes: u64,
 }
 
 impl MapTask {
-    /// A task of splits in source order.
+    /// Creates a task of splits in source order.
     ///
     /// # Panics
-    /// Without a split; or with several that are not whole segments, or are out of order (PL-1).
+    /// If there is no split, or several of which one is not a whole segment or is out of order (PL-1).
     pub fn of(splits: Vec<Split>) -> Self {
         Self::try_from(splits).expect("a task reads one split, or whole segments in order")
     }
 
-    /// Its splits, in source order.
+    /// Lists the splits in source order.
     pub fn splits(&self) -> impl Iterator<Item = Split> + '_ {
         let mut numbers = Numbers { bytes: &self.rest };
         let rest = (1..self.count).scan(self.first.segment, move |position, _| {
@@ -66,17 +66,17 @@ impl MapTask {
         std::iter::once(self.first).chain(rest)
     }
 
-    /// Its first split.
+    /// Returns the first split.
     pub const fn first(&self) -> Split {
         self.first
     }
 
-    /// Whether it reads several segments, each of them whole.
+    /// True if the task reads several segments, each of them whole.
     pub const fn is_pack(&self) -> bool {
         self.count > 1
     }
 
-    /// Segment bytes that it reads.
+    /// Counts the segment bytes that the task reads.
     pub const fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -117,7 +117,7 @@ impl fmt::Debug for MapTask {
     }
 }
 
-/// Reads what [`put_number`] put.
+/// Reads the numbers that [`put_number`] wrote.
 struct Numbers<'a> {
     bytes: &'a [u8],
 }
@@ -137,31 +137,31 @@ impl Numbers<'_> {
     }
 }
 
-/// The tasks of one shard: a pure function of the segments and the settings.
+/// Tasks of one shard: a pure function of the segments and the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShardPlan {
-    /// The job.
+    /// Job of the shard.
     pub job: JobId,
-    /// The shard.
+    /// Shard that is planned.
     pub shard: ShardId,
-    /// What shapes the output.
+    /// Settings that shape the output.
     pub settings: JobSettings,
-    /// The input, ordered by key: with the offset in a segment, this is source order.
+    /// Input segments ordered by key; with the offset in a segment, this is source order.
     pub segments: SegmentList,
     /// Map tasks in source order.
     pub map_tasks: Vec<MapTask>,
-    /// How many partitions the shuffle has: one reduce task each. 0 where there is nothing to map.
+    /// Number of partitions of the shuffle, each with a reduce task; 0 if there is nothing to map.
     pub partitions: u32,
 }
 
 impl ShardPlan {
-    /// Segment bytes of the whole shard.
+    /// Counts the segment bytes of the whole shard.
     pub fn bytes(&self) -> u64 {
         self.segments.total_bytes()
     }
 
-    /// The partitions, in order.
+    /// Lists the partitions in order.
     pub fn partition_ids(&self) -> impl Iterator<Item = PartitionId> + use<> {
         (0..self.partitions).map(PartitionId)
     }

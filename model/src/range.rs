@@ -4,17 +4,17 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The half-open byte range `[start, end)`.
+/// Half-open byte range `[start, end)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "RawRange")]
 pub struct ByteRange {
-    /// First byte.
+    /// Offset of the first byte.
     pub start: u64,
-    /// One past the last byte.
+    /// Offset behind the last byte.
     pub end: u64,
 }
 
-/// A range as JSON has it.
+/// Unchecked range, as parsed from JSON.
 #[derive(Deserialize)]
 struct RawRange {
     start: u64,
@@ -31,23 +31,23 @@ impl TryFrom<RawRange> for ByteRange {
 }
 
 impl ByteRange {
-    /// `[start, end)`; an end before the start is a bug of the caller.
+    /// Creates `[start, end)`. An end before the start is a bug of the caller, and panics.
     pub fn new(start: u64, end: u64) -> Self {
         assert!(start <= end, "a range starts no later than it ends: {start}..{end}");
         Self { start, end }
     }
 
-    /// Length in bytes.
+    /// Returns the length in bytes.
     pub const fn len(&self) -> u64 {
         self.end - self.start
     }
 
-    /// Whether it holds no byte.
+    /// True if the range holds no byte.
     pub const fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// Whether `offset` lies inside.
+    /// True if `offset` lies inside.
     pub const fn contains(&self, offset: u64) -> bool {
         self.start <= offset && offset < self.end
     }

@@ -1,4 +1,4 @@
-//! The segments of a shard in little memory: a list in order of the keys, at some 30 bytes a segment instead of 200.
+//! Compact list of a shard's segments in key order: some 30 bytes per segment instead of 200.
 //!
 //! ```text
 //! block:  64 entries, so that one entry is found by decoding at most a block
@@ -6,9 +6,9 @@
 //! etag:   0 | 1, 16 bytes of a quoted MD5 | 2, shared, len, rest
 //! ```
 //!
-//! `shared` is the number of bytes that a text has in common with the one before it in its block; numbers are LEB128. The
-//! same segments in the same order give the same bytes, so these bytes are also the object in which a plan too large for
-//! one document keeps them (`format::segments`).
+//! `shared` is the number of bytes that a text has in common with the one before it in its block; numbers are LEB128.
+//! The same segments in the same order give the same bytes, so these bytes are also the object in which a plan too
+//! large for one document keeps them (`format::segments`).
 
 mod decode;
 
@@ -20,44 +20,44 @@ use crate::plan::SegmentRef;
 use decode::Entries;
 pub use decode::SegmentListError;
 
-/// Entries of a block.
+/// Number of entries in a block.
 const BLOCK_ENTRIES: usize = 64;
 /// Most bytes of an entry beside its key and etag: five numbers and a tag.
 const ENTRY_OVERHEAD_BYTES: usize = 51;
 
-/// The segments of a shard, ordered by key: with the offset in a segment, this is source order.
+/// Segments of a shard, ordered by key; with the offset in a segment, this is source order.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SegmentList {
     bytes: Vec<u8>,
-    /// Where each block starts.
+    /// Offset of each block in `bytes`.
     blocks: Vec<u64>,
     count: usize,
-    /// Sum of the sizes.
+    /// Sum of the segments' sizes in bytes.
     total: u64,
 }
 
 impl SegmentList {
-    /// Number of segments.
+    /// Returns the number of segments.
     pub const fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there is none.
+    /// True if there is no segment.
     pub const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Segment bytes of all of them.
+    /// Sums the bytes of all segments.
     pub const fn total_bytes(&self) -> u64 {
         self.total
     }
 
-    /// All segments, in order.
+    /// Lists all segments in order.
     pub fn iter(&self) -> impl Iterator<Item = SegmentRef> + '_ {
         self.iter_from(0)
     }
 
-    /// The segments from a position on, in order.
+    /// Lists the segments from a position on, in order.
     pub fn iter_from(&self, position: usize) -> impl Iterator<Item = SegmentRef> + '_ {
         let block = (position / BLOCK_ENTRIES).min(self.blocks.len());
         let start = self.blocks.get(block).map_or(self.bytes.len(), |start| *start as usize);
@@ -65,12 +65,12 @@ impl SegmentList {
         entries.map(|entry| entry.expect("the list was checked when it was made")).skip(position % BLOCK_ENTRIES)
     }
 
-    /// The segment at a position.
+    /// Returns the segment at a position.
     pub fn get(&self, position: usize) -> Option<SegmentRef> {
         if position < self.count { self.iter_from(position).next() } else { None }
     }
 
-    /// Position of the segment with this key.
+    /// Finds the position of the segment with this key.
     pub fn position_of(&self, key: &str) -> Option<usize> {
         let starts_before = |start: &u64| {
             let first = Entries::new(&self.bytes[*start as usize..]).next();
@@ -82,15 +82,15 @@ impl SegmentList {
         Some(start + found)
     }
 
-    /// The list as bytes; [`Self::from_encoded`] reads them.
+    /// Returns the encoded list, which [`Self::from_encoded`] parses.
     pub fn encoded(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Checks and takes the bytes of [`Self::encoded`].
+    /// Checks and adopts bytes from [`Self::encoded`].
     ///
     /// # Errors
-    /// Bytes that are no list, or whose keys are out of order.
+    /// The bytes are not a list, or its keys are out of order.
     pub fn from_encoded(bytes: Vec<u8>) -> Result<Self, SegmentListError> {
         let (mut blocks, mut count, mut total) = (Vec::new(), 0_usize, 0_u64);
         let mut last: Option<String> = None;
@@ -134,7 +134,7 @@ impl From<Vec<SegmentRef>> for SegmentList {
     }
 }
 
-/// As an array of [`SegmentRef`]s.
+/// Serialises as an array of [`SegmentRef`]s.
 impl Serialize for SegmentList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut array = serializer.serialize_seq(Some(self.count))?;
@@ -167,7 +167,7 @@ impl<'de> Deserialize<'de> for SegmentList {
     }
 }
 
-/// Makes a list of segments that come in any order; those that come in order are never held otherwise.
+/// Builds a list of segments that come in any order. Segments that come in key order are encoded at once.
 #[derive(Debug, Default)]
 pub struct SegmentListBuilder {
     list: SegmentList,
@@ -177,7 +177,7 @@ pub struct SegmentListBuilder {
 }
 
 impl SegmentListBuilder {
-    /// Adds a segment.
+    /// Adds a segment to the list.
     pub fn push(&mut self, key: &str, size: u64, etag: Option<&str>) {
         let list = &mut self.list;
         self.is_disordered |= key < self.last_key.as_str();
@@ -188,7 +188,8 @@ impl SegmentListBuilder {
         }
         let most = key.len() + etag.map_or(0, str::len) + ENTRY_OVERHEAD_BYTES;
         if list.bytes.capacity() - list.bytes.len() < most {
-            // By an eighth: lists of many shards grow side by side, and doubling would take twice what they need.
+            // Grow by an eighth: lists of many shards grow side by side, and doubling would take twice the memory
+            // they need.
             list.bytes.reserve_exact(most.max(list.bytes.len() / 8));
         }
         put_text(&mut list.bytes, &mut self.last_key, key);
@@ -208,17 +209,17 @@ impl SegmentListBuilder {
         list.total = list.total.saturating_add(size);
     }
 
-    /// Number of segments so far.
+    /// Returns the number of segments so far.
     pub const fn len(&self) -> usize {
         self.list.count
     }
 
-    /// Whether there is none yet.
+    /// True if no segment was added yet.
     pub const fn is_empty(&self) -> bool {
         self.list.count == 0
     }
 
-    /// The list, in order of the keys.
+    /// Finishes the list, sorted by key.
     pub fn finish(mut self) -> SegmentList {
         if self.is_disordered {
             let mut segments: Vec<_> = self.list.iter().collect();
@@ -231,7 +232,7 @@ impl SegmentListBuilder {
     }
 }
 
-/// Puts what `text` has beyond its start in common with `last`, which becomes it.
+/// Appends `text` without the start that it shares with `last`, and stores it as the new `last`.
 fn put_text(bytes: &mut Vec<u8>, last: &mut String, text: &str) {
     let common = last.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
     let shared = (0..=common).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
@@ -250,7 +251,7 @@ pub(crate) fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-/// The MD5 that S3 gives as the etag of an object that was put in one piece: 32 lower-case digits in quotes.
+/// Parses an MD5 that S3 gives as the etag of an object that was put in one piece: 32 lower-case digits in quotes.
 fn quoted_md5(etag: &str) -> Option<u128> {
     let digits = etag.strip_prefix('"')?.strip_suffix('"')?;
     let md5 = u128::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 32)?;

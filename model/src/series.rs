@@ -1,4 +1,4 @@
-//! A series: its key, its points in columns, and what equal timestamps mean.
+//! Series: the key, the points in columns, and the rules for equal timestamps.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,23 +8,24 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{MetricId, OrgId, ParseIdError, PartitionId};
 use crate::time::TimestampMs;
 
-/// The key of a series; its order is the order of every part.
+/// Key of a series; its order is the order of every part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SeriesKey {
-    /// The owner.
+    /// Organisation that owns the metric.
     pub org: OrgId,
-    /// The metric within it.
+    /// Metric within the organisation.
     pub metric: MetricId,
 }
 
 impl SeriesKey {
-    /// The key of `metric` of `org`.
+    /// Creates the key of `metric` of `org`.
     pub const fn new(org: u64, metric: u64) -> Self {
         Self { org: OrgId(org), metric: MetricId(metric) }
     }
 
-    /// The partition that holds this series, of `partitions` (at least 1): XXH3-64 of the two ids, little-endian, org
-    /// first, mapped to the range by multiplication. Frozen: a change would scatter a series over a replay's partitions.
+    /// Returns the partition that holds this series, of `partitions` (at least 1): XXH3-64 of the two ids,
+    /// little-endian, org first, mapped to the range by multiplication. The rule is frozen: a change would scatter a
+    /// series over a replay's partitions.
     #[inline]
     pub fn partition(&self, partitions: u32) -> PartitionId {
         let mut bytes = [0; 16];
@@ -41,33 +42,33 @@ impl fmt::Display for SeriesKey {
     }
 }
 
-/// Points in columns: timestamps ascending, one value each. Values are compared and kept as bits.
+/// Points in columns: ascending timestamps with one value each. Values are compared and kept as bits.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Columns {
-    /// Milliseconds since the UNIX epoch.
+    /// Timestamps in milliseconds since the UNIX epoch.
     pub timestamps: Vec<TimestampMs>,
-    /// As long as `timestamps`.
+    /// Values, as many as timestamps.
     pub values: Vec<f64>,
 }
 
 impl Columns {
-    /// Number of points.
+    /// Returns the number of points.
     pub fn len(&self) -> usize {
         self.timestamps.len()
     }
 
-    /// Whether there is no point.
+    /// True if there is no point.
     pub fn is_empty(&self) -> bool {
         self.timestamps.is_empty()
     }
 
-    /// Removes all points, keeps the memory.
+    /// Removes all points and keeps the memory.
     pub fn clear(&mut self) {
         self.timestamps.clear();
         self.values.clear();
     }
 
-    /// Adds one point.
+    /// Adds one point at the end.
     #[inline]
     pub fn push(&mut self, timestamp: TimestampMs, value: f64) {
         self.timestamps.push(timestamp);
@@ -75,16 +76,16 @@ impl Columns {
     }
 }
 
-/// A sum as it is written: of the many NaNs that an addition may give, one. Which it gives depends on the processor and
-/// on how the compiler ordered the operands, and the same plan must give the same bytes on every machine (DT-3).
+/// Replaces any NaN by a single one. Which NaN an addition gives depends on the processor and on the compiler's order
+/// of the operands, and the same plan must give the same bytes on every machine (DT-3).
 #[inline]
 pub fn canonical_sum(sum: f64) -> f64 {
     const QUIET_NAN: f64 = f64::from_bits(0x7ff8_0000_0000_0000);
     if sum.is_nan() { QUIET_NAN } else { sum }
 }
 
-/// Of a number and a NaN the number, as IEEE 754-2019 maximumNumber; of two of a kind what `fold` says. With it a fold by
-/// total order gives the same value in any order of the points.
+/// Prefers a number to a NaN, as IEEE 754-2019 maximumNumber does; two numbers, or two NaNs, are left to `fold`. So a
+/// fold by total order gives the same value for any order of the points.
 #[inline]
 fn number_or(kept: f64, later: f64, fold: impl FnOnce() -> f64) -> f64 {
     match (kept.is_nan(), later.is_nan()) {
@@ -94,27 +95,27 @@ fn number_or(kept: f64, later: f64, fold: impl FnOnce() -> f64) -> f64 {
     }
 }
 
-/// Which of several points of one series with equal timestamps is kept; "last" and "first" are of source order.
+/// Rule for points of one series with equal timestamps; "last" and "first" refer to source order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DuplicateRule {
-    /// The last in source order.
+    /// Keeps the last in source order.
     #[default]
     Last,
-    /// The first in source order.
+    /// Keeps the first in source order.
     First,
-    /// The largest number by IEEE 754 total order; a number wins over NaN.
+    /// Keeps the largest number by IEEE 754 total order; a number wins over NaN.
     Max,
-    /// The smallest number by IEEE 754 total order; a number wins over NaN.
+    /// Keeps the smallest number by IEEE 754 total order; a number wins over NaN.
     Min,
-    /// Their sum, added in source order; NaN if one of them is.
+    /// Keeps the sum, added in source order; NaN if one of the points is NaN.
     Sum,
-    /// All of them, in source order.
+    /// Keeps every point, in source order.
     Keep,
 }
 
 impl DuplicateRule {
-    /// Every rule, as the command line names them.
+    /// Every rule with its name on the command line.
     pub const ALL: [(&'static str, Self); 6] = [
         ("last", Self::Last),
         ("first", Self::First),
@@ -124,7 +125,8 @@ impl DuplicateRule {
         ("keep", Self::Keep),
     ];
 
-    /// What a kept value becomes when `later` (in source order) has the same timestamp; not asked of [`Self::Keep`].
+    /// Combines a kept value with one that is `later` in source order and has the same timestamp. Not called for
+    /// [`Self::Keep`].
     #[inline]
     pub fn fold(self, kept: f64, later: f64) -> f64 {
         match self {

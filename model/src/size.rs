@@ -1,15 +1,15 @@
-//! Byte sizes in words: `512MiB`, `2GiB`, `1500000`.
+//! Byte sizes with units: `512MiB`, `2GiB`, `1500000`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A number of bytes that reads and prints with a unit.
+/// Number of bytes that parses and prints with a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteSize(pub u64);
 
-/// Text that is not a byte size.
+/// Error for a text that is not a byte size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a size: give a number with B, KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 512MiB")]
 pub struct ParseSizeError(String);
@@ -42,7 +42,7 @@ impl FromStr for ByteSize {
 }
 
 impl fmt::Display for ByteSize {
-    /// The exact size where a binary unit divides it, else one decimal of the largest unit that fits.
+    /// Prints the exact size if a binary unit divides it, else one decimal of the largest unit that fits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some((unit, factor)) = UNITS[..4].iter().find(|(_, factor)| self.0 >= *factor) else {
             return write!(f, "{}B", self.0);

@@ -1,4 +1,5 @@
-//! What an operator submits: where a job reads and writes, what shapes its output, and how it shares the cluster.
+//! Spec of a job, as an operator submits it: input and dataset, settings that shape the output, and share of the
+//! cluster.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,60 +9,61 @@ use crate::ids::{JobId, ShardId};
 use crate::job::JobSettings;
 use crate::time::TimestampMs;
 
-/// Weight of a job that is not told otherwise.
+/// Weight of a job without a given weight.
 pub const PRIORITY_DEFAULT: u32 = 10;
-/// Largest weight.
+/// Largest weight of a job.
 pub const PRIORITY_MAX: u32 = 100;
-/// Longest shard map, in bytes: a spec is one small object, and one message.
+/// Longest shard map, in bytes, so that a spec is one small object and one message.
 pub const SHARD_MAP_BYTES_MAX: usize = 1 << 20;
 
-/// One submitted job. Written once, as an object named by its digest; the cluster's state has the digest alone.
+/// Spec of a submitted job. It is written once, as an object named by its digest; the cluster's state holds only the
+/// digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobSpec {
-    /// Its name.
+    /// Name of the job.
     pub job: JobId,
     /// URI of the segments.
     pub input: String,
     /// URI of the dataset.
     pub dataset: String,
-    /// The shards to run; empty for all that have segments. One that is named and has none is run as empty.
+    /// Shards to run; empty for all that have segments. A named shard without segments runs as empty.
     pub shards: Vec<ShardId>,
-    /// What shapes its output.
+    /// Settings that shape the output.
     pub settings: JobSettings,
     /// Text of the shard map; empty for 64 shared shards.
     pub shard_map: String,
-    /// Why, for the manifests.
+    /// Reason for the job, kept in its manifests.
     pub reason: String,
-    /// Its weight against other jobs, 1 to [`PRIORITY_MAX`]: with 20 it gets twice the slots of a job with 10.
+    /// Weight against other jobs, 1 to [`PRIORITY_MAX`]: with 20, a job gets twice the slots of a job with 10.
     pub priority: u32,
-    /// Most attempts that it runs at once.
+    /// Most attempts that the job runs at once; unlimited if absent.
     pub running_max: Option<u32>,
-    /// Why it may replace a version that was committed while it ran and whose input it does not contain (CM-5); without one, it
-    /// may not.
+    /// Reason to replace a version that was committed while the job ran and whose input the job does not contain
+    /// (CM-5). Without a reason the job must not replace it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force_replace: Option<String>,
-    /// The job whose shard this one runs again.
+    /// Job whose shard this one replays.
     pub replay_of: Option<JobId>,
-    /// Who submitted it: a user and a host, as the client says.
+    /// Submitter: a user and a host, as the client says.
     pub submitted_by: String,
-    /// When, as the client says. Not part of what makes two specs the same.
+    /// Time of the submission, as the client says. It is ignored when two specs are compared.
     pub submitted_at_ms: TimestampMs,
 }
 
-/// A spec that cannot be.
+/// Error of a spec that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
-    /// No JSON, or not of a spec.
+    /// The text is not JSON, or not a spec.
     #[error("the job's spec cannot be read: {0}; do client and coordinator run the same version?")]
     Malformed(String),
-    /// A field that breaks a rule.
+    /// A field breaks a rule.
     #[error(transparent)]
     Invalid(#[from] InvalidField),
 }
 
 impl SpecError {
-    /// Path of the field, seen from a message that holds the spec as `spec`.
+    /// Returns the path of the field, as seen from a message that holds the spec as `spec`.
     pub fn field(&self) -> String {
         match self {
             Self::Malformed(_) => "spec".to_owned(),
@@ -69,7 +71,7 @@ impl SpecError {
         }
     }
 
-    /// What is wrong with that field.
+    /// Returns the reason for which the field is refused.
     pub fn reason(&self) -> String {
         match self {
             Self::Malformed(_) => self.to_string(),
@@ -79,17 +81,17 @@ impl SpecError {
 }
 
 impl JobSpec {
-    /// The bytes of its object.
+    /// Serialises the spec as its object.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec_pretty(self).expect("a spec is numbers and names")
     }
 
-    /// The spec as it travels: the same JSON without the spaces.
+    /// Serialises the spec for the wire: the same JSON without spaces.
     pub fn to_message(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a spec is numbers and names")
     }
 
-    /// Reads a spec that enters, be it an object or a message, and checks it.
+    /// Parses a spec that enters, as an object or a message, and checks it.
     ///
     /// # Errors
     /// See [`SpecError`].
@@ -99,8 +101,8 @@ impl JobSpec {
         Ok(spec)
     }
 
-    /// Reads a spec that was admitted before, perhaps by an older release with wider bounds: only what it could not run with is
-    /// refused.
+    /// Parses a spec that was admitted before, perhaps by an older release with wider limits. Refuses only a spec
+    /// that this release cannot run.
     ///
     /// # Errors
     /// See [`SpecError`].
@@ -110,12 +112,12 @@ impl JobSpec {
         Ok(spec)
     }
 
-    /// Digest of the object.
+    /// Digest of the spec's object.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.to_bytes())
     }
 
-    /// Whether both ask for the same: who submitted them and when does not matter.
+    /// True if both ask for the same; submitter and submission time are ignored.
     pub fn is_same(&self, other: &Self) -> bool {
         let anonymous = |spec: &Self| Self { submitted_by: String::new(), submitted_at_ms: 0, ..spec.clone() };
         anonymous(self) == anonymous(other)

@@ -1,4 +1,4 @@
-//! The stages of the work, and the time spent in each.
+//! Stages of the work, with the time spent in each.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -6,25 +6,25 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// One stage of a task.
+/// Stage of a task's work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// Bytes of segments and runs into memory.
+    /// Reads bytes of segments and runs into memory.
     Read,
-    /// Frames to payloads: zstd, and the payload's fields.
+    /// Decodes frames to payloads: zstd, and the payload's fields.
     Decode,
-    /// Payloads to partitions: window, hash, packing of chunks.
+    /// Routes payloads to partitions: window, hash, packing of chunks.
     Route,
-    /// The buffer to sorted slices of a run.
+    /// Sorts the buffer and writes slices of a run.
     Spill,
-    /// Slices to ordered series without duplicates.
+    /// Merges slices to ordered series without duplicates.
     Merge,
-    /// Series to blocks.
+    /// Encodes series to blocks.
     Encode,
-    /// Series to rollup rows, and their blocks.
+    /// Computes rollup rows, and encodes their blocks.
     Rollup,
-    /// Bytes to the store, with their digests.
+    /// Writes bytes to the store, with their digests.
     Write,
 }
 
@@ -52,9 +52,9 @@ impl fmt::Display for Stage {
 /// Time spent in one stage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageTime {
-    /// By the clock on the wall, added up over threads.
+    /// Wall-clock time, summed over threads.
     pub wall: Duration,
-    /// By the threads' CPU clocks.
+    /// CPU time, summed over threads.
     pub cpu: Duration,
 }
 
@@ -64,19 +64,19 @@ pub struct StageTime {
 pub struct StageTimes([StageTime; Stage::ALL.len()]);
 
 impl StageTimes {
-    /// Of one stage.
+    /// Returns the time of one stage.
     pub fn of(&self, stage: Stage) -> StageTime {
         self.0[stage as usize]
     }
 
-    /// Adds to one stage.
+    /// Adds time to one stage.
     pub fn add(&mut self, stage: Stage, wall: Duration, cpu: Duration) {
         let time = &mut self.0[stage as usize];
         time.wall += wall;
         time.cpu += cpu;
     }
 
-    /// Of all stages together.
+    /// Sums the time of all stages.
     pub fn total(&self) -> StageTime {
         self.0
             .iter()

@@ -1,4 +1,4 @@
-//! Terms of office: what makes a fencing token unique, whatever becomes of the cluster's state.
+//! Terms of leaders: the random part that makes a fencing token unique, even if the cluster's state is lost.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,27 +7,27 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ids::{FencingToken, ParseIdError, parse_error, serde_as_text};
 
-/// One leader's time in office: 62 random bits, drawn anew with each election; 16 hexadecimal digits.
+/// Time in office of one leader: 62 random bits, drawn anew with each election; 16 hexadecimal digits.
 ///
-/// A revision of the cluster's state names an instant of *that* state only: an etcd that was lost, or restored from a backup,
-/// hands its revisions out a second time. So a token is the sum of the term and a revision. Two terms draw the same bits once
-/// in 2^62, so a token never comes back; inside a term tokens grow as revisions do.
+/// A revision of the cluster's state names an instant of *that* state only: an etcd that was lost, or restored from a
+/// backup, gives its revisions out a second time. So a token is the sum of the term and a revision. The chance that
+/// two terms draw the same bits is 1 in 2^62, so a token never comes back; inside a term tokens grow as revisions do.
 ///
-/// A term that was drawn has its highest bit set and the next one clear: neither a revision nor a token of a version that
-/// knew no terms has, so the three are told apart, and the sum does not overflow.
+/// A drawn term has its highest bit set and the next one clear. Revisions and tokens of versions without terms never
+/// look like that, so the three can be told apart, and the sum does not overflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Term(u64);
 
 impl Term {
     const DRAWN: u64 = 1 << 63;
 
-    /// The term of these random bits.
+    /// Creates the term of these random bits.
     pub const fn drawn(random: u64) -> Self {
         Self(Self::DRAWN | random >> 2)
     }
 
-    /// The token of what came to be at `revision` in this term. A version that knew no terms put the leader's revision where
-    /// the term is now: its tokens are the bare revisions.
+    /// Returns the token of a key that was created at `revision` in this term. Versions without terms stored the
+    /// leader's revision in place of the term: their tokens are the bare revisions.
     pub const fn token(self, revision: u64) -> FencingToken {
         FencingToken(if self.0 & Self::DRAWN == 0 { revision } else { self.0.wrapping_add(revision) })
     }
@@ -51,13 +51,13 @@ impl FromStr for Term {
 
 serde_as_text!(Term);
 
-/// A leader in the name of an object: the revision at which it was elected, and its term. Inside one state names are in the
-/// order of the elections; the term keeps apart what two states call alike.
+/// Leader in the name of an object: the revision of its election, and its term. Within one state, names are in the
+/// order of the elections; the term keeps leaders of two states apart that have the same revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LeaderId {
-    /// The revision of its election.
+    /// Revision of the leader's election.
     pub revision: u64,
-    /// Its term.
+    /// Term drawn by the leader.
     pub term: Term,
 }
 

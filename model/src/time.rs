@@ -1,29 +1,29 @@
-//! Instants, windows and buckets of event time; the clock that is handed in.
+//! Instants, windows and buckets of event time; the clock interface.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// An instant of event time: milliseconds since the UNIX epoch, UTC; negative before 1970.
+/// Instant of event time: milliseconds since the UNIX epoch, UTC; negative before 1970.
 pub type TimestampMs = i64;
 
 /// Milliseconds in a day: every rollup step divides it.
 pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// The half-open range of event time `[start, end)` that a job writes. Made by [`Window::new`], by its key component or by
-/// its JSON, none of which makes one that ends before it starts: readers could not find what lies under such a key.
+/// Half-open range of event time `[start, end)` that a job writes. [`Window::new`], the key parser and the JSON
+/// reader all refuse a window that ends before it starts, because readers could not find output under such a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "RawWindow")]
 #[non_exhaustive]
 pub struct Window {
-    /// First instant inside.
+    /// First instant inside, in milliseconds.
     pub start_ms: TimestampMs,
-    /// First instant after.
+    /// First instant after the window.
     pub end_ms: TimestampMs,
 }
 
-/// A window as JSON has it.
+/// Unchecked window, as parsed from JSON.
 #[derive(Deserialize)]
 struct RawWindow {
     start_ms: TimestampMs,
@@ -38,7 +38,7 @@ impl TryFrom<RawWindow> for Window {
     }
 }
 
-/// A window that ends no later than it starts.
+/// Error of a window that does not end after its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a window from {start_ms} ms to {end_ms} ms ends no later than it starts")]
 pub struct WindowError {
@@ -46,31 +46,31 @@ pub struct WindowError {
     end_ms: TimestampMs,
 }
 
-/// Where a point lies against a window.
+/// Placement of a point against a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {
-    /// Before the window: counted and left out.
+    /// The point lies before the window: counted and left out.
     Early,
-    /// In it.
+    /// The point lies in the window.
     Inside,
-    /// At or after its end: counted and left out.
+    /// The point lies at or after the window's end: counted and left out.
     Late,
 }
 
 impl Window {
-    /// Everything: what a job without `--window` writes. The last representable millisecond is inside nothing, so the
-    /// whole range is kept by treating this value apart.
+    /// Window of a job without `--window`: all of time. Since the end is exclusive, the last representable
+    /// millisecond would be left out; [`Window::place`] treats this value separately.
     pub const ALL: Self = Self { start_ms: i64::MIN, end_ms: i64::MAX };
 
-    /// `[start_ms, end_ms)`.
+    /// Creates `[start_ms, end_ms)`.
     ///
     /// # Errors
-    /// If it ends no later than it starts.
+    /// The window ends no later than it starts.
     pub const fn new(start_ms: TimestampMs, end_ms: TimestampMs) -> Result<Self, WindowError> {
         if start_ms < end_ms { Ok(Self { start_ms, end_ms }) } else { Err(WindowError { start_ms, end_ms }) }
     }
 
-    /// `[start_ms, end_ms)`, where both are written down in the program.
+    /// Creates `[start_ms, end_ms)` from constants in the program.
     ///
     /// # Panics
     /// If it ends no later than it starts.
@@ -79,12 +79,12 @@ impl Window {
         Self { start_ms, end_ms }
     }
 
-    /// Whether this is the job without a window.
+    /// True if this is the window of a job without `--window`.
     pub fn is_all(&self) -> bool {
         *self == Self::ALL
     }
 
-    /// Where `at` lies.
+    /// Places an instant against the window.
     #[inline]
     pub fn place(&self, at: TimestampMs) -> Placement {
         if at < self.start_ms {
@@ -97,7 +97,7 @@ impl Window {
     }
 }
 
-/// The key component of a window: `all`, or `<start ms>-<end ms>`.
+/// Formats the key component of a window: `all`, or `<start ms>-<end ms>`.
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_all() { f.write_str("all") } else { write!(f, "{}-{}", self.start_ms, self.end_ms) }
@@ -115,7 +115,7 @@ impl std::str::FromStr for Window {
         if text == "all" {
             return Ok(Self::ALL);
         }
-        // The start may carry a sign of its own.
+        // The start may carry a sign of its own, so the first letter is not the separator.
         let split = text.char_indices().skip(1).find(|(_, c)| *c == '-').ok_or_else(invalid)?.0;
         let start_ms = text[..split].parse().map_err(|_| invalid())?;
         let end_ms = text[split + 1..].parse().map_err(|_| invalid())?;
@@ -124,23 +124,24 @@ impl std::str::FromStr for Window {
     }
 }
 
-/// The step of a rollup: a divisor of a day, in whole milliseconds; buckets are aligned to the UNIX epoch.
+/// Step of a rollup: a divisor of a day, in whole milliseconds; buckets are aligned to the UNIX epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct RollupStep(u64);
 
-/// A step that does not divide a day.
+/// Error of a step that does not divide a day.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a rollup step of {0} ms does not divide a day; use one that does, such as 1m, 5m or 1h")]
 pub struct RollupStepError(u64);
 
 impl RollupStep {
-    /// The step in milliseconds.
+    /// Returns the step in milliseconds.
     pub const fn ms(self) -> i64 {
         self.0 as i64
     }
 
-    /// Start of the bucket that holds `at`. Saturates for the instants within a step of the smallest representable one.
+    /// Returns the start of the bucket that holds `at`. Saturates within a step of the smallest representable
+    /// instant.
     #[inline]
     pub const fn bucket_start(self, at: TimestampMs) -> TimestampMs {
         at.saturating_sub(at.rem_euclid(self.ms()))
@@ -170,7 +171,7 @@ impl TryFrom<Duration> for RollupStep {
     }
 }
 
-/// The step in its largest whole unit: `5m`, `1h`, `30s`, `250ms`; also a key component.
+/// Formats the step in its largest whole unit: `5m`, `1h`, `30s`, `250ms`; also a key component.
 impl fmt::Display for RollupStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (unit, ms) in [("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
@@ -191,10 +192,10 @@ impl std::str::FromStr for RollupStep {
     }
 }
 
-/// Reads a duration in words: a whole number and one of `ms`, `s`, `m`, `h`, `d`.
+/// Parses a duration: a whole number and one of `ms`, `s`, `m`, `h`, `d`.
 ///
 /// # Errors
-/// Says what a duration looks like.
+/// The message says what a duration looks like.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let invalid = || format!("'{text}' is not a duration: give a whole number with ms, s, m, h or d, such as 5m");
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -211,13 +212,13 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(unit_ms).map(Duration::from_millis).ok_or_else(invalid)
 }
 
-/// The wall clock, handed in wherever a record tells when it was made. Parts never carry a time of writing (DT-3).
+/// Wall clock, passed to code that records a time. Parts never carry a time of writing (DT-3).
 pub trait Clock: Send + Sync + fmt::Debug {
-    /// Milliseconds since the UNIX epoch.
+    /// Returns milliseconds since the UNIX epoch.
     fn now_ms(&self) -> TimestampMs;
 }
 
-/// The machine's clock: the one place that reads it.
+/// Clock of the machine; only this type reads it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

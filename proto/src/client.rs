@@ -1,4 +1,4 @@
-//! The one policy for asking: find the leader, keep to it, go on when it moves.
+//! Client of the leader: finds the leader, stays with it, and follows when it moves.
 //!
 //! ```text
 //!            answered, or an error that asking again does not change
@@ -9,9 +9,9 @@
 //!    +-+  until `patience` is used up: then Away, with everything that was asked
 //! ```
 //!
-//! A call whose answer was lost may have been done. Every call of ours may be sent again (the leader answers a repeated
-//! one as the first), so asking again is right for all of them. Pauses are drawn from the whole of [0, p), with p doubling
-//! from 50 ms to 1 s: clients of a leader that is gone do not come back in step.
+//! A call whose answer was lost may have been done. Every call of ours may be sent again (the leader answers a
+//! repeated one as the first), so asking again is right for all of them. Pauses are drawn from the whole of [0, p),
+//! with p doubling from 50 ms to 1 s: clients of a leader that is gone do not come back in step.
 //!
 //! A stream ends with the coordinator that gave it. Whoever follows one opens it anew by the same call, which finds the
 //! next leader.
@@ -33,7 +33,7 @@ use crate::status::ApiError;
 use crate::v1::operator_service_client::OperatorServiceClient;
 use crate::v1::worker_service_client::WorkerServiceClient;
 
-// Which coordinators there are, a channel to each, and which one led last.
+// Known coordinators, with a channel to each.
 mod endpoints;
 #[cfg(test)]
 mod tests;
@@ -41,7 +41,7 @@ mod tests;
 use endpoints::Endpoints;
 pub use endpoints::{Connect, EndpointsError};
 
-/// A way to a coordinator that calls go over: HTTP/2, or what stands in for it.
+/// Connection to a coordinator: HTTP/2, or a substitute in the simulation.
 pub trait Connection:
     GrpcService<Body, ResponseBody: HttpBody<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static> + Clone
 {
@@ -52,29 +52,30 @@ impl<C> Connection for C where
 {
 }
 
-/// The longest first pause.
+/// Longest first pause.
 const PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause of all: well below the time that a standby needs to take over.
+/// Longest pause of all, well below the time that a standby needs to take over.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// How long to wait.
+/// Timeouts of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// For one answer; of a stream, for its beginning. One that hangs leaves no time for the others unless this is well
-    /// below `patience`.
+    /// Longest wait for one answer, or for the beginning of a stream. It must be well below `patience`, or one
+    /// hanging coordinator leaves no time for the others.
     pub call_timeout: Duration,
-    /// For a leader: how long after the first question another may be asked.
+    /// Longest search for a leader, from the first try.
     pub patience: Duration,
 }
 
 impl Default for Policy {
-    /// An answer in ten seconds; a leader in thirty, thrice what a standby takes to follow one that died.
+    /// Waits ten seconds for an answer, and thirty for a leader: three times what a standby needs to follow one that
+    /// died.
     fn default() -> Self {
         Self { call_timeout: Duration::from_secs(10), patience: Duration::from_secs(30) }
     }
 }
 
-/// The coordinator that leads, wherever it is. Cheap to clone; clones share connections and what they learnt.
+/// Client of the coordinator that leads. Cheap to clone; clones share connections and the last known leader.
 pub struct LeaderClient<C = Channel> {
     endpoints: Arc<Endpoints<C>>,
     policy: Policy,
@@ -93,34 +94,36 @@ impl<C> fmt::Debug for LeaderClient<C> {
 }
 
 impl LeaderClient {
-    /// Knows the coordinators at `endpoints` (`http://host:port` or `host:port`). Connects with the first call.
+    /// Creates a client of the coordinators at `endpoints` (`http://host:port` or `host:port`). Connects with the
+    /// first call.
     ///
     /// # Errors
-    /// If there is none, or one is no such address.
+    /// The list is empty, or an entry is not such an address.
     pub fn new(endpoints: Vec<String>) -> Result<Self, EndpointsError> {
         Self::connecting(endpoints, Box::new(endpoints::connect_lazy))
     }
 }
 
 impl<C: Connection> LeaderClient<C> {
-    /// The same over ways that `connect` makes.
+    /// Creates a client whose connections are made by `connect`.
     ///
     /// # Errors
-    /// If there is none, or one is no such address.
+    /// The list is empty, or an entry is not such an address.
     pub fn connecting(endpoints: Vec<String>, connect: Connect<C>) -> Result<Self, EndpointsError> {
         Ok(Self { endpoints: Arc::new(Endpoints::new(endpoints, connect)?), policy: Policy::default() })
     }
 
-    /// The same client with another policy.
+    /// Returns the same client with another policy.
     #[must_use]
     pub fn with_policy(&self, policy: Policy) -> Self {
         Self { endpoints: self.endpoints.clone(), policy }
     }
 
-    /// Asks the operators' service: `client.operator(|mut c| { let r = r.clone(); async move { c.get_job(r).await } })`.
+    /// Calls the operators' service: `client.operator(|mut c| { let r = r.clone(); async move { c.get_job(r).await }
+    /// })`.
     ///
     /// # Errors
-    /// What the leader answered, or `Away` if none was found in time.
+    /// The error that the leader answered, or `Away` if no leader was found in time.
     pub async fn operator<T, F>(&self, call: impl Fn(OperatorServiceClient<C>) -> F) -> Result<T, ApiError>
     where
         F: Future<Output = Result<Response<T>, Status>>,
@@ -132,7 +135,7 @@ impl<C: Connection> LeaderClient<C> {
         .await
     }
 
-    /// Asks the workers' service, in the same way.
+    /// Calls the workers' service, in the same way.
     ///
     /// # Errors
     /// As [`Self::operator`].
@@ -162,7 +165,8 @@ impl<C: Connection> LeaderClient<C> {
                 Err(_) => ApiError::Away { reason: format!("no answer within {:?}", self.policy.call_timeout) },
             };
             let pause = match &error {
-                // Coordinators that name each other, as they may while a leader is elected, are followed once a pause.
+                // Coordinators may name each other while a leader is elected, so at most one redirect is followed
+                // without a pause.
                 ApiError::NotLeader { leader, .. } if !has_followed && self.endpoints.follow(&endpoint, leader) => {
                     has_followed = true;
                     continue;
@@ -184,7 +188,7 @@ impl<C: Connection> LeaderClient<C> {
         }
     }
 
-    /// What the caller is told in the end.
+    /// Returns the error for the caller when `patience` is used up.
     fn give_up(&self, endpoint: &str, last: ApiError) -> ApiError {
         let last = match last {
             ApiError::TooMany { .. } => return last,

@@ -1,8 +1,8 @@
-//! Messages of the wire to values of the model, and back.
+//! Conversions between messages of the wire and values of the model.
 //!
-//! To the wire is `From` and always works. From the wire is `TryFrom`: whoever sent the message may run another version
-//! or be no worker of ours, so each field is parsed, and the first that does not hold is named by its path
-//! (`attempts.task.shard`) with what it holds.
+//! To the wire is `From` and always works. From the wire is `TryFrom`: the sender may run another version, or not be
+//! one of our workers, so each field is parsed. The error names the first bad field by its path
+//! (`attempts.task.shard`) with its value.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,23 +14,23 @@ use crate::v1;
 #[cfg(test)]
 mod tests;
 
-/// A field of a request that does not hold what it should.
+/// Field of a request with an unacceptable value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct FieldError {
     /// Path of the field in the message.
     pub field: String,
-    /// What it holds, and what it should.
+    /// Value of the field, and what it should be.
     pub reason: String,
 }
 
 impl FieldError {
-    /// Of `field`, for `reason`.
+    /// Creates the error of `field`, with the reason.
     pub fn new(field: &str, reason: impl fmt::Display) -> Self {
         Self { field: field.to_owned(), reason: reason.to_string() }
     }
 
-    /// The same, seen from the message that holds it as `outer`.
+    /// Prefixes the field's path with `outer`, the message that holds it.
     #[must_use]
     pub fn within(self, outer: &str) -> Self {
         Self { field: format!("{outer}.{}", self.field), ..self }
@@ -43,10 +43,10 @@ impl From<model::InvalidField> for FieldError {
     }
 }
 
-/// A message that must be there, as a value of the model.
+/// Converts a message that must be present to a value of the model.
 ///
 /// # Errors
-/// If it is missing, or one of its fields is not what it should be.
+/// The message is missing, or a field has an unacceptable value.
 pub fn required<W, T>(field: &str, message: Option<W>) -> Result<T, FieldError>
 where
     T: TryFrom<W, Error = FieldError>,
@@ -55,10 +55,10 @@ where
     T::try_from(message).map_err(|error| error.within(field))
 }
 
-/// Text that is an id, a digest or the like.
+/// Parses a text field: an id, a digest or the like.
 ///
 /// # Errors
-/// Names `field` and what it holds.
+/// The error names `field` and what it holds.
 pub fn parsed<T>(field: &str, text: &str) -> Result<T, FieldError>
 where
     T: FromStr<Err: fmt::Display>,
@@ -173,7 +173,8 @@ impl TryFrom<v1::Failure> for model::Failure {
     type Error = FieldError;
 
     fn try_from(wire: v1::Failure) -> Result<Self, FieldError> {
-        let unknown = || FieldError::new("class", format!("{} is no class of failure that is known here", wire.class));
+        let unknown =
+            || FieldError::new("class", format!("{} is not a class of failure that is known here", wire.class));
         let class = match v1::FailureClass::try_from(wire.class).map_err(|_| unknown())? {
             v1::FailureClass::Unspecified => return Err(unknown()),
             v1::FailureClass::Transient => FailureClass::Transient,

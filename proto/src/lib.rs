@@ -1,18 +1,18 @@
-//! The wire: the `.proto` files, their generated code, and the one place where it meets the model.
+//! The wire: the `.proto` files, their generated code, and all conversions to and from the model.
 //!
-//! Servers and clients speak [`v1`]; everything behind them speaks `model`. Between the two stand [`convert`] (messages),
-//! [`status`] (errors) and [`client`] (which coordinator to ask, and for how long).
+//! Servers and clients speak [`v1`]; the code behind them speaks `model`. In between are [`convert`] (messages),
+//! [`status`] (errors) and [`client`] (search for the leader, timeouts).
 //!
-//! The engine reads payloads in place (`format::payload`); the `Payload` of [`v1`] serves the oracle, the importers and
-//! the tests, which must not share the engine's reader.
+//! The engine reads payloads in place (`format::payload`). The `Payload` of [`v1`] serves the oracle, the importers
+//! and the tests, which must not share the engine's reader.
 
-// Messages of the wire to values of the model, and back.
+// Conversions between messages and the model.
 pub mod convert;
-// What went wrong, by what the caller does next; to a gRPC status and back.
+// Errors of calls, by the caller's next step, to and from gRPC statuses.
 pub mod status;
-// Pages: as many entries of a listing as one answer carries.
+// Pages of listings.
 pub mod page;
-// The one policy for asking: find the leader, keep to it, go on when it moves.
+// Client of the leader: finds it, stays with it, follows when it moves.
 pub mod client;
 
 pub use client::{EndpointsError, LeaderClient, Policy};
@@ -25,10 +25,10 @@ pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/tailor.v1.rs"));
 }
 
-/// The compiled `.proto` files, for gRPC reflection.
+/// Compiled `.proto` files, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
-/// Bytes that a message takes on the wire.
+/// Counts the bytes that a message takes on the wire.
 pub fn message_bytes(message: &impl prost::Message) -> usize {
     message.encoded_len()
 }

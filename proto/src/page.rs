@@ -1,9 +1,9 @@
-//! Pages: as many entries of a listing as one answer carries.
+//! Pages of listings: as many entries as one answer carries.
 
 use model::limits::PAGE_BYTES_MAX;
 use prost::Message;
 
-/// Cuts `entries` to what fits a page, at least one; whether any were cut.
+/// Cuts `entries` to one page, of at least one entry; returns true if any were cut.
 pub fn cut<M: Message>(entries: &mut Vec<M>) -> bool {
     let mut bytes = 0;
     let fits = |entry: &M| {

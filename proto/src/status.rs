@@ -1,8 +1,8 @@
-//! What went wrong, by what the caller does next; to a gRPC status and back.
+//! Errors of calls, grouped by the caller's next step, and their mapping to gRPC statuses.
 //!
-//! The one mapping. A status carries an `ErrorInfo` of domain `tailor` whose reason tells the variant and whose metadata
-//! are its fields, so that nothing is parsed out of a sentence. A status without one (a proxy's, another server's) is
-//! read by its code, and one that our own side made (no connection, no answer) is [`ApiError::Away`].
+//! The one mapping. A status carries an `ErrorInfo` of domain `tailor` whose reason tells the variant and whose
+//! metadata are its fields, so that nothing is parsed out of a sentence. A status without one (a proxy's, another
+//! server's) is read by its code, and one that our own side made (no connection, no answer) is [`ApiError::Away`].
 //!
 //! | variant | code | reason | the caller |
 //! |---|---|---|---|
@@ -35,78 +35,78 @@ impl From<FieldError> for Status {
     }
 }
 
-/// The domain of our `ErrorInfo`.
+/// Domain of our `ErrorInfo`.
 const DOMAIN: &str = "tailor";
-/// How long to wait where a server says that it is too much, but not for how long.
+/// Pause if a server has too many requests but names no pause.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Why a call was not answered as asked.
+/// Error of a call to a coordinator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
-    /// This coordinator does not lead.
+    /// The coordinator that answered does not lead.
     #[error("coordinator {replica} does not lead; {}", next_leader(.leader))]
     NotLeader {
-        /// Where the leader is; empty while there is none.
+        /// Address of the leader; empty if there is none.
         leader: String,
-        /// The name of the coordinator that answered.
+        /// Name of the coordinator that answered.
         replica: String,
     },
-    /// Nobody is there who can decide right now.
+    /// No coordinator can decide right now.
     #[error("no coordinator can answer right now: {reason}")]
     Away {
-        /// What is missing: a connection, a quorum, a store.
+        /// Missing resource: a connection, a quorum, a store.
         reason: String,
     },
-    /// There is no such thing.
+    /// The requested object does not exist.
     #[error("there is no {what}")]
     NotFound {
-        /// What was looked for: `job nightly`.
+        /// Kind and name of the object, such as `job nightly`.
         what: String,
     },
-    /// A field does not hold what it should.
+    /// A field has an unacceptable value.
     #[error("{field}: {reason}")]
     Invalid {
         /// Path of the field in the request.
         field: String,
-        /// What it holds, and what it should.
+        /// Value of the field, and what it should be.
         reason: String,
     },
-    /// Something else has that name.
+    /// Another object has the same name.
     #[error("{reason}")]
     AlreadyExists {
-        /// What has it, and how it differs.
+        /// Object with that name, and its difference.
         reason: String,
     },
-    /// The state of things does not allow it.
+    /// The current state does not allow the request.
     #[error("{reason}")]
     Refused {
-        /// What is in the way, and what to do.
+        /// Obstacle, and what to do.
         reason: String,
     },
     /// The leader does not know this worker (yet): its registration has not reached it, or its lease has ended.
     #[error("the leader does not know worker {worker}; register it again")]
     UnknownWorker {
-        /// The worker's id.
+        /// Lease id of the worker.
         worker: String,
     },
-    /// The two cannot work together, and will not by asking again.
+    /// Client and server cannot work together, also if the call is repeated.
     #[error("{reason}")]
     Incompatible {
-        /// Which versions there are.
+        /// Versions of both sides.
         reason: String,
     },
-    /// More than is served at once.
+    /// The server has too many requests.
     #[error("{reason}; ask again in {retry_after:?}")]
     TooMany {
-        /// What is too many.
+        /// Kind of request that is too frequent.
         reason: String,
-        /// When to ask again.
+        /// Pause before another try.
         retry_after: Duration,
     },
-    /// An invariant does not hold.
+    /// An invariant is broken.
     #[error("{reason}; this is a bug, please report it")]
     Bug {
-        /// Which one.
+        /// Broken invariant, with its evidence.
         reason: String,
     },
 }
@@ -161,7 +161,7 @@ impl From<ApiError> for Status {
 
 impl From<Status> for ApiError {
     fn from(status: Status) -> Self {
-        // Only a status that was made on our side has a source: the connection, or the time that we gave it.
+        // Only a status that was made on our side has a source: a failed connection, or a timeout.
         if let Some(cause) = status.source() {
             return Self::Away { reason: chain(cause) };
         }
@@ -170,7 +170,7 @@ impl From<Status> for ApiError {
     }
 }
 
-/// The error that the details tell; none if they are not ours, or of a version that knows more reasons.
+/// Reads the error from the details; none if they are not ours, or come from a version with more reasons.
 fn told(details: &ErrorDetails) -> Option<ApiError> {
     let info = details.error_info().filter(|info| info.domain == DOMAIN)?;
     let field = |name: &str| info.metadata.get(name).cloned().unwrap_or_default();
@@ -193,7 +193,7 @@ fn told(details: &ErrorDetails) -> Option<ApiError> {
     })
 }
 
-/// The error as far as its code tells it.
+/// Reads the error from the status code alone.
 fn by_code(status: &Status, details: &ErrorDetails) -> ApiError {
     let reason = status.message().to_owned();
     match status.code() {
@@ -218,7 +218,7 @@ fn retry_after(details: &ErrorDetails) -> Duration {
     details.retry_info().and_then(|info| info.retry_delay).unwrap_or(RETRY_AFTER)
 }
 
-/// An error and its causes in one line, each said once.
+/// Formats an error and its causes on one line, without repetitions.
 fn chain(error: &dyn Error) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);
@@ -232,7 +232,7 @@ fn chain(error: &dyn Error) -> String {
     texts.join(": ")
 }
 
-/// The text, cut where it would not fit a status.
+/// Cuts the text to the length that fits a status.
 fn bounded(mut text: String) -> String {
     if text.len() > STATUS_TEXT_BYTES_MAX {
         const CUT: &str = "...";

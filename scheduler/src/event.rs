@@ -1,7 +1,7 @@
-//! What happens, and what is to be done about it.
+//! The scheduler's input ([`Event`]) and output ([`Effect`]).
 //!
-//! Whatever the cluster's state has to remember is written before it is told here: an attempt is [`Event::Claimed`] once its
-//! claim stands, [`Event::Recorded`] once its completion does. So the scheduler never knows more than its successor would.
+//! Durable facts are journaled first and reported here afterwards: [`Event::Claimed`] follows the write of the claim,
+//! [`Event::Recorded`] the write of the completion. So the scheduler never knows more than its successor would.
 
 use std::sync::Arc;
 
@@ -10,283 +10,284 @@ use model::{
     RunList, ShardId, ShardPlan, StageTimes, TaskId, TaskPath,
 };
 
-/// A worker, as the coordinator knows it: by its lease.
+/// Identity of a worker in the scheduler: the id of its lease.
 pub type WorkerId = LeaseId;
 
-/// Something that happened.
+/// Input of [`step`](crate::step): a fact that the coordinator reports.
 #[derive(Debug)]
 pub enum Event {
-    /// A job is there; its shards follow.
+    /// A job was submitted or taken over; its shards follow.
     JobAdded {
-        /// The job.
+        /// Job whose shards follow.
         job: JobId,
-        /// Its weight against other jobs.
+        /// Share of the slots against other jobs.
         weight: u32,
-        /// Most attempts that it runs at once.
+        /// Most attempts that the job runs at once; unlimited if absent.
         running_max: Option<u32>,
     },
-    /// A shard was planned, or is taken over from another leader.
+    /// A shard was planned, or was taken over from another leader.
     ShardPlanned {
-        /// Its plan.
+        /// Immutable plan of the shard.
         plan: Arc<ShardPlan>,
-        /// What is done of it already.
+        /// Progress under an earlier leader; absent for a new plan.
         restored: Option<Box<Restored>>,
     },
-    /// All shards of the job were planned: it ends with the last of them.
+    /// The job's shards are all planned, so the job ends with the last of them.
     JobPlanned {
-        /// The job.
+        /// Job that has no further shards.
         job: JobId,
     },
-    /// A worker is there.
+    /// A worker registered with the coordinator.
     WorkerJoined {
-        /// The worker.
+        /// Lease of the new worker.
         worker: WorkerId,
     },
-    /// A worker takes no more work (it drains, or is unfit), or does so again.
+    /// A worker began or ceased to rest (it drains, or is unfit). A resting worker gets no work.
     WorkerRests {
-        /// The worker.
+        /// Lease of the worker.
         worker: WorkerId,
-        /// Whether it rests.
+        /// True when the rest begins.
         rests: bool,
     },
-    /// A worker is gone: what it was doing is open again, and nothing it says later counts.
+    /// A worker's lease ended. Its attempts are given up, their tasks reopened, and its later events ignored.
     WorkerLost {
-        /// The worker.
+        /// Lease that has ended.
         worker: WorkerId,
     },
-    /// A worker asks for work. One that has not joined, or is lost, gets none: its claim may have been under way for long.
+    /// A worker asks for work. A worker that has not joined or is lost gets none: its request may have been delayed
+    /// for long.
     Claim {
-        /// The worker.
+        /// Lease of the asking worker.
         worker: WorkerId,
-        /// How many tasks it can take.
+        /// Most tasks to assign: the worker's free slots.
         slots: usize,
     },
-    /// The claim of an assignment stands.
+    /// The claim of an assignment was written.
     Claimed {
-        /// The task.
+        /// Task that is now claimed.
         task: TaskPath,
-        /// The attempt, with its token.
+        /// Attempt number with the claim's token.
         attempt: AttemptId,
     },
     /// The claim of an assignment was not written, and never will be. Its number may stay unused.
     ClaimRefused {
-        /// The task.
+        /// Task that is not claimed.
         task: TaskPath,
-        /// Number of the attempt.
+        /// Number of the refused attempt.
         number: u32,
     },
-    /// An attempt finished, and is recorded as the one that counts.
+    /// An attempt finished, and its completion was journaled as the one that counts.
     Recorded {
-        /// The task.
+        /// Task that is done.
         task: TaskPath,
-        /// The attempt.
+        /// Attempt whose output counts.
         attempt: AttemptId,
-        /// What it hands back.
+        /// Counts, ranges and run or part that the attempt reported.
         report: Box<Report>,
     },
-    /// An attempt failed.
+    /// An attempt failed at its task.
     Failed {
-        /// The task.
+        /// Task of the failed attempt.
         task: TaskPath,
-        /// The attempt.
+        /// Attempt with its token.
         attempt: AttemptId,
-        /// Why.
+        /// Failure class, which decides what follows, and message.
         failure: Failure,
     },
-    /// An attempt was given up by its worker, through no fault of the task.
+    /// A worker gave up an attempt without a failure of the task, for example because it drains.
     HandedBack {
-        /// The task.
+        /// Task of the attempt.
         task: TaskPath,
-        /// The attempt.
+        /// Attempt with its token.
         attempt: AttemptId,
     },
-    /// A task that was done is open again, as [`Effect::Reopen`] asked.
+    /// The reopening of a task that was done was journaled, as [`Effect::Reopen`] asked.
     Reopened {
-        /// The task.
+        /// Task to run again.
         task: TaskPath,
     },
-    /// The manifest of a shard is visible.
+    /// A shard's manifest is visible.
     Committed {
-        /// The job.
+        /// Job of the shard.
         job: JobId,
-        /// The shard.
+        /// Shard that is done.
         shard: ShardId,
-        /// Its version.
+        /// Version of its manifest.
         version: u32,
     },
-    /// The manifest of a shard could not be made visible.
+    /// A shard's manifest could not be made visible.
     CommitFailed {
-        /// The job.
+        /// Job of the shard.
         job: JobId,
-        /// The shard.
+        /// Shard that fails over it.
         shard: ShardId,
-        /// Why.
+        /// Message with the store's error.
         cause: String,
     },
-    /// The manifest of a shard was not begun: its job was cancelled first.
+    /// A shard's manifest was not begun because its job was cancelled first.
     CommitWithdrawn {
-        /// The job.
+        /// Job of the shard.
         job: JobId,
-        /// The shard.
+        /// Shard that ends as cancelled.
         shard: ShardId,
-        /// Why.
+        /// Reason of the cancellation.
         cause: String,
     },
-    /// A job is to end.
+    /// An operator cancelled the job.
     Cancelled {
-        /// The job.
+        /// Job whose shards are to end.
         job: JobId,
-        /// Why.
+        /// Reason to report for its shards.
         cause: String,
     },
-    /// Everything of a job that has ended is on record: it can be forgotten.
+    /// The record of an ended job is written, so the scheduler can forget the job.
     JobArchived {
-        /// The job.
+        /// Job that the scheduler forgets.
         job: JobId,
     },
-    /// Time has passed.
+    /// Time has passed: pauses may have ended.
     Tick,
 }
 
-/// What is done of a shard that another leader began.
+/// Progress of a shard under an earlier leader.
 #[derive(Debug, Default)]
 pub struct Restored {
-    /// Tasks that are done.
+    /// Completed tasks, each with the attempt and report that count.
     pub done: Vec<(TaskId, AttemptId, Report)>,
     /// Tasks that were tried and are not done.
     pub tried: Vec<(TaskId, Tried)>,
-    /// Attempts that run.
+    /// Attempts that still hold their claims.
     pub running: Vec<(TaskId, AttemptId, WorkerId)>,
 }
 
-/// What a task has behind it.
+/// Earlier attempts of a task, as far as they matter for the next one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tried {
     /// Number of the last attempt.
     pub last: u32,
-    /// How many count against the limit.
+    /// Attempts that count against `attempts_max`.
     pub charged: u32,
-    /// Where the stitch said that the first frame of its one split starts.
+    /// Offset of the first frame of the task's only split, once the stitch has refuted the reader's guess.
     pub exact_start: Option<u64>,
 }
 
-/// Something to be done.
+/// Output of [`step`](crate::step): work for the coordinator.
 #[derive(Debug)]
 pub enum Effect {
-    /// Give a worker an attempt, once its claim stands.
+    /// Write a claim for an attempt, then grant it to the worker.
     Assign {
-        /// The worker.
+        /// Worker to grant the attempt to.
         worker: WorkerId,
-        /// The task.
+        /// Task that the worker gets.
         task: TaskPath,
         /// Number of the attempt (LS-1).
         number: u32,
-        /// What there is to do.
+        /// Input beyond the plan.
         input: TaskInput,
     },
     /// Tell a worker to stop an attempt that no longer counts, and end its claim.
     Stop {
-        /// The worker.
+        /// Worker that runs the attempt.
         worker: WorkerId,
-        /// The task.
+        /// Task of the attempt.
         task: TaskPath,
-        /// The attempt.
+        /// Attempt with its token.
         attempt: AttemptId,
     },
-    /// Open a task that is done: its guess was wrong, or its run is lost.
+    /// Reopen a task that is done, because its guessed start was wrong or its run is lost.
     Reopen {
-        /// The task.
+        /// Task that must run again.
         task: TaskPath,
-        /// The attempt that was the one that counted.
+        /// Attempt that counted until now.
         attempt: AttemptId,
-        /// What it has behind it from now on.
+        /// Attempts to charge to the task from now on.
         tried: Tried,
     },
-    /// Make a shard's output visible.
+    /// Write the shard's manifest, which makes its output visible.
     Commit {
-        /// What it is.
+        /// Contents of the manifest.
         output: Box<ShardOutput>,
     },
-    /// A shard has ended: tell who waits, remove its runs.
+    /// A shard has ended: notify its waiters and remove its runs.
     End {
-        /// The job.
+        /// Job of the shard.
         job: JobId,
-        /// The shard.
+        /// Shard that has ended.
         shard: ShardId,
-        /// How.
+        /// Outcome to record and report.
         end: ShardEnd,
     },
-    /// A promise does not hold, by a bug of ours; the shard ends over it. It is to be counted, and told loudly.
+    /// An invariant is broken, by a bug of ours, and the shard ends. Count it and log it as an error.
     Violated {
-        /// The promise.
+        /// Broken invariant, for the metric.
         invariant: Invariant,
-        /// What was found, and what to do.
+        /// Message with the evidence and the next step.
         what: String,
     },
-    /// All shards of a job have ended.
+    /// The last shard of a job has ended.
     JobEnded {
-        /// The job.
+        /// Job to record and archive.
         job: JobId,
     },
 }
 
-/// The input of one attempt.
+/// Input of one attempt, beyond its plan.
 #[derive(Debug, Clone)]
 pub enum TaskInput {
     /// The task's splits, with the start of the first frame where the stitch has found it out.
     Map {
-        /// Of the one split.
+        /// Offset in the task's only split; absent if not corrected.
         exact_start: Option<u64>,
     },
-    /// The runs to gather, in source order.
+    /// Reduce input: the runs to gather, in source order.
     Reduce {
-        /// All runs of the shard.
+        /// Every run of the shard.
         runs: Arc<ListedRuns>,
     },
 }
 
-/// The runs of a shard, and what names them.
+/// Run list of a shard, and the digest that names it.
 #[derive(Debug)]
 pub struct ListedRuns {
-    /// In source order.
+    /// Runs in source order.
     pub list: RunList,
     /// Digest of the list's object.
     pub digest: Digest,
 }
 
-/// How a shard ended.
+/// Outcome of a shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShardEnd {
-    /// Its manifest is visible.
+    /// The shard's manifest is visible.
     Done {
-        /// The manifest's version.
+        /// Version of the visible manifest.
         version: u32,
     },
-    /// It failed; nothing of it is visible.
+    /// The shard failed; none of its output is visible.
     Failed {
-        /// Why, with the object.
+        /// Message that names the object at fault.
         cause: String,
     },
-    /// It was told to stop.
+    /// The shard's job was cancelled before its commit.
     Cancelled {
-        /// Why.
+        /// Reason of the cancellation.
         cause: String,
     },
 }
 
-/// Everything that a manifest says of a shard.
+/// Contents of a shard's manifest.
 #[derive(Debug, Clone)]
 pub struct ShardOutput {
-    /// The plan.
+    /// Plan that the output follows.
     pub plan: Arc<ShardPlan>,
-    /// For each partition, the attempt whose output counts (CM-1), in order.
+    /// For each partition, in order, the attempt whose output counts (CM-1).
     pub partitions: Vec<(PartitionId, AttemptId, ReduceReport)>,
-    /// What was put aside, in task order.
+    /// Bad frames that were quarantined, in task order.
     pub quarantine: Vec<QuarantineEntry>,
-    /// Both sides; they balance (DT-1).
+    /// Books of both sides; they balance (DT-1).
     pub books: Books,
-    /// First and last instant of all points read.
+    /// First and last instant of all points read, in milliseconds; absent without points.
     pub time_range_ms: Option<(i64, i64)>,
-    /// Time by stage, of the attempts that count.
+    /// Time by stage, summed over the attempts that count.
     pub stages: StageTimes,
 }

@@ -1,4 +1,4 @@
-//! One job: its shards, which of them have work, and how long its attempts take.
+//! State of one job: shards, open work, and durations of its attempts.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -9,22 +9,23 @@ use model::{ShardId, TaskId, TaskKind};
 use crate::event::WorkerId;
 use crate::shard::Shard;
 
-/// How many of the latest attempts tell how long one takes.
+/// Number of latest attempts from which [`Job::median`] is taken.
 const DURATIONS_MAX: usize = 256;
 
-/// A job that has not been forgotten.
+/// A job until [`Event::JobArchived`](crate::event::Event::JobArchived).
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) weight: u32,
     pub(crate) running_max: Option<u32>,
-    /// Submitted before those with a larger one.
+    /// Position in order of submission; smaller goes first.
     pub(crate) ordinal: u64,
     pub(crate) is_planned: bool,
     pub(crate) has_ended: bool,
     pub(crate) shards: BTreeMap<ShardId, Shard>,
-    /// How many of them have not ended: a job of tens of thousands is asked after each of them.
+    /// Number of shards that have not ended, kept so that [`Job::is_over`] does not scan tens of thousands after each
+    /// end.
     open: usize,
-    /// Shards with an open task: the heaviest first, so that the longest does not end alone.
+    /// Shards with an open task, heaviest first, so that the longest shard does not run alone at the end.
     ready: BTreeSet<(Reverse<u64>, ShardId)>,
     running: BTreeMap<(ShardId, TaskId, u32), (WorkerId, Duration)>,
     durations: BTreeMap<TaskKind, VecDeque<Duration>>,
@@ -46,27 +47,27 @@ impl Job {
         }
     }
 
-    /// Attempts that run.
+    /// Counts the attempts that run.
     pub(crate) fn running(&self) -> usize {
         self.running.len()
     }
 
-    /// Whether it may run one more attempt.
+    /// True if `running_max` allows one more attempt.
     pub(crate) fn has_room(&self) -> bool {
         self.running_max.is_none_or(|max| self.running.len() < max as usize)
     }
 
-    /// Whether it has a task to begin.
+    /// True if a shard has a task to begin.
     pub(crate) fn has_open(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// Shards with an open task, the heaviest first.
+    /// Lists the shards with an open task, heaviest first.
     pub(crate) fn ready(&self) -> impl Iterator<Item = ShardId> {
         self.ready.iter().map(|(_, shard)| *shard)
     }
 
-    /// Keeps track of whether a shard has work.
+    /// Updates `ready` after a change of a shard.
     pub(crate) fn settle(&mut self, id: ShardId) {
         let Some(shard) = self.shards.get(&id) else { return };
         let place = (Reverse(shard.weight()), id);
@@ -77,18 +78,18 @@ impl Job {
         }
     }
 
-    /// Whether every shard that was planned has ended.
+    /// True if the job is planned and every shard has ended.
     pub(crate) fn is_over(&self) -> bool {
         self.is_planned && self.open == 0
     }
 
-    /// Takes a shard on that has not ended.
+    /// Adds a shard that has not ended.
     pub(crate) fn open(&mut self, id: ShardId, shard: Shard) {
         let before = self.shards.insert(id, shard);
         self.open += usize::from(before.is_none_or(|before| before.has_ended()));
     }
 
-    /// A shard has just ended, and its attempts with it.
+    /// Counts a shard as ended, and forgets its attempts.
     pub(crate) fn close(&mut self, id: ShardId) {
         self.open -= 1;
         let (first, last) =
@@ -103,7 +104,7 @@ impl Job {
         self.running.insert((shard, task, number), (worker, now));
     }
 
-    /// An attempt is over; one that finished tells how long attempts take.
+    /// Forgets an attempt. If it finished, its duration enters the median.
     pub(crate) fn over(&mut self, shard: ShardId, task: TaskId, number: u32, finished_at: Option<Duration>) {
         let Some((_, since)) = self.running.remove(&(shard, task, number)) else { return };
         if let Some(now) = finished_at {
@@ -115,7 +116,7 @@ impl Job {
         }
     }
 
-    /// Every attempt at `task` but one is over.
+    /// Forgets every attempt at `task`; the duration of `finished` enters the median.
     pub(crate) fn all_over(&mut self, shard: ShardId, task: TaskId, finished: u32, now: Duration) {
         self.over(shard, task, finished, Some(now));
         let numbers = (shard, task, 0)..=(shard, task, u32::MAX);
@@ -125,17 +126,17 @@ impl Job {
         }
     }
 
-    /// Who runs an attempt.
+    /// Returns the worker that runs an attempt.
     pub(crate) fn worker_of(&self, shard: ShardId, task: TaskId, number: u32) -> Option<WorkerId> {
         self.running.get(&(shard, task, number)).map(|(worker, _)| *worker)
     }
 
-    /// The attempts that `worker` runs.
+    /// Lists the attempts that `worker` runs.
     pub(crate) fn attempts_of(&self, worker: WorkerId) -> Vec<(ShardId, TaskId, u32)> {
         self.running.iter().filter(|(_, (of, _))| *of == worker).map(|(key, _)| *key).collect()
     }
 
-    /// Half of the attempts of this kind took no longer; none where fewer than `least` have finished.
+    /// Median duration of the finished attempts of a kind; none if fewer than `least` have finished.
     pub(crate) fn median(&self, kind: TaskKind, least: usize) -> Option<Duration> {
         let durations = self.durations.get(&kind).filter(|durations| durations.len() >= least.max(1))?;
         let mut sorted: Vec<_> = durations.iter().copied().collect();
@@ -143,7 +144,7 @@ impl Job {
         Some(*sorted.select_nth_unstable(middle).1)
     }
 
-    /// Tasks with exactly one attempt, with its worker and when it began.
+    /// Lists the tasks with exactly one attempt, with its worker and start time.
     pub(crate) fn single_attempts(&self) -> impl Iterator<Item = (ShardId, TaskId, WorkerId, Duration)> {
         let is_of = |a: &(ShardId, TaskId, u32), b: &(ShardId, TaskId, u32)| a.0 == b.0 && a.1 == b.1;
         let all: Vec<_> = self.running.iter().map(|(key, value)| (*key, *value)).collect();

@@ -1,27 +1,27 @@
-//! Decides: plans shards, hands out their tasks, judges failures. No I/O, no clock, no randomness: the same state and the
-//! same event give the same effects, on every machine.
+//! Decides: plans shards, assigns their tasks, judges failures. It does no I/O and has no clock or randomness: the
+//! same state and the same event give the same effects, on every machine.
 //!
 //! The coordinator performs the effects and feeds their outcomes back as events.
 
-// From segments and settings to a shard's plan.
+// Turns segments and settings into a shard's plan.
 pub mod plan;
-// Whether the ranges of a segment join.
+// Checks that the split ranges of a segment join.
 pub mod stitch;
-// The numbers that decisions rest on.
+// Numbers that decisions use.
 mod policy;
-// One task, and the tasks of one kind.
+// State of one task, and of all tasks of one kind.
 mod task;
-// One shard: its phases and tasks.
+// State of one shard: its phases and tasks.
 mod shard;
-// One job: its shards, and which of them have work.
+// State of one job: its shards, and which of them have work.
 mod job;
-// Who gets what.
+// Assigns open tasks to workers.
 mod assign;
-// What happens, and what is to be done about it.
+// Input and output of `step`.
 pub mod event;
-// All jobs, and the workers.
+// State of all jobs and workers.
 mod state;
-// How far everything is, for people.
+// Views of progress for people.
 pub mod view;
 
 #[cfg(feature = "planted")]

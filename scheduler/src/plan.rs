@@ -1,4 +1,5 @@
-//! From segments and settings to a shard's plan: a pure function. The number of workers is absent on purpose.
+//! Turns segments and settings into a shard's plan. Pure function; the number of workers is left out on purpose, so
+//! that the same input gives the same plan on every cluster.
 
 use model::limits::{MAP_TASKS_PER_SHARD_MAX, PARTITIONS_PER_SHARD_MAX};
 use model::{ByteRange, JobId, JobSettings, MapTask, SegmentList, ShardId, ShardPlan, Split};

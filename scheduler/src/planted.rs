@@ -1,21 +1,21 @@
-//! Bugs that cannot be planted at a seam, for the simulation's own tests: decisions that are wrong.
+//! Planted bugs for the simulation's own tests: wrong decisions that no fault at a seam could cause.
 //!
-//! Only where the feature `planted` is on; a scheduler that ships has none of it.
+//! They exist only with the feature `planted`, which no released scheduler has.
 
 use std::cell::Cell;
 
-/// A wrong decision.
+/// Wrong decision to plant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Planted {
-    /// A split is believed about where its first frame starts.
+    /// Accept the reported first frame of every split, even if the stitch refutes it.
     StitchOff,
-    /// Runs are gathered in the order in which they were written.
+    /// Gather runs in the order in which they were written.
     ArrivalOrder,
-    /// A claim of a worker that is gone brings it back.
+    /// Let a claim of a lost worker bring the worker back.
     ClaimRevives,
-    /// The numbers of attempts have no gaps: one that was never written counts as a broken promise.
+    /// Treat a gap in attempt numbers (a claim that was never written) as a broken invariant.
     GapIsViolated,
-    /// Whatever a report says is believed.
+    /// Accept every report unchecked.
     ReportBelieved,
 }
 
@@ -23,12 +23,12 @@ thread_local! {
     static PLANTED: Cell<Option<Planted>> = const { Cell::new(None) };
 }
 
-/// Plants a bug in every scheduler of this thread, or none.
+/// Plants a bug in every scheduler of this thread; `None` removes it.
 pub fn plant(planted: Option<Planted>) {
     PLANTED.set(planted);
 }
 
-/// Whether a bug is planted on this thread.
+/// True if `planted` is planted on this thread.
 pub fn is_planted(planted: Planted) -> bool {
     PLANTED.get() == Some(planted)
 }

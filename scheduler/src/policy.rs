@@ -1,4 +1,4 @@
-//! What the scheduler's decisions rest on, in numbers.
+//! Numbers that the scheduler's decisions use.
 
 use std::time::Duration;
 
@@ -6,29 +6,29 @@ use model::limits::ATTEMPTS_PER_TASK_MAX;
 use model::{FailureClass, TaskPath};
 use std::hash::{Hash as _, Hasher as _};
 
-/// The numbers. [`Policy::default`] is what clusters use.
+/// Limits and pauses; clusters use [`Policy::default`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// Charged attempts that a task gets before its shard fails.
     pub attempts_max: u32,
     /// Pause after the first failure; it doubles with each further one.
     pub pause_first: Duration,
-    /// Longest pause.
+    /// Longest pause between attempts.
     pub pause_max: Duration,
-    /// How long a task may go on being turned away by a store before its shard fails after all (LV-1).
+    /// Longest time that stores may turn a task away before its shard fails (LV-1).
     pub throttled_max: Duration,
-    /// When a second attempt is begun beside a slow one; never, if none.
+    /// Condition for a second attempt beside a slow one; none disables second attempts.
     pub speculation: Option<Speculation>,
 }
 
-/// When a second attempt is begun beside a slow one. The first completion wins.
+/// Condition for a second attempt beside a slow one. The first completion wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Speculation {
     /// An attempt younger than this is not slow.
     pub elapsed_min: Duration,
-    /// It is slow if it runs this many times as long as half of the finished ones did.
+    /// Factor over the median duration above which an attempt is slow.
     pub times_median: u32,
-    /// How many must have finished before there is a median.
+    /// Number of finished attempts before a median is used.
     pub finished_min: usize,
 }
 
@@ -45,8 +45,8 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// How long a task rests after its `failures`th failure in a row: doubling, with jitter drawn from the attempt's name, so
-    /// that tasks which failed together do not return together and every replica decides alike.
+    /// Pause after a task's `failures`th failure in a row. It doubles, with jitter: tasks that failed together must
+    /// not return together. The jitter is drawn from the attempt's name, so that every replica decides alike.
     pub(crate) fn pause(&self, task: &TaskPath, failures: u32) -> Duration {
         let bound = self.pause_first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(self.pause_max);
         let mut hasher = std::hash::DefaultHasher::new();
@@ -55,7 +55,7 @@ impl Policy {
     }
 }
 
-/// Whether a failure counts against the task's attempts.
+/// True if a failure counts against the task's attempts.
 pub const fn is_charged(class: FailureClass) -> bool {
     match class {
         FailureClass::Transient | FailureClass::Input { .. } | FailureClass::Bug => true,

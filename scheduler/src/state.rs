@@ -1,4 +1,4 @@
-//! All jobs, and the workers; the one function that changes them.
+//! State of all jobs and workers, and `step`, the one function that changes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,40 +12,40 @@ use crate::policy::Policy;
 use crate::shard::{Around, Shard};
 use crate::task::Status;
 
-/// What the scheduler knows.
+/// State of the scheduler: policy, jobs, workers.
 #[derive(Debug, Default)]
 pub struct State {
     pub(crate) policy: Policy,
     pub(crate) jobs: BTreeMap<JobId, Job>,
     pub(crate) workers: BTreeSet<WorkerId>,
     pub(crate) resting: BTreeSet<WorkerId>,
-    /// Tasks that rest, by when they are open again.
+    /// Pausing tasks, by the time at which they open again.
     waiting: BTreeSet<(Duration, TaskPath)>,
     jobs_seen: u64,
 }
 
 impl State {
-    /// Nothing known yet.
+    /// Creates a state without jobs or workers.
     pub fn new(policy: Policy) -> Self {
         Self { policy, ..Self::default() }
     }
 
-    /// Whether a worker that asks might get something: work is open, or an attempt may be slow.
+    /// True if a worker that asks might get something: work is open, or an attempt may be slow.
     pub fn has_open(&self) -> bool {
         self.jobs.values().any(|job| job.has_open() && job.has_room())
     }
 
-    /// Attempts that run, of all jobs.
+    /// Counts the running attempts of all jobs.
     pub fn running(&self) -> usize {
         self.jobs.values().map(Job::running).sum()
     }
 
-    /// Whether every job has ended.
+    /// True if every job has ended.
     pub fn has_ended(&self) -> bool {
         self.jobs.values().all(Job::is_over)
     }
 
-    /// Changes a shard that has not ended, and says what follows.
+    /// Changes a shard that has not ended; returns the effects that follow.
     fn on_shard(
         &mut self,
         job: &JobId,
@@ -66,14 +66,14 @@ impl State {
         effects
     }
 
-    /// Says once that a job has ended.
+    /// Reports once that a job has ended.
     fn end_job(&mut self, id: &JobId, effects: &mut Vec<Effect>) {
         let Some(job) = self.jobs.get_mut(id).filter(|job| job.is_over() && !job.has_ended) else { return };
         job.has_ended = true;
         effects.push(Effect::JobEnded { job: id.clone() });
     }
 
-    /// Opens the tasks whose rest is over.
+    /// Opens the tasks whose pause has ended.
     fn wake(&mut self, now: Duration) {
         while let Some((_, task)) = self.waiting.first().filter(|(until, _)| *until <= now).cloned() {
             self.waiting.pop_first();
@@ -81,7 +81,7 @@ impl State {
         }
     }
 
-    /// Remembers when a task's rest is over.
+    /// Remembers when a task's pause ends.
     fn note_rest(&mut self, path: &TaskPath) {
         let shard = self.jobs.get(&path.job).and_then(|job| job.shards.get(&path.shard));
         let until = shard.and_then(|shard| match path.task.kind {
@@ -91,7 +91,7 @@ impl State {
         self.waiting.extend(until.map(|until| (until, path.clone())));
     }
 
-    /// Whether the attempt runs, as far as is known here.
+    /// True if the scheduler knows the attempt as running.
     fn holds(&self, path: &TaskPath, attempt: model::AttemptId) -> bool {
         let shard = self.jobs.get(&path.job).and_then(|job| job.shards.get(&path.shard));
         shard.is_some_and(|shard| shard.running_as(path.task, attempt).is_some())
@@ -115,7 +115,7 @@ impl State {
         }
     }
 
-    /// An attempt is over and has left nothing; its task is open again.
+    /// Forgets an attempt that produced nothing, and reopens its task.
     fn give_up(&mut self, path: &TaskPath, number: u32, now: Duration) {
         self.attempt_over(path, number);
         self.on_shard(&path.job, path.shard, now, |shard, _, _| {
@@ -139,7 +139,7 @@ impl State {
             shard.restore(*restored, now);
         }
         of.open(id, shard);
-        // A shard without input has nothing to map or reduce: it commits at once, as empty.
+        // A shard without input has no tasks: it commits at once, as empty.
         self.on_shard(&job, id, now, |shard, around, effects| {
             shard.stitch_all(around, effects);
             shard.advance(effects);
@@ -148,7 +148,7 @@ impl State {
 
     fn cancel(&mut self, job: &JobId, cause: &str, now: Duration) -> Vec<Effect> {
         let Some(of) = self.jobs.get(job) else { return Vec::new() };
-        // What is being committed may be visible already: it ends as its commit does.
+        // A shard in `Committing` may be visible already, so its commit decides how it ends.
         let open = of.shards.iter().filter(|(_, shard)| shard.can_be_cancelled()).map(|(id, _)| *id);
         let open: Vec<ShardId> = open.collect();
         let mut effects = Vec::new();
@@ -167,7 +167,7 @@ fn rest_of<R>(status: &Status<R>) -> Option<Duration> {
     }
 }
 
-/// Takes an event in at `now`, counted from any fixed moment, and says what is to be done about it.
+/// Applies an event and returns the effects to perform. `now` counts from any fixed moment.
 pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
     state.wake(now);
     match event {
@@ -206,7 +206,7 @@ pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
         Event::Claimed { task, attempt } => claimed(state, task, attempt, now),
         Event::ClaimRefused { task, number } => {
             state.give_up(&task, number, now);
-            // It was never written: the next attempt may have it (LS-1 is about those that were).
+            // The number was never written, so the next attempt may have it (LS-1 covers written numbers only).
             state.on_shard(&task.job, task.shard, now, |shard, _, _| shard.take_back(task.task, number))
         }
         Event::Recorded { task, attempt, report } => {
@@ -218,7 +218,7 @@ pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
             })
         }
         Event::Failed { task, attempt, .. } | Event::HandedBack { task, attempt } if !state.holds(&task, attempt) => {
-            // A late word about an attempt that is over changes nothing (LS-3).
+            // A late report about an attempt that is over changes nothing (LS-3).
             Vec::new()
         }
         Event::Failed { task, attempt, failure } => {
@@ -254,7 +254,7 @@ pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
     }
 }
 
-/// A claim stands; an attempt that nobody wants any more is stopped, and its claim ended.
+/// Handles a written claim. If the attempt is no longer wanted, stops it and ends its claim.
 fn claimed(state: &mut State, path: TaskPath, attempt: model::AttemptId, now: Duration) -> Vec<Effect> {
     let worker = state.jobs.get(&path.job).and_then(|job| job.worker_of(path.shard, path.task, attempt.number));
     let mut is_wanted = false;

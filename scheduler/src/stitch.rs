@@ -1,45 +1,45 @@
-//! The stitch: for each segment, what its splits report must join exactly, from 0 to its size.
+//! Stitches a segment: the ranges that its splits report must join exactly, from 0 to the segment's size.
 //!
-//! A split that starts mid-segment guessed its first frame. Its left neighbour knows where that frame really starts, for
-//! the segment's first split knows, and each next one once it is confirmed. A split whose report does not fit is run
-//! again with the exact start: a wrong guess costs time, never data.
+//! A split that starts mid-segment guesses its first frame. The frame's true offset is known from the left neighbour:
+//! the segment's first split starts at 0, and each confirmed split gives the start of the next. A split whose report
+//! does not fit is run again with the exact start, so a wrong guess costs time, never data.
 
 use model::{Split, SplitReport};
 
-/// What is known of one split, in source order.
+/// Result of reading one split; splits are in source order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
-    /// Nothing yet.
+    /// The split was not read yet.
     Open,
-    /// It was read.
+    /// The split was read to its end.
     Read(SplitReport),
-    /// It failed over a bad frame, having started here by guess.
+    /// The split failed over a bad frame after it guessed this start.
     FailedFrom(u64),
 }
 
-/// What to do about one split.
+/// Consequence for one split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It, or a split before it, has not been read yet.
+    /// The split, or one before it, was not read yet.
     Unknown,
-    /// It joins.
+    /// The split joins its left neighbour.
     Joins,
-    /// Its guess was wrong: run it again from here.
+    /// The split's guess was wrong: run it again with the exact start.
     RunAgain {
-        /// Where its first frame starts; at or past its end where it owns none.
+        /// Offset of its first frame; at or past the split's end if it owns no frame.
         exact_start: u64,
     },
-    /// Its guess was right, so its failure is real.
+    /// The split's guess was right, so its failure is real.
     Fails,
 }
 
-/// The splits of a segment that do not cover it.
+/// Confirmed splits do not cover their segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("its splits end at {end}, it ends at {size}")]
 pub struct Uncovered {
-    /// Where its splits end.
+    /// Offset at which the splits end, in bytes.
     pub end: u64,
-    /// Where it ends.
+    /// Size of the segment in bytes.
     pub size: u64,
 }
 

@@ -1,4 +1,4 @@
-//! One task, and the tasks of one kind of a shard.
+//! State of one task, and of all tasks of one kind in a shard.
 //!
 //! ```text
 //!                assigned                 recorded
@@ -23,24 +23,24 @@ use model::{AttemptId, Failure};
 use crate::event::{Tried, WorkerId};
 use crate::shard::Around;
 
-/// One task; `R` is what its attempts hand back.
+/// A task of a shard; `R` is the report of its attempts.
 #[derive(Debug)]
 pub(crate) struct Task<R> {
     pub(crate) status: Status<R>,
     pub(crate) tried: Tried,
-    /// Failures in a row, charged or not: how long it rests.
+    /// Failures in a row, charged or not; they decide the pause.
     pub(crate) failures: u32,
-    /// Since when stores turn it away.
+    /// Start of the period in which stores turn the task away.
     pub(crate) throttled_since: Option<Duration>,
     /// Since when it lacks a resource on each worker that takes work.
     pub(crate) starved_since: Option<Duration>,
     /// Workers on which it failed for a reason that another may not have.
     pub(crate) avoided: BTreeSet<WorkerId>,
-    /// A worker has failed on its input, or over a bug: the second one to do so ends the shard.
+    /// Set when one worker failed on the task's input or over a bug: a second such failure ends the shard.
     pub(crate) is_doubted: bool,
-    /// How it failed the last time.
+    /// Message of the last failure.
     pub(crate) error: Option<Box<str>>,
-    /// What it weighs: the heaviest goes first.
+    /// Bytes of input; the heaviest task goes first.
     pub(crate) weight: u64,
 }
 
@@ -48,22 +48,22 @@ pub(crate) struct Task<R> {
 pub(crate) enum Status<R> {
     Open,
     Running(Vec<Running>),
-    /// It failed, and rests.
+    /// The task failed and pauses.
     Waiting {
         until: Duration,
     },
-    /// It failed from a guessed start, and waits for its neighbour to confirm or refute the guess.
+    /// The task failed from a guessed start, and waits for its left neighbour to confirm or refute the guess.
     Suspect(Box<Suspicion>),
     Done(Box<Done<R>>),
-    /// It was done, and is being opened again.
+    /// The task was done; its reopening is being journaled.
     Reopening,
 }
 
-/// One attempt.
+/// A running attempt at a task.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Running {
     pub(crate) number: u32,
-    /// Known once its claim stands.
+    /// Set once the claim is written.
     pub(crate) attempt: Option<AttemptId>,
     pub(crate) worker: WorkerId,
     pub(crate) since: Duration,
@@ -128,7 +128,7 @@ impl<R> Task<R> {
     }
 }
 
-/// The tasks of one kind, and which of them are open: the heaviest first.
+/// Tasks of one kind, with an index of the open ones, heaviest first.
 #[derive(Debug)]
 pub(crate) struct Tasks<R> {
     tasks: Vec<Task<R>>,
@@ -153,12 +153,12 @@ impl<R> Tasks<R> {
         self.done
     }
 
-    /// Weight of those that are done.
+    /// Input bytes of the tasks that are done.
     pub(crate) fn done_weight(&self) -> u64 {
         self.done_weight
     }
 
-    /// Attempts that run.
+    /// Counts the attempts that run.
     pub(crate) fn running(&self) -> usize {
         self.running
     }
@@ -185,7 +185,7 @@ impl<R> Tasks<R> {
         ordinals.into_iter().find(|ordinal| self.tasks[*ordinal as usize].is_for(worker, around))
     }
 
-    /// Changes one task; what follows from its status is kept true here and nowhere else.
+    /// Changes one task, and updates the counts and the index that follow from its status; nothing else does.
     pub(crate) fn change<T>(&mut self, ordinal: u32, change: impl FnOnce(&mut Task<R>) -> T) -> T {
         let task = &mut self.tasks[ordinal as usize];
         let (was_done, was_running) = (task.done().is_some(), task.running().len());
@@ -224,7 +224,7 @@ impl<R> Tasks<R> {
         })
     }
 
-    /// Its claim stands; whether it is still wanted.
+    /// Notes that an attempt's claim was written; returns false if the attempt is no longer wanted.
     pub(crate) fn claimed(&mut self, ordinal: u32, attempt: AttemptId) -> bool {
         let Some(task) = self.tasks.get_mut(ordinal as usize) else { return false };
         let Status::Running(running) = &mut task.status else { return false };
@@ -232,7 +232,7 @@ impl<R> Tasks<R> {
         found.map(|running| running.attempt = Some(attempt)).is_some()
     }
 
-    /// Ends attempts without a trace, but for their numbers; whether there were any.
+    /// Ends attempts and keeps only their numbers; returns true if there were any.
     pub(crate) fn drop_attempts(&mut self, ordinal: u32, is_dropped: impl Fn(&Running) -> bool) -> bool {
         if ordinal as usize >= self.tasks.len() {
             return false;
@@ -245,7 +245,8 @@ impl<R> Tasks<R> {
         })
     }
 
-    /// The attempts that run, with the ordinals of their tasks. Linear in the number of tasks: for ends, not for claims.
+    /// Lists the running attempts with the ordinals of their tasks. Linear in the number of tasks: use it when a
+    /// shard ends, not for each claim.
     pub(crate) fn all_running(&self) -> impl Iterator<Item = (u32, Running)> {
         let tasks = self.tasks.iter().enumerate();
         tasks.flat_map(|(ordinal, task)| task.running().iter().map(move |running| (ordinal as u32, *running)))

@@ -1,4 +1,4 @@
-//! What the scheduler does, as traces: each event, and what it has done about it.
+//! Traces of the scheduler: each event with the effects that it caused.
 
 mod any_order;
 mod trace;

@@ -1,4 +1,4 @@
-//! How far everything is, for people: read, never decided by.
+//! Progress of jobs, shards and tasks, for people. No decision reads it.
 
 use std::time::Duration;
 
@@ -9,100 +9,100 @@ use crate::shard::{Counts, Phase, Shard};
 use crate::state::State;
 use crate::task::{Status, Task};
 
-/// A shard that has not ended.
+/// Progress of a shard that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShardView {
-    /// How far it is.
+    /// Phase of the shard.
     pub phase: Phase,
-    /// Map tasks, and those that are done.
+    /// Counts of map tasks: all, done.
     pub maps: (usize, usize),
-    /// Partitions, and those that are done.
+    /// Counts of partitions: all, done.
     pub reduces: (usize, usize),
-    /// Segment bytes, and those that were read.
+    /// Segment bytes: all, read.
     pub bytes: (u64, u64),
-    /// Points read and written.
+    /// Counts of points: read, written.
     pub points: (u64, u64),
-    /// Attempts that run.
+    /// Number of running attempts.
     pub running: usize,
-    /// Attempts so far.
+    /// Attempts under all leaders.
     pub counts: Counts,
 }
 
-/// A task of a shard that has not ended.
+/// Progress of a task whose shard has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskView {
-    /// Which.
+    /// Kind and ordinal of the task.
     pub task: TaskId,
-    /// How far it is.
+    /// State, as shown to operators.
     pub state: TaskState,
-    /// What it has behind it.
+    /// Numbers and charges of earlier attempts.
     pub tried: Tried,
-    /// Its attempts.
+    /// Attempts that run now.
     pub running: Vec<AttemptView>,
-    /// How the last one failed.
+    /// Message of the last failure.
     pub error: Option<String>,
-    /// Segment bytes of a map task.
+    /// Segment bytes of a map task; 0 for a reduce task.
     pub bytes: u64,
 }
 
-/// How far a task is.
+/// State of a task, as shown to operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskState {
-    /// Nobody has it.
+    /// No attempt runs at the task.
     Open,
-    /// Somebody has it.
+    /// An attempt runs at the task.
     Running,
-    /// It rests after a failure, waits for its neighbour, or is being opened again.
+    /// The task pauses after a failure, waits for its neighbour, or is being opened again.
     Waiting,
-    /// It is on record.
+    /// The task's completion is on record.
     Done,
 }
 
-/// A running attempt.
+/// Progress of a running attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttemptView {
-    /// Its number.
+    /// Number within its task, from 1.
     pub number: u32,
-    /// Known once its claim stands.
+    /// Set once the claim is written.
     pub attempt: Option<AttemptId>,
-    /// Who runs it.
+    /// Worker that runs the attempt.
     pub worker: WorkerId,
-    /// Since when.
+    /// Start, on the clock of `step`'s `now`.
     pub since: Duration,
-    /// It was begun beside a slow one.
+    /// True if begun beside a slow attempt.
     pub is_speculative: bool,
 }
 
 impl State {
-    /// What the stores say that turn tasks of a job away, with one of their shards.
+    /// Message of the stores that turn tasks of a job away, with one of the shards concerned.
     pub fn turned_away(&self, job: &JobId) -> Option<(ShardId, &str)> {
         let shards = &self.jobs.get(job)?.shards;
         shards.iter().find_map(|(id, shard)| Some((*id, shard.turned_away()?)))
     }
 
-    /// Workers that live.
+    /// Lists the live workers.
     pub fn workers(&self) -> impl Iterator<Item = WorkerId> {
         self.workers.iter().copied()
     }
 
-    /// Attempts that `worker` runs.
+    /// Counts the attempts that `worker` runs.
     pub fn running_on(&self, worker: WorkerId) -> usize {
         self.jobs.values().map(|job| job.attempts_of(worker).len()).sum()
     }
 
-    /// Tasks of a job that `worker` runs.
+    /// Lists the tasks of a job that `worker` runs.
     pub fn attempts_on(&self, job: &JobId, worker: WorkerId) -> Vec<(ShardId, TaskId)> {
         let attempts = self.jobs.get(job).map(|job| job.attempts_of(worker)).unwrap_or_default();
         attempts.into_iter().map(|(shard, task, _)| (shard, task)).collect()
     }
 
-    /// Whether the attempt runs on `worker`, as far as is known here.
+    /// True if the scheduler knows the attempt as running on `worker`.
     pub fn runs(&self, path: &model::TaskPath, attempt: AttemptId, worker: WorkerId) -> bool {
         let job = self.jobs.get(&path.job);
         job.and_then(|job| job.worker_of(path.shard, path.task, attempt.number)) == Some(worker)
     }
 
-    /// The attempt that counts for a task of an open shard.
+    /// Returns the attempt that counts for a task of an open shard.
     pub fn recorded(&self, path: &model::TaskPath) -> Option<AttemptId> {
         let shard = self.jobs.get(&path.job)?.shards.get(&path.shard)?;
         match path.task.kind {
@@ -111,29 +111,29 @@ impl State {
         }
     }
 
-    /// The plan of a shard that is known: what a report of one of its tasks is held against.
+    /// Returns the plan of a known shard; reports of its tasks are checked against it.
     pub fn plan(&self, job: &JobId, id: ShardId) -> Option<&ShardPlan> {
         self.jobs.get(job).and_then(|job| job.shards.get(&id)).map(|shard| &**shard.plan())
     }
 
-    /// Attempts of a shard so far, ended or not.
+    /// Counts a shard's attempts so far, also after its end.
     pub fn counts(&self, job: &JobId, id: ShardId) -> Counts {
         let shard = self.jobs.get(job).and_then(|job| job.shards.get(&id));
         shard.map(Shard::counts).unwrap_or_default()
     }
 
-    /// Whether a shard is known and has not ended.
+    /// True if a shard is known and has not ended.
     pub fn is_open(&self, job: &JobId, id: ShardId) -> bool {
         self.jobs.get(job).and_then(|job| job.shards.get(&id)).is_some_and(|shard| !shard.has_ended())
     }
 
-    /// A shard that has not ended. Linear in its tasks: for people, not for every change.
+    /// Progress of a shard that has not ended. Linear in its tasks: meant for people, not for each change.
     pub fn shard(&self, job: &JobId, id: ShardId) -> Option<ShardView> {
         let shard = self.jobs.get(job)?.shards.get(&id).filter(|shard| !shard.has_ended())?;
         Some(view(shard))
     }
 
-    /// Tasks of a shard that has not ended, in order.
+    /// Lists the tasks of a shard that has not ended, in order.
     pub fn tasks(&self, job: &JobId, id: ShardId) -> Vec<TaskView> {
         let Some(shard) = self.jobs.get(job).and_then(|job| job.shards.get(&id)) else { return Vec::new() };
         let maps = shard.maps.iter().enumerate().map(|(at, task)| task_view(TaskId::map(at as u32), task));

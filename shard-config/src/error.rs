@@ -1,53 +1,53 @@
-//! What is wrong with a shard map, and at which line: `shards.toml:12: ...`.
+//! Errors of a shard map, with the line: `shards.toml:12: ...`.
 
 use model::OrgId;
 use model::limits::SHARED_SHARDS;
 
-/// A shard map that was refused; the file has to be changed.
+/// Error of a refused shard map; the file must be changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShardMapError {
-    /// Not TOML, an unknown key, a missing key or a value of another type.
+    /// The text is not TOML, or has an unknown key, a missing key or a value of another type.
     #[error("{source_name}:{line}: {message}; shard-config/default.toml documents every key")]
     Syntax {
         /// Name of the file.
         source_name: String,
-        /// Counted from 1.
+        /// Line, counted from 1.
         line: usize,
-        /// The parser's words, on one line.
+        /// Message of the parser, on one line.
         message: String,
     },
-    /// Segments are named by 64 shards before they reach us.
+    /// Another number of shared shards is given than the 64 by which producers name segments.
     #[error(
         "{source_name}:{line}: shared_shards is {shared_shards}; segments are named for {SHARED_SHARDS}, so set it to {SHARED_SHARDS}"
     )]
     SharedShards {
         /// Name of the file.
         source_name: String,
-        /// Counted from 1.
+        /// Line, counted from 1.
         line: usize,
-        /// What the file says.
+        /// Number in the file.
         shared_shards: u64,
     },
-    /// Two rules would send one organisation to one place for two reasons.
+    /// Two rules name one organisation, so its reason would be ambiguous.
     #[error("{source_name}:{line}: organisation {org} has a second rule (the first is at line {first_line}); keep one")]
     SecondRule {
         /// Name of the file.
         source_name: String,
         /// Line of the second rule, counted from 1.
         line: usize,
-        /// The organisation that both name.
+        /// Organisation that both rules name.
         org: OrgId,
-        /// Line of the first.
+        /// Line of the first rule.
         first_line: usize,
     },
-    /// A rule for no organisation is a mistake of the pen.
+    /// A rule names no organisation, which must be a mistake.
     #[error(
         "{source_name}:{line}: the dedicated rule names no organisation; give it `org = N` or `orgs = [N, ..]`, or remove it"
     )]
     NoOrganisation {
         /// Name of the file.
         source_name: String,
-        /// Counted from 1.
+        /// Line, counted from 1.
         line: usize,
     },
 }

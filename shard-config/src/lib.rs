@@ -1,13 +1,13 @@
-//! The shard map: which organisation belongs to which shard, and why.
+//! The shard map: assigns each organisation to a shard, with a reason.
 //!
-//! A TOML file is read as [`RawShardMap`], with the position of everything that can be wrong, and resolved once into a
-//! [`ShardMap`], which is immutable and total: every organisation has exactly one shard. Whatever is refused is named with its
-//! line. `default.toml` documents the file and is the map that holds when no other is given.
+//! A TOML file is parsed as [`RawShardMap`], with the positions that error messages need, and resolved once into a
+//! [`ShardMap`], which is immutable and total: every organisation has exactly one shard. An error names the line.
+//! `default.toml` documents the file; it is also the map that is used when no other is given.
 
-mod error; //  what is wrong, and at which line
-mod map; //    the resolved map: routes, digest
-mod raw; //    the file as it is written
-mod route; //  where an organisation goes, and why
+mod error; // errors, with their lines
+mod map; //   resolved map: routes, digest
+mod raw; //   file as it is written
+mod route; // shard of an organisation, with the reason
 
 pub use error::ShardMapError;
 #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! The resolved map: total, immutable, and comparable by digest.
+//! Resolved map: total, immutable, and comparable by digest.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,17 +12,17 @@ use crate::error::ShardMapError;
 use crate::raw::{RawDedicated, RawShardMap};
 use crate::route::{Route, Why};
 
-/// The documented file of the default map.
+/// Documented file of the default map.
 pub const DEFAULT_TOML: &str = include_str!("../default.toml");
 
-/// Which organisation belongs to which shard.
+/// Resolved rule that assigns organisations to shards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardMap {
     version: u32,
     dedicated: BTreeMap<OrgId, Rule>,
 }
 
-/// Why an organisation has its own shard, and where the file says so.
+/// Reason for an organisation's own shard, with its line in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Rule {
     line: usize,
@@ -31,17 +31,17 @@ struct Rule {
 }
 
 impl Default for ShardMap {
-    /// 64 shared shards and no other: what `default.toml` says.
+    /// Returns 64 shared shards and no dedicated ones, as `default.toml` says.
     fn default() -> Self {
         Self { version: 1, dedicated: BTreeMap::new() }
     }
 }
 
 impl ShardMap {
-    /// Reads and resolves the text of a map; `source_name` is how errors call it. Total: any text is a map or an error.
+    /// Parses and resolves the text of a map; errors name it `source_name`. Total: any text is a map or an error.
     ///
     /// # Errors
-    /// Names what is wrong and its line.
+    /// The error names the problem and its line.
     pub fn parse(text: &str, source_name: &str) -> Result<Self, ShardMapError> {
         let raw: RawShardMap = toml::from_str(text).map_err(|error| ShardMapError::Syntax {
             source_name: source_name.to_owned(),
@@ -51,10 +51,10 @@ impl ShardMap {
         Self::resolve(raw, text, source_name)
     }
 
-    /// Checks what the keys say together. `text` is what `raw` was read from: lines are counted in it.
+    /// Checks the rules together. `text` is the source of `raw`; lines are counted in it.
     ///
     /// # Errors
-    /// Another number of shared shards, an organisation in two rules, a rule without one.
+    /// The number of shared shards is not 64, an organisation is in two rules, or a rule names none.
     pub fn resolve(raw: RawShardMap, text: &str, source_name: &str) -> Result<Self, ShardMapError> {
         let source_name = || source_name.to_owned();
         if *raw.shared_shards.get_ref() != SHARED_SHARDS {
@@ -80,7 +80,8 @@ impl ShardMap {
         Ok(map)
     }
 
-    /// Adds a rule's organisations; an error is one that has a rule already, with the lines of the new and the old.
+    /// Adds a rule's organisations. The error is an organisation that already has a rule, with the lines of the new
+    /// and the old rule.
     fn add(&mut self, rule: &RawDedicated, text: &str) -> Result<(), (OrgId, usize, usize)> {
         for named in rule.organisations() {
             let org = OrgId(named.get_ref().0);
@@ -95,12 +96,12 @@ impl ShardMap {
         Ok(())
     }
 
-    /// The version that the file gives itself.
+    /// Returns the version that the file states.
     pub fn version(&self) -> u32 {
         self.version
     }
 
-    /// The shard of `org` alone: what the hot path asks.
+    /// Returns the shard of `org`, without the reason; fast enough for each payload.
     #[inline]
     pub fn shard(&self, org: OrgId) -> ShardId {
         if self.dedicated.contains_key(&org) {
@@ -110,7 +111,7 @@ impl ShardMap {
         }
     }
 
-    /// The shard of `org`, and why.
+    /// Returns the shard of `org`, with the reason.
     pub fn route(&self, org: OrgId) -> Route {
         let why = match self.dedicated.get(&org) {
             None => Why::Remainder { modulus: SHARED_SHARDS },
@@ -121,13 +122,13 @@ impl ShardMap {
         Route { org, shard: self.shard(org), why }
     }
 
-    /// The organisations that have shards of their own, ascending.
+    /// Lists the organisations with shards of their own, ascending.
     pub fn dedicated(&self) -> impl Iterator<Item = OrgId> {
         self.dedicated.keys().copied()
     }
 
-    /// XXH3-64 of where organisations go: equal for two maps that place every organisation alike, whatever their files say
-    /// about versions, lines and reasons. Job records keep it, so it is frozen: the number of shared shards, then the
+    /// XXH3-64 of the assignment: equal for two maps that assign every organisation alike, even if their versions,
+    /// lines and reasons differ. Job records store it, so the input is frozen: the number of shared shards, then the
     /// dedicated organisations in ascending order, each as eight little-endian bytes.
     pub fn digest(&self) -> u64 {
         let mut hash = Xxh3::new();
@@ -139,16 +140,16 @@ impl ShardMap {
     }
 }
 
-/// The line of a text, counted from 1, on which `span` starts.
+/// Counts the line, from 1, on which `span` starts.
 fn line_of(text: &str, span: Range<usize>) -> usize {
-    // As bytes, so that no span can fall inside a character.
+    // Counted in bytes, so that no span can fall inside a character.
     text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1
 }
 
-/// The entry of a fuzzer: parses arbitrary bytes, and checks what must hold of whatever is accepted.
+/// Entry point of a fuzzer: parses arbitrary bytes, and checks the properties of an accepted map.
 ///
 /// # Panics
-/// If the routes of an accepted map contradict it: that is what a fuzzer looks for.
+/// The routes of an accepted map contradict it, which is what the fuzzer looks for.
 #[doc(hidden)]
 pub fn fuzz(bytes: &[u8]) {
     let Some(map) = std::str::from_utf8(bytes).ok().and_then(|text| ShardMap::parse(text, "fuzz").ok()) else {

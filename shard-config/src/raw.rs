@@ -1,4 +1,4 @@
-//! The file as it is written: types and keys are checked here, what they say together is checked by `ShardMap::resolve`.
+//! File as it is written. Types and keys are checked here, and rules together by `ShardMap::resolve`.
 
 use std::fmt;
 
@@ -6,20 +6,20 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-/// The shard map as a file has it. Positions are byte ranges of the text.
+/// Shard map as a file has it. Positions are byte ranges of the text.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawShardMap {
-    /// Raised with every change by whoever edits the file.
+    /// Version, which the editor of the file raises with every change.
     pub version: u32,
-    /// Number of shared shards; 64, or refused.
+    /// Number of shared shards; any value but 64 is refused.
     pub shared_shards: Spanned<u64>,
     /// Organisations with shards of their own.
     #[serde(default)]
     pub dedicated: Vec<Spanned<RawDedicated>>,
 }
 
-/// One `[[dedicated]]` rule: it names organisations by `org`, by `orgs` or by both.
+/// Rule `[[dedicated]]`: it names organisations by `org`, by `orgs` or by both.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawDedicated {
@@ -30,7 +30,7 @@ pub struct RawDedicated {
     pub orgs: Vec<Spanned<RawOrg>>,
     /// Why, for the next person who wonders.
     pub reason: String,
-    /// When it was decided, as text.
+    /// Date of the decision, as text.
     pub since: Option<String>,
 }
 

@@ -1,35 +1,35 @@
-//! Where an organisation goes, and why: the answer of `tailor shard route`.
+//! Shard of an organisation, with the reason: the answer of `tailor shard route`.
 
 use std::fmt;
 
 use model::{OrgId, ShardId};
 
-/// The one shard of an organisation.
+/// Shard of one organisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// The organisation that was asked for.
+    /// Organisation in question.
     pub org: OrgId,
-    /// Its shard.
+    /// Shard of the organisation.
     pub shard: ShardId,
-    /// The rule that decided.
+    /// Rule that decided.
     pub why: Why,
 }
 
-/// The rule that decided a route.
+/// Rule that decided a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
-    /// No rule names the organisation: its id modulo the number of shared shards.
+    /// No rule names the organisation, so its id modulo the number of shared shards decides.
     Remainder {
-        /// The number of shared shards.
+        /// Number of shared shards.
         modulus: u64,
     },
-    /// A `[[dedicated]]` rule names it.
+    /// A `[[dedicated]]` rule names the organisation.
     Dedicated {
-        /// Line of the map at which it does, counted from 1.
+        /// Line of the map with the rule, counted from 1.
         line: usize,
-        /// The rule's reason.
+        /// Reason that the rule states.
         reason: String,
-        /// When it was decided.
+        /// Date of the decision, if the rule states one.
         since: Option<String>,
     },
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Parses `text` under a name of three letters and shows the error, or where organisations 7 and 1000000 go.
+/// Parses `text` under a name of three letters, and compares the error, or the routes of organisations 7 and 1000000.
 fn check(text: &str, expected: Expect) {
     let shown = match ShardMap::parse(text, "shards.toml") {
         Err(error) => error.to_string(),
@@ -161,7 +161,7 @@ fn the_digest_is_frozen_and_tells_placements_apart_not_their_words() {
     ));
 }
 
-/// Texts that are close to a map, so that the resolver is reached and not the parser alone.
+/// Generates texts that are close to a map, so that the resolver is reached, not only the parser.
 fn nearly_maps() -> impl Strategy<Value = String> {
     let line = prop::sample::select(vec![
         "version = 3",

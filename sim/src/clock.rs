@@ -1,4 +1,4 @@
-//! The wall clock of a simulated machine: simulated time, and the steps that it is made to take.
+//! Wall clock of a simulated machine: simulated time, plus the steps that faults make it take.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use model::{Clock, TimestampMs};
 
-/// When every simulation begins: 2026-01-01T00:00:00Z.
+/// Start of every simulation: 2026-01-01T00:00:00Z.
 const EPOCH_MS: TimestampMs = 1_767_225_600_000;
 
-/// A machine's wall clock. Clones are the same one.
+/// Wall clock of a machine. Clones share one clock.
 #[derive(Debug, Clone)]
 pub(crate) struct SimClock {
     now_ms: Arc<AtomicI64>,
@@ -17,27 +17,27 @@ pub(crate) struct SimClock {
 }
 
 impl SimClock {
-    /// The clock of the world, which is right.
+    /// Creates the clock of the world, which is right.
     pub(crate) fn new() -> Self {
         Self { now_ms: Arc::new(AtomicI64::new(EPOCH_MS)), off_ms: Arc::default() }
     }
 
-    /// The clock of a machine, which may step.
+    /// Creates the clock of a machine, which may step.
     pub(crate) fn of_machine(&self) -> Self {
         Self { now_ms: Arc::clone(&self.now_ms), off_ms: Arc::default() }
     }
 
-    /// It is this late, for everyone.
+    /// Sets the world's time, for every clock.
     pub(crate) fn set(&self, now: Duration) {
         self.now_ms.store(EPOCH_MS + now.as_millis() as i64, Ordering::Relaxed);
     }
 
-    /// Whether less than that of the world's time has passed, whatever this machine's clock says.
+    /// True if the world's time is before `until`, whatever this machine's clock shows.
     pub(crate) fn is_before(&self, until: Duration) -> bool {
         self.now_ms.load(Ordering::Relaxed) < EPOCH_MS + until.as_millis() as i64
     }
 
-    /// This machine's clock steps.
+    /// Steps this machine's clock.
     pub(crate) fn step(&self, by_ms: i64) {
         self.off_ms.fetch_add(by_ms, Ordering::Relaxed);
     }

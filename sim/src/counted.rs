@@ -1,4 +1,4 @@
-//! What the product counts as violated: `tailor_invariant_violations_total`, as it happens on this thread.
+//! Counts the increments of `tailor_invariant_violations_total` that the product makes on this thread.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use model::Invariant;
 
-/// How often each promise was counted.
+/// Counter of each invariant.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counted(Arc<Mutex<BTreeMap<&'static str, Arc<Count>>>>);
 
@@ -24,7 +24,7 @@ impl CounterFn for Count {
 }
 
 impl Counted {
-    /// What was counted so far.
+    /// Returns the counts so far, and starts anew.
     pub(crate) fn take(&self) -> Vec<(Invariant, u64)> {
         let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let times =
@@ -61,11 +61,11 @@ impl Recorder for Counted {
 }
 
 thread_local! {
-    /// Recorders are handed out for as long as their thread lives; there is one.
+    /// A recorder must live as long as its thread, so there is a single one per thread.
     static RECORDER: RefCell<Option<&'static Counted>> = const { RefCell::new(None) };
 }
 
-/// Counts on this thread as long as the first is kept.
+/// Counts on this thread for as long as the returned guard is kept.
 pub(crate) fn count() -> (metrics::LocalRecorderGuard<'static>, Counted) {
     let recorder = RECORDER.with_borrow_mut(|recorder| *recorder.get_or_insert_with(|| Box::leak(Box::default())));
     drop(recorder.take());

@@ -1,11 +1,12 @@
-//! Every interleaving of a small model: claim, complete, expire, commit, with two coordinators and two workers.
+//! Checks every interleaving of a small model: claim, complete, expire, commit, with two coordinators and two
+//! workers.
 //!
-//! The model has what `storage::meta::claim` and `coordinator::commit` promise, and nothing else: each change is a transaction
-//! that compares what the protocol says, sent by a coordinator that believes that it leads, and applied now, later, twice or
-//! never (its answer is lost, and it is read back). What is applied is judged by the predicates of [`model::invariant`], those
-//! that the code and the simulation use.
+//! The model contains exactly the promises of `storage::meta::claim` and `coordinator::commit`: each change is a
+//! transaction that compares what the protocol says. A coordinator that believes that it leads sends it, and it is
+//! applied now, later, twice or never (its answer is lost, and it is read back). Applied transactions are judged by
+//! the predicates of [`model::invariant`], which the code and the simulation use as well.
 
-mod system; // the state, and what each step does to it
+mod system; // state of the model, and its steps
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -15,10 +16,10 @@ use stateright::{Checker as _, Model, Property};
 
 use system::{Step, System};
 
-/// The protocol, or one with a guard left out: what the model itself is tested by.
+/// Variant of the protocol: complete, or with one guard left out to test the model itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
-    /// Everything is compared.
+    /// The complete protocol.
     All,
     /// A completion does not compare the claim.
     NoClaim,
@@ -28,21 +29,21 @@ pub enum Guard {
     NoCreateOnly,
 }
 
-/// What was checked.
+/// Result of a check.
 #[derive(Debug)]
 pub struct Checked {
-    /// Different states.
+    /// Number of different states.
     pub states: usize,
-    /// How long it took.
+    /// Duration of the check.
     pub took: Duration,
-    /// What did not hold, with the steps that led there.
+    /// Broken invariants, with the steps that led there.
     pub broken: Vec<(Invariant, String)>,
-    /// Whether a shard can be committed at all.
+    /// True if some state has a committed shard.
     pub commits: bool,
 }
 
 impl Checked {
-    /// Whether everything holds.
+    /// True if no invariant is broken and a shard can be committed.
     pub fn held(&self) -> bool {
         self.broken.is_empty() && self.commits
     }
@@ -58,12 +59,12 @@ impl fmt::Display for Checked {
     }
 }
 
-/// Checks the protocol as it is.
+/// Checks the complete protocol.
 pub fn check() -> Checked {
     check_with(Guard::All)
 }
 
-/// Checks it with a guard left out.
+/// Checks the protocol with a guard left out.
 pub fn check_with(guard: Guard) -> Checked {
     let since = Instant::now();
     let checker = Protocol { guard }.checker().threads(1).spawn_bfs().join();
@@ -81,13 +82,13 @@ pub fn check_with(guard: Guard) -> Checked {
     Checked { states: checker.unique_state_count(), took: since.elapsed(), broken, commits }
 }
 
-/// The model.
+/// Model of the protocol, with the guard that is left out.
 #[derive(Debug, Clone, Copy)]
 struct Protocol {
     guard: Guard,
 }
 
-/// That an invariant was not violated on the way here.
+/// Property: no step up to here violated the invariant.
 fn unbroken(invariant: Invariant) -> Property<Protocol> {
     let holds: fn(&Protocol, &System) -> bool = match invariant {
         Invariant::Ls1 => |_, system| system.broken != Some(Invariant::Ls1),

@@ -1,27 +1,27 @@
-//! What may go wrong: rates that hold all along, and disruptions that come at their times.
+//! Faults of a run: rates that hold all the time, and disruptions at given times.
 
 use std::time::Duration;
 
-/// How bad a way is.
+/// Fault rates of one connection.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Link {
-    /// A request never arrives.
+    /// Share of requests that never arrive.
     pub(crate) lose_request: f64,
-    /// It is done, and nobody hears of it.
+    /// Share of requests that are done but whose answer is lost.
     pub(crate) lose_answer: f64,
-    /// Of what is lost, how much is told at once (a broken connection); the rest is silence.
+    /// Of lost messages, the share that is reported at once (a broken connection); the others are silence.
     pub(crate) told: f64,
-    /// A request arrives twice.
+    /// Share of requests that arrive twice.
     pub(crate) repeat: f64,
-    /// Longest usual delay, either way.
+    /// Longest usual delay in either direction.
     pub(crate) delay_max: Duration,
-    /// How many take much longer,
+    /// Share of messages that take much longer.
     pub(crate) slow: f64,
-    /// and how long at most.
+    /// Longest delay of a slow message.
     pub(crate) slow_max: Duration,
 }
 
-/// What becomes of one request.
+/// Fate of one request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fate {
     pub(crate) arrives: bool,
@@ -65,79 +65,79 @@ impl Link {
     }
 }
 
-/// How bad everything is.
+/// Fault rates of all connections.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Rates {
-    /// To etcd.
+    /// Connections to etcd.
     pub(crate) state: Link,
-    /// Between processes.
+    /// Connections between processes.
     pub(crate) network: Link,
-    /// To the object store.
+    /// Connections to the object store.
     pub(crate) objects: Link,
-    /// How many bodies of objects with checksums arrive damaged.
+    /// Share of bodies, of objects with checksums, that arrive damaged.
     pub(crate) torn: f64,
 }
 
 impl Rates {
-    /// Everything as it should be.
+    /// Rates without any fault.
     pub(crate) fn calm() -> Self {
         let link = Link { delay_max: Duration::from_millis(5), ..Link::default() };
         Self { state: link, network: link, objects: link, torn: 0.0 }
     }
 
-    /// Draws them.
+    /// Draws the rates of a run.
     pub(crate) fn draw(random: &mut fastrand::Rng) -> Self {
         let (state, network, objects) = (Link::draw(random), Link::draw(random), Link::draw(random));
         let torn = [0.0, 0.0, 0.01, 0.05][random.usize(..4)];
-        // Every third run has nothing but its disruptions.
+        // Every third run has only its disruptions.
         if random.u8(..3) == 0 { Self::calm() } else { Self { state, network, objects, torn } }
     }
 }
 
-/// Something that goes wrong at a time.
+/// Fault that begins at a given time.
 #[derive(Debug, Clone)]
 pub(crate) enum Disruption {
     /// A process dies, and comes back after a while.
     Crash { process: usize, down: Duration },
-    /// A process is stopped, and goes on after a while.
+    /// A process is stopped, and continues after a while.
     Stop { process: usize, length: Duration },
-    /// A process is asked to leave by its machine, and killed a while later.
+    /// A machine asks a process to leave, and kills it a while later.
     Terminate { process: usize, kill_after: Duration },
-    /// Two parties cannot reach each other; the answers of the first, at least, do not arrive.
+    /// Two parties cannot reach each other. At least the answers of the first do not arrive.
     Cut { one: Party, other: Party, length: Duration },
     /// The object store asks for time.
     Storm { share: f64, length: Duration },
-    /// etcd is away.
+    /// etcd cannot be reached.
     StateAway { length: Duration },
-    /// etcd has no space.
+    /// etcd has no space left.
     StateFull { length: Duration },
-    /// etcd has another leader: every lease begins anew.
+    /// etcd has another leader, so every lease begins anew.
     StateLeader,
     /// etcd ends a lease early.
     LeaseEnds { draw: usize },
-    /// Watches fall behind, and a worker's lease ends; then their history is compacted.
+    /// Watches fall behind, and a worker's lease ends; then the history is compacted.
     Compact { process: Option<usize>, length: Duration },
-    /// Watches fall behind.
+    /// Watches fall behind, for one process or for all.
     Stall { process: Option<usize>, length: Duration },
     /// A machine's wall clock steps.
     ClockStep { process: usize, by_ms: i64 },
     /// Several processes crash, or stop, at one instant.
     Together { processes: Vec<usize>, is_stop: bool, length: Duration },
-    /// etcd is backed up.
+    /// A backup of etcd is taken.
     StateSaved,
-    /// etcd comes back as it was backed up; empty, if it never was.
+    /// etcd is restored from the backup, or comes back empty if there is none.
     StateRestored,
     /// etcd comes back empty.
     StateLost,
-    /// Somebody else, or a newer version, writes into the namespace.
+    /// A stranger, or a newer version, writes into the namespace.
     StateStranger { draw: usize },
-    /// Every coordinator crashes, and an object of a job that is open is lost meanwhile.
+    /// Every coordinator crashes, and an object of an open job is lost meanwhile.
     ObjectLost { draw: usize },
-    /// A segment lands.
+    /// A segment is written to the input.
     Lands { key: String, bytes: Vec<u8> },
 }
 
-/// Who can be cut off.
+/// Party that can be cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Party {
     Process(usize),
@@ -146,7 +146,7 @@ pub(crate) enum Party {
 }
 
 impl Disruption {
-    /// Draws one, of `coordinators` processes and `workers` that follow them.
+    /// Draws a disruption of `coordinators` processes and of the `workers` that follow them.
     pub(crate) fn draw(random: &mut fastrand::Rng, coordinators: usize, workers: usize) -> Self {
         let process = random.usize(..coordinators + workers);
         let longest = [3_000, 10_000, 40_000][random.usize(..3)];

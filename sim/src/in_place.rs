@@ -1,8 +1,9 @@
-//! Attempts without threads: a worker's slots are coroutines on the simulation's one thread.
+//! Runs attempts without threads: a worker's slots are coroutines on the simulation's one thread.
 //!
-//! The engine computes in plain blocking code. Here it runs on a stack of its own; where it waits (`storage::wait`), the
-//! coroutine is set aside, and goes on when what it waits for is ready. A process that crashes drops its coroutines: they
-//! unwind from where they wait, as a thread ends with its process, only that destructors run.
+//! The engine computes in plain blocking code. Here it runs on a stack of its own. At a blocking wait
+//! (`storage::wait`) the coroutine is suspended, and resumed once the awaited result is ready. A process that crashes
+//! drops its coroutines: they unwind from where they wait, as a thread ends with its process, except that destructors
+//! run.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -20,10 +21,11 @@ use model::{Failure, FailureClass, HeldAttempt};
 use storage::wait::in_place::{Driver, with};
 use worker::{InPlace, Outcome, Slot, SlotLimits, SlotWork};
 
-/// Room for the deepest call of the engine, in bytes.
+/// Stack for the deepest call of the engine, in bytes.
 const STACK_BYTES: usize = 1 << 20;
 
-/// A coroutine that computes, and what it waits by. It is resumed with the waker of whoever waits for it.
+/// Coroutine that computes, with the state of its wait. It is resumed with the waker of the task that awaits its
+/// result.
 struct Computing {
     coroutine: Coroutine<Waker, (), Box<Outcome>, DefaultStack>,
     driver: Rc<Driver>,
@@ -34,16 +36,16 @@ thread_local! {
     static STACKS: RefCell<Vec<DefaultStack>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What the world wants to know of an attempt's work, and may bend.
+/// Observer of an attempt's work, which may change the outcome.
 pub(crate) trait Look: Send + Sync {
-    /// An attempt is about to compute: how long it takes, beside what it waits for.
+    /// Returns the duration of an attempt's computation, beyond its waits.
     fn takes(&self) -> Duration;
 
-    /// An attempt has computed; what is made of its outcome.
+    /// Observes a computed attempt; returns the outcome to use.
     fn computed(&self, held: &HeldAttempt, outcome: Outcome) -> Outcome;
 }
 
-/// The slots of one process.
+/// Slots of one process.
 pub(crate) struct Coroutines {
     limits: SlotLimits,
     idle: Arc<Mutex<Vec<Slot>>>,
@@ -57,7 +59,7 @@ impl fmt::Debug for Coroutines {
 }
 
 impl Coroutines {
-    /// Slots that work within `limits`.
+    /// Creates slots that work within `limits`.
     pub(crate) fn new(limits: SlotLimits, look: Arc<dyn Look>) -> Self {
         Self { limits, idle: Arc::default(), look }
     }
@@ -80,7 +82,7 @@ impl InPlace for Coroutines {
     }
 }
 
-/// How long the stages took is no part of a simulation: it would differ from run to run.
+/// Removes stage times from an outcome, because they would differ from run to run.
 fn without_times(mut outcome: Outcome) -> Outcome {
     match &mut outcome {
         Outcome::Mapped(report) => report.stages = model::StageTimes::default(),
@@ -90,7 +92,7 @@ fn without_times(mut outcome: Outcome) -> Outcome {
     outcome
 }
 
-/// Waits for a coroutine; dropped, it ends it.
+/// Future of a coroutine's result. When dropped, it ends the coroutine.
 struct Computation(u64);
 
 impl Computation {
@@ -146,7 +148,7 @@ impl Drop for Computation {
     }
 }
 
-/// Where a coroutine is set aside.
+/// Suspension point of a coroutine.
 struct Place {
     yielder: Cell<*const Yielder<Waker, ()>>,
     waker: RefCell<Option<Waker>>,
@@ -159,7 +161,7 @@ impl Default for Place {
 }
 
 impl Place {
-    /// Sets the coroutine aside for as long as what it waits for is not ready.
+    /// Suspends the coroutine until the result that it awaits is ready.
     #[allow(unsafe_code, reason = "a yielder lives as long as its coroutine, and has no way to say so")]
     fn drive(&self, poll: &mut dyn FnMut(&mut Context<'_>) -> bool) {
         loop {
@@ -168,7 +170,7 @@ impl Place {
                 return;
             }
             if std::thread::panicking() {
-                // It unwinds, and cannot be set aside; what a destructor waits for is a file of this machine.
+                // The coroutine unwinds and cannot be suspended. Destructors only wait for files of this machine.
                 std::thread::yield_now();
                 continue;
             }

@@ -1,55 +1,55 @@
 //! Seeded simulation of coordinators and workers under faults: their real code, on one thread, in simulated time.
 //!
-//! One seed draws the cluster, its settings, its input, what its operator wants, and what goes wrong. Every process runs on a
-//! runtime of its own whose clock the world moves; whatever it asks of etcd, of the object store and of other processes
-//! leaves by its port, and the world delays, loses, repeats or does it. A witness sees every change, and holds it against
-//! the named invariants ([`model::Invariant`]).
+//! One seed draws the cluster, its settings, its input, its operator's wishes, and the faults. Every process runs on
+//! a runtime of its own whose clock the world moves. Each request to etcd, to the object store and to other processes
+//! leaves by the process's port; the world delays, loses, repeats or performs it. A witness sees every change, and
+//! checks it against the named invariants ([`model::Invariant`]).
 //!
-//! The same seed gives the same trace, byte for byte. `make sim SEEDS=100` runs many; `cargo run -p sim -- --seed 7 --trace`
-//! shows one.
+//! The same seed gives the same trace, byte for byte. `make sim SEEDS=100` runs many; `cargo run -p sim -- --seed 7
+//! --trace` shows one.
 
-// One seed, from its scenario to its verdict.
+// Run of one seed, from its scenario to its verdict.
 pub mod run;
-// What a seed means.
+// Scenario that a seed draws.
 pub mod scenario;
-// What happened, in order.
+// Trace of a run, in order.
 pub mod trace;
 
-// The input.
+// Input of the jobs.
 mod workload;
-// What may go wrong.
+// Fault rates and disruptions.
 mod faults;
-// What seeds from a certain one on have beside.
+// Additional faults of seeds from a certain one on.
 mod wider;
-// Simulated time, messages on their way, and what goes wrong with them.
+// Simulated time, messages in flight, and their faults.
 mod world;
-// What the product itself counts as violated.
+// Invariant violations that the product itself counts.
 mod counted;
-// Who watches over the invariants.
+// Witness that checks the invariants.
 mod witness;
 
-// One process: a runtime that is stepped, stopped and dropped.
+// Simulated process: a runtime that is stepped, stopped and dropped.
 mod process;
-// What processes are.
+// Roles of processes.
 mod roles;
-// The one way out of a process.
+// Port: the only way out of a process.
 mod port;
-// etcd.
+// Simulated etcd.
 mod state;
-// The object store.
+// Simulated object store.
 mod bucket;
-// gRPC.
+// Simulated network for gRPC.
 mod network;
-// Attempts on coroutines.
+// Attempts as coroutines.
 mod in_place;
-// A machine's wall clock.
+// Wall clock of a machine.
 mod clock;
 // Panics of simulated processes.
 mod panics;
 
-// Bugs on purpose.
+// Planted bugs, to test the simulation.
 pub mod planted;
-// Every interleaving of a small model.
+// Exhaustive check of a small model.
 pub mod exhaustive;
 
 pub use planted::Planted;

@@ -1,4 +1,4 @@
-//! Runs seeds: one, many, or as many as fit into a time.
+//! Command line of the simulation: runs one seed, many, or as many as fit into a time.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
 
@@ -11,31 +11,31 @@ use sim::{Mode, Options, Planted, Verdict, exhaustive, run};
 /// Seeded simulation of coordinators and workers under faults.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The first seed.
+    /// First seed to run
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many seeds.
+    /// Number of seeds to run [default: 1]
     #[arg(long)]
     seeds: Option<u64>,
-    /// As many seeds as fit into so many minutes.
+    /// Runs as many seeds as fit into this number of minutes
     #[arg(long, conflicts_with = "seeds")]
     minutes: Option<f64>,
-    /// How they are judged; without it, safety for even seeds and liveness for odd ones.
+    /// Judgement of a run; by default, safety for even seeds and liveness for odd ones
     #[arg(long, value_enum)]
     mode: Option<Mode>,
-    /// Prints the trace of each.
+    /// Prints the trace of each run
     #[arg(long)]
     trace: bool,
-    /// Plants a bug.
+    /// Plants this bug, to test the simulation
     #[arg(long, value_enum)]
     plant: Option<Planted>,
-    /// Looks for every planted bug, and tells how many seeds it took.
+    /// Searches for every planted bug, and prints how many seeds that took
     #[arg(long)]
     planted: bool,
-    /// How often each of them is looked for, from other seeds.
+    /// Number of searches for each planted bug, each from other seeds
     #[arg(long, default_value_t = 5)]
     times: u64,
-    /// Checks every interleaving of the small model.
+    /// Checks every interleaving of the small model
     #[arg(long)]
     exhaustive: bool,
 }
@@ -61,7 +61,7 @@ impl Arguments {
         run(seed, Options { mode, planted: self.plant, is_traced: self.trace })
     }
 
-    /// Whether another seed is to be run.
+    /// True if another seed is to be run.
     fn goes_on(&self, done: u64, since: Instant) -> bool {
         match (self.minutes, self.seeds) {
             (Some(minutes), _) => since.elapsed() < Duration::from_secs_f64(minutes * 60.0),

@@ -1,4 +1,4 @@
-//! Panics of simulated processes: a task that panics ends alone, and nobody would hear of it.
+//! Catches panics of simulated processes: a task that panics ends alone, and the panic would go unnoticed.
 
 use std::cell::RefCell;
 use std::sync::Once;
@@ -7,7 +7,7 @@ thread_local! {
     static SEEN: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
 
-/// Does `work`; what panicked meanwhile, on this thread, whoever caught it.
+/// Runs `work`; returns the messages of all panics on this thread meanwhile, including those that were caught.
 pub(crate) fn watched(work: impl FnOnce()) -> Vec<String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -1,12 +1,12 @@
-//! Bugs on purpose: each breaks one promise, and has to be found by the invariant that states it.
+//! Planted bugs: each breaks one promise, and must be found by the invariant that states it.
 //!
-//! They are planted at the seams, where a store, a message or an outcome passes, so the code that ships knows nothing of them;
-//! two wrong decisions of the scheduler are behind its feature `planted`.
-//! A bug that no seed finds is a check that is missing.
+//! They are planted at the seams, where a store, a message or an outcome passes, so the shipped code knows nothing of
+//! them. Only wrong decisions of the scheduler are behind its feature `planted`. If no seed finds a bug, a check is
+//! missing.
 
-mod leader; // between worker and coordinator
-mod objects; // on the way to the bucket
-mod state; //  on the way to etcd
+mod leader; //  calls between worker and coordinator
+mod objects; // requests to the bucket
+mod state; //   calls to etcd
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,20 +23,20 @@ use crate::scenario::Mode;
 use crate::witness::Violation;
 
 thread_local! {
-    /// What attempts of this run have made first, by task.
+    /// First report of each task's attempts in this run.
     static EARLIER: RefCell<BTreeMap<TaskPath, model::MapReport>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// A bug.
+/// Bug to plant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Planted {
-    /// A completion is recorded whoever holds the task.
+    /// A completion is recorded for any worker, not only for the holder of the claim.
     NoTokenCheck,
-    /// A transaction with an unknown outcome is sent again, whatever happened meanwhile.
+    /// A transaction with an unknown outcome is sent again without reading back.
     BlindRetry,
-    /// A leader that was deposed goes on writing.
+    /// A deposed leader goes on writing.
     DeposedLeaderWrites,
-    /// A task that is given out again keeps the number of its attempt.
+    /// A task that is assigned again keeps the number of its attempt.
     NumberNotRaised,
     /// A claim does not end with its worker's lease.
     ClaimWithoutLease,
@@ -44,13 +44,13 @@ pub enum Planted {
     WorkerWithoutLease,
     /// A watch goes on after a compaction as if nothing had been missed.
     NoRelist,
-    /// Workers that are gone are not noticed.
+    /// Lost workers are not noticed.
     DeafToLosses,
     /// A leader that takes over does not read which tasks are done.
     ForgetsDone,
-    /// A worker believes in its lease whatever the store says.
+    /// A worker trusts its lease even if the store says that it is lost.
     LeaseFenceOff,
-    /// A manifest is put whether there is one or not.
+    /// A manifest is put even if one exists.
     ManifestOverwrites,
     /// A create-only write that is refused counts as done.
     RefusedIsDone,
@@ -58,54 +58,54 @@ pub enum Planted {
     PartitionLeftOut,
     /// A part is named before it is written.
     PartNotWritten,
-    /// The collector goes by an old listing of the manifests.
+    /// The collector uses an old listing of the manifests.
     OldListing,
     /// A drain counts against the tasks that it hands back.
     DrainCharges,
     /// A store that is away counts against the task.
     ThrottledCharges,
-    /// What an attempt that was refused has made is handed in by the next one.
+    /// The run of a refused attempt is reported by the next one.
     RefusedRunUsed,
-    /// A split is believed about its first frame.
+    /// The reported first frame of a split is accepted unchecked.
     StitchOff,
     /// Points of equal time are kept in the order in which runs arrive.
     ArrivalOrder,
-    /// The collector deletes what lies in the way, whoever's it is.
+    /// The collector deletes foreign objects that lie in its way.
     CollectorTakesForeign,
-    /// The collector does not ask who still runs a job.
+    /// The collector does not check if a job still runs.
     CollectorIgnoresMarks,
-    /// The collector does not ask who rolls back to what a job wrote.
+    /// The collector does not check if a rollback reads a job's output.
     CollectorIgnoresPins,
     /// The base of a shard is noted when it commits, not when it is planned.
     BaseNotedLate,
     /// Each leader has the same term.
     TermNotDrawn,
-    /// The record of a round is put over that of another.
+    /// The record of a round overwrites that of another.
     RecordReplaced,
-    /// A claim of a worker that is gone brings it back.
+    /// A claim of a lost worker brings it back.
     ClaimRevives,
-    /// Workers that are lost together make the leader count a broken promise.
+    /// Workers that are lost together make the leader count a broken invariant.
     GapIsViolated,
     /// A leader stops at a key that it does not know.
     StopsAtUnknownKey,
     /// A field that a newer version wrote is dropped.
     FieldDropped,
-    /// An object that is gone is waited for as if its store were away.
+    /// A lost object is waited for as if its store were away.
     LossWaitedFor,
-    /// Whatever a report says is believed.
+    /// Every report is accepted unchecked.
     ReportBelieved,
 }
 
-/// What is known of a bug.
+/// Expectations for a planted bug.
 #[derive(Debug, Clone, Copy)]
 pub struct Known {
-    /// The invariants that may find it.
+    /// Invariants that may find the bug.
     pub found_by: &'static [Invariant],
-    /// How it is looked for.
+    /// Mode in which it is searched for.
     pub mode: Mode,
-    /// Within so many seeds.
+    /// Number of seeds within which it must be found.
     pub within: u64,
-    /// Whether it can show only in wider worlds.
+    /// True if it can show only in wider worlds.
     pub is_wider: bool,
 }
 
@@ -117,12 +117,12 @@ impl std::fmt::Display for Planted {
 }
 
 impl Planted {
-    /// All of them.
+    /// Every bug that can be planted.
     pub fn all() -> &'static [Self] {
         <Self as clap::ValueEnum>::value_variants()
     }
 
-    /// Looks for it, from `seed` on; how many seeds that took, and what was found.
+    /// Searches from `seed` on; returns the number of seeds that took, and the violation.
     pub fn find(self, seed: u64) -> Option<(u64, Violation)> {
         let Known { found_by, mode, within, is_wider } = self.known();
         let seed = if is_wider { seed + crate::wider::FROM } else { seed };
@@ -134,7 +134,7 @@ impl Planted {
         })
     }
 
-    /// Who finds it, and how soon.
+    /// Expectations for this bug: the invariants that find it, and how soon.
     pub fn known(self) -> Known {
         use Invariant::{Cm1, Cm2, Cm3, Cm5, Dt2, Dt3, Gc1, Ls1, Ls2, Ls3, Ls4, Lv1};
         let (found_by, mode, within): (&'static [Invariant], _, _) = match self {
@@ -162,7 +162,7 @@ impl Planted {
             Self::CollectorIgnoresMarks => (&[Gc1], Mode::Safety, 100),
             Self::CollectorIgnoresPins => (&[Gc1], Mode::Safety, 100),
             Self::BaseNotedLate => (&[Cm5], Mode::Safety, 250),
-            Self::TermNotDrawn => (&[Ls1, Ls3, Cm2], Mode::Safety, 200),
+            Self::TermNotDrawn => (&[Ls1, Ls3, Cm2], Mode::Safety, 400),
             Self::RecordReplaced => (&[Ls3], Mode::Safety, 200),
             Self::ClaimRevives => (&[Lv1], Mode::Safety, 250),
             Self::GapIsViolated => (&[Ls1], Mode::Safety, 100),
@@ -174,7 +174,7 @@ impl Planted {
         Known { found_by, mode, within, is_wider: self >= Self::CollectorTakesForeign }
     }
 
-    /// An attempt's outcome, bent.
+    /// Changes the outcome of an attempt, if this bug does.
     pub(crate) fn outcome(self, task: &TaskPath, outcome: Outcome, port: &Port) -> Outcome {
         match outcome {
             Outcome::Mapped(report) if self == Self::RefusedRunUsed => EARLIER.with_borrow_mut(|earlier| {
@@ -190,7 +190,7 @@ impl Planted {
     }
 }
 
-/// A run begins, with this bug or none.
+/// Begins a run with this bug, or with none.
 pub(crate) fn begin(planted: Option<Planted>) {
     scheduler::planted::plant(match planted {
         Some(Planted::StitchOff) => Some(scheduler::planted::Planted::StitchOff),
@@ -204,7 +204,7 @@ pub(crate) fn begin(planted: Option<Planted>) {
     EARLIER.take();
 }
 
-/// etcd, as a coordinator with this bug has it.
+/// Wraps etcd for a coordinator with this bug.
 pub(crate) fn state_of_coordinator(
     planted: Option<Planted>,
     store: Arc<dyn MetaStore>,
@@ -218,7 +218,7 @@ pub(crate) fn state_of_coordinator(
     }
 }
 
-/// etcd, as a worker with this bug has it.
+/// Wraps etcd for a worker with this bug.
 pub(crate) fn state_of_worker(
     planted: Option<Planted>,
     store: Arc<dyn MetaStore>,
@@ -232,7 +232,7 @@ pub(crate) fn state_of_worker(
     }
 }
 
-/// The leader, as a worker with this bug asks it.
+/// Wraps the leader for a worker with this bug.
 pub(crate) fn leader(planted: Option<Planted>, leader: Arc<dyn Leader>, port: &Arc<Port>) -> Arc<dyn Leader> {
     match planted {
         Some(planted @ (Planted::DrainCharges | Planted::ThrottledCharges)) => {
@@ -242,18 +242,18 @@ pub(crate) fn leader(planted: Option<Planted>, leader: Arc<dyn Leader>, port: &A
     }
 }
 
-/// Whether a promise that the product counts as violated fails a run with this bug: any does where none is planted; else one
-/// that is to find the bug, for another would hide it.
+/// True if a violation that the product counts fails the run. Without a planted bug every violation does; with one,
+/// only an invariant that is to find the bug, because another would hide it.
 pub(crate) fn counts(planted: Option<Planted>, invariant: Invariant) -> bool {
     planted.is_none_or(|planted| planted.known().found_by.contains(&invariant))
 }
 
-/// What a coordinator draws its terms from.
+/// Returns the seed for a coordinator's terms.
 pub(crate) fn seed_of_terms(planted: Option<Planted>, seed: u64) -> u64 {
     if planted == Some(Planted::TermNotDrawn) { 1 } else { seed }
 }
 
-/// The bug has shown.
+/// Notes that the bug took effect.
 fn struck(port: &Port) {
     port.send(Message::Truth(Truth::Struck));
 }

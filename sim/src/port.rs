@@ -1,4 +1,4 @@
-//! The one way out of a process: whatever it asks of others leaves through its port, and the world carries it.
+//! Port of a process, its only way out: every request leaves through it, and the world carries the request.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use crate::bucket::{ObjectAnswer, ObjectCall};
 use crate::network::{WireAnswer, WireRequest};
 use crate::state::{StateAnswer, StateCall};
 
-/// Something that leaves a process.
+/// Message that leaves a process.
 pub(crate) enum Message {
     /// A call to etcd.
     State { call: StateCall, reply: oneshot::Sender<StateAnswer> },
@@ -23,26 +23,26 @@ pub(crate) enum Message {
     Call { to: String, request: WireRequest, reply: oneshot::Sender<WireAnswer> },
     /// The answer of a coordinator to the call `id`.
     Answer { id: u64, answer: WireAnswer },
-    /// What the world should know of it, and no other process does.
+    /// Fact for the world's observers; no other process sees it.
     Truth(Truth),
 }
 
-/// What a process did, for those who watch over the invariants.
+/// Fact about a process, for the checks of invariants.
 #[derive(Debug, Clone)]
 pub(crate) enum Truth {
-    /// A worker says that an attempt has failed, in this way.
+    /// A worker reports that an attempt has failed with this class.
     Failed { held: HeldAttempt, class: FailureClass },
-    /// The operator has what it came for, or gives up.
+    /// The operator is done, or gives up.
     Finished,
     /// The process has left by itself.
     Left(String),
     /// A leader has refused a report in which this invariant does not hold.
     Refuted { invariant: Invariant, what: String },
-    /// Something that was planted has struck.
+    /// A planted bug took effect.
     Struck,
 }
 
-/// A process's way out.
+/// Way out of a process.
 #[derive(Default)]
 pub(crate) struct Port {
     out: Mutex<Vec<Message>>,
@@ -59,17 +59,17 @@ thread_local! {
 }
 
 impl Port {
-    /// Sends it.
+    /// Sends a message to the world.
     pub(crate) fn send(&self, message: Message) {
         self.out.lock().unwrap_or_else(PoisonError::into_inner).push(message);
     }
 
-    /// What was sent since the last look.
+    /// Takes the messages sent since the last call.
     pub(crate) fn drain(&self) -> Vec<Message> {
         std::mem::take(&mut self.out.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The port of the process that runs now.
+    /// Returns the port of the process that runs now.
     pub(crate) fn current() -> Option<Arc<Self>> {
         CURRENT.with_borrow(Clone::clone)
     }

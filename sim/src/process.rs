@@ -6,8 +6,8 @@
 //!    +----crash------+ +----resume-----+
 //! ```
 //!
-//! A crash drops the runtime, and every task of the process with it at whatever it waits for. A process that is stopped takes
-//! no step; when it goes on its clock jumps, all at once, as a machine's does under SIGCONT.
+//! A crash drops the runtime, and with it every task of the process at its current await. A process that is stopped
+//! takes no step; when it goes on its clock jumps, all at once, as a machine's does under SIGCONT.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,24 +22,24 @@ use crate::network::Incoming;
 use crate::port::{Message, Port};
 use crate::roles::{Env, Role};
 
-/// A process, up or down.
+/// Simulated process, up or down.
 pub(crate) struct Process {
     pub(crate) name: String,
     pub(crate) role: Role,
     pub(crate) clock: SimClock,
-    /// How often it was started.
+    /// Number of starts so far.
     pub(crate) incarnation: u32,
     life: Option<Life>,
-    /// When a process that is down comes up again, or one that is stopped goes on.
+    /// Time at which a process that is down starts again, or a stopped one continues.
     pub(crate) back_at: Option<Duration>,
-    /// When one that was asked to leave is killed.
+    /// Time at which a process that was asked to leave is killed.
     pub(crate) kill_at: Option<Duration>,
 }
 
-/// A process that is up.
+/// Runtime of a process that is up.
 struct Life {
     runtime: Runtime,
-    /// The runtime's instant at the world's time 0.
+    /// Instant of the runtime at the world's time 0.
     base: Instant,
     port: Arc<Port>,
     inbox: mpsc::UnboundedSender<Incoming>,
@@ -54,7 +54,7 @@ impl fmt::Debug for Process {
 }
 
 impl Process {
-    /// A process that is down.
+    /// Creates a process that is down.
     pub(crate) fn new(name: &str, role: Role, clock: SimClock) -> Self {
         Self { name: name.to_owned(), role, clock, incarnation: 0, life: None, back_at: None, kill_at: None }
     }
@@ -63,7 +63,7 @@ impl Process {
         self.life.is_some()
     }
 
-    /// Whether it takes steps.
+    /// True if the process takes steps.
     pub(crate) fn runs(&self) -> bool {
         self.life.as_ref().is_some_and(|life| life.stopped_at.is_none())
     }
@@ -72,7 +72,7 @@ impl Process {
         self.life.as_ref().is_some_and(|life| life.stopped_at.is_some())
     }
 
-    /// Starts it anew.
+    /// Starts the process with an empty memory.
     pub(crate) fn start(&mut self, now: Duration, seed: u64) {
         self.incarnation += 1;
         self.back_at = None;
@@ -97,7 +97,7 @@ impl Process {
         };
         let main = self.role.run(env);
         runtime.spawn(main);
-        // The base is where the world's time began, by this runtime's clock.
+        // The base is the start of the world's time, by this runtime's clock.
         let base = base.checked_sub(now).unwrap_or(base);
         self.life = Some(Life { runtime, base, port, inbox, leave: Some(leave), stopped_at: None });
     }
@@ -106,43 +106,43 @@ impl Process {
     pub(crate) fn step(&self, until: Duration) {
         let Some(life) = self.life.as_ref().filter(|life| life.stopped_at.is_none()) else { return };
         life.port.within(|| life.runtime.block_on(async { tokio::time::sleep_until(life.base + until).await }));
-        // Whatever a thread does is answered at a time of its own: no seed would repeat it.
+        // A blocking thread would answer at a time of its own, which no seed could repeat.
         let threads = life.runtime.metrics().num_blocking_threads();
         assert_eq!(threads, 0, "{} leaves work to a thread", self.name);
     }
 
-    /// What it has sent.
+    /// Takes the messages that the process has sent.
     pub(crate) fn sent(&self) -> Vec<Message> {
         self.life.as_ref().map(|life| life.port.drain()).unwrap_or_default()
     }
 
-    /// Hands it a call, or a word about one; whether there was anybody to take it.
+    /// Passes it a call, or a notice about one; returns false if the process cannot receive it.
     pub(crate) fn receive(&self, incoming: Incoming) -> bool {
         self.life.as_ref().is_some_and(|life| life.inbox.send(incoming).is_ok())
     }
 
-    /// Asks it to leave: SIGTERM, or a spot notice.
+    /// Asks the process to leave, as SIGTERM or a spot notice does.
     pub(crate) fn ask_to_leave(&mut self, reason: &str) {
         if let Some(leave) = self.life.as_mut().and_then(|life| life.leave.take()) {
             let _ = leave.send(reason.to_owned());
         }
     }
 
-    /// Ends it where it is.
+    /// Ends the process at its current await.
     pub(crate) fn crash(&mut self) {
         if let Some(Life { runtime, port, .. }) = self.life.take() {
             port.within(|| drop(runtime));
         }
     }
 
-    /// Stops it: SIGSTOP.
+    /// Stops the process, as SIGSTOP does.
     pub(crate) fn stop(&mut self, now: Duration) {
         if let Some(life) = &mut self.life {
             life.stopped_at.get_or_insert(now);
         }
     }
 
-    /// Lets it go on: SIGCONT. Its clock jumps.
+    /// Continues the process, as SIGCONT does. Its clock jumps.
     pub(crate) fn resume(&mut self, now: Duration) {
         self.back_at = None;
         let Some(life) = &mut self.life else { return };

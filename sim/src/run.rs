@@ -1,4 +1,4 @@
-//! One seed, from its scenario to its verdict.
+//! Run of one seed, from its scenario to its verdict.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,50 +21,50 @@ use crate::witness::{Violation, segments_of};
 use crate::workload::{DATASET, INPUT};
 use crate::world::World;
 
-/// How long the world goes on when all is done: what comes late comes now.
+/// Time that the world goes on after everything is done, so that late messages arrive.
 const AFTERMATH: Duration = Duration::from_secs(20);
-/// The same where a collector works: until what was committed last is old enough for it.
+/// Aftermath with a collector: long enough for the last commit to reach the collector's minimum age.
 const AFTERMATH_OF_COLLECTOR: Duration = Duration::from_secs(150);
 
-/// How to run a seed.
+/// Options of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// How it is judged.
+    /// Mode in which the run is judged.
     pub mode: Mode,
-    /// The bug that is planted, if one is.
+    /// Bug to plant, if any.
     pub planted: Option<Planted>,
-    /// Whether the trace is kept.
+    /// True if the lines of the trace are kept.
     pub is_traced: bool,
 }
 
-/// What became of a seed.
+/// Result of a seed.
 #[derive(Debug)]
 pub struct Verdict {
-    /// The seed.
+    /// Seed that was run.
     pub seed: u64,
-    /// How it was run.
+    /// Options of the run.
     pub options: Options,
-    /// What did not hold.
+    /// Invariants that did not hold.
     pub violations: Vec<Violation>,
-    /// Simulated time.
+    /// Simulated duration of the run.
     pub took: Duration,
-    /// How many events the trace has, and their digest.
+    /// Number of the trace's events, and their digest.
     pub events: (u64, Digest),
-    /// The trace, if it was kept.
+    /// Lines of the trace, if they were kept.
     pub trace: Vec<String>,
-    /// How often what was planted has struck.
+    /// Number of times that the planted bug took effect.
     pub struck: u64,
-    /// Content of each shard's manifests, by what they were made of.
+    /// Content of each shard's manifests, by their input.
     contents: BTreeMap<(ShardId, Digest), Vec<Digest>>,
 }
 
 impl Verdict {
-    /// Whether everything held.
+    /// True if every invariant held.
     pub fn held(&self) -> bool {
         self.violations.is_empty()
     }
 
-    /// The command that repeats it.
+    /// Returns the command that repeats the run.
     pub fn command(&self) -> String {
         let mode = match self.options.mode {
             Mode::Safety => "safety",
@@ -86,7 +86,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Runs a seed.
+/// Runs a seed, and compares its output with a calm run.
 pub fn run(seed: u64, options: Options) -> Verdict {
     let mut verdict = simulate(seed, options);
     if verdict.held() && options.mode != Mode::Calm {
@@ -113,7 +113,7 @@ fn simulate(seed: u64, options: Options) -> Verdict {
         world.witness.violated(invariant.unwrap_or(Invariant::Lv1), format!("a process panicked: {panic}"));
     }
     for (invariant, times) in counted.take() {
-        // A forged report may break any promise that is asked of it: that is what is counted then.
+        // A forged report may break any invariant, and the leader counts those, so counts do not fail such a run.
         if crate::planted::counts(options.planted, invariant) && !scenario.has_liar {
             world.witness.violated(invariant, format!("counted as violated {times} times by the product itself"));
         }
@@ -131,7 +131,7 @@ fn simulate(seed: u64, options: Options) -> Verdict {
     }
 }
 
-/// Lets the world live: under its faults, then without, then a little longer.
+/// Runs the world under its faults, then without faults, then for the aftermath.
 fn live(world: &mut World, scenario: &Scenario) {
     world.start();
     let mut disruptions = scenario.disruptions.iter().peekable();
@@ -162,7 +162,7 @@ fn live(world: &mut World, scenario: &Scenario) {
     world.end();
 }
 
-/// What has to hold in the end.
+/// Checks the end state of the world.
 fn judge(world: &mut World, scenario: &Scenario) {
     if !world.is_sound() {
         return;
@@ -205,12 +205,12 @@ fn judge(world: &mut World, scenario: &Scenario) {
     }
 }
 
-/// The invariant that a difference is of: points that are not those of the input are nobody else's.
+/// Returns the invariant that a class of differences breaks; DT-2 if the class names none.
 fn invariant_of(class: Class) -> Invariant {
     Invariant::ALL.into_iter().find(|it| Some(it.id()) == class.invariant()).unwrap_or(Invariant::Dt2)
 }
 
-/// Content of each shard's manifests, by what they were made of.
+/// Content of each shard's manifests, by their input.
 fn contents(world: &World) -> BTreeMap<(ShardId, Digest), Vec<Digest>> {
     let mut contents: BTreeMap<_, Vec<_>> = BTreeMap::new();
     let bucket = world.objects();
@@ -228,7 +228,8 @@ fn contents(world: &World) -> BTreeMap<(ShardId, Digest), Vec<Digest>> {
 }
 
 impl Verdict {
-    /// DT-3: whoever made it, however often it was tried. What no calm run has read is compared with itself.
+    /// DT-3: compares the outputs with a calm run, for any worker and number of tries. Inputs that no calm run has
+    /// read are compared among themselves.
     fn compare(&mut self, calm: &Self) {
         for (made_of, contents) in &self.contents {
             let expected = calm.contents.get(made_of).unwrap_or(contents).first();

@@ -1,4 +1,4 @@
-//! What a seed means: the cluster, its settings, its input, what its operator wants, what goes wrong and when.
+//! Scenario that a seed draws: cluster, settings, input, the operator's wishes, and the faults with their times.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,42 +13,44 @@ use crate::roles::{CoordinatorRole, OperatorRole, Role, Wish, WorkerRole, addres
 use crate::wider::{self, Wider};
 use crate::workload::Workload;
 
-/// Says which seeds have input that misleads; chosen so that those which found something before keep their meaning.
+/// Selects the seeds with misleading input. The value was chosen so that seeds which found something before keep
+/// their meaning.
 const MISLEADING: u64 = 3;
 
-/// How a run is judged.
+/// Mode in which a run is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Mode {
-    /// Faults of every kind, until they end; then everything has to come to its end.
+    /// Faults of every kind until they end; then every job must come to its end.
     Safety,
-    /// At some time the faults come to rest: a core is spared from then on, and all else stays as broken as it is then.
+    /// At some time the faults come to rest: from then on a core is spared, and all other parts stay as broken as
+    /// they are then.
     Liveness,
-    /// No fault at all: what the others are compared with.
+    /// No faults; the other modes are compared with this one.
     Calm,
 }
 
-/// What a seed means.
+/// Scenario of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
     pub(crate) seed: u64,
     pub(crate) mode: Mode,
     pub(crate) coordinators: usize,
-    /// Names and roles of all processes; coordinators first, then workers, then the operator.
+    /// Names and roles of all processes: coordinators first, then workers, then the operator.
     pub(crate) processes: Vec<(String, Role)>,
     pub(crate) workload: Workload,
     pub(crate) rates: Rates,
     pub(crate) disruptions: Vec<(Duration, Disruption)>,
-    /// Objects of somebody else, by key in the bucket.
+    /// Foreign objects, by key in the bucket.
     pub(crate) strangers: Vec<(String, Vec<u8>)>,
-    /// Whether a worker forges reports.
+    /// True if a worker forges reports.
     pub(crate) has_liar: bool,
-    /// When the faults end, or come to rest.
+    /// Time at which the faults end, or come to rest.
     pub(crate) heals_at: Duration,
     pub(crate) planted: Option<Planted>,
 }
 
 impl Scenario {
-    /// Draws it; spilled data goes under `scratch`.
+    /// Draws a scenario; spilled data goes under `scratch`.
     pub(crate) fn draw(seed: u64, mode: Mode, planted: Option<Planted>, scratch: &Path) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let misleads = fastrand::Rng::with_seed(seed ^ MISLEADING).u8(..3) == 0;
@@ -65,7 +67,7 @@ impl Scenario {
         let mut names = Vec::new();
         for at in 0..workers {
             let mut role = worker(&mut random, &addresses, scratch, (is_calm, planted));
-            // One of several may be of another version; a cluster of such workers alone would do nothing.
+            // At most one of several workers has another version; a cluster of such workers alone would do nothing.
             role.protocol = match (at, random.u8(..6)) {
                 (0, _) => None,
                 (_, 0) => Some(1),
@@ -111,8 +113,9 @@ impl Scenario {
         }
     }
 
-    /// From the end of the faults until everything has to be done: rests, leases, a takeover, several times over; far below the
-    /// ten minutes after which a silent attempt is given up. And the work, if one slot has to do all of it.
+    /// Longest time from the end of the faults until everything must be done: pauses, leases and a takeover, several
+    /// times over, and the work itself on a single slot. It is far below the ten minutes after which a silent attempt
+    /// is given up.
     pub(crate) fn bound(&self) -> Duration {
         let takes_max = self.processes.iter().filter_map(|(_, role)| match role {
             Role::Worker(role) => Some(role.takes_max),
@@ -124,7 +127,7 @@ impl Scenario {
         Duration::from_secs(120) + work + extra
     }
 
-    /// Whether anything is collected.
+    /// True if a collector runs.
     pub(crate) fn has_collector(&self) -> bool {
         self.processes
             .iter()
@@ -197,7 +200,7 @@ fn wishes(
     let job = nightly.job.clone();
     let mut wishes = vec![(heals_at.mul_f64(random.f64() / 8.0), Wish::Run(Box::new(nightly)))];
     if random.u8(..4) == 0 {
-        // The same shards at the same time: both commit.
+        // Both jobs process the same shards at the same time, and both commit.
         wishes.push((at(random), Wish::Run(Box::new(workload.spec("second")))));
     }
     if random.u8(..3) == 0 {

@@ -1,14 +1,14 @@
-//! What happened, in order: a line an event, with its simulated time and ordinal.
+//! Trace of a run: one line per event, with its simulated time and ordinal.
 //!
-//! The same seed gives the same trace, byte for byte. Lines are kept only where somebody will read them; their digest always
-//! is.
+//! The same seed gives the same trace, byte for byte. Lines are kept only if they will be read; their digest is
+//! always kept.
 
 use std::fmt;
 use std::time::Duration;
 
 use model::{Digest, Digester};
 
-/// The events of a run.
+/// Events of a run.
 #[derive(Debug)]
 pub struct Trace {
     now: Duration,
@@ -18,17 +18,17 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Nothing happened yet; whether lines are kept.
+    /// Creates an empty trace, which keeps its lines if `is_kept`.
     pub(crate) fn new(is_kept: bool) -> Self {
         Self { now: Duration::ZERO, events: 0, digester: Digester::new(), lines: is_kept.then(Vec::new) }
     }
 
-    /// It is this late.
+    /// Sets the time of the following events.
     pub(crate) fn at(&mut self, now: Duration) {
         self.now = now;
     }
 
-    /// Something happened.
+    /// Adds an event with the current time.
     pub(crate) fn note(&mut self, event: impl fmt::Display) {
         let line = format!("{:>11.3} {:>6} {event}", self.now.as_secs_f64(), self.events);
         self.events += 1;
@@ -38,17 +38,17 @@ impl Trace {
         }
     }
 
-    /// How much happened.
+    /// Returns the number of events.
     pub fn events(&self) -> u64 {
         self.events
     }
 
-    /// Digest of all lines.
+    /// Returns the digest of all lines.
     pub fn digest(&self) -> Digest {
         self.digester.finish()
     }
 
-    /// The lines, if they were kept.
+    /// Returns the lines, if they were kept.
     pub fn lines(&self) -> &[String] {
         self.lines.as_deref().unwrap_or_default()
     }

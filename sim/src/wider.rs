@@ -1,10 +1,10 @@
-//! Worlds that are wider: etcd that is lost or goes back, strangers in the state and in the dataset, workers that are lost together
-//! or lie, objects that are gone, input that lands while jobs run.
+//! Wider worlds: etcd is lost or goes back, strangers write into the state and the dataset, workers are lost together
+//! or lie, objects vanish, and input arrives while jobs run.
 //!
-//! They are drawn by a generator of their own, for seeds from [`FROM`] on: those before keep the meaning that they had when they
-//! found something.
+//! They are drawn by a generator of their own, for seeds from [`FROM`] on, so that earlier seeds keep the meaning
+//! that they had when they found something.
 
-mod strangers; // what is not ours, in the dataset and in the state
+mod strangers; // foreign objects and keys, in the dataset and in the state
 
 use std::time::Duration;
 
@@ -15,27 +15,28 @@ use crate::workload::Workload;
 
 pub(crate) use strangers::{STRANGE_FIELD, is_of_a_job, objects, state_key};
 
-/// The first seed of a wider world.
+/// First seed of a wider world.
 pub const FROM: u64 = 2_001;
-/// Keeps its draws apart from all others of a seed.
+/// Keeps these draws apart from all others of a seed.
 const DRAWS: u64 = 0x1de2_0000_0000_0009;
-/// How much longer a wider world may take: a job whose spec is gone is looked for during a minute, then submitted again, and
-/// runs once more; so do those that were open when etcd was lost.
+/// Additional time for a wider world: a job whose spec is lost is looked for during a minute, then submitted again
+/// and run once more; so are jobs that were open when etcd was lost.
 pub(crate) const EXTRA: Duration = Duration::from_secs(240);
 
-/// What is beside a scenario's usual faults.
+/// Additions of a wider world to a scenario's usual faults.
 #[derive(Debug, Default)]
 pub(crate) struct Wider {
     pub(crate) disruptions: Vec<(Duration, Disruption)>,
     pub(crate) wishes: Vec<(Duration, Wish)>,
-    /// Objects of somebody else, by key in the bucket: nobody may touch them.
+    /// Foreign objects, by key in the bucket, that must not be touched.
     pub(crate) objects: Vec<(String, Vec<u8>)>,
-    /// A worker that forges its reports, by its place among them.
+    /// Position among the workers of one that forges its reports.
     pub(crate) liar: Option<usize>,
 }
 
 impl Wider {
-    /// Draws it; nothing for a seed of a narrow world, and only what is there from the start for a calm run.
+    /// Draws the additions: none for a seed of a narrow world, and for a calm run only those that are present from
+    /// the start.
     pub(crate) fn draw(
         seed: u64,
         mode: Mode,
@@ -109,7 +110,7 @@ impl Drawing {
         wider.disruptions.push((at, disruption));
     }
 
-    /// Workers that are lost at one instant, or stopped past their leases, a few times.
+    /// Adds a few times at which several workers are lost together, or stopped past their leases.
     fn together(&mut self, wider: &mut Wider) {
         for _ in 0..self.random.usize(1..=3) {
             let mut processes: Vec<usize> = (self.coordinators..self.coordinators + self.workers).collect();
@@ -134,7 +135,7 @@ impl Drawing {
         }
     }
 
-    /// A segment that lands while jobs run, and a job that reads it.
+    /// Adds a segment that arrives while jobs run, and a job that reads it.
     fn overtaken(&mut self, wider: &mut Wider, workload: &Workload) {
         let at = self.at().mul_f64(0.5);
         let (key, bytes) = workload.late(&mut self.random);

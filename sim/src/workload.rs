@@ -1,5 +1,5 @@
-//! A small input that has everything in it: several shards and segments, series scattered over them, points sent twice with
-//! other values, points outside the window, metadata that looks like frames, frames that cannot be read.
+//! Small input with every special case: several shards and segments, series scattered over them, points sent twice
+//! with other values, points outside the window, metadata that looks like frames, frames that cannot be read.
 
 use ingest::segment::FrameEncoder;
 use model::{
@@ -7,25 +7,25 @@ use model::{
     ShardId, Window,
 };
 
-/// Where segments lie.
+/// Root of the segments.
 pub(crate) const INPUT: &str = "test://input";
-/// Where the dataset lies.
+/// Root of the dataset.
 pub(crate) const DATASET: &str = "test://dataset";
 
-/// Event time of the jobs.
+/// Window of event time of the jobs.
 const WINDOW: Window = Window::of(1_700_000_000_000, 1_700_000_600_000);
 
 /// Input, and the settings of the jobs that read it.
 #[derive(Debug, Clone)]
 pub(crate) struct Workload {
-    /// By key under the input's root.
+    /// Segments by key under the input's root.
     pub(crate) segments: Vec<(String, Vec<u8>)>,
     pub(crate) shards: Vec<ShardId>,
     pub(crate) settings: JobSettings,
 }
 
 impl Workload {
-    /// Draws one; whether it has metadata that misleads.
+    /// Draws an input, with misleading metadata if `misleads`.
     pub(crate) fn draw(random: &mut fastrand::Rng, misleads: bool) -> Self {
         let mut encoder = FrameEncoder::new(FrameEncoder::LEVEL);
         let shards: Vec<ShardId> = (0..random.u8(1..=3)).map(|at| ShardId::Shared(at * 7)).collect();
@@ -42,21 +42,21 @@ impl Workload {
         Self { segments, shards, settings: settings(random) }
     }
 
-    /// A segment of one of the shards that is not there yet.
+    /// Draws a new segment for one of the shards.
     pub(crate) fn late(&self, random: &mut fastrand::Rng) -> (String, Vec<u8>) {
         let shard = self.shards[random.usize(..self.shards.len())];
         let mut encoder = FrameEncoder::new(FrameEncoder::LEVEL);
         (format!("99/shard={shard}/late.seg"), segment(random, &mut encoder, shard, (false, false)))
     }
 
-    /// How many tasks a job over all of it has, roughly.
+    /// Estimates the number of tasks of a job over the whole input.
     pub(crate) fn tasks(&self) -> u32 {
         let bytes: u64 = self.segments.iter().map(|(_, bytes)| bytes.len() as u64).sum();
         let (split, partition) = (self.settings.split_bytes.0, self.settings.partition_bytes.0);
         (bytes / split + bytes / partition) as u32 + 2 * self.segments.len() as u32
     }
 
-    /// The spec of a job over all of it.
+    /// Returns the spec of a job over the whole input.
     pub(crate) fn spec(&self, name: &str) -> JobSpec {
         JobSpec {
             job: name.parse().expect("a job's name"),
@@ -102,7 +102,7 @@ fn segment(
     let mut bytes = Vec::new();
     for _ in 0..random.usize(0..=20) {
         if is_damaged && random.f64() < 0.1 {
-            // A sound frame whose content is no payload.
+            // A valid frame whose content is not a payload.
             encoder.content(&[0x0a, 0xff, 1, 2, 3], &mut bytes);
             continue;
         }
@@ -121,7 +121,8 @@ fn segment(
     bytes
 }
 
-/// Appends a payload whose frame holds it as it is, so that a reader which starts inside of it finds what looks like frames.
+/// Appends a payload that is stored raw in its frame, so that a reader that starts inside finds bytes that look like
+/// frames.
 fn stored(key: SeriesKey, timestamps: Vec<i64>, values: Vec<f64>, metadata: Vec<u8>, bytes: &mut Vec<u8>) {
     const SINGLE_SEGMENT_WITH_SIZE_OF_4_BYTES: u8 = 0xa0;
     const LAST_BLOCK: u32 = 1;
@@ -137,7 +138,7 @@ fn stored(key: SeriesKey, timestamps: Vec<i64>, values: Vec<f64>, metadata: Vec<
     bytes.extend_from_slice(&frame);
 }
 
-/// One of a few series of the shard, so that they meet.
+/// Draws one of a few series of the shard, so that points of different segments meet.
 fn series(random: &mut fastrand::Rng, shard: ShardId) -> SeriesKey {
     let org = match shard {
         ShardId::Shared(remainder) => u64::from(remainder) + 64 * random.u64(1..=2),
@@ -146,7 +147,7 @@ fn series(random: &mut fastrand::Rng, shard: ShardId) -> SeriesKey {
     SeriesKey::new(org, random.u64(1..=4))
 }
 
-/// Bytes that look like more frames than a reader asks for before it believes that it found a frame's start.
+/// Bytes that look like more frames than a reader requires before it accepts a frame's start.
 fn decoy() -> Vec<u8> {
     let mut bytes = Vec::new();
     for length in 0..2 * model::limits::RESYNC_CHAIN_FRAMES {

@@ -10,7 +10,8 @@ use crate::root::path_of;
 use crate::{Root, StorageError};
 
 impl Root {
-    /// Removes objects, a thousand a request where the store takes that. One that is gone already is fine.
+    /// Removes objects, up to a thousand per request if the store supports that. An object that is already gone
+    /// counts as removed.
     ///
     /// # Errors
     /// The first failure, once every object has been tried.
@@ -29,15 +30,16 @@ impl Root {
         first.map_or(Ok(()), |(path, error)| Err(StorageError::of("remove", self.uri(), &path, error)))
     }
 
-    /// Every object whose key starts with the folder `prefix` (empty: all), as the store lists it: buckets list in the order
-    /// of the keys, folders in none. One that goes while it is listed is not there. Each item may be an error of the store.
+    /// Streams every object whose key starts with the folder `prefix` (empty: all), as the store lists it: buckets
+    /// list in key order, folders in no order. An object that vanishes during the listing is left out. Each item may
+    /// be an error of the store.
     pub fn stream(&self, prefix: &str) -> BoxStream<'static, Result<ObjectMeta, StorageError>> {
         let is_there = |object: &Result<ObjectMeta, Error>| !matches!(object, Err(Error::NotFound { .. }));
         self.stream_where(prefix, is_there)
     }
 
-    /// Every object of the root, as the store lists it. One that is listed and cannot be looked at (gone meanwhile, a link
-    /// that leads nowhere) is an error: this lists input, of which nothing may be left out in silence.
+    /// Streams every object of the root, as the store lists it. A listed object that cannot be read (gone meanwhile,
+    /// a broken link) is an error, because this lists input, of which nothing may be left out silently.
     pub fn stream_input(&self) -> BoxStream<'static, Result<ObjectMeta, StorageError>> {
         self.stream_where("", |_| true)
     }

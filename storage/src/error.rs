@@ -1,48 +1,48 @@
-//! What went wrong with a store, by what the caller does next.
+//! Errors of object stores, grouped by the caller's next step.
 
 use object_store::path::Path;
 
-/// A failed operation on an object, or on the store itself.
+/// Failed operation on an object, or on the store itself.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// The URI names no place that we can open: fix it.
+    /// The URI names no place that can be opened: fix the URI.
     #[error("cannot open {uri}: {cause}")]
     Open {
-        /// As given.
+        /// URI as it was given.
         uri: String,
-        /// Why, and what to do.
+        /// Cause, and what to do.
         cause: String,
     },
-    /// The object is not there.
+    /// The object does not exist.
     #[error("{object} does not exist")]
     NotFound {
-        /// Where it should be.
+        /// Full URI of the object.
         object: String,
     },
     /// A create-only write found an object of that name.
     #[error("{object} exists already")]
     AlreadyExists {
-        /// The object.
+        /// Full URI of the object.
         object: String,
     },
-    /// The object is not the one that was planned: its shard fails.
+    /// The segment differs from the planned one, so its shard fails.
     #[error(
         "segment {object} changed while it was read: {what}; segments are immutable, run the shard again once it is at rest"
     )]
     Changed {
-        /// The object.
+        /// Full URI of the segment.
         object: String,
-        /// What changed.
+        /// Property that changed.
         what: String,
     },
-    /// The store failed; trying again may help.
+    /// The call to the store failed; trying again may help.
     #[error("{operation} {object}")]
     Failed {
-        /// What was tried: a verb.
+        /// Operation that failed, as a verb.
         operation: &'static str,
-        /// On what.
+        /// Full URI of the object.
         object: String,
-        /// The store's own words.
+        /// Error of the store.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -59,8 +59,8 @@ impl StorageError {
         }
     }
 
-    /// Whether the same call fails until somebody changes the store, the settings or the URI: no such bucket, no region, no
-    /// credentials, not allowed. Asking again does not help.
+    /// True if the same call fails until an operator changes the store, the settings or the URI: no such bucket, no
+    /// region, no credentials, no permission. Trying again does not help.
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::Open { .. } => true,
@@ -69,7 +69,7 @@ impl StorageError {
         }
     }
 
-    /// Sorts an `object_store` error by what the caller does next.
+    /// Classifies an `object_store` error by the caller's next step.
     pub(crate) fn of(operation: &'static str, root: &str, path: &Path, error: object_store::Error) -> Self {
         let object = format!("{}/{path}", root.trim_end_matches('/'));
         match error {
@@ -77,7 +77,7 @@ impl StorageError {
             object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. } => {
                 Self::AlreadyExists { object }
             }
-            // These say their source's words as their own.
+            // These errors repeat the message of their source, so skip to the source.
             object_store::Error::Generic { source, .. }
             | object_store::Error::Unauthenticated { source, .. }
             | object_store::Error::PermissionDenied { source, .. }
@@ -87,7 +87,7 @@ impl StorageError {
     }
 }
 
-/// Whether the file system says that this process may not, or that a folder is none.
+/// True if the file system reports a missing permission, or a file in place of a folder.
 fn is_not_allowed(error: &(dyn std::error::Error + 'static)) -> bool {
     use std::io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
     let mut chain = std::iter::successors(Some(error), |error| error.source());

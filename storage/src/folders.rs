@@ -1,4 +1,4 @@
-//! Folders under a root: what lies directly in one, and what only local folders have.
+//! Folders under a root: their direct content, and operations for local folders only.
 
 use std::path::Path as FsPath;
 
@@ -9,18 +9,18 @@ use object_store::path::Path;
 use crate::root::path_of;
 use crate::{Root, StorageError};
 
-/// What lies directly in a folder.
+/// Direct content of a folder.
 #[derive(Debug, Clone, Default)]
 pub struct Folder {
-    /// Names of the folders in it, without their parents.
+    /// Names of the subfolders, without their parents.
     pub folders: Vec<String>,
-    /// The objects in it.
+    /// Objects directly in the folder.
     pub objects: Vec<ObjectMeta>,
 }
 
 impl Root {
-    /// What lies directly in the folder at `key`; nothing where there is no such folder. One request a thousand names,
-    /// however much lies further down.
+    /// Lists the direct content of the folder at `key`; empty if there is no such folder. It takes one request per
+    /// thousand names, however many objects lie further down.
     ///
     /// # Errors
     /// See [`StorageError`].
@@ -36,7 +36,8 @@ impl Root {
         Ok(Folder { folders, objects: listed.objects })
     }
 
-    /// Keys of all objects under the folder `prefix`, kept by `keep` as they are listed: what is not kept takes no memory.
+    /// Lists all objects under the folder `prefix`, and keeps the values that `keep` returns. Other objects take no
+    /// memory.
     ///
     /// # Errors
     /// See [`StorageError`].
@@ -51,7 +52,7 @@ impl Root {
         while let Some(object) = listed.next().await {
             match object {
                 Ok(object) => kept.extend(keep(&object)),
-                // It went while it was listed.
+                // The object vanished during the listing.
                 Err(object_store::Error::NotFound { .. }) => {}
                 Err(error) => return Err(StorageError::of("list", self.uri(), &path, error)),
             }
@@ -59,18 +60,18 @@ impl Root {
         Ok(kept)
     }
 
-    /// Removes the folder at `key` and those above it, up to this root, as far as they are empty. Stores other than local
-    /// folders have no folders that could be.
+    /// Removes the folder at `key` and its parents up to this root, as far as they are empty. Only local folders can
+    /// be empty.
     pub fn prune(&self, key: &str) {
         let Some(top) = self.local_folder() else { return };
         let place = top.join(key);
         remove_empty_below(&place);
-        // A folder that is not empty refuses, and so ends the way up.
+        // Removing a folder that is not empty fails, which ends the loop.
         let mut folders = place.ancestors().take_while(|folder| *folder != top && folder.starts_with(top));
         while folders.next().is_some_and(|folder| std::fs::remove_dir(folder).is_ok() || !folder.exists()) {}
     }
 
-    /// Whether the bucket keeps old versions of what is deleted here; `None` where that cannot be told.
+    /// True if the bucket keeps old versions of deleted objects; `None` if that cannot be determined.
     pub async fn keeps_versions(&self) -> Option<bool> {
         match self.bucket() {
             None => Some(false),
@@ -79,10 +80,11 @@ impl Root {
     }
 }
 
-/// Removes what is empty inside a folder. A folder that another process has just filled refuses, and stays.
+/// Removes the empty folders inside a folder. If another process has just filled one, removing it fails, and it
+/// stays.
 fn remove_empty_below(folder: &FsPath) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
-    // The kind of the entry itself: a link is never followed out of the dataset.
+    // Check the entry itself: a link must never be followed out of the dataset.
     for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
         remove_empty_below(&entry.path());
         let _ = std::fs::remove_dir(entry.path());

@@ -1,4 +1,4 @@
-//! The segments that a plan or a manifest is about, where they are an object of their own.
+//! Segment lists of plans and manifests that are stored as an object.
 
 use format::segments::{Inputs, ListedSegments};
 use model::SegmentList;
@@ -6,10 +6,10 @@ use model::SegmentList;
 use crate::{Creation, Root, StorageError};
 
 impl Root {
-    /// Writes the object that `inputs` names, if it names one: `segments` are what it was made of.
+    /// Writes the object that `inputs` names, if it names one. `inputs` must have been made from `segments`.
     ///
     /// # Errors
-    /// [`StorageError::AlreadyExists`] where another object has its name; else see [`StorageError`].
+    /// [`StorageError::AlreadyExists`] if another object has its name; else see [`StorageError`].
     pub async fn write_inputs(&self, inputs: &Inputs, segments: &SegmentList) -> Result<(), StorageError> {
         let Some(object) = inputs.object() else { return Ok(()) };
         match self.create_once(&object.key, ListedSegments::to_bytes(segments)).await? {
@@ -18,10 +18,11 @@ impl Root {
         }
     }
 
-    /// The segments that a plan or a manifest of this dataset is about: the one way to read them, be they inline or not.
+    /// Reads the segments of a plan or manifest of this dataset, inline or from their object. All readers use this
+    /// function.
     ///
     /// # Errors
-    /// See [`StorageError`]; also an object that is not the one that was written.
+    /// See [`StorageError`]; also if the object differs from the one that was written.
     pub async fn read_inputs(&self, inputs: &Inputs) -> Result<SegmentList, StorageError> {
         let listed = match inputs {
             Inputs::Inline(segments) => return Ok(segments.clone()),

@@ -1,8 +1,8 @@
 //! The only crate that knows where bytes live: object stores by URI, segments as random-access bytes, objects written
 //! create-only.
 //!
-//! Nothing outside this crate names a store's client. The seam to objects is the `object_store` crate's trait; the seam to
-//! the cluster's state is [`meta::MetaStore`].
+//! Nothing outside this crate names a store's client. The seam to objects is the trait of the `object_store` crate;
+//! the seam to the cluster's state is [`meta::MetaStore`].
 
 // A place in an object store, opened from a URI.
 pub mod root;
@@ -10,38 +10,38 @@ pub mod root;
 mod reach;
 // Operations on many objects: removal in batches, listings as streams.
 mod bulk;
-// The segments that a plan or a manifest is about.
+// Segment lists that are stored as an object.
 mod inputs;
-// Folders under a root: listed, pruned.
+// Folders under a root: listing and pruning.
 pub mod folders;
-// Uploads under a root that nobody finished.
+// Unfinished uploads under a root.
 pub mod uploads;
-// What went wrong with a store, by what the caller does next.
+// Errors of object stores, by the caller's next step.
 pub mod error;
-// What a store is called where it does not answer.
+// Description of a store that does not answer, for messages.
 mod place_name;
 
-// What the stores count.
+// Metrics of the stores.
 mod metrics;
 
-// S3 and the stores that speak like it.
+// S3 and compatible stores.
 pub mod s3;
-// When a failed request is tried again.
+// Retry policy for failed requests.
 pub mod retry;
 
-// How a thread that computes waits for what is asynchronous.
+// Wait of a computing thread for an asynchronous result.
 pub mod wait;
 // Segments as random-access bytes.
 pub mod segment;
 // Objects as a worker's thread reads and writes them.
 pub mod object;
 
-// Folders of this process alone, and opening what others may have put there.
+// Private folders of this process, and safe opening of files in shared places.
 pub mod private;
 
-// How a write ended: applied, refused, or unknown.
+// Outcome of a write: applied, refused, or unknown.
 pub mod outcome;
-// The state of the cluster: etcd, and its twin in memory.
+// State of the cluster: etcd, and its in-memory twin.
 pub mod meta;
 
 pub use error::StorageError;

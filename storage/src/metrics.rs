@@ -1,4 +1,4 @@
-//! What the stores count: nothing of it fails a request, and a rise of it is the first sign of a store that ails.
+//! Metrics of the stores. None of these events fails a request, and a rise is the first sign of a store in trouble.
 //!
 //! | metric | kind | labels | tells |
 //! |---|---|---|---|
@@ -17,16 +17,16 @@ const UNKNOWN: &str = "tailor_state_unknown_total";
 const PUT_ASIDE: &str = "tailor_etcd_endpoints_put_aside_total";
 const RENEWAL_GAP: &str = "tailor_lease_renewal_gap_seconds";
 
-/// Why an object store is asked again.
+/// Reason for which an object store is asked again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Again {
-    /// It asked for time.
+    /// The store asked for time.
     Throttled,
-    /// It failed, could not be reached, or did not answer.
+    /// The store failed, could not be reached, or did not answer.
     Failed,
     /// The body of its answer broke, or stalled.
     Body,
-    /// The answer to a write was lost: it is looked whether it was done.
+    /// The answer to a write was lost, so the object is looked up.
     LookedUp,
 }
 
@@ -43,7 +43,7 @@ impl Again {
     }
 }
 
-/// Says what each metric means, and starts it at zero: once a process.
+/// Describes each metric, and starts it at zero. Call it once per process.
 pub fn describe_metrics() {
     describe_counter!(RETRIES, "Requests to an object store that were tried again, by reason");
     describe_counter!(UNKNOWN, "Transactions of the cluster's state whose outcome had to be read back");
@@ -60,22 +60,22 @@ pub fn describe_metrics() {
     gauge!(RENEWAL_GAP).set(0.0);
 }
 
-/// An object store is asked again.
+/// Counts a repeated request to an object store.
 pub(crate) fn asked_again(why: Again) {
     counter!(RETRIES, "reason" => why.label()).increment(1);
 }
 
-/// Nobody knows yet whether a transaction was applied.
+/// Counts a transaction whose outcome is unknown.
 pub(crate) fn outcome_unknown() {
     counter!(UNKNOWN).increment(1);
 }
 
-/// An endpoint of etcd is at rest.
+/// Counts an endpoint of etcd that was put aside.
 pub(crate) fn endpoint_put_aside() {
     counter!(PUT_ASIDE).increment(1);
 }
 
-/// A lease was not renewed for so long.
+/// Records the time for which a lease was not renewed.
 pub(crate) fn renewal_gap(gap: Duration) {
     static LONGEST_MS: AtomicU64 = AtomicU64::new(0);
     let gap_ms = u64::try_from(gap.as_millis()).unwrap_or(u64::MAX);

@@ -1,10 +1,10 @@
-//! How a write ended: applied, refused, or unknown; and how an unknown one is settled.
+//! Outcome of a write: applied, refused, or unknown; and how an unknown outcome is settled.
 //!
-//! A write whose answer is lost may have happened, may never happen, and *may still happen*: it can wait in a queue that
-//! nobody can look into. So a look alone settles it only where it shows the write. To make the rest safe, a transaction
-//! here changes a key that it also compares: then it can be applied once at most, whoever sends it and however often.
-//! Sent again, it is applied if it was not, and refused if it was; which of the two is read from the *witness*, a key that
-//! tells this very write from all others.
+//! A write whose answer is lost may have happened, may never happen, and *may still happen*: it can wait in a queue
+//! that nobody can inspect. So reading back settles it only if the write is found. To make the rest safe, a
+//! transaction here changes a key that it also compares: then it is applied at most once, however often and by whom
+//! it is sent. If it is sent again, it is applied if it was not, and refused if it was. Which of the two happened is
+//! read from the *witness*, a key that distinguishes this write from all others.
 
 use std::time::Duration;
 
@@ -12,51 +12,52 @@ use model::limits::STATE_SETTLE_TRIES_MAX;
 
 use crate::meta::{Entry, MetaError, MetaStore, Revision, Txn};
 
-/// How a transaction ended. Match all three.
+/// Outcome of a transaction. Match all three.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Every comparison held; all operations were done.
+    /// Every comparison held; all operations were performed.
     Applied {
-        /// What every change carries.
+        /// Revision that every change carries.
         revision: Revision,
     },
     /// A comparison did not hold; nothing was changed.
     Refused {
-        /// What the transaction's `otherwise` asked for, in its order.
+        /// Entries of the keys in the transaction's `otherwise`, in its order.
         current: Vec<Option<Entry>>,
     },
-    /// The request was sent and its answer did not come.
+    /// The request was sent, but its answer was lost.
     Unknown {
-        /// What came instead.
+        /// Failure that came instead of the answer.
         cause: MetaError,
     },
 }
 
-/// How a transaction ended, beyond doubt.
+/// Outcome of a transaction, known for certain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
-    /// It was applied, once.
+    /// The transaction was applied, once.
     Applied {
-        /// What every change carries.
+        /// Revision that every change carries.
         revision: Revision,
     },
-    /// It was not, and never will be: what it compares has moved on.
+    /// The transaction was not applied, and never will be: the keys that it compares have changed.
     Refused {
-        /// What the transaction's `otherwise` asked for, in its order.
+        /// Entries of the keys in the transaction's `otherwise`, in its order.
         current: Vec<Option<Entry>>,
     },
 }
 
-/// First wait before an unknown transaction is looked at again; it doubles with each try.
+/// First pause before an unknown transaction is tried again; it doubles with each try.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Sends `txn`, and does not rest until it is known to be applied or refused.
+/// Sends `txn`, and repeats until it is known to be applied or refused.
 ///
-/// `applied_at` looks at the entry of `witness` and tells at which revision it shows this very write, if it does. The
-/// transaction has to change what it compares (see above).
+/// `applied_at` returns the revision at which the entry of `witness` shows this write, if it does. The
+/// transaction must change a key that it compares (see above).
 ///
 /// # Errors
-/// A definite error of the store; or, after [`STATE_SETTLE_TRIES_MAX`] tries, what kept the outcome unknown.
+/// A definite error of the store; or, after [`STATE_SETTLE_TRIES_MAX`] tries, the failure that kept the outcome
+/// unknown.
 pub async fn settle(
     store: &dyn MetaStore,
     txn: Txn,
@@ -66,7 +67,8 @@ pub async fn settle(
     settle_from(store, txn, witness, applied_at, None).await
 }
 
-/// Like [`settle`]; a `doubt` is why the same change, perhaps as a part of more, may be on its way already.
+/// Settles as [`settle`] does. A `doubt` is the reason for which the same change, perhaps as part of a larger one,
+/// may already be in flight.
 ///
 /// # Errors
 /// As of [`settle`].
@@ -94,7 +96,7 @@ pub async fn settle_from(
                 Ok(None) => doubt = Some(cause),
                 Err(error) => doubt = Some(transient(error)?),
             },
-            // Nothing was changed by this try; an earlier one may still have been the one that did it.
+            // This try changed nothing, but an earlier one may still have made the change.
             Err(error) if doubt.is_some() => doubt = Some(transient(error)?),
             Err(error) => return Err(error),
         }
@@ -110,7 +112,7 @@ async fn read_back(
     Ok(applied_at(store.get(witness).await?.as_ref()))
 }
 
-/// The error, if waiting may mend it.
+/// Returns the error if waiting may mend it.
 fn transient(error: MetaError) -> Result<MetaError, MetaError> {
     if error.is_transient() { Ok(error) } else { Err(error) }
 }

@@ -1,6 +1,6 @@
-//! What a store is called where it does not answer: which server, which bucket, which region an operator has to look at.
+//! Description of a store that does not answer: the server, bucket and region that an operator must check.
 
-/// The store that a URI lies in, as a message names it. What the environment does not say may stand in a profile.
+/// Describes the store of a URI for a message. Values that the environment lacks may come from a profile.
 pub fn store_of(uri: &str) -> String {
     named(uri, |name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }

@@ -1,8 +1,8 @@
-//! Folders that are this process's alone, in places that others may write to; and opening what others may have put there.
+//! Private folders of this process in places that others may write to, and safe opening of files in such places.
 //!
-//! A folder of spilled data holds customers' points, and its place is often shared: `/tmp`, `/var/tmp`, a mounted disk. So it
-//! is made for its owner only, its parent must be one in which nobody else can rename or replace it, links are not
-//! followed, and nothing is opened that could block: a pipe, a device.
+//! A folder of spilled data holds customers' points, and its place is often shared: `/tmp`, `/var/tmp`, a mounted
+//! disk. So it is made for its owner only; its parent must be a folder in which nobody else can rename or replace it;
+//! links are not followed; and nothing that could block is opened, such as a pipe or a device.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
@@ -11,26 +11,26 @@ use std::path::Path;
 
 /// Mode of a folder that only its owner may use.
 const OWNER_ONLY: u32 = 0o700;
-/// Bits of a mode that let others than the owner write.
+/// Bits of a mode that let users other than the owner write.
 const OTHERS_WRITE: u32 = 0o022;
 /// In a folder with this bit, only the owner of an entry may rename or remove it.
 const STICKY: u32 = 0o1000;
 /// User id of the superuser.
 const ROOT_UID: u32 = 0;
 
-/// Makes the folder at `path` with mode 0700. One that is there already is somebody's.
+/// Makes the folder at `path` with mode 0700. An existing folder may belong to somebody else, so it is an error.
 ///
 /// # Errors
-/// The system's; `AlreadyExists` included.
+/// The system's error, `AlreadyExists` included.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(OWNER_ONLY).create(path)
 }
 
-/// Makes the folder at `path` and those above it, where they are missing, with mode 0700; refuses one in which others
-/// could take the place of what this process makes there.
+/// Makes the folder at `path` and its missing parents, with mode 0700. Refuses a folder in which other users could
+/// replace the entries of this process.
 ///
 /// # Errors
-/// The system's, or `PermissionDenied` with the reason and the next step.
+/// The system's error, or `PermissionDenied` with the reason and the next step.
 pub fn make_parent(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(OWNER_ONLY).create(path)?;
     let found = std::fs::symlink_metadata(path)?;
@@ -49,23 +49,24 @@ pub fn make_parent(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens the regular file at `path` for reading, if it is one and belongs to this user. Links are not followed, and nothing
-/// that may block is opened.
+/// Opens the regular file at `path` for reading, if it belongs to this user. Links are not followed, and nothing that
+/// may block is opened.
 ///
 /// # Errors
-/// The system's; `InvalidInput` for what is no regular file, `PermissionDenied` for another user's.
+/// The system's error; `InvalidInput` if it is not a regular file, `PermissionDenied` if it is another user's.
 pub fn open_file(path: &Path) -> io::Result<File> {
-    // Looked at before it is opened: opening a device or a pipe is an act of its own.
+    // Checked before opening, because opening a device or a pipe already has effects.
     check_file(&std::fs::symlink_metadata(path)?)?;
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
     check_file(&file.metadata()?)?;
     Ok(file)
 }
 
-/// Opens the regular file at `path` for reading, through links. A pipe or a device there is an error, not waited for.
+/// Opens the regular file at `path` for reading, through links. A pipe or a device is an error, and is not waited
+/// for.
 ///
 /// # Errors
-/// The system's; `InvalidInput` for what is no regular file.
+/// The system's error; `InvalidInput` if it is not a regular file.
 pub fn open_nonblocking(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     if !file.metadata()?.is_file() {
@@ -74,7 +75,7 @@ pub fn open_nonblocking(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether `path` itself, not what a link there leads to, is a folder of this user.
+/// True if `path` itself, without following links, is a folder of this user.
 pub fn is_own_folder(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() && found.uid() == own_uid())
 }
@@ -101,7 +102,7 @@ fn refused(reason: String) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, reason)
 }
 
-/// The user that this process acts as.
+/// Returns the effective user id of this process.
 #[allow(unsafe_code, reason = "the standard library does not tell the user")]
 fn own_uid() -> u32 {
     // SAFETY: the call takes nothing, changes nothing and cannot fail.
@@ -139,7 +140,7 @@ mod tests {
     #[test]
     fn a_parent_of_somebody_else_is_refused() {
         let place = tempfile::tempdir().expect("a temporary folder");
-        // Only the superuser can give a folder away.
+        // Only the superuser can give a folder to another user.
         if std::os::unix::fs::chown(place.path(), Some(12_345), None).is_ok() {
             let told = make_parent(place.path()).expect_err("it is not ours").to_string();
             assert!(told.contains("user 12345"), "{told}");

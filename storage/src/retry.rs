@@ -1,30 +1,30 @@
-//! When a failed request is tried again: the one retry layer between us and a store.
+//! Retry policy, the only retry layer between us and a store.
 //!
-//! The policy is pure. The caller says what class of failure it saw and how often it has tried; the answer is a delay or
-//! `None`, give up. Delays have full jitter: a thousand workers that failed together do not return together. A store that
-//! asks for time (`Retry-After`) gets at least that. The budget is shared by all requests of one store: when much fails at
-//! once, retries stop being a second load on a store that is already down.
+//! The policy is pure. The caller passes the class of the failure and the number of tries; the result is a delay, or
+//! `None` to give up. Delays have full jitter, so that a thousand workers that failed together do not return
+//! together. A store that asks for time (`Retry-After`) gets at least that. The budget is shared by all requests of
+//! one store: when many fail at once, retries do not become a second load on a store that is already down.
 
 use std::time::Duration;
 
-/// What a failure tells about trying again.
+/// Class of a failure, by the chance of another try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureClass {
     /// A lost connection, a timeout, an internal error: the next attempt may succeed.
     Transient,
-    /// The store asks us to slow down.
+    /// The store asks for fewer requests.
     Throttled {
-        /// How long, where it says so.
+        /// Pause that the store asks for, if any.
         retry_after: Option<Duration>,
     },
     /// The same request will fail the same way.
     Permanent,
 }
 
-/// How often, and how long between.
+/// Number of tries, and the delays between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Attempts of one request, the first included.
+    /// Tries of one request, the first included.
     pub attempts_max: u32,
     /// Upper bound of the first delay; it doubles with each attempt.
     pub first_delay_max: Duration,
@@ -33,14 +33,15 @@ pub struct RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// Ten attempts wait 23 s in all at the median, 45 s at most: longer than S3 takes to split a hot prefix, shorter than a lease.
+    /// Ten tries wait 23 s in total at the median and 45 s at most: longer than S3 takes to split a hot prefix,
+    /// shorter than a lease.
     fn default() -> Self {
         Self { attempts_max: 10, first_delay_max: Duration::from_millis(100), delay_max: Duration::from_secs(20) }
     }
 }
 
 impl RetryPolicy {
-    /// How long to wait after `attempts` of them failed, the last with `class`; `None` is to give up.
+    /// Returns the delay after `attempts` tries failed, the last with `class`; `None` to give up.
     pub fn delay(&self, attempts: u32, class: FailureClass, rng: &mut fastrand::Rng) -> Option<Duration> {
         let asked = match class {
             FailureClass::Permanent => return None,
@@ -57,14 +58,14 @@ impl RetryPolicy {
     }
 }
 
-/// Shares of a retry. In the long run a tenth of all requests may be retries: each that succeeds pays one share,
+/// Shares that one retry costs. In the long run a tenth of all requests may be retries: each success pays one share.
 const SHARES_PER_RETRY: u64 = 10;
-/// beside a trickle, so that a quiet process can wait for its store to come back.
+/// Shares that are added per second, so that a quiet process can wait for its store to come back.
 const SHARES_PER_SECOND: u64 = 50;
-/// Enough for a hundred retries at once when nothing was retried for a while.
+/// Most shares: a hundred retries at once after a time without retries.
 const SHARES_MAX: u64 = 1000;
 
-/// Retries that all requests of one store share.
+/// Budget of retries that all requests of one store share.
 #[derive(Debug)]
 pub struct RetryBudget {
     shares: u64,
@@ -78,12 +79,12 @@ impl Default for RetryBudget {
 }
 
 impl RetryBudget {
-    /// A request succeeded.
+    /// Credits the budget for a request that succeeded.
     pub fn deposit(&mut self) {
         self.shares = (self.shares + 1).min(SHARES_MAX);
     }
 
-    /// Takes one retry, if there is one. `now` counts from any fixed moment.
+    /// Takes one retry from the budget, if it has one. `now` counts from any fixed moment.
     pub fn withdraw(&mut self, now: Duration) -> bool {
         let trickle = (now.saturating_sub(self.refilled_at).as_secs_f64() * SHARES_PER_SECOND as f64) as u64;
         if trickle > 0 {

@@ -1,6 +1,6 @@
-//! A place in an object store, opened from a URI: a path, `file://` or `s3://bucket/prefix`.
+//! Root: a place in an object store, opened from a URI: a path, `file://` or `s3://bucket/prefix`.
 //!
-//! Keys are relative to the root. Every failure names the whole object, so that a message can be acted on.
+//! Keys are relative to the root. Every error names the whole object, so that an operator can act on the message.
 
 use std::fmt;
 use std::path::{Path as FsPath, PathBuf};
@@ -15,19 +15,19 @@ use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt
 
 use crate::{S3Settings, S3Store, StorageError};
 
-/// Who made an object that was to be created.
+/// Author of an object that was to be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Creation {
-    /// We did, now or in a try whose answer was lost.
+    /// We created it, now or in a try whose answer was lost.
     Ours,
-    /// Somebody else did, with other bytes.
+    /// Somebody else created it, with other bytes.
     Taken,
 }
 
-/// How often a folder is made that vanishes at once: an empty folder may be pruned by the process that cleans up.
+/// Most tries to make a folder that vanishes at once: an empty folder may be pruned by a process that cleans up.
 const CREATE_TRIES: u32 = 4;
 
-/// An opened place.
+/// Opened place in an object store.
 #[derive(Debug, Clone)]
 pub struct Root {
     uri: String,
@@ -43,10 +43,10 @@ impl fmt::Display for Root {
 }
 
 impl Root {
-    /// Opens a place that is read: a local folder must exist. A bucket is asked nothing before the first request.
+    /// Opens a place for reading: a local folder must exist. A bucket is not contacted before the first request.
     ///
     /// # Errors
-    /// [`StorageError::NotFound`] for a missing folder, [`StorageError::Open`] for anything that is no folder.
+    /// [`StorageError::NotFound`] for a missing folder, [`StorageError::Open`] for anything that is not a folder.
     pub fn open(uri: &str) -> Result<Self, StorageError> {
         let path = match place(uri)? {
             Place::Folder(path) => path,
@@ -64,10 +64,10 @@ impl Root {
         }
     }
 
-    /// Opens a place that is written: a local folder is made.
+    /// Opens a place for writing: a local folder is made.
     ///
     /// # Errors
-    /// [`StorageError::Open`] for a path that is a file, or may not be made.
+    /// [`StorageError::Open`] for a path that is a file, or cannot be made.
     pub fn create(uri: &str) -> Result<Self, StorageError> {
         let path = match place(uri)? {
             Place::Folder(path) => path,
@@ -81,7 +81,7 @@ impl Root {
         for _ in 1..CREATE_TRIES {
             std::fs::create_dir_all(&path).map_err(|error| open_error(uri, &error.to_string()))?;
             match path.canonicalize() {
-                // Whoever cleans up empty folders was faster.
+                // A process that cleans up empty folders removed it in between.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 _ => break,
             }
@@ -95,47 +95,47 @@ impl Root {
         Ok(Self { uri: uri.to_owned(), store: Arc::new(store), local: Some(path), bucket: None })
     }
 
-    /// A place in a store at hand: memory, a decorator, a test's own.
+    /// Opens a place in a given store, such as memory or a decorator.
     pub fn of_store(uri: &str, store: Arc<dyn ObjectStore>) -> Self {
         Self { uri: uri.to_owned(), store, local: None, bucket: None }
     }
 
-    /// A place in a bucket.
+    /// Opens a place in a bucket.
     pub fn of_bucket(uri: &str, bucket: S3Store) -> Self {
         Self { bucket: Some(bucket.clone()), ..Self::of_store(uri, Arc::new(bucket)) }
     }
 
-    /// The bucket, where this is in one.
+    /// Returns the bucket, if the place is in one.
     pub(crate) fn bucket(&self) -> Option<&S3Store> {
         self.bucket.as_ref()
     }
 
-    /// Whether its listings come in the order of the keys: a bucket's do.
+    /// True if listings come in key order, as those of a bucket do.
     pub fn lists_in_order(&self) -> bool {
         self.bucket.is_some()
     }
 
-    /// The store, keys relative to this root.
+    /// Returns the store, with keys relative to this root.
     pub fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.store
     }
 
-    /// As given.
+    /// Returns the URI as it was given.
     pub fn uri(&self) -> &str {
         &self.uri
     }
 
-    /// The folder, where this is one: its segments can be mapped.
+    /// Returns the local folder, if the place is one: its segments can be mapped.
     pub fn local_folder(&self) -> Option<&FsPath> {
         self.local.as_deref()
     }
 
-    /// Where the object at `key` lies, for messages.
+    /// Returns the full URI of the object at `key`, for messages.
     pub fn object(&self, key: &str) -> String {
         format!("{}/{key}", self.uri.trim_end_matches('/'))
     }
 
-    /// The whole object at `key`.
+    /// Reads the whole object at `key`.
     ///
     /// # Errors
     /// See [`StorageError`].
@@ -145,7 +145,7 @@ impl Root {
         result.await.map_err(|error| StorageError::of("read", &self.uri, &path, error))
     }
 
-    /// `len` bytes of the object at `key`, from `start` on; all of them, or an error.
+    /// Reads `len` bytes of the object at `key`, from `start` on: all of them, or an error.
     ///
     /// # Errors
     /// See [`StorageError`].
@@ -155,10 +155,10 @@ impl Root {
         self.store.get_range(&path, range).await.map_err(|error| StorageError::of("read", &self.uri, &path, error))
     }
 
-    /// `len` bytes of a segment as it was planned.
+    /// Reads `len` bytes of a segment, if it is still as it was planned.
     ///
     /// # Errors
-    /// [`StorageError::Changed`] for a segment that is no longer the planned one.
+    /// [`StorageError::Changed`] if the segment is no longer the planned one.
     pub async fn read_segment(&self, segment: &SegmentRef, start: u64, len: usize) -> Result<Bytes, StorageError> {
         let path = path_of(&segment.key);
         let changed = |what: String| StorageError::Changed { object: self.object(&segment.key), what };
@@ -181,7 +181,7 @@ impl Root {
         }
     }
 
-    /// Size, etag and time of change of the object at `key`.
+    /// Returns size, etag and modification time of the object at `key`.
     ///
     /// # Errors
     /// See [`StorageError`].
@@ -190,7 +190,7 @@ impl Root {
         self.store.head(&path).await.map_err(|error| StorageError::of("stat", &self.uri, &path, error))
     }
 
-    /// Writes a small object, replacing what is there.
+    /// Writes a small object, replacing any that exists.
     ///
     /// # Errors
     /// See [`StorageError`].
@@ -201,16 +201,17 @@ impl Root {
     /// Writes a small object that must not exist yet.
     ///
     /// # Errors
-    /// [`StorageError::AlreadyExists`] where it does.
+    /// [`StorageError::AlreadyExists`] if it does.
     pub async fn create_object(&self, key: &str, bytes: impl Into<Bytes>) -> Result<(), StorageError> {
         self.put(key, bytes.into(), PutMode::Create).await
     }
 
-    /// Writes a small object that must not exist yet, and settles an outcome that is unknown: a write that failed, or that
-    /// found an object, may have been ours. What lies there tells (design: read back, never repeat blindly).
+    /// Writes a small object that must not exist yet, and settles an unknown outcome: a write that failed, or that
+    /// found an object, may have been ours. The bytes that are found decide (design: read back, never repeat
+    /// blindly).
     ///
     /// # Errors
-    /// See [`StorageError`]; then nothing of ours lies there, as far as could be read.
+    /// See [`StorageError`]; then no object of ours exists, as far as could be read.
     pub async fn create_once(&self, key: &str, bytes: impl Into<Bytes>) -> Result<Creation, StorageError> {
         let bytes = bytes.into();
         let Err(error) = self.create_object(key, bytes.clone()).await else { return Ok(Creation::Ours) };
@@ -228,7 +229,7 @@ impl Root {
         result.map(drop).map_err(|error| StorageError::of("write", &self.uri, &path, error))
     }
 
-    /// Removes the object at `key`; one that is gone already is fine.
+    /// Removes the object at `key`; succeeds if it is already gone.
     ///
     /// # Errors
     /// See [`StorageError`].
@@ -240,8 +241,8 @@ impl Root {
         }
     }
 
-    /// Every object whose key starts with the folder `prefix` (empty: all), ordered by key. One that goes while it is
-    /// listed is not there.
+    /// Lists every object whose key starts with the folder `prefix` (empty: all), in key order. An object that
+    /// vanishes during the listing is left out.
     ///
     /// # Errors
     /// See [`StorageError`].
@@ -249,8 +250,8 @@ impl Root {
         self.list_where(prefix, |object| !matches!(object, Err(object_store::Error::NotFound { .. }))).await
     }
 
-    /// Every object of the root, ordered by key. One that is listed and cannot be looked at (gone meanwhile, a link that
-    /// leads nowhere) is an error: this lists input, of which nothing may be left out in silence.
+    /// Lists every object of the root in key order. A listed object that cannot be read (gone meanwhile, a broken
+    /// link) is an error, because this lists input, of which nothing may be left out silently.
     ///
     /// # Errors
     /// See [`StorageError`].
@@ -273,7 +274,7 @@ impl Root {
     }
 }
 
-/// The path of a key as it stands: listed keys come back encoded, and must not be encoded twice.
+/// Returns the path of a key as it is: listed keys come back encoded, and must not be encoded twice.
 pub(crate) fn path_of(key: &str) -> Path {
     Path::parse(key).unwrap_or_else(|_| Path::from(key))
 }
@@ -282,7 +283,7 @@ fn open_error(uri: &str, cause: &str) -> StorageError {
     StorageError::Open { uri: uri.to_owned(), cause: cause.to_owned() }
 }
 
-/// What a URI names.
+/// Place that a URI names.
 enum Place {
     Folder(PathBuf),
     Bucket(S3Store),
@@ -317,7 +318,7 @@ fn bucket(uri: &str, rest: &str) -> Result<S3Store, StorageError> {
     Ok(S3Store::new(bucket, prefix, S3Settings::default()))
 }
 
-/// Places that are handed in: `test://NAME` is whatever this thread says it is.
+/// Places for tests: this thread decides which store `test://NAME` opens.
 #[cfg(feature = "testing")]
 pub mod handed_in {
     use std::cell::RefCell;
@@ -330,7 +331,7 @@ pub mod handed_in {
 
     pub(super) const SCHEME: &str = "test";
 
-    /// From a URI to a store whose keys are relative to it.
+    /// Function from a URI to a store whose keys are relative to it.
     pub type Opener = Box<dyn Fn(&str) -> Arc<dyn ObjectStore>>;
 
     thread_local! {

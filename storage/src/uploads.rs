@@ -1,24 +1,24 @@
-//! Uploads under a root that nobody finished. They show nowhere and cost storage until somebody aborts them.
+//! Unfinished uploads under a root. They are invisible, and cost storage until they are aborted.
 
 use model::TimestampMs;
 
 use crate::root::path_of;
 use crate::{Root, StorageError};
 
-/// An upload that was begun and neither completed nor aborted.
+/// Upload that was begun and neither completed nor aborted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingUpload {
-    /// The key, relative to its root, under which the object would appear.
+    /// Key, relative to its root, under which the object would appear.
     pub key: String,
-    /// The store's name for it.
+    /// Id that the store gave to the upload.
     pub upload_id: String,
-    /// When it was begun, by the store's clock.
+    /// Begin of the upload by the store's clock, in milliseconds.
     pub begun_at_ms: TimestampMs,
 }
 
 impl Root {
-    /// The uploads under the folder `prefix` (empty: all) that were begun before `begun_before_ms`, ordered by key. A local
-    /// root has none: what it stages are files.
+    /// Lists the uploads under the folder `prefix` (empty: all) that were begun before `begun_before_ms`, in key
+    /// order. A local root has none, because it stages files.
     ///
     /// # Errors
     /// See [`StorageError`].
@@ -36,7 +36,7 @@ impl Root {
         Ok(found)
     }
 
-    /// Aborts an upload; one that is gone already is fine. Whoever still writes it fails.
+    /// Aborts an upload; succeeds if it is already gone. A process that still writes it fails.
     ///
     /// # Errors
     /// See [`StorageError`].

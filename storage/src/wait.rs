@@ -1,7 +1,7 @@
-//! How a thread that computes waits for what is asynchronous: here and nowhere else.
+//! Waits of a computing thread for an asynchronous result; no other module blocks like this.
 //!
-//! A slot has a thread of its own, which blocks. A simulation has one thread for everything: there the attempt is set aside
-//! until what it waits for is ready, by whoever runs it (`in_place`).
+//! A slot has a thread of its own, which blocks. A simulation has a single thread: there the attempt is suspended
+//! until the result is ready, by the simulation's driver (`in_place`).
 
 use tokio::runtime::Handle;
 
@@ -14,7 +14,7 @@ pub fn wait<F: Future>(runtime: &Handle, future: F) -> F::Output {
     runtime.block_on(future)
 }
 
-/// Waiting without a thread of one's own.
+/// Waiting without a thread, for the simulation.
 #[cfg(feature = "testing")]
 pub mod in_place {
     use std::cell::RefCell;
@@ -22,14 +22,14 @@ pub mod in_place {
     use std::rc::Rc;
     use std::task::{Context, Poll};
 
-    /// Calls what it is given until that says that it is ready, and lets others run in between.
+    /// Driver that calls its argument until it returns true, and lets others run in between.
     pub type Driver = dyn Fn(&mut dyn FnMut(&mut Context<'_>) -> bool);
 
     thread_local! {
         static DRIVER: RefCell<Option<Rc<Driver>>> = const { RefCell::new(None) };
     }
 
-    /// Does `work`, which waits by means of `driver`, on this thread.
+    /// Runs `work`, whose waits use `driver`, on this thread.
     pub fn with<T>(driver: Rc<Driver>, work: impl FnOnce() -> T) -> T {
         let before = DRIVER.replace(Some(driver));
         let result = work();

@@ -1,4 +1,5 @@
-//! What a dataset holds, series by series, bit for bit: read with the library, because text loses the payload of a NaN.
+//! Content of a dataset, series by series, bit for bit. It is read with the library, because text loses the payload
+//! of a NaN.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -10,10 +11,10 @@ use dataset::series::{SeriesOptions, list_series};
 use dataset::{Catalog, Parts, Selection};
 use model::{RollupStep, SeriesKey};
 
-/// Points by series: instant and the bits of the value.
+/// Points by series: instant, and the bits of the value.
 pub type Contents = BTreeMap<SeriesKey, Vec<(i64, u64)>>;
 
-/// Every point of the current manifests of the dataset at `path`.
+/// Reads every point of the current manifests of the dataset at `path`.
 ///
 /// # Panics
 /// If it cannot be read.
@@ -28,7 +29,7 @@ pub fn contents(path: &Path) -> Contents {
     contents
 }
 
-/// Every rollup row of a step: bucket, count, and sum, min, max, first and last.
+/// Reads every rollup row of a step: bucket, count, and sum, min, max, first and last.
 ///
 /// # Panics
 /// If it cannot be read.
@@ -76,7 +77,7 @@ fn read(path: &Path, rollup: Option<RollupStep>, mut take: impl FnMut(Chunk) + S
     }
 }
 
-/// One series of [`Contents`].
+/// Builds a key of [`Contents`].
 pub const fn key(org: u64, metric: u64) -> SeriesKey {
     SeriesKey::new(org, metric)
 }

@@ -1,9 +1,10 @@
-//! Runs plans on one thread, in an order drawn from a seed, with workers that are lost and completions that come late.
+//! Runs plans on one thread, in an order drawn from a seed, with workers that are lost and completions that come
+//! late.
 //!
-//! Every turn draws one thing that may happen: a worker claims, runs an attempt that it holds, a completion arrives, an
-//! attempt fails for no reason, a worker is lost, or somebody who was given up speaks after all. What must hold whatever
-//! happens is asserted here: attempt numbers rise (LS-1), no task is recorded done twice (LS-2), who is stale changes
-//! nothing (LS-3), every shard ends (LV-1).
+//! Every turn draws one event: a worker claims, a worker runs an attempt, a completion arrives, an attempt fails
+//! without a reason, a worker is lost, or a worker that was given up reports after all. The invariants are asserted
+//! here: attempt numbers rise (LS-1), no task is recorded done twice (LS-2), a stale worker changes nothing (LS-3),
+//! every shard ends (LV-1).
 
 mod journal;
 
@@ -23,48 +24,48 @@ use journal::Journal;
 
 use crate::random::Random;
 
-/// Turns after which an execution counts as stuck (LV-1): plans of tests have at most some hundred tasks.
+/// Turns after which an execution counts as stuck (LV-1). Plans of tests have at most some hundred tasks.
 const TURNS_MAX: usize = 1_000_000;
 
-/// What a turn takes: tasks that rest after a failure are open again some dozens of turns later.
+/// Simulated duration of a turn; tasks that pause after a failure are open again some dozens of turns later.
 const TURN: Duration = Duration::from_millis(100);
 
-/// Workers that are lost in one execution, at most.
+/// Most workers that are lost in one execution.
 const LOSSES_MAX: usize = 6;
 
-/// Attempts that fail for no reason, at most: fewer than end a task, even one that is charged for a wrong guess as well.
+/// Most attempts that fail without a reason: fewer than end a task, even if one more is charged for a wrong guess.
 const FAILURES_MAX: usize = model::limits::ATTEMPTS_PER_TASK_MAX as usize - 2;
 
-/// Completions that are delivered a second time, at most: each is compared with the whole state.
+/// Most completions that are delivered a second time; each is compared with the whole state.
 const COPIES_MAX: usize = 20;
 
-/// How plans are run.
+/// Conditions of an execution.
 #[derive(Debug, Clone, Copy)]
 pub struct Conditions {
-    /// Draws what happens next.
+    /// Seed of all random choices.
     pub seed: u64,
-    /// Workers at once.
+    /// Number of workers at once.
     pub workers: usize,
-    /// What bounds each.
+    /// Limits of each worker.
     pub limits: SlotLimits,
 }
 
-/// What became of the plans.
+/// Result of an execution.
 #[derive(Debug, Default)]
 pub struct Execution {
-    /// How each shard ended, and what it would have committed.
+    /// Outcome of each shard, with the output that it would have committed.
     pub shards: BTreeMap<ShardId, (Option<ShardEnd>, Option<Box<ShardOutput>>)>,
-    /// Attempts that ran.
+    /// Number of attempts that ran.
     pub attempts: usize,
-    /// Completions that were refused.
+    /// Number of completions that were refused.
     pub refused: usize,
-    /// Map attempts from a start that the stitch had found out.
+    /// Number of map attempts from a start that the stitch had found.
     pub stitched: usize,
-    /// Spills of map attempts.
+    /// Number of spills of map attempts.
     pub spills: u32,
 }
 
-/// Runs `plans` to their end.
+/// Runs `plans` until all shards have ended.
 pub fn execute(plans: Vec<ShardPlan>, stores: &Stores, shard_map: &ShardMap, conditions: Conditions) -> Execution {
     let mut executor = Executor::new(stores, shard_map, conditions);
     executor.submit(plans);
@@ -87,15 +88,15 @@ struct Executor<'a> {
     workers_so_far: u64,
     plans: BTreeMap<ShardId, Arc<ShardPlan>>,
     journal: Journal,
-    /// Since the beginning.
+    /// Time since the beginning.
     now: Duration,
-    /// Completions on their way.
+    /// Completions in flight.
     mailbox: Vec<(WorkerId, Completion)>,
-    /// Completions of those who were given up, and copies of what was delivered.
+    /// Completions of workers that were given up, and copies of delivered completions.
     late: Vec<Completion>,
-    /// Attempts of those who were given up, still running.
+    /// Attempts of workers that were given up, still running.
     zombies: Vec<Assignment>,
-    /// The last attempt number of each task.
+    /// Last attempt number of each task.
     numbers: BTreeMap<TaskPath, u32>,
     losses: usize,
     failures: usize,
@@ -109,7 +110,7 @@ struct Worker {
     holds: Vec<Assignment>,
 }
 
-/// A completion, which may be delivered more than once.
+/// Completion that may be delivered more than once.
 #[derive(Debug, Clone)]
 struct Completion {
     task: TaskPath,
@@ -180,7 +181,7 @@ impl<'a> Executor<'a> {
         self.apply(Event::Claim { worker, slots });
     }
 
-    /// Takes a random attempt out of a random worker's hands.
+    /// Takes a random attempt from a random worker.
     fn take_held(&mut self) -> Option<(usize, Assignment)> {
         let worker = self.random.below(self.workers.len());
         let held = self.workers[worker].holds.len();
@@ -229,12 +230,12 @@ impl<'a> Executor<'a> {
                 self.apply(Event::Recorded { task, attempt, report })
             }
             Err(failure) if self.journal.end(&task, attempt) => self.apply(Event::Failed { task, attempt, failure }),
-            // It was stopped while this was on its way.
+            // The attempt was stopped while the completion was in flight.
             outcome => self.refuse(Completion { task, attempt, outcome }),
         }
     }
 
-    /// An attempt fails before it has done anything.
+    /// Lets an attempt fail before it has done anything.
     fn fail(&mut self) {
         if self.failures == FAILURES_MAX {
             return;
@@ -246,7 +247,7 @@ impl<'a> Executor<'a> {
         self.mailbox.push((self.workers[worker].id, completion));
     }
 
-    /// A worker is given up. It does not know, and goes on; what it sent is still on its way.
+    /// Gives up a worker. The worker does not know and goes on; its messages are still in flight.
     fn lose(&mut self) {
         if self.losses == LOSSES_MAX {
             return;
@@ -279,8 +280,8 @@ impl<'a> Executor<'a> {
         self.refuse(completion);
     }
 
-    /// Who is stale changes nothing and causes nothing (LS-2, LS-3): the journal refuses what succeeded, and what failed
-    /// means nothing to the scheduler.
+    /// Delivers a stale report, which must change and cause nothing (LS-2, LS-3): the journal refuses completions,
+    /// and the scheduler ignores failures.
     fn refuse(&mut self, Completion { task, attempt, outcome }: Completion) {
         self.execution.refused += 1;
         let Err(failure) = outcome else {
@@ -298,7 +299,7 @@ impl<'a> Executor<'a> {
         for effect in step(&mut self.state, event, self.now) {
             match effect {
                 Effect::Assign { worker, task, number, input } => self.assign(worker, task, number, &input),
-                // Told to nobody: an attempt that goes on must do no harm either.
+                // The worker is not told, because an attempt that goes on must do no harm either.
                 Effect::Stop { task, attempt, .. } => drop(self.journal.end(&task, attempt)),
                 Effect::Reopen { task, attempt, .. } => {
                     self.journal.reopen(&task, attempt);
@@ -331,7 +332,7 @@ impl<'a> Executor<'a> {
         self.apply(Event::Claimed { task, attempt });
     }
 
-    /// Everybody who still has something to say says it, to no effect.
+    /// Delivers all remaining messages, which must have no effect.
     fn finish(mut self) -> Execution {
         let on_their_way: Vec<_> = self.mailbox.drain(..).map(|(_, completion)| completion).collect();
         self.late.extend(on_their_way);

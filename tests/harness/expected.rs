@@ -1,4 +1,4 @@
-//! What a shard's output should be: a plain computation over what was sent. It decodes nothing and knows no task.
+//! Expected output of a shard: a plain computation over the sent messages. It decodes nothing and knows no tasks.
 
 use std::collections::BTreeMap;
 
@@ -7,45 +7,45 @@ use model::{DuplicateRule, JobSettings, RollupStep, SeriesKey, TimestampMs};
 
 use crate::segments::{Message, Segment, Sent, bad_frame_bytes};
 
-/// The output of one shard. Values are bits.
+/// Output of one shard, with values as bits.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Output {
-    /// Raw series.
+    /// Raw series by key.
     pub series: BTreeMap<SeriesKey, Series>,
     /// Rows by step and series.
     pub rollups: BTreeMap<(RollupStep, SeriesKey), Vec<Row>>,
 }
 
-/// One raw series.
+/// Raw series with its metadata.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Series {
-    /// In time order.
+    /// Points in time order.
     pub points: Vec<(TimestampMs, u64)>,
-    /// The last that says anything.
+    /// Last metadata that is not empty.
     pub metadata: Vec<u8>,
 }
 
-/// One row of a rollup: start, count, and the bits of sum, min, max, first, last.
+/// Row of a rollup: start, count, and the bits of sum, min, max, first, last.
 pub type Row = (TimestampMs, u64, [u64; 5]);
 
-/// What there is to count of one shard's input.
+/// Counts of one shard's input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Frames that can be read.
     pub frames_routed: u64,
-    /// Frames that cannot.
+    /// Frames that cannot be read.
     pub frames_quarantined: u64,
-    /// Bytes of those, lengths included.
+    /// Bytes of frames that cannot be read, lengths included.
     pub bytes_quarantined: u64,
-    /// Points of frames that can.
+    /// Points of frames that can be read.
     pub points_read: u64,
     /// Points before the window.
     pub points_early: u64,
-    /// Points after it.
+    /// Points after the window.
     pub points_late: u64,
 }
 
-/// The output of the shard that `segments` are of; they may be in any order.
+/// Computes the output of a shard from its `segments`, given in any order.
 pub fn output(settings: &JobSettings, segments: &[&Segment]) -> (Output, Counts) {
     let mut in_order = segments.to_vec();
     in_order.sort_by_key(|segment| segment.key.as_bytes());
@@ -96,7 +96,7 @@ fn add(settings: &JobSettings, message: &Message, output: &mut Output, counts: &
     }
 }
 
-/// Settles the points of one instant, which are in source order.
+/// Resolves the points of one instant, which are in source order.
 fn settle(rule: DuplicateRule, points: &[(TimestampMs, u64)]) -> Vec<(TimestampMs, u64)> {
     let values: Vec<f64> = points.iter().map(|(_, bits)| f64::from_bits(*bits)).collect();
     let last = values.len() - 1;
@@ -117,7 +117,7 @@ fn settle(rule: DuplicateRule, points: &[(TimestampMs, u64)]) -> Vec<(TimestampM
     vec![(points[0].0, settled.to_bits())]
 }
 
-/// The values that are numbers, if some are: a number wins over NaN.
+/// Keeps only the numbers, if there are some: a number wins over NaN.
 fn numbers_or_all(values: Vec<f64>) -> Vec<f64> {
     let numbers: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
     if numbers.is_empty() { values } else { numbers }
@@ -131,7 +131,7 @@ fn roll_up(step: RollupStep, points: &[(TimestampMs, u64)]) -> Vec<Row> {
         let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
         let min = values.iter().copied().min_by(f64::total_cmp).expect("a bucket has a point");
         let max = values.iter().copied().max_by(f64::total_cmp).expect("a bucket has a point");
-        // The first bucket of all time starts before the first instant that can be told.
+        // The first bucket of all time starts before the first representable instant.
         let start = i128::from(bucket(points[0].0)) * i128::from(step.ms());
         let start = TimestampMs::try_from(start).unwrap_or(TimestampMs::MIN);
         let doubles = [sum(&values), min, max, values[0], values[values.len() - 1]];
@@ -140,7 +140,7 @@ fn roll_up(step: RollupStep, points: &[(TimestampMs, u64)]) -> Vec<Row> {
     numbers.chunk_by(|a, b| bucket(a.0) == bucket(b.0)).map(row).collect()
 }
 
-/// In order, from the first value; where the sum is no number, the one NaN.
+/// Adds in order, from the first value; any NaN becomes the canonical one.
 fn sum(values: &[f64]) -> f64 {
     let sum = values[1..].iter().fold(values[0], |sum, value| sum + value);
     if sum.is_nan() { f64::from_bits(0x7ff8_0000_0000_0000) } else { sum }

@@ -1,4 +1,4 @@
-//! What a shard's parts hold.
+//! Content of a shard's parts, as found in the dataset.
 
 use anyhow::{Context, Result};
 use format::column::ColumnDecoder;
@@ -23,7 +23,7 @@ pub async fn output<'a>(dataset: &Root, reports: impl IntoIterator<Item = &'a Re
     Ok(output)
 }
 
-/// An object, which must be the one that was named (CM-2).
+/// Reads an object, and checks that it is the one that was named (CM-2).
 async fn read(dataset: &Root, object: &ObjectEntry) -> Result<Vec<u8>> {
     let bytes = dataset.read(&object.key).await?;
     anyhow::ensure!(bytes.len() as u64 == object.size, "CM-2: the size of {}", object.key);

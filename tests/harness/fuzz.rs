@@ -1,5 +1,5 @@
-//! What must hold of any bytes: one function for each reader of bytes that others wrote. Called by the fuzz targets and,
-//! over the committed seeds, by `cargo test`. None of them may panic but over a broken promise.
+//! Properties that hold for any bytes: one function for each reader of foreign bytes. They are called by the fuzz
+//! targets and, with the committed seeds, by `cargo test`. Each panics only if a property is broken.
 
 mod imports; // what is imported
 
@@ -28,7 +28,7 @@ pub use self::imports::{csv, otlp};
 /// A segment: its frames and bad stretches join from its start to its end.
 pub fn frames(mut bytes: &[u8]) {
     let size = bytes.len() as u64;
-    // Wherever a reader starts to look, what it finds lies where it looked.
+    // A reader that starts anywhere finds a frame behind its start.
     let guess = find_frame(&mut bytes, size / 2, size).expect("memory does not fail");
     assert!(guess.is_none_or(|guess| (size / 2..size).contains(&guess)));
     let (mut decoder, mut payloads) = (FrameDecoder::default(), PayloadReader::default());
@@ -54,7 +54,7 @@ pub fn frames(mut bytes: &[u8]) {
     assert_eq!(frames.position(), size, "PL-1");
 }
 
-/// The content of a frame: what our reader makes of it, prost makes of it too.
+/// Content of a frame: our reader and prost agree.
 pub fn payload(bytes: &[u8]) {
     let mut reader = PayloadReader::default();
     let Ok(ours) = reader.read(bytes) else { return };
@@ -65,7 +65,7 @@ pub fn payload(bytes: &[u8]) {
     assert_eq!(ours.metadata, &theirs.metadata[..]);
 }
 
-/// A part: every block of it is read or refused.
+/// Part: every block is read or refused.
 pub fn part(bytes: &[u8]) {
     let Some(footer) = footer(bytes) else { return };
     let mut decoder = ColumnDecoder::new();
@@ -93,14 +93,14 @@ fn footer(bytes: &[u8]) -> Option<PartFooter> {
     }
 }
 
-/// A manifest: one that is read is written again as itself, but for white space that another writer may have chosen.
+/// Manifest: one that parses is written again unchanged, except for white space of another writer.
 pub fn manifest(bytes: &[u8]) {
     let Ok(manifest) = Manifest::from_bytes("fuzz", bytes) else { return };
     let again = Manifest::from_bytes("fuzz", &manifest.to_bytes()).expect("what this build writes it reads");
     assert_eq!(again, manifest);
 }
 
-/// A spec: one that is admitted is the same on the wire and as an object, and every field of it keeps the rules.
+/// Spec: one that is admitted is the same on the wire and as an object, and every field keeps the rules.
 pub fn spec(bytes: &[u8]) {
     let Ok(spec) = JobSpec::from_bytes(bytes) else { return };
     for written in [spec.to_bytes(), spec.to_message()] {
@@ -111,10 +111,10 @@ pub fn spec(bytes: &[u8]) {
     assert!(!spec.reason.chars().any(is_unprintable), "it reaches terminals");
 }
 
-/// A report: one that passes for an attempt names that attempt's objects alone, and its counts add up.
+/// Report: one that is accepted for an attempt names only that attempt's objects, and its counts add up.
 pub fn report(bytes: &[u8]) {
     let Ok(report) = Report::from_bytes(bytes) else { return };
-    // Floating point has no place in it: the same report gives the same bytes.
+    // Reports contain no floating point, so the same report gives the same bytes.
     assert_eq!(Report::from_bytes(&report.to_bytes()).expect("what this build writes it reads"), report);
     let (plan, attempt) = (small_plan(), AttemptId { number: 1, token: FencingToken(0xab) });
     for task in [TaskId::map(0), TaskId::reduce(PartitionId(0))] {
@@ -137,7 +137,7 @@ pub fn report(bytes: &[u8]) {
     }
 }
 
-/// The plan that reports are held against: one segment of 1,000 bytes, one task, one partition.
+/// Plan against which reports are checked: one segment of 1,000 bytes, one task, one partition.
 pub fn small_plan() -> ShardPlan {
     let splits = vec![Split { segment: 0, range: ByteRange::new(0, 1000) }];
     ShardPlan {
@@ -150,7 +150,7 @@ pub fn small_plan() -> ShardPlan {
     }
 }
 
-/// A key of the cluster's state and, behind the end of its line, its value.
+/// Key of the cluster's state and, behind a line end, its value.
 pub fn state_record(bytes: &[u8]) {
     fn reads_back<R: StateRecord + PartialEq + std::fmt::Debug>(value: &[u8]) {
         let Ok(record) = R::decode(value) else { return };
@@ -176,7 +176,7 @@ pub fn state_record(bytes: &[u8]) {
     }
 }
 
-/// A message of the wire, told by its first byte: what is understood goes out as it came in.
+/// Message of the wire, selected by its first byte: one that parses is written again unchanged.
 pub fn wire(bytes: &[u8]) {
     fn converts<W: Message + Default, T>(bytes: &[u8], back: impl Fn(&T) -> W)
     where
@@ -202,7 +202,7 @@ pub fn wire(bytes: &[u8]) {
     }
 }
 
-/// A run: its index, and the stretch before that as a slice.
+/// Run: its index, and the bytes before it as a slice.
 pub fn run(bytes: &[u8]) {
     if let Ok(index) = RunIndex::from_bytes(bytes) {
         assert_eq!(RunIndex::from_bytes(&index.to_bytes()).as_ref(), Ok(&index));
@@ -225,7 +225,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// A shard map.
+/// Shard map, parsed from any text.
 pub fn shard_map(bytes: &[u8]) {
     shard_config::fuzz(bytes);
 }

@@ -1,7 +1,7 @@
-//! A file system that does not answer, as a network mount whose server is gone: calls on some paths never return.
+//! File system that does not answer, like a network mount whose server is gone: calls on some paths never return.
 //!
-//! A library that the process loads first stands before the C library's calls. It needs no rights and no kernel module,
-//! which mounting one would.
+//! A preloaded library intercepts calls to the C library. Unlike a mount, it needs no privileges and no kernel
+//! module.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::cluster::until;
 
-/// Waits for ever where the path has `TAILOR_TEST_HANG` in it, once it has left the file `TAILOR_TEST_HANG_MARK`.
+/// Library whose calls wait for ever if the path contains `TAILOR_TEST_HANG`, after creating the file
+/// `TAILOR_TEST_HANG_MARK`.
 const SOURCE: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -41,7 +42,7 @@ int statx(int at, const char *restrict path, int flags, unsigned mask, struct st
 }
 "#;
 
-/// The library, and what is left when a call hangs.
+/// Library, and the file that it creates when a call hangs.
 #[derive(Debug)]
 pub struct Hang {
     library: PathBuf,
@@ -50,10 +51,10 @@ pub struct Hang {
 }
 
 impl Hang {
-    /// Calls hang on paths that have `part` in them; the library is made in `folder`.
+    /// Makes a library, in `folder`, whose calls hang on paths that contain `part`.
     ///
     /// # Panics
-    /// If there is no C compiler: cargo needs one, too.
+    /// There is no C compiler, which cargo needs as well.
     pub fn on(part: &str, folder: &Path) -> Self {
         let (source, library) = (folder.join("hang.c"), folder.join("hang.so"));
         std::fs::write(&source, SOURCE).expect("write the library's source");
@@ -62,7 +63,7 @@ impl Hang {
         Self { library, mark: folder.join("hangs"), part: part.to_owned() }
     }
 
-    /// What a process needs in its environment for its calls to hang.
+    /// Lists the environment variables with which a process's calls hang.
     pub fn environment(&self) -> Vec<(String, String)> {
         let text = |path: &Path| path.display().to_string();
         vec![

@@ -1,33 +1,33 @@
-//! What the tests share: the real binary run as an operator runs it, and the engine driven by hand.
+//! Shared parts of the tests: the real binary, run as an operator runs it, and the engine, driven directly.
 
-// The binary, and what a run of it gave.
+// Binary under test, and the result of a run.
 pub mod tailor;
-// A folder with segments and a dataset, gone with the test.
+// Folder with segments and a dataset, removed with the test.
 pub mod place;
-// Segments made by hand, frame by frame.
+// Handmade segments, frame by frame.
 pub mod segment;
-// What a dataset holds, series by series, bit for bit.
+// Content of a dataset, series by series, bit for bit.
 pub mod contents;
 // Coordinators, workers and an operator, as real processes.
 pub mod cluster;
-// What stands between processes and makes their network worse.
+// Proxies that disturb the network between processes.
 pub mod proxy;
-// A file system that does not answer.
+// File system that does not answer.
 pub mod hang;
-// Other people's data, and other people's readers.
+// Data and readers of other projects, in Python.
 pub mod python;
 
 // Payloads and frames, and the segments that hold them.
 pub mod segments;
-// What a shard's output should be: a plain computation over what was sent.
+// Expected output of a shard: a plain computation over the sent messages.
 pub mod expected;
-// What a shard's parts hold.
+// Content of a shard's parts.
 pub mod found;
-// Runs plans on one thread, in an order drawn from a seed, with workers that are lost and completions that come late.
+// Execution of plans on one thread, in an order drawn from a seed, with lost workers and late completions.
 pub mod executor;
-// Numbers drawn from a seed.
+// Random numbers from a seed.
 pub mod random;
-// What must hold of any bytes.
+// Properties that hold for any bytes.
 pub mod fuzz;
 
 pub use contents::{Contents, contents};

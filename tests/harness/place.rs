@@ -1,4 +1,4 @@
-//! A folder with segments and a dataset, gone with the test.
+//! Folder with segments and a dataset, removed with the test.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::tailor::{Ended, Tailor, tailor};
 
-/// Where one test works.
+/// Folder in which one test works.
 #[derive(Debug)]
 pub struct Place {
     folder: TempDir,
@@ -21,73 +21,73 @@ impl Default for Place {
 }
 
 impl Place {
-    /// An empty one.
+    /// Creates an empty place.
     ///
     /// # Panics
-    /// If there is no temporary folder.
+    /// There is no temporary folder.
     pub fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().expect("make a temporary folder") };
         fs::create_dir(place.input()).expect("make the input's folder");
         place
     }
 
-    /// With synthetic segments of `options`.
+    /// Creates a place with synthetic segments of `options`.
     pub fn generated(options: &str) -> Self {
         let place = Self::new();
         place.generate(options);
         place
     }
 
-    /// Adds synthetic segments; gives their sidecar.
+    /// Adds synthetic segments; returns their sidecar.
     pub fn generate(&self, options: &str) -> Value {
         tailor(&format!("gen --out {} -o json {options}", self.input().display())).run().done().json()
     }
 
-    /// The folder itself.
+    /// Returns the folder itself.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Where segments lie.
+    /// Returns the folder of the segments.
     pub fn input(&self) -> PathBuf {
         self.path().join("in")
     }
 
-    /// Where parts and manifests go.
+    /// Returns the folder of the dataset.
     pub fn dataset(&self) -> PathBuf {
         self.path().join("dataset")
     }
 
-    /// Puts a segment under `key`.
+    /// Writes a segment at `key`.
     ///
     /// # Panics
-    /// If it cannot be written.
+    /// The file cannot be written.
     pub fn put_segment(&self, key: &str, bytes: impl AsRef<[u8]>) {
         let path = self.input().join(key);
         fs::create_dir_all(path.parent().expect("a key is below the input")).expect("make the segment's folder");
         fs::write(path, bytes).expect("write a segment");
     }
 
-    /// `tailor VERB --input .. --dataset .. OPTIONS`, not yet run.
+    /// Prepares `tailor VERB --input .. --dataset .. OPTIONS`.
     pub fn job(&self, verb: &str, options: &str) -> Tailor {
         let (input, dataset) = (self.input(), self.dataset());
         tailor(&format!("{verb} --input {} --dataset {} {options}", input.display(), dataset.display()))
     }
 
-    /// `tailor run -o json OPTIONS`, to its end.
+    /// Runs `tailor run -o json OPTIONS`.
     pub fn run(&self, options: &str) -> Ended {
         self.job("run", &format!("-o json {options}")).run()
     }
 
-    /// `tailor dataset VERB DATASET OPTIONS`, to its end.
+    /// Runs `tailor dataset VERB DATASET OPTIONS`.
     pub fn dataset_verb(&self, verb: &str, options: &str) -> Ended {
         tailor(&format!("dataset {verb} {} {options}", self.dataset().display())).run()
     }
 
-    /// Every file under `folder` of this place, relative to it, in order.
+    /// Lists every file under `folder` of this place, relative to it, in order.
     ///
     /// # Panics
-    /// If a folder cannot be read.
+    /// A folder cannot be read.
     pub fn files(&self, folder: &str) -> Vec<String> {
         let root = self.path().join(folder);
         let mut files = Vec::new();
@@ -96,29 +96,29 @@ impl Place {
         files
     }
 
-    /// Keys of the manifests.
+    /// Lists the keys of the manifests.
     pub fn manifest_keys(&self) -> Vec<String> {
         let is_manifest = |key: &String| key.starts_with("manifests/");
         self.files("dataset").into_iter().filter(is_manifest).collect()
     }
 
-    /// The manifests, as JSON, in the order of their keys.
+    /// Reads the manifests as JSON, in key order.
     pub fn manifests(&self) -> Vec<Value> {
         self.manifest_keys().iter().map(|key| self.object_json(key)).collect()
     }
 
-    /// The bytes of an object of the dataset.
+    /// Reads the bytes of an object of the dataset.
     ///
     /// # Panics
-    /// If there is no such object.
+    /// The object does not exist.
     pub fn object(&self, key: &str) -> Vec<u8> {
         fs::read(self.dataset().join(key)).unwrap_or_else(|error| panic!("read object {key}: {error}"))
     }
 
-    /// The bytes of a job's only record.
+    /// Reads the bytes of a job's only record.
     ///
     /// # Panics
-    /// If there is none, or more than one.
+    /// The job has no record, or more than one.
     pub fn record(&self, job: &str) -> Vec<u8> {
         let folder = self.dataset().join(format!("jobs/{job}/records"));
         let records = fs::read_dir(&folder).unwrap_or_else(|error| panic!("list {}: {error}", folder.display()));
@@ -128,13 +128,13 @@ impl Place {
     }
 
     fn object_json(&self, key: &str) -> Value {
-        serde_json::from_slice(&self.object(key)).unwrap_or_else(|error| panic!("{key} is no JSON: {error}"))
+        serde_json::from_slice(&self.object(key)).unwrap_or_else(|error| panic!("{key} is not JSON: {error}"))
     }
 
-    /// What a job that failed must have left: no manifest, no scratch.
+    /// Asserts that a failed job left no manifest and no scratch.
     ///
     /// # Panics
-    /// Where it left any.
+    /// The job left something.
     #[track_caller]
     pub fn assert_nothing_committed(&self) {
         assert_eq!(self.manifest_keys(), [""; 0], "no manifest");
@@ -155,20 +155,20 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) {
     }
 }
 
-/// The digest of each shard's content, from a report of `tailor run -o json`.
+/// Returns the digest of each shard's content, from a report of `tailor run -o json`.
 ///
 /// # Panics
-/// If it is no such report.
+/// The document is not such a report.
 pub fn content_digests(report: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_default();
     let shards = report["shards"].as_array().expect("a report has shards");
     shards.iter().map(|shard| (text(&shard["shard"]), text(&shard["content_digest"]))).collect()
 }
 
-/// A number of a JSON document, by its JSON pointer.
+/// Returns a number of a JSON document, by its JSON pointer.
 ///
 /// # Panics
-/// If there is none.
+/// The document has no such number.
 #[track_caller]
 pub fn number(document: &Value, pointer: &str) -> u64 {
     let found = document.pointer(pointer).and_then(Value::as_u64);

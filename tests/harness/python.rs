@@ -1,14 +1,14 @@
-//! Other people's data and other people's readers, from the Python environment that `make venv` makes.
+//! Data and readers of other projects, from the Python environment that `make venv` makes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::tailor::repository;
 
-/// Runs `script` with `args` in the environment of the tests; gives what it prints.
+/// Runs `script` with `args` in the environment of the tests; returns its output.
 ///
 /// # Panics
-/// If the environment is missing, or the script fails.
+/// The environment is missing, or the script fails.
 pub fn python(script: &[&str], args: &[&Path]) -> String {
     let python = repository().join(".cache/venv/bin/python");
     assert!(python.exists(), "the Python environment of the tests is missing: run `make venv` (scripts/venv.sh) once");
@@ -18,14 +18,14 @@ pub fn python(script: &[&str], args: &[&Path]) -> String {
     text(&output.stdout)
 }
 
-/// Where the package bokeh-sampledata keeps its file `name`.
+/// Returns the path of the file `name` in the package bokeh-sampledata.
 pub fn sample_data(name: &str) -> PathBuf {
     let code =
         "import pathlib, sys, bokeh_sampledata as b; print(pathlib.Path(b.__file__).parent / '_data' / sys.argv[1])";
     PathBuf::from(python(&["-c", code], &[Path::new(name)]).trim())
 }
 
-/// Where the package `name` lies.
+/// Returns the folder of the package `name`.
 pub fn package_folder(name: &str) -> PathBuf {
     let code = "import importlib.util, sys; print(importlib.util.find_spec(sys.argv[1]).submodule_search_locations[0])";
     PathBuf::from(python(&["-c", code], &[Path::new(name)]).trim())

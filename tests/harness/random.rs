@@ -1,16 +1,16 @@
-//! Numbers drawn from a seed: SplitMix64, so that a seed gives the same run on every machine.
+//! Random numbers from a seed: SplitMix64, so that a seed gives the same run on every machine.
 
-/// A generator.
+/// Generator with its state.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
-    /// The one of `seed`.
+    /// Creates the generator of `seed`.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Any number.
+    /// Draws any number.
     pub fn any(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -19,12 +19,12 @@ impl Random {
         z ^ z >> 31
     }
 
-    /// A number below `limit`, which is at least 1.
+    /// Draws a number below `limit`, which is at least 1.
     pub fn below(&mut self, limit: usize) -> usize {
         (self.any() % limit as u64) as usize
     }
 
-    /// True `percent` times of a hundred.
+    /// Returns true with a probability of `percent`.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }

@@ -1,9 +1,9 @@
-//! Segments made by hand, frame by frame.
+//! Handmade segments, frame by frame.
 
 use ingest::segment::FrameEncoder;
 use model::SeriesKey;
 
-/// A segment that grows.
+/// Segment under construction.
 #[derive(Debug)]
 pub struct SegmentBuilder {
     encoder: FrameEncoder,
@@ -17,7 +17,7 @@ impl Default for SegmentBuilder {
 }
 
 impl SegmentBuilder {
-    /// Without a frame.
+    /// Creates a segment without frames.
     pub fn new() -> Self {
         Self { encoder: FrameEncoder::new(FrameEncoder::LEVEL), bytes: Vec::new() }
     }
@@ -30,26 +30,26 @@ impl SegmentBuilder {
         self
     }
 
-    /// Adds bytes as they are.
+    /// Adds bytes unchanged.
     #[must_use]
     pub fn raw(mut self, bytes: &[u8]) -> Self {
         self.bytes.extend_from_slice(bytes);
         self
     }
 
-    /// Adds any content in a sound zstd frame.
+    /// Adds any content in a valid zstd frame.
     #[must_use]
     pub fn content(mut self, content: &[u8]) -> Self {
         self.encoder.content(content, &mut self.bytes);
         self
     }
 
-    /// Size so far: where the next frame will start.
+    /// Returns the size so far, which is the offset of the next frame.
     pub fn size(&self) -> u64 {
         self.bytes.len() as u64
     }
 
-    /// The segment.
+    /// Returns the bytes of the segment.
     pub fn build(self) -> Vec<u8> {
         self.bytes
     }

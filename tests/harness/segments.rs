@@ -4,56 +4,56 @@ use format::frame::ZSTD_MAGIC;
 use ingest::segment::FrameEncoder;
 use model::{SeriesKey, TimestampMs};
 
-/// One payload as it is sent. Values are bits, so that NaNs equal themselves.
+/// Payload as it is sent. Values are bits, so that NaNs equal themselves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
-    /// The series.
+    /// Key of the series.
     pub key: SeriesKey,
-    /// In any order.
+    /// Points in any order.
     pub points: Vec<(TimestampMs, u64)>,
-    /// Opaque.
+    /// Opaque metadata of the series.
     pub metadata: Vec<u8>,
-    /// Whether its frame holds the content uncompressed, so that what looks like frames inside can mislead a reader.
+    /// True if the frame stores the content uncompressed, so that bytes that look like frames can mislead a reader.
     pub is_stored: bool,
 }
 
-/// What a segment is made of.
+/// Piece of a segment.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sent {
-    /// A frame that can be read.
+    /// Frame that can be read.
     Payload(Message),
-    /// A frame of its own length and with zstd's magic that cannot be read: it takes only itself to quarantine.
+    /// Frame with a correct length and zstd's magic that cannot be read: only the frame itself goes to quarantine.
     BadFrame(Flaw),
-    /// Bytes without frame structure: what they take with them is for a reader of the whole segment to say.
+    /// Bytes without frame structure. Only a reader of the whole segment can tell how many bytes are lost with them.
     Garbage(Vec<u8>),
 }
 
-/// What is wrong with a bad frame.
+/// Flaw of a bad frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
-    /// zstd gives up.
+    /// The zstd frame is corrupt.
     Corrupt,
-    /// The content is no message.
+    /// The content is not a message.
     NotPayload,
     /// The content has no organisation.
     MissingOrg,
-    /// One timestamp, two values.
+    /// The message has one timestamp and two values.
     UnequalArrays,
     /// The frame declares a gigabyte.
     Bomb,
 }
 
-/// One segment.
+/// Segment with its pieces.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Segment {
-    /// Its key, with the component `shard=<name>`.
+    /// Key with the component `shard=<name>`.
     pub key: String,
-    /// Its frames, in order.
+    /// Pieces of the segment, in order.
     pub sent: Vec<Sent>,
 }
 
 impl Segment {
-    /// Its bytes.
+    /// Encodes the segment.
     pub fn bytes(&self) -> Vec<u8> {
         let mut encoder = FrameEncoder::new(FrameEncoder::LEVEL);
         let mut bytes = Vec::new();
@@ -68,7 +68,7 @@ impl Segment {
     }
 }
 
-/// Bytes of a frame with that flaw, its length included.
+/// Counts the bytes of a frame with that flaw, its length included.
 pub fn bad_frame_bytes(flaw: Flaw) -> u64 {
     let mut bytes = Vec::new();
     put_bad_frame(&mut FrameEncoder::new(FrameEncoder::LEVEL), flaw, &mut bytes);
@@ -91,7 +91,7 @@ fn put_payload(encoder: &mut FrameEncoder, message: &Message, bytes: &mut Vec<u8
 fn put_bad_frame(encoder: &mut FrameEncoder, flaw: Flaw, bytes: &mut Vec<u8>) {
     let key = SeriesKey::new(1, 1);
     match flaw {
-        // A block of the reserved type.
+        // The block has the reserved type.
         Flaw::Corrupt => put_frame(&[&ZSTD_MAGIC[..], &[0x20, 9, 0x07, 0, 0, 0, 0]].concat(), bytes),
         Flaw::NotPayload => encoder.content(&[0x0a, 0xff, 1, 2, 3], bytes),
         Flaw::MissingOrg => encoder.payload(SeriesKey::new(0, 1), &[1], &[1.0], &[], bytes),
@@ -105,7 +105,7 @@ fn put_frame(body: &[u8], bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(body);
 }
 
-/// `content` as a zstd frame of raw blocks (RFC 8878, section 3.1.1).
+/// Encodes `content` as a zstd frame of raw blocks (RFC 8878, section 3.1.1).
 fn stored(content: &[u8]) -> Vec<u8> {
     const SINGLE_SEGMENT_WITH_SIZE_OF_4_BYTES: u8 = 0xa0;
     const BLOCK_BYTES_MAX: usize = 128 << 10;
@@ -122,7 +122,7 @@ fn stored(content: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Metadata that looks like more frames than a reader asks for before it believes that it found a frame's start.
+/// Metadata that looks like more frames than a reader requires before it accepts a frame's start.
 pub fn decoy_frames() -> Vec<u8> {
     let mut bytes = Vec::new();
     for length in 0..2 * model::limits::RESYNC_CHAIN_FRAMES {

@@ -1,4 +1,4 @@
-//! The real binary, `tailor`, as its users meet it: arguments in; exit code, stdout and stderr out.
+//! Runs the real binary, `tailor`, as its users do: arguments in; exit code, stdout and stderr out.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -8,37 +8,37 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Exit codes, as the documentation promises them to scripts.
+/// Exit codes that the documentation promises to scripts.
 pub mod code {
-    /// Everything that was asked for is done.
+    /// Everything that was requested is done.
     pub const DONE: i32 = 0;
-    /// It failed, for a reason that has no code of its own.
+    /// The command failed, for a reason without a code of its own.
     pub const FAILED: i32 = 1;
-    /// The command line says something impossible.
+    /// The command line is invalid.
     pub const USAGE: i32 = 2;
-    /// What was named is not there.
+    /// The named object does not exist.
     pub const NOT_FOUND: i32 = 3;
     /// The job, or a shard of it, failed.
     pub const JOB_FAILED: i32 = 4;
-    /// It was not over in the time that was given, or nobody answered in it.
+    /// The command was not over in the given time, or nobody answered in it.
     pub const TIMED_OUT: i32 = 5;
     /// A verification found a difference, or damage.
     pub const DIFFERENCE: i32 = 6;
-    /// Refused without `--yes`.
+    /// The command was refused without `--yes`.
     pub const NEEDS_YES: i32 = 7;
-    /// Part of it is done.
+    /// A part of the request is done.
     pub const PARTLY: i32 = 9;
     /// ctrl-C while it waited; what it waited for goes on.
     pub const INTERRUPTED: i32 = 130;
 }
 
-/// A command line that has not been run yet.
+/// Command line that has not been run yet.
 #[derive(Debug)]
 pub struct Tailor {
     command: Command,
 }
 
-/// `tailor` with the arguments in `words`, which spaces part.
+/// Prepares `tailor` with the arguments in `words`, separated by spaces.
 pub fn tailor(words: &str) -> Tailor {
     Tailor::through(binary().as_os_str(), words)
 }
@@ -50,7 +50,7 @@ impl Tailor {
         Self { command }
     }
 
-    /// The same, run by a shell that says `before` first: limits and mounts that only this process shall have.
+    /// Runs the command in a shell that executes `before` first, for limits and mounts of only this process.
     #[must_use]
     pub fn after_shell(self, before: &str) -> Self {
         let mut command = Command::new("bash");
@@ -59,17 +59,18 @@ impl Tailor {
         Self { command }
     }
 
-    /// The same; what the kernel counted of its reading and writing (`rchar: N` and others, each on a line) follows on stdout.
+    /// Appends to stdout what the kernel counted of the process's reading and writing (`rchar: N` and others, each on
+    /// a line).
     #[must_use]
     pub fn counting_reads(self) -> Self {
         let mut command = Command::new("bash");
-        // A process's account becomes its parent's when it is waited for.
+        // A process's account is added to its parent's when the parent waits for it.
         command.args(["-c", "\"$0\" \"$@\"; code=$?; echo; read -d '' io </proc/$$/io; echo \"$io\"; exit $code"]);
         command.arg(self.command.get_program()).args(self.command.get_args());
         Self { command }
     }
 
-    /// The same, started by the program and arguments in `words`: as another user, for one.
+    /// Starts the command by the program and arguments in `words`, for example as another user.
     #[must_use]
     pub fn with_program(self, words: &str) -> Self {
         let mut words = words.split_whitespace();
@@ -78,8 +79,9 @@ impl Tailor {
         Self { command }
     }
 
-    /// The same, in a mount namespace of its own, where a tmpfs of `size` lies over `folder`. The host does not see it, and
-    /// it goes with the process; so `after` is run there once `tailor` has ended, and what it prints follows on stdout.
+    /// Runs the command in a mount namespace of its own, in which a tmpfs of `size` covers `folder`. The host does
+    /// not see the tmpfs, and it is removed with the process; so `after` is run there once `tailor` has ended, and
+    /// its output follows on stdout.
     #[must_use]
     pub fn on_small_disk(self, folder: &Path, size: &str, after: &str) -> Self {
         let mut command = Command::new("unshare");
@@ -92,32 +94,32 @@ impl Tailor {
         Self { command }
     }
 
-    /// One more argument, which may hold spaces.
+    /// Adds one argument, which may hold spaces.
     #[must_use]
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.command.arg(arg);
         self
     }
 
-    /// The same, with these variables in its environment.
+    /// Adds variables to its environment.
     #[must_use]
     pub fn envs(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         self.command.envs(variables);
         self
     }
 
-    /// Runs it to its end.
+    /// Runs the command until it ends.
     ///
     /// # Panics
-    /// If it cannot be started.
+    /// The command cannot be started.
     pub fn run(self) -> Ended {
         self.spawn().wait()
     }
 
-    /// Starts it.
+    /// Starts the command.
     ///
     /// # Panics
-    /// If it cannot be started.
+    /// The command cannot be started.
     pub fn spawn(mut self) -> Running {
         let line = format!("{:?}", self.command);
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -126,7 +128,7 @@ impl Tailor {
     }
 }
 
-/// A process that runs.
+/// Running process of the command.
 #[derive(Debug)]
 pub struct Running {
     line: String,
@@ -134,24 +136,24 @@ pub struct Running {
 }
 
 impl Running {
-    /// Sends `signal`, such as `TERM` or `KILL`; a process that has ended already hears nothing.
+    /// Sends `signal`, such as `TERM` or `KILL`; does nothing if the process has ended.
     ///
     /// # Panics
-    /// If there is no `kill` on this machine.
+    /// This machine has no `kill`.
     pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         Command::new("kill").args(["-s", signal, &pid]).stderr(Stdio::null()).status().expect("run kill");
     }
 
-    /// Whether it has not ended.
+    /// True if the process has not ended.
     ///
     /// # Panics
-    /// If the system does not know it.
+    /// The system does not know the process.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("ask for the process's state").is_none()
     }
 
-    /// Waits until `is_so`, or until the process ends; says whether it became so.
+    /// Waits until `is_so`, or until the process ends; returns true if it became so.
     pub fn wait_until(&mut self, mut is_so: impl FnMut() -> bool) -> bool {
         while self.is_running() {
             if is_so() {
@@ -162,10 +164,10 @@ impl Running {
         is_so()
     }
 
-    /// Waits for its end.
+    /// Waits until the process ends.
     ///
     /// # Panics
-    /// If its output cannot be read, or is no text.
+    /// The output cannot be read, or is not text.
     pub fn wait(self) -> Ended {
         let output = self.child.wait_with_output().unwrap_or_else(|error| panic!("wait for {}: {error}", self.line));
         let text = |bytes| String::from_utf8(bytes).expect("its output is text");
@@ -173,33 +175,33 @@ impl Running {
     }
 }
 
-/// A process that has ended.
+/// Process that has ended, with its output.
 #[derive(Debug)]
 pub struct Ended {
     line: String,
-    /// Its exit code; none if a signal ended it.
+    /// Exit code; none if a signal ended the process.
     pub code: Option<i32>,
-    /// Data.
+    /// Standard output: data.
     pub stdout: String,
-    /// Everything else.
+    /// Standard error: messages and progress.
     pub stderr: String,
 }
 
 impl Ended {
-    /// Takes it only with this exit code.
+    /// Asserts this exit code.
     ///
     /// # Panics
-    /// With the whole output, where it ended otherwise.
+    /// The process ended otherwise; the message has the whole output.
     #[must_use]
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
         self.expect_one_of(&[code])
     }
 
-    /// Takes it only with one of these exit codes.
+    /// Asserts one of these exit codes.
     ///
     /// # Panics
-    /// With the whole output, where it ended otherwise.
+    /// The process ended otherwise; the message has the whole output.
     #[must_use]
     #[track_caller]
     pub fn expect_one_of(self, codes: &[i32]) -> Self {
@@ -209,19 +211,19 @@ impl Ended {
         self
     }
 
-    /// Takes it only if it is done.
+    /// Asserts that the command is done.
     ///
     /// # Panics
-    /// With the whole output, where it is not.
+    /// The command is not done; the message has the whole output.
     #[track_caller]
     pub fn done(self) -> Self {
         self.expect(code::DONE)
     }
 
-    /// Takes it only if stderr says each of `words`.
+    /// Asserts that stderr contains each of `words`.
     ///
     /// # Panics
-    /// With stderr, where it does not.
+    /// A word is missing; the message has stderr.
     #[track_caller]
     pub fn says(self, words: &[&str]) -> Self {
         for word in words {
@@ -230,14 +232,14 @@ impl Ended {
         self
     }
 
-    /// stdout as one JSON document.
+    /// Parses stdout as one JSON document.
     ///
     /// # Panics
-    /// Where it is none.
+    /// The output is not JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
-            panic!("{}\nstdout is no JSON: {error}\n{}\n{}", self.line, self.stdout, self.stderr)
+            panic!("{}\nstdout is not JSON: {error}\n{}\n{}", self.line, self.stdout, self.stderr)
         })
     }
 }
@@ -248,7 +250,7 @@ pub fn pause(duration: Duration) {
     std::thread::sleep(duration);
 }
 
-/// The repository.
+/// Returns the root of the repository.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository").to_owned()
 }
@@ -256,11 +258,12 @@ pub fn repository() -> PathBuf {
 /// Variable that names the binary under test; `scripts/test.sh` sets it.
 const BINARY: &str = "TAILOR_TEST_BINARY";
 
-/// Path of the binary under test: the one that `TAILOR_TEST_BINARY` names, else `tailor` in the profile's own folder. No test
-/// builds it: a build beside running tests takes minutes, and would unify features that do not ship.
+/// Returns the path of the binary under test: the one that `TAILOR_TEST_BINARY` names, else `tailor` in the profile's
+/// own folder. No test builds it, because a build beside running tests takes minutes, and would unify features that
+/// do not ship.
 ///
 /// # Panics
-/// If it is missing, or older than a source that cargo lists for it; the message says which command builds it.
+/// The binary is missing, or older than a source that cargo lists for it; the message says which command builds it.
 pub fn binary() -> &'static Path {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
     FOUND.get_or_init(|| {
@@ -280,8 +283,8 @@ pub fn binary() -> &'static Path {
     })
 }
 
-/// A source that was changed after `binary` was built, by the list that cargo keeps beside it (none for a binary that came
-/// out of a test build).
+/// Finds a source that was changed after `binary` was built, by the list that cargo keeps beside it (none for a
+/// binary of a test build).
 fn newer_source(binary: &Path) -> Option<String> {
     let changed = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
     let built = changed(binary)?;

@@ -1,4 +1,4 @@
-//! Frames that cannot be read: by default the shard stops over the first, and on request they are put aside, byte for byte.
+//! Bad frames: by default they fail the shard; on request they are quarantined, byte for byte.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use tests::place::number;
 use tests::tailor::code;
 use tests::{Place, SegmentBuilder, contents};
 
-/// Small, over a few shards, within [`WINDOW`].
+/// Options for little data over a few shards, within [`WINDOW`].
 const SMALL: &str = "--points 60000 --points-per-series 360 --orgs 3 --partitions 3 --big-share 0";
 
-/// The window of the generator's points: four hours from its start, and some room.
+/// Window of the generator's points: four hours from its start, and some room.
 const WINDOW: &str = "--window 2026-01-01T00:00:00Z/5h";
 
-/// Puts bad frames aside; these segments are small, so that a few of them are more than the share that is usual.
+/// Options that quarantine bad frames. The segments are small, so a few bad frames exceed the default share.
 const QUARANTINE: &str = "--on-bad-frame quarantine --bad-bytes-max 100%";
 
-/// Every way in which the generator makes a frame bad, and words of the cause.
+/// Every way in which the generator makes a frame bad, with words of the cause.
 const BAD: [(&str, &str); 13] = [
     ("torn-frame", "reaches past the segment's end"),
     ("bad-length", "corrupt or truncated"),
@@ -34,10 +34,10 @@ const BAD: [(&str, &str); 13] = [
     ("missing-metric", "no metric_id"),
 ];
 
-/// A frame that is bad, as the generator's sidecar or the quarantine has it: segment and offset; length and fault.
+/// Bad frames, from the generator's sidecar or the quarantine: segment and offset; length and fault.
 type BadFrames = BTreeMap<(String, u64), (u64, String)>;
 
-/// The bad frames that the generator planted.
+/// Reads the bad frames that the generator planted.
 fn planted(sidecar: &Value) -> BadFrames {
     let damages = sidecar["damages"].as_array().expect("a sidecar lists its damages");
     let is_bad = |damage: &&Value| BAD.iter().any(|(kind, _)| damage["kind"] == *kind);
@@ -49,7 +49,7 @@ fn frame(record: &Value, fault: &str) -> ((String, u64), (u64, String)) {
     ((text("segment"), number(record, "/offset")), (number(record, "/length"), text(fault)))
 }
 
-/// The records of every quarantine object that a manifest names; their bytes are compared with the segments'.
+/// Reads the records of every quarantine object that a manifest names, and compares their bytes with the segments'.
 fn quarantined(place: &Place) -> BadFrames {
     let mut frames = BadFrames::new();
     for manifest in place.manifests() {
@@ -198,7 +198,7 @@ fn bounds_that_the_generator_does_not_reach_hold_too() {
     }
 }
 
-/// A segment whose lengths have the wrong order of bytes: not a frame of it can be found.
+/// Builds a segment whose lengths have the wrong byte order, so that no frame can be found.
 fn little_endian_segment() -> Vec<u8> {
     let points: Vec<_> = (0..40).map(|at| (at, at as f64)).collect();
     let frames =

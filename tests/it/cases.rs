@@ -1,7 +1,8 @@
-//! Inputs that imports elsewhere, or here before, got wrong: one folder each in `tests/cases`, with the input, the command
-//! (`cmd.sh`), what is right and why (`expected.txt`), and what Tailor says (`output.txt`), which is compared whole.
+//! Inputs that imports handled wrongly, elsewhere or here: one folder each in `tests/cases`, with the input, the
+//! command (`cmd.sh`), the right result with the reason (`expected.txt`), and Tailor's output (`output.txt`), which
+//! is compared completely.
 //!
-//! `UPDATE_CASES=1` writes `output.txt` again; read it against `expected.txt` before it is committed.
+//! `UPDATE_CASES=1` writes `output.txt` again; compare it with `expected.txt` before you commit it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,7 +17,7 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-/// What the command prints, without the names of temporary folders.
+/// Runs the command; returns its output without the names of temporary folders.
 fn output(case: &Path) -> String {
     let scratch = tempfile::tempdir().expect("a folder");
     let script = format!("bash '{}' 2>&1", case.join("cmd.sh").display());

@@ -1,7 +1,7 @@
-//! Segments that do not hold still: their shard fails and names them, and no manifest counts what nobody can read again.
+//! Segments that change: their shard fails and names them, and no manifest counts points that nobody can read again.
 //!
-//! A job writes its plans before its first attempt begins. So a test that waits for the plan of a small shard changes a
-//! segment that was planned, while the large shards, which go first, keep the one worker busy.
+//! A job writes its plans before its first attempt begins. So a test waits for the plan of a small shard and then
+//! changes a planned segment, while the large shards, which go first, keep the only worker busy.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -10,20 +10,20 @@ use std::time::Duration;
 use tests::tailor::{code, pause};
 use tests::{Ended, Place, SegmentBuilder};
 
-/// The shard whose segment changes, far smaller than the others.
+/// Shard whose segment changes, far smaller than the others.
 const VICTIM: &str = "shard=org-mod-63/victim.seg";
 
-/// How often the race is run before the test gives up winning it.
+/// Most runs of the race before the test gives up.
 const TRIES: usize = 20;
 
-/// Whether the victim's plan is there: its name ends in its digest.
+/// True if the victim's plan is written: its name ends in its digest.
 fn is_planned(place: &Place) -> bool {
     let plans = fs::read_dir(place.dataset().join("jobs/race/plans"));
     let names = plans.into_iter().flatten().flatten().map(|plan| plan.file_name());
     names.into_iter().any(|name| name.to_string_lossy().starts_with("org-mod-63-"))
 }
 
-/// Runs a job and changes the victim's segment between its plan and its first attempt.
+/// Runs a job, and changes the victim's segment between its plan and its first attempt.
 fn run_and_change(options: &str, change: impl Fn(&Path)) -> (Place, Ended) {
     for _ in 0..TRIES {
         let place = Place::generated("--points 1500000 --orgs 1 --partitions 2 --big-share 0.5");
@@ -99,7 +99,7 @@ fn a_segment_rewritten_at_the_same_size_fails_its_shard_and_is_named() {
     }
 }
 
-/// A file that is cut short under a mapping of it ends most programs: reading on is a bus error.
+/// A mapped file that is cut short ends most programs, because reading on is a bus error.
 #[test]
 fn a_segment_that_is_cut_short_while_it_is_read_fails_its_shard_and_is_named() {
     let mut cut = 0;

@@ -1,5 +1,5 @@
-//! Any arguments at all: long, odd, raw. The command line refuses them with a code of its own, never with a panic, and nothing
-//! of them steers the terminal.
+//! Arguments of any kind: long, odd, raw. The command line refuses them with a code of its own, never with a panic,
+//! and none of them steers the terminal.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -45,7 +45,7 @@ const LINES: [&str; 33] = [
     "plan --input /nowhere --dataset /nowhere/dataset --window",
 ];
 
-/// Arguments that people, scripts and attackers come up with.
+/// Generates arguments that people, scripts and attackers might use.
 fn odd() -> impl Strategy<Value = OsString> {
     let raw = prop::collection::vec(1u8.., 0..64).prop_map(OsString::from_vec);
     let steering = prop_oneof![Just("\u{1b}[31m"), Just("\u{9b}2J"), Just("\u{202e}"), Just("\r\n"), Just("\u{7}")];

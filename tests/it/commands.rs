@@ -1,4 +1,4 @@
-//! The command line itself: what goes where, what is refused, and what scripts may rely on.
+//! The command line itself: output streams, refusals, and promises to scripts.
 
 use serde_json::Value;
 use tests::Place;
@@ -53,7 +53,7 @@ fn the_report_is_one_json_document_whose_books_balance() {
 #[test]
 fn progress_goes_to_stderr_and_stdout_is_data_alone() {
     let place = Place::generated("--points 4000000 --orgs 4 --partitions 2 --big-share 0.2");
-    // A worker with little memory, slowed down, is at it long enough for a line or more.
+    // A worker with little memory, slowed down, works long enough for a progress line or more.
     let ended = place.job("run", "-o json --workers 1").after_shell("ulimit -t 60").run().done();
     ended.json();
     for line in ended.stderr.lines() {

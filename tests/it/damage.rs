@@ -1,5 +1,5 @@
-//! Datasets that are no longer what was written: every reader says which object, and which block, and exits with the code
-//! for damage; none gives a wrong value.
+//! Damaged datasets: every reader names the object and the block, and exits with the code for damage; none returns a
+//! wrong value.
 
 use std::fs;
 
@@ -7,14 +7,14 @@ use serde_json::Value;
 use tests::Place;
 use tests::tailor::{Ended, code};
 
-/// A few series in one shard, raw and rolled up, each part of several blocks.
+/// Options for a few series in one shard, raw and rolled up, with several blocks per part.
 const DATA: &str = "--points 40000 --orgs 1 --partitions 1 --big-share 0 --kinds noisy";
 const OPTIONS: &str = "--rollup 5m --partition-size 1GiB --window 2026-01-01T00:00:00Z/1d";
 
-/// At how many places an object is damaged.
+/// Number of places at which an object is damaged.
 const PLACES: usize = 16;
 
-/// A dataset, and what it gives while it is sound.
+/// Dataset, with the right results while it is undamaged.
 struct Sound {
     place: Place,
     points: String,
@@ -33,7 +33,7 @@ impl Sound {
         sound
     }
 
-    /// What an export gives; or how it ended, and then there is no file.
+    /// Exports the dataset; returns the text, or the failed command, which must leave no file.
     fn export(&self, options: &str) -> Result<String, Ended> {
         let file = self.place.path().join("export.csv");
         let ended = self.place.dataset_verb("export", &format!("--format csv --to {} {options}", file.display()));
@@ -48,12 +48,12 @@ impl Sound {
         }
     }
 
-    /// Keys of the objects whose names end so.
+    /// Lists the keys of the objects whose names end with `ending`.
     fn keys(&self, ending: &str) -> Vec<String> {
         self.place.files("dataset").into_iter().filter(|key| key.ends_with(ending)).collect()
     }
 
-    /// With other bytes at `key`, for as long as `look` looks.
+    /// Replaces the bytes at `key` while `look` runs.
     fn with_damaged(&self, key: &str, damaged: &[u8], look: impl FnOnce()) {
         let (path, sound) = (self.place.dataset().join(key), self.place.object(key));
         fs::write(&path, damaged).expect("damage an object");
@@ -61,7 +61,7 @@ impl Sound {
         fs::write(&path, sound).expect("mend it");
     }
 
-    /// Every level of verification names the object.
+    /// Asserts that every level of verification names the object.
     fn assert_found(&self, key: &str, what: &str) {
         for level in ["objects", "rows"] {
             let ended = self.place.dataset_verb("verify", &format!("-o json --level {level}")).expect(code::DIFFERENCE);
@@ -71,7 +71,8 @@ impl Sound {
         }
     }
 
-    /// A reader gives what is right, or ends with the code for damage and names the object; gives whether it ended so.
+    /// Asserts that a reader returned the right result, or ended with the code for damage and named the object;
+    /// returns true for damage.
     fn assert_right_or_damaged(&self, given: Result<String, Ended>, right: &str, key: &str, what: &str) -> bool {
         match given {
             Ok(given) => {
@@ -86,7 +87,7 @@ impl Sound {
     }
 }
 
-/// Places all over an object, its first and last bytes among them.
+/// Places all over an object, its first and last bytes included.
 fn places(len: usize) -> impl Iterator<Item = usize> {
     let spread = (0..PLACES).map(move |place| place * len / PLACES);
     let mut places: Vec<_> = spread.chain([7, 8, 9, 11, 12]).chain((1..=12).map(|back| len - back)).collect();
@@ -102,7 +103,7 @@ fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {
     flipped
 }
 
-/// Shorter by some, by half, to nothing; and longer.
+/// Variants of other lengths: a little shorter, half, empty, and longer.
 fn other_lengths(bytes: &[u8]) -> [Vec<u8>; 5] {
     let cut = |len: usize| bytes[..len].to_vec();
     [cut(0), cut(1), cut(bytes.len() / 2), cut(bytes.len() - 1), [bytes, b"\0"].concat()]

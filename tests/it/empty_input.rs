@@ -1,4 +1,5 @@
-//! Nothing to read: an empty segment and an empty shard are processed, and a manifest says so; no input at all is an error.
+//! Empty input: an empty segment and an empty shard are processed, and a manifest says so; an input without segments
+//! is an error.
 
 use tests::place::number;
 use tests::tailor::{code, tailor};

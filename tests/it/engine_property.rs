@@ -1,5 +1,5 @@
-//! The main property of the engine: whatever was sent, however it is split, whoever runs it in whatever order, the
-//! parts hold what the input gives, and they are the same bytes (DT-3).
+//! Main property of the engine: for any input, splits, workers and order, the parts hold what the input gives, and
+//! they are the same bytes (DT-3).
 
 mod cases;
 mod place;
@@ -20,10 +20,11 @@ use tests::segments::Sent;
 use cases::{Case, Run, case, run};
 use place::Place;
 
-/// Splits of one case, roughly: more cost time and show nothing new.
+/// Splits of one case, roughly; more cost time and show nothing new.
 const SPLITS_MAX: u64 = 200;
 
-/// A case runs the engine three times: a fifth of the usual number, and `PROPTEST_CASES` still asks for more.
+/// A case runs the engine three times, so a fifth of the usual number is run; `PROPTEST_CASES` can still ask for
+/// more.
 fn config() -> ProptestConfig {
     let usual = ProptestConfig::default();
     ProptestConfig { cases: usual.cases / 5, max_shrink_iters: 400, ..usual }
@@ -55,12 +56,12 @@ fn run_by_hand(place: &Place, case: &Case, run: &Run) -> Execution {
     execute(plans, &place.stores(run.access), &place.shard_map, run.conditions)
 }
 
-/// What two executions of a case must agree on.
+/// Result on which two executions of a case must agree.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Summary {
-    /// It failed; the cause may be any of several.
+    /// The shard failed; the cause may be any of several.
     Failed,
-    /// The books, and the digests of raw part and rollups by partition.
+    /// Books, and the digests of raw part and rollups by partition.
     Done(Books, Vec<Vec<Digest>>),
 }
 
@@ -84,7 +85,7 @@ fn digests<'a>(raw: &'a Option<ObjectEntry>, rollups: &'a [RollupEntry]) -> Vec<
     objects.map(|object| object.digest).collect()
 }
 
-/// Compares each shard's parts and books with a plain computation over what was sent.
+/// Compares each shard's parts and books with a plain computation over the sent messages.
 fn check_against_what_was_sent(place: &Place, case: &Case, execution: &Execution) {
     for (shard, segments) in case.by_shard() {
         let (end, output) = &execution.shards[&shard];
@@ -96,7 +97,8 @@ fn check_against_what_was_sent(place: &Place, case: &Case, execution: &Execution
             || counts.bytes_quarantined > case.settings.bad_bytes_max.bytes_of(shard_bytes);
         match (end, output) {
             (Some(ShardEnd::Done { .. }), Some(output)) => {
-                // What garbage takes with it is for the dataset's own oracle to say, which reads the segments again.
+                // Only the dataset's own oracle, which reads the segments again, can tell how many bytes are lost
+                // with garbage.
                 if has_garbage {
                     continue;
                 }

@@ -1,4 +1,4 @@
-//! The fuzzers' seeds, replayed: what held of them holds still.
+//! Replays the fuzzers' seeds: their properties must still hold.
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The seeds of a target, in order.
+/// Reads the seeds of a target, in order.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let folder = repository().join("fuzz/corpus").join(target);
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -71,7 +71,7 @@ proptest! {
     }
 }
 
-/// Compares a seed with what today's writer gives; writes it, if that is asked for.
+/// Compares a seed with the output of today's writer; writes it if requested.
 fn write(target: &str, name: &str, bytes: &[u8]) {
     let folder = repository().join("fuzz/corpus").join(target);
     if std::env::var_os("WRITE_GOLDEN").is_some() {
@@ -82,7 +82,7 @@ fn write(target: &str, name: &str, bytes: &[u8]) {
     assert!(seed == bytes, "{target}/{name} is not what is written today: WRITE_GOLDEN=1 writes it again");
 }
 
-/// Good inputs of every kind, for a fuzzer to begin with. `WRITE_GOLDEN=1` writes them again when a format has changed.
+/// Good inputs of every kind, as a start for a fuzzer. `WRITE_GOLDEN=1` writes them again when a format has changed.
 #[test]
 fn the_seeds_are_what_today_s_writers_write() {
     let message = |metric: u64, metadata: Vec<u8>, is_stored| {

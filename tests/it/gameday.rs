@@ -5,7 +5,7 @@ use std::process::Command;
 use tests::cluster::shared;
 use tests::tailor::{binary, repository};
 
-/// Runs a command of the repository to its end, and takes it only if all is well.
+/// Runs a command of the repository, and asserts that it succeeds.
 #[track_caller]
 fn run(command: &mut Command) {
     let ended = command.current_dir(repository()).output().expect("python3 runs the game days");

@@ -1,4 +1,5 @@
-//! The golden segment of version 1, read for ever. Its bytes are not written again: zstd may choose others tomorrow.
+//! Golden segment of version 1, which must stay readable. Its bytes are not written again, because a later zstd may
+//! choose others.
 
 use std::fmt::Write as _;
 use std::path::Path;

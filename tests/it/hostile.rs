@@ -1,7 +1,7 @@
-//! Who reaches a coordinator and means harm: specs that cannot be, reasons without end, floods, forged reports, words in another
-//! worker's name. The coordinator stays up, says which field it refuses, and believes nothing.
+//! Hostile clients of a coordinator: impossible specs, endless reasons, floods, forged reports, calls in another
+//! worker's name. The coordinator stays up, names the field that it refuses, and trusts nothing.
 
-mod peer; // a client that says what it likes
+mod peer; // client that can send any message
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tests::cluster::{Cluster, ClusterOptions, Job, until};
 
 use peer::Peer;
 
-/// One shard of a few tasks.
+/// Options for one shard of a few tasks.
 const DATA: &str = "--points 20000 --orgs 1 --partitions 1";
 
 fn cluster(workers: usize) -> Cluster {
@@ -22,7 +22,7 @@ fn cluster(workers: usize) -> Cluster {
     cluster
 }
 
-/// The field that a request was refused for.
+/// Returns the field for which a request was refused.
 #[track_caller]
 fn refused_field<T: std::fmt::Debug>(answer: Result<T, ApiError>) -> String {
     match answer {
@@ -31,7 +31,7 @@ fn refused_field<T: std::fmt::Debug>(answer: Result<T, ApiError>) -> String {
     }
 }
 
-/// A spec that could be run, as JSON.
+/// Returns a valid spec as JSON.
 fn spec(job: &Job) -> Value {
     let spec = model::JobSpec {
         job: "h".parse().expect("a job name"),
@@ -75,7 +75,7 @@ fn what_cannot_be_is_refused_by_the_name_of_its_field() {
         assert_eq!(refused_field(peer.submit(bytes.clone())), field, "{place}");
         assert_eq!(refused_field(peer.plan(bytes)), field, "{place}");
     }
-    // More than any request may have is refused before it is read.
+    // A request beyond the size limit is refused before it is read.
     let large = vec![b' '; 4 << 20];
     assert_eq!(refused_field(peer.submit(large)), "request");
     let endless = "x".repeat(70_000);
@@ -95,7 +95,7 @@ fn a_flood_of_dry_runs_is_shed_and_others_are_served_meanwhile() {
     let cluster = cluster(0);
     let peer = Peer::of(&cluster);
     let job = cluster.job_in_folder(DATA);
-    // Enough to list that dry runs meet each other.
+    // The listing is long enough that dry runs overlap.
     let folder = cluster.path().join("data/in/shard=org-mod-63");
     std::fs::create_dir_all(&folder).expect("a folder");
     (0..20_000).for_each(|at| std::fs::write(folder.join(format!("{at}.seg")), b"").expect("a file"));
@@ -125,7 +125,7 @@ fn a_forged_report_is_refused_and_the_job_ends_with_the_right_points() {
         let answer = peer.complete(&forger, &grant, report);
         let answer = answer.unwrap_or_else(|error| panic!("{what} is answered: {error}"));
         assert!(!answer.counts, "{what} does not count");
-        // The first is charged, and ends the attempt: the others do not hold the task any more.
+        // The first report is charged and ends the attempt; the others no longer hold the task.
     }
     let charged = job.wait_until("the forged attempt is charged", |job| {
         tests::cluster::job::total(job, "attempts_failed") > 0 || job["ended_at_ms"].is_i64()
@@ -172,7 +172,7 @@ fn a_worker_that_was_lost_is_told_to_leave_again_and_drain_says_that_it_was_lost
     let listed = operator.tailor("worker list -o json").run().done().json();
     assert_eq!(listed["drains"], json!([]), "the order is carried out");
 
-    // A new one of that name works; an order that is taken back does not reach it.
+    // A new worker of that name works, because an order that was taken back does not reach it.
     cluster.add_worker();
     operator.wait_workers(1);
     cluster.workers[1].signal("STOP");

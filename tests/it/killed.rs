@@ -1,4 +1,5 @@
-//! A process that is killed at any moment leaves the whole manifest of a shard or none; the next run is none the worse.
+//! A process that is killed at any moment leaves the complete manifest of a shard or none, and does not harm the next
+//! run.
 
 use std::time::{Duration, Instant};
 
@@ -7,16 +8,17 @@ use tests::place::{content_digests, number};
 use tests::tailor::{code, pause};
 use tests::{Place, contents};
 
-/// A second of work for a slow build, in several shards.
+/// Options for a second of work for a slow build, in several shards.
 const DATA: &str = "--points 1500000 --orgs 6 --partitions 2 --big-share 0.2";
 
-/// Job options under which every kind of object is written: runs, parts, rollups, manifests.
+/// Job options that write every kind of object: runs, parts, rollups, manifests.
 const OPTIONS: &str = "-o json --rollup 5m --partition-size 1MiB --workers 2";
 
-/// At how many moments of a run it is killed.
+/// Number of moments at which a run is killed.
 const MOMENTS: u32 = 16;
 
-/// Moments spread over a run and a little beyond, each somewhere in its own stretch: the same in every run of the test.
+/// Moments over a run and a little beyond, each somewhere in an interval of its own; the same in every run of the
+/// test.
 fn moments(whole: Duration) -> impl Iterator<Item = Duration> {
     let mut state = 0x5eed_u64;
     (0..MOMENTS).map(move |stretch| {
@@ -26,7 +28,7 @@ fn moments(whole: Duration) -> impl Iterator<Item = Duration> {
     })
 }
 
-/// The digests of an undisturbed run, and how long it took.
+/// Returns the digests of an undisturbed run, and its duration.
 fn undisturbed(place: &Place) -> (Vec<(String, String)>, Duration) {
     let started = Instant::now();
     let report = place.job("run", OPTIONS).run().done().json();
@@ -35,7 +37,7 @@ fn undisturbed(place: &Place) -> (Vec<(String, String)>, Duration) {
     (content_digests(&report), elapsed)
 }
 
-/// What there is can be trusted: each manifest names objects that are whole.
+/// Asserts that each manifest names complete objects only.
 fn assert_whole_or_nothing(place: &Place) {
     if place.manifest_keys().is_empty() {
         return;
@@ -62,7 +64,7 @@ fn a_job_killed_at_any_moment_leaves_whole_manifests_or_none_and_the_next_gives_
     leftovers_are_found_and_only_they_are_collected(&place);
 }
 
-/// After many killed runs.
+/// Asserts that a collection after many killed runs finds and deletes exactly the leftovers.
 fn leftovers_are_found_and_only_they_are_collected(place: &Place) {
     let (before, files) = (contents(&place.dataset()), place.files("dataset"));
     let gc = |options: &str| place.dataset_verb("gc", &format!("-o json {options}"));

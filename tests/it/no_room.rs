@@ -1,5 +1,5 @@
-//! Full disks and closed doors: the job fails with the path and the cause, leaves no manifest and no scratch, and the next
-//! run works.
+//! Full disks and missing permissions: the job fails with the path and the cause, leaves no manifest and no scratch,
+//! and the next run works.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,16 +9,16 @@ use std::process::Command;
 use tests::Place;
 use tests::tailor::{Ended, Tailor, code, tailor};
 
-/// Some 9 MB of segments, most of them in one shard.
+/// Options for some 9 MB of segments, most of them in one shard.
 const DATA: &str = "--points 1000000 --orgs 2 --partitions 2 --big-share 0 --kinds noisy";
 
-/// Job options under which scratch is needed, and every worker writes.
+/// Job options that need scratch, and let every worker write.
 const OPTIONS: &str = "-o json --rollup 5m --workers 2";
 
-/// A shell's word for a process that may write files of 512 KiB at the most and is told so by an error.
+/// Shell command for a process that may write files of at most 512 KiB, and gets an error beyond.
 const SMALL_FILES: &str = "trap '' XFSZ; ulimit -f 512";
 
-/// A job that failed for lack of room left nothing but what the collector finds, and the next run is as good as new.
+/// Asserts that a job without room left nothing but what the collector finds, and that the next run works.
 fn assert_failed_cleanly(place: &Place, ended: Ended, words: &[&str]) {
     let ended = ended.expect_one_of(&[code::JOB_FAILED, code::FAILED]).says(words);
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
@@ -27,7 +27,7 @@ fn assert_failed_cleanly(place: &Place, ended: Ended, words: &[&str]) {
     place.dataset_verb("verify", "--level rows").done();
 }
 
-/// What the tests that mount need to be allowed.
+/// Asserts that the tmpfs could be mounted, and says what the test needs.
 fn mounted(ended: Ended) -> Ended {
     assert_ne!(
         ended.code,
@@ -126,7 +126,7 @@ fn a_segment_without_permission_fails_its_shard_and_is_named() {
     place.run("").done();
 }
 
-/// Root may do everything, so permissions are tried as the user nobody; anybody else as who they are.
+/// Runs the job as the user nobody if this is root, because root ignores permissions; otherwise as this user.
 fn as_nobody(job: Tailor) -> Tailor {
     let id = Command::new("id").arg("-u").output().expect("run id");
     if String::from_utf8_lossy(&id.stdout).trim() != "0" {

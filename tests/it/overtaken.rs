@@ -1,5 +1,5 @@
-//! A newer version does not give way to an older job by accident: who was overtaken, and did not read what the newer one read, is
-//! refused, with the cause and the next step; or told to, and says so.
+//! An older job does not replace a newer version by accident: a job that was overtaken, and did not read the newer
+//! version's input, is refused with the cause and the next step. If it is forced, the manifest says so.
 
 use std::fs;
 
@@ -7,17 +7,17 @@ use serde_json::Value;
 use tests::tailor::code;
 use tests::{Ended, Place, SegmentBuilder};
 
-/// The shard that gets another segment, far smaller than the others.
+/// Shard that gets another segment, far smaller than the others.
 const SHARD: &str = "org-mod-63";
 
-/// Segments of one series each.
+/// Writes a segment of one series.
 fn put(place: &Place, name: &str, metric: u64) {
     let points: Vec<_> = (0..500).map(|at| (at, at as f64)).collect();
     place
         .put_segment(&format!("shard={SHARD}/{name}.seg"), SegmentBuilder::new().points((63, metric), &points).build());
 }
 
-/// Stops a job once it is planned; a segment arrives, and job `new` commits it; then `old` goes on to its end.
+/// Stops a job once it is planned, adds a segment that job `new` commits, and then continues `old`.
 fn overtake(options: &str) -> (Place, Ended) {
     let place = Place::generated("--points 1500000 --orgs 1 --partitions 2 --big-share 0.5");
     put(&place, "a", 1);
@@ -42,7 +42,7 @@ fn shard<'a>(report: &'a Value, name: &str) -> &'a Value {
     shards.iter().find(|shard| shard["shard"] == name).expect("it ran")
 }
 
-/// The series that only `new` has read.
+/// Reads the series that only `new` has read.
 fn series_of_new(place: &Place) -> Ended {
     place.dataset_verb("cat", "--org 63 --metric 2")
 }
@@ -60,7 +60,7 @@ fn an_older_job_that_did_not_read_what_a_newer_one_read_is_refused_and_its_shard
     let manifests = place.manifests();
     assert!(manifests.iter().all(|manifest| manifest["shard"] != SHARD || manifest["job"] == "new"));
     place.dataset_verb("verify", "--level rows").done();
-    // The input as it is now has it all.
+    // The current input includes all segments.
     place.run(&format!("--job again --shard {SHARD}")).done();
     series_of_new(&place).done();
 }

@@ -1,4 +1,4 @@
-//! Other people's readers of Parquet see what we see: DuckDB and pyarrow agree with our export as text, row by row.
+//! Other readers of Parquet see the same rows: DuckDB and pyarrow agree with our export as text, row by row.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use tests::contents::contents;
 use tests::python::python;
 use tests::{Place, SegmentBuilder};
 
-/// Compares Parquet files with an export as CSV; gives the number of rows.
+/// Compares Parquet files with an export as CSV; returns the number of rows.
 fn compare(csv: &Path, parquet: &[PathBuf]) -> usize {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/it/peers.py");
     let files: Vec<_> = [csv].into_iter().chain(parquet.iter().map(PathBuf::as_path)).collect();
@@ -19,7 +19,7 @@ fn export(place: &Place, format: &str, options: &str) -> PathBuf {
     file
 }
 
-/// Synthetic series, and one of odd values.
+/// Creates a place with synthetic series, and one of odd values.
 fn place() -> Place {
     let place = Place::generated("--points 60000 --orgs 3 --partitions 1 --big-share 0.2 --tiny-series 500");
     let odd = [0.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MIN_POSITIVE, f64::MAX, 0.1 + 0.2];

@@ -1,7 +1,7 @@
-//! Other people's series: import, run and export give them back exactly: the same bits, in order of time, and of several
-//! values at one time the last.
+//! Real series: import, run and export return them exactly, with the same bits, in order of time, and with the last
+//! of several values at one time.
 //!
-//! The files are read a second time here, plainly, with nothing of Tailor's: what comes out is compared with that.
+//! The files are read a second time here, plainly and without Tailor's code, for the comparison.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,13 +15,13 @@ use tests::place::number;
 use tests::python::sample_data;
 use tests::tailor::{Ended, code, repository, tailor};
 
-/// A series' points: the bits of the value by the instant in milliseconds.
+/// Points of a series: the bits of the value by the instant in milliseconds.
 type Points = BTreeMap<i64, u64>;
 
 /// Points by the name of the series.
 type Series = BTreeMap<String, Points>;
 
-/// Rows of a CSV file, gzip or not, each by the header's names.
+/// Reads the rows of a CSV file, gzip or not, each by the header's names.
 fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
     let file = File::open(path).unwrap_or_else(|error| panic!("open {}: {error}", path.display()));
     let is_gzip = path.extension().is_some_and(|extension| extension == "gz");
@@ -30,7 +30,7 @@ fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
     reader.deserialize().map(|row| row.expect("a row of text")).collect()
 }
 
-/// `2014-03-01 17:36:00`, with a T or a space, a zone or none (then it is UTC), in milliseconds since 1970.
+/// Parses `2014-03-01 17:36:00`, with a T or a space, with a zone or none (then UTC), to milliseconds since 1970.
 fn instant(text: &str) -> i64 {
     let field = |at: usize, len: usize| -> i64 { text[at..at + len].parse().expect("digits") };
     let (year, month, day) = (field(0, 4), field(5, 2), field(8, 2));
@@ -49,13 +49,13 @@ fn instant(text: &str) -> i64 {
     (seconds - offset_minutes * 60) * 1000
 }
 
-/// A column of a CSV file as a series; an empty cell is no point, and the last row of an instant wins.
+/// Reads a column of a CSV file as a series; an empty cell is not a point, and the last row of an instant wins.
 fn column(path: &Path, time: &str, value: &str) -> Points {
     let cells = rows(path).into_iter().filter(|row| !row[value].is_empty());
     cells.map(|row| (instant(&row[time]), row[value].parse::<f64>().expect("a number").to_bits())).collect()
 }
 
-/// `tailor import FORMAT PATH.. OPTIONS`, for one organisation.
+/// Runs `tailor import FORMAT PATH.. OPTIONS`, for one organisation.
 fn import(place: &Place, format: &str, paths: &[&Path], options: &str) -> Ended {
     let mut import = tailor(&format!(
         "import {format} --out {} --org 77 -o json --allow-collisions {options}",
@@ -67,7 +67,7 @@ fn import(place: &Place, format: &str, paths: &[&Path], options: &str) -> Ended 
     import.run().done()
 }
 
-/// The metadata of each series by its metric.
+/// Reads the metadata of each series by its metric.
 fn metadata(place: &Place) -> BTreeMap<String, Value> {
     let listed = place.dataset_verb("series", "--metadata -o jsonl").done().stdout;
     let series = listed.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is a JSON object"));
@@ -78,7 +78,8 @@ fn metadata(place: &Place) -> BTreeMap<String, Value> {
     named.collect()
 }
 
-/// What `tailor dataset export --format csv` gives, by metric; the rows must be in order, and no instant come twice.
+/// Exports with `tailor dataset export --format csv`; returns the points by metric, and asserts that rows are in
+/// order, with each instant once.
 fn exported(place: &Place) -> BTreeMap<String, Points> {
     let file = place.path().join("export.csv");
     place.dataset_verb("export", &format!("--format csv --to {}", file.display())).done();
@@ -96,7 +97,7 @@ fn exported(place: &Place) -> BTreeMap<String, Points> {
     series
 }
 
-/// Runs the imported segments through every way of writing parts, and expects `series` from each.
+/// Runs the imported segments with every way of writing parts, and expects `series` from each.
 fn assert_comes_out_as(place: &Place, series: &Series) {
     for options in ["--rollup 5m", "--encoding pco", "--workers 2 --memory 64MiB --split-size 16KiB --read ranged"] {
         place.run(options).done();
@@ -111,14 +112,14 @@ fn assert_comes_out_as(place: &Place, series: &Series) {
     }
 }
 
-/// The folder of data that is too large for the repository; says once what is not tested without it.
+/// Returns the folder of data that is too large for the repository; says once what is not tested without it.
 fn shared_data(what: &str) -> Option<PathBuf> {
     let beside = || repository().parent().map(|parent| parent.join("shared/data"));
     let folder = std::env::var_os("TAILOR_SHARED_DATA").map(PathBuf::from).or_else(beside)?;
     if folder.exists() {
         return Some(folder);
     }
-    // Past the capture of the test runner, which shows nothing of a test that passes.
+    // Written past the capture of the test runner, which hides the output of a test that passes.
     let line = format!("not run: {what}, for there is no {} (TAILOR_SHARED_DATA names another)\n", folder.display());
     std::io::stderr().write_all(line.as_bytes()).expect("write to stderr");
     None
@@ -175,7 +176,7 @@ fn an_otlp_batch_comes_out_as_it_went_in() {
     place.dataset_verb("verify", &format!("--level oracle --input {}", place.input().display())).done();
 }
 
-/// The number of each series in the capture, by its name, scope and labels.
+/// Reads the number of each series in the capture, by its name, scope and labels.
 fn labels(path: &Path) -> BTreeMap<String, u64> {
     let mut text = String::new();
     GzDecoder::new(File::open(path).expect("open the labels")).read_to_string(&mut text).expect("read the labels");
@@ -188,7 +189,8 @@ fn labels(path: &Path) -> BTreeMap<String, u64> {
     labelled.collect()
 }
 
-/// The same of the importer's metadata, where the scope is an attribute; its version is not in the labels.
+/// Builds the same identity from the importer's metadata, in which the scope is an attribute; its version is not in
+/// the labels.
 fn identity(metadata: &Value) -> String {
     let mut attributes = metadata["attributes"].as_object().expect("attributes").clone();
     let scope = attributes.remove("otel.scope.name").unwrap_or_else(|| "".into());

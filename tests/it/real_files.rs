@@ -1,5 +1,5 @@
-//! CSV files of other people's packages: each with the options that read it, and compared value by value with what Python's
-//! `csv` and `float` make of it (`real_files.py`). Files without a column of times are refused, and say why.
+//! CSV files of real packages, each with the options that read it, compared value by value with Python's `csv` and
+//! `float` (`real_files.py`). Files without a time column are refused with the reason.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,17 +9,17 @@ use tests::Place;
 use tests::python::{package_folder, python};
 use tests::tailor::{code, tailor};
 
-/// What becomes of a file.
+/// Expected result of a file.
 enum Becomes {
-    /// Its points, told apart by the labels: time columns and Python's format of their texts, value columns, label columns.
+    /// Points, separated by labels: time columns, Python's format of their texts, value columns, label columns.
     Points(&'static str, &'static str, &'static str, &'static str),
-    /// A refusal that has these words.
+    /// Refusal that contains these words.
     Refused(&'static str),
 }
 
 use Becomes::{Points, Refused};
 
-/// Package, file, options, and what becomes of it.
+/// Package, file, options, and expected result.
 const FILES: &[(&str, &str, &str, Becomes)] = &[
     ("vega_datasets", "_data/airports.csv", "", Refused("is not a time")),
     (
@@ -163,10 +163,10 @@ const FILES: &[(&str, &str, &str, Becomes)] = &[
     ("bokeh_sampledata", "_data/cycling.csv.gz", "", Refused("is not a time")),
 ];
 
-/// A series' points: the bits of the value by the instant in milliseconds.
+/// Points of each series: the bits of the value by the instant in milliseconds.
 type Series = BTreeMap<String, BTreeMap<i64, u64>>;
 
-/// Words of a command line, where quotes keep spaces together.
+/// Splits a command line into words; quotes keep spaces together.
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (index, piece) in text.split('\'').enumerate() {
@@ -194,7 +194,7 @@ fn expected(path: &Path, times: &str, format: &str, values: &str, labels: &str) 
     series
 }
 
-/// The exported points, each series by its column and labels as the script names them.
+/// Reads the exported points, with each series named by its column and labels as in the script.
 fn found(place: &Place) -> Series {
     place.run("").done();
     let listed = place.dataset_verb("series", "--metadata -o jsonl").done().stdout;

@@ -1,5 +1,5 @@
-//! The same plan gives the same bytes (DT-3): neither workers, nor memory, nor the way of reading, nor a second run show in
-//! a part.
+//! The same plan gives the same bytes (DT-3): workers, memory, the way of reading, and a second run do not show in a
+//! part.
 
 use format::frame::ZSTD_MAGIC;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use tests::{Place, SegmentBuilder};
 const DATA: &str = "--points 600000 --orgs 5 --partitions 2 --big-share 0.2 --hot-series-share 0.1 --tiny-series 2000 --duplicates 0.02";
 const OPTIONS: &str = "--rollup 1m,5m --partition-size 512KiB --split-size 256KiB";
 
-/// Shard, and the digest of each raw and rollup part in order.
+/// Lists the digests of the raw and rollup parts of a manifest, in order.
 fn part_digests(manifest: &Value) -> Vec<String> {
     let mut digests = vec![manifest["shard"].to_string()];
     for partition in manifest["partitions"].as_array().expect("a list") {
@@ -95,17 +95,18 @@ fn the_oracle_agrees_with_every_rule_for_duplicates() {
     }
 }
 
-/// A segment of some 22 MiB: small frames, and one of 4 MiB whose values imitate a length and the magic of zstd.
+/// Builds a segment of some 22 MiB: small frames, and one of 4 MiB whose values imitate a length and the magic of
+/// zstd.
 fn segment_full_of_imitations() -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(9);
     let mut series = |metric: u64, count: i64, every: i64, segment: SegmentBuilder| {
         let values = |at: i64| {
             let bits = if every > 0 && at % every == 0 {
-                // As it lies in the payload, byte for byte: a length of up to 8 MiB, then the magic.
+                // The bytes as they lie in the payload: a length of up to 8 MiB, then the magic.
                 let length = random.u32(9..8 << 20).to_be_bytes();
                 u64::from_le_bytes([&length[..], &ZSTD_MAGIC].concat().try_into().expect("eight bytes"))
             } else {
-                // No pattern that zstd finds, and no NaN.
+                // The values have no pattern that zstd finds, and no NaN.
                 random.u64(..) & 0xbfff_ffff_ffff_ffff
             };
             (at * 1000 + 7 * metric as i64 % 1000, f64::from_bits(bits))
@@ -131,12 +132,13 @@ fn values_that_imitate_frames_cost_no_reading() {
     assert!(imitations > 5000, "zstd leaves only {imitations} magics");
     let (place, size) = (Place::new(), segment.len() as u64);
     place.put_segment("shard=org-mod-00/a.seg", segment);
-    // What a process has read is in the account of the shell that waited for it, once it has.
+    // The kernel adds a process's reads to the account of the shell that waited for it.
     let job = place.job("run", "--read ranged --workers 1 --split-size 1MiB --memory 1GiB");
     let ended = job.counting_reads().run().done();
     let read = ended.stdout.lines().find_map(|line| line.strip_prefix("rchar: ")).expect("the shell's account");
     let read: u64 = read.trim().parse().expect("a number");
-    // Each split twice and one window, with the piece that is read ahead; runs, parts and the binary's own files beside it.
+    // Each split is read twice, plus one window and the piece that is read ahead; runs, parts and the binary's own
+    // files come on top.
     let splits = size.div_ceil(1 << 20);
     let most = 2 * size + splits * (4 << 20) + 5 * (32 << 20) + 4 * size;
     assert!(read <= most, "{read} bytes read of a segment of {size}, over {most}");

@@ -1,4 +1,5 @@
-//! What scripts rely on: readers that go early, the shape of `-o json`, and a refusal where points would come twice.
+//! Promises to scripts: readers may go early, `-o json` keeps its shape, and a command is refused if points would
+//! come twice.
 
 use std::io::pipe;
 use std::path::Path;
@@ -20,7 +21,7 @@ fn json(folder: &Path, words: &str) -> Value {
     serde_json::from_slice(&ended.stdout).expect("one object")
 }
 
-/// A folder with `input` and `dataset`, of which one version is committed.
+/// Creates a folder with `input` and `dataset`, with one committed version.
 fn place() -> TempDir {
     let dir = tempfile::tempdir().expect("a temporary folder");
     json(dir.path(), "gen --out input --points 20000 --orgs 1 --partitions 1 --big-share 0");

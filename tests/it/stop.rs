@@ -1,4 +1,4 @@
-//! SIGTERM ends a server in every state that it can be in, within its bound; a second one ends it at once.
+//! SIGTERM ends a server in every state, within its bound; a second SIGTERM ends it at once.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -8,19 +8,19 @@ use tests::cluster::{Cluster, ClusterOptions, CommandLine, Server, Special, shar
 use tests::hang::Hang;
 use tests::tailor::{binary, pause};
 
-/// How long a worker whose drain may take a second may take to leave, whatever hangs; with room for a busy machine.
+/// Longest time for a worker with a drain of one second to leave, whatever hangs, on a busy machine.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1 + 15 + 5);
 
-/// The same after a second signal.
+/// Longest time for it to leave after a second signal.
 const AT_ONCE_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long a state may take to be reached.
+/// Longest wait for a state.
 const STATE_LIMIT: Duration = Duration::from_secs(60);
 
-/// Where nobody listens.
+/// Address at which nobody listens.
 const NOBODY: &str = "http://127.0.0.1:9";
 
-/// A server of which the test says what it meets.
+/// Place of a server under test.
 struct Place {
     folder: tempfile::TempDir,
 }
@@ -58,7 +58,7 @@ impl Place {
     }
 }
 
-/// Waits until the process catches SIGTERM: before that, the system ends it.
+/// Waits until the process catches SIGTERM; before that, the system would end it.
 fn wait_catches(server: &Server) {
     const SIGTERM_BIT: u64 = 1 << 14;
     until("it catches SIGTERM", STATE_LIMIT, || {
@@ -69,7 +69,7 @@ fn wait_catches(server: &Server) {
     });
 }
 
-/// Starts the server twice, waits each time for its state, and tells it to stop: once, and twice.
+/// Starts the server twice, waits each time for its state, and sends SIGTERM: once, and twice.
 fn assert_stops(state: &str, leaves_by_itself: bool, mut start: impl FnMut() -> Server) {
     let mut server = start();
     let told = Instant::now();
@@ -80,7 +80,7 @@ fn assert_stops(state: &str, leaves_by_itself: bool, mut start: impl FnMut() -> 
     let mut server = start();
     server.signal("TERM");
     pause(Duration::from_millis(200));
-    // It may have left by now.
+    // The server may have left by now.
     if !server.has_ended() {
         server.signal("TERM");
     }
@@ -95,7 +95,7 @@ fn a_worker_without_etcd_stops_when_told() {
         wait_catches(&worker);
         worker
     });
-    // Connections are taken, and nothing is ever answered.
+    // The listener accepts connections, but never answers.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let endpoint = format!("http://{}", silent.local_addr().expect("it is bound"));
     assert_stops("nothing is answered", true, || {
@@ -127,7 +127,7 @@ fn a_worker_without_a_coordinator_stops_when_told() {
     assert_stops("no leader", true, || {
         let worker = place.worker(shared::etcd(), Vec::new());
         let scratch = place.path().join("scratch");
-        // Its scratch is made right before it asks for a lease.
+        // A worker makes its scratch right before it asks for a lease.
         let is_made = || std::fs::read_dir(&scratch).ok()?.next().map(drop);
         until("it has made its scratch", STATE_LIMIT, is_made);
         pause(Duration::from_secs(1));
@@ -162,7 +162,7 @@ fn a_pipe_in_a_shared_scratch_folder_holds_up_nobody() {
     assert!(foreign.exists(), "it is left alone");
 }
 
-/// A worker whose only attempt hangs in a call on a path with `part` in it.
+/// Runs a worker whose only attempt hangs in a call on a path that contains `part`.
 fn assert_stops_computing(part: &str) {
     for signals in [1, 2] {
         let mut cluster = Cluster::start(ClusterOptions { workers: 0, ..ClusterOptions::default() });

@@ -1,11 +1,11 @@
-//! What ARCHITECTURE.md promises of the tree, kept by a test: arrows between crates, lints inherited, links that lead
-//! somewhere, nothing left over.
+//! Promises of ARCHITECTURE.md about the tree, and the rules of prose, kept by tests: arrows between crates, inherited
+//! lints, links that lead somewhere, nothing left over, doc comments that need one reading.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which of our crates each crate may use. An arrow that is not here is a decision: write it down, then add it.
+/// Crates that each crate may use. A new arrow is a decision: write it down, then add it.
 const ARROWS: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("proto", &["model"]),
@@ -57,7 +57,21 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ),
 ];
 
-/// Names that only one crate may know.
+/// First words of a doc comment that stand for a noun without naming it, so that a reader has to look for it.
+const PRONOUNS: [&str; 11] = ["What", "Whether", "Who", "How", "Where", "Why", "When", "It", "Its", "One", "All"];
+
+/// Most doc comments of a crate, in percent, that begin with one of [`PRONOUNS`], and most that have three words or fewer.
+const PROSE_PERCENT_MAX: (usize, usize) = (5, 5);
+
+/// Crates whose prose is unfinished, with both of their own ceilings in percent. A ceiling may only sink; a crate that
+/// keeps [`PROSE_PERCENT_MAX`] leaves the list.
+const PROSE_UNFINISHED: [(&str, usize, usize); 4] =
+    [("cli", 22, 13), ("coordinator", 15, 5), ("ingest", 18, 10), ("storage", 6, 5)];
+
+/// Most columns of a comment line; rustfmt wraps code, not comments.
+const COMMENT_COLUMNS_MAX: usize = 125;
+
+/// Names of libraries that only `storage` may use.
 const ONLY_STORAGE: [&str; 4] = ["aws_sdk_s3", "etcd_client", "LocalFileSystem", "memmap2"];
 
 fn root() -> PathBuf {
@@ -68,7 +82,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()))
 }
 
-/// Files below `folder` that end in one of `endings`, without what is built or fetched.
+/// Lists the files below `folder` that end in one of `endings`, without built or fetched ones.
 fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder of the workspace") {
@@ -85,7 +99,7 @@ fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     found
 }
 
-/// The tables of dependencies of a manifest, by the table's name.
+/// Reads the tables of dependencies of a manifest, by the table's name.
 fn dependencies(manifest: &str) -> BTreeMap<String, Vec<String>> {
     let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut table = String::new();
@@ -97,6 +111,47 @@ fn dependencies(manifest: &str) -> BTreeMap<String, Vec<String>> {
         }
     }
     tables
+}
+
+/// Lists all crates of the workspace.
+fn crates() -> impl Iterator<Item = &'static str> {
+    ARROWS.iter().map(|(name, _)| *name).chain(["sim"])
+}
+
+/// Extracts the doc comments of a file: each run of `///` or `//!` lines is one.
+fn doc_comments(text: &str) -> Vec<String> {
+    let mut comments: Vec<String> = Vec::new();
+    let mut last_mark = "";
+    for line in text.lines() {
+        let line = line.trim();
+        let mark = match line.get(..3) {
+            Some("///") if !line.starts_with("////") => "///",
+            Some("//!") => "//!",
+            _ => "",
+        };
+        let words = line[mark.len()..].trim();
+        match comments.last_mut() {
+            _ if mark.is_empty() => {}
+            Some(comment) if mark == last_mark => {
+                comment.push(' ');
+                comment.push_str(words);
+            }
+            _ => comments.push(words.to_owned()),
+        }
+        last_mark = mark;
+    }
+    comments
+}
+
+/// True if a doc comment begins with one of [`PRONOUNS`].
+fn begins_with_a_pronoun(comment: &str) -> bool {
+    let mut words = comment.split(|letter: char| !letter.is_ascii_alphanumeric());
+    words.find(|word| !word.is_empty()).is_some_and(|word| PRONOUNS.contains(&word))
+}
+
+/// True if a doc comment has at most three words, which rarely tell more than the name beside them.
+fn is_filler(comment: &str) -> bool {
+    (1..=3).contains(&comment.split_whitespace().count()) && !comment.starts_with('#')
 }
 
 #[test]
@@ -149,6 +204,43 @@ fn nothing_is_left_over() {
         let text = read(&path);
         for mark in &marks {
             assert!(!text.contains(mark.as_str()), "{} has a {mark}", path.display());
+        }
+    }
+}
+
+#[test]
+fn doc_comments_name_their_subject_and_say_more_than_the_name() {
+    for name in crates() {
+        let sources = files(&root().join(name), &[".rs"]);
+        let comments: Vec<String> = sources.iter().flat_map(|path| doc_comments(&read(path))).collect();
+        let pronouns = comments.iter().filter(|comment| begins_with_a_pronoun(comment)).count();
+        let fillers = comments.iter().filter(|comment| is_filler(comment)).count();
+        let exceeds = |found: usize, max_percent: usize| found * 100 > max_percent * comments.len();
+
+        let unfinished = PROSE_UNFINISHED.iter().find(|(unfinished, ..)| *unfinished == name);
+        let (pronouns_max, fillers_max) = unfinished.map_or(PROSE_PERCENT_MAX, |(_, first, second)| (*first, *second));
+        let all = comments.len();
+        assert!(!exceeds(pronouns, pronouns_max), "{pronouns} of {all} doc comments of {name} begin with {PRONOUNS:?}");
+        assert!(!exceeds(fillers, fillers_max), "{fillers} of {all} doc comments of {name} have at most three words");
+
+        let is_finished = !exceeds(pronouns, PROSE_PERCENT_MAX.0) && !exceeds(fillers, PROSE_PERCENT_MAX.1);
+        assert!(
+            unfinished.is_none() || !is_finished,
+            "the prose of {name} is finished: remove it from PROSE_UNFINISHED"
+        );
+    }
+}
+
+#[test]
+fn comments_fit_the_width() {
+    let is_finished = |name: &&str| PROSE_UNFINISHED.iter().all(|(unfinished, ..)| unfinished != name);
+    for path in crates().filter(is_finished).flat_map(|name| files(&root().join(name), &[".rs"])) {
+        for (at, line) in read(&path).lines().enumerate() {
+            let text = line.trim_start();
+            // A row of a table cannot be wrapped.
+            let is_row = text.trim_start_matches(['/', '!', ' ']).starts_with('|');
+            let fits = !text.starts_with("//") || is_row || line.chars().count() <= COMMENT_COLUMNS_MAX;
+            assert!(fits, "{}:{} is a comment of more than {COMMENT_COLUMNS_MAX} columns", path.display(), at + 1);
         }
     }
 }

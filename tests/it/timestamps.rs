@@ -1,14 +1,14 @@
-//! Instants wrong by an epoch or a unit: a window leaves them out and counts them; without one they stay, and a warning
-//! names their range.
+//! Instants that are wrong by an epoch or a unit: a window leaves them out and counts them; without a window they
+//! stay, and a warning names their range.
 
 use tests::contents::{contents, key};
 use tests::place::number;
 use tests::{Place, SegmentBuilder};
 
-/// 2026-01-01T00:00:00Z.
+/// Instant of 2026-01-01T00:00:00Z.
 const GOOD_MS: i64 = 1_767_225_600_000;
 
-/// One good point, and what goes wrong: before 1970, in seconds, in nanoseconds, far in the future, and the ends of time.
+/// Good points, and wrong ones: before 1970, in seconds, in nanoseconds, far in the future, and at the ends of time.
 const POINTS: [(i64, f64); 8] = [
     (i64::MIN, 1.0),
     (-86_400_000, 2.0),

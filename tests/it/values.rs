@@ -1,12 +1,12 @@
-//! Every bit pattern of a double is a value: it comes out as it went in, and rollups leave NaN alone out.
+//! Every bit pattern of a double is a value: it comes out as it went in, and rollups leave out NaN only.
 
 use tests::contents::{contents, key, rollups};
 use tests::place::number;
 use tests::tailor::code;
 use tests::{Place, SegmentBuilder};
 
-/// What doubles can be: quiet and signalling NaN of several payloads and signs, both zeros, both infinities, the ends of the
-/// normal and subnormal ranges, the ends of i64, and what i64 cannot hold.
+/// Doubles of every kind: quiet and signalling NaN of several payloads and signs, both zeros, both infinities, the
+/// ends of the normal and subnormal ranges, the ends of i64, and values beyond i64.
 fn odd_values() -> Vec<f64> {
     let nans = [0x7ff8_0000_0000_0000, 0x7ff8_dead_beef_0001, 0x7ff0_0000_0000_0001, 0xfff8_0000_0000_0000, u64::MAX];
     let mut values: Vec<_> = nans.map(f64::from_bits).to_vec();
@@ -23,7 +23,7 @@ fn odd_values() -> Vec<f64> {
     values
 }
 
-/// The odd values a millisecond apart, many times over, so that columns of every length and mixture are made.
+/// Odd values a millisecond apart, many times over, so that columns of every length and mixture are made.
 fn points(copies: usize) -> Vec<(i64, f64)> {
     let values = odd_values();
     let values = values.iter().cycle().take(values.len() * copies);
@@ -37,7 +37,7 @@ fn place() -> (Place, [Vec<(i64, f64)>; 3]) {
     for (metric, points) in (1..).zip(&series) {
         segment = segment.points((7, metric), points);
     }
-    // A series of one odd value alone, for each of them: constant columns.
+    // A series for each odd value alone, to get constant columns.
     for (metric, value) in (100..).zip(odd_values()) {
         segment = segment.points((7, metric), &[(0, value), (1, value), (2, value)]);
     }

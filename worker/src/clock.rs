@@ -1,12 +1,13 @@
 //! Attributes a thread's time to the stages of its work.
 //!
-//! Stages are switched once a batch of frames or series, not once a frame: a reading of the CPU clock is a system call.
+//! Stages are switched once per batch of frames or series, not once per frame: reading the CPU clock is a system
+//! call.
 
 use std::time::{Duration, Instant};
 
 use model::{Stage, StageTimes};
 
-/// A stop-watch that always runs for exactly one stage.
+/// Stop-watch that always runs for exactly one stage.
 #[derive(Debug)]
 pub(crate) struct StageClock {
     times: StageTimes,
@@ -16,26 +17,26 @@ pub(crate) struct StageClock {
 }
 
 impl StageClock {
-    /// Starts in `stage`.
+    /// Starts the clock in `stage`.
     pub(crate) fn start(stage: Stage) -> Self {
         Self { times: StageTimes::default(), stage, wall: Instant::now(), cpu: thread_cpu() }
     }
 
-    /// What passed since the last switch belongs to the stage before.
+    /// Adds the time since the last switch to the stage before, and enters `stage`.
     pub(crate) fn enter(&mut self, stage: Stage) {
         let (wall, cpu) = (Instant::now(), thread_cpu());
         self.times.add(self.stage, wall - self.wall, cpu.saturating_sub(self.cpu));
         (self.stage, self.wall, self.cpu) = (stage, wall, cpu);
     }
 
-    /// All times so far.
+    /// Stops the clock; returns the times of all stages.
     pub(crate) fn stop(mut self) -> StageTimes {
         self.enter(self.stage);
         self.times
     }
 }
 
-/// CPU time of this thread.
+/// Returns the CPU time of this thread.
 #[allow(unsafe_code, reason = "the standard library has no CPU clock")]
 fn thread_cpu() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

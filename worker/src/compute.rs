@@ -1,7 +1,9 @@
-//! The one door from the asynchronous side to the threads that compute: a thread a slot, which may block.
+//! Runs attempts on threads, one thread per slot, which may block. Asynchronous code reaches them only through this
+//! module.
 //!
-//! An attempt comes with a permit of its slot and keeps it until its thread is free again, so the queue never holds more
-//! than there are slots. A caller that goes away leaves its attempt running: it stops at its next look at its progress.
+//! An attempt comes with a permit for its slot and keeps it until its thread is free again, so the queue never holds
+//! more attempts than there are slots. If the caller goes away, its attempt runs on until it next checks its
+//! progress.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,46 +19,46 @@ use crate::scratch::AttemptScratch;
 use crate::slot::{Outcome, Slot};
 use crate::task::{Assignment, Progress, Stores, Surroundings};
 
-/// An attempt and all that it needs.
+/// Attempt with everything that it needs.
 pub(crate) struct Attempt {
-    /// What there is to do.
+    /// Input and identity of the attempt.
     pub(crate) assignment: Assignment,
-    /// Where to read and write.
+    /// Stores to read from and write to.
     pub(crate) stores: Stores,
-    /// Which organisation belongs where.
+    /// Rule that assigns organisations to shards.
     pub(crate) shard_map: Arc<ShardMap>,
-    /// Who watches.
+    /// Progress counters and cancel flag.
     pub(crate) progress: Arc<Progress>,
-    /// Its folder on this machine's disk; goes when it ends.
+    /// Folder of the attempt on this machine's disk; removed when the attempt ends.
     pub(crate) scratch: AttemptScratch,
-    /// Its slot.
+    /// Permit of the slot, kept until its thread is free.
     pub(crate) permit: OwnedSemaphorePermit,
 }
 
-/// An attempt on its way to a thread.
+/// Attempt on its way to a thread, with the channel for its outcome.
 type Order = (Attempt, tracing::Span, oneshot::Sender<Outcome>);
 
-/// What an attempt does on the slot that it is given.
+/// Work that an attempt does on its slot.
 pub type SlotWork = Box<dyn FnOnce(&mut Slot) -> Outcome + Send>;
 
-/// What stands in for the threads where there may be none: a simulation has one thread for everything.
+/// Replacement for the threads in a simulation, which has a single thread.
 #[async_trait]
 pub trait InPlace: Send + Sync + fmt::Debug {
-    /// Does the work on a slot of its own. What the work waits for goes through [`storage::wait`].
+    /// Runs the work on a slot of its own. Blocking waits inside the work must go through [`storage::wait`].
     async fn run(&self, held: HeldAttempt, work: SlotWork) -> Outcome;
 }
 
-/// The threads, or what stands in for them. They end with this, each after what it computes.
+/// Threads of the slots, or their replacement. When dropped, each thread ends after its current attempt.
 #[derive(Debug)]
 pub(crate) enum Compute {
-    /// A thread a slot, behind one queue.
+    /// A thread per slot, behind one queue.
     Threads(SyncSender<Order>),
-    /// No thread.
+    /// Replacement that needs no threads.
     InPlace(Arc<dyn InPlace>),
 }
 
 impl Compute {
-    /// Starts a thread for each of `slots`, which work within `limits` each.
+    /// Starts `slots` threads, each within `limits`.
     pub(crate) fn start(slots: usize, limits: SlotLimits) -> io::Result<Self> {
         let (queue, orders) = sync_channel(slots);
         let orders = Arc::new(Mutex::new(orders));
@@ -68,7 +70,7 @@ impl Compute {
         Ok(Self::Threads(queue))
     }
 
-    /// Runs the attempt; waits for its end.
+    /// Runs the attempt; returns when it has ended.
     pub(crate) async fn run(&self, attempt: Attempt) -> Outcome {
         let queue = match self {
             Self::Threads(queue) => queue,
@@ -78,7 +80,8 @@ impl Compute {
             }
         };
         let (reply, outcome) = oneshot::channel();
-        // Neither can be while a slot's thread lives: it ends with the queue, and a permit is room in it.
+        // Both failures are impossible while a slot's thread lives: it ends with the queue, and each permit reserves
+        // room in the queue.
         let lost = || {
             let message = "no thread of a slot takes the attempt; please report this".to_owned();
             Outcome::Failed(Failure { class: FailureClass::Bug, message })
@@ -90,7 +93,7 @@ impl Compute {
     }
 }
 
-/// One slot's life: attempts, one after the other.
+/// Runs attempts on one slot, one after the other, until the queue closes.
 fn work(orders: &Mutex<Receiver<Order>>, limits: SlotLimits) {
     let mut slot = Slot::new(limits);
     loop {
@@ -98,7 +101,7 @@ fn work(orders: &Mutex<Receiver<Order>>, limits: SlotLimits) {
         let order = orders.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((attempt, span, reply)) = order else { return };
         let outcome = span.in_scope(|| run(&mut slot, attempt));
-        // Whoever waited for it may be gone with its lease.
+        // The receiver may be gone: its shift may have lost the lease.
         let _ = reply.send(outcome);
     }
 }
@@ -109,7 +112,7 @@ fn run(slot: &mut Slot, attempt: Attempt) -> Outcome {
     let around = Surroundings { stores: &stores, belongs: &belongs, progress: &progress };
     let outcome = slot.run(&assignment, &around);
     drop(scratch);
-    // Before the outcome is told: whoever hears of it finds the slot free.
+    // Freed before the outcome is sent, so that the receiver finds the slot free.
     drop(permit);
     outcome
 }

@@ -1,4 +1,5 @@
-//! Which attempts a worker that leaves still finishes: those that are nearly done. The rest is worth less than the time.
+//! Decides which attempts a leaving worker still finishes: those that are nearly done. The others cost more time than
+//! they are worth.
 
 use std::time::Duration;
 
@@ -6,10 +7,10 @@ use model::TaskKind;
 
 use crate::task::Progress;
 
-/// What may be left of an attempt that is nearly done: within a spot notice of two minutes, with room to spare.
+/// Longest remaining time of an attempt that counts as nearly done: well within the two minutes of a spot notice.
 const LEFT_MAX: Duration = Duration::from_secs(30);
 
-/// How long attempts took that finished here, by kind: the measure for those that cannot say how far they are.
+/// Mean duration of the attempts that finished here, by kind. It serves attempts that cannot tell how far they are.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pace {
     map: Mean,
@@ -23,7 +24,7 @@ struct Mean {
 }
 
 impl Pace {
-    /// An attempt took so long.
+    /// Adds the duration of a finished attempt to the mean.
     pub(crate) fn learn(&mut self, kind: TaskKind, took: Duration) {
         let mean = match kind {
             TaskKind::Map => &mut self.map,
@@ -33,12 +34,12 @@ impl Pace {
         mean.count = mean.count.saturating_add(1);
     }
 
-    /// Whether an attempt that has run for `elapsed` is worth waiting for.
+    /// True if an attempt that has run for `elapsed` is worth waiting for.
     pub(crate) fn is_nearly_done(&self, kind: TaskKind, elapsed: Duration, progress: &Progress) -> bool {
         self.left(kind, elapsed, progress).is_some_and(|left| left < LEFT_MAX)
     }
 
-    /// How long it will still take, if there is anything to go by.
+    /// Estimates the remaining time; none without a basis for an estimate.
     fn left(&self, kind: TaskKind, elapsed: Duration, progress: &Progress) -> Option<Duration> {
         let (bytes, _) = progress.so_far();
         match (progress.bytes_planned(), kind) {
@@ -56,7 +57,7 @@ impl Pace {
 impl Mean {
     fn left(self, elapsed: Duration) -> Option<Duration> {
         let mean = self.total.checked_div(self.count)?;
-        // One that takes longer than others is as likely to take as long again.
+        // An attempt that is over the mean is assumed to take as long again as it has taken.
         Some(mean.checked_sub(elapsed).unwrap_or(elapsed))
     }
 }

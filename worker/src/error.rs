@@ -1,4 +1,4 @@
-//! Why an attempt cannot go on, and what the scheduler should make of it.
+//! Errors of an attempt, and their classes for the scheduler.
 
 use std::error::Error as _;
 use std::io;
@@ -8,11 +8,11 @@ use format::run::RunError;
 use model::{ByteRange, Failure, FailureClass, LossMax, RunEntry};
 use storage::{Root, StorageError};
 
-/// What an operator does about a bound of open files.
+/// Advice for an operator whose process ran out of open files.
 const OPEN_FILES_HINT: &str = "this process may open no more files; raise the hard limit of open files (`ulimit -Hn`, \
                                LimitNOFILE of systemd) to 4096 or more, see docs/operations.md";
 
-/// What stops an attempt.
+/// Error that ends an attempt.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkError {
     /// A frame of the input cannot be read.
@@ -21,13 +21,13 @@ pub enum WorkError {
         extent.start, extent.len()
     )]
     BadFrame {
-        /// The segment.
+        /// Key of the segment.
         segment: String,
-        /// The bytes that the frame takes with it.
+        /// Bytes that are lost with the frame.
         extent: ByteRange,
-        /// What is wrong.
+        /// Fault that was found.
         fault: FrameFault,
-        /// Where the split's first frame was believed to be, if that was a guess.
+        /// Guessed start of the split's first frame, if it was a guess.
         guessed: Option<u64>,
     },
     /// More bad frames than the job allows.
@@ -35,15 +35,15 @@ pub enum WorkError {
         "{found} bad frames in one task, over the {max} that a shard may quarantine; the last is in segment {segment} at offset {offset}; raise `--bad-frames-max` if that is acceptable"
     )]
     TooManyBadFrames {
-        /// How many.
+        /// Bad frames found in the task.
         found: u64,
-        /// How many are allowed.
+        /// Bad frames that are allowed.
         max: u64,
-        /// Where the last one is.
+        /// Key of the segment with the last one.
         segment: String,
-        /// Its offset.
+        /// Offset of the last one.
         offset: u64,
-        /// As in [`Self::BadFrame`].
+        /// Guess, as in [`Self::BadFrame`].
         guessed: Option<u64>,
     },
     /// More bytes in bad frames than the job allows.
@@ -52,42 +52,42 @@ pub enum WorkError {
         model::loss::share_text(*found, *shard_bytes), extent.len(), extent.start
     )]
     TooManyBadBytes {
-        /// How many, in one task.
+        /// Bytes in bad frames, in one task.
         found: u64,
         /// Segment bytes of the shard.
         shard_bytes: u64,
-        /// The bound.
+        /// Bytes that are allowed.
         max: LossMax,
-        /// Where the last ones are.
+        /// Key of the segment with the last ones.
         segment: String,
-        /// Their place.
+        /// Range of the last ones.
         extent: ByteRange,
-        /// What is wrong with them.
+        /// Fault of the last ones.
         fault: FrameFault,
-        /// As in [`Self::BadFrame`].
+        /// Guess, as in [`Self::BadFrame`].
         guessed: Option<u64>,
     },
     /// An input segment is gone or changed.
     #[error(transparent)]
     Input(StorageError),
-    /// A store failed.
+    /// A call to a store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// What only this machine uses failed: its scratch folder.
+    /// The worker's own scratch folder failed; no other machine uses it.
     #[error("scratch of this worker")]
     Scratch(#[source] StorageError),
     /// This process may open no more files.
     #[error("{source}: {OPEN_FILES_HINT}")]
     OpenFiles {
-        /// What was tried.
+        /// Error of the call that failed.
         source: Box<WorkError>,
     },
     /// A run is not what was written.
     #[error("run {run}: {source}")]
     Run {
-        /// The run.
+        /// Key of the run.
         run: String,
-        /// What is wrong.
+        /// Fault that was found.
         #[source]
         source: RunError,
     },
@@ -96,24 +96,24 @@ pub enum WorkError {
     RunLost {
         /// Ordinal of the map task.
         map_task: u32,
-        /// What was found.
+        /// Error met while reading the run.
         #[source]
         source: Box<WorkError>,
     },
     /// A spec, a plan or a list of runs is not the one that the grant names.
     #[error("{object} {fault}; the attempt is tried again, and if that does not help the shard has to be planned anew")]
     Document {
-        /// The object.
+        /// Key of the document.
         object: String,
-        /// What is wrong with it.
+        /// Fault that was found.
         fault: String,
     },
-    /// The Parquet writer refused.
+    /// The Parquet writer returned an error.
     #[error("write Parquet for {object}: {cause}")]
     Parquet {
-        /// The object.
+        /// Key of the file.
         object: String,
-        /// Its words.
+        /// Message of the Parquet writer.
         cause: String,
     },
     /// The attempt was told to stop.
@@ -122,7 +122,8 @@ pub enum WorkError {
 }
 
 impl WorkError {
-    /// A storage error met while reading input: a missing or changed segment fails its shard, the rest is tried again.
+    /// Classifies a storage error met while reading input: a missing or changed segment fails its shard, other errors
+    /// are tried again.
     pub(crate) fn reading(error: StorageError) -> Self {
         match error {
             StorageError::NotFound { .. } | StorageError::Changed { .. } => Self::Input(error),
@@ -130,7 +131,7 @@ impl WorkError {
         }
     }
 
-    /// An error met while gathering `runs`: where it is one of them that is gone or damaged, it names whose.
+    /// Classifies an error met while gathering `runs`: if a run is gone or damaged, names the map task that wrote it.
     pub(crate) fn of_runs(self, runs: &[RunEntry], root: &Root) -> Self {
         let object = match &self {
             Self::Run { run, .. } => run,
@@ -144,8 +145,8 @@ impl WorkError {
         }
     }
 
-    /// Blames the machine for what is the machine's: its own scratch folder `local`, and its bound of open files. A dataset
-    /// that cannot be read or written, on whatever file system, is the same for every worker: that is its shard's.
+    /// Blames this machine for failures of its own scratch folder `local` and of its limit of open files. A dataset
+    /// that cannot be read or written is the same for every worker, so such errors stay with the shard.
     #[must_use]
     pub(crate) fn blame(self, local: &Root) -> Self {
         match self.blame_open_files() {
@@ -154,13 +155,13 @@ impl WorkError {
         }
     }
 
-    /// Names the bound of open files where that is what was met.
+    /// Adds the advice about open files if that limit was reached.
     #[must_use]
     pub(crate) fn blame_open_files(self) -> Self {
         if self.has_no_files_left() { Self::OpenFiles { source: Box::new(self) } } else { self }
     }
 
-    /// Whether the operating system refused to open one more file, for this process or for the machine.
+    /// True if the operating system refused to open one more file, for this process or for the machine.
     fn has_no_files_left(&self) -> bool {
         let Self::Storage(StorageError::Failed { source, .. }) = self else { return false };
         let code = io_error(source.as_ref()).and_then(io::Error::raw_os_error);
@@ -183,7 +184,7 @@ impl WorkError {
     }
 }
 
-/// Whether the object of an error lies in `local`.
+/// True if the object of the error lies in `local`.
 fn is_under(error: &StorageError, local: &Root) -> bool {
     let object = match error {
         StorageError::Open { uri, .. } => uri,
@@ -195,12 +196,12 @@ fn is_under(error: &StorageError, local: &Root) -> bool {
     object.strip_prefix(local.uri()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Whether an object ends before the place that was read.
+/// True if the object ended before the position that was read.
 fn is_cut_short(error: &(dyn std::error::Error + 'static)) -> bool {
     io_error(error).is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof)
 }
 
-/// What the operating system said, if it is behind the error.
+/// Finds the operating system's error in the chain, if there is one.
 fn io_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::Error> {
     let mut error = Some(error);
     while let Some(cause) = error {

@@ -1,4 +1,4 @@
-//! Executes granted attempts: resolves what there is to do, and computes it.
+//! Executes granted attempts: resolves their documents and computes them.
 
 use std::fmt;
 use std::path::Path;
@@ -19,15 +19,15 @@ use crate::scratch::Scratch;
 use crate::slot::Outcome;
 use crate::task::{Progress, Stores, Work};
 
-/// What runs attempts: the agent's view of it.
+/// Interface by which the agent runs attempts.
 #[async_trait]
 pub(crate) trait Execute: Send + Sync + fmt::Debug {
-    /// Runs one attempt to its end. `permit` is its slot: it is kept until the slot is free, even where nobody waits for
-    /// the outcome any more.
+    /// Runs one attempt to its end. `permit` reserves its slot, and is kept until the slot is free even if the caller
+    /// has gone.
     async fn run(&self, grant: &Grant, progress: &Arc<Progress>, permit: OwnedSemaphorePermit) -> Outcome;
 }
 
-/// The slots of this process, on threads of their own.
+/// Slots of this process, on threads of their own.
 #[derive(Debug)]
 pub(crate) struct Executor {
     resolver: Resolver,
@@ -38,7 +38,7 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    /// Makes the scratch folder and starts the threads. Attempts are driven by the runtime that this is called in.
+    /// Makes the scratch folder and starts the threads. Attempts are driven by the current runtime.
     pub(crate) fn start(
         (slots, limits): (usize, SlotLimits),
         access: SegmentAccess,
@@ -50,7 +50,7 @@ impl Executor {
         Self::over(compute, access, scratch, roots, clock)
     }
 
-    /// The same without threads.
+    /// Makes the scratch folder, and runs attempts by `in_place` instead of threads.
     pub(crate) fn in_place(
         in_place: Arc<dyn InPlace>,
         scratch: &Path,

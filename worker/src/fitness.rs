@@ -1,4 +1,4 @@
-//! Whether this machine may take work: an attempt that runs out of disk is time lost, and charged to its task.
+//! Checks that this machine may take work. An attempt that runs out of disk wastes time, and is charged to its task.
 
 use std::ffi::CString;
 use std::io;
@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 
 use model::ByteSize;
 
-/// What is asked of the disk.
+/// Requirement for the disk.
 #[derive(Debug, Clone)]
 pub(crate) struct Fitness {
     /// The folder of spilled data.
     pub(crate) folder: PathBuf,
-    /// What has to be free there.
+    /// Free bytes that the folder must have.
     pub(crate) free_min: ByteSize,
 }
 
 impl Fitness {
-    /// Nothing, or why no work should be taken now.
+    /// Returns the reason for which no work should be taken now, if there is one.
     pub(crate) fn trouble(&self) -> Option<String> {
         let folder = self.folder.display();
         match free_bytes(&self.folder) {
@@ -29,7 +29,7 @@ impl Fitness {
     }
 }
 
-/// What an unprivileged process may still write.
+/// Bytes that an unprivileged process may still write.
 #[allow(unsafe_code, reason = "the standard library does not tell the free space of a disk")]
 fn free_bytes(folder: &Path) -> io::Result<ByteSize> {
     let path = CString::new(folder.as_os_str().as_bytes()).map_err(io::Error::other)?;

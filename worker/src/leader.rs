@@ -1,7 +1,7 @@
-//! The worker's view of the coordinator that leads: what it asks, and what it is told.
+//! Interface of the leading coordinator, as a worker sees it.
 //!
-//! Two implementations: over gRPC in a cluster, and within the process in `tailor run`. Every call may be sent again: the
-//! leader answers a repeated completion, failure or return as it did the first time.
+//! It has two implementations: over gRPC in a cluster, and within the process in `tailor run`. Every call may be
+//! repeated: the leader answers a repeated completion, failure or hand-back as it did the first time.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,23 +15,23 @@ pub const PROTOCOL: u32 = 2;
 /// The oldest version that this build serves.
 pub const PROTOCOL_MIN: u32 = 1;
 
-/// Who a worker is.
+/// First message of a worker: identity and capacity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hello {
-    /// Its lease: its id.
+    /// Lease id, which identifies the worker.
     pub worker: LeaseId,
-    /// Its name: a pod's, a host's.
+    /// Name of the pod or host.
     pub name: String,
     /// The version of Tailor that it runs.
     pub version: String,
-    /// Attempts at once.
+    /// Most attempts at once.
     pub slots: u32,
 }
 
-/// How far one attempt is.
+/// Progress of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptBeat {
-    /// Which.
+    /// Task and attempt in question.
     pub held: HeldAttempt,
     /// Segment bytes read so far (map).
     pub bytes: u64,
@@ -39,64 +39,64 @@ pub struct AttemptBeat {
     pub points: u64,
 }
 
-/// How a worker does.
+/// Heartbeat: state of a worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Beat {
-    /// Every attempt that it runs.
+    /// Attempts that the worker runs.
     pub attempts: Vec<AttemptBeat>,
-    /// Why it takes no work at the moment, if it does not.
+    /// Reason for which it takes no work at the moment, if it takes none.
     pub unfit: Option<String>,
-    /// Why it leaves, if it does.
+    /// Reason for which it leaves, if it does.
     pub draining: Option<String>,
 }
 
-/// What a worker should do.
+/// Answer to a heartbeat: instructions for the worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Orders {
-    /// Attempts that no longer count.
+    /// Attempts to stop, because they no longer count.
     pub stop: Vec<HeldAttempt>,
-    /// It should leave, and this is why.
+    /// Reason to leave, if the worker should leave.
     pub drain: Option<String>,
 }
 
-/// Whether a completion counts.
+/// Answer to a completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// This attempt is the one.
+    /// This attempt counts for its task.
     Counts,
-    /// It is not; nothing of it will be used.
+    /// Another attempt counts; nothing of this one will be used.
     Refused {
-        /// Why.
+        /// Explanation for the worker's log.
         reason: String,
     },
 }
 
-/// What the leader answers instead.
+/// Failure of a call to the leader.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaderError {
     /// There is no leader, or no way to it, or it cannot decide right now: ask again later.
     #[error("the leader cannot be asked: {reason}")]
     Away {
-        /// Why.
+        /// Error of the connection or answer of the leader.
         reason: String,
     },
     /// The leader does not know this worker (yet): its registration has not reached it, or its lease has ended.
     #[error("the leader does not know worker {worker}")]
     UnknownWorker {
-        /// The worker.
+        /// Lease id of the worker.
         worker: LeaseId,
     },
-    /// The leader cannot take this call, and will not by asking again: a message that is too large, a field that breaks a
-    /// rule. Other calls go on.
+    /// The leader cannot take this call, and will not by asking again: a message that is too large, a field that
+    /// breaks a rule. Other calls go on.
     #[error("the leader does not take this: {reason}")]
     NotTaken {
-        /// Why.
+        /// Sentence of the leader.
         reason: String,
     },
     /// This worker cannot work here, and will not by asking again.
     #[error("{reason}")]
     Incompatible {
-        /// Why, and what to do.
+        /// Sentence of the leader, with the next step.
         reason: String,
     },
 }
@@ -104,21 +104,21 @@ pub enum LeaderError {
 /// The coordinator that leads.
 #[async_trait]
 pub trait Leader: Send + Sync + fmt::Debug {
-    /// Says who the worker is, before anything else.
+    /// Introduces the worker, before any other call.
     async fn hello(&self, hello: &Hello) -> Result<(), LeaderError>;
 
-    /// Takes up to `slots` tasks; waits up to `wait` for the first.
+    /// Asks for up to `slots` tasks; waits up to `wait` for the first.
     async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, LeaderError>;
 
-    /// Reports a finished attempt: `report` are the bytes of its report's object, which is written already.
+    /// Reports a finished attempt. `report` holds the bytes of the report object, which is already written.
     async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, LeaderError>;
 
-    /// Reports a failed attempt. One that the leader knows nothing of any more is no error.
+    /// Reports a failed attempt. The call succeeds even if the leader no longer knows the attempt.
     async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), LeaderError>;
 
     /// Hands attempts back, uncharged.
     async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), LeaderError>;
 
-    /// Tells how the worker does; brings what it should do.
+    /// Sends the worker's state; returns the leader's instructions.
     async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, LeaderError>;
 }

@@ -1,46 +1,46 @@
 //! Computes: map and reduce attempts, within a memory budget.
 //!
-//! A worker keeps nothing that a restart would miss, and writes only under its own attempt's names. Its threads run one
-//! attempt at a time; contexts and arenas are kept from one to the next.
+//! A worker keeps nothing that a restart would miss, and writes only under its own attempt's names. Its threads run
+//! one attempt at a time; contexts and arenas are kept from one to the next.
 
-// What a worker is given, and what it works with.
+// Input and context of an attempt.
 pub mod task;
-// The coordinator that leads, as a worker sees it.
+// Interface of the leading coordinator, as a worker sees it.
 pub mod leader;
-// A worker's life: lease, claims, attempts, reports, drain.
+// Life of a worker: lease, claims, attempts, reports, drain.
 pub mod agent;
-// The leader over gRPC.
+// Implementation of the leader over gRPC.
 pub mod remote;
-// What nobody else knows of a worker.
+// Secret of a worker process.
 pub mod secret;
-// The settings of `tailor worker`, and the server itself.
+// Settings of `tailor worker`, and the server itself.
 pub mod settings;
 pub mod server;
-// The notice before a spot machine goes.
+// Notice before a spot machine is taken back.
 mod spot;
-// From a grant to what there is to do.
+// Turns a grant into an assignment.
 mod resolve;
-// Runs granted attempts.
+// Execution of granted attempts.
 mod execute;
-// The threads that compute.
+// Threads that compute.
 mod compute;
 mod slot;
 mod map;
 mod reduce;
 mod run_writer;
-// Which attempts a worker that leaves still finishes.
+// Choice of the attempts that a leaving worker still finishes.
 mod drain;
-// Whether this machine may take work.
+// Check that this machine may take work.
 mod fitness;
-// How many files this process may open.
+// Limit of open files of this process.
 pub mod open_files;
-// What attempts keep on this machine's disk.
+// Folders of attempts on this machine's disk.
 mod scratch;
-// What bounds one slot.
+// Limits of one slot.
 mod limits;
 mod clock;
 mod error;
-// What a scraper is told.
+// Metrics for a scraper.
 pub mod metrics;
 
 pub use agent::{Agent, AgentError, AgentSettings, Left};

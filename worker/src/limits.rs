@@ -1,16 +1,16 @@
-//! What bounds one slot: how much it holds at a time of whatever passes through it.
+//! Limits of one slot: most bytes, points and slices that it handles at a time.
 //!
-//! None of it shapes the output: a part depends on its points alone (DT-3). So a test may shrink any bound to reach with
-//! a handful of points what a production slot meets with billions.
+//! No limit shapes the output: a part depends on its points alone (DT-3). So a test may shrink any limit to reach
+//! with a handful of points what a production slot meets with billions.
 
 use model::limits::{MERGE_FAN_IN_MAX, OVERLAP_POINTS_MAX};
 
-/// The bounds of one slot. [`Self::within`] gives those that were measured.
+/// Limits of one slot. [`Self::within`] gives the values that were measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlotLimits {
     /// Memory budget, in bytes.
     pub memory_bytes: u64,
-    /// Decoded bytes of one batch of a map attempt: fits the second-level cache with what is made of it.
+    /// Decoded bytes of one batch of a map attempt. The batch and its results fit the second-level cache.
     pub map_batch_bytes: usize,
     /// Most points of one series that a spill sorts at once; at least one chunk's.
     pub overlap_points_max: usize,
@@ -21,7 +21,7 @@ pub struct SlotLimits {
 }
 
 impl SlotLimits {
-    /// The bounds of a slot that works within `memory_bytes`.
+    /// Returns the limits of a slot that works within `memory_bytes`.
     pub const fn within(memory_bytes: u64) -> Self {
         Self {
             memory_bytes,

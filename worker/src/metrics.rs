@@ -1,16 +1,16 @@
-//! What a worker tells a scraper.
+//! Metrics of a worker.
 //!
 //! | metric | what |
 //! |---|---|
 //! | `tailor_worker_attempts_total{kind,outcome}` | attempts that ended: counts, refused, failed, cancelled, handed-back |
-//! | `tailor_worker_attempt_seconds{kind}` | how long an attempt computed |
+//! | `tailor_worker_attempt_seconds{kind}` | compute time of an attempt |
 //! | `tailor_worker_read_bytes_total` | segment bytes read by map attempts that finished |
 //! | `tailor_worker_points_total{kind}` | points read by map attempts, written by reduce attempts |
-//! | `tailor_worker_spills_total` | how often a shuffle buffer was full |
+//! | `tailor_worker_spills_total` | spills of a full shuffle buffer |
 //! | `tailor_worker_busy_slots` | slots that compute |
-//! | `tailor_worker_held_completions` | finished attempts that the leader has not heard of, for it is away |
-//! | `tailor_worker_leases_lost_total` | leases that were lost, and all attempts with them |
-//! | `tailor_worker_unfit` | 1 while it takes no work, for its machine cannot do it |
+//! | `tailor_worker_held_completions` | finished attempts whose report has not reached the leader |
+//! | `tailor_worker_leases_lost_total` | leases that were lost, with all their attempts |
+//! | `tailor_worker_unfit` | 1 while the worker takes no work because its machine cannot do it |
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ const HELD_COMPLETIONS: &str = "tailor_worker_held_completions";
 const LEASES_LOST: &str = "tailor_worker_leases_lost_total";
 const UNFIT: &str = "tailor_worker_unfit";
 
-/// Says what each metric means.
+/// Registers the description of each metric.
 pub fn describe() {
     describe_counter!(ATTEMPTS, "Attempts that ended, by kind of task and outcome");
     describe_histogram!(ATTEMPT_SECONDS, "How long an attempt computed, by kind of task");
@@ -43,12 +43,12 @@ pub fn describe() {
     storage::describe_metrics();
 }
 
-/// An attempt has ended, for the cluster, as `outcome`.
+/// Counts an attempt that ended for the cluster with `outcome`.
 pub(crate) fn attempt_ended(kind: TaskKind, outcome: &'static str) {
     counter!(ATTEMPTS, "kind" => name(kind), "outcome" => outcome).increment(1);
 }
 
-/// An attempt has computed for so long, with this result.
+/// Records an attempt's compute time and result.
 pub(crate) fn attempt_computed(kind: TaskKind, outcome: &Outcome, took: Duration) {
     histogram!(ATTEMPT_SECONDS, "kind" => name(kind)).record(took.as_secs_f64());
     match outcome {
@@ -62,27 +62,27 @@ pub(crate) fn attempt_computed(kind: TaskKind, outcome: &Outcome, took: Duration
     }
 }
 
-/// So many slots compute.
+/// Sets the number of slots that compute.
 pub(crate) fn busy_slots(count: usize) {
     gauge!(BUSY_SLOTS).set(count as f64);
 }
 
-/// A lease was lost.
+/// Counts a lost lease.
 pub(crate) fn lease_lost() {
     counter!(LEASES_LOST).increment(1);
 }
 
-/// Whether work is taken.
+/// Sets the gauge for an unfit worker.
 pub(crate) fn unfit(is_unfit: bool) {
     gauge!(UNFIT).set(if is_unfit { 1.0 } else { 0.0 });
 }
 
-/// A completion that the leader has not heard of, for as long as this lives.
+/// Finished attempt whose report has not reached the leader; counted for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct HeldCompletion;
 
 impl HeldCompletion {
-    /// One more.
+    /// Counts one more held completion.
     pub(crate) fn begin() -> Self {
         gauge!(HELD_COMPLETIONS).increment(1.0);
         Self

@@ -1,8 +1,8 @@
-//! How many files this process may open: a merge reads many runs at once, and where they may not be open together, it fails.
+//! Limit of open files of this process. A merge that may not open all its runs together fails.
 
 use model::limits::{OPEN_FILES_BASE, OPEN_FILES_PER_SLOT};
 
-/// What an operator should know of the bound, if it is too low for `slots`: with the numbers, and what to raise.
+/// Warning for an operator if the limit is too low for `slots`, with the numbers and the limit to raise.
 pub fn shortage(slots: usize) -> Option<String> {
     told(open_files_max()?, slots)
 }
@@ -17,7 +17,7 @@ fn told(allowed: u64, slots: usize) -> Option<String> {
     })
 }
 
-/// The soft limit, which was raised to the hard one at the start.
+/// Soft limit, which was raised to the hard limit at the start.
 #[allow(unsafe_code, reason = "the standard library does not know resource limits")]
 fn open_files_max() -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };

@@ -1,7 +1,7 @@
 //! The leader over gRPC.
 //!
-//! Who leads, and where, is `proto::client`'s to find out. Here it is given little patience: the agent itself waits for a
-//! leader that is away, and may have something better to do meanwhile.
+//! `proto::client` finds the leader and its address. It gets little patience here, because the agent itself waits for
+//! a leader that is away, and may have something better to do meanwhile.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,16 +17,16 @@ use tonic::transport::Channel;
 use crate::leader::{Beat, Hello, Leader, LeaderError, Orders, PROTOCOL, Verdict};
 use crate::secret::Secret;
 
-/// How long one round of looking for a leader takes.
+/// Longest duration of one search for a leader.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// For an answer beyond what the call itself may wait.
+/// Time for an answer, beyond the wait that the call itself allows.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// The leader of a cluster.
+/// Leader of a cluster, reached over gRPC.
 pub struct RemoteLeader<C = Channel> {
     client: LeaderClient<C>,
-    /// What every request carries.
+    /// Secret that every request carries.
     secret: Bytes,
 }
 
@@ -37,7 +37,7 @@ impl<C> fmt::Debug for RemoteLeader<C> {
 }
 
 impl<C: Connection> RemoteLeader<C> {
-    /// The leader that `client` finds; `secret` is the one whose mark is in the worker's record.
+    /// Calls the leader that `client` finds. The mark of `secret` is in the worker's record.
     pub fn new(client: &LeaderClient<C>, secret: Secret) -> Self {
         let client = client.with_policy(Policy { call_timeout: ANSWER, patience: PATIENCE });
         Self { client, secret: secret.to_bytes().into() }
@@ -145,19 +145,19 @@ where
             async move { client.heartbeat(request).await }
         });
         let answer = asked.await.map_err(|error| refusal(worker, error))?;
-        // What cannot be read is no attempt of ours.
+        // Ignore attempt names that do not parse: they cannot be ours.
         let stop = answer.stop.into_iter().filter_map(|held| HeldAttempt::try_from(held).ok()).collect();
         Ok(Orders { stop, drain: Some(answer.drain).filter(|reason| !reason.is_empty()) })
     }
 }
 
-/// What the agent does next.
+/// Maps an API error to the agent's next step.
 fn refusal(worker: LeaseId, error: ApiError) -> LeaderError {
     match error {
         ApiError::UnknownWorker { .. } => LeaderError::UnknownWorker { worker },
         ApiError::Incompatible { reason } => LeaderError::Incompatible { reason },
         ApiError::Invalid { field, reason } => LeaderError::NotTaken { reason: format!("{field}: {reason}") },
-        // The leader may be an older or a newer one tomorrow; nothing of ours is lost by asking again.
+        // An older or newer version may lead later, so asking again loses nothing.
         error => LeaderError::Away { reason: error.to_string() },
     }
 }

@@ -8,10 +8,10 @@ use tokio::runtime::Handle;
 
 use crate::WorkError;
 
-/// Bytes gathered before they go to the store.
+/// Bytes that are buffered before a write to the store.
 const FLUSH_BYTES: usize = 256 << 10;
 
-/// A run that is being written.
+/// Run that is being written.
 #[derive(Debug)]
 pub(crate) struct RunWriter {
     root: Root,
@@ -25,7 +25,7 @@ pub(crate) struct RunWriter {
 }
 
 impl RunWriter {
-    /// A run that will lie at `key` under `root`.
+    /// Creates a writer for the run at `key` under `root`.
     pub(crate) fn new(root: &Root, key: String, runtime: &Handle) -> Self {
         Self {
             root: root.clone(),
@@ -51,7 +51,7 @@ impl RunWriter {
         Ok(())
     }
 
-    /// The partition of the slice that is open.
+    /// Returns the partition of the open slice.
     pub(crate) fn open_partition(&self) -> Option<PartitionId> {
         self.open.map(|slice| slice.partition)
     }
@@ -72,7 +72,7 @@ impl RunWriter {
         if self.pending.len() >= FLUSH_BYTES { self.flush() } else { Ok(()) }
     }
 
-    /// Ends the series.
+    /// Ends the open series.
     pub(crate) fn end_series(&mut self) {
         self.pending.push(SERIES_END);
     }
@@ -104,7 +104,7 @@ impl RunWriter {
         Ok(())
     }
 
-    /// Ends the run; none if no slice was begun.
+    /// Completes the run; none if no slice was begun.
     pub(crate) fn finish(mut self) -> Result<Option<ObjectEntry>, WorkError> {
         self.close_slice()?;
         let Some(mut writer) = self.writer.take() else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! What attempts keep on this machine's disk: a folder of this process alone, in it one for each attempt.
+//! Folders of attempts on this machine's disk: one folder per process, and in it one per attempt.
 //!
 //! ```text
 //! <scratch>/tailor-<pid>-<ms>/lock                   locked for as long as the process lives, however it ends
@@ -16,13 +16,13 @@ use std::path::{Path, PathBuf};
 use model::{Clock, HeldAttempt};
 use storage::{Root, StorageError, private};
 
-/// The file that is locked; `dataset gc` looks for it, too.
+/// Name of the locked file; `dataset gc` looks for it, too.
 const LOCK: &str = "lock";
 
-/// What the folder of a process starts with.
+/// Prefix of a process's folder.
 const PREFIX: &str = "tailor-";
 
-/// The folder of this process.
+/// Folder of this process.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,
@@ -30,7 +30,7 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes the folder in `parent`, and removes what dead processes of this user left there. May block for as long as the
+    /// Makes the folder in `parent`, and removes folders of this user's dead processes. May block for as long as the
     /// file system does.
     pub(crate) fn make(parent: &Path, clock: &dyn Clock) -> io::Result<Self> {
         private::make_parent(parent)?;
@@ -41,7 +41,7 @@ impl Scratch {
         Ok(Self { path, _lock: lock })
     }
 
-    /// The folder of one attempt.
+    /// Creates the folder of one attempt.
     pub(crate) fn of_attempt(&self, held: &HeldAttempt) -> Result<AttemptScratch, StorageError> {
         let path = self.path.join(format!("{}-{}", held.task.task, held.attempt));
         let root = Root::create(&path.display().to_string())?;
@@ -55,10 +55,10 @@ impl Drop for Scratch {
     }
 }
 
-/// The folder of one attempt; gone when this is dropped.
+/// Folder of one attempt; removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct AttemptScratch {
-    /// The folder.
+    /// Root of the attempt's folder.
     pub(crate) root: Root,
     path: PathBuf,
 }
@@ -74,7 +74,7 @@ fn lock(folder: &Path) -> io::Result<File> {
     let file = File::create_new(&unnamed)?;
     match file.try_lock() {
         Err(std::fs::TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-            tracing::warn!(folder = %folder.display(), "this file system has no locks; what a killed worker leaves behind stays");
+            tracing::warn!(folder = %folder.display(), "this file system has no locks; the scratch of a killed worker will not be removed");
             return Ok(file);
         }
         locked => locked?,
@@ -87,10 +87,11 @@ fn remove_leftovers(parent: &Path) {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let path = entry.path();
         let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX) && private::is_own_folder(&path);
-        // Held until the folder is gone: two processes that start together do not remove it under each other.
+        // Held until the folder is gone, so that two processes that start together do not remove each other's
+        // folders.
         let Some(lock) = is_ours.then(|| private::open_file(&path.join(LOCK)).ok()).flatten() else { continue };
         if lock.try_lock().is_ok() {
-            tracing::info!(folder = %path.display(), "removing the scratch of a worker that is gone");
+            tracing::info!(folder = %path.display(), "found the scratch of a dead worker; removing it");
             remove(&path);
         }
     }
@@ -99,7 +100,7 @@ fn remove_leftovers(parent: &Path) {
 fn remove(path: &Path) {
     match std::fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(%error, folder = %path.display(), "remove scratch; a worker that starts here tries again");
+            tracing::warn!(%error, folder = %path.display(), "failed to remove scratch; the next worker that starts here tries again");
         }
         _ => {}
     }

@@ -1,14 +1,15 @@
-//! The secret of a worker process: the leader serves only who knows it.
+//! The secret of a worker process, without which the leader does not serve it.
 //!
-//! A worker's id is its lease, which operators see in listings and logs. The secret is drawn when the process starts, and its
-//! SHA-256, the *mark*, stands in the worker's record in etcd. Whoever leads reads the mark there, so nothing has to be agreed
-//! again after a change of the leader. Who can only reach the leader cannot speak for a worker; who can write etcd can.
+//! A worker's id is its lease, which operators see in listings and logs. The secret is drawn when the process starts,
+//! and its SHA-256, the *mark*, is part of the worker's record in etcd. Every leader reads the mark there, so nothing
+//! has to be agreed again after a change of leader. A process that can only reach the leader cannot act as a worker;
+//! a process that can write etcd can.
 
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-/// A secret. It is not shown.
+/// Secret of a worker process; `Debug` does not show it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Secret([u8; 16]);
 
@@ -19,33 +20,33 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// A secret from the system's source of randomness.
+    /// Draws a secret from the system's source of randomness.
     ///
     /// # Errors
-    /// If the system has none.
+    /// The system has no randomness.
     pub fn draw() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes)?;
         Ok(Self(bytes))
     }
 
-    /// The secret of a seed: for worlds where all is drawn from one, and where nobody is a stranger.
+    /// Derives a secret from a seed, for simulations in which everything is drawn from one seed.
     pub const fn seeded(seed: u64) -> Self {
         Self((seed as u128).to_be_bytes())
     }
 
-    /// As it travels.
+    /// Bytes as sent with each request.
     pub fn to_bytes(self) -> Vec<u8> {
         self.0.to_vec()
     }
 
-    /// What a record has of it: 64 hexadecimal digits.
+    /// Mark of the secret: 64 hexadecimal digits, stored in the worker's record.
     pub fn mark(self) -> String {
         mark(&self.0)
     }
 }
 
-/// The mark of a secret that was sent; of bytes that are none, one that no worker has.
+/// Computes the mark of bytes that were received. Bytes that are no secret give a mark that no worker has.
 pub fn mark(secret: &[u8]) -> String {
     Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect()
 }

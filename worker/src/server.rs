@@ -24,59 +24,59 @@ use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::{metrics, open_files, spot};
 
-/// The conditions of readiness. `etcd` holds while there is a lease: without one the worker does no work.
+/// Condition of readiness that holds while there is a lease: without a lease the worker does no work.
 const ETCD: &str = "etcd";
 const AGENT: &str = "agent";
 
-/// How long etcd is waited for before it is tried again.
+/// Pause before another try to connect to etcd.
 const CONNECT_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long leaving takes beyond the drain: threads that stop, what is handed back, the lease; with room for a machine
-/// that is busy.
+/// Time to leave beyond the drain, for threads to stop, attempts to be handed back and the lease to be revoked;
+/// generous enough for a busy machine.
 const LEAVE_ROOM: Duration = Duration::from_secs(15);
 
-/// How long a worker may take to leave.
+/// Longest time that a worker may take to leave.
 pub fn leave_max(settings: &Settings) -> Duration {
     settings.agent.drain_timeout + LEAVE_ROOM
 }
 
-/// Why a worker cannot start, or cannot go on.
+/// Error that prevents a worker from starting, or ends it.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// No probes and metrics there.
+    /// The address for probes and metrics cannot be bound.
     #[error("listen on {address} (http.listen)")]
     Listen {
-        /// Where.
+        /// Address set as `http.listen`.
         address: std::net::SocketAddr,
-        /// The system's words.
+        /// Error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// A coordinator's address that is none.
+    /// An entry of `coordinators` is not an address.
     #[error("coordinators")]
     Coordinators(#[source] EndpointsError),
     /// The system has no randomness to draw a secret from.
     #[error("draw the worker's secret: {cause}")]
     Secret {
-        /// The system's words.
+        /// Message of the operating system.
         cause: String,
     },
-    /// The settings of etcd.
+    /// The settings of etcd are invalid, or etcd refuses them.
     #[error(transparent)]
     State(#[from] MetaError),
-    /// The agent.
+    /// The agent ended with an error.
     #[error(transparent)]
     Agent(#[from] AgentError),
 }
 
-/// Works until `shutdown` asks it to leave.
+/// Works until `shutdown` asks the worker to leave.
 ///
 /// # Errors
 /// See [`ServeError`].
 pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) -> Result<Left, ServeError> {
     metrics::describe();
     if let Some(shortage) = open_files::shortage(settings.agent.slots) {
-        tracing::warn!(shortage, "may open too few files");
+        tracing::warn!(shortage, "this process may open too few files; merges of many runs may fail");
     }
     let health = Health::new(&[ETCD, AGENT]);
     let address = settings.http_listen;
@@ -84,7 +84,7 @@ pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) ->
     let probes = tokio::spawn(health.clone().serve(listener, exporter, Router::new(), shutdown.clone()));
     let left = tokio::select! {
         left = work(settings, &health, &shutdown) => left,
-        // Before there is an agent, nothing has to be handed back.
+        // No agent exists yet, so nothing has to be handed back.
         () = shutdown.now() => Ok(Left::AtOnce),
     };
     probes.abort();
@@ -99,7 +99,7 @@ async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Resul
     };
     let secret = Secret::draw().map_err(|source| ServeError::Secret { cause: source.to_string() })?;
     let leader = Arc::new(RemoteLeader::new(&client, secret));
-    // The scratch folder may lie in a file system that hangs.
+    // Done on a blocking thread: the scratch folder may lie in a file system that hangs.
     let agent_settings = AgentSettings { secret: Some(secret), ..settings.agent };
     let make = move || Agent::new(agent_settings, leader, meta, Arc::new(ByUri), &SystemClock);
     let agent = tokio::select! {
@@ -125,7 +125,7 @@ async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Resul
     }
 }
 
-/// A store that etcd answered once; waits for an etcd that is away.
+/// Connects to etcd, and waits until it has answered once.
 async fn connect(settings: &storage::meta::EtcdSettings, health: &Health) -> Result<EtcdStore, MetaError> {
     loop {
         match EtcdStore::connect(settings).await {

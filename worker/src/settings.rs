@@ -1,4 +1,4 @@
-//! The settings of `tailor worker`: what the layers say, checked once.
+//! Settings of `tailor worker`, resolved from the layers and checked once.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,16 +13,17 @@ use storage::segment::SegmentAccess;
 
 use crate::agent::AgentSettings;
 
-/// Most slots of one worker: what a claim may ask for.
+/// Most slots of one worker, which is also the most that a claim may ask for.
 const SLOTS_MAX: usize = 256;
 
-/// A shorter lease would end with every hiccup of etcd; with a longer one the tasks of a dead worker wait.
+/// Bounds of `lease.ttl`: a shorter lease would end with every hiccup of etcd; with a longer one, the tasks of a dead
+/// worker wait.
 const LEASE_TTL: std::ops::RangeInclusive<Duration> = Duration::from_secs(3)..=Duration::from_secs(60);
 
-/// A drain is over before a spot machine is, or the grace of a pod.
+/// Longest drain: it must end before a spot machine is taken back and before a pod's grace period ends.
 const DRAIN_TIMEOUT_MAX: Duration = Duration::from_secs(102);
 
-/// The worker's own settings; those it shares with the coordinator are in `daemon::common`.
+/// Keys of the worker alone; keys shared with the coordinator are in `daemon::common`.
 pub const KEYS: &[Key] = &[
     Key::new("name", None, "What this worker is called; without it, the host's name"),
     Key::new("coordinators", Some("http://127.0.0.1:7070"), "Where coordinators are, with commas between them"),
@@ -40,7 +41,7 @@ pub const KEYS: &[Key] = &[
     Key::new("http.listen", Some("127.0.0.1:7081"), "Where probes and metrics are served: host:port"),
 ];
 
-/// The tables of `tailor worker`.
+/// Tables of settings of `tailor worker`.
 #[derive(Debug, Clone, Copy)]
 pub struct WorkerTables;
 
@@ -48,43 +49,43 @@ impl Tables for WorkerTables {
     const TABLES: &'static [&'static [Key]] = &[daemon::common::KEYS, KEYS];
 }
 
-/// The settings, resolved.
+/// Resolved settings of a worker.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How logs are written.
+    /// Format of log lines.
     pub log_format: LogFormat,
-    /// What is logged.
+    /// Filter for log lines, such as `info`.
     pub log_level: String,
-    /// Where probes and metrics are served.
+    /// Address of probes and metrics.
     pub http_listen: SocketAddr,
-    /// The cluster's state.
+    /// Connection to the cluster's state.
     pub etcd: EtcdSettings,
-    /// Where coordinators are.
+    /// Addresses of the coordinators.
     pub coordinators: Vec<String>,
-    /// Where spot notices are, if they are looked for.
+    /// Address of the metadata service with spot notices; none disables the check.
     pub spot_endpoint: Option<String>,
-    /// How it works.
+    /// Settings of the agent.
     pub agent: AgentSettings,
 }
 
-/// What the machine says, where the settings say nothing.
+/// Defaults that come from the machine.
 #[derive(Debug, Clone)]
 pub struct Machine {
-    /// Its name.
+    /// Name of the host.
     pub host: String,
-    /// Its cores.
+    /// Number of processor cores.
     pub cores: usize,
-    /// Its folder for temporary files, if it names one.
+    /// Folder for temporary files, if the system names one.
     pub temporary: Option<PathBuf>,
-    /// 64 random bits, other ones for each process: the seed of every jitter, and of a leader's terms.
+    /// 64 random bits, drawn for each process: the seed of every jitter, and of a leader's terms.
     pub seed: u64,
 }
 
 impl Settings {
-    /// What `layers` say, on this machine.
+    /// Resolves `layers` on this machine.
     ///
     /// # Errors
-    /// Names the key, its value, where it comes from and what it should be.
+    /// The error names the key, its value, its origin and what it should be.
     pub fn resolve(layers: &Layers, machine: &Machine) -> Result<Self, SettingsError> {
         let agent = agent(layers, machine)?;
         let coordinators = layers.list("coordinators");
@@ -140,10 +141,11 @@ fn agent(layers: &Layers, machine: &Machine) -> Result<AgentSettings, SettingsEr
     })
 }
 
-/// How to reach etcd, as both servers are told; `seed` differs from process to process, and tells which endpoint is first.
+/// Builds the settings of etcd, for workers and coordinators. `seed` differs from process to process, and picks the
+/// endpoint to try first.
 ///
 /// # Errors
-/// Half of a pair: a user without a password, a certificate without its key.
+/// A setting without its partner: a user without a password, a certificate without its key.
 pub fn etcd(layers: &Layers, seed: u64) -> Result<EtcdSettings, SettingsError> {
     refuse_halves(layers)?;
     let password = layers.secret_file("etcd.password-file")?;
@@ -161,9 +163,9 @@ pub fn etcd(layers: &Layers, seed: u64) -> Result<EtcdSettings, SettingsError> {
     Ok(EtcdSettings { first: seed as usize, namespace, user, tls, ..EtcdSettings::of(layers.list("etcd.endpoints")) })
 }
 
-/// Refuses a setting that would be passed over without the one that it goes with.
+/// Refuses a setting that has no effect without its partner.
 fn refuse_halves(layers: &Layers) -> Result<(), SettingsError> {
-    /// A setting, the one that it needs, and what the first should be.
+    /// Setting, its partner, and advice for the first.
     const HALVES: [(&str, &str, &str); 5] = [
         ("etcd.user", "etcd.password-file", "a user with a password"),
         ("etcd.password-file", "etcd.user", "the password of a user"),

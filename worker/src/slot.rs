@@ -1,4 +1,4 @@
-//! A slot: runs one attempt at a time, and keeps contexts and arenas between them.
+//! Slot: runs one attempt at a time, and keeps contexts and arenas between attempts.
 
 use model::{Failure, FailureClass, MapReport, ReduceReport};
 
@@ -7,18 +7,19 @@ use crate::map::Mapper;
 use crate::reduce::Reducer;
 use crate::task::{Assignment, Surroundings, Work};
 
-/// What became of an attempt.
+/// Outcome of an attempt on its slot.
 #[derive(Debug)]
 pub enum Outcome {
-    /// A run was written.
+    /// The attempt wrote a run.
     Mapped(MapReport),
-    /// The parts were written.
+    /// The attempt wrote its parts.
     Reduced(ReduceReport),
-    /// Nothing that counts was written.
+    /// The attempt wrote nothing that counts.
     Failed(Failure),
 }
 
-/// One thread's worth of work. Made on first use: a slot that never reduces has no memory for it.
+/// Capacity for one attempt. Mapper and reducer are made on first use: a slot that never reduces has no memory for
+/// it.
 pub struct Slot {
     limits: SlotLimits,
     mapper: Option<Mapper>,
@@ -26,7 +27,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// A slot that works within `limits`.
+    /// Creates a slot that works within `limits`.
     pub fn new(limits: SlotLimits) -> Self {
         Self { limits, mapper: None, reducer: None }
     }
@@ -35,7 +36,7 @@ impl Slot {
     pub fn run(&mut self, assignment: &Assignment, around: &Surroundings<'_>) -> Outcome {
         let attempt = std::panic::AssertUnwindSafe(|| self.try_run(assignment, around));
         std::panic::catch_unwind(attempt).unwrap_or_else(|panic| {
-            // The arenas may be in any state.
+            // The arenas may be in any state after a panic, so they are made anew.
             (self.mapper, self.reducer) = (None, None);
             let message = panic_message(panic.as_ref());
             let message = format!("task {} panicked: {message}; please report this", assignment.task);
@@ -44,13 +45,13 @@ impl Slot {
     }
 
     fn try_run(&mut self, assignment: &Assignment, around: &Surroundings<'_>) -> Outcome {
-        // It may have waited for a thread while it was told to stop.
+        // The attempt may have been cancelled while it waited for a thread.
         if let Err(error) = around.progress.check() {
             return Outcome::Failed(error.into());
         }
         let outcome = match &assignment.work {
             Work::Map { splits } => {
-                // Small and quickly made; the arena of the mapper is what is worth keeping.
+                // Dropped, because it is small and quickly made; the mapper's arena is worth keeping.
                 self.reducer = None;
                 let mapper = self.mapper.get_or_insert_with(|| Mapper::new(self.limits));
                 mapper.run(assignment, splits, around).map(Outcome::Mapped)

@@ -1,4 +1,4 @@
-//! The notice that EC2 gives two minutes before it takes a spot machine back: a best effort, so it is polled.
+//! Polls for the notice that EC2 gives two minutes before it takes a spot machine back, on a best-effort basis.
 //!
 //! ```text
 //! PUT /latest/api/token                              a token, which every question carries (IMDSv2)
@@ -16,39 +16,43 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 
-/// How often the notice is looked for: what EC2 recommends.
+/// Interval between polls, as EC2 recommends.
 const POLL_PAUSE: Duration = Duration::from_secs(5);
 
-/// Longest wait for an answer of the machine's own metadata.
+/// Longest wait for an answer of the metadata service.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
-/// Longest answer that is read, in bytes.
+/// Most bytes of an answer that are read.
 const ANSWER_BYTES_MAX: usize = 4096;
 
-/// How long a token is good for, in seconds; each poll takes a new one.
+/// Lifetime of a token in seconds; each poll takes a new one.
 const TOKEN_SECONDS: &str = "60";
 
-/// A notice.
+/// Body of a notice.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct Notice {
     action: String,
     time: String,
 }
 
-/// Waits for a notice: why this worker has to leave. `endpoint` is `host:port` of the metadata service.
+/// Waits for a notice; returns the reason to leave. `endpoint` is `host:port` of the metadata service.
 pub(crate) async fn notice(endpoint: String) -> String {
     let mut is_told = false;
     loop {
         match tokio::time::timeout(ANSWER_MAX, poll(&endpoint)).await {
             Ok(Ok(Some(Notice { action, time }))) => return format!("spot notice: {action} at {time}"),
             Ok(Ok(None)) => is_told = false,
-            // Once: a machine that is none of EC2's would say it for ever.
+            // Logged once: a machine outside EC2 would repeat it for ever.
             trouble if !is_told => {
                 let cause = match trouble {
                     Ok(Err(error)) => error.to_string(),
                     _ => format!("no answer within {ANSWER_MAX:?}"),
                 };
-                tracing::warn!(endpoint, cause, "no spot notices; set spot.endpoint to nothing where there are none");
+                tracing::warn!(
+                    endpoint,
+                    cause,
+                    "failed to read spot notices; set spot.endpoint to nothing if this is not a spot machine"
+                );
                 is_told = true;
             }
             _ => {}
@@ -90,7 +94,7 @@ async fn ask(
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(io::Error::other)?;
         Ok((status, body.to_bytes()))
     };
-    // The connection moves the bytes of the answer; it ends with it.
+    // The connection moves the bytes of the answer, and ends with it.
     let driven = async {
         let _ = connection.await;
         std::future::pending::<()>().await;
@@ -111,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// The metadata service of a machine that is taken back once `is_noticed`.
+    /// Serves as the metadata service of a machine that is taken back once `is_noticed`.
     async fn serve(listener: TcpListener, is_noticed: Arc<AtomicBool>) {
         loop {
             let (mut stream, _) = listener.accept().await.expect("it listens");

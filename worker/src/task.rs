@@ -1,4 +1,4 @@
-//! What a worker is given, and what it works with.
+//! Input and context of an attempt.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,29 +12,29 @@ use tokio::runtime::Handle;
 
 use crate::WorkError;
 
-/// One attempt at one task.
+/// Attempt at a task, with its input.
 #[derive(Debug, Clone)]
 pub struct Assignment {
-    /// The job.
+    /// Id of the job.
     pub job: JobId,
-    /// The shard.
+    /// Id of the shard.
     pub shard: ShardId,
-    /// The task.
+    /// Id of the task.
     pub task: TaskId,
-    /// The attempt: everything it writes carries its token.
+    /// Attempt id; all objects that it writes carry its token.
     pub attempt: AttemptId,
-    /// What shapes the output.
+    /// Settings that shape the output.
     pub settings: JobSettings,
-    /// How many partitions the shuffle has.
+    /// Number of partitions of the shuffle.
     pub partitions: u32,
-    /// Segment bytes of the whole shard: what a share that may be quarantined is a share of.
+    /// Segment bytes of the whole shard, of which a share may be quarantined.
     pub shard_bytes: u64,
-    /// What there is to do.
+    /// Input of the attempt.
     pub work: Work,
 }
 
 impl Assignment {
-    /// The attempt, with its task.
+    /// Returns the attempt together with its task.
     pub fn held(&self) -> HeldAttempt {
         let Self { job, shard, task, attempt, .. } = self;
         HeldAttempt { task: TaskPath { job: job.clone(), shard: *shard, task: *task }, attempt: *attempt }
@@ -44,52 +44,52 @@ impl Assignment {
 /// The input of an attempt.
 #[derive(Debug, Clone)]
 pub enum Work {
-    /// Read splits, write a run.
+    /// Reads splits, writes a run.
     Map {
-        /// In source order.
+        /// Splits in source order.
         splits: Vec<SplitInput>,
     },
-    /// Gather one partition, write its parts.
+    /// Gathers one partition, writes its parts.
     Reduce {
-        /// The partition.
+        /// Partition that the attempt writes.
         partition: PartitionId,
-        /// The runs of all map tasks that wrote one, in source order.
+        /// Runs of all map tasks that wrote one, in source order.
         runs: Vec<RunEntry>,
     },
 }
 
-/// One split to read.
+/// Split to read, with its segment.
 #[derive(Debug, Clone)]
 pub struct SplitInput {
-    /// As planned.
+    /// Range of the split, as planned.
     pub split: Split,
-    /// The segment it is of.
+    /// Segment that contains the split.
     pub segment: SegmentRef,
-    /// Where its first frame starts, if the stitch has found that out.
+    /// Offset of its first frame, if the stitch has found it.
     pub exact_start: Option<u64>,
 }
 
-/// Which organisations belong to a shard: all others are counted as misplaced.
+/// Predicate of the organisations that belong to a shard; others are counted as misplaced.
 pub type Belongs<'a> = dyn Fn(model::OrgId) -> bool + Send + Sync + 'a;
 
-/// Where a worker reads and writes.
+/// Stores and access of an attempt.
 #[derive(Clone)]
 pub struct Stores {
-    /// Segments.
+    /// Root of the segments.
     pub input: Root,
-    /// Parts, quarantine.
+    /// Root of parts and quarantine.
     pub dataset: Root,
-    /// Runs.
+    /// Root of the runs.
     pub scratch: Root,
-    /// What only the attempt itself reads again, on this machine's disk.
+    /// Folder on this machine's disk for data that only the attempt itself reads again.
     pub local: Root,
-    /// How segments are read.
+    /// Access to segments: mapped files or ranged reads.
     pub access: SegmentAccess,
-    /// Drives what is asynchronous; a worker's threads may block on it.
+    /// Runtime for asynchronous calls; a worker's threads may block on it.
     pub runtime: Handle,
 }
 
-/// What one attempt does so far, for who watches; and whether it should stop.
+/// Progress counters of one attempt, and its cancel flag.
 #[derive(Debug, Default)]
 pub struct Progress {
     bytes: AtomicU64,
@@ -99,23 +99,23 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Adds to what was done. Map attempts count segment bytes and points read; reduce attempts count points written.
+    /// Adds to the counters. Map attempts count segment bytes and points read; reduce attempts count points written.
     pub fn add(&self, bytes: u64, points: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.points.fetch_add(points, Ordering::Relaxed);
     }
 
-    /// Bytes and points so far.
+    /// Returns bytes and points so far.
     pub fn so_far(&self) -> (u64, u64) {
         (self.bytes.load(Ordering::Relaxed), self.points.load(Ordering::Relaxed))
     }
 
-    /// Says how many segment bytes there are to read.
+    /// Sets the number of segment bytes to read.
     pub(crate) fn plan(&self, bytes: u64) {
         self.bytes_planned.store(bytes, Ordering::Relaxed);
     }
 
-    /// Segment bytes that there are to read, where that is known: of a map attempt.
+    /// Returns the segment bytes to read; known for map attempts only.
     pub(crate) fn bytes_planned(&self) -> Option<u64> {
         Some(self.bytes_planned.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
     }
@@ -125,19 +125,19 @@ impl Progress {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Stops an attempt that should.
+    /// Fails with [`WorkError::Cancelled`] if the attempt was cancelled.
     pub(crate) fn check(&self) -> Result<(), WorkError> {
         if self.cancelled.load(Ordering::Relaxed) { Err(WorkError::Cancelled) } else { Ok(()) }
     }
 }
 
-/// The surroundings of an attempt.
+/// Context of an attempt: stores, shard membership, progress.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
-    /// Where to read and write.
+    /// Stores to read from and write to.
     pub stores: &'a Stores,
-    /// Who belongs to the shard.
+    /// Predicate of the organisations that belong to the shard.
     pub belongs: &'a Belongs<'a>,
-    /// Who watches.
+    /// Progress counters and cancel flag.
     pub progress: &'a Arc<Progress>,
 }

@@ -1,4 +1,4 @@
-//! A bucket that only lists: segments of a size and an etag each, in the order of their keys, a thousand a page.
+//! Bucket that can only list: segments with a size and an etag each, in key order, a thousand per page.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-/// Objects of a page, as S3 has it.
+/// Objects per page, as in S3.
 const PAGE: u64 = 1000;
 
-/// So many segments of so many shards.
+/// Generated listing of segments in several shards.
 #[derive(Debug)]
 pub(super) struct Listed {
     pub(super) segments: u64,
@@ -32,9 +32,9 @@ fn refused<T>() -> Result<T> {
     Err(Error::NotSupported { source: "this store only lists".into() })
 }
 
-/// The `ordinal`th segment; keys grow with the ordinal.
+/// Returns the `ordinal`th segment; keys grow with the ordinal.
 fn segment(ordinal: u64, segments: u64, shards: u64) -> ObjectMeta {
-    // Spread as writers spread them: the hour, then the shard, then who wrote it.
+    // Keys are spread as writers spread them: the hour, then the shard, then the writer.
     let hours = segments.div_ceil(shards * 1000).max(1);
     let in_hour = segments.div_ceil(hours);
     let (hour, rest) = (ordinal / in_hour, ordinal % in_hour);

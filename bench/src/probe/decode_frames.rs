@@ -1,6 +1,6 @@
-//! The least that any reader of the input does: each frame through zstd, with one context and one buffer.
+//! Least work of any reader of the input: decodes each frame with zstd, with one context and one buffer.
 //!
-//! This is the measure that every CPU ratio is taken against, so it checks nothing and keeps nothing.
+//! Every CPU ratio is taken against this time, so the code checks nothing and keeps nothing.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use zstd::zstd_safe::{DCtx, get_error_name};
 
 use super::segments;
 
-/// What was decoded.
+/// Totals of the decoded frames.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Decoded {
     frames: u64,

@@ -1,4 +1,4 @@
-//! The whole output, read back: every block of every raw part, verified and decoded to points.
+//! Reads the whole output back: verifies every block of every raw part, and decodes it to points.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::parts::{self, Kind};
 
-/// What was decoded.
+/// Totals of the decoded parts.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Decoded {
     series: u64,

@@ -1,11 +1,11 @@
-//! What runs in processes of its own, so that its CPU time and memory are told apart.
+//! Measurements in processes of their own, so that their CPU time and memory are measured separately.
 
-mod decode_frames; // the least that any reader of the input does
-mod decode_parts; //  the whole output, read back
-pub(crate) mod one_series; // one series of it
-mod parts; //         the raw and rollup parts of a dataset
-mod segments; //      the batches of a folder's segments
-pub(crate) mod stages; // each stage alone
+mod decode_frames; //         least work of any reader of the input
+mod decode_parts; //          whole output, read back
+pub(crate) mod one_series; // single series of the output
+mod parts; //                 raw and rollup parts of a dataset
+mod segments; //              batches of a folder's segments
+pub(crate) mod stages; //     each stage alone
 
 use std::path::PathBuf;
 
@@ -14,42 +14,42 @@ use serde::Serialize;
 
 use crate::workload::Workload;
 
-/// A process of the suite; each prints one JSON object.
+/// Process of the suite; each prints one JSON object.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Probe {
     /// Make a workload's segments.
     MakeSegments {
-        /// Which.
+        /// Workload to make
         workload: Workload,
-        /// Where; emptied first.
+        /// Folder for the segments; it is emptied first
         folder: PathBuf,
     },
     /// Decode every frame of a folder of segments with one zstd context, and nothing else.
     DecodeFrames {
-        /// The folder.
+        /// Folder with segments
         segments: PathBuf,
     },
     /// Decode every raw part of a dataset to points.
     DecodeParts {
-        /// The dataset.
+        /// Folder with a dataset
         dataset: PathBuf,
     },
     /// Find one series in each raw part of a dataset, and count what was read for it.
     OneSeries {
-        /// The dataset.
+        /// Folder with a dataset
         dataset: PathBuf,
     },
     /// Run each stage of the engine alone, over segments and the dataset that was made of them.
     Stages {
-        /// The folder of segments.
+        /// Folder with segments
         segments: PathBuf,
-        /// The dataset.
+        /// Folder with the dataset
         dataset: PathBuf,
     },
 }
 
 impl Probe {
-    /// Runs it and prints what it counted.
+    /// Runs the probe, and prints its result.
     pub(crate) fn run(&self) -> Result<()> {
         match self {
             Self::MakeSegments { workload, folder } => workload.make(folder),

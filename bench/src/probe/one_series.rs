@@ -1,4 +1,4 @@
-//! One series out of a dataset, read as a reader does that has the manifest: the end of its part, then its blocks.
+//! Reads one series out of a dataset, as a reader with the manifest does: the end of its part, then its blocks.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -12,16 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use super::parts::{self, Kind};
 
-/// What one series took.
+/// Cost of reading one series.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Lookup {
-    /// Bytes read.
+    /// Bytes that were read.
     pub(crate) bytes: u64,
-    /// Ranged reads.
+    /// Ranged reads that were made.
     pub(crate) requests: u64,
 }
 
-/// A part that counts what is read of it.
+/// Part that counts the bytes read from it.
 struct Counting {
     file: File,
     size: u64,
@@ -63,7 +63,7 @@ impl Counting {
         }
     }
 
-    /// Points of the series, decoded.
+    /// Decodes the points of the series.
     fn points(&mut self, footer: &PartFooter, key: SeriesKey) -> Result<usize> {
         let ordinals = footer.blocks_of(key);
         let range = footer.byte_range(ordinals.clone());

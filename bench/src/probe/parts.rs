@@ -1,4 +1,4 @@
-//! The parts of a dataset, whole files at a time.
+//! Lists and reads the parts of a dataset as whole files.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,16 +9,16 @@ use format::part::{Block, PartFooter, Tail, read_tail};
 
 use super::segments::files;
 
-/// Which parts.
+/// Kind of part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Points.
+    /// Parts that hold points.
     Raw,
-    /// Rows.
+    /// Parts that hold rollup rows.
     Rollup,
 }
 
-/// The parts of one kind that lie under `dataset`; the suite writes each dataset once, so all of them count.
+/// Lists the parts of one kind under `dataset`. The suite writes each dataset once, so all of them count.
 pub(super) fn of_kind(dataset: &Path, kind: Kind) -> Result<Vec<PathBuf>> {
     let is_rollup = |path: &PathBuf| path.to_string_lossy().contains(".rollup-");
     let mut parts = files(&dataset.join(format::keys::DATA), ".part")?;
@@ -26,7 +26,7 @@ pub(super) fn of_kind(dataset: &Path, kind: Kind) -> Result<Vec<PathBuf>> {
     Ok(parts)
 }
 
-/// Reads a part into `bytes`, replacing what is there, and its footer from them.
+/// Reads a part into `bytes`, replacing their content; returns its footer.
 pub(super) fn read(path: &Path, bytes: &mut Vec<u8>) -> Result<PartFooter> {
     bytes.clear();
     File::open(path)?.read_to_end(bytes)?;

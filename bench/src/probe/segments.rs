@@ -1,4 +1,4 @@
-//! The segments of a folder, mapped as the engine maps them.
+//! Maps the segments of a folder as the engine does.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use format::keys::SEGMENT_EXTENSION;
 use storage::segment::MappedSegment;
 
-/// All files under `folder` whose names end with `extension`, in order.
+/// Lists the files under `folder` whose names end with `extension`, in order.
 pub(super) fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];

@@ -1,4 +1,4 @@
-//! The processes: etcd and coordinators, on ports of their own, in a folder that goes with them.
+//! Processes of the cluster: etcd and coordinators, on ports of their own, in a folder that is removed with them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,11 +13,11 @@ use storage::meta::{EtcdSettings, EtcdStore, MetaStore};
 use super::workers::Workers;
 use crate::process::{Server, port};
 
-/// Segment bytes of one task.
+/// Segment bytes per task.
 pub(super) const SPLIT_BYTES: u64 = 1 << 20;
-/// Tasks of one segment: landed segments are small.
+/// Tasks per segment; landed segments are small.
 pub(super) const TASKS_PER_SEGMENT: u64 = 16;
-/// Tasks of one shard: what a plan has at most.
+/// Tasks per shard, the most that a plan has.
 const TASKS_PER_SHARD: u64 = 4096;
 
 /// etcd, and the coordinators.
@@ -63,7 +63,7 @@ impl Cluster {
         Ok(Arc::new(EtcdStore::connect(&settings).await?))
     }
 
-    /// Submits a job of so many tasks, and waits until it runs.
+    /// Submits a job with this number of tasks, and waits until it runs.
     pub(super) async fn submit(&self, tasks: u64) -> Result<()> {
         let input = self.folder.path().join("in");
         for shard in 0..tasks.div_ceil(TASKS_PER_SHARD) {
@@ -102,7 +102,7 @@ impl Cluster {
         }
     }
 
-    /// Submits a job.
+    /// Submits a job with these shards.
     async fn send(&self, job: &JobId, shards: Vec<ShardId>, settings: JobSettings) -> Result<()> {
         let (input, dataset) = (self.folder.path().join("in"), self.folder.path().join("out"));
         let spec = JobSpec {
@@ -130,7 +130,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Submits a job of so many shards without a segment, beside one that has one: an input may not be empty.
+    /// Submits a job with this number of shards without a segment, and one with a segment, because an input must not
+    /// be empty.
     pub(super) async fn submit_empty(&self, job: &JobId, shards: u64) -> Result<()> {
         let folder = self.folder.path().join("in/shard=org-mod-00");
         std::fs::create_dir_all(&folder)?;
@@ -139,7 +140,7 @@ impl Cluster {
         self.send(job, shards, JobSettings::default()).await
     }
 
-    /// Kills the leader; the next one starts at once.
+    /// Kills the leader, and starts the next at once.
     pub(super) fn kill_leader(&mut self) -> Result<()> {
         let standby = coordinator(&self.tailor, self.folder.path(), &self.etcd_url, &self.endpoints[1])?;
         self.leader.kill()?;
@@ -148,7 +149,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Kills the leader, with a standby at hand; until another one gives work out.
+    /// Kills the leader with a standby running; returns the time until another grants work.
     pub(super) async fn replace_leader(&mut self, workers: &Workers) -> Result<Duration> {
         self.standby = Some(coordinator(&self.tailor, self.folder.path(), &self.etcd_url, &self.endpoints[1])?);
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -160,12 +161,12 @@ impl Cluster {
         Ok(took)
     }
 
-    /// The coordinator that leads.
+    /// Returns the coordinator that leads.
     pub(super) fn leader(&self) -> &Server {
         &self.leader
     }
 
-    /// What etcd's database has in use, without what compaction would free: every key and value that is there.
+    /// Counts the bytes of every key and value in etcd, without the history that compaction would free.
     pub(super) async fn etcd_bytes(&self) -> Result<u64> {
         let listing = self.store("/bench/").await?.list("").await?;
         Ok(listing.entries.iter().map(|entry| (entry.key.len() + entry.value.len()) as u64).sum())

@@ -1,7 +1,7 @@
-//! A job of many empty shards: each is a commit and the end of a shard, and all of them are due at once.
+//! Measures a job of many empty shards: each is a commit and the end of a shard, and all of them are due at once.
 //!
-//! It has to end under one leader, which keeps its lease; to be cancelled at any time, with an answer at once; and to be
-//! cancelled while a new leader still reads it.
+//! The job must end under one leader, which keeps its lease. It must accept a cancellation at any time, with an
+//! answer at once, also while a new leader still reads the job.
 
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,9 @@ use proto::v1;
 
 use super::cluster::Cluster;
 
-/// Longest wait for the answer to a cancel: what an operator waits for any answer.
+/// Longest wait for the answer to a cancellation, as for any answer to an operator.
 const CANCEL_MAX: Duration = Duration::from_secs(10);
-/// Longest time to the end, a shard, beside a minute.
+/// Longest time per shard, in addition to a minute.
 const SHARD_MAX: Duration = Duration::from_millis(20);
 
 pub(super) async fn measure(cluster: &mut Cluster, shards: u64) -> Result<()> {
@@ -65,7 +65,7 @@ async fn state(cluster: &Cluster) -> Result<v1::GetClusterResponse> {
     Ok(client.operator(|mut client| async move { client.get_cluster(v1::GetClusterRequest {}).await }).await?)
 }
 
-/// The job among those that are listed: a view of every shard would be the largest part of the work.
+/// Returns the job from the listing: a view of every shard would be the largest part of the work.
 async fn listed(cluster: &Cluster, job: &JobId) -> Result<v1::JobSummary> {
     let asked = v1::ListJobsRequest::default();
     let client = cluster.client()?;

@@ -1,4 +1,5 @@
-//! The same changes without a coordinator: a client that claims and completes batches as fast as etcd takes them.
+//! Makes the same changes without a coordinator: a client that claims and completes batches as fast as etcd takes
+//! them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -13,17 +14,17 @@ use storage::meta::{LeaseSession, LeaseSettings};
 
 use super::cluster::{Cluster, job};
 
-/// Transactions under way at once: as many as the leader's journal has.
+/// Transactions in flight, as many as the leader's journal has.
 const TXNS: usize = 4;
 
-/// Changes that one client gets done in a second.
+/// Measures the changes that one client makes per second.
 pub(super) async fn changes_per_second(cluster: &Cluster, span: Duration) -> Result<f64> {
     let store = cluster.store("/bench-plain/").await?;
     let session = LeaseSession::open(Arc::clone(&store), LeaseSettings::seeded(1)).await?;
     let me = LeaderRecord { replica: Text::cut("plain"), address: Text::cut("") };
     let leadership = election::campaign(&*store, &session, &me, Term::drawn(1)).await?;
     let worker = session.lease();
-    // Tasks of an earlier turn are done.
+    // Tasks of an earlier turn are already done, so begin behind them.
     let first = u32::try_from(leadership.revision().0 % (1 << 20))? << 10;
     let (next, changes) = (Arc::new(AtomicU32::new(first)), Arc::new(AtomicU64::new(0)));
     let started = Instant::now();

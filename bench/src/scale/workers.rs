@@ -1,4 +1,4 @@
-//! Workers that only claim and complete: leases, registrations and calls are those of real ones.
+//! Workers that only claim and complete; their leases, registrations and calls are those of real workers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,23 +20,23 @@ use worker::secret::Secret;
 
 use super::cluster::{Cluster, SPLIT_BYTES, TASKS_PER_SEGMENT};
 
-/// How many there are, and how much each takes at once.
+/// Number of workers, and slots of each.
 const WORKERS: u64 = 32;
 const SLOTS: u32 = 64;
 
-/// How often each says how it does.
+/// Interval between heartbeats of a worker.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
 
-/// The workers.
+/// Simulated workers of the measurement.
 pub(super) struct Workers {
     leader: Arc<RemoteLeader>,
     sessions: Vec<LeaseSession>,
-    /// What each claimed and let be.
+    /// Attempts that each worker claimed and left open.
     held: Mutex<BTreeMap<LeaseId, Vec<HeldAttempt>>>,
 }
 
 impl Workers {
-    /// Registers them.
+    /// Registers the workers.
     pub(super) async fn join(cluster: &Cluster) -> Result<Self> {
         let store = cluster.store("/bench/").await?;
         let mut sessions = Vec::new();
@@ -65,7 +65,7 @@ impl Workers {
         })
     }
 
-    /// Claims and completes for so long; the changes of a second.
+    /// Claims and completes for `span`; returns the changes per second.
     pub(super) async fn work(&self, span: Duration) -> Result<f64> {
         let (changes, started) = (Arc::new(AtomicU64::new(0)), Instant::now());
         let working = self.sessions.iter().map(|session| {
@@ -94,7 +94,7 @@ impl Workers {
         Ok(changes.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64())
     }
 
-    /// Claims so many, and lets them be.
+    /// Claims `count` tasks, and leaves them open.
     pub(super) async fn hold(&self, count: usize) -> Result<()> {
         let share = count.div_ceil(self.sessions.len());
         let holding = self.sessions.iter().map(|session| async move {
@@ -111,7 +111,7 @@ impl Workers {
         Ok(())
     }
 
-    /// Hands back what was held.
+    /// Hands back the attempts that were left open.
     pub(super) async fn let_go(&self) -> Result<()> {
         let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
         let handing_back = held.into_iter().map(|(worker, held)| async move {
@@ -123,7 +123,7 @@ impl Workers {
         futures::future::try_join_all(handing_back).await.map(drop)
     }
 
-    /// Waits until one more task is given out.
+    /// Waits until one more task is granted.
     pub(super) async fn claim_one(&self) -> Result<()> {
         loop {
             let claimed = self.leader.claim(self.sessions[0].lease(), 1, Duration::from_secs(1)).await;
@@ -147,7 +147,7 @@ async fn complete(leader: &RemoteLeader, worker: LeaseId, grant: &Grant) -> Resu
     Ok(leader.complete(worker, &held_by(grant), report(grant).to_bytes().into()).await?)
 }
 
-/// What an attempt that found nothing would report; its splits join.
+/// Builds the report of an attempt that found nothing; its splits join.
 fn report(grant: &Grant) -> Report {
     let ordinal = grant.task.task.ordinal;
     match grant.task.task.kind {

@@ -1,4 +1,4 @@
-//! Folders, binaries, and the processes they make.
+//! Folders, binaries, and the processes made from them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,32 +11,32 @@ use super::Options;
 use crate::child::{self, Finished, Usage};
 use crate::workload::Workload;
 
-/// The big organisation has its own shard, as in the data that is made.
+/// Shard map in which the big organisation has its own shard, as in the generated data.
 const SHARD_MAP: &str =
     "version = 1\nshared_shards = 64\n[[dedicated]]\norg = 1000000\nreason = \"a seventh of all\"\n";
 
-/// Where things are.
+/// Folders and binaries of a run.
 pub(super) struct Bench {
     dir: PathBuf,
     tailor: PathBuf,
     ourselves: PathBuf,
     shard_map: PathBuf,
-    /// How many times everything runs.
+    /// Number of rounds.
     pub(super) rounds: u16,
 }
 
-/// A finished `tailor run`.
+/// Finished `tailor run`.
 #[derive(Debug)]
 pub(super) struct Job {
-    /// What its process took.
+    /// Resources that its process used.
     pub(super) usage: Usage,
-    /// What it says of itself.
+    /// Totals that it reports.
     pub(super) totals: Totals,
-    /// What it wrote.
+    /// Dataset that it wrote.
     pub(super) dataset: PathBuf,
 }
 
-/// What a job reports of itself; the part of it that is needed here.
+/// Part of a job's report that is needed here.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Totals {
     pub(super) books: Books,
@@ -61,7 +61,7 @@ impl Bench {
         Ok(Self { dir, tailor: options.tailor.clone(), ourselves, shard_map, rounds: options.rounds })
     }
 
-    /// The folder with the segments of `workload`, made where they are not there.
+    /// Returns the folder with the segments of `workload`; makes them if they are missing.
     pub(super) fn segments(&self, workload: Workload) -> Result<PathBuf> {
         let folder = workload.folder(&self.dir);
         if !workload.is_made(&folder)? {
@@ -71,12 +71,12 @@ impl Bench {
         Ok(folder)
     }
 
-    /// Removes segments that are too large to be kept.
+    /// Removes segments that are too large to keep.
     pub(super) fn discard_segments(&self, workload: Workload) -> Result<()> {
         Ok(std::fs::remove_dir_all(workload.folder(&self.dir))?)
     }
 
-    /// Runs a job over `segments`, with a 5-minute rollup, into a dataset of that name; what lay there goes first.
+    /// Runs a job over `segments`, with a 5-minute rollup, into a dataset of that name, which is removed first.
     pub(super) fn run(&self, segments: &Path, name: &str, options: &[&str]) -> Result<Job> {
         let dataset = self.dir.join("datasets").join(name);
         self.discard(&dataset)?;
@@ -89,7 +89,7 @@ impl Bench {
         Ok(Job { usage, totals, dataset })
     }
 
-    /// Removes a dataset.
+    /// Removes a dataset, if it exists.
     pub(super) fn discard(&self, dataset: &Path) -> Result<()> {
         if dataset.exists() { Ok(std::fs::remove_dir_all(dataset)?) } else { Ok(()) }
     }

@@ -1,4 +1,4 @@
-//! Memory, whatever the shape of the data: with a budget of 128 MiB the whole process stays below twice that.
+//! Bounds of memory for any shape of data: with a budget of 128 MiB, the whole process stays below twice that.
 
 use anyhow::Result;
 
@@ -10,7 +10,7 @@ use crate::workload::Workload;
 const BUDGET: &str = "128MiB";
 const PEAK_MIB_MAX: f64 = 256.0;
 
-/// The table's rows.
+/// Measures the rows of the table.
 pub(super) fn figures(bench: &Bench, workloads: &Workloads, large: bool) -> Result<Vec<Figure>> {
     let mut figures = vec![
         peak(bench, "peak memory at --memory 128MiB", workloads.measured, bench.rounds)?,
@@ -18,7 +18,7 @@ pub(super) fn figures(bench: &Bench, workloads: &Workloads, large: bool) -> Resu
         peak(bench, "the same, five million tiny series", workloads.tiny, bench.rounds)?,
     ];
     if large {
-        // Once: the bound is as good as constant, and the billion takes minutes.
+        // A single run: the bound is as good as constant, and a billion points take minutes.
         figures.push(peak(bench, "the same, one billion points", Workload::Large, 1)?);
         bench.discard_segments(Workload::Large)?;
     }

@@ -1,10 +1,10 @@
-//! What is measured, and in which order.
+//! Suite of measurements, in order.
 
-mod bench; //   folders, binaries, and the processes they make
-mod ratios; //  CPU, size and wall time of the measured workload, in turn
-mod bounds; //  memory, whatever the shape of the data
-mod scale; //   the very small and the very long
-pub(crate) mod stages; // each stage beside what it takes at least
+mod bench; //             folders, binaries, and the processes made from them
+mod ratios; //            CPU, size and wall time of the measured workload, in turn
+mod bounds; //            memory, for any shape of the data
+mod scale; //             very small jobs and very long segments
+pub(crate) mod stages; // each stage, with the least time that it takes
 
 use std::path::PathBuf;
 
@@ -20,41 +20,41 @@ use bench::Bench;
 /// Options of the suite.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Where segments and datasets go. Segments stay there for the next time, but for the largest.
+    /// Folder for segments and datasets. All segments except the largest are kept for the next run
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     pub(crate) dir: PathBuf,
-    /// The binary that is measured.
+    /// Binary of Tailor to measure
     #[arg(long, value_name = "FILE", default_value = "target/release/tailor")]
     pub(crate) tailor: PathBuf,
-    /// How many times everything runs.
+    /// Number of rounds
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) rounds: u16,
-    /// Two million points instead of a hundred: shows that everything runs, and judges nothing.
+    /// Two million points instead of a hundred: shows that everything runs, without a verdict
     #[arg(long, conflicts_with = "large")]
     pub(crate) quick: bool,
-    /// One billion points and a segment of more than 2 GiB too: some 20 GB of disk, ten minutes.
+    /// Add one billion points and a segment of more than 2 GiB: some 20 GB of disk, ten minutes
     #[arg(long)]
     pub(crate) large: bool,
-    /// Where the result goes as JSON; without it, `result.json` in DIR.
+    /// File for the result as JSON [default: `result.json` in DIR]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
 impl Options {
-    /// Where the result goes as JSON.
+    /// Returns the file for the result as JSON.
     pub(crate) fn json(&self) -> PathBuf {
         self.json.clone().unwrap_or_else(|| self.dir.join("result.json"))
     }
 }
 
-/// The workloads of a run; a quick one has small doubles of the large ones.
+/// Workloads of a run; a quick run has small variants of the large ones.
 struct Workloads {
     measured: Workload,
     hot: Workload,
     tiny: Workload,
 }
 
-/// Measures everything.
+/// Measures all figures.
 pub(crate) fn run(options: &Options) -> Result<Report> {
     let load = Load::start(cpu_of_all())?;
     let bench = Bench::new(options)?;

@@ -1,5 +1,5 @@
-//! CPU, size and wall time of the measured workload. What is compared runs in turn, so that a slow minute of the machine
-//! is slow for both.
+//! CPU, size and wall time of the measured workload. Compared variants run in turn, so that a slow minute of the
+//! machine slows all of them.
 
 use anyhow::{Context, Result};
 
@@ -11,10 +11,10 @@ use crate::probe::one_series::Lookup;
 use crate::probe::stages::Steps;
 use crate::workload::Workload;
 
-/// All rounds.
+/// Results of all rounds.
 pub(super) struct Ratios(Vec<Round>);
 
-/// One turn of everything that is compared.
+/// Results of one round of all variants.
 struct Round {
     decode_frames: Usage,
     packed: Job,
@@ -50,7 +50,7 @@ pub(super) fn measure(bench: &Bench, workload: Workload) -> Result<Ratios> {
 }
 
 impl Ratios {
-    /// The table's rows.
+    /// Builds the rows of the table.
     pub(super) fn figures(&self) -> Vec<Figure> {
         let bits = |job: &Job| job.totals.bits_per_point.unwrap_or(f64::NAN);
         vec![
@@ -78,7 +78,7 @@ impl Ratios {
         ]
     }
 
-    /// Each stage beside what it takes at least.
+    /// Compares each stage with the least time that it takes.
     pub(super) fn stages(&self) -> StageTable {
         let rounds = self.0.iter().map(|round| (&round.steps, &round.packed.totals));
         StageTable::new(&rounds.collect::<Vec<_>>())

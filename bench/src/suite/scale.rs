@@ -1,4 +1,4 @@
-//! The very small, where start-up counts, and the very long, where a segment passes 2 GiB.
+//! Very small jobs, where start-up counts, and very long segments of more than 2 GiB.
 
 use anyhow::Result;
 
@@ -6,7 +6,7 @@ use super::bench::{Bench, Job};
 use crate::figure::Figure;
 use crate::workload::Workload;
 
-/// The table's rows.
+/// Measures the rows of the table.
 pub(super) fn figures(bench: &Bench, large: bool) -> Result<Vec<Figure>> {
     let mut figures = vec![small(bench)?];
     if large {

@@ -1,4 +1,4 @@
-//! Each stage of a job beside what it takes at least: the same work alone, in the same run.
+//! Compares each stage of a job with the least time that it takes: the same work alone, in the same run.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::bench::Totals;
 use crate::figure::Figure;
 use crate::probe::stages::{Step, Steps};
 
-/// The steps that do the work of a stage. Sorting, merging and rolling up have no step: they are what a job adds.
+/// Steps that do the work of each stage. Sorting, merging and rolling up have no step: a job adds them.
 const STAGES: [(Stage, &[Step]); 8] = [
     (Stage::Read, &[Step::Read]),
     (Stage::Decode, &[Step::Decode, Step::Parse]),
@@ -22,7 +22,7 @@ const STAGES: [(Stage, &[Step]); 8] = [
     (Stage::Write, &[Step::Write]),
 ];
 
-/// All stages and steps, in CPU seconds a billion points, which is nanoseconds a point.
+/// Table of stages and steps, in CPU seconds per billion points, which are nanoseconds per point.
 #[derive(Debug, Serialize)]
 pub(crate) struct StageTable {
     rows: Vec<Row>,
@@ -30,7 +30,7 @@ pub(crate) struct StageTable {
     job: Figure,
     job_over_floor: Figure,
     steps: Vec<(Step, Figure)>,
-    /// Of one frame with a context of its own, over one context for all.
+    /// Ratio of a frame with a context of its own to one with a shared context.
     new_context_over_one: Figure,
 }
 
@@ -45,7 +45,7 @@ struct Row {
 type Round<'a> = (&'a Steps, &'a Totals);
 
 impl StageTable {
-    /// The table of some rounds.
+    /// Builds the table of some rounds.
     pub(super) fn new(rounds: &[Round<'_>]) -> Self {
         let over = |name, sample: &dyn Fn(&Round<'_>) -> f64| Figure::new(name, rounds.iter().map(sample));
         let row = |(stage, steps): &(Stage, &[Step])| Row {
@@ -73,7 +73,7 @@ fn sum(steps: &Steps, of: &[Step]) -> f64 {
     a_point(of.iter().map(|step| steps.of(*step)).sum(), steps.points)
 }
 
-/// Nanoseconds.
+/// Converts a CPU time to nanoseconds per point.
 fn a_point(cpu: Duration, points: u64) -> f64 {
     cpu.as_nanos() as f64 / points as f64
 }

@@ -43,12 +43,12 @@ async fn a_base_is_what_was_current_when_the_round_was_first_planned() {
     }
     note(&job, first).await.expect("it is noted");
     commit(&job, one, 11).await;
-    // A leader that plans the same round once more.
+    // A leader plans the same round once more.
     note(&job, first).await.expect("it is noted already");
     assert_eq!((base(&job, first, one).await, base(&job, first, two).await), (Some(10), Some(0)));
     note(&job, second).await.expect("it is noted");
     assert_eq!(base(&job, second, one).await, Some(11));
-    // The same name and round, submitted at another time: another run.
+    // The same name and round, submitted at another time, is another run.
     let again = Round { number: 1, submitted_at_ms: 20 };
     note(&job, again).await.expect("it is noted");
     assert_eq!(base(&job, again, one).await, Some(11));

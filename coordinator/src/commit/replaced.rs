@@ -1,8 +1,8 @@
-//! The version whose place a commit takes: what it was made of, and whether it may go (CM-5).
+//! Check of the version that a commit replaces: its input, and if it may be replaced (CM-5).
 //!
-//! A shard is planned over the version that is current then, its base. If that one is still current at the commit, whoever
-//! planned could know what it replaces. If another one came between, its input has to be contained in ours, or an operator has
-//! said that it may go.
+//! A shard is planned over the version that is current then, its base. If the base is still current at the commit,
+//! the operator could know what would be replaced. If another version came in between, its input must be contained in
+//! ours, or an operator must have forced the commit.
 
 use format::keys::ManifestName;
 use format::manifest::Manifest;
@@ -14,17 +14,17 @@ use super::CommitError;
 use crate::job::Job;
 use crate::read::read_whole;
 
-/// The version that is current.
+/// Current version of the shard.
 pub(super) struct Replaced {
     version: u32,
-    /// None where it cannot be made out.
+    /// Manifest of the version; none if it cannot be parsed.
     manifest: Option<Manifest>,
-    /// What it was made of; none where that is not known.
+    /// Input of the version; none if it is not known.
     inputs: Option<SegmentList>,
 }
 
 impl Replaced {
-    /// Reads the version that is current.
+    /// Reads the current version.
     pub(super) async fn read(dataset: &Root, name: ManifestName) -> Result<Self, StorageError> {
         let key = name.to_string();
         let manifest = read_whole(dataset, &key, |bytes| Manifest::from_bytes(&key, bytes)).await?;
@@ -35,10 +35,10 @@ impl Replaced {
         Ok(Self { version: name.version, manifest, inputs })
     }
 
-    /// Notes in `manifest`, which takes its place and is made of `inputs`, what is lost with it.
+    /// Checks that `manifest`, made from `inputs`, may replace this version, and notes the lost input in it.
     ///
     /// # Errors
-    /// [`CommitError::Overtaken`] where it may not go.
+    /// [`CommitError::Overtaken`] if it must not be replaced.
     pub(super) fn check(
         &self,
         job: &Job,
@@ -69,7 +69,7 @@ impl Replaced {
         Ok(())
     }
 
-    /// What to say where a version without a point takes the place of one that has some: rarely what was meant.
+    /// Warning for a version without points that replaces one with points, which is rarely intended.
     pub(super) fn replaced_points(&self, points_written: u64) -> Option<String> {
         let version = self.version;
         let points = self.manifest.as_ref().map_or(0, |manifest| manifest.books.reduce.points_written);
@@ -81,19 +81,19 @@ impl Replaced {
     }
 }
 
-/// The segments of a version; none where their list is gone, or damaged where it lies.
+/// Reads the segments of a version; none if their list is gone or damaged.
 async fn read_inputs(dataset: &Root, manifest: &Manifest) -> Result<Option<SegmentList>, StorageError> {
     match dataset.read_inputs(&manifest.inputs).await {
         Ok(inputs) => Ok(Some(inputs)),
         Err(error) if error.is_store_away() || error.is_lasting() => Err(error),
         Err(error) => {
-            tracing::warn!(%error, version = manifest.version, "the list of a version's segments cannot be made out");
+            tracing::warn!(%error, version = manifest.version, "failed to read the segment list of the version to replace; its input counts as unknown");
             Ok(None)
         }
     }
 }
 
-/// A loss in words that follow the name of a version.
+/// Describes lost input, to follow the name of a version.
 fn told(lost: Option<&LostInput>) -> String {
     let Some(lost) = lost else { return "cannot be read: what it was made of is not known".to_owned() };
     let more = match lost.segments - lost.first.len() as u64 {

@@ -14,7 +14,7 @@ use object_store::{
 
 use super::*;
 
-/// A store that can be away: it then refuses every write.
+/// Store that can be away; it then refuses every write.
 #[derive(Debug, Default)]
 struct Moody {
     store: InMemory,
@@ -30,7 +30,7 @@ impl std::fmt::Display for Moody {
 #[async_trait]
 impl ObjectStore for Moody {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        // A write takes a while: lines come meanwhile.
+        // A write takes a while, so that lines come meanwhile.
         tokio::task::yield_now().await;
         match self.is_away.load(Ordering::Relaxed) {
             true => Err(object_store::Error::Generic { store: "moody", source: "away".into() }),
@@ -88,7 +88,7 @@ impl Fixture {
         self.log.note(5, "happened", json!({ "ordinal": ordinal, "text": "x".repeat(bytes) }));
     }
 
-    /// All lines, in the order of the keys.
+    /// Reads all lines in key order.
     async fn lines(&self) -> Vec<Value> {
         let mut lines = Vec::new();
         for object in self.dataset.list("jobs/j/events").await.expect("a listing") {
@@ -125,7 +125,7 @@ async fn what_happens_while_the_store_is_away_is_written_once_it_is_back() {
     for ordinal in 0..300 {
         fixture.be_away((100..200).contains(&ordinal));
         fixture.note(ordinal, 1000);
-        // A line that comes during the write belongs to no request that is under way.
+        // A line that comes during the write does not belong to the request in flight.
         let flush = fixture.log.flush(&fixture.dataset);
         let note = async { fixture.note(1000 + ordinal, 10) };
         let (flushed, ()) = tokio::join!(flush, note);

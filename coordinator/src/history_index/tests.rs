@@ -1,4 +1,4 @@
-//! The index against records, with and without entries, whole and damaged.
+//! Compares the index with records, with and without entries, whole and damaged.
 
 use std::time::{Duration, Instant};
 
@@ -37,13 +37,13 @@ fn report(job: &str, round: u32, submitted_at_ms: i64) -> JobReport {
     JobReport::of(&spec, round, Vec::new(), Vec::new(), submitted_at_ms, Duration::from_millis(7))
 }
 
-/// Writes what an older version wrote: a record, and other things of the job's.
+/// Writes the objects of an older version: a record, and others of the job.
 async fn record(root: &Root, report: &JobReport) {
     root.replace(&keys::legacy_record(&report.job), report.to_bytes()).await.expect("it is written");
     root.replace(&format!("jobs/{}/plans/x.json", report.job), "{}").await.expect("it is written");
 }
 
-/// Names and states of all jobs after a position, in order.
+/// Lists names and states of all jobs after a position, in order.
 async fn listed(root: &Root, after: Option<&Position>) -> Vec<String> {
     let mut shown = Vec::new();
     for ended in ended(root, after, usize::MAX).await.expect("a listing") {
@@ -148,6 +148,6 @@ async fn a_page_of_ten_thousand_ended_jobs_reads_the_entries_of_that_page_alone(
     let all_took = began.elapsed();
     assert_eq!(all.len(), JOBS as usize);
     eprintln!("a page of 100 took {page_took:?}, all {JOBS} took {all_took:?}");
-    // Speed is measured elsewhere; this finds a page that reads everything.
+    // Speed is measured elsewhere; this check finds a page that reads everything.
     assert!(page_took < all_took, "a page took {page_took:?}, all of them {all_took:?}");
 }

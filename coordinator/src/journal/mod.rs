@@ -17,16 +17,10 @@ mod held; //     by which claim an attempt holds its task
 mod records; //  jobs, shards, datasets
 mod recover; //  what another leader left
 
-#[cfg(feature = "planted")]
-fn is_gap_violated() -> bool {
-    scheduler::planted::is_planted(scheduler::planted::Planted::GapIsViolated)
-}
-
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use format::state_keys::StateKey;
@@ -138,7 +132,7 @@ struct Shared {
     /// When each record of a dataset, job or shard was written.
     written: Mutex<BTreeMap<String, Written>>,
     /// How often orders to leave were written.
-    drains_written: AtomicU64,
+    drains_written: std::sync::atomic::AtomicU64,
     /// Fields of shards' records that a newer version wrote: they stay, whatever else is written there.
     unknown: Mutex<BTreeMap<String, Unknown>>,
     /// Records of shards that are being written: what they are in the store may be what we know, or what we write.
@@ -218,7 +212,7 @@ impl Journal {
             attempts: Mutex::new(found.attempts().collect()),
             held: Held::found(found),
             written: Mutex::new(found.written.clone()),
-            drains_written: AtomicU64::new(found.drain_serial.last),
+            drains_written: found.drain_serial.last.into(),
             unknown: Mutex::new(found.unknown().collect()),
             writing: Mutex::default(),
             records: Semaphore::new(RECORD_TXNS_MAX),
@@ -247,7 +241,9 @@ impl Journal {
         let mut seen = self.seen(&task);
         let rises = number_rises(seen.record.last, number);
         #[cfg(feature = "planted")]
-        let rises = rises && !(number != seen.record.last + 1 && is_gap_violated());
+        let rises = rises
+            && !(number != seen.record.last + 1
+                && scheduler::planted::is_planted(scheduler::planted::Planted::GapIsViolated));
         if !rises {
             let reason = format!("{task} was to be tried as {number}, its last attempt was {}", seen.record.last);
             crate::metrics::violated(Invariant::Ls1, &reason);

@@ -12,7 +12,7 @@ use object_store::{
 
 use super::*;
 
-/// A store that knows no conditional puts: it takes whatever comes.
+/// Store without conditional puts: it accepts every write.
 #[derive(Debug, Default)]
 struct Overwriting(InMemory);
 
@@ -80,7 +80,7 @@ async fn a_store_that_creates_is_tried_once_and_left_as_it_was() {
         let probes = probes();
         probes.check(&dataset).await.expect("it is sound");
         assert_eq!(dataset.list("").await.expect("it lists").len(), 0, "nothing is left");
-        // A second look would find this in the way.
+        // A second probe would find this object in its way.
         dataset.create_object(&keys::probe(probes.leader), "foreign").await.expect("it is free");
         probes.check(&dataset).await.expect("it is known to be sound");
     }

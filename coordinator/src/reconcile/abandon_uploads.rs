@@ -1,4 +1,4 @@
-//! Aborts multipart uploads that nobody finished: a worker that was killed leaves its own behind, unseen and paid for.
+//! Aborts multipart uploads that nobody finished: those of a killed worker are invisible but cost storage.
 
 use dataset::gc;
 use storage::Root;
@@ -14,7 +14,7 @@ pub(super) async fn abort(root: &Root, settings: &CollectorSettings) {
             }
         }
         Err(error) => {
-            tracing::warn!(%error, dataset = %root, "failed to abort abandoned uploads; the next time will do")
+            tracing::warn!(%error, dataset = %root, "failed to abort abandoned uploads; the next run tries again")
         }
     }
 }

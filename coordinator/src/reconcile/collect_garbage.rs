@@ -1,5 +1,5 @@
-//! Removes what no retained manifest names: parts of attempts that died, versions past those to keep, runs of jobs that are
-//! over (GC-1 is the collector's, `dataset::gc`).
+//! Removes objects that no retained manifest names: parts of dead attempts, versions beyond those to keep, runs of
+//! jobs that are over (`dataset::gc` keeps GC-1).
 
 use dataset::gc::{self, GcOptions, Scope};
 use dataset::{Catalog, DatasetError};
@@ -22,7 +22,7 @@ pub(super) async fn collect(
         open.map_err(|error| DatasetError::Refused(error.to_string()))
     };
     match gc::collect_beside(&Catalog::new(root.clone()), &options, clock, open_jobs).await {
-        Err(error) => tracing::warn!(%error, dataset = %root, "collect garbage; the next time will do"),
+        Err(error) => tracing::warn!(%error, dataset = %root, "failed to collect garbage; the next run tries again"),
         Ok(report) => {
             metrics::counter!("tailor_garbage_objects_total").increment(report.objects);
             if report.objects > 0 {

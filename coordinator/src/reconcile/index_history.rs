@@ -1,4 +1,4 @@
-//! Gives jobs that an older version archived their entry in the history's index.
+//! Adds entries to the history's index for jobs that an older version archived.
 
 use storage::Root;
 
@@ -8,6 +8,6 @@ use crate::history_index;
 pub(super) async fn complete(root: &Root) {
     if let Err(error) = history_index::complete(root).await {
         let error = describe(&error);
-        tracing::warn!(error, dataset = %root, "the history could not be indexed; listings read each job's record until the next try");
+        tracing::warn!(error, dataset = %root, "failed to index the history; listings read each job's record until the next run");
     }
 }

@@ -1,5 +1,5 @@
-//! Duties that need no asking. They look at what is there and converge; one that fails waits for the next time. Only the
-//! leader does them.
+//! Background duties of the leader. Each looks at the current state and converges; if one fails, the next run tries
+//! again.
 
 mod abandon_uploads;
 mod collect_garbage;
@@ -19,7 +19,7 @@ use crate::leader::{Ask, Handle};
 use crate::replica::Role;
 use crate::settings::CollectorSettings;
 
-/// Cleans the datasets that the cluster works on.
+/// Cleans the datasets on which the cluster works.
 pub(crate) struct Collector {
     settings: CollectorSettings,
     clock: Arc<dyn Clock>,
@@ -30,7 +30,7 @@ impl Collector {
         Self { settings, clock }
     }
 
-    /// Cleans now and then, while this replica leads.
+    /// Cleans at intervals, while this replica leads.
     pub(crate) async fn run(self, role: watch::Receiver<Role>) {
         if self.settings.interval.is_zero() {
             return;
@@ -43,20 +43,23 @@ impl Collector {
                 Role::Follower { .. } => continue,
             };
             if let Err(error) = self.clean(&leader, &mut scopes).await {
-                tracing::warn!(%error, "look for garbage; the next time will do");
+                tracing::warn!(%error, "failed to look for garbage; the next run tries again");
             }
         }
     }
 
-    /// Cleans each dataset: the first time with the versions of every window and shard, since the number to keep may have
-    /// changed with the settings of this process; then what was run since.
+    /// Cleans each dataset. The first time it covers every window and shard, because the number of versions to keep
+    /// may have changed with this process's settings; afterwards only what was run since.
     async fn clean(&self, leader: &Handle, scopes: &mut BTreeMap<String, Scope>) -> Result<(), ApiError> {
         let datasets: BTreeSet<String> = leader.ask(|reply| Ask::Datasets { reply }).await?.into_iter().collect();
         for dataset in datasets {
             let root = match Root::reach(&dataset).await {
                 Ok(root) => root,
                 Err(error) => {
-                    tracing::warn!(error = describe(&error), "open a dataset to clean it");
+                    tracing::warn!(
+                        error = describe(&error),
+                        "failed to open a dataset to clean it; the next run tries again"
+                    );
                     continue;
                 }
             };

@@ -23,7 +23,7 @@ fn leader(revision: u64) -> LeaderId {
     LeaderId { revision, term: Term::drawn(revision.wrapping_mul(0x9e37_79b9_7f4a_7c15)) }
 }
 
-/// A record that can be told from others by its cause.
+/// Creates a record that its cause tells from others.
 fn report(round: u32, cause: &str) -> Vec<u8> {
     let spec = JobSpec {
         job: job(),
@@ -58,7 +58,7 @@ async fn a_leader_that_was_deposed_cannot_take_back_what_a_later_round_has_told(
     put(1, leader(5), "failed").await;
     assert_eq!(current(&place).await.as_deref(), Some("failed"));
     put(2, leader(9), "done after all").await;
-    // Stopped before it wrote the record of the first round, it goes on now.
+    // The leader was stopped before it wrote the record of the first round, and goes on now.
     put(1, leader(7), "late").await;
     put(1, leader(5), "late, and its second try").await;
     assert_eq!(current(&place).await.as_deref(), Some("done after all"));

@@ -1,4 +1,4 @@
-//! A replica whose store hangs: what probes and callers are told meanwhile.
+//! Replica whose store hangs, and the answers to probes and callers meanwhile.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use super::*;
 
 const TTL: Duration = Duration::from_secs(5);
-/// As long as a call of etcd takes to fail.
+/// Time that a call of etcd takes to fail.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A store of which every call waits in vain while it hangs.
+/// Store whose calls never return while it hangs.
 #[derive(Debug)]
 struct Hanging {
     inner: MemoryStore,
@@ -70,7 +70,7 @@ impl MetaStore for Hanging {
     }
 }
 
-/// A replica that leads.
+/// Replica that leads.
 struct Running {
     store: Arc<Hanging>,
     roles: watch::Receiver<Role>,
@@ -123,7 +123,7 @@ async fn an_office_is_given_up_within_a_second_once_its_lease_is_lost() {
     store.hangs.store(true, Ordering::Relaxed);
     let lost = states.wait_for(Result::is_err).await.expect("it runs").clone();
     let lost_at = Instant::now();
-    // The next thing that it says is of the next lease that it asked for, which takes a call's whole time.
+    // The next report belongs to the next lease, whose request takes a call's whole timeout.
     states.wait_for(|state| *state != lost).await.expect("it runs");
     let limit = 2 * LEAVE_LOST_MAX + PAUSE + CALL_TIMEOUT + Duration::from_millis(100);
     assert!(lost_at.elapsed() <= limit, "asked for another lease after {:?}", lost_at.elapsed());

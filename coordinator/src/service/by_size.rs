@@ -1,4 +1,4 @@
-//! The workers' service with two bounds of a message: a report may be large, nothing else of a worker is.
+//! Service for workers with two limits of message size: a report may be large, other messages are small.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -12,10 +12,10 @@ use tonic::server::NamedService;
 
 use super::Workers;
 
-/// The call that carries a report.
+/// Call that carries a report.
 const LARGE_CALL: &str = "/Complete";
 
-/// The service, once for each bound.
+/// Copies of the service, one per limit.
 #[derive(Debug, Clone)]
 pub(crate) struct BySize {
     large: WorkerServiceServer<Workers>,
@@ -23,7 +23,7 @@ pub(crate) struct BySize {
 }
 
 impl BySize {
-    /// Serves what `workers` makes.
+    /// Creates the service from copies that `workers` makes.
     pub(crate) fn new(workers: impl Fn() -> Workers) -> Self {
         let bounded = |bytes_max| {
             let server = WorkerServiceServer::new(workers());

@@ -1,4 +1,4 @@
-//! What operators are told of jobs that have ended, or have not yet.
+//! Answers to operators about jobs that have ended, or have not yet.
 
 use model::JobId;
 use proto::{ApiError, v1};
@@ -6,7 +6,7 @@ use proto::{ApiError, v1};
 use crate::history_view;
 use crate::report::JobReport;
 
-/// The answer to a cancel of a job that does not run, by its record: it holds already if the job ended so.
+/// Answers a cancellation of a job that does not run, from its record: it succeeds if the job was already cancelled.
 pub(super) fn cancelled(id: &JobId, record: Option<&JobReport>) -> Result<(), ApiError> {
     let Some(record) = record else {
         return Err(ApiError::NotFound { what: format!("job {id}; see `tailor job list`") });
@@ -23,7 +23,7 @@ pub(super) fn cancelled(id: &JobId, record: Option<&JobReport>) -> Result<(), Ap
     Err(ApiError::Refused { reason: format!("job {id} has ended already: {how}; see `tailor job get {id}`") })
 }
 
-/// Why a shard of a job that runs is not replayed.
+/// Error for a replay of a job that still runs.
 pub(super) fn not_yet(id: &JobId) -> ApiError {
     let reason = format!(
         "job {id} still runs; a shard is replayed once its job has ended: `tailor job wait {id}`, then replay it"

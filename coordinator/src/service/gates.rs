@@ -1,4 +1,5 @@
-//! Gates: how much is served at once. What comes beyond is refused with a pause, before anything is done for it.
+//! Gates: limits of concurrent requests. Further requests are refused and told to pause, before any work is done for
+//! them.
 //!
 //! A permit is held until its request is answered. So the gates bound whatever a request may lead to. The leader's mailbox
 //! (`leader::mailbox`) and the journal's queue have bounds of their own.
@@ -17,16 +18,16 @@ use model::limits::{OPERATOR_REQUESTS_MAX, PLANS_AT_ONCE_MAX, WATCHERS_MAX, WORK
 use proto::ApiError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Longest dry run: a home folder that is named by mistake is listed no longer than this.
+/// Longest dry run, so that a home folder named by mistake is not listed for longer.
 pub(super) const PLAN_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// Room for a request.
+/// Permit for one request.
 #[derive(Debug)]
 pub(crate) struct Permit {
     _permit: OwnedSemaphorePermit,
 }
 
-/// One gate.
+/// Limit of one kind of request.
 #[derive(Debug)]
 struct Gate {
     what: &'static str,
@@ -52,7 +53,7 @@ impl Gate {
     }
 }
 
-/// All gates of a coordinator.
+/// Gates of a coordinator.
 #[derive(Debug)]
 pub(crate) struct Gates {
     operators: Gate,
@@ -80,7 +81,7 @@ impl Default for Gates {
 }
 
 impl Gates {
-    /// Room for an operator's request.
+    /// Returns a permit for an operator's request.
     ///
     /// # Errors
     /// [`ApiError::TooMany`].
@@ -88,7 +89,7 @@ impl Gates {
         self.operators.enter()
     }
 
-    /// Room for a worker's request.
+    /// Returns a permit for a worker's request.
     ///
     /// # Errors
     /// [`ApiError::TooMany`].
@@ -96,7 +97,7 @@ impl Gates {
         self.workers.enter()
     }
 
-    /// Room for a dry run.
+    /// Returns a permit for a dry run.
     ///
     /// # Errors
     /// [`ApiError::TooMany`].
@@ -104,7 +105,7 @@ impl Gates {
         self.plans.enter()
     }
 
-    /// Room for a watcher.
+    /// Returns a permit for a watcher.
     ///
     /// # Errors
     /// [`ApiError::TooMany`].

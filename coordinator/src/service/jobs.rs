@@ -1,4 +1,4 @@
-//! Listings of jobs, and the search for one: those that are live first, then what the history of each dataset knows.
+//! Listings of jobs, and the search for one: live jobs first, then the history of each dataset.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -14,7 +14,7 @@ use crate::history_index::{self, Ended, Position};
 use crate::leader::{Ask, Handle};
 use crate::report::JobReport;
 
-/// A page of all jobs, the newest first.
+/// Lists one page of all jobs, newest first.
 pub(super) async fn list(leader: &Handle, request: v1::ListJobsRequest) -> Result<v1::ListJobsResponse, ApiError> {
     let after = match request.page_token.as_str() {
         "" => None,
@@ -37,15 +37,15 @@ pub(super) async fn list(leader: &Handle, request: v1::ListJobsRequest) -> Resul
     Ok(page)
 }
 
-/// What the histories of several datasets have after a position.
+/// Histories of several datasets after a position.
 #[derive(Default)]
 struct History {
-    /// In order of their position.
+    /// Ended jobs in order of their position.
     ended: Vec<(Root, Ended)>,
     warnings: Vec<String>,
 }
 
-/// A job of a page.
+/// Job of a page, live or ended.
 enum Listed {
     Live(Box<v1::JobSummary>),
     Ended(Root, Ended),
@@ -59,7 +59,8 @@ impl History {
                 let ended = history_index::ended(&root, after, wanted).await?;
                 Ok::<_, StorageError>((root, ended))
             };
-            // A store that does not answer holds up no other's history, and the answer no longer than that.
+            // Each history has its own timeout, so that a store that does not answer holds up neither the others nor
+            // the answer.
             let ended = in_time("the history of", &dataset, ended).await;
             ended.map_err(|error| format!("jobs of {dataset} are left out: {error}"))
         };
@@ -76,10 +77,10 @@ impl History {
         history
     }
 
-    /// The first `limit` jobs after a position, live ones among them.
+    /// Returns the first `limit` jobs after a position, live ones included.
     async fn page(self, live: Vec<v1::JobSummary>, after: Option<&Position>, limit: usize) -> v1::ListJobsResponse {
         let mut warnings = self.warnings;
-        // A job that is tried again has an entry of its earlier rounds.
+        // A job that is being retried also has an entry of its earlier rounds.
         let is_live: HashSet<_> = live.iter().map(|job| (job.job.clone(), job.dataset.clone())).collect();
         let mut listed: Vec<(Position, Listed)> = Vec::with_capacity(live.len() + self.ended.len());
         for job in live {
@@ -125,7 +126,7 @@ impl History {
     }
 }
 
-/// The datasets whose history is looked at: that one, or all that the cluster has worked on.
+/// Lists the datasets whose history is read: the given one, or all on which the cluster has worked.
 async fn datasets(leader: &Handle, dataset: &str) -> Result<BTreeSet<String>, ApiError> {
     if !dataset.is_empty() {
         return Ok(BTreeSet::from([dataset.to_owned()]));
@@ -133,7 +134,7 @@ async fn datasets(leader: &Handle, dataset: &str) -> Result<BTreeSet<String>, Ap
     Ok(leader.ask(|reply| Ask::Datasets { reply }).await?.into_iter().collect())
 }
 
-/// The record of a job that has ended, in the first dataset that answers with one.
+/// Finds the record of an ended job, in the first dataset that has one.
 pub(super) async fn find_record(leader: &Handle, job: &JobId, dataset: &str) -> Result<Option<JobReport>, ApiError> {
     let datasets = datasets(leader, dataset).await?;
     let read = |dataset: String| async move {
@@ -155,6 +156,6 @@ pub(super) async fn find_record(leader: &Handle, job: &JobId, dataset: &str) -> 
             Err(error) => doubt = Some(error),
         }
     }
-    // It may lie where we could not look.
+    // The record may be in a dataset that could not be read.
     doubt.map_or(Ok(None), Err)
 }

@@ -1,4 +1,5 @@
-//! The gRPC services. They convert, ask the leader, and convert back; a replica that does not lead names who does.
+//! Services over gRPC. They convert requests, ask the leader, and convert the answers; a replica that does not lead
+//! names the leader.
 
 mod by_size;
 mod ended;
@@ -23,21 +24,21 @@ pub(crate) use operator::Operators;
 pub(crate) use views::Views;
 pub(crate) use worker::Workers;
 
-/// The way to the leader, if it is this replica.
+/// Access to the leader, if it is this replica.
 #[derive(Debug, Clone)]
 pub(crate) struct Door {
     pub(crate) role: watch::Receiver<Role>,
-    /// Whether the cluster's state can be used, and why not.
+    /// Usability of the cluster's state: `Ok`, or the reason why not.
     pub(crate) state: watch::Receiver<Result<(), String>>,
     pub(crate) replica: Arc<str>,
-    /// How much is served at once.
+    /// Limits of concurrent requests.
     pub(crate) gates: Arc<Gates>,
-    /// What watchers share.
+    /// Views that watchers share.
     pub(crate) views: Arc<Views>,
 }
 
 impl Door {
-    /// The leader of this process.
+    /// Returns the leader of this process, or the error that names another.
     fn leader(&self) -> Result<Handle, ApiError> {
         match &*self.role.borrow() {
             Role::Leader(handle) => Ok(handle.clone()),

@@ -1,4 +1,4 @@
-//! What operators ask.
+//! Service for operators.
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -25,7 +25,7 @@ use crate::leader::{Ask, Handle};
 use crate::planning::{self, Planned};
 use crate::report::JobReport;
 
-/// The service for operators.
+/// Service for operators.
 #[derive(Debug)]
 pub(crate) struct Operators {
     pub(crate) door: Door,
@@ -118,7 +118,7 @@ impl OperatorService for Operators {
         let leader = self.door.leader()?;
         let id = JobId::clone(&job);
         match leader.ask(|reply| Ask::Cancel { job, reason, reply }).await {
-            // It may have ended by now, over an earlier request of the same kind.
+            // The job may have ended by now, over an earlier request of the same kind.
             Err(ApiError::NotFound { .. }) => {
                 ended::cancelled(&id, jobs::find_record(&leader, &id, "").await?.as_ref())?
             }
@@ -186,7 +186,7 @@ impl OperatorService for Operators {
         let leader = self.door.leader()?;
         let mut workers = leader.ask(|reply| Ask::Workers { reply }).await?;
         let is_first = after.is_empty();
-        // Ids are hexadecimal digits of one length: their order as text is that of the list.
+        // Ids are hexadecimal digits of equal length, so their text order is that of the list.
         workers.retain(|worker| is_first || worker.worker > after);
         let more = page::cut(&mut workers);
         let drains = if is_first { leader.ask(|reply| Ask::DrainOrders { reply }).await? } else { Vec::new() };
@@ -213,7 +213,7 @@ impl OperatorService for Operators {
 }
 
 impl Operators {
-    /// The spec of the job that runs one shard of `earlier` again; its name counts on from those before.
+    /// Builds the spec of a job that replays one shard of `earlier`; its name counts on from earlier replays.
     async fn replay_of(
         &self,
         leader: &Handle,
@@ -221,7 +221,7 @@ impl Operators {
         shard: ShardId,
         (reason, force_replace): (&str, Option<String>),
     ) -> Result<JobSpec, ApiError> {
-        /// Replays of one job that names are tried for.
+        /// Most names that are tried for replays of one job.
         const REPLAYS_MAX: u32 = 10_000;
         let uri = &earlier.spec.dataset;
         let named = async { history::jobs(&Root::reach(uri).await?).await };
@@ -236,7 +236,7 @@ impl Operators {
             job,
             shards: vec![shard],
             reason: replay_reason(&earlier.job, reason),
-            // What the job before was allowed says nothing of this one.
+            // The earlier job's permission to replace does not extend to this one.
             force_replace,
             replay_of: Some(earlier.job.clone()),
             submitted_at_ms: self.clock.now_ms(),
@@ -249,25 +249,25 @@ fn read_spec(bytes: &[u8]) -> Result<JobSpec, ApiError> {
     JobSpec::from_bytes(bytes).map_err(|error| ApiError::Invalid { field: error.field(), reason: error.reason() })
 }
 
-/// A reason that may be kept.
+/// Checks a reason that will be kept.
 fn reason(reason: String) -> Result<String, ApiError> {
     check_reason(&reason)?;
     Ok(reason)
 }
 
-/// The dataset of a request; empty where none is named.
+/// Checks the dataset of a request; it may be empty.
 fn check_dataset(uri: &str) -> Result<(), ApiError> {
     if uri.is_empty() { Ok(()) } else { Ok(check_uri("dataset", uri)?) }
 }
 
-/// The reason of a replay, cut where the two together are longer than a reason may be.
+/// Builds the reason of a replay, cut to the length that a reason may have.
 fn replay_reason(job: &JobId, reason: &str) -> String {
     let mut text = format!("replay of {job}: {reason}");
     text.truncate(text.floor_char_boundary(REASON_BYTES_MAX));
     text
 }
 
-/// The page of a job's shards after the one that is named; the job and its record with the first.
+/// Returns the page of a job's shards after the named one; the first page includes the job and its record.
 fn page_of(mut view: v1::GetJobResponse, after: &str) -> Result<v1::GetJobResponse, ApiError> {
     let place = |shard: &v1::ShardSummary| shard.shard.parse::<ShardId>().ok();
     view.shards.sort_by_key(place);
@@ -282,7 +282,7 @@ fn page_of(mut view: v1::GetJobResponse, after: &str) -> Result<v1::GetJobRespon
     Ok(view)
 }
 
-/// A watcher of a job.
+/// State of a client that watches a job.
 struct Watcher {
     door: Door,
     job: JobId,
@@ -291,14 +291,14 @@ struct Watcher {
 }
 
 impl Watcher {
-    /// The first page of the job as it is.
+    /// Returns the first page of the job as it is now.
     async fn look(&self) -> Result<v1::GetJobResponse, ApiError> {
         let view = self.view.see(|| async { look(&self.door.leader()?, &self.job, "").await }).await?;
         page_of(view, "")
     }
 }
 
-/// A job, be it live or on record.
+/// Returns a job, live or from its record.
 async fn look(leader: &Handle, job: &JobId, dataset: &str) -> Result<v1::GetJobResponse, ApiError> {
     let live = leader.ask(|reply| Ask::Job { job: job.clone(), reply }).await?;
     if let Some(live) = live {

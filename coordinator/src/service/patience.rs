@@ -1,5 +1,5 @@
-//! How long an operator's request waits for a store: less than its client waits for the answer, so that the answer can say
-//! which store it is.
+//! Timeout of stores in operators' requests: shorter than the client's own, so that the answer can name the store
+//! that hangs.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use storage::StorageError;
 
 use crate::error::describe;
 
-/// Longest wait for the stores behind one request: half of what a command waits by default.
+/// Longest wait for the stores behind one request: half of the default timeout of a command.
 pub(crate) const STORE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What `asked` comes to, unless the store at `place` (`the dataset`) named `uri` does not answer in time.
+/// Waits for `asked`, but only up to the timeout of the store at `place` (such as `the dataset`) named `uri`.
 ///
 /// # Errors
-/// `Away`, with the store's name; or what [`refused`] makes of its answer.
+/// `Away`, with the store's name; or the error of [`refused`].
 pub(crate) async fn in_time<T>(
     place: &str,
     uri: &str,
@@ -32,7 +32,7 @@ pub(crate) async fn in_time<T>(
     }
 }
 
-/// What a caller hears of a store that failed: `Away` where asking again may help, else what will not change by itself.
+/// Converts an error of a store for the caller: `Away` if another try may help, else `Refused`.
 pub(crate) fn refused(place: &str, uri: &str, error: &StorageError) -> ApiError {
     let reason = format!("{place} {uri} cannot be used: {}", describe(error));
     if error.is_lasting() { ApiError::Refused { reason } } else { ApiError::Away { reason } }

@@ -1,4 +1,4 @@
-//! One view of a job for all who watch it: computed at most once in [`LOOK_EVERY`], however many ask.
+//! Shared views of watched jobs: each is computed at most once per [`LOOK_EVERY`], for any number of watchers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -8,26 +8,26 @@ use model::JobId;
 use proto::{ApiError, v1};
 use tokio::time::Instant;
 
-/// How often a watched job is looked at.
+/// Interval between views of a watched job.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// The last look at a job.
+/// Latest view of a job.
 type Cell = tokio::sync::Mutex<Option<(Instant, v1::GetJobResponse)>>;
 
-/// Views of jobs that somebody watches.
+/// Views of the jobs that are watched.
 #[derive(Debug, Default)]
 pub(crate) struct Views {
     cells: Mutex<HashMap<JobId, Weak<Cell>>>,
 }
 
-/// One watched job: its view is kept as long as a watcher has this.
+/// Handle of a watched job; its view is kept as long as a watcher holds one.
 #[derive(Debug, Clone)]
 pub(crate) struct Watched(Arc<Cell>);
 
 impl Views {
-    /// The view of a job, shared with whoever watches it already.
+    /// Returns the handle of a job, shared with its other watchers.
     pub(crate) fn watch(&self, job: &JobId) -> Watched {
-        // Nothing panics while it is held.
+        // No code panics while it holds the lock.
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(cell) = cells.get(job).and_then(Weak::upgrade) {
             return Watched(cell);
@@ -40,16 +40,16 @@ impl Views {
 }
 
 impl Watched {
-    /// The job as it is, or as another watcher saw it a moment ago.
+    /// Returns the current view of the job, or one that another watcher computed a moment ago.
     ///
     /// # Errors
-    /// Those of `look`.
+    /// Errors of `look`.
     pub(crate) async fn see<F>(&self, look: impl FnOnce() -> F) -> Result<v1::GetJobResponse, ApiError>
     where
         F: Future<Output = Result<v1::GetJobResponse, ApiError>>,
     {
         let mut seen = self.0.lock().await;
-        // A little less than the watchers' own pause: their clocks are not in step.
+        // A little less than the watchers' own pause, because their clocks are not in step.
         let fresh = seen.as_ref().filter(|(at, _)| at.elapsed() < LOOK_EVERY.mul_f64(0.8));
         if let Some((_, view)) = fresh {
             return Ok(view.clone());

@@ -1,4 +1,4 @@
-//! What workers ask.
+//! Service for workers.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::Door;
 use super::gates::Permit;
 use crate::leader::Handle;
 
-/// The service for workers.
+/// Service for workers.
 #[derive(Debug)]
 pub(crate) struct Workers {
     pub(crate) door: Door,
@@ -64,7 +64,7 @@ impl WorkerService for Workers {
         let (leader, worker, _permit) = self.admit(&request.worker, &request.secret)?;
         let held = held(request.task, request.attempt)?;
         let mut failure: Failure = required("failure", request.failure).map_err(ApiError::from)?;
-        // Quoted text of any kind: cut and cleaned rather than refused, for a failure has to be heard.
+        // Cut and cleaned rather than refused, because a failure must be recorded whatever its text quotes.
         failure.message = kept(&failure.message);
         leader.fail(worker, &held, &failure).await.map_err(status)?;
         Ok(Response::new(v1::FailResponse {}))
@@ -100,7 +100,7 @@ impl WorkerService for Workers {
 }
 
 impl Workers {
-    /// The leader, the worker that speaks, and room for its request: if it may speak for that worker.
+    /// Checks that the request comes from that worker; returns the leader, the worker's id, and a permit.
     fn admit(&self, worker: &str, secret: &[u8]) -> Result<(Handle, LeaseId, Permit), ApiError> {
         let permit = self.door.gates.worker()?;
         let worker: LeaseId = parsed("worker", worker)?;
@@ -110,7 +110,7 @@ impl Workers {
     }
 }
 
-/// A worker's own text, as much as is kept, with what a terminal would obey as spaces.
+/// Cuts a worker's text to the kept length, and replaces control characters by spaces.
 fn kept(text: &str) -> String {
     let end = text.floor_char_boundary(FAILURE_BYTES_MAX);
     text[..end].chars().map(|letter| if is_unprintable(letter) { ' ' } else { letter }).collect()
@@ -124,7 +124,7 @@ fn check_count(attempts: usize) -> Result<(), ApiError> {
     Err(ApiError::Invalid { field: "attempts".to_owned(), reason })
 }
 
-/// The version that both speak: the worker's, if we serve it.
+/// Returns the protocol version that both speak: the worker's, if we serve it.
 fn common_protocol(request: &v1::HelloRequest) -> Result<u32, ApiError> {
     if (PROTOCOL_MIN..=PROTOCOL).contains(&request.protocol) {
         return Ok(request.protocol);

@@ -1,20 +1,20 @@
-//! The environment: every variable that begins with `TAILOR_` is a setting, or somebody else's that is known here.
+//! Environment variables: each that begins with `TAILOR_` is a setting, or a known variable of another purpose.
 
 use super::{Given, Key, Origin, SettingsError};
 
-/// How all our variables begin.
+/// Prefix of all our variables.
 pub(super) const PREFIX: &str = "TAILOR_";
-/// What the command line, the client's commands and the tests read.
+/// Variables of the command line, the client's commands and the tests.
 const OTHERS: [&str; 5] =
     ["TAILOR_CONFIG", "TAILOR_LOG", "TAILOR_CONTEXT", "TAILOR_CLIENT_CONFIG", "TAILOR_COORDINATORS"];
 const OF_TESTS: &str = "TAILOR_TEST_";
 
-/// The variables of this process; one that is no UTF-8 is none of ours.
+/// Lists the variables of this process; a variable that is not UTF-8 cannot be ours.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
 }
 
-/// Those that are settings, by name.
+/// Lists the variables that are settings, by name.
 pub(super) fn given(
     keys: &[Key],
     environment: impl IntoIterator<Item = (String, String)>,
@@ -39,8 +39,9 @@ pub(super) fn given(
     Ok(given)
 }
 
-/// Kubernetes gives a pod variables for each service of its namespace: for one that is called `tailor-coordinator`,
-/// `TAILOR_COORDINATOR_SERVICE_HOST`, `TAILOR_COORDINATOR_PORT=tcp://...` and `TAILOR_COORDINATOR_PORT_7400_TCP_ADDR`.
+/// True for variables that Kubernetes gives a pod for each service of its namespace: for a service
+/// `tailor-coordinator` these are `TAILOR_COORDINATOR_SERVICE_HOST`, `TAILOR_COORDINATOR_PORT=tcp://...` and
+/// `TAILOR_COORDINATOR_PORT_7400_TCP_ADDR`.
 fn is_of_others(variable: &str, text: &str) -> bool {
     let is_of_kubernetes = variable.contains("_SERVICE_HOST")
         || variable.contains("_SERVICE_PORT")

@@ -1,63 +1,63 @@
-//! What is wrong with a setting.
+//! Errors of settings.
 
 use std::path::PathBuf;
 
 use super::nearest::nearest;
 use super::{Key, Origin};
 
-/// Settings that cannot be used.
+/// Error of settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// The file, or one that a setting names, cannot be read.
+    /// The settings file, or a file that a setting names, cannot be read.
     #[error("read {what} from {}", path.display())]
     Read {
-        /// What should be in it.
+        /// Content that the file should have.
         what: String,
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The file is no TOML, or has a value of a kind that no setting has.
+    /// The file is not TOML, or has a value of a type that no setting has.
     #[error("{}:{line}: {reason}", path.display())]
     Malformed {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Counted from 1.
+        /// Line, counted from 1.
         line: usize,
-        /// What is there.
+        /// Message of the parser.
         reason: String,
     },
-    /// There is no such setting.
+    /// No setting has the name.
     #[error("there is no setting {name} (from {origin}){hint}")]
     Unknown {
         /// The name that was given.
         name: String,
-        /// By whom.
+        /// Layer that gave it.
         origin: Origin,
-        /// Which one was probably meant.
+        /// Suggestion of a similar name.
         hint: String,
     },
-    /// A setting that must be given is not.
+    /// A required setting is missing.
     #[error("{name} is not set; give --{flag}, {variable}, or {name} in the file")]
     Missing {
-        /// The setting.
+        /// Name of the setting.
         name: &'static str,
-        /// Its flag.
+        /// Flag of the setting.
         flag: String,
-        /// Its variable.
+        /// Environment variable of the setting.
         variable: String,
     },
-    /// A value is not what it should be.
+    /// A value is not acceptable.
     #[error("{name} is '{text}' (from {origin}); it should be {expected}")]
     Invalid {
-        /// The setting.
+        /// Name of the setting.
         name: &'static str,
-        /// Its value.
+        /// Value as text.
         text: String,
-        /// Who gave it.
+        /// Layer that gave it.
         origin: Origin,
-        /// What it should be, with its article.
+        /// Expected form, with its article.
         expected: String,
     },
 }

@@ -1,5 +1,5 @@
-//! The TOML file: tables are groups of keys; values are strings, numbers, booleans, and arrays of them, which are joined
-//! by commas.
+//! The TOML file: tables are groups of keys; values are strings, numbers, booleans, and arrays of them, which are
+//! joined by commas.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Given, Origin, SettingsError};
 
-/// Every key of the file, in its order.
+/// Reads every key of the file, in file order.
 pub(super) fn read(path: &Path) -> Result<Vec<Given>, SettingsError> {
     let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Read {
         what: "settings".to_owned(),
@@ -57,7 +57,7 @@ impl File<'_> {
     }
 }
 
-/// The text of a value, as the environment would give it.
+/// Formats a value as an environment variable would give it.
 fn text_of(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),

@@ -11,25 +11,25 @@ use super::{Key, Layers, SettingsError, merged};
 const CONFIG: &str = "config";
 const PRINT_CONFIG: &str = "print-config";
 
-/// The tables of a program.
+/// Tables of settings of a program.
 pub trait Tables {
-    /// Those it shares first, its own last.
+    /// Shared tables first, the program's own last.
     const TABLES: &'static [&'static [Key]];
 }
 
-/// A flag for each setting of `T`, and `--config FILE` and `--print-config`.
+/// Flags for each setting of `T`, and `--config FILE` and `--print-config`.
 pub struct Flags<T> {
-    /// The settings file.
+    /// Path of the settings file.
     pub file: Option<PathBuf>,
-    /// Print every setting and where it comes from, and leave.
+    /// True to print every setting with its origin, and exit.
     pub is_print: bool,
-    /// Names and texts.
+    /// Flags that were given: names and texts.
     given: Vec<(String, String)>,
     tables: PhantomData<fn() -> T>,
 }
 
 impl<T: Tables> Flags<T> {
-    /// The flags over `environment` over the file over the defaults.
+    /// Loads the layers: these flags over `environment` over the file over the defaults.
     ///
     /// # Errors
     /// As [`Layers::load`].
@@ -90,7 +90,7 @@ impl<T: Tables> clap::FromArgMatches for Flags<T> {
 
 impl<T> fmt::Debug for Flags<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the texts: some are secrets.
+        // The texts are left out, because some are secrets.
         let names: Vec<_> = self.given.iter().map(|(name, _)| name).collect();
         f.debug_struct("Flags").field("file", &self.file).field("given", &names).finish_non_exhaustive()
     }

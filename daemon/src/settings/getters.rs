@@ -1,4 +1,4 @@
-//! From text to values. An error names the key, its value, where that comes from, and what it should be.
+//! Conversion of texts to values. An error names the key, its value, its origin, and what it should be.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -10,69 +10,69 @@ use model::time::parse_duration;
 use super::{Key, Layers, SettingsError, Value};
 
 impl Layers {
-    /// Text that must be given.
+    /// Returns the text of a required setting.
     ///
     /// # Errors
-    /// If it is not.
+    /// The setting is missing.
     pub fn string(&self, name: &str) -> Result<String, SettingsError> {
         self.optional(name).ok_or_else(|| SettingsError::missing(self.key(name)))
     }
 
-    /// Text that may be given.
+    /// Returns the text of an optional setting.
     pub fn optional(&self, name: &str) -> Option<String> {
         self.given(name).map(|value| value.text.clone())
     }
 
-    /// What stands between commas; nothing if it is not given.
+    /// Returns the items between commas; empty if the setting is not given.
     pub fn list(&self, name: &str) -> Vec<String> {
         let items = self.given(name).map(|value| value.text.split(','));
         items.into_iter().flatten().map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
     }
 
-    /// A value that must be given: `layers.parse("slots", "a number from 1 to 256")`.
+    /// Parses a required setting: `layers.parse("slots", "a number from 1 to 256")`.
     ///
     /// # Errors
-    /// If it is not given, or not as `expected`.
+    /// The setting is missing, or its value is not as `expected`.
     pub fn parse<T: FromStr>(&self, name: &str, expected: &str) -> Result<T, SettingsError> {
         self.read(name, expected, |text| text.parse().ok())
     }
 
-    /// A value that may be given.
+    /// Parses an optional setting.
     ///
     /// # Errors
-    /// If it is given, and not as `expected`.
+    /// The value is not as `expected`.
     pub fn parse_optional<T: FromStr>(&self, name: &str, expected: &str) -> Result<Option<T>, SettingsError> {
         self.given(name).map(|_| self.parse(name, expected)).transpose()
     }
 
-    /// A duration in words: `10s`.
+    /// Parses a duration with a unit, such as `10s`.
     ///
     /// # Errors
-    /// If it is not given, or no duration.
+    /// The setting is missing, or not a duration.
     pub fn duration(&self, name: &str) -> Result<Duration, SettingsError> {
         self.read(name, "a whole number with ms, s, m, h or d, such as 10s", |text| parse_duration(text).ok())
     }
 
-    /// A size in words: `512MiB`.
+    /// Parses a size with a unit, such as `512MiB`.
     ///
     /// # Errors
-    /// If it is not given, or no size.
+    /// The setting is missing, or not a size.
     pub fn size(&self, name: &str) -> Result<ByteSize, SettingsError> {
         self.parse(name, "a number with B, KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 512MiB")
     }
 
-    /// Yes or no.
+    /// Parses `true` or `false`.
     ///
     /// # Errors
-    /// If it is not given, or neither `true` nor `false`.
+    /// The setting is missing, or neither `true` nor `false`.
     pub fn bool(&self, name: &str) -> Result<bool, SettingsError> {
         self.parse(name, "true or false")
     }
 
-    /// The content of the file that the setting names, without the end of its line; nothing if it names none.
+    /// Reads the file that the setting names, without the final line end; none if the setting is not given.
     ///
     /// # Errors
-    /// If the file cannot be read, or is empty.
+    /// The file cannot be read, or is empty.
     pub fn secret_file(&self, name: &str) -> Result<Option<String>, SettingsError> {
         let Some(value) = self.given(name) else { return Ok(None) };
         let path = Path::new(&value.text);
@@ -86,7 +86,7 @@ impl Layers {
         }
     }
 
-    /// The error for a value that is well-formed and does not fit all the same, for a program's own checks.
+    /// Creates the error for a value that is well-formed but fails a program's own check.
     pub fn refuse(&self, name: &str, expected: &str) -> SettingsError {
         let key = self.key(name);
         let Some(value) = self.given(name) else { return SettingsError::missing(key) };
@@ -102,7 +102,7 @@ impl Layers {
         parse(self.string(name)?.trim()).ok_or_else(|| self.refuse(name, expected))
     }
 
-    /// The value, unless the topmost layer has it empty.
+    /// Returns the value, unless the topmost layer sets it to an empty text.
     fn given(&self, name: &str) -> Option<&Value> {
         self.values.get(self.key(name).name).filter(|value| !value.text.is_empty())
     }

@@ -1,15 +1,15 @@
-//! Which known name was probably meant.
+//! Suggestion for a misspelt name.
 
-/// The name that takes the fewest edits; none if that would be another word.
+/// Returns the known name with the fewest edits; none if the names are too different.
 pub(super) fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
     let edits_max = 2.max(name.len() / 3);
     let scored = known.map(|candidate| (edits(name, &candidate), candidate));
     scored.filter(|(edits, _)| *edits <= edits_max).min().map(|(_, candidate)| candidate)
 }
 
-/// Bytes to insert, delete or replace to make `b` of `a`.
+/// Counts the bytes to insert, delete or replace to turn `a` into `b`.
 fn edits(a: &str, b: &str) -> usize {
-    // `row[j]`: edits from what of `a` is behind us to the first `j` bytes of `b`.
+    // `row[j]` counts the edits from the processed part of `a` to the first `j` bytes of `b`.
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.bytes().enumerate() {
         let mut diagonal = row[0];

@@ -28,7 +28,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
 }
 
-/// Layers of a file with this text, these variables and these flags.
+/// Loads a file with this text, these variables and these flags.
 fn load(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Layers, SettingsError> {
     let folder = tempfile::tempdir().expect("a folder for the file");
     let path = folder.path().join("tailor.toml");
@@ -36,7 +36,7 @@ fn load(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Res
     Layers::load(Program::TABLES, Some(&path), pairs(environment), pairs(flags))
 }
 
-/// What is wrong, without the folder of the file.
+/// Returns the error without the folder of the file.
 fn wrong(result: Result<impl Sized, SettingsError>) -> String {
     let text = result.err().expect("it is refused").to_string();
     let Some(file) = text.find("/tailor.toml") else { return text };

@@ -14,7 +14,7 @@ use crate::parts::Parts;
 use crate::rollup::RollupBuilder;
 use crate::verify::{Level, VerifyOptions, verify};
 
-/// Chunks at hand.
+/// Chunks held in memory.
 struct Memory(VecDeque<Chunk>);
 
 impl ChunkSource for Memory {
@@ -43,7 +43,7 @@ async fn drained(mut source: impl ChunkSource) -> Vec<(SeriesKey, RollupRow)> {
 }
 
 proptest! {
-    /// Whole numbers, so that a sum of sums is the sum.
+    /// Values are whole numbers, so that a sum of sums is exact.
     #[test]
     fn wherever_windows_cut_the_rows_are_those_of_all_points(
         gaps in prop::collection::vec(1i64..200_000, 1..200),
@@ -104,7 +104,7 @@ async fn rows_of_other_series_and_buckets_are_left_as_they_are() {
     assert!(drained(OneRowABucket { source: Memory(VecDeque::new()), held: None }).await.is_empty());
 }
 
-/// Two windows that meet in the middle of a bucket of five minutes.
+/// Creates two windows that meet in the middle of a bucket of five minutes.
 async fn two_windows(format: OutputFormat) -> (Fixture, Columns) {
     let fixture = Fixture::new();
     let mut output = fixture.output().await;

@@ -1,7 +1,7 @@
-//! What only a local folder has: staging files, and locks of processes that live.
+//! Features of local folders only: staging files, and locks of live processes.
 //!
-//! The local store writes `name#<number>` and renames it when the object is whole; a process that is killed in between
-//! leaves that file for ever, and the store's own listing hides it.
+//! The local store writes `name#<number>` and renames it when the object is complete. A process that is killed in
+//! between leaves that file for ever, and the store's own listing hides it.
 
 use std::fs::{self, TryLockError};
 use std::io;
@@ -14,40 +14,40 @@ use storage::Root;
 
 use crate::error::DatasetError;
 
-/// A file of a local folder.
+/// File of a local folder.
 pub(super) struct File {
     /// Key under the dataset.
     pub(super) key: String,
-    /// When it was written last.
+    /// Modification time in milliseconds.
     pub(super) modified_ms: TimestampMs,
-    /// In bytes.
+    /// Size in bytes.
     pub(super) size: u64,
 }
 
-/// The object that a key stands for, or that a staging file was to become: none where it is not ours.
+/// Parses a key, or the final key of a staging file; none if it is not ours.
 pub(super) fn ours(key: &str) -> Option<ObjectKey> {
     key.parse().ok().or_else(|| object_of_staging(key)?.parse().ok())
 }
 
-/// Whether a key is one of ours, or the staging file of one.
+/// True if a key is ours, or is the staging file of one.
 pub(super) fn is_ours(key: &str) -> bool {
     ours(key).is_some()
 }
 
-/// The key that a staging file was to become.
+/// Returns the final key of a staging file.
 fn object_of_staging(key: &str) -> Option<&str> {
     let (object, number) = key.rsplit_once('#')?;
     (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(object)
 }
 
-/// Staging files of ours under a folder of a local root, all of them below it.
+/// Lists our staging files below a folder of a local root.
 pub(super) fn staging(root: &Root, folder: &str) -> Result<Vec<File>, DatasetError> {
     let mut files = files(root, folder)?;
     files.retain(|file| object_of_staging(&file.key).is_some() && is_ours(&file.key));
     Ok(files)
 }
 
-/// All files under a folder of a local root; none where the root is no folder.
+/// Lists the files below a folder of a local root; none if the root is not a folder.
 pub(super) fn files(root: &Root, folder: &str) -> Result<Vec<File>, DatasetError> {
     let mut found = Vec::new();
     if let Some(top) = root.local_folder() {
@@ -59,7 +59,7 @@ pub(super) fn files(root: &Root, folder: &str) -> Result<Vec<File>, DatasetError
     Ok(found)
 }
 
-/// The processes that have, or had, scratch in a local dataset.
+/// Lists the processes that have, or had, scratch in a local dataset.
 pub(super) fn processes(root: &Root) -> Result<Vec<ProcessName>, DatasetError> {
     let Some(folder) = root.local_folder() else { return Ok(Vec::new()) };
     let entries = match fs::read_dir(folder.join(SCRATCH)) {
@@ -67,33 +67,33 @@ pub(super) fn processes(root: &Root) -> Result<Vec<ProcessName>, DatasetError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(DatasetError::write(root.object(SCRATCH), error)),
     };
-    // The kind of the entry itself: a link that leads out of the dataset is not followed.
+    // Check the entry itself: a link must never be followed out of the dataset.
     let folders = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     Ok(folders.filter_map(|folder| folder.file_name().to_str()?.parse().ok()).collect())
 }
 
-/// Whether a process holds the lock of its scratch.
+/// State of a process's scratch lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lock {
-    /// It lives.
+    /// The process lives.
     Held,
-    /// It is gone.
+    /// The process is gone.
     Free,
-    /// The lock cannot be asked: age alone tells.
+    /// The lock cannot be tested, so only the age decides.
     Unknown,
 }
 
-/// The lock of a process whose scratch lies, or lay, in the dataset at `root`.
+/// Tests the lock of a process whose scratch lies, or lay, in the dataset at `root`.
 pub(super) fn lock_of(root: &Root, process: ProcessName) -> Lock {
     let Some(folder) = root.local_folder() else { return Lock::Unknown };
     match storage::private::open_file(&folder.join(SCRATCH).join(process.to_string()).join(SCRATCH_LOCK)) {
-        // Ours for a moment, and free again when the file is closed.
+        // This call holds the lock for a moment; closing the file frees it.
         Ok(file) => match file.try_lock() {
             Ok(()) => Lock::Free,
             Err(TryLockError::WouldBlock) => Lock::Held,
             Err(TryLockError::Error(_)) => Lock::Unknown,
         },
-        // Nobody holds what is no file.
+        // Without a lock file, nobody holds the lock.
         Err(error) if is_no_file(error.kind()) => Lock::Free,
         Err(_) => Lock::Unknown,
     }
@@ -103,7 +103,7 @@ const fn is_no_file(kind: io::ErrorKind) -> bool {
     matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput)
 }
 
-/// Deletes staging files; one that is gone already is fine.
+/// Deletes staging files; a file that is already gone is fine.
 pub(super) fn remove_staging(root: &Root, keys: &[String]) -> Result<(), DatasetError> {
     let folder = root.local_folder().expect("staging files are found in folders alone");
     for key in keys {
@@ -122,11 +122,11 @@ fn walk(folder: &Path, prefix: &str, found: &mut Vec<File>) -> io::Result<()> {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         let key = format!("{prefix}/{name}");
-        // The kind of the entry itself: a link that leads out of the dataset is not followed.
+        // Check the entry itself: a link must never be followed out of the dataset.
         let kind = entry.file_type()?;
         if kind.is_dir() {
             match walk(&entry.path(), &key, found) {
-                // It went while it was listed.
+                // The file vanished during the listing.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 walked => walked?,
             }

@@ -1,4 +1,4 @@
-//! The collector: finds what no retained manifest names, and deletes it when told to.
+//! Collector: finds objects that no retained manifest names, and deletes them if asked to.
 //!
 //! | garbage | why it is there |
 //! |---|---|
@@ -8,8 +8,8 @@
 //! | a scratch object | a process or a leader that was killed: others take theirs along |
 //! | a staging file (`name#7`, local folders alone) | a write that was killed; the store's listing hides it |
 //!
-//! **GC-1**: nothing that a retained manifest names, and nothing that is not ours, is deleted. So the collector deletes an
-//! object only if
+//! **GC-1**: nothing that a retained manifest names, and nothing that is not ours, is deleted. So the collector
+//! deletes an object only if
 //!
 //! - the dataset carries our marker (`tailor.json`), which the first planned job writes;
 //! - [`format::keys::ObjectKey`] parses its key;
@@ -21,22 +21,23 @@
 //!
 //! A manifest that cannot be read stops the collection of its shard.
 //!
-//! **Order.** Objects are listed before manifests, so what was committed in between is named. Manifests that are given up
-//! go before the objects that only they name. Then new versions and the marks are read once more, and the objects that are
-//! still garbage go. A rollback marks first and reads then; so either it finds its manifest gone, or its mark is seen.
+//! **Order.** Objects are listed before manifests, so what was committed in between is named. Manifests that are
+//! given up go before the objects that only they name. Then new versions and the marks are read once more, and the
+//! objects that are still garbage go. A rollback marks first and reads then; so either it finds its manifest gone, or
+//! its mark is seen.
 //!
-//! **Cost.** Work goes by job, shard after shard: memory holds the names of one job's shard. A job has a mark from its first
-//! plan until it is swept, and [`Scope::Changed`] looks at marked jobs alone: requests grow with what was run since, not
-//! with history.
+//! **Cost.** Work goes by job, shard after shard: memory holds the names of one job's shard. A job has a mark from
+//! its first plan until it is swept, and [`Scope::Changed`] looks at marked jobs alone: requests grow with what was
+//! run since, not with history.
 
-mod folder; //   what only a local folder has
-mod pass; //     one collection: its clock, and which jobs are over
-mod process; //  scratch of processes that are gone
-mod report; //   what was found
-mod shard; //    the objects and versions of one window and shard
-mod sweep; //    what one job left
-mod uploads; //  uploads that nobody finished
-mod versions; // which manifests are given up
+mod folder; //   features of local folders only
+mod pass; //     one collection: its clock, and the state of jobs
+mod process; //  scratch of dead processes
+mod report; //   result of a collection
+mod shard; //    objects and versions of one window and shard
+mod sweep; //    leftovers of one job
+mod uploads; //  unfinished uploads
+mod versions; // manifests to keep and to give up
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
@@ -55,31 +56,31 @@ use crate::error::DatasetError;
 use crate::marks;
 use pass::{Now, Pass};
 
-/// Age below which nothing is garbage, unless told otherwise: a shard commits long before its last part is that old.
+/// Default age below which nothing is garbage; a shard commits long before its last part is that old.
 pub const MIN_AGE: Duration = Duration::from_secs(60 * 60);
 
-/// How much of a dataset is looked at.
+/// Scope of a collection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
-    /// The jobs with a mark: those that ran since they were swept last.
+    /// Marked jobs: those that ran since they were last swept.
     Changed,
-    /// The versions of every window and shard besides: after the number of versions to keep has changed.
+    /// Also the versions of every window and shard, for a change of the number to keep.
     Versions,
-    /// Every job that the dataset knows besides: after an upgrade from a release without marks, or to be sure.
+    /// Also every job that the dataset knows, for an upgrade from a release without marks, or to be sure.
     #[default]
     All,
 }
 
-/// What to collect.
+/// Options of a collection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GcOptions {
-    /// Versions to keep of each (window, shard), counted from the current one; all where it is none.
+    /// Versions to keep of each (window, shard), counted from the current one; none keeps all.
     pub keep_versions: Option<usize>,
-    /// Younger objects are left alone.
+    /// Least age of garbage.
     pub min_age: Duration,
-    /// Whether to delete what is found.
+    /// True to delete the garbage, false to only report it.
     pub delete: bool,
-    /// How much is looked at.
+    /// Scope of the collection.
     pub scope: Scope,
 }
 
@@ -89,24 +90,24 @@ impl Default for GcOptions {
     }
 }
 
-/// Asks a cluster for the names of its open jobs.
+/// Function that asks a cluster for the names of its open jobs.
 type AskOpenJobs<'a> = dyn Fn() -> BoxFuture<'a, Result<HashSet<String>, DatasetError>> + Send + Sync + 'a;
 
-/// Looks for garbage, and deletes it if `options` say so. Ages are by the store's clock; a look that deletes nothing
-/// writes nothing either, and takes `clock` for it.
+/// Finds garbage, and deletes it if `options` say so. Ages are by the store's clock; a collection that deletes
+/// nothing writes nothing either, and uses `clock` instead.
 ///
 /// # Errors
-/// A manifest that cannot be read, or a store that fails; what was deleted until then was garbage.
+/// A manifest cannot be read, or the store failed; everything deleted until then was garbage.
 pub async fn collect(catalog: &Catalog, options: &GcOptions, clock: &dyn Clock) -> Result<GcReport, DatasetError> {
     collect_beside(catalog, options, clock, async || Ok(HashSet::new())).await
 }
 
-/// The same where a cluster works: nothing of its open jobs is garbage, whatever their marks say. `open_jobs` names them,
-/// and is asked once what a job wrote is listed: a job that was open by then and is not any longer has committed all that it
-/// ever will.
+/// Collects as [`collect`] does, beside a cluster that works: nothing of its open jobs is garbage, whatever their
+/// marks say. `open_jobs` names them, and is called after a job's objects are listed: a job that was open by then and
+/// no longer is has committed everything that it ever will.
 ///
 /// # Errors
-/// As of [`collect`]; or `open_jobs` cannot be told.
+/// As for [`collect`], or `open_jobs` failed.
 pub async fn collect_beside<'a, F>(
     catalog: &'a Catalog,
     options: &'a GcOptions,
@@ -137,7 +138,7 @@ where
     pass.finish().await
 }
 
-/// The jobs to look at, by name.
+/// Lists the jobs to examine, by name.
 async fn jobs(catalog: &Catalog, scope: Scope) -> Result<BTreeSet<JobId>, DatasetError> {
     let mut names = catalog.root().list_folder(MARKS).await?.folders;
     if scope == Scope::All {

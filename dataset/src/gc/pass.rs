@@ -1,4 +1,4 @@
-//! One collection: its clock, which jobs are over, and the last look before something goes.
+//! A collection in progress: its clock, the state of jobs, and the last check before a deletion.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::catalog::Catalog;
 use crate::error::{DatasetError, ErrorKind};
 use crate::marks::{self, FoundMark};
 
-/// The time that ages are judged by.
+/// Time by which ages are judged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Now {
-    /// What was written later is young.
+    /// Objects that were written later are young.
     pub(super) young_from_ms: TimestampMs,
     /// A mark that was refreshed later counts.
     pub(super) stale_from_ms: TimestampMs,
@@ -33,7 +33,7 @@ impl Now {
     }
 }
 
-/// The store's own time: that of an object written now. A machine's clock may be hours away from it.
+/// Returns the store's own time: that of an object written now. A machine's clock may differ from it by hours.
 pub(super) async fn time_of_store(root: &Root) -> Result<TimestampMs, StorageError> {
     let key = keys::clock_probe(fastrand::u64(..));
     root.create_object(&key, "a collector asks for the time").await?;
@@ -43,29 +43,29 @@ pub(super) async fn time_of_store(root: &Root) -> Result<TimestampMs, StorageErr
     removed.and(written).map(|object| object.last_modified.timestamp_millis())
 }
 
-/// How far a job is, as its marks and the dataset say.
+/// State of a job, by its marks and the dataset.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum JobState {
-    /// Somebody runs it, or rolls back to it.
+    /// The job runs, or a rollback returns to it.
     Open,
-    /// It ended within the minimum age.
+    /// The job ended within the minimum age.
     Young,
-    /// The dataset has no spec of it.
+    /// The dataset has no spec of the job.
     Unknown,
-    /// What it left may be collected.
+    /// The leftovers of the job may be collected.
     Over(Vec<FoundMark>),
 }
 
-/// One collection under way.
+/// Collection in progress.
 pub(super) struct Pass<'a> {
     pub(super) catalog: &'a Catalog,
     pub(super) options: &'a GcOptions,
     pub(super) now: Now,
     pub(super) report: GcReport,
-    /// Windows and shards whose versions were looked at.
+    /// Windows and shards whose versions were examined.
     pub(super) looked_at: HashSet<(Window, ShardId)>,
     open_jobs: &'a AskOpenJobs<'a>,
-    /// The first thing that could not be read, and stopped a part of the collection.
+    /// First error of a damaged object, which stopped a part of the collection.
     damaged: Option<DatasetError>,
 }
 
@@ -79,11 +79,11 @@ impl<'a> Pass<'a> {
         self.catalog.root()
     }
 
-    /// Passes over what is damaged, which is told in the end: one shard's damage keeps no other's garbage.
+    /// Skips over damage, which is reported in the end: damage in one shard does not keep the garbage of others.
     pub(super) fn go_on(&mut self, result: Result<(), DatasetError>) -> Result<(), DatasetError> {
         match result {
             Err(error) if error.kind() == ErrorKind::Damaged => {
-                tracing::warn!(%error, "left a job's garbage alone: one of its shards' manifests cannot be read");
+                tracing::warn!(%error, "failed to read a manifest; left the garbage of its job alone");
                 self.damaged.get_or_insert(error);
                 Ok(())
             }
@@ -103,7 +103,7 @@ impl<'a> Pass<'a> {
         Ok(self.report)
     }
 
-    /// How far a job is; the mark at `own` is not asked.
+    /// Returns the state of a job; the mark at `own` is ignored.
     pub(super) async fn state(&self, job: &JobId, own: Option<&str>) -> Result<JobState, DatasetError> {
         let mut marks = marks::of_job(self.root(), job).await?;
         marks.retain(|mark| Some(mark.key.as_str()) != own);
@@ -121,7 +121,7 @@ impl<'a> Pass<'a> {
         Ok(if is_open { JobState::Open } else { JobState::Over(marks) })
     }
 
-    /// Whether a job is over; the mark at `own` is not asked.
+    /// True if a job is over; the mark at `own` is ignored.
     pub(super) async fn is_over(&self, job: &JobId, own: Option<&str>) -> Result<bool, DatasetError> {
         Ok(matches!(self.state(job, own).await?, JobState::Over(_)))
     }
@@ -139,7 +139,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Counts garbage, and deletes it if that is wanted. The caller has looked for the last time.
+    /// Counts garbage, and deletes it if the options say so. The caller has made the last check.
     pub(super) async fn remove(
         &mut self,
         reason: GarbageReason,

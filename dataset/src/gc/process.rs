@@ -1,4 +1,4 @@
-//! Scratch of processes that are gone, in a local dataset.
+//! Scratch of dead processes, in a local dataset.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +11,8 @@ use super::report::GarbageReason;
 use crate::error::DatasetError;
 
 impl Pass<'_> {
-    /// Looks at the scratch of every process: few live, and a process takes its own along unless it was killed.
+    /// Examines the scratch of every process. Few processes live, and a process removes its own scratch unless it was
+    /// killed.
     pub(super) async fn processes(&mut self) -> Result<(), DatasetError> {
         let mut jobs = HashMap::new();
         for process in folder::processes(self.root())? {
@@ -40,11 +41,11 @@ impl Pass<'_> {
                 garbage.insert(key, size);
             }
         }
-        // Whoever starts in its place takes the lock first.
+        // A process that starts in the same place takes the lock first.
         if self.options.delete && folder::lock_of(self.root(), process) == Lock::Held {
             return Ok(());
         }
-        // An empty folder may be that of a process that is about to make its lock.
+        // An empty folder may belong to a process that is about to make its lock.
         let is_old = !garbage.is_empty() || process.began_at_ms <= self.now.stale_from_ms;
         let (staging, whole): (BTreeMap<_, _>, BTreeMap<_, _>) =
             garbage.into_iter().partition(|(key, _)| key.contains('#'));
@@ -56,7 +57,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Whether a job is over, asked once for all that one process left of it.
+    /// True if a job is over; asked once for all leftovers of one process.
     async fn is_over_once(&self, job: &JobId, asked: &mut HashMap<JobId, bool>) -> Result<bool, DatasetError> {
         if let Some(is_over) = asked.get(job) {
             return Ok(*is_over);

@@ -1,45 +1,45 @@
-//! What a collection found.
+//! Report of a collection.
 
 use format::manifest::API_VERSION;
 use model::limits::GARBAGE_LISTED_MAX;
 use serde::Serialize;
 use storage::Root;
 
-/// The document of `tailor dataset gc -o json`.
+/// Document of `tailor dataset gc -o json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct GcReport {
-    /// [`API_VERSION`].
+    /// [`API_VERSION`], version of the document.
     pub api_version: &'static str,
-    /// `Gc`.
+    /// Always `Gc`, the document's kind.
     pub kind: &'static str,
-    /// The dataset, as given.
+    /// Dataset as it was given.
     pub dataset: String,
-    /// Whether the garbage below is gone, or was only looked for.
+    /// True if the garbage was deleted, false if it was only searched for.
     pub deleted: bool,
-    /// Manifests that are retained, of the windows and shards that were looked at.
+    /// Manifests that are retained, of the examined windows and shards.
     pub manifests_retained: usize,
-    /// Objects that no manifest names, too young to judge or of a process that lives.
+    /// Objects that no manifest names but that are too young to judge, or belong to a live process.
     pub objects_young: usize,
-    /// Jobs that were left alone because somebody runs them, or rolls back to them.
+    /// Jobs that were skipped because they run, or a rollback returns to them.
     pub jobs_open: usize,
-    /// Jobs that were left alone because they ended within the minimum age.
+    /// Jobs that were skipped because they ended within the minimum age.
     pub jobs_young: usize,
-    /// Jobs with a mark that the dataset does not know: nothing of them is deleted.
+    /// Jobs with a mark that the dataset does not know; nothing of them is deleted.
     pub jobs_unknown: usize,
-    /// The first of what was found, in the order of deletion; [`GARBAGE_LISTED_MAX`] at most.
+    /// First pieces of garbage, in the order of deletion; [`GARBAGE_LISTED_MAX`] at most.
     pub garbage: Vec<Garbage>,
-    /// How much was found.
+    /// Number of pieces of garbage.
     pub objects: u64,
-    /// Its size in bytes.
+    /// Size of the garbage in bytes.
     pub bytes: u64,
-    /// What an operator should know.
+    /// Warnings for an operator.
     pub warnings: Vec<String>,
 }
 
-/// One thing to delete.
+/// Object or file to delete.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Garbage {
-    /// Why it is garbage.
+    /// Reason for which it is garbage.
     pub reason: GarbageReason,
     /// Key under the dataset.
     pub key: String,
@@ -47,29 +47,29 @@ pub struct Garbage {
     pub size: u64,
 }
 
-/// Why something is garbage.
+/// Reason for which something is garbage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GarbageReason {
-    /// A manifest past the versions to keep.
+    /// The manifest is beyond the versions to keep.
     ManifestSuperseded,
-    /// A data object that only such manifests name.
+    /// The data object is named only by such manifests.
     ObjectSuperseded,
-    /// A data object that no manifest names.
+    /// The data object is named by no manifest.
     ObjectUnnamed,
-    /// Spilled data of a process or a job that is gone.
+    /// The spilled data belongs to a process or a job that is gone.
     ScratchLeftover,
-    /// The leftover of a write that was killed.
+    /// The file was left by a write that was killed.
     StagingLeftover,
 }
 
 impl GcReport {
-    /// Nothing found yet.
+    /// Creates an empty report.
     pub(super) fn of(root: &Root) -> Self {
         Self { api_version: API_VERSION, kind: "Gc", dataset: root.to_string(), ..Self::default() }
     }
 
-    /// Of a place that is not known to be ours.
+    /// Creates the report of a place that is not known to be ours.
     pub(super) fn unmarked(root: &Root) -> Self {
         let warning = format!(
             "{} has no tailor.json that this version reads, so nothing is collected here; the next job writes one",

@@ -1,4 +1,4 @@
-//! The objects and versions of one window and shard: what no retained manifest names goes.
+//! Objects and versions of one window and shard: deletes those that no retained manifest names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,12 +11,12 @@ use super::versions::{Version, Versions};
 use crate::error::DatasetError;
 use crate::marks;
 
-/// The run under which a collector marks the jobs whose objects it is about to delete with their manifests: should it die
-/// in between, another one sweeps them.
+/// Run under which a collector marks jobs before it deletes their objects together with their manifests. If it dies
+/// in between, another collector sweeps those jobs.
 const COLLECTOR_RUN: u64 = 0;
 
 impl Pass<'_> {
-    /// Those of `objects` that no version of the window and shard names.
+    /// Returns those of `objects` that no version of the window and shard names.
     pub(super) async fn unnamed(
         &self,
         window: Window,
@@ -31,8 +31,9 @@ impl Pass<'_> {
         Ok(objects)
     }
 
-    /// Deletes those of `objects`, which `owner` wrote, that no manifest names, and the versions that are given up with what
-    /// only they name. `objects` were listed before. Whether nothing is left to sweep.
+    /// Deletes those of `objects`, written by `owner`, that no manifest names, and the versions that are given up
+    /// with the objects that only they name. `objects` must have been listed before. Returns true if nothing is left
+    /// to sweep.
     pub(super) async fn settle(
         &mut self,
         window: Window,
@@ -62,7 +63,7 @@ impl Pass<'_> {
         Ok(!versions.is_pending)
     }
 
-    /// A version of a job that somebody runs, or rolls back to, is not given up: nor is what it names.
+    /// Keeps versions of jobs that run or to which a rollback returns, with the objects that they name.
     async fn keep_versions_of_open_jobs(&self, versions: &mut Versions) -> Result<(), DatasetError> {
         let jobs: BTreeSet<JobId> = versions.given_up.iter().map(|version| version.job.clone()).collect();
         for job in jobs {
@@ -73,7 +74,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Deletes manifests, then of the rest what is still not named and of jobs that are still over.
+    /// Deletes manifests, then those of the other objects that are still not named and whose jobs are still over.
     async fn delete(
         &mut self,
         versions: &Versions,
@@ -86,7 +87,7 @@ impl Pass<'_> {
             marks::mark_over(self.root(), job, COLLECTOR_RUN).await?;
         }
         self.remove(GarbageReason::ManifestSuperseded, manifests(versions)).await?;
-        // What a rollback or a commit has named meanwhile.
+        // Keep the objects that a rollback or a commit has named meanwhile.
         let mut listed = self.listed_versions(window, shard).await?;
         listed.retain(|version| !versions.seen.contains(&version.name.version));
         let new = self.read_versions(&listed).await?;
@@ -111,7 +112,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Gives up versions of windows and shards that no job of this collection was of.
+    /// Gives up versions of windows and shards that no job of this collection wrote.
     pub(super) async fn all_versions(&mut self) -> Result<(), DatasetError> {
         let keep = self.options.keep_versions.unwrap_or(usize::MAX);
         let place = |object: &object_store::ObjectMeta| {
@@ -131,12 +132,12 @@ impl Pass<'_> {
     }
 }
 
-/// Who wrote an object.
+/// Returns the job that wrote an object.
 fn writer(key: &str) -> Option<JobId> {
     key.parse::<ObjectKey>().ok()?.job().cloned()
 }
 
-/// Those that are data objects of ours, of that window and shard: a manifest that was written by hand may name anything.
+/// Keeps only our data objects of that window and shard, because a handwritten manifest may name anything.
 fn ours_of(mut objects: BTreeMap<String, u64>, window: Window, shard: ShardId) -> BTreeMap<String, u64> {
     objects.retain(
         |key, _| matches!(key.parse(), Ok(ObjectKey::Data(data)) if data.window == window && data.shard == shard),
@@ -148,14 +149,14 @@ fn manifests(versions: &Versions) -> BTreeMap<String, u64> {
     versions.given_up.iter().map(|version| (version.name.to_string(), version.size)).collect()
 }
 
-/// Leaves out what `versions` name.
+/// Removes the objects that `versions` name.
 fn leave_out<'a>(objects: &mut BTreeMap<String, u64>, versions: impl Iterator<Item = &'a Version>) {
     for (key, _) in versions.flat_map(|version| &version.objects) {
         objects.remove(key);
     }
 }
 
-/// Takes out those that are wanted.
+/// Takes the wanted objects out of the map.
 fn take(objects: &mut BTreeMap<String, u64>, is_wanted: impl Fn(&str) -> bool) -> BTreeMap<String, u64> {
     let (wanted, left) = std::mem::take(objects).into_iter().partition(|(key, _)| is_wanted(key));
     *objects = left;

@@ -1,4 +1,4 @@
-//! What one job left: found by its plans, which name every folder that its attempts may have written to.
+//! Leftovers of one job, found by its plans, which determine every folder that its attempts may have written to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use super::pass::{JobState, Pass};
 use super::report::GarbageReason;
 use crate::error::DatasetError;
 
-/// What a collector reads of a plan: of a large one, the segments are passed over.
+/// Parts of a plan that a collector reads; the segments of a large plan are skipped.
 #[derive(Deserialize)]
 struct PlanOutline {
     shard: ShardId,
@@ -29,7 +29,7 @@ struct SettingsOutline {
     on_bad_frame: OnBadFrame,
 }
 
-/// Objects of one job that no manifest was asked for yet.
+/// Objects of one job that were not yet compared with manifests.
 #[derive(Default)]
 struct Listed {
     objects: BTreeMap<String, u64>,
@@ -52,7 +52,7 @@ impl Listed {
 }
 
 impl Pass<'_> {
-    /// Sweeps what a job left, if it is over; its marks go once nothing of it is left to sweep.
+    /// Sweeps the leftovers of a job, if it is over; removes its marks once nothing is left to sweep.
     pub(super) async fn sweep(&mut self, job: &JobId) -> Result<(), DatasetError> {
         let before = match self.state(job, None).await? {
             JobState::Over(marks) => marks,
@@ -78,7 +78,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Keys of the plans of a job.
+    /// Lists the keys of a job's plans.
     async fn plans(&self, job: &JobId) -> Result<Vec<String>, DatasetError> {
         let plan = |object: &object_store::ObjectMeta| {
             let key = object.location.to_string();
@@ -87,11 +87,11 @@ impl Pass<'_> {
         Ok(self.root().list_each(&keys::plans_of(job), plan).await?)
     }
 
-    /// What the attempts of one plan wrote; whether nothing is left to sweep of it.
+    /// Sweeps the objects of one plan's attempts; returns true if nothing is left to sweep.
     async fn sweep_plan(&mut self, job: &JobId, key: &str) -> Result<bool, DatasetError> {
         let bytes = self.root().read(key).await?;
         let Ok(plan) = serde_json::from_slice::<PlanOutline>(&bytes) else {
-            tracing::warn!(plan = self.root().object(key), "this plan cannot be read; what its attempts left stays");
+            tracing::warn!(plan = self.root().object(key), "failed to read a plan; the leftovers of its attempts stay");
             return Ok(false);
         };
         let (window, shard) = (plan.settings.window, plan.shard);
@@ -117,7 +117,7 @@ impl Pass<'_> {
         self.settle(window, shard, Some(job), listed.objects).await
     }
 
-    /// Runs, reports and lists of a job's runs; whether none is left.
+    /// Sweeps the runs, reports and lists of a job; returns true if none is left.
     async fn sweep_scratch(&mut self, job: &JobId) -> Result<bool, DatasetError> {
         let folder = keys::scratch_folder(job);
         let is_swept = self.sweep_staging(job, &folder).await?;
@@ -130,7 +130,7 @@ impl Pass<'_> {
         Ok(is_swept)
     }
 
-    /// Leftovers of killed writes of a job in a folder; whether none is left.
+    /// Sweeps the leftovers of a job's killed writes in a folder; returns true if none is left.
     async fn sweep_staging(&mut self, job: &JobId, folder: &str) -> Result<bool, DatasetError> {
         let mut files = folder::staging(self.root(), folder)?;
         files.retain(|file| folder::ours(&file.key).is_some_and(|key| key.job() == Some(job)));
@@ -155,7 +155,7 @@ impl Pass<'_> {
         Ok(true)
     }
 
-    /// The objects of some folders whose keys are ours and as wanted.
+    /// Lists the wanted objects of some folders whose keys are ours.
     async fn list(
         &self,
         folders: BTreeSet<String>,

@@ -10,18 +10,18 @@ use crate::fixture::{Fixture, SHARD, WINDOW, job};
 use crate::rollback::{RollbackOptions, rollback};
 use crate::verify::{Level, VerifyOptions, verify};
 
-mod any_history; // property: whatever lies in the dataset, only garbage of ours goes
-mod marks; //       whose jobs are open
+mod any_history; // property: for any content, only our garbage is deleted
+mod marks; //       open jobs
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// A part that no manifest names, by an attempt of `job`.
+/// Returns the key of a part that no manifest names, by an attempt of `job`.
 fn unnamed(job: &JobId) -> String {
     let attempt = AttemptId { number: 9, token: FencingToken(9) };
     AttemptKeys { window: WINDOW, shard: SHARD, job, attempt }.part(PartitionId(0), OutputFormat::Part)
 }
 
-/// A run of `job` in the dataset.
+/// Returns the key of a run of `job` in the dataset.
 fn run_of(job: &JobId) -> String {
     let attempt = AttemptId { number: 1, token: FencingToken(1) };
     format!("{}/{}", keys::scratch_folder(job), keys::run(job, SHARD, model::TaskId::map(0), attempt))
@@ -101,7 +101,7 @@ async fn what_is_not_ours_and_what_is_of_unknown_jobs_stays_for_ever() {
         &run_of(&stranger),
     ];
     for key in foreign {
-        // As it lies on disk: the store's own client writes no name that looks like a staging file.
+        // Written to the disk directly: the store's own client never writes a name that looks like a staging file.
         let path = fixture.object_path(key);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder is ours");
         std::fs::write(path, "theirs").expect("the folder is ours");
@@ -197,12 +197,12 @@ async fn a_version_that_was_current_just_now_stays_with_its_parts() {
     output.version = 2;
     let second = fixture.commit(&output).await;
     fixture.age(9 * HOUR);
-    // By the store's clock, whatever the manifest says: its writer's clock may be a day ahead.
+    // Ages are by the store's clock, whatever the manifest says: its writer's clock may be a day ahead.
     let back = RollbackOptions { window: Some(WINDOW), shard: SHARD, to: 1, reason: String::new() };
     rollback(&fixture.catalog, &back, &Later(-24 * 60 * 60 * 1000)).await.expect("all its objects are there");
     let options = GcOptions { keep_versions: Some(1), ..deleting() };
     assert_eq!(found(&fixture, &options).await, [], "the rollback was just now");
-    // Its mark is old enough before its version is.
+    // The rollback's mark becomes old enough before its version does.
     let marks = std::fs::read_dir(fixture.object_path("marks/nightly")).expect("the rollback's");
     for mark in marks.flatten() {
         let file = std::fs::File::open(mark.path()).expect("the file is ours");
@@ -217,7 +217,7 @@ async fn a_version_that_was_current_just_now_stays_with_its_parts() {
     assert!(is_clean(&fixture).await);
 }
 
-/// A clock that is off.
+/// Clock that is wrong by an offset.
 #[derive(Debug)]
 struct Later(i64);
 
@@ -256,7 +256,7 @@ async fn what_changed_alone_is_swept_once_and_the_rest_when_all_is_asked_for() {
     assert_eq!(found(&fixture, &deleting()).await, [(GarbageReason::ObjectUnnamed, unnamed(&job()))]);
 }
 
-/// More segments than a manifest holds.
+/// More segments than a manifest holds inline.
 fn many() -> SegmentList {
     (0..=SEGMENTS_INLINE_MAX).map(|at| SegmentRef { key: format!("{at:05}.seg"), size: 1, etag: None }).collect()
 }

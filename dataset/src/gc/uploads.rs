@@ -1,4 +1,4 @@
-//! Uploads that nobody finished: a worker that was killed leaves its own behind, unseen and paid for.
+//! Unfinished uploads: those of a killed worker are invisible but cost storage.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use super::pass::time_of_store;
 use crate::error::DatasetError;
 use crate::marks;
 
-/// Aborts uploads of ours that were begun `min_age` ago or earlier, by the store's clock: in a marked dataset, under keys
-/// that Tailor writes, of jobs that the dataset knows. Gives those that it aborted. The age alone tells an abandoned upload
-/// from one under way: `min_age` must be more than an attempt takes for one object.
+/// Aborts our uploads that were begun `min_age` ago or earlier, by the store's clock: in a marked dataset, under keys
+/// of Tailor, of jobs that the dataset knows. Returns the aborted ones. Only the age tells an abandoned upload from
+/// one in progress: `min_age` must be longer than an attempt takes for one object.
 ///
 /// # Errors
 /// Those of the store.
@@ -46,7 +46,7 @@ async fn is_of_known_job(root: &Root, key: &str, known: &mut HashMap<JobId, bool
     Ok(is_known)
 }
 
-/// Whether the dataset at `root` has a spec of `job`.
+/// True if the dataset at `root` has a spec of `job`.
 pub(super) async fn knows(root: &Root, job: &JobId) -> Result<bool, DatasetError> {
     let folder = root.list_folder(&keys::job_folder(job)).await?;
     let is_spec = |object: &object_store::ObjectMeta| {

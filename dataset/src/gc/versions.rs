@@ -1,4 +1,4 @@
-//! The versions of one window and shard: which are kept, which are given up, and what they name.
+//! Versions of one window and shard: those to keep, those to give up, and the objects that they name.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -11,42 +11,42 @@ use object_store::ObjectMeta;
 use super::pass::Pass;
 use crate::error::DatasetError;
 
-/// One version, as far as a collector needs it.
+/// Version, as far as a collector needs it.
 pub(super) struct Version {
     pub(super) name: ManifestName,
-    /// The job whose objects it names.
+    /// Job whose objects it names.
     pub(super) job: JobId,
     /// Size of the manifest in bytes.
     pub(super) size: u64,
-    /// Objects that it names, with their sizes.
+    /// Named objects, with their sizes.
     pub(super) objects: Vec<(String, u64)>,
 }
 
-/// A version in the listing.
+/// Version in the listing.
 #[derive(Clone, Copy)]
 pub(super) struct ListedVersion {
     pub(super) name: ManifestName,
     size: u64,
-    /// When it became current, by the store's clock.
+    /// Time at which it became current, by the store's clock.
     written_at_ms: TimestampMs,
 }
 
-/// What the versions of a window and shard say.
+/// Versions of a window and shard, sorted by fate.
 #[derive(Default)]
 pub(super) struct Versions {
     /// Every version that was read.
     pub(super) seen: BTreeSet<u32>,
-    /// Those that count.
+    /// Versions that count.
     pub(super) kept: Vec<Version>,
-    /// Those past the versions to keep, oldest first.
+    /// Versions beyond those to keep, oldest first.
     pub(super) given_up: Vec<Version>,
-    /// Whether some are past the versions to keep, and still too young to go.
+    /// True if some versions are beyond those to keep, but still too young to delete.
     pub(super) is_pending: bool,
 }
 
 impl Versions {
-    /// Takes a version that would be given up back among those that count, and all that follow it: a gap between versions
-    /// looks like one that was lost (CM-3).
+    /// Keeps the wanted version and all that follow it, even if they would be given up: a gap between versions would
+    /// look like a lost one (CM-3).
     pub(super) fn keep(&mut self, is_wanted: impl Fn(&Version) -> bool) {
         let first = self.given_up.iter().position(is_wanted).unwrap_or(self.given_up.len());
         let kept = self.given_up.split_off(first);
@@ -54,7 +54,7 @@ impl Versions {
         self.kept.extend(kept);
     }
 
-    /// Objects that only versions that are given up name.
+    /// Lists the objects that only given-up versions name.
     pub(super) fn superseded(&self) -> BTreeMap<String, u64> {
         let retained: HashSet<&String> =
             self.kept.iter().flat_map(|version| &version.objects).map(|(key, _)| key).collect();
@@ -64,7 +64,7 @@ impl Versions {
 }
 
 impl Pass<'_> {
-    /// The versions of a window and shard as they are listed, ascending.
+    /// Lists the versions of a window and shard, ascending.
     pub(super) async fn listed_versions(
         &self,
         window: Window,
@@ -75,8 +75,8 @@ impl Pass<'_> {
         Ok(listed)
     }
 
-    /// Reads the versions that were listed, and sorts out those to give up: past the number to keep, and not current
-    /// within the minimum age.
+    /// Reads the listed versions, and sorts out those to give up: beyond the number to keep, and not current within
+    /// the minimum age.
     pub(super) async fn read_versions(&self, listed: &[ListedVersion]) -> Result<Versions, DatasetError> {
         let read = |version: ListedVersion| async move {
             let manifest = self.catalog.read(version.name).await?;
@@ -99,11 +99,11 @@ impl Pass<'_> {
         Ok(versions)
     }
 
-    /// The versions past the number to keep, and whether they may go by now.
+    /// Lists the versions beyond the number to keep, each with its permission to go.
     fn past(&self, listed: &[ListedVersion]) -> BTreeMap<u32, IsDue> {
         let Some(keep) = self.options.keep_versions else { return BTreeMap::new() };
         let mut past = BTreeMap::new();
-        // No version was current for longer than a later one: times that disagree leave no gap.
+        // A version cannot have been current for longer than a later one, so inconsistent times leave no gap.
         let mut current_until_ms = i64::MAX;
         for (newer, version) in listed.iter().rev().enumerate() {
             if newer >= keep {
@@ -115,7 +115,7 @@ impl Pass<'_> {
     }
 }
 
-/// Whether a version has not been current for the minimum age.
+/// True if the version has not been current for the minimum age.
 struct IsDue(bool);
 
 fn listed_version(object: &ObjectMeta) -> Option<ListedVersion> {

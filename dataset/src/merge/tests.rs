@@ -5,7 +5,7 @@ use model::Columns;
 use super::*;
 use crate::rows::Rows;
 
-/// Chunks at hand.
+/// Chunks held in memory.
 struct Memory(VecDeque<Chunk>);
 
 impl ChunkSource for Memory {
@@ -15,7 +15,7 @@ impl ChunkSource for Memory {
     }
 }
 
-/// A part of `metric:timestamp,timestamp` chunks; the value of each point is the part's number.
+/// Part of `metric:timestamp,timestamp` chunks; the value of each point is the part's number.
 fn part(number: usize, chunks: &str) -> Input {
     let chunk = |text: &str| {
         let (metric, timestamps) = text.split_once(':').expect("metric:timestamps");

@@ -1,4 +1,4 @@
-//! What the parts should hold: every point of the input by series, in maps and vectors and nothing clever.
+//! Expected content of the parts: every point of the input by series, in plain maps and vectors.
 
 use std::collections::BTreeMap;
 
@@ -10,25 +10,25 @@ use proto::v1::Payload;
 use super::segment::Frame;
 use crate::rows::{Chunk, Rows};
 
-/// Some series of a shard as its input gives them, and the books of all of it.
+/// Series of a shard as its input gives them, and the books of the whole input.
 #[derive(Debug, Default)]
 pub(super) struct Expected {
-    /// Sorted, like the parts.
+    /// Series sorted by key, like the parts.
     pub(super) series: BTreeMap<SeriesKey, Series>,
-    /// Both sides, as far as an oracle can count them: not bytes, not misplaced organisations, not rollup rows.
+    /// Books of both sides, as far as an oracle can count: without bytes, misplaced organisations and rollup rows.
     pub(super) books: Books,
 }
 
-/// One series.
+/// Points and metadata of a series.
 #[derive(Debug, Default)]
 pub(super) struct Series {
-    /// Instants and values as bits; in source order, and after [`Expected::resolve`] in time order.
+    /// Instants, and values as bits; in source order, and after [`Expected::resolve`] in time order.
     points: Vec<(TimestampMs, u64)>,
     metadata: Vec<u8>,
 }
 
 impl Expected {
-    /// Takes the next frame of the input in; keeps the points of the series that `is_wanted`.
+    /// Adds the next frame of the input; keeps the points of the series that `is_wanted`.
     pub(super) fn add(&mut self, frame: Frame, window: Window, is_wanted: impl Fn(SeriesKey) -> bool) {
         let books = &mut self.books.map;
         books.frames_read += 1;
@@ -64,7 +64,7 @@ impl Expected {
         }
     }
 
-    /// Orders every series by time and settles its duplicates.
+    /// Sorts every series by time, and resolves its duplicates.
     pub(super) fn resolve(&mut self, rule: DuplicateRule) {
         let books = &mut self.books.reduce;
         for series in self.series.values_mut() {
@@ -82,7 +82,7 @@ impl Expected {
 
 impl Series {
     fn resolve(&mut self, rule: DuplicateRule) {
-        // Stable: equal instants stay in source order.
+        // The sort is stable: equal instants stay in source order.
         self.points.sort_by_key(|(at, _)| *at);
         if rule == DuplicateRule::Keep {
             return;
@@ -97,7 +97,7 @@ impl Series {
         self.points = kept;
     }
 
-    /// Its points, some at a time.
+    /// Lists the points in chunks.
     pub(super) fn chunks(&self, key: SeriesKey) -> impl Iterator<Item = Chunk> {
         self.points.chunks(BLOCK_POINTS_MAX).map(move |points| {
             let mut columns = Columns::default();
@@ -107,7 +107,7 @@ impl Series {
     }
 }
 
-/// The numbers of two books that should agree, by name: counted here, and recorded.
+/// Lists the numbers of two books that should agree, by name: counted, recorded.
 pub(super) fn compared(counted: &Books, recorded: &Books) -> impl Iterator<Item = (&'static str, u64, u64)> {
     let numbers = |books: &Books| {
         let (map, reduce) = (&books.map, &books.reduce);

@@ -1,9 +1,10 @@
-//! The oracle: computes a shard's output from its input a second time, and compares.
+//! Oracle: computes a shard's output from its input a second time, and compares.
 //!
-//! Plain on purpose: one thread, maps, a stable sort; none of the code that reads, shuffles, merges and writes for the
-//! engine. It shares with it the nouns (`model`), the duplicate rule's `fold`, and the readers of parts.
+//! It is plain on purpose: one thread, maps, a stable sort, and none of the code by which the engine reads, shuffles,
+//! merges and writes. It shares with the engine the nouns (`model`), the duplicate rule's `fold`, and the readers of
+//! parts.
 //!
-//! A shard that does not fit the memory is done in slices of partitions, each with a pass over the whole input.
+//! A shard that does not fit into the memory is done in slices of partitions, each with a pass over the whole input.
 
 mod expected;
 mod segment;
@@ -26,26 +27,26 @@ use crate::verify::{on_raw, on_rollup};
 use expected::{Expected, Series};
 use segment::Segment;
 
-/// What a point takes while it is held: twice its 16 bytes, for vectors that grow and for the sort's buffer, and the maps.
+/// Bytes per point in memory: twice its 16 bytes, for growing vectors and the sort's buffer, and the maps.
 const POINT_BYTES: u64 = 40;
 
-/// Where the input is, and how much memory may be taken.
+/// Input and memory of the oracle.
 #[derive(Debug, Clone)]
 pub struct OracleOptions {
-    /// The root that the manifests' input keys are relative to.
+    /// Root to which the manifests' input keys are relative.
     pub input: Root,
     /// Bytes of points to hold at once, roughly.
     pub memory_bytes: u64,
 }
 
-/// The input, listed.
+/// Listed input with the options.
 pub(crate) struct Input<'a> {
     options: &'a OracleOptions,
     segments: Vec<String>,
 }
 
 impl<'a> Input<'a> {
-    /// Lists the input.
+    /// Lists the segments of the input.
     pub(crate) async fn open(options: &'a OracleOptions) -> Result<Self, DatasetError> {
         let objects = options.input.list("").await?;
         let keys = objects.into_iter().map(|object| object.location.to_string());
@@ -92,7 +93,8 @@ pub(crate) async fn check(
     Ok(())
 }
 
-/// Whether the input is still what was read: sizes must agree; other tags, and segments that came later, are worth a word.
+/// Checks that the input is still what was read: sizes must agree; other etags, and segments that came later, give a
+/// warning.
 async fn check_input(
     manifest: &Manifest,
     inputs: &SegmentList,
@@ -104,7 +106,7 @@ async fn check_input(
     let later = segments.count().saturating_sub(inputs.len());
     if later > 0 {
         warnings.push(format!(
-            "{later} segments of {} are no input of {}: they came later, or were not listed",
+            "{later} segments of {} are not in the input of {}: they came later, or were not listed",
             manifest.shard,
             name_of(manifest)
         ));
@@ -158,7 +160,7 @@ struct PartitionCheck<'a> {
 }
 
 impl PartitionCheck<'_> {
-    /// Compares one partition's raw and rollup parts; gives the number of rollup rows that there should be.
+    /// Compares one partition's raw and rollup parts; returns the expected number of rollup rows.
     async fn run<'e>(
         &self,
         series: impl Iterator<Item = (&'e SeriesKey, &'e Series)>,

@@ -1,8 +1,8 @@
-//! Reads segments a second time, plainly: to check the engine, so none of the engine's reading code is used here.
+//! Reads segments a second time, plainly. It checks the engine, so it uses none of the engine's reading code.
 //!
-//! A frame is a big-endian length and a zstd body. One that cannot be read, or holds no valid payload, is bad; a bad
-//! frame extends to where its length says if the segment ends or a frame header stands there, else to the next
-//! offset where four frames (or fewer that end with the segment) follow one another, else to the end.
+//! A frame is a big-endian length and a zstd body. A frame that cannot be read, or holds no valid payload, is bad. A
+//! bad frame ends where its length says, if the segment ends or a frame header stands there; else at the next offset
+//! where four frames (or fewer that end with the segment) follow one another; else at the segment's end.
 
 use std::io::Read;
 
@@ -25,22 +25,22 @@ const HEADER_BYTES: usize = 8;
 /// Bytes of one read of the store.
 const READ_BYTES: u64 = 8 << 20;
 
-/// A segment, read front to back.
+/// Segment that is read front to back.
 pub(super) struct Segment<'a> {
     root: &'a Root,
     key: &'a str,
     size: u64,
     next: u64,
-    /// What was read last, and where it starts.
+    /// Bytes of the last read, with their offset.
     window: Bytes,
     window_start: u64,
 }
 
-/// A frame as far as it could be read.
+/// Frame, good or bad.
 pub(super) enum Frame {
-    /// Its payload.
+    /// Payload of a valid frame.
     Good(Payload),
-    /// It goes to quarantine.
+    /// Frame that goes to quarantine.
     Bad,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Segment<'a> {
         Self { root, key, size, next: 0, window: Bytes::new(), window_start: 0 }
     }
 
-    /// The next frame, or `None` at the end.
+    /// Reads the next frame; `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Frame>, DatasetError> {
         let start = self.next;
         if start == self.size {
@@ -70,7 +70,7 @@ impl<'a> Segment<'a> {
         Ok(Some(Frame::Bad))
     }
 
-    /// Where the frame at `start` ends by its length; none for a length that cannot be right.
+    /// Returns the end of the frame at `start` by its length; none for an impossible length.
     async fn end_of_frame(&mut self, start: u64) -> Result<Option<u64>, DatasetError> {
         let size = self.size;
         let Some(length) = self.bytes(start, LENGTH_BYTES).await?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
@@ -81,7 +81,7 @@ impl<'a> Segment<'a> {
         Ok((length > 0 && length <= FRAME_BYTES_MAX && end <= size).then_some(end))
     }
 
-    /// The same for a frame that shows its magic too, and is long enough to be one.
+    /// Returns the end of the frame at `start` if it also has the magic and the least length.
     async fn end_of_header(&mut self, start: u64) -> Result<Option<u64>, DatasetError> {
         if !self.bytes(start, HEADER_BYTES as u64).await?.ends_with(&MAGIC) {
             return Ok(None);
@@ -90,7 +90,7 @@ impl<'a> Segment<'a> {
         Ok(self.end_of_frame(start).await?.filter(|end| *end >= shortest))
     }
 
-    /// The first offset from `start` on where frames follow one another, or the segment's end.
+    /// Finds the first offset from `start` on where frames follow one another, or the segment's end.
     async fn next_chain(&mut self, start: u64) -> Result<u64, DatasetError> {
         for offset in start..self.size {
             if self.is_chain(offset).await? {
@@ -111,7 +111,7 @@ impl<'a> Segment<'a> {
         Ok(true)
     }
 
-    /// `len` bytes from `start` on; fewer only where the segment ends.
+    /// Returns `len` bytes from `start` on; fewer only if the segment ends.
     async fn bytes(&mut self, start: u64, len: u64) -> Result<&[u8], DatasetError> {
         let end = self.size.min(start + len);
         let is_at_hand = self.window_start <= start && end <= self.window_start + self.window.len() as u64;
@@ -129,7 +129,7 @@ impl<'a> Segment<'a> {
     }
 }
 
-/// The payload in a frame's body; none where it is not a valid one.
+/// Decodes the payload in a frame's body; none if it is not valid.
 fn read_payload(body: &[u8]) -> Option<Payload> {
     let content = decompress(body)?;
     let payload = Payload::decode(content.as_slice()).ok()?;

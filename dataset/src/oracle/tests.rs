@@ -16,7 +16,7 @@ async fn oracle(fixture: &Fixture, memory_bytes: u64) -> Verification {
     verify(&fixture.catalog, &options).await.expect("a folder does not fail")
 }
 
-/// Bends the output of a job, in a way that keeps it consistent with itself, and gives the classes that the oracle finds.
+/// Changes the output of a job so that it stays consistent with itself; returns the classes that the oracle finds.
 async fn classes(bend: impl FnOnce(&mut Output)) -> Vec<(Class, u64)> {
     let fixture = Fixture::new();
     let mut output = fixture.output().await;
@@ -50,7 +50,7 @@ async fn a_missing_point_is_found() {
         points.timestamps.remove(2);
         points.values.remove(2);
     });
-    // The rollup of the bucket is another too, and the books were made to agree with the part.
+    // The rollup of the bucket differs too, and the books were made to agree with the part.
     assert_eq!(found.await, [(Class::Books, 2), (Class::Rollup, 1), (Class::Missing, 1)]);
 }
 
@@ -89,7 +89,7 @@ async fn wrong_books_that_balance_are_found() {
     assert_eq!(found.await, [(Class::Books, 2)]);
 }
 
-/// One series from frames at hand; gives the points that the oracle expects under a rule.
+/// Reads one series from given frames; returns the points that the oracle expects under a rule.
 async fn expected(rule: DuplicateRule, payloads: &[Payload]) -> Vec<(i64, f64)> {
     let fixture = Fixture::new();
     let frames: Vec<_> = payloads.iter().map(frame).collect();
@@ -159,7 +159,7 @@ async fn an_input_that_is_not_what_was_read_stops_the_oracle_or_is_told() {
     let (fixture, output, _) = Fixture::committed().await;
     fixture.put_segment("d/shard=org-mod-07/9.seg", &[]).await;
     let warnings = oracle(&fixture, 1 << 20).await.warnings;
-    assert!(warnings[0].contains("1 segments of org-mod-07 are no input"), "{warnings:?}");
+    assert!(warnings[0].contains("1 segments of org-mod-07 are not in the input"), "{warnings:?}");
     let path = fixture.path("input").join(&output.inputs[0].key);
     let bytes = std::fs::read(&path).expect("it is there");
     std::fs::write(&path, &bytes[1..]).expect("the folder is ours");
@@ -169,7 +169,7 @@ async fn an_input_that_is_not_what_was_read_stops_the_oracle_or_is_told() {
     assert!(matches!(error, DatasetError::InputChanged { .. }), "{error}");
 }
 
-/// What the engine's own walk makes of a segment: the payload's metric of each good frame, none of each bad one.
+/// Walks a segment with the engine's code; returns the payload's metric of each good frame, none for each bad one.
 fn engine_walk(mut segment: &[u8]) -> Vec<Option<u64>> {
     let size = segment.len() as u64;
     let (mut decoder, mut reader, mut seen) = (FrameDecoder::default(), PayloadReader::default(), Vec::new());
@@ -197,7 +197,7 @@ async fn oracle_walk(fixture: &Fixture, bytes: &[u8]) -> Vec<Option<u64>> {
     seen
 }
 
-/// A payload as its writer made it, or with one fault of its own.
+/// Generates a frame as its writer made it, or with one fault.
 fn any_frame() -> impl Strategy<Value = Vec<u8>> {
     (0u64..3, 0u64..4, 0usize..4, 0usize..4, any::<bool>()).prop_map(|(org_id, metric_id, times, values, is_sized)| {
         let payload = Payload {

@@ -1,8 +1,8 @@
-//! Opens the parts that manifests name, as sorted streams of rows, and counts what that reads.
+//! Opens the parts that manifests name, as sorted streams of rows, and counts the reads.
 //!
-//! A stream is opened when its first chunk is asked for. It reads a footer by the object's tail, then blocks in
-//! ranged reads of some megabytes; a part that fits into the tail is read in one request. A part in Tailor's own format
-//! gives one series with two requests.
+//! A stream is opened when its first chunk is requested. It reads the footer from the object's tail, then blocks in
+//! ranged reads of some megabytes; a part that fits into the tail is read in one request. A part in Tailor's own
+//! format gives one series with two requests.
 
 mod parquet;
 mod part;
@@ -26,7 +26,7 @@ pub(crate) use part::PartReader;
 use crate::error::DatasetError;
 use crate::rows::{Chunk, ChunkSource, Rows};
 
-/// Bytes of one read where a part is read from end to end.
+/// Bytes of one read, for a part that is read from end to end.
 const READ_BYTES: u64 = 4 << 20;
 
 /// Bytes that all parts of a merge read ahead together.
@@ -35,16 +35,16 @@ const READ_BYTES_TOTAL: u64 = 64 << 20;
 /// Smallest read ahead: about one block.
 const READ_BYTES_MIN: u64 = 128 << 10;
 
-/// What reading took.
+/// Requests and bytes of reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ReadStats {
     /// Requests to the store.
     pub requests: u64,
-    /// Bytes that came back.
+    /// Bytes that were returned.
     pub bytes: u64,
 }
 
-/// The parts of a dataset.
+/// Reader of a dataset's parts.
 #[derive(Debug, Clone)]
 pub struct Parts {
     root: Root,
@@ -58,40 +58,40 @@ struct Reads {
     bytes: AtomicU64,
 }
 
-/// Which rows of a part are wanted.
+/// Filter of a part's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowFilter {
-    /// This series alone.
+    /// Only this series.
     pub key: Option<SeriesKey>,
-    /// First instant.
+    /// First instant of the range.
     pub from_ms: Option<TimestampMs>,
-    /// First instant after.
+    /// First instant after the range.
     pub to_ms: Option<TimestampMs>,
 }
 
 impl RowFilter {
-    /// Everything.
+    /// Filter that keeps every row.
     pub const ALL: Self = Self { key: None, from_ms: None, to_ms: None };
 
-    /// Whether something between two instants, both included, may be wanted.
+    /// True if rows between two instants, both included, may be wanted.
     pub(crate) fn overlaps(&self, first_ms: TimestampMs, last_ms: TimestampMs) -> bool {
         self.from_ms.is_none_or(|from| last_ms >= from) && self.to_ms.is_none_or(|to| first_ms < to)
     }
 }
 
 impl Parts {
-    /// The parts under `root`.
+    /// Creates a reader of the parts under `root`.
     pub fn new(root: &Root) -> Self {
         Self { root: root.clone(), read_bytes: READ_BYTES, reads: Arc::default() }
     }
 
-    /// The same, for reading `count` of them at once: each reads less ahead.
+    /// Creates a reader for `count` parts at once, which reads less ahead for each.
     pub(crate) fn shared_among(&self, count: usize) -> Self {
         let read_bytes = (READ_BYTES_TOTAL / count.max(1) as u64).clamp(READ_BYTES_MIN, READ_BYTES);
         Self { read_bytes, ..self.clone() }
     }
 
-    /// What all reads through this value and its clones took.
+    /// Returns the reads through this value and its clones.
     pub fn reads(&self) -> ReadStats {
         ReadStats {
             requests: self.reads.requests.load(Ordering::Relaxed),
@@ -99,12 +99,12 @@ impl Parts {
         }
     }
 
-    /// Where they lie.
+    /// Returns the root of the dataset.
     pub(crate) fn root(&self) -> &Root {
         &self.root
     }
 
-    /// The rows of one part.
+    /// Streams the rows of one part.
     pub(crate) fn rows(
         &self,
         format: OutputFormat,
@@ -124,7 +124,7 @@ impl Parts {
         }
     }
 
-    /// The points of a partition; none where it has no part.
+    /// Streams the points of a partition; none if it has no part.
     pub(crate) fn raw_of(&self, format: OutputFormat, entry: Option<&PartitionEntry>) -> Box<dyn ChunkSource> {
         match entry.and_then(|entry| entry.raw.as_ref()) {
             Some(object) => self.rows(format, PartKind::Raw, object, RowFilter::ALL),
@@ -132,7 +132,7 @@ impl Parts {
         }
     }
 
-    /// The rollup rows of a partition; none where it has no such part.
+    /// Streams the rollup rows of a partition; none if it has no such part.
     pub(crate) fn rollup_of(
         &self,
         format: OutputFormat,
@@ -145,7 +145,7 @@ impl Parts {
         }
     }
 
-    /// Whether parts of a format carry the metadata of series.
+    /// True if parts of a format carry the metadata of series.
     pub(crate) const fn has_metadata(format: OutputFormat) -> bool {
         matches!(format, OutputFormat::Part)
     }
@@ -164,7 +164,8 @@ impl Parts {
         Err(DatasetError::ObjectDamaged { object: self.root.object(key), fact })
     }
 
-    /// Why a range cannot be read: past the end of an object that was cut short is damage, whatever the store calls it.
+    /// Classifies an error of a range: a range past the end of an object that was cut short is damage, whatever the
+    /// store reports.
     async fn unreadable(&self, key: &str, range: ByteRange, error: StorageError) -> DatasetError {
         match (error, self.root.head(key).await) {
             (StorageError::NotFound { object }, _) => DatasetError::ObjectGone { object },
@@ -177,7 +178,7 @@ impl Parts {
     }
 }
 
-/// A part that is not there, because there is nothing in it.
+/// Stream of a part that does not exist because it would be empty.
 struct Nothing;
 
 impl ChunkSource for Nothing {

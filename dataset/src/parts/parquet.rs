@@ -1,8 +1,8 @@
-//! The rows of one Parquet part: points, or buckets.
+//! Streams the rows of one Parquet part: points, or buckets.
 //!
-//! The object is held whole while it is read: partitions are some tens of megabytes, and the reader wants random access
-//! without waiting. Parquet parts carry no metadata of series, and no checksums of pages: a flipped bit of a double would be
-//! another double. So the digest that the manifest has of the object is checked before anything is read from it.
+//! The object is held in memory while it is read: partitions have some tens of megabytes, and the reader needs random
+//! access without waiting. Parquet parts carry no metadata of series and no checksums of pages, so a flipped bit of a
+//! double would be another double. Therefore the object is first checked against the digest in the manifest.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -20,7 +20,7 @@ use super::{Parts, RowFilter, wanted_rows};
 use crate::error::DatasetError;
 use crate::rows::{Chunk, ChunkSource, Rows};
 
-/// A table whose rows are cut into chunks.
+/// Table whose rows are cut into chunks.
 pub(super) trait Cut: Table {
     fn cut(rows: &Self::Buffer, range: Range<usize>) -> Rows;
 }
@@ -53,7 +53,7 @@ pub(super) struct ParquetChunks<T: Cut> {
     filter: RowFilter,
     reader: Option<ParquetReader<T>>,
     batch: Batch<T::Buffer>,
-    /// Chunks of the batch that was read last.
+    /// Chunks of the latest batch.
     decoded: VecDeque<Chunk>,
 }
 

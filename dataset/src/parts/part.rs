@@ -1,4 +1,4 @@
-//! One part in Tailor's own format: its footer, and its blocks and directories by ranged reads.
+//! Reader of one part in Tailor's own format: its footer, and its blocks and directories by ranged reads.
 
 use std::ops::Range;
 
@@ -10,12 +10,12 @@ use model::ByteRange;
 use super::{Parts, RowFilter};
 use crate::error::DatasetError;
 
-/// A part whose footer has been read.
+/// Part whose footer has been read.
 pub(crate) struct PartReader {
     parts: Parts,
     object: ObjectEntry,
     footer: PartFooter,
-    /// What was read last, and where it starts.
+    /// Bytes of the last read, with their offset.
     window: Bytes,
     window_start: u64,
 }
@@ -45,7 +45,7 @@ impl PartReader {
         &self.footer
     }
 
-    /// Refuses a part of another kind than its manifest says.
+    /// Refuses a part whose kind differs from its manifest.
     pub(crate) fn check_kind(&self, kind: PartKind) -> Result<(), DatasetError> {
         if self.footer.kind() == kind {
             return Ok(());
@@ -54,7 +54,7 @@ impl PartReader {
         Err(DatasetError::ObjectDamaged { object: self.name(), fact })
     }
 
-    /// The blocks that may hold wanted rows.
+    /// Returns the blocks that may hold wanted rows.
     pub(crate) fn blocks_of(&self, filter: &RowFilter) -> Range<usize> {
         let blocks = self.footer.blocks();
         let Some(key) = filter.key else { return 0..blocks.len() };
@@ -69,14 +69,14 @@ impl PartReader {
         wanted
     }
 
-    /// The bytes of a block; reads ahead, but no further than the end of `wanted`.
+    /// Returns the bytes of a block; reads ahead, but not beyond the end of `wanted`.
     pub(crate) async fn block(&mut self, ordinal: usize, wanted: Range<usize>) -> Result<Bytes, DatasetError> {
         let range = self.footer.blocks()[ordinal].range;
         let ahead = range.start.saturating_add(self.parts.read_bytes).min(self.footer.byte_range(wanted).end);
         self.bytes(range, ahead).await
     }
 
-    /// The directory of a block.
+    /// Returns the directory of a block.
     pub(crate) async fn directory(&mut self, ordinal: usize) -> Result<Directory, DatasetError> {
         let range = self.footer.directory_range(ordinal);
         let bytes = self.bytes(range, range.end).await?;
@@ -91,7 +91,7 @@ impl PartReader {
         self.parts.root().object(&self.object.key)
     }
 
-    /// The bytes of `range`, from the window if they are in it, else by a read that goes on until `ahead`.
+    /// Returns the bytes of `range`, from the window or by a read that continues up to `ahead`.
     async fn bytes(&mut self, range: ByteRange, ahead: u64) -> Result<Bytes, DatasetError> {
         let window_end = self.window_start + self.window.len() as u64;
         if range.start < self.window_start || window_end < range.end {

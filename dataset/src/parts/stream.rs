@@ -1,4 +1,4 @@
-//! The rows of one part, block by block.
+//! Streams the rows of one part, block by block.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -14,14 +14,14 @@ use super::{PartReader, Parts, RowFilter, wanted_rows};
 use crate::error::DatasetError;
 use crate::rows::{Chunk, ChunkSource, Rows};
 
-/// A part in Tailor's own format.
+/// Stream of a part in Tailor's own format.
 pub(super) struct PartChunks {
     parts: Parts,
     kind: PartKind,
     object: ObjectEntry,
     filter: RowFilter,
     open: Option<Open>,
-    /// Chunks of the block that was read last.
+    /// Chunks of the latest block.
     decoded: VecDeque<Chunk>,
     decoder: ColumnDecoder,
 }
@@ -79,7 +79,7 @@ impl ChunkSource for PartChunks {
     }
 }
 
-/// The wanted rows of a block.
+/// Decodes the wanted rows of a block.
 fn decode(
     block: &Block<'_>,
     kind: PartKind,

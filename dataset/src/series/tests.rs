@@ -15,7 +15,7 @@ async fn listed(fixture: &Fixture, options: &SeriesOptions) -> Vec<SeriesRow> {
 #[tokio::test]
 async fn every_series_is_listed_once_with_what_it_spans() {
     let (fixture, mut output, _) = Fixture::committed().await;
-    // Longer than a block: it comes in pieces.
+    // The series is longer than a block, so it comes in pieces.
     let long = SeriesKey::new(7, 1);
     let (_, points) = output.series.get_mut(&long).expect("a series of the fixture");
     points.clear();

@@ -1,7 +1,7 @@
-//! The level `rows`, over all windows: every reader sees one row a bucket, with all that the windows have of it.
+//! Level `rows`, over all windows: every reader gets one row per bucket, joined from all windows.
 //!
-//! The rows of each window were compared with its points before. Here they are added up once more, plainly, and compared with
-//! what the readers of the dataset give.
+//! The rows of each window were already compared with its points. Here they are added up once more, plainly, and
+//! compared with the rows that the dataset's readers return.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,8 +20,8 @@ use crate::merge::Merge;
 use crate::rows::{Chunk, ChunkSource, Rows};
 
 impl Run<'_> {
-    /// Checks each step that several of these manifests have. Windows that overlap are refused to readers, so there is
-    /// nothing that they would give.
+    /// Checks each step that several of these manifests have. Overlapping windows are skipped, because readers refuse
+    /// them.
     pub(super) async fn buckets(&mut self, manifests: &[Manifest]) -> Result<(), DatasetError> {
         let mut windows: BTreeMap<ShardId, Vec<Window>> = BTreeMap::new();
         manifests.iter().for_each(|manifest| windows.entry(manifest.shard).or_default().push(manifest.window));
@@ -40,7 +40,7 @@ impl Run<'_> {
 
     async fn buckets_of(&mut self, manifests: &[Manifest], step: RollupStep) -> Result<(), DatasetError> {
         let place = format!("{} (rollup {step})", self.catalog.root());
-        // A second row of one bucket is one too many for the join.
+        // The join must find no second row of a bucket.
         let mut readers = Join::new(merged(inputs(self.catalog, manifests, Some(step))?, Some(step)), false);
         let mut plain = Merge::new(inputs(self.catalog, manifests, Some(step))?);
         let mut open: Option<(SeriesKey, RollupRow)> = None;
@@ -62,7 +62,7 @@ impl Run<'_> {
         readers.finish(&mut on_rollup(&mut self.differences, &place)).await
     }
 
-    /// The readers give this row next.
+    /// Compares a row with the next row of the readers.
     async fn compare(
         &mut self,
         row: Option<(SeriesKey, RollupRow)>,

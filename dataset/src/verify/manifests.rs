@@ -1,4 +1,4 @@
-//! The level `manifest`: every version, by itself and among its neighbours.
+//! Level `manifest`: every version, by itself and among its neighbours.
 
 use format::keys::ManifestName;
 use format::manifest::Manifest;
@@ -12,14 +12,14 @@ use crate::error::DatasetError;
 use crate::report::Class;
 
 impl Run<'_> {
-    /// Reads and checks every version of what is selected.
+    /// Reads and checks every selected version.
     pub(super) async fn manifests(&mut self, selection: &Selection) -> Result<Manifests, DatasetError> {
         let (versions, strays) = self.catalog.list(selection).await?;
         for stray in strays {
             self.differences.add(Class::Manifest, &stray, "lies among the manifests and is none; remove it");
         }
         if versions.is_empty() && self.differences.is_empty() {
-            // Nobody has anything to read here, so there is nothing to call sound.
+            // An empty selection is an error, because there is nothing to call valid.
             self.catalog.current(selection).await?;
         }
         let mut manifests = Manifests::default();
@@ -50,7 +50,7 @@ impl Run<'_> {
         Ok(manifests)
     }
 
-    /// Versions follow one another; the first ones may have been collected.
+    /// Checks that versions follow one another; the first may have been collected.
     fn check_versions(&mut self, window: Window, shard: ShardId, versions: &[u32]) {
         for pair in versions.windows(2) {
             if pair[1] != pair[0] + 1 {
@@ -60,7 +60,8 @@ impl Run<'_> {
         }
     }
 
-    /// Input of the version before is lost by who knew that version, or was told that it may go.
+    /// Checks that input of the version before was lost only knowingly: by a job that knew that version, or that was
+    /// forced.
     async fn check_input(
         &mut self,
         name: ManifestName,
@@ -75,7 +76,8 @@ impl Run<'_> {
         let detail = format!("lacks {count} segments that v{version} was made of, {first} the first");
         let base = manifest.base.unwrap_or(version);
         if may_replace(Some(base), version, true, manifest.forced.is_some()) {
-            // Known when it was planned, or of a version of Tailor that did not look.
+            // The loss was known when the version was planned, or an older version of Tailor planned it, which did
+            // not check.
             self.warnings.push(format!("{name} {detail}"));
             return Ok(());
         }
@@ -84,7 +86,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The segments of a version; none where their list cannot be made out, which is told of that object.
+    /// Reads the segments of a version; none if their list cannot be read, which is reported for that object.
     async fn inputs(&mut self, manifest: &Manifest) -> Result<Option<SegmentList>, DatasetError> {
         let Some(object) = manifest.inputs.object() else {
             return Ok(Some(self.catalog.root().read_inputs(&manifest.inputs).await?));
@@ -134,7 +136,7 @@ impl Run<'_> {
         self.check_sums(&place, manifest);
     }
 
-    /// The books say what the entries add up to.
+    /// Checks that the books equal the sums of the entries.
     fn check_sums(&mut self, place: &str, manifest: &Manifest) {
         let extents = || manifest.partitions.iter().filter_map(|entry| entry.extent);
         let rollups = manifest.partitions.iter().flat_map(|entry| &entry.rollups);

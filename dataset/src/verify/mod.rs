@@ -31,23 +31,23 @@ use crate::oracle::{self, Input, OracleOptions};
 use crate::parts::{Parts, ReadStats};
 use crate::report::{Class, Differences};
 
-/// How deep to look.
+/// Depth of a verification; each level includes those before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// The manifests.
+    /// Checks the manifests.
     Manifest,
-    /// And the objects that they name.
+    /// Also checks the objects that they name.
     #[default]
     Objects,
-    /// And every row.
+    /// Also checks every row.
     Rows,
-    /// And the input.
+    /// Also compares with the input.
     Oracle,
 }
 
 impl Level {
-    /// Every level, as the command line names them.
+    /// Every level with its name on the command line.
     pub const ALL: [(&'static str, Self); 4] =
         [("manifest", Self::Manifest), ("objects", Self::Objects), ("rows", Self::Rows), ("oracle", Self::Oracle)];
 }
@@ -68,65 +68,65 @@ impl FromStr for Level {
     }
 }
 
-/// What to verify.
+/// Options of a verification.
 #[derive(Debug, Clone, Default)]
 pub struct VerifyOptions {
-    /// How deep to look.
+    /// Depth of the verification.
     pub level: Level,
-    /// Which windows and shards.
+    /// Windows and shards to verify.
     pub selection: Selection,
-    /// Where the input is: needed at [`Level::Oracle`] alone.
+    /// Input of the oracle; needed at [`Level::Oracle`] only.
     pub oracle: Option<OracleOptions>,
 }
 
-/// The document of `tailor dataset verify -o json`.
+/// Document of `tailor dataset verify -o json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verification {
-    /// [`API_VERSION`].
+    /// [`API_VERSION`], version of the document.
     pub api_version: &'static str,
-    /// `Verification`.
+    /// Always `Verification`, the document's kind.
     pub kind: &'static str,
-    /// The dataset, as given.
+    /// Dataset as it was given.
     pub dataset: String,
-    /// How deep it looked.
+    /// Depth of the verification.
     pub level: Level,
-    /// What it looked at.
+    /// Counts of the checked items.
     pub checked: Checked,
-    /// What it found.
+    /// Differences that were found.
     pub differences: Differences,
-    /// What an operator should know, and is no difference.
+    /// Warnings for an operator that are not differences.
     pub warnings: Vec<String>,
-    /// What reading the parts took.
+    /// Requests and bytes of reading the parts.
     pub reads: ReadStats,
 }
 
 impl Verification {
-    /// Whether nothing is wrong.
+    /// True if no difference was found.
     pub fn is_clean(&self) -> bool {
         self.differences.is_empty()
     }
 }
 
-/// How much was looked at.
+/// Counts of checked items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Checked {
     /// Manifests, of all versions.
     pub manifests: u64,
-    /// Objects.
+    /// Objects that were checked.
     pub objects: u64,
-    /// Their bytes.
+    /// Bytes of those objects.
     pub bytes: u64,
     /// Series of current versions.
     pub series: u64,
-    /// Their points.
+    /// Points of current versions.
     pub points: u64,
-    /// Their rollup rows, as each window wrote them.
+    /// Rollup rows of current versions, as each window wrote them.
     pub rollup_rows: u64,
-    /// Rollup rows as readers get them: one a bucket, over all windows.
+    /// Rollup rows as readers get them: one per bucket, over all windows.
     pub buckets: u64,
 }
 
-/// A verification under way.
+/// Verification in progress.
 struct Run<'a> {
     catalog: &'a Catalog,
     parts: Parts,
@@ -138,7 +138,7 @@ struct Run<'a> {
 /// Verifies a dataset.
 ///
 /// # Errors
-/// [`DatasetError::NoManifest`] where there is nothing to verify, and those of the store. Damage is no error here.
+/// [`DatasetError::NoManifest`] if there is nothing to verify, and errors of the store. Damage is not an error here.
 pub async fn verify(catalog: &Catalog, options: &VerifyOptions) -> Result<Verification, DatasetError> {
     let input = options.oracle.as_ref();
     if options.level == Level::Oracle && input.is_none() {
@@ -185,7 +185,7 @@ impl Run<'_> {
         self.note_damage(&name_of(manifest).to_string(), checked)
     }
 
-    /// Takes an error of a damaged object as a difference, and lets the others pass.
+    /// Counts an error of a damaged object as a difference, and returns other errors.
     fn note_damage(&mut self, place: &str, result: Result<(), DatasetError>) -> Result<(), DatasetError> {
         match result {
             Err(error) if error.kind() == ErrorKind::Damaged => {
@@ -209,7 +209,7 @@ struct Manifests {
     current: Vec<Manifest>,
 }
 
-/// Reports what a [`crate::join::Join`] finds in a raw part.
+/// Reports the findings of a [`crate::join::Join`] in a raw part.
 pub(crate) fn on_raw<'a>(
     differences: &'a mut Differences,
     place: &'a str,
@@ -225,7 +225,7 @@ pub(crate) fn on_raw<'a>(
     }
 }
 
-/// Reports what a [`crate::join::Join`] finds in a rollup part.
+/// Reports the findings of a [`crate::join::Join`] in a rollup part.
 pub(crate) fn on_rollup<'a>(
     differences: &'a mut Differences,
     place: &'a str,

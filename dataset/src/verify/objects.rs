@@ -1,4 +1,4 @@
-//! The level `objects`: size and digest of everything that a version names (CM-2).
+//! Level `objects`: size and digest of every object that a version names (CM-2).
 
 use std::collections::HashSet;
 
@@ -18,7 +18,7 @@ use crate::report::Class;
 const READ_BYTES: u64 = 8 << 20;
 
 impl Run<'_> {
-    /// Checks every object once, however many versions name it.
+    /// Checks every object once, even if several versions name it.
     pub(super) async fn objects(&mut self, manifests: &[(ManifestName, Manifest)]) -> Result<(), DatasetError> {
         let mut seen = HashSet::new();
         for (_, manifest) in manifests {
@@ -64,7 +64,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Names the blocks of a damaged part that do not open, or its footer.
+    /// Names the footer or the blocks of a damaged part that do not open.
     async fn damaged_blocks(&mut self, object: &ObjectEntry) -> Result<(), DatasetError> {
         let mut reader = match PartReader::open(&self.parts, object).await {
             Ok(reader) => reader,

@@ -1,4 +1,4 @@
-//! One raw part as its rows pass by: order, partition, window, counts, and its rollups in lockstep.
+//! Checks the rows of one raw part in a single pass: order, partition, window, counts, and its rollups in lockstep.
 
 use format::manifest::{Extent, Manifest, PartitionEntry};
 use model::books::ReduceBooks;
@@ -13,7 +13,7 @@ use crate::report::{Class, Differences};
 use crate::rollup::RollupBuilder;
 use crate::rows::{Chunk, Rows};
 
-/// What has been seen of a raw part. Rows go in by [`Self::take`], in the order of the part; [`Self::finish`] settles.
+/// State of the check. Rows enter by [`Self::take`], in the order of the part; [`Self::finish`] compares the counts.
 pub(super) struct RowCheck<'a> {
     manifest: &'a Manifest,
     partition: PartitionId,
@@ -24,13 +24,13 @@ pub(super) struct RowCheck<'a> {
     rollups: Vec<RollupCheck>,
 }
 
-/// One rollup part beside it.
+/// Rollup part that is checked in lockstep.
 struct RollupCheck {
     place: String,
     step: RollupStep,
     builder: RollupBuilder,
     join: Join,
-    /// Rows that the points give.
+    /// Number of rows that the points give.
     rows: u64,
 }
 
@@ -72,7 +72,7 @@ impl<'a> RowCheck<'a> {
         Ok(())
     }
 
-    /// What it has seen.
+    /// Returns the counts so far.
     pub(super) fn counted(&self) -> ReduceBooks {
         ReduceBooks {
             points_written: self.extent.map_or(0, |extent| extent.points),
@@ -167,7 +167,7 @@ impl<'a> RowCheck<'a> {
 }
 
 impl RollupCheck {
-    /// Compares the buckets that are closed; all of them at the end of a series.
+    /// Compares the closed buckets; at the end of a series, all of them.
     async fn compare(
         &mut self,
         key: SeriesKey,

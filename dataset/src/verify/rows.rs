@@ -1,4 +1,5 @@
-//! The level `rows`: every row of the current parts, against its neighbours, its partition, its rollups and the books.
+//! Level `rows`: every row of the current parts, compared with its neighbours, its partition, its rollups and the
+//! books.
 
 use format::manifest::{Manifest, PartitionEntry};
 use format::part::PartKind;
@@ -13,7 +14,7 @@ use crate::parts::PartReader;
 use crate::report::Class;
 
 impl Run<'_> {
-    /// Checks every partition of a manifest, then what its books say of all of them.
+    /// Checks every partition of a manifest, then the books over all of them.
     pub(super) async fn rows(&mut self, manifest: &Manifest) -> Result<(), DatasetError> {
         let mut counted = ReduceBooks::default();
         let differences_before = self.differences.total;
@@ -25,7 +26,7 @@ impl Run<'_> {
         self.checked.series += counted.series_written;
         self.checked.points += counted.points_written;
         self.checked.rollup_rows += counted.rollup_rows_written;
-        // Of parts that did not decode, the sums would say again what was said.
+        // If parts did not decode, wrong sums would only repeat that.
         let is_whole = self.differences.total == differences_before;
         let books = &manifest.books.reduce;
         if is_whole && counted.points_nan != books.points_nan {
@@ -57,7 +58,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// What the footers promise is what the manifest does.
+    /// Checks that the footers agree with the manifest.
     async fn footers(&mut self, entry: &PartitionEntry) -> Result<(), DatasetError> {
         let raw =
             entry.raw.iter().map(|object| (PartKind::Raw, object, entry.extent.map_or(0, |extent| extent.points)));

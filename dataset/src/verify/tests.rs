@@ -10,7 +10,7 @@ async fn verified(fixture: &Fixture, level: Level) -> Verification {
     verify(&fixture.catalog, &options).await.expect("a folder does not fail")
 }
 
-/// Bends an output, commits it, and gives the classes that a level finds.
+/// Changes an output, commits it, and returns the classes that a level finds.
 async fn classes(level: Level, bend: impl FnOnce(&mut Output)) -> Vec<(Class, u64)> {
     let fixture = Fixture::new();
     let mut output = fixture.output().await;
@@ -307,7 +307,8 @@ async fn the_document_is_versioned_and_names_invariant_place_and_series() {
     assert_eq!(json["differences"]["by_class"]["order"], 1);
 }
 
-/// Commits a version over the fixture's first that lacks one of its two segments, bent so; what the level `manifest` finds.
+/// Commits a changed version over the fixture's first that lacks one of its two segments; returns the findings of the
+/// level `manifest`.
 async fn verified_with_less_input(bend: fn(&mut Manifest)) -> Verification {
     let (fixture, mut output, _) = Fixture::committed().await;
     output.version = 2;

@@ -38,13 +38,13 @@ type Unpack = fn(&[u8], &mut [u64; GROUP]);
 static PACK: [Pack; 65] = per_width!(pack_group);
 static UNPACK: [Unpack; 65] = per_width!(unpack_group);
 
-/// Bits that `value` needs.
+/// Counts the bits that `value` needs.
 #[inline]
 pub const fn width_of(value: u64) -> u32 {
     64 - value.leading_zeros()
 }
 
-/// Bytes that `n` numbers take at `width` bits each.
+/// Counts the bytes that `n` numbers take at `width` bits each.
 #[inline]
 pub const fn packed_bytes(n: usize, width: u32) -> usize {
     (n * width as usize).div_ceil(8)
@@ -61,7 +61,7 @@ pub fn pack(group: &[u64; GROUP], n: usize, width: u32, out: &mut Vec<u8>) {
 /// Takes `n` numbers (at most a group) of `width` bits off the front of `input`; the rest of `group` is left undefined.
 ///
 /// # Errors
-/// When the width is none, or the bytes are too few.
+/// The width is over 64, or the bytes are too few.
 #[inline]
 pub fn unpack(input: &mut &[u8], n: usize, width: u32, group: &mut [u64; GROUP]) -> Result<(), ColumnError> {
     let Some(unpack_group) = UNPACK.get(width as usize) else {
@@ -73,7 +73,7 @@ pub fn unpack(input: &mut &[u8], n: usize, width: u32, group: &mut [u64; GROUP])
         return Err(ColumnError::Truncated { what: "packed numbers", need, have });
     }
     if have >= width as usize * 8 {
-        // What follows a short group belongs to others; it only reaches numbers that nobody reads.
+        // Bytes behind a short group belong to other data; they only reach numbers that nobody reads.
         unpack_group(input, group);
     } else {
         let mut bytes = [0; GROUP_BYTES_MAX];

@@ -9,8 +9,8 @@
 //! base   := head: u8 (low half: bytes that follow; high half: zero bytes below them), bytes of a signed number
 //! ```
 //!
-//! The base of wide numbers is rounded down to whole bytes as long as that widens nothing: a reader of noise needs none of
-//! the eight bytes of its smallest double.
+//! The base of wide numbers is rounded down to whole bytes as long as that widens nothing: a reader of noise needs
+//! none of the eight bytes of its smallest double.
 //!
 //! A patched number adds its high part, shifted left by `width`. So a block of zeros with a few small numbers takes a
 //! width of 0 and a byte or two for each of those, and one outlier widens nothing but itself. All arithmetic wraps.
@@ -28,9 +28,9 @@ const PATCHED: u8 = 0x80;
 /// The smallest and the largest number of a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
-    /// Smallest.
+    /// Smallest number of the slice.
     pub(super) min: i64,
-    /// Largest.
+    /// Largest number of the slice.
     pub(super) max: i64,
 }
 
@@ -39,7 +39,7 @@ impl Span {
 
     #[inline]
     fn of(values: &[i64]) -> Self {
-        // Four at a time, as one chain of comparisons would wait for itself.
+        // Four at a time: a single chain of comparisons would wait for itself.
         let (quads, rest) = values.as_chunks::<4>();
         let mut lanes = [Self::EMPTY; 4];
         for quad in quads {
@@ -61,21 +61,21 @@ impl Span {
         Self { min: self.min.min(other.min), max: self.max.max(other.max) }
     }
 
-    /// Bits that tell its numbers apart.
+    /// Bits that are needed to tell its numbers apart.
     #[inline]
     pub(super) fn width(self) -> u32 {
         width_of(self.max.wrapping_sub(self.min) as u64)
     }
 }
 
-/// What a column's blocks would take, measured before one of several candidates is chosen.
+/// Measured size of a column's blocks, taken before one of several candidates is chosen.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     spans: Vec<Span>,
 }
 
 impl Survey {
-    /// Measures `values` and returns the bits that plain blocks of them take; patches may save some of those.
+    /// Measures `values`; returns the bits that they take in plain blocks. Patches may save some of those.
     pub(super) fn measure(&mut self, values: &[i64]) -> usize {
         self.spans.clear();
         let spans = values.chunks(BLOCK).map(|block| (block.len(), Span::of(block)));
@@ -87,12 +87,13 @@ impl Survey {
         bits
     }
 
-    /// The span of all that was measured.
+    /// Returns the span of all measured values.
     pub(super) fn span(&self) -> Span {
         self.spans.iter().fold(Span::EMPTY, |all, span| all.join(*span))
     }
 
-    /// The base that most blocks share: the smallest number of the narrow blocks, as an outlier makes its block wide.
+    /// Returns the base that most blocks share: the smallest number of the narrow blocks. Wide blocks are left out,
+    /// because an outlier makes a block wide.
     fn base(&self) -> i64 {
         let narrowest = self.spans.iter().map(|span| span.width()).min().unwrap_or(0);
         let narrow = self.spans.iter().filter(|span| span.width() <= narrowest + 1);
@@ -100,7 +101,7 @@ impl Survey {
         rounded(span.min, span.max)
     }
 
-    /// Appends `values`, which are those that were measured.
+    /// Appends `values`, which must be those that were measured.
     pub(super) fn encode(&self, values: &[i64], out: &mut Vec<u8>) {
         let column_base = self.base();
         put_base(out, column_base);
@@ -115,7 +116,7 @@ fn encode_block(block: &[i64], span: Span, column_base: i64, out: &mut Vec<u8>) 
     let own_base = if base == column_base { 0 } else { OWN_BASE };
     let full_width = if base > span.min { 64 } else { width_of(span.max.wrapping_sub(base) as u64) };
     let width = patched_width(block, base, full_width);
-    // 63 stands for 64: a block that needs 63 bits is packed at 64.
+    // 63 stands for 64, so a block that needs 63 bits is packed at 64.
     let width = if width >= 63 { 64 } else { width };
     let patched = if width < full_width { PATCHED } else { 0 };
     out.push((width as u8).min(WIDTH_MASK) | own_base | patched);
@@ -135,8 +136,8 @@ fn encode_block(block: &[i64], span: Span, column_base: i64, out: &mut Vec<u8>) 
     }
 }
 
-/// The number that the others of a block are counted from: the column's base if that costs no width, or the block's
-/// smallest number, or the smallest of all but a few that lie far below (those wrap, and are patched).
+/// Chooses the number from which the others of a block are counted: the column's base if that costs no width; else
+/// the block's smallest number; else the smallest of all but a few that lie far below (those wrap, and are patched).
 fn block_base(block: &[i64], span: Span, column_base: i64) -> i64 {
     let width = span.width();
     if width >= 2 {
@@ -151,10 +152,10 @@ fn block_base(block: &[i64], span: Span, column_base: i64) -> i64 {
     if column_base <= span.min && shared.width() == width { column_base } else { rounded(span.min, span.max) }
 }
 
-/// `min` with its low bytes cleared, as far as that costs no bit of width up to `max`.
+/// Clears the low bytes of `min`, as far as that costs no bit of width up to `max`.
 fn rounded(min: i64, max: i64) -> i64 {
     let width = Span { min, max }.width();
-    // A byte below the width is kept: clearing it too would widen one block in two.
+    // A byte below the width is kept: clearing it too would widen every other block.
     let clear_bytes = width.saturating_sub(8) / 8;
     let rounded = min >> (8 * clear_bytes) << (8 * clear_bytes);
     if (Span { min: rounded, max }).width() == width { rounded } else { min }
@@ -180,14 +181,14 @@ fn take_base(input: &mut &[u8]) -> Result<i64, ColumnError> {
     Ok(i64::from_le_bytes(extended).wrapping_shl(8 * zero_bytes))
 }
 
-/// The width at which the block is smallest, with the numbers that exceed it patched.
+/// Chooses the width at which the block is smallest; numbers that exceed it are patched.
 fn patched_width(block: &[i64], base: i64, full_width: u32) -> u32 {
     let residual = |value: &i64| value.wrapping_sub(base) as u64;
     if full_width < 2 {
         return full_width;
     }
-    // Patching the numbers of full width saves a bit of each number and costs more than a byte for each of those: with
-    // an eighth of them or more there is nothing to win, and most blocks end here.
+    // Patching the numbers of full width saves a bit of each number and costs more than a byte for each patch. If an
+    // eighth of them or more has full width, nothing can be gained; most blocks end here.
     let widest: u64 = block.iter().map(|value| residual(value) >> (full_width - 1)).sum();
     if widest as usize * 8 >= block.len() {
         return full_width;
@@ -229,7 +230,7 @@ fn encode_patches(block: &[i64], base: i64, width: u32, full_width: u32, out: &m
 /// Takes `values.len()` numbers off the front of `input`.
 ///
 /// # Errors
-/// When the bytes are too few or contradict the layout.
+/// The bytes are too few or contradict the layout.
 pub(super) fn decode(input: &mut &[u8], values: &mut [i64]) -> Result<(), ColumnError> {
     let column_base = take_base(input)?;
     values.chunks_mut(BLOCK).try_for_each(|block| decode_block(input, column_base, block))
@@ -263,7 +264,7 @@ fn unpack_block(input: &mut &[u8], base: i64, width: u32, block: &mut [i64]) -> 
     Ok(())
 }
 
-/// The patches of a block, still packed.
+/// Patches of a block, still packed.
 struct Patches<'a> {
     positions: &'a [u8],
     highs: &'a [u8],

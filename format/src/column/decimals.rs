@@ -1,11 +1,11 @@
 //! Doubles that are decimals: `v = integer / 10^exponent`, bit for bit.
 //!
 //! A double that was once written as a short decimal is the double nearest to `integer / 10^exponent`, and IEEE 754
-//! division rounds to exactly that one. So the integer is all there is to keep.
+//! division rounds to exactly that double. So only the integer has to be stored.
 //!
-//! What no integer yields is an exception. *Near* ones are a few units in the last place off a decimal, as results of
-//! arithmetic are (39.184000000000005; -0.0 is one below zero too): their integer stands in its place, and the few units
-//! are kept apart. *Far* ones (NaN, infinities, noise) have no integer of their own.
+//! A value that no integer yields is an exception. *Near* exceptions are a few units in the last place off a decimal,
+//! as results of arithmetic are (39.184000000000005; -0.0 is one unit below zero): the integer of the decimal is
+//! stored, and the few units apart from it. *Far* exceptions (NaN, infinities, noise) have no integer of their own.
 
 /// Largest exponent tried. Integers stay below 2^51, so larger ones only help values below a tenth.
 pub(crate) const EXPONENT_MAX: u8 = 14;
@@ -13,7 +13,8 @@ pub(crate) const EXPONENT_MAX: u8 = 14;
 /// Most units in the last place between a near exception and its decimal: a few additions' worth of rounding.
 const NEAR_ULPS: u64 = 64;
 
-/// Largest integer of a near exception while an exponent is sought. With more digits everything is near something.
+/// Largest integer of a near exception while an exponent is sought. With more digits, every value is near some
+/// decimal.
 const NEAR_INTEGER_MAX: u64 = 1 << 40;
 
 /// Values looked at to find a column's exponent.
@@ -21,11 +22,11 @@ const SAMPLE: usize = 12;
 
 const POWERS_OF_TEN: [f64; 15] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14];
 
-/// 1.5 * 2^52: adding it rounds a double below 2^51 to an integer and leaves that in the low bits, so the conversion
-/// needs no instruction that baseline x86-64 lacks for vectors.
+/// Constant 1.5 * 2^52. Adding it rounds a double below 2^51 to an integer and leaves that in the low bits, so the
+/// conversion needs no instruction that baseline x86-64 lacks for vectors.
 const ROUNDER: f64 = 6_755_399_441_055_744.0;
 
-/// Sign and exponent of a rounded double, if it was in range.
+/// Sign and exponent of a rounded double that was in range.
 const ROUNDED_TOP: u64 = ROUNDER.to_bits() >> 52;
 
 /// Maps the bits of a double to an integer in the total order of doubles; neighbours differ by one.
@@ -41,13 +42,13 @@ pub(crate) fn from_ordered(mapped: i64) -> f64 {
     f64::from_bits((mapped ^ (((mapped >> 63) as u64 >> 1) as i64)) as u64)
 }
 
-/// The units in the last place from the double of `integer` to `value`; wraps between doubles far apart.
+/// Units in the last place from the double of `integer` to `value`; wraps between doubles far apart.
 #[inline]
 pub(crate) fn ulps_off(value: f64, integer: i64, exponent: u8) -> i64 {
     ordered(value).wrapping_sub(ordered(to_double(integer, exponent)))
 }
 
-/// The integer of `value` at a power of ten, and nonzero bits when it does not yield `value` again.
+/// Converts `value` to its integer at a power of ten, with nonzero bits if the integer does not yield `value` again.
 #[inline]
 fn to_integer(value: f64, power: f64) -> (i64, u64) {
     let rounded = value * power + ROUNDER;
@@ -56,7 +57,8 @@ fn to_integer(value: f64, power: f64) -> (i64, u64) {
     (rounded.to_bits().wrapping_sub(ROUNDER.to_bits()) as i64, miss)
 }
 
-/// The double of `integer` at `exponent`. Total: an integer that [`Decimals`] cannot have made yields some double.
+/// Converts `integer` at `exponent` to its double. Total: an integer that [`Decimals`] cannot have made yields some
+/// double.
 #[inline]
 pub(crate) fn to_double(integer: i64, exponent: u8) -> f64 {
     let whole = f64::from_bits(ROUNDER.to_bits().wrapping_add(integer as u64)) - ROUNDER;
@@ -72,31 +74,32 @@ pub(crate) fn extend_doubles(integers: &[i64], exponent: u8, out: &mut Vec<f64>)
     }
 }
 
-/// The nearest integer to `value * 10^exponent`, whether or not it yields `value` again; 0 when out of range.
+/// Returns the integer nearest to `value * 10^exponent`, also if it does not yield `value` again; 0 when out of
+/// range.
 pub(crate) fn nearest(value: f64, exponent: u8) -> i64 {
     let rounded = value * POWERS_OF_TEN[usize::from(exponent.min(EXPONENT_MAX))] + ROUNDER;
     if rounded.to_bits() >> 52 == ROUNDED_TOP { rounded.to_bits().wrapping_sub(ROUNDER.to_bits()) as i64 } else { 0 }
 }
 
-/// A column as integers, with the positions that they do not yield again.
+/// Column as integers, with the positions of the values that the integers do not yield.
 #[derive(Debug, Default)]
 pub(crate) struct Decimals {
-    /// One for each value; at a far exception that of its neighbour.
+    /// Integer of each value; at a far exception, the integer of its neighbour.
     pub(crate) integers: Vec<i64>,
     /// Positions of all exceptions, ascending.
     pub(crate) exceptions: Vec<i64>,
-    /// Positions of the far ones.
+    /// Positions of the far exceptions.
     far: Vec<i64>,
 }
 
 impl Decimals {
-    /// Converts `values` and returns the exponent, unless most of them are no decimals.
+    /// Converts `values` and returns the exponent; none if most of them are not decimals.
     pub(crate) fn convert(&mut self, values: &[f64]) -> Option<u8> {
         let stride = values.len().div_ceil(SAMPLE).max(1);
         let mut exponent = smallest_exponent(values.iter().step_by(stride), 0)?;
         loop {
             self.convert_at(values, exponent);
-            // The sample may have missed the longer decimals.
+            // The sample may have missed the longer decimals, so the exceptions serve as a second sample.
             let missed = self.far.iter().map(|position| &values[*position as usize]);
             let is_rare = self.far.len() * 16 <= values.len();
             let larger = if is_rare { None } else { smallest_exponent(missed.take(SAMPLE), exponent) };
@@ -109,7 +112,7 @@ impl Decimals {
         (self.far.len() * 2 <= values.len()).then_some(exponent)
     }
 
-    /// Converts `values` at a given exponent, with the integers of far exceptions left undefined.
+    /// Converts `values` at a given exponent, and leaves the integers of far exceptions undefined.
     fn convert_at(&mut self, values: &[f64], exponent: u8) {
         const LANES: usize = 64;
         let power = POWERS_OF_TEN[usize::from(exponent)];
@@ -138,7 +141,7 @@ impl Decimals {
         }
     }
 
-    /// Gives far exceptions the integer before them, which costs the least to pack.
+    /// Gives each far exception the integer before it, which costs the least to pack.
     fn fill_far(&mut self) {
         let mut far = self.far.iter().copied().peekable();
         let first_kept = (0..self.integers.len() as i64).find(|i| far.next_if_eq(i).is_none());
@@ -160,8 +163,8 @@ fn is_near(value: f64, integer: i64, exponent: u8) -> bool {
     ulps_off(value, integer, exponent).unsigned_abs() <= NEAR_ULPS
 }
 
-/// The smallest exponent, from `exponent` on, at which all decimals among `sample` are exact or near; none when they are
-/// fewer than half.
+/// Finds the smallest exponent, from `exponent` on, at which all decimals in `sample` are exact or near; none if they
+/// are fewer than half.
 fn smallest_exponent<'a>(sample: impl Iterator<Item = &'a f64>, mut exponent: u8) -> Option<u8> {
     let is_decimal = |value: f64, exponent: u8| {
         let (integer, miss) = to_integer(value, POWERS_OF_TEN[usize::from(exponent)]);
@@ -176,7 +179,7 @@ fn smallest_exponent<'a>(sample: impl Iterator<Item = &'a f64>, mut exponent: u8
             }
             None => others += 1,
         }
-        // Noise shows at once, and each look at it is dear: every exponent is tried.
+        // Give noise up early: a test of each value is expensive, because it tries every exponent.
         if others >= 3 && decimals == 0 {
             return None;
         }

@@ -4,29 +4,29 @@
 //! entropy := pco chunk metadata, pco page
 //! ```
 //!
-//! The columns hand in numbers that are already differences or residuals, so pco only has to bin them: its automatic
-//! modes cost three to five times as much and come out larger. The layout is that of pco's wrapped format 4.1, whose
-//! version is fixed by the part's.
+//! The columns pass numbers that are already differences or residuals, so pco only has to bin them: its automatic
+//! modes cost three to five times as much and come out larger. The layout is that of pco's wrapped format 4.1; the
+//! part's version fixes that version.
 
 use pco::wrapped::{FileCompressor, FileDecompressor};
 use pco::{ChunkConfig, DeltaSpec, ModeSpec};
 
 use super::ColumnError;
 
-/// The knee of size against time: level 8 takes twice as long for one percent.
+/// Compression level at the knee of size against time: level 8 takes twice as long for one percent.
 const LEVEL: usize = 4;
 
-/// Lengths worth the try: below it pco's tables outweigh what they save, and a page of pco holds no more.
+/// Lengths for which pco is tried: below, its tables outweigh their savings; above, a page of pco is full.
 pub(super) const LENGTHS: std::ops::RangeInclusive<usize> = 128..=1 << 18;
 
 /// The header of pco's format 4.1, which the part's version stands for.
 const PCO_HEADER: [u8; 2] = [4, 1];
 
-/// The first byte of a chunk's metadata in classic mode without delta. Other modes may ask a reader for more memory
-/// than the numbers take.
+/// First byte of a chunk's metadata in classic mode without delta. Other modes may ask a reader for more memory than
+/// the numbers take.
 const CLASSIC_WITHOUT_DELTA: u8 = 0;
 
-/// Appends `values`.
+/// Appends `values`, entropy-coded.
 pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
     let config = ChunkConfig::default()
         .with_compression_level(LEVEL)
@@ -41,7 +41,7 @@ pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
 /// Takes `values.len()` numbers off the front of `input`.
 ///
 /// # Errors
-/// When the bytes are too few or not pco's.
+/// The bytes are too few or not pco's.
 pub(super) fn decode(input: &mut &[u8], values: &mut [i64]) -> Result<(), ColumnError> {
     match input.first() {
         Some(&CLASSIC_WITHOUT_DELTA) => {}

@@ -20,7 +20,7 @@ const LINE: u8 = 1;
 const OFFSET: u8 = 2;
 const DELTA: u8 = 3;
 const BENT_LINE: u8 = 4;
-/// What is added to a transform whose numbers are entropy-coded.
+/// Offset from a plain transform to the same transform with entropy-coded numbers.
 const ENTROPY: u8 = 3;
 
 const TRANSFORM_BITS: u32 = 3;
@@ -29,12 +29,12 @@ const TRANSFORM_MASK: u8 = 0b111;
 /// Largest tag a caller may put beside the transform.
 pub(super) const TAG_MAX: u8 = 0b1_1111;
 
-/// Which transforms are tried.
+/// Set of transforms that are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// Values: they wander, or jump about.
+    /// Values, which wander or jump about.
     Free,
-    /// Timestamps: they follow a line, more or less.
+    /// Timestamps, which nearly follow a line.
     NearLine,
 }
 
@@ -93,7 +93,7 @@ pub(super) fn encode(
     candidate.encode(tag, encoding, entropy, out);
 }
 
-/// The transform that was chosen and the numbers it leaves.
+/// Transform with the numbers that it leaves to store.
 struct Candidate<'a> {
     transform: u8,
     prelude: &'a [i64],
@@ -120,11 +120,11 @@ impl Candidate<'_> {
     }
 }
 
-/// The step of `values` when they lie on a line.
+/// Returns the step of `values` if they lie on a line.
 fn line_step(values: &[i64]) -> Option<i64> {
     let [first, second, ..] = values else { return Some(0) };
     let step = second.wrapping_sub(*first);
-    // The last one alone tells most columns that do not, without a look at the others.
+    // Most columns that do not lie on a line fail at their last number already.
     if values[values.len() - 1] != on_line(*first, step, values.len() as i64 - 1) {
         return None;
     }
@@ -132,13 +132,13 @@ fn line_step(values: &[i64]) -> Option<i64> {
     is_line.then_some(step)
 }
 
-/// The step of the line that `values` jitter about, if there is one.
+/// Returns the step of the line about which `values` jitter, if there is one.
 fn bent_line_step(values: &[i64], deltas: &Survey) -> Option<i64> {
     let [first, .., last] = values else { return None };
     let steps = values.len() as i64 - 1;
     let step = last.checked_sub(*first)? / steps;
-    // Jitter at the ends bends the line. A whole second close by is the likelier step; it may be off by no more in
-    // total than the steps differ among themselves.
+    // Jitter at the ends bends the line. A whole second near the measured step is more likely; over the column it may
+    // be off by no more than the steps differ among themselves.
     let whole = (step.checked_add(500)?).div_euclid(1000) * 1000;
     let drift = whole.abs_diff(step).checked_mul(steps as u64)?;
     let spread = bitpack::width_of(drift) <= deltas.span().width();
@@ -153,7 +153,7 @@ const fn on_line(first: i64, step: i64, index: i64) -> i64 {
 /// Takes `n` numbers off the front of `input`, appends them to `out`, and returns their tag.
 ///
 /// # Errors
-/// When the bytes are too few or contradict the layout; `out` then holds undefined numbers past its old end.
+/// The bytes are too few or contradict the layout; `out` then holds undefined numbers past its old end.
 pub(super) fn decode(input: &mut &[u8], n: usize, out: &mut Vec<i64>) -> Result<u8, ColumnError> {
     if n == 0 {
         return Ok(0);

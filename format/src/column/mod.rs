@@ -1,16 +1,16 @@
 //! Codecs of columns: timestamps, values and integers, lossless to the bit.
 //!
-//! A column does not store its length; whoever wrote it did, and bounds it before decoding. An encoder and a decoder
-//! keep their scratch memory, so that a warm one allocates nothing for a column of sixty points. Decoders are total:
-//! any bytes give numbers or an error, and never take more memory than the caller's count of numbers.
+//! A column does not store its length; its writer does, and a reader bounds it before decoding. An encoder and a
+//! decoder keep their scratch memory, so that once warm they allocate nothing for a column of sixty points. Decoders
+//! are total: any bytes give numbers or an error, and never take more memory than the caller's count of numbers.
 
-pub mod bitpack; //      groups of 64 numbers at one width
-mod blocks; //           frames of reference with patches, 128 numbers each
-mod decimals; //         doubles that are integers over a power of ten
-mod entropy; //          pco, for those who pay time for size
-mod integers; //         constant, line, offset, delta, bent line
-pub mod timestamps; //   when they need no bytes at all
-mod values; //           doubles: decimals with exceptions, or raw
+pub mod bitpack; //    groups of 64 numbers at one width
+mod blocks; //         frames of reference with patches, 128 numbers each
+mod decimals; //       doubles that are integers over a power of ten
+mod entropy; //        pco, for jobs that pay time for size
+mod integers; //       constant, line, offset, delta, bent line
+pub mod timestamps; // regular timestamps need no bytes; others are integers
+mod values; //         doubles: decimals with exceptions, or raw
 pub mod varint;
 
 #[cfg(test)]
@@ -21,17 +21,17 @@ pub use model::Encoding;
 pub(crate) use decimals::{Decimals, EXPONENT_MAX, from_ordered, nearest, ordered, to_double, ulps_off};
 use integers::Shape;
 
-/// Bytes that are no column. The caller knows which object and offset they came from, and says so.
+/// Bytes that are not a valid column. The caller knows their object and offset, and adds them to the message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ColumnError {
     /// The bytes end too soon.
     #[error("the column ends inside {what}: {need} bytes are needed, {have} are left; read the object again")]
     Truncated {
-        /// What was being read.
+        /// Field that was being read.
         what: &'static str,
-        /// Bytes it takes.
+        /// Bytes that the field takes.
         need: usize,
-        /// Bytes there are.
+        /// Bytes that are left.
         have: usize,
     },
     /// A varint of more than 64 bits.
@@ -40,19 +40,19 @@ pub enum ColumnError {
     /// A number beyond its bound.
     #[error("{what} is {value}, beyond {max}; the column is corrupt")]
     OutOfRange {
-        /// What the number is.
+        /// Name of the number.
         what: &'static str,
-        /// The number.
+        /// Value that was read.
         value: u64,
-        /// Its largest legal value.
+        /// Largest legal value.
         max: u64,
     },
     /// A tag that this version does not know.
     #[error("{byte:#04x} is not {what} that this version knows; upgrade, or the column is corrupt")]
     Unknown {
-        /// What the tag should be.
+        /// Kind of the tag.
         what: &'static str,
-        /// The tag.
+        /// Tag that was read.
         byte: u8,
     },
     /// pco refused its bytes.
@@ -69,7 +69,7 @@ pub(crate) fn take_bytes<'a>(input: &mut &'a [u8], count: usize, what: &'static 
     Ok(taken)
 }
 
-/// Encodes columns, and keeps the memory that takes.
+/// Encodes columns, and keeps its working memory.
 #[derive(Debug, Default)]
 pub struct ColumnEncoder {
     integers: integers::Scratch,
@@ -77,12 +77,12 @@ pub struct ColumnEncoder {
 }
 
 impl ColumnEncoder {
-    /// An encoder without scratch yet.
+    /// Creates an encoder; its scratch memory grows on use.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Appends a column of timestamps: a first and a step when they are regular.
+    /// Appends a column of timestamps; regular timestamps take only a first and a step.
     pub fn timestamps(&mut self, timestamps: &[i64], encoding: Encoding, out: &mut Vec<u8>) {
         integers::encode(&mut self.integers, timestamps, 0, Shape::NearLine, encoding, out);
     }
@@ -92,7 +92,7 @@ impl ColumnEncoder {
         values::encode(&mut self.values, &mut self.integers, values, encoding, out);
     }
 
-    /// Appends what `decimals` at `exponent` do not yield of `values`.
+    /// Appends the exceptions: the values that `decimals` at `exponent` do not yield.
     pub(crate) fn exceptions(
         &mut self,
         values: &[f64],
@@ -111,14 +111,14 @@ impl ColumnEncoder {
     }
 }
 
-/// Decodes columns, and keeps the memory that takes.
+/// Decodes columns, and keeps its working memory.
 #[derive(Debug, Default)]
 pub struct ColumnDecoder {
     numbers: Vec<i64>,
 }
 
 impl ColumnDecoder {
-    /// A decoder without scratch yet.
+    /// Creates a decoder; its scratch memory grows on use.
     pub fn new() -> Self {
         Self::default()
     }
@@ -126,7 +126,7 @@ impl ColumnDecoder {
     /// Takes `n` timestamps off the front of `input` and appends them to `out`.
     ///
     /// # Errors
-    /// When the bytes are no such column; `out` then holds undefined numbers past its old end.
+    /// The bytes are not a valid column; `out` then holds undefined numbers past its old end.
     pub fn timestamps(&mut self, input: &mut &[u8], n: usize, out: &mut Vec<i64>) -> Result<(), ColumnError> {
         self.integers(input, n, out)
     }

@@ -1,4 +1,4 @@
-//! Round trips to the bit, and decoders that survive anything.
+//! Round trips are exact to the bit, and decoders survive any bytes.
 
 use proptest::prelude::*;
 
@@ -32,7 +32,7 @@ fn check_values(values: &[f64]) {
     }
 }
 
-/// Numbers of every size, outliers and runs among them.
+/// Numbers of every size, with outliers and runs.
 fn any_number() -> impl Strategy<Value = i64> {
     prop_oneof![
         any::<i64>(),
@@ -118,7 +118,7 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = byte;
         }
-        // The first byte is checked before pco sees any; past it, pco must cope by itself.
+        // The first byte is checked before pco is called; past it, pco must cope by itself.
         bytes[0] = 0;
         let mut decoded = vec![0; n];
         let _ = entropy::decode(&mut bytes.as_slice(), &mut decoded);

@@ -28,7 +28,7 @@ pub(super) struct Scratch {
     pub(super) raw: Vec<i64>,
 }
 
-/// Appends `values`.
+/// Appends a column of `values`, bit for bit.
 pub(super) fn encode(
     scratch: &mut Scratch,
     integers: &mut integers::Scratch,
@@ -52,7 +52,7 @@ pub(super) fn encode(
     }
 }
 
-/// Appends the exceptions of `values`, which are `decimals` at `exponent` otherwise.
+/// Appends the exceptions of `values`: those that `decimals` at `exponent` do not yield.
 pub(super) fn encode_exceptions(
     integers: &mut integers::Scratch,
     units: &mut Vec<i64>,

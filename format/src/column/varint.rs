@@ -5,7 +5,7 @@ use super::ColumnError;
 /// Longest varint, in bytes: ten groups of seven bits hold 64.
 const BYTES_MAX: usize = 10;
 
-/// Appends `value`.
+/// Appends `value` as a varint.
 #[inline]
 pub fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
@@ -15,7 +15,7 @@ pub fn put(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// Appends `value`, small magnitudes in few bytes.
+/// Appends `value` so that small magnitudes take few bytes.
 #[inline]
 pub fn put_signed(out: &mut Vec<u8>, value: i64) {
     put(out, zigzag(value));
@@ -24,7 +24,7 @@ pub fn put_signed(out: &mut Vec<u8>, value: i64) {
 /// Takes one varint off the front of `input`.
 ///
 /// # Errors
-/// When the bytes end inside it, or hold more than 64 bits.
+/// The bytes end inside it, or hold more than 64 bits.
 #[inline]
 pub fn take(input: &mut &[u8]) -> Result<u64, ColumnError> {
     let mut value = 0u64;

@@ -11,10 +11,10 @@ use zstd::zstd_safe;
 
 use super::{FrameFault, ZSTD_MAGIC, is_skippable};
 
-/// Room that is made for a frame that declares no size, before it is doubled.
+/// First buffer size for a frame that declares no size; it is doubled as needed.
 const UNSIZED_BYTES: usize = 256 << 10;
 
-/// A reused zstd context, and a buffer for the contents of one batch of frames.
+/// Reused zstd context, and a buffer for the contents of one batch of frames.
 pub struct FrameDecoder {
     context: zstd_safe::DCtx<'static>,
     buffer: Vec<u8>,
@@ -34,22 +34,22 @@ impl Default for FrameDecoder {
 }
 
 impl FrameDecoder {
-    /// Forgets the batch, keeps the memory.
+    /// Forgets the batch and keeps the memory.
     pub fn clear(&mut self) {
         self.used = 0;
     }
 
-    /// Bytes of the batch so far.
+    /// Counts the bytes of the batch so far.
     pub fn used(&self) -> usize {
         self.used
     }
 
-    /// The contents of the batch, back to back.
+    /// Returns the contents of the batch, back to back.
     pub fn contents(&self) -> &[u8] {
         &self.buffer[..self.used]
     }
 
-    /// Decodes one frame alone: the batch is forgotten.
+    /// Decodes one frame alone; the previous batch is forgotten.
     ///
     /// # Errors
     /// As [`Self::decode_next`].
@@ -59,7 +59,7 @@ impl FrameDecoder {
         Ok(&self.buffer[content])
     }
 
-    /// Adds the content of `body` to the batch and says where in [`Self::contents`] it lies.
+    /// Adds the content of `body` to the batch, and returns its range in [`Self::contents`].
     ///
     /// # Errors
     /// The fault: the bounds are checked against what the frame declares before memory is taken.
@@ -80,7 +80,7 @@ impl FrameDecoder {
         Ok(content)
     }
 
-    /// A frame that declares no size: double the room until it fits or passes the limit.
+    /// Decodes a frame that declares no size: doubles the buffer until the content fits or passes the limit.
     fn decode_unsized(&mut self, body: &[u8]) -> Result<usize, FrameFault> {
         let mut room = UNSIZED_BYTES;
         loop {
@@ -151,12 +151,12 @@ fn is_too_small(code: usize) -> bool {
     code == DST_SIZE_TOO_SMALL.wrapping_neg()
 }
 
-/// The window that the frame's header asks for (RFC 8878, section 3.1.1.1); none for a single-segment frame, whose
-/// window is its content.
+/// Base-2 logarithm of the window that the frame's header asks for (RFC 8878, section 3.1.1.1); none for a
+/// single-segment frame, whose window is its content.
 fn window_log(body: &[u8]) -> Option<u32> {
     const SINGLE_SEGMENT: u8 = 1 << 5;
     let descriptor = *body.get(4)?;
     let window = *body.get(5)?;
-    // The low three bits are eighths of the power that is added: the next power holds them.
+    // The low three bits are eighths of the power that are added to it, so the next power is large enough.
     (descriptor & SINGLE_SEGMENT == 0).then(|| 10 + u32::from(window >> 3) + u32::from(window & 7 != 0))
 }

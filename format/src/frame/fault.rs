@@ -1,29 +1,29 @@
-//! Why a frame cannot be read: one variant a cause, with what an operator needs to find it.
+//! Faults of a frame: one variant per cause, with the facts that an operator needs to find it.
 
-/// What is wrong with a frame.
+/// Fault that makes a frame unreadable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameFault {
     /// The segment ends inside a length.
     #[error("the segment ends inside the length: {have} of 4 bytes")]
     TornLength {
-        /// Bytes that are there.
+        /// Bytes of the length that are there.
         have: usize,
     },
-    /// A frame of no bytes.
+    /// The length is 0, so the frame would be empty.
     #[error("the length is 0")]
     LengthZero,
-    /// A length that no writer produces.
+    /// The length is larger than any writer produces.
     #[error("the length {length} is over the limit of {} bytes", model::limits::FRAME_BYTES_MAX)]
     LengthOverLimit {
-        /// What the length says.
+        /// Value of the length.
         length: u32,
     },
     /// The segment ends inside the frame.
     #[error("the length {length} reaches past the segment's end: {have} bytes are left")]
     PastEnd {
-        /// What the length says.
+        /// Value of the length.
         length: u32,
-        /// Bytes that are there.
+        /// Bytes of the segment after the length.
         have: u64,
     },
     /// The body does not start with the zstd magic.
@@ -50,50 +50,50 @@ pub enum FrameFault {
         /// Size that the frame declares, or that decoding reached.
         size: u64,
     },
-    /// zstd gave up.
+    /// zstd refused the body.
     #[error("the zstd frame is corrupt or truncated: {cause}")]
     Corrupt {
-        /// zstd's word for it.
+        /// Message of zstd.
         cause: String,
     },
     /// The content is not the protobuf message `Payload`.
     #[error("the content is not a Payload: {what} at byte {at} of the decoded content")]
     NotPayload {
-        /// What the reader stumbled over.
+        /// Part of the message that could not be read.
         what: &'static str,
-        /// Where, in the decoded content.
+        /// Offset in the decoded content.
         at: usize,
     },
-    /// No organisation, or organisation 0.
+    /// The organisation is missing or 0.
     #[error("the payload has no org_id")]
     MissingOrg,
-    /// No metric, or metric 0.
+    /// The metric is missing or 0.
     #[error("the payload has no metric_id")]
     MissingMetric,
-    /// Columns that do not pair up.
+    /// The columns differ in length.
     #[error("the payload has {timestamps} timestamps and {values} values")]
     UnequalArrays {
-        /// How many timestamps.
+        /// Number of timestamps.
         timestamps: usize,
-        /// How many values.
+        /// Number of values.
         values: usize,
     },
-    /// More points than a payload may have.
+    /// The payload has more points than a payload may have.
     #[error("the payload has {points} points, over the limit of {}", model::limits::PAYLOAD_POINTS_MAX)]
     TooManyPoints {
-        /// How many.
+        /// Number of points.
         points: usize,
     },
-    /// Metadata longer than it may be.
+    /// The metadata is longer than it may be.
     #[error("the payload has {bytes} bytes of metadata, over the limit of {}", model::limits::METADATA_BYTES_MAX)]
     MetadataOverLimit {
-        /// How many.
+        /// Bytes of metadata.
         bytes: usize,
     },
 }
 
 impl FrameFault {
-    /// A stable name for records and metrics.
+    /// Returns a stable name for records and metrics.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::TornLength { .. } => "torn-length",

@@ -5,14 +5,15 @@
 //! frame:    length u32 BE | 28 B5 2F FD ... (length bytes)
 //! ```
 //!
-//! A segment has no index and no sync marker. A reader of a byte range owns the frames that *start* in it (PL-2). One
-//! that starts mid-segment guesses its first frame by looking for lengths and zstd magics that chain
-//! ([`find_frame`]); the guess is checked later, when the neighbours' ranges are stitched together, so a wrong one
+//! A segment has no index and no sync marker. A reader of a byte range owns the frames that *start* in it (PL-2). A
+//! reader that starts mid-segment guesses its first frame by searching for lengths and zstd magics that chain
+//! ([`find_frame`]). The guess is checked later, when the neighbours' ranges are stitched together, so a wrong guess
 //! costs a re-run, never data.
 //!
-//! A frame that cannot be read is rejected ([`Frames::reject`]): it extends to where its length says if a frame
-//! starts there (or the segment ends), else to the next place where frames chain, else to the segment's end. That rule
-//! looks at the segment alone, never at the range, so any split of a segment rejects the same bytes.
+//! A frame that cannot be read is rejected ([`Frames::reject`]). The rejected bytes end where the frame's length
+//! says, if a frame starts there or the segment ends there; else at the next place where frames chain; else at the
+//! segment's end. That rule looks at the segment alone, never at the range, so any split of a segment rejects the
+//! same bytes.
 
 mod decode;
 mod fault;
@@ -33,21 +34,21 @@ pub const LENGTH_BYTES: usize = 4;
 
 /// Random access to the bytes of one segment, wherever they lie.
 pub trait SegmentBytes {
-    /// Why bytes could not be had.
+    /// Failure of the source.
     type Error;
 
-    /// Size of the segment in bytes, as planned.
+    /// Returns the segment's size in bytes, as planned.
     fn size(&self) -> u64;
 
-    /// The bytes from `offset` on: `len` of them, fewer only where the segment ends. Later calls should ask for later
-    /// offsets: sources read ahead.
+    /// Returns `len` bytes from `offset` on; fewer only if the segment ends. Later calls should ask for later
+    /// offsets, because sources read ahead.
     ///
     /// # Errors
-    /// Whatever the source meets: gone, changed, refused.
+    /// The source cannot provide the bytes: the segment is gone, has changed, or is refused.
     fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8], Self::Error>;
 }
 
-/// A segment that lies in memory.
+/// Segment whose bytes are in memory.
 impl SegmentBytes for &[u8] {
     type Error = std::convert::Infallible;
 
@@ -62,12 +63,12 @@ impl SegmentBytes for &[u8] {
     }
 }
 
-/// One frame as it lies in the segment, not yet decoded.
+/// Frame as it lies in the segment, not yet decoded.
 #[derive(Debug)]
 pub struct Frame<'a> {
-    /// Where its length stands.
+    /// Offset of the frame's length in the segment.
     pub offset: u64,
-    /// The zstd frame, or why there is none.
+    /// zstd frame, or the fault that prevents reading it.
     pub body: Result<&'a [u8], FrameFault>,
 }
 
@@ -84,12 +85,13 @@ pub struct Frames<'s, S> {
 }
 
 impl<'s, S: SegmentBytes> Frames<'s, S> {
-    /// The frames that start in `[start, end)`, where `start` is known or believed to be a frame's start.
+    /// Walks the frames that start in `[start, end)`; `start` must be known or assumed to be a frame's start.
     pub fn new(source: &'s mut S, start: u64, end: u64) -> Self {
         Self { source, current: start, next: start, end, search: FrameSearch::default() }
     }
 
-    /// The frames that start in `[from, end)`, where the first one is to be found; `None` if nothing there looks like one.
+    /// Walks the frames that start in `[from, end)`; the first is searched for. Returns `None` if nothing there looks
+    /// like a frame.
     ///
     /// # Errors
     /// Those of the source.
@@ -99,17 +101,17 @@ impl<'s, S: SegmentBytes> Frames<'s, S> {
         Ok(first.map(|first| Self { source, current: first, next: first, end, search }))
     }
 
-    /// Where the next frame starts: after the last one, just past everything that this walk owns.
+    /// Offset at which the next frame starts: the end of the last frame that this walk owns.
     pub fn position(&self) -> u64 {
         self.next
     }
 
-    /// The segment that is walked.
+    /// Returns the segment that is walked.
     pub fn source(&mut self) -> &mut S {
         self.source
     }
 
-    /// Reads the next `len` bytes now, so that the frames in them cost no reading later.
+    /// Reads the next `len` bytes now, so that the frames in them need no further reads.
     ///
     /// # Errors
     /// Those of the source.
@@ -117,10 +119,10 @@ impl<'s, S: SegmentBytes> Frames<'s, S> {
         self.source.bytes(self.next, len).map(drop)
     }
 
-    /// The next frame, or `None` past the range.
+    /// Returns the next frame, or `None` past the range.
     ///
     /// # Errors
-    /// Those of the source. A bad frame is no error here: it is in [`Frame::body`].
+    /// Those of the source. A bad frame is not an error here: its fault is in [`Frame::body`].
     #[expect(clippy::should_implement_trait, reason = "frames borrow from the source: an iterator could not lend them")]
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, S::Error> {
         let offset = self.next;
@@ -145,13 +147,13 @@ impl<'s, S: SegmentBytes> Frames<'s, S> {
         Ok(Some(Frame { offset, body }))
     }
 
-    /// Gives the current frame up and says which bytes it takes with it.
+    /// Rejects the current frame; returns the range of bytes that are lost with it.
     ///
     /// # Errors
     /// Those of the source.
     pub fn reject(&mut self) -> Result<ByteRange, S::Error> {
         let size = self.source.size();
-        // The source is asked even at its end: one that has changed says so, and no frame is given up for it.
+        // The source is asked even at its end: if it has changed it reports that, and no frame is rejected for it.
         let is_header = Header::read(self.source, self.next)?.is_some();
         let believed = self.next > self.current && (is_header || self.next == size);
         if !believed {
@@ -183,8 +185,9 @@ fn read_length(header: &[u8], left: u64) -> Result<u32, FrameFault> {
     }
 }
 
-/// The first offset in `[from, until)` where [`RESYNC_CHAIN_FRAMES`](model::limits::RESYNC_CHAIN_FRAMES) frames chain, or
-/// fewer that end with the segment. Bytes are read once, in order, at most that many of the longest frames past the answer.
+/// Finds the first offset in `[from, until)` from which [`RESYNC_CHAIN_FRAMES`](model::limits::RESYNC_CHAIN_FRAMES)
+/// frames chain, or fewer that end with the segment. Bytes are read once, in order, up to at most that many of the
+/// longest frames past the result.
 ///
 /// # Errors
 /// Those of the source.

@@ -1,10 +1,10 @@
 //! Finds the place where frames chain, in one pass over the bytes that never turns back.
 //!
-//! An offset *may* start a frame if a plausible length and the zstd magic stand there (a [`Header`]). It is believed to if
-//! [`RESYNC_CHAIN_FRAMES`] headers chain from it, or fewer that end with the segment. Values inside a payload can imitate
-//! headers, thousands of them, each with a length that leads megabytes ahead. So nothing is looked up ahead: the scan keeps
-//! where each chain would go on ([`Chains`]) and meets that place when it gets there. Every byte is scanned once,
-//! whatever the content, up to at most [`RESYNC_CHAIN_FRAMES`] of the longest frames past the last place that may be the answer.
+//! An offset *may* start a frame if a plausible length and the zstd magic stand there (a [`Header`]). It is accepted
+//! if [`RESYNC_CHAIN_FRAMES`] headers chain from it, or fewer that end with the segment. Values inside a payload can
+//! imitate headers, thousands of them, each with a length that leads megabytes ahead. So the scan never reads ahead:
+//! it notes where each chain would continue ([`Chains`]) and checks that place when it gets there. Every byte is
+//! scanned once for any content, up to at most [`RESYNC_CHAIN_FRAMES`] of the longest frames past the last candidate.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,22 +12,22 @@ use model::limits::{FRAME_BYTES_MIN, RESYNC_CANDIDATES_MAX, RESYNC_CHAIN_FRAMES}
 
 use super::{LENGTH_BYTES, SegmentBytes, ZSTD_MAGIC, read_length};
 
-/// Bytes that tell whether a frame may start here: length and magic.
+/// Bytes that show if a frame may start: length and magic.
 const HEADER_BYTES: usize = LENGTH_BYTES + ZSTD_MAGIC.len();
 
-/// Bytes that a scan looks at in one read.
+/// Bytes that a scan reads at once.
 const SCAN_BYTES: usize = 256 << 10;
 
-/// A place where a frame may start.
+/// Place where a frame may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     at: u64,
-    /// Where the frame would end.
+    /// Offset at which the frame would end.
     pub(super) end: u64,
 }
 
 impl Header {
-    /// The header at `at`, whose bytes begin `bytes`, in a segment of `size` bytes.
+    /// Parses the header at `at`, where `bytes` begin, in a segment of `size` bytes.
     fn parse(bytes: &[u8], at: u64, size: u64) -> Option<Self> {
         if bytes.len() < HEADER_BYTES || bytes[LENGTH_BYTES..HEADER_BYTES] != ZSTD_MAGIC {
             return None;
@@ -36,21 +36,22 @@ impl Header {
         Some(Self { at, end: at + LENGTH_BYTES as u64 + u64::from(length) })
     }
 
-    /// The header at `at` of `source`, if a whole frame may start there.
+    /// Reads the header at `at` of `source`, if a whole frame may start there.
     pub(super) fn read<S: SegmentBytes>(source: &mut S, at: u64) -> Result<Option<Self>, S::Error> {
         let size = source.size();
         Ok(Self::parse(source.bytes(at, HEADER_BYTES)?, at, size))
     }
 }
 
-/// Searches of one segment, each from a later offset than the one before: what one has scanned the next one knows.
+/// Searches of one segment, each from a later offset than the one before. A search reuses the headers that an earlier
+/// one scanned.
 #[derive(Debug, Default)]
 pub(super) struct FrameSearch {
     known: Known,
 }
 
 impl FrameSearch {
-    /// The first offset in `[from, until)` where frames chain.
+    /// Finds the first offset in `[from, until)` where frames chain.
     pub(super) fn find<S: SegmentBytes>(
         &mut self,
         source: &mut S,
@@ -89,17 +90,18 @@ impl FrameSearch {
     }
 }
 
-/// The headers in `window`, which stands at `base`.
+/// Lists the headers in `window`, which begins at offset `base`.
 fn headers(window: &[u8], base: u64, size: u64) -> impl Iterator<Item = Header> + '_ {
     let places = window.windows(HEADER_BYTES).enumerate().filter(|(_, bytes)| bytes[LENGTH_BYTES..] == ZSTD_MAGIC);
     places.filter_map(move |(position, bytes)| Header::parse(bytes, base + position as u64, size))
 }
 
-/// The headers of the stretch that was scanned last; at most [`RESYNC_CANDIDATES_MAX`], those behind are scanned again.
+/// Headers of the range that was scanned last; at most [`RESYNC_CANDIDATES_MAX`]. Headers beyond that are scanned
+/// again.
 #[derive(Debug, Default)]
 struct Known {
     headers: VecDeque<Header>,
-    /// Every header before this offset, from where the last search began, is known.
+    /// Headers from the start of the last search up to this offset are all known.
     until: u64,
     is_full: bool,
 }
@@ -130,12 +132,12 @@ impl Known {
     }
 }
 
-/// Chains that may still be confirmed, and the first offset of those that were.
+/// Chains that may still be confirmed, and the first offset of a confirmed chain.
 #[derive(Debug)]
 struct Chains {
     until: u64,
     size: u64,
-    /// For each offset where chains go on: the first origin of those that have 1, 2, ... frames there.
+    /// For each offset where chains continue: the first origins of chains with 1, 2, ... frames up to there.
     open: BTreeMap<u64, Origins>,
     found: Option<u64>,
     met_since_prune: usize,
@@ -153,7 +155,7 @@ impl Chains {
         self.found
     }
 
-    /// Goes on with the chains that lead to `header`, and begins one there. Headers come in order.
+    /// Continues the chains that lead to `header`, and begins one there. Headers come in ascending order.
     fn meet(&mut self, header: Header) {
         self.drop_before(header.at);
         let arrived = self.open.remove(&header.at).unwrap_or_default();
@@ -187,25 +189,25 @@ impl Chains {
             *first = (*first).into_iter().chain(origin).min();
         }
         if self.open.len() > RESYNC_CANDIDATES_MAX {
-            // Frames are rarely long: the chain that leads furthest is the least likely.
+            // Frames are rarely long, so the chain that leads furthest is the least likely.
             self.open.pop_last();
         }
     }
 
-    /// Whether the answer is known once everything before `at` was met.
+    /// True if the result is known once everything before `at` was met.
     fn are_settled(&mut self, at: u64) -> bool {
         if self.found.is_none() && at < self.until {
             return false;
         }
         self.drop_before(at);
-        // As often as the entries that it looks at were met, so that it costs as much as the meeting does.
+        // Pruned as often as entries were added since, so that pruning costs no more than adding.
         if self.met_since_prune > self.open.len() {
             self.prune();
         }
         self.open.is_empty()
     }
 
-    /// Chains that should go on before `at` met no header there.
+    /// Drops the chains that should have continued before `at`, because no header was there.
     fn drop_before(&mut self, at: u64) {
         while self.open.first_entry().is_some_and(|first| *first.key() < at) {
             self.open.pop_first();

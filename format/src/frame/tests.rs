@@ -3,7 +3,7 @@ mod imitations;
 
 use super::*;
 
-/// A frame around `content`.
+/// Builds a frame around `content`.
 fn frame(content: &[u8]) -> Vec<u8> {
     let body = zstd::bulk::compress(content, 1).expect("zstd compresses");
     framed(&body)
@@ -15,11 +15,11 @@ fn framed(body: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A frame's offset, and its content if it has any.
+/// Offset of a frame, with its content if it has any.
 type Seen = (u64, Option<Vec<u8>>);
 
-/// Reads `[start, end)` of a segment as a map attempt does; `exact` says whether the start is known. Gives the frames,
-/// where the first one starts, and where the last one ends.
+/// Reads `[start, end)` of a segment as a map attempt does; `exact` says if the start is known. Returns the frames,
+/// the start of the first, and the end of the last.
 fn read(segment: &[u8], start: u64, end: u64, exact: bool) -> (Vec<Seen>, Option<u64>, u64) {
     let mut source = segment;
     let first = if exact || start == 0 { Some(start) } else { find_frame(&mut source, start, end).expect("memory") };
@@ -57,7 +57,7 @@ fn splitting_at_every_byte_gives_the_same_frames_once_each() {
 
 #[test]
 fn a_payload_that_imitates_frames_fools_the_guess_and_not_the_stitch() {
-    // Stored raw in the outer frame: four whole frames and more, byte for byte.
+    // Stored raw in the outer frame: more than four whole frames, byte for byte.
     let decoy: Vec<u8> = (0..20u8).flat_map(|i| frame(&[i ^ 0x5a; 9])).collect();
     let mut stored = Vec::from(ZSTD_MAGIC);
     stored.push(1 << 5 | 1 << 6); // single segment, two-byte content size

@@ -1,7 +1,8 @@
-//! Every key of a dataset, parsed back to the noun that made it.
+//! Parser of every key of a dataset.
 //!
-//! A parser splits a key, builds it again from what it found, and compares: so a key parses if, and only if, a builder of
-//! [`super`] gives that very text. A second spelling (`v1.json`, another spread, a number with a sign) is not ours.
+//! A parser splits a key, builds it again from the pieces, and compares: so a key parses if, and only if, a builder
+//! of [`super`] gives that very text. A second spelling (`v1.json`, another spread, a number with a sign) is
+//! rejected.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,115 +19,115 @@ use super::{
     RecordName, SCRATCH,
 };
 
-/// A key of a dataset.
+/// Parsed key of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ObjectKey {
-    /// The dataset's marker.
+    /// Marker of the dataset.
     Marker,
-    /// What an attempt wrote to stay.
+    /// Data object of an attempt.
     Data(DataKey),
-    /// A manifest.
+    /// Manifest of a window and shard.
     Manifest(ManifestName),
-    /// What is kept of a job.
+    /// Object that is kept for a job.
     OfJob(JobId, JobObject),
-    /// A round of a job that has ended, as a listing shows it.
+    /// History entry of an ended round.
     History(HistoryName),
-    /// The mark that says that no job is missing in the history.
+    /// Mark that says that the history is complete.
     HistoryComplete,
-    /// The mark of one run of a job.
+    /// Mark of one run of a job.
     Mark(JobId, u64),
-    /// The mark of a rollback to what a job wrote.
+    /// Mark of a rollback to a job's output.
     Pin(JobId, u64),
-    /// What a collector asked the store's clock with.
+    /// Object by which a collector reads the store's clock.
     Probe(u64),
-    /// What is written to go again.
+    /// Temporary object: runs and spilled data.
     Scratch(ScratchKey),
 }
 
-/// The key of a data object.
+/// Parsed key of a data object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataKey {
-    /// The window.
+    /// Window of the output.
     pub window: Window,
-    /// The shard.
+    /// Shard of the output.
     pub shard: ShardId,
-    /// The job.
+    /// Job that wrote it.
     pub job: JobId,
-    /// The attempt that wrote it.
+    /// Attempt that wrote it.
     pub attempt: AttemptId,
-    /// Which of the attempt's objects.
+    /// Kind of data object.
     pub object: DataObject,
 }
 
-/// A data object of an attempt.
+/// Kind of a data object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataObject {
-    /// A raw part.
+    /// Raw part of a partition.
     Part(PartitionId, OutputFormat),
-    /// A rollup part.
+    /// Rollup part of a partition.
     Rollup(PartitionId, RollupStep, OutputFormat),
-    /// What a map task put aside.
+    /// Quarantine of a map task.
     Quarantine(TaskId),
 }
 
-/// An object that is kept of a job.
+/// Kind of an object that is kept for a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobObject {
-    /// What was asked for.
+    /// Spec, as it was submitted.
     Spec(Digest),
-    /// The plan of a shard.
+    /// Plan of a shard.
     Plan(ShardId, Digest),
-    /// The segments of a shard.
+    /// Segment list of a shard.
     Segments(ShardId, Digest),
-    /// How a shard ended.
+    /// Report of an ended shard.
     Report(ShardId, Digest),
-    /// A piece of the event log.
+    /// Piece of the event log, by leader and ordinal.
     Events(LeaderId, u32),
-    /// The versions that a round, submitted at this instant, was planned over.
+    /// Base versions of a round that was submitted at this instant.
     Bases(u32, TimestampMs),
     /// What its planning warned of.
     Warnings(Digest),
     /// What the job was and how a round ended.
     Record(u32, LeaderId),
-    /// The one record that a job had in versions before.
+    /// Single record that a job had in older versions.
     LegacyRecord,
 }
 
-/// The key of an object that is written to go again.
+/// Parsed key of a temporary object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScratchKey {
-    /// Below the root of runs of a job.
+    /// Object in the root of runs of a job.
     Job(JobId, RunKey),
-    /// In the folder of a process.
+    /// Object in the folder of a process.
     Process(ProcessKey),
 }
 
-/// A key in a root of runs.
+/// Parsed key in a root of runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunKey {
-    /// The job.
+    /// Job of the run.
     pub job: JobId,
-    /// The shard.
+    /// Shard of the run.
     pub shard: ShardId,
-    /// Which of the shard's objects.
+    /// Kind of the object.
     pub object: RunObject,
 }
 
-/// An object in a root of runs.
+/// Kind of an object in a root of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunObject {
-    /// A run.
+    /// Run of a map attempt.
     Run(TaskId, AttemptId),
-    /// Runs merged on the way.
+    /// Intermediate merged run of a reduce attempt, by ordinal.
     Merged(TaskId, AttemptId, usize),
-    /// What an attempt hands back.
+    /// Report of an attempt.
     Report(TaskId, AttemptId),
-    /// The runs that count.
+    /// Run list of the shard.
     List(Digest),
 }
 
 impl ObjectKey {
-    /// The job that the object is of, if it is of one.
+    /// Returns the job to which the object belongs, if any.
     pub const fn job(&self) -> Option<&JobId> {
         match self {
             Self::Data(DataKey { job, .. })
@@ -142,7 +143,7 @@ impl ObjectKey {
 }
 
 impl DataKey {
-    /// Reads the key of an object below `data/`.
+    /// Parses the key of an object below `data/`.
     fn parse(rest: &str) -> Option<Self> {
         let mut components = rest.split('/');
         let _spread = components.next()?;
@@ -155,7 +156,7 @@ impl DataKey {
 }
 
 impl DataObject {
-    /// Reads the last component of a data object's key.
+    /// Parses the last component of a data object's key.
     fn parse(file: &str) -> Option<(AttemptId, Self)> {
         let (stem, kind) = file.split_once('.')?;
         if kind == "quarantine" {
@@ -178,7 +179,7 @@ impl DataObject {
     }
 }
 
-/// The task and attempt of `<task>-<attempt>`.
+/// Parses `<task>-<attempt>`.
 pub(super) fn of_task(text: &str) -> Option<(TaskId, AttemptId)> {
     let (at, _) = text.match_indices("-a-").next()?;
     Some((text[..at].parse().ok()?, text[at + 1..].parse().ok()?))
@@ -234,7 +235,7 @@ impl JobObject {
 }
 
 impl RunKey {
-    /// Reads a key in a root of runs.
+    /// Parses a key in a root of runs.
     pub(super) fn parse(key: &str) -> Option<Self> {
         let (job, rest) = key.strip_prefix("runs/")?.split_once('/')?;
         let (shard, file) = rest.strip_prefix("shard=")?.split_once('/')?;
@@ -242,7 +243,7 @@ impl RunKey {
     }
 }
 
-/// The key, in the root of runs.
+/// Formats the key, relative to the root of runs.
 impl fmt::Display for RunKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { job, shard, object } = self;
@@ -275,7 +276,7 @@ impl RunObject {
     }
 }
 
-/// The key.
+/// Formats the key as its builder does.
 impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

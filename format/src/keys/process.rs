@@ -1,10 +1,10 @@
-//! Scratch of processes: folders named by who made them, and what lies in them.
+//! Keys in the scratch of processes: folders named after the process that made them.
 //!
 //! ```text
 //! tailor-<pid>-<ms>/lock                                          locked for as long as the process lives
 //! tailor-<pid>-<ms>/runs/...                                      runs of an embedded job
 //! tailor-<pid>-<ms>/tailor-<pid>-<ms>/lock                        its worker
-//! tailor-<pid>-<ms>/tailor-<pid>-<ms>/<task>-<attempt>/runs/...   what one attempt merges on its way
+//! tailor-<pid>-<ms>/tailor-<pid>-<ms>/<task>-<attempt>/runs/...   intermediate runs of one attempt
 //! ```
 
 use std::fmt;
@@ -16,15 +16,15 @@ use model::{AttemptId, JobId, TaskId};
 use super::SCRATCH_LOCK;
 use super::object::{RunKey, of_task};
 
-/// A lock that has no name yet.
+/// Name of a lock file before it is locked.
 const LOCK_UNNAMED: &str = "lock.new";
 
-/// The name of a process's scratch folder: `tailor-<pid>-<ms>`.
+/// Name of a process's scratch folder: `tailor-<pid>-<ms>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessName {
-    /// The process.
+    /// Process id of the system.
     pub pid: u32,
-    /// When it began, by its own clock.
+    /// Start of the process by its own clock, in milliseconds.
     pub began_at_ms: i64,
 }
 
@@ -46,32 +46,32 @@ impl FromStr for ProcessName {
     }
 }
 
-/// The key of an object in the scratch of a process, below `scratch/`.
+/// Parsed key of an object in the scratch of a process, below `scratch/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessKey {
-    /// The process.
+    /// Process that owns the folder.
     pub process: ProcessName,
-    /// The worker inside it, if the object is the worker's.
+    /// Worker inside the process, if the object is the worker's.
     pub worker: Option<ProcessName>,
-    /// The object.
+    /// Kind of the object.
     pub object: ProcessObject,
 }
 
-/// An object in the scratch of a process.
+/// Kind of an object in the scratch of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProcessObject {
-    /// The lock.
+    /// Lock file of the process.
     Lock,
-    /// The lock before it is locked and named.
+    /// Lock file before it is locked and named.
     LockUnnamed,
-    /// A run of an embedded job.
+    /// Run of an embedded job.
     Run(RunKey),
-    /// What an attempt keeps while it merges.
+    /// Intermediate run of an attempt.
     OfAttempt(TaskId, AttemptId, RunKey),
 }
 
 impl ProcessKey {
-    /// The job that the object is of, if it is of one.
+    /// Returns the job to which the object belongs, if any.
     pub const fn job(&self) -> Option<&JobId> {
         match &self.object {
             ProcessObject::Run(key) | ProcessObject::OfAttempt(_, _, key) => Some(&key.job),
@@ -79,7 +79,7 @@ impl ProcessKey {
         }
     }
 
-    /// Reads a key below `scratch/`.
+    /// Parses a key below `scratch/`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (process, rest) = text.split_once('/')?;
         let process = process.parse().ok()?;

@@ -7,7 +7,7 @@ use model::{ByteSize, DuplicateRule, FencingToken, OnBadFrame, OrgId, SegmentRef
 
 use super::*;
 
-/// A manifest that uses every field.
+/// Builds a manifest that uses every field.
 fn sample() -> Manifest {
     let object = |key: &str, size: u64| ObjectEntry { key: key.to_owned(), size, digest: Digest::of(key.as_bytes()) };
     let settings = JobSettings {

@@ -1,4 +1,4 @@
-//! Reading one block: its checksum first, then series by series.
+//! Reader of one block: verifies its checksum first, then decodes series by series.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::directory::TimestampSource;
 use super::layout::{self, PartKind, split_crc};
 use super::{Directory, PartError, PartFooter, RollupColumns, SeriesEntry, rollup_codec};
 
-/// One block, verified as a whole; its series are decoded on demand.
+/// A block, verified as a whole; its series are decoded on demand.
 #[derive(Debug)]
 pub struct Block<'a> {
     ordinal: usize,
@@ -26,7 +26,7 @@ impl<'a> Block<'a> {
     /// Opens the block from exactly its bytes, which are its `range` in the footer.
     ///
     /// # Errors
-    /// When the bytes are not those that were written, or contradict the footer.
+    /// The bytes differ from those that were written, or contradict the footer.
     pub fn open(footer: &PartFooter, ordinal: usize, bytes: &'a [u8]) -> Result<Self, PartError> {
         let info = &footer.blocks()[ordinal];
         let offset = info.range.start;
@@ -60,17 +60,17 @@ impl<'a> Block<'a> {
         })
     }
 
-    /// The series of the block, in order.
+    /// Lists the series of the block, in order.
     pub fn series(&self) -> impl ExactSizeIterator<Item = &SeriesEntry> {
         self.directory.series()
     }
 
-    /// Its directory.
+    /// Returns the block's directory.
     pub fn directory(&self) -> &Directory {
         &self.directory
     }
 
-    /// The metadata of the series at `index`; none when a later block has it.
+    /// Returns the metadata of the series at `index`; none if a later block has it.
     pub fn metadata(&self, index: usize) -> Option<&[u8]> {
         let is_last = self.directory.entries[index].is_last;
         is_last.then(|| &self.metadata[self.directory.locations[index].metadata.clone()])
@@ -79,7 +79,7 @@ impl<'a> Block<'a> {
     /// Appends the points of the series at `index` to `columns`.
     ///
     /// # Errors
-    /// When they do not decode, or are not the ascending ones that the directory tells of (DT-2).
+    /// The points do not decode, do not ascend, or contradict the directory (DT-2).
     pub fn points(&self, index: usize, decoder: &mut ColumnDecoder, columns: &mut Columns) -> Result<(), PartError> {
         if self.kind != PartKind::Raw {
             return Err(self.invalid("it holds rollups, and points were asked of it".to_owned()));
@@ -129,7 +129,7 @@ impl<'a> Block<'a> {
         let entry = &self.directory.entries[index];
         let (start, key) = (out.len(), entry.key);
         match &self.directory.locations[index].timestamps {
-            // Ascending by construction.
+            // Regular timestamps ascend by construction.
             TimestampSource::Regular => {
                 return match timestamps::extend_regular(entry.first_ms, entry.last_ms, entry.points, out) {
                     true => Ok(()),
@@ -165,16 +165,16 @@ impl<'a> Block<'a> {
     }
 }
 
-/// A section as it was before compression; its length is known and bounded.
+/// Returns a section as it was before compression; its length is known and bounded.
 fn plain(stored: &[u8], is_zstd: bool, bytes: usize) -> Result<Cow<'_, [u8]>, String> {
     if !is_zstd {
         return Ok(Cow::Borrowed(stored));
     }
     let declared = zstd::zstd_safe::get_frame_content_size(stored).ok().flatten();
     if declared != Some(bytes as u64) {
-        return Err(format!("are no zstd frame of {bytes} bytes"));
+        return Err(format!("are not a zstd frame of {bytes} bytes"));
     }
-    // One context a block of thousands of points: its cost does not show.
+    // A new context per block is cheap against the thousands of points in it.
     let mut decompressor = zstd::bulk::Decompressor::new().map_err(|error| format!("do not decompress: {error}"))?;
     let plain = decompressor.decompress(stored, bytes).map_err(|error| format!("do not decompress: {error}"))?;
     if plain.len() == bytes { Ok(Cow::Owned(plain)) } else { Err(format!("decompress to {} bytes", plain.len())) }

@@ -1,4 +1,4 @@
-//! Filling one block: series are encoded as they come, and sealed under one checksum.
+//! Builder of one block: series are encoded as they come, and sealed under one checksum.
 
 use model::{ByteRange, Columns, SeriesKey, TimestampMs, limits};
 
@@ -9,21 +9,21 @@ use super::footer::BlockInfo;
 use super::layout::BLOCK_METADATA_BYTES_MAX;
 use super::{RollupColumns, rollup_codec};
 
-/// zstd's default: metadata repeats itself, and higher levels find no more of that.
+/// zstd's default level. Metadata repeats itself, and higher levels find no more repetitions.
 const ZSTD_LEVEL: i32 = 3;
 
-/// Points a series, on average, below which a block tries zstd on its values: the columns of short series repeat one
-/// another's heads and shapes. Longer ones leave zstd nothing.
+/// Mean points per series below which a block tries zstd on its values: the columns of short series repeat each
+/// other's heads and shapes. The columns of longer series are already incompressible.
 const SHORT_SERIES_POINTS: usize = 64;
 
-/// Points of the open series that are in no block yet; at most a block's.
+/// Points of the open series that are not in a block yet; at most a block's worth.
 pub(super) enum Piece {
     Raw(Columns),
     Rollup(RollupColumns),
 }
 
 impl Piece {
-    /// The timestamps of points, the bucket starts of rows.
+    /// Returns the timestamps of points, or the bucket starts of rows.
     pub(super) fn timestamps(&self) -> &[TimestampMs] {
         match self {
             Self::Raw(columns) => &columns.timestamps,
@@ -31,12 +31,12 @@ impl Piece {
         }
     }
 
-    /// Points that still fit.
+    /// Counts the points that still fit.
     pub(super) fn room(&self) -> usize {
         limits::BLOCK_POINTS_MAX - self.timestamps().len()
     }
 
-    /// Removes all points, keeps the memory.
+    /// Removes all points and keeps the memory.
     pub(super) fn clear(&mut self) {
         match self {
             Self::Raw(columns) => columns.clear(),
@@ -45,7 +45,7 @@ impl Piece {
     }
 }
 
-/// A block that is being filled.
+/// Block that is being filled.
 pub(super) struct BlockBuilder {
     encoding: Encoding,
     encoder: ColumnEncoder,
@@ -56,14 +56,14 @@ pub(super) struct BlockBuilder {
     metadata: Vec<u8>,
     timestamps: Vec<u8>,
     values: Vec<u8>,
-    /// The timestamps of the latest series, for the next to be compared with.
+    /// Timestamps of the latest series, compared with those of the next.
     before: Vec<TimestampMs>,
     compressed_metadata: Vec<u8>,
     compressed_values: Vec<u8>,
 }
 
 impl BlockBuilder {
-    /// An empty block.
+    /// Creates an empty block.
     pub(super) fn new(encoding: Encoding) -> Self {
         Self {
             encoding,
@@ -81,7 +81,7 @@ impl BlockBuilder {
         }
     }
 
-    /// The encoder, for the footer to share its scratch.
+    /// Returns the encoder, so that the footer can share its scratch memory.
     pub(super) fn encoder(&mut self) -> &mut ColumnEncoder {
         &mut self.encoder
     }
@@ -90,19 +90,19 @@ impl BlockBuilder {
         self.columns.orgs.len()
     }
 
-    /// Bytes held.
+    /// Counts the bytes that are held.
     pub(super) fn bytes(&self) -> usize {
         self.metadata.len() + self.timestamps.len() + self.values.len() + self.series() * size_of::<[i64; 8]>()
     }
 
-    /// Whether a piece and its metadata fit.
+    /// True if a piece and its metadata fit.
     pub(super) fn has_room(&self, points: usize, metadata_bytes: usize) -> bool {
         self.points + points <= limits::BLOCK_POINTS_MAX
             && self.series() < limits::BLOCK_SERIES_MAX
             && self.metadata.len() + metadata_bytes <= BLOCK_METADATA_BYTES_MAX
     }
 
-    /// Adds a piece, which fits.
+    /// Adds a piece; the caller has checked that it fits.
     pub(super) fn push(&mut self, key: SeriesKey, piece: &Piece, metadata: &[u8]) {
         let timestamps = piece.timestamps();
         let (first, last) = (timestamps[0], timestamps[timestamps.len() - 1]);
@@ -130,7 +130,7 @@ impl BlockBuilder {
         self.columns.all_mut().into_iter().zip(row).for_each(|(column, number)| column.push(number));
     }
 
-    /// Stores the timestamps of a series, if they need it, and returns their code.
+    /// Stores the timestamps of a series unless they can be derived; returns their code.
     fn push_timestamps(&mut self, timestamps: &[TimestampMs]) -> i64 {
         if timestamps::is_regular(timestamps) {
             self.before.clear();
@@ -148,7 +148,7 @@ impl BlockBuilder {
         bytes
     }
 
-    /// What the footer keeps of the block, but for its place in the part.
+    /// Builds the footer's entry of the block, without its position in the part.
     pub(super) fn info(&self) -> Option<BlockInfo> {
         let columns = &self.columns;
         let last = self.series().checked_sub(1)?;
@@ -166,12 +166,12 @@ impl BlockBuilder {
         })
     }
 
-    /// Appends the block's bytes to `out`, empties it, and returns the length of its directory.
+    /// Appends the block's bytes to `out`, and empties the block. Returns the length of its directory.
     pub(super) fn seal(&mut self, out: &mut Vec<u8>) -> usize {
         let is_short = self.points < self.series() * SHORT_SERIES_POINTS;
         let metadata_max = self.metadata.len();
         let metadata = compress(&mut self.compressor, &self.metadata, metadata_max, &mut self.compressed_metadata);
-        // Values that are packed already must repay the reader's time with a twentieth.
+        // Packed values are compressed only if that saves a twentieth, which repays the reader's time.
         let values_max = if is_short { self.values.len() - self.values.len() / 20 } else { 0 };
         let values = compress(&mut self.compressor, &self.values, values_max, &mut self.compressed_values);
         let metadata_bytes = metadata.unwrap_or(&self.metadata);
@@ -204,7 +204,7 @@ impl BlockBuilder {
     }
 }
 
-/// One zstd frame of `plain`, if it takes fewer than `bytes_max` bytes.
+/// Compresses `plain` to one zstd frame, if that takes fewer than `bytes_max` bytes.
 fn compress<'a>(
     compressor: &mut zstd::bulk::Compressor<'_>,
     plain: &[u8],

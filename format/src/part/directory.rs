@@ -1,4 +1,4 @@
-//! The block and its directory: who is in it, and where.
+//! Directory of a block: its series, and the positions of their bytes.
 //!
 //! ```text
 //! block     := directory, metadata, timestamps, values, crc32c u32 of all that stands before
@@ -9,7 +9,7 @@
 //!
 //! A timestamp code is 0 when timestamps are regular (first, last and count tell them), 1 when they are those of the
 //! series before it in the block (short scraped series share theirs), else the bytes of the series' timestamp column.
-//! A zstd section is one frame around what would stand there plain. Keys ascend strictly. A series too long for one
+//! A zstd section is one frame around the plain section. Keys ascend strictly. A series too long for one
 //! block goes on as the first of the next; its metadata is with its last piece, and its earlier ones have none.
 
 use model::{SeriesKey, TimestampMs, limits};
@@ -28,10 +28,10 @@ pub(super) const REGULAR: i64 = 0;
 /// Timestamp code of the previous series' timestamps.
 pub(super) const AS_BEFORE: i64 = 1;
 
-/// One series in a block, or the piece of it that the block holds.
+/// Series in a block, or the piece of it that the block holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeriesEntry {
-    /// Its key.
+    /// Organisation and metric, which identify the series.
     pub key: SeriesKey,
     /// Points, or rows of a rollup, in this block.
     pub points: usize,
@@ -39,9 +39,9 @@ pub struct SeriesEntry {
     pub first_ms: TimestampMs,
     /// Timestamp of the last of them.
     pub last_ms: TimestampMs,
-    /// Whether an earlier block holds points of it.
+    /// True if an earlier block holds points of the series.
     pub is_continued: bool,
-    /// Whether this is its last piece, which has the metadata.
+    /// True if this is the series' last piece, which has the metadata.
     pub is_last: bool,
 }
 
@@ -73,7 +73,7 @@ impl DirectoryColumns {
     }
 }
 
-/// How a block's sections are stored.
+/// Storage of a block's sections: compression and length.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sections {
     pub(super) metadata_is_zstd: bool,
@@ -101,7 +101,7 @@ pub(super) fn encode(
     out.extend_from_slice(&crc.to_le_bytes());
 }
 
-/// Where the timestamps of a series are.
+/// Source of a series' timestamps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum TimestampSource {
     Regular,
@@ -109,7 +109,7 @@ pub(super) enum TimestampSource {
     Column(std::ops::Range<usize>),
 }
 
-/// Where a series' bytes are in the block's sections.
+/// Positions of a series' bytes in the block's sections.
 #[derive(Debug, Clone)]
 pub(super) struct Location {
     pub(super) metadata: std::ops::Range<usize>,
@@ -117,7 +117,7 @@ pub(super) struct Location {
     pub(super) values: std::ops::Range<usize>,
 }
 
-/// The directory of one block.
+/// Directory of one block.
 #[derive(Debug, Clone)]
 pub struct Directory {
     pub(super) entries: Vec<SeriesEntry>,
@@ -136,7 +136,7 @@ impl Directory {
     /// against the footer.
     ///
     /// # Errors
-    /// When the bytes are not those that were written, or contradict the footer.
+    /// The bytes differ from those that were written, or contradict the footer.
     pub fn open(footer: &PartFooter, ordinal: usize, bytes: &[u8]) -> Result<Self, PartError> {
         let info = &footer.blocks()[ordinal];
         let invalid = |fact: String| PartError::Block { ordinal, offset: info.range.start, fact };
@@ -161,12 +161,12 @@ impl Directory {
         Ok(directory)
     }
 
-    /// The series of the block, in order.
+    /// Lists the series of the block, in order.
     pub fn series(&self) -> impl ExactSizeIterator<Item = &SeriesEntry> {
         self.entries.iter()
     }
 
-    /// The index in [`Self::series`] of `key`.
+    /// Returns the index in [`Self::series`] of `key`.
     pub fn position(&self, key: SeriesKey) -> Option<usize> {
         self.entries.binary_search_by_key(&key, |entry| entry.key).ok()
     }
@@ -267,11 +267,11 @@ impl Directory {
     }
 }
 
-/// Most bytes of values in a block: the worst row of a rollup takes fewer than 128, the heads of its columns fewer than
-/// 512. A bound on the memory that a zstd section may ask for.
+/// Most bytes of values in a block: the worst row of a rollup takes fewer than 128, the heads of its columns fewer
+/// than 512. It bounds the memory that a zstd section may ask for.
 const VALUE_BYTES_MAX: usize = limits::BLOCK_POINTS_MAX * 128 + limits::BLOCK_SERIES_MAX * 512;
 
-/// The next `bytes` of a section that holds `total` so far.
+/// Returns the range of the next `bytes` in a section that holds `total` so far.
 fn extend(total: &mut usize, bytes: i64, max: usize) -> Option<std::ops::Range<usize>> {
     let bytes = usize::try_from(bytes).ok().filter(|bytes| *bytes <= max)?;
     let start = *total;

@@ -1,27 +1,27 @@
-//! What can be wrong with the bytes of a part.
+//! Errors in the bytes of a part.
 
 use model::SeriesKey;
 
 use crate::column::ColumnError;
 
-/// Bytes that are no sound part. Reading the object again settles whether the copy or the object is damaged; a damaged
+/// Error of a part that is not sound. Reading the object again shows if the copy or the object is damaged. A damaged
 /// object is replaced by a replay of its shard.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PartError {
-    /// The object is something else, or was cut short.
+    /// The object is not a part, or was cut short.
     #[error("the object of {size} bytes is not a whole part: {fact}; replay the shard if its manifest names it")]
     NotAPart {
         /// Size of the object in bytes.
         size: u64,
-        /// What is missing or different.
+        /// Check that failed.
         fact: String,
     },
-    /// A later version wrote it.
+    /// A later version wrote the part.
     #[error("the part has version {found}, this build reads up to {known}; upgrade to read it")]
     Version {
-        /// The part's version.
+        /// Version of the part.
         found: u8,
-        /// The newest version known here.
+        /// Newest version known to this build.
         known: u8,
     },
     /// The footer's bytes are not those that were written.
@@ -31,9 +31,9 @@ pub enum PartError {
     FooterChecksum {
         /// Offset of the footer in the object.
         offset: u64,
-        /// As written.
+        /// Checksum as written.
         stored: u32,
-        /// Of the bytes at hand.
+        /// Checksum of the bytes that were read.
         computed: u32,
     },
     /// The footer contradicts itself or the object.
@@ -41,7 +41,7 @@ pub enum PartError {
     Footer {
         /// Offset of the footer in the object.
         offset: u64,
-        /// The contradiction.
+        /// Check that failed.
         fact: String,
     },
     /// A block's bytes are not those that were written.
@@ -49,37 +49,37 @@ pub enum PartError {
         "{what} of block {ordinal} at offset {offset} has checksum {computed:#010x}, {stored:#010x} was written; read it again, or replay the shard"
     )]
     BlockChecksum {
-        /// The block, from 0.
+        /// Block number, from 0.
         ordinal: usize,
-        /// Its offset in the object.
+        /// Offset of the block in the object.
         offset: u64,
-        /// Which of its checksums.
+        /// Name of the checksum.
         what: &'static str,
-        /// As written.
+        /// Checksum as written.
         stored: u32,
-        /// Of the bytes at hand.
+        /// Checksum of the bytes that were read.
         computed: u32,
     },
     /// A block contradicts itself or the footer.
     #[error("block {ordinal} at offset {offset} is corrupt: {fact}; read it again, or replay the shard")]
     Block {
-        /// The block, from 0.
+        /// Block number, from 0.
         ordinal: usize,
-        /// Its offset in the object.
+        /// Offset of the block in the object.
         offset: u64,
-        /// The contradiction.
+        /// Check that failed.
         fact: String,
     },
     /// A column of a series does not decode.
     #[error("{key} in block {ordinal} at offset {offset} does not decode; read it again, or replay the shard")]
     Column {
-        /// The block, from 0.
+        /// Block number, from 0.
         ordinal: usize,
-        /// Its offset in the object.
+        /// Offset of the block in the object.
         offset: u64,
-        /// The series.
+        /// Key of the series.
         key: SeriesKey,
-        /// What is wrong with the column.
+        /// Error of the column's decoder.
         source: ColumnError,
     },
 }

@@ -1,4 +1,4 @@
-//! The footer: which blocks there are.
+//! Footer of a part: the list of its blocks.
 //!
 //! ```text
 //! footer := body, crc32c u32 of body and length, length of body u32, "TLRPART1"
@@ -8,7 +8,7 @@
 //!           series, points, smallest timestamp, largest timestamp
 //! ```
 //!
-//! A block that starts with the key its predecessor ends with goes on with that series: nothing else says so.
+//! If a block starts with the last key of its predecessor, it continues that series; no other mark says so.
 
 use std::ops::Range;
 
@@ -21,32 +21,33 @@ use super::layout::{self, CRC_BYTES, HEADER_BYTES, MAGIC, PartBounds, PartKind, 
 
 const COLUMNS: usize = 10;
 
-/// Smallest block, in bytes: its two checksums and the heads of its directory. Bounds the blocks that a footer may claim.
+/// Smallest block, in bytes: its two checksums and the heads of its directory. It bounds the number of blocks that a
+/// footer may claim.
 const BLOCK_BYTES_MIN: u64 = 16;
 
-/// What the footer knows of a block.
+/// Footer's entry of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockInfo {
-    /// Its bytes in the object; the first block's start with the header.
+    /// Range in the object; the first block's range starts with the header.
     pub range: ByteRange,
-    /// Length of its directory, in bytes.
+    /// Length of the directory, in bytes.
     pub directory_bytes: usize,
-    /// Key of its first series.
+    /// Key of the first series.
     pub first_key: SeriesKey,
-    /// Key of its last series.
+    /// Key of the last series.
     pub last_key: SeriesKey,
-    /// Series in it, pieces included.
+    /// Series in the block, pieces included.
     pub series: usize,
-    /// Points in it.
+    /// Points in the block.
     pub points: usize,
-    /// Smallest timestamp in it.
+    /// Smallest timestamp in the block.
     pub timestamp_min_ms: TimestampMs,
-    /// Largest timestamp in it.
+    /// Largest timestamp in the block.
     pub timestamp_max_ms: TimestampMs,
 }
 
 impl BlockInfo {
-    /// Bytes of the header before the block's own.
+    /// Bytes of the header before the block's own bytes.
     pub(super) fn header_bytes(&self) -> usize {
         if self.range.start == 0 { HEADER_BYTES } else { 0 }
     }
@@ -71,7 +72,7 @@ impl BlockInfo {
         ]
     }
 
-    /// The block of `row` that starts at `offset`, if its numbers are within their limits.
+    /// Parses the entry of the block that starts at `offset`, if its numbers are within their limits.
     fn of_row(row: [i64; COLUMNS], offset: u64) -> Result<Self, String> {
         let [first_org, first_metric, last_org, last_metric, bytes, directory_bytes, series, points, min_ms, max_ms] =
             row;
@@ -101,7 +102,7 @@ impl BlockInfo {
     }
 }
 
-/// The footer of a part.
+/// Footer of a part, with the entries of all blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartFooter {
     kind: PartKind,
@@ -110,44 +111,44 @@ pub struct PartFooter {
     blocks: Vec<BlockInfo>,
 }
 
-/// What the end of an object told.
+/// Result of reading an object's end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tail {
-    /// The footer.
+    /// The footer was complete.
     Footer(PartFooter),
-    /// The footer is longer: come back with this many of the object's last bytes.
+    /// The footer is longer: read this many of the object's last bytes.
     NeedBytes(u64),
 }
 
 impl PartFooter {
-    /// What the points are.
+    /// Returns the kind of points: raw or rollup.
     pub fn kind(&self) -> PartKind {
         self.kind
     }
 
-    /// How columns were encoded.
+    /// Returns the encoding of the columns.
     pub fn encoding(&self) -> Encoding {
         self.encoding
     }
 
-    /// What the part holds.
+    /// Returns the counts and bounds of the part.
     pub fn summary(&self) -> PartSummary {
         self.summary
     }
 
-    /// Its blocks, in key order.
+    /// Lists the blocks in key order.
     pub fn blocks(&self) -> &[BlockInfo] {
         &self.blocks
     }
 
-    /// The blocks that may hold points of `key`; most often one, several for a long series.
+    /// Returns the blocks that may hold points of `key`: usually one, several for a long series.
     pub fn blocks_of(&self, key: SeriesKey) -> Range<usize> {
         let start = self.blocks.partition_point(|block| block.last_key < key);
         let end = self.blocks.partition_point(|block| block.first_key <= key);
         start..end.max(start)
     }
 
-    /// The bytes of the object that hold `blocks`.
+    /// Returns the range of the object that holds `blocks`.
     pub fn byte_range(&self, blocks: Range<usize>) -> ByteRange {
         let blocks = &self.blocks[blocks];
         match (blocks.first(), blocks.last()) {
@@ -156,14 +157,14 @@ impl PartFooter {
         }
     }
 
-    /// The bytes of the object that hold the directory of a block.
+    /// Returns the range of the object that holds the directory of a block.
     pub fn directory_range(&self, ordinal: usize) -> ByteRange {
         let block = &self.blocks[ordinal];
         let start = block.range.start + block.header_bytes() as u64;
         ByteRange::new(start, start + block.directory_bytes as u64)
     }
 
-    /// Whether the block goes on with the series that its predecessor ends with.
+    /// True if the block continues the last series of its predecessor.
     pub(super) fn is_continued(&self, ordinal: usize) -> bool {
         let (Some(before), Some(block)) = (ordinal.checked_sub(1).map(|i| &self.blocks[i]), self.blocks.get(ordinal))
         else {
@@ -172,7 +173,7 @@ impl PartFooter {
         before.last_key == block.first_key
     }
 
-    /// A footer of `blocks`, which are in key order.
+    /// Builds a footer of `blocks`, which are in key order.
     pub(super) fn of_blocks(
         kind: PartKind,
         encoding: Encoding,
@@ -222,7 +223,7 @@ impl PartFooter {
         out.extend_from_slice(&MAGIC);
     }
 
-    /// Reads the body of a footer that lies at `offset` and ends the object.
+    /// Parses the body of a footer that lies at `offset` and ends the object.
     fn decode(body: &[u8], offset: u64) -> Result<Self, PartError> {
         let invalid = |fact: String| PartError::Footer { offset, fact };
         let column_error = |error: ColumnError| invalid(error.to_string());
@@ -278,10 +279,10 @@ fn decode_blocks(body: &mut &[u8], count: usize) -> Result<Vec<[i64; COLUMNS]>, 
     Ok(rows)
 }
 
-/// Reads the footer from the last bytes of an object of `size` bytes; [`super::TAIL_BYTES`] of them mostly do.
+/// Reads the footer from the last bytes of an object of `size` bytes; [`super::TAIL_BYTES`] of them are usually enough.
 ///
 /// # Errors
-/// When the object is no part, was cut short, or its footer is damaged.
+/// The object is not a part, was cut short, or its footer is damaged.
 pub fn read_tail(tail: &[u8], size: u64) -> Result<Tail, PartError> {
     let not_a_part = |fact: &str| PartError::NotAPart { size, fact: fact.to_owned() };
     if tail.len() as u64 > size {

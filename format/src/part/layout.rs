@@ -1,4 +1,4 @@
-//! Magic, header, sizes; what a part is and holds.
+//! Layout of a part: magic, header and sizes; kind and summary.
 
 use model::{MetricId, OrgId, TimestampMs, time::RollupStep};
 use serde::{Deserialize, Serialize};
@@ -10,67 +10,67 @@ use super::PartError;
 /// First and last bytes of a part.
 pub(super) const MAGIC: [u8; 8] = *b"TLRPART1";
 
-/// The version that is written, and the newest that is read.
+/// Version that is written, and the newest version that is read.
 pub(super) const VERSION: u8 = 1;
 
-/// Bytes of the header.
+/// Length of the header in bytes.
 pub(super) const HEADER_BYTES: usize = 16;
 
-/// Bytes of a checksum.
+/// Length of a checksum in bytes.
 pub(super) const CRC_BYTES: usize = 4;
 
 /// Bytes after the footer's body: checksum, length, magic.
 pub(super) const TRAILER_BYTES: usize = 16;
 
-/// How much of an object's end to read at first: the footer of a part of a gigabyte fits.
+/// Bytes at an object's end to read first; the footer of a part of a gigabyte fits.
 pub const TAIL_BYTES: u64 = 64 << 10;
 
-/// Most metadata in one block, in bytes before compression: bounds what a reader of one series decompresses. Several of
-/// the longest fit.
+/// Most metadata in one block, in bytes before compression. It bounds the bytes that a reader of one series
+/// decompresses. Several of the longest metadata fit.
 pub(super) const BLOCK_METADATA_BYTES_MAX: usize = 256 << 10;
 const _: () = assert!(BLOCK_METADATA_BYTES_MAX >= model::limits::METADATA_BYTES_MAX);
 
-/// What the points of a part are.
+/// Kind of the points of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PartKind {
-    /// Points as they came.
+    /// Points as they were sent.
     Raw,
     /// Rows of buckets of this step.
     Rollup(RollupStep),
 }
 
-/// What a part holds, as its manifest tells it.
+/// Counts and bounds of a part, as its manifest lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartSummary {
-    /// Series.
+    /// Number of series.
     pub series: u64,
-    /// Points, or rows of a rollup.
+    /// Number of points, or of rows of a rollup.
     pub points: u64,
-    /// Blocks.
+    /// Number of blocks.
     pub blocks: u64,
-    /// Where they lie; none when there is no point.
+    /// Bounds of keys and times; none if there is no point.
     pub bounds: Option<PartBounds>,
 }
 
-/// The smallest and the largest of what a part's keys and points are made of.
+/// Smallest and largest organisation, metric and timestamp of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartBounds {
-    /// Smallest organisation.
+    /// Smallest organisation in the part.
     pub org_min: OrgId,
-    /// Largest organisation.
+    /// Largest organisation in the part.
     pub org_max: OrgId,
     /// Smallest metric of any organisation.
     pub metric_min: MetricId,
     /// Largest metric of any organisation.
     pub metric_max: MetricId,
-    /// First timestamp.
+    /// First timestamp in the part.
     pub timestamp_min_ms: TimestampMs,
-    /// Last timestamp.
+    /// Last timestamp in the part.
     pub timestamp_max_ms: TimestampMs,
 }
 
-/// The header of a part; the footer starts with a copy of it.
+/// Builds the header of a part; the footer starts with a copy of it.
 pub(super) fn header(kind: PartKind, encoding: Encoding) -> [u8; HEADER_BYTES] {
     let step_ms = match kind {
         PartKind::Raw => 0,
@@ -85,7 +85,7 @@ pub(super) fn header(kind: PartKind, encoding: Encoding) -> [u8; HEADER_BYTES] {
     header
 }
 
-/// Reads a header; `offset` is where the footer that holds the copy lies.
+/// Parses a header; `offset` is that of the footer with the copy, for messages.
 pub(super) fn parse_header(bytes: &[u8; HEADER_BYTES], offset: u64) -> Result<(PartKind, Encoding), PartError> {
     let invalid = |fact: String| PartError::Footer { offset, fact };
     if bytes[..8] != MAGIC {
@@ -108,7 +108,8 @@ pub(super) fn parse_header(bytes: &[u8; HEADER_BYTES], offset: u64) -> Result<(P
     Ok((kind, encoding))
 }
 
-/// The checksum at the end of `bytes`, that of what stands before it, and what stands before it.
+/// Splits off the checksum at the end of `bytes`. Returns the bytes before it, the stored checksum and the computed
+/// one.
 pub(super) fn split_crc(bytes: &[u8]) -> Option<(&[u8], u32, u32)> {
     let (body, stored) = bytes.split_last_chunk::<CRC_BYTES>()?;
     Some((body, u32::from_le_bytes(*stored), crc32c::crc32c(body)))

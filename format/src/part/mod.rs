@@ -9,21 +9,22 @@
 //! part without blocks), lengths come last, and blocks and footer join without gaps: so each byte of a part is covered
 //! by a check that somebody makes. See `directory.rs` for the block and `footer.rs` for the footer.
 //!
-//! Life of a part: a [`PartWriter`] is handed series in key order and gives finished bytes back; whoever stores them
+//! Life of a part: a [`PartWriter`] takes series in key order and gives finished bytes back; the caller
 //! appends them to one object. A reader takes the last [`TAIL_BYTES`] to [`read_tail`], asks the [`PartFooter`] which
 //! blocks hold a key, reads those in one range and [`Block::open`]s them. A part whose bytes fail a check is corrupt or
 //! still being written; the error names block, offset and both checksums. Nothing is repaired here.
 //!
-//! The bytes depend on the series and the encoding alone: not on how points were divided among calls, nor on time (DT-3).
+//! The bytes depend on the series and the encoding alone: not on how points were divided among calls, nor on time
+//! (DT-3).
 
-mod block; //          reading one block
-mod block_builder; //  filling one
-mod directory; //      who is in a block, and where
+mod block; //         reader of one block
+mod block_builder; // builder of one block
+mod directory; //     series of a block, and the positions of their bytes
 mod error;
-mod footer; //         which blocks there are
-mod layout; //         magic, header, sizes
-mod rollup; //         the columns of a rollup
-mod rollup_codec; //   and their bytes
+mod footer; //        list of the blocks
+mod layout; //        magic, header, sizes
+mod rollup; //        columns of a rollup
+mod rollup_codec; //  bytes of a rollup's columns
 mod writer;
 
 #[cfg(test)]

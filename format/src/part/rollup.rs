@@ -1,23 +1,23 @@
-//! The columns of a rollup.
+//! Columns of a rollup.
 
 use model::TimestampMs;
 
-/// One bucket of a series.
+/// Aggregates of one bucket of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RollupRow {
     /// First instant of the bucket.
     pub bucket_start_ms: TimestampMs,
-    /// Points in it.
+    /// Points in the bucket.
     pub count: u64,
-    /// Their sum, added in time order.
+    /// Sum of the points, added in time order.
     pub sum: f64,
-    /// The smallest by IEEE 754 total order.
+    /// Smallest value by IEEE 754 total order.
     pub min: f64,
-    /// The largest by IEEE 754 total order.
+    /// Largest value by IEEE 754 total order.
     pub max: f64,
-    /// The earliest.
+    /// Value of the earliest point.
     pub first: f64,
-    /// The latest.
+    /// Value of the latest point.
     pub last: f64,
 }
 
@@ -26,32 +26,32 @@ pub struct RollupRow {
 pub struct RollupColumns {
     /// First instant of each bucket.
     pub bucket_start_ms: Vec<TimestampMs>,
-    /// Points in each.
+    /// Points in each bucket.
     pub count: Vec<u64>,
-    /// Their sums.
+    /// Sum of each bucket.
     pub sum: Vec<f64>,
-    /// The smallest.
+    /// Smallest value of each bucket.
     pub min: Vec<f64>,
-    /// The largest.
+    /// Largest value of each bucket.
     pub max: Vec<f64>,
-    /// The earliest.
+    /// Earliest value of each bucket.
     pub first: Vec<f64>,
-    /// The latest.
+    /// Latest value of each bucket.
     pub last: Vec<f64>,
 }
 
 impl RollupColumns {
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.bucket_start_ms.len()
     }
 
-    /// Whether there is no row.
+    /// True if there is no row.
     pub fn is_empty(&self) -> bool {
         self.bucket_start_ms.is_empty()
     }
 
-    /// Removes all rows, keeps the memory.
+    /// Removes all rows and keeps the memory.
     pub fn clear(&mut self) {
         self.bucket_start_ms.clear();
         self.count.clear();
@@ -60,7 +60,7 @@ impl RollupColumns {
         }
     }
 
-    /// Adds one row.
+    /// Adds one row at the end.
     pub fn push(&mut self, row: RollupRow) {
         self.bucket_start_ms.push(row.bucket_start_ms);
         self.count.push(row.count);
@@ -70,7 +70,7 @@ impl RollupColumns {
         }
     }
 
-    /// The row at `index`.
+    /// Returns the row at `index`.
     pub fn row(&self, index: usize) -> RollupRow {
         RollupRow {
             bucket_start_ms: self.bucket_start_ms[index],

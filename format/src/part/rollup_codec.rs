@@ -3,15 +3,16 @@
 //! ```text
 //! rollup   := count: integer column, head: u8 (low 4 bits exponent, 15 for apart; bits 4-5 the sum's predictor), then
 //!   related    with firsts, lasts, minima and maxima as decimals of that one exponent, the very first: signed varint,
-//!              integer columns of first less the last before it (0 at the very first); last less first; lesser of both less min; max less greater of both;
+//!              integer columns of first less the last before it (0 at the very first); last less first;
+//!              lesser of both less min; max less greater of both;
 //!              sum's nearest decimal less its prediction; sum's units in the last place off that decimal;
 //!              exceptions among firsts, lasts, minima and maxima, one after the other (as a value column has them)
 //!   apart      value columns of first, last, min, max, sum
 //! ```
 //!
-//! A rollup's doubles hardly differ from one another: a bucket begins near where its predecessor ended, and its extremes
-//! lie near its ends. The sum of decimals is not quite a decimal, because each addition rounds; it is a few units in the
-//! last place away from one, and those few are what is kept. All arithmetic wraps, so any bits come back.
+//! A rollup's doubles hardly differ from one another: a bucket begins near the end of its predecessor, and its
+//! extremes lie near its ends. The sum of decimals is not quite a decimal, because each addition rounds; it is a few
+//! units in the last place away from one, and those few are stored. All arithmetic wraps, so any bits come back.
 
 use crate::column::{
     ColumnDecoder, ColumnEncoder, ColumnError, Decimals, EXPONENT_MAX, Encoding, from_ordered, nearest, ordered,
@@ -20,17 +21,18 @@ use crate::column::{
 
 use super::RollupColumns;
 
-/// The head of columns that are not decimals of one exponent.
+/// Head of columns that are not decimals of one exponent.
 const APART: u8 = 15;
 const EXPONENT_MASK: u8 = 0x0f;
 const PREDICTOR_SHIFT: u32 = 4;
 
-/// How a sum is guessed from the bucket's other numbers.
+/// Predictor of a sum from the bucket's other numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Predictor {
-    /// Not at all: most points are zero.
+    /// Predicts 0, because most points are zero.
     Zero,
-    /// The count times the mean of both extremes: it rises steadily, or wanders. Weighing in first and last was worse.
+    /// Predicts the count times the mean of both extremes, for series that rise steadily or wander. Including first
+    /// and last gave worse results.
     Extremes,
 }
 
@@ -61,7 +63,7 @@ pub(super) struct Scratch {
     nearests: Vec<i64>,
 }
 
-/// Appends all columns but the bucket starts.
+/// Appends all columns except the bucket starts.
 pub(super) fn encode(
     scratch: &mut Scratch,
     encoder: &mut ColumnEncoder,
@@ -96,7 +98,7 @@ pub(super) fn encode(
     }
 }
 
-/// Columns that are decimals of one exponent, but for the sums.
+/// Columns that are decimals of one exponent, except for the sums.
 struct Related<'a> {
     firsts: &'a [i64],
     lasts: &'a [i64],
@@ -134,7 +136,7 @@ impl Related<'_> {
         put(column, out);
     }
 
-    /// What the prediction leaves of each sum's nearest decimal.
+    /// Returns the differences between each sum's nearest decimal and its prediction.
     fn missed(&self, predictor: Predictor, nearests: &[i64]) -> impl Iterator<Item = i64> {
         let rows = self.counts.iter().zip(self.mins).zip(self.maxes).zip(nearests);
         rows.map(move |(((count, min), max), nearest)| nearest.wrapping_sub(predictor.predict(*count, *min, *max)))

@@ -1,4 +1,4 @@
-//! Parts come back as they went in, in few bytes, whoever writes them and however they are read.
+//! Parts come back as they were written, in few bytes, for every order of calls and reads.
 
 mod damage;
 mod golden;
@@ -12,7 +12,7 @@ use super::*;
 use crate::column::{ColumnDecoder, Encoding};
 use support::*;
 
-/// One series of more points than three blocks hold, between two short ones.
+/// A series with more points than three blocks hold, between two short ones.
 fn hot() -> Vec<Series<Columns>> {
     let mut all = small_raw();
     let hot = &mut all[2].columns;
@@ -77,7 +77,7 @@ fn a_directory_alone_lists_the_series() {
     assert_eq!(found, all.iter().map(|series| (series.key, series.columns.len())).collect::<Vec<_>>());
 }
 
-/// A scraped series: three points, at the times of all others.
+/// Scraped series of three points, at the times that all others have.
 fn tiny(metric: u64) -> Series<Columns> {
     let columns = Columns { timestamps: vec![5, 9, 9], values: vec![1.0, 2.0, metric as f64] };
     Series { key: SeriesKey::new(1, metric), columns, metadata: vec![b'm'; metric as usize % 300] }
@@ -121,7 +121,7 @@ fn any_double() -> impl Strategy<Value = f64> {
     prop_oneof![3 => decimal, 1 => Just(-0.0), 1 => any::<u64>().prop_map(f64::from_bits)]
 }
 
-/// Series with distinct keys in order, whose columns are made of rows in any order by `build`.
+/// Series with distinct keys in order; `build` makes their columns from rows in any order.
 fn any_series<R: std::fmt::Debug, C: std::fmt::Debug>(
     row: impl Strategy<Value = R> + 'static,
     build: impl Fn(Vec<R>) -> C,

@@ -1,4 +1,4 @@
-//! Writing a part: series in, bytes out.
+//! Writer of a part: series in, bytes out.
 
 use model::{ByteRange, Columns, MetricId, SeriesKey, TimestampMs, limits};
 
@@ -9,30 +9,31 @@ use super::block_builder::{BlockBuilder, Piece};
 use super::footer::{BlockInfo, PartFooter};
 use super::layout::{self, PartKind, PartSummary};
 
-/// Writes a part, series by series in key order, without doing any I/O: bytes are taken off it as they become final.
+/// Writes a part, series by series in key order, without any I/O: the caller takes bytes as they become final.
 ///
-/// It holds at most two blocks' points: the one being filled, and the piece of the series that is being appended. Series
-/// or timestamps out of order (DT-2), points outside a series and rows in a raw part are bugs of the caller: it panics.
+/// The writer holds at most two blocks' points: the block being filled, and the piece of the series that is being
+/// appended. Series or timestamps out of order (DT-2), points outside a series and rows in a raw part are bugs of the
+/// caller, on which the writer panics.
 pub struct PartWriter {
     kind: PartKind,
     encoding: Encoding,
-    /// Series begun and not ended.
+    /// Key of the series that was begun and not ended.
     open_key: Option<SeriesKey>,
     last_key: Option<SeriesKey>,
     piece: Piece,
     block: BlockBuilder,
     blocks: Vec<BlockInfo>,
     metrics: Option<(MetricId, MetricId)>,
-    /// Finished bytes that were not taken yet.
+    /// Final bytes that were not taken yet.
     out: Vec<u8>,
-    /// Offset in the part of the block being filled; 0 for the first, which the header belongs to.
+    /// Offset in the part of the block being filled; 0 for the first, which includes the header.
     block_start: u64,
-    /// Bytes that were taken.
+    /// Bytes that were taken so far.
     taken: u64,
 }
 
 impl PartWriter {
-    /// A writer of an empty part.
+    /// Creates a writer of an empty part.
     pub fn new(kind: PartKind, encoding: Encoding) -> Self {
         let piece = match kind {
             PartKind::Raw => Piece::Raw(Columns::default()),
@@ -86,7 +87,7 @@ impl PartWriter {
         }
     }
 
-    /// Ends the open series. One without points leaves nothing behind, not even its metadata.
+    /// Ends the open series. A series without points leaves nothing behind, not even its metadata.
     pub fn end_series(&mut self, metadata: &[u8]) {
         let key = self.open_key.expect("a series is ended after it began");
         assert!(metadata.len() <= limits::METADATA_BYTES_MAX, "{key} has {} bytes of metadata", metadata.len());
@@ -104,7 +105,7 @@ impl PartWriter {
         std::mem::replace(&mut self.out, next)
     }
 
-    /// Bytes held, final or not: what a memory budget counts.
+    /// Bytes held, final or not, for a memory budget.
     pub fn buffered_bytes(&self) -> usize {
         let bytes_a_point = match self.piece {
             Piece::Raw(_) => 16,
@@ -113,7 +114,7 @@ impl PartWriter {
         self.out.len() + self.block.bytes() + self.piece.timestamps().len() * bytes_a_point
     }
 
-    /// Ends the part and returns the bytes that were not taken yet.
+    /// Ends the part; returns the bytes that were not taken yet.
     pub fn finish(mut self) -> (Vec<u8>, PartSummary) {
         assert!(self.open_key.is_none(), "the last series has ended");
         self.seal_block();
@@ -130,16 +131,16 @@ impl PartWriter {
         assert!(is_ascending, "DT-2: the timestamps of {:?} ascend", self.open_key);
     }
 
-    /// Makes room in the piece for some of `wanted` points, and says for how many.
+    /// Makes room in the piece for some of `wanted` points; returns for how many.
     fn make_room(&mut self, wanted: usize) -> usize {
-        // A full piece is placed only now that the series is known to go on, so that the last one is never empty.
+        // A full piece is placed only once the series is known to continue, so that the last piece is never empty.
         if self.piece.room() == 0 {
             self.place_piece(&[]);
         }
         wanted.min(self.piece.room())
     }
 
-    /// Moves the piece into a block: the one being filled, or a new one when it does not fit there.
+    /// Moves the piece into the current block, or into a new one if it does not fit.
     fn place_piece(&mut self, metadata: &[u8]) {
         let key = self.open_key.expect("pieces are of the open series");
         if !self.block.has_room(self.piece.timestamps().len(), metadata.len()) {
@@ -152,7 +153,7 @@ impl PartWriter {
         self.metrics = Some((min.min(metric), max.max(metric)));
     }
 
-    /// Appends the block being filled, if anything is in it, to the finished bytes.
+    /// Appends the current block to the final bytes, unless it is empty.
     fn seal_block(&mut self) {
         let Some(mut info) = self.block.info() else { return };
         info.directory_bytes = self.block.seal(&mut self.out);

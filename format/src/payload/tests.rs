@@ -1,4 +1,4 @@
-//! Our reader against prost's: they agree on every message, and ours is total on any bytes.
+//! Our reader agrees with prost's on every message, and is total on any bytes.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::*;
 
-/// One field as it is written. A message may have each several times, in any order.
+/// Field as it is written. A message may have each field several times, in any order.
 #[derive(Debug, Clone)]
 enum Field {
     Org(u64),
@@ -17,7 +17,7 @@ enum Field {
     Values(Vec<u64>),
     OneValue(u64),
     Metadata(Vec<u8>),
-    /// Of a later version of the message.
+    /// Field of a later version of the message.
     Unknown(u32, Unknown),
 }
 
@@ -99,7 +99,7 @@ fn field() -> impl Strategy<Value = Field> {
     ]
 }
 
-/// A message whose columns pair up: as many single values are added as are missing.
+/// Message whose columns have equal length: missing single values are added.
 fn message() -> impl Strategy<Value = Vec<u8>> {
     (vec(field(), 0..12), any::<bool>()).prop_map(|(mut fields, is_completed)| {
         let count = |fields: &[Field], of: fn(&Field) -> usize| fields.iter().map(of).sum::<usize>();
@@ -122,7 +122,7 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// What prost makes of `content`, checked as ours is; none where prost gives up.
+/// Reads `content` with prost, and checks the result as our reader does; none if prost gives up.
 fn by_prost(content: &[u8]) -> Option<Result<proto::v1::Payload, FrameFault>> {
     let payload = proto::v1::Payload::decode(content).ok()?;
     let (timestamps, values) = (payload.timestamps.len(), payload.values.len());
@@ -147,7 +147,7 @@ fn assert_same(ours: &Payload<'_>, theirs: &proto::v1::Payload) {
 proptest! {
     #[test]
     fn every_message_reads_as_prost_reads_it(messages in vec(message(), 1..4)) {
-        // One batch: the gathered arrays of several payloads lie beside one another.
+        // A single batch: the gathered arrays of several payloads lie beside one another.
         let mut reader = PayloadReader::default();
         let layouts: Vec<_> = messages.iter().map(|content| reader.layout(content)).collect();
         for (content, layout) in messages.iter().zip(layouts) {

@@ -1,4 +1,4 @@
-mod golden; // what releases wrote
+mod golden; // records as releases wrote them
 
 use model::limits::{OPEN_TASKS_MAX, STATE_BYTES_MAX};
 use model::{JobId, OrgId, ShardId, TaskId};
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::state_keys::{StateKey, TaskPath};
 
-/// As long as it gets.
+/// Text of the greatest length.
 fn longest<const MAX: usize>() -> Text<MAX> {
     Text::cut(&"x".repeat(2 * MAX))
 }
@@ -89,7 +89,7 @@ fn the_worst_record_of_each_kind_fits_into_a_value() {
     assert!(sizes.iter().all(|bytes| *bytes <= STATE_VALUE_BYTES_MAX), "{sizes:?}");
 }
 
-/// Every open task was claimed again after a failure with a long message, in a job with the longest name.
+/// Worst case: every open task was claimed again after a failure with a long message, in a job with the longest name.
 #[test]
 fn the_most_open_tasks_fit_into_the_budget_of_the_state() {
     let job: JobId = "j".repeat(JobId::BYTES_MAX).parse().expect("a job name");

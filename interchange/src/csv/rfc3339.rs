@@ -1,7 +1,7 @@
-//! Instants as people write them: `2023-11-14T22:13:20.000Z`.
+//! Instants in RFC 3339: `2023-11-14T22:13:20.000Z`.
 //!
-//! By hand, because the usual libraries end some hours before the year 9999 does: they leave room for time zones, of which there
-//! are none here.
+//! The usual libraries end some hours before the year 9999 does, because they leave room for time zones. There are
+//! none here, so this code formats the whole range itself.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use model::TimestampMs;
 use model::time::DAY_MS;
 
-/// The years that RFC 3339 can say, 0 to 9999, in milliseconds since the UNIX epoch.
+/// Years of RFC 3339, 0 to 9999, in milliseconds since the UNIX epoch.
 const RANGE_MS: RangeInclusive<TimestampMs> = -62_167_219_200_000..=253_402_300_799_999;
 
 /// Days from 0000-03-01, where the cycle of leap years starts, to the UNIX epoch.
@@ -18,11 +18,11 @@ const EPOCH_DAY: i64 = 719_468;
 /// Days in the 400 years after which the calendar repeats.
 const CYCLE_DAYS: i64 = 146_097;
 
-/// An instant within [`RANGE_MS`].
+/// Instant within [`RANGE_MS`].
 pub(crate) struct Rfc3339(TimestampMs);
 
 impl Rfc3339 {
-    /// `at`, if RFC 3339 has words for it.
+    /// Converts `at`; none if RFC 3339 cannot express it.
     pub(crate) fn of(at: TimestampMs) -> Option<Self> {
         RANGE_MS.contains(&at).then_some(Self(at))
     }
@@ -37,8 +37,8 @@ impl fmt::Display for Rfc3339 {
     }
 }
 
-/// Year, month and day of a day since the UNIX epoch. Years are counted from March, so that the leap day is the last of its
-/// year and the months before it have lengths that a line can say: 153 days are five months.
+/// Computes year, month and day of a day since the UNIX epoch. Years are counted from March, so that the leap day is
+/// the last of its year and month lengths follow a linear rule: 153 days are five months.
 fn date_of(epoch_day: i64) -> (i64, i64, i64) {
     let day = epoch_day + EPOCH_DAY;
     let (cycle, cycle_day) = (day.div_euclid(CYCLE_DAYS), day.rem_euclid(CYCLE_DAYS));

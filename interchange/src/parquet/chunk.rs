@@ -1,8 +1,8 @@
-//! A column of a row group, encoded page by page into memory.
+//! Column of a row group, encoded page by page into memory.
 //!
-//! A Parquet row group holds its columns one after the other, but rows arrive with all columns at once. So each column
-//! encodes into a buffer of its own, and the row group is put together from the buffers when it ends: what is held are
-//! compressed pages, not rows.
+//! A Parquet row group stores its columns one after the other, but rows arrive with all columns at once. So each
+//! column encodes into a buffer of its own, and the row group is assembled from the buffers when it ends. In memory
+//! are compressed pages, not rows.
 
 use std::io::{self, Write};
 use std::mem;
@@ -19,10 +19,10 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::layout::PAGE_ROWS;
 
-/// An encoded column and what the file's metadata must say about it.
+/// Encoded column, with its entry in the file's metadata.
 pub(crate) type EncodedColumn = (Bytes, ColumnCloseResult);
 
-/// A column under way: one page of plain rows, and the encoded pages before it.
+/// Column in progress: one page of plain rows, and the encoded pages before it.
 pub(crate) struct ColumnChunk<D: DataType> {
     page: Vec<D::T>,
     writer: ColumnWriterImpl<'static, D>,
@@ -37,39 +37,39 @@ impl<D: DataType> ColumnChunk<D> {
         Self { page: Vec::with_capacity(PAGE_ROWS), writer, encoded }
     }
 
-    /// The rows of the page that is being filled.
+    /// Returns the page that is being filled.
     pub(crate) fn page(&mut self) -> &mut Vec<D::T> {
         &mut self.page
     }
 
-    /// Encodes the page.
+    /// Encodes the current page.
     pub(crate) fn seal_page(&mut self) -> Result<()> {
         self.writer.write_batch(&self.page, None, None)?;
         self.page.clear();
         Ok(())
     }
 
-    /// Bytes of the encoded pages.
+    /// Counts the bytes of the encoded pages.
     pub(crate) fn bytes_encoded(&self) -> usize {
         self.writer.get_total_bytes_written() as usize
     }
 
-    /// Encodes the last page, if rows are left, and gives the column away.
+    /// Encodes the last page, if rows are left, and returns the column.
     pub(crate) fn close(mut self) -> Result<EncodedColumn> {
-        // An empty batch is no page.
+        // An empty batch adds no page.
         self.seal_page()?;
         let close = self.writer.close()?;
         Ok((self.encoded.take(), close))
     }
 }
 
-/// The end of a column writer that stays in our hands: it owns its sink, and gives neither back.
+/// Sink of a column writer, shared with us because the writer owns its sink and does not return it.
 #[derive(Clone, Default)]
 pub(crate) struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 
 impl SharedBuffer {
     pub(crate) fn take(&self) -> Bytes {
-        // A panic while the lock was held can only have been one of allocation; the bytes are as good as before.
+        // Only an allocation can have panicked under the lock, so the bytes are still valid.
         mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into()
     }
 }
@@ -85,7 +85,7 @@ impl Write for SharedBuffer {
     }
 }
 
-/// Writes pages with their headers; an owning twin of [`SerializedPageWriter`].
+/// Writes pages with their headers, as [`SerializedPageWriter`] does, but owns its sink.
 pub(crate) struct Pages(pub(crate) TrackedWrite<SharedBuffer>);
 
 impl PageWriter for Pages {

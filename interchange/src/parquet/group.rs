@@ -1,4 +1,4 @@
-//! The row group that is being filled: its key columns as runs, the others as chunks.
+//! Row group that is being filled: its key columns as runs, the others as chunks.
 
 use model::SeriesKey;
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
@@ -11,11 +11,11 @@ use super::ids::IdChunk;
 use super::layout::{PAGE_ROWS, ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS_MAX, ROW_GROUP_SERIES_MAX};
 use crate::table::{Cells, ColumnKind, KEY_COLUMNS, Table};
 
-/// A column that is not part of the key.
+/// Column that is not part of the key.
 enum DataChunk {
-    /// Instants and counts.
+    /// Column of instants or counts.
     Integers(ColumnChunk<Int64Type>),
-    /// Values.
+    /// Column of values.
     Doubles(ColumnChunk<DoubleType>),
 }
 
@@ -71,24 +71,25 @@ impl RowGroup {
         }
     }
 
-    /// Rows that it holds.
+    /// Counts the rows of the group.
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Rows that still fit on the page.
+    /// Counts the rows that still fit on the page.
     pub(crate) fn page_room(&self) -> usize {
         PAGE_ROWS - self.rows_in_page
     }
 
-    /// Adds rows `start..end` of `columns`, at most as many as [`Self::page_room`], and encodes the page when it is full.
+    /// Adds rows `start..end` of `columns`, at most [`Self::page_room`] of them, and encodes the page when it is
+    /// full.
     pub(crate) fn append(&mut self, key: SeriesKey, columns: &[Cells<'_>], start: usize, end: usize) -> Result<()> {
         for (chunk, cells) in self.data.iter_mut().zip(columns) {
             match (chunk, cells) {
                 (DataChunk::Integers(chunk), Cells::Instants(cells)) => {
                     chunk.page().extend_from_slice(&cells[start..end]);
                 }
-                // Parquet keeps unsigned integers as the signed ones of the same bits.
+                // Parquet stores unsigned integers as signed integers with the same bits.
                 (DataChunk::Integers(chunk), Cells::Counts(cells)) => {
                     chunk.page().extend(cells[start..end].iter().map(|count| *count as i64));
                 }
@@ -106,15 +107,15 @@ impl RowGroup {
         if self.rows_in_page == PAGE_ROWS { self.seal_page() } else { Ok(()) }
     }
 
-    /// Whether rows of `key` belong to the next row group. Which rows do must not depend on how they were cut into appends, so a
-    /// series that has begun here goes on, and bytes count only when a page is sealed.
+    /// True if rows of `key` belong to the next row group. The answer must not depend on how rows were cut into
+    /// appends: a series that has begun here continues here, and bytes are counted only when a page is sealed.
     pub(crate) fn is_full_for(&self, key: SeriesKey) -> bool {
         let lacks_ids =
             self.metric_ids.distinct() >= ROW_GROUP_SERIES_MAX && self.metric_ids.last() != Some(key.metric.0);
         lacks_ids || self.rows >= ROW_GROUP_ROWS_MAX || self.bytes_encoded() >= ROW_GROUP_BYTES_MAX
     }
 
-    /// Encodes what is left and gives the columns away, in the order of the schema.
+    /// Encodes the rest, and returns the columns in the order of the schema.
     pub(crate) fn close(mut self, schema: &SchemaDescriptor) -> Result<Vec<EncodedColumn>> {
         if self.rows_in_page > 0 {
             self.seal_page()?;

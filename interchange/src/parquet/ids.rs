@@ -1,9 +1,10 @@
-//! The key columns of a row group: a dictionary of ids, and runs of them.
+//! Key columns of a row group: a dictionary of ids, and runs of them.
 //!
-//! Rows are sorted by key, so an id column is a few long runs. It is kept as such until the row group ends and then written as
-//! `RLE_DICTIONARY` pages, which can say a run in four bytes. The `parquet` crate would hash every row to find that out again
-//! (7 ns a row and column, where the value itself costs 22); nothing here is done for each row. The pages are not compressed:
-//! there is nothing left in them. A metric id that two organisations share stands in the dictionary twice.
+//! Rows are sorted by key, so an id column is a few long runs. It is kept as runs until the row group ends, and then
+//! written as `RLE_DICTIONARY` pages, which express a run in four bytes. The `parquet` crate would hash every row to
+//! find the runs again (7 ns per row and column, compared with 22 for the value itself); the code here does no work
+//! per row. The pages are not compressed, because no redundancy is left. A metric id that two organisations share is
+//! in the dictionary twice.
 
 use bytes::Bytes;
 use parquet::basic::{BoundaryOrder, Compression, Encoding, PageType, Type};
@@ -17,7 +18,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::chunk::{EncodedColumn, Pages, SharedBuffer};
 
-/// Equal ids in consecutive rows of one page.
+/// Run of equal ids in consecutive rows of one page.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     id: u64,
@@ -26,7 +27,7 @@ struct Run {
     rows: u32,
 }
 
-/// An id column under way.
+/// Id column in progress.
 #[derive(Debug, Default)]
 pub(crate) struct IdChunk {
     dictionary: Vec<u64>,
@@ -36,7 +37,7 @@ pub(crate) struct IdChunk {
 }
 
 impl IdChunk {
-    /// Adds `rows` times `id`.
+    /// Adds `rows` rows with `id`.
     pub(crate) fn push(&mut self, id: u64, rows: usize) {
         let rows = rows as u32;
         if self.dictionary.last() != Some(&id) {
@@ -49,22 +50,22 @@ impl IdChunk {
         }
     }
 
-    /// Ends the page.
+    /// Ends the current page.
     pub(crate) fn seal_page(&mut self) {
         self.page_ends.push(self.runs.len());
     }
 
-    /// Ids in the dictionary.
+    /// Counts the ids in the dictionary.
     pub(crate) fn distinct(&self) -> usize {
         self.dictionary.len()
     }
 
-    /// The id of the last row.
+    /// Returns the id of the last row.
     pub(crate) fn last(&self) -> Option<u64> {
         self.dictionary.last().copied()
     }
 
-    /// Writes the column and empties this one for the next row group.
+    /// Writes the column, and empties this one for the next row group.
     pub(crate) fn close(&mut self, column: ColumnDescPtr) -> Result<EncodedColumn> {
         let buffer = SharedBuffer::default();
         let mut encoder = IdEncoder::new(buffer.clone());
@@ -81,7 +82,7 @@ impl IdChunk {
     }
 }
 
-/// Writes the pages of one id column, and gathers what the metadata says about them.
+/// Writes the pages of one id column, and gathers their metadata.
 struct IdEncoder {
     pages: Pages,
     index_bits: u8,
@@ -90,7 +91,7 @@ struct IdEncoder {
     /// Smallest and largest id of each page.
     ranges: Vec<(u64, u64)>,
     rows: u64,
-    /// Of the dictionary page, and of all pages.
+    /// Bytes of the dictionary page, and of all pages.
     dictionary_bytes: u64,
     bytes: u64,
 }
@@ -170,7 +171,8 @@ impl IdEncoder {
         })
     }
 
-    /// Tells engines that every data page is dictionary-encoded, so that the dictionary alone can rule a row group out.
+    /// Declares that every data page is dictionary-encoded, so that engines can rule a row group out by the
+    /// dictionary alone.
     fn encoding_stats(&self) -> Vec<PageEncodingStats> {
         let stats = |page_type, encoding, count| PageEncodingStats { page_type, encoding, count };
         vec![
@@ -179,7 +181,7 @@ impl IdEncoder {
         ]
     }
 
-    /// Minimum and maximum in unsigned order, as the column's logical type has it; the bits travel as `i64`.
+    /// Minimum and maximum in unsigned order, as the column's logical type has it; the bits are stored as `i64`.
     fn statistics(&self) -> Statistics {
         let min = self.ranges.iter().map(|range| range.0 as i64).min_by_key(|id| *id as u64);
         let max = self.ranges.iter().map(|range| range.1 as i64).max_by_key(|id| *id as u64);
@@ -187,14 +189,14 @@ impl IdEncoder {
     }
 }
 
-/// Bits of the largest index of a dictionary; never 0, which some readers do not expect.
+/// Counts the bits of a dictionary's largest index; never 0, which some readers do not expect.
 fn index_bits(ids: usize) -> u8 {
     let largest = ids.saturating_sub(1) as u64;
     (u64::BITS - largest.leading_zeros()).max(1) as u8
 }
 
-/// The body of an `RLE_DICTIONARY` page: the width of an index, then for each run twice its length as a varint, and its
-/// index in whole bytes.
+/// Encodes the body of an `RLE_DICTIONARY` page: the width of an index, then for each run twice its length as a
+/// varint, and its index in whole bytes.
 fn encode_runs(runs: &[Run], index_bits: u8) -> Vec<u8> {
     let index_bytes = usize::from(index_bits.div_ceil(8));
     let mut body = Vec::with_capacity(1 + runs.len() * (3 + index_bytes));

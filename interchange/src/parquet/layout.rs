@@ -1,4 +1,4 @@
-//! Schema and properties of the files: everything that decides their bytes beside the rows.
+//! Schema and properties of the files: everything besides the rows that decides their bytes.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -11,26 +11,27 @@ use parquet::schema::types::{ColumnPath, TypePtr};
 
 use crate::table::{ColumnKind, METADATA, Table, all_columns};
 
-/// Most rows in a row group: engines read row groups in parallel, and each wants enough work.
+/// Most rows in a row group; engines read row groups in parallel, and each should be enough work.
 pub const ROW_GROUP_ROWS_MAX: usize = 1 << 20;
 
-/// Most series in a row group: bounds the dictionary of metric ids to 1 MiB, where engines expect it.
+/// Most series in a row group. It bounds the dictionary of metric ids to 1 MiB, as engines expect.
 pub const ROW_GROUP_SERIES_MAX: usize = 128 << 10;
 
-/// Encoded bytes of values and timestamps that end a row group: what a writer holds in memory at most, give or take a page.
+/// Encoded bytes of values and timestamps that end a row group; a writer holds at most about a page more than that.
 pub const ROW_GROUP_BYTES_MAX: usize = 16 << 20;
 
-/// Rows in a page, in every column: 128 KiB of plain values, beyond which zstd trades ratio for a larger window. Smaller
-/// pages read a single series with less waste, larger ones shrink nothing (measured from 1,440 to 131,072 rows).
+/// Rows in a page, in every column: 128 KiB of plain values, beyond which zstd trades ratio for a larger window.
+/// Smaller pages read a single series with less waste; larger pages save nothing (measured from 1,440 to 131,072
+/// rows).
 pub const PAGE_ROWS: usize = 16 << 10;
 
-/// Who wrote the file, without a build: the same rows give the same bytes (DT-3).
+/// Writer of the file, without a build number: the same rows must give the same bytes (DT-3).
 pub const CREATED_BY: &str = "tailor version 1";
 
-/// The metadata key that tells the order of the rows.
+/// Metadata key with the order of the rows.
 pub const SORT_KEY: &str = "tailor.sort";
 
-/// Columns that the rows are sorted by, ascending; they come first in every table.
+/// Number of columns by which the rows are sorted, ascending; they come first in every table.
 const SORTED_COLUMNS: i32 = 3;
 
 /// The schema of a table, with the metadata of series or without.
@@ -51,7 +52,7 @@ pub(crate) fn schema<T: Table>(with_metadata: bool) -> TypePtr {
     Arc::new(parse_message_type(&message).expect("the tables are constants, and the tests parse each"))
 }
 
-/// How the columns of a table are written.
+/// Builds the writer properties of a table.
 pub(crate) fn properties<T: Table>() -> WriterPropertiesPtr {
     let level = ZstdLevel::try_new(1).expect("zstd has a level 1");
     let mut properties = WriterProperties::builder()

@@ -1,8 +1,9 @@
-//! Back to rows: what `dataset verify` checks Parquet parts with.
+//! Reader of Parquet parts, with which `dataset verify` checks them.
 //!
-//! Total on damaged input: every error names the row group and the row, and what is read at once is bounded by [`PAGE_ROWS`].
-//! Some decoders of the `parquet` crate panic on damage (an index width of 200 bits, say); [`decode`] makes errors of that.
-//! What stays outside our reach is a damaged page size: up to 2 GiB are asked for before the page is found not to be there.
+//! Total on damaged input: every error names the row group and the row, and one read is bounded by [`PAGE_ROWS`].
+//! Some decoders of the `parquet` crate panic on damage (an index width of 200 bits, say); [`decode`] turns panics
+//! into errors. A damaged page size cannot be caught here: up to 2 GiB are allocated before the page is found to be
+//! missing.
 
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,24 +24,24 @@ use crate::table::{Buffer as _, CellsMut, ColumnKind, KEY_COLUMNS, Raw, RawBuffe
 /// Rows in columns, at most [`PAGE_ROWS`] of them; reused from call to call.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch<B> {
-    /// Organisations.
+    /// Organisation of each row.
     pub org_ids: Vec<u64>,
-    /// Metrics.
+    /// Metric of each row.
     pub metric_ids: Vec<u64>,
-    /// As many, of the columns behind the key.
+    /// Columns behind the key, with as many rows.
     pub rows: B,
 }
 
-/// Points.
+/// Batch of points.
 pub type RawBatch = Batch<RawBuffer>;
 
-/// Buckets.
+/// Batch of buckets.
 pub type RollupBatch = Batch<RollupBuffer>;
 
-/// One row a point.
+/// Reader with one row per point.
 pub type RawParquetReader<R = Bytes> = ParquetReader<Raw, R>;
 
-/// One row a bucket.
+/// Reader with one row per bucket.
 pub type RollupParquetReader<R = Bytes> = ParquetReader<Rollup, R>;
 
 /// Reads a file of a table, from memory or from any source of ranges.
@@ -58,7 +59,7 @@ struct OpenRowGroup {
     rows_read: u64,
     org_ids: ColumnReaderImpl<Int64Type>,
     metric_ids: ColumnReaderImpl<Int64Type>,
-    /// Those behind the key.
+    /// Columns behind the key.
     columns: Vec<OpenColumn>,
 }
 
@@ -68,10 +69,10 @@ enum OpenColumn {
 }
 
 impl<T: Table, R: ChunkReader + 'static> ParquetReader<T, R> {
-    /// Reads the footer and checks that the columns are ours.
+    /// Reads the footer, and checks that the columns are ours.
     ///
     /// # Errors
-    /// A footer that does not decode, or another schema.
+    /// The footer does not decode, or has another schema.
     pub fn open(source: R) -> Result<Self, ReadError> {
         let file = decode(|| SerializedFileReader::new(source)).map_err(ReadError::Footer)?;
         let found = describe(file.metadata().file_metadata().schema());
@@ -82,7 +83,7 @@ impl<T: Table, R: ChunkReader + 'static> ParquetReader<T, R> {
         Ok(Self { file, next_row_group: 0, open: None, ids: Vec::new(), table: PhantomData })
     }
 
-    /// Rows that the footer promises.
+    /// Returns the number of rows that the footer promises.
     pub fn rows_declared(&self) -> u64 {
         u64::try_from(self.file.metadata().file_metadata().num_rows()).unwrap_or(0)
     }
@@ -90,13 +91,13 @@ impl<T: Table, R: ChunkReader + 'static> ParquetReader<T, R> {
     /// Replaces `batch` with the next rows; `false` after the last. After an error the reader is spent.
     ///
     /// # Errors
-    /// A page that does not decode, or columns that end at different rows.
+    /// A page does not decode, or columns end at different rows.
     pub fn read_batch(&mut self, batch: &mut Batch<T::Buffer>) -> Result<bool, ReadError> {
         loop {
             let Some(mut group) = self.open.take().map_or_else(|| self.open_next(), |group| Ok(Some(group)))? else {
                 return Ok(false);
             };
-            // An error leaves the row group closed: what a decoder was in the midst of is not used again.
+            // An error leaves the row group closed, so that a decoder that failed midway is not used again.
             if group.read_batch::<T>(batch, &mut self.ids)? {
                 self.open = Some(group);
                 return Ok(true);
@@ -132,7 +133,7 @@ impl OpenRowGroup {
         })
     }
 
-    /// Replaces `batch` with the next rows; `false` when all that were declared have been read.
+    /// Replaces `batch` with the next rows; `false` when all declared rows have been read.
     fn read_batch<T: Table>(&mut self, batch: &mut Batch<T::Buffer>, ids: &mut Vec<i64>) -> Result<bool, ReadError> {
         let wanted = usize::try_from(self.rows - self.rows_read).unwrap_or(usize::MAX).min(PAGE_ROWS);
         if wanted == 0 {
@@ -151,7 +152,7 @@ impl OpenRowGroup {
         Ok(true)
     }
 
-    /// Reads `rows` of every column, or what is left of it; gives how many each had.
+    /// Reads up to `rows` of every column; returns the number that each column had.
     fn read_columns<T: Table>(
         &mut self,
         batch: &mut Batch<T::Buffer>,
@@ -187,7 +188,7 @@ impl OpenColumn {
     }
 }
 
-/// Runs a decoder of the `parquet` crate; its panics become errors. What it worked on is not used again.
+/// Runs a decoder of the `parquet` crate, and turns its panics into errors. Its data must not be used after an error.
 fn decode<T>(decoder: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
     catch_unwind(AssertUnwindSafe(decoder))
         .unwrap_or_else(|_| Err(ParquetError::General("the decoder gave up on impossible bytes".to_owned())))
@@ -197,7 +198,7 @@ fn column<D: DataType>(group: &dyn RowGroupReader, index: usize) -> Result<Colum
     Ok(get_typed_column_reader(group.get_column_reader(index)?))
 }
 
-/// Replaces `cells` with the next `rows` of a column, or what is left of it.
+/// Replaces `cells` with up to `rows` further cells of a column.
 fn read_cells<D: DataType>(
     column: &mut ColumnReaderImpl<D>,
     rows: usize,
@@ -213,7 +214,7 @@ fn read_cells<D: DataType>(
     Ok(cells.len())
 }
 
-/// The same for ids and counts, which Parquet keeps as signed integers of the same bits.
+/// Reads ids and counts, which Parquet stores as signed integers with the same bits.
 fn read_ids(
     column: &mut ColumnReaderImpl<Int64Type>,
     rows: usize,
@@ -226,12 +227,12 @@ fn read_ids(
     Ok(ids.len())
 }
 
-/// The columns of a schema as text, one after the other: what must agree for the typed readers to fit.
+/// Formats the columns of a schema as text. The text must match for the typed readers to fit.
 fn describe(schema: &Type) -> String {
     let mut text = Vec::new();
     print_schema(&mut text, schema);
     let text = String::from_utf8_lossy(&text);
-    // The first line is the name of the message, which other writers choose, and the last one its brace.
+    // The first line is the message's name, which other writers choose; the last is its brace.
     let columns = text.lines().skip(1).map(str::trim).filter(|line| *line != "}");
     columns.collect::<Vec<_>>().join(" ")
 }

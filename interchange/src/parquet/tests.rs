@@ -16,7 +16,8 @@ fn raw_sink() -> Box<dyn RowSink<Raw>> {
     Box::new(RawParquetWriter::new())
 }
 
-/// Writes rows of (org, metric, timestamp, bits of the value), `batch` rows an append; takes after each if `eager`.
+/// Writes rows of (org, metric, timestamp, bits of the value), `batch` rows per append; takes bytes after each if
+/// `eager`.
 fn write_raw(rows: &[Row], batch: usize, eager: bool) -> (Vec<u8>, RowSummary) {
     let mut sink = raw_sink();
     let mut file = Vec::new();

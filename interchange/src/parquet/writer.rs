@@ -1,4 +1,4 @@
-//! The sink: fills row groups, and hands each on when it is full.
+//! Writer of Parquet files: fills row groups, and passes each on when it is full.
 
 use std::marker::PhantomData;
 use std::mem;
@@ -15,14 +15,14 @@ use crate::order::RowGate;
 use crate::sink::{RowSink, RowSummary};
 use crate::table::{Raw, Rollup, Rows as _, Table};
 
-/// One row a point.
+/// Writer with one row per point.
 pub type RawParquetWriter = ParquetWriter<Raw>;
 
-/// One row a bucket.
+/// Writer with one row per bucket.
 pub type RollupParquetWriter = ParquetWriter<Rollup>;
 
-/// Writes a table as Parquet; the module says how. Bytes come out a row group at a time. There is nothing to choose: the file is a
-/// function of its rows.
+/// Writes a table as Parquet; the module describes the layout. Bytes come out one row group at a time. There are no
+/// options: the file is a function of its rows.
 pub struct ParquetWriter<T: Table> {
     file: SerializedFileWriter<Vec<u8>>,
     properties: WriterPropertiesPtr,
@@ -33,7 +33,7 @@ pub struct ParquetWriter<T: Table> {
 }
 
 impl<T: Table> ParquetWriter<T> {
-    /// A file without rows.
+    /// Creates a file without rows.
     pub fn new() -> Self {
         Self::of_schema(false)
     }
@@ -101,7 +101,7 @@ impl<T: Table> RowSink<T> for ParquetWriter<T> {
     }
 
     fn take(&mut self) -> Vec<u8> {
-        // The file writer buffers in front of the vector; a vector takes all that is flushed to it.
+        // The file writer buffers in front of the vector; flushing to a vector cannot fail.
         self.file.flush().expect("flushing to memory cannot fail");
         mem::take(self.file.inner_mut())
     }

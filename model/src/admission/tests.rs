@@ -5,7 +5,7 @@ use crate::ids::{OrgId, ShardId};
 use crate::limits::REASON_BYTES_MAX;
 use crate::time::RollupStep;
 
-/// A spec that may be run.
+/// Builds a valid spec.
 fn sound() -> JobSpec {
     JobSpec {
         job: "nightly".parse().expect("a job name"),

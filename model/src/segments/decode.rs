@@ -3,24 +3,24 @@
 use super::{BLOCK_ENTRIES, show_md5};
 use crate::plan::SegmentRef;
 
-/// Bytes that are no list of segments.
+/// Error of bytes that are not a list of segments.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SegmentListError {
-    /// They end early, or hold what no writer writes.
+    /// The bytes end early, or hold something that no writer writes.
     #[error("a list of segments is damaged at byte {at}")]
     Damaged {
-        /// Where.
+        /// Offset of the damage.
         at: usize,
     },
-    /// Two keys are not in order.
+    /// Two neighbouring keys are out of order.
     #[error("a list of segments is out of order at {key}")]
     Order {
-        /// The second of them.
+        /// Second of the two keys.
         key: String,
     },
 }
 
-/// The entries of encoded blocks, from the start of a block on.
+/// Iterator over the entries of encoded blocks, from the start of a block on.
 pub(super) struct Entries<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -35,7 +35,7 @@ impl<'a> Entries<'a> {
         Self { bytes, at: 0, count: 0, key: String::new(), etag: String::new(), is_over: false }
     }
 
-    /// Where the next entry starts.
+    /// Returns the offset of the next entry.
     pub(super) const fn position(&self) -> usize {
         self.at
     }
@@ -104,7 +104,7 @@ impl<'a> Reader<'a, '_> {
         None
     }
 
-    /// Replaces the end of `last`.
+    /// Replaces the end of `last` by the text that follows.
     fn text(&mut self, last: &mut String) -> Option<()> {
         let shared = usize::try_from(self.number()?).ok()?;
         let len = usize::try_from(self.number()?).ok()?;

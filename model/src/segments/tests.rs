@@ -1,4 +1,4 @@
-//! Lists against plain vectors, in any order and after any damage.
+//! Compares lists with plain vectors, in any order and after any damage.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Which coordinators there are, a channel to each, and which one led last.
+//! Known coordinators, with a channel to each, and the one that led last.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,29 +7,30 @@ use std::time::Duration;
 
 use tonic::transport::{Channel, Endpoint};
 
-/// Makes the way to a coordinator, which is connected once it is used.
+/// Function that makes the connection to a coordinator; it connects on first use.
 pub type Connect<C> = Box<dyn Fn(&str) -> C + Send + Sync>;
 
-/// A host that is gone answers nothing: what it takes to find that out must leave time for the others.
+/// Longest wait for a connection, short enough to leave time for the other coordinators: a host that is gone answers
+/// nothing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// A ping after so long without one, also while no call is open; and how long its answer may take.
+/// Interval between pings, also without an open call, and longest wait for the answer to a ping.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
-/// Addresses that cannot be used.
+/// Error in the addresses of coordinators.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointsError {
-    /// None is known.
+    /// The list is empty.
     #[error("no coordinator is known; name one as http://host:port")]
     None,
-    /// One cannot be read.
-    #[error("'{text}' is no address of a coordinator; write http://host:port")]
+    /// An address cannot be parsed.
+    #[error("'{text}' is not the address of a coordinator; write http://host:port")]
     Malformed {
-        /// What was given.
+        /// Text that was given.
         text: String,
     },
 }
 
-/// The coordinators.
+/// Known coordinators, and the current one.
 pub(super) struct Endpoints<C> {
     known: Vec<String>,
     connect: Connect<C>,
@@ -37,9 +38,9 @@ pub(super) struct Endpoints<C> {
 }
 
 struct State<C> {
-    /// The one to ask: one of those known, or one that was named as the leader.
+    /// Coordinator to call: a known one, or one that was named as the leader.
     current: String,
-    /// Where to go on if it is away: an index into those known.
+    /// Index of the known coordinator to try if the current one is away.
     next: usize,
     channels: HashMap<String, C>,
 }
@@ -54,7 +55,7 @@ impl<C: Clone> Endpoints<C> {
         Ok(Self { known, connect, state: Mutex::new(State { current, next, channels: HashMap::new() }) })
     }
 
-    /// The one to ask, and the channel to it, which connects when it is used.
+    /// Returns the current coordinator with its channel, which connects on first use.
     pub(super) fn current(&self) -> (String, C) {
         let mut state = self.lock();
         let current = state.current.clone();
@@ -62,14 +63,15 @@ impl<C: Clone> Endpoints<C> {
         (current, channel)
     }
 
-    /// Asks `leader` from now on, which `asked` has named; not if it is that one itself, or no address.
+    /// Switches to `leader`, which `asked` has named. Returns false if they are the same, or `leader` is not an
+    /// address.
     pub(super) fn follow(&self, asked: &str, leader: &str) -> bool {
         let Some(leader) = normal(leader).filter(|leader| leader != asked) else { return false };
         self.move_from(asked, |_| leader);
         true
     }
 
-    /// Asks the next one known from now on.
+    /// Switches to the next known coordinator.
     pub(super) fn leave(&self, asked: &str) {
         self.move_from(asked, |state| {
             let mut take = || {
@@ -82,7 +84,7 @@ impl<C: Clone> Endpoints<C> {
         });
     }
 
-    /// Another call may have moved on meanwhile; then what it found is kept.
+    /// Switches unless another call has already moved away from `asked`; the result of that call is then kept.
     fn move_from(&self, asked: &str, to: impl FnOnce(&mut State<C>) -> String) {
         let mut state = self.lock();
         if state.current == asked {
@@ -93,7 +95,7 @@ impl<C: Clone> Endpoints<C> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<C>> {
-        // Each change is one assignment, so what a panic left behind is whole.
+        // Each change is one assignment, so the state is consistent even after a panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -104,7 +106,7 @@ impl<C> fmt::Display for Endpoints<C> {
     }
 }
 
-/// `http://host:port`, if the text is that or `host:port`.
+/// Normalises `http://host:port` or `host:port` to the former; none for other texts.
 fn normal(text: &str) -> Option<String> {
     let text = text.trim().trim_end_matches('/');
     let authority = text.strip_prefix("http://").unwrap_or(text);

@@ -10,7 +10,7 @@ use super::*;
 use crate::v1;
 use crate::v1::worker_service_server::{WorkerService, WorkerServiceServer};
 
-/// A coordinator that answers every call with its name, or with the error it was given.
+/// Coordinator that answers every call with its name, or with a given error.
 #[derive(Clone)]
 struct Coordinator {
     name: &'static str,
@@ -49,7 +49,7 @@ impl WorkerService for Coordinator {
     }
 
     async fn claim(&self, _: Request<v1::ClaimRequest>) -> Result<Response<v1::ClaimResponse>, Status> {
-        // Hangs, as a coordinator does that was stopped.
+        // Hangs like a coordinator that was stopped.
         std::future::pending().await
     }
 
@@ -70,7 +70,7 @@ impl WorkerService for Coordinator {
     }
 }
 
-/// An address at which nobody listens.
+/// Returns an address at which nobody listens.
 async fn dead() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     listener.local_addr().expect("it is bound").to_string()
@@ -82,7 +82,7 @@ fn client(endpoints: &[&str], patience: Duration) -> LeaderClient {
     LeaderClient::new(endpoints).expect("addresses").with_policy(policy)
 }
 
-/// Says hello, and who answered.
+/// Sends a hello; returns the name of the coordinator that answered.
 async fn hello(client: &LeaderClient) -> Result<String, ApiError> {
     let ask =
         |mut service: WorkerServiceClient<Channel>| async move { service.hello(v1::HelloRequest::default()).await };
@@ -125,7 +125,7 @@ async fn a_leader_that_steps_down_is_left_for_the_next_one() {
 async fn without_a_leader_patience_ends_and_the_error_tells_who_was_asked() {
     let (first, first_at) = Coordinator::start("first").await;
     let (second, second_at) = Coordinator::start("second").await;
-    // While a leader is elected, they may name each other.
+    // The coordinators name each other, as they may while a leader is elected.
     first.answers(not_leader(&second_at));
     second.answers(not_leader(&first_at));
     let error = hello(&client(&[&first_at, &second_at], SHORT)).await.expect_err("nobody leads");
@@ -168,7 +168,7 @@ async fn a_coordinator_that_hangs_leaves_time_for_the_others() {
     leader.answers(ApiError::NotFound { what: "task".to_owned() });
     let policy = Policy { call_timeout: SHORT, patience: LONG };
     let client = client(&[&hanging_at, &leader_at], LONG).with_policy(policy);
-    // The one hangs with a claim, the other answers a completion: the same question finds both.
+    // The first coordinator hangs, the second answers: one call finds both.
     let has_asked = AtomicU32::new(0);
     let ask = |mut service: WorkerServiceClient<Channel>| {
         let is_first = has_asked.fetch_add(1, Ordering::Relaxed) == 0;

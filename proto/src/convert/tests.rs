@@ -81,7 +81,7 @@ fn a_field_that_does_not_hold_is_named_by_its_path_with_what_it_holds() {
 fn a_failure_of_no_known_class_is_refused_rather_than_guessed() {
     for class in [0, 99] {
         let error = model::Failure::try_from(v1::Failure { class, ..Default::default() }).expect_err("no such class");
-        assert_eq!(error, FieldError::new("class", format!("{class} is no class of failure that is known here")));
+        assert_eq!(error, FieldError::new("class", format!("{class} is not a class of failure that is known here")));
     }
     let lost = v1::Failure { class: v1::FailureClass::RunLost.into(), ..Default::default() };
     assert_eq!(model::Failure::try_from(lost).expect_err("which run?").field, "map_task");

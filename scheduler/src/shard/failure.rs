@@ -1,4 +1,4 @@
-//! What a failed attempt leads to.
+//! Consequences of a failed attempt.
 //!
 //! | class | counts | the task |
 //! |---|---|---|
@@ -18,7 +18,7 @@ use crate::policy::is_charged;
 use crate::task::{Running, Status, Suspicion, Task};
 
 impl Shard {
-    /// An attempt failed.
+    /// Handles a failed attempt: reopens its task, or ends the shard.
     pub(crate) fn failed(
         &mut self,
         task: TaskId,
@@ -54,7 +54,7 @@ impl Shard {
         }
     }
 
-    /// The guess of a suspect was right: its failure is the input's.
+    /// Handles a suspect whose guess was right: the failure is the input's.
     pub(super) fn confirm(&mut self, ordinal: u32, around: Around<'_>, effects: &mut Vec<Effect>) {
         let end = self.maps.change(ordinal, |task| {
             let Status::Suspect(suspicion) = std::mem::replace(&mut task.status, Status::Open) else { return None };
@@ -79,7 +79,7 @@ impl Shard {
             let cause = format!("task {task}: {}: the shard has no map task {map_task}", failure.message);
             return self.end(ShardEnd::Failed { cause }, effects);
         };
-        // Another reduce may have said so before, and the run may be another by now.
+        // The run may have been replaced since this reduce began, after another reduce reported the same loss.
         if map.done().is_none_or(|done| done.at > running.since) {
             return;
         }
@@ -93,7 +93,7 @@ impl Shard {
     }
 }
 
-/// What becomes of the task; why the shard ends, if it does.
+/// Sets the task's next status; returns a cause if the shard ends.
 fn judge<R>(
     task: &mut Task<R>,
     id: TaskId,

@@ -1,4 +1,4 @@
-//! One shard: its phases and tasks.
+//! State of one shard: its phases and tasks.
 //!
 //! ```text
 //!            every split read          every partition
@@ -8,9 +8,9 @@
 //!    +------ a failure that counts, or cancelled -----------+--------------> Ended(Failed | Cancelled)
 //! ```
 
-mod failure; //   what a failed attempt leads to
-mod output; //    everything that a manifest says
-mod segments; //  which map tasks read one segment, and whether their ranges join
+mod failure; //  consequences of a failed attempt
+mod output; //   contents of the manifest
+mod segments; // map tasks of one segment, and the check that their ranges join
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -25,7 +25,7 @@ use model::{
 use crate::event::{Effect, ListedRuns, Restored, ShardEnd, TaskInput, WorkerId};
 use crate::task::{Done, Running, Status, Tasks};
 
-/// What an event meets: the time, the workers that live, the numbers to decide by.
+/// Context of a change: the time, the live workers, and the policy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Around<'a> {
     pub(crate) now: Duration,
@@ -58,34 +58,34 @@ pub(crate) struct Shard {
     /// Ordinals of the map tasks of each segment, or pack of segments.
     segments: Vec<Range<u32>>,
     phase: Phase,
-    /// The runs to reduce; made when the last map task is done.
+    /// Runs to reduce; set when the last map task is done.
     runs: Option<Arc<ListedRuns>>,
     counts: Counts,
-    /// What the stores said when they turned a task away, until one of them lets a task through.
+    /// Message of the store that turned a task away last; cleared when a store lets a task through.
     turned_away: Option<Box<str>>,
 }
 
-/// How far a shard is.
+/// Phase of a shard's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Map tasks are open.
     Mapping,
-    /// All splits are read and joined.
+    /// Every split is read and stitched; partitions are reduced.
     Reducing,
     /// The manifest is being written.
     Committing,
-    /// It is over.
+    /// The shard is over.
     Ended,
 }
 
-/// Attempts of a shard.
+/// Counts of a shard's attempts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// All that were assigned, whoever led.
+    /// Attempts that were assigned, under all leaders.
     pub attempts: u32,
-    /// Those that failed.
+    /// Attempts that have failed.
     pub failed: u32,
-    /// Those that were begun beside a slow one.
+    /// Second attempts, begun beside a slow one.
     pub speculative: u32,
 }
 
@@ -108,7 +108,7 @@ impl Shard {
         }
     }
 
-    /// What the stores say that turn its tasks away, if they do.
+    /// Message of the stores that turn its tasks away, if they do.
     pub(crate) fn turned_away(&self) -> Option<&str> {
         self.turned_away.as_deref()
     }
@@ -134,12 +134,12 @@ impl Shard {
         self.weight
     }
 
-    /// Attempts that run.
+    /// Counts the attempts that run.
     pub(crate) fn running(&self) -> usize {
         self.maps.running() + self.reduces.running()
     }
 
-    /// Whether there is a task to begin.
+    /// True if a task can begin.
     pub(crate) fn has_open(&self) -> bool {
         match self.phase {
             Phase::Mapping => self.maps.are_open(),
@@ -148,7 +148,7 @@ impl Shard {
         }
     }
 
-    /// Whether it can still be given up: nothing of it may be visible yet.
+    /// True if the shard can still be cancelled. In `Committing` the manifest may already be visible.
     pub(crate) fn can_be_cancelled(&self) -> bool {
         matches!(self.phase, Phase::Mapping | Phase::Reducing)
     }
@@ -157,7 +157,7 @@ impl Shard {
         TaskPath { job: self.plan.job.clone(), shard: self.plan.shard, task }
     }
 
-    /// Takes over what another leader knew.
+    /// Restores the progress under an earlier leader.
     pub(crate) fn restore(&mut self, restored: Restored, now: Duration) {
         self.counts.attempts = restored.tried.iter().map(|(_, tried)| tried.last).sum();
         for (task, tried) in restored.tried {
@@ -199,7 +199,7 @@ impl Shard {
         }
     }
 
-    /// Begins an attempt at `task`, be it the second one.
+    /// Begins an attempt at `task`, first or second.
     pub(crate) fn begin(&mut self, task: TaskId, worker: WorkerId, now: Duration) -> Effect {
         self.counts.attempts += 1;
         let (number, input) = match task.kind {
@@ -216,7 +216,7 @@ impl Shard {
         Effect::Assign { worker, task: self.path(task), number, input }
     }
 
-    /// Begins a second attempt beside a slow one, whose claim stands.
+    /// Begins a second attempt beside a slow one whose claim stands.
     pub(crate) fn speculate(&mut self, task: TaskId, worker: WorkerId, now: Duration) -> Option<Effect> {
         let running = match task.kind {
             TaskKind::Map => self.maps.get(task.ordinal)?.running(),
@@ -243,7 +243,8 @@ impl Shard {
         Arc::clone(self.runs.get_or_insert_with(listed))
     }
 
-    /// The claim of an attempt stands. One that is not wanted any more is stopped.
+    /// Notes that an attempt's claim was written. Returns false if the attempt is no longer wanted and must be
+    /// stopped.
     pub(crate) fn claimed(&mut self, task: TaskId, attempt: AttemptId) -> bool {
         let is_wanted = match task.kind {
             TaskKind::Map => self.maps.claimed(task.ordinal, attempt),
@@ -252,7 +253,7 @@ impl Shard {
         is_wanted && !self.has_ended()
     }
 
-    /// The attempt, if it runs.
+    /// Returns the attempt if it runs.
     pub(crate) fn running_as(&self, task: TaskId, attempt: AttemptId) -> Option<Running> {
         match task.kind {
             TaskKind::Map => self.maps.get(task.ordinal)?.running_as(attempt),
@@ -260,7 +261,7 @@ impl Shard {
         }
     }
 
-    /// Ends attempts uncharged: handed back, refused, or of a worker that is gone.
+    /// Ends attempts uncharged: handed back, refused, or of a lost worker.
     pub(crate) fn drop_attempts(&mut self, task: TaskId, is_dropped: impl Fn(&Running) -> bool) {
         match task.kind {
             TaskKind::Map => self.maps.drop_attempts(task.ordinal, is_dropped),
@@ -268,7 +269,7 @@ impl Shard {
         };
     }
 
-    /// An attempt is on record as the one that counts; whatever else runs at its task is stopped.
+    /// Records the attempt that counts, and stops every other attempt at its task.
     pub(crate) fn recorded(
         &mut self,
         task: TaskId,
@@ -290,7 +291,7 @@ impl Shard {
         self.advance(effects);
     }
 
-    /// The number of an attempt that was never written is free again.
+    /// Frees the number of an attempt whose claim was never written.
     pub(crate) fn take_back(&mut self, task: TaskId, number: u32) {
         fn take_back<R>(tasks: &mut Tasks<R>, ordinal: u32, number: u32) {
             if tasks.get(ordinal).is_some_and(|task| task.tried.last == number) {
@@ -313,7 +314,7 @@ impl Shard {
         }
     }
 
-    /// A task is open again.
+    /// Marks a task as open again.
     pub(crate) fn reopened(&mut self, task: TaskId) {
         fn open<R>(tasks: &mut Tasks<R>, ordinal: u32) {
             if tasks.get(ordinal).is_some_and(|task| matches!(task.status, Status::Reopening)) {
@@ -326,7 +327,7 @@ impl Shard {
         }
     }
 
-    /// The rest of a task is over at `now`.
+    /// Opens a task whose pause has ended at `now`.
     pub(crate) fn wake(&mut self, task: TaskId, now: Duration) {
         fn open<R>(tasks: &mut Tasks<R>, ordinal: u32, now: Duration) {
             if tasks.get(ordinal).is_some_and(|task| matches!(task.status, Status::Waiting { until } if until <= now)) {
@@ -339,7 +340,7 @@ impl Shard {
         }
     }
 
-    /// The attempts that run.
+    /// Lists the attempts that run.
     pub(crate) fn all_running(&self) -> impl Iterator<Item = (TaskId, Running)> {
         let maps = self.maps.all_running().map(|(ordinal, running)| (TaskId::map(ordinal), running));
         let reduces =
@@ -347,7 +348,7 @@ impl Shard {
         maps.chain(reduces)
     }
 
-    /// Ends the shard, and whatever runs.
+    /// Ends the shard and stops its attempts.
     pub(crate) fn end(&mut self, end: ShardEnd, effects: &mut Vec<Effect>) {
         if self.has_ended() {
             return;
@@ -359,13 +360,13 @@ impl Shard {
         effects.extend(self.all_running().filter_map(stop));
         effects.push(Effect::End { job: self.plan.job.clone(), shard: self.plan.shard, end });
         self.phase = Phase::Ended;
-        // A job may have a million tasks: what they were is on record.
+        // A job may have a million tasks; their outcomes are on record, so the memory is freed.
         self.maps = Tasks::new(std::iter::empty());
         self.reduces = Tasks::new(std::iter::empty());
         self.runs = None;
     }
 
-    /// Goes as far as the finished tasks allow.
+    /// Moves to the next phase if the finished tasks allow it.
     pub(crate) fn advance(&mut self, effects: &mut Vec<Effect>) {
         if self.phase == Phase::Mapping && self.maps.are_done() {
             if let Some(cause) = self.too_much_is_bad() {
@@ -383,13 +384,13 @@ impl Shard {
         }
     }
 
-    /// A promise does not hold: nothing of the shard becomes visible.
+    /// Ends the shard over a broken invariant, so that none of its output becomes visible.
     fn violated(&mut self, invariant: Invariant, what: String, effects: &mut Vec<Effect>) {
         effects.push(Effect::Violated { invariant, what: what.clone() });
         self.end(ShardEnd::Failed { cause: what }, effects);
     }
 
-    /// A map task is to run again: its run is not what it was.
+    /// Goes back to mapping after the run of a map task was lost.
     fn map_again(&mut self) {
         self.runs = None;
         if self.phase == Phase::Reducing {
@@ -397,7 +398,7 @@ impl Shard {
         }
     }
 
-    /// Why the shard fails, if all its tasks together put more aside than the job allows.
+    /// Cause of failure if the shard's tasks together quarantine more than the job allows.
     fn too_much_is_bad(&self) -> Option<String> {
         let reports = self.maps.iter().filter_map(crate::task::Task::report);
         let (frames, bytes) = reports.fold((0, 0), |(frames, bytes), report| {
@@ -420,7 +421,8 @@ impl Shard {
     }
 }
 
-/// Records the attempt that counts; returns what ran at the task. A task that is done already keeps what it has (LS-2).
+/// Records the attempt that counts; returns the attempts that ran at the task. A completed task keeps its output
+/// (LS-2).
 fn put_done<R>(tasks: &mut Tasks<R>, ordinal: u32, attempt: AttemptId, report: R, at: Duration) -> Vec<Running> {
     if tasks.get(ordinal).is_none_or(|task| task.done().is_some()) {
         return Vec::new();
@@ -449,7 +451,7 @@ fn put_running<R>(tasks: &mut Tasks<R>, ordinal: u32, running: Running) {
     });
 }
 
-/// The order in which the runs were written: by the token of their attempts.
+/// Puts runs in the order in which they were written: by the token of their attempts.
 #[cfg(feature = "planted")]
 fn planted_order(mut list: RunList) -> RunList {
     if crate::planted::is_planted(crate::planted::Planted::ArrivalOrder) {

@@ -1,4 +1,4 @@
-//! Everything that a manifest says, put together from the reports that count.
+//! Puts together a manifest's contents from the reports that count.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl Shard {
         ShardOutput { plan: Arc::clone(self.plan()), partitions, quarantine, books, time_range_ms, stages }
     }
 
-    /// Points that were read and written so far.
+    /// Counts the points read and written so far.
     pub(crate) fn points(&self) -> (u64, u64) {
         let read = self.maps.iter().filter_map(Task::report).map(|report| report.books.points_read).sum();
         let written = self.reduces.iter().filter_map(Task::report).map(|report| report.books.points_written).sum();

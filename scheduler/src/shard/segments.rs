@@ -1,4 +1,4 @@
-//! Which map tasks read one segment, and whether their ranges join.
+//! Stitching inside a shard: the map tasks that read one segment, and the check that their ranges join.
 
 use std::ops::Range;
 
@@ -9,8 +9,8 @@ use crate::event::{Effect, Tried};
 use crate::stitch::{self, Known, Uncovered, Verdict};
 use crate::task::{Status, Task};
 
-/// Ordinals of the map tasks that read one segment, or a pack of whole ones. Only a task of a single split starts
-/// mid-segment; the splits of one segment follow one another.
+/// Ordinals of the map tasks that read one segment, or of the task that reads a pack of whole segments. Only a task
+/// of a single split starts mid-segment; the splits of one segment follow one another.
 pub(super) fn groups(plan: &ShardPlan) -> Vec<Range<u32>> {
     let mut groups = Vec::new();
     let mut first = 0;
@@ -25,7 +25,7 @@ pub(super) fn groups(plan: &ShardPlan) -> Vec<Range<u32>> {
 }
 
 impl Shard {
-    /// Stitches every segment: after much was learnt at once.
+    /// Stitches every segment; used after a restore, which brings many reports at once.
     pub(crate) fn stitch_all(&mut self, around: Around<'_>, effects: &mut Vec<Effect>) {
         for group in 0..self.segments.len() {
             self.stitch(group, around, effects);
@@ -67,8 +67,8 @@ impl Shard {
         }
     }
 
-    /// Whole segments: each was read from 0, to its end. What was reported of a pack is then let go: of millions of segments
-    /// it would take most of a leader's memory, and nothing needs it any more.
+    /// Checks that each whole segment was read from 0 to its end. The split reports of a pack are then dropped:
+    /// nothing needs them any more, and for millions of segments they would take most of a leader's memory.
     fn check_whole(&mut self, ordinal: u32, effects: &mut Vec<Effect>) {
         let task = &self.plan.map_tasks[ordinal as usize];
         let Some(report) = self.maps.get(ordinal).and_then(Task::report) else { return };
@@ -97,7 +97,7 @@ impl Shard {
         self.violated(invariant, what, effects);
     }
 
-    /// Its guess was wrong.
+    /// Runs a split again from `exact_start`, because its guess was wrong.
     fn run_again(&mut self, ordinal: u32, exact_start: u64, effects: &mut Vec<Effect>) {
         let path = self.path(TaskId::map(ordinal));
         let effect = self.maps.change(ordinal, |task| {
@@ -118,7 +118,7 @@ impl Shard {
         effects.extend(effect);
     }
 
-    /// A map task whose run is lost runs again, and only that one.
+    /// Runs a map task again because its run is lost; the shard's other runs stay.
     pub(super) fn remap(&mut self, ordinal: u32, tried: Tried, effects: &mut Vec<Effect>) {
         let path = self.path(TaskId::map(ordinal));
         let effect = self.maps.change(ordinal, |task| {
@@ -141,7 +141,7 @@ fn known(task: &Task<MapReport>) -> Known {
 }
 
 impl Task<MapReport> {
-    /// Lets go what was reported of each split.
+    /// Drops the report of each split to free memory.
     fn forget_splits(&mut self) {
         if let Status::Done(done) = &mut self.status {
             done.report.splits = Vec::new();

@@ -1,5 +1,5 @@
-//! Whatever happens in whatever order: nothing panics, no task is done twice, and a healthy worker brings every shard
-//! to an end (LV-1).
+//! Random events in random order: nothing panics, no task is done twice, and a healthy worker brings every shard to
+//! an end (LV-1).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -16,18 +16,19 @@ use super::trace::{SHARD, failure, map_report, plan, reduce_report};
 use crate::event::TaskInput;
 use crate::{Effect, Event, ShardEnd, State, WorkerId, step};
 
-/// Something that may happen; who and what it happens to is drawn from what there is.
+/// Random event; its subject is drawn from what exists.
 #[derive(Debug, Clone)]
 enum Happening {
-    /// A worker asks for work, be it lost; the claims of what it is given stand at once, or are under way for a while.
+    /// A worker, perhaps a lost one, asks for work. The claims of its grants are written at once, or stay in flight
+    /// for a while.
     Claim {
         worker: u64,
         slots: usize,
         is_slow: bool,
     },
-    /// The oldest claim that is under way is written, or refused if its worker was lost meanwhile.
+    /// The oldest claim in flight is written, or refused if its worker was lost meanwhile.
     Settle,
-    /// An attempt that was ever given ends, be it stale.
+    /// Any attempt that was ever given ends, even a stale one.
     Finish {
         attempt: Index,
         guess: u64,
@@ -43,7 +44,7 @@ enum Happening {
     Lose {
         worker: u64,
     },
-    /// Several are gone at one instant; the leader hears of one after another, and serves claims in between.
+    /// Several workers are lost at one instant; the leader hears of one after another, and serves claims in between.
     LoseTogether {
         workers: BTreeSet<u64>,
     },
@@ -59,7 +60,7 @@ enum Happening {
     Pass {
         seconds: u64,
     },
-    /// Of a shard, a task or an attempt that there never was.
+    /// An event of a shard, task or attempt that never existed.
     Nonsense {
         ordinal: u32,
         number: u32,
@@ -94,7 +95,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-/// One that was given.
+/// Attempt that a worker was given.
 #[derive(Debug, Clone)]
 struct Given {
     worker: WorkerId,
@@ -103,34 +104,34 @@ struct Given {
     input: TaskInput,
 }
 
-/// A claim that is under way.
+/// Claim that is in flight.
 #[derive(Debug)]
 struct UnderWay {
     worker: WorkerId,
     task: TaskPath,
     number: u32,
     input: TaskInput,
-    /// The worker's lease has ended meanwhile: it will be refused.
+    /// Set when the worker's lease has ended meanwhile: the claim will be refused.
     is_doomed: bool,
 }
 
-/// The scheduler, and what the world knows.
+/// Scheduler under test, and the outside world as the test knows it.
 struct World {
     state: State,
     now: Duration,
     plan: Arc<ShardPlan>,
-    /// Where frames start, and where the last one ends.
+    /// Offsets of all frames, and the end of the last one.
     frames: BTreeSet<u64>,
     given: Vec<Given>,
     /// Workers that have joined and were not lost.
     alive: BTreeSet<WorkerId>,
-    /// Oldest first.
+    /// Claims in flight, oldest first.
     under_way: VecDeque<UnderWay>,
-    /// Whether new claims are under way for a while.
+    /// If set, new claims stay in flight for a while.
     is_slow: bool,
-    /// Claims that stand: what the journal compares.
+    /// Claims on record, which the journal compares.
     claims: BTreeMap<(TaskPath, AttemptId), WorkerId>,
-    /// The last number on record of each task.
+    /// Last attempt number on record of each task.
     numbers: BTreeMap<TaskPath, u32>,
     token: u64,
     committed: bool,
@@ -176,19 +177,19 @@ impl World {
         }
     }
 
-    /// The worker's lease ends, and what hangs on it.
+    /// Ends a worker's lease, and with it the worker's claims.
     fn end_lease(&mut self, worker: WorkerId) {
         self.alive.remove(&worker);
         self.claims.retain(|_, by| *by != worker);
         self.under_way.iter_mut().filter(|claim| claim.worker == worker).for_each(|claim| claim.is_doomed = true);
     }
 
-    /// Whether its lease has ended, of which the scheduler may not have heard.
+    /// True if the worker's lease has ended, even if the scheduler has not heard of it.
     fn is_ghost(&self, worker: WorkerId) -> bool {
         !self.alive.contains(&worker)
     }
 
-    /// What the journal makes of the oldest claim under way.
+    /// Journals or refuses the oldest claim in flight.
     fn settle(&mut self) {
         let Some(UnderWay { worker, task, number, input, is_doomed }) = self.under_way.pop_front() else { return };
         if is_doomed {
@@ -224,7 +225,7 @@ impl World {
         }
     }
 
-    /// The true end of an attempt; where it must guess its start, `guess` says how. None where its claim is gone.
+    /// Returns the true end of an attempt; `guess` decides a guessed start. None if the attempt's claim is gone.
     fn finished(&mut self, given: &Given, guess: u64) -> Option<Event> {
         let Given { task, attempt, .. } = given.clone();
         self.claims.remove(&(task.clone(), attempt))?;
@@ -239,7 +240,7 @@ impl World {
         Some(Event::Recorded { task, attempt, report: Box::new(report) })
     }
 
-    /// First frame and end of what a reader finds in a split.
+    /// First frame and end that a reader finds in a split.
     fn frames_of(&self, split: Split, exact_start: Option<u64>, guess: u64) -> Option<(u64, u64)> {
         let range = split.range;
         let truth = self.frames.range(range.start..).next().copied();

@@ -39,7 +39,7 @@ pub(super) fn check(trace: &str, expected: Expect) {
     expected.assert_eq(&shown.collect::<String>());
 }
 
-/// The scheduler, and a journal that does at once what it is told.
+/// Scheduler with a journal that performs each effect at once.
 #[derive(Default)]
 struct Trace {
     state: State,
@@ -47,9 +47,9 @@ struct Trace {
     now: Duration,
     token: u64,
     seen: BTreeSet<WorkerId>,
-    /// The last attempt that a worker was given at each task.
+    /// Last attempt that each worker was given at each task.
     given: BTreeMap<(WorkerId, TaskPath), AttemptId>,
-    /// Claims that stand.
+    /// Claims on record, with their workers.
     claims: BTreeMap<(TaskPath, AttemptId), WorkerId>,
 }
 
@@ -72,7 +72,7 @@ impl Trace {
         shown
     }
 
-    /// What the journal makes of an effect.
+    /// Performs an effect as the journal would; returns the event that follows.
     fn perform(&mut self, effect: Effect) -> Option<Event> {
         match effect {
             Effect::Assign { worker, task, number, .. } => {
@@ -91,7 +91,7 @@ impl Trace {
         }
     }
 
-    /// None for what the journal refuses: the attempt holds its task no longer.
+    /// Parses one event; none if the journal refuses it because the attempt no longer holds its task.
     fn event(&mut self, text: &str) -> Option<Event> {
         let words: Vec<_> = text.split_whitespace().collect();
         Some(match words[..] {
@@ -166,7 +166,7 @@ impl Trace {
         *self.given.get(&(self::worker(worker), task.clone())).expect("a worker only speaks of what it was given")
     }
 
-    /// The attempt that is recorded, if its claim stands; every other claim on the task ends with it.
+    /// Records the attempt if its claim stands, and ends every other claim on the task.
     fn complete(&mut self, worker: &str, path: &TaskPath) -> Option<AttemptId> {
         let attempt = self.attempt(worker, path);
         self.claims.remove(&(path.clone(), attempt))?;
@@ -212,7 +212,7 @@ fn job(name: &str) -> JobId {
     name.parse().expect("a job's name")
 }
 
-/// `m3#1`; of a job that is not `j`, with its name.
+/// Formats an attempt as `m3#1`, with the job's name unless it is `j`.
 fn shown_attempt(path: &TaskPath, number: u32) -> String {
     let of = if path.job.as_str() == "j" { String::new() } else { format!("{}:", path.job) };
     let kind = if path.task.kind == TaskKind::Map { 'm' } else { 'r' };
@@ -232,7 +232,7 @@ fn worker(text: &str) -> WorkerId {
     model::LeaseId(number(text.strip_prefix('w').expect("a worker")))
 }
 
-/// `m3` of the job `j`, or `b:m3` of another.
+/// Parses `m3` of the job `j`, or `b:m3` of another.
 fn path(text: &str) -> TaskPath {
     let (name, task) = text.split_once(':').unwrap_or(("j", text));
     let (kind, ordinal) = task.split_at(1);
@@ -245,7 +245,7 @@ fn found(range: &str) -> Option<(u64, u64)> {
     range.split_once("..").map(|(first, end)| (number(first), number(end)))
 }
 
-/// A plan of one segment.
+/// Plans one segment of `size` bytes.
 pub(super) fn plan(size: u64, split_bytes: u64, partitions: u64) -> ShardPlan {
     let partition_bytes = ByteSize(size.div_ceil(partitions).max(1));
     let settings = JobSettings { split_bytes: ByteSize(split_bytes), partition_bytes, ..JobSettings::default() };
@@ -253,7 +253,7 @@ pub(super) fn plan(size: u64, split_bytes: u64, partitions: u64) -> ShardPlan {
     plan_shard("j".parse().expect("a job's name"), SHARD, settings, vec![segment])
 }
 
-/// A map attempt that found its first frame and its end, or no frame at all.
+/// Report of a map attempt that found its first frame and its end, or no frame at all.
 pub(super) fn map_report(split: Split, found: Option<(u64, u64)>, (bad, bytes_bad): (u64, u64)) -> MapReport {
     let end = found.map_or(split.range.start, |(_, end)| end);
     MapReport {

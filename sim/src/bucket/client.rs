@@ -1,7 +1,7 @@
-//! The bucket as a process sees it: what a client of S3 promises, over requests that may fail.
+//! Client of the bucket in a simulated process. It keeps the promises of an S3 client over requests that may fail.
 //!
-//! Requests are tried again with growing pauses; a create-only write carries an id, so that one whose answer was lost is known
-//! again. What is left after all tries is told as such: done or not, the store is away.
+//! Requests are tried again with growing pauses. A create-only write carries an id, so that a write whose answer was
+//! lost is recognised. If all tries fail, the error says what happened: done, not done, or the store is away.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,23 +22,23 @@ use super::{Bucket, ObjectAnswer, ObjectCall};
 use crate::planted::Planted;
 use crate::port::{Message, Port};
 
-/// How long an answer is waited for.
+/// Longest wait for an answer.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
-/// Tries of one request.
+/// Most tries of one request.
 const TRIES_MAX: u32 = 5;
-/// After the first; it doubles.
+/// Pause after the first try; it doubles with each further one.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How requests get to the bucket.
+/// Path of requests to the bucket.
 #[derive(Clone)]
 enum Way {
-    /// Through the world.
+    /// Through the simulated world, with its faults.
     Port(Arc<Port>),
-    /// At once, by whoever looks from outside.
+    /// Immediate access, for observers outside the simulation.
     Direct(Arc<Mutex<Bucket>>),
 }
 
-/// A prefix of the bucket.
+/// Client of one prefix of the bucket.
 #[derive(Clone)]
 pub(crate) struct BucketClient {
     way: Way,
@@ -59,12 +59,12 @@ impl fmt::Display for BucketClient {
 }
 
 impl BucketClient {
-    /// What a process uses.
+    /// Creates the client of a simulated process.
     pub(crate) fn of_process(port: Arc<Port>, prefix: &str, planted: Option<Planted>) -> Self {
         Self { way: Way::Port(port), prefix: prefix.to_owned(), planted }
     }
 
-    /// What looks from outside.
+    /// Creates a client for observers outside the simulation.
     pub(crate) fn direct(bucket: Arc<Mutex<Bucket>>, prefix: &str) -> Self {
         Self { way: Way::Direct(bucket), prefix: prefix.to_owned(), planted: None }
     }

@@ -1,7 +1,7 @@
-//! The object store in the simulation: one bucket for all, behind a network and a server that fail.
+//! Object store of the simulation: one bucket for all processes, behind a network and a server that fail.
 
-mod client; //  what a process holds
-mod service; // the objects
+mod client; //  client in a process
+mod service; // objects and their changes
 
 use std::ops::Range;
 
@@ -11,42 +11,42 @@ use object_store::ObjectMeta;
 pub(crate) use client::BucketClient;
 pub(crate) use service::{Bucket, Stored};
 
-/// A request. Keys are those of the bucket.
+/// Request to the bucket, with full keys.
 #[derive(Debug, Clone)]
 pub(crate) enum ObjectCall {
-    /// A range of an object, or all of it; its head alone.
+    /// Reads a range of an object, a whole object, or only its head.
     Get { key: String, range: Option<object_store::GetRange>, if_match: Option<String>, head: bool },
-    /// A write. `id` tells this write from all others, however often it is sent.
+    /// Writes an object. `id` identifies the write, however often it is sent.
     Put { key: String, bytes: Bytes, create: bool, id: u64 },
-    /// A removal.
+    /// Removes an object, if it exists.
     Delete { key: String },
-    /// Every object under a prefix.
+    /// Lists every object under a prefix.
     List { prefix: String },
 }
 
-/// What a request that was done brings.
+/// Answer to a request.
 #[derive(Debug, Clone)]
 pub(crate) enum ObjectAnswer {
-    /// The object.
+    /// Object that was read.
     Got { meta: ObjectMeta, range: Range<u64>, bytes: Bytes },
-    /// It is written; its tag.
+    /// The object is written, with this etag.
     Put { etag: String },
-    /// It is gone.
+    /// The object is removed.
     Deleted,
-    /// The objects.
+    /// Objects under the prefix.
     Listed(Vec<ObjectMeta>),
-    /// There is no such object.
+    /// No such object exists.
     NotFound,
-    /// There is one already.
+    /// The object already exists.
     Exists,
-    /// It is another than was asked for.
+    /// The object has changed since the etag in the request.
     Changed,
-    /// The store asks for time. Nothing was done.
+    /// The store asks for time, and has done nothing.
     SlowDown,
 }
 
 impl ObjectCall {
-    /// The key, or the prefix.
+    /// Returns the key or the prefix.
     pub(crate) fn key(&self) -> &str {
         match self {
             Self::Get { key, .. } | Self::Put { key, .. } | Self::Delete { key } => key,
@@ -54,7 +54,7 @@ impl ObjectCall {
         }
     }
 
-    /// What it is, for the trace.
+    /// Returns the operation's name for the trace.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Get { head: true, .. } => "head",

@@ -1,4 +1,4 @@
-//! The objects, as they are.
+//! Contents of the simulated bucket.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +10,20 @@ use object_store::path::Path;
 
 use super::{ObjectAnswer, ObjectCall};
 
-/// A bucket.
+/// Bucket with its objects and a counter of writes.
 #[derive(Debug, Default)]
 pub(crate) struct Bucket {
     objects: BTreeMap<String, Stored>,
     written: u64,
 }
 
-/// An object.
+/// Object in the bucket.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
     pub(crate) bytes: Bytes,
     etag: String,
     modified_ms: TimestampMs,
-    /// Which write made it.
+    /// Id of the write that made the object.
     id: u64,
 }
 
@@ -40,22 +40,22 @@ impl Stored {
 }
 
 impl Bucket {
-    /// The object at `key`.
+    /// Returns the object at `key`.
     pub(crate) fn object(&self, key: &str) -> Option<&Stored> {
         self.objects.get(key)
     }
 
-    /// Every object whose key starts with `prefix`.
+    /// Lists every object whose key starts with `prefix`.
     pub(crate) fn under<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a String, &'a Stored)> {
         self.objects.range(prefix.to_owned()..).take_while(move |(key, _)| key.starts_with(prefix))
     }
 
-    /// Loses an object.
+    /// Removes an object without a trace, as a fault.
     pub(crate) fn lose(&mut self, key: &str) -> Option<Stored> {
         self.objects.remove(key)
     }
 
-    /// Does what is asked, at `now_ms` by the bucket's own clock.
+    /// Performs a request at `now_ms`, by the bucket's own clock.
     pub(crate) fn call(&mut self, call: &ObjectCall, now_ms: TimestampMs) -> ObjectAnswer {
         match call {
             ObjectCall::Get { key, range, if_match, head } => {

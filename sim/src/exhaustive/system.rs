@@ -1,28 +1,29 @@
-//! The state of the model, and what each step does to it.
+//! State of the model, and the effect of each step.
 //!
-//! One shard of two tasks. Revisions are a counter. A coordinator keeps what it has seen, and one transaction that it does not
-//! know the end of; a copy of it may still arrive. A worker keeps the attempt that it runs, also when its lease is gone.
+//! The model has one shard of two tasks. Revisions are a counter. A coordinator keeps what it has seen, and one
+//! transaction with an unknown outcome; a copy of it may still arrive. A worker keeps the attempt that it runs, also
+//! when its lease is gone.
 
 use model::invariant::{may_complete, names_each_once, number_rises, version_follows};
 use model::{AttemptId, FencingToken, Invariant, PartitionId};
 
 use super::Guard;
 
-/// Coordinators, workers, tasks.
+/// Numbers of coordinators, workers and tasks.
 const COORDINATORS: usize = 2;
 const WORKERS: usize = 2;
 const TASKS: usize = 2;
-/// Attempts of one task: more bring nothing that two do not.
+/// Most attempts of one task; more show nothing that two do not.
 const NUMBER_MAX: u32 = 2;
 
-/// A claim: by number of the attempt, who holds it and under which token.
+/// Claims of one task by attempt number: the worker and its token.
 type Claims = [Option<(usize, u64)>; NUMBER_MAX as usize];
 
-/// Everything.
+/// State of the whole system.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct System {
     revision: u64,
-    /// Who leads, and its token.
+    /// Coordinator that leads, and its token.
     leader: Option<(usize, u64)>,
     last: [u32; TASKS],
     claims: [Claims; TASKS],
@@ -39,24 +40,24 @@ pub(super) struct System {
     pub(super) broken: Option<Invariant>,
 }
 
-/// A coordinator, and what it believes.
+/// Coordinator with its view of the state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Coordinator {
     token: Option<u64>,
-    /// The last numbers that it knows of.
+    /// Last attempt number of each task that it knows.
     seen: [u32; TASKS],
     has_committed: bool,
 }
 
-/// A worker, and what it runs.
+/// Worker with its running attempt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Worker {
-    /// Whether its lease is gone; it goes on until it notices.
+    /// True if its lease is gone; the worker goes on until it notices.
     is_expired: bool,
     runs: Option<(usize, AttemptId)>,
 }
 
-/// A transaction.
+/// Transaction of a coordinator.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Write {
     Claim { by: u64, task: usize, worker: usize, number: u32 },
@@ -64,31 +65,31 @@ pub(super) enum Write {
     Commit { by: u64, version: u32, attempts: Vec<AttemptId> },
 }
 
-/// What may happen next.
+/// Step that may happen next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Step {
-    /// A coordinator is elected, and reads what there is.
+    /// A coordinator is elected, and reads the state.
     Elect(usize),
-    /// The leader's lease ends; it does not know.
+    /// The leader's lease ends without its knowledge.
     Depose,
-    /// A coordinator dies, and comes back knowing nothing.
+    /// A coordinator dies, and comes back with nothing in memory.
     Crash(usize),
-    /// A worker's lease ends; it does not know.
+    /// A worker's lease ends without its knowledge.
     Expire(usize),
     /// A worker notices that its lease is gone, and comes back under another.
     Return(usize),
-    /// A coordinator gives a task out; whether its answer arrives.
+    /// A coordinator assigns a task; its answer arrives or is lost.
     Claim { coordinator: usize, worker: usize, task: usize, answered: bool },
-    /// A coordinator records what a worker has done.
+    /// A coordinator records a worker's completion.
     Complete { coordinator: usize, worker: usize, answered: bool },
-    /// A coordinator commits.
+    /// A coordinator commits the shard.
     Commit { coordinator: usize, answered: bool },
     /// A copy of a transaction arrives late.
     Arrive(usize),
 }
 
 impl System {
-    /// Everything that may happen now.
+    /// Lists the steps that may happen now.
     pub(super) fn steps(&self, steps: &mut Vec<Step>) {
         for coordinator in 0..COORDINATORS {
             if self.leader.is_none() && self.coordinators[coordinator].token.is_none() {
@@ -133,7 +134,7 @@ impl System {
         }
     }
 
-    /// Lets it happen; whether anything changed.
+    /// Performs a step; returns true if it changed anything.
     pub(super) fn take(&mut self, step: Step, guard: Guard) -> bool {
         let before = self.clone();
         match step {
@@ -181,7 +182,7 @@ impl System {
         if !self.send(coordinator, write, answered, guard) {
             return;
         }
-        // Known by its answer, or read back: the claim is there.
+        // The claim is written, as the answer or a read-back has shown.
         self.coordinators[coordinator].seen[task] = number;
         if let Some((_, token)) = self.claims[task][number as usize - 1] {
             let attempt = AttemptId { number, token: FencingToken(token) };
@@ -193,13 +194,13 @@ impl System {
         let Some((task, attempt)) = self.workers[worker].runs else { return };
         let by = self.coordinators[coordinator].token.unwrap_or_default();
         self.send(coordinator, Write::Complete { by, task, attempt }, answered, guard);
-        // It counts, or it never will: the worker goes on with other work.
+        // Counted or refused for good, the worker goes on with other work.
         self.workers[worker].runs = None;
     }
 
     fn commit(&mut self, coordinator: usize, answered: bool, guard: Guard) {
         let attempts: Vec<_> = self.done.iter().flatten().copied().collect();
-        // A manifest that names these attempts is there already: it is found.
+        // If a manifest already names these attempts, it is found by reading back.
         if !self.manifests.contains(&attempts) {
             let by = self.coordinators[coordinator].token.unwrap_or_default();
             let version = self.manifests.len() as u32 + 1;
@@ -208,10 +209,10 @@ impl System {
         self.coordinators[coordinator].has_committed = true;
     }
 
-    /// Sends a transaction; whether it stands. A coordinator that was refused as deposed stops.
+    /// Sends a transaction; returns true if it was applied. A coordinator that is refused as deposed stops.
     fn send(&mut self, coordinator: usize, write: Write, answered: bool, guard: Guard) -> bool {
         if !answered {
-            // Its answer is lost: it has arrived, or has not, and a copy of it may still come.
+            // The answer is lost: the transaction may have arrived or not, and a copy of it may still come.
             self.losses += 1;
             self.late.push(write.clone());
             self.late.sort();
@@ -228,7 +229,7 @@ impl System {
         self.leader.is_some_and(|(_, leader)| leader == token)
     }
 
-    /// Applies a transaction if what it compares holds, and judges what that did.
+    /// Applies a transaction if its comparisons hold, and judges the result.
     fn apply(&mut self, write: &Write, guard: Guard) -> bool {
         match write {
             Write::Claim { by, task, worker, number } => self.apply_claim(*by, *task, *worker, *number, guard),

@@ -1,4 +1,4 @@
-//! A client's way to a coordinator: an HTTP service whose requests leave by the process's port.
+//! Client channel to a coordinator: an HTTP service whose requests leave by the process's port.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,10 +15,10 @@ use tonic::codegen::{Service, StdError};
 use super::{WireAnswer, WireRequest};
 use crate::port::{Message, Port};
 
-/// Bends a request before it is sent.
+/// Function that changes a request before it is sent.
 pub(crate) type Bend = Arc<dyn Fn(WireRequest) -> WireRequest + Send + Sync>;
 
-/// A way to one coordinator.
+/// Channel to one coordinator.
 #[derive(Clone)]
 pub(crate) struct SimChannel {
     pub(crate) port: Arc<Port>,
@@ -63,12 +63,12 @@ fn response(answer: WireAnswer) -> Response<Body> {
     response
 }
 
-/// The message of a unary call or answer, without the five bytes before it.
+/// Parses the message of a unary call or answer, after its five-byte prefix.
 pub(crate) fn message<M: prost::Message + Default>(body: &Bytes) -> Option<M> {
     M::decode(body.get(5..)?).ok()
 }
 
-/// A message with the five bytes before it.
+/// Serialises a message with its five-byte prefix.
 pub(crate) fn framed(message: &impl prost::Message) -> Bytes {
     let content = message.encode_to_vec();
     let mut bytes = vec![0];

@@ -1,10 +1,11 @@
-//! gRPC in the simulation: real messages, services and statuses, over a network that delays, loses, repeats and reorders.
+//! gRPC in the simulation: real messages, services and statuses, over a network that delays, loses, repeats and
+//! reorders.
 //!
-//! What a client sends is taken as bytes before HTTP/2 would have it, and given to the services of whichever coordinator it
-//! is meant for.
+//! A client's request is taken as bytes before HTTP/2 would get it, and passed to the services of the addressed
+//! coordinator.
 
-mod channel; // a client's way to a coordinator
-mod serve; //   a coordinator's way to its services
+mod channel; // client channel to a coordinator
+mod serve; //   services of a coordinator
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -12,7 +13,7 @@ use http::HeaderMap;
 pub(crate) use channel::{SimChannel, framed, message};
 pub(crate) use serve::serve;
 
-/// A call as bytes.
+/// Call as bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct WireRequest {
     pub(crate) path: String,
@@ -20,7 +21,7 @@ pub(crate) struct WireRequest {
     pub(crate) body: Bytes,
 }
 
-/// An answer as bytes.
+/// Answer as bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct WireAnswer {
     pub(crate) headers: HeaderMap,
@@ -28,24 +29,24 @@ pub(crate) struct WireAnswer {
     pub(crate) trailers: HeaderMap,
 }
 
-/// What reaches a coordinator.
+/// Message that reaches a coordinator.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    /// A call; its answer bears the same id.
+    /// Call with an id; its answer carries the same id.
     Call { id: u64, request: WireRequest },
-    /// Nobody waits for the answer any more.
+    /// Notice that nobody waits for the answer any more.
     Reset { id: u64 },
 }
 
 impl WireRequest {
-    /// The method alone.
+    /// Returns the method without its service.
     pub(crate) fn method(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 }
 
 impl WireAnswer {
-    /// The gRPC status, for the trace.
+    /// Returns the gRPC status for the trace.
     pub(crate) fn status(&self) -> &str {
         let status = self.trailers.get("grpc-status").or_else(|| self.headers.get("grpc-status"));
         status.and_then(|status| status.to_str().ok()).unwrap_or("?")

@@ -1,4 +1,4 @@
-//! A coordinator's way to its services: each call a task, which ends with whoever asked.
+//! Serves a coordinator's calls: each call is a task, which ends when its caller goes away.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tonic::service::Routes;
 use super::{Incoming, WireAnswer, WireRequest};
 use crate::port::{Message, Port};
 
-/// Serves what comes, as long as the process lives.
+/// Serves incoming calls for as long as the process lives.
 pub(crate) async fn serve(mut incoming: mpsc::UnboundedReceiver<Incoming>, routes: Routes, port: Arc<Port>) {
     let mut under_way: BTreeMap<u64, AbortHandle> = BTreeMap::new();
     while let Some(incoming) = incoming.recv().await {
@@ -59,7 +59,7 @@ async fn answer(mut routes: Routes, request: WireRequest) -> WireAnswer {
 
 fn status_trailers(status: &tonic::Status) -> http::HeaderMap {
     let mut trailers = http::HeaderMap::new();
-    // It fails for words that no header can hold, and then the answer is one without a status: an error all the same.
+    // This fails for a text that no header can hold. The answer then has no status, which is an error as well.
     let _ = status.add_header(&mut trailers);
     trailers
 }

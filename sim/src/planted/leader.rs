@@ -1,4 +1,4 @@
-//! What a worker tells its leader, bent.
+//! Planted bugs in the calls of a worker to its leader.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use worker::leader::{Beat, Hello, Leader, LeaderError, Orders, Verdict};
 use super::{Planted, struck};
 use crate::port::Port;
 
-/// A leader behind a bug.
+/// Leader behind a planted bug.
 #[derive(Debug)]
 pub(super) struct Bent {
     planted: Planted,

@@ -1,4 +1,4 @@
-//! What goes to the bucket and comes from it, bent.
+//! Planted bugs in requests to the bucket and their answers.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,17 +14,17 @@ use crate::bucket::{ObjectAnswer, ObjectCall};
 use crate::port::Port;
 
 thread_local! {
-    /// What collectors of this run have listed first, by prefix.
+    /// First listing of each prefix by collectors of this run.
     static LISTED: RefCell<BTreeMap<String, Vec<ObjectMeta>>> = const { RefCell::new(BTreeMap::new()) };
     /// The latest version of each shard that was put.
     static CURRENT: RefCell<BTreeMap<String, u32>> = const { RefCell::new(BTreeMap::new()) };
-    /// The first record of each job.
+    /// First record of each job.
     static RECORDS: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
-    /// Parts that were to be written, and their sizes.
+    /// Parts that should have been written, with their sizes.
     static UNWRITTEN: RefCell<BTreeMap<String, u64>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// Forgets what earlier runs on this thread left.
+/// Forgets the notes of earlier runs on this thread.
 pub(super) fn begin() {
     LISTED.take();
     UNWRITTEN.take();
@@ -37,7 +37,7 @@ fn is_manifest(key: &str) -> bool {
 }
 
 impl Planted {
-    /// The request to make instead; or the answer, if none is made.
+    /// Returns the request to make instead, or the answer if no request is made.
     pub(crate) fn object_call(self, call: ObjectCall, port: &Port) -> Result<ObjectCall, Box<ObjectAnswer>> {
         match (self, call) {
             (Self::ManifestOverwrites, ObjectCall::Put { key, bytes, id, .. }) if is_manifest(&key) => {
@@ -70,7 +70,7 @@ impl Planted {
         }
     }
 
-    /// The answer to give instead.
+    /// Returns the answer to give instead.
     pub(crate) fn object_answer(self, call: &ObjectCall, answer: ObjectAnswer, port: &Port) -> ObjectAnswer {
         match (self, call, answer) {
             (Self::CollectorIgnoresMarks, ObjectCall::Get { key, head: false, .. }, ObjectAnswer::Got { meta, .. })
@@ -130,13 +130,13 @@ impl Planted {
     }
 }
 
-/// An object with other content.
+/// Answer that holds an object with other content.
 fn got(meta: ObjectMeta, bytes: Vec<u8>) -> ObjectAnswer {
     let meta = ObjectMeta { size: bytes.len() as u64, ..meta };
     ObjectAnswer::Got { range: 0..meta.size, meta, bytes: bytes.into() }
 }
 
-/// The head of an object that will be written soon.
+/// Head of an object that will be written soon.
 fn head(key: &str, size: u64) -> ObjectAnswer {
     let location = Path::from(key);
     let meta = ObjectMeta { location, last_modified: chrono::DateTime::UNIX_EPOCH, size, e_tag: None, version: None };

@@ -1,4 +1,4 @@
-//! What goes to etcd and comes from it, bent.
+//! Planted bugs in calls to etcd and their answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use storage::meta::{
 use super::{Planted, struck};
 use crate::port::Port;
 
-/// A store behind a bug.
+/// Store behind a planted bug.
 #[derive(Debug)]
 pub(super) struct Bent {
     planted: Planted,
@@ -140,7 +140,7 @@ impl MetaStore for Bent {
     }
 }
 
-/// What is heard of an event.
+/// Changes or drops an event of a watch.
 fn heard(planted: Planted, event: WatchEvent, port: &Port) -> Option<WatchEvent> {
     match (planted, event) {
         (Planted::NoRelist, WatchEvent::Resync(_)) => {

@@ -1,4 +1,4 @@
-//! A coordinator: the real one, its services behind the simulated network.
+//! Role of a coordinator: the real one, with its services behind the simulated network.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::planted::Planted;
 use crate::port::{Message, Truth};
 use crate::state::StateClient;
 
-/// How a coordinator is set up.
+/// Settings of a coordinator.
 #[derive(Debug, Clone)]
 pub(crate) struct CoordinatorRole {
     pub(crate) lease_ttl: Duration,

@@ -1,4 +1,4 @@
-//! What processes are: coordinators, workers, and an operator who wants something of them.
+//! Roles of processes: coordinators, workers, and an operator with wishes.
 
 mod coordinator;
 mod operator;
@@ -18,10 +18,10 @@ pub(crate) use coordinator::CoordinatorRole;
 pub(crate) use operator::{OperatorRole, Wish};
 pub(crate) use worker::WorkerRole;
 
-/// How long a call to etcd may take.
+/// Longest duration of a call to etcd.
 const STATE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a process is.
+/// Role of a process, with its settings.
 #[derive(Debug, Clone)]
 pub(crate) enum Role {
     Coordinator(CoordinatorRole),
@@ -29,7 +29,7 @@ pub(crate) enum Role {
     Operator(OperatorRole),
 }
 
-/// What a process is given when it starts.
+/// Environment of a process at its start.
 pub(crate) struct Env {
     pub(crate) name: String,
     pub(crate) incarnation: u32,
@@ -41,7 +41,7 @@ pub(crate) struct Env {
 }
 
 impl Role {
-    /// The life of a process.
+    /// Runs the process to its end.
     pub(crate) fn run(&self, env: Env) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         match self {
             Self::Coordinator(role) => Box::pin(role.clone().run(env)),
@@ -52,14 +52,14 @@ impl Role {
 }
 
 impl Role {
-    /// How many jobs an operator runs, replays included.
+    /// Counts the jobs that an operator runs, replays included.
     pub(crate) fn jobs(&self) -> usize {
         let Self::Operator(operator) = self else { return 0 };
         operator.wishes.iter().filter(|(_, wish)| matches!(wish, Wish::Run(_) | Wish::Replay(..))).count()
     }
 }
 
-/// The word that a process should leave; never, if nobody says it.
+/// Resolves with the reason when the process is asked to leave; never, if it is not.
 async fn leave(left: oneshot::Receiver<String>) -> String {
     match left.await {
         Ok(reason) => reason,
@@ -67,7 +67,7 @@ async fn leave(left: oneshot::Receiver<String>) -> String {
     }
 }
 
-/// Where a coordinator of this name is reached.
+/// Returns the address of a coordinator of this name.
 pub(crate) fn address(name: &str) -> String {
     format!("http://{name}:7070")
 }

@@ -1,4 +1,5 @@
-//! An operator: submits jobs, cancels and replays, drains workers, and wants every shard done in the end.
+//! Role of an operator, which submits jobs, cancels and replays, drains workers, and insists that every shard gets
+//! done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,30 +15,30 @@ use crate::network::SimChannel;
 use crate::port::{Message, Truth};
 use crate::workload::DATASET;
 
-/// Between two looks at a job.
+/// Pause between two checks of a job.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Something that an operator wants, and when.
+/// Wish of an operator.
 #[derive(Debug, Clone)]
 pub(crate) enum Wish {
-    /// A job is to run, until all of its shards are done.
+    /// Run a job until all of its shards are done.
     Run(Box<JobSpec>),
-    /// A job is to stop; it is tried again later.
+    /// Cancel a job, which is retried later.
     Cancel(JobId),
-    /// A shard of a job is to run once more, when the job has ended.
+    /// Replay a shard of a job when the job has ended.
     Replay(JobId, ShardId),
-    /// A worker is to leave.
+    /// Drain the worker of this name.
     Drain(String),
 }
 
-/// What an operator does.
+/// Settings of an operator.
 #[derive(Debug, Clone)]
 pub(crate) struct OperatorRole {
     pub(crate) coordinators: Vec<String>,
     pub(crate) wishes: Vec<(Duration, Wish)>,
-    /// From then on, what is not done is tried again.
+    /// Time from which on the operator retries jobs that are not done.
     pub(crate) insists_from: Duration,
-    /// A job that nobody knows any more is submitted again.
+    /// If set, a job that the cluster has forgotten is submitted again.
     pub(crate) submits_again: bool,
 }
 
@@ -65,12 +66,12 @@ impl OperatorRole {
         }
         while open.join_next().await.is_some() {}
         env.port.send(Message::Truth(Truth::Finished));
-        // A process that ends has nothing to be asked; this one stays.
+        // An operator that ended could not be asked anything more, so it stays.
         std::future::pending::<()>().await;
     }
 }
 
-/// Where the operator works.
+/// Connection and clock of the operator.
 struct Desk {
     client: LeaderClient<SimChannel>,
     clock: SimClock,
@@ -79,11 +80,11 @@ struct Desk {
     submits_again: bool,
 }
 
-/// What became of a job.
+/// Final state of a job, as the operator sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen {
     Done,
-    /// Nobody knows it, or it cannot be tried again.
+    /// The cluster does not know the job, or it cannot be retried.
     Gone,
 }
 
@@ -102,7 +103,8 @@ impl Desk {
                     let request = request.clone();
                     async move { client.cancel_job(request).await }
                 });
-                // It may have ended, or nobody may lead: an operator would look, and leave it at that.
+                // The job may have ended, or there may be no leader: a human operator would check and leave it at
+                // that.
                 drop(asked.await);
             }
             Wish::Replay(job, shard) => self.replay(&job, shard).await,
@@ -131,7 +133,7 @@ impl Desk {
         }
     }
 
-    /// Waits until the job is done; from a certain time on, tries again what is not.
+    /// Waits until the job is done; from `insists_from` on, retries it if needed.
     async fn see_done(&self, job: &JobId) -> Seen {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -161,7 +163,7 @@ impl Desk {
         self.clock.now_ms() - self.began_ms >= self.insists_from.as_millis() as i64
     }
 
-    /// Tries a job again; false where that is refused for good.
+    /// Retries a job; returns false if that is refused for good.
     async fn retry(&self, job: &JobId) -> bool {
         let request = v1::RetryJobRequest {
             job: job.to_string(),
@@ -172,7 +174,7 @@ impl Desk {
             let request = request.clone();
             async move { client.retry_job(request).await }
         });
-        // The next look tells whether it runs.
+        // The next check shows if the job runs.
         let is_refused = matches!(asked.await, Err(ApiError::Refused { .. } | ApiError::NotFound { .. }));
         !(is_refused && self.submits_again)
     }
@@ -196,9 +198,10 @@ impl Desk {
             });
             match asked.await {
                 Ok(answer) => break answer.job,
-                // One that still runs, or that has no such shard on record yet.
+                // The job still runs, or has no such shard on record yet.
                 Err(ApiError::Refused { .. }) if self.insists() => return Seen::Done,
-                // Where etcd was lost, nobody knows where to look for its history; the operator does.
+                // If etcd was lost, the cluster does not know in which dataset to look for the history; the operator
+                // does.
                 Err(ApiError::NotFound { .. }) if self.submits_again => {
                     DATASET.clone_into(&mut request.dataset);
                     tokio::time::sleep(LOOK_EVERY).await;

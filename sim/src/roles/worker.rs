@@ -1,4 +1,4 @@
-//! A worker: the real agent, which really maps and reduces, on coroutines.
+//! Role of a worker: the real agent, which really maps and reduces, on coroutines.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +25,7 @@ use crate::planted::Planted;
 use crate::port::{Message, Port, Truth};
 use crate::state::StateClient;
 
-/// How a worker is set up.
+/// Settings of a worker.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkerRole {
     pub(crate) coordinators: Vec<String>,
@@ -33,11 +33,11 @@ pub(crate) struct WorkerRole {
     pub(crate) limits: SlotLimits,
     pub(crate) lease_ttl: Duration,
     pub(crate) drain_timeout: Duration,
-    /// Longest time that an attempt computes, beside what it waits for.
+    /// Longest computation of an attempt, beyond its waits.
     pub(crate) takes_max: Duration,
-    /// The protocol that it speaks, where it is not this build's.
+    /// Protocol version that it speaks, if not this build's.
     pub(crate) protocol: Option<u32>,
-    /// It forges its reports, for so long from the beginning of the world on.
+    /// Time from the start of the world during which it forges its reports, if it does.
     pub(crate) lies_for: Option<Duration>,
     pub(crate) scratch: PathBuf,
     pub(crate) planted: Option<Planted>,
@@ -99,7 +99,7 @@ impl WorkerRole {
     }
 }
 
-/// A greeting in another version of the protocol.
+/// Replaces the protocol version in a greeting.
 fn speaking(protocol: Option<u32>, request: WireRequest) -> WireRequest {
     match (protocol, message::<v1::HelloRequest>(&request.body)) {
         (Some(protocol), Some(hello)) if request.method() == "Hello" => {
@@ -109,12 +109,12 @@ fn speaking(protocol: Option<u32>, request: WireRequest) -> WireRequest {
     }
 }
 
-/// What a worker says of attempts that failed, as the world hears it: before it is sent.
+/// Leader that passes each worker's report of a failed attempt to the world before it is sent.
 #[derive(Debug)]
 struct Overheard {
     inner: Arc<dyn Leader>,
     port: Arc<Port>,
-    /// What its leader finds in its reports is its own doing.
+    /// If set, broken invariants that the leader finds in its reports are expected.
     is_liar: bool,
 }
 
@@ -130,7 +130,7 @@ impl Leader for Overheard {
 
     async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, LeaderError> {
         let verdict = self.inner.complete(worker, held, report).await;
-        // A leader that finds a promise broken in a report is a witness like any other.
+        // A leader that finds a broken invariant in a report is a witness like any other.
         if let Ok(Verdict::Refused { reason }) = &verdict
             && !self.is_liar
             && let Some(invariant) = Invariant::named_in(reason)
@@ -154,20 +154,20 @@ impl Leader for Overheard {
     }
 }
 
-/// Attempts that take their time.
+/// Attempts that take a random time.
 struct Slow {
     port: Arc<Port>,
     takes_max: Duration,
     random: Mutex<fastrand::Rng>,
     planted: Option<Planted>,
-    /// Until when it forges reports, by which clock.
+    /// Clock and time up to which reports are forged.
     lies: Option<(SimClock, Duration)>,
 }
 
 impl Look for Slow {
     fn takes(&self) -> Duration {
         let draw = self.random.lock().unwrap_or_else(PoisonError::into_inner).f64();
-        // Most are quick; a few take as long as any.
+        // Most attempts are quick; a few take almost the longest time.
         self.takes_max.mul_f64(draw * draw * draw)
     }
 
@@ -182,11 +182,13 @@ impl Look for Slow {
     }
 }
 
-/// A report of work that was not done: nothing of what was read lies in the window; or points that nobody has written.
+/// Forges a report of work that was not done: none of the points read lies in the window, or points were counted that
+/// were never written.
 fn forged(outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::Mapped(mut report) => {
-            // A report with points and no time cannot be: one that lies within what its splits allow would be nobody's fault.
+            // Points without a time range are impossible, so the leader can refuse the report. A forged range within
+            // the splits' limits could not be detected.
             (report.run, report.time_range_ms) = (None, None);
             report.books.points_early += std::mem::take(&mut report.books.points_routed);
             Outcome::Mapped(report)

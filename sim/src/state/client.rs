@@ -1,4 +1,4 @@
-//! etcd as a process sees it: calls that may not be answered, watches that may fall behind.
+//! Client of etcd in a simulated process: calls may go unanswered, and watches may fall behind.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::{StateAnswer, StateCall};
 use crate::port::{Message, Port};
 
-/// A process's handle to etcd.
+/// Handle of a process to etcd.
 #[derive(Debug)]
 pub(crate) struct StateClient {
     port: Arc<Port>,
-    /// How long an answer is waited for.
+    /// Longest wait for an answer.
     timeout: Duration,
 }
 
@@ -25,7 +25,7 @@ impl StateClient {
         Self { port, timeout }
     }
 
-    /// The answer; none where it did not come.
+    /// Sends a call; returns none if no answer came.
     async fn ask(&self, call: StateCall) -> Option<StateAnswer> {
         let (reply, answer) = oneshot::channel();
         self.port.send(Message::State { call, reply });
@@ -84,7 +84,7 @@ impl MetaStore for StateClient {
     fn watch(&self, prefix: &str, after: Revision) -> Watch {
         let (events, told) = mpsc::unbounded_channel();
         self.port.send(Message::Watch { prefix: prefix.to_owned(), after, events });
-        // A watch resumes by itself; one whose world is gone has nothing to tell.
+        // A watch resumes by itself; if its world is gone, it yields nothing more.
         let told = futures::stream::unfold(told, |mut told| async {
             match told.recv().await {
                 Some(event) => Some((event, told)),

@@ -1,7 +1,7 @@
-//! The cluster's state in the simulation: etcd's twin in memory, behind a network and a server that fail.
+//! State of the simulated cluster: an in-memory twin of etcd, behind a network and a server that fail.
 
-mod client; //  what a process holds
-mod service; // what the world does with a call
+mod client; //  client in a process
+mod service; // calls, as the world performs them
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use storage::meta::{Entry, Lease, Listing, MetaError, Outcome, Txn};
 pub(crate) use client::StateClient;
 pub(crate) use service::StateService;
 
-/// A call.
+/// Call to etcd.
 #[derive(Debug, Clone)]
 pub(crate) enum StateCall {
     Get(String),
@@ -22,7 +22,7 @@ pub(crate) enum StateCall {
     Revoke(LeaseId),
 }
 
-/// Its answer.
+/// Answer of etcd.
 #[derive(Debug)]
 pub(crate) enum StateAnswer {
     Got(Result<Option<Entry>, MetaError>),
@@ -33,7 +33,7 @@ pub(crate) enum StateAnswer {
 }
 
 impl StateCall {
-    /// Whether it may change something.
+    /// True if the call may change something.
     pub(crate) const fn writes(&self) -> bool {
         !matches!(self, Self::Get(_) | Self::List(_))
     }

@@ -1,4 +1,4 @@
-//! etcd as the world runs it: one store for all, its clock the world's.
+//! Simulated etcd: one store for all processes, on the world's clock.
 
 use std::fmt;
 use std::task::Poll;
@@ -15,28 +15,28 @@ use tokio::time::Instant;
 
 use super::{StateAnswer, StateCall};
 
-/// The store, and who watches it.
+/// Store with its open watches.
 pub(crate) struct StateService {
     runtime: Runtime,
     base: Instant,
     store: MemoryStore,
-    /// Everything that changes, for those who watch over the invariants.
+    /// Watch of every change, for the checks of invariants.
     all: Watch,
     watches: Vec<Watched>,
     leases: Vec<LeaseId>,
     backup: Option<Backup>,
-    /// Writes are refused until then: no space.
+    /// Writes are refused up to this time, because there is no space.
     pub(crate) full_until: Duration,
 }
 
-/// A watch that a process has open.
+/// Open watch of a process.
 pub(crate) struct Watched {
     process: usize,
     events: mpsc::UnboundedSender<Result<WatchEvent, MetaError>>,
     stream: Watch,
-    /// Nothing is told before.
+    /// No events are delivered before this time.
     stalled_until: Duration,
-    /// What is told next is told no earlier: events keep their order.
+    /// Delivery time of the last event; later events come no earlier, so that they keep their order.
     pub(crate) told_until: Duration,
 }
 
@@ -65,12 +65,12 @@ impl StateService {
         }
     }
 
-    /// The world's time is `now`.
+    /// Sets the store's clock to the world's time.
     pub(crate) fn at(&self, now: Duration) {
         self.runtime.block_on(async { tokio::time::sleep_until(self.base + now).await });
     }
 
-    /// Does what a call asks for.
+    /// Performs a call.
     pub(crate) fn call(&mut self, call: StateCall, now: Duration) -> StateAnswer {
         let store = self.store.clone();
         let is_full = now < self.full_until;
@@ -91,7 +91,7 @@ impl StateService {
         })
     }
 
-    /// Opens a watch.
+    /// Opens a watch for a process.
     pub(crate) fn watch(
         &mut self,
         process: usize,
@@ -103,7 +103,7 @@ impl StateService {
         self.watches.push(Watched { process, events, stream, stalled_until, told_until });
     }
 
-    /// What the watches of processes have to tell now, each with whom to tell and no earlier than when.
+    /// Takes the events that watches have now, each with the index of its watch.
     pub(crate) fn told(&mut self, now: Duration) -> Vec<(usize, WatchEvent)> {
         self.watches.retain(|watched| !watched.events.is_closed());
         let _context = self.runtime.enter();
@@ -116,7 +116,7 @@ impl StateService {
         told
     }
 
-    /// A watch of those that [`Self::told`] names: where to tell it, and from when on.
+    /// Returns the process and channel of a watch from [`Self::told`], and the earliest delivery time.
     pub(crate) fn watched(
         &mut self,
         at: usize,
@@ -125,19 +125,19 @@ impl StateService {
         (watched.process, watched.events.clone(), &mut watched.told_until)
     }
 
-    /// Lets the watches of a process, or of all, fall behind until `until`.
+    /// Lets the watches of a process, or of all, fall behind up to `until`.
     pub(crate) fn stall(&mut self, process: Option<usize>, until: Duration) {
         let is_meant = |watched: &&mut Watched| process.is_none_or(|process| watched.process == process);
         self.watches.iter_mut().filter(is_meant).for_each(|watched| watched.stalled_until = until);
     }
 
-    /// Forgets the history up to now.
+    /// Compacts the history up to now.
     pub(crate) fn compact(&mut self) {
         let revision = self.runtime.block_on(self.store.list("")).map(|listing| listing.revision);
         self.store.compact(revision.unwrap_or_default());
     }
 
-    /// A new leader of etcd: every lease gets its whole TTL again.
+    /// Simulates a new leader of etcd, under which every lease gets its whole TTL again.
     pub(crate) fn change_leader(&mut self) {
         let store = self.store.clone();
         let leases = std::mem::take(&mut self.leases);
@@ -145,12 +145,12 @@ impl StateService {
         self.leases = alive.collect();
     }
 
-    /// Ends one of the leases early; `draw` says which.
+    /// Ends one of the leases early, selected by `draw`.
     pub(crate) fn end_lease(&mut self, draw: usize) -> Option<LeaseId> {
         self.end(*self.leases.get(draw % self.leases.len().max(1))?)
     }
 
-    /// Ends the lease of a worker early; `draw` says which.
+    /// Ends the lease of a worker early, selected by `draw`.
     pub(crate) fn end_worker(&mut self, draw: usize) -> Option<LeaseId> {
         let workers = self.runtime.block_on(self.store.list(format::state_keys::WORKERS)).ok()?.entries;
         self.end(workers.get(draw % workers.len().max(1))?.lease?)
@@ -163,13 +163,13 @@ impl StateService {
         leader.and_then(|entry| entry.lease).and_then(|lease| self.end(lease));
     }
 
-    /// Takes a backup.
+    /// Takes a backup of the store.
     pub(crate) fn save(&mut self) {
         let _context = self.runtime.enter();
         self.backup = Some(self.store.backup());
     }
 
-    /// Comes back as the backup is, or empty; what it holds then.
+    /// Restores the backup, or an empty store; returns its entries.
     pub(crate) fn restore(&mut self, is_lost: bool) -> Vec<Entry> {
         let _context = self.runtime.enter();
         self.store.restore(self.backup.as_ref().filter(|_| !is_lost));
@@ -182,14 +182,14 @@ impl StateService {
         }
     }
 
-    /// Writes as somebody does who is no part of the cluster.
+    /// Writes a key as a stranger would, outside the cluster.
     pub(crate) fn put(&mut self, key: &str, value: Vec<u8>, lease: Option<LeaseId>) {
         let op = Op::Put { key: key.to_owned(), value: value.into(), lease };
-        // It fails where a lease is gone by now, and then nobody has written.
+        // The write fails if the lease is gone by now; then nothing was written.
         drop(self.runtime.block_on(self.store.txn(Txn::when([]).then([op]))));
     }
 
-    /// Everything that is there.
+    /// Lists all entries of the store.
     pub(crate) fn entries(&self) -> Vec<Entry> {
         self.runtime.block_on(self.store.list("")).map(|listing| listing.entries).unwrap_or_default()
     }
@@ -200,7 +200,7 @@ impl StateService {
         Some(lease)
     }
 
-    /// What has changed since the last look, in order.
+    /// Takes the changes since the last call, in order.
     pub(crate) fn changes(&mut self) -> Vec<(Revision, Vec<Change>)> {
         let _context = self.runtime.enter();
         let mut all = Vec::new();
@@ -213,7 +213,7 @@ impl StateService {
     }
 }
 
-/// What a watch has to tell without waiting.
+/// Returns the next event of a watch without waiting.
 fn next(watch: &mut Watch) -> Option<WatchEvent> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match watch.poll_next_unpin(&mut context) {

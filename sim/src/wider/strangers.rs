@@ -1,4 +1,4 @@
-//! What is not ours: files of other tools, jobs of another cluster, keys and fields of others and of newer versions.
+//! Foreign objects: files of other tools, jobs of another cluster, keys and fields of others and of newer versions.
 
 use format::keys::{self, AttemptKeys};
 use format::marks::{JobMark, MarkState};
@@ -6,11 +6,11 @@ use model::{AttemptId, Digest, FencingToken, JobId, OutputFormat, PartitionId, S
 
 use crate::workload::Workload;
 
-/// A field that no record of this version has.
+/// Field that no record of this version has.
 pub(crate) const STRANGE_FIELD: &str = "color_of_tomorrow";
 
-/// Objects of others in our dataset: of another tool, of a job that another cluster runs, of one that somebody rolls back to, and of
-/// one that nobody knows.
+/// Foreign objects in our dataset: of another tool, of a job that another cluster runs, of a job to which a rollback
+/// goes, and of an unknown job.
 pub(crate) fn objects(workload: &Workload) -> Vec<(String, Vec<u8>)> {
     let mut objects: Vec<(String, Vec<u8>)> = [
         "README.txt",
@@ -39,7 +39,7 @@ fn job(name: &str) -> JobId {
     name.parse().expect("a job's name")
 }
 
-/// The plan and a part of a job, neither in any manifest; and its spec, if the dataset is to know the job.
+/// Plan and part of a job that no manifest names, and its spec if the dataset is to know the job.
 fn of_job(workload: &Workload, name: &str, is_known: bool) -> Vec<(String, Vec<u8>)> {
     let (job, shard, settings) = (job(name), workload.shards[0], workload.settings.clone());
     let attempt = AttemptId { number: 1, token: FencingToken(0xab) };
@@ -62,7 +62,7 @@ fn of_job(workload: &Workload, name: &str, is_known: bool) -> Vec<(String, Vec<u
     objects
 }
 
-/// A key that nobody of this version writes.
+/// Key that no process of this version writes.
 pub(crate) fn state_key(draw: usize) -> &'static str {
     const KEYS: [&str; 8] = [
         "notes",
@@ -77,7 +77,7 @@ pub(crate) fn state_key(draw: usize) -> &'static str {
     KEYS[draw % KEYS.len()]
 }
 
-/// Whether a key goes with a job of ours: what lies under its prefix is deleted with it.
+/// True if a key lies under the prefix of a job of ours, and so is deleted with the job.
 pub(crate) fn is_of_a_job(key: &str) -> bool {
     key.starts_with("jobs/nightly/")
 }

@@ -1,4 +1,4 @@
-//! What is committed: plans that cover the input, manifests that name what counts, and nothing that vanishes afterwards.
+//! Checks of commits: plans cover the input, manifests name the attempts that count, and nothing vanishes afterwards.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,11 @@ use super::Witness;
 use super::records::report_key;
 use crate::bucket::{Bucket, ObjectCall, Stored};
 
-/// The root of the dataset in the bucket.
+/// Root of the dataset in the bucket.
 const DATASET: &str = "dataset/";
 
 impl Witness {
-    /// Something is about to be written or removed in the bucket.
+    /// Checks a write or removal in the bucket before it happens.
     pub(crate) fn will_change(&mut self, call: &ObjectCall, bucket: &Bucket) {
         let Some(key) = call.key().strip_prefix(DATASET) else { return };
         self.check_foreign(call);
@@ -38,7 +38,7 @@ impl Witness {
         match call {
             ObjectCall::Put { bytes, create, .. } if key.starts_with(MANIFESTS) => {
                 match bucket.object(call.key()) {
-                    // A create-only write that comes too late, or comes again, changes nothing.
+                    // A create-only write that comes late or twice changes nothing.
                     Some(_) if *create => {}
                     Some(there) if there.bytes == *bytes => {}
                     Some(_) => self.violated(Invariant::Cm3, format!("{key} is written over")),
@@ -51,10 +51,10 @@ impl Witness {
         }
     }
 
-    /// PL-1.
+    /// PL-1: checks a plan that is about to be written.
     fn planned(&mut self, key: &str, bytes: &[u8]) {
         let Ok(plan) = serde_json::from_slice::<ShardPlan>(bytes) else {
-            return self.violated(Invariant::Pl1, format!("{key} is no plan"));
+            return self.violated(Invariant::Pl1, format!("{key} is not a plan"));
         };
         let mut ranges: BTreeMap<u32, Vec<ByteRange>> = BTreeMap::new();
         for split in plan.map_tasks.iter().flat_map(|task| task.splits()) {
@@ -68,7 +68,7 @@ impl Witness {
         }
     }
 
-    /// CM-1, CM-2, CM-3, DT-1, PL-2 of a manifest that is about to be visible.
+    /// CM-1, CM-2, CM-3, DT-1, PL-2: checks a manifest that is about to become visible.
     fn published(&mut self, key: &str, bytes: &[u8], bucket: &Bucket) {
         let (name, manifest) = match (key.parse::<ManifestName>(), Manifest::from_bytes(key, bytes)) {
             (Ok(name), Ok(manifest)) => (name, manifest),
@@ -97,7 +97,7 @@ impl Witness {
         self.count_commit(key, &manifest);
     }
 
-    /// CM-1: the version that a shard says is its own is a manifest of its job.
+    /// CM-1: checks that the version in a shard's record is a manifest of its job.
     pub(super) fn check_version(&mut self, job: &JobId, shard: ShardId, version: Option<u32>, bucket: &Bucket) {
         let prefix = format!("{DATASET}{MANIFESTS}/");
         let is_it = |key: &str| {
@@ -114,7 +114,7 @@ impl Witness {
         }
     }
 
-    /// CM-3: a run of a shard takes one version.
+    /// CM-3: checks that a run of a shard takes one version.
     fn count_commit(&mut self, key: &str, manifest: &Manifest) {
         let head: Option<JobHead> = self.record(StateKey::Job(manifest.job.clone()));
         let round = head.map_or(0, |head| head.round);
@@ -129,8 +129,8 @@ impl Witness {
         }
     }
 
-    /// CM-1 and PL-2: what the manifest names is what is on record of the plan's tasks. Where etcd has gone back, what was on
-    /// record before counts as well: a leader that did not know yet may go on.
+    /// CM-1 and PL-2: checks that the manifest names the recorded attempts of the plan's tasks. If etcd has gone
+    /// back, earlier records count as well, because a leader that does not know yet may go on.
     fn check_plan(&mut self, key: &str, manifest: &Manifest, bucket: &Bucket) {
         let states = std::iter::once(&self.entries).chain(self.before.iter().rev()).collect();
         let verdict = Looking { states, lost: &self.lost, bucket }.plan(key, manifest);
@@ -139,7 +139,7 @@ impl Witness {
         }
     }
 
-    /// GC-1: what a manifest names stays, and so does the current version itself.
+    /// GC-1: checks that an object named by a manifest stays, and the current version itself too.
     fn removed(&mut self, key: &str, bucket: &Bucket) {
         if let Ok(name) = key.parse::<ManifestName>() {
             if versions(bucket, name.window, name.shard).last() == Some(&name.version) {
@@ -162,7 +162,7 @@ impl Witness {
     }
 }
 
-/// A look at a manifest, by etcd as it is and as it was before it went back.
+/// Manifest under check, with etcd as it is and as it was before it went back.
 struct Looking<'a> {
     states: Vec<&'a BTreeMap<String, Entry>>,
     lost: &'a BTreeMap<String, Stored>,
@@ -172,7 +172,7 @@ struct Looking<'a> {
 type Looked = Result<(), (Invariant, String)>;
 
 impl Looking<'_> {
-    /// A record, by each state that has it.
+    /// Lists a record in each state that has it.
     fn records<R: StateRecord>(&self, key: StateKey) -> impl Iterator<Item = R> {
         let key = String::from(key);
         self.states.iter().filter_map(move |entries| entries.get(&key)?.record().ok())
@@ -205,7 +205,8 @@ impl Looking<'_> {
         self.stitches(key, &plan, path)
     }
 
-    /// PL-2: what the attempts that count have read joins, from the first byte of each segment to its last.
+    /// PL-2: checks that the ranges read by the attempts that count join, from the first byte of each segment to its
+    /// last.
     fn stitches(&self, key: &str, plan: &ShardPlan, path: impl Fn(TaskId) -> TaskPath) -> Looked {
         let mut read: BTreeMap<u32, Vec<ByteRange>> = BTreeMap::new();
         for ordinal in 0..plan.map_tasks.len() as u32 {
@@ -216,7 +217,7 @@ impl Looking<'_> {
                 return Err((Invariant::Pl2, format!("{key}: {task} has no report that counts")));
             };
             for split in &report.splits {
-                // Where no frame starts, what was owned is nothing: it ends where it began.
+                // If no frame starts in the split, it owned nothing and ends where it began.
                 let range = split.first.map(|first| ByteRange { start: first, end: split.end });
                 read.entry(split.split.segment).or_default().extend(range);
             }
@@ -232,21 +233,21 @@ impl Looking<'_> {
     }
 }
 
-/// The current version of each shard that has one.
+/// Returns the current version of each shard that has one.
 pub(super) fn current(bucket: &Bucket) -> BTreeMap<ShardId, u32> {
     let prefix = format!("{DATASET}{MANIFESTS}/");
     let name = |key: &String| key.strip_prefix(DATASET)?.parse::<ManifestName>().ok();
-    // Ascending, so that the largest version of a shard is the last.
+    // Keys ascend, so the largest version of a shard comes last.
     bucket.under(&prefix).filter_map(|(key, _)| name(key)).map(|name| (name.shard, name.version)).collect()
 }
 
-/// A manifest that is there.
+/// Reads a manifest of the bucket.
 pub(super) fn manifest_of(bucket: &Bucket, window: Window, shard: ShardId, version: u32) -> Option<Manifest> {
     let key = format!("{DATASET}{}", ManifestName { window, shard, version });
     Manifest::from_bytes(&key, &bucket.object(&key)?.bytes).ok()
 }
 
-/// The segments that a manifest of the dataset is about; none where their object is gone or damaged.
+/// Reads the segments that a manifest names; none if their object is gone or damaged.
 pub(crate) fn segments_of(bucket: &Bucket, inputs: &Inputs) -> Option<SegmentList> {
     match inputs {
         Inputs::Inline(segments) => Some(segments.clone()),
@@ -254,7 +255,7 @@ pub(crate) fn segments_of(bucket: &Bucket, inputs: &Inputs) -> Option<SegmentLis
     }
 }
 
-/// Versions that are there, ascending.
+/// Lists the versions of a shard, ascending.
 fn versions(bucket: &Bucket, window: Window, shard: ShardId) -> Vec<u32> {
     let prefix = format!("{DATASET}{}/", ManifestName::folder(window, shard));
     let name = |key: &String| key.strip_prefix(DATASET)?.parse::<ManifestName>().ok();

@@ -1,9 +1,9 @@
-//! Who watches over the invariants while a run goes on: everything that changes, in etcd and in the bucket, passes here before
-//! anybody else can see it.
+//! Witness of a run, which checks the invariants: every change in etcd and in the bucket passes here before any
+//! process can see it.
 
-mod manifests; // what is committed
-mod names; //     names that come once, and what is not ours
-mod records; //   what is recorded
+mod manifests; // checks of commits
+mod names; //     checks of unique names, and of foreign objects
+mod records; //   checks of records
 
 pub(crate) use manifests::segments_of;
 
@@ -16,12 +16,12 @@ use storage::meta::Entry;
 
 use crate::bucket::Stored;
 
-/// An invariant that did not hold.
+/// Invariant that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Which.
+    /// Invariant that is broken.
     pub invariant: Invariant,
-    /// What was seen.
+    /// Evidence, as a message.
     pub what: String,
 }
 
@@ -31,14 +31,14 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What is known of the run so far.
+/// Knowledge of the witness about the run so far.
 #[derive(Debug, Default)]
 pub(crate) struct Witness {
-    /// etcd as it is.
+    /// Current entries of etcd.
     entries: BTreeMap<String, Entry>,
-    /// The largest number that an attempt of a task had; until its shard is over, for another round counts anew.
+    /// Largest attempt number of each task, kept until its shard is over; another round counts anew.
     numbers: BTreeMap<TaskPath, u32>,
-    /// How attempts failed, by the word of their worker.
+    /// Failure class of each failed attempt, as its worker reported it.
     failed: BTreeMap<HeldAttempt, FailureClass>,
     /// Manifests that each round of a job has committed.
     commits: BTreeMap<(JobId, u32, ShardId), Vec<u32>>,
@@ -46,38 +46,38 @@ pub(crate) struct Witness {
     given: BTreeSet<(TaskPath, AttemptId)>,
     /// Rounds of jobs that were on record when etcd went back: nobody knows by then what they committed since.
     went_back: BTreeSet<(JobId, u32)>,
-    /// The token of the last leader.
+    /// Token of the last leader.
     leader: u64,
-    /// etcd as it was, each time before it went back.
+    /// Entries of etcd, each time before it went back.
     before: Vec<BTreeMap<String, Entry>>,
     /// Keys that strangers have put.
     strange_keys: BTreeSet<String>,
-    /// Objects that are somebody else's.
+    /// Objects that belong to strangers.
     strange_objects: BTreeSet<String>,
-    /// A worker forges reports.
+    /// True if a worker forges reports.
     has_liar: bool,
-    /// Plans that are lost.
+    /// Plans that were lost.
     lost: BTreeMap<String, Stored>,
-    /// What was written under a name that comes once.
+    /// Digests of objects whose names must be unique.
     written: BTreeMap<String, Digest>,
-    /// Versions that were current when a job's last round was planned, as they were.
+    /// Versions that were current when a job's last round was planned.
     bases: BTreeMap<JobId, BTreeMap<ShardId, u32>>,
     pub(crate) violations: Vec<Violation>,
 }
 
 impl Witness {
-    /// A witness of a world with these objects of others.
+    /// Creates the witness of a world with these foreign objects.
     pub(crate) fn of(strangers: &[(String, Vec<u8>)], has_liar: bool) -> Self {
         let strange_objects = strangers.iter().map(|(key, _)| key.clone()).collect();
         Self { strange_objects, has_liar, ..Self::default() }
     }
 
-    /// A worker says how an attempt has failed.
+    /// Notes the failure of an attempt, as its worker reports it.
     pub(crate) fn failed(&mut self, held: HeldAttempt, class: FailureClass) {
         self.failed.insert(held, class);
     }
 
-    /// Keys of jobs that are still there.
+    /// Lists the keys of jobs that are still present.
     pub(crate) fn keys_of_jobs(&self) -> Vec<String> {
         let is_ours = |key: &&String| key.starts_with(format::state_keys::JOBS) && !self.strange_keys.contains(*key);
         self.entries.keys().filter(is_ours).cloned().collect()
@@ -88,7 +88,7 @@ impl Witness {
     }
 }
 
-/// Whether both are one attempt.
+/// Joins a task and an attempt.
 fn held(task: &TaskPath, attempt: AttemptId) -> HeldAttempt {
     HeldAttempt { task: task.clone(), attempt }
 }

@@ -1,4 +1,4 @@
-//! Names that come once, and what is not ours: the dataset after etcd was lost, and among strangers.
+//! Checks of unique names and of foreign objects: the dataset after etcd was lost, and among strangers.
 
 use format::keys::{JobObject, ObjectKey, RunObject, ScratchKey};
 use format::manifest::Manifest;
@@ -14,7 +14,7 @@ use crate::bucket::{Bucket, ObjectCall, Stored};
 use crate::wider;
 
 impl Witness {
-    /// etcd has come back with these: what is numbered by its revisions, or counted since, begins anew.
+    /// Notes that etcd has come back with these entries: revisions and counts begin anew.
     pub(crate) fn restored(&mut self, entries: Vec<Entry>) {
         let entries = entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect();
         self.before.push(std::mem::replace(&mut self.entries, entries));
@@ -28,18 +28,20 @@ impl Witness {
         self.leader = 0;
     }
 
-    /// A stranger puts this key.
+    /// Notes that a stranger puts this key.
     pub(crate) fn stranger(&mut self, key: &str) {
         self.strange_keys.insert(key.to_owned());
     }
 
-    /// An object of `job` is gone, by nobody's hand: the job may fail of it, and be submitted anew under its name.
+    /// Notes that an object of `job` was lost by a fault: the job may fail over it, and be submitted anew under its
+    /// name.
     pub(crate) fn object_lost(&mut self, job: &JobId, key: String, object: Option<Stored>) {
         self.numbers.retain(|task, _| task.job != *job);
         self.lost.extend(object.map(|object| (key, object)));
     }
 
-    /// GC-1 in etcd: keys of others stay as they are, unless they lie in a job's own folder, and so do fields.
+    /// GC-1 in etcd: checks that foreign keys stay, unless they lie in a job's own folder, and that foreign fields
+    /// stay.
     pub(super) fn check_strangers(&mut self, change: &Change) {
         match change {
             Change::Deleted { key } if self.is_strange(key) && !wider::is_of_a_job(key) => {
@@ -56,19 +58,19 @@ impl Witness {
         }
     }
 
-    /// Whether a stranger has put it.
+    /// True if a stranger has put the key.
     pub(super) fn is_strange(&self, key: &str) -> bool {
         self.strange_keys.contains(key)
     }
 
-    /// What an attempt or a round writes has a name that no other ever has, and is never written over.
+    /// Checks that an object of an attempt or a round has a unique name, and is never overwritten.
     pub(super) fn named(&mut self, key: &str, bytes: &[u8], is_create: bool) {
         let invariant = match key.parse() {
             Ok(ObjectKey::Data(_)) => Invariant::Cm2,
             Ok(ObjectKey::Scratch(ScratchKey::Job(_, run))) if !matches!(run.object, RunObject::List(_)) => {
                 Invariant::Ls1
             }
-            // One leader may say twice how a round ended: the second word is refused.
+            // A leader may report the end of a round twice; the second report is refused.
             Ok(ObjectKey::OfJob(_, JobObject::Record(..))) if !is_create => Invariant::Ls3,
             _ => return,
         };
@@ -82,7 +84,7 @@ impl Witness {
         }
     }
 
-    /// GC-1 in the bucket: objects of others stay as they are.
+    /// GC-1 in the bucket: checks that foreign objects stay unchanged.
     pub(super) fn check_foreign(&mut self, call: &ObjectCall) {
         let key = call.key();
         let changes = matches!(call, ObjectCall::Delete { .. } | ObjectCall::Put { create: false, .. });
@@ -92,12 +94,12 @@ impl Witness {
         }
     }
 
-    /// A round of a job is about to be planned: what is current now, it can know.
+    /// Notes the versions that are current when a round of a job is about to be planned.
     pub(super) fn plans_over(&mut self, job: JobId, bucket: &Bucket) {
         self.bases.insert(job, current(bucket));
     }
 
-    /// CM-5: what a version was made of goes on, or was known to whoever planned.
+    /// CM-5: checks that the input of the replaced version is kept, or was known when the new one was planned.
     pub(super) fn check_input(&mut self, key: &str, manifest: &Manifest, replaced: Option<(u32, &Bucket)>) {
         let Some((version, bucket)) = replaced else { return };
         let Some(before) = manifest_of(bucket, manifest.window, manifest.shard, version) else { return };

@@ -1,4 +1,5 @@
-//! What changes in etcd: attempt numbers rise, one attempt a task is recorded, nobody writes who lost the right to.
+//! Checks of etcd: attempt numbers rise, one attempt per task is recorded, and no process writes after it lost the
+//! right to.
 
 use format::state_keys::{StateKey, TaskPath};
 use format::state_records::{
@@ -14,7 +15,7 @@ use super::{Witness, held};
 use crate::bucket::Bucket;
 
 impl Witness {
-    /// One transaction, or the end of one lease, has changed these. `by` is the process whose call it was.
+    /// Checks the changes of one transaction, or of the end of one lease. `by` is the process whose call it was.
     pub(crate) fn changed(&mut self, changes: Vec<Change>, by: Option<&str>, bucket: &Bucket) {
         let is_theirs = |change: &Change| change.key().starts_with(format::state_keys::JOBS);
         if let Some(by) = by
@@ -46,12 +47,12 @@ impl Witness {
         }
     }
 
-    /// A record as it is.
+    /// Returns the current record of a key.
     pub(super) fn record<R: StateRecord>(&self, key: StateKey) -> Option<R> {
         self.entries.get(&String::from(key)).and_then(|entry| entry.record().ok())
     }
 
-    /// LS-3: only the leader writes what is of jobs.
+    /// LS-3: checks that only the leader writes keys of jobs.
     fn check_leads(&mut self, by: &str, key: &str) {
         let leader: Option<LeaderRecord> = self.record(StateKey::Leader);
         let leader = leader.map(|leader| leader.replica.to_string()).unwrap_or_default();
@@ -60,7 +61,7 @@ impl Witness {
         }
     }
 
-    /// LS-3: the revisions of leaders only rise.
+    /// LS-3: checks that the revisions of leaders only rise.
     fn leads(&mut self, entry: &Entry) {
         let token = entry.create_revision.0;
         if token <= self.leader {
@@ -69,7 +70,7 @@ impl Witness {
         self.leader = self.leader.max(token);
     }
 
-    /// LS-1, and LS-3: a claim lasts no longer than its worker's lease.
+    /// LS-1 and LS-3: checks a new claim, which must not outlast its worker's lease.
     fn claimed(&mut self, task: &TaskPath, number: u32, entry: &Entry) {
         let last = self.numbers.entry(task.clone()).or_default();
         let (before, rises) = (*last, number_rises(*last, number));
@@ -95,7 +96,7 @@ impl Witness {
         }
     }
 
-    /// LS-2, LS-3: who is recorded holds the task, and what counts is its own.
+    /// LS-2 and LS-3: checks that the recorded attempt holds its task, and that the report is its own.
     fn done(&mut self, task: &TaskPath, entry: &Entry, bucket: &Bucket) {
         let Ok(done) = entry.record::<DoneRecord>() else {
             return self.violated(Invariant::Ls2, format!("{} cannot be read", entry.key));
@@ -109,14 +110,14 @@ impl Witness {
         self.check_report(task, &done, bucket);
     }
 
-    /// LS-3: a report that counts is that of the attempt that counts.
+    /// LS-3: checks that a report that counts belongs to the attempt that counts.
     fn check_report(&mut self, task: &TaskPath, done: &DoneRecord, bucket: &Bucket) {
         let key = report_key(task, done.attempt);
         let Some(object) = bucket.object(&key).filter(|object| Digest::of(&object.bytes) == done.report) else {
             return self.violated(Invariant::Cm2, format!("{task} is done by a report that is not at {key}"));
         };
         let Ok(report) = Report::from_bytes(&object.bytes) else {
-            return self.violated(Invariant::Cm2, format!("{key} is no report"));
+            return self.violated(Invariant::Cm2, format!("{key} is not a report"));
         };
         let name = done.attempt.to_string();
         let foreign = objects(&report).into_iter().find(|key| !key.contains(&name));
@@ -125,7 +126,7 @@ impl Witness {
         }
     }
 
-    /// LS-4: what is charged has failed, by its own fault.
+    /// LS-4: checks that a charged attempt has failed by its own fault.
     fn tried(&mut self, task: &TaskPath, entry: &Entry, changes: &[Change]) {
         let Ok(now) = entry.record::<AttemptsRecord>() else {
             return self.violated(Invariant::Ls1, format!("{} cannot be read", entry.key));
@@ -154,7 +155,7 @@ impl Witness {
         }
     }
 
-    /// Another round of a shard that has ended counts its attempts anew.
+    /// Forgets the numbers of a shard's attempts when another round of it begins.
     fn shard_changed(&mut self, (job, shard): (&JobId, ShardId), entry: &Entry, bucket: &Bucket) {
         let phase = entry.record::<ShardRecord>().map(|record| record.phase);
         if let Ok(ShardRecord { phase: ShardPhase::Done, version, .. }) = entry.record::<ShardRecord>() {
@@ -165,7 +166,7 @@ impl Witness {
         }
     }
 
-    /// LS-2: what is done stays done, unless its task is opened again or its shard is over.
+    /// LS-2: checks that a completed task stays done, unless it is opened again or its shard is over.
     fn reopened(&mut self, task: &TaskPath, changes: &[Change]) {
         let attempts = String::from(StateKey::Attempts(task.clone()));
         let is_opened = changes.iter().any(|change| matches!(change, Change::Put(entry) if entry.key == attempts));
@@ -176,19 +177,19 @@ impl Witness {
         }
     }
 
-    /// A shard's record as it is.
+    /// Returns the current record of a task's shard.
     pub(super) fn shard(&self, task: &TaskPath) -> Option<ShardRecord> {
         self.record(StateKey::Shard(task.job.clone(), task.shard))
     }
 }
 
-/// Where the report of an attempt lies in the bucket.
+/// Returns the key of an attempt's report in the bucket.
 pub(super) fn report_key(task: &TaskPath, attempt: AttemptId) -> String {
     let scratch = format::keys::scratch_root("dataset", &task.job);
     format!("{scratch}/{}", format::keys::report(task, attempt))
 }
 
-/// Keys of everything that a report names.
+/// Lists the keys of all objects that a report names.
 fn objects(report: &Report) -> Vec<String> {
     let objects: Vec<_> = match report {
         Report::Map(report) => report.run.iter().chain(report.quarantine.iter().map(|entry| &entry.object)).collect(),

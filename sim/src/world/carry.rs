@@ -1,4 +1,4 @@
-//! What becomes of messages: each has its fate drawn when it is sent, and is done when it arrives.
+//! Carries messages: the fate of each is drawn when it is sent, and it takes effect when it arrives.
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::port::{Message, Truth};
 use crate::roles::address;
 use crate::state::{StateAnswer, StateCall};
 
-/// Something that happens at a time.
+/// Event that happens at a given time.
 pub(super) struct Due {
     at: Duration,
     ordinal: u64,
@@ -43,10 +43,12 @@ impl Ord for Due {
     }
 }
 
-/// What arrives.
+/// Message or event that arrives.
 enum Arrival {
     StateCall {
         from: usize,
+        /// The process and which life of it: it may have another by the time that the call arrives.
+        sender: String,
         call: StateCall,
         reply: Option<oneshot::Sender<StateAnswer>>,
         fate: Fate,
@@ -83,14 +85,14 @@ enum Arrival {
         incarnation: u32,
         id: u64,
     },
-    /// The connection is broken: whoever waits learns it now.
+    /// The connection is broken, and the waiting caller learns it now.
     Broken {
         _reply: Box<dyn std::any::Any + Send>,
     },
 }
 
 impl World {
-    /// Does everything that is due.
+    /// Performs everything that is due.
     pub(super) fn deliver(&mut self) {
         while self.queue.peek().is_some_and(|due| due.0.at <= self.now) {
             if let Some(due) = self.queue.pop() {
@@ -99,7 +101,7 @@ impl World {
         }
     }
 
-    /// Calls to etcd that are on their way are so no longer.
+    /// Breaks all calls to etcd that are in flight.
     pub(super) fn break_state_calls(&mut self) {
         self.queue.retain(|due| !matches!(due.0.what, Arrival::StateCall { .. } | Arrival::StateAnswer { .. }));
     }
@@ -113,7 +115,7 @@ impl World {
         self.queue.push(std::cmp::Reverse(Due { at, ordinal: self.queued, what }));
     }
 
-    /// Takes what a process has sent.
+    /// Takes a message that a process has sent.
     pub(super) fn take(&mut self, from: usize, message: Message) {
         match message {
             Message::State { call, reply } => self.take_state(from, call, reply),
@@ -153,12 +155,13 @@ impl World {
             self.trace.note(format_args!("{:?} etcd {} is lost", self.processes[from], name(&call)));
             return self.lose(fate, reply);
         }
+        let sender = format!("{:?}", self.processes[from]);
         if fate.repeated && call.writes() && matches!(call, StateCall::Txn(_)) {
-            // A copy that nobody waits for, and that may come as late as its caller has long asked again.
+            // A copy whose answer nobody awaits, which may come long after its caller has asked again.
             let late = fate.there + Duration::from_millis(self.random.u64(..7_000));
-            self.due(late, Arrival::StateCall { from, call: call.clone(), reply: None, fate });
+            self.due(late, Arrival::StateCall { from, sender: sender.clone(), call: call.clone(), reply: None, fate });
         }
-        self.due(fate.there, Arrival::StateCall { from, call, reply: Some(reply), fate });
+        self.due(fate.there, Arrival::StateCall { from, sender, call, reply: Some(reply), fate });
     }
 
     fn take_object(&mut self, from: usize, call: ObjectCall, reply: oneshot::Sender<ObjectAnswer>) {
@@ -200,7 +203,7 @@ impl World {
         let fate = self.rates.network.fate(&mut self.random);
         let Some(call) = self.calls.get_mut(&id) else { return };
         let to = call.from;
-        // Silence, or a broken connection: a request that was done, and whose answer is lost.
+        // Silence, or a broken connection: the request was done, but its answer is lost.
         let is_lost = !fate.answered;
         if is_lost || self.is_cut(Party::Process(from), Party::Process(to)) {
             let reply = self.calls.remove(&id).and_then(|call| call.reply);
@@ -213,7 +216,7 @@ impl World {
         self.due(fate.back, Arrival::Answer { id, answer });
     }
 
-    /// Loses what somebody waits for: they learn it soon, or never.
+    /// Loses a message: the waiting caller learns it soon, or never.
     fn lose<T: Send + 'static>(&mut self, fate: Fate, reply: oneshot::Sender<T>) {
         let delay = if fate.told { fate.back } else { Duration::from_secs(3600) };
         self.due(delay, Arrival::Broken { _reply: Box::new(reply) });
@@ -221,7 +224,7 @@ impl World {
 
     fn arrive(&mut self, what: Arrival) {
         match what {
-            Arrival::StateCall { from, call, reply, fate } => self.do_state(from, call, reply, fate),
+            Arrival::StateCall { from, sender, call, reply, fate } => self.do_state((from, &sender), call, reply, fate),
             Arrival::StateAnswer { answer, reply } => drop(reply.send(answer)),
             Arrival::ObjectCall { from, call, reply, fate } => self.do_object(from, call, reply, fate),
             Arrival::ObjectAnswer { answer, reply } => drop(reply.send(answer)),
@@ -236,7 +239,7 @@ impl World {
                     }
                 }
             }
-            // Who watches may be gone.
+            // The receiver of the watch may be gone.
             Arrival::Told { events, event } => drop(events.send(Ok(event))),
             Arrival::Reset { to, incarnation, id } => {
                 if self.processes[to].incarnation == incarnation {
@@ -247,7 +250,13 @@ impl World {
         }
     }
 
-    fn do_state(&mut self, from: usize, call: StateCall, reply: Option<oneshot::Sender<StateAnswer>>, fate: Fate) {
+    fn do_state(
+        &mut self,
+        (from, sender): (usize, &str),
+        call: StateCall,
+        reply: Option<oneshot::Sender<StateAnswer>>,
+        fate: Fate,
+    ) {
         // What time alone has ended, nobody did.
         self.look_at_state(None);
         let called = name(&call);
@@ -260,13 +269,13 @@ impl World {
             StateAnswer::Done(Err(error)) => (None, error.to_string()),
             _ => (None, "ok".to_owned()),
         };
-        self.trace.note(format_args!("{:?} etcd {called}: {told}", self.processes[from]));
-        self.look_at_state(applied.map(|applied| (from, applied)));
+        self.trace.note(format_args!("{sender} etcd {called}: {told}"));
+        self.look_at_state(Some(sender).filter(|_| from < self.coordinators).zip(applied));
         let Some(reply) = reply else { return };
         if fate.answered {
             self.due(fate.back, Arrival::StateAnswer { answer, reply });
         } else {
-            self.trace.note(format_args!("{:?} etcd {called}: the answer is lost", self.processes[from]));
+            self.trace.note(format_args!("{sender} etcd {called}: the answer is lost"));
             self.lose(fate, reply);
         }
     }
@@ -304,7 +313,7 @@ impl World {
         bucket.call(call, now_ms)
     }
 
-    /// A body that arrives damaged, of an object that has a checksum.
+    /// Damages the body of an object that has a checksum.
     fn torn(&mut self, call: &ObjectCall, answer: ObjectAnswer) -> ObjectAnswer {
         let key = call.key();
         let is_checked = key.ends_with(".run") || key.ends_with(".json");
@@ -340,7 +349,7 @@ impl World {
         }
     }
 
-    /// What watches have to tell is on its way, in order.
+    /// Sends the events of watches, in order.
     pub(super) fn tell_watches(&mut self) {
         let now = self.now;
         for (at, event) in self.state.told(now) {
@@ -358,7 +367,7 @@ impl World {
         }
     }
 
-    /// Calls whose caller waits no longer are reset where they are served; those of a server that is gone are broken.
+    /// Resets calls whose caller waits no longer, and breaks calls whose server is gone.
     pub(super) fn give_up_calls(&mut self) {
         let is_given_up = |call: &OpenCall| call.reply.as_ref().is_some_and(oneshot::Sender::is_closed);
         let given_up: Vec<u64> = self.calls.iter().filter(|(_, call)| is_given_up(call)).map(|(id, _)| *id).collect();
@@ -379,7 +388,7 @@ impl World {
     }
 }
 
-/// A call to etcd, for the trace.
+/// Names a call to etcd for the trace.
 fn name(call: &StateCall) -> String {
     match call {
         StateCall::Get(key) => format!("get {key}"),

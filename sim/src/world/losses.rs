@@ -1,4 +1,4 @@
-//! What is lost for good, and what others write.
+//! Permanent losses, and writes of strangers.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use super::World;
 use crate::bucket::ObjectCall;
 use crate::wider;
 
-/// How long coordinators are down while an object of a job is lost.
+/// Time that coordinators are down while an object of a job is lost.
 const DOWN: Duration = Duration::from_secs(3);
 
 impl World {
-    /// etcd comes back with an older state, or none. Every connection to it broke.
+    /// Replaces etcd's state by an older one, or by none, and breaks every connection to it.
     pub(super) fn restore_state(&mut self, is_lost: bool) {
         self.look_at_state(None);
         self.break_state_calls();
@@ -23,7 +23,7 @@ impl World {
         self.witness.restored(entries);
     }
 
-    /// Somebody writes a key of their own; or a newer version leads for a moment, adds a field to a record and is gone.
+    /// Writes a key of a stranger; or leads for a moment as a newer version, which adds a field to a record.
     pub(super) fn write_strangely(&mut self, draw: usize) {
         self.look_at_state(None);
         let known = |key: &str| matches!(key.parse(), Ok(StateKey::Job(_) | StateKey::Shard(..)));
@@ -46,7 +46,7 @@ impl World {
         self.look_at_state(None);
     }
 
-    /// Every coordinator crashes; the spec or a plan of a job that is open is gone when they come back.
+    /// Crashes every coordinator, and removes the spec or a plan of an open job before they come back.
     pub(super) fn lose_object(&mut self, draw: usize) {
         let entries = self.state.entries();
         let open: Vec<_> = entries
@@ -71,7 +71,7 @@ impl World {
         self.witness.object_lost(&job, key, lost);
     }
 
-    /// A segment lands.
+    /// Writes a segment to the input.
     pub(super) fn land(&mut self, key: String, bytes: Vec<u8>) {
         let now_ms = self.clock.now_ms();
         let put = ObjectCall::Put { key, bytes: bytes.into(), create: true, id: u64::MAX / 2 };

@@ -5,11 +5,12 @@
 //!                given its fate, and due times
 //! ```
 //!
-//! Nothing arrives in the quantum that it was sent in, so the order in which processes run inside one cannot be told by them.
+//! Nothing arrives in the quantum in which it was sent, so processes cannot observe the order in which they run
+//! inside a quantum.
 
-mod carry; //   what becomes of messages
-mod losses; //  what is lost, and what others write
-mod nemesis; // what goes wrong, and ends
+mod carry; //   fate of messages
+mod losses; //  permanent losses, and writes of strangers
+mod nemesis; // begin and end of faults
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -32,10 +33,10 @@ use crate::trace::Trace;
 use crate::witness::Witness;
 use carry::Due;
 
-/// What time is cut into: no message takes less.
+/// Unit of simulated time; no message takes less.
 pub(crate) const QUANTUM: Duration = Duration::from_millis(10);
 
-/// Everything.
+/// Simulated world: processes, stores, messages in flight, and faults.
 pub(crate) struct World {
     pub(crate) now: Duration,
     pub(crate) trace: Trace,
@@ -56,13 +57,13 @@ pub(crate) struct World {
     state_away_until: Duration,
     compact_at: Option<Duration>,
     planted: Option<Planted>,
-    /// The operator has what it came for.
+    /// Set when the operator is done.
     pub(crate) is_finished: bool,
-    /// How often what was planted has struck.
+    /// Number of times that the planted bug took effect.
     pub(crate) struck: u64,
 }
 
-/// A call to a coordinator that has not been answered.
+/// Call to a coordinator that has not been answered.
 struct OpenCall {
     from: usize,
     to: usize,
@@ -71,7 +72,7 @@ struct OpenCall {
 }
 
 impl World {
-    /// The world of a scenario, its input in the bucket, no process up yet.
+    /// Creates the world of a scenario, with its input in the bucket and no process up.
     pub(crate) fn new(scenario: &Scenario, is_traced: bool) -> Self {
         let clock = SimClock::new();
         let mut bucket = Bucket::default();
@@ -111,7 +112,7 @@ impl World {
         }
     }
 
-    /// Starts every process.
+    /// Starts every process, and opens its places through the port.
     pub(crate) fn start(&mut self) {
         let planted = self.planted;
         storage::root::handed_in::open_by(Some(Box::new(move |uri| {
@@ -158,29 +159,27 @@ impl World {
         storage::root::handed_in::open_by(None);
     }
 
-    /// Whether nothing has gone against an invariant yet.
+    /// True if no invariant is broken yet.
     pub(crate) fn is_sound(&self) -> bool {
         self.witness.violations.is_empty()
     }
 
-    /// The bucket, for whoever looks from outside.
+    /// Locks the bucket, for observers outside the simulation.
     pub(crate) fn objects(&self) -> MutexGuard<'_, Bucket> {
         self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Passes what has changed in etcd to the witness.
-    fn look_at_state(&mut self, by: Option<(usize, u64)>) {
+    /// Passes what has changed in etcd to the witness; `by` is the coordinator that made a revision, and the revision.
+    fn look_at_state(&mut self, by: Option<(&str, u64)>) {
         let changes = self.state.changes();
         for (revision, changes) in changes {
-            let by = by.filter(|(_, applied)| *applied == revision.0).map(|(process, _)| process);
-            let by = by.filter(|process| *process < self.coordinators);
-            let by = by.map(|process| format!("{:?}", self.processes[process]));
+            let by = by.filter(|(_, applied)| *applied == revision.0).map(|(by, _)| by);
             for change in &changes {
                 let verb = if matches!(change, storage::meta::Change::Put(_)) { "put" } else { "gone" };
                 self.trace.note(format_args!("etcd {revision} {verb} {}", change.key()));
             }
             let bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-            self.witness.changed(changes, by.as_deref(), &bucket);
+            self.witness.changed(changes, by, &bucket);
         }
     }
 }

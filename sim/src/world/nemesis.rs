@@ -1,4 +1,4 @@
-//! What goes wrong, and how it ends.
+//! Begin and end of faults.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use model::LeaseId;
 use super::World;
 use crate::faults::{Disruption, Party, Rates};
 
-/// Until a worker that left is started again.
+/// Pause until a worker that left is started again.
 const RETURN_AFTER: Duration = Duration::from_secs(5);
 
 impl World {
-    /// Lets it happen.
+    /// Starts a disruption.
     pub(crate) fn disrupt(&mut self, disruption: &Disruption) {
         self.trace.at(self.now);
         self.trace.note(format_args!("disruption: {disruption:?}"));
@@ -38,7 +38,7 @@ impl World {
             Disruption::Compact { process, length } => {
                 self.state.stall(process, now + length);
                 self.compact_at = Some(now + length / 2);
-                // Something that only the history tells: whoever goes on without it never hears of this.
+                // The loss shows only in the history, so a watch that skips it never learns of it.
                 let lease = self.state.end_worker(length.as_millis() as usize);
                 self.note_end(lease);
             }
@@ -72,7 +72,7 @@ impl World {
         if self.processes[process].is_up() {
             self.trace.note(format_args!("{:?} crashes", self.processes[process]));
             self.processes[process].crash();
-            // Half of the calls to it break at once, as those to a machine that lives on do.
+            // In half of the crashes the host stays up: calls to the process then break at once.
             let is_host_up = self.random.bool();
             if is_host_up {
                 self.calls.retain(|_, call| call.to != process);
@@ -81,14 +81,14 @@ impl World {
         self.processes[process].back_at = Some(back_at);
     }
 
-    /// A process that has left by itself comes back, as another that takes its place does.
+    /// Restarts a process that has left by itself, as its replacement.
     pub(super) fn has_left(&mut self, process: usize, how: &str) {
         self.trace.note(format_args!("{:?} has left: {how}", self.processes[process]));
         let back_at = self.now + RETURN_AFTER;
         self.crash(process, back_at);
     }
 
-    /// What is over by now.
+    /// Ends the faults whose time is over.
     pub(crate) fn recover(&mut self) {
         let now = self.now;
         self.cuts.retain(|(_, _, until)| *until > now);
@@ -115,7 +115,7 @@ impl World {
         }
     }
 
-    /// Ends every fault: what is down or stopped comes back.
+    /// Ends every fault: processes that are down or stopped come back.
     pub(crate) fn heal(&mut self) {
         self.trace.note("the faults end");
         self.mend_ways();
@@ -127,7 +127,7 @@ impl World {
         }
     }
 
-    /// Spares a core, one coordinator and one worker, and leaves all else as broken as it is drawn to be.
+    /// Spares a core of one coordinator and one worker, and leaves all other parts as broken as they are drawn to be.
     pub(crate) fn freeze(&mut self) {
         self.mend_ways();
         let workers = self.processes.len() - self.coordinators - 1;

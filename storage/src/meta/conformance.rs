@@ -1,7 +1,7 @@
-//! What every store has to do, as one suite.
+//! Conformance suite for every store of the cluster's state.
 //!
-//! Each check gets a place of its own: two handles to one empty store. It is told in real or in paused time, whichever
-//! the caller's runtime has.
+//! Each check gets a place of its own: two handles to one empty store. The checks run in real or in paused time, as
+//! the caller's runtime has it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,23 +13,23 @@ use crate::meta::{
     Change, Compare, Entry, LeaseId, Listing, MetaError, MetaStore, Op, Outcome, Revision, Txn, Watch, WatchEvent,
 };
 
-/// One empty store.
+/// Empty store, with two handles to it.
 pub struct Place {
-    /// A handle.
+    /// First handle to the store.
     pub one: Arc<dyn MetaStore>,
-    /// Another, to the same store.
+    /// Second handle to the same store.
     pub two: Arc<dyn MetaStore>,
     /// Makes the store forget its history up to a revision.
     pub compact: Box<dyn Fn(Revision) -> BoxFuture<'static, ()> + Send + Sync>,
 }
 
-/// The shortest TTL that etcd grants with its default election timeout.
+/// Shortest TTL that etcd grants with its default election timeout.
 const TTL: Duration = Duration::from_secs(2);
 
-/// Longest wait for an event or for a lease to end: etcd looks for ended leases every half second, and may be slow.
+/// Longest wait for an event or for a lease to end. etcd looks for ended leases every half second, and may be slow.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs every check on a place that `make` gives it.
+/// Runs every check, each on a place from `make`.
 pub async fn check_all(make: impl AsyncFn() -> Place) {
     reads_show_what_was_written(&make().await).await;
     revisions_tell_incarnations_apart(&make().await).await;
@@ -45,7 +45,7 @@ pub async fn check_all(make: impl AsyncFn() -> Place) {
     a_watch_without_its_history_lists_anew(&make().await).await;
 }
 
-/// The revision of a transaction that has to be applied.
+/// Runs a transaction that must be applied; returns its revision.
 async fn apply(store: &Arc<dyn MetaStore>, txn: Txn) -> Revision {
     match store.txn(txn).await.expect("a transaction without a fault") {
         Outcome::Applied { revision } => revision,
@@ -132,7 +132,7 @@ async fn a_comparison_that_fails_refuses_everything(place: &Place) {
 }
 
 async fn a_listing_is_of_its_prefix_in_order(place: &Place) {
-    // More than one page of etcd.
+    // This many keys take more than one page of etcd.
     let keys: Vec<_> = (0..1280).map(|number| format!("many/{number:05}")).collect();
     for some in keys.chunks(128) {
         apply(&place.one, Txn::default().then(some.iter().map(|key| Op::put(key, "x")))).await;
@@ -203,7 +203,7 @@ async fn a_revoked_lease_takes_its_keys_along(place: &Place) {
     gone(place, lease).await;
 }
 
-/// A lease that has ended refuses everything, and writes nothing.
+/// Checks that an ended lease refuses every use, and that nothing is written under it.
 async fn gone(place: &Place, lease: LeaseId) {
     let before = list(&place.one, "").await;
     assert!(matches!(place.one.keep_alive(lease).await, Err(MetaError::LeaseGone { .. })));

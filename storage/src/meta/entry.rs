@@ -9,12 +9,12 @@ use model::{FencingToken, LeaseId, Term};
 
 use crate::meta::MetaError;
 
-/// A point in the store's history; grows with every transaction that changes something.
+/// Point in the store's history; grows with every transaction that changes something.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 
 impl Revision {
-    /// The token of what came to be at this revision, in that term.
+    /// Returns the token of a key that was created at this revision, in that term.
     pub const fn token(self, term: Term) -> FencingToken {
         term.token(self.0)
     }
@@ -26,26 +26,26 @@ impl fmt::Display for Revision {
     }
 }
 
-/// A key with its value.
+/// Key with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The key.
+    /// Key in the namespace.
     pub key: String,
-    /// The value.
+    /// Bytes of the value.
     pub value: Bytes,
-    /// When the key was last absent before it got a value: stays over updates, and is new after a deletion.
+    /// Revision at which the key was created: updates keep it, and a key that was deleted gets a new one.
     pub create_revision: Revision,
-    /// When the value was last written.
+    /// Revision of the last write.
     pub mod_revision: Revision,
-    /// The lease whose end deletes the key.
+    /// Lease whose end deletes the key.
     pub lease: Option<LeaseId>,
 }
 
 impl Entry {
-    /// The record that is the value.
+    /// Parses the value as a record.
     ///
     /// # Errors
-    /// [`MetaError::Foreign`] for a value that is another.
+    /// [`MetaError::Foreign`] for a value that is not such a record.
     pub fn record<R: StateRecord>(&self) -> Result<R, MetaError> {
         R::decode(&self.value).map_err(|error| MetaError::Foreign {
             key: self.key.clone(),
@@ -54,55 +54,55 @@ impl Entry {
     }
 }
 
-/// What lies under a prefix.
+/// Entries under a prefix at one revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// The revision that the entries are of: watch what comes after it.
+    /// Revision of the entries; a watch continues after it.
     pub revision: Revision,
-    /// In order of key.
+    /// Entries in key order.
     pub entries: Vec<Entry>,
 }
 
-/// A lease as it was granted.
+/// Lease as it was granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
-    /// Its id.
+    /// Id of the lease.
     pub id: LeaseId,
-    /// How long it lasts without a renewal; a store may have granted more than was asked for.
+    /// Time that the lease lasts without a renewal; a store may grant more than was asked for.
     pub ttl: Duration,
 }
 
-/// What a watch tells.
+/// Event of a watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WatchEvent {
-    /// What one transaction, or the end of one lease, changed under the prefix: never a part of it.
+    /// Changes of one transaction, or of the end of one lease, under the prefix; always complete.
     Changed {
-        /// When.
+        /// Revision of the changes.
         revision: Revision,
-        /// In order of key.
+        /// Changes in key order.
         changes: Vec<Change>,
     },
-    /// Changes were missed, since their history is gone. This is all there is now: forget whatever is not in it.
+    /// Changes were missed, because their history is gone. The listing is complete: forget all keys that it lacks.
     Resync(Listing),
     /// The store was lost or restored: it has another history, in which revisions come again. This is all there is now, and
     /// whatever was read before is of a state that no longer exists.
     Restored(Listing),
 }
 
-/// The change of one key.
+/// Change of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// The key has this value now.
+    /// The key has this new value.
     Put(Entry),
-    /// The key is gone.
+    /// The key was deleted.
     Deleted {
-        /// The key.
+        /// Key that was deleted.
         key: String,
     },
 }
 
 impl Change {
-    /// The key that changed.
+    /// Returns the key that changed.
     pub fn key(&self) -> &str {
         match self {
             Self::Put(entry) => &entry.key,

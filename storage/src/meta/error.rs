@@ -1,89 +1,89 @@
-//! What went wrong with the state of the cluster, by what the caller does next.
+//! Errors of the cluster's state, grouped by the caller's next step.
 
 use model::LeaseId;
 
-/// A failed call. From [`crate::meta::MetaStore::txn`] it also says that nothing was changed.
+/// Failed call. When [`crate::meta::MetaStore::txn`] returns it, nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum MetaError {
-    /// Try again later: the store, or the way to it, is down.
+    /// The store, or the connection to it, is down: try again later.
     #[error("cannot {operation} {} in the cluster's state", shown(.object))]
     Unavailable {
-        /// What was tried: a verb.
+        /// Operation that failed, as a verb.
         operation: &'static str,
-        /// On what: a key, a prefix (empty for all keys) or a lease.
+        /// Object of the operation: a key, a prefix (empty for all keys) or a lease.
         object: String,
-        /// The store's own words.
+        /// Error of the connection or of the store.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Stop what relies on the lease, and open a new session.
+    /// The lease has ended: stop what relies on it, and open a new session.
     #[error("{lease} has ended; what rests on it stops, and a new session is opened")]
     LeaseGone {
-        /// The lease.
+        /// Lease that has ended.
         lease: LeaseId,
     },
-    /// An operator has to make room.
+    /// etcd has no space left; an operator must make room.
     #[error(
         "etcd is out of space and refuses every write until an operator compacts, defragments and disarms it (etcdctl compact, \
          defrag, alarm disarm); turn on --auto-compaction-retention so that it does not happen again"
     )]
     OutOfSpace,
-    /// Fix the credentials or the role.
+    /// etcd denies the operation: fix the credentials or the role.
     #[error("etcd does not let us {operation} {object}: {reason}; check user, password and the role's range of keys")]
     NotAllowed {
-        /// What was tried: a verb.
+        /// Operation that was denied, as a verb.
         operation: &'static str,
-        /// On what.
+        /// Key, prefix or lease.
         object: String,
-        /// Its own words.
+        /// Message of etcd.
         reason: String,
     },
-    /// Fix the settings.
+    /// The settings cannot be used: fix them.
     #[error("cannot use etcd at {endpoints}: {reason}")]
     Settings {
-        /// As given.
+        /// Endpoints as they were given.
         endpoints: String,
-        /// Why, and what to do.
+        /// Cause, and what to do.
         reason: String,
     },
-    /// Upgrade this process: it would misread what others wrote.
+    /// The state has a newer format, which this process would misread: upgrade it.
     #[error(
         "the cluster's state has format {found}, this version reads up to {known}; upgrade this coordinator, a newer one has led"
     )]
     TooNew {
-        /// The state's.
+        /// Format of the state.
         found: u32,
-        /// Ours.
+        /// Newest format that this version reads.
         known: u32,
     },
-    /// A bug of ours: the store would never accept this.
+    /// The request is one that no store would accept, which is a bug of ours.
     #[error("the cluster's state refuses what was asked of it: {reason}")]
     Invalid {
-        /// What is wrong with it.
+        /// Rule that the request breaks.
         reason: String,
     },
-    /// A bug, or somebody else's keys under our prefix.
+    /// A value is foreign: a bug, or keys of a stranger under our prefix.
     #[error("{key} holds what no version of Tailor wrote: {reason}")]
     Foreign {
-        /// The key.
+        /// Key of the value.
         key: String,
-        /// What is wrong with it.
+        /// Error of the parser.
         reason: String,
     },
 }
 
-/// An object as messages name it.
+/// Names an object for messages.
 fn shown(object: &str) -> &str {
     if object.is_empty() { "all keys" } else { object }
 }
 
 impl MetaError {
-    /// A change of `object` whose answer did not come, and what came instead.
+    /// Creates the error for a change of `object` whose answer was lost, with the failure that came instead.
     pub(crate) fn unanswered(object: &str, cause: String) -> Self {
         Self::Unavailable { operation: "change", object: object.to_owned(), source: cause.into() }
     }
 
-    /// Whether the same call may succeed later without anybody's help.
+    /// True if the same call may succeed later without any repair.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }

@@ -1,7 +1,8 @@
-//! A decorator that loses requests and responses, from a seed.
+//! Decorator that loses requests and responses, drawn from a seed.
 //!
-//! A lost request fails before the store hears of it; a lost response fails after the store did it: "happened, but reported
-//! as failed". The caller of a transaction sees [`Outcome::Unknown`] for both, and cannot tell them apart.
+//! A lost request fails before it reaches the store; a lost response fails after the store performed the request:
+//! "happened, but reported as failed". The caller of a transaction gets [`Outcome::Unknown`] for both, and cannot
+//! tell them apart.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,18 +14,18 @@ use model::LeaseId;
 use crate::meta::{Entry, Lease, Listing, MetaError, MetaStore, Revision, Txn, Watch};
 use crate::outcome::Outcome;
 
-/// How likely each fault is, from 0 to 1.
+/// Probability of each fault, from 0 to 1.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Faults {
-    /// The store never hears of the call.
+    /// Share of calls that never reach the store.
     pub lose_request: f64,
-    /// The store does it; the caller never hears of that.
+    /// Share of calls that the store performs but whose response is lost.
     pub lose_response: f64,
     /// Longest delay before a call.
     pub delay_max: Duration,
 }
 
-/// A store behind a bad network.
+/// Store behind a bad network.
 #[derive(Debug)]
 pub struct FaultyStore {
     inner: Arc<dyn MetaStore>,
@@ -33,7 +34,7 @@ pub struct FaultyStore {
     is_cut: AtomicBool,
 }
 
-/// What becomes of a call.
+/// Fate of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Answered,
@@ -42,13 +43,13 @@ enum Fate {
 }
 
 impl FaultyStore {
-    /// `inner`, with these faults, drawn from `seed`.
+    /// Wraps `inner` with these faults, drawn from `seed`.
     pub fn new(inner: Arc<dyn MetaStore>, faults: Faults, seed: u64) -> Self {
         let random = Mutex::new(fastrand::Rng::with_seed(seed));
         Self { inner, faults, random, is_cut: AtomicBool::new(false) }
     }
 
-    /// Loses every request from now on, or no longer. A watch that is open goes on.
+    /// Loses every request from now on, or stops doing so. An open watch goes on.
     pub fn cut(&self, is_cut: bool) {
         self.is_cut.store(is_cut, Ordering::Relaxed);
     }
@@ -70,7 +71,7 @@ impl FaultyStore {
         }
     }
 
-    /// A call of which the caller only learns that it failed.
+    /// Performs a call whose caller only learns that it failed.
     async fn call<T>(
         &self,
         operation: &'static str,

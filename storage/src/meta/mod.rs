@@ -16,24 +16,24 @@ use futures::stream::BoxStream;
 
 // Entries, revisions, leases, changes.
 mod entry;
-// Comparisons and operations that happen together or not at all.
+// Comparisons and operations of a transaction.
 mod txn;
-// What went wrong, by what the caller does next.
+// Errors, by the caller's next step.
 mod error;
-// One worker process's lease: kept alive, and fenced on its own clock.
+// Lease of one process: kept alive, and fenced on its own clock.
 pub mod session;
-// Who leads.
+// Election of the leader.
 pub mod election;
-// What binds a task to one attempt: claim, completion, and what ends a claim otherwise.
+// Claims: the records that bind a task to its attempts, from claim to completion.
 pub mod claim;
-// The cluster's: etcd.
+// Store of a cluster: etcd.
 pub mod etcd;
-// The twin, in this process.
+// In-memory twin of etcd.
 pub mod memory;
-// A decorator that loses requests and responses, from a seed.
+// Decorator that loses requests and responses, drawn from a seed.
 #[cfg(any(test, feature = "testing"))]
 pub mod faulty;
-// What every store has to do, as one suite.
+// Conformance suite for every store.
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 
@@ -49,25 +49,25 @@ pub use txn::{Compare, Op, Txn};
 
 pub use crate::outcome::{Outcome, Settled, settle};
 
-/// Changes under a prefix, in order of revision. It ends only with an error that trying again does not mend.
+/// Changes under a prefix, in order of revision. The stream ends only with an error that a repetition does not mend.
 pub type Watch = BoxStream<'static, Result<WatchEvent, MetaError>>;
 
-/// A map of keys to small values. Every call is bounded in time; none is retried within.
+/// Map of keys to small values. Every call has a timeout; none is retried inside.
 #[async_trait]
 pub trait MetaStore: Send + Sync + std::fmt::Debug {
-    /// The entry of `key`, as of now.
+    /// Returns the current entry of `key`.
     async fn get(&self, key: &str) -> Result<Option<Entry>, MetaError>;
 
-    /// Every entry whose key starts with `prefix`, in order of key, all as of one revision.
+    /// Lists every entry whose key starts with `prefix`, in key order, all as of one revision.
     async fn list(&self, prefix: &str) -> Result<Listing, MetaError>;
 
-    /// Does the operations if every comparison holds; otherwise reads what the transaction asks for instead.
+    /// Performs the operations if every comparison holds; otherwise reads the keys that the transaction asks for.
     ///
     /// # Errors
-    /// An error means that nothing was changed, and why. Whatever leaves that open is [`Outcome::Unknown`].
+    /// An error means that nothing was changed. If that is uncertain, the result is [`Outcome::Unknown`].
     async fn txn(&self, txn: Txn) -> Result<Outcome, MetaError>;
 
-    /// A new lease of at least `ttl`, in whole seconds. One whose answer is lost ends by itself.
+    /// Grants a new lease of at least `ttl`, in whole seconds. If the answer is lost, the lease expires by itself.
     async fn grant(&self, ttl: std::time::Duration) -> Result<Lease, MetaError>;
 
     /// Starts the lease's TTL anew.
@@ -76,7 +76,7 @@ pub trait MetaStore: Send + Sync + std::fmt::Debug {
     /// [`MetaError::LeaseGone`] once it has ended: it never comes back.
     async fn keep_alive(&self, lease: LeaseId) -> Result<(), MetaError>;
 
-    /// Ends the lease and deletes its keys, at one revision. Ending it twice is no error.
+    /// Ends the lease and deletes its keys, at one revision. Ending it twice is not an error.
     async fn revoke(&self, lease: LeaseId) -> Result<(), MetaError>;
 
     /// Everything that changes under `prefix` after the revision `after`: what a listing of that revision lacks. A store

@@ -1,10 +1,10 @@
-//! One worker process's lease: kept alive, and fenced on its own clock.
+//! Session: the lease of one process, kept alive and fenced on its own clock.
 //!
-//! Life of a session: `LeaseSession::open` asks for a lease. A task renews it at a third of its TTL, with jitter, so that
-//! a fleet that started together does not renew together. A renewal that fails is tried again, until the *deadline*: the
-//! instant at which the last renewal that was answered was **sent**, plus the TTL less 20 %. Sent, not answered: the store
-//! started the TTL anew at some time in between. Less 20 %: attempts need time to stop before the store gives their tasks to
-//! others.
+//! Life of a session: `LeaseSession::open` asks for a lease. A task renews it at a third of its TTL, with jitter, so
+//! that a fleet that started together does not renew together. A renewal that fails is tried again, until the
+//! *deadline*: the instant at which the last renewal that was answered was **sent**, plus the TTL less 20 %. Sent,
+//! not answered: the store started the TTL anew at some time in between. Less 20 %: attempts need time to stop before
+//! the store gives their tasks to others.
 //!
 //! | what happens | the session |
 //! |---|---|
@@ -31,39 +31,39 @@ use tokio::time::Instant;
 
 use crate::meta::{Lease, MetaError, MetaStore};
 
-/// How a session renews.
+/// Timing of renewals.
 #[derive(Debug, Clone, Copy)]
 pub struct LeaseSettings {
-    /// How long the lease lasts without a renewal: 10 to 15 s in a cluster. Shorter, and a slow disk of etcd ends it;
-    /// longer, and the tasks of a lost worker wait.
+    /// Time that the lease lasts without a renewal: 10 to 15 s in a cluster. A shorter lease would end with a slow
+    /// disk of etcd; with a longer one, the tasks of a lost worker wait.
     pub ttl: Duration,
-    /// Seed of the jitter: another one for each process.
+    /// Seed of the jitter, different for each process.
     pub seed: u64,
 }
 
 impl LeaseSettings {
-    /// The usual TTL.
+    /// Default TTL.
     pub const TTL: Duration = Duration::from_secs(12);
 
-    /// The usual settings, with this seed.
+    /// Default settings with this seed.
     pub const fn seeded(seed: u64) -> Self {
         Self { ttl: Self::TTL, seed }
     }
 }
 
-/// Whether the session's lease may be relied on.
+/// State of the session: held or lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// Until this instant; it moves with every renewal.
+    /// The lease may be relied on until the deadline, which moves with every renewal.
     Held {
-        /// The deadline.
+        /// Deadline on tokio's clock.
         until: Instant,
     },
-    /// No longer, and never again.
+    /// The lease may never be relied on again.
     Lost(Loss),
 }
 
-/// Why a session was lost.
+/// Reason for which a session was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
     /// The store ended the lease.
@@ -72,7 +72,7 @@ pub enum Loss {
     Silence,
 }
 
-/// A lease that is being kept alive.
+/// Lease that is being kept alive.
 #[derive(Debug)]
 pub struct LeaseSession {
     store: Arc<dyn MetaStore>,
@@ -85,7 +85,7 @@ impl LeaseSession {
     /// Asks for a lease and starts to keep it alive.
     ///
     /// # Errors
-    /// Whatever the store answers; nothing is kept, and it may be tried again.
+    /// The store refused or did not answer; nothing is kept, and the call may be repeated.
     pub async fn open(store: Arc<dyn MetaStore>, settings: LeaseSettings) -> Result<Self, MetaError> {
         let sent_at = Instant::now();
         let lease = store.grant(settings.ttl).await?;
@@ -102,17 +102,17 @@ impl LeaseSession {
         Ok(Self { store, lease, life, renewal: tokio::spawn(renewal.run()) })
     }
 
-    /// The lease: put claims on it.
+    /// Returns the lease, for claims and records that should end with it.
     pub fn lease(&self) -> LeaseId {
         self.lease.id
     }
 
-    /// Whether the lease may be relied on at this very instant. Ask before starting anything that lasts.
+    /// True if the lease may be relied on at this instant. Check it before starting anything that takes time.
     pub fn is_held(&self) -> bool {
         matches!(*self.life.borrow(), Life::Held { until } if Instant::now() < until)
     }
 
-    /// To follow along.
+    /// Watches the state of the session.
     pub fn life(&self) -> watch::Receiver<Life> {
         self.life.clone()
     }
@@ -122,12 +122,12 @@ impl LeaseSession {
         let mut life = self.life.clone();
         match life.wait_for(|life| matches!(life, Life::Lost(_))).await.map(|life| *life) {
             Ok(Life::Lost(loss)) => loss,
-            // The renewal ends with a loss or with the session: it can only have panicked.
+            // The renewal task ends with a loss or with the session, so here it can only have panicked.
             Ok(Life::Held { .. }) | Err(_) => Loss::Silence,
         }
     }
 
-    /// Ends the lease, and with it every claim on it, now.
+    /// Ends the lease, and with it every claim under it, now.
     ///
     /// # Errors
     /// The store could not be asked; the lease then ends by itself.
@@ -143,18 +143,18 @@ impl Drop for LeaseSession {
     }
 }
 
-/// How much of a TTL a worker relies on.
+/// Returns the part of a TTL during which the session relies on its lease.
 fn trusted(ttl: Duration) -> Duration {
     ttl * 4 / 5
 }
 
-/// The task that renews.
+/// State of the renewing task.
 struct Renewal {
     store: Arc<dyn MetaStore>,
     lease: Lease,
     life: watch::Sender<Life>,
     random: fastrand::Rng,
-    /// When the last renewal that was answered was sent.
+    /// Send time of the last renewal that was answered.
     renewed_at: Instant,
     deadline: Instant,
 }
@@ -168,17 +168,17 @@ impl Renewal {
                 break loss;
             }
         };
-        tracing::warn!(%lease, ?loss, "lease lost; what relied on it stops");
+        tracing::warn!(%lease, ?loss, "lost a lease; the work under it stops");
         self.life.send_replace(Life::Lost(loss));
     }
 
-    /// One renewal, tried until it is answered or the deadline is there.
+    /// Renews the lease after `pause`; tries until a renewal is answered or the deadline is reached.
     async fn renew_after(&mut self, mut pause: Duration) -> Result<(), Loss> {
         loop {
             let (sent_at, answer) = tokio::time::timeout_at(self.deadline, async {
                 tokio::time::sleep(pause).await;
                 let sent_at = Instant::now();
-                // One that hangs must leave time for another: a third of what is relied on.
+                // A renewal that hangs must leave time for another try, so it gets a third of the trusted time.
                 let answer = tokio::time::timeout(trusted(self.lease.ttl) / 3, self.store.keep_alive(self.lease.id));
                 (sent_at, answer.await)
             })
@@ -203,7 +203,7 @@ impl Renewal {
         }
     }
 
-    /// Between three quarters of `pause` and all of it.
+    /// Draws a duration between three quarters of `pause` and all of it.
     fn jittered(&mut self, pause: Duration) -> Duration {
         pause.mul_f64(0.75 + 0.25 * self.random.f64())
     }

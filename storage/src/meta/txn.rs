@@ -1,4 +1,4 @@
-//! Comparisons and operations that happen together or not at all.
+//! Transactions: comparisons and operations that happen together or not at all.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use model::limits::STATE_TXN_OPS_MAX;
 
 use crate::meta::{Entry, MetaError, Revision};
 
-/// Operations, and the comparisons that must all hold for them to be done.
+/// Transaction: its operations are performed only if all of its comparisons hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Txn {
     pub(crate) compares: Vec<Compare>,
@@ -16,94 +16,95 @@ pub struct Txn {
     pub(crate) reads: Vec<String>,
 }
 
-/// One comparison.
+/// Comparison of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Compare {
-    /// There is no such key.
+    /// The key does not exist.
     Absent {
-        /// The key.
+        /// Key to compare.
         key: String,
     },
     /// The key was last written at this revision.
     Modified {
-        /// The key.
+        /// Key to compare.
         key: String,
-        /// The revision.
+        /// Revision of the last write.
         revision: Revision,
     },
-    /// The key came to be at this revision: it is still the same incarnation.
+    /// The key was created at this revision, so it is still the same incarnation.
     Created {
-        /// The key.
+        /// Key to compare.
         key: String,
-        /// The revision.
+        /// Revision of the creation.
         revision: Revision,
     },
     /// The key has this value.
     Value {
-        /// The key.
+        /// Key to compare.
         key: String,
-        /// The value.
+        /// Bytes that the value must equal.
         value: Bytes,
     },
 }
 
-/// One operation.
+/// Operation of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
-    /// Writes a value.
+    /// Writes a value to a key.
     Put {
-        /// The key.
+        /// Key to write.
         key: String,
-        /// The value.
+        /// Bytes to write.
         value: Bytes,
-        /// The lease whose end deletes the key; none takes the key off any lease that it was on.
+        /// Lease whose end deletes the key; none detaches the key from any lease.
         lease: Option<LeaseId>,
     },
-    /// Deletes a key; one that is absent is none.
+    /// Deletes a key; does nothing if it is absent.
     Delete {
-        /// The key.
+        /// Key to delete.
         key: String,
     },
     /// Deletes every key that starts with the prefix.
     DeletePrefix {
-        /// The prefix; never empty.
+        /// Prefix of the keys; never empty.
         prefix: String,
     },
 }
 
 impl Txn {
-    /// A transaction under these comparisons; without any it is always done.
+    /// Creates a transaction under these comparisons; without any, it is always performed.
     pub fn when(compares: impl IntoIterator<Item = Compare>) -> Self {
         Self { compares: compares.into_iter().collect(), ..Self::default() }
     }
 
-    /// Further comparisons.
+    /// Adds further comparisons to the transaction.
     #[must_use]
     pub fn and_when(mut self, compares: impl IntoIterator<Item = Compare>) -> Self {
         self.compares.extend(compares);
         self
     }
 
-    /// The operations.
+    /// Adds operations to the transaction.
     #[must_use]
     pub fn then(mut self, ops: impl IntoIterator<Item = Op>) -> Self {
         self.ops.extend(ops);
         self
     }
 
-    /// Keys to read where a comparison does not hold: what [`crate::Outcome::Refused`] brings, in this order.
+    /// Adds keys to read if a comparison does not hold. [`crate::Outcome::Refused`] returns their entries in this
+    /// order.
     #[must_use]
     pub fn otherwise<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
         self.reads.extend(keys.into_iter().map(Into::into));
         self
     }
 
-    /// Its comparisons, operations and reads, for a store that hands them on.
+    /// Splits the transaction into comparisons, operations and reads, for a store that forwards them.
     pub fn into_parts(self) -> (Vec<Compare>, Vec<Op>, Vec<String>) {
         (self.compares, self.ops, self.reads)
     }
 
-    /// Holds every store to the same bounds: those of etcd.
+    /// Checks the transaction against the limits of etcd, for every store alike.
     pub(crate) fn check(&self) -> Result<(), MetaError> {
         let invalid = |reason: String| Err(MetaError::Invalid { reason });
         for (what, count) in [("comparisons", self.compares.len()), ("operations", self.ops.len())] {
@@ -138,27 +139,27 @@ impl Txn {
 }
 
 impl Compare {
-    /// There is no such key.
+    /// Compares that the key does not exist.
     pub fn absent(key: impl Into<String>) -> Self {
         Self::Absent { key: key.into() }
     }
 
-    /// The key was last written at `revision`.
+    /// Compares that the key was last written at `revision`.
     pub fn modified(key: impl Into<String>, revision: Revision) -> Self {
         Self::Modified { key: key.into(), revision }
     }
 
-    /// The key came to be at `revision`.
+    /// Compares that the key was created at `revision`.
     pub fn created(key: impl Into<String>, revision: Revision) -> Self {
         Self::Created { key: key.into(), revision }
     }
 
-    /// The key has this value.
+    /// Compares that the key has this value.
     pub fn value(key: impl Into<String>, value: impl Into<Bytes>) -> Self {
         Self::Value { key: key.into(), value: value.into() }
     }
 
-    /// The key that is compared.
+    /// Returns the key that is compared.
     pub fn key(&self) -> &str {
         match self {
             Self::Absent { key } | Self::Modified { key, .. } | Self::Created { key, .. } | Self::Value { key, .. } => {
@@ -167,7 +168,7 @@ impl Compare {
         }
     }
 
-    /// Whether it holds for the entry of its key.
+    /// True if the comparison holds for the entry of its key.
     pub fn holds(&self, entry: Option<&Entry>) -> bool {
         match (self, entry) {
             (Self::Absent { .. }, entry) => entry.is_none(),
@@ -180,17 +181,17 @@ impl Compare {
 }
 
 impl Op {
-    /// Writes a value that stays.
+    /// Writes a value without a lease.
     pub fn put(key: impl Into<String>, value: impl Into<Bytes>) -> Self {
         Self::Put { key: key.into(), value: value.into(), lease: None }
     }
 
-    /// Writes a value that goes with `lease`.
+    /// Writes a value that is deleted with `lease`.
     pub fn put_leased(key: impl Into<String>, value: impl Into<Bytes>, lease: LeaseId) -> Self {
         Self::Put { key: key.into(), value: value.into(), lease: Some(lease) }
     }
 
-    /// Deletes a key.
+    /// Deletes one key.
     pub fn delete(key: impl Into<String>) -> Self {
         Self::Delete { key: key.into() }
     }

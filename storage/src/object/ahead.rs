@@ -1,4 +1,4 @@
-//! Reads a stretch of an object in order, a piece at a time, the next one while the last is worked on.
+//! Reads a range of an object in order, piece by piece, with the next piece in flight.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,19 +6,19 @@ use std::sync::Arc;
 use super::reader::{Flight, ObjectReader};
 use crate::StorageError;
 
-/// A stretch of an object that is being read. Of an object in a store one piece is under way at any time; a merge of many
-/// slices does not wait for one answer after another. Local files are read when they are asked for: the kernel reads ahead.
+/// Range of an object that is being read. For an object in a store, one piece is always in flight, so that a merge of
+/// many slices does not wait for one answer after another. Local files are read on demand: the kernel reads ahead.
 #[derive(Debug)]
 pub struct Ahead {
     reader: Arc<ObjectReader>,
-    /// What nobody has begun to read.
+    /// Bytes whose reading has not begun.
     left: Range<u64>,
     piece_bytes: usize,
     flight: Option<(Flight, usize)>,
 }
 
 impl Ahead {
-    /// Begins to read `range`. The piece under way and the one that was read last are at most `bytes_max` together.
+    /// Begins to read `range`. The piece in flight and the last piece together have at most `bytes_max` bytes.
     pub fn open(reader: Arc<ObjectReader>, range: Range<u64>, bytes_max: usize) -> Self {
         let pieces = if reader.is_local() { 1 } else { 2 };
         let mut ahead = Self { reader, left: range, piece_bytes: (bytes_max / pieces).max(1), flight: None };
@@ -26,12 +26,12 @@ impl Ahead {
         ahead
     }
 
-    /// The object that is read.
+    /// Returns the reader of the object.
     pub fn reader(&self) -> &ObjectReader {
         &self.reader
     }
 
-    /// Bytes that [`Self::read`] has not brought yet.
+    /// Counts the bytes that [`Self::read`] has not returned yet.
     pub fn left(&self) -> u64 {
         self.left.end - self.left.start + self.flight.as_ref().map_or(0, |(_, len)| *len as u64)
     }
@@ -111,7 +111,8 @@ mod tests {
             (0..64).map(|at| Ahead::open(Arc::clone(&reader), at * 1000..(at + 1) * 1000, 1000)).collect();
         let read: Vec<u8> = stretches.into_iter().flat_map(read_all).collect();
         assert!(read == content, "every byte, in order");
-        // Two pieces a stretch: one after another they would take 128 waits. The first pieces take one together.
+        // Each range has two pieces: one after another they would take 128 waits, but the first pieces of all ranges
+        // wait together.
         assert!(begun.elapsed() < WAIT * 100, "{:?}", begun.elapsed());
     }
 

@@ -15,8 +15,9 @@ pub use writer::{ObjectWriter, WrittenObject};
 use crate::wait::wait;
 use crate::{Root, StorageError};
 
-/// Removes the object at `key` under `root`; one that is gone already is fine. A file is removed on this thread, as it is
-/// read and written: a thread of `runtime` would answer at a time of its own, which no simulation could repeat.
+/// Removes the object at `key` under `root`; succeeds if it is already gone. A file is removed on this thread, as it
+/// is read and written here: a thread of `runtime` would answer at a time of its own, which no simulation could
+/// repeat.
 ///
 /// # Errors
 /// See [`StorageError`].

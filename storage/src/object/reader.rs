@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::wait::wait;
 use crate::{Root, StorageError, private};
 
-/// An open object. Local files are read directly: a thread of its own for each read would cost more than the read.
+/// Open object. Local files are read directly, because a separate thread for each read would cost more than the read.
 #[derive(Debug)]
 pub struct ObjectReader {
     object: String,
@@ -27,7 +27,8 @@ impl ObjectReader {
     /// Opens the object at `key` under `root`.
     ///
     /// # Errors
-    /// [`StorageError::NotFound`] for a local file that is gone; a store's object is looked for when it is read.
+    /// [`StorageError::NotFound`] for a local file that is gone; an object in a store is looked up only when it is
+    /// read.
     pub fn open(root: &Root, key: &str, runtime: &Handle) -> Result<Self, StorageError> {
         let object = root.object(key);
         let source = match root.local_folder() {
@@ -43,12 +44,12 @@ impl ObjectReader {
         Ok(Self { object, source })
     }
 
-    /// Where it lies, for messages.
+    /// Returns the object's full URI, for messages.
     pub fn object(&self) -> &str {
         &self.object
     }
 
-    /// Appends `len` bytes from `offset` on to `buffer`; all of them, or an error.
+    /// Appends `len` bytes from `offset` on to `buffer`: all of them, or an error.
     ///
     /// # Errors
     /// See [`StorageError`].
@@ -70,7 +71,7 @@ impl ObjectReader {
         }
     }
 
-    /// Whether it is a local file: nothing is gained by reading it ahead.
+    /// True if it is a local file, for which reading ahead gains nothing.
     pub(super) fn is_local(&self) -> bool {
         matches!(self.source, Source::File(_))
     }
@@ -84,7 +85,7 @@ impl ObjectReader {
     }
 }
 
-/// A read that is under way. Dropped, it is given up.
+/// Read in flight. Dropping it gives it up.
 #[derive(Debug)]
 pub(super) struct Flight {
     object: String,
@@ -93,7 +94,7 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    /// Waits for its bytes.
+    /// Waits for the bytes of the read.
     pub(super) fn land(mut self) -> Result<Bytes, StorageError> {
         wait(&self.runtime, &mut self.task).unwrap_or_else(|error| {
             Err(StorageError::Failed { operation: "read", object: self.object.clone(), source: Box::new(error) })

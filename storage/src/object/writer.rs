@@ -1,5 +1,5 @@
-//! Writes an object piece by piece, digesting as it goes. It appears whole or not at all, and never in the place of another:
-//! a name that is taken is an error, whatever the store.
+//! Writes an object piece by piece, with a running digest. The object appears whole or not at all, and never replaces
+//! another: on every store, a name that is taken is an error.
 
 use std::fs::File;
 use std::io::Write;
@@ -17,27 +17,27 @@ use crate::s3::CreateOnly;
 use crate::wait::wait;
 use crate::{Root, StorageError};
 
-/// Bytes of one part of a multipart upload: the smallest that S3 takes is 5 MiB.
+/// Bytes of one part of a multipart upload; S3 takes no part below 5 MiB.
 const UPLOAD_PART_BYTES: usize = 8 << 20;
 
-/// Parts of one upload under way at once.
+/// Most parts of one upload in flight.
 const UPLOADS_MAX: usize = 2;
 
-/// An abort that takes longer is left to the bucket's lifecycle rule.
+/// Longest wait for an abort; after that, the bucket's lifecycle rule removes the upload.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What was written.
+/// Result of a completed write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenObject {
     /// Key under its root.
     pub key: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Of all bytes.
+    /// Digest of all bytes.
     pub digest: Digest,
 }
 
-/// An object that is being written. Dropped before [`Self::finish`], it leaves nothing visible behind.
+/// Object that is being written. If it is dropped before [`Self::finish`], nothing visible remains.
 pub struct ObjectWriter {
     key: String,
     object: String,
@@ -47,11 +47,11 @@ pub struct ObjectWriter {
 }
 
 enum Target {
-    /// Written beside its place, then linked there.
+    /// File that is written beside its place, then linked there.
     File { file: File, staged: PathBuf, place: PathBuf },
-    /// A multipart upload, begun with the first full part.
+    /// Multipart upload, begun with the first full part.
     Store { root: Root, upload: Option<WriteMultipart>, pending: Vec<u8>, runtime: Handle },
-    /// Finished or given up.
+    /// The object was finished or given up.
     Closed,
 }
 
@@ -62,7 +62,7 @@ impl std::fmt::Debug for ObjectWriter {
 }
 
 impl ObjectWriter {
-    /// Begins the object at `key` under `root`. Keys of attempts are their own: nobody else writes there.
+    /// Begins the object at `key` under `root`. Keys of attempts are unique, so nobody else writes there.
     ///
     /// # Errors
     /// See [`StorageError`].
@@ -71,7 +71,8 @@ impl ObjectWriter {
         let target = match root.local_folder() {
             Some(folder) => {
                 let place = folder.join(key);
-                // The name that `object_store` gives to what it stages: listings hide it, the collector finds it.
+                // `object_store` gives this name to its own staged files: listings hide it, and the collector finds
+                // it.
                 let staged = PathBuf::from(format!("{}#1", place.display()));
                 let file = create_with_folders(&staged).map_err(|error| failed("create", &object, error))?;
                 Target::File { file, staged, place }
@@ -81,15 +82,15 @@ impl ObjectWriter {
         Ok(Self { key: key.to_owned(), object, size: 0, digester: Digester::new(), target })
     }
 
-    /// Bytes written so far.
+    /// Counts the bytes written so far.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Appends `bytes`.
+    /// Appends `bytes` to the object.
     ///
     /// # Errors
-    /// The store's: a full disk names the path.
+    /// The store's error; for a full disk it names the path.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         self.size += bytes.len() as u64;
         self.digester.update(bytes);
@@ -109,15 +110,15 @@ impl ObjectWriter {
         }
     }
 
-    /// Makes the object visible.
+    /// Makes the object visible under its key.
     ///
     /// # Errors
-    /// [`StorageError::AlreadyExists`] where somebody else wrote an object of this name. See [`StorageError`].
+    /// [`StorageError::AlreadyExists`] if another writer created an object of this name. See [`StorageError`].
     pub fn finish(mut self) -> Result<WrittenObject, StorageError> {
         match std::mem::replace(&mut self.target, Target::Closed) {
             Target::File { file, staged, place } => {
                 drop(file);
-                // A link, unlike a rename, never takes the place of an object that is there.
+                // Unlike a rename, a link never replaces an existing object.
                 let linked = std::fs::hard_link(&staged, &place);
                 remove_staged(&staged);
                 linked.map_err(|error| publish_error(&self.object, error))?;
@@ -184,7 +185,7 @@ async fn complete(
         return Err(error);
     }
     upload.put(pending);
-    // Aborts by itself where it fails.
+    // A failed upload aborts by itself.
     upload.finish().await.map(drop)
 }
 
@@ -193,11 +194,11 @@ async fn abort(upload: WriteMultipart) {
     if let Err(cause) =
         aborted.map_err(|_| "it takes too long".to_owned()).and_then(|result| result.map_err(|error| error.to_string()))
     {
-        tracing::warn!(cause, "abort upload; a lifecycle rule of the bucket removes it");
+        tracing::warn!(cause, "failed to abort an upload; a lifecycle rule of the bucket removes it");
     }
 }
 
-/// Waits for it where the thread may block: a process that ends would leave the upload behind.
+/// Waits for the abort if the thread may block, because a process that ends would leave the upload behind.
 fn abort_from(runtime: &Handle, upload: WriteMultipart) {
     match Handle::try_current() {
         Ok(_) => drop(runtime.spawn(abort(upload))),
@@ -217,7 +218,7 @@ fn create_with_folders(path: &std::path::Path) -> std::io::Result<File> {
 
 fn remove_staged(staged: &std::path::Path) {
     if let Err(error) = std::fs::remove_file(staged) {
-        tracing::warn!(%error, path = %staged.display(), "remove staged file; `dataset gc` finds it");
+        tracing::warn!(%error, path = %staged.display(), "failed to remove a staged file; `dataset gc` finds it");
     }
 }
 

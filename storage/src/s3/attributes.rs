@@ -1,4 +1,4 @@
-//! Attributes of an object: as S3's headers, and back.
+//! Attributes of an object, to and from S3's headers.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,10 +7,10 @@ use object_store::{Attribute, AttributeValue, Attributes};
 
 use super::{Failure, Kind};
 
-/// The metadata key (`x-amz-meta-put-id`) under which a writer recognises its own object. Never shown as an attribute.
+/// Metadata key (`x-amz-meta-put-id`) by which a writer recognises its own object. It is never shown as an attribute.
 pub(super) const PUT_ID: &str = "put-id";
 
-/// The headers of an object.
+/// Headers of an object.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Headers {
     pub(super) cache_control: Option<String>,
@@ -23,7 +23,7 @@ pub(super) struct Headers {
 }
 
 impl Headers {
-    /// Of an object to be written, marked with a put id.
+    /// Headers of an object to be written, marked with a put id.
     pub(super) fn of(attributes: &Attributes, put_id: Option<&str>) -> Result<Self, Failure> {
         let mut headers = Self::default();
         for (attribute, value) in attributes {
@@ -48,7 +48,7 @@ impl Headers {
         Ok(headers)
     }
 
-    /// Of an object that was read.
+    /// Attributes of an object that was read.
     pub(super) fn into_attributes(self) -> Attributes {
         let named = [
             (Attribute::CacheControl, self.cache_control),

@@ -1,4 +1,4 @@
-//! The body of an answer, read on where it breaks.
+//! Body of an answer; if it breaks, reading continues from there.
 
 use std::ops::Range;
 
@@ -12,10 +12,10 @@ use super::failure::chain;
 use super::{Failure, Kind, S3Store};
 use crate::metrics::{self, Again};
 
-/// Times in a row that a body may break before it has brought a single byte.
+/// Most breaks in a row without a single byte in between.
 const BARREN_READS_MAX: u32 = 4;
 
-/// What is left of a body.
+/// Rest of a body.
 pub(super) struct Body {
     store: S3Store,
     meta: ObjectMeta,
@@ -36,7 +36,7 @@ impl Body {
         Self { store, meta, version, left: range, stream: Some(stream), barren_reads: 0 }
     }
 
-    /// Exactly the bytes of the range, or an error.
+    /// Streams exactly the bytes of the range, or an error.
     pub(super) fn into_stream(self) -> BoxStream<'static, Result<Bytes>> {
         futures::stream::try_unfold(self, |mut body| async move {
             let piece = body.next().await.map_err(|failure| failure.at(&body.meta.location))?;

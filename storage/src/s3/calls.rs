@@ -1,4 +1,4 @@
-//! Every request to a store goes through here: paced by prefix, tried again where that helps.
+//! Passes every request to a store: paced by prefix, and repeated if that helps.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,10 +12,10 @@ use super::pace::Pace;
 use crate::metrics::{self, Again};
 use crate::retry::{FailureClass, RetryBudget, RetryPolicy};
 
-/// A request that failed so often, about two seconds in all, is worth a word to whoever waits for it.
+/// Failures of one request, about two seconds in all, after which a warning is logged.
 const FAILURES_UNTIL_WARNING: u32 = 5;
 
-/// What the requests of one store share.
+/// State that the requests of one store share.
 #[derive(Debug)]
 pub(super) struct Calls {
     policy: RetryPolicy,
@@ -36,12 +36,12 @@ impl Calls {
         Self { policy, pace: Pace::default(), since: Instant::now(), shared }
     }
 
-    /// The attempts of one request on `key`.
+    /// Starts the attempts of one request on `key`.
     pub(super) fn begin<'a>(&'a self, operation: &'static str, connection: &'a Connection, key: &str) -> Attempts<'a> {
         Attempts { calls: self, operation, connection, prefix: prefix(key).to_owned(), failed: 0 }
     }
 
-    /// As many fresh ids as there are calls of it: nobody else has them.
+    /// Returns a fresh id, different with each call and in each process.
     pub(super) fn fresh_id(&self) -> String {
         format!("{:032x}", self.shared().jitter.u128(..))
     }
@@ -51,7 +51,7 @@ impl Calls {
     }
 }
 
-/// One request, tried until it is done or given up.
+/// Request that is tried until it is done or given up.
 #[derive(Debug)]
 pub(super) struct Attempts<'a> {
     calls: &'a Calls,
@@ -62,7 +62,7 @@ pub(super) struct Attempts<'a> {
 }
 
 impl Attempts<'_> {
-    /// One attempt, when the pace allows it.
+    /// Makes one attempt, once the pace allows it.
     pub(super) async fn run<T, E>(
         &mut self,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
@@ -90,7 +90,7 @@ impl Attempts<'_> {
         }
     }
 
-    /// Waits before the next attempt; gives the failure back where there is none.
+    /// Waits before the next attempt; returns the failure if there is none.
     pub(super) async fn back_off(&mut self, failure: Failure) -> Result<(), Failure> {
         self.failed += 1;
         let delay = {
@@ -99,7 +99,7 @@ impl Attempts<'_> {
                 return Err(failure);
             };
             if !shared.budget.withdraw(self.calls.since.elapsed()) {
-                tracing::warn!(error = %failure, "give up a request: too much fails at once to try again");
+                tracing::warn!(error = %failure, "gave up a request: too many fail at once to try again");
                 return Err(failure);
             }
             delay
@@ -109,14 +109,14 @@ impl Attempts<'_> {
             FailureClass::Transient | FailureClass::Permanent => Again::Failed,
         });
         match self.failed {
-            FAILURES_UNTIL_WARNING => tracing::warn!(error = %failure, "a request keeps failing; trying on"),
+            FAILURES_UNTIL_WARNING => tracing::warn!(error = %failure, "a request keeps failing; trying again"),
             attempt => tracing::debug!(error = %failure, attempt, ?delay, "try again"),
         }
         tokio::time::sleep(delay).await;
         Ok(())
     }
 
-    /// Tries until it is done. For requests that may be done twice.
+    /// Tries until the request is done. Only for requests that may be done twice.
     pub(super) async fn until_done<T, E, F>(mut self, mut request: impl FnMut() -> F) -> Result<T, Failure>
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
@@ -131,8 +131,8 @@ impl Attempts<'_> {
     }
 }
 
-/// The stretch of the key space that a key's pace is kept for: the first folder, and what the next begins with (the
-/// hash that spreads our parts). Few, so that there are never many lanes.
+/// Part of the key space for which a pace is kept: the first folder, and the beginning of the next (the hash that
+/// spreads our parts). There are few of them, so that there are never many lanes.
 fn prefix(key: &str) -> &str {
     let folder = key.find('/').map_or(0, |at| at + 1);
     let end = key[folder..].chars().next().map_or(folder, |next| folder + next.len_utf8());

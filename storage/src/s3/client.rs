@@ -1,4 +1,4 @@
-//! The SDK's client, made from the usual AWS places when the first request needs it.
+//! Client of the SDK, made from the usual AWS places when the first request needs it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,25 +18,25 @@ use super::credentials::Refreshing;
 use super::failure::{Failure, Kind};
 use crate::retry::RetryPolicy;
 
-/// A server that takes no connection is not there.
+/// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// One attempt up to the head of its answer: an 8 MiB part at 1 Mbit/s takes 64 s.
+/// Longest time of one attempt up to the head of its answer: an 8 MiB part at 1 Mbit/s takes 64 s.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
-/// Any signature needs a region; stores that are not AWS take this one.
+/// Region for stores that are not AWS: a signature needs a region, and they take this one.
 const REGION_OF_OTHER_STORES: &str = "us-east-1";
 
-/// How a store is reached and used. What is `None` comes from the usual AWS places: environment, profile files, roles.
+/// Settings of a store. A value that is `None` comes from the usual AWS places: environment, profile files, roles.
 #[derive(Debug, Clone)]
 pub struct S3Settings {
-    /// A store that is not AWS, addressed with the bucket in the path.
+    /// Endpoint of a store that is not AWS; it is addressed with the bucket in the path.
     pub endpoint_url: Option<String>,
-    /// Where the bucket lies.
+    /// Region of the bucket.
     pub region: Option<String>,
     /// Access key and secret key.
     pub credentials: Option<(String, String)>,
-    /// The one retry layer; the SDK's own is off.
+    /// Retry policy, the only retry layer: the SDK's own is off.
     pub retries: RetryPolicy,
-    /// A body that carries less than a byte a second for so long is given up.
+    /// Time after which a body that carries less than a byte per second is given up.
     pub stall_grace: Duration,
 }
 
@@ -52,20 +52,21 @@ impl Default for S3Settings {
     }
 }
 
-/// A client, and what messages and requests need to know of it.
+/// Client with the facts that messages and requests need.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) client: Client,
-    /// The server, for messages.
+    /// Address of the server, for messages.
     pub(super) endpoint: String,
-    /// What requests are signed with; `None` where the settings say it.
+    /// Credentials for signing; `None` if the settings contain them.
     pub(super) credentials: Option<Refreshing>,
-    /// Of what we upload; `None` where `AWS_REQUEST_CHECKSUM_CALCULATION=when_required` says that the store takes none.
+    /// Checksum of uploads; `None` if `AWS_REQUEST_CHECKSUM_CALCULATION=when_required` says that the store takes
+    /// none.
     pub(super) checksum: Option<ChecksumAlgorithm>,
 }
 
 impl Connection {
-    /// Reads the usual places. Nothing is sent to the store yet; a role's credentials may be fetched.
+    /// Reads the usual places. Nothing is sent to the store yet, but a role's credentials may be fetched.
     pub(super) async fn open(settings: &S3Settings) -> Result<Self, Failure> {
         let found = loader(settings).load().await;
         let checksum = match found.request_checksum_calculation() {
@@ -77,7 +78,7 @@ impl Connection {
         let config = match &credentials {
             Some(refreshing) => {
                 let config = config.credentials_provider(refreshing.clone());
-                // The cache is ours: the SDK's would keep what was refused.
+                // Our own cache is used: the SDK's would keep refused credentials.
                 config.identity_cache(IdentityCache::no_cache()).build()
             }
             None => config.build(),
@@ -86,7 +87,7 @@ impl Connection {
     }
 }
 
-/// The credentials of the usual places.
+/// Creates the credentials of the usual places.
 fn refreshing(settings: &S3Settings) -> Refreshing {
     let settings = settings.clone();
     Refreshing::new(Arc::new(move || {
@@ -95,7 +96,7 @@ fn refreshing(settings: &S3Settings) -> Refreshing {
     }))
 }
 
-/// Reads the usual places, each time anew.
+/// Creates a loader of the usual places, which reads them anew.
 fn loader(settings: &S3Settings) -> ConfigLoader {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
@@ -124,7 +125,7 @@ fn loader(settings: &S3Settings) -> ConfigLoader {
     loader
 }
 
-/// Settles region and addressing style, which depend on whether the endpoint is AWS.
+/// Determines region and addressing style; both depend on the endpoint being AWS.
 fn address(settings: &S3Settings, found: &SdkConfig) -> Result<(aws_sdk_s3::config::Builder, String), Failure> {
     let config = aws_sdk_s3::config::Builder::from(found);
     match (endpoint_url(settings, found), found.region()) {
@@ -141,14 +142,16 @@ fn address(settings: &S3Settings, found: &SdkConfig) -> Result<(aws_sdk_s3::conf
     }
 }
 
-/// Ours, else the one for S3 (`AWS_ENDPOINT_URL_S3`), else the one for all services (`AWS_ENDPOINT_URL`).
+/// Returns our endpoint, else the one for S3 (`AWS_ENDPOINT_URL_S3`), else the one for all services
+/// (`AWS_ENDPOINT_URL`).
 fn endpoint_url(settings: &S3Settings, found: &SdkConfig) -> Option<String> {
     let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
     let of_s3 = || found.service_config()?.load_config(key.ok()?);
     settings.endpoint_url.clone().or_else(of_s3).or_else(|| found.endpoint_url().map(str::to_owned))
 }
 
-/// Stores that are not AWS have the bucket in the path, unless the variable that other S3 clients use says otherwise.
+/// True if the bucket goes into the path, as for stores that are not AWS; the variable that other S3 clients use can
+/// change that.
 fn is_path_style() -> bool {
     !std::env::var("AWS_VIRTUAL_HOSTED_STYLE_REQUEST").is_ok_and(|value| value == "true")
 }

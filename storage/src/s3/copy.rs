@@ -28,7 +28,7 @@ impl S3Store {
     }
 }
 
-/// The source travels in a header: everything but the unreserved characters and `/` is escaped.
+/// Escapes a key for the header that names the source: all letters except the unreserved ones and `/`.
 fn encode(key: &str) -> String {
     let escape = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => char::from(byte).to_string(),

@@ -1,7 +1,7 @@
-//! Credentials that are had anew once a store refuses them, however long they say they last.
+//! Credentials that are loaded anew once a store refuses them, whatever expiry they state.
 //!
-//! Files that a secret is mounted into change, tokens are revoked, a session may end before its time. The SDK keeps what it
-//! has until it expires, and reads a profile once; so here is a cache of our own before the SDK's chain of usual places.
+//! Mounted secret files change, tokens are revoked, a session may end before its time. The SDK keeps its credentials
+//! until they expire, and reads a profile once; so this cache sits in front of the SDK's chain of usual places.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,16 +14,16 @@ use futures::future::BoxFuture;
 use model::{Clock as _, SystemClock};
 use tokio::time::Instant;
 
-/// Credentials that expire sooner are replaced: a request signed with them has to arrive.
+/// Credentials that expire sooner are replaced, because a request signed with them must still arrive.
 const EXPIRY_ROOM: Duration = Duration::from_secs(60);
 
-/// How long a place of credentials may take.
+/// Longest time for loading credentials.
 const LOAD_MAX: Duration = Duration::from_secs(10);
 
-/// Least time between two loads because of a refusal: it may have other reasons, and a role's service is shared.
+/// Shortest time between two loads after refusals: a refusal may have other reasons, and a role's service is shared.
 const REFRESH_PAUSE: Duration = Duration::from_secs(5);
 
-/// Looks at the usual places from the beginning, files included.
+/// Creates a provider that reads the usual places anew, files included.
 pub(super) type Places = dyn Fn() -> BoxFuture<'static, Option<SharedCredentialsProvider>> + Send + Sync;
 
 /// Credentials of one store, as its client asks for them. Clones share them.
@@ -34,7 +34,7 @@ pub(super) struct Refreshing {
     refusal: Arc<Mutex<Refusal>>,
 }
 
-/// What is known of a refusal.
+/// State of a refusal.
 #[derive(Debug, Default)]
 struct Refusal {
     is_pending: bool,
@@ -48,12 +48,12 @@ impl fmt::Debug for Refreshing {
 }
 
 impl Refreshing {
-    /// Of these places; nothing is read before the first request.
+    /// Creates credentials from these places; nothing is read before the first request.
     pub(super) fn new(places: Arc<Places>) -> Self {
         Self { places, current: Arc::default(), refusal: Arc::default() }
     }
 
-    /// A store refused them: the next request gets those that the places have by then.
+    /// Notes that a store refused the credentials: the next request loads them anew.
     pub(super) fn refused(&self) {
         let mut refusal = self.refusal();
         refusal.is_pending |= refusal.refreshed_at.is_none_or(|at| at.elapsed() >= REFRESH_PAUSE);
@@ -64,7 +64,7 @@ impl Refreshing {
     }
 
     async fn current(&self) -> Result<Credentials, CredentialsError> {
-        // Requests that come together wait for one load.
+        // Requests that come together share one load.
         let mut current = self.current.lock().await;
         let is_refused = {
             let mut refusal = self.refusal();
@@ -79,11 +79,11 @@ impl Refreshing {
         match self.load().await {
             Ok(loaded) => {
                 if is_refused {
-                    tracing::info!("AWS credentials were read again, for the store refused those before");
+                    tracing::info!("AWS credentials were read again because the store refused the old ones");
                 }
                 Ok(current.insert(loaded).clone())
             }
-            // Perhaps they were refused for another reason, and still serve.
+            // The old credentials may have been refused for another reason, and may still work.
             Err(error) => current.clone().filter(|held| lasts(held, Duration::ZERO)).ok_or(error),
         }
     }
@@ -109,7 +109,7 @@ impl ProvideCredentials for Refreshing {
     }
 }
 
-/// Whether credentials last for longer than `room`.
+/// True if credentials last for longer than `room`.
 fn lasts(held: &Credentials, room: Duration) -> bool {
     let now: SystemTime = UNIX_EPOCH + Duration::from_millis(SystemClock.now_ms().unsigned_abs());
     held.expiry().is_none_or(|expiry| expiry > now + room)
@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
 
-    /// Places whose key is the number of the look at them, and that number.
+    /// Creates places whose key is the number of the load, with the counter of loads.
     fn numbered(lifetime: Option<Duration>) -> (Refreshing, Arc<AtomicU32>) {
         let looks = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&looks);

@@ -1,4 +1,4 @@
-//! A request that S3 did not do: what is known of its outcome, whether to try again, what to tell the operator.
+//! Failed request to S3: what is known of its outcome, if it should be repeated, and the message for the operator.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::retry::FailureClass;
 
-/// A failed request.
+/// Failed request, with its kind and class.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{operation}: {message}")]
 pub(super) struct Failure {
@@ -18,30 +18,30 @@ pub(super) struct Failure {
     message: String,
 }
 
-/// What the caller does next.
+/// Kind of a failure, by the caller's next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// No such object, or no such upload.
+    /// No such object or upload exists.
     NotFound,
     /// A create-only write found an object of somebody else.
     Exists,
-    /// 412: a condition does not hold.
+    /// Status 412: a condition does not hold.
     Refused,
-    /// 409: another conditional write was under way.
+    /// Status 409: another conditional write was in progress.
     Conflict,
-    /// 304.
+    /// Status 304: the object was not modified.
     NotModified,
-    /// Nowhere is there anything to sign a request with.
+    /// No credentials were found to sign a request with.
     NoCredentials,
-    /// Nobody knows who we are, or not any more.
+    /// The store does not know our credentials, or no longer.
     Unauthenticated,
-    /// We may not do this.
+    /// The store denies the request.
     Denied,
-    /// S3 knows no such thing.
+    /// The store does not support the request.
     Unsupported,
-    /// The store failed, and said so: nothing was done.
+    /// The store failed and said so: nothing was done.
     Failed,
-    /// No answer, or one that cannot be trusted: it may have been done.
+    /// No answer came, or one that cannot be trusted: the request may have been done.
     Unknown,
 }
 
@@ -52,12 +52,13 @@ const EXPIRED_HINT: &str = "renew what the credentials come from (the session, t
                             again by itself, so nothing has to be started anew unless they stand in the environment";
 
 impl Failure {
-    /// Whether the store knows the request and refuses who sent it: other credentials, or another policy, may help.
+    /// True if the store refuses the sender of a request that it knows: other credentials, or another policy, may
+    /// help.
     pub(super) fn is_refusal(&self) -> bool {
         matches!(self.kind, Kind::Unauthenticated | Kind::Denied)
     }
 
-    /// Sorts what the SDK says; `endpoint` names the server for messages.
+    /// Classifies an error of the SDK; `endpoint` names the server for messages.
     pub(super) fn of<E>(operation: &'static str, endpoint: &str, error: SdkError<E, HttpResponse>) -> Self
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
@@ -66,7 +67,8 @@ impl Failure {
             SdkError::ServiceError(answer) => {
                 let status = answer.raw().status().as_u16();
                 let code = match answer.err().code() {
-                    // The answer to a HEAD has no body to say why: of all that S3 refuses so, only this concerns us.
+                    // The answer to a HEAD has no body with a reason; of the reasons that S3 refuses with 400, only
+                    // this one concerns us.
                     None if status == 400 && operation == "HeadObject" => "ExpiredToken",
                     code => code.unwrap_or_default(),
                 };
@@ -124,28 +126,28 @@ impl Failure {
         Self { operation, kind, class, message }
     }
 
-    /// The same failure for a caller who does something else next; it is not repeated.
+    /// Changes the kind, for a caller with another next step; the failure becomes permanent.
     pub(super) fn into_kind(self, kind: Kind) -> Self {
         Self { kind, class: FailureClass::Permanent, ..self }
     }
 
-    /// Whether the store refused the request as such: it knows no such operation, or wants it in another form. Who we are,
-    /// what we may, and how busy the store is have nothing to do with it.
+    /// True if the store refuses the form of the request: it does not know the operation, or wants it in another
+    /// form. Credentials, permissions and load play no part.
     pub(super) fn is_refused_as_such(&self) -> bool {
         self.class == FailureClass::Permanent && matches!(self.kind, Kind::Unsupported | Kind::Failed)
     }
 
-    /// Nobody knows whether it was done; a repetition may help.
+    /// Creates a failure with an unknown outcome; a repetition may help.
     pub(super) fn unknown(operation: &'static str, message: impl fmt::Display) -> Self {
         Self { operation, kind: Kind::Unknown, class: FailureClass::Transient, message: message.to_string() }
     }
 
-    /// The same again would fail again.
+    /// Creates a failure that would happen again with the same request.
     pub(super) fn permanent(operation: &'static str, kind: Kind, message: impl fmt::Display) -> Self {
         Self { operation, kind, class: FailureClass::Permanent, message: message.to_string() }
     }
 
-    /// In the words of the `object_store` crate.
+    /// Converts the failure to an error of the `object_store` crate.
     pub(super) fn at(self, location: &object_store::path::Path) -> object_store::Error {
         use object_store::Error;
         let (path, kind) = (location.to_string(), self.kind);
@@ -172,15 +174,15 @@ fn sort(status: u16, code: &str, retry_after: Option<Duration>) -> (Kind, Failur
         (501 | 405, _) | (_, "NotImplemented" | "MethodNotAllowed") => (Kind::Unsupported, Permanent),
         (500..=599 | 408, _) => (Kind::Unknown, Transient),
         (409, "ConditionalRequestConflict" | "OperationAborted") => (Kind::Conflict, Transient),
-        // What arrived is not what we sent: the wire damaged it.
+        // The received bytes differ from those that we sent: they were damaged on the way.
         (400, "BadDigest" | "XAmzContentChecksumMismatch" | "IncompleteBody") => (Kind::Failed, Transient),
-        // A clock that is wrong is set right one day; until then it is nobody's fault but this machine's.
+        // This machine's clock is wrong, and may be set right later.
         (_, "RequestTimeTooSkewed") => (Kind::Denied, Transient),
         (_, "NoSuchBucket") => (Kind::Failed, Permanent),
         (404, _) => (Kind::NotFound, Permanent),
         (412, _) => (Kind::Refused, Permanent),
         (304, _) => (Kind::NotModified, Permanent),
-        // They are read again before the next attempt.
+        // Expired credentials are loaded anew before the next attempt.
         (_, code) if is_expired(code) => (Kind::Unauthenticated, Transient),
         (401, _) | (_, "InvalidAccessKeyId" | "SignatureDoesNotMatch") => (Kind::Unauthenticated, Permanent),
         (403, _) => (Kind::Denied, Permanent),
@@ -188,7 +190,7 @@ fn sort(status: u16, code: &str, retry_after: Option<Duration>) -> (Kind, Failur
     }
 }
 
-/// Whether the credentials were right once.
+/// True if the code says that the credentials have expired or were revoked.
 fn is_expired(code: &str) -> bool {
     matches!(
         code,
@@ -196,41 +198,41 @@ fn is_expired(code: &str) -> bool {
     )
 }
 
-/// Seconds alone: S3 sends no dates here.
+/// Parses the seconds of `Retry-After`; S3 sends no dates here.
 fn retry_after(raw: &HttpResponse) -> Option<Duration> {
     raw.headers().get("retry-after")?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// Whether an error comes from a store that slowed us down, could not be reached, or refused who we are, until we gave up:
-/// credentials are renewed and policies mended while a job waits. Not of a bucket that is not there, nor of settings that
-/// lack a region or credentials: those stay as they are.
+/// True if an error comes from a store that throttled us, could not be reached, or refused our credentials until we
+/// gave up: credentials may be renewed and policies mended while a job waits. False for a missing bucket, and for
+/// settings without region or credentials, because those do not change by themselves.
 pub(crate) fn is_away(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut chain = std::iter::successors(Some(error), |error| error.source());
     let failure = chain.find_map(|error| error.downcast_ref::<Failure>());
     failure.is_some_and(|failure| failure.class != FailureClass::Permanent || failure.is_refusal())
 }
 
-/// Whether an error is a store's answer, or the lack of one's settings, that no repetition changes.
+/// True if an error comes from a store's answer, or from missing settings, that a repetition does not change.
 pub(crate) fn is_lasting(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut chain = std::iter::successors(Some(error), |error| error.source());
     let failure = chain.find_map(|error| error.downcast_ref::<Failure>());
     failure.is_some_and(|failure| failure.class == FailureClass::Permanent)
 }
 
-/// An error and its sources on one line.
+/// Formats an error with its sources on one line.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let sources = std::iter::successors(error.source(), |error| error.source());
     sources.fold(error.to_string(), |words, source| format!("{words}: {source}"))
 }
 
-/// What a bucket answers, after all tries, that asks for time: for stores that stand in for one.
+/// Error of a bucket that asks for time through all tries, for simulated stores.
 #[cfg(feature = "testing")]
 pub fn slow_down(location: &object_store::path::Path) -> object_store::Error {
     let class = FailureClass::Throttled { retry_after: None };
     Failure { operation: "AnyRequest", kind: Kind::Failed, class, message: "HTTP 503 SlowDown".to_owned() }.at(location)
 }
 
-/// What a bucket that cannot be reached leads to, after all tries: the request may have been done.
+/// Error of a bucket that cannot be reached through all tries, for simulated stores: the request may have been done.
 #[cfg(feature = "testing")]
 pub fn unanswered(location: &object_store::path::Path) -> object_store::Error {
     Failure::unknown("AnyRequest", "no answer").at(location)

@@ -1,7 +1,7 @@
-//! Listings, page by page, in the order of the keys.
+//! Listings, page by page, in key order.
 //!
-//! An offset is applied to what is listed, as the trait does by itself: SeaweedFS takes `start-after` for a folder's name
-//! to leave out the folder, and nothing here starts in the middle.
+//! An offset is applied to the listed keys here, as the trait's default does: SeaweedFS, given a folder's name in
+//! `start-after`, leaves out the folder. Nothing here starts in the middle of a listing.
 
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use futures::stream::BoxStream;
@@ -12,7 +12,7 @@ use object_store::{ListResult, ObjectMeta, Result};
 use super::read::chrono_time;
 use super::{Failure, Kind, S3Store, at};
 
-/// Where a listing goes on.
+/// Position at which a listing continues.
 #[derive(Clone)]
 enum Next {
     Start,
@@ -43,7 +43,7 @@ impl S3Store {
         Ok(found)
     }
 
-    /// The objects of the page at `next`, and where to go on.
+    /// Returns the objects of the page at `next`, and the next position.
     async fn objects_page(
         &self,
         prefix: Option<&Path>,
@@ -79,7 +79,7 @@ impl S3Store {
         attempts.until_done(request).await
     }
 
-    /// What every key in a folder starts with; none for the whole bucket.
+    /// Returns the prefix of every key in a folder; none for the whole bucket.
     pub(super) fn folder(&self, folder: &Path) -> Option<String> {
         match self.key(folder).trim_end_matches('/') {
             "" => None,
@@ -87,7 +87,7 @@ impl S3Store {
         }
     }
 
-    /// Objects of a page. Keys that end in `/` are folder marks of other tools and hold nothing.
+    /// Returns the objects of a page. Keys that end in `/` are folder marks of other tools and hold nothing.
     fn objects(&self, page: &ListObjectsV2Output) -> Result<Vec<ObjectMeta>, Failure> {
         let objects = page.contents().iter().filter(|object| object.key().is_some_and(|key| !key.ends_with('/')));
         let metas = objects.map(|object| {
@@ -102,7 +102,7 @@ impl S3Store {
         metas.collect()
     }
 
-    /// A key of the bucket, seen from the root.
+    /// Converts a key of the bucket to a path relative to the root.
     pub(super) fn location(&self, key: &str) -> Result<Path, Failure> {
         let relative = key.strip_prefix(self.shared.prefix.as_ref()).unwrap_or(key);
         Path::parse(relative).map_err(|error| Failure::permanent("ListObjectsV2", Kind::Unsupported, error))

@@ -2,7 +2,8 @@
 //!
 //! **Outcomes.** A request ends done, definitely not done, or *unknown*: the answer was lost, or cannot be trusted.
 //! Requests that may be done twice are repeated. A conditional write may not: it carries a put id in the object's
-//! metadata, and when it is refused or its outcome is unknown, the object is looked at. If it bears our id, we wrote it.
+//! metadata, and when it is refused or its outcome is unknown, the object is looked at. If it bears our id, we wrote
+//! it.
 //!
 //! | what S3 answers | what follows |
 //! |---|---|
@@ -22,8 +23,8 @@
 //!
 //! **Configuration** is read from the usual AWS places when the first request goes out: the variables `AWS_REGION`,
 //! `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`,
-//! `AWS_PROFILE`, the files under `~/.aws`, roles of a pod or an instance. With an endpoint of your own the bucket stands
-//! in the path; `AWS_VIRTUAL_HOSTED_STYLE_REQUEST=true` puts it into the host's name.
+//! `AWS_PROFILE`, the files under `~/.aws`, roles of a pod or an instance. With an endpoint of your own the bucket
+//! stands in the path; `AWS_VIRTUAL_HOSTED_STYLE_REQUEST=true` puts it into the host's name.
 //! `AWS_REQUEST_CHECKSUM_CALCULATION=when_required` leaves checksums out for stores that know none.
 
 mod attributes;
@@ -66,7 +67,7 @@ pub(crate) use failure::{is_away, is_lasting};
 pub use failure::{slow_down, unanswered};
 pub(crate) use upload::CreateOnly;
 
-/// A prefix of a bucket. Clones share the client, the pace and the retry budget.
+/// Prefix of a bucket. Clones share the client, the pace and the retry budget.
 #[derive(Debug, Clone)]
 pub struct S3Store {
     shared: Arc<Shared>,
@@ -79,7 +80,7 @@ struct Shared {
     settings: S3Settings,
     connection: OnceCell<Connection>,
     calls: Calls,
-    /// Set once the store has refused to remove several objects at once and removed one alone.
+    /// Set once the store has refused to remove several objects at once, and has removed one alone.
     removes_singly: AtomicBool,
 }
 
@@ -90,7 +91,7 @@ impl fmt::Display for S3Store {
 }
 
 impl S3Store {
-    /// The store at `bucket` and `prefix`. Nothing is read or sent before the first request.
+    /// Creates the store at `bucket` and `prefix`. Nothing is read or sent before the first request.
     pub fn new(bucket: &str, prefix: Path, settings: S3Settings) -> Self {
         let calls = Calls::new(settings.retries, fastrand::Rng::new());
         let (bucket, connection) = (bucket.to_owned(), OnceCell::new());
@@ -106,7 +107,7 @@ impl S3Store {
         &self.shared.bucket
     }
 
-    /// The key in the bucket.
+    /// Returns the key in the bucket.
     fn key(&self, location: &Path) -> String {
         match self.shared.prefix.as_ref() {
             "" => location.to_string(),
@@ -119,7 +120,7 @@ impl S3Store {
     }
 }
 
-/// A failure in the words of the `object_store` crate.
+/// Converts failures to errors of the `object_store` crate.
 fn at(location: &Path) -> impl FnOnce(Failure) -> object_store::Error + '_ {
     move |failure| failure.at(location)
 }

@@ -1,8 +1,9 @@
-//! Slows down where the store asks for it: requests under way at once, per prefix of the keys.
+//! Limits the requests in flight per prefix of the keys, if the store asks for fewer.
 //!
-//! S3 limits rates per partition of the key space and splits hot partitions in minutes. A 503 on one prefix halves the
-//! requests that we keep under way there, at most once per [`HALVING_PAUSE`]; successes let it grow again by one per
-//! window. Other prefixes go on. A prefix that nothing is under way for and that may grow no further is forgotten.
+//! S3 limits rates per partition of the key space, and splits hot partitions in minutes. A 503 on one prefix halves
+//! our requests in flight there, at most once per [`HALVING_PAUSE`]; successes let the limit grow again by one per
+//! window. Other prefixes are not affected. A prefix with nothing in flight whose limit cannot grow further is
+//! forgotten.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,12 +12,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// Requests under way at once on one prefix.
+/// Most requests in flight on one prefix.
 const WINDOW_MAX: f64 = 256.0;
-/// One burst of 503s is one sign of overload, not many.
+/// Shortest time between two halvings: a burst of 503s is a single sign of overload.
 const HALVING_PAUSE: Duration = Duration::from_secs(1);
 
-/// Requests that may be under way at once.
+/// Limit of requests in flight.
 #[derive(Debug)]
 struct Window {
     size: f64,
@@ -28,7 +29,8 @@ impl Window {
         self.size = (self.size + 1.0 / self.size).min(WINDOW_MAX);
     }
 
-    /// `under_way` tells how far the window was used: halving an unused window would change nothing.
+    /// Halves the window. `under_way` tells how much of it was used, because halving an unused window would change
+    /// nothing.
     fn halve(&mut self, under_way: usize, now: Instant) {
         if self.halved_at.is_none_or(|at| now.duration_since(at) >= HALVING_PAUSE) {
             self.size = (self.size.min(under_way as f64) / 2.0).max(1.0);
@@ -44,13 +46,13 @@ struct Lane {
     left: Arc<Notify>,
 }
 
-/// The prefixes with requests under way, or that were told to slow down.
+/// Prefixes with requests in flight, or that were throttled.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     lanes: Mutex<HashMap<String, Lane>>,
 }
 
-/// A request that may go out. Dropped, it makes room for the next.
+/// Request that may go out. Dropping it makes room for the next.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
     pace: &'a Pace,
@@ -72,7 +74,7 @@ impl Pace {
                     lane.under_way += 1;
                     return Entry { pace: self, prefix: prefix.to_owned() };
                 }
-                // Made under the lock: whoever leaves from now on wakes it.
+                // Created under the lock, so that a request that leaves from now on wakes it.
                 lane.left.clone().notified_owned()
             };
             left.await;
@@ -85,14 +87,14 @@ impl Pace {
 }
 
 impl Entry<'_> {
-    /// The store took the request.
+    /// Notes that the store took the request.
     pub(super) fn succeeded(&self) {
         if let Some(lane) = self.pace.lanes().get_mut(&self.prefix) {
             lane.window.grow();
         }
     }
 
-    /// The store asked us to slow down.
+    /// Notes that the store asked for fewer requests.
     pub(super) fn throttled(&self) {
         if let Some(lane) = self.pace.lanes().get_mut(&self.prefix) {
             lane.window.halve(lane.under_way, Instant::now());

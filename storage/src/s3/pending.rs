@@ -1,4 +1,4 @@
-//! Uploads that were begun and neither completed nor aborted: what a killed process leaves behind.
+//! Uploads that were begun and neither completed nor aborted, such as those of a killed process.
 
 use aws_sdk_s3::operation::list_multipart_uploads::ListMultipartUploadsOutput;
 use aws_sdk_s3::types::MultipartUpload;
@@ -8,7 +8,7 @@ use object_store::path::Path;
 use super::{Failure, Kind, S3Store, at};
 use crate::uploads::PendingUpload;
 
-/// Where a listing goes on: after this upload of this key.
+/// Position at which a listing continues: after this upload of this key.
 #[derive(Clone, Default)]
 struct Marker {
     key: Option<String>,
@@ -16,7 +16,7 @@ struct Marker {
 }
 
 impl S3Store {
-    /// Every upload under a folder, page by page.
+    /// Lists every upload under a folder, page by page.
     pub(crate) async fn pending_uploads(&self, folder: &Path) -> Result<Vec<PendingUpload>> {
         let mut found = Vec::new();
         let mut next = Some(Marker::default());
@@ -30,7 +30,7 @@ impl S3Store {
         Ok(found)
     }
 
-    /// Ends an upload that [`Self::pending_uploads`] found; one that is gone already is fine.
+    /// Aborts an upload from [`Self::pending_uploads`]; succeeds if it is already gone.
     pub(crate) async fn abort_pending(&self, location: &Path, upload_id: &str) -> Result<()> {
         self.abort_by_id(location, upload_id).await.map_err(at(location))
     }

@@ -13,7 +13,7 @@ use super::attributes::Headers;
 use super::body::Body;
 use super::{Failure, Kind, S3Store};
 
-/// The fields that both answers have.
+/// Converts the fields that both answers have.
 macro_rules! headers {
     ($answer:ident) => {
         Headers {
@@ -38,7 +38,7 @@ impl S3Store {
         Ok(GetResult { payload, meta, range: 0..0, attributes, extensions: options.extensions })
     }
 
-    /// The head of an object, metadata and all.
+    /// Requests the head of an object, with its metadata.
     pub(super) async fn head_answer(&self, location: &Path, options: &GetOptions) -> Result<HeadObjectOutput, Failure> {
         let connection = self.connection().await?;
         let attempts = self.attempts("HeadObject", connection, location);
@@ -73,7 +73,7 @@ impl S3Store {
         Ok(GetResult { payload, meta, range, attributes, extensions: options.extensions })
     }
 
-    /// The head of an answer, its body still to be read.
+    /// Requests an object; the body of the answer is still to be read.
     pub(super) async fn get_answer(&self, location: &Path, options: &GetOptions) -> Result<GetObjectOutput, Failure> {
         let range = options.range.as_ref().map(range_header).transpose()?;
         let connection = self.connection().await?;
@@ -121,7 +121,7 @@ fn range_header(range: &GetRange) -> Result<String, Failure> {
     })
 }
 
-/// `bytes 2-4/14`: the range, and the object's size.
+/// Parses `bytes 2-4/14`: the range, and the object's size.
 fn parse_content_range(header: &str) -> Option<(Range<u64>, u64)> {
     let (range, size) = header.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;

@@ -1,7 +1,7 @@
-//! Removal, a thousand keys at a time.
+//! Removes objects, a thousand keys at a time.
 //!
-//! A store may know no `DeleteObjects`, or want it in a form that the SDK does not send. If it refuses a batch as such and
-//! removes the batch's first object alone, it is asked for one object at a time from then on.
+//! A store may not know `DeleteObjects`, or want it in a form that the SDK does not send. If it refuses the form of a
+//! batch but removes the batch's first object alone, it gets one request per object from then on.
 
 use std::sync::atomic::Ordering;
 
@@ -13,15 +13,15 @@ use object_store::path::Path;
 
 use super::{Failure, Kind, S3Store};
 
-/// Keys of one request: S3 takes no more.
+/// Most keys in one request, a limit of S3.
 const KEYS_MAX: usize = 1000;
-/// Requests under way at once.
+/// Most requests in flight.
 const REQUESTS_MAX: usize = 4;
-/// Requests under way at once for one batch, where each removes a single object.
+/// Most requests in flight for one batch, if each removes a single object.
 const SINGLE_REQUESTS_MAX: usize = 64;
 
 impl S3Store {
-    /// Results come in the order of the locations. One that is gone already counts as removed.
+    /// Removes objects; results come in the order of the locations. An object that is already gone counts as removed.
     pub(super) fn delete_objects(
         self,
         locations: BoxStream<'static, Result<Path>>,
@@ -59,12 +59,13 @@ impl S3Store {
         batch.into_iter().map(result).collect()
     }
 
-    /// Removes the first object of a batch that was refused; if the store does that, it is asked singly from now on.
+    /// Removes the first object of a refused batch. If the store does that, it gets one request per object from now
+    /// on.
     async fn can_delete_singly(&self, batch: &[Path], refusal: &Failure) -> bool {
         let Some(first) = batch.first() else { return false };
         let is_removed = self.delete_one(first).await.is_ok();
         if is_removed && !self.shared.removes_singly.swap(true, Ordering::Relaxed) {
-            tracing::warn!(error = %refusal, "the store refused to remove several objects at once; it is asked for one at a time");
+            tracing::warn!(error = %refusal, "the store refused to remove several objects at once; removing one at a time");
         }
         is_removed
     }
@@ -87,7 +88,7 @@ impl S3Store {
         }
     }
 
-    /// The keys that S3 could not remove, and why.
+    /// Requests the removal of a batch; returns the keys that S3 could not remove, with the reasons.
     async fn delete_request(&self, batch: &[Path]) -> Result<Vec<(String, String)>, Failure> {
         let connection = self.connection().await?;
         let keys = batch.iter().map(|location| ObjectIdentifier::builder().key(self.key(location)).build());

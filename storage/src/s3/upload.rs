@@ -1,7 +1,8 @@
-//! Objects in parts. An upload is named by the store's id and our put id: `<put id>:<upload id>`.
+//! Uploads objects in parts. An upload is named by the store's id and our put id: `<put id>:<upload id>`.
 //!
-//! Nothing shows before it is completed; a [`CreateOnly`] one then takes nobody's place. Whoever began it aborts it on every failure; what a killed process leaves
-//! behind costs storage until the bucket's lifecycle rule (`AbortIncompleteMultipartUpload`) removes it.
+//! Nothing is visible before an upload is completed; with [`CreateOnly`] it then replaces no object. The writer
+//! aborts its upload on every failure. An upload of a killed process costs storage until the bucket's lifecycle rule
+//! (`AbortIncompleteMultipartUpload`) removes it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +19,7 @@ use super::attributes::Headers;
 use super::write::Found;
 use super::{Failure, Kind, S3Store, at};
 
-/// Asks, as an extension of its options, that an upload does not replace an object.
+/// Option of an upload: it must not replace an object.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CreateOnly;
 
@@ -75,7 +76,8 @@ impl S3Store {
         Ok(PartId { content_id: format!("{checksum}:{e_tag}") })
     }
 
-    /// Repeating it is safe: once it is done the upload is gone, and the object bears our put id.
+    /// Completes an upload. Repeating it is safe: once it is done the upload is gone, and the object carries our put
+    /// id.
     pub(super) async fn complete_upload(
         &self,
         location: &Path,
@@ -113,7 +115,7 @@ impl S3Store {
                     Found::Theirs | Found::Nothing => {}
                 }
             }
-            // An upload that is gone is no object that is gone. One that met another writer has to begin anew.
+            // A missing upload is not a missing object. An upload that met another writer must begin anew.
             let failure = match failure.kind {
                 Kind::NotFound | Kind::Refused | Kind::Conflict => failure.into_kind(Kind::Failed),
                 _ => failure,
@@ -127,7 +129,7 @@ impl S3Store {
         self.abort_by_id(location, upload_id).await
     }
 
-    /// One that is gone already is fine.
+    /// Aborts an upload; succeeds if it is already gone.
     pub(super) async fn abort_by_id(&self, location: &Path, upload_id: &str) -> Result<(), Failure> {
         let connection = self.connection().await?;
         let request = || {
@@ -144,7 +146,7 @@ impl S3Store {
 
 fn split(id: &str) -> Result<(&str, &str), Failure> {
     id.split_once(':')
-        .ok_or_else(|| Failure::permanent("UploadPart", Kind::Failed, format!("{id} is no upload of this store")))
+        .ok_or_else(|| Failure::permanent("UploadPart", Kind::Failed, format!("{id} is not an upload of this store")))
 }
 
 fn completed(parts: &[PartId]) -> Vec<CompletedPart> {
@@ -156,7 +158,7 @@ fn completed(parts: &[PartId]) -> Vec<CompletedPart> {
     parts.collect()
 }
 
-/// An upload under way. Parts may go up at the same time and in any order.
+/// Upload in progress. Parts may be sent at the same time and in any order.
 #[derive(Debug)]
 pub(super) struct Upload {
     store: S3Store,

@@ -1,4 +1,4 @@
-//! Whether a bucket keeps what is deleted and overwritten.
+//! Detects if a bucket keeps deleted and overwritten objects.
 
 use aws_sdk_s3::types::BucketVersioningStatus;
 use object_store::Result;
@@ -7,8 +7,8 @@ use object_store::path::Path;
 use super::{Failure, S3Store, at};
 
 impl S3Store {
-    /// Whether the bucket keeps old versions of objects: a delete then only hides them. Buckets whose versioning is
-    /// suspended still keep those from before.
+    /// True if the bucket keeps old versions of objects, so that a delete only hides them. Buckets with suspended
+    /// versioning still keep the earlier versions.
     pub(crate) async fn keeps_versions(&self) -> Result<bool> {
         self.versioning_status().await.map_err(at(&Path::default()))
     }

@@ -1,4 +1,5 @@
-//! Whole objects in one request. A conditional one is settled by looking, never repeated blindly.
+//! Writes whole objects in one request. A conditional write is settled by looking up the object, and never repeated
+//! blindly.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
@@ -12,21 +13,21 @@ use super::attributes::{Headers, PUT_ID};
 use super::{Failure, Kind, S3Store};
 use crate::metrics::{self, Again};
 
-/// What a look at an object says about a write of ours.
+/// Author of an object, as a lookup after a failed write shows it.
 pub(super) enum Found {
-    /// We wrote it.
+    /// Our write made the object.
     Ours(PutResult),
-    /// Somebody else did.
+    /// Another writer made the object.
     Theirs,
-    /// Nobody wrote.
+    /// No object exists.
     Nothing,
 }
 
-/// What became of a conditional write that failed.
+/// Result of settling a conditional write that failed.
 enum Settled {
-    /// It was done.
+    /// The write was done.
     Done(PutResult),
-    /// It was not; it may be tried again where the failure's class allows it.
+    /// The write was not done; it may be tried again if the failure's class allows it.
     Open(Failure),
 }
 
@@ -81,7 +82,7 @@ impl S3Store {
         }
     }
 
-    /// Finds out whether a conditional write that failed was done after all.
+    /// Determines if a conditional write that failed was done after all.
     async fn settle(
         &self,
         location: &Path,
@@ -98,7 +99,7 @@ impl S3Store {
             (Found::Ours(written), _) => Ok(Settled::Done(written)),
             (Found::Theirs, PutMode::Create) => Err(failure.into_kind(Kind::Exists)),
             (_, PutMode::Update(_)) if is_refused => Err(failure.into_kind(Kind::Refused)),
-            // What refused us is gone again: the name is free.
+            // The object that refused us is gone again, so the name is free.
             (Found::Nothing, PutMode::Create) if is_refused => {
                 Ok(Settled::Open(Failure::unknown("PutObject", failure)))
             }
@@ -106,7 +107,7 @@ impl S3Store {
         }
     }
 
-    /// Looks who wrote the object, after a write of ours that failed.
+    /// Looks up who wrote the object, after a write of ours that failed.
     pub(super) async fn find(&self, location: &Path, put_id: &str, failure: &Failure) -> Result<Found, Failure> {
         if failure.kind == Kind::Unknown {
             metrics::asked_again(Again::LookedUp);

@@ -1,4 +1,4 @@
-//! A local segment, mapped one window at a time: a file of any size takes no more memory than a window.
+//! Local segment that is mapped one window at a time: a file of any size takes no more memory than a window.
 #![allow(unsafe_code, reason = "the one place that maps files")]
 
 use std::fs::File;
@@ -10,13 +10,14 @@ use memmap2::MmapOptions;
 use super::torn::Window;
 use crate::{StorageError, private};
 
-/// Bytes mapped at once: large enough that mapping costs nothing, small enough to stay out of the memory budget.
+/// Bytes that are mapped at once: large enough that mapping costs nothing, small enough to stay out of the memory
+/// budget.
 const WINDOW_BYTES: u64 = 4 << 20;
 
 /// Offsets of mappings are aligned to this; a multiple of every page size in use.
 const ALIGNMENT_BYTES: u64 = 64 << 10;
 
-/// An open file and the window of it that is mapped.
+/// Open file with the window of it that is mapped.
 #[derive(Debug)]
 pub struct MappedSegment {
     file: File,
@@ -61,9 +62,9 @@ impl MappedSegment {
         let end = (self.base + WINDOW_BYTES).max(offset + len).min(self.size);
         let mut options = MmapOptions::new();
         options.offset(self.base).len((end - self.base) as usize).populate();
-        // SAFETY: the mapping is read-only and private to this reader, and segments are immutable: a writer that still
-        // changed one would be caught by the size check just made, by zstd's checks and by the look at size and etag before
-        // the commit. A file that is cut short between that check and a read is a torn window.
+        // SAFETY: the mapping is read-only and private to this reader, and segments are immutable. If a writer
+        // changed one anyway, the size check just made, zstd's checks, or the check of size and etag before the
+        // commit would find it. A file that is cut short between that check and a read is a torn window.
         let window = unsafe { options.map(&self.file) };
         self.window = Some(Window::new(window.map_err(|error| self.failed("map", error))?));
         Ok(())

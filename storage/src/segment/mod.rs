@@ -5,7 +5,7 @@
 
 mod mapped;
 mod ranged;
-mod torn; // files that are cut short while they are mapped
+mod torn; // mapped files that are cut short
 
 use format::frame::SegmentBytes;
 use model::SegmentRef;
@@ -16,22 +16,22 @@ use crate::{Root, StorageError};
 pub use mapped::MappedSegment;
 pub use ranged::RangedSegment;
 
-/// How segments are read.
+/// Access to segments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SegmentAccess {
-    /// Mapped where the root is a local folder, else ranged.
+    /// Map segments if the root is a local folder, else use ranged reads.
     #[default]
     Auto,
-    /// Ranged reads through the object store's interface, even from a local folder.
+    /// Use ranged reads through the object store's interface, even for a local folder.
     Ranged,
 }
 
-/// An open segment.
+/// Open segment, mapped or read by ranges.
 #[derive(Debug)]
 pub enum Segment {
-    /// A local file.
+    /// Local file that is mapped.
     Mapped(MappedSegment),
-    /// An object.
+    /// Object read by ranges.
     Ranged(RangedSegment),
 }
 

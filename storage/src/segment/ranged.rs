@@ -1,4 +1,4 @@
-//! A segment by ranged reads, one piece ahead of the reader.
+//! Segment that is read by ranges, one piece ahead of the reader.
 
 use bytes::Bytes;
 use format::frame::SegmentBytes;
@@ -9,10 +9,11 @@ use tokio::task::JoinHandle;
 use crate::wait::wait;
 use crate::{Root, StorageError};
 
-/// Bytes of one ranged read: large enough to hide a request's latency behind decoding, two in memory at once.
+/// Bytes of one ranged read: large enough to hide a request's latency behind decoding. Two pieces are in memory at
+/// once.
 const PIECE_BYTES: u64 = 2 << 20;
 
-/// An object, and the stretch of it that is in memory.
+/// Object with the range of it that is in memory.
 #[derive(Debug)]
 pub struct RangedSegment {
     root: Root,
@@ -23,7 +24,7 @@ pub struct RangedSegment {
     ahead: Option<Ahead>,
 }
 
-/// A read that is under way.
+/// Read in flight.
 #[derive(Debug)]
 struct Ahead {
     start: u64,
@@ -60,7 +61,7 @@ impl RangedSegment {
         Ahead { start, read }
     }
 
-    /// Appends the piece that follows the buffer, and starts the one after it.
+    /// Appends the piece that follows the buffer, and starts the next.
     fn read_piece(&mut self) -> Result<(), StorageError> {
         let start = self.end();
         let mut piece = match self.ahead.take() {
@@ -97,7 +98,7 @@ impl SegmentBytes for RangedSegment {
             self.buffer.clear();
         }
         while self.end() < end {
-            // What lies before the reader is done with; a reader never goes back.
+            // Bytes before `offset` are no longer needed, because a reader never goes back.
             self.buffer.drain(..(offset - self.base) as usize);
             self.base = offset;
             self.read_piece()?;

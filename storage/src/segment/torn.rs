@@ -1,11 +1,13 @@
-//! Outlives a mapped file that is cut short.
+//! Survives a mapped file that is cut short.
 //!
-//! Reading a mapping past the end of a file that shrank is a bus error, and a bus error ends the process: every shard in it,
-//! for one segment that somebody cut. Here a handler lays zeros under what is gone and notes that the window is torn;
-//! [`MappedSegment`](super::MappedSegment) asks for that note before it gives bytes again, and the shard fails by name. A bus error anywhere
-//! else goes to who handled it before.
+//! Reading a mapping past the end of a file that shrank is a bus error. It would end the process, with every shard in
+//! it, for one segment that somebody cut. The handler here maps zeros in place of the lost bytes and notes that the
+//! window is torn; [`MappedSegment`](super::MappedSegment) checks that note before it returns bytes again, and the
+//! shard fails with the segment's name. A bus error at any other address goes to the handler that was installed
+//! before.
 //!
-//! The handler does what may be done at any instruction: it looks at a fixed table of atomics and calls `mmap`.
+//! The handler uses only operations that are safe at any instruction: it reads a fixed table of atomics and calls
+//! `mmap`.
 #![allow(unsafe_code, reason = "signals and mappings are the kernel's")]
 
 use std::ffi::{c_int, c_void};
@@ -14,15 +16,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use memmap2::Mmap;
 
-/// Windows that can be watched at once: a worker's slot maps one. Those beyond are read unwatched.
+/// Most windows that are watched at once; a worker's slot maps one. Further windows are read unwatched.
 const WATCHED_MAX: usize = 256;
 
 static WATCHED: [Watched; WATCHED_MAX] = [const { Watched::none() }; WATCHED_MAX];
 
-/// Who handled bus errors before, and the size of a page.
+/// Previous handler of bus errors, and the size of a page.
 static BEFORE: OnceLock<(libc::sigaction, usize)> = OnceLock::new();
 
-/// A row of the table: addresses, and whether reading them met the end of the file.
+/// Row of the table: addresses, and a flag that is set when reading them met the end of the file.
 struct Watched {
     is_taken: AtomicBool,
     start: AtomicUsize,
@@ -45,7 +47,7 @@ impl Watched {
     }
 }
 
-/// A mapped window of a file, watched for as long as it is mapped.
+/// Mapped window of a file, watched for as long as it is mapped.
 #[derive(Debug)]
 pub(super) struct Window {
     watch: Option<Watch>, // goes before the mapping does
@@ -53,25 +55,25 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Watches `bytes`.
+    /// Watches the mapping `bytes`.
     pub(super) fn new(bytes: Mmap) -> Self {
         Self { watch: Watch::over(&bytes), bytes }
     }
 
-    /// The bytes; zeros from where the file ended when they were read, and then [`Self::is_torn`].
+    /// Returns the bytes; beyond the current end of the file they are zeros, and [`Self::is_torn`] is true.
     #[inline]
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Whether bytes that were read are gone from the file.
+    /// True if bytes that were read are gone from the file.
     #[inline]
     pub(super) fn is_torn(&self) -> bool {
         self.watch.as_ref().is_some_and(|watch| watch.0.is_torn.load(Ordering::Relaxed))
     }
 }
 
-/// A taken row of the table.
+/// Row of the table that is in use.
 struct Watch(&'static Watched);
 
 impl std::fmt::Debug for Watch {
@@ -100,11 +102,11 @@ impl Drop for Watch {
     }
 }
 
-/// Puts the handler in its place.
+/// Installs the handler; returns the previous one and the page size.
 fn listen() -> (libc::sigaction, usize) {
     // SAFETY: both structures are plain data for which zeros are a value, the pointers are to locals that outlive the
-    // calls, and the handler has the signature that SA_SIGINFO asks for. SA_ONSTACK keeps Rust's own check for stack overflow
-    // working, which `on_bus_error` hands back to.
+    // calls, and the handler has the signature that SA_SIGINFO asks for. SA_ONSTACK keeps Rust's own check for stack
+    // overflow working, which `on_bus_error` hands back to.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = on_bus_error as *const () as usize;
@@ -120,14 +122,15 @@ fn listen() -> (libc::sigaction, usize) {
 extern "C" fn on_bus_error(_signal: c_int, info: *mut libc::siginfo_t, _context: *mut c_void) {
     // SAFETY: the kernel hands a valid `info` to a handler that was put there with SA_SIGINFO.
     let address = unsafe { (*info).si_addr() } as usize;
-    // An error before `listen` has returned finds nothing to hand back to, and no window either: it comes again.
+    // Before `listen` has returned there is no previous handler to call, but no window either, so the error comes
+    // again.
     let Some((before, page_bytes)) = BEFORE.get() else { return };
     if let Some(row) = WATCHED.iter().find(|row| row.holds(address)) {
         row.is_torn.store(true, Ordering::Relaxed);
         let start = address - address % page_bytes;
         let len = row.end.load(Ordering::Acquire) - start;
         let (access, flags) = (libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED);
-        // SAFETY: the pages from here to the window's end are part of one mapping that this table watches, so that nobody
+        // SAFETY: the pages from here to the window's end are part of one mapping that this table watches, so nobody
         // else owns them; they stay mapped, readable, and unmapped with the window.
         let laid = unsafe { libc::mmap(start as *mut c_void, len, access, flags, -1, 0) };
         if laid != libc::MAP_FAILED {

@@ -1,4 +1,4 @@
-//! An etcd of three members, each of which can be frozen, killed and replaced.
+//! Cluster of three etcd members, each of which can be frozen, killed and replaced.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::process::{Child, Command};
 
 use crate::support::free_ports;
 
-/// How long a member may take to come up, on a machine with much else to do.
+/// Longest start of a member on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// Three members, which elect a leader among themselves.
@@ -46,7 +46,7 @@ impl Cluster {
         self.members.iter().map(|member| member.client_url.clone()).collect()
     }
 
-    /// The member that leads, and one that follows.
+    /// Returns the member that leads, and one that follows.
     pub(crate) async fn leader_and_follower(&self) -> (usize, usize) {
         let mut leader = None;
         for at in 0..3 {
@@ -78,16 +78,16 @@ impl Cluster {
         self.answers(at).await;
     }
 
-    /// Takes a killed member out of the cluster, and a new one with its address and an empty disk in.
+    /// Removes a killed member from the cluster, and adds a new one with its address and an empty disk.
     pub(crate) async fn replace(&mut self, at: usize) {
-        // If it led, etcd drops what it is told until there is another leader.
+        // If the killed member led, etcd drops requests until there is another leader.
         self.answers((at + 1) % 3).await;
         let mut other = self.client((at + 1) % 3).await;
         let listed = other.member_list().await.expect("a quorum");
         let gone = listed.members().iter().find(|member| member.name() == self.members[at].name).expect("a member");
         other.member_remove(gone.id()).await.expect("removed");
         self.members[at].name += "-new";
-        // A member that was just removed counts as unhealthy connections for some seconds; then the next one is taken in.
+        // A member that was just removed counts as unhealthy for some seconds; only then can the next be added.
         let url = self.members[at].peer_url.clone();
         while let Err(error) = other.member_add([&url], Some(MemberAddOptions::new())).await {
             assert!(error.to_string().contains("unhealthy"), "{error}");

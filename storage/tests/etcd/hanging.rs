@@ -1,4 +1,4 @@
-//! One of three members ails; leases at their default TTLs, writes and watches go on.
+//! Faults of one of three members: leases at their default TTLs, writes and watches must go on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,19 +13,20 @@ use tokio::time::Instant;
 use crate::cluster::Cluster;
 use crate::support::{self, Network, Proxy};
 
-/// Leases as a worker and a coordinator have them.
+/// TTLs of a worker's and a coordinator's lease.
 const TTLS: [Duration; 2] = [Duration::from_secs(12), Duration::from_secs(5)];
 
-/// A fault outlasts every lease.
+/// Duration of a fault, longer than every lease.
 const FAULT: Duration = Duration::from_secs(15);
 
-/// Longest time that one write may take while a follower ails: patience, comparison, the read that settles it.
+/// Longest time of one write while a follower fails: patience, comparison, and the read that settles the outcome.
 const WRITE_MAX: Duration = Duration::from_secs(4);
 
-/// The same where the leader ails: etcd elects another first, in 1 to 2 s, for which all members are silent.
+/// Longest time of one write while the leader fails: etcd elects another first, in 1 to 2 s, during which all members
+/// are silent.
 const WRITE_MAX_ELECTION: Duration = Duration::from_secs(8);
 
-/// What a cluster of Tailor does with its etcd: one client a member that asks that member first; each holds leases, writes
+/// Clients as a cluster of Tailor uses them: one per member, which asks that member first. Each holds leases, writes
 /// and watches.
 struct Clients {
     stores: Vec<Arc<dyn MetaStore>>,
@@ -36,7 +37,7 @@ struct Clients {
 }
 
 impl Clients {
-    /// The usual timeouts, not those of the other tests.
+    /// Creates clients with the default timeouts, unlike the other tests.
     async fn of(endpoints: &[String]) -> Self {
         let mut clients =
             Self { stores: vec![], sessions: vec![], watches: vec![], told: vec![BTreeMap::new(); 3], written: 0 };
@@ -55,7 +56,7 @@ impl Clients {
         clients
     }
 
-    /// Writes one key after another for a while, by each store in turn; the longest time that one took.
+    /// Writes one key after another for `time`, by each store in turn; returns the longest time of a write.
     async fn write(&mut self, time: Duration) -> Duration {
         let (began, mut longest) = (Instant::now(), Duration::ZERO);
         while began.elapsed() < time {
@@ -72,7 +73,7 @@ impl Clients {
         longest
     }
 
-    /// All sessions live, and each watch has told each key once.
+    /// Checks that all sessions live, and that each watch has reported each key once.
     async fn check(&mut self) {
         for (place, session) in self.sessions.iter().enumerate() {
             assert!(session.is_held(), "session {place} was lost");
@@ -144,7 +145,7 @@ async fn a_replaced_member_is_used_under_its_old_address() {
     let (longest, ()) = tokio::join!(clients.write(FAULT), replaced);
     clients.check().await;
     assert!(longest < WRITE_MAX_ELECTION, "one write took {longest:?}");
-    // The two that are left of the old ones are no quorum without the new one.
+    // The two remaining old members are not a quorum without the new one.
     cluster.kill((follower + 1) % 3).await;
     clients.bear(WRITE_MAX_ELECTION).await;
 }
@@ -164,8 +165,8 @@ async fn a_member_that_is_cut_off_or_slow_costs_no_lease_and_no_watch() {
     }
 }
 
-/// A put-aside endpoint comes back: with the two others gone, it alone has to answer. Without a quorum it cannot; so the
-/// others are only cut off from this client.
+/// A put-aside endpoint comes back: when the two others are cut off from this client, it alone must answer. The
+/// others keep running, because it could not answer without a quorum.
 #[tokio::test]
 async fn an_endpoint_that_is_well_again_is_used_again() {
     let cluster = Cluster::start().await;

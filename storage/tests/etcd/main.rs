@@ -1,4 +1,4 @@
-//! The cluster's state on a real etcd: the conformance suite, and what only a real server can do wrong.
+//! Cluster's state on a real etcd: the conformance suite, and faults that only a real server has.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -260,7 +260,7 @@ async fn a_user_is_asked_for_and_held_to_its_keys() {
     assert!(matches!(refused, Err(MetaError::NotAllowed { .. })), "{refused:?}");
 }
 
-/// Each open task has been claimed once before, and is claimed now.
+/// Worst case: each open task has been claimed once before, and is claimed now.
 #[tokio::test]
 async fn the_most_open_tasks_fit_into_a_real_database() {
     let etcd = OwnEtcd::start(&[]).await;

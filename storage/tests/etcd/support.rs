@@ -1,4 +1,4 @@
-//! Real servers, and a network that can be made worse.
+//! Real servers, and a network with faults.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-/// The endpoint of the shared server.
+/// Returns the endpoint of the shared server.
 pub(crate) fn shared() -> String {
     const NAME: &str = "TAILOR_TEST_ETCD_ENDPOINTS";
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/servers/etcd.env");
@@ -26,14 +26,14 @@ pub(crate) fn shared() -> String {
     endpoint.expect("this test needs etcd: run scripts/servers.sh start (or set TAILOR_TEST_ETCD_ENDPOINTS)")
 }
 
-/// A namespace that no other test has.
+/// Returns a namespace that no other test uses.
 pub(crate) fn namespace() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let seed = tempfile::Builder::new().tempdir().expect("a folder").path().display().to_string();
     format!("/test{}-{}/", seed.replace('/', "-"), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Short waits: tests make servers vanish.
+/// Settings with short waits, because tests make servers vanish.
 pub(crate) fn settings(endpoint: &str, namespace: &str) -> EtcdSettings {
     EtcdSettings {
         namespace: namespace.to_owned(),
@@ -60,7 +60,7 @@ pub(crate) async fn compact(endpoint: String, up_to: Revision) {
     raw(&endpoint).await.kv_client().compact(up_to.0 as i64, None).await.expect("compacted");
 }
 
-/// A server of this test's own, to be killed.
+/// Server that only this test uses, and may kill.
 pub(crate) struct OwnEtcd {
     home: tempfile::TempDir,
     ports: [u16; 2],
@@ -135,8 +135,8 @@ impl OwnEtcd {
     }
 }
 
-/// Ports below the range from which the kernel gives them to connections: one of those may take a port between here and
-/// the server. Each process of tests begins elsewhere.
+/// Finds ports below the range from which the kernel serves connections: a port of that range could be taken before
+/// the server binds it. Each test process begins at another port.
 pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     let start = u64::from(std::process::id()) * 7919;
     let candidates = (0..12_000).map(|step| 20_000 + ((start + step * 37) % 12_000) as u16);
@@ -145,25 +145,25 @@ pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     ports.map(|(port, _held)| port)
 }
 
-/// What a proxy does with what passes through it.
+/// Behaviour of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Network {
-    /// Nothing.
+    /// The network works.
     Fine,
-    /// Requests get through; what the server answers is thrown away, and then the connection breaks.
+    /// Requests get through, but answers are dropped, and then the connection breaks.
     LosesResponses,
-    /// No connection lasts.
+    /// Every connection is closed at once.
     Cut,
-    /// Nothing gets through; connections are made, and stay.
+    /// Connections are accepted and stay open, but nothing gets through.
     Hangs,
-    /// What passes waits for longer than the clients are patient.
+    /// Every message is delayed for longer than the clients' patience.
     Slow,
 }
 
-/// How long one piece waits where the network is slow.
+/// Delay of a message on a slow network.
 const SLOW: Duration = Duration::from_millis(700);
 
-/// A network between a client and a server.
+/// Network between a client and a server.
 pub(crate) struct Proxy {
     port: u16,
     network: Arc<watch::Sender<Network>>,
@@ -193,10 +193,10 @@ impl Proxy {
     }
 }
 
-/// How long answers are thrown away before the connection breaks: longer than any transaction takes.
+/// Time for which answers are dropped before the connection breaks: longer than any transaction takes.
 const DEAF: Duration = Duration::from_millis(500);
 
-/// Lets a piece wait as the network says.
+/// Delays a message as the network demands.
 async fn hold(mut network: watch::Receiver<Network>) {
     let weather = *network.borrow();
     match weather {

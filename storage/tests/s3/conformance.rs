@@ -1,4 +1,4 @@
-//! The suite of the `object_store` crate.
+//! Runs the conformance suite of the `object_store` crate.
 
 use object_store::integration;
 

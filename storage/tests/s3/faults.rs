@@ -1,4 +1,4 @@
-//! What a network and a store do to us, and what comes of it.
+//! Faults of networks and stores, and their consequences.
 
 use std::time::Duration;
 

@@ -56,7 +56,7 @@ fn what_a_writer_wrote_a_reader_and_a_segment_read() {
 fn a_writer_never_takes_the_place_of_another_object() {
     let (server, runtime) = (Server::find(), runtime());
     let root = Root::of_store("s3://test", Arc::new(server.store()));
-    // One request, and an upload in parts.
+    // The lengths take a single request, and an upload in parts.
     for len in [1000, 20 << 20] {
         let key = format!("part-{len}");
         let write = |content: &[u8]| {
@@ -76,7 +76,7 @@ fn a_writer_never_takes_the_place_of_another_object() {
 fn an_upload_whose_completion_is_not_answered_is_known_again_as_our_own() {
     let (server, runtime) = (Server::find(), runtime());
     let proxy = runtime.block_on(Proxy::before(&server.endpoint));
-    // It is done, and its answer lost: the second try finds no upload, or an object that stands in its way.
+    // The request is done but its answer is lost: the second try finds no upload, or an object in its way.
     proxy.inject("POST", "uploadId=", 1, Fault::LoseAnswer);
     let root = Root::of_store("s3://test", Arc::new(server.store_at(&proxy.endpoint)));
     let mut writer = ObjectWriter::begin(&root, "part", runtime.handle()).expect("it begins");
@@ -123,7 +123,7 @@ fn an_upload_that_fails_is_aborted_wherever_it_fails() {
 fn uploads_that_nobody_finished_are_listed_over_pages_and_aborted() {
     let (server, runtime) = (Server::find(), runtime());
     let root = Root::of_bucket("s3://test", server.store());
-    // One page has a thousand.
+    // A page has a thousand keys, so this takes more than one page.
     const COUNT: usize = 1003;
     let keys: Vec<_> = (0..COUNT).map(|at| format!("data/{at:04}.part")).collect();
     let begin = async |key: String| root.store().put_multipart(&Path::from(key)).await.expect("it begins");

@@ -1,5 +1,5 @@
-//! A proxy in front of an S3 server that misbehaves as told. One request per connection; requests and answers pass as
-//! they are, so signatures stay valid.
+//! Proxy in front of an S3 server that misbehaves on command. Each connection carries one request; requests and
+//! answers pass unchanged, so signatures stay valid.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,40 +7,40 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What happens to a request.
+/// Fault of a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
-    /// The server does it; the answer is lost.
+    /// The server performs the request; the answer is lost.
     LoseAnswer,
-    /// The server does it; the client gets this answer instead.
+    /// The server performs the request; the client gets this answer instead.
     ReplaceAnswer(String),
-    /// The server never sees it; the client gets this answer.
+    /// The server never sees the request; the client gets this answer.
     Answer(String),
-    /// The body stops after so many bytes, the connection stays.
+    /// The body stops after this many bytes; the connection stays open.
     StallBody(usize),
-    /// The connection ends after so many bytes of the body.
+    /// The connection ends after this many bytes of the body.
     CutBody(usize),
 }
 
-/// An HTTP answer as it goes over the wire.
+/// Builds an HTTP answer as it goes over the wire.
 pub(crate) fn answer(status: u16, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status} Fault\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }
 
-/// An error as S3 says it.
+/// Builds the body of an S3 error.
 pub(crate) fn error_body(code: &str) -> String {
     format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>as told</Message></Error>")
 }
 
 #[derive(Debug, Default)]
 struct Plan {
-    /// Method, part of the target, how often, what.
+    /// Rules: method, part of the target, number of times, fault.
     rules: Vec<(&'static str, &'static str, usize, Fault)>,
     /// First lines of the requests, in order.
     requests: Vec<String>,
 }
 
-/// A running proxy.
+/// Running proxy with its plan of faults.
 pub(crate) struct Proxy {
     pub(crate) endpoint: String,
     plan: Arc<Mutex<Plan>>,
@@ -55,19 +55,19 @@ impl Proxy {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (server, plan) = (server.clone(), shared.clone());
-                // A client that goes away in the middle is part of the game.
+                // A client may go away in the middle.
                 tokio::spawn(async move { serve(client, &server, &plan).await.ok() });
             }
         });
         Self { endpoint, plan }
     }
 
-    /// The next `times` requests of `method` whose target contains `part` get the fault.
+    /// Injects the fault into the next `times` requests of `method` whose target contains `part`.
     pub(crate) fn inject(&self, method: &'static str, part: &'static str, times: usize, fault: Fault) {
         lock(&self.plan).rules.push((method, part, times, fault));
     }
 
-    /// Requests so far of `method` whose target contains `part`.
+    /// Counts the requests so far of `method` whose target contains `part`.
     pub(crate) fn count(&self, method: &str, part: &str) -> usize {
         lock(&self.plan).requests.iter().filter(|line| line.starts_with(method) && line.contains(part)).count()
     }
@@ -107,7 +107,7 @@ async fn serve(mut client: TcpStream, server: &str, plan: &Mutex<Plan>) -> std::
     client.shutdown().await
 }
 
-/// The head of an answer and `len` bytes of its body.
+/// Returns the head of an answer and `len` bytes of its body.
 fn upto(answer: &[u8], len: usize) -> &[u8] {
     &answer[..(head_len(answer).unwrap_or(0) + len).min(answer.len())]
 }

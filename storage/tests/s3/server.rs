@@ -1,4 +1,4 @@
-//! The server that `scripts/servers.sh start` brought up.
+//! Server that `scripts/servers.sh start` started.
 
 use std::collections::HashMap;
 use std::path::Path as FsPath;
@@ -8,7 +8,7 @@ use object_store::path::Path;
 use storage::retry::RetryPolicy;
 use storage::{S3Settings, S3Store};
 
-/// An S3 server, and a prefix of a bucket that no other test uses.
+/// S3 server, with a prefix of a bucket that no other test uses.
 pub(crate) struct Server {
     pub(crate) endpoint: String,
     bucket: String,
@@ -17,13 +17,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The running server; a missing one fails the test.
+    /// Finds the running server; the test fails if there is none.
     pub(crate) fn find() -> Self {
         let credentials = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"));
         Self::at(variable("TAILOR_TEST_S3_ENDPOINT"), variable("TAILOR_TEST_S3_BUCKET"), credentials)
     }
 
-    /// Another running server, whose endpoint `name` says; a missing one fails the test.
+    /// Finds another running server, whose endpoint is in the variable `name`; the test fails if there is none.
     pub(crate) fn find_other(name: &str, (access_key, secret_key): (&str, &str)) -> Self {
         Self::at(variable(name), "tailor-tests".to_owned(), (access_key.to_owned(), secret_key.to_owned()))
     }
@@ -36,18 +36,19 @@ impl Server {
         Self { bucket, credentials, prefix: Path::from(format!("storage/{:016x}", fastrand::u64(..))), endpoint }
     }
 
-    /// A store at a prefix that nothing else uses.
+    /// Creates a store at a prefix that nothing else uses.
     pub(crate) fn fresh_store(&self) -> S3Store {
         let prefix = Path::from(format!("storage/{:016x}", fastrand::u64(..)));
         S3Store::new(&self.bucket, prefix, self.settings(&self.endpoint))
     }
 
-    /// The store, directly.
+    /// Creates the store, without a proxy.
     pub(crate) fn store(&self) -> S3Store {
         self.store_at(&self.endpoint)
     }
 
-    /// The same prefix by way of another endpoint. Retries are as many as usual and a hundred times faster.
+    /// Creates a store at the same prefix through another endpoint. Retries are as many as usual and a hundred times
+    /// faster.
     pub(crate) fn store_at(&self, endpoint: &str) -> S3Store {
         S3Store::new(&self.bucket, self.prefix.clone(), self.settings(endpoint))
     }
@@ -66,7 +67,7 @@ impl Server {
         }
     }
 
-    /// Keys of uploads that were begun under this prefix and neither completed nor aborted.
+    /// Lists the keys of uploads under this prefix that were neither completed nor aborted.
     pub(crate) async fn pending_uploads(&self) -> Vec<String> {
         let (access_key, secret_key) = &self.credentials;
         let config = aws_sdk_s3::Config::builder()
@@ -83,7 +84,7 @@ impl Server {
     }
 }
 
-/// A variable of the environment, or of the servers' file.
+/// Reads a variable of the environment, or of the servers' file.
 fn variable(name: &str) -> String {
     let file = FsPath::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/servers/env");
     let written = std::fs::read_to_string(file).unwrap_or_default();

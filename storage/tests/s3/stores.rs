@@ -1,4 +1,5 @@
-//! What is relied on, asked of every store that the tests know: `docs/stores.md` has what each does otherwise.
+//! Checks the promises that Tailor relies on, for every store that the tests know; `docs/stores.md` lists the
+//! exceptions.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +11,10 @@ use storage::{Root, S3Store};
 
 use crate::server::Server;
 
-/// One promise: whether it is kept, and how it is not.
+/// Check of one promise; the error says how the promise is broken.
 type Check = fn(S3Store) -> BoxFuture<'static, Result<(), String>>;
 
-/// Each promise by the name that it has in `docs/stores.md`.
+/// Checks by the name of the promise in `docs/stores.md`.
 const CHECKS: [(&str, Check); 8] = [
     ("create-only puts", |store| create_only(store).boxed()),
     ("conditional replacing", |store| conditional_replacing(store).boxed()),
@@ -25,7 +26,7 @@ const CHECKS: [(&str, Check); 8] = [
     ("listing uploads", |store| listing_uploads(store).boxed()),
 ];
 
-/// Each store, and the promises that it does not keep.
+/// Stores, with the promises that each does not keep.
 const STORES: [(&str, &[&str]); 3] = [
     ("SeaweedFS 4.48", &[]),
     ("moto 5.2.5", &[]),
@@ -46,7 +47,7 @@ async fn every_store_keeps_the_promises_that_its_row_says() {
         let server = server(name);
         let mut broken = BTreeSet::new();
         for (promise, check) in CHECKS {
-            // Each in a prefix of its own.
+            // Each check uses a prefix of its own.
             if let Err(how) = check(server.fresh_store()).await {
                 assert!(deviations.contains(&promise), "{name}: {promise}: {how}");
                 broken.insert(promise);

@@ -1,4 +1,4 @@
-//! An etcd of one test's own, to be killed, stopped and filled.
+//! etcd of a single test, which may be killed, stopped and filled.
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -11,23 +11,23 @@ use super::ports::free_port;
 use super::server::{CommandLine, Server};
 use super::until;
 
-/// How long it may take to answer.
+/// Longest wait for its first answer.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// One member.
+/// Single member of etcd.
 #[derive(Debug)]
 pub struct OwnEtcd {
-    /// The process.
+    /// Process of the member.
     pub server: Server,
     port: u16,
     data: PathBuf,
 }
 
 impl OwnEtcd {
-    /// Starts one whose data and log lie in `folder`.
+    /// Starts a member whose data and log lie in `folder`.
     ///
     /// # Panics
-    /// If the program is missing, or does not come up.
+    /// The program is missing, or does not come up.
     pub fn start(folder: &Path, flags: &[&str]) -> Self {
         let is_there = Command::new("etcd").arg("--version").stdout(Stdio::null()).status().is_ok();
         assert!(is_there, "this test needs the program etcd: `scripts/servers.sh start` installs it (etcd-server)");
@@ -47,18 +47,18 @@ impl OwnEtcd {
         etcd
     }
 
-    /// Where clients reach it.
+    /// Returns the address for clients.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Starts it again after it was killed, and waits until it answers.
+    /// Starts the member again after it was killed, and waits until it answers.
     pub fn restart(&mut self) {
         self.server.restart();
         self.wait_up();
     }
 
-    /// Kills it and takes everything from it; it comes back empty, at the same place.
+    /// Kills the member and removes its data; it comes back empty, at the same address.
     ///
     /// # Panics
     /// If its folder cannot be removed.
@@ -73,7 +73,7 @@ impl OwnEtcd {
         until("etcd answers", START_LIMIT, is_up);
     }
 
-    /// Calls a method of its JSON gateway; the answer, or what it refused with.
+    /// Calls a method of its JSON gateway; returns the answer, or the refusal.
     ///
     /// # Panics
     /// If it does not answer.
@@ -98,13 +98,13 @@ impl OwnEtcd {
     /// # Panics
     /// If there is still space after far more than the quota.
     pub fn fill(&self) {
-        // Base64 of a key outside of every namespace; each write is a version, and versions are what takes the space.
+        // Base64 of a key outside every namespace. Each write is a version, and versions take the space.
         let put = json!({ "key": "YmFsbGFzdA==", "value": "QUFB".repeat(330_000) });
         let error = (0..400).find_map(|_| self.call("kv/put", &put).err()).expect("the quota is reached");
         assert!(error.contains("space exceeded"), "{error}");
     }
 
-    /// What an operator does about it: drop the history, give the space back, take the alarm away.
+    /// Frees the space as an operator would: drops the history, defragments, and disarms the alarm.
     ///
     /// # Panics
     /// If etcd refuses.

@@ -1,4 +1,4 @@
-//! One job of a cluster, as its operator sees it.
+//! Job of a cluster, as its operator sees it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,30 +9,30 @@ use serde_json::Value;
 use super::{Operator, until};
 use crate::tailor::{Ended, Tailor, code};
 
-/// How long a job of a test may take, with everything that is done to it.
+/// Longest duration of a job, including everything that the test does to it.
 pub const JOB_LIMIT: Duration = Duration::from_secs(150);
 
-/// How long a state may take to be seen.
+/// Longest wait for a state.
 pub const STATE_LIMIT: Duration = Duration::from_secs(60);
 
-/// Many small tasks, and every kind of object.
+/// Options for many small tasks, and every kind of object.
 const OPTIONS: &str = "--split-size 48KiB --partition-size 48KiB --rollup 5m";
 
-/// A job: its input lies there, and it may be submitted.
+/// Job whose input exists, and which may be submitted.
 #[derive(Debug)]
 pub struct Job {
     operator: Operator,
     name: String,
     /// URI of input and dataset.
     uri: String,
-    /// A folder of the test's own.
+    /// Folder for this test only.
     folder: PathBuf,
 }
 
-/// One attempt that runs.
+/// Attempt that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningTask {
-    /// Shard and task.
+    /// Name of shard and task.
     pub task: String,
     /// Name of the worker.
     pub worker: String,
@@ -47,7 +47,7 @@ impl Job {
         job
     }
 
-    /// Another job over the same input, into the same dataset.
+    /// Creates another job over the same input, into the same dataset.
     #[must_use]
     pub fn again(&self, name: &str) -> Self {
         Self {
@@ -58,51 +58,51 @@ impl Job {
         }
     }
 
-    /// URI of its segments.
+    /// Returns the URI of its segments.
     pub fn input(&self) -> String {
         format!("{}/in", self.uri)
     }
 
-    /// URI of its dataset.
+    /// Returns the URI of its dataset.
     pub fn dataset(&self) -> String {
         format!("{}/dataset", self.uri)
     }
 
-    /// Submits it.
+    /// Submits the job.
     pub fn submit(&self) {
         self.submit_with("").done();
     }
 
-    /// Submits it with further options.
+    /// Submits the job with further options.
     pub fn submit_with(&self, options: &str) -> Ended {
         let (name, input, dataset) = (&self.name, self.input(), self.dataset());
         self.tailor(&format!("job submit --job {name} --input {input} --dataset {dataset} {OPTIONS} {options}")).run()
     }
 
-    /// A command of an operator.
+    /// Prepares a command of an operator.
     pub fn tailor(&self, words: &str) -> Tailor {
         self.operator.tailor(words)
     }
 
-    /// `tailor job VERB NAME -o json OPTIONS`, to its end.
+    /// Runs `tailor job VERB NAME -o json OPTIONS`.
     pub fn verb(&self, verb: &str, options: &str) -> Ended {
         self.tailor(&format!("job {verb} {} -o json {options}", self.name)).run()
     }
 
-    /// What `job get` tells; none while nobody leads.
+    /// Returns the answer of `job get`; none while there is no leader.
     pub fn get(&self) -> Option<Value> {
         let told = self.verb("get", "--request-timeout 2s");
         (told.code == Some(code::DONE)).then(|| told.json())
     }
 
-    /// Its tasks; none while nobody leads, or once it has ended.
+    /// Lists its tasks; empty while there is no leader, or once the job has ended.
     pub fn tasks(&self) -> Vec<Value> {
         let told = self.tailor(&format!("task list --job {} -o json --request-timeout 2s", self.name)).run();
         let tasks = (told.code == Some(code::DONE)).then(|| told.json()["tasks"].as_array().cloned()).flatten();
         tasks.unwrap_or_default()
     }
 
-    /// Attempts that run right now, at tasks whose name starts with `kind` (`m` or `r`).
+    /// Lists the running attempts at tasks whose name starts with `kind` (`m` or `r`).
     pub fn running(&self, kind: &str) -> Vec<RunningTask> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let mut found = Vec::new();
@@ -119,7 +119,7 @@ impl Job {
         found
     }
 
-    /// Waits until the worker of that name runs such a task; all that it runs by then.
+    /// Waits until the worker of that name runs such a task; returns all attempts that it runs by then.
     #[track_caller]
     pub fn wait_running(&self, kind: &str, worker: &str) -> Vec<RunningTask> {
         until(&format!("{worker} runs a task {kind}"), STATE_LIMIT, || {
@@ -128,21 +128,21 @@ impl Job {
         })
     }
 
-    /// Waits until what `job get` tells is as it should be.
+    /// Waits until the answer of `job get` satisfies `is_so`.
     #[track_caller]
     pub fn wait_until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         until(what, STATE_LIMIT, || self.get().filter(&is_so))
     }
 
-    /// Waits for its end, whichever that is.
+    /// Waits until the job has ended in any way.
     #[track_caller]
     pub fn wait(&self) -> Ended {
         let wait = || self.verb("wait", &format!("--timeout {}s", JOB_LIMIT.as_secs()));
-        // One that nobody answered is tried again.
+        // A wait that nobody answered is tried again.
         until("the job ends", JOB_LIMIT, || Some(wait()).filter(|ended| ended.code != Some(code::TIMED_OUT)))
     }
 
-    /// Waits for its end, and asserts until then that no attempt counts against its task.
+    /// Waits until the job has ended, and asserts meanwhile that no attempt is charged.
     #[track_caller]
     pub fn wait_uncharged(&self) {
         let has_ended = || {
@@ -154,7 +154,8 @@ impl Job {
         until("the job ends", JOB_LIMIT, has_ended);
     }
 
-    /// Waits until it is done, and proves it: the oracle finds no difference, and the content is that of an undisturbed run.
+    /// Waits until the job is done, and proves it: the oracle finds no difference, and the content equals that of an
+    /// undisturbed run.
     #[track_caller]
     pub fn wait_done(&self) -> Value {
         let ended = self.wait().expect(code::DONE).json();
@@ -170,14 +171,14 @@ impl Job {
         self.tailor(&format!("dataset verify {dataset} --level oracle --input {input} {options}")).run().done();
     }
 
-    /// All manifests, as `dataset manifests` tells them.
+    /// Returns the manifests in the answer of `dataset manifests`.
     #[track_caller]
     pub fn manifests(&self) -> Vec<Value> {
         let listed = self.tailor(&format!("dataset manifests {} -o json", self.dataset())).run().done().json();
         listed["manifests"].as_array().cloned().expect("a list")
     }
 
-    /// Digest of the content of each shard that counts.
+    /// Returns the content digest of each shard's current version.
     #[track_caller]
     pub fn digests(&self) -> BTreeMap<String, String> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -186,7 +187,7 @@ impl Job {
         current.map(|listed| (text(&listed["manifest"]["shard"]), text(&listed["content_digest"]))).collect()
     }
 
-    /// The same, of a run in one process that nothing happened to.
+    /// Returns the content digests of an undisturbed run in one process.
     #[track_caller]
     pub fn undisturbed(&self) -> BTreeMap<String, String> {
         let folder = self.folder.join("undisturbed").display().to_string();
@@ -204,12 +205,12 @@ impl Job {
     }
 }
 
-/// The sum of a count over all shards of a job.
+/// Sums a count over all shards of a job.
 pub fn total(job: &Value, count: &str) -> u64 {
     job["shards"].as_array().into_iter().flatten().filter_map(|shard| shard[count].as_u64()).sum()
 }
 
-/// Tasks of a job.
+/// Counts the tasks of a job.
 pub fn task_count(job: &Value) -> u64 {
     total(job, "map_tasks") + total(job, "partitions")
 }

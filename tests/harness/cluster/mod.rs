@@ -1,21 +1,21 @@
-//! A cluster of real processes, for one test: coordinators, workers, the operator's command line.
+//! Cluster of real processes for one test: coordinators, workers, the operator's command line.
 //!
-//! Each has its own namespace in etcd, its own folder, its own prefix in the bucket, and ports that nobody else has. All
-//! processes are killed when it is dropped; logs are kept if the test fails, and where they lie is told.
+//! Each cluster has its own namespace in etcd, its own folder, its own prefix in the bucket, and unique ports. When
+//! it is dropped, all processes are killed; if the test fails, the logs are kept, and their folder is printed.
 
-// A process.
+// Process of a server.
 pub mod server;
-// Who asks the cluster.
+// Operator of the cluster.
 pub mod operator;
-// What an operator sees of a job.
+// Job, as an operator sees it.
 pub mod job;
-// What a cluster consists of.
+// Options of a cluster.
 pub mod options;
-// An etcd of the test's own.
+// etcd of a single test.
 pub mod etcd;
-// The servers that all tests share.
+// Servers that all tests share.
 pub mod shared;
-// Ports that nobody else has.
+// Unique ports.
 mod ports;
 
 use std::path::Path;
@@ -33,22 +33,22 @@ use crate::proxy::TcpProxy;
 use crate::tailor::binary;
 use ports::free_port;
 
-/// The lease of a coordinator: what a takeover waits for.
+/// TTL of a coordinator's lease, for which a takeover waits.
 pub const LEADER_TTL: Duration = Duration::from_secs(5);
 
-/// The lease of a worker, shorter than usual: tests wait for its end.
+/// TTL of a worker's lease, shorter than by default because tests wait for its end.
 pub const WORKER_TTL: Duration = Duration::from_secs(5);
 
-/// A running cluster.
+/// Running cluster of one test.
 #[derive(Debug)]
 pub struct Cluster {
-    /// In the order of their names: `c0`, `c1`, ...
+    /// Coordinators in the order of their names: `c0`, `c1`, ...
     pub coordinators: Vec<Server>,
-    /// In the order of their names: `w0`, `w1`, ...
+    /// Workers in the order of their names: `w0`, `w1`, ...
     pub workers: Vec<Server>,
-    /// Before each coordinator, if asked for.
+    /// Proxies before the coordinators, if requested.
     pub proxies: Vec<TcpProxy>,
-    /// Who asks it.
+    /// Operator with the addresses of the coordinators.
     pub operator: Operator,
     options: ClusterOptions,
     folder: Option<TempDir>,
@@ -56,10 +56,10 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts one and waits until it has a leader and all its workers.
+    /// Starts a cluster, and waits until it has a leader and all its workers.
     ///
     /// # Panics
-    /// If it does not come up.
+    /// The cluster does not come up.
     pub fn start(options: ClusterOptions) -> Self {
         let folder = tempfile::Builder::new().prefix("tailor-cluster-").tempdir().expect("a temporary folder");
         let name = folder.path().file_name().expect("it has a name").to_string_lossy().into_owned();
@@ -78,20 +78,20 @@ impl Cluster {
         cluster
     }
 
-    /// The folder of its logs and scratch.
+    /// Returns the folder of its logs and scratch.
     ///
     /// # Panics
-    /// Never: only the end takes it.
+    /// Never, because only the drop takes the folder.
     pub fn path(&self) -> &Path {
         self.folder.as_ref().expect("it lasts as long as the cluster").path()
     }
 
-    /// Its namespace in etcd.
+    /// Returns its namespace in etcd.
     pub fn namespace(&self) -> String {
         format!("/{}/", self.namespace)
     }
 
-    /// Where it finds etcd.
+    /// Returns the address of its etcd.
     pub fn etcd(&self) -> &str {
         self.options.etcd.as_deref().unwrap_or_else(|| shared::etcd())
     }
@@ -118,15 +118,15 @@ impl Cluster {
         self.operator.add(url);
     }
 
-    /// Starts one more worker; it is the last of them.
+    /// Starts one more worker, which is the last in the list.
     pub fn add_worker(&mut self) {
         self.add_special(&Special::default());
     }
 
-    /// Starts one more worker that is not as the others.
+    /// Starts one more worker with special options.
     ///
     /// # Panics
-    /// If there is no room for its scratch.
+    /// The disk for its scratch cannot be made.
     pub fn add_special(&mut self, special: &Special<'_>) {
         let name = format!("w{}", self.workers.len());
         let scratch = self.path().join(format!("{name}-scratch"));
@@ -160,12 +160,12 @@ impl Cluster {
         }
     }
 
-    /// A job over segments of this cluster's own, generated with `options`: in a folder.
+    /// Creates a job over new segments, generated with `options`, in a folder.
     pub fn job_in_folder(&self, options: &str) -> Job {
         Job::generate(self.operator.clone(), self.path(), self.path().join("data").display().to_string(), options)
     }
 
-    /// The same, in the bucket.
+    /// Creates a job over new segments, generated with `options`, in the bucket.
     pub fn job_in_bucket(&self, options: &str) -> Job {
         let uri = format!("s3://{}/{}", shared::bucket(), self.namespace);
         Job::generate(self.operator.clone(), self.path(), uri, options)

@@ -1,4 +1,4 @@
-//! Who asks the cluster: `tailor` with its coordinators in the environment, whichever of them leads.
+//! Operator of a cluster: `tailor` with the coordinators in its environment, for any leader.
 
 use std::time::{Duration, Instant};
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 use super::shared;
 use crate::tailor::{Tailor, code, pause, tailor};
 
-/// How long a cluster may take to be ready.
+/// Longest wait until a cluster is ready.
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
-/// An operator of one cluster.
+/// Operator of one cluster.
 #[derive(Debug, Clone, Default)]
 pub struct Operator {
-    /// Of the coordinators, in the order of their names.
+    /// URLs of the coordinators, in the order of their names.
     urls: Vec<String>,
 }
 
@@ -22,25 +22,25 @@ impl Operator {
         self.urls.push(url);
     }
 
-    /// The coordinators, as flags name them.
+    /// Returns the coordinators as a flag takes them.
     pub fn urls(&self) -> String {
         self.urls.join(",")
     }
 
-    /// `tailor` with the arguments in `words`.
+    /// Prepares `tailor` with the arguments in `words`.
     pub fn tailor(&self, words: &str) -> Tailor {
         let variables = shared::s3_environment(shared::s3());
         tailor(words).envs(variables).envs([("TAILOR_COORDINATORS".to_owned(), self.urls())])
     }
 
-    /// What `worker list` tells; nothing while nobody leads.
+    /// Returns the answer of `worker list`; empty while there is no leader.
     pub fn workers(&self) -> Vec<Value> {
         let listed = self.tailor("worker list -o json --request-timeout 2s").run();
         let workers = (listed.code == Some(code::DONE)).then(|| listed.json()["workers"].as_array().cloned()).flatten();
         workers.unwrap_or_default()
     }
 
-    /// Names of the workers that take work, in order; none while nobody leads.
+    /// Lists the names of workers that take work, in order; empty while there is no leader.
     pub fn active_workers(&self) -> Vec<String> {
         let is_active = |worker: &&Value| worker["state"] == "active";
         let workers = self.workers();
@@ -50,14 +50,14 @@ impl Operator {
         names
     }
 
-    /// Waits until so many workers take work.
+    /// Waits until `count` workers take work.
     #[track_caller]
     pub fn wait_workers(&self, count: usize) {
         let are_there = || (self.active_workers().len() == count).then_some(());
         until(&format!("{count} workers are active"), READY_LIMIT, are_there);
     }
 
-    /// Which coordinator leads, by its number; none while nobody does.
+    /// Returns the number of the coordinator that leads; none while there is no leader.
     pub fn leader(&self) -> Option<usize> {
         let told = self.tailor("doctor -o json --request-timeout 2s").run();
         let checks: Value = serde_json::from_str(&told.stdout).ok()?;
@@ -65,17 +65,17 @@ impl Operator {
         name.strip_prefix('c')?.parse().ok()
     }
 
-    /// Waits for a leader.
+    /// Waits until a coordinator leads; returns its number.
     #[track_caller]
     pub fn wait_leader(&self) -> usize {
         until("somebody leads", READY_LIMIT, || self.leader())
     }
 }
 
-/// Asks again and again until there is an answer.
+/// Calls `ask` again and again until it returns an answer.
 ///
 /// # Panics
-/// If there is none in time.
+/// No answer came in time.
 #[track_caller]
 pub fn until<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();

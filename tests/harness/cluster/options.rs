@@ -1,21 +1,21 @@
-//! What a cluster consists of.
+//! Options of a cluster.
 
-/// What a cluster consists of.
+/// Options with which a cluster is started.
 #[derive(Debug, Clone)]
 pub struct ClusterOptions {
-    /// Coordinators.
+    /// Number of coordinators to start.
     pub coordinators: usize,
-    /// Workers of one slot each.
+    /// Number of workers, of one slot each.
     pub workers: usize,
-    /// Where servers find etcd; without one, the shared etcd.
+    /// Address of etcd for servers; none for the shared etcd.
     pub etcd: Option<String>,
-    /// Where coordinators find S3; without one, the shared server.
+    /// Address of S3 for coordinators; none for the shared server.
     pub coordinator_s3: Option<String>,
-    /// Where workers find S3; without one, the shared server.
+    /// Address of S3 for workers; none for the shared server.
     pub worker_s3: Option<String>,
-    /// Further flags of coordinators.
+    /// Additional flags of coordinators.
     pub coordinator_flags: String,
-    /// Whether workers and operators reach coordinators through proxies.
+    /// True if workers and operators reach coordinators through proxies.
     pub is_proxied: bool,
 }
 
@@ -33,15 +33,15 @@ impl Default for ClusterOptions {
     }
 }
 
-/// A worker that is not as the others.
+/// Options of a worker that differs from the others.
 #[derive(Debug, Clone, Default)]
 pub struct Special<'a> {
-    /// Where it finds S3.
+    /// Address of S3 for this worker.
     pub s3: Option<&'a str>,
-    /// Further flags.
+    /// Additional flags of the worker.
     pub flags: &'a str,
-    /// Variables of its environment.
+    /// Additional environment variables.
     pub environment: Vec<(String, String)>,
-    /// The size of a disk of its own for scratch.
+    /// Size of a separate disk for scratch.
     pub disk: Option<&'a str>,
 }

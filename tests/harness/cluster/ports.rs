@@ -1,16 +1,16 @@
-//! Ports for servers: below the range from which the kernel gives them to connections, because one of those may take a
-//! port between its choice and the server. Each process of tests begins elsewhere.
+//! Chooses ports for servers below the range from which the kernel serves connections: a port of that range could be
+//! taken before the server binds it. Each test process begins at another port.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// First port that is tried, and how many.
+/// First port, and number of ports, that are tried.
 const PORTS: (u64, u64) = (20_000, 12_000);
 
-/// A port that nobody listens on, and that this process has not given out before.
+/// Returns a port that nobody listens on, and that this process has not returned before.
 ///
 /// # Panics
-/// If every one is taken.
+/// Every port is taken.
 pub(super) fn free_port() -> u16 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let start = u64::from(std::process::id()) * 7919;

@@ -1,4 +1,4 @@
-//! One server of a cluster: a process that can be killed, stopped, continued and started again.
+//! Server of a cluster: a process that can be killed, stopped, continued and started again.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::process::ExitStatusExt;
@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 
 use crate::tailor::pause;
 
-/// How a process is started.
+/// Command line of a process.
 #[derive(Debug, Clone)]
 pub struct CommandLine {
-    /// The program.
+    /// Path of the program.
     pub program: PathBuf,
-    /// Its arguments.
+    /// Arguments of the program.
     pub args: Vec<String>,
-    /// What it has in its environment beside ours.
+    /// Environment variables in addition to ours.
     pub environment: Vec<(String, String)>,
 }
 
 impl CommandLine {
-    /// The same, in a mount namespace of its own where a tmpfs lies over `folder`.
+    /// Returns the command line in a mount namespace of its own, in which a tmpfs covers `folder`.
     pub(super) fn on_small_disk(self, folder: &Path, size: &str) -> Self {
         let script = format!("mount -t tmpfs -o size={size} small '{}' && exec \"$0\" \"$@\"", folder.display());
         let mut args: Vec<_> = ["--mount", "--map-root-user", "bash", "-c", &script].map(str::to_owned).into();
@@ -30,10 +30,10 @@ impl CommandLine {
     }
 }
 
-/// A server; killed when it is dropped.
+/// Server process; killed when this is dropped.
 #[derive(Debug)]
 pub struct Server {
-    /// Its name, also that of its log.
+    /// Name, also that of its log.
     pub name: String,
     line: CommandLine,
     log: PathBuf,
@@ -41,7 +41,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it; what it says goes to `<name>.log` in `folder`.
+    /// Starts the process; its output goes to `<name>.log` in `folder`.
     pub fn start(name: &str, line: CommandLine, folder: &Path) -> Self {
         let log = folder.join(format!("{name}.log"));
         let mut server = Self { name: name.to_owned(), line, log, child: None };
@@ -49,10 +49,10 @@ impl Server {
         server
     }
 
-    /// Starts it again, with the same command line. The log goes on.
+    /// Starts the process again with the same command line. The log is continued.
     ///
     /// # Panics
-    /// If it cannot be started, or runs.
+    /// The process cannot be started, or already runs.
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "{} runs", self.name);
         let open = || -> std::io::Result<File> { OpenOptions::new().create(true).append(true).open(&self.log) };
@@ -63,10 +63,10 @@ impl Server {
         self.child = Some(child.unwrap_or_else(|error| panic!("start {}: {error}", self.line.program.display())));
     }
 
-    /// `kill -9`.
+    /// Kills the process with SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // One that has ended already needs no signal; either way it is reaped.
+            // If the process has ended already, the signal fails; in both cases it is reaped.
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -75,33 +75,34 @@ impl Server {
     /// Sends `signal`, such as `TERM`, `STOP` or `CONT`.
     ///
     /// # Panics
-    /// If it does not run.
+    /// The process does not run.
     pub fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args(["-s", signal, &self.pid().to_string()]).status().expect("run kill");
         assert!(sent.success(), "{} does not run; its log ends so:\n{}", self.name, self.tail());
     }
 
-    /// Its process.
+    /// Returns the process id.
     ///
     /// # Panics
-    /// If it was killed.
+    /// The process was killed.
     pub fn pid(&self) -> u32 {
         self.child.as_ref().unwrap_or_else(|| panic!("{} was killed", self.name)).id()
     }
 
-    /// Whether it has ended by itself.
+    /// True if the process has ended by itself.
     ///
     /// # Panics
-    /// If it was killed.
+    /// The process was killed.
     pub fn has_ended(&mut self) -> bool {
         let child = self.child.as_mut().unwrap_or_else(|| panic!("{} was killed", self.name));
         child.try_wait().expect("ask for the process's state").is_some()
     }
 
-    /// Waits for its own end; its exit code, or the negative number of the signal that ended it.
+    /// Waits until the process ends by itself; returns its exit code, or the negative number of the signal that ended
+    /// it.
     ///
     /// # Panics
-    /// If it does not end in time.
+    /// The process does not end in time.
     #[track_caller]
     pub fn wait(&mut self, limit: Duration) -> i32 {
         let started = Instant::now();
@@ -118,12 +119,12 @@ impl Server {
         }
     }
 
-    /// What it has said so far.
+    /// Returns the process's output so far.
     pub fn log(&self) -> String {
         std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
-    /// The last lines of its log.
+    /// Returns the last lines of its log.
     pub fn tail(&self) -> String {
         let log = self.log();
         let lines: Vec<_> = log.lines().collect();

@@ -1,14 +1,14 @@
-//! The servers that `scripts/servers.sh start` brought up for all tests.
+//! Servers that `scripts/servers.sh start` started for all tests.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use crate::tailor::repository;
 
-/// Where they are and who to be there, by the names of environment variables.
+/// File with addresses and credentials, as environment variables.
 const FILE: &str = ".cache/servers/env";
 
-/// The endpoint of the shared etcd.
+/// Returns the endpoint of the shared etcd.
 ///
 /// # Panics
 /// If there is none.
@@ -16,7 +16,7 @@ pub fn etcd() -> &'static str {
     variable("TAILOR_TEST_ETCD_ENDPOINTS")
 }
 
-/// The endpoint of the S3 server.
+/// Returns the endpoint of the S3 server.
 ///
 /// # Panics
 /// If there is none.
@@ -24,7 +24,7 @@ pub fn s3() -> &'static str {
     variable("TAILOR_TEST_S3_ENDPOINT")
 }
 
-/// The bucket of the tests.
+/// Returns the bucket of the tests.
 ///
 /// # Panics
 /// If there is no S3 server.
@@ -52,7 +52,7 @@ pub fn s3_environment(endpoint: &str) -> Vec<(String, String)> {
     environment
 }
 
-/// A variable of the environment, or of the servers' file.
+/// Reads a variable of the environment, or of the servers' file.
 fn variable(name: &str) -> &'static str {
     find(name).unwrap_or_else(|| {
         panic!(

@@ -1,4 +1,5 @@
-//! What the cluster's state would remember: claims, and what is done. It refuses who is stale (LS-2, LS-3).
+//! Journal of an execution, in place of the cluster's state: claims and completions. It refuses stale attempts (LS-2,
+//! LS-3).
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Writes a claim; the attempt with its token.
+    /// Writes a claim; returns the attempt with its token.
     pub(super) fn claim(&mut self, worker: WorkerId, task: &TaskPath, number: u32) -> AttemptId {
         self.token += 1;
         let attempt = AttemptId { number, token: FencingToken(self.token) };
@@ -22,7 +23,7 @@ impl Journal {
         attempt
     }
 
-    /// Records an attempt as the one that counts; false where it is stale.
+    /// Records an attempt as the one that counts; returns false if it is stale.
     pub(super) fn complete(&mut self, task: &TaskPath, attempt: AttemptId) -> bool {
         let counts = self.end(task, attempt) && !self.done.contains_key(task);
         if counts {
@@ -31,7 +32,7 @@ impl Journal {
         counts
     }
 
-    /// Ends a claim; false where there is none.
+    /// Ends a claim; returns false if there is none.
     pub(super) fn end(&mut self, task: &TaskPath, attempt: AttemptId) -> bool {
         self.claims.remove(&(task.clone(), attempt)).is_some()
     }

@@ -1,7 +1,7 @@
-//! A proxy before an S3 server that misbehaves as told.
+//! Proxy before an S3 server that misbehaves on command.
 //!
-//! Each request is read whole, then its fate is drawn: the first rule that it meets, else the weather of the moment. Every
-//! connection has one of its own to the server, and both are kept for further requests.
+//! Each request is read completely; then its fate is drawn: the first rule that matches, else the current weather.
+//! Every client connection has its own connection to the server, and both are kept for further requests.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufReader, Write};
@@ -14,18 +14,18 @@ use super::message::Message;
 use crate::random::Random;
 use crate::tailor::pause;
 
-/// What happens to a request.
+/// Fault of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The server does it; the connection ends in the answer's place.
+    /// The server performs the request; the connection ends instead of the answer.
     LoseAnswer,
-    /// The server never sees it, and nobody ever answers.
+    /// The server never sees the request, and no answer ever comes.
     Hold,
-    /// The server does it, and nobody ever answers.
+    /// The server performs the request, but no answer ever comes.
     HoldAnswer,
-    /// The server never sees it; the answer is 503 SlowDown.
+    /// The server never sees the request; the answer is 503 SlowDown.
     SlowDown,
-    /// The server never sees it, and the connection ends.
+    /// The server never sees the request, and the connection ends.
     Refuse,
     /// The server never sees it; the answer is 403 ExpiredToken.
     Expired,
@@ -46,18 +46,18 @@ fn bare(status: &str) -> String {
 
 #[derive(Debug)]
 struct Weather {
-    /// Method, part of the target, how often, what.
+    /// Rules: method, part of the target, number of times, fault.
     rules: Vec<(&'static str, &'static str, usize, Fault)>,
     is_down: bool,
     is_expired: bool,
     slow_down_percent: usize,
     delay: Duration,
     random: Random,
-    /// First lines of the requests so far, and what happened to each.
+    /// First lines of the requests so far, with the fault of each.
     requests: Vec<(String, Option<Fault>)>,
 }
 
-/// A running proxy.
+/// Running proxy with its faults.
 #[derive(Debug)]
 pub struct HttpProxy {
     port: u16,
@@ -65,10 +65,10 @@ pub struct HttpProxy {
 }
 
 impl HttpProxy {
-    /// Starts one before the server at `endpoint`. It draws from `seed`.
+    /// Starts a proxy before the server at `endpoint`, with random choices from `seed`.
     ///
     /// # Panics
-    /// If there is no port.
+    /// There is no free port.
     pub fn before(endpoint: &str, seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("its address").port();
@@ -86,19 +86,19 @@ impl HttpProxy {
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (server, weather) = (server.clone(), Arc::clone(&shared));
-                // A side that goes away in the middle is part of the game.
+                // A side may go away in the middle.
                 thread::spawn(move || serve(&client, &server, &weather).ok());
             }
         });
         Self { port, weather }
     }
 
-    /// Where clients reach it.
+    /// Returns the address for clients.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Ends every connection with the next request, until it is up again.
+    /// Ends every connection at its next request, until the proxy is up again.
     pub fn set_down(&self, is_down: bool) {
         lock(&self.weather).is_down = is_down;
     }
@@ -113,27 +113,27 @@ impl HttpProxy {
         lock(&self.weather).slow_down_percent = percent;
     }
 
-    /// Lets every request wait.
+    /// Delays every request.
     pub fn set_delay(&self, delay: Duration) {
         lock(&self.weather).delay = delay;
     }
 
-    /// The next `times` requests of `method` whose target contains `part` get the fault.
+    /// Injects the fault into the next `times` requests of `method` whose target contains `part`.
     pub fn inject(&self, method: &'static str, part: &'static str, times: usize, fault: Fault) {
         lock(&self.weather).rules.push((method, part, times, fault));
     }
 
-    /// Takes all rules back. What is held stays so.
+    /// Removes all rules. Requests that are held stay held.
     pub fn clear(&self) {
         lock(&self.weather).rules.clear();
     }
 
-    /// How many requests have got `fault` so far.
+    /// Counts the requests that got `fault` so far.
     pub fn count(&self, fault: Fault) -> usize {
         lock(&self.weather).requests.iter().filter(|(_, met)| *met == Some(fault)).count()
     }
 
-    /// First lines of the requests of `method` so far whose target contains `part`, each once.
+    /// Lists the first lines of the requests of `method` so far whose target contains `part`, each once.
     pub fn requests(&self, method: &str, part: &str) -> BTreeSet<String> {
         let weather = lock(&self.weather);
         let lines = weather.requests.iter().map(|(line, _)| line);
@@ -198,7 +198,7 @@ fn serve(client: &TcpStream, server: &str, weather: &Mutex<Weather>) -> io::Resu
     Ok(())
 }
 
-/// Says nothing until the client gives up.
+/// Waits without an answer until the client gives up.
 fn wait_gone(requests: &mut impl io::Read) -> io::Result<()> {
     io::copy(requests, &mut io::sink()).map(drop)
 }

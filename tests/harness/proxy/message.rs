@@ -1,17 +1,17 @@
-//! HTTP/1.1 messages as bytes: where one ends, so that the next can follow on the same connection.
+//! HTTP/1.1 messages as bytes, with their ends, so that several can follow on one connection.
 
 use std::io::{self, BufRead, Read};
 
-/// One request or answer.
+/// Request or answer as bytes.
 #[derive(Debug)]
 pub(super) struct Message {
-    /// Its head and its body.
+    /// Bytes of head and body.
     pub(super) bytes: Vec<u8>,
     head_len: usize,
 }
 
 impl Message {
-    /// Reads a message with its body; none where the other side has ended the connection between two.
+    /// Reads a message with its body; none if the other side has ended the connection between two messages.
     ///
     /// `has_body` is false for an answer to HEAD. `at_head` sees the head before the body is read.
     pub(super) fn read(
@@ -53,7 +53,7 @@ impl Message {
             }
             self.take(from, size + 2)?;
         }
-        // Trailers, and the empty line that ends them.
+        // Read the trailers, up to the empty line that ends them.
         loop {
             let line = self.bytes.len();
             from.read_until(b'\n', &mut self.bytes)?;
@@ -70,17 +70,17 @@ impl Message {
         }
     }
 
-    /// Its first line.
+    /// Returns the first line.
     pub(super) fn line(&self) -> String {
         self.head().lines().next().unwrap_or_default().to_owned()
     }
 
-    /// Whether the other side ends the connection after it.
+    /// True if the other side ends the connection after this message.
     pub(super) fn is_last(&self) -> bool {
         self.field("connection").is_some_and(|connection| connection == "close")
     }
 
-    /// Of an answer: whether another one follows to the same request.
+    /// True for an answer that another answer to the same request follows.
     pub(super) fn is_interim(&self) -> bool {
         self.line().split(' ').nth(1).is_some_and(|status| status.starts_with('1'))
     }
@@ -89,7 +89,7 @@ impl Message {
         String::from_utf8_lossy(&self.bytes[..self.head_len]).into_owned()
     }
 
-    /// A header field, in lower case.
+    /// Returns a header field in lower case.
     fn field(&self, name: &str) -> Option<String> {
         let head = self.head().to_ascii_lowercase();
         let mut fields = head.lines().filter_map(|line| line.split_once(':'));

@@ -1,8 +1,8 @@
-//! What stands between two processes and makes their network worse: bytes pass as they are, so signatures stay valid.
+//! Proxies that disturb the network between two processes. They pass bytes unchanged, so signatures stay valid.
 
-// Requests to S3, one by one.
+// Proxy for S3, request by request.
 pub mod http;
-// Connections of gRPC, as a whole.
+// Proxy for gRPC, by connection.
 pub mod tcp;
 mod message;
 

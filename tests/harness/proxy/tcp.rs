@@ -1,4 +1,4 @@
-//! A proxy for connections of which only the bytes are known: gRPC, to etcd and to coordinators.
+//! Proxy for connections of unknown content: gRPC, to etcd and to coordinators.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -8,30 +8,30 @@ use std::time::Duration;
 
 use crate::tailor::pause;
 
-/// What the network does with what passes.
+/// Behaviour of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
-    /// Nothing.
+    /// The network works.
     Fine,
-    /// Requests get through; what the server answers is thrown away, and a little later the connection breaks.
+    /// Requests get through, but answers are dropped, and a little later the connection breaks.
     LosesAnswers,
-    /// No connection lasts.
+    /// Every connection is closed at once.
     Cut,
 }
 
-/// How long answers are thrown away before the connection breaks: longer than any transaction takes.
+/// Time for which answers are dropped before the connection breaks: longer than any transaction takes.
 const DEAF: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 struct State {
     network: Network,
-    /// Both ends of every connection, to be ended.
+    /// Both ends of every connection, so that they can be closed.
     connections: Vec<TcpStream>,
-    /// Connections of which answers were lost.
+    /// Connections whose answers were lost.
     lost: usize,
 }
 
-/// A running proxy.
+/// Running proxy with its network.
 #[derive(Debug)]
 pub struct TcpProxy {
     port: u16,
@@ -39,10 +39,10 @@ pub struct TcpProxy {
 }
 
 impl TcpProxy {
-    /// Starts one before the server at `endpoint`, which may come up later.
+    /// Starts a proxy before the server at `endpoint`, which may come up later.
     ///
     /// # Panics
-    /// If there is no port.
+    /// There is no free port.
     pub fn before(endpoint: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("its address").port();
@@ -51,7 +51,7 @@ impl TcpProxy {
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 if lock(&shared).network != Network::Cut {
-                    // Where the server is away, the client is told so by the end of its connection.
+                    // If the server is away, the client sees the end of its connection.
                     let _ = connect(client, &server, &shared);
                 }
             }
@@ -59,12 +59,12 @@ impl TcpProxy {
         Self { port, state }
     }
 
-    /// Where clients reach it.
+    /// Returns the address for clients.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Changes the network, for connections that are open too.
+    /// Changes the network, also for open connections.
     pub fn set(&self, network: Network) {
         let mut state = lock(&self.state);
         state.network = network;
@@ -73,7 +73,7 @@ impl TcpProxy {
         }
     }
 
-    /// How many connections have lost answers so far.
+    /// Counts the connections that have lost answers so far.
     pub fn lost(&self) -> usize {
         lock(&self.state).lost
     }
@@ -84,7 +84,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 fn end(stream: TcpStream) {
-    // It may have ended by itself.
+    // The connection may have ended by itself.
     let _ = stream.shutdown(Shutdown::Both);
 }
 
@@ -113,7 +113,7 @@ fn connect(client: TcpStream, server: &str, state: &Arc<Mutex<State>>) -> std::i
     Ok(())
 }
 
-/// Passes bytes on until a side ends, or for as long as `is_heard`; then what still comes is thrown away.
+/// Passes bytes on until a side ends, or for as long as `is_heard`; drops later bytes.
 fn pump((mut from, mut to): (TcpStream, TcpStream), is_heard: impl Fn(&TcpStream) -> bool) {
     let mut bytes = [0; 16 << 10];
     let mut is_passed = true;

@@ -1,4 +1,4 @@
-//! The collector of a cluster beside other people's files: a dataset's URI that means another folder costs nobody a byte.
+//! Collector of a cluster beside foreign files: a dataset's URI that points to another folder costs nobody a byte.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tests::tailor::pause;
 
 use super::DATA;
 
-/// Files of others that look as if they were the engine's: two days old, so that age protects none of them.
+/// Foreign files that look like the engine's; they are two days old, so that age does not protect them.
 const FOREIGN: [&str; 5] = [
     "data/2020/ledger.parquet",
     "scratch/alice/notes.txt",
@@ -30,7 +30,7 @@ fn put_foreign(dataset: &Path) {
     }
 }
 
-/// A cluster that collects every second.
+/// Starts a cluster that collects every second.
 fn collecting() -> Cluster {
     let coordinator_flags = "--gc-interval 1s --gc-min-age 10m --gc-keep-versions 1".to_owned();
     Cluster::start(ClusterOptions { coordinator_flags, ..Default::default() })
@@ -44,7 +44,7 @@ fn a_dataset_that_is_somebody_elses_folder_loses_nothing_to_a_job_that_fails() {
     put_foreign(&dataset);
     let words = format!("job submit --job j --input {} --dataset {} --wait", input.display(), dataset.display());
     cluster.operator.tailor(&words).run().says(&["no segments"]);
-    // Several collections.
+    // This pause spans several collections.
     pause(Duration::from_secs(5));
     for key in FOREIGN {
         assert_eq!(fs::read(dataset.join(key)).expect("it is still there"), key.as_bytes());
@@ -60,7 +60,7 @@ fn files_of_others_in_a_dataset_stay_while_its_garbage_goes_and_no_empty_folder_
     let job = cluster.job_in_folder(DATA);
     let dataset = std::path::PathBuf::from(job.dataset());
     put_foreign(&dataset);
-    // A verification, which ends each job here, calls this one a stray.
+    // A verification, which ends each job here, would report this object as a stray.
     let stray = dataset.join("manifests/readme.md");
     fs::remove_file(&stray).expect("it was just put");
     job.submit();

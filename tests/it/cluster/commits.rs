@@ -1,4 +1,5 @@
-//! What others commit meanwhile, and what was committed before the cluster's state was lost: nothing of it goes by accident.
+//! Versions that others commit meanwhile, or that were committed before the cluster's state was lost, are never lost
+//! by accident.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +13,7 @@ use tests::tailor::code;
 
 use super::{DATA, slow_s3};
 
-/// One more segment, of a shard of its own.
+/// Writes one more segment, in a shard of its own.
 fn put_segment(input: &str, name: &str, metric: u64) {
     let points: Vec<_> = (0..500).map(|at| (at, at as f64)).collect();
     let folder = Path::new(input).join("shard=org-mod-63");
@@ -21,7 +22,7 @@ fn put_segment(input: &str, name: &str, metric: u64) {
     std::fs::write(folder.join(name), segment).expect("a segment");
 }
 
-/// The entry of a job's shard.
+/// Returns the entry of a job's shard.
 fn shard<'a>(job: &'a Value, name: &str) -> &'a Value {
     let shards = job["shards"].as_array().into_iter().flatten();
     shards.into_iter().find(|shard| shard["shard"] == name).expect("it has that shard")
@@ -34,7 +35,7 @@ fn a_job_that_was_overtaken_by_another_cluster_loses_none_of_its_input_and_a_ret
     put_segment(&job.input(), "a.seg", 1);
     job.submit();
     job.wait_until("it is planned", |job| job["state"] == "running");
-    // Nobody works yet. Another segment arrives, and others read it, and commit.
+    // No worker runs yet. Another segment arrives, and others read and commit it.
     put_segment(&job.input(), "b.seg", 2);
     let other = format!("run --job other --input {} --dataset {} --shard org-mod-63", job.input(), job.dataset());
     job.tailor(&other).run().done();
@@ -90,7 +91,7 @@ fn after_etcd_is_lost_the_same_job_is_submitted_again_and_overwrites_nothing() {
     cluster.coordinators.iter_mut().chain(&mut cluster.workers).for_each(|server| server.restart());
     cluster.operator.wait_workers(2);
 
-    // The same names, of the job and so of everything that it writes: etcd hands its revisions out from the start.
+    // The job and so all of its objects have the same names, and etcd's revisions begin anew.
     job.submit();
     job.wait_done();
     let after = job.manifests();

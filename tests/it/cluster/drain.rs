@@ -1,4 +1,4 @@
-//! A worker leaves in an orderly way: in seconds, and its tasks go on elsewhere, uncharged.
+//! Drain of a worker: it leaves in seconds, and its tasks go on elsewhere, uncharged.
 
 use std::time::{Duration, Instant};
 
@@ -8,14 +8,14 @@ use tests::proxy::HttpProxy;
 
 use super::{DATA, assert_within, slow_s3};
 
-/// How long leaving may take; a spot notice gives two minutes.
+/// Longest drain; a spot notice gives two minutes.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 
 fn three_workers(store: &HttpProxy) -> Cluster {
     Cluster::start(ClusterOptions { workers: 3, worker_s3: Some(store.endpoint()), ..ClusterOptions::default() })
 }
 
-/// Drains the first of three workers in the middle of a task, in the way that `ask` knows.
+/// Drains the first of three workers in the middle of a task, as `ask` requests it.
 fn drain_one(ask: impl FnOnce(&Cluster)) {
     let store = slow_s3();
     let mut cluster = three_workers(&store);

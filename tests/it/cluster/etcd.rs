@@ -1,4 +1,4 @@
-//! The cluster's state is away, or full: the cluster waits and says why, loses nothing, and goes on by itself.
+//! etcd is away, or full: the cluster waits and says why, loses nothing, and goes on by itself.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tests::tailor::pause;
 
 use super::{DATA, slow_s3};
 
-/// How long etcd is away: several leases.
+/// Duration of the outage: several leases.
 const OUTAGE: Duration = Duration::from_secs(30);
 
 fn cluster_on(etcd: &OwnEtcd, s3: String) -> Cluster {

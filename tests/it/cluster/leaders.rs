@@ -1,5 +1,5 @@
-//! The coordinator that leads is killed in each step, or hangs and comes back: the standby takes over in under ten seconds,
-//! and nothing is planned, done or committed twice.
+//! The leader is killed in each step, or hangs and comes back: the standby takes over in under ten seconds, and
+//! nothing is planned, done or committed twice.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use tests::proxy::{Fault, HttpProxy};
 
 use super::{DATA, assert_within, slow_s3};
 
-/// How long nobody may lead.
+/// Longest time without a leader.
 const TAKEOVER_LIMIT: Duration = Duration::from_secs(10);
 
-/// Two coordinators and two workers, all with this store.
+/// Starts two coordinators and two workers, all with this store.
 fn two_coordinators(store: &HttpProxy) -> Cluster {
     let store = Some(store.endpoint());
     let options =
@@ -21,7 +21,7 @@ fn two_coordinators(store: &HttpProxy) -> Cluster {
     Cluster::start(options)
 }
 
-/// Kills the leader; the other one answers for the job in time. The one that was killed stays away.
+/// Kills the leader; the other coordinator must answer for the job in time. The killed one stays away.
 fn kill_leader(cluster: &mut Cluster, job: &Job) {
     let leader = cluster.operator.wait_leader();
     cluster.coordinators[leader].kill();
@@ -30,7 +30,7 @@ fn kill_leader(cluster: &mut Cluster, job: &Job) {
     assert_within(TAKEOVER_LIMIT, killed, "to take over");
 }
 
-/// What must hold whenever the leader was lost.
+/// Asserts the properties that hold after every loss of a leader.
 fn assert_nothing_twice(store: &HttpProxy, job: &Job) {
     let ended = job.wait_done();
     assert_eq!(total(&ended, "attempts_failed"), 0, "{ended:#}");
@@ -41,7 +41,7 @@ fn assert_nothing_twice(store: &HttpProxy, job: &Job) {
     assert_eq!(plans.len(), job.manifests().len(), "one plan a shard: {plans:#?}");
 }
 
-/// Submits a job, and kills the leader as soon as the job is so.
+/// Submits a job, and kills the leader as soon as `is_so`.
 fn kill_leader_when(what: &str, is_so: impl Fn(&Value) -> bool) {
     let store = slow_s3();
     let mut cluster = two_coordinators(&store);
@@ -53,7 +53,7 @@ fn kill_leader_when(what: &str, is_so: impl Fn(&Value) -> bool) {
     assert_nothing_twice(&store, &job);
 }
 
-/// Kills the leader while it waits for the answer to a manifest that it put.
+/// Kills the leader while it waits for the answer to the put of a manifest.
 fn kill_leader_in_commit(fault: Fault) {
     let store = slow_s3();
     let mut cluster = two_coordinators(&store);

@@ -1,5 +1,5 @@
-//! The cluster on bad days: real processes, a real etcd, a real S3 server. Each day ends with the oracle, and with the content
-//! of a run that nothing happened to.
+//! The cluster on bad days: real processes, a real etcd, a real S3 server. Each day ends with the oracle, and with
+//! the content of an undisturbed run.
 
 mod answers; // what commands say of jobs that others know
 mod collector; // other people's files in a dataset
@@ -16,17 +16,18 @@ use std::time::{Duration, Instant};
 
 use tests::proxy::HttpProxy;
 
-/// Some dozens of tasks in several shards.
+/// Options for some dozens of tasks in several shards.
 const DATA: &str = "--points 400000 --orgs 4 --partitions 6";
 
-/// A store before which each request waits so long that a task takes a second or more: time to catch it in the middle.
+/// Starts a store that delays each request so long that a task takes a second or more, enough time to catch it in the
+/// middle.
 fn slow_s3() -> HttpProxy {
     let proxy = HttpProxy::before(tests::cluster::shared::s3(), 1);
     proxy.set_delay(Duration::from_millis(100));
     proxy
 }
 
-/// Asserts that something took at most so long.
+/// Asserts that something took at most `limit`.
 #[track_caller]
 fn assert_within(limit: Duration, since: Instant, what: &str) {
     assert!(since.elapsed() <= limit, "{what} took {:?}, over {limit:?}", since.elapsed());

@@ -1,4 +1,4 @@
-//! The store is slow, away, or says nothing; so is the way to the leader.
+//! The store, or the connection to the leader, is slow, away, or silent.
 
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,13 @@ use tests::tailor::pause;
 
 use super::{DATA, assert_within, slow_s3};
 
-/// A cluster in which everybody has this store.
+/// Starts a cluster whose servers all use this store.
 fn cluster_on(store: &HttpProxy) -> Cluster {
     let store = Some(store.endpoint());
     Cluster::start(ClusterOptions { coordinator_s3: store.clone(), worker_s3: store, ..ClusterOptions::default() })
 }
 
-/// What a job has to show for itself that was only held up.
+/// Asserts that a job was only delayed: no failure, no second attempt.
 fn assert_nothing_again(job: &Job) {
     let ended = job.wait_done();
     assert_eq!(total(&ended, "attempts_failed"), 0, "no attempt is charged: {ended:#}");
@@ -24,7 +24,7 @@ fn assert_nothing_again(job: &Job) {
     job.assert_committed_once();
 }
 
-/// Some tasks are done, not all.
+/// True if some tasks are done, but not all.
 fn is_under_way(job: &Value) -> bool {
     total(job, "map_tasks_done") > 2
 }
@@ -101,7 +101,7 @@ fn completions_whose_answers_are_lost_on_the_way_to_the_worker_are_recognised() 
     job.assert_committed_once();
 }
 
-/// While the job is under way, answers are lost several times for a moment.
+/// Loses answers for a moment, several times while the job runs.
 fn lose_answers(job: &Job, networks: &[&TcpProxy]) {
     job.wait_until("some tasks are done", is_under_way);
     let set = |network| networks.iter().for_each(|proxy| proxy.set(network));
@@ -116,7 +116,7 @@ fn lose_answers(job: &Job, networks: &[&TcpProxy]) {
 
 #[test]
 fn a_store_that_is_away_is_named_while_whoever_asked_still_listens() {
-    // Nobody listens there: each request is refused, and tried again for most of a minute.
+    // Nobody listens at this address: each request is refused, and tried again for most of a minute.
     let gone = "http://127.0.0.1:9";
     let cluster = Cluster::start(ClusterOptions {
         workers: 0,

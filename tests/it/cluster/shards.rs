@@ -1,4 +1,4 @@
-//! One shard goes wrong and the others do not care; one shard is run again.
+//! A shard fails without harm to the others; a shard is run again.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use tests::tailor::code;
 
 use super::DATA;
 
-/// A segment of some shard below `folder`.
+/// Returns a segment of some shard below `folder`.
 fn a_segment(folder: &Path) -> PathBuf {
     let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let mut entries: Vec<_> = entries.collect();
@@ -20,7 +20,7 @@ fn a_segment(folder: &Path) -> PathBuf {
     entries.iter().find_map(below).expect("there is a segment")
 }
 
-/// States of the shards, by name.
+/// Lists the states of the shards by name.
 fn states(job: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let shards = job["shards"].as_array().expect("shards");
@@ -34,7 +34,7 @@ fn a_poisoned_shard_fails_alone_and_a_retry_after_repair_completes_only_it() {
     let segment = a_segment(Path::new(&job.input()));
     let good = std::fs::read(&segment).expect("read the segment");
     let mut poisoned = good.clone();
-    // Behind the length and the header of its first frame.
+    // The bytes lie behind the length and the header of its first frame.
     poisoned[12..24].fill(0xff);
     std::fs::write(&segment, poisoned).expect("poison it");
 

@@ -1,4 +1,4 @@
-//! Workers that are killed, hang, or have no room: only their open tasks run again, and nothing of them counts twice.
+//! Workers that are killed, hang, or have no room: only their open tasks run again, and no output counts twice.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use tests::tailor::pause;
 
 use super::{DATA, assert_within, slow_s3};
 
-/// What the cluster may take beyond the lease to take a lost task back.
+/// Longest time beyond the lease until the cluster takes a lost task back.
 const REASSIGN_LIMIT: Duration = Duration::from_secs(2);
 
 /// Waits until none of these attempts counts as running.
@@ -163,7 +163,7 @@ fn a_worker_whose_scratch_disk_is_full_leaves_the_rotation_with_a_reason() {
     let job = cluster.job_in_bucket(DATA);
     job.submit();
     job.wait_running("m", "w1");
-    // The disk is there only for this process; its root is the way to it.
+    // Only this process sees the disk, so it is reached through the process's root.
     let scratch = cluster.path().join("w1-scratch");
     let seen_by_it = format!("/proc/{}/root{}/ballast", cluster.workers[1].pid(), scratch.display());
     std::fs::write(&seen_by_it, vec![1; 48 << 20]).expect("fill its disk");

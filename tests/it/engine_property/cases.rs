@@ -1,4 +1,4 @@
-//! Inputs, settings and ways to run them, drawn at random.
+//! Random inputs, settings, and ways to run them.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use tests::executor::Conditions;
 use tests::segments::{Flaw, Message, Segment, Sent, decoy_frames};
 use worker::SlotLimits;
 
-/// An input and what shapes the output.
+/// Input, with the settings that shape the output.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub(super) segments: Vec<Segment>,
@@ -24,7 +24,7 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// The segments of each shard.
+    /// Groups the segments by shard.
     pub(super) fn by_shard(&self) -> BTreeMap<ShardId, Vec<&Segment>> {
         let mut shards: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for segment in &self.segments {
@@ -34,7 +34,7 @@ impl Case {
         shards
     }
 
-    /// Bad frames of a shard that is done all the same.
+    /// Counts the bad frames of a shard that is done all the same.
     pub(super) fn bad_frames_allowed(&self) -> u64 {
         match self.settings.on_bad_frame {
             OnBadFrame::Fail => 0,
@@ -43,7 +43,7 @@ impl Case {
     }
 }
 
-/// One way to run a case: none of it may show in the output.
+/// Way to run a case, which must not show in the output.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
     pub(super) split_bytes: u64,
@@ -56,7 +56,7 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
 }
 
 pub(super) fn run() -> impl Strategy<Value = Run> {
-    // From a byte to more than any segment here.
+    // The sizes range from a byte to more than any segment here.
     let split_bytes = prop_oneof![1u64..64, 64u64..1024, 1024u64..16_384, Just(1 << 30)];
     let access = select(vec![SegmentAccess::Auto, SegmentAccess::Ranged]);
     (split_bytes, access, any::<u64>(), 1usize..5, limits()).prop_map(|(split_bytes, access, seed, workers, limits)| {
@@ -64,7 +64,7 @@ pub(super) fn run() -> impl Strategy<Value = Run> {
     })
 }
 
-/// From a spill after every frame to none at all.
+/// Limits from a spill after every frame to none at all.
 fn limits() -> impl Strategy<Value = SlotLimits> {
     let memory_bytes = prop_oneof![1u64..4096, 4096u64..1 << 20, Just(32 << 20)];
     let map_batch_bytes = prop_oneof![Just(1usize), 1usize..10_000, Just(128 << 10)];
@@ -121,7 +121,7 @@ fn settings() -> impl Strategy<Value = JobSettings> {
 }
 
 fn segments() -> impl Strategy<Value = Vec<Segment>> {
-    /// Names that sort otherwise than by number or by folder, and some that a store may want to escape.
+    /// Names whose order differs from that of their numbers or folders, and some that a store may want to escape.
     const KEYS: [&str; 8] = [
         "shard=org-mod-01/10.seg",
         "shard=org-mod-01/9.seg",
@@ -146,7 +146,7 @@ fn segments() -> impl Strategy<Value = Vec<Segment>> {
     })
 }
 
-/// Which frames come again, verbatim, and in which segment.
+/// Frames that are sent again, verbatim, with the segment in which they come.
 fn resends() -> impl Strategy<Value = Vec<[proptest::sample::Index; 3]>> {
     vec(any::<[proptest::sample::Index; 3]>(), 0..6)
 }
@@ -217,7 +217,7 @@ fn points() -> impl Strategy<Value = Vec<(TimestampMs, u64)>> {
     ]
 }
 
-/// Mostly a few, so that many are equal.
+/// Timestamps from a few values mostly, so that many are equal.
 fn timestamp() -> impl Strategy<Value = TimestampMs> {
     prop_oneof![
         10 => -60i64..60,

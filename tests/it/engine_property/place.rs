@@ -1,4 +1,4 @@
-//! Where a case lies and runs: folders that go with it, and the engine over them.
+//! Folders of a case, removed with it, and the engine that runs over them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -29,7 +29,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     builder.worker_threads(2).enable_all().build().expect("a runtime")
 });
 
-/// An organisation of its own shard, as one of the test's keys says.
+/// Shard map with an organisation in a shard of its own, as one of the test's keys requires.
 const SHARD_MAP: &str = "version = 1\nshared_shards = 64\n[[dedicated]]\norg = 7\nreason = \"a test\"\n";
 
 /// Input, dataset and scratch of one case.
@@ -41,7 +41,7 @@ pub(super) struct Place {
     pub(super) shard_map: Arc<ShardMap>,
 }
 
-/// Always the same instant.
+/// Clock that always shows the same instant.
 #[derive(Debug)]
 struct StoppedClock;
 
@@ -58,7 +58,7 @@ impl Watcher for Nobody {
 }
 
 impl Place {
-    /// A place whose input is `segments`.
+    /// Creates a place whose input is `segments`.
     pub(super) fn of(segments: &[Segment]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let root = |name: &str| {
@@ -72,13 +72,13 @@ impl Place {
         Self { _folder: folder, input, dataset, scratch, shard_map }
     }
 
-    /// Waits for what is asynchronous.
+    /// Waits for an asynchronous result.
     pub(super) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
         RUNTIME.block_on(future)
     }
 
-    /// Removes the runs of an earlier execution: each counts its tokens anew, and would find its own keys taken. A cluster's
-    /// tokens are never used twice.
+    /// Removes the runs of an earlier execution: each counts its tokens anew, and would find its own keys taken. A
+    /// cluster never uses a token twice.
     pub(super) fn forget_runs(&self) {
         let runs = self.scratch.local_folder().expect("scratch is a folder").join("runs");
         if runs.exists() {
@@ -86,7 +86,7 @@ impl Place {
         }
     }
 
-    /// Stores that read segments in one of both ways.
+    /// Stores that read segments by this access.
     pub(super) fn stores(&self, access: SegmentAccess) -> Stores {
         Stores {
             input: self.input.clone(),
@@ -116,7 +116,7 @@ impl Place {
         }
     }
 
-    /// The plans of all shards, with splits of that size.
+    /// Plans all shards, with splits of that size.
     pub(super) fn plan(&self, case: &Case, split_bytes: u64) -> Vec<ShardPlan> {
         let mut spec = self.spec(case);
         spec.settings.split_bytes = ByteSize(split_bytes);
@@ -152,7 +152,7 @@ impl Place {
         report.shards.iter().map(summary).collect()
     }
 
-    /// The indexes of the runs that an execution of one shard left.
+    /// Reads the indexes of the runs that an execution of one shard left.
     pub(super) fn runs(&self, shard: ShardId) -> Vec<RunIndex> {
         let folder = keys::runs_of(&"proof".parse().expect("a job's name"), shard);
         let listed = RUNTIME.block_on(self.scratch.list(&folder)).expect("a listing");
@@ -164,13 +164,13 @@ impl Place {
         listed.iter().map(index).collect()
     }
 
-    /// Lets the dataset's own oracle compare everything committed with the input, read a second time.
+    /// Lets the dataset's own oracle compare every commit with the input, read a second time.
     pub(super) fn verify(&self) {
         let oracle = OracleOptions { input: self.input.clone(), memory_bytes: 16 << 20 };
         let options = VerifyOptions { level: Level::Oracle, oracle: Some(oracle), ..VerifyOptions::default() };
         match RUNTIME.block_on(verify(&Catalog::new(self.dataset.clone()), &options)) {
             Ok(found) => assert!(found.is_clean(), "{:#?}", found.differences),
-            // Every shard failed: nothing was committed.
+            // Every shard failed, so nothing was committed.
             Err(dataset::DatasetError::NoManifest { .. }) => {}
             Err(error) => panic!("{error}"),
         }

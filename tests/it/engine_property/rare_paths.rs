@@ -1,4 +1,5 @@
-//! What a production slot meets with billions of points, forced with a handful; and some of it at production limits.
+//! Paths that production reaches only with billions of points, forced with a handful; some of them at production
+//! limits.
 
 use model::limits::{CHUNK_POINTS_MAX, MERGE_FAN_IN_MAX, OVERLAP_POINTS_MAX};
 use model::{ByteSize, DuplicateRule, JobSettings, SeriesKey, ShardId};
@@ -13,7 +14,7 @@ use super::{check_against_what_was_sent, run_by_hand};
 
 const SHARD: ShardId = ShardId::Shared(1);
 
-/// Within the limits of production.
+/// Limits of production.
 const ROOMY: SlotLimits = SlotLimits::within(64 << 20);
 
 fn message(start: i64, step: i64, count: i64, value: i64) -> Message {
@@ -32,7 +33,7 @@ fn case(duplicates: DuplicateRule, messages: impl IntoIterator<Item = Message>) 
     Case { segments: vec![Segment { key: format!("shard={SHARD}/0.seg"), sent }], settings }
 }
 
-/// Runs the case on two workers, and compares its output with what was sent.
+/// Runs the case on two workers, and compares its output with the sent messages.
 fn check(case: &Case, split_bytes: u64, limits: SlotLimits) -> (Place, Execution) {
     let place = Place::of(&case.segments);
     let conditions = Conditions { seed: 7, workers: 2, limits };
@@ -42,7 +43,7 @@ fn check(case: &Case, split_bytes: u64, limits: SlotLimits) -> (Place, Execution
     (place, execution)
 }
 
-/// Slices of the one partition, of the runs that count and of those that do not.
+/// Counts the slices of the only partition, in runs that count and in others.
 fn layers(place: &Place) -> u32 {
     let runs = place.runs(SHARD);
     runs.iter().flat_map(|run| run.slices()).map(|slice| slice.layer + 1).max().unwrap_or(0)
@@ -51,7 +52,7 @@ fn layers(place: &Place) -> u32 {
 #[test]
 fn a_series_that_overlaps_itself_beyond_the_limit_is_spilled_in_layers() {
     for (_, rule) in DuplicateRule::ALL {
-        // Two stretches of time, each sent over and over, with another series between.
+        // Two ranges of time, each sent over and over, with another series in between.
         let again = (0..12).flat_map(|sent| [message(0, 2, 30, sent), message(1000, 1, 30, sent)]);
         let other = Message { key: SeriesKey::new(1, 2), ..message(0, 1, 10, 1) };
         let case = case(rule, again.chain([other]));
@@ -86,7 +87,7 @@ fn more_slices_than_one_merge_reads_in_production_are_merged_in_groups() {
     let payloads = MERGE_FAN_IN_MAX as i64 + 20;
     let sent: Vec<_> = (0..payloads).map(|sent| message(sent * 5 % 100, 1, 20, sent)).collect();
     let case = case(DuplicateRule::Last, sent);
-    // A spill after each frame: every one leaves a slice.
+    // A spill after each frame, so that every frame leaves a slice.
     let limits = SlotLimits { memory_bytes: 1, map_batch_bytes: 1, ..ROOMY };
     let (_, execution) = check(&case, 1 << 30, limits);
     assert!(execution.spills as usize > MERGE_FAN_IN_MAX);
@@ -97,7 +98,7 @@ fn a_duplicate_at_the_edge_of_a_batch_is_settled_by_every_rule() {
     let chunk = CHUNK_POINTS_MAX as i64;
     for (_, rule) in DuplicateRule::ALL {
         for batch in [1, 2, CHUNK_POINTS_MAX - 1, CHUNK_POINTS_MAX, CHUNK_POINTS_MAX + 1, 2 * CHUNK_POINTS_MAX] {
-            // Each payload begins with the instant that the last one ended with; the last three are one instant alone.
+            // Each payload begins with the last instant of the one before; the last three have a single instant.
             let hot = (0..6).map(|sent| message(sent * (chunk - 1), 1, chunk, sent));
             let still = (0..3).map(|sent| message(6 * (chunk - 1), 0, chunk, sent));
             let after = Message { key: SeriesKey::new(1, 2), ..message(0, 1, 3, 9) };

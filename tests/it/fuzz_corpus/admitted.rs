@@ -1,4 +1,4 @@
-//! Seeds of what enters from others: specs, reports, records of the state, messages of the wire, runs.
+//! Seeds of input from others: specs, reports, records of the state, messages of the wire, runs.
 
 use format::keys::{self, AttemptKeys};
 use format::run::{ChunkHeader, RunIndex, SERIES_END, SeriesHeader, SliceEntry};

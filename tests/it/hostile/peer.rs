@@ -1,4 +1,4 @@
-//! A peer on the network that says what it likes: plain clients of both services, and a worker that nobody started.
+//! Peer on the network that can send any message: plain clients of both services, and a worker without a process.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use tonic::Status;
 use tonic::transport::Channel;
 use worker::secret::Secret;
 
-/// The peer.
+/// Client of both services and of etcd.
 pub(super) struct Peer {
     runtime: Runtime,
     address: String,
     etcd: EtcdSettings,
 }
 
-/// A worker that nobody started: it is registered as any is, and only talks.
+/// Worker without a process: it is registered like any other, but only sends messages.
 pub(super) struct Registered {
     session: LeaseSession,
     secret: Secret,
@@ -96,7 +96,7 @@ impl Peer {
         self.ask(|mut client| async move { client.get_cluster(v1::GetClusterRequest {}).await })
     }
 
-    /// So many dry runs at once; their answers, and that to another request in the middle of them.
+    /// Sends many dry runs at once; returns their answers, and that to another request in the middle of them.
     pub(super) fn flood(
         &self,
         count: usize,
@@ -123,7 +123,7 @@ impl Peer {
         })
     }
 
-    /// Registers a worker, as one with access to etcd can.
+    /// Registers a worker, as a client with access to etcd can.
     pub(super) fn register(&self, name: &str) -> Registered {
         self.runtime.block_on(async {
             let store: Arc<dyn MetaStore> = Arc::new(EtcdStore::connect(&self.etcd).await.expect("etcd answers"));
@@ -149,7 +149,7 @@ impl Peer {
         self.work(|mut client| async move { client.claim(request).await })
     }
 
-    /// Takes a task, if there is one.
+    /// Claims a task, if there is one.
     pub(super) fn claim(&self, who: &Registered) -> Option<v1::Grant> {
         let request = v1::ClaimRequest {
             worker: who.session.lease().to_string(),
@@ -171,7 +171,7 @@ impl Peer {
         self.work(|mut client| async move { client.complete(request).await })
     }
 
-    /// The plan that a grant is of: anybody who reads the dataset knows it.
+    /// Reads the plan of a grant, as every reader of the dataset can.
     pub(super) fn read_plan(&self, grant: &v1::Grant, job: &Job) -> ShardPlan {
         let (path, digest): (_, Digest) = (path(grant), grant.plan.parse().expect("a digest"));
         let file = format!("{}/{}", job.dataset(), keys::plan(&path.job, path.shard, digest));
@@ -183,7 +183,7 @@ fn path(grant: &v1::Grant) -> TaskPath {
     grant.task.clone().expect("a grant names its task").try_into().expect("as the leader writes it")
 }
 
-/// Reports that a forger would like to be believed, for the task of a grant.
+/// Builds reports that a forger would want to be accepted, for the task of a grant.
 pub(super) fn forgeries(grant: &v1::Grant, plan: &ShardPlan) -> Vec<(&'static str, Report)> {
     let path = path(grant);
     let attempt: AttemptId = grant.attempt.expect("a grant names its attempt").try_into().expect("an attempt");

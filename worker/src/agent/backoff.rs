@@ -1,15 +1,15 @@
-//! Pauses between tries: drawn at random, so that workers that were refused together do not ask together.
+//! Pauses between tries, drawn at random so that workers that were refused together do not ask together again.
 
 use std::time::Duration;
 
-/// Shortest pause.
+/// Shortest pause of all.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// Longest first pause; it doubles with each try.
 const PAUSE_FIRST: Duration = Duration::from_millis(250);
-/// Longest pause of all: a leader that is back is found soon.
+/// Longest pause of all; kept small so that a leader that is back is found soon.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// Pauses that grow.
+/// Growing pauses with jitter.
 #[derive(Debug)]
 pub(super) struct Backoff {
     random: fastrand::Rng,
@@ -17,22 +17,22 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// Nothing was tried yet.
+    /// Creates a backoff before its first try.
     pub(super) fn seeded(seed: u64) -> Self {
         Self { random: fastrand::Rng::with_seed(seed), tries: 0 }
     }
 
-    /// A seed for another.
+    /// Draws a seed for another source of randomness.
     pub(super) fn seed(&mut self) -> u64 {
         self.random.u64(..)
     }
 
-    /// The last try succeeded.
+    /// Goes back to short pauses after a try that succeeded.
     pub(super) fn reset(&mut self) {
         self.tries = 0;
     }
 
-    /// The next pause.
+    /// Draws the next pause, and counts the try.
     pub(super) fn next(&mut self) -> Duration {
         let bound = PAUSE_FIRST.saturating_mul(1 << self.tries.min(8)).min(PAUSE_MAX);
         self.tries += 1;
@@ -44,7 +44,7 @@ impl Backoff {
         tokio::time::sleep(self.next()).await;
     }
 
-    /// Between three quarters of `pause` and five.
+    /// Draws a duration between 3/4 and 5/4 of `pause`.
     pub(super) fn around(&mut self, pause: Duration) -> Duration {
         pause.mul_f64(0.75 + 0.5 * self.random.f64())
     }

@@ -16,19 +16,19 @@
 //! | what happens | the agent |
 //! |---|---|
 //! | the leader is away | attempts go on; finished ones are held and told again, until the lease is lost |
-//! | the lease is lost, by the store's word or by our own clock | stops every attempt, tells and uploads nothing more, begins a new shift under a new lease |
+//! | the lease is lost (by our own clock, or etcd says so) | stops every attempt and upload, begins a new shift |
 //! | the leader does not know the worker | registers and greets again; attempts go on |
 //! | the leader refuses a completion | goes on with other work; removes the run that nobody will read |
 //! | the leader orders an attempt to stop | stops it at its next batch, and says so |
 //! | the disk is full | takes no work and says why, until there is room |
-//! | asked to leave: a signal, the leader's order, a spot notice | drains: finishes what is nearly done, hands the rest back, revokes its lease |
+//! | asked to leave by a signal, the leader or a spot notice | drains: finishes what is nearly done, hands back the rest |
 //! | the leader speaks another protocol | ends, with the leader's sentence |
 
 mod backoff; //  pauses between tries
-mod fence; //    whether the lease still holds
-mod running; //  the attempts of a shift
-mod shift; //    the time under one lease
-mod standing; // what the cluster knows of the worker
+mod fence; //    check that the lease still holds
+mod running; //  attempts of a shift
+mod shift; //    time under one lease
+mod standing; // registration with the cluster
 mod tell; //     reports of finished attempts
 #[cfg(test)]
 mod tests;
@@ -54,39 +54,40 @@ use crate::secret::Secret;
 use backoff::Backoff;
 use shift::{Shift, ShiftEnd};
 
-/// How often it says that it still has no lease.
+/// Interval between log lines about a missing lease.
 const WARN_EVERY: Duration = Duration::from_secs(30);
 
-/// How an agent works.
+/// Settings of an agent.
 #[derive(Debug, Clone)]
 pub struct AgentSettings {
-    /// Its name: a pod's, a host's.
+    /// Name of the pod or host.
     pub name: String,
-    /// Attempts at once.
+    /// Most attempts at once.
     pub slots: usize,
     /// Memory of all slots together.
     pub memory: ByteSize,
-    /// Where spilled data goes; the agent makes a folder of its own in it.
+    /// Folder for spilled data; the agent makes a subfolder of its own.
     pub scratch: PathBuf,
-    /// What has to be free there before work is taken.
+    /// Free bytes that `scratch` must have before work is taken.
     pub scratch_free_min: ByteSize,
-    /// How long an unfit worker waits before it looks again.
+    /// Pause before an unfit worker checks its machine again.
     pub unfit_pause: Duration,
-    /// Its lease, and the seed of every jitter.
+    /// Timing of the lease, and the seed of every jitter.
     pub lease: LeaseSettings,
-    /// How long attempts that are nearly done may go on when it drains.
+    /// Longest time for attempts that are nearly done to finish during a drain.
     pub drain_timeout: Duration,
-    /// How segments are read.
+    /// Access to segments: mapped files or ranged reads.
     pub access: SegmentAccess,
-    /// What its requests carry, so that nobody else speaks for it; none where the leader is in the same process.
+    /// Secret that each request carries, so that nobody else can act for this worker; none if the leader is in the
+    /// same process.
     pub secret: Option<Secret>,
 }
 
 impl AgentSettings {
-    /// What an unfit worker waits unless it is said otherwise.
+    /// Default of `unfit_pause`, in operation.
     pub const UNFIT_PAUSE: Duration = Duration::from_secs(5);
 
-    /// The bounds of one slot.
+    /// Limits of one slot: its equal share of the memory.
     fn limits(&self) -> Result<SlotLimits, AgentError> {
         let share = self.memory.0 / self.slots.max(1) as u64;
         if share < MEMORY_BYTES_MIN {
@@ -97,34 +98,34 @@ impl AgentSettings {
     }
 }
 
-/// What ends an agent that was not asked to leave.
+/// Error that ends an agent that was not asked to leave.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
-    /// A slot's fixed buffers alone would not fit.
+    /// The fixed buffers of the slots alone exceed the memory.
     #[error(
         "memory of {memory} is too small for {slots} slots, each needs at least {least}; give more, or fewer slots"
     )]
     TooLittleMemory {
-        /// What was given.
+        /// Memory of all slots together.
         memory: ByteSize,
-        /// Attempts at once.
+        /// Number of slots that share it.
         slots: usize,
-        /// Least of each.
+        /// Least memory of each slot.
         least: ByteSize,
     },
-    /// No place for spilled data.
+    /// The scratch folder cannot be made.
     #[error("make a scratch folder in {folder}; name another with scratch.dir, or make it writable")]
     Scratch {
-        /// The place.
+        /// Folder named by `scratch.dir`.
         folder: String,
-        /// The system's words.
+        /// Error of the operating system.
         #[source]
         source: std::io::Error,
     },
     /// A thread could not be started.
     #[error("start a slot's thread")]
     Thread(#[source] std::io::Error),
-    /// It could not be made.
+    /// The task that prepares the agent panicked or was aborted.
     #[error("start the agent")]
     Start(#[source] tokio::task::JoinError),
     /// The cluster's state cannot be used, and waiting does not help.
@@ -133,21 +134,21 @@ pub enum AgentError {
     /// The leader and this build cannot work together.
     #[error("{reason}")]
     Incompatible {
-        /// The leader's sentence.
+        /// Sentence of the leader, for the operator.
         reason: String,
     },
 }
 
-/// How an agent left that was asked to.
+/// Ending of an agent that was asked to leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
     /// Everything was finished or handed back.
     Drained,
-    /// It was told not to wait.
+    /// The agent left without waiting, as it was told.
     AtOnce,
 }
 
-/// One worker of a cluster.
+/// Worker process of a cluster: leases, claims, attempts, reports.
 #[derive(Debug)]
 pub struct Agent {
     settings: AgentSettings,
@@ -155,17 +156,17 @@ pub struct Agent {
     meta: Arc<dyn MetaStore>,
     roots: Arc<Roots>,
     execute: Arc<dyn Execute>,
-    /// One permit a slot; attempts of a shift that was lost keep theirs until they have stopped.
+    /// Free slots as permits. Attempts of a lost shift keep theirs until their threads have stopped.
     slots: Arc<Semaphore>,
-    /// Whether it has a lease, and why not.
+    /// State of the lease: `Ok` if held, else the reason.
     lease: watch::Sender<Result<(), String>>,
 }
 
-/// The wish that the worker leaves, with its reason.
+/// Future that resolves with the reason for which the worker should leave.
 type DrainWish<'a> = Pin<&'a mut (dyn Future<Output = String> + Send)>;
 
 impl Agent {
-    /// An agent with its slots' threads, driven by the runtime that this is called in.
+    /// Creates an agent whose slots have threads, and starts them on the current runtime.
     ///
     /// # Errors
     /// Too little memory, no scratch folder, no threads.
@@ -182,7 +183,7 @@ impl Agent {
         Ok(Self::with(settings, leader, meta, roots, Arc::new(execute)))
     }
 
-    /// An agent without threads: what its slots do is done by `in_place`.
+    /// Creates an agent without threads; `in_place` runs the work of its slots.
     ///
     /// # Errors
     /// No scratch folder.
@@ -210,12 +211,12 @@ impl Agent {
         Self { settings, leader, meta, roots, execute, slots, lease }
     }
 
-    /// Whether the worker has a lease, and why not: without one it does no work.
+    /// Watches the lease: `Ok` if held, else the reason. Without a lease the worker does no work.
     pub fn lease(&self) -> watch::Receiver<Result<(), String>> {
         self.lease.subscribe()
     }
 
-    /// Works until `drain` tells why to leave; leaves without waiting when `at_once` resolves.
+    /// Works until `drain` resolves with the reason to leave; leaves without waiting when `at_once` resolves.
     ///
     /// # Errors
     /// What waiting does not mend; see [`AgentError`].
@@ -237,7 +238,7 @@ impl Agent {
             let session = tokio::select! {
                 session = self.open_session(&mut backoff) => session?,
                 reason = &mut drain => {
-                    tracing::info!(reason, "left before any work");
+                    tracing::info!(reason, "asked to leave before any work; left");
                     return Ok(Left::Drained);
                 }
             };
@@ -246,7 +247,7 @@ impl Agent {
                 ShiftEnd::Drained => return Ok(Left::Drained),
                 ShiftEnd::Lost => {
                     self.tell_lease(Err("the lease was lost; asking for another".to_owned()));
-                    // A fleet that lost its leases together does not come back together.
+                    // Pause first, so that a fleet that lost its leases together does not come back together.
                     backoff.pause().await;
                 }
             }
@@ -265,7 +266,7 @@ impl Agent {
                 Err(error) if may_pass(&error) => {
                     if warn_at <= Instant::now() {
                         warn_at = Instant::now() + WARN_EVERY;
-                        tracing::warn!(error = &error as &dyn std::error::Error, "no lease yet; asking on");
+                        tracing::warn!(error = &error as &dyn std::error::Error, "failed to get a lease; trying again");
                     }
                     self.tell_lease(Err(format!("no lease: {error}")));
                     backoff.pause().await;
@@ -276,7 +277,7 @@ impl Agent {
     }
 }
 
-/// Whether the cluster's state may take the same write later.
+/// True if the cluster's state may accept the same write later.
 fn may_pass(error: &MetaError) -> bool {
     error.is_transient() || matches!(error, MetaError::OutOfSpace)
 }

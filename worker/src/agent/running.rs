@@ -17,34 +17,34 @@ use crate::drain::Pace;
 use crate::leader::AttemptBeat;
 use crate::task::Progress;
 
-/// How far an attempt is.
+/// Phase of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// It is resolved, waits for its thread, or computes.
+    /// The attempt is being resolved, waits for its thread, or computes.
     Computing,
-    /// It has an outcome, which the leader is told.
+    /// The attempt has an outcome, and the leader is being told.
     Telling,
-    /// It is somebody else's; its thread stops.
+    /// The attempt was given up; its thread is about to stop.
     HandedBack,
 }
 
-/// One attempt.
+/// Attempt of this shift.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    /// Who watches, and how to stop it.
+    /// Progress counters, with the flag that stops the attempt.
     pub(super) progress: Arc<Progress>,
-    /// How far it is.
+    /// Phase, see the diagram above.
     pub(super) phase: Phase,
-    /// When it was granted.
+    /// Time of the grant.
     pub(super) began_at: Instant,
 }
 
-/// All of them. Dropped, it stops them.
+/// Attempts of a shift by task and attempt id. When dropped, it stops them all.
 #[derive(Debug, Default)]
 pub(super) struct Running(BTreeMap<HeldAttempt, Attempt>);
 
 impl Running {
-    /// Adds an attempt that begins.
+    /// Adds an attempt in `Computing`.
     pub(super) fn begin(&mut self, held: HeldAttempt) -> Arc<Progress> {
         let progress = Arc::<Progress>::default();
         let attempt = Attempt { progress: Arc::clone(&progress), phase: Phase::Computing, began_at: Instant::now() };
@@ -52,27 +52,27 @@ impl Running {
         progress
     }
 
-    /// Whether there is none.
+    /// True if the shift has no attempt.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many are in a phase.
+    /// Counts the attempts in a phase.
     pub(super) fn count(&self, phase: Phase) -> usize {
         self.0.values().filter(|attempt| attempt.phase == phase).count()
     }
 
-    /// The attempt.
+    /// Returns the attempt, if it is known.
     pub(super) fn get_mut(&mut self, held: &HeldAttempt) -> Option<&mut Attempt> {
         self.0.get_mut(held)
     }
 
-    /// Takes the attempt out.
+    /// Forgets an attempt that has ended.
     pub(super) fn remove(&mut self, held: &HeldAttempt) {
         self.0.remove(held);
     }
 
-    /// Stops an attempt that the leader wants stopped.
+    /// Stops an attempt, as the leader ordered.
     pub(super) fn stop(&self, held: &HeldAttempt) {
         if let Some(attempt) = self.0.get(held) {
             tracing::info!(task = %held.task, attempt = %held.attempt, "attempt stopped by the leader");
@@ -80,7 +80,7 @@ impl Running {
         }
     }
 
-    /// Gives up what computes; of these, attempts that are nearly done go on where their `pace` is given.
+    /// Gives up the computing attempts. With a `pace`, attempts that are nearly done go on.
     pub(super) fn give_up(&mut self, pace: Option<&Pace>) -> Vec<HeldAttempt> {
         let mut given_up = Vec::new();
         for (held, attempt) in self.0.iter_mut().filter(|(_, attempt)| attempt.phase == Phase::Computing) {
@@ -95,7 +95,7 @@ impl Running {
         given_up
     }
 
-    /// How far each is that is still ours.
+    /// Progress of each attempt that was not given up, for the next heartbeat.
     pub(super) fn beats(&self) -> Vec<AttemptBeat> {
         let ours = self.0.iter().filter(|(_, attempt)| attempt.phase != Phase::HandedBack);
         ours.map(|(held, attempt)| {

@@ -1,15 +1,15 @@
 //! A shift: the time under one lease.
 //!
-//! One loop owns the state. Whatever takes time (a call, an attempt) is a task of its own that ends with an [`Event`];
-//! the shift's end, whatever it is, drops them all and stops every attempt.
+//! One loop owns the state. Each slow operation (a call, an attempt) is a task of its own that ends with an
+//! [`Event`]. When the shift ends, for any reason, the tasks are dropped and every attempt is stopped.
 
-mod claims; //   what the leader grants
-mod drain; //    the way out
-mod event; //    what the loop hears
-mod outcomes; // what became of attempts
-mod register; // how the cluster comes to know the worker
-mod turn; //     what is done again and again
-mod unfit; //    when the machine cannot work
+mod claims; //   requests for work
+mod drain; //    orderly exit
+mod event; //    events of the loop
+mod outcomes; // outcomes of attempts
+mod register; // registration with the cluster
+mod turn; //     timing of repeated calls
+mod unfit; //    periods in which the machine cannot work
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,15 +32,15 @@ use event::Event;
 use turn::Turn;
 use unfit::Unfit;
 
-/// How often the leader hears how the worker does.
+/// Interval between two heartbeats.
 const BEAT_PAUSE: Duration = Duration::from_secs(1);
 
-/// How a shift ended.
+/// Ending of a shift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ShiftEnd {
-    /// Its lease was lost.
+    /// The lease was lost.
     Lost,
-    /// It left as it was asked to.
+    /// The worker left, as it was asked to.
     Drained,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct Shift<'a> {
 }
 
 impl<'a> Shift<'a> {
-    /// Nothing is done yet.
+    /// Starts a shift under `session`, without attempts.
     pub(super) fn begin(agent: &'a Agent, session: LeaseSession, seed: u64) -> Self {
         let settings = &agent.settings;
         Self {
@@ -84,9 +84,9 @@ impl<'a> Shift<'a> {
         }
     }
 
-    /// Works until the lease is lost or everything is drained.
+    /// Works until the lease is lost or the drain is complete.
     pub(super) async fn run(mut self, mut wish: DrainWish<'_>) -> Result<ShiftEnd, AgentError> {
-        tracing::info!(worker = %self.worker(), name = self.agent.settings.name, "shift begins");
+        tracing::info!(worker = %self.worker(), name = self.agent.settings.name, "shift began");
         loop {
             self.begin_what_is_due();
             if self.has_drained() {
@@ -96,7 +96,7 @@ impl<'a> Shift<'a> {
             let event = tokio::select! {
                 biased;
                 loss = self.session.lost() => {
-                    tracing::warn!(worker = %self.worker(), ?loss, attempts = self.running.beats().len(), "shift lost");
+                    tracing::warn!(worker = %self.worker(), ?loss, attempts = self.running.beats().len(), "lost the lease; stopped all attempts");
                     metrics::lease_lost();
                     return Ok(if self.draining.is_some() { ShiftEnd::Drained } else { ShiftEnd::Lost });
                 }
@@ -106,7 +106,7 @@ impl<'a> Shift<'a> {
                 }
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(event) => event,
-                    // Nobody aborts a task of a shift that goes on: it panicked, and so do we.
+                    // Tasks of a live shift are never aborted, so this one panicked: pass the panic on.
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 },
                 () = tokio::time::sleep_until(wake_at) => continue,
@@ -120,7 +120,7 @@ impl<'a> Shift<'a> {
         self.session.lease()
     }
 
-    /// Begins whatever is due and not under way.
+    /// Begins each call that is due and not already running.
     fn begin_what_is_due(&mut self) {
         let now = Instant::now();
         self.look_at_fitness(now);
@@ -141,7 +141,7 @@ impl<'a> Shift<'a> {
         }
     }
 
-    /// When the next thing is due, if nothing happens before.
+    /// Time at which the next call is due.
     fn wake_at(&self) -> Instant {
         let is_unregistered = self.standing.next(&self.record()).is_some();
         let due = [
@@ -191,16 +191,16 @@ impl<'a> Shift<'a> {
         Ok(())
     }
 
-    /// What a call that the leader did not answer leads to, beside trying again.
+    /// Handles a call that the leader did not answer; it is tried again in any case.
     fn leader_failed(&mut self, error: &LeaderError) -> Result<(), AgentError> {
         match error {
-            LeaderError::Away { .. } => tracing::debug!(%error, "leader away"),
+            LeaderError::Away { .. } => tracing::debug!(%error, "failed to reach the leader"),
             LeaderError::UnknownWorker { .. } => {
-                tracing::info!(%error, "registering again");
+                tracing::info!(%error, "the leader does not know this worker; registering again");
                 self.standing.forget();
             }
             LeaderError::NotTaken { reason } => {
-                tracing::error!(reason, "the leader does not take a request of this worker; please report this");
+                tracing::error!(reason, "the leader refused a request of this worker as invalid; please report this");
             }
             LeaderError::Incompatible { reason } => return Err(AgentError::Incompatible { reason: reason.clone() }),
         }

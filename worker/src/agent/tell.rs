@@ -1,7 +1,7 @@
-//! Tells the leader how an attempt ended: writes its report, then asks whether it counts.
+//! Reports to the leader how an attempt ended: writes the report object, then asks if the attempt counts.
 //!
-//! A leader that is away is told again for as long as the lease holds; after that nobody wants to know. The report's key
-//! carries the attempt's token, so a report that is written twice is the same one.
+//! A leader that is away is asked again for as long as the lease holds; afterwards the report has no use. The
+//! report's key carries the attempt's token, so writing it twice gives the same object.
 
 use std::sync::Arc;
 
@@ -19,25 +19,25 @@ use crate::metrics::HeldCompletion;
 use crate::resolve::Roots;
 use crate::slot::Outcome;
 
-/// What came of it.
+/// Result of telling the leader.
 #[derive(Debug)]
 pub(super) enum Told {
     /// The attempt is the one that counts.
     Counts,
-    /// Another one is.
+    /// Another attempt at the task counts.
     Refused,
-    /// It failed, in this way.
+    /// The attempt failed, and the leader took note.
     Failed(Failure),
     /// The lease was lost before the leader knew.
     Fenced,
     /// The leader speaks another protocol.
     Incompatible {
-        /// Its sentence.
+        /// Sentence of the leader, for the operator.
         reason: String,
     },
 }
 
-/// What it takes to tell.
+/// Reports one attempt to the leader.
 #[derive(Debug)]
 pub(super) struct Teller {
     pub(super) leader: Arc<dyn Leader>,
@@ -48,7 +48,7 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    /// Tells it, however long that takes.
+    /// Tells the leader, for as long as the lease holds.
     pub(super) async fn tell(mut self, grant: &Grant, outcome: Outcome) -> Told {
         let held = HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
         let report = match outcome {
@@ -79,7 +79,7 @@ impl Teller {
         match verdict {
             Ok(Verdict::Counts) => Told::Counts,
             Ok(Verdict::Refused { reason }) => {
-                tracing::info!(task = %held.task, attempt = %held.attempt, reason, "completion refused, going on");
+                tracing::info!(task = %held.task, attempt = %held.attempt, reason, "completion refused; going on with other work");
                 discard(&root, &report).await;
                 Told::Refused
             }
@@ -99,14 +99,14 @@ impl Teller {
             Ok(()) => Told::Failed(failure),
             Err(NotTold::Ended(told)) => told,
             Err(NotTold::NotTaken { reason }) => {
-                // The leader takes the attempt back once no beat names it.
-                tracing::error!(task = %held.task, attempt = %held.attempt, reason, "a failure is not taken; please report this");
+                // The leader takes the attempt back once no heartbeat names it.
+                tracing::error!(task = %held.task, attempt = %held.attempt, reason, "the leader refused a report of a failure as invalid; please report this");
                 Told::Failed(failure)
             }
         }
     }
 
-    /// Writes the report; the root that it lies under.
+    /// Writes the report; returns the root under which it lies.
     async fn write(&self, grant: &Grant, held: &HeldAttempt, bytes: Bytes) -> Result<Root, Failure> {
         let failed = |error| Failure::from(WorkError::Storage(error));
         let root = self.roots.output(&grant.scratch).await.map_err(failed)?;
@@ -121,7 +121,7 @@ impl Teller {
         }
     }
 
-    /// Asks until the leader answers or the lease is lost.
+    /// Repeats a call until the leader answers or the lease is lost.
     async fn ask<T, F>(&mut self, call: impl Fn() -> F) -> Result<T, NotTold>
     where
         F: Future<Output = Result<T, LeaderError>>,
@@ -137,7 +137,7 @@ impl Teller {
                     return Err(NotTold::Ended(Told::Incompatible { reason }));
                 }
                 Err(LeaderError::NotTaken { reason }) => return Err(NotTold::NotTaken { reason }),
-                // One that does not know us yet is told again once we are registered.
+                // A leader that does not know this worker yet is asked again once the registration is done.
                 Err(error @ (LeaderError::Away { .. } | LeaderError::UnknownWorker { .. })) => {
                     tracing::debug!(%error, "outcome of an attempt held");
                     held_completion.get_or_insert_with(HeldCompletion::begin);
@@ -148,18 +148,18 @@ impl Teller {
     }
 }
 
-/// Why the leader was not told.
+/// Reason for which the leader was not told.
 enum NotTold {
-    /// Nobody wants to know any more, or this worker cannot say it.
+    /// The lease has ended, or this worker cannot speak the leader's protocol.
     Ended(Told),
-    /// The leader does not take it, however often it is told.
+    /// The leader refuses the message, also if it is repeated.
     NotTaken {
-        /// Why.
+        /// Sentence of the leader.
         reason: String,
     },
 }
 
-/// Cuts the message of a failure to what the leader keeps of it.
+/// Cuts a failure's message to the length that the leader keeps.
 fn cut(message: &mut String) {
     if message.len() > FAILURE_BYTES_MAX {
         message.truncate(message.floor_char_boundary(FAILURE_BYTES_MAX - 3));
@@ -167,7 +167,7 @@ fn cut(message: &mut String) {
     }
 }
 
-/// Removes the run that nobody will read. What stays goes with the shard's runs.
+/// Removes a run that nobody will read. If that fails, the run is removed with the shard's other runs.
 async fn discard(root: &Root, report: &Report) {
     let Report::Map(report) = report else { return };
     let Some(run) = &report.run else { return };

@@ -1,4 +1,4 @@
-//! An agent among failures, each seen by what the leader hears.
+//! An agent under failures, observed by what the leader hears.
 
 mod real;
 mod support;
@@ -155,7 +155,7 @@ async fn a_full_disk_makes_unfit_for_a_while() {
     cluster.leader.grant(7);
     cluster.until("a beat that says why", |state| state.beat.unfit.is_some()).await;
     cluster.hears("complete m-00007").await;
-    // A claim that was under way when the disk filled still brings work; what matters is that the worker comes back.
+    // A claim that was in flight when the disk filled still brings work; the test only needs the worker to come back.
     cluster.until("a beat without", |state| state.beat.unfit.is_none()).await;
     assert!(failed_at.elapsed() >= AgentSettings::UNFIT_PAUSE - Duration::from_secs(1), "{:?}", failed_at.elapsed());
 }

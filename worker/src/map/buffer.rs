@@ -1,7 +1,7 @@
 //! The shuffle buffer: packed chunks, linked by series, until the memory budget is used up.
 //!
 //! A payload's columns are packed before they are buffered: that is smaller and cheaper than any general compressor.
-//! Nothing is allocated for a point or a chunk; memory is kept from task to task, for fresh memory costs page faults.
+//! Nothing is allocated per point or chunk; memory is kept from task to task, because fresh memory costs page faults.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -11,19 +11,19 @@ use format::run::ChunkHeader;
 use model::limits::CHUNK_POINTS_MAX;
 use model::{PartitionId, SeriesKey, TimestampMs};
 
-/// Part of the budget that bytes of chunks may take; the rest is for what links them.
+/// Share of the budget for the bytes of chunks; the rest is for their links.
 const ARENA_SHARE: f64 = 0.65;
 
-/// No chunk.
+/// Link that ends a series' chain of chunks.
 const NONE: u32 = u32::MAX;
 
-/// Most bytes of an arena: its offsets are 32 bits wide, and the batch that fills it may go past its share.
+/// Most bytes of an arena: offsets have 32 bits, and the batch that fills the arena may exceed its share.
 const ARENA_BYTES_MAX: usize = (u32::MAX - (64 << 20)) as usize;
 
 /// Room for the batch that fills the arena.
 const BATCH_ROOM_BYTES: usize = 256 << 10;
 
-/// One packed chunk, in as little as it takes: payloads of few points have more of this than of points.
+/// A packed chunk. The struct is kept small because payloads of few points have more links than points.
 #[derive(Debug, Clone, Copy)]
 struct Chunk {
     first: TimestampMs,
@@ -37,12 +37,12 @@ struct Chunk {
 
 const _: () = assert!(CHUNK_POINTS_MAX <= u16::MAX as usize, "the points of a chunk fit its field");
 
-/// One series with points in the buffer.
+/// A series with points in the buffer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Series {
-    /// Its key.
+    /// Key: organisation and metric.
     pub(crate) key: SeriesKey,
-    /// Where it goes.
+    /// Partition of the key.
     pub(crate) partition: PartitionId,
     metadata: (u32, u32),
     head: u32,
@@ -62,14 +62,14 @@ pub(crate) struct ShuffleBuffer {
 }
 
 impl ShuffleBuffer {
-    /// A buffer that is full at about `budget` bytes.
+    /// Creates a buffer that is full at about `budget` bytes.
     pub(crate) fn new(budget: usize) -> Self {
         let arena_bytes_max = ((budget as f64 * ARENA_SHARE) as usize).min(ARENA_BYTES_MAX);
         Self {
             budget,
             arena_bytes_max,
-            // Reserved once, with room for the batch that fills it: untouched memory is not resident, and growing would
-            // hold two copies.
+            // Reserved once, with room for the batch that fills it: untouched memory is not resident, and growing
+            // would hold two copies.
             arena: Vec::with_capacity(arena_bytes_max + BATCH_ROOM_BYTES),
             chunks: Vec::new(),
             series: Vec::new(),
@@ -78,24 +78,26 @@ impl ShuffleBuffer {
         }
     }
 
-    /// Whether it should be spilled before more is added.
+    /// True if the buffer should be spilled before more is added.
     pub(crate) fn is_full(&self) -> bool {
         self.arena.len() >= self.arena_bytes_max || self.arena.len() + self.links_bytes() >= self.budget
     }
 
-    /// Bytes of everything but the arena, and of what a spill takes to order it. Capacities, because that is resident.
+    /// Bytes of everything but the arena, and of the order that a spill builds. Capacities are counted, because they
+    /// are resident.
     fn links_bytes(&self) -> usize {
         self.chunks.capacity() * (size_of::<Chunk>() + size_of::<u32>())
             + self.series.capacity() * (size_of::<Series>() + size_of::<u32>())
             + self.slots.capacity() * (size_of::<(SeriesKey, u32)>() + 1) * 8 / 7
     }
 
-    /// Whether there is nothing to spill.
+    /// True if there is nothing to spill.
     pub(crate) fn is_empty(&self) -> bool {
         self.chunks.is_empty()
     }
 
-    /// Forgets all, keeps the memory; gives back links that took most of the budget, or nothing else would fit.
+    /// Empties the buffer and keeps its memory. Links that took most of the budget are given back, or nothing else
+    /// would fit.
     pub(crate) fn clear(&mut self) {
         self.arena.clear();
         self.chunks.clear();
@@ -108,7 +110,7 @@ impl ShuffleBuffer {
         }
     }
 
-    /// Adds the points of one payload, which ascend; at least one.
+    /// Adds the points of one payload: at least one point, in ascending order.
     pub(crate) fn add(&mut self, key: SeriesKey, partitions: u32, metadata: &[u8], timestamps: &[i64], values: &[f64]) {
         let slot = self.slot(key, partitions);
         self.note_metadata(slot, metadata);
@@ -127,7 +129,7 @@ impl ShuffleBuffer {
         slot as usize
     }
 
-    /// The last metadata in source order that says anything.
+    /// Keeps the last metadata in source order that is not empty.
     fn note_metadata(&mut self, slot: usize, metadata: &[u8]) {
         let (start, len) = self.series[slot].metadata;
         if metadata.is_empty() || metadata == &self.arena[start as usize..][..len as usize] {
@@ -143,7 +145,7 @@ impl ShuffleBuffer {
         self.encoder.values(values, Encoding::Packed, &mut self.arena);
         let chunk = narrow(self.chunks.len());
         if self.chunks.len() == self.chunks.capacity() {
-            // By a quarter: doubling would hold half as much again as all chunks.
+            // Grow by a quarter: doubling would hold half as much again as all chunks.
             self.chunks.reserve_exact(self.chunks.len() / 4 + 1024);
         }
         self.chunks.push(Chunk {
@@ -163,7 +165,7 @@ impl ShuffleBuffer {
         series.tail = chunk;
     }
 
-    /// Positions of the series, ordered by (partition, key).
+    /// Lists the positions of the series, ordered by (partition, key).
     pub(crate) fn ordered_series(&self) -> Vec<u32> {
         let mut order: Vec<u32> = (0..self.series.len() as u32).collect();
         order.sort_unstable_by_key(|slot| {
@@ -173,18 +175,18 @@ impl ShuffleBuffer {
         order
     }
 
-    /// The series at a position.
+    /// Returns the series at a position.
     pub(crate) fn series(&self, slot: u32) -> &Series {
         &self.series[slot as usize]
     }
 
-    /// The metadata of a series.
+    /// Returns the metadata of a series.
     pub(crate) fn metadata(&self, series: &Series) -> &[u8] {
         let (start, len) = series.metadata;
         &self.arena[start as usize..][..len as usize]
     }
 
-    /// The chunks of a series, in source order, which is the order of their numbers.
+    /// Lists the chunks of a series in source order, which is the order of their numbers.
     pub(crate) fn chunks_of(&self, series: &Series) -> impl Iterator<Item = u32> {
         let mut next = series.head;
         std::iter::from_fn(move || {
@@ -194,25 +196,26 @@ impl ShuffleBuffer {
         })
     }
 
-    /// What a run says of a chunk.
+    /// Builds the header that a run stores for the chunk.
     pub(crate) fn header(&self, chunk: u32) -> ChunkHeader {
         let Chunk { first, last, body_len, points, is_strict, .. } = self.chunks[chunk as usize];
         ChunkHeader { points: usize::from(points), is_strict, first, last, body_len: body_len as usize }
     }
 
-    /// The packed columns of a chunk.
+    /// Returns the packed columns of a chunk.
     pub(crate) fn body(&self, chunk: u32) -> &[u8] {
         let Chunk { offset, body_len, .. } = self.chunks[chunk as usize];
         &self.arena[offset as usize..][..body_len as usize]
     }
 }
 
-/// A place or a length in the buffer.
+/// Converts a position or length in the buffer to 32 bits.
 fn narrow(number: usize) -> u32 {
     u32::try_from(number).expect("the arena is spilled before its offsets run out")
 }
 
-/// A multiplicative hash of the two ids: they come from our own frames, and a slot costs nobody else anything.
+/// Multiplicative hash of the two ids. A stronger hash is not needed: the ids come from our own frames, and
+/// collisions slow only the reading of those frames.
 #[derive(Debug, Default)]
 struct KeyHasher(u64);
 

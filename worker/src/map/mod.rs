@@ -4,8 +4,8 @@
 //! read -> decode (zstd, payload) -> route (window, hash, pack) -> [buffer full: spill] -> ... -> last spill -> index
 //! ```
 //!
-//! It works in batches of decoded frames, small enough to stay in the processor's cache, so that the stages can be
-//! timed without a reading of the clock for every frame.
+//! The attempt works in batches of decoded frames, small enough to stay in the processor's cache, so that the stages
+//! can be timed without a reading of the clock for every frame.
 
 mod buffer;
 mod quarantine;
@@ -32,13 +32,13 @@ use watched::Watched;
 
 pub(crate) use spill::pack;
 
-/// Segment bytes that are made present before a batch is decoded.
+/// Segment bytes that are loaded before a batch is decoded.
 const READ_AHEAD_BYTES: usize = 256 << 10;
 
-/// Part of a slot's memory that the shuffle buffer may take; the rest is for one payload, I/O and sorting.
+/// Share of a slot's memory for the shuffle buffer; the rest is for one payload, I/O and sorting.
 const BUFFER_SHARE: f64 = 0.6;
 
-/// What a worker slot keeps from one map attempt to the next: contexts and arenas.
+/// State that a slot keeps from one map attempt to the next: contexts and arenas.
 #[derive(Debug)]
 pub(crate) struct Mapper {
     batch_bytes: usize,
@@ -49,7 +49,7 @@ pub(crate) struct Mapper {
     spiller: spill::Spiller,
 }
 
-/// One payload of a batch.
+/// Position and layout of one payload in a batch.
 #[derive(Debug)]
 struct Placed {
     content: std::ops::Range<usize>,
@@ -57,7 +57,7 @@ struct Placed {
 }
 
 impl Mapper {
-    /// A mapper within `limits`.
+    /// Creates a mapper within `limits`.
     pub(crate) fn new(limits: SlotLimits) -> Self {
         Self {
             batch_bytes: limits.map_batch_bytes,
@@ -69,7 +69,7 @@ impl Mapper {
         }
     }
 
-    /// Runs one attempt. A failed one leaves nothing that counts.
+    /// Runs one attempt. A failed attempt leaves nothing that counts.
     ///
     /// # Errors
     /// See [`WorkError`].
@@ -125,7 +125,7 @@ impl Mapper {
             return Ok(SplitReport { split: input.split, first: None, end: range.start });
         };
         let first = frames.position();
-        // A frame that covers the whole split starts before it: nothing here is ours.
+        // A frame that covers the whole split starts before it, so no frame here belongs to this split.
         if first >= range.end {
             return Ok(SplitReport { split: input.split, first: None, end: first });
         }
@@ -142,7 +142,7 @@ impl Mapper {
         Ok(SplitReport { split: input.split, first: Some(first), end })
     }
 
-    /// Decodes the next batch; false at the end of the split.
+    /// Decodes the next batch; returns false at the end of the split.
     fn read_batch(
         &mut self,
         attempt: &mut Attempt<'_>,
@@ -201,12 +201,12 @@ impl Mapper {
     }
 }
 
-/// What is known of where a split's first frame starts.
+/// Start of a split's first frame, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SplitStart {
-    /// At the segment's beginning, or found out by the stitch.
+    /// The split starts at the segment's beginning, or the stitch found its start.
     Known(u64),
-    /// To be found by looking for frames that chain.
+    /// The start must be found by a search for frames that chain.
     Guessed,
 }
 
@@ -220,7 +220,7 @@ impl SplitStart {
     }
 }
 
-/// What one attempt gathers.
+/// State of the running attempt.
 struct Attempt<'a> {
     assignment: &'a Assignment,
     around: &'a Surroundings<'a>,
@@ -232,7 +232,7 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Puts a bad frame aside, or fails the attempt over it.
+    /// Quarantines a bad frame, or fails the attempt over it.
     fn reject(
         &mut self,
         input: &SplitInput,
@@ -274,7 +274,7 @@ impl Attempt<'_> {
     }
 }
 
-/// The bytes of a stretch of a segment, piece by piece.
+/// Reads a range of a segment piece by piece.
 fn for_each_piece(
     segment: &mut Watched<'_>,
     extent: ByteRange,

@@ -13,7 +13,7 @@ use super::{Watched, for_each_piece};
 use crate::WorkError;
 use crate::task::{Assignment, Stores};
 
-/// What stands before the bytes of a bad frame.
+/// Header line that precedes the bytes of a bad frame.
 #[derive(Debug, Serialize)]
 struct Record<'a> {
     segment: &'a str,
@@ -23,7 +23,7 @@ struct Record<'a> {
     cause: String,
 }
 
-/// Bad frames put aside; the object is begun with the first.
+/// Quarantine object of one attempt; it is created with the first bad frame.
 #[derive(Debug)]
 pub(crate) struct Quarantine {
     key: String,
@@ -39,7 +39,7 @@ struct QuarantineStores {
 }
 
 impl Quarantine {
-    /// Of one attempt.
+    /// Creates the quarantine of one attempt.
     pub(crate) fn new(assignment: &Assignment, stores: &Stores) -> Self {
         let keys = AttemptKeys {
             window: assignment.settings.window,
@@ -51,7 +51,7 @@ impl Quarantine {
         Self { key: keys.quarantine(assignment.task), stores, writer: None, frames: 0 }
     }
 
-    /// Puts one bad frame aside.
+    /// Writes one bad frame to the quarantine.
     pub(crate) fn put(
         &mut self,
         segment_key: &str,
@@ -82,7 +82,7 @@ impl Quarantine {
         Ok(())
     }
 
-    /// The object, if there was a bad frame.
+    /// Completes the object; none if there was no bad frame.
     pub(crate) fn finish(self) -> Result<Option<QuarantineEntry>, WorkError> {
         let Some(writer) = self.writer else { return Ok(None) };
         let object = writer.finish()?;

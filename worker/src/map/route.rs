@@ -1,4 +1,5 @@
-//! Routes payloads: the window, the order inside a payload, the buffer; and counts where every point went.
+//! Routes payloads: checks the window and the order inside a payload, fills the buffer, and counts where every point
+//! went.
 
 use format::payload::Payload;
 use model::books::MapBooks;
@@ -9,10 +10,10 @@ use super::buffer::ShuffleBuffer;
 use super::time_sort::TimeSort;
 use crate::task::Belongs;
 
-/// Routes the payloads of one attempt after the other.
+/// Router, kept from one attempt to the next.
 #[derive(Debug)]
 pub(crate) struct Router {
-    /// Where routed points wait for the next spill.
+    /// Buffer of routed points for the next spill.
     pub(crate) buffer: ShuffleBuffer,
     window: Window,
     partitions: u32,
@@ -24,7 +25,7 @@ pub(crate) struct Router {
 }
 
 impl Router {
-    /// A router whose buffer is full at about `buffer_bytes`.
+    /// Creates a router whose buffer is full at about `buffer_bytes`.
     pub(crate) fn new(buffer_bytes: usize) -> Self {
         Self {
             buffer: ShuffleBuffer::new(buffer_bytes),
@@ -38,7 +39,7 @@ impl Router {
         }
     }
 
-    /// Begins an attempt. What a failed one left is forgotten.
+    /// Begins an attempt. Leftovers of a failed attempt are dropped.
     pub(crate) fn begin(&mut self, window: Window, partitions: u32) {
         self.buffer.clear();
         self.window = window;
@@ -52,7 +53,7 @@ impl Router {
         (self.first_ms <= self.last_ms).then_some((self.first_ms, self.last_ms))
     }
 
-    /// Routes one payload.
+    /// Routes the points of a payload to its partition, and counts them.
     pub(crate) fn route(&mut self, payload: &Payload<'_>, books: &mut MapBooks, belongs: &Belongs<'_>) {
         books.frames_routed += 1;
         books.points_read += payload.len() as u64;
@@ -90,7 +91,7 @@ impl Router {
         }
     }
 
-    /// Copies the columns out of the payload and looks at the timestamps in the same pass.
+    /// Copies the columns out of the payload, and examines the timestamps in the same pass.
     fn unpack(&mut self, payload: &Payload<'_>) -> Shape {
         self.columns.clear();
         self.columns.timestamps.extend(payload.timestamps());
@@ -125,7 +126,7 @@ impl Router {
     }
 }
 
-/// What the timestamps of a payload look like.
+/// Order and range of a payload's timestamps.
 struct Shape {
     is_ascending: bool,
     min: TimestampMs,

@@ -1,8 +1,8 @@
 //! Spills the shuffle buffer: sorts its series, makes the chunks of each ascend without overlap, writes the slices.
 //!
-//! Chunks mostly ascend already, and are copied as they are. Where some of one series overlap (a re-sent payload, a
-//! late one), just those are decoded, merged in source order and packed again. What is too much to merge at once goes
-//! to further layers of the spill (see `format::run`).
+//! Most chunks already ascend and are copied as they are. If chunks of one series overlap (a re-sent payload, a late
+//! one), just those are decoded, merged in source order and packed again. Points that exceed one merge go to further
+//! layers of the spill (see `format::run`).
 
 use std::collections::VecDeque;
 
@@ -16,11 +16,11 @@ use super::time_sort::TimeSort;
 use crate::WorkError;
 use crate::run_writer::RunWriter;
 
-/// Chunks by their number in the buffer, in source order: those of one series that overlap and are merged at once, or
-/// one that stands alone.
+/// Chunks by their number in the buffer, in source order: either chunks of one series that overlap and are merged
+/// together, or a single chunk.
 type Group = Vec<u32>;
 
-/// Spills buffers; keeps what that takes.
+/// Spills buffers, and keeps its working memory.
 #[derive(Debug)]
 pub(crate) struct Spiller {
     overlap_points_max: usize,
@@ -42,7 +42,7 @@ struct Deferred {
 }
 
 impl Spiller {
-    /// A spiller that sorts at most `overlap_points_max` points of one series at once.
+    /// Creates a spiller that sorts at most `overlap_points_max` points of one series at once.
     pub(crate) fn new(overlap_points_max: usize) -> Self {
         Self {
             overlap_points_max,
@@ -55,7 +55,7 @@ impl Spiller {
         }
     }
 
-    /// Writes everything in `buffer` to `run` as spill number `spill`, and empties the buffer.
+    /// Writes the whole buffer to `run` as spill number `spill`, and empties it.
     pub(crate) fn spill(
         &mut self,
         buffer: &mut ShuffleBuffer,
@@ -80,13 +80,13 @@ impl Spiller {
         run.close_slice()?;
         buffer.clear();
         chunks.clear();
-        // Counted with the buffer's own links: one number a chunk.
+        // The size matches the buffer's own links: one number per chunk.
         chunks.shrink_to(CHUNKS_KEPT);
         self.chunks = chunks;
         Ok(())
     }
 
-    /// Writes one series to the open slice; returns what a later layer has to write, in source order.
+    /// Writes one series to the open slice; returns the groups that a later layer has to write, in source order.
     fn write_series(
         &mut self,
         buffer: &ShuffleBuffer,
@@ -121,7 +121,7 @@ impl Spiller {
         Ok(later)
     }
 
-    /// Each layer takes one more group of every series that has any left.
+    /// Writes the later layers. Each layer takes one more group of every series that has any left.
     fn write_layers(
         &mut self,
         buffer: &ShuffleBuffer,
@@ -189,8 +189,8 @@ fn is_ascending(buffer: &ShuffleBuffer, chunks: &[u32]) -> bool {
     chunks.windows(2).all(|pair| buffer.header(pair[0]).last < buffer.header(pair[1]).first)
 }
 
-/// How many of `chunks`, which are ordered by their first timestamp, overlap with the first of them, directly or by way
-/// of others: what follows ascends without overlap.
+/// Counts the leading `chunks`, ordered by first timestamp, that overlap with the first of them directly or through
+/// others. The chunks behind them ascend without overlap.
 fn cluster_len(buffer: &ShuffleBuffer, chunks: &[u32]) -> usize {
     let mut last = TimestampMs::MIN;
     for (position, chunk) in chunks.iter().enumerate() {
@@ -203,7 +203,7 @@ fn cluster_len(buffer: &ShuffleBuffer, chunks: &[u32]) -> usize {
     chunks.len()
 }
 
-/// How many of `chunks` have at most `points_max` points together; one at the least.
+/// Counts the leading `chunks` that together have at most `points_max` points; at least one.
 fn group_len(buffer: &ShuffleBuffer, chunks: &[u32], points_max: usize) -> usize {
     let mut points = 0;
     for (position, chunk) in chunks.iter().enumerate() {

@@ -1,8 +1,8 @@
-//! The order by time, inside a payload and inside what overlaps.
+//! Sorts points by time, inside a payload and among overlapping chunks.
 
 use model::Columns;
 
-/// Sorts columns by time; equal timestamps stay as they stood, which is source order. It keeps its memory.
+/// Stable sort of columns by time: points of equal timestamps stay in source order. Working memory is kept.
 #[derive(Debug, Default)]
 pub(super) struct TimeSort {
     order: Vec<u32>,

@@ -1,5 +1,5 @@
-//! A segment whose reading is progress: an attempt that only looks for a frame in a long stretch is not stuck, and can be
-//! stopped.
+//! Segment reader that counts reading as progress: an attempt that searches a long range for a frame is not stuck,
+//! and can be stopped.
 
 use format::frame::SegmentBytes;
 use storage::segment::Segment;
@@ -7,7 +7,7 @@ use storage::segment::Segment;
 use crate::WorkError;
 use crate::task::Progress;
 
-/// A segment, and the progress of who reads it.
+/// Segment with the progress counters of its reader.
 #[derive(Debug)]
 pub(super) struct Watched<'a> {
     segment: Segment,
@@ -17,12 +17,12 @@ pub(super) struct Watched<'a> {
 }
 
 impl<'a> Watched<'a> {
-    /// Counts bytes of `segment` as `progress` when they are read for the first time.
+    /// Counts bytes of `segment` in `progress` when they are read for the first time.
     pub(super) fn new(segment: Segment, progress: &'a Progress) -> Self {
         Self { segment, progress, counted_until: None }
     }
 
-    /// Counts `bytes` that are read once more, to be put aside.
+    /// Counts `bytes` that are read once more, for the quarantine.
     ///
     /// # Errors
     /// [`WorkError::Cancelled`] if the attempt should stop.

@@ -1,57 +1,57 @@
-//! A batch of merged series: what the stages behind the merge work on at a time.
+//! Batch of merged series: the unit of work for the stages behind the merge.
 //!
-//! It is small enough for the cache and large enough that timing its stages costs nothing. A series that is longer than
-//! a batch comes in several, the hot one of a shard in thousands.
+//! A batch is small enough for the cache and large enough that timing its stages costs nothing. A series longer than
+//! a batch is spread over several, the hottest series of a shard over thousands.
 
 use model::{Columns, DuplicateRule, SeriesKey};
 
 use super::merge::Merger;
 use crate::WorkError;
 
-/// Series of a batch at most.
+/// Most series of a batch.
 const SERIES_MAX: usize = 2048;
 
-/// A stretch of one series.
+/// Part of one series that lies in the batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Stretch {
-    /// The series.
+    /// Key of the series.
     pub(crate) key: SeriesKey,
-    /// Its points in the batch.
+    /// Positions of its points in the batch.
     pub(crate) points: std::ops::Range<usize>,
-    /// Whether its first points are here.
+    /// True if the series begins in this batch.
     pub(crate) begins: bool,
-    /// Where its metadata lies, if its last points are here.
+    /// Position of the metadata if the series ends in this batch.
     pub(crate) ends: Option<std::ops::Range<usize>>,
 }
 
 /// Merged points without duplicates.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// Points that fill it, roughly.
+    /// Points that fill the batch, roughly.
     points: usize,
     /// The points of all stretches.
     pub(crate) columns: Columns,
     /// The stretches, in key order.
     pub(crate) stretches: Vec<Stretch>,
     metadata: Vec<u8>,
-    /// Points that gave way to another of the same timestamp.
+    /// Points that were replaced by another of the same timestamp.
     pub(crate) duplicates: u64,
-    /// The series that the batch before ended inside of.
+    /// Series that the previous batch did not finish.
     open: Option<Open>,
 }
 
-/// A series that goes on in the next batch.
+/// Series that continues in the next batch.
 #[derive(Debug)]
 struct Open {
     key: SeriesKey,
-    /// Its last point, kept back: the next one may have the same timestamp.
+    /// Last point of the series, kept back because the next may have the same timestamp.
     last: Option<(i64, f64)>,
-    /// Nothing of it was in the batch before.
+    /// True if no point of the series was in a previous batch.
     begins: bool,
 }
 
 impl Batch {
-    /// A batch that `points` fill.
+    /// Creates a batch of about `points` points.
     pub(crate) fn new(points: usize) -> Self {
         Self {
             points,
@@ -63,7 +63,7 @@ impl Batch {
         }
     }
 
-    /// Forgets everything of the last partition.
+    /// Forgets the last partition.
     pub(crate) fn reset(&mut self) {
         self.clear();
         self.open = None;
@@ -76,12 +76,12 @@ impl Batch {
         self.duplicates = 0;
     }
 
-    /// The metadata of a stretch that ends its series.
+    /// Returns the metadata of a stretch that ends its series.
     pub(crate) fn metadata(&self, ends: &std::ops::Range<usize>) -> &[u8] {
         &self.metadata[ends.clone()]
     }
 
-    /// Fills the batch from `merger`; false when there is nothing left.
+    /// Fills the batch from `merger`; returns false when nothing is left.
     pub(crate) fn fill(&mut self, merger: &mut Merger, rule: DuplicateRule) -> Result<bool, WorkError> {
         self.clear();
         while self.columns.len() < self.points && self.stretches.len() < SERIES_MAX {
@@ -98,7 +98,7 @@ impl Batch {
                 },
             };
             self.add_stretch(merger, rule, Stretch { key, points: start..start, begins, ends: None })?;
-            // A series that goes on goes on in the next batch: here it would only come and go, a point at a time.
+            // Stop here: inside this batch the unfinished series would come and go a point at a time.
             if self.open.is_some() {
                 break;
             }
@@ -106,7 +106,8 @@ impl Batch {
         Ok(!self.stretches.is_empty() || self.open.is_some())
     }
 
-    /// Adds points of a series until it ends or the batch is full. What the last batch kept back is there already.
+    /// Adds points of a series until it ends or the batch is full. The point that the last batch kept back is already
+    /// there.
     fn add_stretch(&mut self, merger: &mut Merger, rule: DuplicateRule, mut stretch: Stretch) -> Result<(), WorkError> {
         let is_more = loop {
             let before = self.columns.len();
@@ -118,7 +119,7 @@ impl Batch {
         };
         if is_more {
             let last = (rule != DuplicateRule::Keep).then(|| self.keep_back()).flatten();
-            // A stretch whose one point was kept back is none: the series begins with the next batch.
+            // A stretch whose only point was kept back is left out: the series then begins with the next batch.
             let begins = stretch.begins && stretch.points.start == self.columns.len();
             self.open = Some(Open { key: stretch.key, last, begins });
             if begins {
@@ -138,7 +139,7 @@ impl Batch {
         self.columns.timestamps.pop().zip(self.columns.values.pop())
     }
 
-    /// Makes one point of those with equal timestamps, from position `from` on.
+    /// Merges points of equal timestamps into one, from position `from` on.
     fn fold_duplicates(&mut self, rule: DuplicateRule, from: usize) {
         let Columns { timestamps, values } = &mut self.columns;
         let is_strict = timestamps[from..].windows(2).fold(true, |strict, pair| strict & (pair[0] < pair[1]));

@@ -1,7 +1,7 @@
 //! Gathers the slices of one partition, in source order, few enough to be merged at once.
 //!
-//! A shard of thousands of map tasks has thousands of slices a partition. More than a merge reads at once are merged in
-//! groups of neighbours first: a merge of neighbours in source order is a slice like any other.
+//! A shard of thousands of map tasks has thousands of slices per partition. If there are more than one merge can
+//! read, groups of neighbours are merged first: merged neighbours in source order are a slice like any other.
 
 use std::sync::Arc;
 
@@ -20,38 +20,38 @@ use crate::map::pack;
 use crate::run_writer::RunWriter;
 use crate::task::{Assignment, Surroundings};
 
-/// Part of a slot's memory for the pieces of slices that are being read.
+/// Divisor of a slot's memory that gives the bytes for pieces of slices being read.
 const PIECES_SHARE: u64 = 4;
 
-/// Largest piece of a slice that is read at once: more hides no latency.
+/// Largest piece of a slice that is read at once; a larger piece hides no more latency.
 const PIECE_BYTES_MAX: u64 = 512 << 10;
 
-/// Indexes of runs that are read at once: each is one answer to wait for.
+/// Most run indexes that are read at once; each is one request in flight.
 const INDEXES_MAX: usize = 32;
 
-/// What is read of a run first, in bytes: most indexes come with it.
+/// Bytes at a run's end that are read first; most indexes fit in them.
 const TAIL_BYTES: u64 = 16 << 10;
 
-/// Smallest piece: one chunk's body fits, mostly.
+/// Smallest piece in bytes; most bodies of a chunk fit in it.
 const PIECE_BYTES_MIN: u64 = 8 << 10;
 
-/// Keys of the runs that were made on the way.
+/// Keys of intermediate merged runs.
 #[derive(Debug)]
 pub(crate) struct MergedRuns(Vec<String>);
 
 impl MergedRuns {
-    /// Removes them; what stays behind after a failure goes with the attempt's folder.
+    /// Removes the intermediate runs. Leftovers of a failure go with the attempt's folder.
     pub(crate) fn discard(&self, around: &Surroundings<'_>) {
         for key in &self.0 {
             if let Err(error) = remove(&around.stores.local, key, &around.stores.runtime) {
-                tracing::warn!(%error, "remove a merged run");
+                tracing::warn!(%error, "failed to remove a merged run; it goes with the attempt's folder");
             }
         }
     }
 }
 
-/// A slice, and root and key of the run it lies in: one of the shard's, or one that was merged on the way. Runs are opened where they are merged, not before: a shard has more of
-/// them than a process may open files.
+/// A slice with the root and key of its run: a run of the shard, or an intermediate merged run. Runs are opened only
+/// when they are merged, because a shard has more of them than a process may open files.
 type Located<'a> = (&'a Root, Arc<str>, SliceEntry);
 
 /// Opens the slices of `partition` in `runs`, in source order.
@@ -80,8 +80,8 @@ pub(crate) fn gather(
     Ok((open_all(&slices, around, limits)?, MergedRuns(merged)))
 }
 
-/// Opens slices to read them; those of one run follow one another and share its reader. All begin to be read before the
-/// first is waited for.
+/// Opens slices for reading. Slices of one run are neighbours and share its reader. All reads begin before the first
+/// is waited for.
 fn open_all(
     slices: &[Located<'_>],
     around: &Surroundings<'_>,
@@ -103,7 +103,7 @@ fn open_all(
     begun.into_iter().map(|(bytes, slice)| SliceCursor::open(bytes, slice)).collect()
 }
 
-/// The slices of `partition` in `runs`, as their indexes have them.
+/// Finds the slices of `partition` in `runs` by their indexes.
 fn locate<'a>(
     partition: PartitionId,
     root: &'a Root,
@@ -137,7 +137,7 @@ fn read_index(root: &Root, run: &ObjectEntry, tail: Ahead, around: &Surroundings
 /// Begins to read the last `len` bytes of a run.
 fn begin_tail(root: &Root, run: &ObjectEntry, len: u64, around: &Surroundings<'_>) -> Result<Ahead, WorkError> {
     let reader = Arc::new(ObjectReader::open(root, &run.key, &around.stores.runtime)?);
-    // As one piece: none is to follow it.
+    // Opened as a single piece, because nothing follows it.
     Ok(Ahead::open(reader, run.size.saturating_sub(len)..run.size, (2 * len.min(run.size)) as usize))
 }
 

@@ -41,7 +41,7 @@ struct Pending {
 }
 
 impl Merger {
-    /// Merges `cursors`, which are in source order.
+    /// Creates a merger of `cursors`, which are in source order.
     pub(crate) fn new(cursors: Vec<SliceCursor>) -> Self {
         let keys = cursors.iter().enumerate().filter_map(|(slice, cursor)| Some(Reverse((cursor.key()?, slice))));
         Self {
@@ -66,7 +66,7 @@ impl Merger {
         Ok(Some(key))
     }
 
-    /// Slices come up in source order, so the last metadata that says anything stays.
+    /// Begins the series in one slice. Slices come in source order, so the last metadata that is not empty stays.
     fn begin_series(&mut self, slice: usize) -> Result<(), WorkError> {
         let cursor = &mut self.cursors[slice];
         let before = self.metadata.len();
@@ -78,7 +78,7 @@ impl Merger {
         Ok(())
     }
 
-    /// Queues a cursor by what it stands at: a chunk of this series, or a later series.
+    /// Queues a cursor by its position: a chunk of this series, or a later series.
     fn queue(&mut self, slice: usize) {
         let cursor = &self.cursors[slice];
         if let Some(chunk) = cursor.chunk() {
@@ -88,16 +88,16 @@ impl Merger {
         }
     }
 
-    /// The metadata of the current series.
+    /// Returns the metadata of the current series.
     pub(crate) fn metadata(&self) -> &[u8] {
         &self.metadata
     }
 
-    /// Appends the next points of the current series; false when there are no more. Points with equal timestamps come
-    /// out of one call, or of calls that follow one another.
+    /// Appends the next points of the current series; returns false when there are no more. Points with equal
+    /// timestamps come from one call, or from calls that follow one another.
     pub(crate) fn next_points(&mut self, out: &mut Columns) -> Result<bool, WorkError> {
         let Some(Reverse((_, slice))) = self.chunks.pop() else { return Ok(false) };
-        // A chunk that nothing overlaps goes straight out: the usual case.
+        // A chunk without overlap is appended directly: the usual case.
         let is_alone = self.pending.columns.is_empty() && self.is_before_all_others(slice);
         if is_alone {
             self.cursors[slice].take_chunk(&mut self.decoder, out)?;
@@ -122,7 +122,7 @@ impl Merger {
 }
 
 impl Pending {
-    /// Merges the points of one chunk in, by (timestamp, slice); the points of one slice keep their order.
+    /// Merges a chunk's points into `pending` by (timestamp, slice); points of one slice keep their order.
     fn merge(&mut self, chunk: &Columns, slice: usize) {
         if self.columns.is_empty() {
             self.columns.clone_from(chunk);
@@ -148,7 +148,7 @@ impl Pending {
         self.slices.push(slice);
     }
 
-    /// Moves the points before `horizon` out; all of them without one.
+    /// Appends the pending points before `horizon`, or all of them without one.
     fn emit_before(&mut self, horizon: Option<TimestampMs>, out: &mut Columns) {
         let Columns { timestamps, values } = &mut self.columns;
         let count = horizon.map_or(timestamps.len(), |horizon| timestamps.partition_point(|at| *at < horizon));

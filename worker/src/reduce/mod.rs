@@ -25,7 +25,7 @@ use merge::Merger;
 use output::{Output, Target};
 use rollup::Roller;
 
-/// What a worker slot keeps from one reduce attempt to the next.
+/// State that a slot keeps from one reduce attempt to the next.
 #[derive(Debug)]
 pub(crate) struct Reducer {
     limits: SlotLimits,
@@ -33,12 +33,12 @@ pub(crate) struct Reducer {
 }
 
 impl Reducer {
-    /// A reducer within `limits`.
+    /// Creates a reducer within `limits`.
     pub(crate) fn new(limits: SlotLimits) -> Self {
         Self { limits, batch: Batch::new(limits.reduce_batch_points) }
     }
 
-    /// Runs one attempt. A failed one leaves nothing that counts.
+    /// Runs one attempt. A failed attempt leaves nothing that counts.
     ///
     /// # Errors
     /// See [`WorkError`].
@@ -80,7 +80,7 @@ impl Reducer {
     }
 }
 
-/// The files of the partition, and what is counted of them.
+/// Files of the partition, with their counts.
 struct Files {
     raw: Output,
     rollups: Vec<(RollupStep, Roller, Output, u64)>,
@@ -146,7 +146,7 @@ impl Files {
                 roller.rows.clear();
             }
             if stretch.ends.is_some() {
-                // The raw part keeps the metadata; a rollup of few rows would pay for it again.
+                // The raw part keeps the metadata; repeating it in a rollup of few rows would cost too much.
                 output.end_series(&[]);
             }
         }

@@ -1,6 +1,6 @@
-//! The files of one partition: raw and rollup, as Tailor parts or as Parquet.
+//! Writes the files of one partition: raw and rollup, as Tailor parts or as Parquet.
 //!
-//! An object is begun with its first series, so that an empty partition leaves none.
+//! An object is created with its first series, so that an empty partition leaves none.
 
 use format::part::{PartKind, PartWriter, RollupColumns};
 use interchange::parquet::ParquetWriter;
@@ -12,10 +12,10 @@ use tokio::runtime::Handle;
 
 use crate::WorkError;
 
-/// Bytes held back before they go to the store.
+/// Bytes that are buffered before a write to the store.
 const FLUSH_BYTES: usize = 256 << 10;
 
-/// One file that is being written.
+/// File that is being written.
 pub(crate) struct Output {
     target: Target,
     file: Option<File>,
@@ -25,14 +25,14 @@ pub(crate) struct Output {
     open: Option<SeriesKey>,
 }
 
-/// Where it will lie.
+/// Location of the file.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    /// The dataset.
+    /// Root of the dataset.
     pub(crate) root: Root,
     /// The key under it.
     pub(crate) key: String,
-    /// Drives the store.
+    /// Runtime that drives the store.
     pub(crate) runtime: Handle,
 }
 
@@ -48,7 +48,7 @@ enum Sink {
 }
 
 impl Output {
-    /// A file that is begun with its first series.
+    /// Creates a file that is begun with its first series.
     pub(crate) fn new(target: Target, kind: PartKind, format: OutputFormat, encoding: Encoding) -> Self {
         Self { target, file: None, format, encoding, kind, open: None }
     }
@@ -112,7 +112,7 @@ impl Output {
         }
     }
 
-    /// Sends on what is final, once it is worth a write.
+    /// Sends the bytes that are final, once they are worth a write.
     pub(crate) fn flush(&mut self) -> Result<(), WorkError> {
         let Some(File { writer, sink }) = &mut self.file else { return Ok(()) };
         let bytes = match sink {
@@ -127,7 +127,7 @@ impl Output {
         Ok(())
     }
 
-    /// Ends the file; none if it was never begun.
+    /// Completes the file; none if it was never begun.
     pub(crate) fn finish(self) -> Result<Option<ObjectEntry>, WorkError> {
         let Some(File { mut writer, sink }) = self.file else { return Ok(None) };
         let bytes = match sink {

@@ -1,13 +1,13 @@
 //! Rollups: the points of a series in buckets of one step, aligned to the UNIX epoch.
 //!
-//! NaN stays out of every aggregate; a bucket of NaN alone has no row. Minimum and maximum follow IEEE 754 total order
-//! (-0.0 < 0.0). Sums add in time order, starting from the bucket's first value, so that they never depend on who ran.
+//! NaN stays out of every aggregate; a bucket of NaN alone has no row. Minimum and maximum follow IEEE 754 total
+//! order (-0.0 < 0.0). Sums add in time order from the bucket's first value, so that they are the same on every run.
 
 use format::part::{RollupColumns, RollupRow};
 use model::series::canonical_sum;
 use model::{RollupStep, TimestampMs};
 
-/// Rolls one series after the other up to one step.
+/// Rolls up one series after the other to one step.
 #[derive(Debug)]
 pub(crate) struct Roller {
     step: RollupStep,
@@ -16,16 +16,16 @@ pub(crate) struct Roller {
     pub(crate) rows: RollupColumns,
 }
 
-/// A bucket that may get more points.
+/// Bucket that may get more points.
 #[derive(Debug)]
 struct Bucket {
     row: RollupRow,
-    /// Last instant inside: the end itself may not be representable.
+    /// Last instant inside the bucket, because its end may not be representable.
     last_ms: TimestampMs,
 }
 
 impl Roller {
-    /// A roller to `step`.
+    /// Creates a roller with buckets of `step`.
     pub(crate) fn new(step: RollupStep) -> Self {
         Self { step, open: None, rows: RollupColumns::default() }
     }
@@ -76,13 +76,13 @@ impl Bucket {
     }
 }
 
-/// Minimum by total order; NaN never comes here, so only zeros need the sign's help.
+/// Minimum by total order. NaN is excluded earlier, so only the sign of zeros needs care.
 #[inline]
 fn smaller(a: f64, b: f64) -> f64 {
     if b < a || (b == a && b.is_sign_negative()) { b } else { a }
 }
 
-/// Maximum by total order.
+/// Maximum by total order, as in [`smaller`].
 #[inline]
 fn larger(a: f64, b: f64) -> f64 {
     if b > a || (b == a && a.is_sign_negative()) { b } else { a }

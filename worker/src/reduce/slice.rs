@@ -9,9 +9,9 @@ use storage::object::Ahead;
 
 use crate::WorkError;
 
-/// A cursor over the series and chunks of one slice.
+/// Cursor over the series and chunks of one slice.
 ///
-/// The checksum is of the whole slice, so it is known only at its end: until then the bytes are parsed with distrust,
+/// The checksum covers the whole slice, so it is known only at the end: until then the bytes are parsed with distrust,
 /// and a slice that turns out damaged fails the attempt before anything of it can count.
 #[derive(Debug)]
 pub(crate) struct SliceCursor {
@@ -25,19 +25,19 @@ pub(crate) struct SliceCursor {
 }
 
 impl SliceCursor {
-    /// Opens a slice, of which `bytes` are all, at its first series.
+    /// Opens a slice at its first series; `bytes` covers exactly the slice.
     pub(crate) fn open(bytes: Ahead, entry: SliceEntry) -> Result<Self, WorkError> {
         let mut cursor = Self { bytes, entry, crc: 0, buffer: Vec::new(), at: 0, series: None, chunk: None };
         cursor.next_series()?;
         Ok(cursor)
     }
 
-    /// The series that it stands at; none at the end of the slice.
+    /// Returns the current series; none at the end of the slice.
     pub(crate) fn key(&self) -> Option<SeriesKey> {
         self.series.map(|series| series.key)
     }
 
-    /// Appends the metadata of the series and goes to its first chunk. Called once a series.
+    /// Appends the metadata of the series and goes to its first chunk. Call it once per series.
     pub(crate) fn begin_series(&mut self, metadata: &mut Vec<u8>) -> Result<(), WorkError> {
         let len = self.series.map_or(0, |series| series.metadata_len);
         self.fill(len)?;
@@ -47,7 +47,7 @@ impl SliceCursor {
         self.next_chunk()
     }
 
-    /// The chunk that it stands at; none when the series has no more, and it stands at the next series.
+    /// Returns the current chunk; none at the end of the series.
     pub(crate) fn chunk(&self) -> Option<&ChunkHeader> {
         self.chunk.as_ref()
     }
@@ -108,7 +108,7 @@ impl SliceCursor {
         Ok(value)
     }
 
-    /// Has at least `len` bytes at hand, or all that are left.
+    /// Buffers at least `len` bytes, or all that are left.
     fn fill(&mut self, len: usize) -> Result<(), WorkError> {
         debug_assert!(
             len <= CHUNK_BODY_BYTES_MAX.max(model::limits::METADATA_BYTES_MAX),

@@ -1,13 +1,13 @@
-//! What a task of a plan has to do.
+//! Builds the assignment of a task from its plan.
 
 use model::{Grant, PartitionId, RunList, ShardPlan, Split, TaskKind};
 
 use crate::task::{Assignment, SplitInput, Work};
 
-/// The assignment of the attempt at a task of `plan`; `runs` are those that a reduce task gathers.
+/// Returns the assignment of a granted attempt. `runs` is the run list that a reduce task gathers.
 ///
 /// # Errors
-/// Says what the plan, which was granted with the task, lacks.
+/// A message that names what the granted plan lacks.
 pub(super) fn of(grant: &Grant, plan: &ShardPlan, runs: Option<&RunList>) -> Result<Assignment, String> {
     let task = grant.task.task;
     let missing = || format!("has no task {task}");

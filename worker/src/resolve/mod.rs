@@ -1,11 +1,11 @@
-//! From a grant to what a slot is given: reads the spec, the plan and the list of runs that the grant names.
+//! Turns a grant into a slot's input: reads the spec, the plan and the run list that the grant names.
 //!
-//! Each is an object named by the digest of its bytes, so it is read once, checked, and kept for the attempts that follow.
-//! Several slots that need one at the same moment wait for one read.
+//! Each is an object named by the digest of its bytes, so it is read once, checked, and kept for the attempts that
+//! follow. Slots that need the same object at the same moment share one read.
 
-mod assignment; // what a task of a plan has to do
-mod recent; //     the last few of what was read
-mod roots; //      places by URI, opened once
+mod assignment; // input of a task, from its plan
+mod recent; //     cache of recent documents
+mod roots; //      cache of open stores, by URI
 
 use std::sync::Arc;
 
@@ -22,32 +22,32 @@ use recent::Recent;
 pub(crate) use roots::Roots;
 pub use roots::{ByUri, Places};
 
-/// Documents of one kind that are kept: a worker works on few shards at a time.
+/// Documents of one kind that are kept; a worker works on few shards at a time.
 const KEPT_MAX: usize = 16;
 
-/// An attempt, ready to run.
+/// Attempt that is ready to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Resolved {
-    /// What there is to do.
+    /// Input and identity of the attempt.
     pub(crate) assignment: Assignment,
-    /// Segments.
+    /// Root of the segments.
     pub(crate) input: Root,
-    /// Parts, quarantine.
+    /// Root of parts and quarantine.
     pub(crate) dataset: Root,
-    /// Runs.
+    /// Root of the runs.
     pub(crate) scratch: Root,
-    /// Which organisation belongs where.
+    /// Rule that assigns organisations to shards.
     pub(crate) shard_map: Arc<ShardMap>,
 }
 
-/// What a job's spec says to a worker.
+/// Parts of a job's spec that a worker needs.
 #[derive(Debug)]
 struct Job {
     input: String,
     shard_map: Arc<ShardMap>,
 }
 
-/// Resolves grants; shared by all slots.
+/// Resolves grants; all slots share it.
 #[derive(Debug)]
 pub(crate) struct Resolver {
     roots: Arc<Roots>,
@@ -57,15 +57,15 @@ pub(crate) struct Resolver {
 }
 
 impl Resolver {
-    /// A resolver that opens places through `roots`.
+    /// Creates a resolver that opens stores through `roots`.
     pub(crate) fn new(roots: Arc<Roots>) -> Self {
         Self { roots, jobs: Recent::new(KEPT_MAX), plans: Recent::new(KEPT_MAX), run_lists: Recent::new(KEPT_MAX) }
     }
 
-    /// Everything that the attempt needs to know.
+    /// Reads everything that the attempt needs.
     ///
     /// # Errors
-    /// A store that fails, or a document that is not the one that was meant.
+    /// A store failed, or a document does not match the digest in the grant.
     pub(crate) async fn resolve(&self, grant: &Grant) -> Result<Resolved, WorkError> {
         let task = &grant.task;
         let dataset = self.roots.output(&grant.dataset).await?;
@@ -88,7 +88,7 @@ impl Resolver {
     }
 }
 
-/// The bytes of a document, if they are those that were meant.
+/// Reads a document and checks its digest.
 async fn read(root: &Root, key: &str, expected: Digest) -> Result<Bytes, WorkError> {
     let bytes = root.read(key).await?;
     let found = Digest::of(&bytes);
@@ -99,7 +99,7 @@ async fn read(root: &Root, key: &str, expected: Digest) -> Result<Bytes, WorkErr
     Err(WorkError::Document { object: root.object(key), fault })
 }
 
-/// The plan that was meant, with its segments where they are an object of their own.
+/// Reads a plan and checks its digest; reads its segments too if they are an object of their own.
 async fn read_plan(dataset: &Root, key: &str, expected: Digest) -> Result<ShardPlan, WorkError> {
     let bytes = read(dataset, key, expected).await?;
     let document = |fault| WorkError::Document { object: dataset.object(key), fault };
@@ -115,7 +115,7 @@ fn read_json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> 
 }
 
 fn read_job(bytes: &[u8]) -> Result<Job, String> {
-    let spec = JobSpec::from_object(bytes).map_err(|error| format!("is no spec: {error}"))?;
+    let spec = JobSpec::from_object(bytes).map_err(|error| format!("is not a spec: {error}"))?;
     let shard_map = match spec.shard_map.as_str() {
         "" => ShardMap::default(),
         text => ShardMap::parse(text, "shard map").map_err(|error| format!("has a bad shard map: {error}"))?,

@@ -1,4 +1,4 @@
-//! The last few documents that were read, each once.
+//! Cache of recent documents, each read once.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,24 +9,24 @@ use tokio::sync::OnceCell;
 
 use crate::WorkError;
 
-/// A document that is there, or being read.
+/// Document that is present or being read.
 type Cell<T> = Arc<OnceCell<Arc<T>>>;
 
-/// The last few documents of one kind, by where they lie: a key carries the digest, so what it names never changes.
+/// Recent documents of one kind by key. A key carries the digest, so its content never changes.
 #[derive(Debug)]
 pub(super) struct Recent<T> {
-    /// The one that was asked for last is last.
+    /// Cells in order of use; the most recent is last.
     cells: Mutex<VecDeque<(String, Cell<T>)>>,
     kept_max: usize,
 }
 
 impl<T> Recent<T> {
-    /// Keeps at most `kept_max`.
+    /// Creates a cache of at most `kept_max` documents.
     pub(super) fn new(kept_max: usize) -> Self {
         Self { cells: Mutex::new(VecDeque::new()), kept_max }
     }
 
-    /// The document at `key`; whoever asks while it is being read waits for it. A read that failed is forgotten.
+    /// Returns the document at `key`; callers during a read share it. A failed read is forgotten.
     pub(super) async fn get(
         &self,
         root: &Root,
@@ -42,7 +42,7 @@ impl<T> Recent<T> {
         self.get_by(&object, read).await
     }
 
-    /// The document at `object` as `read` gives it, which may take several reads.
+    /// Returns the document at `object` as `read` gives it, which may take several reads.
     pub(super) async fn get_by(
         &self,
         object: &str,

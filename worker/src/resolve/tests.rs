@@ -12,7 +12,7 @@ use storage::StorageError;
 use super::*;
 use crate::task::Work;
 
-/// One store for all places; counts how often one is opened.
+/// Store that serves all places and counts how often one is opened.
 #[derive(Debug)]
 struct OneStore(Root, AtomicUsize);
 

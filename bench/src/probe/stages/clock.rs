@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Step;
 
-/// A stop-watch that runs for one step, or for none.
+/// Stop-watch that runs for one step, or for none.
 pub(super) struct Clock {
     cpu: Vec<Duration>,
     step: Option<Step>,
@@ -12,12 +12,12 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Starts outside of all steps.
+    /// Starts the clock outside of all steps.
     pub(super) fn start() -> Self {
         Self { cpu: vec![Duration::ZERO; Step::ALL.len()], step: None, entered: thread_cpu() }
     }
 
-    /// What passed since the last switch belongs to the step before, if there was one.
+    /// Adds the time since the last switch to the step before, if any, and enters `step`.
     pub(super) fn enter(&mut self, step: Option<Step>) {
         let now = thread_cpu();
         if let Some(step) = self.step {
@@ -26,14 +26,14 @@ impl Clock {
         (self.step, self.entered) = (step, now);
     }
 
-    /// All times, in the order of [`Step::ALL`].
+    /// Returns the time of each step, in the order of [`Step::ALL`].
     pub(super) fn stop(mut self) -> Vec<Duration> {
         self.enter(None);
         self.cpu
     }
 }
 
-/// CPU time of this thread.
+/// Returns the CPU time of this thread.
 #[allow(unsafe_code, reason = "the standard library has no CPU clock")]
 pub(super) fn thread_cpu() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

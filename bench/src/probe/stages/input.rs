@@ -1,4 +1,4 @@
-//! The map side, step by step: the same batches as the engine's, small enough to stay in the processor's cache.
+//! Measures the map side step by step, on the engine's own batches, which are small enough for the processor's cache.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -16,23 +16,23 @@ use super::Step;
 use super::clock::{Clock, thread_cpu};
 use crate::probe::segments;
 
-/// Decoded bytes of a batch; that of the engine.
+/// Decoded bytes of a batch, as in the engine.
 const BATCH_BYTES: usize = 128 << 10;
 
-/// Segment bytes that are made present before a batch.
+/// Segment bytes that are loaded before a batch is decoded.
 const READ_AHEAD_BYTES: usize = 256 << 10;
 
-/// Frames that are decoded with a context each: enough to tell.
+/// Frames that are decoded with a context each: enough for a measurement.
 const NEW_CONTEXT_FRAMES: u64 = 10_000;
 
-/// What went through.
+/// Counts of frames and points.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) frames: u64,
     pub(super) points: u64,
 }
 
-/// One batch on its way from step to step.
+/// Batch that passes through the steps.
 #[derive(Debug, Default)]
 struct Batch {
     frames: FrameDecoder,
@@ -121,7 +121,7 @@ impl Batch {
     }
 }
 
-/// CPU time of one frame that is decoded with a context of its own.
+/// Measures the CPU time of one frame that is decoded with a context of its own.
 pub(super) fn new_context_a_frame(folder: &Path) -> Result<Duration> {
     let (mut cpu, mut decoded) = (Duration::ZERO, 0);
     for segment in segments::open(folder)? {

@@ -1,8 +1,8 @@
-//! Each stage of the engine alone, over the same data, with the engine's own functions: what the work takes when nothing
-//! surrounds it. The sum of the stages is the floor that `tailor run` stands on.
+//! Measures each stage of the engine alone, on the same data, with the engine's own functions. The sum of the stages
+//! is the least time that `tailor run` can take.
 
-mod clock; // CPU time by stage
-mod input; //  segments to packed chunks, and those unpacked
+mod clock; //  CPU time by step
+mod input; //  segments to packed chunks, and back
 mod output; // parts decoded, and encoded again
 
 use std::fmt;
@@ -14,29 +14,29 @@ use serde::{Deserialize, Serialize};
 
 use clock::Clock;
 
-/// A stage, measured alone.
+/// Stage of the engine, measured alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Step {
-    /// Segment bytes into memory.
+    /// Read segment bytes into memory.
     Read,
-    /// Frames to contents, with one zstd context.
+    /// Decode frames to contents, with one zstd context.
     Decode,
-    /// Contents to the places of a payload's fields.
+    /// Find the fields of a payload in its content.
     Parse,
-    /// A payload's columns to a packed chunk.
+    /// Pack a payload's columns into a chunk.
     Pack,
-    /// A packed chunk to columns.
+    /// Unpack a chunk to columns.
     Unpack,
-    /// Merged series to a raw part.
+    /// Encode merged series to a raw part.
     EncodePart,
-    /// Rollup rows to a rollup part.
+    /// Encode rollup rows to a rollup part.
     EncodeRollup,
-    /// Bytes of parts to their digest and to a file.
+    /// Digest the bytes of parts and write them to a file.
     Write,
-    /// A raw part to series. Not in the floor: a reader does this.
+    /// Decode a raw part to series. Not in the floor, because only a reader does this.
     DecodePart,
-    /// A rollup part to rows. Not in the floor either.
+    /// Decode a rollup part to rows. Not in the floor either.
     DecodeRollup,
 }
 
@@ -73,21 +73,21 @@ impl Step {
     ];
 }
 
-/// What each step took.
+/// CPU time of each step.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Steps {
-    /// Points read.
+    /// Points that were read.
     pub(crate) points: u64,
     /// CPU time, in the order of [`Step::ALL`].
     pub(crate) cpu: Vec<Duration>,
-    /// CPU time of decoding one frame with a context of its own: the commonest way to lose six sevenths of the speed.
+    /// CPU time of decoding one frame with a context of its own. This common mistake costs six sevenths of the speed.
     pub(crate) new_context_a_frame: Duration,
-    /// The same with one context.
+    /// CPU time of decoding one frame with a shared context.
     pub(crate) one_context_a_frame: Duration,
 }
 
 impl Steps {
-    /// Of one step.
+    /// Returns the CPU time of one step.
     pub(crate) fn of(&self, step: Step) -> Duration {
         self.cpu[step as usize]
     }

@@ -1,6 +1,6 @@
-//! The reduce side, step by step: parts are decoded to merged series and rows, and those are encoded again.
+//! Measures the reduce side step by step: parts are decoded to merged series and rows, and those are encoded again.
 //!
-//! The merge itself has no step: with the chunks of a series in order it is the unpacking of those.
+//! The merge itself has no step: if the chunks of a series are in order, merging them is unpacking them.
 
 use std::io::Write;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(super) fn run(dataset: &Path, clock: &mut Clock) -> Result<()> {
     encode_again(dataset, Kind::Rollup, [Step::DecodeRollup, Step::EncodeRollup], clock, &mut Rows::default())
 }
 
-/// What a kind of parts holds: as much of a block as was decoded of it.
+/// Decoded content of a part's block, raw or rollup.
 trait Content {
     fn clear(&mut self);
     fn decode(&mut self, block: &Block<'_>, index: usize, decoder: &mut ColumnDecoder) -> Result<()>;
@@ -73,7 +73,7 @@ fn append_block(block: &Block<'_>, content: &impl Content, writer: &mut PartWrit
     }
 }
 
-/// The points of a block, and where each series starts.
+/// Points of a block, with the start of each series.
 #[derive(Default)]
 struct Points {
     columns: Columns,
@@ -99,7 +99,7 @@ impl Content for Points {
     }
 }
 
-/// The rows of a block, a series each; memory is kept from block to block.
+/// Rows of a block, by series; memory is kept from block to block.
 #[derive(Default)]
 struct Rows {
     series: Vec<RollupColumns>,
@@ -122,7 +122,7 @@ impl Content for Rows {
     }
 }
 
-/// A file without a name, and the digest of what goes there.
+/// Unnamed file, with the digest of the bytes written to it.
 struct Output {
     file: std::fs::File,
     digester: Digester,

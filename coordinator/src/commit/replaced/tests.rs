@@ -9,7 +9,7 @@ use super::*;
 
 const SHARD: ShardId = ShardId::Shared(1);
 
-/// A job whose dataset is a folder, and that may be told to replace.
+/// Creates a job whose dataset is a folder, and which may be forced to replace.
 fn job(folder: &TempDir, force_replace: Option<&str>) -> Job {
     let root = Root::create(&folder.path().display().to_string()).expect("a folder");
     Job {
@@ -31,7 +31,7 @@ fn segments(keys: &[&str]) -> SegmentList {
     keys.iter().map(|key| SegmentRef { key: (*key).to_owned(), size: 1, etag: None }).collect()
 }
 
-/// A manifest without a partition, made of these segments.
+/// Creates a manifest without a partition, made from these segments.
 fn manifest(job: &str, version: u32, inputs: &[&str]) -> Manifest {
     Manifest {
         api_version: format::manifest::API_VERSION.to_owned(),
@@ -54,7 +54,7 @@ fn manifest(job: &str, version: u32, inputs: &[&str]) -> Manifest {
     }
 }
 
-/// What becomes of a commit of segment `a`, planned over `base`, where v3 of job `new` is current and made of `current`.
+/// Checks a commit of segment `a`, planned over `base`, where v3 of job `new` is current and was made from `current`.
 async fn checked(base: Option<u32>, current: &[&str], force: Option<&str>) -> Result<Manifest, CommitError> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let job = job(&folder, force);

@@ -1,5 +1,5 @@
-//! Property: whatever lies in a dataset, whoever runs jobs in it, rolls back and collects: nothing that a manifest names, and
-//! nothing that is not ours, ever goes (GC-1); and in the end nothing of ours is left that nobody names.
+//! Property: for any content of a dataset and any order of jobs, rollbacks and collections, no object that a manifest
+//! names and nothing foreign is ever deleted (GC-1). In the end, none of our objects is left that no manifest names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ enum Step {
     Commit(usize),
     /// A job leaves a part that no manifest names, a half-written one, and a run.
     Leave(usize),
-    /// Somebody else puts a file here, made of one of ours by one letter, or of nothing.
+    /// A stranger puts a file here, whose name differs from one of ours by a letter, or is free.
     Foreign(usize, prop::sample::Index, String),
     Free(String),
     Open(usize),
@@ -32,7 +32,7 @@ enum Step {
     },
 }
 
-/// The last of these is no job that the dataset knows.
+/// Names of jobs; the dataset does not know the last.
 const JOBS: [&str; 4] = ["nightly", "weekly", "backfill", "stranger"];
 
 fn steps() -> impl Strategy<Value = Step> {
@@ -55,7 +55,7 @@ fn steps() -> impl Strategy<Value = Step> {
 struct World {
     fixture: Fixture,
     template: Manifest,
-    /// Attempts so far: each writes under a token of its own.
+    /// Number of attempts so far; each writes under a token of its own.
     attempts: u64,
     foreign: BTreeSet<String>,
     open: BTreeMap<usize, u64>,
@@ -151,7 +151,7 @@ impl World {
         std::fs::create_dir_all(path.parent().expect("a folder")).and_then(|()| std::fs::write(path, "x")).is_ok()
     }
 
-    /// What would be ours is none of theirs; a name that a folder has already cannot be a file.
+    /// Puts a foreign file, unless the key would be ours, or the name is taken by a folder.
     fn put_foreign(&mut self, key: String) {
         if !super::super::folder::is_ours(&key) && !self.fixture.object_path(&key).exists() && self.write(&key) {
             self.foreign.insert(key);
@@ -176,7 +176,7 @@ impl World {
             rollback(&self.fixture.catalog, &back, &SystemClock),
             collect(&self.fixture.catalog, &options, &SystemClock),
         );
-        // One that came too late, or wanted the current version, is refused; it never names what is gone.
+        // A rollback that came too late, or asked for the current version, is refused; it never names a lost object.
         drop(rolled);
         collected.expect("every manifest is sound");
         self.check().await;
@@ -198,7 +198,7 @@ impl World {
         self.check().await;
     }
 
-    /// GC-1.
+    /// Checks GC-1: foreign files and named objects exist.
     async fn check(&self) {
         for key in &self.foreign {
             assert!(self.fixture.object_path(key).exists(), "{key} was somebody else's");
@@ -214,14 +214,14 @@ impl World {
         }
     }
 
-    /// Keys of all files.
+    /// Lists the keys of all files.
     fn files(&self) -> BTreeSet<String> {
         let files = |folder| super::super::folder::files(self.root(), folder).expect("the folder is ours");
         let folders = [DATA, MANIFESTS, SCRATCH, keys::JOBS, keys::MARKS];
         folders.into_iter().flat_map(files).map(|file| file.key).collect()
     }
 
-    /// Once everybody is gone, two collections leave what manifests name, what is foreign, and nothing else.
+    /// Ends every process; two collections must then leave exactly the named and the foreign files.
     async fn end(mut self) {
         for job in 0..JOBS.len() {
             self.take(Step::Over(job)).await;

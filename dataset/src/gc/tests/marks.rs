@@ -1,10 +1,10 @@
-//! Whose jobs are open: to this cluster, to another one, to an embedded run, to a rollback.
+//! Open jobs: of this cluster, another one, an embedded run, a rollback.
 
 use super::*;
 use crate::marks::{Pin, mark_open, mark_over};
 use format::keys::{ManifestName, ProcessName};
 
-/// A dataset with something that no manifest names, nine hours old.
+/// Creates a dataset with objects that no manifest names, nine hours old.
 async fn with_leftovers() -> (Fixture, Manifest) {
     let (fixture, _, manifest) = Fixture::committed().await;
     put(&fixture, &unnamed(&job())).await;
@@ -25,7 +25,7 @@ async fn a_job_that_anybody_runs_stays_until_its_mark_is_over_or_stale() {
     for options in [deleting(), GcOptions { min_age: Duration::ZERO, ..deleting() }] {
         assert_eq!(found(&fixture, &options).await, [], "one of its runs is open");
     }
-    // An hour and a half without a refresh: no runner is so late.
+    // An hour and a half without a refresh is later than any live runner would be.
     fixture.age(HOUR + HOUR / 2);
     let patient = GcOptions { min_age: 6 * HOUR, ..deleting() };
     assert_eq!(found(&fixture, &patient).await, [], "a collector that waits longer waits for the mark, too");
@@ -91,7 +91,7 @@ async fn what_a_rollback_reads_stays_and_what_it_replaced_is_looked_at_again() {
     assert!(first.objects().all(|object| fixture.object_path(&object.key).exists()));
     pin.release().await.expect("the folder is ours");
     fixture.age(2 * HOUR);
-    // A pin that is over leads a collector that looks at changes alone to the window and shard.
+    // A pin that is over leads a collector with scope `Changed` to the window and shard.
     let changed = GcOptions { scope: Scope::Changed, ..options };
     let garbage = found(&fixture, &changed).await;
     assert_eq!(garbage.len(), 1 + first.objects().count());

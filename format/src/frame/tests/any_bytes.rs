@@ -1,11 +1,11 @@
-//! Reading is total: any bytes are frames and bad stretches that join, and no body takes more than its bound.
+//! Reading is total: any bytes are frames and bad ranges that join, and no body takes more than its bound.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
 
-/// Pieces that segments are made of, and pieces that they should not be made of.
+/// Valid and invalid pieces of segments.
 fn any_segment() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         4 => vec(any::<u8>(), 0..40).prop_map(|content| frame(&content)),

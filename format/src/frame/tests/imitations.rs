@@ -1,4 +1,4 @@
-//! Values that imitate frames: they cost no reading, and change no answer.
+//! Values that imitate frames cost no additional reads, and change no result.
 
 use model::limits::{FRAME_BYTES_MIN, RESYNC_CHAIN_FRAMES};
 use proptest::collection::vec;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A segment that counts the bytes that a reader of it fetches: what the last answer held costs nothing.
+/// Segment that counts the bytes that a reader fetches; bytes of the last answer are free.
 struct Counted<'a> {
     segment: &'a [u8],
     held: std::ops::Range<u64>,
@@ -46,7 +46,7 @@ fn imitations(len: usize, spacing: usize, length_max: u32, random: &mut fastrand
     content
 }
 
-/// Small frames, one large frame full of imitations, small frames.
+/// Small frames, then one large frame full of imitations, then small frames.
 fn segment(content: &[u8], level: i32) -> Vec<u8> {
     let body = zstd::bulk::compress(content, level).expect("zstd compresses");
     let survived = body.windows(4).filter(|window| *window == ZSTD_MAGIC).count();
@@ -55,7 +55,7 @@ fn segment(content: &[u8], level: i32) -> Vec<u8> {
     [(0..6).flat_map(small).collect(), framed(&body), (6..12).flat_map(small).collect::<Vec<u8>>()].concat()
 }
 
-/// The rule, told plainly: the first offset from which frames chain.
+/// Plain version of the rule: the first offset from which frames chain.
 fn find_plainly(segment: &[u8], from: u64, until: u64) -> Option<u64> {
     let end_of = |at: u64| {
         let header = segment.get(at as usize..at as usize + 8)?;
@@ -75,7 +75,7 @@ fn find_plainly(segment: &[u8], from: u64, until: u64) -> Option<u64> {
     })
 }
 
-/// Reads the frames that start in `[cut, size)` as a map attempt does, and gives the bytes that this fetched.
+/// Reads the frames that start in `[cut, size)` as a map attempt does; returns the bytes that this fetched.
 fn bytes_read_from(segment: &[u8], cut: u64) -> u64 {
     let mut source = Counted::new(segment);
     let mut decoder = FrameDecoder::default();
@@ -112,7 +112,7 @@ fn a_large_frame_full_of_imitations_is_read_twice_at_most() {
     let size = segment.len() as u64;
     for cut in (1..size).step_by(size as usize / 7) {
         let read = bytes_read_from(&segment, cut);
-        // A header that lies across two windows is read with both.
+        // A header that lies across two windows is read twice, once with each.
         assert!(read <= 2 * (size - cut) + 1024, "cut {cut}: {read} of {} bytes", size - cut);
     }
 }
@@ -129,7 +129,7 @@ fn a_split_inside_one_frame_is_not_read_beyond_its_end() {
 
 #[test]
 fn bad_stretches_one_after_another_are_scanned_once() {
-    // Each imitation leads far ahead, and has to be followed there before the frames behind it are believed.
+    // Each imitation leads far ahead, and must be followed there before the frames behind it are accepted.
     let mut random = fastrand::Rng::with_seed(12);
     let mut segment = Vec::new();
     while segment.len() < 3 << 20 {
@@ -147,7 +147,7 @@ fn bad_stretches_one_after_another_are_scanned_once() {
     assert!(from > size / 2, "frames are found all the way");
 }
 
-/// Headers that chain, that lead nowhere, and noise.
+/// Headers that chain, headers that lead nowhere, and noise.
 fn any_headers() -> impl Strategy<Value = Vec<u8>> {
     let header = |length: u32| [&length.to_be_bytes()[..], &ZSTD_MAGIC].concat();
     let piece = prop_oneof![
@@ -164,7 +164,7 @@ proptest! {
         let [from, until] = bounds.map(|index| index.index(segment.len() + 1) as u64);
         let found = find_frame(&mut segment.as_slice(), from, until).expect("memory");
         prop_assert_eq!(found, find_plainly(&segment, from, until));
-        // A search that knows what an earlier one scanned says the same.
+        // A search that reuses an earlier scan must give the same result.
         let mut search = FrameSearch::default();
         let size = segment.len() as u64;
         for from in (0..size).step_by(7) {

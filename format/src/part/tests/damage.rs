@@ -1,4 +1,4 @@
-//! Damage of every kind is an error, and neither a panic nor other points.
+//! Any damage gives an error, never a panic or other points.
 
 use proptest::prelude::*;
 
@@ -88,7 +88,7 @@ proptest! {
     }
 }
 
-/// Gives the bytes from `start` to `end` the checksum that they should have at their end.
+/// Replaces the checksum at the end of the bytes from `start` to `end` by the correct one.
 fn reseal(bytes: &mut [u8], start: usize, end: usize) {
     let crc = crc32c::crc32c(&bytes[start..end - 4]);
     bytes[end - 4..end].copy_from_slice(&crc.to_le_bytes());

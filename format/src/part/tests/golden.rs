@@ -1,8 +1,8 @@
-//! The bytes of every released version, read for ever. `golden/v1/` holds what version 1 wrote of the small parts.
+//! The bytes of every released version stay readable. `golden/v1/` holds small parts as version 1 wrote them.
 //!
-//! A new version adds a folder; a test that fails here on old bytes has found a broken promise, not an old file. The
-//! writer's own bytes are frozen too, as replays prove themselves by them (DT-3). A first version of a file is made by
-//! running the test with `WRITE_GOLDEN=1`.
+//! A new version adds a folder. If a test fails here on old bytes, a promise is broken, not an old file. The writer's
+//! own bytes are frozen too, because replays prove themselves by them (DT-3). To create the first version of a file,
+//! run the test with `WRITE_GOLDEN=1`.
 
 use std::path::PathBuf;
 

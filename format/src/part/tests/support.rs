@@ -1,4 +1,4 @@
-//! Parts written and read whole, and the series that they are made of.
+//! Helpers that write and read whole parts, and the series for them.
 
 use model::time::RollupStep;
 use model::{Columns, SeriesKey};
@@ -88,7 +88,7 @@ pub(super) fn read_rollups(bytes: &[u8]) -> Result<Vec<Series<RollupColumns>>, P
     read(bytes, |block, index, columns| block.rollups(index, &mut decoder, columns))
 }
 
-/// Doubles are compared by their bits, in which NaNs equal themselves.
+/// Compares doubles by their bits, in which NaNs equal themselves.
 pub(super) fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|value| value.to_bits()).collect()
 }
@@ -114,7 +114,7 @@ pub(super) fn assert_same_rollups(found: &[Series<RollupColumns>], expected: &[S
     assert_eq!(view(found), view(expected));
 }
 
-/// A small part's worth of every kind of series: regular and jittered, decimal, noisy, constant, special.
+/// Series of every kind for a small part: regular and jittered, decimal, noisy, constant, special.
 pub(super) fn small_raw() -> Vec<Series<Columns>> {
     let series = |metric: u64, points: i64, jitter: i64, value: &dyn Fn(i64) -> f64| {
         let mut columns = Columns::default();
@@ -131,7 +131,7 @@ pub(super) fn small_raw() -> Vec<Series<Columns>> {
         series(4, 9, 1, &|i| (i as f64).sqrt()),
         series(6, 12, 0, &|i| [0.0, -0.0, f64::NAN, f64::INFINITY][i as usize % 4]),
         series(9, 1, 0, &|_| 1.0),
-        // Long and skewed enough for entropy coding to win, in values and timestamps.
+        // Long and skewed enough that entropy coding wins, in values and timestamps.
         series(10, 300, 1 << 10, &|i| if i % 11 == 0 { (i * i % 1000) as f64 } else { 0.5 }),
     ]
 }

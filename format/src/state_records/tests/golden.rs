@@ -1,4 +1,4 @@
-//! Records as a release wrote them, and as a newer one may: read by every version for ever.
+//! Records as a release wrote them, and as a newer release may write them. Every version must read them.
 
 use std::path::PathBuf;
 
@@ -9,13 +9,13 @@ fn golden(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Reads one, and tells it as this version would write it.
+/// Reads a record, and formats it as this version would write it.
 fn read<R: StateRecord>(name: &str) -> String {
     let record = R::decode(&golden(name)).unwrap_or_else(|error| panic!("{name}: {error:?}"));
     String::from_utf8(record.encode().expect("every record is bounded")).expect("JSON is text")
 }
 
-/// Each of a folder, as this version would write it.
+/// Reads each record of a folder, formatted as this version would write it.
 fn read_all(folder: &str) -> Vec<(String, String)> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/state").join(folder);
     let files = std::fs::read_dir(&path).expect("the folder is in the tree");
@@ -58,7 +58,7 @@ fn what_a_newer_release_writes_is_read() {
     assert!(records.len() >= 9, "every kind: {records:?}");
 }
 
-/// These two are written again and again by whoever leads: a newer version finds what it had written.
+/// These two records are rewritten by every leader; a newer version must find its own fields again.
 #[test]
 fn what_a_newer_release_wrote_into_a_job_or_shard_is_kept_when_it_is_written_again() {
     for (name, written) in read_all("newer") {

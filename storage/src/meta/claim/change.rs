@@ -1,4 +1,4 @@
-//! The changes of a task, and what each of them tells once it is made.
+//! Changes of a task, and the result of each.
 
 use format::state_keys::TaskPath;
 use format::state_records::{AttemptsRecord, DoneRecord, FailureRecord};
@@ -6,113 +6,114 @@ use model::{AttemptId, LeaseId, Term};
 
 use crate::meta::{Compare, Entry, MetaError, Revision};
 
-/// A change of one task that a leader wants.
+/// Change of one task that a leader wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskChange {
-    /// Hands the task to a worker, under its lease: as the only attempt or as the twin of one that is slow.
+    /// Assigns the task to a worker, under the worker's lease: as the only attempt, or as the twin of a slow one.
     Claim {
-        /// The task.
+        /// Task to claim.
         task: TaskPath,
-        /// Who shall run it.
+        /// Worker that is to run it.
         worker: LeaseId,
-        /// When the record of its shard was last written, where it has one: a claim that comes late finds its shard over.
+        /// Last write of the shard's record, if it has one. It is compared, so that a late claim finds that its shard
+        /// is over.
         shard: Option<Revision>,
-        /// Its attempts, as they were last seen.
+        /// Attempts of the task, as they were last seen.
         seen: SeenAttempts,
     },
-    /// Records the attempt that counts, and ends every claim of the task. Asking again changes nothing.
+    /// Records the attempt that counts, and ends every claim of the task. Repeating it changes nothing.
     Complete {
-        /// The task.
+        /// Task to complete.
         task: TaskPath,
-        /// What is recorded.
+        /// Record to write.
         done: DoneRecord,
-        /// When the claim of that attempt came to be.
+        /// Create revision of that attempt's claim.
         claimed: Revision,
     },
     /// Ends an attempt that failed.
     Fail {
-        /// The task.
+        /// Task of the attempt.
         task: TaskPath,
-        /// The attempt.
+        /// Attempt that failed.
         attempt: AttemptId,
-        /// When its claim came to be.
+        /// Create revision of its claim.
         claimed: Revision,
-        /// Whether it counts against the task.
+        /// True if the failure counts against the task.
         charged: bool,
-        /// How it failed.
+        /// Failure to record.
         failure: FailureRecord,
-        /// The task's attempts, as they were last seen.
+        /// Attempts of the task, as they were last seen.
         seen: SeenAttempts,
     },
-    /// Ends an attempt that its worker gives back: it drains.
+    /// Ends an attempt that its worker hands back because it drains.
     HandBack {
-        /// The task.
+        /// Task of the attempt.
         task: TaskPath,
-        /// The attempt.
+        /// Attempt that is handed back.
         attempt: AttemptId,
-        /// When its claim came to be.
+        /// Create revision of its claim.
         claimed: Revision,
     },
-    /// Lets a task that is done run again: the stitch refuted its guess, or its run was lost.
+    /// Reopens a task that is done, because the stitch refuted its guess or its run was lost.
     Reopen {
-        /// The task.
+        /// Task to reopen.
         task: TaskPath,
-        /// The record that shall not count any longer.
+        /// Record that no longer counts.
         done: DoneRecord,
-        /// How many attempts count against the task from now on.
+        /// Attempts that count against the task from now on.
         charged: u32,
-        /// Where its first frame starts, if that is known by now.
+        /// Offset of its first frame, if that is known by now.
         exact_start: Option<u64>,
     },
 }
 
-/// What a change that was made tells.
+/// Result of a change that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
     /// The worker may run the attempt.
     Claimed {
-        /// The attempt.
+        /// Attempt with its token.
         attempt: AttemptId,
-        /// The task's attempts now, written when the claim came to be.
+        /// Attempts of the task now, as written together with the claim.
         seen: SeenAttempts,
     },
-    /// The attempt counts.
+    /// The attempt is recorded as the one that counts.
     Completed,
-    /// The attempt is over.
+    /// The failed attempt is ended.
     Failed {
-        /// The task's attempts now.
+        /// Attempts of the task now.
         seen: SeenAttempts,
     },
-    /// The attempt is over.
+    /// The attempt that was handed back is ended.
     HandedBack,
-    /// The task is open.
+    /// The task is open again.
     Reopened {
-        /// The task's attempts now.
+        /// Attempts of the task now.
         seen: SeenAttempts,
     },
 }
 
-/// The attempts of a task, as they were seen; none where it was never claimed.
+/// Attempts of a task, as they were read; empty if the task was never claimed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SeenAttempts {
-    /// The record.
+    /// Record of the attempts.
     pub record: AttemptsRecord,
-    /// When it was last written.
+    /// Revision of its last write; none if there is no record.
     pub revision: Option<Revision>,
 }
 
 impl SeenAttempts {
-    /// From the entry of the task's attempts.
+    /// Parses the entry of the task's attempts.
     ///
     /// # Errors
-    /// The value is no such record.
+    /// The value is not such a record.
     pub fn of(entry: Option<&Entry>) -> Result<Self, MetaError> {
         entry.map_or(Ok(Self::default()), |entry| {
             Ok(Self { record: entry.record()?, revision: Some(entry.mod_revision) })
         })
     }
 
-    /// Holds as long as nobody wrote them since.
+    /// Comparison that holds as long as nobody has written the record since.
     pub(super) fn unmoved(&self, key: &str) -> Compare {
         match self.revision {
             Some(revision) => Compare::modified(key, revision),
@@ -122,7 +123,7 @@ impl SeenAttempts {
 }
 
 impl TaskChange {
-    /// The task.
+    /// Returns the task to change.
     pub fn task(&self) -> &TaskPath {
         match self {
             Self::Claim { task, .. }
@@ -133,7 +134,7 @@ impl TaskChange {
         }
     }
 
-    /// The attempt that has to hold the task for it, and when its claim came to be.
+    /// Returns the attempt that must hold the task for this change, with the create revision of its claim.
     pub(super) fn holder(&self) -> Option<(AttemptId, Revision)> {
         match self {
             Self::Complete { done, claimed, .. } => Some((done.attempt, *claimed)),
@@ -142,7 +143,7 @@ impl TaskChange {
         }
     }
 
-    /// The record of attempts that it leaves. One that writes none leaves nothing to see.
+    /// Returns the record of attempts after this change; empty if the change writes none.
     pub(super) fn attempts_after(&self) -> AttemptsRecord {
         match self {
             Self::Claim { seen, .. } => AttemptsRecord { last: seen.record.last + 1, ..seen.record.clone() },
@@ -162,7 +163,7 @@ impl TaskChange {
         }
     }
 
-    /// What it tells once it was made at `revision`, in that term.
+    /// Returns the result of the change when it was made at `revision` in that term.
     pub(super) fn made_at(&self, revision: Revision, term: Term) -> Changed {
         let seen = SeenAttempts { record: self.attempts_after(), revision: Some(revision) };
         match self {

@@ -1,50 +1,51 @@
-//! Why a change of a task was not written, by what the caller does next.
+//! Reasons for which a change of a task was not written, by the caller's next step.
 
 use format::state_keys::TaskPath;
 use model::{AttemptId, FencingToken};
 
 use crate::meta::MetaError;
 
-/// Why a change was not written. All but [`Self::Store`] are certain: it does not stand, and never will.
+/// Reason for which a change was not written. Except for [`Self::Store`] all are certain: the change was not made,
+/// and never will be.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
-    /// Stop leading, and rejoin the election.
+    /// Another coordinator leads: stop leading, and rejoin the election.
     #[error("{task} was not changed: another coordinator leads (our token is {ours}); stop and rejoin the election")]
     Deposed {
-        /// The task.
+        /// Task that was not changed.
         task: TaskPath,
-        /// The token that we had.
+        /// Token of the caller's leadership.
         ours: FencingToken,
     },
-    /// Let the attempt go: its claim went with its worker's lease, or was ended.
+    /// The claim went with its worker's lease, or was ended: let the attempt go.
     #[error("{attempt} holds {task} no longer; whatever it does is not used")]
     Stale {
-        /// The task.
+        /// Task of the attempt.
         task: TaskPath,
-        /// The attempt.
+        /// Attempt without a claim.
         attempt: AttemptId,
     },
-    /// Give nothing of its shard out: it is being committed, or is over.
+    /// The shard is being committed, or is over: assign nothing more of it.
     #[error("the shard of {task} has moved on; nothing more of it is given out")]
     Late {
-        /// The task.
+        /// Task of that shard.
         task: TaskPath,
     },
-    /// Nothing is left to do.
+    /// The task is done already; nothing is left to do.
     #[error("{task} is done, by {by}")]
     Done {
-        /// The task.
+        /// Task that is done.
         task: TaskPath,
-        /// The attempt that counts.
+        /// Attempt that counts.
         by: AttemptId,
     },
-    /// Read the task's records again.
+    /// The task's records have changed: read them again.
     #[error("{task} is not as it was seen; read its records again")]
     Moved {
-        /// The task.
+        /// Task whose records changed.
         task: TaskPath,
     },
-    /// The store. Unless it is certain that nothing was changed, read the task's records again before deciding anything.
+    /// The store failed. Unless the error is certain, read the task's records again before any decision.
     #[error(transparent)]
     Store(#[from] MetaError),
 }

@@ -1,4 +1,4 @@
-//! What binds a task to its attempts: claims, completion, and what ends a claim otherwise.
+//! Claims: the records that bind a task to its attempts, from the first claim to completion.
 //!
 //! ```text
 //!              claim                           complete
@@ -11,13 +11,14 @@
 //!      fail, hand back, or the worker's lease ends: that one claim
 //! ```
 //!
-//! Each arrow is one [`TaskChange`] and compares that the leader leads. The revision at which a claim's key came to be, and
-//! the term of the leader that put it, make the fencing token of its attempt ([`token_of`]): the key may go at any moment,
-//! with the worker's lease, and whoever held it is refused (LS-3). `attempts` outlives the claims, and `done` keeps the last number, so numbers only rise, whoever leads (LS-1).
-//! Several attempts may hold a task; `done` is written for the first and is the end of the others (LS-2).
+//! Each arrow is one [`TaskChange`], which compares that the leader still leads. The create revision of a claim's key
+//! and the term of the leader that put it make the fencing token of its attempt ([`token_of`]). The key may vanish at
+//! any moment with the worker's lease; its holder is then refused (LS-3). `attempts` outlives the claims, and `done`
+//! keeps the last number, so numbers only rise, under any leader (LS-1). Several attempts may hold a task; `done` is
+//! written for the first, and ends the others (LS-2).
 //!
-//! [`apply`] writes many changes in one transaction. If that is refused, or its answer is lost, each is settled alone, by
-//! reading back: the batch, should it still arrive, compares what the changes have moved by then.
+//! [`apply`] writes many changes in one transaction. If that is refused, or its answer is lost, each is settled
+//! alone, by reading back: the batch, should it still arrive, compares what the changes have moved by then.
 
 use format::state_keys::StateKey;
 use format::state_records::ClaimRecord;
@@ -29,11 +30,11 @@ use crate::meta::election::Leadership;
 use crate::meta::{Entry, MetaError, MetaStore, Revision, Txn};
 use crate::outcome::{Outcome, Settled, settle_from};
 
-// The changes of a task, and what each tells once it is made.
+// Changes of a task, and the result of each.
 mod change;
-// Why one was not made.
+// Reasons for which a change was not made.
 mod error;
-// A change as comparisons and operations.
+// Changes as comparisons and operations.
 mod step;
 
 pub use change::{Changed, SeenAttempts, TaskChange};
@@ -41,11 +42,11 @@ pub use error::ClaimError;
 
 use step::Step;
 
-/// Most changes that one transaction takes: a completion has three operations, and no change has more.
+/// Most changes in one transaction: a completion has three operations, and no change has more.
 pub const CHANGES_PER_TXN_MAX: usize = STATE_TXN_OPS_MAX / 3;
 
-/// Makes the changes, each of another task; tells in their order what became of each. One that is not made stops no other.
-/// More than [`CHANGES_PER_TXN_MAX`] take several transactions, one after another.
+/// Makes the changes, each of another task; returns the result of each, in order. If one fails, the others are made
+/// all the same. More than [`CHANGES_PER_TXN_MAX`] changes take several transactions, one after another.
 pub async fn apply(
     store: &dyn MetaStore,
     leadership: Leadership,
@@ -89,18 +90,18 @@ async fn apply_batch(
     }
 }
 
-/// How a batch ended.
+/// Outcome of a batch.
 enum Together {
     Applied(Revision),
     Deposed,
-    /// Nothing was changed: each change may still be possible.
+    /// Nothing was changed by the batch; each change may still be possible.
     Refused,
     Unknown(MetaError),
 }
 
 async fn together(store: &dyn MetaStore, leadership: Leadership, batch: &[TaskChange]) -> Together {
     let steps = batch.iter().map(|change| change.step(leadership)).collect::<Result<Vec<Step>, _>>();
-    // Which of them cannot be written is found when each is tried alone.
+    // The changes that cannot be written are found when each is tried alone.
     let Ok(steps) = steps else { return Together::Refused };
     let mut txn = Txn::when([leadership.holds()]).otherwise([StateKey::Leader]);
     for step in steps {
@@ -117,7 +118,7 @@ async fn together(store: &dyn MetaStore, leadership: Leadership, batch: &[TaskCh
     }
 }
 
-/// Makes one change, which may have been sent before if there is a `doubt`.
+/// Makes one change. With a `doubt`, the change may have been sent before.
 async fn alone(
     store: &dyn MetaStore,
     leadership: Leadership,
@@ -138,10 +139,10 @@ async fn alone(
     }
 }
 
-/// The token of the attempt whose claim `entry` is.
+/// Returns the token of the attempt that holds the claim `entry`.
 ///
 /// # Errors
-/// The value is no claim.
+/// The value is not a claim.
 pub fn token_of(entry: &Entry) -> Result<FencingToken, MetaError> {
     entry.record::<ClaimRecord>().map(|claim| claim.token(entry.create_revision.0))
 }

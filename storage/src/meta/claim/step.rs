@@ -1,8 +1,8 @@
-//! A change of a task as comparisons and operations, with the sign by which it is recognised afterwards.
+//! Changes of a task as comparisons and operations, with the sign by which each is recognised afterwards.
 //!
-//! Each moves a key that it compares, for good: revisions do not come back, and a task that was claimed once has either
-//! `attempts` or `done` as long as its shard lasts. So it can be applied once at most, alone or in a batch, however often
-//! it is sent.
+//! Each change moves a key that it compares, for good: revisions do not come back, and a task that was claimed once
+//! has either `attempts` or `done` as long as its shard lasts. So a change is applied at most once, alone or in a
+//! batch, however often it is sent.
 
 use bytes::Bytes;
 use format::state_keys::{StateKey, claims_prefix};
@@ -13,25 +13,25 @@ use super::{ClaimError, TaskChange};
 use crate::meta::election::Leadership;
 use crate::meta::{Compare, Entry, MetaError, Op, Revision};
 
-/// What a change compares and does, the leader's token aside.
+/// Comparisons and operations of a change, without the leader's token.
 pub(super) struct Step {
     pub(super) compares: Vec<Compare>,
     pub(super) ops: Vec<Op>,
-    /// The key that shows it.
+    /// Key whose entry shows if the change was made.
     pub(super) witness: String,
     sign: Sign,
 }
 
-/// What the witness shows when the change was made.
+/// Entry of the witness after the change was made.
 enum Sign {
-    /// This value, written after this revision: nobody else writes it.
+    /// The witness has this value, written after this revision. No other change writes this value.
     Value(Bytes, Revision),
-    /// The claim of this incarnation is gone, whether by us or with its lease.
+    /// The claim of this incarnation is gone, ended by this change or with its lease.
     Ended(Revision),
 }
 
 impl Step {
-    /// At which revision an entry of the witness shows that the change was made, if it does.
+    /// Returns the revision at which the change was made, if the witness's entry shows it.
     pub(super) fn shown_by(&self, entry: Option<&Entry>) -> Option<Revision> {
         match &self.sign {
             Sign::Value(value, after) => {
@@ -105,7 +105,7 @@ impl TaskChange {
         Compare::created(self.claim_of(attempt), claimed)
     }
 
-    /// What a refused change asks to read, for [`Self::refusal`].
+    /// Lists the keys to read if the change is refused, for [`Self::refusal`].
     pub(super) fn reads(&self) -> Vec<String> {
         let done = StateKey::Done(self.task().clone());
         let third = match self {
@@ -115,13 +115,13 @@ impl TaskChange {
         [StateKey::Leader, done].map(String::from).into_iter().chain(third).collect()
     }
 
-    /// Whether it is the claim of a task whose shard has moved on.
+    /// True if this claims a task whose shard has moved on.
     fn is_late(&self, shard_now: Option<&Entry>) -> bool {
         let Self::Claim { shard: Some(revision), .. } = self else { return false };
         shard_now.is_none_or(|entry| entry.mod_revision != *revision)
     }
 
-    /// What stands against it, by the entries of [`Self::reads`].
+    /// Determines the reason of a refusal, from the entries of [`Self::reads`].
     pub(super) fn refusal(&self, leadership: Leadership, found: Vec<Option<Entry>>) -> ClaimError {
         let task = self.task().clone();
         let mut found = found.into_iter();

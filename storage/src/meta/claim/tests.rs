@@ -12,13 +12,13 @@ use crate::meta::{LeaseSession, LeaseSettings, MemoryStore, Op};
 
 use super::*;
 
-// Whatever is lost, every result tells the truth.
+// Every result is true, whatever messages are lost.
 mod any_loss;
 
-/// The term of every leader of these tests.
+/// Term of every leader of these tests.
 const TERM: Term = Term::drawn(0x5eed << 40);
 
-/// A store with a leader.
+/// Store with a leader.
 struct Cluster {
     store: Arc<dyn MetaStore>,
     leadership: Leadership,
@@ -77,7 +77,7 @@ fn done(attempt: AttemptId, last: u32) -> DoneRecord {
     DoneRecord { attempt, last, report: Digest::of(b"report"), report_bytes: 6, begun_at_ms: None }
 }
 
-/// When the claim of an attempt of this term came to be.
+/// Create revision of an attempt's claim, in this term.
 fn claimed(attempt: AttemptId) -> Revision {
     Revision(attempt.token.0 - TERM.token(0).0)
 }

@@ -1,7 +1,7 @@
-//! The twin of etcd in this process: for tests, and for a job that runs without a cluster.
+//! In-memory twin of etcd, for tests and for a job that runs without a cluster.
 //!
-//! A handle is cheap to clone; all clones are one store. Leases end on tokio's clock, which tests pause. Nobody has to be
-//! running for that: whoever looks next finds the lease ended, at the instant at which it did.
+//! A handle is cheap to clone; all clones share one store. Leases end on tokio's clock, which tests can pause. No
+//! task is needed for that: the next access finds the lease ended, as of the instant at which its time was up.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,7 +19,7 @@ mod state;
 
 use state::{Seen, State};
 
-/// A handle to a store in memory.
+/// Handle to a store in memory.
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
@@ -27,7 +27,7 @@ pub struct MemoryStore {
     changed: watch::Sender<()>,
 }
 
-/// A state as it was.
+/// Copy of a state at one moment.
 #[cfg(any(test, feature = "testing"))]
 #[derive(Debug, Clone)]
 pub struct Backup(State);
@@ -39,24 +39,25 @@ impl Default for MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An empty store whose revisions, and so its tokens, come after `revision`: those of an earlier process stay apart.
+    /// Creates an empty store whose revisions, and so its tokens, come after `revision`. They differ from those of an
+    /// earlier process.
     pub fn starting_after(revision: Revision) -> Self {
         let store = Self::default();
         store.with(|state, _| state.start_after(revision));
         store
     }
 
-    /// Forgets the history up to a revision: a watch that has not seen it all is given a listing.
+    /// Forgets the history up to a revision. A watch that has not seen all of it gets a listing.
     pub fn compact(&self, up_to: Revision) {
         self.with(|state, _| state.compact(up_to));
     }
 
-    /// What a backup holds: the state as it is now.
+    /// Copies the current state.
     #[cfg(any(test, feature = "testing"))]
     pub fn backup(&self) -> Backup {
         self.with(|state, _| Backup(state.clone()))
@@ -70,10 +71,10 @@ impl MemoryStore {
         self.changed.send_replace(());
     }
 
-    /// Works on the state as it is now, with every lease ended whose time is up.
+    /// Runs `work` on the current state, after ending every lease whose time is up.
     fn with<T>(&self, work: impl FnOnce(&mut State, Instant) -> T) -> T {
         let now = Instant::now();
-        // A panic in the middle of a change is a failed test; the map is never left between two revisions.
+        // A panic in the middle of a change means a failed test; the map is never left between two revisions.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let before = state.stamp();
         state.expire(now);
@@ -100,7 +101,7 @@ impl MemoryStore {
                 state.next_expiry()
             };
             tokio::select! {
-                // It never ends: `self` holds the sender.
+                // The channel never closes, because `self` holds its sender.
                 _ = changed.changed() => {}
                 () = sleep_until(expiry) => {}
             }

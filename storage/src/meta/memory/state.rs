@@ -1,4 +1,4 @@
-//! The map itself: what a transaction, a lease's end and a compaction do to it. Time is handed in.
+//! State of the in-memory store: effects of transactions, ended leases and compactions. The time is passed in.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::meta::{Change, Entry, Lease, Listing, MetaError, Op, Revision, Txn, WatchEvent};
 use crate::outcome::Outcome;
 
-/// How many transactions a watch may fall behind before it is given a listing instead.
+/// Most transactions that a watch may fall behind before it gets a listing instead.
 const HISTORY_MAX: usize = 10_000;
 
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub(super) struct State {
     leases: BTreeMap<LeaseId, Term>,
     leases_granted: u64,
     history: VecDeque<(Revision, Vec<Change>)>,
-    /// The newest revision whose changes are forgotten.
+    /// Newest revision whose changes are forgotten.
     compacted: Revision,
     /// How often it went back to an earlier state: revisions of two histories have nothing to do with each other.
     history_number: u64,
@@ -32,7 +32,7 @@ pub(super) struct Seen {
     history_number: u64,
 }
 
-/// How long a lease lasts.
+/// Duration and end of a lease.
 #[derive(Debug, Clone, Copy)]
 struct Term {
     ttl: Duration,
@@ -42,7 +42,7 @@ struct Term {
 impl State {
     pub(super) fn new() -> Self {
         Self {
-            // As in etcd: revision 1 is the empty store.
+            // Revision 1 is the empty store, as in etcd.
             revision: Revision(1),
             entries: BTreeMap::new(),
             leases: BTreeMap::new(),
@@ -117,12 +117,12 @@ impl State {
         keys.into_iter().filter_map(|key| entries.remove(&key).map(|_| Change::Deleted { key })).collect()
     }
 
-    /// Lets revisions begin later; only of a store that nobody has seen yet.
+    /// Lets revisions begin later; allowed only for a store that nobody has used yet.
     pub(super) fn start_after(&mut self, revision: Revision) {
         (self.revision, self.compacted) = (revision, revision);
     }
 
-    /// Makes the changes a revision of their own; without any, nothing happened.
+    /// Records the changes under a new revision; does nothing without changes.
     fn record(&mut self, revision: Revision, mut changes: Vec<Change>) {
         if changes.is_empty() {
             return;
@@ -171,12 +171,12 @@ impl State {
         }
     }
 
-    /// When the next lease ends, unless it is kept alive.
+    /// Returns the time at which the next lease ends, unless it is kept alive.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         self.leases.values().map(|term| term.ends_at).min()
     }
 
-    /// Changes with whatever a watch may be waiting for.
+    /// Returns a value that changes with every event for which a watch may be waiting.
     pub(super) fn stamp(&self) -> impl PartialEq + use<> {
         (self.revision, self.next_expiry())
     }
@@ -201,8 +201,8 @@ impl State {
         (None, now)
     }
 
-    /// Goes back to `earlier`: its revisions come again. Its leases get their whole time anew; ids of leases are never given twice,
-    /// as etcd's, which are random, are not.
+    /// Goes back to `earlier`, so that revisions after it come again. The leases of `earlier` get their whole time
+    /// anew. Ids of leases are never given twice, as etcd's random ids are not.
     #[cfg(any(test, feature = "testing"))]
     pub(super) fn go_back(&mut self, earlier: Self, now: Instant) {
         let leases_granted = self.leases_granted.max(earlier.leases_granted);

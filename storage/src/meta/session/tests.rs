@@ -86,7 +86,7 @@ async fn a_lease_that_ends_early_is_noticed_at_the_next_renewal() {
 #[tokio::test(start_paused = true)]
 async fn a_stopped_process_knows_before_anything_else_ran() {
     let cluster = cluster(Faults::default()).await;
-    // The clock moves on, and no task has run since.
+    // The clock moves on, but no task has run since.
     tokio::time::advance(trusted(SETTINGS.ttl)).await;
     assert!(!cluster.session.is_held());
 }

@@ -1,4 +1,5 @@
-//! Claims: one at a time, for all slots that are free; a wait of several seconds is the leader's, not ours.
+//! Claims work: one request at a time, for all free slots. The leader holds the request for some seconds if there is
+//! no work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,17 +13,17 @@ use super::{Phase, Shift};
 use crate::agent::AgentError;
 use crate::leader::LeaderError;
 
-/// How long the leader may wait for work before it says that there is none.
+/// Longest time that the leader may hold a claim before it answers that there is no work.
 const CLAIM_WAIT: Duration = Duration::from_secs(10);
 
-/// Longest pause after an answer without work: whoever asked together does not ask together again.
+/// Longest random pause after an empty answer, so that workers that asked together do not ask together again.
 const EMPTY_PAUSE_MAX: Duration = Duration::from_millis(200);
 
 impl Shift<'_> {
-    /// Whether there is a slot to fill, and nothing against it.
+    /// True if a slot is free and nothing prevents work.
     pub(super) fn takes_work(&self) -> bool {
         let is_willing = self.standing.is_greeted() && self.draining.is_none() && self.unfit.is_none();
-        // A leader that grants and does not hear what became of it gets no further.
+        // If the leader grants work but does not accept the outcomes, more attempts would not get any further.
         let is_heard = self.running.count(Phase::Telling) <= self.agent.settings.slots;
         is_willing && is_heard && self.agent.slots.available_permits() > 0
     }

@@ -1,4 +1,4 @@
-//! The way out: finishes what is nearly done, hands the rest back, revokes the lease.
+//! Drains: finishes attempts that are nearly done, hands the others back, revokes the lease.
 //!
 //! ```text
 //! 0 s            asked: no more claims; what is not nearly done is stopped and handed back, so others can begin it
@@ -21,36 +21,36 @@ use crate::agent::backoff::Backoff;
 use crate::agent::fence::Fence;
 use crate::leader::LeaderError;
 
-/// How long an attempt that is stopped may take: to abort its uploads, mostly.
+/// Longest time for a stopped attempt to end; most of it goes into aborting its uploads.
 const STOP_MAX: Duration = Duration::from_secs(5);
 
-/// How long a leader that is away is asked to take attempts back.
+/// Longest time for which a leader that is away is asked to take attempts back.
 const HAND_BACK_MAX: Duration = Duration::from_secs(3);
 
-/// How long the cluster's state may take to say that the worker leaves: without that it would count as lost.
+/// Longest wait for the worker's record to say that it leaves; without that, the worker would count as lost.
 const POST_MAX: Duration = Duration::from_secs(2);
 
-/// Longest wait for the lease to be revoked; it ends by itself after that.
+/// Longest wait for the lease to be revoked; the lease expires by itself after that.
 const REVOKE_MAX: Duration = Duration::from_secs(3);
 
-/// A shift that leaves.
+/// State of a shift that leaves.
 #[derive(Debug)]
 pub(super) struct Draining {
     reason: String,
-    /// When it may leave although its record does not say so.
+    /// Deadline for the record: after it the worker leaves even if its record does not say so.
     posted_by: Instant,
-    /// When attempts that were nearly done are given up.
+    /// Deadline for attempts that were nearly done.
     give_up_at: Instant,
     has_given_up: bool,
 }
 
 impl Draining {
-    /// Why it leaves.
+    /// Reason for which the worker leaves.
     pub(super) fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// When it goes on by itself.
+    /// Time of the next step of the drain.
     pub(super) fn next_at(&self) -> Instant {
         let give_up_or_leave_at = if self.has_given_up { self.leave_at() } else { self.give_up_at };
         if Instant::now() < self.posted_by { give_up_or_leave_at.min(self.posted_by) } else { give_up_or_leave_at }
@@ -70,13 +70,13 @@ impl Shift<'_> {
         let given_up = self.running.give_up(Some(&pace));
         self.draining = Some(Draining { reason, posted_by, give_up_at, has_given_up: false });
         self.hand_back(given_up);
-        // The leader hears of it at once.
+        // Sends a heartbeat now, so that the leader learns of the drain at once.
         if self.beating.due_at().is_some() {
             self.beating.end(Instant::now());
         }
     }
 
-    /// Gives up what was not done in time.
+    /// Gives up the attempts that missed the deadline.
     pub(super) fn push_drain(&mut self, now: Instant) {
         let Some(draining) = self.draining.as_mut().filter(|d| !d.has_given_up && now >= d.give_up_at) else { return };
         draining.has_given_up = true;
@@ -84,7 +84,7 @@ impl Shift<'_> {
         self.hand_back(given_up);
     }
 
-    /// Whether nothing is left to wait for.
+    /// True if the worker can leave: no attempt is left and the record says so, or the time is up.
     pub(super) fn has_drained(&self) -> bool {
         let Some(draining) = &self.draining else { return false };
         let (is_idle, now) = (self.running.is_empty() && self.handing_back == 0, Instant::now());
@@ -92,7 +92,7 @@ impl Shift<'_> {
         (is_idle && is_known) || now >= draining.leave_at()
     }
 
-    /// Gives attempts back, uncharged. A leader that cannot be reached learns it by the end of the lease.
+    /// Hands attempts back, uncharged. If the leader cannot be reached, the end of the lease frees them.
     pub(super) fn hand_back(&mut self, attempts: Vec<HeldAttempt>) {
         if attempts.is_empty() {
             return;
@@ -111,13 +111,13 @@ impl Shift<'_> {
         };
         self.tasks.spawn(async move {
             if tokio::time::timeout(HAND_BACK_MAX, hand_back).await.is_err() {
-                tracing::info!("attempts not handed back in time; they are free with the lease");
+                tracing::info!("attempts were not handed back in time; the end of the lease frees them");
             }
             Event::HandedBack
         });
     }
 
-    /// Leaves: the lease goes last.
+    /// Leaves: revokes the lease last, so that held reports can still reach the leader.
     pub(super) async fn leave(self) -> ShiftEnd {
         let Self { session, tasks, running, .. } = self;
         drop((tasks, running));
@@ -125,9 +125,9 @@ impl Shift<'_> {
         match tokio::time::timeout(REVOKE_MAX, session.close()).await {
             Ok(Ok(())) => tracing::info!(%worker, "drained"),
             Ok(Err(error)) => {
-                tracing::warn!(%worker, error = &error as &dyn std::error::Error, "drained; the lease ends by itself")
+                tracing::warn!(%worker, error = &error as &dyn std::error::Error, "drained, but failed to revoke the lease; it expires by itself")
             }
-            Err(_) => tracing::warn!(%worker, "drained; the lease ends by itself, for it takes too long to revoke"),
+            Err(_) => tracing::warn!(%worker, "drained, but revoking the lease took too long; it expires by itself"),
         }
         ShiftEnd::Drained
     }

@@ -1,4 +1,4 @@
-//! What the loop of a shift hears.
+//! Events of a shift's loop.
 
 use model::{Grant, HeldAttempt};
 use storage::meta::MetaError;
@@ -8,26 +8,26 @@ use crate::agent::tell::Told;
 use crate::leader::{LeaderError, Orders};
 use crate::slot::Outcome;
 
-/// Something has ended.
+/// End of an operation that ran beside the loop.
 pub(super) enum Event {
-    /// A step of the registration.
+    /// A step of the registration ended.
     Stepped(Step, Result<(), Refusal>),
-    /// A claim.
+    /// The leader answered a claim.
     Claimed(Result<Vec<Grant>, LeaderError>),
-    /// A heartbeat.
+    /// The leader answered a heartbeat.
     Beaten(Result<Orders, LeaderError>),
-    /// An attempt, on its slot.
+    /// An attempt has left its slot.
     Computed(Box<Grant>, Box<Outcome>),
-    /// An attempt, for the leader.
+    /// The leader has been told of an attempt, or the telling was given up.
     Told(HeldAttempt, Told),
-    /// The leader knows what was handed back, or will by the end of the lease.
+    /// The leader knows of the attempts handed back, or will learn of them when the lease ends.
     HandedBack,
 }
 
-/// Why a step of the registration was not done.
+/// Failure of a registration step.
 pub(super) enum Refusal {
-    /// By the cluster's state.
+    /// The cluster's state refused the record.
     State(MetaError),
-    /// By the leader.
+    /// The leader refused the greeting.
     Leader(LeaderError),
 }

@@ -1,4 +1,4 @@
-//! What became of attempts: first on their slot, then for the leader.
+//! Handles the outcomes of attempts: first from the slot, then from the leader.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::metrics;
 use crate::slot::Outcome;
 
 impl Shift<'_> {
-    /// An attempt has left its slot.
+    /// Handles an attempt that has left its slot: tells the leader, unless the attempt was given up.
     pub(super) fn computed(&mut self, grant: Grant, outcome: Outcome) {
         let held = HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
         let kind = held.task.task.kind;
@@ -43,7 +43,7 @@ impl Shift<'_> {
         self.tasks.spawn(async move { Event::Told(held, teller.tell(&grant, outcome).await) });
     }
 
-    /// The leader knows of it, or never will.
+    /// Forgets an attempt of which the leader knows, or never will.
     pub(super) fn told(&mut self, held: &HeldAttempt, told: Told) -> Result<(), AgentError> {
         self.running.remove(held);
         let outcome = match told {

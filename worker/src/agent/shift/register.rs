@@ -1,4 +1,5 @@
-//! How the cluster comes to know the worker: its record, then a word to the leader; again whenever either is not so.
+//! Registers the worker: writes its record, then greets the leader. Both are repeated whenever one of them no longer
+//! holds.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::agent::{AgentError, may_pass};
 use crate::leader::{Hello, PROTOCOL};
 
 impl Shift<'_> {
-    /// The worker as it is now.
+    /// Record of the worker as it is now.
     pub(super) fn record(&self) -> WorkerRecord {
         let settings = &self.agent.settings;
         WorkerRecord {
@@ -52,10 +53,10 @@ impl Shift<'_> {
 
     pub(super) fn not_registered(&mut self, step: &Step, refusal: Refusal) -> Result<(), AgentError> {
         match refusal {
-            // The session is told so by its next renewal, and ends the shift.
+            // The session learns this from its next renewal, and ends the shift.
             Refusal::State(MetaError::LeaseGone { .. }) => {}
             Refusal::State(error) if may_pass(&error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "not registered yet, trying again");
+                tracing::warn!(error = &error as &dyn std::error::Error, "failed to register; trying again");
             }
             Refusal::State(error) => return Err(AgentError::State(error)),
             Refusal::Leader(error) => self.leader_failed(&error)?,

@@ -1,36 +1,36 @@
-//! Something that is done again and again, one at a time.
+//! Timing of a call that is repeated, one at a time.
 
 use tokio::time::Instant;
 
-/// When it is done next.
+/// Time at which a repeated call is next due.
 #[derive(Debug)]
 pub(super) struct Turn {
-    /// None while it is under way.
+    /// Absent while the call is running.
     due_at: Option<Instant>,
 }
 
 impl Turn {
-    /// Due now.
+    /// Creates a turn that is due now.
     pub(super) fn due() -> Self {
         Self { due_at: Some(Instant::now()) }
     }
 
-    /// Whether it should begin.
+    /// True if the call should begin.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.due_at.is_some_and(|due_at| now >= due_at)
     }
 
-    /// When it should, unless it is under way.
+    /// Returns the due time; none while the call is running.
     pub(super) fn due_at(&self) -> Option<Instant> {
         self.due_at
     }
 
-    /// It begins.
+    /// Marks the call as running.
     pub(super) fn begin(&mut self) {
         self.due_at = None;
     }
 
-    /// It has ended, and is due again at `next`.
+    /// Marks the call as ended, and due again at `next`.
     pub(super) fn end(&mut self, next: Instant) {
         self.due_at = Some(next);
     }

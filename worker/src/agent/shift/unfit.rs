@@ -1,11 +1,11 @@
-//! When the machine cannot work: no claims, and a look now and then whether it can again.
+//! Unfit machine: the worker claims nothing, and checks now and then if it can work again.
 
 use tokio::time::Instant;
 
 use super::Shift;
 use crate::metrics;
 
-/// Why no work is taken.
+/// Reason for which no work is taken, and the time of the next check.
 #[derive(Debug)]
 pub(super) struct Unfit {
     pub(super) reason: String,
@@ -14,7 +14,7 @@ pub(super) struct Unfit {
 
 impl Shift<'_> {
     pub(super) fn become_unfit(&mut self, reason: String) {
-        tracing::warn!(reason, "unfit: takes no work until that has changed");
+        tracing::warn!(reason, "this machine cannot work; taking no work until that has changed");
         metrics::unfit(true);
         self.unfit = Some(Unfit { reason, look_at: Instant::now() + self.agent.settings.unfit_pause });
     }
@@ -24,7 +24,7 @@ impl Shift<'_> {
         if self.fitness.trouble().is_some() {
             unfit.look_at = now + self.agent.settings.unfit_pause;
         } else {
-            tracing::info!("fit again");
+            tracing::info!("this machine can work again");
             metrics::unfit(false);
             self.unfit = None;
         }

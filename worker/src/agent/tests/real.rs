@@ -15,7 +15,7 @@ use super::super::*;
 use super::support::{FakeLeader, grant, settings};
 use crate::resolve::ByUri;
 
-/// Writes the documents of a shard of two segments, one empty and one that is no segment; its two grants.
+/// Writes the documents of a shard with two segments, one empty and one damaged; returns the two grants.
 async fn shard(folder: &Path) -> [Grant; 2] {
     let [input, dataset, scratch] = ["input", "dataset", "scratch"].map(|name| folder.join(name).display().to_string());
     let root = Root::create(&input).expect("a folder");

@@ -1,4 +1,4 @@
-//! A leader and an executor that follow a script, over the state in memory and a paused clock.
+//! Scripted leader and executor, over the state in memory and a paused clock.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::leader::{Beat, Hello, LeaderError, Orders, Verdict};
 use crate::slot::Outcome;
 use crate::task::Progress;
 
-/// A leader that grants what it is given, and writes down what it hears.
+/// Leader that grants from a list and records the calls it gets.
 #[derive(Debug, Default)]
 pub(super) struct FakeLeader {
     state: Mutex<LeaderState>,
@@ -31,15 +31,15 @@ pub(super) struct FakeLeader {
 #[derive(Debug, Default)]
 pub(super) struct LeaderState {
     pub(super) grants: VecDeque<Grant>,
-    /// What it heard, but for heartbeats.
+    /// Calls so far, without heartbeats.
     pub(super) heard: Vec<String>,
     pub(super) beat: Beat,
     pub(super) orders: Orders,
     pub(super) workers: Vec<LeaseId>,
     pub(super) claims: usize,
-    /// What it answers instead of everything.
+    /// Error that every call gets, if set.
     pub(super) failure: Option<fn(LeaseId) -> LeaderError>,
-    /// Why it refuses completions.
+    /// Reason for which completions are refused, if set.
     pub(super) refusal: Option<String>,
 }
 
@@ -106,14 +106,14 @@ impl Leader for FakeLeader {
     }
 }
 
-/// How long every attempt at a map task takes, by its ordinal.
+/// Ordinal of a map task that takes an hour.
 pub(super) const HOUR: u32 = 0;
-/// This one is nearly done from its beginning, and takes 20 s more.
+/// Ordinal of a map task that is nearly done from its beginning, and takes 20 s more.
 pub(super) const NEARLY_DONE: u32 = 1;
-/// This one finds the disk full.
+/// Ordinal of a map task that finds the disk full.
 pub(super) const NO_ROOM: u32 = 2;
 
-/// Executes attempts by their ordinal: the three above, or one second for any other.
+/// Executes attempts by their ordinal: the three above, and one second for any other.
 #[derive(Debug)]
 struct FakeExecute;
 
@@ -189,7 +189,7 @@ impl Places for OneStore {
     }
 }
 
-/// Two slots.
+/// Settings with two slots.
 pub(super) fn settings(scratch: &Path, free_min: u64) -> AgentSettings {
     AgentSettings {
         name: "w1".to_owned(),
@@ -205,7 +205,7 @@ pub(super) fn settings(scratch: &Path, free_min: u64) -> AgentSettings {
     }
 }
 
-/// An agent with two slots, at work.
+/// Agent with two slots, at work.
 pub(super) struct Cluster {
     pub(super) leader: Arc<FakeLeader>,
     pub(super) meta: MemoryStore,
@@ -217,7 +217,7 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// Spills into `scratch`, which must have `free_min` bytes free.
+    /// Starts an agent that spills into `scratch`, which must have `free_min` bytes free.
     pub(super) fn start(scratch: &Path, free_min: u64) -> Self {
         let (leader, meta) = (Arc::new(FakeLeader::default()), MemoryStore::new());
         let root = Root::of_store("memory://", Arc::new(InMemory::new()));
@@ -236,7 +236,7 @@ impl Cluster {
         Self { leader, meta, root, agent, drain: Some(drain), at_once, lease }
     }
 
-    /// Asks it to leave.
+    /// Asks the agent to leave.
     pub(super) fn drain(&mut self, reason: &str) {
         let drain = self.drain.take().expect("it is asked once");
         drain.send(reason.to_owned()).expect("the agent is at work");

@@ -13,10 +13,10 @@ use crate::task::{Progress, Stores, Work};
 
 const PARTITIONS: u32 = 2;
 
-/// A series of a run: partition, key, metadata, points.
+/// Row of a run: partition, key, metadata, points.
 type Row = (u32, SeriesKey, Vec<u8>, Vec<(i64, u64)>);
 
-/// A store in memory, and what an attempt has around it.
+/// Store in memory with the context of an attempt.
 struct Bench {
     runtime: Runtime,
     stores: Stores,
@@ -124,7 +124,7 @@ fn every_flipped_bit_and_every_cut_of_a_run_is_seen() {
     let bench = Bench::new();
     let size = bench.write("whole", &sample()).size;
     let bytes = bench.bytes("whole");
-    // The magic at the start is for people: readers begin at the end, and go from the index to the slices.
+    // The magic at the start is for people. Readers begin at the end, and go from the index to the slices.
     for bit in format::run::MAGIC.len() * 8..bytes.len() * 8 {
         let mut flipped = bytes.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);

@@ -1,4 +1,4 @@
-//! A leader with random plans, behind a network that loses requests and answers: what it is told is what is there.
+//! A leader with random plans, behind a network that loses requests and answers: each result must match the store.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use crate::meta::Entry;
 const TASKS: u32 = 6;
 const ROUNDS: u32 = 40;
 
-/// What a leader knows of a task, and what no leader may ever see.
+/// View of a leader on a task, and facts that no leader sees.
 #[derive(Default)]
 struct Known {
     seen: SeenAttempts,
-    /// Every attempt that was ever claimed; the ended ones are what a zombie would report.
+    /// Every attempt that was ever claimed; a zombie would report one that has ended.
     attempts: Vec<AttemptId>,
     done: Option<DoneRecord>,
 }
@@ -45,7 +45,7 @@ impl Game {
         self.workers.push(lease);
     }
 
-    /// Everything of one task, past the bad network.
+    /// Reads all entries of one task, past the bad network.
     async fn entries(&self, ordinal: u32) -> Entries {
         let listed = self.cluster.store.list("jobs/").await.expect("memory").entries;
         let id = TaskId::map(ordinal).to_string();
@@ -53,7 +53,7 @@ impl Game {
         listed.into_iter().filter(is_of_task).map(|entry| (entry.key.clone(), entry)).collect()
     }
 
-    /// Some change; sensible or not.
+    /// Draws a change, sensible or not.
     fn plan(&mut self, ordinal: u32) -> TaskChange {
         let worker = self.workers[self.random.usize(..self.workers.len())];
         let Self { random, known, .. } = self;
@@ -78,7 +78,7 @@ impl Game {
 
     async fn round(&mut self) {
         if self.random.u8(..8) == 0 {
-            // Its claims go, and the leader may not have heard of it.
+            // The worker's claims vanish, perhaps without the leader's knowledge.
             let gone = self.random.usize(..self.workers.len());
             self.cluster.store.revoke(self.workers[gone]).await.expect("memory");
             if self.random.bool() {
@@ -102,7 +102,7 @@ impl Game {
         }
     }
 
-    /// Holds a result against what is there.
+    /// Compares a result with the store.
     fn check(
         &mut self,
         ordinal: u32,
@@ -122,7 +122,7 @@ impl Game {
         match (change, result) {
             (_, Ok(Changed::Claimed { attempt, seen })) => {
                 assert!(holds(attempt) && is_seen(&seen));
-                // Asked twice by a leader that forgot, the same claim may be found: made once, told twice.
+                // If a leader that forgot asks twice, the same claim may be found: made once, reported twice.
                 if !known.attempts.contains(&attempt) {
                     assert!(known.attempts.iter().all(|earlier| earlier.number < attempt.number), "LS-1");
                     known.attempts.push(attempt);
@@ -152,7 +152,7 @@ impl Game {
         }
     }
 
-    /// What the leader reads before it plans again; now and then it forgets to.
+    /// Reads the task as a leader does before it plans again; now and then it forgets to.
     fn see(&mut self, ordinal: u32, after: &Entries) {
         let forgets = self.random.u8(..10) == 0;
         let known = self.known.entry(ordinal).or_default();
@@ -161,7 +161,7 @@ impl Game {
         if !forgets {
             known.seen = SeenAttempts::of(at(StateKey::Attempts(task(ordinal)))).expect("a record");
         }
-        // Claims whose answer never came, as a leader finds them that reads.
+        // Claims whose answer never came, as a leader finds them by reading.
         for (key, entry) in after {
             if let Ok(StateKey::Claim(_, number)) = key.parse() {
                 let attempt = AttemptId { number, token: token_of(entry).expect("a claim") };
