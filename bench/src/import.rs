@@ -1,7 +1,8 @@
 //! Imports: megabytes of input a second of one core.
 //!
-//! Each input is made by an own generator, so that it is the same on every machine; `tailor import` reads it in a process of its
-//! own. The figure is the size of the input over the CPU time of all threads: start-up, digests and segments included.
+//! Each input is made by an own generator, so that it is the same on every machine; `tailor import` reads it in a
+//! process of its own. The figure is the size of the input over the CPU time of all threads: start-up, digests and
+//! segments included.
 
 use std::fmt::Write as _;
 use std::io::Write as _;

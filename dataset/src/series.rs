@@ -42,8 +42,8 @@ pub struct SeriesRow {
     pub first_ms: TimestampMs,
     /// Timestamp of the last point.
     pub last_ms: TimestampMs,
-    /// Its metadata: as it is where it is text, else with escapes; none where it was not read. In JSON, an object where it is
-    /// the text of one.
+    /// Its metadata: as it is where it is text, else with escapes; none where it was not read. In JSON, an object where
+    /// it is the text of one.
     #[serde(serialize_with = "metadata::serialize")]
     pub metadata: Option<String>,
 }

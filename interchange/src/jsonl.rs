@@ -1,7 +1,8 @@
 //! JSON lines: an object a row.
 //!
-//! Ids are text, for many readers take every number for a double (docs/commands.md). Values are printed in the fewest digits that
-//! read back as the same double; NaN and the infinities, which JSON does not have, are `"NaN"`, `"inf"` and `"-inf"`.
+//! Ids are text, for many readers take every number for a double (docs/commands.md). Values are printed in the fewest
+//! digits that read back as the same double; NaN and the infinities, which JSON does not have, are `"NaN"`, `"inf"` and
+//! `"-inf"`.
 
 use std::io::Write as _;
 use std::marker::PhantomData;

@@ -58,8 +58,8 @@ pub const COPIES_COMPARED_MAX: usize = 1000;
 /// First and last bytes of a segment that are compared with those of others of its size.
 pub const COPY_SAMPLE_BYTES: u64 = 64 << 10;
 
-/// Most bytes of a shard's segments that are read to tell if segments that agree so far are the same: some seconds of one store's
-/// bandwidth, before any task runs.
+/// Most bytes of a shard's segments that are read to tell if segments that agree so far are the same: some seconds of
+/// one store's bandwidth, before any task runs.
 pub const COPY_BYTES_MAX: u64 = 256 << 20;
 
 /// Attempts that a task gets before its shard fails.
@@ -129,7 +129,8 @@ pub const WORKER_REQUESTS_MAX: usize = 16 << 10;
 /// comes beyond would wait for longer than it is worth, and is refused with a pause.
 pub const MAILBOX_MAX: usize = 8 << 10;
 
-/// Most changes of tasks that wait for a transaction; whoever asks for more waits for room. A few seconds of what etcd takes.
+/// Most changes of tasks that wait for a transaction; whoever asks for more waits for room. A few seconds of what etcd
+/// takes.
 pub const JOURNAL_QUEUE_MAX: usize = 16 << 10;
 
 /// Most dry runs at once: each lists a whole input into memory.

@@ -1,4 +1,5 @@
-//! A segment's frames. A frame is a `u32` big-endian length, then that many bytes: one zstd frame, or several of one content.
+//! A segment's frames. A frame is a `u32` big-endian length, then that many bytes: one zstd frame, or several of one
+//! content.
 //!
 //! ```text
 //! segment:  frame frame frame ...

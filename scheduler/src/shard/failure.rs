@@ -154,8 +154,8 @@ fn judge<R>(
     }
 }
 
-/// A failure that another attempt should meet as well. The second attempt to meet it ends the shard: another worker's, or the
-/// same one's where no other takes work. So does the first, where there is no other worker.
+/// A failure that another attempt should meet as well. The second attempt to meet it ends the shard: another worker's,
+/// or the same one's where no other takes work. So does the first, where there is no other worker.
 fn doubt<R>(task: &mut Task<R>, worker: WorkerId, cause: &str, around: Around<'_>) -> Option<String> {
     let is_second = task.is_doubted;
     task.is_doubted = true;
