@@ -33,7 +33,7 @@ pub(crate) struct Options {
     quick: bool,
 }
 
-/// What is imported.
+/// An input, by the shape of its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Input {
     /// A time in milliseconds and a value.
