@@ -1,5 +1,5 @@
 # `make demo`, `make cluster`, `make test` and `make gameday` do everything on a fresh Debian machine with the Rust toolchain.
-.PHONY: demo cluster test gameday sim lint venv setup build bench bench-quick bench-scale fuzz deny help
+.PHONY: demo cluster test gameday sim lint unused deny venv setup build bench bench-quick bench-scale fuzz help
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -28,6 +28,9 @@ lint: ## Format and lints, warnings denied
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+
+unused: ## Dependencies that no code names; installs cargo-machete if it is missing
+	scripts/unused.sh
 
 deny: ## Licences, sources, bans and known holes of all dependencies (deny.toml); installs cargo-deny if it is missing
 	scripts/deny.sh

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+command -v cargo-deny >/dev/null || cargo install --locked cargo-deny --version 0.20.2
 cargo deny --locked check licenses sources bans
 if cargo deny --locked fetch db >/dev/null 2>&1; then
     cargo deny --locked check advisories

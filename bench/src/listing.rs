@@ -93,7 +93,7 @@ async fn plan(segments: u64, shards: u64) -> Result<Planned> {
         submitted_by: String::new(),
         submitted_at_ms: 0,
     };
-    let mut job = coordinator::Job::reading(&spec, dataset.clone(), Arc::new(SystemClock))?;
+    let mut job = coordinator::Job::reading(&spec, dataset.clone(), Arc::new(SystemClock)).await?;
     job.input = Root::of_store("listed://input", Arc::new(Listed { segments, shards }));
     let plans = coordinator::planning::plan(&job).await?.plans;
     let written = coordinator::planning::write(&dataset, plans).await?;

@@ -11,7 +11,7 @@ use format::state_records::{LeaderRecord, Text};
 use model::{ByteSize, Clock, JobSpec, Term};
 use proto::v1;
 use storage::meta::{LeaseSession, LeaseSettings, MemoryStore, MetaStore, Revision, election};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use worker::ByUri;
 use worker::agent::{Agent, AgentError, AgentSettings, Left};
@@ -51,7 +51,7 @@ pub async fn run(
 ) -> Result<JobReport, JobError> {
     resources.memory_of_slot()?;
     spec.validate().map_err(|error| JobError::Refused { reason: error.to_string() })?;
-    let job = Job::open(&spec, Arc::clone(&clock))?;
+    let job = Job::open(&spec, Arc::clone(&clock)).await?;
     // Done before anything is written, so that an input that cannot be planned is reported as such.
     crate::discover::discover(&job.input, &job.shards).await?;
 
@@ -100,8 +100,7 @@ async fn lead(
     let me = LeaderRecord { replica: Text::cut(&settings.replica), address: Text::cut(&settings.address) };
     let leadership = election::campaign(&*store, &session, &me, Term::drawn(resources.seed)).await.map_err(refused)?;
     let found = crate::leader::find(&*store).await.map_err(refused)?;
-    let (mailbox, inbox) = mpsc::unbounded_channel();
-    let handle = Handle::new(mailbox);
+    let (handle, inbox) = Handle::new();
     let leader = Leader::new(settings, clock, Arc::clone(&store), leadership, &found, handle.clone());
     let (dismiss, dismissed) = oneshot::channel::<()>();
     let leading = tokio::spawn(async move {

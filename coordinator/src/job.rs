@@ -43,16 +43,16 @@ impl Job {
     ///
     /// # Errors
     /// A place cannot be opened, or the shard map cannot be parsed.
-    pub fn open(spec: &JobSpec, clock: Arc<dyn Clock>) -> Result<Self, JobError> {
-        let dataset = Root::create(&spec.dataset)?;
-        Self::reading(spec, dataset, clock)
+    pub async fn open(spec: &JobSpec, clock: Arc<dyn Clock>) -> Result<Self, JobError> {
+        let dataset = Root::reach_or_make(&spec.dataset).await?;
+        Self::reading(spec, dataset, clock).await
     }
 
     /// Opens a spec with a given dataset, for a dry run, which must not create one.
     ///
     /// # Errors
     /// As for [`Self::open`].
-    pub fn reading(spec: &JobSpec, dataset: Root, clock: Arc<dyn Clock>) -> Result<Self, JobError> {
+    pub async fn reading(spec: &JobSpec, dataset: Root, clock: Arc<dyn Clock>) -> Result<Self, JobError> {
         let shard_map = match spec.shard_map.as_str() {
             "" => ShardMap::default(),
             text => ShardMap::parse(text, "the job's shard map")?,
@@ -60,7 +60,7 @@ impl Job {
         Ok(Self {
             id: spec.job.clone(),
             settings: spec.settings.clone(),
-            input: Root::open(&spec.input)?,
+            input: Root::reach(&spec.input).await?,
             dataset,
             shards: spec.shards.clone(),
             shard_map: Arc::new(shard_map),

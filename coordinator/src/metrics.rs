@@ -33,7 +33,7 @@ pub(crate) fn describe() {
     for state in ["done", "failed", "cancelled"] {
         metrics::counter!("tailor_shards_total", "state" => state).absolute(0);
     }
-    for gate in crate::service::GATES {
+    for gate in crate::service::GATES.into_iter().chain([crate::service::MAILBOX]) {
         metrics::counter!("tailor_requests_shed_total", "gate" => gate).absolute(0);
     }
     metrics::gauge!("tailor_is_leader").set(0.0);

@@ -15,7 +15,7 @@ use futures::StreamExt as _;
 use model::{Clock, Term};
 use storage::meta::election::{self, Leadership};
 use storage::meta::{LeaseSession, LeaseSettings, MetaError, MetaStore};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::error::describe;
 use crate::leader::{self, Ended, Handle, Leader, LeaderSettings};
@@ -136,8 +136,7 @@ impl Replica {
             () = &mut *dismissed => return Ok(Ended::Dismissed),
         };
         let read_ms = began.elapsed().as_millis() as u64;
-        let (mailbox, inbox) = mpsc::unbounded_channel();
-        let handle = Handle::new(mailbox);
+        let (handle, inbox) = Handle::new();
         let (settings, clock, store) = (Arc::clone(&self.settings), Arc::clone(&self.clock), Arc::clone(&self.store));
         let leader = Leader::new(settings, clock, store, leadership, &found, handle.clone());
         tracing::info!(token = %leadership.token(), jobs = found.jobs.len(), workers = found.workers.len(), read_ms, "began to lead");

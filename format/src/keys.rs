@@ -9,6 +9,7 @@
 //! | `jobs/<job>/spec-<digest>.json` | spec | the coordinator | write-once |
 //! | `jobs/<job>/plans/<shard>-<digest>.json` | plan | the planner | write-once; a new plan is another object |
 //! | `jobs/<job>/bases/<round>-<ms>.json` | by shard, the version that was current when the round was planned | the first leader that plans it, create-only | write-once |
+//! | `jobs/<job>/warnings/<digest>.json` | warnings of the planning, if there were any | the leader that planned it | write-once |
 //! | `jobs/<job>/reports/<shard>-<digest>.json` | shard report | the coordinator | write-once |
 //! | `jobs/<job>/segments/<shard>-<digest>.segments` | the segments of a shard, where they are too many for its plan and manifest | the planner | write-once |
 //! | `jobs/<job>/events/<leader>-<NNNNNN>.jsonl` | event log, one line per event | that leader, alone | appended to until it is full |
@@ -227,6 +228,11 @@ pub fn segments(job: &JobId, shard: ShardId, segments: Digest) -> String {
 /// Key of the base versions of a round of a job that was submitted at this instant.
 pub fn bases(job: &JobId, round: u32, submitted_at_ms: TimestampMs) -> String {
     format!("{JOBS}/{job}/bases/{round:05}-{submitted_at_ms}.json")
+}
+
+/// Key of what the planning of a job warned of.
+pub fn warnings(job: &JobId, warnings: Digest) -> String {
+    format!("{JOBS}/{job}/warnings/{warnings}.json")
 }
 
 /// Key of the report of a shard that has ended.

@@ -6,6 +6,8 @@
 //! | `leader` | [`LeaderRecord`] | the elected coordinator | immutable; on its lease |
 //! | `workers/<lease>` | [`WorkerRecord`] | the worker | replaced when it drains or is unfit; on its lease |
 //! | `datasets/<digest>` | [`DatasetRecord`] | the leader, with each job of a dataset | rewritten with the same value; kept |
+//! | `drains/<lease>` | [`DrainRecord`] | the leader, with each order to leave | replaced; until the worker has left or the order is taken back |
+//! | `drains/serial` | [`DrainSerial`] | the leader, with each change of the orders | replaced; kept |
 //! | `jobs/<job>/head` | [`JobHead`] | the leader | replaced; until the job is archived |
 //! | `jobs/<job>/shards/<shard>/state` | [`ShardRecord`] | the leader | replaced; until the job is archived |
 //! | `jobs/<job>/shards/<shard>/attempts/<task>` | [`AttemptsRecord`] | the leader, with each claim and each failure | replaced; until the task is done |
@@ -23,6 +25,8 @@
 //! [`LeaderRecord`]: crate::state_records::LeaderRecord
 //! [`WorkerRecord`]: crate::state_records::WorkerRecord
 //! [`DatasetRecord`]: crate::state_records::DatasetRecord
+//! [`DrainRecord`]: crate::state_records::DrainRecord
+//! [`DrainSerial`]: crate::state_records::DrainSerial
 //! [`JobHead`]: crate::state_records::JobHead
 //! [`ShardRecord`]: crate::state_records::ShardRecord
 //! [`AttemptsRecord`]: crate::state_records::AttemptsRecord
@@ -40,6 +44,8 @@ use model::{Digest, JobId, LeaseId, ShardId};
 pub const WORKERS: &str = "workers/";
 /// Prefix of all datasets that ever had a job.
 pub const DATASETS: &str = "datasets/";
+/// Prefix of all orders to leave.
+pub const DRAINS: &str = "drains/";
 /// Prefix of all jobs.
 pub const JOBS: &str = "jobs/";
 
@@ -54,6 +60,10 @@ pub enum StateKey {
     Worker(LeaseId),
     /// Dataset, by the digest of its URI.
     Dataset(Digest),
+    /// Order to leave, by the worker that got it last.
+    Drain(LeaseId),
+    /// Counter of writes to the orders to leave.
+    DrainSerial,
     /// Head of a job.
     Job(JobId),
     /// State of a shard.
@@ -109,6 +119,8 @@ impl fmt::Display for StateKey {
             Self::Format => f.write_str("format"),
             Self::Leader => f.write_str("leader"),
             Self::Worker(lease) => write!(f, "{WORKERS}{lease}"),
+            Self::Drain(worker) => write!(f, "{DRAINS}{worker}"),
+            Self::DrainSerial => write!(f, "{DRAINS}serial"),
             Self::Dataset(uri) => write!(f, "{DATASETS}{uri}"),
             Self::Job(job) => write!(f, "{JOBS}{job}/head"),
             Self::Shard(job, shard) => write!(f, "{}state", OfShard(job, *shard)),
@@ -133,6 +145,8 @@ impl FromStr for StateKey {
             ["leader"] => Self::Leader,
             ["workers", lease] => Self::Worker(lease.parse()?),
             ["datasets", uri] => Self::Dataset(uri.parse()?),
+            ["drains", "serial"] => Self::DrainSerial,
+            ["drains", worker] => Self::Drain(worker.parse()?),
             ["jobs", job, "head"] => Self::Job(job.parse()?),
             ["jobs", job, "shards", shard, "state"] => Self::Shard(job.parse()?, shard.parse()?),
             ["jobs", job, "shards", shard, "attempts", task] => Self::Attempts(path_of(job, shard, task)?),
@@ -183,6 +197,8 @@ mod tests {
                     StateKey::Leader,
                     StateKey::Worker(LeaseId(lease)),
                     StateKey::Dataset(Digest(digest)),
+                    StateKey::Drain(LeaseId(lease)),
+                    StateKey::DrainSerial,
                     StateKey::Job(job.clone()),
                 ];
                 for key in of_shard.into_iter().chain(others) {
@@ -192,7 +208,7 @@ mod tests {
         }
 
         #[test]
-        fn a_text_that_parses_is_the_only_spelling_of_its_key(text in "(format|leader|workers/|datasets/|jobs/(j/shards/org-1/claims/m-00001/)?)?[a-z0-9/+-]{0,60}") {
+        fn a_text_that_parses_is_the_only_spelling_of_its_key(text in "(format|leader|workers/|datasets/|drains/|jobs/(j/shards/org-1/claims/m-00001/)?)?[a-z0-9/+-]{0,60}") {
             if let Ok(key) = text.parse::<StateKey>() {
                 prop_assert_eq!(key.to_string(), text);
             }
@@ -208,6 +224,8 @@ mod tests {
             StateKey::Leader,
             StateKey::Worker(LeaseId(0xab)),
             StateKey::Dataset(Digest(0xcd)),
+            StateKey::Drain(LeaseId(0xab)),
+            StateKey::DrainSerial,
             StateKey::Job(job.clone()),
             StateKey::Shard(job, ShardId::Shared(7)),
             StateKey::Attempts(path.clone()),
@@ -219,6 +237,8 @@ mod tests {
             leader
             workers/l-00000000000000ab
             datasets/000000000000000000000000000000cd
+            drains/l-00000000000000ab
+            drains/serial
             jobs/nightly/head
             jobs/nightly/shards/org-mod-07/state
             jobs/nightly/shards/org-mod-07/attempts/m-00012

@@ -171,6 +171,30 @@ pub struct DatasetRecord {
     pub uri: Text<384>,
 }
 
+/// Order to a worker to leave. It holds by the worker's name: a worker that was lost before it left, and comes back
+/// under another lease, gets the order again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainRecord {
+    /// Name of the worker.
+    pub name: Text<128>,
+    /// Reason, in the operator's words.
+    pub reason: Text<128>,
+    /// True if the worker's record says that it leaves: once its lease is gone, the order is carried out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaving: bool,
+    /// Unknown fields, written back as they were read.
+    #[serde(flatten)]
+    pub unknown: Unknown,
+}
+
+/// Counter of writes to the orders to leave. Each write compares and raises it, so a late copy of a write changes
+/// nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainSerial {
+    /// Number of the last write.
+    pub last: u64,
+}
+
 /// State of a job. Its spec is an object in the dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobHead {
@@ -190,6 +214,9 @@ pub struct JobHead {
     /// Cause of a failure of the whole job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Text<256>>,
+    /// Digest of the warnings of its planning, an object, if there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warnings: Option<Digest>,
     /// Reason of the cancellation or retry; empty if none was given.
     #[serde(default, skip_serializing_if = "Text::is_empty")]
     pub reason: Text<128>,
@@ -330,6 +357,8 @@ records! {
     WorkerRecord => "worker record",
     FormatRecord => "record of the state's format",
     DatasetRecord => "dataset record",
+    DrainRecord => "order to leave",
+    DrainSerial => "count of orders to leave",
     JobHead => "job head",
     ShardRecord => "shard record",
     AttemptsRecord => "attempts record",

@@ -114,6 +114,14 @@ pub const OPERATOR_REQUESTS_MAX: usize = 256;
 /// each of a thousand workers.
 pub const WORKER_REQUESTS_MAX: usize = 16 << 10;
 
+/// Most requests that wait for the leader's loop, of operators and workers together: it takes in thousands a second,
+/// so what comes beyond would wait for longer than it is worth, and is refused with a pause.
+pub const MAILBOX_MAX: usize = 8 << 10;
+
+/// Most changes of tasks that wait for a transaction; whoever asks for more waits for room. A few seconds of what
+/// etcd takes.
+pub const JOURNAL_QUEUE_MAX: usize = 16 << 10;
+
 /// Most dry runs at once: each lists a whole input into memory.
 pub const PLANS_AT_ONCE_MAX: usize = 2;
 
@@ -210,6 +218,10 @@ pub const PAGE_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 4;
 /// Longest text of an error on the wire, in bytes. It travels in HTTP headers, which peers limit to 16 KiB, in three
 /// copies, of which one is escaped to up to three times its length.
 pub const STATUS_TEXT_BYTES_MAX: usize = 2 << 10;
+
+/// Longest wait until a folder is open: a dead mount never answers, and a client of ours still listens by then. A
+/// disk that wakes up later is open for the next request.
+pub const FOLDER_OPEN_MAX: Duration = Duration::from_secs(5);
 
 /// Interval at which the runner of a job refreshes the job's mark in its dataset.
 pub const JOB_MARK_EVERY: Duration = Duration::from_secs(5 * 60);

@@ -44,7 +44,7 @@ fn open_task(state: &mut State, worker: WorkerId, now: std::time::Duration) -> O
 }
 
 fn open_task_of(state: &mut State, id: &JobId, worker: WorkerId, now: std::time::Duration) -> Option<Effect> {
-    let around = Around { now, workers: &state.workers, policy: &state.policy };
+    let around = Around { now, workers: &state.workers, resting: &state.resting, policy: &state.policy };
     let job = state.jobs.get_mut(id)?;
     let shards: Vec<ShardId> = job.ready().collect();
     for id in shards {

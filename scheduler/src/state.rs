@@ -53,7 +53,7 @@ impl State {
         now: Duration,
         change: impl FnOnce(&mut Shard, Around<'_>, &mut Vec<Effect>),
     ) -> Vec<Effect> {
-        let around = Around { now, workers: &self.workers, policy: &self.policy };
+        let around = Around { now, workers: &self.workers, resting: &self.resting, policy: &self.policy };
         let Some(of) = self.jobs.get_mut(job) else { return Vec::new() };
         let Some(shard) = of.shards.get_mut(&id).filter(|shard| !shard.has_ended()) else { return Vec::new() };
         let mut effects = Vec::new();

@@ -21,6 +21,7 @@ use std::time::Duration;
 use model::{AttemptId, Failure};
 
 use crate::event::{Tried, WorkerId};
+use crate::shard::Around;
 
 /// A task of a shard; `R` is the report of its attempts.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Task<R> {
     pub(crate) failures: u32,
     /// Start of the period in which stores turn the task away.
     pub(crate) throttled_since: Option<Duration>,
+    /// Start of the period in which the task lacks a resource on each worker that takes work.
+    pub(crate) starved_since: Option<Duration>,
     /// Workers on which the task failed for a reason that may not hold on another.
     pub(crate) avoided: BTreeSet<WorkerId>,
     /// Set when one worker failed on the task's input or over a bug: a second such failure ends the shard.
@@ -88,6 +91,7 @@ impl<R> Task<R> {
             tried: Tried::default(),
             failures: 0,
             throttled_since: None,
+            starved_since: None,
             avoided: BTreeSet::new(),
             is_doubted: false,
             error: None,
@@ -117,10 +121,11 @@ impl<R> Task<R> {
         self.running().iter().find(|running| running.attempt == Some(attempt)).copied()
     }
 
-    /// True if `worker`, one of `workers`, may begin the task. If the task failed on all of `workers`, one of them
-    /// may try again: the others may have been lost meanwhile, and nobody else would ever run the task (LV-1).
-    fn is_for(&self, worker: WorkerId, workers: &BTreeSet<WorkerId>) -> bool {
-        !self.avoided.contains(&worker) || workers.is_subset(&self.avoided)
+    /// True if `worker`, which takes work, may begin the task. If the task failed on all workers that take work, one
+    /// of them may try again: if the others were lost meanwhile, or stay unfit, nobody else would ever run the task
+    /// (LV-1).
+    fn is_for(&self, worker: WorkerId, around: Around<'_>) -> bool {
+        !self.avoided.contains(&worker) || around.all_active_are_in(&self.avoided)
     }
 }
 
@@ -175,10 +180,10 @@ impl<R> Tasks<R> {
         self.tasks.iter()
     }
 
-    /// Returns the first open task that `worker`, one of `workers`, may begin.
-    pub(crate) fn open_to(&self, worker: WorkerId, workers: &BTreeSet<WorkerId>) -> Option<u32> {
+    /// Returns the first open task that `worker`, which takes work, may begin.
+    pub(crate) fn open_to(&self, worker: WorkerId, around: Around<'_>) -> Option<u32> {
         let ordinals = self.open.iter().map(|(_, ordinal)| *ordinal);
-        ordinals.into_iter().find(|ordinal| self.tasks[*ordinal as usize].is_for(worker, workers))
+        ordinals.into_iter().find(|ordinal| self.tasks[*ordinal as usize].is_for(worker, around))
     }
 
     /// Changes one task, and updates the counts and the index that follow from its status; nothing else does.

@@ -222,6 +222,97 @@ fn a_worker_without_disk_tries_again_when_the_others_are_lost() {
     );
 }
 
+/// The other one is unfit, or drains, for as long as it likes (LV-1).
+#[test]
+fn a_task_that_failed_on_the_only_worker_that_takes_work_is_tried_there_again() {
+    check(
+        "plan 10/10 into 1 | w2 claims 0 | w2 rests | w1 claims | w1 fails m0 resource | w1 claims | after 1s | w2 claims \
+         | w1 claims | w1 maps m0 0..10",
+        expect![[r#"
+            plan 10/10 into 1      -
+            w2 claims 0            -
+            w2 rests               -
+            w1 claims              w1 gets m0#1 0..10
+            w1 fails m0 resource   -
+            w1 claims              -
+            after 1s               -
+            w2 claims              -
+            w1 claims              w1 gets m0#2 0..10
+            w1 maps m0 0..10       -
+        "#]],
+    );
+    check(
+        "plan 10/10 into 1 | w2 claims 0 | w2 rests | w1 claims | w1 fails m0 bug | after 1s | w1 claims | w1 fails m0 bug",
+        expect![[r#"
+            plan 10/10 into 1   -
+            w2 claims 0         -
+            w2 rests            -
+            w1 claims           w1 gets m0#1 0..10
+            w1 fails m0 bug     -
+            after 1s            -
+            w1 claims           w1 gets m0#2 0..10
+            w1 fails m0 bug     failed: task m-00000: bug
+        "#]],
+    );
+    check(
+        "plan 10/10 into 1 | w2 claims 0 | w2 rests | w1 claims | w1 fails m0 bug | w2 works | after 1s | w1 claims | w2 claims \
+         | w2 maps m0 0..10",
+        expect![[r#"
+            plan 10/10 into 1   -
+            w2 claims 0         -
+            w2 rests            -
+            w1 claims           w1 gets m0#1 0..10
+            w1 fails m0 bug     -
+            w2 works            -
+            after 1s            -
+            w1 claims           -
+            w2 claims           w2 gets m0#2 0..10
+            w2 maps m0 0..10    -
+        "#]],
+    );
+}
+
+#[test]
+fn a_task_that_lacks_a_resource_on_the_only_worker_that_takes_work_waits_for_others_and_not_for_ever() {
+    check(
+        "plan 10/10 into 1 | w2 claims 0 | w2 rests | w1 claims | w1 fails m0 resource | after 899s | w1 claims \
+         | w1 fails m0 resource | after 30s | w1 claims | w1 fails m0 resource",
+        expect![[r#"
+            plan 10/10 into 1      -
+            w2 claims 0            -
+            w2 rests               -
+            w1 claims              w1 gets m0#1 0..10
+            w1 fails m0 resource   -
+            after 899s             -
+            w1 claims              w1 gets m0#2 0..10
+            w1 fails m0 resource   -
+            after 30s              -
+            w1 claims              w1 gets m0#3 0..10
+            w1 fails m0 resource   failed: task m-00000: resource (for 15 minutes, and no other worker takes work)
+        "#]],
+    );
+    check(
+        "plan 10/10 into 1 | w2 claims 0 | w2 rests | w1 claims | w1 fails m0 resource | after 1s | w1 claims \
+         | w1 fails m0 transient | after 899s | w1 claims | w1 fails m0 resource | w1 claims | after 1s | w1 claims",
+        expect![[r#"
+            plan 10/10 into 1       -
+            w2 claims 0             -
+            w2 rests                -
+            w1 claims               w1 gets m0#1 0..10
+            w1 fails m0 resource    -
+            after 1s                -
+            w1 claims               w1 gets m0#2 0..10
+            w1 fails m0 transient   -
+            after 899s              -
+            w1 claims               w1 gets m0#3 0..10
+            w1 fails m0 resource    -
+            w1 claims               -
+            after 1s                -
+            w1 claims               -
+        "#]],
+    );
+}
+
 #[test]
 fn books_that_do_not_balance_are_not_committed() {
     check(

@@ -50,10 +50,11 @@ pub enum StorageError {
 
 impl StorageError {
     /// True if the object's store was away for longer than the retries last: it throttled us or could not be reached.
-    /// The caller's task is not to blame, and may be tried again later. Never true for local files.
+    /// The caller's task is not to blame, and may be tried again later. For local files it is true only if their file
+    /// system did not answer when a folder was opened.
     pub fn is_store_away(&self) -> bool {
         match self {
-            Self::Failed { source, .. } => crate::s3::is_away(&**source),
+            Self::Failed { source, .. } => source.is::<crate::reach::NoAnswer>() || crate::s3::is_away(&**source),
             _ => false,
         }
     }

@@ -6,6 +6,8 @@
 
 // A place in an object store, opened from a URI.
 pub mod root;
+// The same, for whoever must not hang where a file system does.
+mod reach;
 // Operations on many objects: removal in batches, listings as streams.
 mod bulk;
 // Segment lists that are stored as an object.

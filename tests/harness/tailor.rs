@@ -28,6 +28,8 @@ pub mod code {
     pub const NEEDS_YES: i32 = 7;
     /// A part of the request is done.
     pub const PARTLY: i32 = 9;
+    /// ctrl-C while it waited; what it waited for goes on.
+    pub const INTERRUPTED: i32 = 130;
 }
 
 /// Command line that has not been run yet.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use tests::tailor::{binary, code};
 
 /// Verbs with their required arguments, up to the odd one. Nobody listens at the address they use.
-const LINES: [&str; 16] = [
+const LINES: [&str; 33] = [
     "job get",
     "job wait --timeout 1s",
     "job cancel j --yes --reason",
@@ -25,6 +25,23 @@ const LINES: [&str; 16] = [
     "worker drain w1 --yes --reason",
     "worker drain --reason r --yes",
     "dataset manifests",
+    "dataset cat /nowhere --org",
+    "dataset cat /nowhere --org 1 --metric",
+    "dataset verify",
+    "dataset verify /nowhere --level oracle --input",
+    "dataset diff /nowhere",
+    "dataset rollback /nowhere --yes --reason",
+    "dataset gc",
+    "dataset export /nowhere --out",
+    "gen --out /proc/nowhere --seed",
+    "import csv --out /proc/nowhere --input",
+    "run --input /nowhere --dataset /proc/nowhere --job",
+    "run --input /nowhere --dataset /proc/nowhere --shard-config",
+    "run --dataset /proc/nowhere --input",
+    "coordinator --print-config --name",
+    "worker --print-config --etcd-namespace",
+    "worker --print-config --scratch-dir",
+    "job watch",
     "plan --input /nowhere --dataset /nowhere/dataset --window",
 ];
 
@@ -42,7 +59,8 @@ fn odd() -> impl Strategy<Value = OsString> {
 fn run(line: &str, odd: &OsString) -> (Option<i32>, Vec<u8>) {
     let mut command = Command::new(binary());
     command.args(line.split_whitespace()).arg(odd);
-    if !line.starts_with("dataset") && !line.starts_with("plan") && !line.starts_with("shard route") {
+    const ASKS: [&str; 6] = ["job", "shard list", "shard replay", "task", "worker drain", "worker list"];
+    if ASKS.iter().any(|verb| line.starts_with(verb)) {
         command.args(["--coordinators", "http://127.0.0.1:1", "--request-timeout", "10ms"]);
     }
     let output = command.env_remove("TAILOR_LOG").stdin(Stdio::null()).output().expect("it starts");
@@ -59,6 +77,43 @@ proptest! {
         prop_assert!(code.is_some_and(|code| code <= 9), "`tailor {} {odd:?}` ended with {code:?}:\n{text}", LINES[at]);
         let steers = |letter: char| model::admission::is_unprintable(letter) && !matches!(letter, '\n' | '\t');
         prop_assert!(!text.contains(steers), "`tailor {} {odd:?}` shows {text:?}", LINES[at]);
+    }
+}
+
+/// Names that somebody else gave: they come from folders, variables and files, and into messages and tables.
+#[test]
+fn names_that_others_gave_do_not_steer_the_terminal() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let steering = "\u{1b}[31m\u{202e}\r";
+    let put = |name: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("in the folder")).expect("a folder");
+        std::fs::write(path, "no segment").expect("a file");
+    };
+    put(&format!("in/shard=org-mod-01/{steering}.seg"));
+    put(&format!("in/{steering}.seg"));
+    put(&format!("bad/shard={steering}/a.seg"));
+    put(&format!("dataset/manifests/window=all/shard=org-mod-01/{steering}.json"));
+    put(&format!("{steering}.toml"));
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let lines = [
+        vec!["plan".to_owned(), "--input".to_owned(), at("in"), "--dataset".to_owned(), at("d")],
+        vec!["plan".to_owned(), "--input".to_owned(), at("bad"), "--dataset".to_owned(), at("d")],
+        vec!["run".to_owned(), "--input".to_owned(), at("in"), "--dataset".to_owned(), at("d")],
+        vec!["dataset".to_owned(), "manifests".to_owned(), at("dataset")],
+        vec!["dataset".to_owned(), "verify".to_owned(), at("dataset")],
+        vec!["worker".to_owned(), "--config".to_owned(), at(&format!("{steering}.toml"))],
+    ];
+    for line in lines {
+        for (variable, value) in [("TAILOR_COORDINATORS", "http://127.0.0.1:1"), ("TAILOR_LOG", steering)] {
+            let output = Command::new(binary()).args(&line).env(variable, value).stdin(Stdio::null()).output();
+            let output = output.expect("it starts");
+            let shown = [output.stdout, output.stderr].concat();
+            let text = String::from_utf8_lossy(&shown);
+            assert!(output.status.code().is_some_and(|code| code <= 9), "{line:?}: {:?}\n{text}", output.status);
+            let steers = |letter: char| model::admission::is_unprintable(letter) && !matches!(letter, '\n' | '\t');
+            assert!(!text.contains(steers), "{line:?} shows {text:?}");
+        }
     }
 }
 

@@ -78,9 +78,9 @@ pub(crate) struct JobOptions {
 
 impl JobOptions {
     /// A job of this process, with the dataset opened by `open`: `plan` must not make it.
-    pub(crate) fn job(self, open: impl FnOnce(&str) -> Result<Root>) -> Result<Job> {
+    pub(crate) async fn job(self, open: impl FnOnce(&str) -> Result<Root>) -> Result<Job> {
         let (spec, _) = self.spec()?;
-        Ok(Job::reading(&spec, open(&spec.dataset)?, Arc::new(SystemClock))?)
+        Ok(Job::reading(&spec, open(&spec.dataset)?, Arc::new(SystemClock)).await?)
     }
 
     /// What is asked for, with its shard map: read here, so that a mistake in it is told with its line.

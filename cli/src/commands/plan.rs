@@ -23,7 +23,7 @@ struct PlanReport<'a> {
 pub(crate) async fn run(args: Args) -> Result<Code> {
     // The dataset is only named by a plan: the input's root stands in, and nothing is written to it.
     let input = args.job.input.clone();
-    let job = args.job.job(|_| Ok(Root::open(&input)?))?;
+    let job = args.job.job(|_| Ok(Root::open(&input)?)).await?;
     let Planned { plans, warnings } = coordinator::planning::plan(&job).await?;
     for warning in &warnings {
         crate::out::say(format_args!("tailor: warning: {warning}"));

@@ -2,7 +2,7 @@ use model::{JobSpec, SystemClock};
 
 use super::*;
 
-fn job(folder: &tempfile::TempDir) -> Job {
+async fn job(folder: &tempfile::TempDir) -> Job {
     let uri = folder.path().display().to_string();
     let spec = JobSpec {
         job: "nightly".parse().expect("a name"),
@@ -19,7 +19,7 @@ fn job(folder: &tempfile::TempDir) -> Job {
         submitted_by: String::new(),
         submitted_at_ms: 0,
     };
-    Job::open(&spec, std::sync::Arc::new(SystemClock)).expect("both folders are there")
+    Job::open(&spec, std::sync::Arc::new(SystemClock)).await.expect("both folders are there")
 }
 
 async fn commit(job: &Job, shard: ShardId, version: u32) {
@@ -34,7 +34,7 @@ async fn base(job: &Job, round: Round, shard: ShardId) -> Option<u32> {
 #[tokio::test]
 async fn a_base_is_what_was_current_when_the_round_was_first_planned() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let job = job(&folder);
+    let job = job(&folder).await;
     let (first, second) = (Round { number: 1, submitted_at_ms: 7 }, Round { number: 2, submitted_at_ms: 9 });
     let [one, two] = [1, 2].map(ShardId::Shared);
     assert_eq!(base(&job, first, one).await, None, "nobody looked");

@@ -12,7 +12,7 @@ use super::{Queued, Shared};
 const TXNS_MAX: usize = 4;
 
 /// Makes changes until the last door is dropped.
-pub(super) async fn run(shared: Arc<Shared>, mut queued: mpsc::UnboundedReceiver<Queued>) {
+pub(super) async fn run(shared: Arc<Shared>, mut queued: mpsc::Receiver<Queued>) {
     let permits = Arc::new(Semaphore::new(TXNS_MAX));
     let mut held_over = None;
     loop {
@@ -34,7 +34,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut queued: mpsc::UnboundedReceiver
     }
 }
 
-async fn next(held_over: &mut Option<Queued>, queued: &mut mpsc::UnboundedReceiver<Queued>) -> Option<Queued> {
+async fn next(held_over: &mut Option<Queued>, queued: &mut mpsc::Receiver<Queued>) -> Option<Queued> {
     match held_over.take() {
         Some(first) => Some(first),
         None => queued.recv().await,
@@ -42,7 +42,7 @@ async fn next(held_over: &mut Option<Queued>, queued: &mut mpsc::UnboundedReceiv
 }
 
 /// As many changes as one transaction takes, each of another task.
-fn gather(first: Queued, held_over: &mut Option<Queued>, queued: &mut mpsc::UnboundedReceiver<Queued>) -> Vec<Queued> {
+fn gather(first: Queued, held_over: &mut Option<Queued>, queued: &mut mpsc::Receiver<Queued>) -> Vec<Queued> {
     let mut tasks = HashSet::from([first.change.task().clone()]);
     let mut batch = vec![first];
     while batch.len() < CHANGES_PER_TXN_MAX {

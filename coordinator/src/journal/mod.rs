@@ -17,11 +17,6 @@ mod held; //     by which claim an attempt holds its task
 mod records; //  jobs, shards, datasets
 mod recover; //  what another leader left
 
-#[cfg(feature = "planted")]
-fn is_gap_violated() -> bool {
-    scheduler::planted::is_planted(scheduler::planted::Planted::GapIsViolated)
-}
-
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use format::state_keys::StateKey;
 use format::state_records::{DoneRecord, FailureRecord, Unknown};
 use model::invariant::number_rises;
+use model::limits::JOURNAL_QUEUE_MAX;
 use model::{AttemptId, Digest, Invariant, LeaseId, TaskPath, TimestampMs};
 use scheduler::Tried;
 use storage::meta::claim::{Changed, ClaimError, SeenAttempts, TaskChange};
@@ -122,7 +118,7 @@ impl Drop for Turn<'_> {
 #[derive(Debug, Clone)]
 pub(crate) struct Journal {
     shared: Arc<Shared>,
-    queue: mpsc::UnboundedSender<Queued>,
+    queue: mpsc::Sender<Queued>,
 }
 
 #[derive(Debug)]
@@ -135,6 +131,8 @@ struct Shared {
     held: Held,
     /// When each record of a dataset, job or shard was written.
     written: Mutex<BTreeMap<String, Written>>,
+    /// How often orders to leave were written.
+    drains_written: std::sync::atomic::AtomicU64,
     /// Fields of shards' records that a newer version wrote: they stay, whatever else is written there.
     unknown: Mutex<BTreeMap<String, Unknown>>,
     /// Records of shards that are being written: what they are in the store may be what we know, or what we write.
@@ -207,13 +205,14 @@ impl Drop for Writing<'_> {
 impl Journal {
     /// Opens the door for as long as `leadership` holds, knowing what `found` says.
     pub(crate) fn open(store: Arc<dyn MetaStore>, leadership: Leadership, found: &Found) -> Self {
-        let (queue, queued) = mpsc::unbounded_channel();
+        let (queue, queued) = mpsc::channel(JOURNAL_QUEUE_MAX);
         let shared = Arc::new(Shared {
             store,
             leadership,
             attempts: Mutex::new(found.attempts().collect()),
             held: Held::found(found),
             written: Mutex::new(found.written.clone()),
+            drains_written: found.drain_serial.last.into(),
             unknown: Mutex::new(found.unknown().collect()),
             writing: Mutex::default(),
             records: Semaphore::new(RECORD_TXNS_MAX),
@@ -242,7 +241,9 @@ impl Journal {
         let mut seen = self.seen(&task);
         let rises = number_rises(seen.record.last, number);
         #[cfg(feature = "planted")]
-        let rises = rises && !(number != seen.record.last + 1 && is_gap_violated());
+        let rises = rises
+            && !(number != seen.record.last + 1
+                && scheduler::planted::is_planted(scheduler::planted::Planted::GapIsViolated));
         if !rises {
             let reason = format!("{task} was to be tried as {number}, its last attempt was {}", seen.record.last);
             crate::metrics::violated(Invariant::Ls1, &reason);
@@ -366,7 +367,7 @@ impl Journal {
         let before = incarnation();
         let (reply, answer) = oneshot::channel();
         let closed = || JournalError::Over { reason: "the journal is closed".to_owned() };
-        self.queue.send(Queued { change, reply }).map_err(|_| closed())?;
+        self.queue.send(Queued { change, reply }).await.map_err(|_| closed())?;
         let changed = match answer.await.map_err(|_| closed())? {
             Ok(changed) => changed,
             Err(refused) => return Ok(Err(refused)),

@@ -7,13 +7,18 @@
 //! |---|---|
 //! | begins a job | the record of its dataset, which it writes too, and which never goes |
 //! | replaces a head, or deletes it with its job | when the head was written last |
+//! | writes orders to leave | how often orders were written, which it raises, and which never goes |
 //! | writes a shard's record | when the head of its job came to be, and when the record itself was written last |
+
+use std::sync::atomic::Ordering;
 
 use format::state_keys::{StateKey, job_prefix, shard_prefix};
 use format::state_records::{
-    DatasetRecord, FormatRecord, JobHead, STATE_FORMAT, ShardRecord, StateRecord, Text, Unknown,
+    DatasetRecord, DrainRecord, DrainSerial, FormatRecord, JobHead, STATE_FORMAT, ShardRecord, StateRecord, Text,
+    Unknown,
 };
-use model::{Digest, JobId, ShardId};
+use model::limits::STATE_TXN_OPS_MAX;
+use model::{Digest, JobId, LeaseId, ShardId};
 use storage::meta::{Compare, Entry, MetaError, Op, Revision, Txn};
 use storage::{Settled, settle};
 
@@ -108,6 +113,24 @@ impl Journal {
         self.shared.written().retain(|key, _| !key.starts_with(&job_prefix(job)));
         self.shared.unknown().retain(|key, _| !key.starts_with(&job_prefix(job)));
         self.forget_tasks(|task| task.job == *job);
+        Ok(())
+    }
+
+    /// Writes orders to leave, and removes those that are carried out or taken back. One write at a time: the next one has to
+    /// see what that one leaves.
+    pub(crate) async fn write_drains(&self, orders: &[(LeaseId, Option<DrainRecord>)]) -> Result<(), JournalError> {
+        let key = String::from(StateKey::DrainSerial);
+        // One operation is the count's.
+        for orders in orders.chunks(STATE_TXN_OPS_MAX - 1) {
+            let op = |(worker, order): &(LeaseId, Option<DrainRecord>)| match order {
+                Some(order) => Ok(Op::put(StateKey::Drain(*worker), value(order)?)),
+                None => Ok(Op::delete(StateKey::Drain(*worker))),
+            };
+            let ops = orders.iter().map(op).collect::<Result<Vec<_>, MetaError>>()?;
+            let last = self.shared.drains_written.fetch_add(1, Ordering::Relaxed) + 1;
+            let revision = self.replace(&key, &DrainSerial { last }, [self.unmoved(&key)].into(), ops).await?;
+            self.remember(&key, revision);
+        }
         Ok(())
     }
 

@@ -14,10 +14,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use format::state_keys::{DATASETS, JOBS, StateKey, TaskPath, WORKERS};
+use format::state_keys::{DATASETS, DRAINS, JOBS, StateKey, TaskPath, WORKERS};
 use format::state_records::{
-    ClaimRecord, DatasetRecord, DoneRecord, FormatRecord, JobHead, JobPhase, STATE_FORMAT, ShardPhase, ShardRecord,
-    Unknown,
+    ClaimRecord, DatasetRecord, DoneRecord, DrainRecord, DrainSerial, FormatRecord, JobHead, JobPhase, STATE_FORMAT,
+    ShardPhase, ShardRecord, Unknown,
 };
 use model::{AttemptId, Digest, JobId, LeaseId, ShardId, TaskId, TimestampMs};
 use scheduler::Tried;
@@ -37,6 +37,10 @@ pub(crate) struct Found {
     pub(crate) jobs: BTreeMap<JobId, FoundJob>,
     /// Workers, with their records as they lie.
     pub(crate) workers: Vec<Entry>,
+    /// Orders to leave, by the worker that each was given last.
+    pub(crate) drains: BTreeMap<LeaseId, DrainRecord>,
+    /// How often orders were written.
+    pub(super) drain_serial: DrainSerial,
     /// When each record of a dataset, job or shard was written.
     pub(super) written: BTreeMap<String, Written>,
     passed_over: PassedOver,
@@ -117,6 +121,15 @@ impl Found {
                 }
             }
             StateKey::Worker(_) => self.workers.push(entry.clone()),
+            StateKey::Drain(worker) => match entry.record() {
+                Ok(order) => drop(self.drains.insert(worker, order)),
+                Err(error) => drop(self.passed_over.note(entry, &error.to_string())),
+            },
+            StateKey::DrainSerial => {
+                self.remember(entry);
+                // One that cannot be read is written over: it counts on from any number.
+                self.drain_serial = entry.record().unwrap_or_default();
+            }
             StateKey::Job(job) => {
                 self.remember(entry);
                 let found = self.jobs.entry(job).or_default();
@@ -263,7 +276,7 @@ pub(crate) async fn recover(store: &dyn MetaStore) -> Result<Found, MetaError> {
     let workers = store.list(WORKERS).await?;
     let mut found = Found { revision: workers.revision, format, ..Found::default() };
     workers.entries.iter().for_each(|entry| found.take(entry));
-    for prefix in [DATASETS, JOBS] {
+    for prefix in [DATASETS, DRAINS, JOBS] {
         store.list(prefix).await?.entries.iter().for_each(|entry| found.take(entry));
     }
     found.finish();

@@ -106,6 +106,7 @@ fn head(phase: JobPhase, round: u32) -> JobHead {
         shards: 1,
         submitted_at_ms: 1,
         cause: None,
+        warnings: None,
         reason: Text::default(),
         unknown: Unknown::new(),
     }

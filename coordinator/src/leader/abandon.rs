@@ -82,7 +82,7 @@ async fn record(
     cause: &str,
     at_ms: i64,
 ) -> Result<(), ArchiveError> {
-    let dataset = Root::create(head.dataset.as_str())?;
+    let dataset = Root::reach_or_make(head.dataset.as_str()).await?;
     let earlier = match history::record(&dataset, id).await {
         Ok(earlier) if head.round > 1 => earlier.filter(|earlier| !earlier.has_lost_spec()),
         Err(error @ StorageError::Failed { .. }) if error.is_store_away() => return Err(error.into()),

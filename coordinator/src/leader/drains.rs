@@ -9,51 +9,101 @@
 //!      +------ name joins ------ lost
 //! ```
 //!
-//! A worker that was stopped past its lease comes back under another id: it is told again, by its name. Orders are the leader's
-//! own memory: after a change of leaders a worker that lives goes on leaving by its record, and one that was lost is forgotten.
+//! A worker that was stopped past its lease comes back under another id: it is told again, by its name. Orders are on record,
+//! so the next leader gives them again. An operator is answered once that is done: until then a change of leaders loses the
+//! order, and the answer says nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use format::state_records::{DrainRecord, Text, Unknown};
 use model::LeaseId;
 use model::limits::DRAIN_ORDERS_MAX;
 use proto::{ApiError, v1};
 use scheduler::Event;
 
+use super::message::{Outcome, Reply};
 use super::{Leader, LiveWorker};
+use crate::journal::JournalError;
 
 /// An order that is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DrainOrder {
-    name: String,
-    reason: String,
+struct DrainOrder {
+    record: DrainRecord,
     /// Its lease ended before it had left.
     is_lost: bool,
 }
 
 /// All orders, by the id that their worker had last.
 #[derive(Debug, Default)]
-pub(crate) struct DrainOrders(BTreeMap<LeaseId, DrainOrder>);
+pub(crate) struct DrainOrders {
+    orders: BTreeMap<LeaseId, DrainOrder>,
+    /// Workers whose order is not on record as it is here.
+    unwritten: BTreeSet<LeaseId>,
+    /// Orders are being written; who is told once the next write is done.
+    write: Option<Vec<Told>>,
+}
+
+/// Who hears that an order, or that it is taken back, is on record.
+pub(crate) type Told = (LeaseId, Reply<LeaseId>);
 
 impl DrainOrders {
     fn give(&mut self, worker: LeaseId, name: &str, reason: &str) {
-        let order = DrainOrder { name: name.to_owned(), reason: reason.to_owned(), is_lost: false };
-        self.0.insert(worker, order);
+        let (name, reason) = (Text::cut(name), Text::cut(reason));
+        let record = DrainRecord { name, reason, leaving: false, unknown: Unknown::new() };
+        self.insert(worker, record);
     }
 
-    /// A worker joins: what it is told, if an order waits for its name.
+    fn insert(&mut self, worker: LeaseId, record: DrainRecord) {
+        self.orders.insert(worker, DrainOrder { record, is_lost: false });
+        self.unwritten.insert(worker);
+    }
+
+    fn remove(&mut self, worker: LeaseId) -> Option<DrainOrder> {
+        let order = self.orders.remove(&worker)?;
+        self.unwritten.insert(worker);
+        Some(order)
+    }
+
+    /// Takes over what another leader had on record, before any worker is known. An order whose worker left meanwhile, as it
+    /// was told, is carried out.
+    fn restore(&mut self, drains: BTreeMap<LeaseId, DrainRecord>, is_alive: impl Fn(LeaseId) -> bool) {
+        for (worker, record) in drains {
+            let is_lost = !is_alive(worker);
+            if is_lost && record.leaving {
+                self.unwritten.insert(worker);
+            } else {
+                self.orders.insert(worker, DrainOrder { record, is_lost });
+            }
+        }
+        self.shed();
+    }
+
+    /// A worker joins: what it is told, if an order waits for its name, or was given to it by another leader.
     fn joins(&mut self, worker: LeaseId, name: &str) -> Option<String> {
-        let waits = |order: &DrainOrder| order.is_lost && order.name == name;
-        let lost = self.0.iter().find(|(_, order)| waits(order)).map(|(lost, _)| *lost)?;
-        let order = self.0.remove(&lost)?;
-        self.give(worker, name, &order.reason);
-        Some(order.reason)
+        if let Some(order) = self.orders.get(&worker) {
+            return Some(order.record.reason.to_string());
+        }
+        let waits = |order: &DrainOrder| order.is_lost && order.record.name.as_str() == name;
+        let lost = self.orders.iter().find(|(_, order)| waits(order)).map(|(lost, _)| *lost)?;
+        let order = self.remove(lost)?;
+        let reason = order.record.reason.to_string();
+        self.insert(worker, DrainRecord { leaving: false, ..order.record });
+        Some(reason)
+    }
+
+    /// The record of a worker says that it leaves.
+    fn leaves(&mut self, worker: LeaseId) {
+        if let Some(order) = self.orders.get_mut(&worker).filter(|order| !order.record.leaving) {
+            order.record.leaving = true;
+            self.unwritten.insert(worker);
+        }
     }
 
     /// A worker is gone; `has_drained` if its record said that it was leaving.
     fn gone(&mut self, worker: LeaseId, has_drained: bool) {
         if has_drained {
-            self.0.remove(&worker);
-        } else if let Some(order) = self.0.get_mut(&worker) {
+            self.remove(worker);
+        } else if let Some(order) = self.orders.get_mut(&worker) {
             order.is_lost = true;
             self.shed();
         }
@@ -61,35 +111,58 @@ impl DrainOrders {
 
     /// Forgets orders for workers that are not there, beyond so many: the ids of the oldest are the smallest, mostly.
     fn shed(&mut self) {
-        let lost: Vec<_> = self.0.iter().filter(|(_, order)| order.is_lost).map(|(worker, _)| *worker).collect();
+        let lost: Vec<_> = self.orders.iter().filter(|(_, order)| order.is_lost).map(|(worker, _)| *worker).collect();
         for worker in lost.iter().take(lost.len().saturating_sub(DRAIN_ORDERS_MAX)) {
-            self.0.remove(worker);
+            self.remove(*worker);
         }
     }
 
     /// Takes back every order of that id or name.
     fn take_back(&mut self, named: &str) -> Vec<LeaseId> {
-        let is_it = |worker: &LeaseId, order: &DrainOrder| order.name == named || worker.to_string() == named;
-        let taken = self.0.iter().filter(|(worker, order)| is_it(worker, order)).map(|(worker, _)| *worker).collect();
-        self.0.retain(|worker, order| !is_it(worker, order));
+        let is_it = |(worker, order): &(&LeaseId, &DrainOrder)| {
+            order.record.name.as_str() == named || worker.to_string() == named
+        };
+        let taken: Vec<LeaseId> = self.orders.iter().filter(is_it).map(|(worker, _)| *worker).collect();
+        taken.iter().for_each(|worker| drop(self.remove(*worker)));
         taken
+    }
+
+    /// What is to be written, or removed; nothing is unwritten afterwards.
+    fn take_unwritten(&mut self) -> Vec<(LeaseId, Option<DrainRecord>)> {
+        let unwritten = std::mem::take(&mut self.unwritten).into_iter();
+        unwritten.map(|worker| (worker, self.orders.get(&worker).map(|order| order.record.clone()))).collect()
     }
 
     /// As operators see them.
     pub(super) fn views(&self) -> Vec<v1::DrainOrder> {
         let view = |(worker, order): (&LeaseId, &DrainOrder)| v1::DrainOrder {
-            name: order.name.clone(),
+            name: order.record.name.to_string(),
             worker: worker.to_string(),
-            reason: order.reason.clone(),
+            reason: order.record.reason.to_string(),
             lost: order.is_lost,
         };
-        self.0.iter().map(view).collect()
+        self.orders.iter().map(view).collect()
     }
 }
 
 impl Leader {
     /// Asks a worker to leave.
-    pub(super) fn drain(&mut self, name: &str, reason: &str) -> Result<LeaseId, ApiError> {
+    pub(super) fn drain(&mut self, name: &str, reason: &str, reply: Reply<LeaseId>) {
+        match self.order(name, reason) {
+            Ok(worker) => self.write_drains(Some((worker, reply))),
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    /// Takes an order back.
+    pub(super) fn undrain(&mut self, name: &str, reason: &str, reply: Reply<LeaseId>) {
+        match self.take_order_back(name, reason) {
+            Ok(worker) => self.write_drains(Some((worker, reply))),
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    fn order(&mut self, name: &str, reason: &str) -> Result<LeaseId, ApiError> {
         let is_it = |(lease, live): &(&LeaseId, &mut LiveWorker)| {
             lease.to_string() == name || live.record.name.as_str() == name
         };
@@ -110,8 +183,7 @@ impl Leader {
         Ok(worker)
     }
 
-    /// Takes an order back.
-    pub(super) fn undrain(&mut self, name: &str, reason: &str) -> Result<LeaseId, ApiError> {
+    fn take_order_back(&mut self, name: &str, reason: &str) -> Result<LeaseId, ApiError> {
         let taken = self.drains.take_back(name);
         let Some(last) = taken.last().copied() else {
             let what = format!("order to leave for worker {name}; see `tailor worker list`");
@@ -134,13 +206,64 @@ impl Leader {
     /// What a worker that joins is told.
     pub(super) fn drain_of(&mut self, worker: LeaseId, name: &str) -> Option<String> {
         let reason = self.drains.joins(worker, name)?;
-        tracing::info!(%worker, name, reason, "worker came back under a name that was asked to leave; it is told again");
+        tracing::info!(%worker, name, reason, "worker has an order to leave, by its name; it is told");
+        self.write_drains(None);
         Some(reason)
+    }
+
+    /// Takes over the orders of another leader: before the workers, which are told by them.
+    pub(super) fn restore_drains(&mut self, drains: BTreeMap<LeaseId, DrainRecord>, workers: &BTreeSet<LeaseId>) {
+        self.drains.restore(drains, |worker| workers.contains(&worker));
+        self.write_drains(None);
+    }
+
+    /// A worker's record says that it leaves.
+    pub(super) fn leaves(&mut self, worker: LeaseId) {
+        self.drains.leaves(worker);
+        self.write_drains(None);
     }
 
     /// A worker is gone.
     pub(super) fn drained_or_lost(&mut self, worker: LeaseId, live: &LiveWorker) {
         self.drains.gone(worker, live.record.draining.is_some());
+        self.write_drains(None);
+    }
+
+    /// Writes what has changed, one write after another; `told` hears of it once its order is on record.
+    pub(super) fn write_drains(&mut self, told: Option<Told>) {
+        if let Some(told_next) = &mut self.drains.write {
+            return told_next.extend(told);
+        }
+        let (orders, told) = (self.drains.take_unwritten(), told.into_iter().collect::<Vec<_>>());
+        if orders.is_empty() && told.is_empty() {
+            return;
+        }
+        self.drains.write = Some(Vec::new());
+        self.spawn_write(orders, told);
+    }
+
+    fn spawn_write(&self, orders: Vec<(LeaseId, Option<DrainRecord>)>, told: Vec<Told>) {
+        let (journal, handle) = (self.journal.clone(), self.handle.clone());
+        tokio::spawn(async move {
+            let result = journal.insist(|| journal.write_drains(&orders)).await;
+            handle.tell(Outcome::DrainsWritten { result, told });
+        });
+    }
+
+    /// Orders are on record, or not.
+    pub(super) fn drains_written(&mut self, result: Result<(), JournalError>, told: Vec<Told>) {
+        let told_next = self.drains.write.take().unwrap_or_default();
+        // Who hears nothing asks the next leader.
+        let Some(result) = self.unless_over(result) else { return };
+        for (worker, reply) in told {
+            let _ = reply
+                .send(result.clone().map(|()| worker).map_err(|error| ApiError::Away { reason: error.to_string() }));
+        }
+        let orders = self.drains.take_unwritten();
+        if !orders.is_empty() || !told_next.is_empty() {
+            self.drains.write = Some(Vec::new());
+            self.spawn_write(orders, told_next);
+        }
     }
 }
 
@@ -180,5 +303,29 @@ mod tests {
         assert_eq!(orders.take_back("w7"), [LeaseId(7)]);
         assert_eq!(orders.take_back(&LeaseId(8).to_string()), [LeaseId(8)]);
         assert_eq!(orders.take_back("w7"), []);
+    }
+
+    #[test]
+    fn the_next_leader_has_the_orders_that_are_on_record_and_removes_those_that_are_carried_out() {
+        let [alive, lost, left] = [1, 2, 3].map(LeaseId);
+        let mut before = DrainOrders::default();
+        for (worker, name) in [(alive, "w1"), (lost, "w2"), (left, "w3")] {
+            before.give(worker, name, "old image");
+        }
+        before.leaves(left);
+        let on_record: BTreeMap<_, _> =
+            before.take_unwritten().into_iter().filter_map(|(id, order)| Some((id, order?))).collect();
+        assert_eq!(on_record.len(), 3);
+        assert_eq!(before.take_unwritten(), [], "each is written once");
+
+        let mut after = DrainOrders::default();
+        after.restore(on_record, |worker| worker == alive);
+        assert_eq!(after.take_unwritten(), [(left, None)], "it left while nobody led");
+        let expected = [(alive, "w1", false), (lost, "w2", true)];
+        assert_eq!(shown(&after), expected.map(|(id, name, is_lost)| (id.to_string(), name.to_owned(), is_lost)));
+        assert_eq!(after.joins(alive, "w1").as_deref(), Some("old image"));
+        assert_eq!(after.joins(LeaseId(9), "w2").as_deref(), Some("old image"));
+        let moved: Vec<_> = after.take_unwritten().into_iter().map(|(id, order)| (id, order.is_some())).collect();
+        assert_eq!(moved, [(lost, false), (LeaseId(9), true)]);
     }
 }

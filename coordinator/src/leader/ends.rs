@@ -230,7 +230,7 @@ pub(super) async fn archive(journal: &Journal, dataset: &Root, report: &JobRepor
 type Runs = (Root, Vec<String>);
 
 async fn find_runs(scratch: &str, id: &JobId, shard: ShardId) -> Result<Runs, StorageError> {
-    let root = Root::create(scratch)?;
+    let root = Root::reach_or_make(scratch).await?;
     let runs = root.list(&keys::runs_of(id, shard)).await?;
     Ok((root, runs.into_iter().map(|object| object.location.to_string()).collect()))
 }

@@ -165,8 +165,8 @@ impl Leader {
             return self.apply(Event::JobPlanned { job: id.clone() });
         }
         match planned {
-            Ok(Planned { shards, warnings }) => {
-                live.warnings = warnings;
+            Ok(Planned { shards, warnings, warned }) => {
+                (live.warnings, live.head.warnings) = (warnings, warned);
                 self.record_plans(id, shards);
             }
             Err(error) => {
@@ -244,13 +244,21 @@ fn known(asked: &JobSpec, there: &JobSpec) -> Result<v1::SubmitJobResponse, ApiE
     Err(ApiError::AlreadyExists { reason })
 }
 
+/// What a client hears of a job whose places cannot be opened.
+fn not_opened(error: JobError) -> ApiError {
+    match error {
+        JobError::Storage(away) if away.is_store_away() => ApiError::Away { reason: describe(&away) },
+        error => ApiError::Invalid { field: "spec".to_owned(), reason: describe(&error) },
+    }
+}
+
 /// Writes the spec and the head of a job, unless it is there.
 async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Clock>) -> Result<Begun, BeginError> {
     let invalid = |field: &str, reason: String| ApiError::Invalid { field: field.to_owned(), reason };
     if Text::<384>::cut(&spec.dataset).to_string() != spec.dataset {
         return Err(invalid("dataset", format!("{} is no URI of at most 384 bytes", spec.dataset)).into());
     }
-    let job = Job::open(&spec, Arc::clone(&clock)).map_err(|error| invalid("spec", describe(&error)))?;
+    let job = Job::open(&spec, Arc::clone(&clock)).await.map_err(|error| not_opened(error))?;
     let mut round = 1;
     if !anew {
         // A client waits for the answer: it hears which store is away while it still listens.
@@ -276,6 +284,7 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Cloc
         shards: 0,
         submitted_at_ms: clock.now_ms(),
         cause: None,
+        warnings: None,
         reason: Text::default(),
         unknown: Unknown::new(),
     };
@@ -292,7 +301,8 @@ pub(super) async fn begin_again(
 ) -> Result<super::ask::BegunAgain, BeginError> {
     let spec = &earlier.spec;
     spec.settings.validate().map_err(|error| ApiError::from(error.within("spec.settings")))?;
-    let job = Job::open(spec, Arc::clone(&clock)).map_err(|error| ApiError::Refused { reason: describe(&error) })?;
+    let job =
+        Job::open(spec, Arc::clone(&clock)).await.map_err(|error| ApiError::Refused { reason: describe(&error) })?;
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
     journal.note_dataset(&spec.dataset).await?;
     let head = JobHead {
@@ -303,6 +313,7 @@ pub(super) async fn begin_again(
         shards: 0,
         submitted_at_ms: clock.now_ms(),
         cause: None,
+        warnings: None,
         reason: Text::cut(reason),
         unknown: Unknown::new(),
     };
@@ -339,7 +350,19 @@ async fn plan(job: &Job, round: Round, probes: &Probes, mark: &RunMark) -> Resul
     mark.begin().await?;
     let written = planning::write(&job.dataset, plans).await?;
     let shards = written.into_iter().map(|(plan, digest)| PlannedShard { plan: Arc::new(plan), digest });
-    Ok(Planned { shards: shards.collect(), warnings })
+    let warned = write_warnings(job, &warnings).await?;
+    Ok(Planned { shards: shards.collect(), warnings, warned })
+}
+
+/// Writes what an operator should look at, so that whoever leads next can tell it; the digest that names it.
+async fn write_warnings(job: &Job, warnings: &[String]) -> Result<Option<Digest>, JobError> {
+    if warnings.is_empty() {
+        return Ok(None);
+    }
+    let bytes = serde_json::to_vec(warnings).expect("a list of texts");
+    let digest = Digest::of(&bytes);
+    job.dataset.create_once(&keys::warnings(&job.id, digest), bytes).await?;
+    Ok(Some(digest))
 }
 
 async fn record_plans(journal: &Journal, id: &JobId, round: u32, shards: &[PlannedShard]) -> Result<(), JournalError> {

@@ -21,7 +21,8 @@ pub(super) struct RunMark {
     dataset: Root,
     job: JobId,
     run: u64,
-    process: Option<ProcessName>,
+    /// URI of the root of all runs, if they have one of their own.
+    scratch: Option<String>,
 }
 
 impl RunMark {
@@ -30,7 +31,7 @@ impl RunMark {
         let text = format!("{job}/{}/{}/{}", head.spec, head.round, head.submitted_at_ms);
         // Never 0: that run is a collector's own.
         let run = Digest::of(text.as_bytes()).0 as u64 | 1;
-        Self { dataset: dataset.clone(), job: job.clone(), run, process: process_of(dataset, scratch) }
+        Self { dataset: dataset.clone(), job: job.clone(), run, scratch: scratch.map(str::to_owned) }
     }
 
     /// Marks the dataset as ours, and the run as open.
@@ -41,7 +42,8 @@ impl RunMark {
 
     /// Says again that the run is open.
     pub(super) async fn refresh(&self) -> Result<(), StorageError> {
-        dataset::marks::mark_open(&self.dataset, &self.job, self.run, self.process).await
+        let process = process_of(&self.dataset, self.scratch.as_deref()).await;
+        dataset::marks::mark_open(&self.dataset, &self.job, self.run, process).await
     }
 
     /// The same where a failure may wait for the next time: the mark counts for many times that long.
@@ -60,9 +62,9 @@ impl RunMark {
 }
 
 /// The process whose scratch folder in the dataset the runs lie in: that of an embedded job.
-fn process_of(dataset: &Root, scratch: Option<&str>) -> Option<ProcessName> {
+async fn process_of(dataset: &Root, scratch: Option<&str>) -> Option<ProcessName> {
     let parent = dataset.local_folder()?.join(SCRATCH);
-    let scratch = Root::open(scratch?).ok()?.local_folder()?.to_owned();
+    let scratch = Root::reach(scratch?).await.ok()?.local_folder()?.to_owned();
     let name = scratch.strip_prefix(parent).ok()?.to_str()?;
     name.parse().ok()
 }
@@ -81,15 +83,20 @@ impl Leader {
         }
         self.marks_at = Instant::now() + JOB_MARK_EVERY;
         let open = self.jobs.iter().filter(|(_, live)| !live.is_archiving && !live.shards.is_empty());
-        let mut marks: Vec<RunMark> = open.filter_map(|(id, _)| self.mark_of(id)).collect();
-        marks.extend(self.recovering.iter().filter_map(|(id, recovering)| {
+        let marks: Vec<RunMark> = open.filter_map(|(id, _)| self.mark_of(id)).collect();
+        let recovering = self.recovering.iter().filter_map(|(id, recovering)| {
             let head = recovering.head.as_ref().filter(|head| head.phase != JobPhase::Planning)?;
-            let dataset = Root::open(head.dataset.as_str()).ok()?;
-            Some(RunMark::of(id, head, &dataset, self.settings.scratch.as_deref()))
-        }));
+            Some((id.clone(), head.clone()))
+        });
+        let (recovering, scratch): (Vec<_>, _) = (recovering.collect(), self.settings.scratch.clone());
         tokio::spawn(async move {
             let refresh = |mark: RunMark| async move { mark.refresh_or_warn().await };
             stream::iter(marks).for_each_concurrent(OBJECTS_AT_ONCE, refresh).await;
+            for (id, head) in recovering {
+                if let Ok(dataset) = Root::reach(head.dataset.as_str()).await {
+                    refresh(RunMark::of(&id, &head, &dataset, scratch.as_deref())).await;
+                }
+            }
         });
     }
 }

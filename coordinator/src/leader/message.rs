@@ -12,9 +12,11 @@ use model::{
 };
 use proto::{ApiError, v1};
 use scheduler::{Restored, ShardOutput, TaskInput};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use worker::leader::{Beat, Hello, LeaderError, Orders, Verdict};
 
+use super::drains::Told;
+use super::mailbox::{self, Inbox, NotPut, Slot};
 use super::secrets::Marks;
 use crate::commit::{CommitError, Committed};
 use crate::error::JobError;
@@ -130,6 +132,8 @@ pub(crate) enum Outcome {
     Archived { job: JobId, result: Result<(), ArchiveError> },
     /// A job's head was replaced, or not; who waits for that.
     HeadPut { job: JobId, phase: JobPhase, result: Result<(), JournalError>, told: Vec<Reply<()>> },
+    /// Orders to leave were written, or not; who waits for that.
+    DrainsWritten { result: Result<(), JournalError>, told: Vec<Told> },
 }
 
 /// One assignment, and what became of its claim.
@@ -163,6 +167,8 @@ pub(crate) enum BeginError {
 pub(crate) struct Planned {
     pub(crate) shards: Vec<PlannedShard>,
     pub(crate) warnings: Vec<String>,
+    /// Digest of their object, where there are any.
+    pub(crate) warned: Option<Digest>,
 }
 
 /// One of them.
@@ -177,6 +183,7 @@ pub(crate) struct Recovered {
     pub(crate) spec: Arc<JobSpec>,
     pub(crate) job: Arc<Job>,
     pub(crate) earlier: Option<Box<JobReport>>,
+    pub(crate) warnings: Vec<String>,
     pub(crate) open: Vec<RecoveredShard>,
     pub(crate) ended: Vec<(ShardRecord, ShardReport)>,
     /// Shards that were open, and why they cannot go on.
@@ -223,17 +230,24 @@ pub(crate) enum ArchiveError {
     Storage(#[from] storage::StorageError),
 }
 
+const STEPPED_DOWN: &str = "the leader has just stepped down";
+const FULL: &str = "more requests wait for the leader than it takes in at once; ask again in a second";
+
 /// Asks the leader. Clones ask the same one; once it leads no longer, every answer is [`LeaderError::Away`].
 #[derive(Debug, Clone)]
 pub(crate) struct Handle {
-    /// Unbounded, for nothing that the leader began may be dropped; the gates of the services bound what others ask.
-    mailbox: mpsc::UnboundedSender<Message>,
+    mailbox: Slot,
     marks: Marks,
 }
 
+/// Until a request is worth another try that found no room: the leader takes in thousands of messages a second.
+const FULL_PAUSE: Duration = Duration::from_secs(1);
+
 impl Handle {
-    pub(crate) fn new(mailbox: mpsc::UnboundedSender<Message>) -> Self {
-        Self { mailbox, marks: Marks::default() }
+    /// A leader's handle, and the mailbox that the leader takes from.
+    pub(crate) fn new() -> (Self, Inbox) {
+        let (mailbox, inbox) = mailbox::open();
+        (Self { mailbox, marks: Marks::default() }, inbox)
     }
 
     /// Who may speak for which worker.
@@ -247,23 +261,28 @@ impl Handle {
     }
 
     pub(crate) fn tell(&self, outcome: Outcome) {
-        // A leader that has ended wants nothing.
-        let _ = self.mailbox.send(Message::Outcome(outcome));
+        self.mailbox.tell(outcome);
     }
 
     /// Asks, as an operator does.
     pub(crate) async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, ApiError> {
-        let away = || ApiError::Away { reason: "the leader has just stepped down".to_owned() };
+        let away = || ApiError::Away { reason: STEPPED_DOWN.to_owned() };
         let (reply, answer) = oneshot::channel();
-        self.mailbox.send(Message::Ask(ask(reply))).map_err(|_| away())?;
+        self.mailbox.ask(Message::Ask(ask(reply))).map_err(|why| match why {
+            NotPut::Closed => away(),
+            NotPut::Full => ApiError::TooMany { reason: FULL.to_owned(), retry_after: FULL_PAUSE },
+        })?;
         answer.await.map_err(|_| away())?
     }
 
     async fn worker<T>(&self, message: impl FnOnce(Reply<T, LeaderError>) -> Message) -> Result<T, LeaderError> {
-        let away = || LeaderError::Away { reason: "the leader has just stepped down".to_owned() };
+        let away = |reason: &str| LeaderError::Away { reason: reason.to_owned() };
         let (reply, answer) = oneshot::channel();
-        self.mailbox.send(message(reply)).map_err(|_| away())?;
-        answer.await.map_err(|_| away())?
+        self.mailbox.ask(message(reply)).map_err(|why| match why {
+            NotPut::Closed => away(STEPPED_DOWN),
+            NotPut::Full => away(FULL),
+        })?;
+        answer.await.map_err(|_| away(STEPPED_DOWN))?
     }
 }
 

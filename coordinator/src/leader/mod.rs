@@ -23,6 +23,7 @@ mod ends; //     ends of shards and jobs
 mod heads; //    heads of jobs, one write after another
 mod jobs; //     submission, plans
 mod live; //     what is known beside the scheduler's state
+mod mailbox; //  how many requests wait at most
 mod marks; //    what keeps collectors from a job's objects
 mod message;
 mod recovering; // jobs that cannot go on yet
@@ -44,7 +45,7 @@ use model::{Clock, JobId, LeaseId};
 use scheduler::{Effect, Event, Policy, State};
 use storage::meta::election::Leadership;
 use storage::meta::{LeaseSession, MetaError, MetaStore};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::journal::{Found, Journal, JournalError};
@@ -54,6 +55,7 @@ use commits::Commits;
 use drains::DrainOrders;
 use heads::HeadWrite;
 use live::{LiveJob, LiveWorker};
+use mailbox::Inbox;
 use message::{Message, Outcome};
 use recovering::Recovering;
 use runs::RunLists;
@@ -191,7 +193,7 @@ impl Leader {
         store: &dyn MetaStore,
         found: Found,
         session: &LeaseSession,
-        mut inbox: mpsc::UnboundedReceiver<Message>,
+        mut inbox: Inbox,
         dismissed: impl Future<Output = ()>,
     ) -> Ended {
         match self.journal.note_format(found.format).await {
@@ -209,7 +211,7 @@ impl Leader {
             let mut is_tick = false;
             tokio::select! {
                 // A process that was stopped finds its mailbox full, and its lease gone.
-                _ = inbox.recv_many(&mut messages, MESSAGES_AT_ONCE), if session.is_held() => {
+                () = inbox.take(&mut messages, MESSAGES_AT_ONCE), if session.is_held() => {
                     messages.drain(..).for_each(|message| self.take(message));
                 }
                 event = members.next() => self.members_changed(event),
@@ -268,6 +270,7 @@ impl Leader {
             Outcome::Closed { job, shard, result } => self.closed(&job, shard, result),
             Outcome::Archived { job, result } => self.archived(&job, result),
             Outcome::HeadPut { job, phase, result, told } => self.head_put(&job, phase, result, told),
+            Outcome::DrainsWritten { result, told } => self.drains_written(result, told),
         }
     }
 

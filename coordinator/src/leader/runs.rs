@@ -30,7 +30,7 @@ impl RunLists {
     pub(crate) async fn publish(&self, scratch: &str, task: &TaskPath, runs: &ListedRuns) -> Result<(), StorageError> {
         let cell = self.cell(task, runs.digest);
         let write = || async {
-            let root = Root::create(scratch)?;
+            let root = Root::reach_or_make(scratch).await?;
             let key = keys::run_list(&task.job, task.shard, runs.digest);
             root.create_once(&key, runs.list.to_bytes()).await.map(drop)
         };

@@ -21,6 +21,7 @@ use super::jobs::{OBJECTS_AT_ONCE, since};
 use super::live::LiveShard;
 use super::message::{Outcome, PlannedShard, Recovered, RecoveredShard, TakeoverError};
 use super::recovering::Recovering;
+use super::workers::lease_of;
 use crate::error::describe;
 use crate::history;
 use crate::job::Job;
@@ -38,7 +39,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 impl Leader {
     /// Takes over what another leader left.
     pub(super) fn take_over(&mut self, found: Found) {
-        let Found { jobs, workers, .. } = found;
+        let Found { jobs, workers, drains, .. } = found;
+        let alive = workers.iter().filter_map(|entry| lease_of(&entry.key)).collect();
+        self.restore_drains(drains, &alive);
         self.members(&workers);
         for (id, job) in jobs {
             self.recovering.insert(id.clone(), Recovering::of(job));
@@ -91,12 +94,15 @@ impl Leader {
     }
 
     fn go_on(&mut self, id: &JobId, recovered: Recovered) {
-        let Recovered { spec, job, open, ended, lost, earlier } = recovered;
+        let Recovered { spec, job, open, ended, lost, earlier, warnings } = recovered;
         // It may have been cancelled since it was found.
         let Some(head) = self.recovering.remove(id).and_then(|recovering| recovering.head) else { return };
         let phase = head.phase;
         let has_failed = head.cause.is_some();
         self.insert(job, spec, head, earlier);
+        if let Some(live) = self.jobs.get_mut(id) {
+            live.warnings = warnings;
+        }
         let tasks = open.iter().map(|shard| shard.restored.done.len()).sum::<usize>();
         let counts = (open.len(), ended.len(), lost.len());
         tracing::info!(job = %id, ?phase, open = counts.0, ended = counts.1, lost = counts.2, tasks, "job taken over");
@@ -160,14 +166,14 @@ impl JobReader<'_> {
     async fn read(&self, scratch: Option<&str>, clock: Arc<dyn Clock>) -> Result<Recovered, TakeoverError> {
         let Self { journal, id, head, found, gave_up } = *self;
         // Opened, not made: an empty folder would look like a dataset that lost everything.
-        let dataset = Root::open(head.dataset.as_str())?;
+        let dataset = Root::reach(head.dataset.as_str()).await?;
         let spec = read_spec(&dataset, id, head.spec).await?;
-        let job = Job::open(&spec, clock).map_err(|error| match error {
+        let job = Job::open(&spec, clock).await.map_err(|error| match error {
             crate::JobError::Storage(error) => error.into(),
             error => TakeoverError::Lost(describe(&error)),
         })?;
         let own = keys::scratch_root(&spec.dataset, id);
-        let scratch = Root::create(scratch.unwrap_or(&own))?;
+        let scratch = Root::reach_or_make(scratch.unwrap_or(&own)).await?;
         let earlier = if head.round > 1 { history::record(&dataset, id).await? } else { None };
         // Another job, which had the name before this one.
         let earlier = earlier.filter(|earlier| !earlier.has_lost_spec());
@@ -184,7 +190,8 @@ impl JobReader<'_> {
         }
         drop(shards);
         let earlier = earlier.map(Box::new);
-        Ok(Recovered { spec: Arc::new(spec), job: Arc::new(job), open, ended, lost, earlier })
+        let warnings = read_warnings(&dataset, id, head.warnings).await?;
+        Ok(Recovered { spec: Arc::new(spec), job: Arc::new(job), open, ended, lost, earlier, warnings })
     }
 }
 
@@ -192,6 +199,18 @@ async fn read_spec(dataset: &Root, job: &JobId, digest: Digest) -> Result<JobSpe
     let key = keys::spec(job, digest);
     let bytes = dataset.read(&key).await?;
     JobSpec::from_object(&bytes).map_err(|error| TakeoverError::Lost(format!("{}: {error}", dataset.object(&key))))
+}
+
+/// What the planning of a job warned of. That it is lost holds nothing up: it is one more thing to warn of.
+async fn read_warnings(dataset: &Root, job: &JobId, digest: Option<Digest>) -> Result<Vec<String>, StorageError> {
+    let Some(digest) = digest else { return Ok(Vec::new()) };
+    let key = keys::warnings(job, digest);
+    let decode = |bytes: &[u8]| match Digest::of(bytes) {
+        found if found == digest => serde_json::from_slice(bytes).map_err(|error| error.to_string()),
+        found => Err(format!("it has digest {found}")),
+    };
+    let lost = || vec![format!("what planning warned of is lost: {} is gone or damaged", dataset.object(&key))];
+    Ok(read_whole(dataset, &key, decode).await?.unwrap_or_else(lost))
 }
 
 /// A shard as another leader left it.

@@ -1,6 +1,7 @@
 //! A leader and a worker that is played by the test: what is granted, and what becomes of it when words are lost.
 
 mod cancelled; //  a job is told to stop, at any time and more than once
+mod left_behind; // what a leader leaves beside tasks
 mod lost; //       workers that are lost, alone and together
 mod many; //       jobs of many shards
 mod slow; //       a store that takes its time
@@ -16,7 +17,7 @@ use model::{Clock, Grant, JobId, JobSettings, JobSpec};
 use proto::{ApiError, v1};
 use storage::meta::{LeaseSession, LeaseSettings, MemoryStore, MetaStore, Op, Txn, election};
 use tempfile::TempDir;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use worker::leader::{AttemptBeat, Beat, Leader as _};
 
 use super::message::{Ask, Handle};
@@ -67,8 +68,7 @@ impl Cluster {
         let leadership =
             election::campaign(&*self.store, &session, &me, model::Term::drawn(1)).await.expect("no rival");
         let found = super::find(&*self.store).await.expect("memory");
-        let (mailbox, inbox) = mpsc::unbounded_channel();
-        let handle = Handle::new(mailbox);
+        let (handle, inbox) = Handle::new();
         let settings = Arc::new(LeaderSettings::default());
         let clock = Arc::clone(&self.clock);
         let leader = Leader::new(settings, clock, Arc::clone(&self.store), leadership, &found, handle.clone());

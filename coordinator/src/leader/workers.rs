@@ -38,6 +38,10 @@ impl Leader {
                 }
             }
             Some(Ok(WatchEvent::Resync(listing))) => self.members(&listing.entries),
+            // What this leader has read and written is no longer there; whoever leads next reads what is.
+            Some(Ok(WatchEvent::Restored(_))) => {
+                self.over = Some("the cluster's state was lost or restored".to_owned())
+            }
             Some(Err(error)) => self.over = Some(format!("workers cannot be watched: {error}")),
             None => self.over = Some("the watch over the workers ended".to_owned()),
         }
@@ -80,7 +84,10 @@ impl Leader {
             tracing::info!(%worker, name = %record.name, ?draining, ?unfit, "worker changed");
         }
         live.record = record;
-        let rests = live.rests();
+        let (rests, leaves) = (live.rests(), live.record.draining.is_some());
+        if leaves {
+            self.leaves(worker);
+        }
         self.apply(Event::WorkerRests { worker, rests });
     }
 
@@ -111,7 +118,7 @@ impl Leader {
     }
 }
 
-fn lease_of(key: &str) -> Option<LeaseId> {
+pub(super) fn lease_of(key: &str) -> Option<LeaseId> {
     match key.parse() {
         Ok(StateKey::Worker(lease)) => Some(lease),
         _ => None,

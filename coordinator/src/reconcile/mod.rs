@@ -53,7 +53,7 @@ impl Collector {
     async fn clean(&self, leader: &Handle, scopes: &mut BTreeMap<String, Scope>) -> Result<(), ApiError> {
         let datasets: BTreeSet<String> = leader.ask(|reply| Ask::Datasets { reply }).await?.into_iter().collect();
         for dataset in datasets {
-            let root = match Root::open(&dataset) {
+            let root = match Root::reach(&dataset).await {
                 Ok(root) => root,
                 Err(error) => {
                     tracing::warn!(

@@ -1,8 +1,8 @@
 //! Gates: limits of concurrent requests. Further requests are refused and told to pause, before any work is done for
 //! them.
 //!
-//! A permit is held until its request is answered. So the gates also bound what requests cause: the leader's mailbox
-//! holds one message for each, and the journal at most the changes of those messages.
+//! A permit is held until its request is answered, so the gates also bound what requests cause. The leader's mailbox
+//! (`leader::mailbox`) and the journal's queue have limits of their own.
 //!
 //! | gate | bounds | refused for |
 //! |---|---|---|
@@ -61,6 +61,9 @@ pub(crate) struct Gates {
     plans: Gate,
     watchers: Gate,
 }
+
+/// Name of the leader's mailbox in metrics, for requests that it sheds.
+pub(crate) const MAILBOX: &str = "the leader's mailbox";
 
 /// Names of the gates, for metrics.
 pub(crate) const NAMES: [&str; 4] = ["requests of operators", "requests of workers", "dry runs", "watchers"];

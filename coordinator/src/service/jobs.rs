@@ -55,7 +55,7 @@ impl History {
     async fn read(datasets: BTreeSet<String>, after: Option<&Position>, wanted: usize) -> Self {
         let read = |dataset: String| async move {
             let ended = async {
-                let root = Root::open(&dataset)?;
+                let root = Root::reach(&dataset).await?;
                 let ended = history_index::ended(&root, after, wanted).await?;
                 Ok::<_, StorageError>((root, ended))
             };
@@ -139,7 +139,7 @@ pub(super) async fn find_record(leader: &Handle, job: &JobId, dataset: &str) -> 
     let datasets = datasets(leader, dataset).await?;
     let read = |dataset: String| async move {
         let record = async {
-            match async { history::record(&Root::open(&dataset)?, job).await }.await {
+            match async { history::record(&Root::reach(&dataset).await?, job).await }.await {
                 Err(StorageError::NotFound { .. }) => Ok(None),
                 other => other,
             }

@@ -19,7 +19,7 @@ use crate::leader::Handle;
 use crate::replica::Role;
 
 pub(crate) use by_size::BySize;
-pub(crate) use gates::{Gates, NAMES as GATES};
+pub(crate) use gates::{Gates, MAILBOX, NAMES as GATES};
 pub(crate) use operator::Operators;
 pub(crate) use views::Views;
 pub(crate) use worker::Workers;

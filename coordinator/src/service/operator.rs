@@ -48,8 +48,8 @@ impl OperatorService for Operators {
         let spec = read_spec(&request.into_inner().spec)?;
         let failed = |error: crate::JobError| ApiError::Refused { reason: describe(&error) };
         // A dry run reads only the input; the dataset need not exist.
-        let dataset = Root::open(&spec.input).map_err(|error| failed(error.into()))?;
-        let job = Job::reading(&spec, dataset, Arc::clone(&self.clock)).map_err(failed)?;
+        let dataset = Root::reach(&spec.input).await.map_err(|error| failed(error.into()))?;
+        let job = Job::reading(&spec, dataset, Arc::clone(&self.clock)).await.map_err(failed)?;
         let planned = tokio::time::timeout(PLAN_TIME_MAX, planning::plan(&job)).await.map_err(|_| {
             let seconds = PLAN_TIME_MAX.as_secs();
             let reason =
@@ -224,7 +224,7 @@ impl Operators {
         /// Most names that are tried for replays of one job.
         const REPLAYS_MAX: u32 = 10_000;
         let uri = &earlier.spec.dataset;
-        let named = async { history::jobs(&Root::open(uri)?).await };
+        let named = async { history::jobs(&Root::reach(uri).await?).await };
         let taken: BTreeSet<_> = in_time("the dataset", uri, named).await?.into_iter().collect();
         let live = leader.ask(|reply| Ask::Jobs { reply }).await?;
         let is_free = |job: &JobId| !taken.contains(job) && live.iter().all(|live| live.job != job.as_str());

@@ -85,6 +85,8 @@ pub enum JobObject {
     Events(LeaderId, u32),
     /// Base versions of a round that was submitted at this instant.
     Bases(u32, TimestampMs),
+    /// Warnings of its planning.
+    Warnings(Digest),
     /// Record of an ended round.
     Record(u32, LeaderId),
     /// Single record that a job had in older versions.
@@ -208,6 +210,7 @@ impl JobObject {
                 let (round, submitted_at_ms) = file.strip_suffix(".json")?.split_once('-')?;
                 Some(Self::Bases(round.parse().ok()?, submitted_at_ms.parse().ok()?))
             }
+            "warnings" => Some(Self::Warnings(file.strip_suffix(".json")?.parse().ok()?)),
             "records" => {
                 let (round, leader) = file.strip_suffix(".json")?.split_once('-')?;
                 Some(Self::Record(round.parse().ok()?, leader.parse().ok()?))
@@ -224,6 +227,7 @@ impl JobObject {
             Self::Report(shard, digest) => super::shard_report(job, shard, digest),
             Self::Events(leader, ordinal) => super::events(job, leader, ordinal),
             Self::Bases(round, submitted_at_ms) => super::bases(job, round, submitted_at_ms),
+            Self::Warnings(digest) => super::warnings(job, digest),
             Self::Record(round, leader) => RecordName { job: job.clone(), round, leader }.to_string(),
             Self::LegacyRecord => super::legacy_record(job),
         }

@@ -58,9 +58,12 @@ fn the_worst_record_of_each_kind_fits_into_a_value() {
             shards: u32::MAX,
             submitted_at_ms: i64::MIN,
             cause: Some(longest()),
+            warnings: Some(Digest(u128::MAX)),
             reason: longest(),
             unknown: Unknown::new(),
         }),
+        bytes_of(&DrainRecord { name: longest(), reason: longest(), leaving: true, unknown: Unknown::new() }),
+        bytes_of(&DrainSerial { last: u64::MAX }),
         bytes_of(&ShardRecord {
             phase: ShardPhase::Committing,
             round: u32::MAX,

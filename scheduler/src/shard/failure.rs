@@ -4,11 +4,14 @@
 //! |---|---|---|
 //! | transient | yes | rests, then runs again; the shard ends with the last attempt it has |
 //! | throttled | no | rests, then runs again, for as long as `Policy::throttled_max` |
-//! | resource | no | runs on another worker; the shard ends once it failed so on all of them |
+//! | resource | no | runs on another worker; the shard ends once it failed so on all of them (1) |
 //! | input, from a guess | yes | waits for the stitch: a wrong guess runs again, a right one is the input's failure |
-//! | input, bug | yes | runs on another worker; the second one to say so, or the only one there is, ends the shard |
+//! | input, bug | yes | runs on another worker; the second one to say so, or the only one there is, ends the shard (2) |
 //! | run lost | no | waits for the map task that wrote the run, which is charged |
 //! | cancelled | no | runs again |
+//!
+//! If all other workers drain or are unfit: (1) the task rests, then runs again, for as long as
+//! `Policy::throttled_max`; (2) the task rests, then runs again on the same worker, whose second failure counts.
 
 use model::{AttemptId, Failure, FailureClass, TaskId, TaskKind};
 
@@ -108,6 +111,9 @@ fn judge<R>(
     if failure.class != FailureClass::Throttled {
         task.throttled_since = None;
     }
+    if failure.class != FailureClass::Resource {
+        task.starved_since = None;
+    }
     // A second attempt that still runs goes on.
     let is_alone = task.running().is_empty();
     match failure.class {
@@ -118,17 +124,27 @@ fn judge<R>(
             }
             None
         }
-        FailureClass::Input { .. } | FailureClass::Bug => doubt(task, worker, &cause, around),
+        FailureClass::Input { .. } | FailureClass::Bug => {
+            let end = doubt(task, worker, &cause, around);
+            rest_if_nobody_else(task, around, pause);
+            end
+        }
         FailureClass::Resource => {
             task.avoided.insert(worker);
-            around.workers.is_subset(&task.avoided).then_some(cause)
+            if around.all_are_in(&task.avoided) {
+                return Some(cause);
+            }
+            if around.all_active_are_in(&task.avoided) && is_out_of_patience(&mut task.starved_since, around) {
+                return Some(format!("{cause} (for {} minutes, and no other worker takes work)", minutes(around)));
+            }
+            rest_if_nobody_else(task, around, pause);
+            None
         }
         FailureClass::Transient if task.tried.charged >= around.policy.attempts_max => {
             Some(format!("{cause} (after {} attempts)", task.tried.last))
         }
-        FailureClass::Throttled if is_out_of_patience(task, around) => {
-            let minutes = around.policy.throttled_max.as_secs() / 60;
-            Some(format!("{cause} (for {minutes} minutes)"))
+        FailureClass::Throttled if is_out_of_patience(&mut task.throttled_since, around) => {
+            Some(format!("{cause} (for {} minutes)", minutes(around)))
         }
         FailureClass::Transient | FailureClass::Throttled => {
             task.failures += 1;
@@ -141,16 +157,28 @@ fn judge<R>(
     }
 }
 
-/// Handles a failure that another attempt would probably meet as well. The second worker to meet it ends the shard;
-/// if there is no second worker, the first does.
+/// Handles a failure that another attempt would probably meet as well. The second attempt to meet it ends the shard:
+/// another worker's, or the same worker's if no other takes work. If there is no other worker, the first attempt does.
 fn doubt<R>(task: &mut Task<R>, worker: WorkerId, cause: &str, around: Around<'_>) -> Option<String> {
-    let is_second = task.is_doubted && !task.avoided.contains(&worker);
+    let is_second = task.is_doubted;
     task.is_doubted = true;
     task.avoided.insert(worker);
-    (is_second || around.workers.is_subset(&task.avoided)).then(|| cause.to_owned())
+    (is_second || around.all_are_in(&task.avoided)).then(|| cause.to_owned())
 }
 
-fn is_out_of_patience<R>(task: &mut Task<R>, around: Around<'_>) -> bool {
-    let since = *task.throttled_since.get_or_insert(around.now);
+/// Lets a task rest before a worker that it failed on gets it again: by then another one may take work.
+fn rest_if_nobody_else<R>(task: &mut Task<R>, around: Around<'_>, pause: impl Fn(u32) -> std::time::Duration) {
+    if task.running().is_empty() && around.all_active_are_in(&task.avoided) {
+        task.failures += 1;
+        task.status = Status::Waiting { until: around.now + pause(task.failures) };
+    }
+}
+
+fn minutes(around: Around<'_>) -> u64 {
+    around.policy.throttled_max.as_secs() / 60
+}
+
+fn is_out_of_patience(since: &mut Option<std::time::Duration>, around: Around<'_>) -> bool {
+    let since = *since.get_or_insert(around.now);
     around.now.saturating_sub(since) >= around.policy.throttled_max
 }

@@ -30,7 +30,21 @@ use crate::task::{Done, Running, Status, Tasks};
 pub(crate) struct Around<'a> {
     pub(crate) now: Duration,
     pub(crate) workers: &'a BTreeSet<WorkerId>,
+    /// Those of them that take no work: they drain, or are unfit.
+    pub(crate) resting: &'a BTreeSet<WorkerId>,
     pub(crate) policy: &'a crate::Policy,
+}
+
+impl Around<'_> {
+    /// True if every live worker is in `avoided`.
+    pub(crate) fn all_are_in(&self, avoided: &BTreeSet<WorkerId>) -> bool {
+        self.workers.is_subset(avoided)
+    }
+
+    /// True if every worker that takes work is in `avoided`.
+    pub(crate) fn all_active_are_in(&self, avoided: &BTreeSet<WorkerId>) -> bool {
+        self.workers.iter().all(|worker| self.resting.contains(worker) || avoided.contains(worker))
+    }
 }
 
 /// A shard from its plan to its end.
@@ -174,11 +188,11 @@ impl Shard {
     pub(crate) fn claim(&mut self, worker: WorkerId, around: Around<'_>) -> Option<Effect> {
         match self.phase {
             Phase::Mapping => {
-                let ordinal = self.maps.open_to(worker, around.workers)?;
+                let ordinal = self.maps.open_to(worker, around)?;
                 Some(self.begin(TaskId::map(ordinal), worker, around.now))
             }
             Phase::Reducing => {
-                let ordinal = self.reduces.open_to(worker, around.workers)?;
+                let ordinal = self.reduces.open_to(worker, around)?;
                 Some(self.begin(TaskId::reduce(PartitionId(ordinal)), worker, around.now))
             }
             Phase::Committing | Phase::Ended => None,
@@ -415,7 +429,7 @@ fn put_done<R>(tasks: &mut Tasks<R>, ordinal: u32, attempt: AttemptId, report: R
     }
     tasks.change(ordinal, |task| {
         task.tried.last = task.tried.last.max(attempt.number);
-        (task.failures, task.throttled_since) = (0, None);
+        (task.failures, task.throttled_since, task.starved_since) = (0, None, None);
         let done = Status::Done(Box::new(Done { attempt, report, at }));
         match std::mem::replace(&mut task.status, done) {
             Status::Running(running) => running,

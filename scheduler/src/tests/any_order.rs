@@ -51,6 +51,11 @@ enum Happening {
     Join {
         worker: u64,
     },
+    /// A worker drains or is unfit, or takes work again.
+    Rest {
+        worker: u64,
+        rests: bool,
+    },
     /// Time passes, in seconds.
     Pass {
         seconds: u64,
@@ -79,6 +84,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => Just(Happening::Settle),
         2 => btree_set(0u64..4, 2..4).prop_map(|workers| Happening::LoseTogether { workers }),
         3 => (0u64..4).prop_map(|worker| Happening::Join { worker }),
+        2 => (0u64..4, any::<bool>()).prop_map(|(worker, rests)| Happening::Rest { worker, rests }),
         10 => (any::<Index>(), 0u64..100).prop_map(|(attempt, guess)| Happening::Finish { attempt, guess }),
         2 => (any::<Index>(), class, 0u64..100)
             .prop_map(|(attempt, class, guess)| Happening::Fail { attempt, class, guess }),
@@ -255,6 +261,7 @@ impl World {
             Happening::Settle => self.settle(),
             Happening::LoseTogether { workers } => self.lose_together(&workers),
             Happening::Join { worker } => self.apply(Event::WorkerJoined { worker: LeaseId(worker) }),
+            Happening::Rest { worker, rests } => self.apply(Event::WorkerRests { worker: LeaseId(worker), rests }),
             Happening::Lose { worker } => self.apply(Event::WorkerLost { worker: LeaseId(worker) }),
             Happening::Pass { seconds } => {
                 self.now += Duration::from_secs(seconds);
@@ -301,13 +308,18 @@ impl World {
         self.apply(Event::Failed { task, attempt, failure: failure(class, detail) });
     }
 
-    /// Lets one worker live and do its work, until every shard has ended.
-    fn run_to_the_end(&mut self) {
+    /// Lets one worker do its work until every shard has ended. No other worker lives, except one that never takes work
+    /// again if `is_one_unfit`.
+    fn run_to_the_end(&mut self, is_one_unfit: bool) {
         for lost in 0..4 {
             self.apply(Event::WorkerLost { worker: LeaseId(lost) });
         }
         self.is_slow = false;
         self.apply(Event::WorkerJoined { worker: LeaseId(0) });
+        if is_one_unfit {
+            self.apply(Event::WorkerJoined { worker: LeaseId(9) });
+            self.apply(Event::WorkerRests { worker: LeaseId(9), rests: true });
+        }
         for _ in 0..1000 {
             if self.committed && self.end.is_none() {
                 self.apply(Event::Committed { job: job(), shard: SHARD, version: 1 });
@@ -338,6 +350,7 @@ proptest! {
         partitions in 1u64..4,
         starts in btree_set(1u64..100, 0..20),
         happenings in vec(happening(), 0..120),
+        is_one_unfit: bool,
     ) {
         let mut frames: BTreeSet<u64> = starts.into_iter().filter(|start| *start < size).collect();
         frames.extend([0, size]);
@@ -367,7 +380,7 @@ proptest! {
         for happening in happenings {
             world.take(happening);
         }
-        world.run_to_the_end();
+        world.run_to_the_end(is_one_unfit);
         let is_done = matches!(world.end, Some(ShardEnd::Done { version: 1 }));
         prop_assert!(is_done || may_fail, "{:?}", world.end);
         prop_assert!(world.state.has_ended());

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! plan SIZE/SPLIT into PARTITIONS [as JOB weighing WEIGHT]   one segment
-//! w1 joins | rests
+//! w1 joins | rests | works                                  it takes no work, and takes it again
 //! w1 claims [SLOTS]                                         one that was never seen joins first; one that was lost does not
 //! w1 maps m0 FIRST..END | none [with N bad [of BYTES]]      the attempt that w1 was given last, be it stale
 //! w1 reduces r0 [writing POINTS]
@@ -104,6 +104,7 @@ impl Trace {
                 Event::WorkerJoined { worker: self::worker(worker) }
             }
             [worker, "rests"] => Event::WorkerRests { worker: self::worker(worker), rests: true },
+            [worker, "works"] => Event::WorkerRests { worker: self::worker(worker), rests: false },
             [worker, "claims", ref slots @ ..] => {
                 let slots = slots.first().map_or(1, |slots| number(slots) as usize);
                 let worker = self::worker(worker);

@@ -42,6 +42,8 @@ pub(crate) struct Witness {
     failed: BTreeMap<HeldAttempt, FailureClass>,
     /// Manifests that each round of a job has committed.
     commits: BTreeMap<(JobId, u32, ShardId), Vec<u32>>,
+    /// Every attempt that was ever given out, whatever happened to etcd.
+    given: BTreeSet<(TaskPath, AttemptId)>,
     /// Rounds of jobs that were on record when etcd went back. Their later commits are unknown to the cluster.
     went_back: BTreeSet<(JobId, u32)>,
     /// Token of the last leader.

@@ -78,6 +78,14 @@ impl Witness {
         if !rises {
             self.violated(Invariant::Ls1, format!("{task} is tried as {number}, after {before}"));
         }
+        if let Ok(token) = token_of(entry)
+            && !self.given.insert((task.clone(), AttemptId { number, token }))
+        {
+            self.violated(
+                Invariant::Ls1,
+                format!("{task} is tried as {number} by {token}, a name that was given before"),
+            );
+        }
         let phase = self.shard(task).map(|shard| shard.phase);
         if !matches!(phase, Some(ShardPhase::Running | ShardPhase::Committing)) {
             self.violated(Invariant::Ls3, format!("{task} is tried, and its shard is over ({phase:?})"));

@@ -47,6 +47,8 @@ impl Ord for Due {
 enum Arrival {
     StateCall {
         from: usize,
+        /// The process and which life of it: it may have another by the time that the call arrives.
+        sender: String,
         call: StateCall,
         reply: Option<oneshot::Sender<StateAnswer>>,
         fate: Fate,
@@ -153,12 +155,13 @@ impl World {
             self.trace.note(format_args!("{:?} etcd {} is lost", self.processes[from], name(&call)));
             return self.lose(fate, reply);
         }
+        let sender = format!("{:?}", self.processes[from]);
         if fate.repeated && call.writes() && matches!(call, StateCall::Txn(_)) {
             // A copy whose answer nobody awaits, which may come long after its caller has asked again.
             let late = fate.there + Duration::from_millis(self.random.u64(..7_000));
-            self.due(late, Arrival::StateCall { from, call: call.clone(), reply: None, fate });
+            self.due(late, Arrival::StateCall { from, sender: sender.clone(), call: call.clone(), reply: None, fate });
         }
-        self.due(fate.there, Arrival::StateCall { from, call, reply: Some(reply), fate });
+        self.due(fate.there, Arrival::StateCall { from, sender, call, reply: Some(reply), fate });
     }
 
     fn take_object(&mut self, from: usize, call: ObjectCall, reply: oneshot::Sender<ObjectAnswer>) {
@@ -221,7 +224,7 @@ impl World {
 
     fn arrive(&mut self, what: Arrival) {
         match what {
-            Arrival::StateCall { from, call, reply, fate } => self.do_state(from, call, reply, fate),
+            Arrival::StateCall { from, sender, call, reply, fate } => self.do_state((from, &sender), call, reply, fate),
             Arrival::StateAnswer { answer, reply } => drop(reply.send(answer)),
             Arrival::ObjectCall { from, call, reply, fate } => self.do_object(from, call, reply, fate),
             Arrival::ObjectAnswer { answer, reply } => drop(reply.send(answer)),
@@ -247,7 +250,13 @@ impl World {
         }
     }
 
-    fn do_state(&mut self, from: usize, call: StateCall, reply: Option<oneshot::Sender<StateAnswer>>, fate: Fate) {
+    fn do_state(
+        &mut self,
+        (from, sender): (usize, &str),
+        call: StateCall,
+        reply: Option<oneshot::Sender<StateAnswer>>,
+        fate: Fate,
+    ) {
         // Changes up to now were made by time alone, so no process is their author.
         self.look_at_state(None);
         let called = name(&call);
@@ -260,13 +269,13 @@ impl World {
             StateAnswer::Done(Err(error)) => (None, error.to_string()),
             _ => (None, "ok".to_owned()),
         };
-        self.trace.note(format_args!("{:?} etcd {called}: {told}", self.processes[from]));
-        self.look_at_state(applied.map(|applied| (from, applied)));
+        self.trace.note(format_args!("{sender} etcd {called}: {told}"));
+        self.look_at_state(Some(sender).filter(|_| from < self.coordinators).zip(applied));
         let Some(reply) = reply else { return };
         if fate.answered {
             self.due(fate.back, Arrival::StateAnswer { answer, reply });
         } else {
-            self.trace.note(format_args!("{:?} etcd {called}: the answer is lost", self.processes[from]));
+            self.trace.note(format_args!("{sender} etcd {called}: the answer is lost"));
             self.lose(fate, reply);
         }
     }
@@ -348,7 +357,11 @@ impl World {
             let (process, events, told_until) = self.state.watched(at);
             let due = (now + fate.there).max(*told_until);
             *told_until = due;
-            let resync = if matches!(event, WatchEvent::Resync(_)) { ", anew" } else { "" };
+            let resync = match event {
+                WatchEvent::Changed { .. } => "",
+                WatchEvent::Resync(_) => ", anew",
+                WatchEvent::Restored(_) => ", of another history",
+            };
             self.trace.note(format_args!("{:?} will hear of a change{resync}", self.processes[process]));
             self.due_at(due, Arrival::Told { events, event });
         }

@@ -169,19 +169,17 @@ impl World {
         self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Passes the changes in etcd to the witness.
-    fn look_at_state(&mut self, by: Option<(usize, u64)>) {
+    /// Passes the changes in etcd to the witness; `by` is the coordinator that made a revision, and the revision.
+    fn look_at_state(&mut self, by: Option<(&str, u64)>) {
         let changes = self.state.changes();
         for (revision, changes) in changes {
-            let by = by.filter(|(_, applied)| *applied == revision.0).map(|(process, _)| process);
-            let by = by.filter(|process| *process < self.coordinators);
-            let by = by.map(|process| format!("{:?}", self.processes[process]));
+            let by = by.filter(|(_, applied)| *applied == revision.0).map(|(by, _)| by);
             for change in &changes {
                 let verb = if matches!(change, storage::meta::Change::Put(_)) { "put" } else { "gone" };
                 self.trace.note(format_args!("etcd {revision} {verb} {}", change.key()));
             }
             let bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-            self.witness.changed(changes, by.as_deref(), &bucket);
+            self.witness.changed(changes, by, &bucket);
         }
     }
 }

@@ -7,6 +7,8 @@
 //! Each election comes with a [`Term`], random bits that go into every token that the leader gives out. So what is named by
 //! a token is never named alike again, even if the store is lost, or restored, and hands its revisions out a second time.
 
+use std::time::Duration;
+
 use format::state_keys::StateKey;
 use format::state_records::{LeaderRecord, StateRecord};
 use futures::{Stream, StreamExt, stream};
@@ -16,7 +18,11 @@ use crate::meta::{Change, Compare, Entry, LeaseSession, Listing, MetaError, Meta
 use crate::outcome::{Settled, settle};
 
 /// Pause before a campaign that the store could not decide goes on.
-const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often a candidate reads who leads, beside its watch: one that was opened just after the store was restored may begin
+/// with what came after, and would wait for the end of a leader that is not there.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// The proof that we were elected: to be compared in every write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,16 +130,19 @@ async fn stand(
 /// Waits until `leader` leads no longer.
 async fn vacancy(store: &dyn MetaStore, leader: &Entry) -> Result<(), MetaError> {
     let mut events = store.watch(&leader.key, leader.mod_revision);
-    while let Some(event) = events.next().await {
-        let still_leads = match event? {
-            WatchEvent::Changed { changes, .. } => !changes.iter().any(|change| change.key() == leader.key),
-            WatchEvent::Resync(listing) => listing.entries.contains(leader),
+    loop {
+        let still_leads = tokio::select! {
+            event = events.next() => match event.transpose()? {
+                Some(WatchEvent::Changed { changes, .. }) => !changes.iter().any(|change| change.key() == leader.key),
+                Some(WatchEvent::Resync(listing) | WatchEvent::Restored(listing)) => listing.entries.contains(leader),
+                None => false,
+            },
+            () = tokio::time::sleep(LOOK_AGAIN) => store.get(&leader.key).await?.as_ref() == Some(leader),
         };
         if !still_leads {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 /// Stops leading, at once. Nothing happens if we do not lead any more.
@@ -166,7 +175,7 @@ pub async fn observe(
 fn leader_after(event: WatchEvent) -> Result<Option<Option<Leader>>, MetaError> {
     let key = String::from(StateKey::Leader);
     match event {
-        WatchEvent::Resync(Listing { entries, .. }) => {
+        WatchEvent::Resync(Listing { entries, .. }) | WatchEvent::Restored(Listing { entries, .. }) => {
             entries.into_iter().find(|entry| entry.key == key).map(leader_of).transpose().map(Some)
         }
         WatchEvent::Changed { changes, .. } => match changes.into_iter().find(|change| change.key() == key) {

@@ -21,6 +21,7 @@ use storage::meta::{
 
 mod cluster;
 mod hanging;
+mod restored;
 mod support;
 
 use support::{Network, OwnEtcd, Proxy, next};

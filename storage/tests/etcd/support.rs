@@ -1,6 +1,6 @@
 //! Real servers, and a network with faults.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,6 +85,28 @@ impl OwnEtcd {
         if let Some(mut child) = self.child.take() {
             child.kill().await.expect("kill -9");
         }
+    }
+
+    /// A copy of the data, as a backup has it. The server must not run.
+    pub(crate) fn saved(&self) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().expect("a folder");
+        self.copy_data(&self.home.path().join("data"), &copy.path().join("data"));
+        copy
+    }
+
+    /// Replaces the data by those of a backup, or by none. The server must not run.
+    pub(crate) fn put_back(&self, backup: Option<&tempfile::TempDir>) {
+        let data = self.home.path().join("data");
+        std::fs::remove_dir_all(&data).expect("the data of a server that ran");
+        if let Some(backup) = backup {
+            self.copy_data(&backup.path().join("data"), &data);
+        }
+    }
+
+    fn copy_data(&self, from: &Path, to: &Path) {
+        assert!(self.child.is_none(), "a copy of a running server's data is torn");
+        let copied = std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().expect("cp runs");
+        assert!(copied.success(), "{} is not copied", from.display());
     }
 
     pub(crate) async fn restart(&mut self) {

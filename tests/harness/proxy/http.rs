@@ -27,14 +27,21 @@ pub enum Fault {
     SlowDown,
     /// The server never sees the request, and the connection ends.
     Refuse,
+    /// The server never sees it; the answer is 403 ExpiredToken.
+    Expired,
 }
 
-/// Body of a 503 answer, as S3 sends it.
-const SLOW_DOWN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
-<Error><Code>SlowDown</Code><Message>as told</Message></Error>";
+/// Builds an answer of S3 that is an error.
+fn refusal(status: &str, code: &str) -> String {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>as told</Message></Error>"
+    );
+    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
 
-fn slow_down() -> String {
-    format!("HTTP/1.1 503 Slow Down\r\nContent-Length: {}\r\n\r\n{SLOW_DOWN}", SLOW_DOWN.len())
+/// The same to a HEAD, which has no body.
+fn bare(status: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n")
 }
 
 #[derive(Debug)]
@@ -42,6 +49,7 @@ struct Weather {
     /// Rules: method, part of the target, number of times, fault.
     rules: Vec<(&'static str, &'static str, usize, Fault)>,
     is_down: bool,
+    is_expired: bool,
     slow_down_percent: usize,
     delay: Duration,
     random: Random,
@@ -67,6 +75,7 @@ impl HttpProxy {
         let weather = Weather {
             rules: Vec::new(),
             is_down: false,
+            is_expired: false,
             slow_down_percent: 0,
             delay: Duration::ZERO,
             random: Random::new(seed),
@@ -92,6 +101,11 @@ impl HttpProxy {
     /// Ends every connection at its next request, until the proxy is up again.
     pub fn set_down(&self, is_down: bool) {
         lock(&self.weather).is_down = is_down;
+    }
+
+    /// Answers every request that its credentials have expired, until it is switched off.
+    pub fn set_expired(&self, is_expired: bool) {
+        lock(&self.weather).is_expired = is_expired;
     }
 
     /// Answers 503 to `percent` of the requests.
@@ -141,6 +155,7 @@ impl Weather {
                 Some(rule.3)
             }
             None if self.is_down => Some(Fault::Refuse),
+            None if self.is_expired => Some(Fault::Expired),
             None => self.random.chance(self.slow_down_percent).then_some(Fault::SlowDown),
         };
         self.requests.push((line, fault));
@@ -160,7 +175,11 @@ fn serve(client: &TcpStream, server: &str, weather: &Mutex<Weather>) -> io::Resu
         pause(delay);
         match fault {
             Some(Fault::Refuse) => return Ok(()),
-            Some(Fault::SlowDown) => (&*client).write_all(slow_down().as_bytes())?,
+            Some(Fault::SlowDown) => (&*client).write_all(refusal("503 Slow Down", "SlowDown").as_bytes())?,
+            Some(Fault::Expired) if request.line().starts_with("HEAD ") => {
+                (&*client).write_all(bare("403 Forbidden").as_bytes())?;
+            }
+            Some(Fault::Expired) => (&*client).write_all(refusal("403 Forbidden", "ExpiredToken").as_bytes())?,
             Some(Fault::Hold) => return wait_gone(&mut requests),
             Some(Fault::LoseAnswer) => return forward(&request, server, &mut upstream).map(drop),
             Some(Fault::HoldAnswer) => {

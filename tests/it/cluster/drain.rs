@@ -48,6 +48,39 @@ fn a_worker_that_an_operator_drains_leaves_in_seconds() {
 }
 
 #[test]
+fn an_order_to_leave_outlives_the_leader_that_was_given_it_and_reaches_a_worker_that_was_lost() {
+    let mut cluster = Cluster::start(ClusterOptions { coordinators: 2, workers: 1, ..ClusterOptions::default() });
+    let leader = cluster.operator.wait_leader();
+    cluster.workers[0].signal("STOP");
+    cluster.operator.tailor("worker drain w0 --reason image --yes").run().done();
+    cluster.coordinators[leader].kill();
+    let next = until("the standby leads", STATE_LIMIT, || cluster.operator.leader().filter(|next| *next != leader));
+    let order = until("the order is there", STATE_LIMIT, || {
+        let listed = cluster.operator.tailor("worker list -o json").run().done().json();
+        // Its lease ends meanwhile.
+        Some(listed["drains"][0].clone()).filter(|order| order["is_lost"] == true)
+    });
+    assert_eq!((&order["name"], &order["reason"]), (&"w0".into(), &"image".into()), "{order:#}");
+    cluster.workers[0].signal("CONT");
+    assert_eq!(
+        cluster.workers[0].wait(DRAIN_LIMIT),
+        0,
+        "it comes back, is told, and leaves:\n{}",
+        cluster.workers[0].tail()
+    );
+    until("the order is carried out", STATE_LIMIT, || {
+        let listed = cluster.operator.tailor("worker list -o json").run().done().json();
+        listed["drains"].as_array().is_some_and(Vec::is_empty).then_some(())
+    });
+    // A leader after it has none either.
+    cluster.coordinators[leader].restart();
+    cluster.coordinators[next].kill();
+    until("the first leads again", STATE_LIMIT, || cluster.operator.leader().filter(|again| *again == leader));
+    let listed = cluster.operator.tailor("worker list -o json").run().done().json();
+    assert_eq!(listed["drains"], serde_json::json!([]), "{listed:#}");
+}
+
+#[test]
 fn a_worker_that_gets_sigterm_twice_leaves_at_once() {
     let store = slow_s3();
     let mut cluster = three_workers(&store);

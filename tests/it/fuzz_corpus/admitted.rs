@@ -4,8 +4,8 @@ use format::keys::{self, AttemptKeys};
 use format::run::{ChunkHeader, RunIndex, SERIES_END, SeriesHeader, SliceEntry};
 use format::state_keys::StateKey;
 use format::state_records::{
-    AttemptsRecord, ClaimRecord, DatasetRecord, DoneRecord, FailureRecord, JobHead, JobPhase, LeaderRecord, ShardPhase,
-    ShardRecord, StateRecord, Text, Unknown, WorkerRecord,
+    AttemptsRecord, ClaimRecord, DatasetRecord, DoneRecord, DrainRecord, DrainSerial, FailureRecord, JobHead, JobPhase,
+    LeaderRecord, ShardPhase, ShardRecord, StateRecord, Text, Unknown, WorkerRecord,
 };
 use model::books::{MapBooks, ReduceBooks};
 use model::{
@@ -126,6 +126,14 @@ fn the_seeds_of_records_are_of_every_kind() {
     };
     seed("worker", StateKey::Worker(worker), &record);
     seed("dataset", StateKey::Dataset(Digest(9)), &DatasetRecord { uri: Text::cut("s3://lake/metrics") });
+    let order = DrainRecord {
+        name: Text::cut("w0"),
+        reason: Text::cut("a new image"),
+        leaving: true,
+        unknown: Unknown::default(),
+    };
+    seed("drain", StateKey::Drain(worker), &order);
+    seed("drain-serial", StateKey::DrainSerial, &DrainSerial { last: 3 });
     let head = JobHead {
         phase: JobPhase::Running,
         round: 1,
@@ -134,6 +142,7 @@ fn the_seeds_of_records_are_of_every_kind() {
         shards: 2,
         submitted_at_ms: 5,
         cause: None,
+        warnings: Some(Digest(4)),
         reason: Text::cut("run"),
         unknown: Unknown::default(),
     };

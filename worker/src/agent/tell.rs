@@ -109,7 +109,7 @@ impl Teller {
     /// Writes the report; returns the root under which it lies.
     async fn write(&self, grant: &Grant, held: &HeldAttempt, bytes: Bytes) -> Result<Root, Failure> {
         let failed = |error| Failure::from(WorkError::Storage(error));
-        let root = self.roots.output(&grant.scratch).map_err(failed)?;
+        let root = self.roots.output(&grant.scratch).await.map_err(failed)?;
         let key = keys::report(&held.task, held.attempt);
         match root.create_once(&key, bytes).await.map_err(failed)? {
             Creation::Ours => Ok(root),

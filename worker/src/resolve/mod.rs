@@ -68,8 +68,8 @@ impl Resolver {
     /// A store failed, or a document does not match the digest in the grant.
     pub(crate) async fn resolve(&self, grant: &Grant) -> Result<Resolved, WorkError> {
         let task = &grant.task;
-        let dataset = self.roots.output(&grant.dataset)?;
-        let scratch = self.roots.output(&grant.scratch)?;
+        let dataset = self.roots.output(&grant.dataset).await?;
+        let scratch = self.roots.output(&grant.scratch).await?;
         let job = self.jobs.get(&dataset, &keys::spec(&task.job, grant.spec), grant.spec, read_job).await?;
         let plan_key = keys::plan(&task.job, task.shard, grant.plan);
         let read = async || read_plan(&dataset, &plan_key, grant.plan).await;
@@ -83,7 +83,7 @@ impl Resolver {
         };
         let assignment = assignment::of(grant, &plan, runs.as_deref())
             .map_err(|fault| WorkError::Document { object: dataset.object(&plan_key), fault })?;
-        let input = self.roots.input(&job.input).map_err(WorkError::reading)?;
+        let input = self.roots.input(&job.input).await.map_err(WorkError::reading)?;
         Ok(Resolved { assignment, input, dataset, scratch, shard_map: Arc::clone(&job.shard_map) })
     }
 }

@@ -2,39 +2,42 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
 use storage::{Root, StorageError};
 
 /// Most places that are kept open; beyond it all are opened anew as they are needed.
 const ROOTS_MAX: usize = 64;
 
-/// Opens the places that a grant names.
+/// Opens the places that a grant names. A place that hangs must not hold up a thread of the runtime.
+#[async_trait]
 pub trait Places: Send + Sync + fmt::Debug {
     /// A place that is read.
     ///
     /// # Errors
     /// See [`StorageError`].
-    fn input(&self, uri: &str) -> Result<Root, StorageError>;
+    async fn input(&self, uri: &str) -> Result<Root, StorageError>;
 
     /// A place that is written.
     ///
     /// # Errors
     /// See [`StorageError`].
-    fn output(&self, uri: &str) -> Result<Root, StorageError>;
+    async fn output(&self, uri: &str) -> Result<Root, StorageError>;
 }
 
 /// Opens whatever the URI says.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ByUri;
 
+#[async_trait]
 impl Places for ByUri {
-    fn input(&self, uri: &str) -> Result<Root, StorageError> {
-        Root::open(uri)
+    async fn input(&self, uri: &str) -> Result<Root, StorageError> {
+        Root::reach(uri).await
     }
 
-    fn output(&self, uri: &str) -> Result<Root, StorageError> {
-        Root::create(uri)
+    async fn output(&self, uri: &str) -> Result<Root, StorageError> {
+        Root::reach_or_make(uri).await
     }
 }
 
@@ -58,29 +61,34 @@ impl Roots {
     }
 
     /// A place that is read.
-    pub(crate) fn input(&self, uri: &str) -> Result<Root, StorageError> {
-        self.open(Purpose::Input, uri)
+    pub(crate) async fn input(&self, uri: &str) -> Result<Root, StorageError> {
+        self.open(Purpose::Input, uri).await
     }
 
     /// A place that is written.
-    pub(crate) fn output(&self, uri: &str) -> Result<Root, StorageError> {
-        self.open(Purpose::Output, uri)
+    pub(crate) async fn output(&self, uri: &str) -> Result<Root, StorageError> {
+        self.open(Purpose::Output, uri).await
     }
 
-    fn open(&self, purpose: Purpose, uri: &str) -> Result<Root, StorageError> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+    async fn open(&self, purpose: Purpose, uri: &str) -> Result<Root, StorageError> {
         let key = (purpose, uri.to_owned());
-        if let Some(root) = open.get(&key) {
+        if let Some(root) = self.opened().get(&key) {
             return Ok(root.clone());
         }
         let root = match purpose {
-            Purpose::Input => self.places.input(uri),
-            Purpose::Output => self.places.output(uri),
+            Purpose::Input => self.places.input(uri).await,
+            Purpose::Output => self.places.output(uri).await,
         }?;
+        let mut open = self.opened();
         if open.len() >= ROOTS_MAX {
             open.clear();
         }
         open.insert(key, root.clone());
         Ok(root)
+    }
+
+    /// Never held over the opening of a place.
+    fn opened(&self) -> MutexGuard<'_, BTreeMap<(Purpose, String), Root>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

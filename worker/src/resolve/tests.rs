@@ -16,12 +16,13 @@ use crate::task::Work;
 #[derive(Debug)]
 struct OneStore(Root, AtomicUsize);
 
+#[async_trait::async_trait]
 impl Places for OneStore {
-    fn input(&self, uri: &str) -> Result<Root, StorageError> {
-        self.output(uri)
+    async fn input(&self, uri: &str) -> Result<Root, StorageError> {
+        self.output(uri).await
     }
 
-    fn output(&self, _uri: &str) -> Result<Root, StorageError> {
+    async fn output(&self, _uri: &str) -> Result<Root, StorageError> {
         self.1.fetch_add(1, Ordering::Relaxed);
         Ok(self.0.clone())
     }
@@ -92,6 +93,40 @@ async fn documents_are_read_once_and_places_opened_once() {
     assert_eq!(places.1.load(Ordering::Relaxed), 3, "input, dataset and scratch");
     let error = resolver.resolve(&grant(TaskId::map(1), digest)).await.expect_err("there is one map task");
     assert!(error.to_string().contains("has no task m-00001"), "{error}");
+}
+
+/// Places of which one hangs, as a folder of a dead mount does.
+#[derive(Debug)]
+struct OneHangs(Root);
+
+#[async_trait::async_trait]
+impl Places for OneHangs {
+    async fn input(&self, uri: &str) -> Result<Root, StorageError> {
+        self.output(uri).await
+    }
+
+    async fn output(&self, uri: &str) -> Result<Root, StorageError> {
+        if uri == "/mnt/dead" {
+            std::future::pending::<()>().await;
+        }
+        Ok(self.0.clone())
+    }
+}
+
+#[tokio::test]
+async fn a_dataset_that_hangs_holds_up_no_other_grant() {
+    let root = Root::of_store("memory://", Arc::new(InMemory::new()));
+    let resolver = Resolver::new(Arc::new(Roots::new(Arc::new(OneHangs(root.clone())))));
+    let bytes = serde_json::to_vec(&plan()).expect("a plan");
+    let digest = Digest::of(&bytes);
+    root.create_object(&keys::spec(&plan().job, spec().digest()), spec().to_bytes()).await.expect("memory");
+    root.create_object(&keys::plan(&plan().job, plan().shard, digest), bytes).await.expect("memory");
+
+    let dead = Grant { dataset: "/mnt/dead".into(), ..grant(TaskId::map(0), digest) };
+    let mut hangs = std::pin::pin!(resolver.resolve(&dead));
+    assert!(tokio::time::timeout(std::time::Duration::from_millis(20), &mut hangs).await.is_err());
+    resolver.resolve(&grant(TaskId::map(0), digest)).await.expect("another dataset");
+    assert!(tokio::time::timeout(std::time::Duration::from_millis(20), &mut hangs).await.is_err());
 }
 
 #[tokio::test]

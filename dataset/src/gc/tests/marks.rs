@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::marks::{Pin, mark_open, mark_over};
-use format::keys::ProcessName;
+use format::keys::{ManifestName, ProcessName};
 
 /// Creates a dataset with objects that no manifest names, nine hours old.
 async fn with_leftovers() -> (Fixture, Manifest) {

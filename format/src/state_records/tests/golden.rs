@@ -28,6 +28,8 @@ fn read_all(folder: &str) -> Vec<(String, String)> {
             "leader" => read::<LeaderRecord>(&file),
             "worker" => read::<WorkerRecord>(&file),
             "dataset" => read::<DatasetRecord>(&file),
+            "drain" => read::<DrainRecord>(&file),
+            "drain-serial" => read::<DrainSerial>(&file),
             "head" => read::<JobHead>(&file),
             "shard" => read::<ShardRecord>(&file),
             "attempts" => read::<AttemptsRecord>(&file),

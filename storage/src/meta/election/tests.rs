@@ -92,6 +92,77 @@ async fn observers_see_who_leads_and_when_nobody_does() {
     assert_eq!(next().await, None);
 }
 
+/// The standby's lease lives in the backup, so only the election itself can tell it that the leader is gone.
+#[tokio::test(start_paused = true)]
+async fn a_standby_stands_after_the_store_was_restored_to_an_earlier_leader() {
+    let inner = MemoryStore::new();
+    let store: Arc<dyn MetaStore> = Arc::new(inner.clone());
+    let (one, two) = (session(&store, 1).await, session(&store, 2).await);
+    let first = campaign(&*store, &one, &named("one"), term(1)).await.expect("elected");
+    let backup = inner.backup();
+    resign(&*store, first).await.expect("resigned");
+    drop(one);
+    let three = session(&store, 3).await;
+    for _ in 0..20 {
+        store.txn(Txn::default().then([Op::put("x", "1")])).await.expect("memory");
+    }
+    let second = campaign(&*store, &three, &named("three"), term(3)).await.expect("elected");
+    let me = named("two");
+    let mut waiting = Box::pin(campaign(&*store, &two, &me, term(2)));
+    assert!(tokio::time::timeout(Duration::from_secs(60), &mut waiting).await.is_err(), "one leader at a time");
+    inner.restore(Some(&backup));
+    let elected = tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("in time").expect("elected");
+    assert!(writes(&*store, &elected).await && !writes(&*store, &second).await);
+}
+
+/// A watch that tells nothing: of a history that its store no longer has.
+#[derive(Debug)]
+struct Deaf(MemoryStore);
+
+#[async_trait::async_trait]
+impl MetaStore for Deaf {
+    async fn get(&self, key: &str) -> Result<Option<Entry>, MetaError> {
+        self.0.get(key).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Listing, MetaError> {
+        self.0.list(prefix).await
+    }
+
+    async fn txn(&self, txn: Txn) -> Result<Outcome, MetaError> {
+        self.0.txn(txn).await
+    }
+
+    async fn grant(&self, ttl: Duration) -> Result<crate::meta::Lease, MetaError> {
+        self.0.grant(ttl).await
+    }
+
+    async fn keep_alive(&self, lease: model::LeaseId) -> Result<(), MetaError> {
+        self.0.keep_alive(lease).await
+    }
+
+    async fn revoke(&self, lease: model::LeaseId) -> Result<(), MetaError> {
+        self.0.revoke(lease).await
+    }
+
+    fn watch(&self, _prefix: &str, _after: Revision) -> crate::meta::Watch {
+        stream::pending().boxed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_candidate_reads_who_leads_though_its_watch_is_silent() {
+    let store: Arc<dyn MetaStore> = Arc::new(Deaf(MemoryStore::new()));
+    let (one, two) = (session(&store, 1).await, session(&store, 2).await);
+    let first = campaign(&*store, &one, &named("one"), term(1)).await.expect("elected");
+    let me = named("two");
+    let mut waiting = Box::pin(campaign(&*store, &two, &me, term(2)));
+    assert!(tokio::time::timeout(Duration::from_secs(60), &mut waiting).await.is_err(), "one leader at a time");
+    resign(&*store, first).await.expect("resigned");
+    let elected = tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("in time").expect("elected");
+    assert!(writes(&*store, &elected).await);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_starts_anew_repeats_its_revisions_and_no_token() {
     let tokens = async |drawn| {

@@ -22,6 +22,8 @@ pub(super) enum Fault {
     LeaseMissing(MetaError),
     /// Not done: the revision that was asked for is compacted.
     Compacted(MetaError),
+    /// Not done: the revision that was asked for is not of this history, or has not come in it yet.
+    Elsewhere(MetaError),
     /// Not done: the token of authentication has to be renewed.
     TokenExpired(MetaError),
 }
@@ -50,6 +52,7 @@ impl Fault {
             }
             Code::NotFound if says("lease not found") => Self::LeaseMissing(unavailable(operation, object, status)),
             Code::OutOfRange if says("has been compacted") => Self::Compacted(unavailable(operation, object, status)),
+            Code::OutOfRange if says("is a future revision") => Self::Elsewhere(unavailable(operation, object, status)),
             Code::Unauthenticated => Self::TokenExpired(not_allowed(reason)),
             Code::InvalidArgument if says("revision of auth store is old") => Self::TokenExpired(not_allowed(reason)),
             Code::PermissionDenied => Self::NotDone(not_allowed(reason)),
@@ -68,6 +71,7 @@ impl Fault {
             | Self::Open(error)
             | Self::LeaseMissing(error)
             | Self::Compacted(error)
+            | Self::Elsewhere(error)
             | Self::TokenExpired(error) => error,
         }
     }
@@ -119,6 +123,7 @@ mod tests {
             Fault::Open(_) => "open, and not transient",
             Fault::LeaseMissing(_) => "lease",
             Fault::Compacted(_) => "compacted",
+            Fault::Elsewhere(_) => "elsewhere",
             Fault::TokenExpired(_) => "token",
         }
     }
@@ -130,6 +135,7 @@ mod tests {
             (Code::ResourceExhausted, "etcdserver: too many requests", "not done: later"),
             (Code::NotFound, "etcdserver: requested lease not found", "lease"),
             (Code::OutOfRange, "etcdserver: mvcc: required revision has been compacted", "compacted"),
+            (Code::OutOfRange, "etcdserver: mvcc: required revision is a future revision", "elsewhere"),
             (Code::Unauthenticated, "etcdserver: invalid auth token", "token"),
             (Code::PermissionDenied, "etcdserver: permission denied", "not done: not allowed"),
             (Code::InvalidArgument, "etcdserver: user name is empty", "not done: not allowed"),

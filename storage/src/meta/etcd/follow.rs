@@ -4,11 +4,17 @@
 //! etcd no longer has that history (compaction), or cannot send it in one message, the whole prefix is listed and told as
 //! `WatchEvent::Resync`; the watch goes on from there. Only what waiting does not mend ends it.
 //!
+//! An etcd that was lost, or restored in place, comes back under its address with another history, whose revisions come again:
+//! a stream that is opened after a revision that it has not reached is silent until then, and one that it has reached
+//! misses what came before. So before each stream is opened the prefix is listed as of that very revision. If that is not
+//! what was told, the prefix is listed anew and told as `WatchEvent::Restored`. If it is, going on from there misses nothing,
+//! whichever history it is.
+//!
 //! A quiet watch and one that hangs look alike. So a watch moves to another endpoint when its own is at rest, whoever found
 //! that out; when the probes of HTTP/2 are not answered; and when a read that is tried every [`QUIET_MAX`] hangs there and
 //! not elsewhere, which also finds a member that lives and no longer follows its leader.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use etcd_client::{Client, Error, EventType, WatchOptions, WatchResponse, WatchStream};
@@ -20,7 +26,7 @@ use crate::meta::etcd::endpoint::Connection;
 use crate::meta::etcd::endpoints::Call;
 use crate::meta::etcd::fault::{self, Fault};
 use crate::meta::etcd::lane::Lane;
-use crate::meta::{Change, MetaError, MetaStore, Revision, Watch, WatchEvent};
+use crate::meta::{Change, Entry, Listing, MetaError, MetaStore, Revision, Watch, WatchEvent, etcd::convert};
 
 /// First pause before a broken watch is opened anew; it doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -35,7 +41,8 @@ const QUIET_MAX: Duration = Duration::from_secs(10);
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
 pub(super) fn follow(store: EtcdStore, prefix: String, after: Revision) -> Watch {
-    let follower = Follower { store, prefix, after, stream: None, told: VecDeque::new(), pause: PAUSE_MIN };
+    let (stream, told, known) = (None, VecDeque::new(), None);
+    let follower = Follower { store, prefix, after, known, stream, told, pause: PAUSE_MIN };
     stream::unfold(Some(follower), |follower| async move {
         let mut follower = follower?;
         match follower.next().await {
@@ -51,6 +58,8 @@ struct Follower {
     prefix: String,
     /// The last revision that was read: all up to it is in `told`, or was.
     after: Revision,
+    /// What lay under the prefix at that revision, by key: its history is known again by it. None before the first stream.
+    known: Option<BTreeMap<String, Entry>>,
     stream: Option<(WatchStream, Connection)>,
     told: VecDeque<WatchEvent>,
     pause: Duration,
@@ -66,7 +75,13 @@ impl Follower {
                 Ok(()) => self.pause = PAUSE_MIN,
                 Err(Fault::Compacted(_)) => {
                     self.stream = None;
-                    self.resync().await?;
+                    tracing::info!(prefix = %self.prefix, after = %self.after, "watch lost its history, listing anew");
+                    self.list_anew(WatchEvent::Resync).await?;
+                }
+                Err(Fault::Elsewhere(_)) => {
+                    self.stream = None;
+                    tracing::warn!(prefix = %self.prefix, after = %self.after, "the cluster's state was lost or restored, listing anew");
+                    self.list_anew(WatchEvent::Restored).await?;
                 }
                 Err(fault) => {
                     self.stream = None;
@@ -78,6 +93,9 @@ impl Follower {
 
     /// One message, over the stream that is open or a new one.
     async fn read(&mut self) -> Result<(), Fault> {
+        if self.stream.is_none() {
+            self.recognise().await?;
+        }
         let (stream, connection) = match &mut self.stream {
             Some(open) => open,
             none => none.insert(open(&self.store, &self.prefix, self.after).await?),
@@ -115,10 +133,32 @@ impl Follower {
         Err(fault)
     }
 
+    /// Holds what lies under the prefix at `after` against what was told.
+    async fn recognise(&mut self) -> Result<(), Fault> {
+        // Revision 0 is before anything was written, in every history; to etcd it means "now".
+        let listed = match self.after {
+            Revision(0) => BTreeMap::new(),
+            after => by_key(self.store.pages(&self.prefix, Some(after)).await?),
+        };
+        match &self.known {
+            Some(known) if *known != listed => {
+                Err(Fault::Elsewhere(broken(&self.prefix, "its history is another one")))
+            }
+            _ => {
+                self.known = Some(listed);
+                Ok(())
+            }
+        }
+    }
+
     /// Why a message ends the watch, if it does.
     fn fault_in(&self, message: &WatchResponse) -> Option<Fault> {
         if message.compact_revision() > 0 {
             return Some(Fault::Compacted(broken(&self.prefix, "compacted")));
+        }
+        if convert::revision(message.header()) < self.after {
+            // Restored since the history was recognised, or of a member that lags behind: opening it anew tells.
+            return Some(Fault::Open(broken(&self.prefix, "its endpoint is behind what was told")));
         }
         message.canceled().then(|| {
             let status = tonic::Status::new(code_of(message.cancel_reason()), message.cancel_reason());
@@ -137,6 +177,12 @@ impl Follower {
             };
             // A key that is no text is none of ours.
             let Ok(change) = change else { continue };
+            if let Some(known) = &mut self.known {
+                match &change {
+                    Change::Put(entry) => drop(known.insert(entry.key.clone(), entry.clone())),
+                    Change::Deleted { key } => drop(known.remove(key)),
+                }
+            }
             match self.told.back_mut() {
                 Some(WatchEvent::Changed { revision, changes }) if *revision == at => changes.push(change),
                 _ => self.told.push_back(WatchEvent::Changed { revision: at, changes: vec![change] }),
@@ -150,12 +196,13 @@ impl Follower {
         }
     }
 
-    async fn resync(&mut self) -> Result<(), MetaError> {
+    /// Goes on from what there is now, and tells it as `event`.
+    async fn list_anew(&mut self, event: impl FnOnce(Listing) -> WatchEvent) -> Result<(), MetaError> {
         match self.store.list(&self.prefix).await {
             Ok(listing) => {
-                tracing::info!(prefix = %self.prefix, revision = %listing.revision, "watch lost its history, listed anew");
                 self.after = listing.revision;
-                self.told.push_back(WatchEvent::Resync(listing));
+                self.known = Some(by_key(listing.clone()));
+                self.told.push_back(event(listing));
                 Ok(())
             }
             Err(error) => self.wait_out(error).await,
@@ -184,6 +231,10 @@ async fn open(store: &EtcdStore, prefix: &str, after: Revision) -> Result<(Watch
         async move { watch.watch(key, Some(options)).await }
     };
     store.endpoints.once(call, begin).await
+}
+
+fn by_key(listing: Listing) -> BTreeMap<String, Entry> {
+    listing.entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect()
 }
 
 /// etcd puts the code of a cancellation into its words.

@@ -93,10 +93,10 @@ impl EtcdStore {
         Ok(Page { revision: convert::revision(response.header()), entries, next })
     }
 
-    /// All pages at one revision.
-    async fn pages(&self, prefix: &str) -> Result<Listing, Fault> {
-        let first = self.page(prefix, self.namespace.key(prefix), None).await?;
-        let (revision, mut entries, mut next) = (first.revision, first.entries, first.next);
+    /// All pages at one revision: that one, or the one that is current.
+    async fn pages(&self, prefix: &str, at: Option<Revision>) -> Result<Listing, Fault> {
+        let first = self.page(prefix, self.namespace.key(prefix), at).await?;
+        let (revision, mut entries, mut next) = (at.unwrap_or(first.revision), first.entries, first.next);
         while let Some(from) = next {
             let page = self.page(prefix, from, Some(revision)).await?;
             entries.extend(page.entries);
@@ -132,7 +132,7 @@ impl MetaStore for EtcdStore {
     async fn list(&self, prefix: &str) -> Result<Listing, MetaError> {
         let mut tried = 1;
         loop {
-            match self.pages(prefix).await {
+            match self.pages(prefix, None).await {
                 Err(Fault::Compacted(_)) if tried < LIST_TRIES_MAX => tried += 1,
                 listed => return listed.map_err(Fault::into_error),
             }

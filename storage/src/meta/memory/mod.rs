@@ -17,7 +17,7 @@ use crate::outcome::Outcome;
 
 mod state;
 
-use state::State;
+use state::{Seen, State};
 
 /// Handle to a store in memory.
 #[derive(Debug, Clone)]
@@ -63,8 +63,8 @@ impl MemoryStore {
         self.with(|state, _| Backup(state.clone()))
     }
 
-    /// Returns to the state of a backup, revisions included, or to an empty store without one. Watches stay open; a
-    /// watch that is ahead of the new state gets no event until its revision comes again.
+    /// Returns to the state of a backup, revisions included, or to an empty store without one. Every watch gets a
+    /// [`WatchEvent::Restored`].
     #[cfg(any(test, feature = "testing"))]
     pub fn restore(&self, backup: Option<&Backup>) {
         let earlier = backup.map_or_else(State::new, |backup| backup.0.clone());
@@ -87,7 +87,7 @@ impl MemoryStore {
     }
 
     /// Waits for the next event of a watch.
-    async fn next_event(&self, prefix: &str, after: &mut Revision) -> WatchEvent {
+    async fn next_event(&self, prefix: &str, after: &mut Seen) -> WatchEvent {
         let mut changed = self.changed.subscribe();
         loop {
             changed.borrow_and_update();
@@ -145,7 +145,8 @@ impl MetaStore for MemoryStore {
     }
 
     fn watch(&self, prefix: &str, after: Revision) -> Watch {
-        let start = (self.clone(), prefix.to_owned(), after);
+        let seen = self.with(|state, _| state.seen(after));
+        let start = (self.clone(), prefix.to_owned(), seen);
         stream::unfold(start, |(store, prefix, mut after)| async move {
             let event = store.next_event(&prefix, &mut after).await;
             Some((Ok(event), (store, prefix, after)))

@@ -21,6 +21,15 @@ pub(super) struct State {
     history: VecDeque<(Revision, Vec<Change>)>,
     /// Newest revision whose changes are forgotten.
     compacted: Revision,
+    /// How often it went back to an earlier state: revisions of two histories have nothing to do with each other.
+    history_number: u64,
+}
+
+/// How far a watch has seen the changes of one history.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    after: Revision,
+    history_number: u64,
 }
 
 /// Duration and end of a lease.
@@ -40,7 +49,13 @@ impl State {
             leases_granted: 0,
             history: VecDeque::new(),
             compacted: Revision(0),
+            history_number: 0,
         }
+    }
+
+    /// Where a watch begins that has seen everything up to `after`.
+    pub(super) fn seen(&self, after: Revision) -> Seen {
+        Seen { after, history_number: self.history_number }
     }
 
     pub(super) fn get(&self, key: &str) -> Option<Entry> {
@@ -166,21 +181,24 @@ impl State {
         (self.revision, self.next_expiry())
     }
 
-    /// Returns the next event of a watch of `prefix` that has seen everything up to `after`, and the revision up to
-    /// which it has then seen all.
-    pub(super) fn next_event(&self, prefix: &str, after: Revision) -> (Option<WatchEvent>, Revision) {
+    /// Returns the next event of a watch of `prefix` that has `seen` so much, and how much it has seen then.
+    pub(super) fn next_event(&self, prefix: &str, seen: Seen) -> (Option<WatchEvent>, Seen) {
+        let Seen { after, history_number } = seen;
+        let now = self.seen(self.revision);
+        if history_number != self.history_number || after > self.revision {
+            return (Some(WatchEvent::Restored(self.list(prefix))), now);
+        }
         if after < self.compacted {
-            return (Some(WatchEvent::Resync(self.list(prefix))), self.revision);
+            return (Some(WatchEvent::Resync(self.list(prefix))), now);
         }
         let start = self.history.partition_point(|(revision, _)| *revision <= after);
         for (revision, changes) in self.history.range(start..) {
             let changes: Vec<_> = changes.iter().filter(|change| change.key().starts_with(prefix)).cloned().collect();
             if !changes.is_empty() {
-                return (Some(WatchEvent::Changed { revision: *revision, changes }), *revision);
+                return (Some(WatchEvent::Changed { revision: *revision, changes }), self.seen(*revision));
             }
         }
-        // A watch ahead of a lost history stays ahead, as in etcd: it is silent until its revision comes.
-        (None, self.revision.max(after))
+        (None, now)
     }
 
     /// Goes back to `earlier`, so that revisions after it come again. The leases of `earlier` get their whole time
@@ -188,7 +206,8 @@ impl State {
     #[cfg(any(test, feature = "testing"))]
     pub(super) fn go_back(&mut self, earlier: Self, now: Instant) {
         let leases_granted = self.leases_granted.max(earlier.leases_granted);
-        *self = Self { leases_granted, compacted: earlier.revision, history: VecDeque::new(), ..earlier };
+        let (compacted, history_number) = (earlier.revision, self.history_number + 1);
+        *self = Self { leases_granted, compacted, history: VecDeque::new(), history_number, ..earlier };
         self.leases.values_mut().for_each(|term| term.ends_at = now + term.ttl);
     }
 }

@@ -47,3 +47,29 @@ async fn a_restored_store_has_the_revisions_of_its_backup_and_leases_of_its_own(
     assert_eq!(store.list("").await?.entries.len(), 0);
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_is_told_that_its_store_was_restored_and_what_there_is() -> Result<(), MetaError> {
+    let store = MemoryStore::new();
+    let put = async |key: &'static str| {
+        store.txn(Txn::when([]).then([crate::meta::Op::put(key, "1")])).await.expect("nothing was compared");
+        store.list("").await.expect("memory").revision
+    };
+    let first = put("a").await;
+    let backup = store.backup();
+    let second = put("b").await;
+    let (mut early, mut late) = (store.watch("", first), store.watch("", second));
+    store.restore(Some(&backup));
+    assert_eq!(put("c").await, second, "which is the revision that one of them has seen");
+    for watch in [&mut early, &mut late] {
+        let Some(Ok(WatchEvent::Restored(listing))) = watch.next().await else { panic!("it was restored") };
+        assert_eq!(listing.entries.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(), ["a", "c"]);
+        assert_eq!(listing.revision, second);
+    }
+    let Some(Ok(WatchEvent::Restored(_))) = store.watch("", Revision(99)).next().await else {
+        panic!("a revision of another history")
+    };
+    put("d").await;
+    assert!(matches!(early.next().await, Some(Ok(WatchEvent::Changed { .. }))), "and goes on");
+    Ok(())
+}

@@ -178,12 +178,13 @@ pub(super) fn held(ordinal: u32) -> HeldAttempt {
 #[derive(Debug)]
 struct OneStore(Root);
 
+#[async_trait::async_trait]
 impl Places for OneStore {
-    fn input(&self, _uri: &str) -> Result<Root, StorageError> {
+    async fn input(&self, _uri: &str) -> Result<Root, StorageError> {
         Ok(self.0.clone())
     }
 
-    fn output(&self, _uri: &str) -> Result<Root, StorageError> {
+    async fn output(&self, _uri: &str) -> Result<Root, StorageError> {
         Ok(self.0.clone())
     }
 }

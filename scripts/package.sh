@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Packs a release: `package.sh BINARY ARCHITECTURE FOLDER` writes FOLDER/tailor-VERSION-linux-ARCHITECTURE.tar.gz and its SHA-256
+# beside it. The version is the binary's own; a tag in RELEASE_TAG has to be v and that version.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+binary=$1 architecture=$2 folder=$3
+version=$("$binary" --version)
+version=${version#tailor }
+if [[ -n ${RELEASE_TAG:-} && $RELEASE_TAG != "v$version" ]]; then
+    echo "package: the tag is $RELEASE_TAG, the binary is of version $version" >&2
+    exit 1
+fi
+
+name=tailor-$version-linux-$architecture
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work/$name" "$folder"
+install -m 755 "$binary" "$work/$name/tailor"
+cp LICENSE README.md CHANGELOG.md "$work/$name/"
+
+# It has to work before anybody downloads it.
+"$work/$name/tailor" gen --points 10000 --seed 1 --out "$work/segments"
+"$work/$name/tailor" run --input "$work/segments" --dataset "$work/dataset" --rollup 5m \
+    --shard-config "$work/segments/shards.toml" --job package >/dev/null
+"$work/$name/tailor" dataset verify "$work/dataset" --level oracle --input "$work/segments"
+
+# The same content gives the same bytes, whoever packs it and when.
+tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime='2000-01-01 UTC' --directory "$work" "$name" |
+    gzip --no-name >"$folder/$name.tar.gz"
+(cd "$folder" && sha256sum "$name.tar.gz" >"$name.tar.gz.sha256")
+ls -l "$folder/$name.tar.gz" "$folder/$name.tar.gz.sha256"

@@ -1,0 +1,165 @@
+//! Opening a place without being held up by it.
+//!
+//! A folder on a mount that is dead (NFS without its server, a FUSE process that is stuck) does not fail: whoever
+//! asks for it hangs in the kernel, and its thread with it. So threads of their own open folders, one a place however
+//! many ask for it, and who asks waits for [`FOLDER_OPEN_MAX`] at most. Buckets are opened on the spot: nothing is
+//! asked of them yet.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
+use model::limits::FOLDER_OPEN_MAX;
+
+use crate::{Root, StorageError};
+
+/// A way to open a place.
+type Open = fn(&str) -> Result<Root, StorageError>;
+
+/// A place that a thread is opening, and whoever waits for that.
+type Opening = Shared<BoxFuture<'static, Result<Root, Arc<StorageError>>>>;
+
+/// Folders that are being opened in this process. One that hangs stays here, so that asking again costs no further
+/// thread.
+static UNDER_WAY: Mutex<BTreeMap<(Purpose, String), Opening>> = Mutex::new(BTreeMap::new());
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Purpose {
+    Read,
+    Write,
+}
+
+/// The file system of a folder did not answer in time.
+#[derive(Debug, thiserror::Error)]
+#[error("its file system has not answered within {} s; is it mounted, and does its server live?", FOLDER_OPEN_MAX.as_secs())]
+pub(crate) struct NoAnswer;
+
+impl Root {
+    /// [`Self::open`] for whoever must not hang.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`StorageError::Failed`] for a file system that does not answer: its store is away.
+    pub async fn reach(uri: &str) -> Result<Self, StorageError> {
+        reach_by(Purpose::Read, Self::open, uri).await
+    }
+
+    /// [`Self::create`] for whoever must not hang.
+    ///
+    /// # Errors
+    /// As [`Self::create`], and [`StorageError::Failed`] for a file system that does not answer: its store is away.
+    pub async fn reach_or_make(uri: &str) -> Result<Self, StorageError> {
+        reach_by(Purpose::Write, Self::create, uri).await
+    }
+}
+
+async fn reach_by(purpose: Purpose, open: Open, uri: &str) -> Result<Root, StorageError> {
+    if !is_folder(uri) {
+        return open(uri);
+    }
+    match tokio::time::timeout(FOLDER_OPEN_MAX, opening(purpose, open, uri)).await {
+        Ok(opened) => opened.map_err(|error| again(&error)),
+        Err(_) => Err(failed(uri, NoAnswer)),
+    }
+}
+
+/// The opening of a folder that is under way, or a new one.
+fn opening(purpose: Purpose, open: Open, uri: &str) -> Opening {
+    let key = (purpose, uri.to_owned());
+    let begin = || {
+        let (key, uri) = (key.clone(), uri.to_owned());
+        let opened = tokio::task::spawn_blocking(move || {
+            let opened = open(&key.1).map_err(Arc::new);
+            under_way().remove(&key);
+            opened
+        });
+        let joined = opened.map(move |joined| match joined {
+            Ok(opened) => opened,
+            // The runtime is shutting down.
+            Err(error) => Err(Arc::new(failed(&uri, error))),
+        });
+        joined.boxed().shared()
+    };
+    under_way().entry(key.clone()).or_insert_with(begin).clone()
+}
+
+fn under_way() -> MutexGuard<'static, BTreeMap<(Purpose, String), Opening>> {
+    // Nothing panics while it is held.
+    UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_folder(uri: &str) -> bool {
+    matches!(uri.split_once("://"), None | Some(("file", _)))
+}
+
+fn failed(uri: &str, source: impl std::error::Error + Send + Sync + 'static) -> StorageError {
+    StorageError::Failed { operation: "open", object: uri.to_owned(), source: Box::new(source) }
+}
+
+/// The same error for one more who waited.
+fn again(error: &StorageError) -> StorageError {
+    match error {
+        StorageError::Open { uri, cause } => StorageError::Open { uri: uri.clone(), cause: cause.clone() },
+        StorageError::NotFound { object } => StorageError::NotFound { object: object.clone() },
+        other => failed("a place", std::io::Error::other(other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// How many threads hang in [`hang`].
+    static HANGING: AtomicUsize = AtomicUsize::new(0);
+    /// Whether the mount is alive again.
+    static IS_ALIVE: std::sync::Condvar = std::sync::Condvar::new();
+    static ALIVE: Mutex<bool> = Mutex::new(false);
+
+    /// Opens a folder of a dead mount: a stand-in for the system call.
+    fn hang(uri: &str) -> Result<Root, StorageError> {
+        HANGING.fetch_add(1, Ordering::Relaxed);
+        let alive = ALIVE.lock().expect("no panic");
+        drop(IS_ALIVE.wait_while(alive, |alive| !*alive).expect("no panic"));
+        Root::open(uri)
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_hangs_holds_up_no_thread_of_the_runtime_and_one_thread_in_all() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let uri = folder.path().display().to_string();
+        let began = std::time::Instant::now();
+        let asks: Vec<_> = (0..40)
+            .map(|_| {
+                let uri = uri.clone();
+                tokio::spawn(async move { reach_by(Purpose::Read, hang, &uri).await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        // The runtime has this one thread, and it goes on; another folder opens meanwhile.
+        let other = tempfile::tempdir().expect("a temporary folder");
+        Root::reach(&other.path().display().to_string()).await.expect("a folder that answers");
+        assert!(began.elapsed() < FOLDER_OPEN_MAX);
+        for ask in asks {
+            let error = ask.await.expect("no panic").expect_err("it hangs");
+            assert!(error.is_store_away() && !error.is_lasting(), "{error:?}");
+        }
+        assert_eq!(HANGING.load(Ordering::Relaxed), 1);
+        *ALIVE.lock().expect("no panic") = true;
+        IS_ALIVE.notify_all();
+        Root::reach(&uri).await.expect("the mount is alive again");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_opened_is_told_as_it_is() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let missing = folder.path().join("missing").display().to_string();
+        assert!(matches!(Root::reach(&missing).await, Err(StorageError::NotFound { object }) if object == missing));
+        Root::reach_or_make(&missing).await.expect("it is made");
+        Root::reach(&missing).await.expect("it is there");
+        let scheme = Root::reach("gopher://hole").await;
+        assert!(matches!(&scheme, Err(StorageError::Open { uri, .. }) if uri == "gopher://hole"), "{scheme:?}");
+        assert!(under_way().keys().all(|(_, uri)| *uri != missing), "nothing is left");
+    }
+}
