@@ -40,7 +40,7 @@ step "4. Verify: read the input a second time, plainly, and compare every point 
 show dataset verify "$demo/dataset" --level oracle --input "$demo/segments"
 
 step "5. Look at a real series: a footer and one ranged read"
-metric=$("$tailor" dataset series "$demo/dataset" --org $org --metadata -o json | grep sea_surface | sed 's/.*"metric":\([0-9]*\).*/\1/')
+metric=$("$tailor" dataset series "$demo/dataset" --org $org --metadata -o jsonl | grep sea_surface | sed 's/.*"metric":"\([0-9]*\)".*/\1/')
 show dataset series "$demo/dataset" --org $org --metadata
 printf '$ tailor dataset cat %s --org %s --metric %s --rollup 1h | head -n 5\n' "$demo/dataset" $org "$metric"
 "$tailor" dataset cat "$demo/dataset" --org $org --metric "$metric" --rollup 1h | head -n 5

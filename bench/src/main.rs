@@ -30,6 +30,8 @@ mod cluster;
 mod scale;
 // Planning of a job of millions of segments.
 mod listing;
+// Imports, measured per second of one core.
+mod import;
 // Result, for people and programs.
 mod report;
 
@@ -60,6 +62,8 @@ enum Command {
     Scale(scale::Options),
     /// Plan a job of millions of segments, and measure the most memory that it takes
     Listing(listing::Options),
+    /// Measure imports of CSV and OTLP, in megabytes per second of one core
+    Import(import::Options),
     /// Compare a job in a cluster with two workers with `tailor run`
     Cluster(cluster::Options),
     /// Estimate the cost of ten trillion points
@@ -73,6 +77,7 @@ fn main() -> Result<ExitCode> {
     match command {
         Some(Command::Scale(options)) => return scale::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Listing(options)) => return listing::run(&options).map(|()| ExitCode::SUCCESS),
+        Some(Command::Import(options)) => return import::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Cluster(options)) => return cluster::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Cost(options)) => {
             cost::run(&options);

@@ -19,6 +19,8 @@ mod watch;
 mod files;
 // Exit codes, and which failure has which.
 mod exit;
+// JSON as readers of doubles understand it.
+mod json;
 // stdout: results, and readers that go early.
 mod out;
 // Text on its way to a terminal.

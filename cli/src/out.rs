@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::args::OutputStyle;
+use crate::json;
 use crate::text::printable;
 
 /// Shows a result, as a table for people or as one JSON object.
@@ -17,7 +18,7 @@ pub(crate) fn show<T: Serialize, D: Display>(
 ) -> Result<()> {
     match style {
         OutputStyle::Table => text(table(result)),
-        OutputStyle::Json => text(format_args!("{}\n", serde_json::to_string_pretty(result).context("write JSON")?)),
+        OutputStyle::Json => text(format_args!("{}\n", json::pretty(result).context("write JSON")?)),
     }
 }
 

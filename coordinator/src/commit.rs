@@ -30,10 +30,11 @@ mod replaced;
 /// Most taken versions that a commit steps over before it gives up; each of them is another writer's success.
 const TAKEN_VERSIONS_MAX: u32 = 100;
 
-/// Earliest timestamp that is accepted without a warning if there is no window: 2000-01-01.
-const LIKELY_START_MS: i64 = 946_684_800_000;
-/// First timestamp that is warned of again: 2100-01-01.
-const LIKELY_END_MS: i64 = 4_102_444_800_000;
+/// Earliest timestamp that is accepted without a warning if there is no window: 1900-01-01, because series of climate and
+/// finance begin there.
+const LIKELY_START_MS: i64 = -2_208_988_800_000;
+/// First timestamp that is warned of again: 2101-01-01.
+const LIKELY_END_MS: i64 = 4_133_980_800_000;
 
 /// Reason for which nothing was committed.
 #[derive(Debug, thiserror::Error)]
@@ -251,7 +252,8 @@ fn warnings(job: &Job, output: &ShardOutput) -> Vec<String> {
         && let Some((first, last)) = output.time_range_ms.filter(is_unlikely)
     {
         warnings.push(format!(
-            "timestamps reach from {first} to {last} ms; some may be seconds or nanoseconds by mistake: give --window to leave them out"
+            "timestamps reach from {first} to {last} ms, out of the years 1900 to 2100; some may be microseconds or nanoseconds by \
+             mistake: give --window to leave them out"
         ));
     }
     warnings.extend(quarantined(output));

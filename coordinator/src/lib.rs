@@ -7,6 +7,8 @@
 pub mod job;
 // Discovery of segments under the input prefix, by shard.
 pub mod discover;
+// Detection of segments that lie under two keys.
+mod copies;
 // Versions over which a job was planned.
 mod bases;
 // Planning of shards.

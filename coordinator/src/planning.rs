@@ -9,6 +9,7 @@ use storage::{Root, StorageError};
 use tokio::sync::Semaphore;
 
 use crate::JobError;
+use crate::copies;
 use crate::discover::{Discovered, discover};
 use crate::job::Job;
 
@@ -24,13 +25,14 @@ pub struct Planned {
     pub warnings: Vec<String>,
 }
 
-/// Plans every shard of a job. Writes nothing.
+/// Plans every shard of a job, and looks for segments that were delivered twice. Writes nothing.
 ///
 /// # Errors
 /// Errors of discovery, and [`JobError::TooLarge`].
 pub async fn plan(job: &Job) -> Result<Planned, JobError> {
-    let Discovered { segments, warnings } = discover(&job.input, &job.shards).await?;
+    let Discovered { segments, mut warnings } = discover(&job.input, &job.shards).await?;
     limit("shards", segments.len(), SHARDS_PER_JOB_MAX)?;
+    warnings.extend(copies::warnings(&job.input, &segments).await);
     let plan = |(shard, segments): (ShardId, _)| {
         scheduler::plan::plan_shard(job.id.clone(), shard, job.settings.clone(), segments)
     };

@@ -4,23 +4,27 @@
 //! grows with the number of parts that overlap, never with the rows. The file appears under its name when it is
 //! complete, or not at all.
 
+mod names; // the metadata of series, beside their rows
+mod sink; //  the writer of either table
+
 use format::manifest::{API_VERSION, Manifest};
 use format::part::PartKind;
-use interchange::csv::{CsvWriter, TimestampStyle};
-use interchange::parquet::ParquetWriter;
-use interchange::{Raw, RawRows, Rollup, RollupRows, RowSink, RowSummary, WriteError};
+use interchange::RowSummary;
+use interchange::csv::TimestampStyle;
 use model::{RollupStep, SeriesKey};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, WriteMultipart};
 use serde::Serialize;
 use storage::Root;
 
+use self::names::Names;
+use self::sink::Sink;
 use crate::buckets::merged;
 use crate::catalog::{Catalog, Selection, name_of};
 use crate::error::DatasetError;
 use crate::merge::Input;
 use crate::parts::{Parts, RowFilter};
-use crate::rows::{Chunk, ChunkSource, Rows};
+use crate::rows::ChunkSource;
 
 /// Bytes that may wait for the writer: a part of an upload.
 const PENDING_BYTES: usize = 8 << 20;
@@ -37,6 +41,8 @@ pub struct ExportOptions {
     pub rollup: Option<RollupStep>,
     /// The format of the file.
     pub format: ExportFormat,
+    /// Whether each row has the metadata of its series too: name and labels, as they were imported. The points are read twice for it.
+    pub with_metadata: bool,
 }
 
 /// A format that other tools read.
@@ -47,6 +53,12 @@ pub enum ExportFormat {
     Parquet,
     /// The same as text.
     Csv {
+        /// How instants are written.
+        #[serde(skip)]
+        timestamps: TimestampStyle,
+    },
+    /// An object a row, a line each.
+    JsonLines {
         /// How instants are written.
         #[serde(skip)]
         timestamps: TimestampStyle,
@@ -107,11 +119,15 @@ pub async fn export(
     (to, key): (&Root, &str),
 ) -> Result<Export, DatasetError> {
     let manifests = catalog.current(&options.selection).await?;
-    let warnings = without_step(&manifests, options.rollup);
-    let inputs = inputs(catalog, &manifests, options.rollup)?;
-    let mut rows = merged(inputs, options.rollup);
-    let mut file = File::begin(to, key, sink(options)).await?;
-    let written = file.write_all(&mut *rows).await;
+    let mut warnings = without_step(&manifests, options.rollup);
+    let mut rows = merged(inputs(catalog, &manifests, options.rollup)?, options.rollup);
+    let mut names = None;
+    if options.with_metadata {
+        warnings.extend(without_metadata(&manifests));
+        names = Some(Names::new(inputs(catalog, &manifests, None)?));
+    }
+    let mut file = File::begin(to, key, options).await?;
+    let written = file.write_all(&mut *rows, names).await;
     let summary = match written {
         Ok(()) => file.finish().await?,
         Err(error) => {
@@ -136,6 +152,13 @@ fn without_step(manifests: &[Manifest], step: Option<RollupStep>) -> Vec<String>
     let Some(step) = step else { return Vec::new() };
     let without = manifests.iter().filter(|manifest| !manifest.settings.rollups.contains(&step));
     let name = |manifest: &Manifest| format!("{} has no rollup of {step}", name_of(manifest));
+    without.map(name).collect()
+}
+
+/// Manifests whose parts have no metadata.
+fn without_metadata(manifests: &[Manifest]) -> Vec<String> {
+    let without = manifests.iter().filter(|manifest| !Parts::has_metadata(manifest.settings.format));
+    let name = |manifest: &Manifest| format!("the parts of {} are Parquet, which has no metadata", name_of(manifest));
     without.map(name).collect()
 }
 
@@ -171,77 +194,31 @@ pub(crate) fn inputs(
     Ok(inputs)
 }
 
-/// The writer of either table.
-enum Sink {
-    Raw(Box<dyn RowSink<Raw>>),
-    Rollup(Box<dyn RowSink<Rollup>>),
-}
-
-fn sink(options: &ExportOptions) -> Sink {
-    match (options.rollup, options.format) {
-        (None, ExportFormat::Parquet) => Sink::Raw(Box::new(ParquetWriter::new())),
-        (None, ExportFormat::Csv { timestamps }) => Sink::Raw(Box::new(CsvWriter::new(timestamps))),
-        (Some(_), ExportFormat::Parquet) => Sink::Rollup(Box::new(ParquetWriter::new())),
-        (Some(_), ExportFormat::Csv { timestamps }) => Sink::Rollup(Box::new(CsvWriter::new(timestamps))),
-    }
-}
-
-impl Sink {
-    fn append(&mut self, chunk: &Chunk) -> Result<(), WriteError> {
-        match (self, &chunk.rows) {
-            (Self::Raw(sink), Rows::Points(points)) => {
-                sink.append(chunk.key, RawRows { timestamps_ms: &points.timestamps, values: &points.values })
-            }
-            (Self::Rollup(sink), Rows::Buckets(buckets)) => {
-                let rows = RollupRows {
-                    bucket_start_ms: &buckets.bucket_start_ms,
-                    count: &buckets.count,
-                    sum: &buckets.sum,
-                    min: &buckets.min,
-                    max: &buckets.max,
-                    first: &buckets.first,
-                    last: &buckets.last,
-                };
-                sink.append(chunk.key, rows)
-            }
-            _ => unreachable!("parts of one kind were merged: their readers check it"),
-        }
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        match self {
-            Self::Raw(sink) => sink.take(),
-            Self::Rollup(sink) => sink.take(),
-        }
-    }
-
-    fn finish(self) -> Result<(Vec<u8>, RowSummary), WriteError> {
-        match self {
-            Self::Raw(sink) => sink.finish(),
-            Self::Rollup(sink) => sink.finish(),
-        }
-    }
-}
-
 /// The file that is being written.
 struct File {
     object: String,
+    format: ExportFormat,
     sink: Sink,
     upload: WriteMultipart,
 }
 
 impl File {
-    async fn begin(to: &Root, key: &str, sink: Sink) -> Result<Self, DatasetError> {
+    async fn begin(to: &Root, key: &str, options: &ExportOptions) -> Result<Self, DatasetError> {
         let object = to.object(key);
         // The name as it was given, where it needs no encoding.
         let path = Path::parse(key).unwrap_or_else(|_| Path::from(key));
         let upload = to.store().put_multipart(&path).await;
         let upload = upload.map_err(|error| DatasetError::write(object.clone(), error))?;
-        Ok(Self { object, sink, upload: WriteMultipart::new_with_chunk_size(upload, PENDING_BYTES) })
+        let upload = WriteMultipart::new_with_chunk_size(upload, PENDING_BYTES);
+        Ok(Self { object, format: options.format, sink: Sink::new(options), upload })
     }
 
-    async fn write_all(&mut self, rows: &mut dyn ChunkSource) -> Result<(), DatasetError> {
+    async fn write_all(&mut self, rows: &mut dyn ChunkSource, mut names: Option<Names>) -> Result<(), DatasetError> {
+        let mut described = None;
         while let Some(chunk) = rows.next().await? {
+            if let Some(names) = names.as_mut().filter(|_| described.replace(chunk.key) != Some(chunk.key)) {
+                self.sink.describe(names.of(chunk.key).await?.as_deref(), self.format);
+            }
             self.sink.append(&chunk).map_err(|error| DatasetError::write(self.object.clone(), error))?;
             let bytes = self.sink.take();
             if !bytes.is_empty() {

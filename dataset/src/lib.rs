@@ -32,9 +32,10 @@ pub mod marks;
 // Collector of objects that no retained manifest names.
 pub mod gc;
 
-mod buckets; // one row per bucket, for any windows
-mod join; //    comparison of a stream with expected rows
-mod merge; //   merge of many sorted parts
+mod buckets; //  one row per bucket, for any windows
+mod metadata; // metadata of series, as text and as JSON
+mod join; //     comparison of a stream with expected rows
+mod merge; //    merge of many sorted parts
 mod rollup; //  rollups computed again
 
 pub use catalog::{Catalog, Selection};

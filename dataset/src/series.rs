@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::catalog::{Catalog, Selection};
 use crate::error::DatasetError;
+use crate::metadata::{self, text_of};
 use crate::parts::{PartReader, Parts};
 
 /// Series to list.
@@ -25,7 +26,7 @@ pub struct SeriesOptions {
     pub with_metadata: bool,
 }
 
-/// Series of one window and shard; a line of `tailor dataset series -o json`.
+/// Series of one window and shard; a line of `tailor dataset series -o jsonl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SeriesRow {
     /// Organisation and metric of the series.
@@ -41,7 +42,9 @@ pub struct SeriesRow {
     pub first_ms: TimestampMs,
     /// Timestamp of the last point.
     pub last_ms: TimestampMs,
-    /// Metadata: as it is if it is text, else with escapes; none if it was not read.
+    /// Metadata: as it is if it is text, else with escapes; none if it was not read. In JSON, an object if it is the text
+    /// of one.
+    #[serde(serialize_with = "metadata::serialize")]
     pub metadata: Option<String>,
 }
 
@@ -72,14 +75,6 @@ pub async fn list_series(
         }
     }
     Ok(())
-}
-
-/// Converts metadata to text: it is opaque, but most is text that needs no escapes.
-fn text_of(metadata: &[u8]) -> String {
-    match std::str::from_utf8(metadata) {
-        Ok(text) => text.to_owned(),
-        Err(_) => metadata.escape_ascii().to_string(),
-    }
 }
 
 fn may_hold(entry: &PartitionEntry, org: Option<OrgId>) -> bool {

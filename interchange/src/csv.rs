@@ -1,10 +1,10 @@
 //! CSV: a header, then one line per row.
 //!
-//! Every field is a number, or a time without a comma, so nothing is ever quoted. Values are printed in the fewest
-//! digits that read back as the same double; -0.0 is `-0`, infinities are `inf` and `-inf`. Every NaN is `NaN`: only
-//! the payload of a NaN is lost in text.
+//! Every field except metadata is a number, or a time without a comma, so nothing else is ever quoted. Values are printed
+//! in the fewest digits that read back as the same double; -0.0 is `-0`, infinities are `inf` and `-inf`. Every NaN is
+//! `NaN`: only the payload of a NaN is lost in text.
 
-mod rfc3339; // instants as people write them
+pub(crate) mod rfc3339; // instants as people write them
 
 use std::io::Write as _;
 use std::marker::PhantomData;
@@ -16,7 +16,7 @@ use self::rfc3339::Rfc3339;
 use crate::error::WriteError;
 use crate::order::RowGate;
 use crate::sink::{RowSink, RowSummary};
-use crate::table::{Cells, Raw, Rollup, Rows as _, Table, all_columns};
+use crate::table::{Cells, METADATA, Raw, Rollup, Rows as _, Table, all_columns};
 
 /// Writer with one line per point.
 pub type RawCsvWriter = CsvWriter<Raw>;
@@ -38,6 +38,8 @@ pub enum TimestampStyle {
 #[derive(Debug)]
 pub struct CsvWriter<T: Table> {
     timestamps: TimestampStyle,
+    /// The last field of every line, quoted, where it is wanted.
+    metadata: Option<String>,
     lines: Vec<u8>,
     bytes_taken: u64,
     gate: RowGate,
@@ -47,9 +49,18 @@ pub struct CsvWriter<T: Table> {
 impl<T: Table> CsvWriter<T> {
     /// Creates a file that has only the header.
     pub fn new(timestamps: TimestampStyle) -> Self {
-        let names: Vec<_> = all_columns::<T>().map(|(name, _)| name).collect();
+        Self::with_header(timestamps, all_columns::<T>().map(|(name, _)| name).collect())
+    }
+
+    /// The same, with the metadata of series behind the other columns.
+    pub fn with_metadata(timestamps: TimestampStyle) -> Self {
+        let names = all_columns::<T>().map(|(name, _)| name).chain([METADATA]).collect();
+        Self { metadata: Some(String::new()), ..Self::with_header(timestamps, names) }
+    }
+
+    fn with_header(timestamps: TimestampStyle, names: Vec<&str>) -> Self {
         let lines = format!("{}\n", names.join(",")).into_bytes();
-        Self { timestamps, lines, bytes_taken: 0, gate: RowGate::default(), table: PhantomData }
+        Self { timestamps, metadata: None, lines, bytes_taken: 0, gate: RowGate::default(), table: PhantomData }
     }
 
     fn write_instant(&mut self, key: SeriesKey, timestamp_ms: i64) -> Result<(), WriteError> {
@@ -70,6 +81,12 @@ impl<T: Table> CsvWriter<T> {
 }
 
 impl<T: Table> RowSink<T> for CsvWriter<T> {
+    fn describe(&mut self, metadata: Option<&str>) {
+        if let Some(field) = &mut self.metadata {
+            *field = metadata.map_or_else(String::new, |text| format!("\"{}\"", text.replace('"', "\"\"")));
+        }
+    }
+
     fn append(&mut self, key: SeriesKey, rows: T::Rows<'_>) -> Result<(), WriteError> {
         self.gate.admit::<T>(key, &rows)?;
         let columns = rows.columns();
@@ -82,6 +99,10 @@ impl<T: Table> RowSink<T> for CsvWriter<T> {
                     Cells::Counts(cells) => self.write_field(format_args!("{}", cells[row])),
                     Cells::Values(cells) => self.write_field(format_args!("{}", cells[row])),
                 }
+            }
+            if let Some(metadata) = &self.metadata {
+                self.lines.push(b',');
+                self.lines.extend_from_slice(metadata.as_bytes());
             }
             self.lines.push(b'\n');
         }

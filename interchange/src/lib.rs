@@ -1,4 +1,4 @@
-//! The same rows for other tools: Parquet and CSV.
+//! The same rows for other tools: Parquet, CSV and JSON lines.
 //!
 //! Two tables leave Tailor, and their columns are fixed because scripts depend on them:
 //!
@@ -7,11 +7,14 @@
 //! | [`Raw`] | `org_id`, `metric_id`, `timestamp`, `value` |
 //! | [`Rollup`] | `org_id`, `metric_id`, `timestamp` (bucket start), `count`, `sum`, `min`, `max`, `first`, `last` |
 //!
+//! A file that is made with metadata has one more column behind them, `metadata`: what the series is called.
+//!
 //! Both are sorted by (`org_id`, `metric_id`, `timestamp`). A writer is a [`RowSink`]: rows go in by series, finished
 //! bytes come out whenever the caller drains it, and nothing here opens a file or a socket. The same rows give the same
 //! bytes, however they were cut into `append` calls and whenever the sink was drained.
 
 pub mod csv; //     text, one line per row
+pub mod jsonl; //   text, one object per row
 mod error; //       errors of rows and files
 mod order; //       check that rows arrive sorted (DT-2)
 pub mod parquet; // columns for engines, and the reader that verifies them

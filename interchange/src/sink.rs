@@ -19,10 +19,14 @@ pub struct RowSummary {
 /// Turns rows of `T` into a file. The caller takes the bytes as they become final.
 ///
 /// ```text
-/// append*  ->  (take, append*)*  ->  finish
+/// (describe, append*)*  ->  (take, describe, append*)*  ->  finish
 /// ```
 /// The file is every `take` and then what `finish` returns, back to back. After an error the sink is spent.
 pub trait RowSink<T: Table>: Send {
+    /// Sets the metadata of the series whose rows follow, as text, or as a JSON value for a sink of JSON. A sink that was
+    /// made without metadata ignores it.
+    fn describe(&mut self, metadata: Option<&str>);
+
     /// Adds rows of one series. May be called any number of times; rows must be sorted by (organisation, metric,
     /// timestamp) over all calls.
     ///

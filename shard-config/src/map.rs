@@ -84,7 +84,7 @@ impl ShardMap {
     /// and the old rule.
     fn add(&mut self, rule: &RawDedicated, text: &str) -> Result<(), (OrgId, usize, usize)> {
         for named in rule.organisations() {
-            let org = OrgId(*named.get_ref());
+            let org = OrgId(named.get_ref().0);
             let line = line_of(text, named.span());
             match self.dedicated.entry(org) {
                 Entry::Occupied(first) => return Err((org, line, first.get().line)),

@@ -106,6 +106,20 @@ fn the_largest_organisation_can_be_named() {
 }
 
 #[test]
+fn an_organisation_is_a_number_or_the_text_of_one() {
+    let rules = "[[dedicated]]\norg = \"18446744073709551615\"\norgs = [7, \"8\"]\nreason = \"large\"\n";
+    let map = ShardMap::parse(&with_rules(rules), "shards.toml").expect("numbers and texts");
+    for org in [7, 8, u64::MAX] {
+        assert_eq!(map.shard(OrgId(org)), ShardId::Dedicated(OrgId(org)));
+    }
+    for text in ["\"seven\"", "\"-1\"", "-1", "1.0"] {
+        let rule = format!("[[dedicated]]\norg = {text}\nreason = \"large\"\n");
+        let error = ShardMap::parse(&with_rules(&rule), "shards.toml").expect_err("no id").to_string();
+        assert!(error.contains("shards.toml:4"), "{error}");
+    }
+}
+
+#[test]
 fn an_organisation_with_two_rules_is_refused_with_both_lines() {
     let rule = "[[dedicated]]\norg = 7\nreason = \"large\"\n";
     check(

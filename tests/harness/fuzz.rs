@@ -1,7 +1,7 @@
 //! Properties that hold for any bytes: one function for each reader of foreign bytes. They are called by the fuzz
 //! targets and, with the committed seeds, by `cargo test`. Each panics only if a property is broken.
 
-use std::collections::BTreeMap;
+mod imports; // what is imported
 
 use format::column::ColumnDecoder;
 use format::frame::{FrameDecoder, Frames, find_frame};
@@ -22,6 +22,8 @@ use model::{
 };
 use prost::Message;
 use proto::v1;
+
+pub use self::imports::{csv, otlp};
 
 /// Segment: its frames and bad ranges join from start to end.
 pub fn frames(mut bytes: &[u8]) {
@@ -226,80 +228,4 @@ pub fn run(bytes: &[u8]) {
 /// Shard map, parsed from any text.
 pub fn shard_map(bytes: &[u8]) {
     shard_config::fuzz(bytes);
-}
-
-/// Rows as text: lines and books balance for any text, and an import that fails leaves nothing.
-pub fn csv(bytes: &[u8]) {
-    use ingest::import::csv::reader::{Next, Punctuation, RowReader};
-
-    let ends = bytes.iter().enumerate().filter(|(at, byte)| match byte {
-        b'\n' => true,
-        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
-        _ => false,
-    });
-    let is_open = bytes.last().is_some_and(|byte| !matches!(byte, b'\n' | b'\r'));
-    let lines = ends.count() as u64 + u64::from(is_open);
-    let mut reader = RowReader::new(bytes, Punctuation { comment: Some(b'#'), ..Punctuation::default() });
-    let mut accounted = 0;
-    loop {
-        let line = reader.line();
-        assert_eq!(line, accounted + 1, "a reader knows its line");
-        accounted += match reader.next_row().expect("memory does not fail") {
-            Next::Row(row) => row.lines,
-            Next::BlankLine | Next::Comment | Next::Fault(_) => 1,
-            Next::End => break,
-        };
-    }
-    assert_eq!(accounted, lines, "every line is a row's, blank, a comment, or at fault");
-    csv_books(bytes);
-}
-
-/// Imports a text, and checks that each line was written, blank or skipped, and that written points are in the
-/// segments.
-fn csv_books(bytes: &[u8]) {
-    use ingest::import::csv::EXTENSIONS;
-    use ingest::import::{CsvSettings, OnBadRow, Rerun, Target, find_files, import_csv};
-    use ingest::segment::Output;
-
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("x.csv");
-    std::fs::write(&path, bytes).expect("a file");
-    let files = find_files(&[path], &EXTENSIONS).expect("a file").files;
-    for (on_bad_row, has_header) in [(OnBadRow::Skip, true), (OnBadRow::Skip, false), (OnBadRow::Fail, true)] {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
-        let store = std::sync::Arc::new(object_store::memory::InMemory::new());
-        let root = storage::Root::of_store("memory://", store);
-        let output = Output::new(root.clone(), runtime.handle().clone());
-        let settings = CsvSettings { on_bad_row, has_header, ..CsvSettings::default() };
-        let target = Target::new(&output, model::OrgId(1));
-        let imported = import_csv(&files, &settings, &target, Rerun::Refuse, &mut |_| ());
-        let keys: Vec<_> = runtime.block_on(root.list("")).expect("a listing");
-        let Ok(summary) = imported else {
-            assert!(keys.is_empty(), "an import that fails leaves nothing");
-            continue;
-        };
-        let books = &summary.outcome.books;
-        for account in [&books.rows, &books.values] {
-            let skipped: u64 = account.skipped.values().sum();
-            assert_eq!(account.read, account.written + account.blank + skipped + account.refused, "{books:?}");
-        }
-        let mut points = BTreeMap::<String, usize>::new();
-        for key in keys.iter().map(|object| object.location.as_ref()).filter(|key| key.ends_with(".seg")) {
-            let segment = runtime.block_on(root.read(key)).expect("a segment");
-            count_points(&segment, &mut points);
-        }
-        assert_eq!(points.values().sum::<usize>() as u64, books.values.written, "what is written lies in the segments");
-        assert_eq!(points.len() as u64, summary.outcome.imported.series, "series are those that have a point");
-    }
-}
-
-fn count_points(mut segment: &[u8], points: &mut BTreeMap<String, usize>) {
-    let size = segment.len() as u64;
-    let (mut decoder, mut payloads) = (FrameDecoder::default(), PayloadReader::default());
-    let mut frames = Frames::new(&mut segment, 0, size);
-    while let Some(frame) = frames.next().expect("memory does not fail") {
-        let content = decoder.decode(frame.body.expect("a frame")).expect("a zstd frame");
-        let payload = payloads.read(content).expect("a payload");
-        *points.entry(payload.key.metric.to_string()).or_default() += payload.len();
-    }
 }

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-mod admitted; // input from others: specs, reports, records, messages, runs
+mod admitted; //  input from others: specs, reports, records, messages, runs
+mod collected; // output of collectors
 
 use ingest::segment::FrameEncoder;
 use model::SeriesKey;
@@ -13,13 +14,14 @@ use tests::segments::{Flaw, Message, Segment, Sent, decoy_frames};
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 11] = [
+const TARGETS: [Target; 12] = [
     ("frames", fuzz::frames),
     ("payload", fuzz::payload),
     ("part", fuzz::part),
     ("manifest", fuzz::manifest),
     ("shard_map", fuzz::shard_map),
     ("csv", fuzz::csv),
+    ("otlp", fuzz::otlp),
     ("spec", fuzz::spec),
     ("report", fuzz::report),
     ("state_record", fuzz::state_record),

@@ -69,11 +69,11 @@ fn import(place: &Place, format: &str, paths: &[&Path], options: &str) -> Ended 
 
 /// Reads the metadata of each series by its metric.
 fn metadata(place: &Place) -> BTreeMap<String, Value> {
-    let listed = place.dataset_verb("series", "--metadata -o json").done().stdout;
+    let listed = place.dataset_verb("series", "--metadata -o jsonl").done().stdout;
     let series = listed.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is a JSON object"));
     let named = series.map(|series| {
-        let metadata = series["metadata"].as_str().expect("metadata was asked for");
-        (series["metric"].to_string(), serde_json::from_str(metadata).expect("the importer's metadata is JSON"))
+        let metric = series["metric"].as_str().expect("an id is text").to_owned();
+        (metric, series["metadata"].clone())
     });
     named.collect()
 }

@@ -197,15 +197,12 @@ fn expected(path: &Path, times: &str, format: &str, values: &str, labels: &str) 
 /// Reads the exported points, with each series named by its column and labels as in the script.
 fn found(place: &Place) -> Series {
     place.run("").done();
-    let listed = place.dataset_verb("series", "--metadata -o json").done().stdout;
+    let listed = place.dataset_verb("series", "--metadata -o jsonl").done().stdout;
     let series = listed.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is a JSON object"));
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let named: BTreeMap<String, String> = series
         .map(|series| {
-            let metadata = match &series["metadata"] {
-                Value::String(text) => serde_json::from_str(text).expect("the importer's metadata is JSON"),
-                object => object.clone(),
-            };
+            let metadata = &series["metadata"];
             let labels = metadata["attributes"].as_object().expect("attributes").values().map(text);
             (text(&series["metric"]), [vec![text(&metadata["name"])], labels.collect()].concat().join("|"))
         })

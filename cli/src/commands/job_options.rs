@@ -27,7 +27,8 @@ pub(crate) struct JobOptions {
     /// Where parts and manifests go: a path, file:// or s3:// URI.
     #[arg(long, value_name = "URI")]
     pub(crate) dataset: String,
-    /// Event time to write, START/END or START/DURATION; without one, everything.
+    /// Event time to write, START/END or START/DURATION; without one, everything. Ends are RFC 3339, dates (midnight UTC) or
+    /// milliseconds, durations 4h or PT4H: 2026-01-01/P1D.
     #[arg(long, value_name = "START/END")]
     window: Option<WindowArg>,
     /// Shards to run; without one, all that have segments. Repeatable.

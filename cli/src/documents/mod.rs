@@ -2,7 +2,7 @@
 //!
 //! Each document is one JSON object under `-o json`: `api_version`, `kind`, and the fields of its struct. The wire may change
 //! under it; these names do not. States are lower-case words with dashes, instants are told twice (`_at` in RFC 3339 and
-//! `_at_ms`), durations end in `_ms`, and what is not known is `null`.
+//! `_at_ms`), durations end in `_ms`, what is not known is `null`, and ids are text ([`crate::json`]).
 //!
 //! | kind | document | told by |
 //! |---|---|---|
@@ -43,7 +43,7 @@ pub(crate) use task::TaskList;
 pub(crate) use worker::WorkerList;
 
 use crate::args::{self, ListStyle};
-use crate::out;
+use crate::{json, out};
 
 /// One answer.
 pub(crate) trait Document: Serialize {
@@ -77,9 +77,14 @@ fn text<D: Document>(style: ListStyle, document: &D) -> Result<String> {
         ListStyle::Name => document.names().into_iter().map(|name| name + "\n").collect(),
         ListStyle::Json => {
             let envelope = Envelope { api_version: API_VERSION, kind: D::KIND, document };
-            serde_json::to_string_pretty(&envelope).context("write JSON")? + "\n"
+            json::pretty(&envelope).context("write JSON")? + "\n"
         }
     })
+}
+
+/// A row of many as a document of its own, on one line.
+pub(crate) fn line<T: Serialize>(kind: &'static str, row: &T) -> serde_json::Result<String> {
+    json::line(&Envelope { api_version: API_VERSION, kind, document: row })
 }
 
 /// A state of the wire as a word: `JOB_STATE_PARTLY_DONE` is `partly-done`.

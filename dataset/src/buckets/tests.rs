@@ -150,7 +150,8 @@ async fn a_bucket_that_two_windows_share_is_one_row_for_every_reader_and_for_ver
 
         let (root, key) = target(&fixture.path("out/rows.csv").display().to_string()).expect("a folder");
         let csv = ExportFormat::Csv { timestamps: TimestampStyle::Millis };
-        let options = ExportOptions { selection: Selection::default(), rollup: Some(step()), format: csv };
+        let options =
+            ExportOptions { selection: Selection::default(), rollup: Some(step()), format: csv, with_metadata: false };
         let exported = export(&fixture.catalog, &options, (&root, &key)).await.expect("sound parts");
         assert_eq!((exported.rows, exported.series), (4, 1));
 

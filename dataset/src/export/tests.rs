@@ -7,7 +7,7 @@ use crate::error::ErrorKind;
 use crate::fixture::{Fixture, step};
 
 fn options(format: ExportFormat, rollup: Option<RollupStep>) -> ExportOptions {
-    ExportOptions { selection: Selection::default(), rollup, format }
+    ExportOptions { selection: Selection::default(), rollup, format, with_metadata: false }
 }
 
 const CSV: ExportFormat = ExportFormat::Csv { timestamps: TimestampStyle::Millis };
@@ -102,4 +102,47 @@ fn a_target_is_a_file_in_a_folder() {
         let error = target(text).expect_err("it would be a folder called `file:`");
         assert!(error.to_string().contains("file:///PATH"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn every_format_carries_the_metadata_of_series_where_it_is_wanted() {
+    let (fixture, mut output, _) = Fixture::committed().await;
+    // Longer than a block, so that its metadata lies blocks behind its first rows.
+    let long = SeriesKey::new(7, 1);
+    let (_, points) = output.series.get_mut(&long).expect("a series of the fixture");
+    points.clear();
+    (0..40_000).for_each(|at| points.push(at, (at % 7) as f64));
+    output.version = 2;
+    fixture.commit(&output).await;
+    let timestamps = TimestampStyle::Millis;
+    for format in [CSV, ExportFormat::JsonLines { timestamps }] {
+        for rollup in [None, Some(step())] {
+            let options = ExportOptions { with_metadata: true, ..options(format, rollup) };
+            let (_, bytes) = exported(&fixture, &options).await.expect("sound parts");
+            let text = String::from_utf8(bytes).expect("text");
+            let rows = text.lines().skip(usize::from(format == CSV));
+            for row in rows {
+                let metric = row.split(['"', ',', ':']).filter(|text| text.parse::<u64>().is_ok()).nth(1);
+                let metadata = format!("\"metric-{}\"", metric.expect("org and metric"));
+                assert!(row.trim_end_matches('}').ends_with(&metadata), "{row}");
+            }
+        }
+    }
+    let options = ExportOptions { with_metadata: true, ..options(ExportFormat::Parquet, None) };
+    let (export, bytes) = exported(&fixture, &options).await.expect("sound parts");
+    assert_eq!((export.rows, export.warnings.len()), (40_070, 0));
+    assert!(bytes.windows(8).any(|window| window == b"metadata"));
+}
+
+#[tokio::test]
+async fn parts_without_metadata_are_exported_with_a_warning() {
+    let fixture = Fixture::new();
+    let mut output = fixture.output().await;
+    output.settings.format = OutputFormat::Parquet;
+    fixture.commit(&output).await;
+    let options = ExportOptions { with_metadata: true, ..options(CSV, None) };
+    let (export, bytes) = exported(&fixture, &options).await.expect("sound parts");
+    assert!(export.warnings[0].contains("no metadata"), "{:?}", export.warnings);
+    let text = String::from_utf8(bytes).expect("text");
+    assert!(text.lines().skip(1).all(|row| row.ends_with(',')), "{text}");
 }

@@ -29,6 +29,15 @@ pub enum FrameFault {
     /// The body does not start with the zstd magic.
     #[error("the body is not zstd")]
     NotZstd,
+    /// The body starts with a skippable zstd frame.
+    #[error("the body begins with a skippable zstd frame; write the zstd frame of the payload first")]
+    SkippableFirst,
+    /// The body was compressed with a dictionary, which no segment carries.
+    #[error("the zstd frame needs dictionary {id}; write it without a dictionary")]
+    NeedsDictionary {
+        /// The id in the frame's header.
+        id: u32,
+    },
     /// The body asks for more memory than a payload may take.
     #[error("the zstd window of 2^{log} bytes is over the limit of 2^{}", model::limits::ZSTD_WINDOW_LOG_MAX)]
     WindowOverLimit {
@@ -92,6 +101,8 @@ impl FrameFault {
             Self::LengthOverLimit { .. } => "length-over-limit",
             Self::PastEnd { .. } => "past-end",
             Self::NotZstd => "not-zstd",
+            Self::SkippableFirst => "skippable-first",
+            Self::NeedsDictionary { .. } => "needs-dictionary",
             Self::WindowOverLimit { .. } => "window-over-limit",
             Self::DecodedOverLimit { .. } => "decoded-over-limit",
             Self::Corrupt { .. } => "corrupt-zstd",

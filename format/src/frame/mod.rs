@@ -1,4 +1,5 @@
-//! Frames of a segment. A frame is a `u32` big-endian length, then that many bytes: one zstd frame.
+//! Frames of a segment. A frame is a `u32` big-endian length, then that many bytes: one zstd frame, or several of one
+//! content.
 //!
 //! ```text
 //! segment:  frame frame frame ...
@@ -138,7 +139,12 @@ impl<'s, S: SegmentBytes> Frames<'s, S> {
         };
         self.next = offset + LENGTH_BYTES as u64 + u64::from(length);
         let body = self.source.bytes(offset + LENGTH_BYTES as u64, length as usize)?;
-        let body = if body.starts_with(&ZSTD_MAGIC) { Ok(body) } else { Err(FrameFault::NotZstd) };
+        let body = match body {
+            body if body.starts_with(&ZSTD_MAGIC) => Ok(body),
+            // A reader that starts mid-segment finds frames by the magic, so this one would be found by some splits alone.
+            body if is_skippable(body) => Err(FrameFault::SkippableFirst),
+            _ => Err(FrameFault::NotZstd),
+        };
         Ok(Some(Frame { offset, body }))
     }
 
@@ -156,6 +162,11 @@ impl<'s, S: SegmentBytes> Frames<'s, S> {
         }
         Ok(ByteRange::new(self.current, self.next))
     }
+}
+
+/// True if a skippable zstd frame stands here (RFC 8878, section 3.1.2).
+fn is_skippable(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
 /// Checks a length against the limits and against the rest of the segment, before any memory is allocated.

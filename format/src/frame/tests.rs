@@ -125,3 +125,69 @@ fn a_frame_without_a_declared_size_decodes() {
     let body = encoder.finish().expect("memory");
     assert_eq!(FrameDecoder::default().decode(&body), Ok(content.as_slice()));
 }
+
+/// Frames of `content` in two halves; the second declares its size if `is_declared`.
+fn two_frames(content: &[u8], is_declared: bool) -> Vec<u8> {
+    let (first, second) = content.split_at(content.len() / 2);
+    let mut body = zstd::bulk::compress(first, 1).expect("zstd compresses");
+    let second = match is_declared {
+        true => zstd::bulk::compress(second, 1),
+        false => zstd::stream::encode_all(second, 1),
+    };
+    body.extend(second.expect("zstd compresses"));
+    body
+}
+
+const SKIPPABLE: [u8; 11] = [0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, b'a', b'b', b'c'];
+
+#[test]
+fn several_frames_in_a_body_are_joined_and_bounded_together() {
+    let content: Vec<u8> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
+    let mut decoder = FrameDecoder::default();
+    for body in [two_frames(&content, true), two_frames(&content, false)] {
+        assert_eq!(decoder.decode(&body), Ok(content.as_slice()));
+        let between = [&SKIPPABLE[..], &body, &SKIPPABLE].concat();
+        assert_eq!(decoder.decode(&between[SKIPPABLE.len()..]), Ok(content.as_slice()));
+    }
+    let halves = two_frames(&vec![0; model::limits::PAYLOAD_BYTES_MAX + 2], true);
+    assert!(matches!(decoder.decode(&halves), Err(FrameFault::DecodedOverLimit { .. })));
+    let mut wide = zstd::bulk::compress(b"first", 1).expect("zstd compresses");
+    let second = wide.len();
+    wide.extend(zstd::stream::encode_all(&content[..], 1).expect("zstd compresses"));
+    wide[second + 5] = 0xff;
+    assert!(matches!(decoder.decode(&wide), Err(FrameFault::WindowOverLimit { .. })));
+}
+
+#[test]
+fn what_is_behind_a_frame_and_no_zstd_is_named() {
+    let mut decoder = FrameDecoder::default();
+    let whole = two_frames(&[7; 5000], true);
+    let first = zstd_safe_len(&whole);
+    for len in first + 1..whole.len() {
+        assert!(matches!(decoder.decode(&whole[..len]), Err(FrameFault::Corrupt { .. })), "cut at {len}");
+    }
+    let text = decoder.decode(&[&whole[..], b"\0\0\0"].concat()).expect_err("three zeros").to_string();
+    assert!(text.contains("3 bytes behind its last frame are not zstd"), "{text}");
+}
+
+/// Bytes of the first frame of a body.
+fn zstd_safe_len(body: &[u8]) -> usize {
+    zstd::zstd_safe::find_frame_compressed_size(body).expect("a whole frame")
+}
+
+#[test]
+fn a_skippable_frame_first_and_a_dictionary_are_named() {
+    // A header that says so is all that it takes: one byte of dictionary id behind the descriptor (RFC 8878, section 3.1.1.1).
+    let mut body = zstd::bulk::compress(b"sample 7 sample 8", 1).expect("zstd compresses");
+    body[4] |= 1;
+    body.insert(5, 7);
+    let joined = [zstd::bulk::compress(b"plain", 1).expect("memory"), body.clone()].concat();
+    for body in [body, joined] {
+        assert!(matches!(FrameDecoder::default().decode(&body), Err(FrameFault::NeedsDictionary { id: 7 })));
+    }
+    let segment = framed(&[&SKIPPABLE[..], &zstd::bulk::compress(b"payload", 1).expect("memory")].concat());
+    let mut source = segment.as_slice();
+    let mut frames = Frames::new(&mut source, 0, segment.len() as u64);
+    let frame = frames.next().expect("memory").expect("a frame");
+    assert_eq!(frame.body, Err(FrameFault::SkippableFirst));
+}

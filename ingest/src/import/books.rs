@@ -13,6 +13,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// Reason of what came a second time, in a message of the same bytes: nothing is lost with it.
+pub const DELIVERED_TWICE: &str = "delivered twice";
+
 /// What became of the rows, or of the values, of an input.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
@@ -43,6 +46,11 @@ impl Account {
     /// All that was skipped.
     pub fn skipped_total(&self) -> u64 {
         self.skipped.values().sum()
+    }
+
+    /// What was skipped and is not there in another place either.
+    pub fn lost(&self) -> u64 {
+        self.skipped_total() - self.skipped.get(DELIVERED_TWICE).copied().unwrap_or(0)
     }
 
     fn is_balanced(&self) -> bool {

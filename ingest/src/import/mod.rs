@@ -32,7 +32,7 @@ mod collisions;
 mod testing;
 // Rows of text.
 pub mod csv;
-// OpenTelemetry's metrics, as protobuf.
+// OpenTelemetry's metrics, as collectors write them.
 pub mod otlp;
 
 use std::path::PathBuf;

@@ -90,3 +90,20 @@ proptest! {
         prop_assert!(read.to_bits() == bits || (read.is_nan() && value.is_nan()));
     }
 }
+
+#[test]
+fn metadata_is_a_quoted_field_where_it_is_wanted() {
+    let mut sink: Box<dyn RowSink<Raw>> = Box::new(RawCsvWriter::with_metadata(TimestampStyle::Millis));
+    let rows = RawRows { timestamps_ms: &[1], values: &[0.5] };
+    sink.describe(Some("{\"name\":\"a,b\"}\n"));
+    sink.append(SeriesKey::new(1, 2), rows).expect("in order");
+    sink.describe(None);
+    sink.append(SeriesKey::new(1, 3), rows).expect("in order");
+    expect![[r#"
+        org_id,metric_id,timestamp,value,metadata
+        1,2,1,0.5,"{""name"":""a,b""}
+        "
+        1,3,1,0.5,
+    "#]]
+    .assert_eq(&String::from_utf8(sink.take()).expect("text"));
+}

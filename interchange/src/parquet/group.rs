@@ -1,7 +1,7 @@
 //! Row group that is being filled: its key columns as runs, the others as chunks.
 
 use model::SeriesKey;
-use parquet::data_type::{DoubleType, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::errors::Result;
 use parquet::file::properties::WriterPropertiesPtr;
 use parquet::schema::types::SchemaDescriptor;
@@ -19,17 +19,28 @@ enum DataChunk {
     Doubles(ColumnChunk<DoubleType>),
 }
 
+/// Column of metadata, with its value for the rows that follow.
+struct MetadataChunk {
+    chunk: ColumnChunk<ByteArrayType>,
+    text: ByteArray,
+}
+
 /// Row group in progress; all columns have the same number of rows, on pages that line up.
 pub(crate) struct RowGroup {
     org_ids: IdChunk,
     metric_ids: IdChunk,
     data: Vec<DataChunk>,
+    metadata: Option<MetadataChunk>,
     rows: usize,
     rows_in_page: usize,
 }
 
 impl RowGroup {
-    pub(crate) fn new<T: Table>(schema: &SchemaDescriptor, properties: &WriterPropertiesPtr) -> Self {
+    pub(crate) fn new<T: Table>(
+        schema: &SchemaDescriptor,
+        properties: &WriterPropertiesPtr,
+        with_metadata: bool,
+    ) -> Self {
         let chunk = |(index, (_, kind)): (usize, &(&str, ColumnKind))| {
             let column = schema.column(KEY_COLUMNS.len() + index);
             match kind {
@@ -38,7 +49,26 @@ impl RowGroup {
             }
         };
         let data = T::COLUMNS.iter().enumerate().map(chunk).collect();
-        Self { org_ids: IdChunk::default(), metric_ids: IdChunk::default(), data, rows: 0, rows_in_page: 0 }
+        let metadata = with_metadata.then(|| {
+            let column = schema.column(KEY_COLUMNS.len() + T::COLUMNS.len());
+            MetadataChunk { chunk: ColumnChunk::new(column, properties.clone()), text: ByteArray::from("") }
+        });
+        let (org_ids, metric_ids) = (IdChunk::default(), IdChunk::default());
+        Self { org_ids, metric_ids, data, metadata, rows: 0, rows_in_page: 0 }
+    }
+
+    /// Says what the rows that follow have for metadata; nothing in a file without.
+    pub(crate) fn describe(&mut self, metadata: &str) {
+        if let Some(MetadataChunk { text, .. }) = &mut self.metadata {
+            *text = ByteArray::from(metadata);
+        }
+    }
+
+    /// The same metadata as in the row group before: a series goes on in the next one.
+    pub(crate) fn describe_as(&mut self, before: &Self) {
+        if let (Some(next), Some(before)) = (&mut self.metadata, &before.metadata) {
+            next.text = before.text.clone();
+        }
     }
 
     /// Counts the rows of the group.
@@ -69,6 +99,9 @@ impl RowGroup {
         }
         self.org_ids.push(key.org.0, end - start);
         self.metric_ids.push(key.metric.0, end - start);
+        if let Some(MetadataChunk { chunk, text }) = &mut self.metadata {
+            chunk.page().extend(std::iter::repeat_n(text.clone(), end - start));
+        }
         self.rows += end - start;
         self.rows_in_page += end - start;
         if self.rows_in_page == PAGE_ROWS { self.seal_page() } else { Ok(()) }
@@ -94,6 +127,9 @@ impl RowGroup {
                 DataChunk::Doubles(chunk) => chunk.close()?,
             });
         }
+        if let Some(MetadataChunk { chunk, .. }) = self.metadata {
+            columns.push(chunk.close()?);
+        }
         Ok(columns)
     }
 
@@ -102,13 +138,17 @@ impl RowGroup {
             DataChunk::Integers(chunk) => chunk.bytes_encoded(),
             DataChunk::Doubles(chunk) => chunk.bytes_encoded(),
         };
-        self.data.iter().map(bytes).sum()
+        let metadata = self.metadata.as_ref().map_or(0, |metadata| metadata.chunk.bytes_encoded());
+        self.data.iter().map(bytes).sum::<usize>() + metadata
     }
 
     fn seal_page(&mut self) -> Result<()> {
         self.org_ids.seal_page();
         self.metric_ids.seal_page();
         self.rows_in_page = 0;
+        if let Some(MetadataChunk { chunk, .. }) = &mut self.metadata {
+            chunk.seal_page()?;
+        }
         self.data.iter_mut().try_for_each(|chunk| match chunk {
             DataChunk::Integers(chunk) => chunk.seal_page(),
             DataChunk::Doubles(chunk) => chunk.seal_page(),

@@ -9,7 +9,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::{ColumnPath, TypePtr};
 
-use crate::table::{ColumnKind, Table, all_columns};
+use crate::table::{ColumnKind, METADATA, Table, all_columns};
 
 /// Most rows in a row group; engines read row groups in parallel, and each should be enough work.
 pub const ROW_GROUP_ROWS_MAX: usize = 1 << 20;
@@ -34,8 +34,8 @@ pub const SORT_KEY: &str = "tailor.sort";
 /// Number of columns by which the rows are sorted, ascending; they come first in every table.
 const SORTED_COLUMNS: i32 = 3;
 
-/// Builds the schema of a table.
-pub(crate) fn schema<T: Table>() -> TypePtr {
+/// Builds the schema of a table, with or without the metadata of series.
+pub(crate) fn schema<T: Table>(with_metadata: bool) -> TypePtr {
     let mut message = format!("message {} {{", T::NAME);
     for (name, kind) in all_columns::<T>() {
         let field = match kind {
@@ -44,6 +44,9 @@ pub(crate) fn schema<T: Table>() -> TypePtr {
             ColumnKind::Value => format!("required double {name};"),
         };
         write!(message, " {field}").expect("writing to a string cannot fail");
+    }
+    if with_metadata {
+        write!(message, " required binary {METADATA} (STRING);").expect("writing to a string cannot fail");
     }
     message.push_str(" }");
     Arc::new(parse_message_type(&message).expect("the tables are constants, and the tests parse each"))
@@ -69,6 +72,8 @@ pub(crate) fn properties<T: Table>() -> WriterPropertiesPtr {
         };
         properties = properties.set_column_encoding(ColumnPath::from(*name), encoding);
     }
+    // A page has the same text in most of its rows.
+    properties = properties.set_column_dictionary_enabled(ColumnPath::from(METADATA), true);
     Arc::new(properties.build())
 }
 

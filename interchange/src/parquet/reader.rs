@@ -76,7 +76,7 @@ impl<T: Table, R: ChunkReader + 'static> ParquetReader<T, R> {
     pub fn open(source: R) -> Result<Self, ReadError> {
         let file = decode(|| SerializedFileReader::new(source)).map_err(ReadError::Footer)?;
         let found = describe(file.metadata().file_metadata().schema());
-        let expected = describe(&layout::schema::<T>());
+        let expected = describe(&layout::schema::<T>(false));
         if found != expected {
             return Err(ReadError::Schema { found, expected });
         }

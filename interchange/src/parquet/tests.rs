@@ -352,3 +352,31 @@ fn a_file_of_another_table_is_refused_by_its_columns() {
     let (file, _) = raw_sink().finish().expect("an empty file");
     assert!(matches!(RollupParquetReader::open(Bytes::from(file)), Err(ReadError::Schema { .. })));
 }
+
+#[test]
+fn metadata_is_a_column_of_its_own_where_it_is_wanted() {
+    use parquet::file::reader::{FileReader as _, SerializedFileReader};
+    use parquet::record::RowAccessor as _;
+    let mut sink: Box<dyn RowSink<Raw>> = Box::new(RawParquetWriter::with_metadata());
+    let timestamps_ms: Vec<i64> = (0..40_000).collect();
+    let values = vec![0.5; timestamps_ms.len()];
+    for (metric, metadata) in [(1, Some("{\"name\":\"a\"}")), (2, None), (3, Some("c"))] {
+        sink.describe(metadata);
+        sink.append(SeriesKey::new(7, metric), RawRows { timestamps_ms: &timestamps_ms, values: &values })
+            .expect("rows");
+    }
+    let (bytes, _) = sink.finish().expect("rows are in order");
+    let file = SerializedFileReader::new(Bytes::from(bytes)).expect("it was just written");
+    let mut rows = 0;
+    for row in file.get_row_iter(None).expect("a schema") {
+        let row = row.expect("it was just written");
+        let expected = match row.get_ulong(1).expect("an id") {
+            1 => "{\"name\":\"a\"}",
+            2 => "",
+            _ => "c",
+        };
+        assert_eq!(row.get_string(4).expect("text"), expected);
+        rows += 1;
+    }
+    assert_eq!(rows, 120_000);
+}

@@ -27,6 +27,7 @@ pub struct ParquetWriter<T: Table> {
     file: SerializedFileWriter<Vec<u8>>,
     properties: WriterPropertiesPtr,
     group: RowGroup,
+    with_metadata: bool,
     gate: RowGate,
     table: PhantomData<fn() -> T>,
 }
@@ -34,11 +35,20 @@ pub struct ParquetWriter<T: Table> {
 impl<T: Table> ParquetWriter<T> {
     /// Creates a file without rows.
     pub fn new() -> Self {
+        Self::of_schema(false)
+    }
+
+    /// A file without rows, which will have the metadata of series behind the other columns.
+    pub fn with_metadata() -> Self {
+        Self::of_schema(true)
+    }
+
+    fn of_schema(with_metadata: bool) -> Self {
         let properties = layout::properties::<T>();
-        let file = SerializedFileWriter::new(Vec::new(), layout::schema::<T>(), properties.clone())
+        let file = SerializedFileWriter::new(Vec::new(), layout::schema::<T>(with_metadata), properties.clone())
             .expect("writing four bytes of magic to memory cannot fail");
-        let group = RowGroup::new::<T>(file.schema_descr(), &properties);
-        Self { file, properties, group, gate: RowGate::default(), table: PhantomData }
+        let group = RowGroup::new::<T>(file.schema_descr(), &properties, with_metadata);
+        Self { file, properties, group, with_metadata, gate: RowGate::default(), table: PhantomData }
     }
 
     fn encoder_error(&self) -> impl Fn(ParquetError) -> WriteError + use<T> {
@@ -61,7 +71,8 @@ impl<T: Table> ParquetWriter<T> {
     }
 
     fn seal_group(&mut self) -> Result<(), ParquetError> {
-        let next = RowGroup::new::<T>(self.file.schema_descr(), &self.properties);
+        let mut next = RowGroup::new::<T>(self.file.schema_descr(), &self.properties, self.with_metadata);
+        next.describe_as(&self.group);
         let columns = mem::replace(&mut self.group, next).close(self.file.schema_descr())?;
         let mut row_group = self.file.next_row_group()?;
         for (bytes, close) in columns {
@@ -79,6 +90,10 @@ impl<T: Table> Default for ParquetWriter<T> {
 }
 
 impl<T: Table> RowSink<T> for ParquetWriter<T> {
+    fn describe(&mut self, metadata: Option<&str>) {
+        self.group.describe(metadata.unwrap_or_default());
+    }
+
     fn append(&mut self, key: SeriesKey, rows: T::Rows<'_>) -> Result<(), WriteError> {
         let error = self.encoder_error();
         self.gate.admit::<T>(key, &rows)?;

@@ -3,5 +3,5 @@
 cd "$(dirname "$0")"; T=${TAILOR:-tailor}; W=$(mktemp -d); trap 'rm -rf $W' EXIT
 "$T" import csv data.csv correction.csv --org 1 --out $W/seg --metric m --allow-collisions; echo "import exit $?"
 "$T" run --input $W/seg --dataset $W/ds --job t  | grep '^points'
-"$T" dataset series $W/ds --metadata -o json | sed 's/"window".*"metadata"/"metadata"/'
+"$T" dataset series $W/ds --metadata -o jsonl | sed 's/"window".*"metadata"/"metadata"/'
 "$T" dataset export $W/ds --format csv --rfc3339 --to $W/o.csv >/dev/null && cat $W/o.csv

@@ -12,7 +12,8 @@ use model::{RollupStep, SeriesKey};
 use serde_json::{Value, json};
 
 use super::Scope;
-use crate::args::{Instant, OutputStyle, shown};
+use crate::args::{Instant, RowStyle, shown};
+use crate::documents;
 use crate::exit::Code;
 use crate::out::settle;
 
@@ -21,6 +22,9 @@ use crate::out::settle;
 pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
+    /// How to show the rows.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: RowStyle,
     /// The organisation.
     #[arg(long)]
     org: u64,
@@ -50,7 +54,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     };
     let mut out = std::io::BufWriter::new(std::io::stdout());
     let mut failed = None;
-    let style = args.scope.output;
+    let style = args.output;
     let mut on_rows = |chunk: Chunk| match write_chunk(&mut out, &chunk, style) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => {
@@ -65,14 +69,17 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     Ok(Code::Done)
 }
 
-/// A line a row: tab-separated, or one JSON object.
-fn write_chunk(out: &mut impl Write, chunk: &Chunk, style: OutputStyle) -> std::io::Result<()> {
+/// A line a row: tab-separated, or one object.
+fn write_chunk(out: &mut impl Write, chunk: &Chunk, style: RowStyle) -> std::io::Result<()> {
     match &chunk.rows {
         Rows::Points(points) => {
             for (at, value) in points.timestamps.iter().zip(&points.values) {
                 match style {
-                    OutputStyle::Table => writeln!(out, "{}\t{value}", shown(*at))?,
-                    OutputStyle::Json => writeln!(out, "{}", json!({"timestamp_ms": at, "value": number(*value)}))?,
+                    RowStyle::Table => writeln!(out, "{}\t{value}", shown(*at))?,
+                    RowStyle::Jsonl => {
+                        let point = json!({"timestamp_ms": at, "value": number(*value)});
+                        writeln!(out, "{}", documents::line("Point", &point)?)?;
+                    }
                 }
             }
         }
@@ -85,24 +92,23 @@ fn write_chunk(out: &mut impl Write, chunk: &Chunk, style: OutputStyle) -> std::
     Ok(())
 }
 
-fn write_bucket(out: &mut impl Write, row: &RollupRow, style: OutputStyle) -> std::io::Result<()> {
+fn write_bucket(out: &mut impl Write, row: &RollupRow, style: RowStyle) -> std::io::Result<()> {
     let RollupRow { bucket_start_ms, count, sum, min, max, first, last } = *row;
     match style {
-        OutputStyle::Table => {
+        RowStyle::Table => {
             writeln!(
                 out,
                 "{}\tcount {count}\tsum {sum}\tmin {min}\tmax {max}\tfirst {first}\tlast {last}",
                 shown(bucket_start_ms)
             )
         }
-        OutputStyle::Json => {
+        RowStyle::Jsonl => {
             let (sum, min, max) = (number(sum), number(min), number(max));
             let (first, last) = (number(first), number(last));
-            writeln!(
-                out,
-                "{}",
-                json!({"timestamp_ms": bucket_start_ms, "count": count, "sum": sum, "min": min, "max": max, "first": first, "last": last})
-            )
+            let bucket = json!({
+                "timestamp_ms": bucket_start_ms, "count": count, "sum": sum, "min": min, "max": max, "first": first, "last": last
+            });
+            writeln!(out, "{}", documents::line("Bucket", &bucket)?)
         }
     }
 }

@@ -6,6 +6,7 @@ use dataset::diff::{Diff, Side, diff};
 use format::manifest::Manifest;
 
 use super::Scope;
+use crate::args::OutputStyle;
 use crate::exit::{Code, Exit};
 use crate::out;
 
@@ -14,6 +15,9 @@ use crate::out;
 pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
+    /// How to show the result.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: OutputStyle,
     /// Another dataset to compare the current versions with.
     #[arg(value_name = "OTHER", conflicts_with_all = ["before", "after"])]
     other: Option<String>,
@@ -39,7 +43,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
             compare((&catalog, &[before]), (&catalog, &[after])).await?
         }
     };
-    out::show(args.scope.output, &found, shown)?;
+    out::show(args.output, &found, shown)?;
     Ok(if found.differences.is_empty() { Code::Done } else { Code::Difference })
 }
 

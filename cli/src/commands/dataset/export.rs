@@ -7,6 +7,7 @@ use interchange::csv::TimestampStyle;
 use model::{ByteSize, RollupStep};
 
 use super::Scope;
+use crate::args::OutputStyle;
 use crate::exit::Code;
 use crate::out;
 
@@ -15,6 +16,9 @@ use crate::out;
 pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
+    /// How to show the result.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: OutputStyle,
     /// The format of the file.
     #[arg(long, value_enum)]
     format: FileFormat,
@@ -24,9 +28,12 @@ pub(crate) struct Args {
     /// Rows of this rollup instead of points.
     #[arg(long, value_name = "STEP")]
     rollup: Option<RollupStep>,
-    /// Timestamps of CSV as RFC 3339 instead of milliseconds.
+    /// Timestamps of text as RFC 3339 instead of milliseconds.
     #[arg(long)]
     rfc3339: bool,
+    /// A column `metadata` in each row: name and labels of the series. The points are read twice for it.
+    #[arg(long)]
+    metadata: bool,
 }
 
 /// A format that other tools read.
@@ -34,8 +41,10 @@ pub(crate) struct Args {
 enum FileFormat {
     /// One row a point or bucket, sorted.
     Parquet,
-    /// The same as text.
+    /// The same as text; `import csv --dialect tailor` reads it.
     Csv,
+    /// An object a row, a line each; ids are text.
+    Jsonl,
 }
 
 pub(super) async fn run(args: Args) -> Result<Code> {
@@ -43,12 +52,14 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     let format = match args.format {
         FileFormat::Parquet => ExportFormat::Parquet,
         FileFormat::Csv => ExportFormat::Csv { timestamps },
+        FileFormat::Jsonl => ExportFormat::JsonLines { timestamps },
     };
     let catalog = args.scope.catalog()?;
-    let options = ExportOptions { selection: args.scope.selection(), rollup: args.rollup, format };
+    let (selection, rollup) = (args.scope.selection(), args.rollup);
+    let options = ExportOptions { selection, rollup, format, with_metadata: args.metadata };
     let (root, key) = target(&args.to)?;
     let written = export(&catalog, &options, (&root, &key)).await?;
-    out::show(args.scope.output, &written, |written| {
+    out::show(args.output, &written, |written| {
         let bytes = ByteSize(written.bytes);
         format!("{}: {} rows of {} series, {bytes}\n", written.object, written.rows, written.series)
     })?;

@@ -9,7 +9,7 @@ use model::{ByteSize, SystemClock};
 
 use crate::args::OutputStyle;
 use crate::exit::Code;
-use crate::out;
+use crate::{json, out};
 
 /// Uploads that nobody finished are aborted at this age: no attempt takes so long for one object.
 const UPLOADS_MIN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// Do it: --delete alone only says what it would do.
     #[arg(short, long)]
     yes: bool,
-    /// How to show the result.
+    /// How to show the result. With --watch, `json` is an object a line, one a collection.
     #[arg(short, long, value_enum, default_value_t)]
     output: OutputStyle,
 }
@@ -99,8 +99,11 @@ async fn watch(catalog: &Catalog, mut options: GcOptions, interval: Duration, st
 
 async fn collect_once(catalog: &Catalog, options: &GcOptions, style: OutputStyle) -> Result<()> {
     let report = collect(catalog, options, &SystemClock).await?;
-    if report.objects > 0 || matches!(style, OutputStyle::Json) {
-        out::show(style, &report, shown)?;
+    match style {
+        // A document a collection: a line each, so that a reader can tell them apart.
+        OutputStyle::Json => out::text(json::line(&report).context("write JSON")? + "\n")?,
+        OutputStyle::Table if report.objects > 0 => out::text(shown(&report))?,
+        OutputStyle::Table => {}
     }
     warn(&report);
     for upload in abort_uploads(catalog.root(), UPLOADS_MIN_AGE).await? {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use dataset::catalog::ListedManifest;
 
 use super::Scope;
-use crate::args::shown;
+use crate::args::{OutputStyle, shown};
 use crate::exit::Code;
 use crate::out;
 use crate::tables::Table;
@@ -14,11 +14,14 @@ use crate::tables::Table;
 pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
+    /// How to show the result.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: OutputStyle,
 }
 
 pub(super) async fn run(args: Args) -> Result<Code> {
     let manifests = args.scope.catalog()?.manifests(&args.scope.selection()).await?;
-    out::show(args.scope.output, &manifests, |list| table(&list.manifests))?;
+    out::show(args.output, &manifests, |list| table(&list.manifests))?;
     Ok(Code::Done)
 }
 

@@ -13,7 +13,7 @@ use anyhow::Result;
 use dataset::{Catalog, Selection};
 use model::{ShardId, Window};
 
-use crate::args::{OutputStyle, WindowName};
+use crate::args::WindowArg;
 use crate::exit::Code;
 
 /// Verbs on datasets.
@@ -27,7 +27,7 @@ pub(crate) enum Dataset {
     Series(series::Args),
     /// Print one series: a footer and one ranged read.
     Cat(cat::Args),
-    /// Write everything, sorted, to one Parquet or CSV file.
+    /// Write everything, sorted, to one file: Parquet, CSV or JSON lines.
     Export(export::Args),
     /// Compare two versions of a shard, or two datasets, point by point.
     Diff(diff::Args),
@@ -51,21 +51,18 @@ pub(crate) async fn run(dataset: Dataset) -> Result<Code> {
     }
 }
 
-/// Which dataset, which part of it, and how to show the result.
+/// Which dataset, and which part of it.
 #[derive(Debug, clap::Args)]
 struct Scope {
     /// The dataset: a path, file:// or s3:// URI.
     #[arg(value_name = "URI")]
     dataset: String,
-    /// This window alone: START/END, START/DURATION or `all`, as it was run.
+    /// This window alone, as it was run: START/END or START/DURATION, or its name in listings, such as `all`.
     #[arg(long, value_name = "START/END")]
-    window: Option<WindowName>,
+    window: Option<WindowArg>,
     /// This shard alone. Repeatable.
     #[arg(long = "shard", value_name = "NAME")]
     shards: Vec<ShardId>,
-    /// How to show the result.
-    #[arg(short, long, value_enum, default_value_t)]
-    output: OutputStyle,
 }
 
 impl Scope {

@@ -5,6 +5,7 @@ use dataset::rollback::{RollbackOptions, rollback};
 use model::SystemClock;
 
 use super::Scope;
+use crate::args::OutputStyle;
 use crate::exit::{Code, Exit};
 use crate::out;
 
@@ -13,6 +14,9 @@ use crate::out;
 pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
+    /// How to show the result.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: OutputStyle,
     /// The version whose parts are to count again.
     #[arg(long, value_name = "N")]
     to: u32,
@@ -37,7 +41,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     }
     let options = RollbackOptions { window: args.scope.window(), shard: *shard, to: args.to, reason: args.reason };
     let done = rollback(&catalog, &options, &SystemClock).await?;
-    out::show(args.scope.output, &done, |done| {
+    out::show(args.output, &done, |done| {
         format!("{}: v{} replaces v{} ({})\n", done.manifest, done.version, done.replaces, done.reason)
     })?;
     Ok(Code::Done)

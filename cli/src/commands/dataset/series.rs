@@ -9,7 +9,8 @@ use dataset::series::{SeriesOptions, SeriesRow, list_series};
 use model::OrgId;
 
 use super::Scope;
-use crate::args::{OutputStyle, shown};
+use crate::args::{RowStyle, shown};
+use crate::documents;
 use crate::exit::Code;
 use crate::out::settle;
 
@@ -18,6 +19,9 @@ use crate::out::settle;
 pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
+    /// How to show the rows.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: RowStyle,
     /// Those of one organisation.
     #[arg(long)]
     org: Option<u64>,
@@ -37,7 +41,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     let mut out = std::io::BufWriter::new(std::io::stdout());
     let mut left = args.limit.unwrap_or(u64::MAX);
     let mut failed = None;
-    if args.scope.output == OutputStyle::Table {
+    if args.output == RowStyle::Table {
         writeln!(out, "ORG\tMETRIC\tPOINTS\tFIRST\tLAST\tSHARD\tWINDOW\tMETADATA").context("write the header")?;
     }
     let mut on_series = |row: SeriesRow| {
@@ -45,7 +49,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
             return ControlFlow::Break(());
         }
         left -= 1;
-        match write_row(&mut out, &row, args.scope.output) {
+        match write_row(&mut out, &row, args.output) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failed = Some(error);
@@ -59,10 +63,10 @@ pub(super) async fn run(args: Args) -> Result<Code> {
 }
 
 /// A line each: a dataset has more series than a table or an array should hold.
-fn write_row(out: &mut impl Write, row: &SeriesRow, style: OutputStyle) -> std::io::Result<()> {
+fn write_row(out: &mut impl Write, row: &SeriesRow, style: RowStyle) -> std::io::Result<()> {
     match style {
-        OutputStyle::Json => writeln!(out, "{}", crate::text::printable(&serde_json::to_string(row)?)),
-        OutputStyle::Table => writeln!(
+        RowStyle::Jsonl => writeln!(out, "{}", crate::text::printable(&documents::line("Series", row)?)),
+        RowStyle::Table => writeln!(
             out,
             "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
             row.key.org,

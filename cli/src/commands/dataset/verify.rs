@@ -7,6 +7,7 @@ use model::ByteSize;
 use storage::Root;
 
 use super::Scope;
+use crate::args::OutputStyle;
 use crate::exit::Code;
 use crate::out;
 
@@ -15,6 +16,9 @@ use crate::out;
 pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
+    /// How to show the result.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: OutputStyle,
     /// How deep: manifest, objects, rows or oracle (the input is read again, plainly, and compared).
     #[arg(long, value_name = "LEVEL", default_value_t)]
     level: Level,
@@ -33,7 +37,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     };
     let options = VerifyOptions { level: args.level, selection: args.scope.selection(), oracle };
     let verification = verify(&args.scope.catalog()?, &options).await?;
-    out::show(args.scope.output, &verification, shown)?;
+    out::show(args.output, &verification, shown)?;
     for warning in &verification.warnings {
         crate::out::say(format_args!("tailor: warning: {warning}"));
     }

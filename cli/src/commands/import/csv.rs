@@ -11,6 +11,7 @@ use model::OrgId;
 
 use super::report::ImportReport;
 use super::{TargetArgs, with_target};
+use crate::args::OutputStyle;
 use crate::exit::{Code, Exit};
 use crate::out;
 
@@ -182,9 +183,12 @@ fn suggest_preview(error: &ImportError) {
 
 /// Shows what the first file looks like, and the options to type.
 pub(super) fn preview(args: &Args) -> Result<Code> {
+    if args.target.output != OutputStyle::Table {
+        return Err(Exit::error(Code::Usage, "a preview is for people alone: leave out -o"));
+    }
     let settings = args.settings()?;
     let files = args.target.files(&EXTENSIONS)?.files;
-    for file in &files[..1] {
+    for file in files.iter().take(1) {
         out::text(preview_file(file, &settings).map_err(super::coded)?)?;
     }
     if files.len() > 1 {

@@ -7,6 +7,7 @@ mod report; // what an import came to
 use std::path::PathBuf;
 
 use anyhow::Result;
+use ingest::import::target::PAYLOAD_POINTS;
 use ingest::import::{FoundFiles, ImportError, Notice, Rerun, Target, find_files};
 use ingest::segment::Output;
 use model::OrgId;
@@ -44,7 +45,7 @@ struct TargetArgs {
     #[arg(long, value_name = "FILE")]
     shard_config: Option<PathBuf>,
     /// Points of a payload at the most.
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    #[arg(long, value_name = "N", default_value_t = PAYLOAD_POINTS as u32, value_parser = clap::value_parser!(u32).range(1..=65536))]
     payload_points: u32,
     /// Import files again that were imported to the same place before, in the place of what is there.
     #[arg(long, conflicts_with = "resume")]
@@ -93,17 +94,17 @@ impl TargetArgs {
 
 /// Runs an import.
 pub(crate) fn run(import: &Import) -> Result<Code> {
-    let (args, report) = match import {
+    let (args, report, next_step) = match import {
         Import::Csv(args) if args.target.preview => return csv::preview(args),
-        Import::Csv(args) => (&args.target, csv::run(args)?),
-        Import::Otlp(args) => (&args.target, otlp::run(args)?),
+        Import::Csv(args) => (&args.target, csv::run(args)?, "give --labels, or --duplicates to the job"),
+        Import::Otlp(args) => (&args.target, otlp::run(args)?, "give --duplicates to the job"),
     };
     out::show(args.output, &report, report::shown)?;
     if report.collisions.points > 0 && !args.allow_collisions {
-        crate::out::say(format_args!("tailor: {}", report::collisions(&report)));
+        crate::out::say(format_args!("tailor: {}", report::collisions(&report, next_step)));
         return Ok(Code::Partly);
     }
-    Ok(if report.rows_skipped > 0 { Code::Partly } else { Code::Done })
+    Ok(if report.books.rows.lost() > 0 { Code::Partly } else { Code::Done })
 }
 
 /// Runs `import` into the target of `args`, and says what is left where it stops.

@@ -16,6 +16,9 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ImportReport> {
+    if args.target.preview {
+        return Err(Exit::error(Code::Usage, "--preview is for CSV: OTLP has no options to find"));
+    }
     if args.target.org.is_none() {
         return Err(Exit::error(Code::Usage, "give --org, whose points they become"));
     }
@@ -26,6 +29,7 @@ pub(super) fn run(args: &Args) -> Result<ImportReport> {
     let left_out = vec![
         ("inexact integers (kept, rounded)", details.integers_inexact),
         ("data points without a value", details.left_out.without_value),
+        ("data points without a time", details.left_out.without_time),
         ("malformed buckets", details.left_out.buckets_malformed),
         ("minima and maxima of histograms", details.left_out.extremes),
         ("exponential buckets", details.left_out.exponential_buckets),
@@ -33,6 +37,5 @@ pub(super) fn run(args: &Args) -> Result<ImportReport> {
         ("exemplars", details.left_out.exemplars),
         ("metrics without data", details.left_out.metrics_empty),
     ];
-    let rows_imported = details.data_points;
-    Ok(ImportReport { rows_imported, left_out, ..ImportReport::of(outcome) })
+    Ok(ImportReport { left_out, ..ImportReport::of(outcome) })
 }

@@ -103,7 +103,7 @@ fn account(account: &Account) -> String {
 }
 
 /// The words for points of one series and time, with examples and the next step.
-pub(super) fn collisions(report: &ImportReport) -> String {
+pub(super) fn collisions(report: &ImportReport, next_step: &str) -> String {
     let Collisions { points, series, examples } = &report.collisions;
     let example = |(name, at): &(String, i64)| {
         let at = Timestamp::from_millisecond(*at).map_or_else(|_| format!("{at} ms"), |at| at.to_string());
@@ -115,8 +115,8 @@ pub(super) fn collisions(report: &ImportReport) -> String {
         count => format!("; {count} times were rounded down to a millisecond, which makes some of them equal"),
     };
     format!(
-        "{points} points of {series} series share series and time with an earlier one: give --labels, or --duplicates to the \
-         job; --allow-collisions says that it is meant{rounded} ({})",
+        "{points} points of {series} series share series and time with an earlier one: {next_step}; --allow-collisions says \
+         that it is meant{rounded} ({})",
         examples.join("; ")
     )
 }

@@ -33,6 +33,8 @@ impl NumberFormat {
         }
         let number = if self.decimal_comma || self.thousands.is_some() {
             self.plain(field).and_then(|plain| parse(plain.as_bytes()))
+        } else if let Some(number) = plain_decimal(field) {
+            return Ok(Value::Number(number, false));
         } else {
             parse(field)
         };
@@ -87,6 +89,40 @@ impl NumberFormat {
     }
 }
 
+/// Powers of ten, each exact.
+const POWERS: [f64; DIGITS_EXACT + 1] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+
+/// What most fields are: digits, few enough that they are an exact integer, with a point among them. Such an integer over an
+/// exact power of ten is rounded once, so it is the double that the standard library reads too. `None` of all else.
+#[inline]
+fn plain_decimal(field: &[u8]) -> Option<f64> {
+    let (is_negative, text) = match field {
+        [b'-', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    if text.len() > DIGITS_EXACT {
+        return None;
+    }
+    let (mut number, mut digits, mut point) = (0u64, 0, None);
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            number = number * 10 + u64::from(digit);
+            digits += 1;
+        } else if *byte == b'.' && point.is_none() {
+            point = Some(digits);
+        } else {
+            return None;
+        }
+    }
+    if digits == 0 {
+        return None;
+    }
+    let value = number as f64 / POWERS[digits - point.unwrap_or(digits)];
+    Some(if is_negative { -value } else { value })
+}
+
 /// A finite text that a double cannot hold.
 fn is_out_of_range(field: &[u8]) -> bool {
     let text = std::str::from_utf8(field).unwrap_or_default();
@@ -112,7 +148,32 @@ fn is_inexact(text: &str, number: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn plain_decimals_are_the_doubles_that_the_standard_library_reads(
+            text in prop_oneof!["-?[0-9]{0,16}[.]?[0-9]{0,16}", "[-+.0-9eEinfa ]{0,6}"],
+        ) {
+            if let Some(number) = plain_decimal(text.as_bytes()) {
+                let expected: f64 = text.parse().expect("a number");
+                prop_assert_eq!(number.to_bits(), expected.to_bits(), "{}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn most_numbers_are_plain_decimals() {
+        for text in ["0", "-0", "12", "0.1", ".5", "5.", "-123456.789", "999999999999999"] {
+            let number = plain_decimal(text.as_bytes()).expect("a plain decimal");
+            assert_eq!(number.to_bits(), text.parse::<f64>().expect("a number").to_bits(), "{text}");
+        }
+        for text in ["", "-", ".", "+1", "1e3", "1.2.3", "nan", "1234567890123456"] {
+            assert_eq!(plain_decimal(text.as_bytes()), None, "{text}");
+        }
+    }
 
     fn read(format: &NumberFormat, text: &str) -> Result<f64, String> {
         match format.read(text.as_bytes())? {

@@ -8,8 +8,10 @@
 mod find;
 // What segments and series of a file are called.
 mod name;
-// A file's content, unpacked.
+// A file's content: counted, digested, unpacked.
 mod open;
+// Packed bytes as what they hold.
+mod unpack;
 // Members of gzip, and what may stand behind the last.
 mod gzip;
 // Formats that are told by their first bytes.
@@ -23,3 +25,4 @@ pub use find::{FoundFile, FoundFiles, find_files};
 pub(super) use encoding::{decode, looks_like_utf16};
 pub(super) use name::{InputFile, name_files};
 pub(super) use open::Content;
+pub(super) use unpack::unpack;

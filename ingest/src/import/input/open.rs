@@ -3,15 +3,15 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
 use model::digest::Digester;
 
-use super::gzip::GzipMembers;
-use super::magic::{MAGIC_BYTES, Packing, foreign};
+use super::magic::{MAGIC_BYTES, foreign};
 use super::name::InputFile;
+use super::unpack::unpack;
 use crate::import::ImportError;
 use crate::import::receipt::Source;
 
@@ -39,12 +39,8 @@ impl InputFile {
             let bytes: Box<dyn Read> =
                 if self.is_stdin { Box::new(io::stdin()) } else { Box::new(File::open(&self.path)?) };
             let bytes = Digested { bytes, digest: digest.clone() };
-            let mut file = BufReader::with_capacity(BUFFER_BYTES, bytes);
-            let mut content: Box<dyn Read> = match Packing::of(file.fill_buf()?) {
-                Packing::Gzip => Box::new(GzipMembers::new(file)),
-                Packing::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(file)?),
-                Packing::Plain => Box::new(file),
-            };
+            let file = BufReader::with_capacity(BUFFER_BYTES, bytes);
+            let mut content = unpack(file)?;
             let mut start = Vec::new();
             content.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut start)?;
             Ok((start, content))

@@ -2,7 +2,8 @@
 //! neither may be dropped.
 //!
 //! Of each delta series the latest [`WINDOW`] milliseconds wait here, for points that arrive a little out of order. A point of
-//! the same nanosecond and value as one that was added is a second delivery of it.
+//! the same interval (start and end, in nanoseconds) and value as one that was added is a second delivery of it; one of the same interval and another
+//! value contradicts it. Points of other intervals add up, also where they end together.
 
 use std::collections::BTreeMap;
 
@@ -27,11 +28,19 @@ pub(super) struct Deltas {
     waiting: BTreeMap<SeriesHandle, BTreeMap<u64, Sum>>,
 }
 
+/// The interval of a delta point, in nanoseconds; `start` is 0 where the producer does not tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Interval {
+    pub(super) start_ns: u64,
+    pub(super) end_ns: u64,
+}
+
 /// The points of one millisecond.
 #[derive(Debug)]
 struct Sum {
     value: f64,
-    parts: Vec<(u64, u64)>,
+    /// Interval, and bits of the value.
+    parts: Vec<(Interval, u64)>,
 }
 
 impl Deltas {
@@ -39,23 +48,24 @@ impl Deltas {
     pub(super) fn add(
         &mut self,
         series: SeriesHandle,
-        time_ns: u64,
+        interval: Interval,
         value: f64,
         (sink, books): (&mut Sink<'_>, &mut Books),
     ) -> Result<(), ImportError> {
         let window = self.waiting.entry(series).or_default();
-        let ms = time_ns / NS_PER_MS;
-        let fresh = || Sum { value, parts: vec![(time_ns, value.to_bits())] };
+        let ms = interval.end_ns / NS_PER_MS;
+        let part = (interval, value.to_bits());
+        let fresh = || Sum { value, parts: vec![part] };
         match window.get_mut(&ms) {
-            Some(sum) if sum.parts.contains(&(time_ns, value.to_bits())) => books.values.skip(REPEATED, 1),
-            // Another value for the same instant is a contradiction, which the import tells as points of one time.
-            Some(sum) if sum.parts.iter().any(|(ns, _)| *ns == time_ns) => {
+            Some(sum) if sum.parts.contains(&part) => books.values.skip(REPEATED, 1),
+            // Another value for the same interval is a contradiction, which the import tells as points of one time.
+            Some(sum) if sum.parts.iter().any(|(known, _)| *known == interval) => {
                 let earlier = std::mem::replace(sum, fresh());
                 sink.push(series, ms as i64, earlier.value)?;
             }
             Some(sum) => {
                 sum.value += value;
-                sum.parts.push((time_ns, value.to_bits()));
+                sum.parts.push(part);
                 books.values.skip(ADDED, 1);
             }
             None => drop(window.insert(ms, fresh())),

@@ -223,6 +223,7 @@ fn number_point(fields: Fields<'_>) -> Parsed<NumberDataPoint> {
     let int = fields.get("asInt").map(|value| signed("asInt", value)).transpose()?.map(Number::AsInt);
     Ok(NumberDataPoint {
         attributes: fields.attributes()?,
+        start_time_unix_nano: fields.unsigned("startTimeUnixNano")?,
         time_unix_nano: fields.unsigned("timeUnixNano")?,
         value: fields.double("asDouble")?.map(Number::AsDouble).or(int),
         flags: fields.flags()?,
@@ -234,6 +235,7 @@ fn number_point(fields: Fields<'_>) -> Parsed<NumberDataPoint> {
 fn histogram_point(fields: Fields<'_>) -> Parsed<HistogramDataPoint> {
     Ok(HistogramDataPoint {
         attributes: fields.attributes()?,
+        start_time_unix_nano: fields.unsigned("startTimeUnixNano")?,
         time_unix_nano: fields.unsigned("timeUnixNano")?,
         count: fields.unsigned("count")?,
         sum: fields.double("sum")?,
@@ -250,6 +252,7 @@ fn histogram_point(fields: Fields<'_>) -> Parsed<HistogramDataPoint> {
 fn exponential_point(fields: Fields<'_>) -> Parsed<ExponentialHistogramDataPoint> {
     Ok(ExponentialHistogramDataPoint {
         attributes: fields.attributes()?,
+        start_time_unix_nano: fields.unsigned("startTimeUnixNano")?,
         time_unix_nano: fields.unsigned("timeUnixNano")?,
         count: fields.unsigned("count")?,
         sum: fields.double("sum")?,
@@ -264,6 +267,7 @@ fn exponential_point(fields: Fields<'_>) -> Parsed<ExponentialHistogramDataPoint
 fn summary_point(fields: Fields<'_>) -> Parsed<SummaryDataPoint> {
     Ok(SummaryDataPoint {
         attributes: fields.attributes()?,
+        start_time_unix_nano: fields.unsigned("startTimeUnixNano")?,
         time_unix_nano: fields.unsigned("timeUnixNano")?,
         count: fields.unsigned("count")?,
         sum: fields.double("sum")?.unwrap_or_default(),

@@ -2,7 +2,7 @@
 //!
 //! | the content starts with | is |
 //! |---|---|
-//! | `{` | OTLP/JSON: documents one after another, as a rule a line each |
+//! | `{`, perhaps behind space | OTLP/JSON: documents one after another, as a rule a line each |
 //! | the tag of `resource_metrics` (0x0a) | a request body: one protobuf message without a length before it |
 //! | anything else | messages behind a `u32` big-endian length; each protobuf or JSON, plain or compressed by itself |
 
@@ -16,13 +16,16 @@ use prost::Message;
 use super::json;
 use super::points::MetricsReader;
 use crate::import::ImportError;
-use crate::import::input::{Content, InputFile};
+use crate::import::input::{Content, InputFile, unpack};
 
 /// Longest message, in bytes: collectors send a few megabytes; what is longer is a wrong length.
 const MESSAGE_BYTES_MAX: u32 = 256 << 20;
 
 /// Field 1, with a length: what a request body begins with. As a length it would be 160 MiB or more.
 const RESOURCE_METRICS_TAG: u8 = 0x0a;
+
+/// Bytes that tell JSON from protobuf: a message has the tag of a scope or of an attribute's value among its first.
+const JSON_BYTES: usize = 512;
 
 /// What can be read, for those whose file is something else.
 const FORMS: &str =
@@ -36,12 +39,20 @@ pub(super) fn read_messages(
 ) -> Result<(), ImportError> {
     let Content { start, rest, .. } = content;
     let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start).to_vec();
-    let first = text.iter().find(|byte| !byte.is_ascii_whitespace()).copied();
-    match (first, start.first().copied()) {
-        (Some(b'{' | b'['), _) => read_json(file, text.as_slice().chain(rest), reader),
-        (_, Some(RESOURCE_METRICS_TAG)) => read_body(file, start.as_slice().chain(rest), reader),
+    match start.first().copied() {
+        _ if is_json(&text) => read_json(file, text.as_slice().chain(rest), reader),
+        Some(RESOURCE_METRICS_TAG) => read_body(file, start.as_slice().chain(rest), reader),
         _ => read_framed(file, start.as_slice().chain(rest), reader),
     }
+}
+
+/// Whether a content is JSON, by its first bytes. The tag of `resource_metrics` is a newline too, and the length behind it may be
+/// that of a brace; but a protobuf message has tags that are control characters, which no JSON has.
+fn is_json(content: &[u8]) -> bool {
+    let start = &content[..content.len().min(JSON_BYTES)];
+    let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
+    let is_text = || !start.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace());
+    matches!(first, Some(b'{' | b'[')) && (start[0] != RESOURCE_METRICS_TAG || is_text())
 }
 
 fn read_json(file: &InputFile, content: impl Read, reader: &mut MetricsReader<'_, '_>) -> Result<(), ImportError> {
@@ -102,14 +113,13 @@ fn read_framed(
     while let Some(length) = read_message(file, &mut content, offset, &mut message)? {
         let place = |cause: String| file.malformed(format!("the message at byte {offset} {cause}"));
         let unpacked = unpacked(&message).map_err(|error| place(format!("cannot be unpacked: {error}")))?;
-        let message = unpacked.as_deref().unwrap_or(&message);
-        let metrics = match message.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            // A newline is the tag of a protobuf message too, so a brace alone tells.
-            Some(b'{') if message.first() != Some(&RESOURCE_METRICS_TAG) => serde_json::from_slice(message)
+        let message = unpacked.as_slice();
+        let metrics = match is_json(message) {
+            true => serde_json::from_slice(message)
                 .map_err(|error| error.to_string())
                 .and_then(json::metrics)
                 .map_err(|cause| place(format!("is not OTLP/JSON: {cause}")))?,
-            _ => MetricsData::decode(message)
+            false => MetricsData::decode(message)
                 .map_err(|error| place(format!("is not MetricsData: {error}; is it of traces or logs? {FORMS}")))?,
         };
         reader.read(metrics)?;
@@ -118,20 +128,13 @@ fn read_framed(
     Ok(())
 }
 
-/// The content of a message that was compressed by itself, as the collector's file exporter does; `None` of a plain one.
-fn unpacked(message: &[u8]) -> io::Result<Option<Vec<u8>>> {
-    let packed: Box<dyn Read + '_> = match message {
-        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
-            Box::new(zstd::stream::read::Decoder::with_buffer(message)?)
-        }
-        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(message)),
-        _ => return Ok(None),
-    };
+/// The content of a message, which may be compressed by itself, as the collector's file exporter does.
+fn unpacked(message: &[u8]) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    packed.take(u64::from(MESSAGE_BYTES_MAX) + 1).read_to_end(&mut content)?;
+    unpack(message)?.take(u64::from(MESSAGE_BYTES_MAX) + 1).read_to_end(&mut content)?;
     match content.len() as u64 > u64::from(MESSAGE_BYTES_MAX) {
         true => Err(io::Error::other(format!("it has more than {MESSAGE_BYTES_MAX} bytes"))),
-        false => Ok(Some(content)),
+        false => Ok(content),
     }
 }
 
@@ -170,4 +173,37 @@ fn read_message(
         return Err(cut(message.len(), u64::from(length)));
     }
     Ok(Some(4 + u64::from(length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::common::v1::KeyValue;
+    use opentelemetry_proto::tonic::metrics::v1::{Metric, ResourceMetrics, ScopeMetrics};
+    use opentelemetry_proto::tonic::resource::v1::Resource;
+
+    use super::*;
+
+    #[test]
+    fn protobuf_of_any_length_is_told_from_json() {
+        for name in 0..300 {
+            let key = KeyValue { key: "k".repeat(name), ..KeyValue::default() };
+            let attributes = vec![key, KeyValue { value: Some(Default::default()), ..KeyValue::default() }];
+            let resource = Some(Resource { attributes, ..Resource::default() });
+            let metrics = vec![Metric { name: "m".repeat(name), ..Metric::default() }];
+            let scope_metrics = vec![ScopeMetrics { metrics, ..ScopeMetrics::default() }];
+            for resource_metrics in [
+                ResourceMetrics { resource, ..ResourceMetrics::default() },
+                ResourceMetrics { scope_metrics, ..ResourceMetrics::default() },
+            ] {
+                let message = MetricsData { resource_metrics: vec![resource_metrics] }.encode_to_vec();
+                assert!(!is_json(&message), "{name}: {message:?}");
+            }
+        }
+        for text in ["{}", "\n{\n\t\"resourceMetrics\": []}", " {", "\r\n[{}]", "{\"a\":\"\u{e9}\"}"] {
+            assert!(is_json(text.as_bytes()), "{text}");
+        }
+        for content in [&b""[..], b"\n", b"\n\0", b"\0\0\0\x02{}"] {
+            assert!(!is_json(content), "{content:?}");
+        }
+    }
 }

@@ -11,13 +11,15 @@
 //! | exponential histogram, summary | `<name>.count`, `<name>.sum` |
 //!
 //! What is left out is counted by reason (`LeftOut`): a histogram's minimum and maximum, exponential buckets,
-//! quantiles, exemplars, points that say that there is no value. Descriptions and start times are not kept. Nanoseconds are rounded down to milliseconds. Integers become doubles; those past 2^53
-//! that are not exact are counted.
+//! quantiles, exemplars, points that say that there is no value, points without a time. Descriptions and start times are not kept. Nanoseconds are
+//! rounded down to milliseconds. Integers become doubles; those past 2^53 that are not exact are counted. A message that comes
+//! twice in a file is read once ([`repeats`]).
 
 mod delta; //    points of one millisecond
 mod json; //     OTLP/JSON
 mod messages; // the forms of files
 mod points;
+mod repeats; //  messages that come a second time
 mod stream; //   what a series is
 
 use model::digest::Digest;
@@ -68,7 +70,7 @@ pub fn import_otlp(
     listener: &mut Listener<'_>,
 ) -> Result<OtlpSummary, ImportError> {
     let mut details = Details::default();
-    let mut importing = Importing::begin(target, rerun, Digest::of(b"otlp 2"), listener)?;
+    let mut importing = Importing::begin(target, rerun, Digest::of(b"otlp 3"), listener)?;
     for file in name_files(files, &EXTENSIONS)? {
         importing.import(&file, |file, content, sink, _| import_file(file, content, sink, &mut details))?;
     }
@@ -86,5 +88,7 @@ fn import_file(
     reader.finish()
 }
 
+#[cfg(test)]
+mod promises;
 #[cfg(test)]
 mod tests;

@@ -10,8 +10,10 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 
 use super::Details;
-use super::delta::Deltas;
+use super::delta::{Deltas, Interval};
+use super::repeats::{Repeats, data_points};
 use super::stream::{Kind, Labels, Origin, to_map};
+use crate::import::books::DELIVERED_TWICE;
 use crate::import::identity::Attributes;
 use crate::import::sink::Sink;
 use crate::import::{Books, ImportError};
@@ -29,6 +31,8 @@ const INFINITY: &str = "+Inf";
 pub struct LeftOut {
     /// Data points that say that there is no value, or have none.
     pub without_value: u64,
+    /// Data points with a value and without a time: 0 stands for an unknown one.
+    pub without_time: u64,
     /// Histograms whose buckets and bounds do not fit together: their count and sum are imported.
     pub buckets_malformed: u64,
     /// Minima and maxima of histograms.
@@ -49,6 +53,7 @@ pub(super) struct MetricsReader<'s, 'a> {
     details: &'s mut Details,
     books: Books,
     deltas: Deltas,
+    repeats: Repeats,
 }
 
 /// A metric without its points.
@@ -63,16 +68,23 @@ struct PointSeries<'a> {
     stream: &'a MetricStream<'a>,
     point: Attributes,
     labels: Labels,
-    time_ns: u64,
+    interval: Interval,
 }
 
 impl<'s, 'a> MetricsReader<'s, 'a> {
     pub(super) fn new(sink: &'s mut Sink<'a>, details: &'s mut Details) -> Self {
-        Self { sink, details, books: Books::default(), deltas: Deltas::default() }
+        Self { sink, details, books: Books::default(), deltas: Deltas::default(), repeats: Repeats::default() }
     }
 
     pub(super) fn read(&mut self, metrics: MetricsData) -> Result<(), ImportError> {
         self.details.messages += 1;
+        if self.repeats.is_repeated(&metrics) {
+            let points = data_points(&metrics);
+            self.details.data_points += points;
+            self.books.rows.read += points;
+            self.books.rows.skip(DELIVERED_TWICE, points);
+            return Ok(());
+        }
         for resource_metrics in metrics.resource_metrics {
             let resource = Origin::of_resource(resource_metrics.resource.unwrap_or_default().attributes);
             for scope_metrics in resource_metrics.scope_metrics {
@@ -132,18 +144,18 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
             self.details.data_points += 1;
             self.books.rows.read += 1;
             self.details.left_out.exemplars += point.exemplars();
-            let values_before = self.books.values.read;
-            if point.flags() & DataPointFlags::NoRecordedValueMask as u32 != 0 {
+            let interval = point.interval();
+            if !point.has_value() || point.flags() & DataPointFlags::NoRecordedValueMask as u32 != 0 {
                 self.details.left_out.without_value += 1;
+                self.books.rows.blank += 1;
+            } else if interval.end_ns == 0 {
+                self.details.left_out.without_time += 1;
+                self.books.rows.skip("without a time", 1);
             } else {
                 let attributes = to_map(point.take_attributes());
                 let labels = Labels::new(stream.origin, &attributes, None);
-                let time_ns = point.time_unix_nano();
-                read(self, point, PointSeries { stream, point: attributes, labels, time_ns })?;
-            }
-            match self.books.values.read - values_before {
-                0 => self.books.rows.skip("without a value", 1),
-                _ => self.books.rows.written += 1,
+                read(self, point, PointSeries { stream, point: attributes, labels, interval })?;
+                self.books.rows.written += 1;
             }
         }
         Ok(())
@@ -156,10 +168,7 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
                 self.details.integers_inexact += u64::from(value as f64 as i128 != i128::from(value));
                 self.put(&series, series.stream.name, value as f64)
             }
-            None => {
-                self.details.left_out.without_value += 1;
-                Ok(())
-            }
+            None => Ok(()),
         }
     }
 
@@ -216,9 +225,9 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
         let handle = self.sink.series.intern(target.org, target.shard(), identity)?;
         self.books.values.read += 1;
         if series.stream.kind.is_delta() {
-            return self.deltas.add(handle, series.time_ns, value, (&mut *self.sink, &mut self.books));
+            return self.deltas.add(handle, series.interval, value, (&mut *self.sink, &mut self.books));
         }
-        self.sink.push(handle, (series.time_ns / NS_PER_MS) as TimestampMs, value) // 2^64 ns are 2^44 ms
+        self.sink.push(handle, (series.interval.end_ns / NS_PER_MS) as TimestampMs, value) // 2^64 ns are 2^44 ms
     }
 }
 
@@ -234,20 +243,26 @@ fn temporality_name(temporality: i32) -> &'static str {
 /// What all kinds of data points have.
 trait DataPoint {
     fn flags(&self) -> u32;
-    fn time_unix_nano(&self) -> u64;
+    fn has_value(&self) -> bool;
+    fn interval(&self) -> Interval;
     fn take_attributes(&mut self) -> Vec<KeyValue>;
     fn exemplars(&self) -> u64;
 }
 
 macro_rules! data_point {
-    ($type:ty, $exemplars:expr) => {
+    ($type:ty, $exemplars:expr, $has_value:expr) => {
         impl DataPoint for $type {
             fn flags(&self) -> u32 {
                 self.flags
             }
 
-            fn time_unix_nano(&self) -> u64 {
-                self.time_unix_nano
+            fn has_value(&self) -> bool {
+                let has_value: fn(&Self) -> bool = $has_value;
+                has_value(self)
+            }
+
+            fn interval(&self) -> Interval {
+                Interval { start_ns: self.start_time_unix_nano, end_ns: self.time_unix_nano }
             }
 
             fn take_attributes(&mut self) -> Vec<KeyValue> {
@@ -262,7 +277,7 @@ macro_rules! data_point {
     };
 }
 
-data_point!(NumberDataPoint, |point| point.exemplars.len());
-data_point!(HistogramDataPoint, |point| point.exemplars.len());
-data_point!(ExponentialHistogramDataPoint, |point| point.exemplars.len());
-data_point!(SummaryDataPoint, |_| 0);
+data_point!(NumberDataPoint, |point| point.exemplars.len(), |point| point.value.is_some());
+data_point!(HistogramDataPoint, |point| point.exemplars.len(), |_| true);
+data_point!(ExponentialHistogramDataPoint, |point| point.exemplars.len(), |_| true);
+data_point!(SummaryDataPoint, |_| 0, |_| true);

@@ -127,10 +127,12 @@ fn histograms_become_counts_sums_and_buckets() {
         min: Some(0.0),
         max: Some(9.0),
         exemplars: vec![Exemplar::default()],
+        time_unix_nano: 1,
         ..Default::default()
     };
+    let (bucket_counts, explicit_bounds) = (vec![1], vec![1.0]);
     let malformed =
-        HistogramDataPoint { bucket_counts: vec![1], explicit_bounds: vec![1.0], count: 1, ..Default::default() };
+        HistogramDataPoint { time_unix_nano: 1, bucket_counts, explicit_bounds, count: 1, ..Default::default() };
     let data_points = vec![point, malformed];
     let (summary, read) = read(
         "h.otlp.pb",
@@ -158,12 +160,19 @@ fn what_is_left_out_is_counted() {
     let silent =
         NumberDataPoint { flags: DataPointFlags::NoRecordedValueMask as u32, ..number(1, Value::AsInt(1), &[]) };
     let empty = NumberDataPoint::default();
-    let exponential = ExponentialHistogramDataPoint { count: 2, sum: Some(1.0), ..Default::default() };
+    let exponential =
+        ExponentialHistogramDataPoint { time_unix_nano: 1, count: 2, sum: Some(1.0), ..Default::default() };
+    let timeless = NumberDataPoint { value: Some(Value::AsInt(1)), ..NumberDataPoint::default() };
     let quantile = ValueAtQuantile { quantile: 0.5, value: 1.0 };
-    let summary_point =
-        SummaryDataPoint { count: 3, sum: 4.0, quantile_values: vec![quantile; 2], ..Default::default() };
+    let summary_point = SummaryDataPoint {
+        time_unix_nano: 1,
+        count: 3,
+        sum: 4.0,
+        quantile_values: vec![quantile; 2],
+        ..Default::default()
+    };
     let metrics = vec![
-        ("g", Data::Gauge(Gauge { data_points: vec![silent, empty] })),
+        ("g", Data::Gauge(Gauge { data_points: vec![silent, empty, timeless] })),
         (
             "e",
             Data::ExponentialHistogram(ExponentialHistogram { data_points: vec![exponential], ..Default::default() }),
@@ -172,8 +181,12 @@ fn what_is_left_out_is_counted() {
     ];
     let (summary, read) = read("l.otlp.pb", &framed(&[message(metrics)]));
     let summary = summary.expect("a good message");
-    let left_out = LeftOut { without_value: 2, exponential_buckets: 1, quantiles: 2, ..LeftOut::default() };
-    assert_eq!((summary.details.data_points, summary.details.left_out), (4, left_out));
+    let left_out =
+        LeftOut { without_value: 2, without_time: 1, exponential_buckets: 1, quantiles: 2, ..LeftOut::default() };
+    assert_eq!((summary.details.data_points, summary.details.left_out), (5, left_out));
+    let rows = summary.outcome.books.rows;
+    assert_eq!((rows.read, rows.written, rows.blank, rows.skipped["without a time"]), (5, 2, 2, 1));
+    assert_eq!(rows.lost(), 1);
     assert_eq!(read.series.len(), 4, "counts and sums");
 }
 
@@ -213,16 +226,51 @@ fn delta_points_of_one_millisecond_add_up_and_second_deliveries_are_counted() {
 }
 
 #[test]
+fn delta_points_of_other_intervals_add_up_and_of_one_interval_contradict_each_other() {
+    let from = |start_time_unix_nano, value| NumberDataPoint { start_time_unix_nano, ..delta_at(5_000_000, value) };
+    let deltas = |points: Vec<NumberDataPoint>| {
+        let sum = Sum { data_points: points, aggregation_temporality: 1, is_monotonic: true };
+        let (summary, read) = read("d.otlp.pb", &framed(&[message(vec![("d", Data::Sum(sum))])]));
+        (summary.expect("a good message").outcome, shown(&read).into_values().flatten().collect::<Vec<_>>())
+    };
+    // Two processes under one name report at one instant, each since its own start.
+    let (outcome, points) = deltas(vec![from(1, 2.0), from(2, 2.0), from(2, 2.0)]);
+    assert_eq!((points, outcome.collisions.points), (vec![(5, 4.0)], 0));
+    assert_eq!(outcome.books.values.skipped["delta delivered twice"], 1);
+    let (outcome, points) = deltas(vec![from(1, 2.0), from(1, 3.0)]);
+    assert_eq!((points.len(), outcome.collisions.points), (2, 1));
+}
+
+#[test]
+fn a_message_that_comes_twice_is_read_once_in_any_packing() {
+    let gauge =
+        |value| message(vec![("g", Data::Gauge(Gauge { data_points: vec![number(5, Value::AsInt(value), &[])] }))]);
+    let behind_length = |message: Vec<u8>| [&(message.len() as u32).to_be_bytes()[..], &message].concat();
+    let zstd = zstd::bulk::compress(&gauge(1).encode_to_vec(), 1).expect("zstd compresses");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, &gauge(1).encode_to_vec()).expect("memory");
+    let padded = [gzip.finish().expect("memory"), vec![0; 3]].concat();
+    let messages = [framed(&[gauge(1), gauge(2)]), behind_length(zstd), behind_length(padded)].concat();
+    let (summary, read) = read("m.otlp.pb", &messages);
+    let OtlpSummary { outcome, details } = summary.expect("good messages");
+    assert_eq!((details.messages, details.data_points), (4, 4));
+    assert_eq!(shown(&read).into_values().collect::<Vec<_>>(), [vec![(5, 1.0), (5, 2.0)]]);
+    let rows = outcome.books.rows;
+    assert_eq!((rows.read, rows.written, rows.skipped["delivered twice"], rows.lost()), (4, 2, 2, 0));
+}
+
+#[test]
 fn a_producers_own_bound_and_a_derived_name_stay_apart() {
     let bucketed = |le: &str, count| HistogramDataPoint {
         attributes: attributes(&[("le", le)]),
         count,
         bucket_counts: vec![count, 0],
         explicit_bounds: vec![1.0],
+        time_unix_nano: 1,
         ..Default::default()
     };
     let histogram = Histogram { data_points: vec![bucketed("a", 1), bucketed("b", 10)], ..Default::default() };
-    let gauge = Gauge { data_points: vec![NumberDataPoint { time_unix_nano: 0, ..delta_at(0, 99.0) }] };
+    let gauge = Gauge { data_points: vec![delta_at(1, 99.0)] };
     let (summary, read) = read(
         "h.otlp.pb",
         &framed(&[message(vec![("h", Data::Histogram(histogram)), ("h.count", Data::Gauge(gauge))])]),

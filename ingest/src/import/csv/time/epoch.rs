@@ -41,8 +41,38 @@ impl UnixUnit {
 /// Digits that a number may have: more than any time since the beginning of all has in nanoseconds.
 const DIGITS_MAX: usize = 38;
 
+/// Digits of an integer that any unit makes milliseconds of without an overflow: 10^15 seconds are 10^18 ms.
+const DIGITS_PLAIN: usize = 15;
+
+/// [`read`] of what most files have: digits alone, as many as always fit.
+#[inline]
+fn read_plain(text: &[u8], unit: UnixUnit) -> Option<(TimestampMs, bool)> {
+    if text.is_empty() || text.len() > DIGITS_PLAIN {
+        return None;
+    }
+    let mut number = 0;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number * 10 + i64::from(digit);
+    }
+    Some(match unit {
+        UnixUnit::Seconds => (number * 1000, false),
+        UnixUnit::Millis => (number, false),
+        UnixUnit::Micros => (number / 1000, number % 1000 != 0),
+        UnixUnit::Nanos => (number / 1_000_000, number % 1_000_000 != 0),
+    })
+}
+
 /// Reads `-12`, `1.5`, `1.7E9`, `.5`: milliseconds, rounded down, and if the text is finer.
+#[inline]
 pub(super) fn read(text: &[u8], unit: UnixUnit) -> Option<(TimestampMs, bool)> {
+    read_plain(text, unit).or_else(|| read_any(text, unit))
+}
+
+fn read_any(text: &[u8], unit: UnixUnit) -> Option<(TimestampMs, bool)> {
     let (is_negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
@@ -88,4 +118,29 @@ fn scale(mantissa: i128, power: i32) -> Option<(TimestampMs, bool)> {
         return Some((if mantissa < 0 { -1 } else { 0 }, true));
     };
     Some((mantissa.div_euclid(divisor).try_into().ok()?, mantissa.rem_euclid(divisor) != 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn plain_digits_are_read_as_any_number_is(number in 0u64..10_000_000_000_000_000, width in 0usize..18) {
+            let text = format!("{number:0width$}");
+            for (unit, ..) in UnixUnit::ALL {
+                let plain = read_plain(text.as_bytes(), unit);
+                prop_assert_eq!(plain.is_some(), text.len() <= DIGITS_PLAIN);
+                prop_assert!(plain.is_none_or(|plain| Some(plain) == read_any(text.as_bytes(), unit)), "{}", text);
+            }
+        }
+
+        #[test]
+        fn what_is_no_plain_integer_is_left_to_the_other_reader(text in "[-+0-9.eE ]{0,8}") {
+            let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            prop_assert_eq!(read_plain(text.as_bytes(), UnixUnit::Millis).is_some(), is_plain);
+        }
+    }
 }

@@ -1,0 +1,99 @@
+//! What is imported: whatever the bytes are, books balance, and an import that fails leaves nothing.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use format::frame::{FrameDecoder, Frames};
+use format::payload::PayloadReader;
+use ingest::import::csv::EXTENSIONS as CSV;
+use ingest::import::otlp::EXTENSIONS as OTLP;
+use ingest::import::{CsvSettings, ImportError, OnBadRow, Outcome, Rerun, Target, find_files, import_csv, import_otlp};
+use ingest::segment::Output;
+
+/// A text of rows: lines and books balance, whatever it is, and an import that fails leaves nothing.
+pub fn csv(bytes: &[u8]) {
+    use ingest::import::csv::reader::{Next, Punctuation, RowReader};
+
+    let ends = bytes.iter().enumerate().filter(|(at, byte)| match byte {
+        b'\n' => true,
+        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+        _ => false,
+    });
+    let is_open = bytes.last().is_some_and(|byte| !matches!(byte, b'\n' | b'\r'));
+    let lines = ends.count() as u64 + u64::from(is_open);
+    let mut reader = RowReader::new(bytes, Punctuation { comment: Some(b'#'), ..Punctuation::default() });
+    let mut accounted = 0;
+    loop {
+        let line = reader.line();
+        assert_eq!(line, accounted + 1, "a reader knows its line");
+        accounted += match reader.next_row().expect("memory does not fail") {
+            Next::Row(row) => row.lines,
+            Next::BlankLine | Next::Comment | Next::Fault(_) => 1,
+            Next::End => break,
+        };
+    }
+    assert_eq!(accounted, lines, "every line is a row's, blank, a comment, or at fault");
+    csv_books(bytes);
+}
+
+/// Imports a text, with each way to meet a bad row.
+fn csv_books(bytes: &[u8]) {
+    for (on_bad_row, has_header) in [(OnBadRow::Skip, true), (OnBadRow::Skip, false), (OnBadRow::Fail, true)] {
+        let settings = CsvSettings { on_bad_row, has_header, ..CsvSettings::default() };
+        check_books("x.csv", bytes, |path, target| {
+            let files = find_files(&[path], &CSV)?.files;
+            import_csv(&files, &settings, target, Rerun::Refuse, &mut |_| ()).map(|summary| summary.outcome)
+        });
+    }
+}
+
+/// A file of OpenTelemetry's metrics, in any of its forms: told by its bytes.
+pub fn otlp(bytes: &[u8]) {
+    check_books("x.otlp.pb", bytes, |path, target| {
+        let files = find_files(&[path], &OTLP)?.files;
+        import_otlp(&files, target, Rerun::Refuse, &mut |_| ()).map(|summary| summary.outcome)
+    });
+}
+
+/// Runs an import of `bytes`: what is read is written, blank or skipped, and what is written lies in the segments.
+fn check_books(name: &str, bytes: &[u8], import: impl FnOnce(PathBuf, &Target<'_>) -> Result<Outcome, ImportError>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).expect("a file");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+    let store = std::sync::Arc::new(object_store::memory::InMemory::new());
+    let root = storage::Root::of_store("memory://", store);
+    let output = Output::new(root.clone(), runtime.handle().clone());
+    let imported = import(path, &Target::new(&output, model::OrgId(1)));
+    let keys: Vec<_> = runtime.block_on(root.list("")).expect("a listing");
+    let Outcome { books, imported, .. } = match imported {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            assert!(!matches!(error, ImportError::Unbalanced { .. }), "{error}");
+            assert!(keys.is_empty(), "an import that fails leaves nothing");
+            return;
+        }
+    };
+    for account in [&books.rows, &books.values] {
+        let skipped: u64 = account.skipped.values().sum();
+        assert_eq!(account.read, account.written + account.blank + skipped + account.refused, "{books:?}");
+    }
+    let mut points = BTreeMap::<String, usize>::new();
+    for key in keys.iter().map(|object| object.location.as_ref()).filter(|key| key.ends_with(".seg")) {
+        let segment = runtime.block_on(root.read(key)).expect("a segment");
+        count_points(&segment, &mut points);
+    }
+    assert_eq!(points.values().sum::<usize>() as u64, books.values.written, "what is written lies in the segments");
+    assert_eq!(points.len() as u64, imported.series, "series are those that have a point");
+}
+
+fn count_points(mut segment: &[u8], points: &mut BTreeMap<String, usize>) {
+    let size = segment.len() as u64;
+    let (mut decoder, mut payloads) = (FrameDecoder::default(), PayloadReader::default());
+    let mut frames = Frames::new(&mut segment, 0, size);
+    while let Some(frame) = frames.next().expect("memory does not fail") {
+        let content = decoder.decode(frame.body.expect("a frame")).expect("a zstd frame");
+        let payload = payloads.read(content).expect("a payload");
+        *points.entry(payload.key.metric.to_string()).or_default() += payload.len();
+    }
+}
