@@ -36,7 +36,7 @@ mod buckets; //  one row per bucket, for any windows
 mod metadata; // metadata of series, as text and as JSON
 mod join; //     comparison of a stream with expected rows
 mod merge; //    merge of many sorted parts
-mod rollup; //  rollups computed again
+mod rollup; //   rollups computed again
 
 pub use catalog::{Catalog, Selection};
 pub use error::{DatasetError, ErrorKind};

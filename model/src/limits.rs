@@ -51,15 +51,15 @@ pub const SEGMENTS_PER_SHARD_MAX: usize = 4_000_000;
 /// Most segments of one job: the leader holds all lists until their shards have ended, at some 30 bytes a segment.
 pub const SEGMENTS_PER_JOB_MAX: usize = 16_000_000;
 
-/// Most segments of a shard, of those that share their size with another one, whose first and last bytes are compared: two
-/// requests each, done within seconds.
+/// Most segments of a shard, of those that share their size with another one, whose first and last bytes are
+/// compared: two requests each, done within seconds.
 pub const COPIES_COMPARED_MAX: usize = 1000;
 
 /// First and last bytes of a segment that are compared with those of others of its size.
 pub const COPY_SAMPLE_BYTES: u64 = 64 << 10;
 
-/// Most bytes of a shard's segments that are read to tell if segments that agree so far are the same: some seconds of one store's
-/// bandwidth, before any task runs.
+/// Most bytes of a shard's segments that are read to tell if segments that agree so far are the same: some seconds of
+/// one store's bandwidth, before any task runs.
 pub const COPY_BYTES_MAX: u64 = 256 << 20;
 
 /// Attempts that a task gets before its shard fails.

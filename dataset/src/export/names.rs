@@ -1,7 +1,7 @@
 //! The metadata of series, beside the stream of their rows.
 //!
-//! A part has the metadata of a series behind its last rows, and rollups have none. So the points are read a second time, as a
-//! stream of the same order that is always at the series whose rows are written: memory stays as it is.
+//! A part has the metadata of a series behind its last rows, and rollups have none. So the points are read a second
+//! time, as a stream of the same order that is always at the series whose rows are written: memory stays as it is.
 
 use model::SeriesKey;
 

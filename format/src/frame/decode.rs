@@ -126,8 +126,8 @@ fn declared_size(frame: &[u8]) -> Result<Option<u64>, FrameFault> {
         .map_err(|_| FrameFault::Corrupt { cause: "its header is cut short".to_owned() })
 }
 
-/// The size of the contents of all frames of a body, of which the first has `first_bytes` and declares `declared`; none where
-/// one of them declares none.
+/// The size of the contents of all frames of a body, of which the first has `first_bytes` and declares `declared`;
+/// none where one of them declares none.
 fn joined_size(mut declared: Option<u64>, body: &[u8], first_bytes: usize) -> Result<Option<u64>, FrameFault> {
     let mut rest = &body[first_bytes..];
     while !rest.is_empty() {

@@ -177,7 +177,8 @@ fn zstd_safe_len(body: &[u8]) -> usize {
 
 #[test]
 fn a_skippable_frame_first_and_a_dictionary_are_named() {
-    // A header that says so is all that it takes: one byte of dictionary id behind the descriptor (RFC 8878, section 3.1.1.1).
+    // A header that says so is all that it takes: one byte of dictionary id behind the descriptor (RFC 8878, section
+    // 3.1.1.1).
     let mut body = zstd::bulk::compress(b"sample 7 sample 8", 1).expect("zstd compresses");
     body[4] |= 1;
     body.insert(5, 7);
