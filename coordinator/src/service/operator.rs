@@ -1,4 +1,4 @@
-//! Service for operators.
+//! Implements the gRPC service that operators call: checks each request, and asks the leader or reads stored records.
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -25,7 +25,7 @@ use crate::leader::{Ask, Handle};
 use crate::planning::{self, Planned};
 use crate::report::JobReport;
 
-/// Service for operators.
+/// Implementation of `OperatorService`.
 #[derive(Debug)]
 pub(crate) struct Operators {
     pub(crate) door: Door,

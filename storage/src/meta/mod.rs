@@ -8,8 +8,8 @@
 //! - **A transaction** has three outcomes (`Outcome`). Unknown is read back, never assumed and never blindly repeated.
 //! - **A lease** may end too early (a leader with a slow disk) and too late (a new leader grants the whole TTL again). So
 //!   it says who is probably alive; what may be written is decided by comparing revisions.
-//! - **A watch** wakes, a read decides. It resumes by itself; where its history was compacted, or is another one since the store
-//!   was lost or restored, it says so, with a listing.
+//! - **A watch** only wakes its reader, who reads and decides. It resumes by itself. If its history was compacted, or the
+//!   store was lost or restored and has another history, the watch reports that with a listing.
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
