@@ -1,8 +1,8 @@
-//! Imports: megabytes of input a second of one core.
+//! Measures imports: megabytes of input per second of one core.
 //!
-//! Each input is made by an own generator, so that it is the same on every machine; `tailor import` reads it in a
-//! process of its own. The figure is the size of the input over the CPU time of all threads: start-up, digests and
-//! segments included.
+//! Each input comes from a generator of its own, so that it is the same on every machine; `tailor import` reads it in
+//! a process of its own. The figure is the size of the input divided by the CPU time of all threads, including
+//! start-up, digests and segments.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -13,38 +13,38 @@ use anyhow::{Context, Result, ensure};
 
 use crate::child;
 
-/// The goal for [`Input::Narrow`], in MB a second of one core.
+/// Goal for [`Input::Narrow`], in MB per second of one core.
 const GOAL_MB: f64 = 150.0;
 
 /// Options of `bench import`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Size of each input, in MB.
+    /// Size of each input, in MB
     #[arg(long, default_value_t = 200)]
     megabytes: usize,
-    /// Turns; the best one counts, for whatever disturbs a turn makes it slower.
+    /// Number of turns; the best one counts, because disturbances only make a turn slower
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// The binary; without it, that of the release build.
+    /// Binary of Tailor to measure
     #[arg(long, default_value = "target/release/tailor")]
     tailor: PathBuf,
-    /// Tell the figures and judge none.
+    /// Print the figures without a verdict
     #[arg(long)]
     quick: bool,
 }
 
-/// An input, by the shape of its rows.
+/// Input of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Input {
-    /// A time in milliseconds and a value.
+    /// Rows of a time in milliseconds and a value.
     Narrow,
-    /// A time and ten values.
+    /// Rows of a time and ten values.
     Wide,
-    /// A time in RFC 3339 and a value.
+    /// Rows of a time in RFC 3339 and a value.
     Rfc3339,
-    /// A hundred series told apart by a label.
+    /// A hundred series that a label distinguishes.
     Labels,
-    /// OTLP/JSON, a document a line with a hundred points of a gauge.
+    /// OTLP/JSON, with one document per line and a hundred points of a gauge in each.
     OtlpJson,
 }
 
@@ -61,7 +61,7 @@ impl Input {
         }
     }
 
-    /// The words behind `import`.
+    /// Returns the arguments of `import`.
     const fn options(self) -> &'static [&'static str] {
         match self {
             Self::Narrow | Self::Wide => &["csv", "--time-format", "unix-ms"],
@@ -82,7 +82,7 @@ impl Input {
 
     fn row(self, ordinal: u64, line: &mut String) {
         let at = 1_700_000_000_000 + ordinal * 1000;
-        // Values of a random walk's look: two decimals, no two alike for long.
+        // Values look like a random walk: two decimals, and repetitions are rare.
         let value = |column: u64| {
             let bits = (ordinal * 10 + column).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44;
             bits as f64 / 100.0

@@ -30,9 +30,9 @@ mod cluster;
 mod scale;
 // Planning of a job of millions of segments.
 mod listing;
-// Imports, a second of one core.
+// Imports, measured per second of one core.
 mod import;
-// The result, for people and programs.
+// Result, for people and programs.
 mod report;
 
 use std::path::Path;
@@ -62,9 +62,9 @@ enum Command {
     Scale(scale::Options),
     /// Plan a job of millions of segments, and measure the most memory that it takes
     Listing(listing::Options),
-    /// Imports of CSV and OTLP: megabytes a second of one core.
+    /// Measure imports of CSV and OTLP, in megabytes per second of one core
     Import(import::Options),
-    /// One job through a cluster with two workers, against `tailor run`.
+    /// Compare a job in a cluster with two workers with `tailor run`
     Cluster(cluster::Options),
     /// Estimate the cost of ten trillion points
     Cost(cost::Options),

@@ -16,7 +16,7 @@ _LABEL = "app.kubernetes.io"
 
 
 def manifests(scenario: Scenario, namespace: str) -> str:
-    """All of them, as one YAML file."""
+    """Returns all manifests of a scenario as one YAML file."""
     documents = [f"# {scenario.name}: {scenario.hypothesis}\n"]
     for number, step in enumerate(scenario.steps, 1):
         fault = faults.parse(step.do)

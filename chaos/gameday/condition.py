@@ -26,7 +26,7 @@ _ORDERS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition, parsed."""
+    """Represents a parsed condition."""
 
     text: str
     probe: str
@@ -34,7 +34,7 @@ class Condition:
     value: str
 
     def holds(self, reading: Reading, baseline: Reading = None) -> bool:
-        """Whether it holds for what its probe reads now, against what it read at the baseline."""
+        """Tells whether the condition holds for a reading of its probe, compared with the baseline's reading."""
         if reading is None:
             return False
         match self.comparison:
@@ -53,7 +53,7 @@ class Condition:
 
 
 def parse(text: str) -> Condition:
-    """Parses a condition; says what is expected where it is none."""
+    """Parses a condition; raises a ValueError that names the expected form if the text is not a condition."""
     match = _PATTERN.fullmatch(text.strip())
     if match is None:
         raise ValueError(
@@ -66,7 +66,7 @@ def parse(text: str) -> Condition:
 
 
 def baseline(conditions: list[Condition], read: Callable[[str], Reading]) -> dict[str, Reading]:
-    """What the probes of all conditions read now."""
+    """Reads the probes of all conditions, as the baseline of a day."""
     return {condition.probe: read(condition.probe) for condition in conditions}
 
 

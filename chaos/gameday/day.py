@@ -29,11 +29,11 @@ _STEP_LIMIT_S = 90.0
 
 
 class Aborted(Exception):
-    """The abort condition held, or the day took too long."""
+    """Raised when the abort condition held, or the day took too long."""
 
 
 class Day:
-    """One scenario on one site."""
+    """Runs one scenario on one site."""
 
     def __init__(self, scenario: Scenario, site, commit: str, say: Callable[[str], None]):
         self._scenario, self._site, self._say = scenario, site, say
@@ -60,7 +60,7 @@ class Day:
         )
 
     def run(self) -> Outcome:
-        """Runs it to its end; the site is the caller's to stop."""
+        """Runs the day to its end; the caller stops the site."""
         until("the cluster is ready", _READY_LIMIT_S, self._site.is_ready)
         observer = observe.Observer(self._site, self._manifests)
         try:

@@ -23,11 +23,11 @@ _BALLAST = base64.b64encode(b"ballast").decode()
 
 
 class Refused(Exception):
-    """What etcd says about a call that it does not do."""
+    """Carries etcd's message about a call that it refused."""
 
 
 class Member:
-    """One member: its ports, its data, its process."""
+    """Holds the ports, the data folder and the process of a member."""
 
     def __init__(self, name: str, home: Path, flags: list[str]):
         self.name, self._home, self._flags = name, home, flags
@@ -37,25 +37,25 @@ class Member:
 
     @property
     def url(self) -> str:
-        """Where clients reach it."""
+        """URL at which clients reach this member."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def peer(self) -> str:
-        """Where other members reach it."""
+        """URL at which other members reach this one."""
         return f"http://127.0.0.1:{self._peer_port}"
 
     @property
     def data(self) -> Path:
-        """Its folder."""
+        """Data folder of this member; `leave_data` changes it."""
         return self._home / f"{self.name}-{self._folder}"
 
     def leave_data(self) -> None:
-        """Lets it begin with another folder."""
+        """Lets the next start use a new, empty folder."""
         self._folder += 1
 
     def make(self, cluster: str, state: str = "new") -> None:
-        """Makes its process, to be started."""
+        """Creates the process without starting it."""
         line = [os.environ.get("GAMEDAY_ETCD", "etcd"), "--name", self.name, "--data-dir", str(self.data)]
         line += ["--listen-client-urls", self.url, "--advertise-client-urls", self.url]
         line += ["--listen-peer-urls", self.peer, "--initial-advertise-peer-urls", self.peer]
@@ -63,19 +63,19 @@ class Member:
         self.process = Process(self.name, line + self._flags, {}, self._home / f"{self.name}.log")
 
     def start(self) -> None:
-        """Starts it, and waits until it answers."""
+        """Starts the process, and waits until the member answers."""
         self.process.start()
         until(f"{self.name} answers", _START_LIMIT_S, self.is_up)
 
     def is_up(self) -> bool:
-        """Whether it answers, and knows a leader."""
+        """Tells whether this member answers and knows a leader."""
         try:
             return int(self.call("maintenance/status", {}, timeout=_LOOK_LIMIT_S).get("leader", 0)) != 0
         except (OSError, Refused):
             return False
 
     def is_leader(self) -> bool:
-        """Whether it leads the others."""
+        """Tells whether this member is the leader of the cluster."""
         try:
             status = self.call("maintenance/status", {}, timeout=_LOOK_LIMIT_S)
         except (OSError, Refused):
@@ -83,7 +83,7 @@ class Member:
         return status.get("leader") == status["header"]["member_id"]
 
     def call(self, method: str, request: dict, timeout: float = 20) -> dict:
-        """Calls a method; raises what it refuses with."""
+        """Calls a method; raises `Refused` if etcd refuses it."""
         body = json.dumps(request).encode()
         try:
             with urllib.request.urlopen(f"{self.url}/v3/{method}", data=body, timeout=timeout) as answer:
@@ -93,7 +93,7 @@ class Member:
 
 
 class Etcd:
-    """All members: one, unless the scenario has more. What is asked of it is asked of one that answers."""
+    """Holds all members: one, unless the scenario has more. Calls go to a member that answers."""
 
     def __init__(self, home: Path, flags: list[str], count: int = 1):
         self._home = home
@@ -107,7 +107,7 @@ class Etcd:
             until(f"{member.name} answers", _START_LIMIT_S, member.is_up)
 
     def member(self, name: str) -> Member:
-        """The member of that name; `etcd-leader` and `etcd-follower` are roles."""
+        """Returns the member of a name; `etcd-leader` and `etcd-follower` are roles."""
         if name == "etcd":
             return self.members[0]
         if name in ("etcd-leader", "etcd-follower"):
@@ -118,7 +118,7 @@ class Etcd:
 
     @property
     def url(self) -> str:
-        """Where clients reach all members that there are."""
+        """URLs at which clients reach all present members, separated by commas."""
         return ",".join(member.url for member in self.members)
 
     @property
@@ -127,7 +127,7 @@ class Etcd:
         return self._any().port
 
     def call(self, method: str, request: dict, timeout: float = 20) -> dict:
-        """Calls a method of a member that answers; raises what it refuses with."""
+        """Calls a method of a member that answers; raises `Refused` if etcd refuses it."""
         return self._any().call(method, request, timeout)
 
     def replace(self, name: str) -> None:
@@ -170,11 +170,11 @@ class Etcd:
         return ",".join(f"{member.name}={member.peer}" for member in self.members)
 
     def revision(self) -> int:
-        """The latest revision."""
+        """Returns the latest revision of the key space."""
         return int(self.call("maintenance/status", {})["header"]["revision"])
 
     def keys(self, prefix: str) -> list[str]:
-        """All keys below a prefix."""
+        """Lists the keys below a prefix."""
         start, end = prefix.encode(), prefix[:-1].encode() + bytes([ord(prefix[-1]) + 1])
         request = {"key": _encoded(start), "range_end": _encoded(end), "keys_only": True}
         answer = self.call("kv/range", request)
@@ -193,11 +193,11 @@ class Etcd:
         raise RuntimeError("etcd took far more than its quota; give it --quota-backend-bytes in etcd_flags")
 
     def compact(self) -> None:
-        """Forgets all history."""
+        """Compacts up to the latest revision, so that no older one can be read."""
         self.call("kv/compaction", {"revision": self.revision(), "physical": True})
 
     def mend(self) -> None:
-        """Drops the history, gives the space back, takes the alarm away."""
+        """Compacts the history, defragments a member, and disarms the alarm."""
         self.compact()
         self.call("maintenance/defragment", {})
         for alarm in self.call("maintenance/alarm", {"action": "GET"}).get("alarms", []):
@@ -206,7 +206,7 @@ class Etcd:
         self.call("kv/put", {"key": _BALLAST, "value": ""})
 
     def snapshot(self) -> None:
-        """Saves a snapshot of now."""
+        """Saves a snapshot of the present state."""
         self._etcdctl("--endpoints", self.members[0].url, "snapshot", "save", str(self._home / "snapshot.db"))
 
     def restore(self) -> None:
@@ -221,7 +221,7 @@ class Etcd:
         member.start()
 
     def lose(self) -> None:
-        """Loses all that it has: an empty member takes its place."""
+        """Replaces the member by an empty one, so that all data is lost."""
         (member,) = self.members
         member.process.signal("KILL")
         member.leave_data()

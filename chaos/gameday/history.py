@@ -1,4 +1,4 @@
-"""What etcd saw of claims and completions, revision by revision: the ground on which LS-1, LS-2 and LS-3 are judged.
+"""Reads the claims and completions in etcd, revision by revision: LS-1, LS-2 and LS-3 are judged on them.
 
 A day reads etcd's own history through a watch from the last revision it knows. Where that history is gone (compacted,
 or etcd restored from a snapshot), the gap is noted, and what depends on it is not judged. With each round of a job,
@@ -45,7 +45,7 @@ class History:
         self.gaps: list[str] = []
 
     def catch_up(self) -> None:
-        """Reads what is new; an etcd that does not answer is asked another time."""
+        """Reads the new changes; if etcd does not answer, the next call reads them."""
         with self._lock:
             try:
                 latest = self._etcd.revision()
@@ -55,7 +55,7 @@ class History:
                 return
 
     def begin_again(self, why: str) -> None:
-        """Forgets where it was: revisions begin anew."""
+        """Forgets the last revision read, because revisions begin anew."""
         with self._lock:
             self.gaps.append(why)
             self._next = 1
@@ -94,7 +94,7 @@ class History:
 
 
 def violations(changes: list[Change]) -> dict[str, list[str]]:
-    """What contradicts LS-1, LS-2 and LS-3 in a history without gaps."""
+    """Lists the contradictions to LS-1, LS-2 and LS-3 in a history without gaps."""
     found: dict[str, list[str]] = {"LS-1": [], "LS-2": [], "LS-3": []}
     tasks: dict[str, _Task] = defaultdict(_Task)
     rounds: dict[str, int] = {}

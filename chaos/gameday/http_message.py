@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 @dataclass
 class Message:
-    """One request or answer."""
+    """Holds one request or answer as bytes."""
 
     head: bytes
     body: bytes
 
     @property
     def line(self) -> str:
-        """Its first line."""
+        """First line of the message, without the line break."""
         return self.head.split(b"\r\n", 1)[0].decode("latin-1")
 
     def field(self, name: str) -> str | None:
-        """A header field."""
+        """Returns the value of a header field."""
         for line in self.head.split(b"\r\n")[1:]:
             key, _, value = line.partition(b":")
             if key.decode("latin-1").lower() == name:
@@ -32,7 +32,7 @@ class Message:
 
     @property
     def is_last(self) -> bool:
-        """Whether the other side ends the connection after it."""
+        """Tells whether the sender ends the connection after this message."""
         return (self.field("connection") or "").lower() == "close"
 
     def to_bytes(self) -> bytes:
@@ -87,7 +87,7 @@ async def _chunks(source: asyncio.StreamReader) -> bytes:
 
 
 def answer(status: int, reason: str, body: str = "") -> bytes:
-    """An answer of our own."""
+    """Builds an answer of the proxy itself."""
     content = body.encode()
     head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/xml\r\nContent-Length: {len(content)}\r\n\r\n"
     return head.encode() + content

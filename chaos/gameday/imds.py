@@ -34,10 +34,10 @@ class Imds:
 
     @property
     def endpoint(self) -> str:
-        """Where the worker asks."""
+        """Address, as host and port, at which the worker asks for notices."""
         return f"127.0.0.1:{self._server.server_address[1]}"
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stops the server of the metadata service."""
         self._server.shutdown()
         self._server.server_close()

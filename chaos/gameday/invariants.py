@@ -12,7 +12,7 @@ Outcome = Literal["holds", "violated", "not checked"]
 
 @dataclass(frozen=True)
 class Check:
-    """One invariant on one day."""
+    """Holds the result of one invariant on one day."""
 
     id: str
     how: str
@@ -22,7 +22,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is left of a day."""
+    """Collects the evidence of a day on which the invariants are judged."""
 
     site: object
     manifests: manifests.Manifests
@@ -150,7 +150,7 @@ _VIOLATIONS = "tailor_invariant_violations_total"
 
 
 def _counted(evidence: Evidence) -> Check:
-    """What the coordinators that are left say of themselves."""
+    """Checks the counters of the coordinators that still run."""
     how = f"`{_VIOLATIONS}` of every coordinator that is left is 0"
     told = evidence.site.scrape("coordinators")
     if not told:

@@ -12,7 +12,7 @@ def tasks(job: dict) -> int:
 
 
 def attempts_again(job: dict) -> int:
-    """Attempts beyond tasks."""
+    """Counts the attempts that exceed the number of tasks."""
     return max(0, _sum(job, "attempts") - tasks(job))
 
 

@@ -41,7 +41,7 @@ def impossible(scenario: Scenario) -> list[str]:
 
 
 class KubernetesSite(Site):
-    """Where a day runs, when that is a namespace. The same face as a local site's."""
+    """Runs a day in a namespace of Kubernetes. The interface is the same as that of a local site."""
 
     history = None
     etcd = None
@@ -94,11 +94,11 @@ class KubernetesSite(Site):
         return {name: found for name in self.named(server) if (found := self._scrape(name)) is not None}
 
     def log_size(self, name: str) -> int:
-        """Where its log ends now: logs of pods are addressed by time."""
+        """Returns the present time as the end of a log, because logs of pods are addressed by time."""
         return int(time.time())
 
     def said(self, name: str, offset: int) -> str:
-        """What a server has said since that time."""
+        """Returns the log of a server since a time."""
         since = datetime.fromtimestamp(offset, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return self._kubectl("logs", self._pod(name), f"--since-time={since}") if name != "etcd" else ""
 
@@ -107,15 +107,15 @@ class KubernetesSite(Site):
         return self.lab.s3.uploads(self.lab.key(self.dataset))
 
     def keys_of_jobs(self) -> None:
-        """Not known here."""
+        """Returns no keys, because etcd cannot be read from here."""
         return None
 
     def is_ready(self) -> bool:
-        """Whether somebody leads, and there are as many workers as the scenario wants."""
+        """Tells whether there is a leader, and as many workers as the scenario wants."""
         return self.leader() is not None and len(self._listed("w")) >= self.topology.workers
 
     def stop(self) -> None:
-        """Nothing: the cluster was there before."""
+        """Does nothing, because the cluster existed before the day."""
 
     # kubectl.
 

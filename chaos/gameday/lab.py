@@ -1,4 +1,4 @@
-"""What all game days of one run share: a bucket, generated inputs, and what an undisturbed run makes of them."""
+"""Keeps what all game days of one run share: a bucket, generated inputs, and the content of an undisturbed run."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ class Lab:
         self._calm: dict[tuple[str, str], dict[str, str]] = {}
 
     def uri(self, key: str) -> str:
-        """Where something of this run lies in the bucket."""
+        """Returns the URI in the bucket of a part of this run."""
         return f"s3://{self.s3.bucket}/{self._prefix}/{key}"
 
     def key(self, uri: str) -> str:

@@ -1,4 +1,4 @@
-"""How coordinators and workers are started: command lines, environment, what is particular to one of them."""
+"""Creates the processes of coordinators and workers, with the command line and the environment of each."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class Launcher:
         self.spots: dict[str, Imds] = {}
 
     def server(self, name: str) -> Server:
-        """How one server differs from the others."""
+        """Returns the particular settings of a server; the defaults if the scenario names none."""
         return self._topology.servers.get(name, Server())
 
     def scratch(self, name: str) -> Path:
@@ -36,11 +36,11 @@ class Launcher:
         return self._home / f"{name}.clock"
 
     def coordinators(self) -> str:
-        """Where operators ask: no link is on that way."""
+        """Returns the URLs of the coordinators for operators, which lead past all links."""
         return ",".join(f"http://127.0.0.1:{port}" for port, _ in self._reached)
 
     def coordinator(self, name: str) -> Process:
-        """A coordinator."""
+        """Creates the process of a coordinator with a port of its own."""
         port = ports.free()
         advertised = self._network.coordinator(port)
         self._reached.append((port, advertised))

@@ -18,7 +18,7 @@ _PIECE_BYTES = 64 << 10
 
 @dataclass(frozen=True)
 class Weather:
-    """What a link does with what passes; nothing, unless told."""
+    """Describes the faults of a link; by default, there are none."""
 
     is_cut: bool = False
     is_deaf: bool = False  # requests do not arrive
@@ -45,7 +45,7 @@ class Link:
 
     @property
     def url(self) -> str:
-        """Where clients reach it."""
+        """URL at which clients reach the link."""
         return f"http://127.0.0.1:{self.port}"
 
     def set(self, **weather) -> None:

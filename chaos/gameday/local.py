@@ -28,7 +28,7 @@ _SHELL_LIMIT_S = 180
 
 
 class LocalSite(Site):
-    """Where a day runs. Faults and probes reach the cluster through it alone."""
+    """Runs a day on this machine. Faults and probes reach the cluster only through this class."""
 
     def __init__(self, scenario: Scenario, lab: LocalLab, home: Path):
         super().__init__()
@@ -161,11 +161,11 @@ class LocalSite(Site):
         return {name: found for name, found in told.items() if found is not None}
 
     def log_size(self, name: str) -> int:
-        """Where the log of a server ends now; 0 of one that is not there yet."""
+        """Returns the present size of a server's log; 0 if there is no log yet."""
         return self.process(name).log_size() if name.startswith("etcd") or name in self._servers else 0
 
     def said(self, name: str, offset: int) -> str:
-        """What a server has said since that place in its log."""
+        """Returns the log of a server from a position on."""
         return self.process(name).said(offset) if name.startswith("etcd") or name in self._servers else ""
 
     def uploads(self) -> int:
@@ -173,11 +173,11 @@ class LocalSite(Site):
         return self.lab.s3.uploads(self.lab.key(self.dataset))
 
     def keys_of_jobs(self) -> list[str] | None:
-        """What etcd still has of jobs."""
+        """Lists the keys of jobs that are left in etcd."""
         return self.etcd.keys(f"{self.namespace}jobs/")
 
     def is_ready(self) -> bool:
-        """Whether somebody leads, and all workers that were started take work."""
+        """Tells whether there is a leader, and all workers that were started take work."""
         if self.leader() is None:
             return False
         listed = self.tailor.ask("worker", "list", "--request-timeout", "2s") or {"workers": []}

@@ -1,4 +1,4 @@
-"""One thread with one event loop, on which all proxies of a run live; the rest is plain code that waits."""
+"""Runs all proxies on one thread with one event loop; the other code of a game day blocks while it waits."""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ _LINE_BYTES_MAX = 1 << 20
 
 
 def connection(serve):
-    """What serves one connection: it ends quietly when a side goes away, or the loop does."""
+    """Wraps a function that serves one connection: it ends quietly when a side disconnects or the loop stops."""
 
     async def served(*arguments) -> None:
         try:
@@ -22,7 +22,7 @@ def connection(serve):
 
 
 class Loop:
-    """A running loop."""
+    """Runs an event loop on a thread of its own."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()

@@ -1,4 +1,4 @@
-"""What became visible in the dataset, and when: CM-1 to CM-4 and GC-1 are judged on it.
+"""Records when manifests became visible in the dataset: CM-1 to CM-4 and GC-1 are judged on this record.
 
 The listing of `manifests/` is read again and again; each manifest is read when it is first seen, and everything that
 it names must be there then. None may change or vanish later.
@@ -13,7 +13,7 @@ from .s3 import S3
 
 @dataclass(frozen=True)
 class Seen:
-    """A manifest, as it was first seen."""
+    """Holds a manifest as it was first seen."""
 
     key: str
     etag: str
@@ -32,7 +32,7 @@ class Manifests:
         self.violations: dict[str, list[str]] = {"CM-1": [], "CM-2": [], "CM-3": [], "CM-4": [], "GC-1": []}
 
     def look(self) -> None:
-        """Compares the listing with what is known; a store that does not answer is asked another time."""
+        """Compares the listing with the known manifests; if the store does not answer, the next call compares."""
         with self._lock:
             try:
                 listed = {found.key: found.etag for found in self._s3.list(f"{self._dataset}/manifests/")}
@@ -45,7 +45,7 @@ class Manifests:
             self._compare(listed)
 
     def current(self) -> dict[str, Seen]:
-        """The manifest that counts, by shard."""
+        """Returns the current manifest of each shard."""
         by_version = sorted(self.seen.values(), key=lambda seen: seen.version)
         return {seen.shard: seen for seen in by_version}
 
@@ -84,7 +84,7 @@ class Manifests:
 
 
 def named_objects(manifest: dict) -> list[dict]:
-    """Key and size of every data object that a manifest names."""
+    """Lists key and size of every data object that a manifest names."""
     raws = [entry["raw"] for entry in manifest["partitions"] if entry["raw"]]
     rollups = [rollup["object"] for entry in manifest["partitions"] for rollup in entry["rollups"]]
     return raws + rollups

@@ -1,4 +1,4 @@
-"""Prometheus' text, as far as sums of it go."""
+"""Parses the text format of Prometheus as far as sums of series need it."""
 
 import re
 import urllib.request
@@ -9,7 +9,7 @@ Metrics = dict[str, float]
 
 
 def scrape(url: str, timeout: float = 1.0) -> Metrics | None:
-    """What a server tells; none if it does not answer."""
+    """Reads the metrics of a server; None if the server does not answer."""
     try:
         with urllib.request.urlopen(url, timeout=timeout) as answer:
             return parse(answer.read().decode())
@@ -18,7 +18,7 @@ def scrape(url: str, timeout: float = 1.0) -> Metrics | None:
 
 
 def parse(text: str) -> Metrics:
-    """Series by their name with labels, as they stand."""
+    """Parses series by their name with labels, exactly as written."""
     found = (_LINE.fullmatch(line) for line in text.splitlines() if not line.startswith("#"))
     return {_series(match["name"], match["labels"]): float(match["value"]) for match in found if match}
 

@@ -27,7 +27,7 @@ _COUNTERS = {
 
 @dataclass(frozen=True)
 class Sample:
-    """What all workers together had done by then."""
+    """Holds the sums over all workers at one time."""
 
     at: float
     totals: dict[str, float]
@@ -51,7 +51,7 @@ class Observer:
             thread.start()
 
     def stop(self) -> None:
-        """Ends it, after one last look."""
+        """Stops sampling after a last sample."""
         self._is_over.set()
         for thread in self._threads:
             thread.join(timeout=20)
@@ -59,7 +59,7 @@ class Observer:
         self._audit()
 
     def totals(self) -> dict[str, float]:
-        """The sums so far."""
+        """Returns the sums over all samples so far."""
         return self.samples[-1].totals if self.samples else dict.fromkeys(_COUNTERS, 0.0)
 
     def _every(self, period: float, do) -> None:

@@ -1,4 +1,4 @@
-"""What came of a day: everything that the verdict and the report are made of."""
+"""Holds the outcome of a day, from which the verdict and the report are made."""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ class Done:
 
 @dataclass
 class Detection:
-    """One thing that had to be seen, and how long after the first step it was."""
+    """Holds a condition that had to be detected, and the time from the first step to its detection."""
 
     by: str
     after: float | None = None
@@ -25,7 +25,7 @@ class Detection:
 
 @dataclass
 class Expectation:
-    """One thing that had to be so at the end."""
+    """Holds a condition that had to hold at the end of the day."""
 
     text: str
     is_met: bool
@@ -44,7 +44,7 @@ class Waste:
 
 @dataclass
 class Outcome:
-    """One day."""
+    """Holds everything that was measured on one day."""
 
     name: str
     hypothesis: str

@@ -8,7 +8,7 @@ Found = TypeVar("Found")
 
 
 class TooLong(Exception):
-    """It did not come about in time."""
+    """Raised when an expected answer does not come in time."""
 
 
 def until(what: str, limit: float, ask: Callable[[], Found | None], pause: float = 0.1) -> Found:

@@ -1,4 +1,4 @@
-"""What can be looked at: the left side of a condition, such as `job tasks_done`. The README has the table."""
+"""Reads probes: the left side of a condition, such as `job tasks_done`. The README has the table."""
 
 import re
 import time
@@ -33,7 +33,7 @@ _FORMS = (
 
 
 class Probes:
-    """Reads a site."""
+    """Reads the probes of one site, and caches documents for a moment."""
 
     def __init__(self, site) -> None:
         self._site = site
@@ -46,7 +46,7 @@ class Probes:
         self._log_begins = {name: self._site.log_size(name) for name in servers}
 
     def read(self, probe: str) -> Reading:
-        """What a probe reads now; none where nobody answers."""
+        """Reads a probe; None if nobody answers."""
         match probe.split():
             case ["$", *_]:
                 return self._site.shell(probe.removeprefix("$ "))
@@ -97,7 +97,7 @@ class Probes:
         raise ValueError(f"'{probe}' is no probe")
 
     def job(self, name: str = JOB) -> dict | None:
-        """What `tailor job get` tells."""
+        """Returns the document of `tailor job get`."""
         return self._ask("job", "get", name)
 
     def job_field(self, name: str, field: str) -> Reading:

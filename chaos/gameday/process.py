@@ -1,4 +1,4 @@
-"""One process that can be killed, stopped, continued and started again. Its log goes on over restarts."""
+"""Controls a process that can be killed, stopped, continued and started again. Its log goes on over restarts."""
 
 import os
 import shlex
@@ -20,7 +20,7 @@ class Process:
         return shlex.join(self.line)
 
     def start(self) -> None:
-        """Starts it, with the same command line as before."""
+        """Starts the process, always with the same command line."""
         assert not self.is_running, f"{self.name} runs"
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
@@ -34,7 +34,7 @@ class Process:
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Tells whether the process was started and has not ended."""
         return self._child is not None and self._child.poll() is None
 
     @property
@@ -45,11 +45,11 @@ class Process:
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended: its exit code, or the negative number of a signal."""
+        """Returns the exit code of the process, or the negative number of the signal that ended it."""
         return self._child.poll() if self._child is not None else None
 
     def signal(self, name: str) -> None:
-        """Sends `KILL`, `TERM`, `STOP`, `CONT`; a killed one is reaped."""
+        """Sends `KILL`, `TERM`, `STOP` or `CONT`; a killed process is reaped."""
         if not self.is_running:
             return
         os.kill(self.pid, getattr(signal, f"SIG{name}"))
@@ -57,7 +57,7 @@ class Process:
             self._child.wait(timeout=10)
 
     def end(self) -> None:
-        """Ends it and everything that it started, at once."""
+        """Kills the process and everything that it started."""
         if self._child is None:
             return
         if self.is_running:
@@ -65,18 +65,18 @@ class Process:
             self._child.wait(timeout=10)
 
     def wait(self, limit: float) -> int | None:
-        """Waits for its end; none if it goes on."""
+        """Waits up to `limit` seconds for the exit code; None if the process still runs."""
         deadline = time.monotonic() + limit
         while self.is_running and time.monotonic() < deadline:
             time.sleep(0.05)
         return self.exit_code
 
     def said(self, offset: int = 0) -> str:
-        """What it has said since that place in its log."""
+        """Returns the log from a position on."""
         with self.log.open("rb") as log:
             log.seek(offset)
             return log.read().decode(errors="replace")
 
     def log_size(self) -> int:
-        """Where its log ends now."""
+        """Returns the present size of the log."""
         return self.log.stat().st_size if self.log.exists() else 0

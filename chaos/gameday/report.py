@@ -13,7 +13,7 @@ _API_VERSION = "gameday/v1"
 
 
 def write(folder: Path, outcome: Outcome) -> Path:
-    """Writes both; the path of the Markdown."""
+    """Writes both files; returns the path of the Markdown."""
     folder.mkdir(parents=True, exist_ok=True)
     judgement = judge(outcome)
     path = folder / f"{outcome.name}.md"
@@ -23,13 +23,13 @@ def write(folder: Path, outcome: Outcome) -> Path:
 
 
 def document(outcome: Outcome, judgement: Judgement) -> dict:
-    """The JSON document."""
+    """Returns the report as a JSON document."""
     head = {"api_version": _API_VERSION, "kind": "GameDay", "verdict": judgement.verdict, "reasons": judgement.reasons}
     return head | asdict(outcome)
 
 
 def markdown(outcome: Outcome, judgement: Judgement) -> str:
-    """The page."""
+    """Returns the report as a page of Markdown."""
     waste = outcome.waste
     lines = [f"# {outcome.name}: {judgement.verdict}", "", f"> {outcome.hypothesis}", ""]
     lines += [f"- **{reason}**" for reason in judgement.reasons]
@@ -106,7 +106,7 @@ def _table(header: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def summary(outcomes: list[tuple[Outcome, Judgement]]) -> str:
-    """One line a day, for the end of a run and for `reports/summary.md`."""
+    """Returns a table with one line per day, for the end of a run and for `reports/summary.md`."""
     rows = []
     for outcome, judgement in outcomes:
         seen = [each.after for each in outcome.detections]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True)
 class Listed:
-    """One object of a listing."""
+    """Describes one object of a listing."""
 
     key: str
     size: int
@@ -21,7 +21,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class S3:
-    """A bucket, and who to be there."""
+    """Accesses a bucket with its credentials."""
 
     endpoint: str
     bucket: str
@@ -30,7 +30,7 @@ class S3:
     region: str = "us-east-1"
 
     def environment(self, endpoint: str | None = None) -> dict[str, str]:
-        """What a process needs to find it, there or elsewhere."""
+        """Returns the environment variables by which a process finds the store, at this endpoint or another."""
         return {
             "AWS_ENDPOINT_URL": endpoint or self.endpoint,
             "AWS_ACCESS_KEY_ID": self.access_key,
@@ -40,19 +40,19 @@ class S3:
         }
 
     def get(self, key: str) -> bytes:
-        """The bytes of an object."""
+        """Reads the bytes of an object."""
         return self._call("GET", key)
 
     def put(self, key: str, body: bytes) -> None:
-        """Writes an object, over whatever is there."""
+        """Writes an object, and replaces an existing one."""
         self._call("PUT", key, body=body)
 
     def delete(self, key: str) -> None:
-        """Removes an object."""
+        """Deletes an object; S3 reports no error for an absent one."""
         self._call("DELETE", key)
 
     def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
+        """Tells whether an object exists."""
         try:
             self._call("HEAD", key)
         except FileNotFoundError:
@@ -60,11 +60,11 @@ class S3:
         return True
 
     def make_bucket(self) -> None:
-        """Makes the bucket; one that is there stays."""
+        """Creates the bucket unless it exists."""
         self._call("PUT", "")
 
     def list(self, prefix: str) -> list[Listed]:
-        """All objects below a prefix, in order."""
+        """Lists the objects below a prefix, in order of their keys."""
         found: list[Listed] = []
         query = {"list-type": "2", "prefix": prefix}
         while True:
@@ -79,7 +79,7 @@ class S3:
             query["continuation-token"] = token
 
     def uploads(self, prefix: str) -> int:
-        """How many multipart uploads nobody has finished."""
+        """Counts the multipart uploads that were begun but not finished."""
         page = xml.fromstring(self._call("GET", "", {"uploads": "", "prefix": prefix}))
         return sum(entry.tag.endswith("Upload") for entry in page)
 

@@ -1,4 +1,4 @@
-"""What stands before an S3 server and gives single requests another fate. Bytes pass as they are, so signatures stay
+"""Proxies an S3 server and changes the fate of single requests. Other bytes pass unchanged, so signatures stay
 valid.
 
 | fate | what happens |
@@ -60,7 +60,7 @@ class Rule:
     left: int | None = None
 
     def meets(self, line: str, draw: float) -> bool:
-        """Whether it is about the request with this first line."""
+        """Tells whether the rule applies to the request with this first line."""
         method, target, _ = line.split(" ", 2)
         is_meant = self.method in ("any", method) and self.part in target and self.left != 0
         if not is_meant or draw >= self.share:
@@ -71,7 +71,7 @@ class Rule:
 
 
 class Weather:
-    """What all proxies of one day do; shared by them. Seeded, so a day draws the same again."""
+    """Decides for all proxies of one day. The seed makes a day repeat its draws."""
 
     def __init__(self, seed: int = 1):
         self.pace_s = 0.0
@@ -81,15 +81,15 @@ class Weather:
         self._random = random.Random(seed)
 
     def add(self, rule: Rule) -> None:
-        """From now on."""
+        """Adds a rule, which applies to all later requests."""
         self._rules.append(rule)
 
     def remove(self, rule: Rule) -> None:
-        """What is held stays so."""
+        """Removes a rule; requests that are held by it stay held."""
         self._rules.remove(rule)
 
     def fate(self, line: str) -> str | None:
-        """What happens to a request."""
+        """Returns the fate of a request; None lets it pass."""
         self.requests[line.split(" ", 1)[0]] += 1
         for rule in self._rules:
             if rule.meets(line, self._random.random()):
@@ -99,7 +99,7 @@ class Weather:
 
 
 class S3Proxy:
-    """A running proxy."""
+    """Runs a proxy before one S3 server."""
 
     def __init__(self, loop: Loop, server_port: int, weather: Weather):
         self._server_port, self._weather = server_port, weather
@@ -134,7 +134,7 @@ class S3Proxy:
             await answers.drain()
 
     async def _forward(self, request: Message, fate: str | None, requests, answers, upstream: "_Upstream") -> bool:
-        """Lets the server do it; says whether the connection goes on."""
+        """Forwards a request to the server; tells whether the connection goes on."""
         answer = await upstream.ask(request)
         if fate == "lose-answer":
             return False

@@ -17,7 +17,7 @@ _SERVER = re.compile(r"[cw]\d+")
 
 @dataclass(frozen=True)
 class Server:
-    """How one coordinator or worker differs from the others."""
+    """Describes the differences of one coordinator or worker from the others."""
 
     flags: str = ""
     disk: str = ""  # the size of a tmpfs over its scratch folder
@@ -29,7 +29,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Topology:
-    """What the cluster consists of."""
+    """Describes the servers of a cluster."""
 
     coordinators: int = 1
     workers: int = 2
@@ -44,7 +44,7 @@ class Topology:
 
 @dataclass(frozen=True)
 class Workload:
-    """What the cluster does meanwhile."""
+    """Describes the input and the job that the cluster runs during the day."""
 
     gen: str = "--points 400000 --orgs 4 --partitions 6 --big-share 0"
     job: str = "--split-size 48KiB --partition-size 48KiB --rollup 5m"
@@ -58,7 +58,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Step:
-    """One line of the fault: when, what, and for how long until it is undone."""
+    """Holds one line of the fault: the condition, the command, and the time until it is undone."""
 
     do: str
     when: Condition | None = None
@@ -68,7 +68,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One game day, before it is run."""
+    """Describes a game day as its file does."""
 
     name: str
     hypothesis: str

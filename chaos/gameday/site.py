@@ -1,4 +1,4 @@
-"""Where a game day happens: what is the same on this machine and on Kubernetes."""
+"""Defines the site of a game day: the part that is the same on this machine and on Kubernetes."""
 
 from abc import ABC, abstractmethod
 
@@ -21,7 +21,7 @@ class Site(ABC):
         """Metrics of those that answer."""
 
     def leader(self) -> str | None:
-        """The coordinator that says it leads."""
+        """Returns the coordinator whose metrics say that it leads."""
         told = self.scrape("coordinators")
         return next((name for name, found in told.items() if metrics.total(found, "tailor_is_leader") == 1), None)
 
@@ -32,6 +32,6 @@ class Site(ABC):
         return self._saved
 
     def put_back(self) -> None:
-        """Mends the segment."""
+        """Writes the original bytes of the segment back."""
         key, good = self.a_segment()
         self.lab.s3.put(key, good)

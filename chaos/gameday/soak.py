@@ -32,7 +32,7 @@ _JOB_LIMIT_S = 900.0
 
 @dataclass
 class Figures:
-    """What a soak came to."""
+    """Holds the figures of a soak."""
 
     minutes: float
     workers: int
@@ -77,7 +77,7 @@ def scenario(workers: int, pace: str) -> Scenario:
 
 
 class Soak:
-    """One soak on one site."""
+    """Runs a soak on one site."""
 
     def __init__(self, site: LocalSite, workload: Workload, figures: Figures, kill: str, say: Callable[[str], None]):
         self._site, self._workload, self._figures, self._say = site, workload, figures, say
@@ -213,7 +213,7 @@ def write(folder: Path, figures: Figures) -> None:
 
 
 def table(figures: Figures) -> str:
-    """What people want to know."""
+    """Returns the figures as a table of Markdown."""
     rows = [
         ("minutes, workers, seed", f"{figures.minutes:g}, {figures.workers}, {figures.seed}"),
         ("jobs, tasks", f"{figures.jobs}, {figures.tasks}"),

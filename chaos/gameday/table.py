@@ -7,7 +7,7 @@ _MAY_BE_LEFT_OUT = ("topology", "workload", "abort", "expect")
 
 
 class BadScenario(Exception):
-    """A file that is no scenario: which key, and what is expected."""
+    """Raised for a file that is not a scenario; names the key and the expected value."""
 
 
 class Table:
@@ -18,7 +18,7 @@ class Table:
         self._within: list[Table] = []
 
     def names(self) -> list[str]:
-        """Its keys."""
+        """Lists the keys of the table."""
         return list(self._raw)
 
     def take(self, key: str, kind: type, default=None):

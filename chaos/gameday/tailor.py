@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class CommandFailed(Exception):
-    """A command that had to succeed did not."""
+    """Raised when a command that had to succeed failed."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Ended:
     stderr: str
 
     def done(self) -> "Ended":
-        """Takes it only with exit code 0."""
+        """Returns the ended command; raises `CommandFailed` unless the exit code is 0."""
         if self.code != 0:
             raise CommandFailed(f"{self.line}\nended with {self.code}\n{self.stdout}{self.stderr}".strip())
         return self
@@ -41,7 +41,7 @@ class Tailor:
         self.binary, self.environment = binary, environment
 
     def run(self, *words: str, timeout: float = 300) -> Ended:
-        """Runs it to its end."""
+        """Runs a command to its end; one that exceeds the timeout ends with code -1."""
         line = [*self.binary, *words]
         environment = {**os.environ, **self.environment}
         environment.pop("TAILOR_LOG", None)
@@ -54,7 +54,7 @@ class Tailor:
         return Ended(f"tailor {' '.join(words)}", ended.returncode, ended.stdout, ended.stderr)
 
     def ask(self, *words: str, timeout: float = 10) -> dict | None:
-        """What it tells as JSON; none where nobody answers."""
+        """Runs a command and returns its JSON; None if nobody answers."""
         ended = self.run(*words, "-o", "json", timeout=timeout)
         try:
             return ended.json()

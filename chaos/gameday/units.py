@@ -17,7 +17,7 @@ def size(text: str) -> int:
 
 
 def share(text: str) -> float:
-    """`30%` as 0.3."""
+    """Parses a share: `30%` is 0.3."""
     return _scaled(text, {"%": 0.01}, "a share such as 30%")
 
 
@@ -29,12 +29,12 @@ def _scaled(text: str, units: dict[str, float], expected: str) -> float:
 
 
 def seconds(value: float | None) -> str:
-    """Seconds for people; a dash for what never was."""
+    """Writes seconds for people; a dash for None."""
     return "-" if value is None else f"{value:.1f} s"
 
 
 def size_text(count: float) -> str:
-    """Bytes for people."""
+    """Writes a number of bytes with a unit, for people."""
     for unit in ("B", "KiB", "MiB"):
         if abs(count) < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

@@ -13,7 +13,7 @@ _TOLD_MAX = 3
 
 
 class Verdict(StrEnum):
-    """What a day can come to."""
+    """Names the possible results of a day."""
 
     HELD = "held"
     NOT_DETECTED = "held but not detected"
@@ -29,7 +29,7 @@ class Judgement:
 
 
 def judge(outcome: Outcome) -> Judgement:
-    """Judges a day."""
+    """Judges the outcome of a day, and gives the reasons."""
     if reasons := _violations(outcome):
         return Judgement(Verdict.VIOLATED, reasons)
     if reasons := _undetected(outcome):
@@ -38,7 +38,7 @@ def judge(outcome: Outcome) -> Judgement:
 
 
 def told(details: list[str]) -> str:
-    """The first of many."""
+    """Joins the first details, and counts the others."""
     more = [f"and {len(details) - _TOLD_MAX} more"] if len(details) > _TOLD_MAX else []
     return "; ".join(details[:_TOLD_MAX] + more)
 

@@ -32,7 +32,7 @@ class Watcher:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """Looks no more."""
+        """Stops looking; the conditions seen so far stay noted."""
         self._is_over.set()
         if self._began:
             self._thread.join(timeout=20)

@@ -1,4 +1,4 @@
-"""What contradicts the invariants of claims and completions."""
+"""Tests the detection of contradictions to the invariants of claims and completions."""
 
 import unittest
 

@@ -1,4 +1,4 @@
-"""What a day comes to."""
+"""Tests the verdicts of days."""
 
 import unittest
 

@@ -30,9 +30,10 @@ mod replaced;
 /// Most taken versions that a commit steps over before it gives up; each of them is another writer's success.
 const TAKEN_VERSIONS_MAX: u32 = 100;
 
-/// Earliest instant that needs no warning without a window: 1900-01-01, for series of climate and finance begin there.
+/// Earliest timestamp that is accepted without a warning if there is no window: 1900-01-01, because series of climate and
+/// finance begin there.
 const LIKELY_START_MS: i64 = -2_208_988_800_000;
-/// First instant that needs one again: 2101-01-01.
+/// First timestamp that is warned of again: 2101-01-01.
 const LIKELY_END_MS: i64 = 4_133_980_800_000;
 
 /// Reason for which nothing was committed.

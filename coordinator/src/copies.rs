@@ -1,15 +1,16 @@
-//! Segments that lie under two keys: the same bytes were delivered twice, and each of their points counts twice.
+//! Detects segments that lie under two keys: the same bytes were delivered twice, so each of their points counts
+//! twice.
 //!
-//! Most rules for duplicates drop the second copy without harm; `--duplicates sum` adds it, and `keep` keeps it. So a job warns. Equal
-//! bytes have equal sizes, so segments of a size of their own cost nothing. The others are compared in two steps, both
-//! bounded for each shard:
+//! Most rules for duplicates drop the second copy without harm; `--duplicates sum` adds it, and `keep` keeps it. So a
+//! job warns. Equal bytes have equal sizes, so segments of a size of their own cost nothing. The others are compared
+//! in two steps, both bounded for each shard:
 //!
 //! ```text
 //! equal size -> the first and the last 64 KiB of each, of 1,000 segments -> all bytes, of 256 MiB
 //! ```
 //!
-//! Segments that agree in their samples and are past the second bound are told as such. All is in order of the keys, so the same
-//! input gives the same warning. A segment that cannot be read is left to the task that reads it.
+//! Segments that agree in their samples and are past the second bound are told as such. All is in order of the keys,
+//! so the same input gives the same warning. A segment that cannot be read is left to the task that reads it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,16 +20,16 @@ use model::limits::{COPIES_COMPARED_MAX, COPY_BYTES_MAX, COPY_SAMPLE_BYTES, REQU
 use model::{SegmentList, SegmentRef, ShardId};
 use storage::{Root, StorageError};
 
-/// Bytes of one read where a segment is read whole.
+/// Bytes of one read of a segment that is read whole.
 const READ_BYTES: u64 = 4 << 20;
 
-/// Segments that are read whole at once.
+/// Most segments that are read whole at once.
 const WHOLE_AT_ONCE: usize = 4;
 
-/// Pairs that a warning names.
+/// Most pairs that a warning names.
 const NAMED_MAX: usize = 5;
 
-/// One warning for each shard that has such segments.
+/// Creates a warning for each shard that has such segments.
 pub(crate) async fn warnings(input: &Root, segments: &BTreeMap<ShardId, SegmentList>) -> Vec<String> {
     let mut warnings = Vec::new();
     for (shard, list) in segments {
@@ -37,19 +38,19 @@ pub(crate) async fn warnings(input: &Root, segments: &BTreeMap<ShardId, SegmentL
     warnings
 }
 
-/// The segments of one shard that have the bytes of an earlier one.
+/// Segments of one shard that have the bytes of an earlier segment.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Copies {
-    /// A segment, the earlier one, and whether all their bytes were compared.
+    /// Pairs of a segment and an earlier one, with true if all their bytes were compared.
     pairs: Vec<(String, String, bool)>,
-    /// Segments of equal sizes that were not compared.
+    /// Number of segments of equal sizes that were not compared.
     passed_over: usize,
 }
 
 impl Copies {
     async fn find(input: &Root, list: &SegmentList) -> Self {
         let (candidates, passed_over) = candidates(list);
-        // Made before they are polled: a closure over borrowed segments is not general enough for a spawned task.
+        // Created before they are polled: a closure over borrowed segments is not general enough for a spawned task.
         let requests: Vec<_> = candidates.iter().map(|segment| sample(input, segment)).collect();
         let samples: Vec<_> = stream::iter(requests).buffered(REQUESTS_AT_ONCE_MAX).collect().await;
         let mut alike: BTreeMap<(u64, Digest), Vec<&SegmentRef>> = BTreeMap::new();
@@ -93,7 +94,7 @@ impl Copies {
     }
 }
 
-/// The segments whose size another one has too, as many as are compared; and how many more there are.
+/// Lists the segments whose size occurs more than once, as many as are compared; counts the others.
 fn candidates(list: &SegmentList) -> (Vec<SegmentRef>, usize) {
     let mut sizes: Vec<u64> = list.iter().map(|segment| segment.size).filter(|size| *size > 0).collect();
     sizes.sort_unstable();
@@ -123,10 +124,10 @@ async fn sample(input: &Root, segment: &SegmentRef) -> Result<Digest, StorageErr
     Ok(digester.finish())
 }
 
-/// The segments of a group that agrees in size and samples which have the bytes of an earlier one.
+/// Finds the segments in a group of equal size and samples that have the bytes of an earlier one.
 async fn compare(input: &Root, group: &[&SegmentRef], budget: &mut u64) -> Vec<(String, String, bool)> {
     let size = group[0].size;
-    // The samples are all that there is.
+    // The samples cover the whole segment.
     let is_read = size <= 2 * COPY_SAMPLE_BYTES;
     let cost = size.saturating_mul(group.len() as u64);
     if is_read || cost > *budget {
@@ -168,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    /// A segment: its key, its length, and the bytes at some places that differ from the others.
+    /// Builds segments by key; their bytes are a length, and the bytes at some places that differ.
     type Sent<'a> = (&'a str, usize, &'a [(usize, u8)]);
 
     async fn found(segments: &[Sent<'_>]) -> Copies {

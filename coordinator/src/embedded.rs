@@ -52,7 +52,7 @@ pub async fn run(
     resources.memory_of_slot()?;
     spec.validate().map_err(|error| JobError::Refused { reason: error.to_string() })?;
     let job = Job::open(&spec, Arc::clone(&clock)).await?;
-    // What cannot be planned is told as what it is, before anything is written.
+    // Done before anything is written, so that an input that cannot be planned is reported as such.
     crate::discover::discover(&job.input, &job.shards).await?;
 
     // Revisions order the records of runs under one name: 22 bits for changes within a millisecond, the clock above

@@ -53,7 +53,7 @@ pub enum JobError {
     TooLittleMemory {
         /// Memory of all slots.
         memory: model::ByteSize,
-        /// Number of slots.
+        /// Number of slots that share the memory.
         workers: usize,
         /// Least memory of each slot.
         least: model::ByteSize,

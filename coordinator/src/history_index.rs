@@ -211,7 +211,7 @@ async fn entries(dataset: &Root, after: Option<&Position>, wanted: usize) -> Res
     }
     // Folders list in no order; sort the latest round of a job first.
     let place = |name: &HistoryName| (name.submitted_at_ms, name.round, name.leader);
-    names.sort_unstable_by(|a, b| place(b).cmp(&place(a)));
+    names.sort_unstable_by_key(|name| std::cmp::Reverse(place(name)));
     seen.clear();
     names.retain(|name| seen.insert(name.job.clone()));
     let ended = |name: HistoryName| Ended {

@@ -42,7 +42,7 @@ impl Job {
     /// Opens the places that a spec names.
     ///
     /// # Errors
-    /// A place that cannot be opened, or a shard map that cannot be read.
+    /// A place cannot be opened, or the shard map cannot be parsed.
     pub async fn open(spec: &JobSpec, clock: Arc<dyn Clock>) -> Result<Self, JobError> {
         let dataset = Root::reach_or_make(&spec.dataset).await?;
         Self::reading(spec, dataset, clock).await
@@ -51,7 +51,7 @@ impl Job {
     /// Opens a spec with a given dataset, for a dry run, which must not create one.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// As for [`Self::open`].
     pub async fn reading(spec: &JobSpec, dataset: Root, clock: Arc<dyn Clock>) -> Result<Self, JobError> {
         let shard_map = match spec.shard_map.as_str() {
             "" => ShardMap::default(),

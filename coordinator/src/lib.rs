@@ -7,9 +7,9 @@
 pub mod job;
 // Discovery of segments under the input prefix, by shard.
 pub mod discover;
-// Segments that lie under two keys.
+// Detection of segments that lie under two keys.
 mod copies;
-// The versions that a job was planned over.
+// Versions over which a job was planned.
 mod bases;
 // Planning of shards.
 pub mod planning;

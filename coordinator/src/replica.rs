@@ -33,7 +33,7 @@ const LEAVE_LOST_MAX: Duration = Duration::from_secs(1);
 pub(crate) enum Role {
     /// Another coordinator leads, at this address; empty if there is none.
     Follower { leader: String },
-    /// This replica leads.
+    /// This replica leads; the handle reaches its leader task.
     Leader(Handle),
 }
 

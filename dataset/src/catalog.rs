@@ -18,7 +18,7 @@ use crate::error::DatasetError;
 /// Manifests to use; by default all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Only this window.
+    /// Only window that is selected; none selects every window.
     pub window: Option<Window>,
     /// Only these shards; all if empty.
     pub shards: Vec<ShardId>,
@@ -34,7 +34,7 @@ impl Selection {
 /// Versions of each (window, shard), ascending.
 pub type Versions = BTreeMap<(Window, ShardId), Vec<u32>>;
 
-/// Opened dataset.
+/// Read access to the windows, shards and manifests of a dataset.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     root: Root,

@@ -41,8 +41,8 @@ pub struct ExportOptions {
     pub rollup: Option<RollupStep>,
     /// The format of the file.
     pub format: ExportFormat,
-    /// Whether each row has the metadata of its series too: name and labels, as they were imported. The points are read
-    /// twice for it.
+    /// Whether each row has the metadata of its series too: name and labels, as they were imported. The points are
+    /// read twice for it.
     pub with_metadata: bool,
 }
 

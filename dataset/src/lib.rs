@@ -32,11 +32,11 @@ pub mod marks;
 // Collector of objects that no retained manifest names.
 pub mod gc;
 
-mod buckets; // one row a bucket, whatever the windows
-mod metadata; // of series, as text and as JSON
-mod join; //    a stream against the rows that should be in it
-mod merge; //   many sorted parts as one
-mod rollup; //  rollups computed again
+mod buckets; //  one row per bucket, for any windows
+mod metadata; // metadata of series, as text and as JSON
+mod join; //     comparison of a stream with expected rows
+mod merge; //    merge of many sorted parts
+mod rollup; //   rollups computed again
 
 pub use catalog::{Catalog, Selection};
 pub use error::{DatasetError, ErrorKind};

@@ -1,12 +1,12 @@
-//! Metadata of series on its way out. It is opaque to the engine; what imports write is a JSON object.
+//! Converts metadata of series for output. It is opaque to the engine; imports write a JSON object.
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-/// The largest integer of which a double holds it and all smaller ones.
+/// Largest integer up to which a double represents every integer.
 const EXACT_MAX: u64 = (1 << 53) - 1;
 
-/// Metadata as text: most is, and needs no escapes.
+/// Converts metadata to text; most of it is text, which needs no escapes.
 pub(crate) fn text_of(metadata: &[u8]) -> String {
     match std::str::from_utf8(metadata) {
         Ok(text) => text.to_owned(),
@@ -14,8 +14,8 @@ pub(crate) fn text_of(metadata: &[u8]) -> String {
     }
 }
 
-/// Metadata as JSON: an object where it is the text of one, else that text. Integers that readers of doubles would round
-/// are text.
+/// Converts metadata to JSON: an object if it is the text of one, else that text. Integers that a reader of doubles
+/// would round become text.
 pub(crate) fn json_of(text: &str) -> Value {
     match serde_json::from_str(text) {
         Ok(object @ Value::Object(_)) => exact(object),
@@ -23,7 +23,7 @@ pub(crate) fn json_of(text: &str) -> Value {
     }
 }
 
-/// [`json_of`], for fields that may have none.
+/// Serialises optional metadata as [`json_of`] does.
 pub(crate) fn serialize<S: Serializer>(metadata: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     metadata.as_deref().map(json_of).serialize(serializer)
 }

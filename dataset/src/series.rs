@@ -26,7 +26,7 @@ pub struct SeriesOptions {
     pub with_metadata: bool,
 }
 
-/// One series of one window and shard; a line of `tailor dataset series -o jsonl`.
+/// Series of one window and shard; a line of `tailor dataset series -o jsonl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SeriesRow {
     /// Organisation and metric of the series.
@@ -42,8 +42,8 @@ pub struct SeriesRow {
     pub first_ms: TimestampMs,
     /// Timestamp of the last point.
     pub last_ms: TimestampMs,
-    /// Its metadata: as it is where it is text, else with escapes; none where it was not read. In JSON, an object where
-    /// it is the text of one.
+    /// Metadata: as it is if it is text, else with escapes; none if it was not read. In JSON, an object if it is the text
+    /// of one.
     #[serde(serialize_with = "metadata::serialize")]
     pub metadata: Option<String>,
 }

@@ -8,9 +8,9 @@
 //! | `manifests/window=<w>/shard=<s>/v<NNNNN>.json` | manifest | the committer, create-only | write-once; the highest version is current |
 //! | `jobs/<job>/spec-<digest>.json` | spec | the coordinator | write-once |
 //! | `jobs/<job>/plans/<shard>-<digest>.json` | plan | the planner | write-once; a new plan is another object |
-//! | `jobs/<job>/bases/<round>-<ms>.json` | the versions that were current when a round was planned, by shard | the first leader that plans it, create-only | write-once |
-//! | `jobs/<job>/warnings/<digest>.json` | what planning warned of, where it did | the leader that planned it | write-once |
-//! | `jobs/<job>/reports/<shard>-<digest>.json` | how a shard ended | the coordinator | write-once |
+//! | `jobs/<job>/bases/<round>-<ms>.json` | by shard, the version that was current when the round was planned | the first leader that plans it, create-only | write-once |
+//! | `jobs/<job>/warnings/<digest>.json` | warnings of the planning, if there were any | the leader that planned it | write-once |
+//! | `jobs/<job>/reports/<shard>-<digest>.json` | shard report | the coordinator | write-once |
 //! | `jobs/<job>/segments/<shard>-<digest>.segments` | the segments of a shard, where they are too many for its plan and manifest | the planner | write-once |
 //! | `jobs/<job>/events/<leader>-<NNNNNN>.jsonl` | event log, one line per event | that leader, alone | appended to until it is full |
 //! | `jobs/<job>/records/<round>-<leader>.json` | job report: the job, and the outcome of that round | the coordinator, create-only | write-once; the highest round is current |

@@ -5,7 +5,7 @@
 //! | `format` | [`FormatRecord`] | the leader, if it is not there or older | replaced; kept |
 //! | `leader` | [`LeaderRecord`] | the elected coordinator | immutable; on its lease |
 //! | `workers/<lease>` | [`WorkerRecord`] | the worker | replaced when it drains or is unfit; on its lease |
-//! | `datasets/<digest>` | [`DatasetRecord`] | the leader, with each job of a dataset | written anew, the same; kept |
+//! | `datasets/<digest>` | [`DatasetRecord`] | the leader, with each job of a dataset | rewritten with the same value; kept |
 //! | `drains/<lease>` | [`DrainRecord`] | the leader, with each order to leave | replaced; until the worker has left or the order is taken back |
 //! | `drains/serial` | [`DrainSerial`] | the leader, with each change of the orders | replaced; kept |
 //! | `jobs/<job>/head` | [`JobHead`] | the leader | replaced; until the job is archived |
@@ -60,11 +60,11 @@ pub enum StateKey {
     Worker(LeaseId),
     /// Dataset, by the digest of its URI.
     Dataset(Digest),
-    /// An order to leave, by the worker that it was given last.
+    /// Order to leave, by the worker that got it last.
     Drain(LeaseId),
-    /// How often orders to leave were written.
+    /// Counter of writes to the orders to leave.
     DrainSerial,
-    /// A job.
+    /// Head of a job.
     Job(JobId),
     /// State of a shard.
     Shard(JobId, ShardId),

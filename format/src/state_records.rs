@@ -171,30 +171,31 @@ pub struct DatasetRecord {
     pub uri: Text<384>,
 }
 
-/// That a worker is to leave. It holds by the worker's name: one that was lost before it left, and comes back under another
-/// lease, is told again.
+/// Order to a worker to leave. It holds by the worker's name: a worker that was lost before it left, and comes back
+/// under another lease, gets the order again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrainRecord {
-    /// The worker's name.
+    /// Name of the worker.
     pub name: Text<128>,
-    /// Why, in the operator's words.
+    /// Reason, in the operator's words.
     pub reason: Text<128>,
-    /// The worker's record says that it leaves: once its lease is gone the order is carried out.
+    /// True if the worker's record says that it leaves: once its lease is gone, the order is carried out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leaving: bool,
-    /// Written back as they were read.
+    /// Unknown fields, written back as they were read.
     #[serde(flatten)]
     pub unknown: Unknown,
 }
 
-/// How often orders to leave were written. Each write compares and raises it, so a late copy of one changes nothing.
+/// Counter of writes to the orders to leave. Each write compares and raises it, so a late copy of a write changes
+/// nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrainSerial {
-    /// The number of the last write.
+    /// Number of the last write.
     pub last: u64,
 }
 
-/// Where a job stands. What it was asked to do is its spec, an object in the dataset.
+/// State of a job. Its spec is an object in the dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobHead {
     /// Phase of the job.
@@ -213,10 +214,10 @@ pub struct JobHead {
     /// Cause of a failure of the whole job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Text<256>>,
-    /// Digest of what its planning warned of, an object, where it warned.
+    /// Digest of the warnings of its planning, an object, if there were any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warnings: Option<Digest>,
-    /// Why it was cancelled, or tried again; empty where nobody said.
+    /// Reason of the cancellation or retry; empty if none was given.
     #[serde(default, skip_serializing_if = "Text::is_empty")]
     pub reason: Text<128>,
     /// Unknown fields, written back as they were read.

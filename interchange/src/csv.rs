@@ -1,8 +1,8 @@
 //! CSV: a header, then one line per row.
 //!
-//! Every field is a number, or a time without a comma, so nothing is ever quoted but metadata. Values are printed in
-//! the fewest digits that read back as the same double; -0.0 is `-0`, infinities are `inf` and `-inf`. Every NaN is
-//! `NaN`: its payload is the one thing that text loses.
+//! Every field except metadata is a number, or a time without a comma, so nothing else is ever quoted. Values are printed
+//! in the fewest digits that read back as the same double; -0.0 is `-0`, infinities are `inf` and `-inf`. Every NaN is
+//! `NaN`: only the payload of a NaN is lost in text.
 
 pub(crate) mod rfc3339; // instants as people write them
 

@@ -1,8 +1,8 @@
-//! JSON lines: an object a row.
+//! JSON lines: one object per row.
 //!
-//! Ids are text, for many readers take every number for a double (docs/commands.md). Values are printed in the fewest
-//! digits that read back as the same double; NaN and the infinities, which JSON does not have, are `"NaN"`, `"inf"` and
-//! `"-inf"`.
+//! Ids are text, because many readers take every number for a double (docs/commands.md). Values are printed in the
+//! fewest digits that read back as the same double; NaN and the infinities, which JSON does not have, are `"NaN"`,
+//! `"inf"` and `"-inf"`.
 
 use std::io::Write as _;
 use std::marker::PhantomData;
@@ -21,7 +21,7 @@ use crate::table::{Cells, Rows as _, Table};
 #[derive(Debug)]
 pub struct JsonLinesWriter<T: Table> {
     timestamps: TimestampStyle,
-    /// The metadata of the series in turn as JSON, where it is wanted.
+    /// Metadata of the current series as JSON, if it is wanted.
     metadata: Option<String>,
     lines: Vec<u8>,
     bytes_taken: u64,
@@ -30,7 +30,7 @@ pub struct JsonLinesWriter<T: Table> {
 }
 
 impl<T: Table> JsonLinesWriter<T> {
-    /// A file of no rows, which will have the metadata of series if `with_metadata`.
+    /// Creates a file without rows, with the metadata of series if `with_metadata`.
     pub fn new(timestamps: TimestampStyle, with_metadata: bool) -> Self {
         let (lines, gate) = (Vec::new(), RowGate::default());
         let metadata = with_metadata.then(|| "null".to_owned());

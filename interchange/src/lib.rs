@@ -13,11 +13,11 @@
 //! bytes come out whenever the caller drains it, and nothing here opens a file or a socket. The same rows give the same
 //! bytes, however they were cut into `append` calls and whenever the sink was drained.
 
-pub mod csv; //     text, a line a row
-pub mod jsonl; //   text, an object a row
-mod error; //       what can be wrong with rows and with files
-mod order; //       rows arrive sorted, or not at all (DT-2)
-pub mod parquet; // columns, for engines; and the reader that verifies them
+pub mod csv; //     text, one line per row
+pub mod jsonl; //   text, one object per row
+mod error; //       errors of rows and files
+mod order; //       check that rows arrive sorted (DT-2)
+pub mod parquet; // columns for engines, and the reader that verifies them
 mod sink; //        `RowSink`: append, take, finish
 mod table; //       two tables: columns, rows, cells
 

@@ -23,11 +23,12 @@ pub struct RowSummary {
 /// ```
 /// The file is every `take` and then what `finish` returns, back to back. After an error the sink is spent.
 pub trait RowSink<T: Table>: Send {
-    /// Tells the metadata of the series whose rows follow, as text, or as a JSON value to a sink of JSON. A sink that was
-    /// made without metadata leaves it out.
+    /// Sets the metadata of the series whose rows follow, as text, or as a JSON value for a sink of JSON. A sink that was
+    /// made without metadata ignores it.
     fn describe(&mut self, metadata: Option<&str>);
 
-    /// Adds rows of one series; any number of times, sorted by (organisation, metric, timestamp) over all calls.
+    /// Adds rows of one series. May be called any number of times; rows must be sorted by (organisation, metric,
+    /// timestamp) over all calls.
     ///
     /// # Errors
     /// The rows are ragged or out of order, or the format cannot express them.

@@ -84,10 +84,10 @@ pub trait Buffer: Default + Send {
 /// Columns with which every table starts.
 pub(crate) const KEY_COLUMNS: [(&str, ColumnKind); 2] = [("org_id", ColumnKind::Id), ("metric_id", ColumnKind::Id)];
 
-/// The column behind all others of a file that is made with metadata: text, empty where a series has none.
+/// Name of the last column of a file that is made with metadata: text, empty if a series has none.
 pub(crate) const METADATA: &str = "metadata";
 
-/// Names and kinds of all columns of a table, key first.
+/// Lists names and kinds of all columns of a table, key first.
 pub(crate) fn all_columns<T: Table>() -> impl Iterator<Item = (&'static str, ColumnKind)> {
     KEY_COLUMNS.into_iter().chain(T::COLUMNS.iter().copied())
 }

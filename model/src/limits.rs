@@ -51,8 +51,8 @@ pub const SEGMENTS_PER_SHARD_MAX: usize = 4_000_000;
 /// Most segments of one job: the leader holds all lists until their shards have ended, at some 30 bytes a segment.
 pub const SEGMENTS_PER_JOB_MAX: usize = 16_000_000;
 
-/// Most segments of a shard, of those that share their size with another one, whose first and last bytes are compared: two
-/// requests each, done within seconds.
+/// Most segments of a shard, of those that share their size with another one, whose first and last bytes are
+/// compared: two requests each, done within seconds.
 pub const COPIES_COMPARED_MAX: usize = 1000;
 
 /// First and last bytes of a segment that are compared with those of others of its size.
@@ -125,12 +125,12 @@ pub const OPERATOR_REQUESTS_MAX: usize = 256;
 /// each of a thousand workers.
 pub const WORKER_REQUESTS_MAX: usize = 16 << 10;
 
-/// Most requests that wait for the leader's loop, of operators and workers together: it takes in thousands a second, so what
-/// comes beyond would wait for longer than it is worth, and is refused with a pause.
+/// Most requests that wait for the leader's loop, of operators and workers together: it takes in thousands a second,
+/// so what comes beyond would wait for longer than it is worth, and is refused with a pause.
 pub const MAILBOX_MAX: usize = 8 << 10;
 
-/// Most changes of tasks that wait for a transaction; whoever asks for more waits for room. A few seconds of what etcd
-/// takes.
+/// Most changes of tasks that wait for a transaction; whoever asks for more waits for room. A few seconds of what
+/// etcd takes.
 pub const JOURNAL_QUEUE_MAX: usize = 16 << 10;
 
 /// Most dry runs at once: each lists a whole input into memory.
@@ -230,11 +230,11 @@ pub const PAGE_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 4;
 /// copies, of which one is escaped to up to three times its length.
 pub const STATUS_TEXT_BYTES_MAX: usize = 2 << 10;
 
-/// Longest wait until a folder is open: a dead mount never answers, and a client of ours still listens by then. A disk that
-/// wakes up later is open for whoever asks next.
+/// Longest wait until a folder is open: a dead mount never answers, and a client of ours still listens by then. A
+/// disk that wakes up later is open for the next request.
 pub const FOLDER_OPEN_MAX: Duration = Duration::from_secs(5);
 
-/// How often whoever runs a job says in its dataset that the job is open.
+/// Interval at which the runner of a job refreshes the job's mark in its dataset.
 pub const JOB_MARK_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// Age, by the store's clock, at which an open job's mark counts as that of a dead runner: twelve refreshes were

@@ -32,9 +32,9 @@ pub(crate) struct Task<R> {
     pub(crate) failures: u32,
     /// Start of the period in which stores turn the task away.
     pub(crate) throttled_since: Option<Duration>,
-    /// Since when it lacks a resource on each worker that takes work.
+    /// Start of the period in which the task lacks a resource on each worker that takes work.
     pub(crate) starved_since: Option<Duration>,
-    /// Workers on which it failed for a reason that another may not have.
+    /// Workers on which the task failed for a reason that may not hold on another.
     pub(crate) avoided: BTreeSet<WorkerId>,
     /// Set when one worker failed on the task's input or over a bug: a second such failure ends the shard.
     pub(crate) is_doubted: bool,
@@ -121,8 +121,9 @@ impl<R> Task<R> {
         self.running().iter().find(|running| running.attempt == Some(attempt)).copied()
     }
 
-    /// Whether `worker`, which takes work, may begin it. Where it failed on all that take work one may try again: if the
-    /// others were lost meanwhile, or stay unfit, nobody else would ever end it (LV-1).
+    /// True if `worker`, which takes work, may begin the task. If the task failed on all workers that take work, one
+    /// of them may try again: if the others were lost meanwhile, or stay unfit, nobody else would ever run the task
+    /// (LV-1).
     fn is_for(&self, worker: WorkerId, around: Around<'_>) -> bool {
         !self.avoided.contains(&worker) || around.all_active_are_in(&self.avoided)
     }
@@ -179,7 +180,7 @@ impl<R> Tasks<R> {
         self.tasks.iter()
     }
 
-    /// The first open task that `worker`, which takes work, may begin.
+    /// Returns the first open task that `worker`, which takes work, may begin.
     pub(crate) fn open_to(&self, worker: WorkerId, around: Around<'_>) -> Option<u32> {
         let ordinals = self.open.iter().map(|(_, ordinal)| *ordinal);
         ordinals.into_iter().find(|ordinal| self.tasks[*ordinal as usize].is_for(worker, around))

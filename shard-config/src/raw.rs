@@ -23,19 +23,19 @@ pub struct RawShardMap {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawDedicated {
-    /// One organisation.
+    /// Single organisation with a shard of its own.
     pub org: Option<Spanned<RawOrg>>,
-    /// Several, each of which gets its own shard.
+    /// Several organisations, each with a shard of its own.
     #[serde(default)]
     pub orgs: Vec<Spanned<RawOrg>>,
-    /// Why, for the next person who wonders.
+    /// Reason for the rule, for later readers.
     pub reason: String,
     /// Date of the decision, as text.
     pub since: Option<String>,
 }
 
 impl RawDedicated {
-    /// Every organisation that the rule names, in file order of the two keys.
+    /// Lists every organisation that the rule names, in file order of the two keys.
     pub(crate) fn organisations(&self) -> impl Iterator<Item = &Spanned<RawOrg>> {
         self.org.iter().chain(&self.orgs)
     }

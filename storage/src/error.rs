@@ -49,9 +49,9 @@ pub enum StorageError {
 }
 
 impl StorageError {
-    /// Whether the object's store was away, for longer than we try again: it slowed us down or could not be reached. Whoever
-    /// needed it is not to blame, and may come back later. Of local files it is true only where their file system did not
-    /// answer when a folder was opened.
+    /// True if the object's store was away for longer than the retries last: it throttled us or could not be reached.
+    /// The caller's task is not to blame, and may be tried again later. For local files it is true only if their file
+    /// system did not answer when a folder was opened.
     pub fn is_store_away(&self) -> bool {
         match self {
             Self::Failed { source, .. } => source.is::<crate::reach::NoAnswer>() || crate::s3::is_away(&**source),

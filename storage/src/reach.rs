@@ -1,8 +1,9 @@
-//! Opening a place without being held up by it.
+//! Opens a place without a risk to hang on it.
 //!
-//! A folder on a mount that is dead (NFS without its server, a FUSE process that is stuck) does not fail: whoever asks for it
-//! hangs in the kernel, and its thread with it. So threads of their own open folders, one a place however many ask for it,
-//! and who asks waits for [`FOLDER_OPEN_MAX`] at most. Buckets are opened on the spot: nothing is asked of them yet.
+//! A folder on a dead mount (NFS without its server, a FUSE process that is stuck) does not fail: the call hangs in
+//! the kernel, and its thread with it. So folders are opened by threads of their own, one per place for any number of
+//! callers, and a caller waits for at most [`FOLDER_OPEN_MAX`]. Buckets are opened directly, because nothing is sent
+//! to them yet.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,13 +14,14 @@ use model::limits::FOLDER_OPEN_MAX;
 
 use crate::{Root, StorageError};
 
-/// A way to open a place.
+/// Function that opens a place.
 type Open = fn(&str) -> Result<Root, StorageError>;
 
-/// A place that a thread is opening, and whoever waits for that.
+/// Place that a thread is opening, with its waiting callers.
 type Opening = Shared<BoxFuture<'static, Result<Root, Arc<StorageError>>>>;
 
-/// Folders that are being opened in this process. One that hangs stays here, so that asking again costs no further thread.
+/// Folders that are being opened in this process. One that hangs stays here, so that further calls cost no further
+/// thread.
 static UNDER_WAY: Mutex<BTreeMap<(Purpose, String), Opening>> = Mutex::new(BTreeMap::new());
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,24 +30,24 @@ enum Purpose {
     Write,
 }
 
-/// The file system of a folder did not answer in time.
+/// Error of a folder whose file system did not answer in time.
 #[derive(Debug, thiserror::Error)]
 #[error("its file system has not answered within {} s; is it mounted, and does its server live?", FOLDER_OPEN_MAX.as_secs())]
 pub(crate) struct NoAnswer;
 
 impl Root {
-    /// [`Self::open`] for whoever must not hang.
+    /// Opens a place as [`Self::open`] does, but never hangs.
     ///
     /// # Errors
-    /// As [`Self::open`], and [`StorageError::Failed`] for a file system that does not answer: its store is away.
+    /// As for [`Self::open`], and [`StorageError::Failed`] for a file system that does not answer: its store is away.
     pub async fn reach(uri: &str) -> Result<Self, StorageError> {
         reach_by(Purpose::Read, Self::open, uri).await
     }
 
-    /// [`Self::create`] for whoever must not hang.
+    /// Opens a place as [`Self::create`] does, but never hangs.
     ///
     /// # Errors
-    /// As [`Self::create`], and [`StorageError::Failed`] for a file system that does not answer: its store is away.
+    /// As for [`Self::create`], and [`StorageError::Failed`] for a file system that does not answer: its store is away.
     pub async fn reach_or_make(uri: &str) -> Result<Self, StorageError> {
         reach_by(Purpose::Write, Self::create, uri).await
     }
@@ -61,7 +63,7 @@ async fn reach_by(purpose: Purpose, open: Open, uri: &str) -> Result<Root, Stora
     }
 }
 
-/// The opening of a folder that is under way, or a new one.
+/// Joins the opening of a folder that is in progress, or starts one.
 fn opening(purpose: Purpose, open: Open, uri: &str) -> Opening {
     let key = (purpose, uri.to_owned());
     let begin = || {
@@ -82,7 +84,7 @@ fn opening(purpose: Purpose, open: Open, uri: &str) -> Opening {
 }
 
 fn under_way() -> MutexGuard<'static, BTreeMap<(Purpose, String), Opening>> {
-    // Nothing panics while it is held.
+    // No code panics while it holds the lock.
     UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -94,7 +96,7 @@ fn failed(uri: &str, source: impl std::error::Error + Send + Sync + 'static) -> 
     StorageError::Failed { operation: "open", object: uri.to_owned(), source: Box::new(source) }
 }
 
-/// The same error for one more who waited.
+/// Copies the error for one more caller.
 fn again(error: &StorageError) -> StorageError {
     match error {
         StorageError::Open { uri, cause } => StorageError::Open { uri: uri.clone(), cause: cause.clone() },
@@ -109,13 +111,13 @@ mod tests {
 
     use super::*;
 
-    /// How many threads hang in [`hang`].
+    /// Number of threads that hang in [`hang`].
     static HANGING: AtomicUsize = AtomicUsize::new(0);
-    /// Whether the mount is alive again.
+    /// Wakes the hanging threads when the mount is alive again.
     static IS_ALIVE: std::sync::Condvar = std::sync::Condvar::new();
     static ALIVE: Mutex<bool> = Mutex::new(false);
 
-    /// Opens a folder of a dead mount: a stand-in for the system call.
+    /// Opens a folder of a dead mount, in place of the system call.
     fn hang(uri: &str) -> Result<Root, StorageError> {
         HANGING.fetch_add(1, Ordering::Relaxed);
         let alive = ALIVE.lock().expect("no panic");
@@ -135,7 +137,7 @@ mod tests {
             })
             .collect();
         tokio::task::yield_now().await;
-        // The runtime has this one thread, and it goes on; another folder opens meanwhile.
+        // The runtime has only this thread, and it goes on: another folder opens meanwhile.
         let other = tempfile::tempdir().expect("a temporary folder");
         Root::reach(&other.path().display().to_string()).await.expect("a folder that answers");
         assert!(began.elapsed() < FOLDER_OPEN_MAX);

@@ -25,7 +25,7 @@ use proto::v1;
 
 pub use self::imports::{csv, otlp};
 
-/// A segment: its frames and bad stretches join from its start to its end.
+/// Segment: its frames and bad ranges join from start to end.
 pub fn frames(mut bytes: &[u8]) {
     let size = bytes.len() as u64;
     // A reader that starts anywhere finds a frame behind its start.

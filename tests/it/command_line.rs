@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use proptest::prelude::*;
 use tests::tailor::{binary, code};
 
-/// Verbs with the arguments that they need, up to the one that is odd. Nobody listens where they ask.
+/// Verbs with their required arguments, up to the odd one. Nobody listens at the address they use.
 const LINES: [&str; 33] = [
     "job get",
     "job wait --timeout 1s",

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-mod admitted; // what others send: specs, reports, records, messages, runs
-mod collected; // what collectors write
+mod admitted; //  input from others: specs, reports, records, messages, runs
+mod collected; // output of collectors
 
 use ingest::segment::FrameEncoder;
 use model::SeriesKey;

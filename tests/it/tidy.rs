@@ -38,7 +38,21 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "ingest",
         ],
     ),
-    ("bench", &["model", "format", "proto", "storage", "worker", "coordinator", "ingest", "dataset", "interchange"]),
+    (
+        "bench",
+        &[
+            "model",
+            "format",
+            "proto",
+            "scheduler",
+            "storage",
+            "worker",
+            "coordinator",
+            "ingest",
+            "dataset",
+            "interchange",
+        ],
+    ),
     (
         "tests",
         &[
@@ -60,7 +74,8 @@ const ARROWS: [(&str, &[&str]); 15] = [
 /// First words of a doc comment that stand for a noun without naming it, so that a reader has to look for it.
 const PRONOUNS: [&str; 11] = ["What", "Whether", "Who", "How", "Where", "Why", "When", "It", "Its", "One", "All"];
 
-/// Most doc comments of a crate, in percent, that begin with one of [`PRONOUNS`], and most that have three words or fewer.
+/// Most doc comments of a crate, in percent, that begin with one of [`PRONOUNS`], and most that have three words or
+/// fewer.
 const PROSE_PERCENT_MAX: (usize, usize) = (5, 5);
 
 /// Crates whose prose is unfinished, with both of their own ceilings in percent. A ceiling may only sink; a crate that

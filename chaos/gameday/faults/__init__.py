@@ -1,4 +1,4 @@
-"""What can be done to a cluster. Each fault is a line that reads as the command it is; some know their own way back.
+"""Implements the faults of a cluster. Each fault is a line that reads as a command; some can undo themselves.
 
 processes   kill, stop, continue, start
 links       the network between two processes

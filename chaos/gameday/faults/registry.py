@@ -13,7 +13,7 @@ class NotHere(Exception):
 
 @dataclass(frozen=True)
 class Fault:
-    """One line, understood: what it calls, and with what."""
+    """Holds a parsed line: its function and the arguments."""
 
     line: str
     name: str
@@ -21,7 +21,7 @@ class Fault:
     _do: Callable[..., Undo]
 
     def perform(self, site) -> Undo:
-        """Does it; hands back how it is undone, if it can be."""
+        """Performs the fault; returns a function that undoes it, if it can be undone."""
         return self._do(site, **self.arguments)
 
 
@@ -51,7 +51,7 @@ def fault(template: str):
 
 
 def parse(line: str) -> Fault:
-    """Understands a line, or says what there is."""
+    """Parses a line; raises a ValueError that names `--faults` if no template matches."""
     for kind in _KINDS:
         if found := kind.pattern.fullmatch(line):
             return Fault(line, kind.do.__name__, found.groupdict(), kind.do)
@@ -59,5 +59,5 @@ def parse(line: str) -> Fault:
 
 
 def catalogue() -> list[tuple[str, str]]:
-    """Every template with what it does."""
+    """Lists every template with the first line of its docstring."""
     return [(kind.template, (kind.do.__doc__ or "").splitlines()[0]) for kind in _KINDS]

@@ -1,6 +1,6 @@
 //! Compares the index with records, with and without entries, whole and damaged.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use model::{JobSettings, JobSpec};
 use tempfile::TempDir;
@@ -127,27 +127,22 @@ async fn a_page_of_ten_thousand_ended_jobs_reads_the_entries_of_that_page_alone(
     let (folder, root) = dataset();
     let entry = serde_json::to_vec(&Entry::of(history_view::summary(&report("j", 1, 0)))).expect("an entry");
     std::fs::create_dir_all(folder.path().join("history")).expect("a folder");
+    let name = |at| {
+        let job = format!("j{at}").parse().expect("a name");
+        HistoryName { submitted_at_ms: at, round: 1, leader: leader(5), job }.to_string()
+    };
     for at in 0..JOBS {
-        let name = HistoryName {
-            submitted_at_ms: at,
-            round: 1,
-            leader: leader(5),
-            job: format!("j{at}").parse().expect("a name"),
-        };
-        std::fs::write(folder.path().join(name.to_string()), &entry).expect("it is written");
+        std::fs::write(folder.path().join(name(at)), &entry).expect("it is written");
     }
     root.replace(keys::HISTORY_COMPLETE, "{}").await.expect("it is written");
-    let began = Instant::now();
     let page = ended(&root, None, 100).await.expect("a listing");
-    for ended in page.into_iter().take(100) {
-        ended.summary(&root).await.expect("it is read");
+    // The names are known; nothing but the entries of the page is read from here on.
+    std::fs::remove_dir_all(folder.path().join("history")).expect("a folder");
+    std::fs::create_dir_all(folder.path().join("history")).expect("a folder");
+    for at in JOBS - 100..JOBS {
+        std::fs::write(folder.path().join(name(at)), &entry).expect("it is written");
     }
-    let page_took = began.elapsed();
-    let began = Instant::now();
-    let all = listed(&root, None).await;
-    let all_took = began.elapsed();
-    assert_eq!(all.len(), JOBS as usize);
-    eprintln!("a page of 100 took {page_took:?}, all {JOBS} took {all_took:?}");
-    // Speed is measured elsewhere; this check finds a page that reads everything.
-    assert!(page_took < all_took, "a page took {page_took:?}, all of them {all_took:?}");
+    for ended in page.into_iter().take(100) {
+        ended.summary(&root).await.expect("an entry of the page");
+    }
 }

@@ -258,7 +258,7 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Cloc
     if Text::<384>::cut(&spec.dataset).to_string() != spec.dataset {
         return Err(invalid("dataset", format!("{} is no URI of at most 384 bytes", spec.dataset)).into());
     }
-    let job = Job::open(&spec, Arc::clone(&clock)).await.map_err(|error| not_opened(error))?;
+    let job = Job::open(&spec, Arc::clone(&clock)).await.map_err(not_opened)?;
     let mut round = 1;
     if !anew {
         // A client waits for the answer: it hears which store is away while it still listens.

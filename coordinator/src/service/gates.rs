@@ -1,8 +1,8 @@
 //! Gates: limits of concurrent requests. Further requests are refused and told to pause, before any work is done for
 //! them.
 //!
-//! A permit is held until its request is answered. So the gates bound whatever a request may lead to. The leader's mailbox
-//! (`leader::mailbox`) and the journal's queue have bounds of their own.
+//! A permit is held until its request is answered, so the gates also bound what requests cause. The leader's mailbox
+//! (`leader::mailbox`) and the journal's queue have limits of their own.
 //!
 //! | gate | bounds | refused for |
 //! |---|---|---|
@@ -62,10 +62,10 @@ pub(crate) struct Gates {
     watchers: Gate,
 }
 
-/// The leader's mailbox, where it sheds, for metrics.
+/// Name of the leader's mailbox in metrics, for requests that it sheds.
 pub(crate) const MAILBOX: &str = "the leader's mailbox";
 
-/// The names of the gates, for metrics.
+/// Names of the gates, for metrics.
 pub(crate) const NAMES: [&str; 4] = ["requests of operators", "requests of workers", "dry runs", "watchers"];
 
 impl Default for Gates {

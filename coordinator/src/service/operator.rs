@@ -1,4 +1,4 @@
-//! Service for operators.
+//! Implements the gRPC service that operators call: checks each request, and asks the leader or reads stored records.
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -25,7 +25,7 @@ use crate::leader::{Ask, Handle};
 use crate::planning::{self, Planned};
 use crate::report::JobReport;
 
-/// Service for operators.
+/// Implementation of `OperatorService`.
 #[derive(Debug)]
 pub(crate) struct Operators {
     pub(crate) door: Door,
@@ -47,7 +47,7 @@ impl OperatorService for Operators {
         let _permit = self.door.gates.plan()?;
         let spec = read_spec(&request.into_inner().spec)?;
         let failed = |error: crate::JobError| ApiError::Refused { reason: describe(&error) };
-        // A dry run looks at the input alone: the dataset need not be there.
+        // A dry run reads only the input; the dataset need not exist.
         let dataset = Root::reach(&spec.input).await.map_err(|error| failed(error.into()))?;
         let job = Job::reading(&spec, dataset, Arc::clone(&self.clock)).await.map_err(failed)?;
         let planned = tokio::time::timeout(PLAN_TIME_MAX, planning::plan(&job)).await.map_err(|_| {

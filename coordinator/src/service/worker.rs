@@ -1,4 +1,4 @@
-//! Service for workers.
+//! Implements the gRPC service that workers call: checks each request, and asks the leader.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::Door;
 use super::gates::Permit;
 use crate::leader::Handle;
 
-/// Service for workers.
+/// Implementation of `WorkerService`; a replica that does not lead refuses its calls.
 #[derive(Debug)]
 pub(crate) struct Workers {
     pub(crate) door: Door,

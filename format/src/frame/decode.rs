@@ -1,7 +1,9 @@
-//! Decodes frame bodies with one zstd context into one buffer: a new context a frame costs several times the CPU.
+//! Decodes frame bodies with one zstd context into one buffer. A new context for each frame would cost several times
+//! the CPU.
 //!
-//! A body is one zstd frame. Writers of some libraries make several of one content (RFC 8878 allows it, and `zstd -dc` joins
-//! them), or put skippable ones behind: such a body is read too, and every limit holds for its frames together.
+//! A body is one zstd frame. Writers of some libraries make several frames of one content (RFC 8878 allows it, and
+//! `zstd -dc` joins them), or append skippable frames: such a body is read too, and every limit holds for its frames
+//! together.
 
 use std::fmt;
 use std::ops::Range;
@@ -124,8 +126,8 @@ fn declared_size(frame: &[u8]) -> Result<Option<u64>, FrameFault> {
         .map_err(|_| FrameFault::Corrupt { cause: "its header is cut short".to_owned() })
 }
 
-/// The size of the contents of all frames of a body, of which the first has `first_bytes` and declares `declared`; none
-/// where one of them declares none.
+/// The size of the contents of all frames of a body, of which the first has `first_bytes` and declares `declared`;
+/// none where one of them declares none.
 fn joined_size(mut declared: Option<u64>, body: &[u8], first_bytes: usize) -> Result<Option<u64>, FrameFault> {
     let mut rest = &body[first_bytes..];
     while !rest.is_empty() {

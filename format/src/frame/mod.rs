@@ -1,4 +1,4 @@
-//! A segment's frames. A frame is a `u32` big-endian length, then that many bytes: one zstd frame, or several of one
+//! Frames of a segment. A frame is a `u32` big-endian length, then that many bytes: one zstd frame, or several of one
 //! content.
 //!
 //! ```text
@@ -164,12 +164,12 @@ impl<'s, S: SegmentBytes> Frames<'s, S> {
     }
 }
 
-/// Whether a skippable zstd frame stands here (RFC 8878, section 3.1.2).
+/// True if a skippable zstd frame stands here (RFC 8878, section 3.1.2).
 fn is_skippable(bytes: &[u8]) -> bool {
     matches!(bytes, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
-/// Checks a length against the bounds and against what is left of the segment, before any memory is taken.
+/// Checks a length against the limits and against the rest of the segment, before any memory is allocated.
 fn read_length(header: &[u8], left: u64) -> Result<u32, FrameFault> {
     let Some(bytes) = header.first_chunk::<LENGTH_BYTES>() else {
         return Err(FrameFault::TornLength { have: header.len() });

@@ -85,9 +85,9 @@ pub enum JobObject {
     Events(LeaderId, u32),
     /// Base versions of a round that was submitted at this instant.
     Bases(u32, TimestampMs),
-    /// What its planning warned of.
+    /// Warnings of its planning.
     Warnings(Digest),
-    /// What the job was and how a round ended.
+    /// Record of an ended round.
     Record(u32, LeaderId),
     /// Single record that a job had in older versions.
     LegacyRecord,

@@ -19,13 +19,13 @@ enum DataChunk {
     Doubles(ColumnChunk<DoubleType>),
 }
 
-/// The column of metadata, and what the rows that follow have there.
+/// Column of metadata, with its value for the rows that follow.
 struct MetadataChunk {
     chunk: ColumnChunk<ByteArrayType>,
     text: ByteArray,
 }
 
-/// A row group under way; all columns hold as many rows, on pages that line up.
+/// Row group in progress; all columns have the same number of rows, on pages that line up.
 pub(crate) struct RowGroup {
     org_ids: IdChunk,
     metric_ids: IdChunk,

@@ -34,7 +34,7 @@ pub const SORT_KEY: &str = "tailor.sort";
 /// Number of columns by which the rows are sorted, ascending; they come first in every table.
 const SORTED_COLUMNS: i32 = 3;
 
-/// The schema of a table, with the metadata of series or without.
+/// Builds the schema of a table, with or without the metadata of series.
 pub(crate) fn schema<T: Table>(with_metadata: bool) -> TypePtr {
     let mut message = format!("message {} {{", T::NAME);
     for (name, kind) in all_columns::<T>() {

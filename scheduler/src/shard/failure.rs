@@ -4,11 +4,14 @@
 //! |---|---|---|
 //! | transient | yes | rests, then runs again; the shard ends with the last attempt it has |
 //! | throttled | no | rests, then runs again, for as long as `Policy::throttled_max` |
-//! | resource | no | runs on another worker; the shard ends once it failed so on all of them. Where all others drain or are unfit: rests, then runs again, for as long as `Policy::throttled_max` |
-//! | input, from a guessed start | yes | waits for the stitch: a wrong guess runs again, a right one is a failure of the input |
-//! | input, bug | yes | runs on another worker; the second one to say so, or the only one there is, ends the shard. Where all others drain or are unfit: rests, then runs again on the same, whose second word counts |
+//! | resource | no | runs on another worker; the shard ends once it failed so on all of them (1) |
+//! | input, from a guess | yes | waits for the stitch: a wrong guess runs again, a right one is the input's failure |
+//! | input, bug | yes | runs on another worker; the second one to say so, or the only one there is, ends the shard (2) |
 //! | run lost | no | waits for the map task that wrote the run, which is charged |
 //! | cancelled | no | runs again |
+//!
+//! If all other workers drain or are unfit: (1) the task rests, then runs again, for as long as
+//! `Policy::throttled_max`; (2) the task rests, then runs again on the same worker, whose second failure counts.
 
 use model::{AttemptId, Failure, FailureClass, TaskId, TaskKind};
 
@@ -111,7 +114,7 @@ fn judge<R>(
     if failure.class != FailureClass::Resource {
         task.starved_since = None;
     }
-    // The other attempt goes on.
+    // A second attempt that still runs goes on.
     let is_alone = task.running().is_empty();
     match failure.class {
         FailureClass::Input { guessed: Some(guessed) } if task.tried.exact_start.is_none() => {
@@ -154,8 +157,8 @@ fn judge<R>(
     }
 }
 
-/// A failure that another attempt should meet as well. The second attempt to meet it ends the shard: another worker's,
-/// or the same one's where no other takes work. So does the first, where there is no other worker.
+/// Handles a failure that another attempt would probably meet as well. The second attempt to meet it ends the shard:
+/// another worker's, or the same worker's if no other takes work. If there is no other worker, the first attempt does.
 fn doubt<R>(task: &mut Task<R>, worker: WorkerId, cause: &str, around: Around<'_>) -> Option<String> {
     let is_second = task.is_doubted;
     task.is_doubted = true;

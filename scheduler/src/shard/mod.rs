@@ -36,18 +36,18 @@ pub(crate) struct Around<'a> {
 }
 
 impl Around<'_> {
-    /// Whether every worker that lives is one of `avoided`.
+    /// True if every live worker is in `avoided`.
     pub(crate) fn all_are_in(&self, avoided: &BTreeSet<WorkerId>) -> bool {
         self.workers.is_subset(avoided)
     }
 
-    /// Whether every worker that takes work is one of `avoided`.
+    /// True if every worker that takes work is in `avoided`.
     pub(crate) fn all_active_are_in(&self, avoided: &BTreeSet<WorkerId>) -> bool {
         self.workers.iter().all(|worker| self.resting.contains(worker) || avoided.contains(worker))
     }
 }
 
-/// A shard that was planned.
+/// A shard from its plan to its end.
 #[derive(Debug)]
 pub(crate) struct Shard {
     plan: Arc<ShardPlan>,

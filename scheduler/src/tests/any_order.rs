@@ -56,7 +56,7 @@ enum Happening {
         worker: u64,
         rests: bool,
     },
-    /// Time passes.
+    /// Time passes, in seconds.
     Pass {
         seconds: u64,
     },
@@ -308,7 +308,8 @@ impl World {
         self.apply(Event::Failed { task, attempt, failure: failure(class, detail) });
     }
 
-    /// From here on one worker does what it is given; of the others none lives, or one that never takes work again.
+    /// Lets one worker do its work until every shard has ended. No other worker lives, except one that never takes work
+    /// again if `is_one_unfit`.
     fn run_to_the_end(&mut self, is_one_unfit: bool) {
         for lost in 0..4 {
             self.apply(Event::WorkerLost { worker: LeaseId(lost) });

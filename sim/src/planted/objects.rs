@@ -16,7 +16,7 @@ use crate::port::Port;
 thread_local! {
     /// First listing of each prefix by collectors of this run.
     static LISTED: RefCell<BTreeMap<String, Vec<ObjectMeta>>> = const { RefCell::new(BTreeMap::new()) };
-    /// The latest version of each shard that was put.
+    /// Latest version of each shard that was put to the bucket.
     static CURRENT: RefCell<BTreeMap<String, u32>> = const { RefCell::new(BTreeMap::new()) };
     /// First record of each job.
     static RECORDS: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };

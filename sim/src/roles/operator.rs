@@ -149,11 +149,7 @@ impl Desk {
             };
             match state {
                 Some(JobState::Done) => return Seen::Done,
-                Some(state) if is_over(state) && self.insists() => {
-                    if !self.retry(job).await {
-                        return Seen::Gone;
-                    }
-                }
+                Some(state) if is_over(state) && self.insists() && !self.retry(job).await => return Seen::Gone,
                 _ => {}
             }
         }

@@ -44,7 +44,7 @@ pub(crate) struct Witness {
     commits: BTreeMap<(JobId, u32, ShardId), Vec<u32>>,
     /// Every attempt that was ever given out, whatever happened to etcd.
     given: BTreeSet<(TaskPath, AttemptId)>,
-    /// Rounds of jobs that were on record when etcd went back: nobody knows by then what they committed since.
+    /// Rounds of jobs that were on record when etcd went back. Their later commits are unknown to the cluster.
     went_back: BTreeSet<(JobId, u32)>,
     /// Token of the last leader.
     leader: u64,

@@ -257,7 +257,7 @@ impl World {
         reply: Option<oneshot::Sender<StateAnswer>>,
         fate: Fate,
     ) {
-        // What time alone has ended, nobody did.
+        // Changes up to now were made by time alone, so no process is their author.
         self.look_at_state(None);
         let called = name(&call);
         let answer = self.state.call(call, self.now);

@@ -169,7 +169,7 @@ impl World {
         self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Passes what has changed in etcd to the witness; `by` is the coordinator that made a revision, and the revision.
+    /// Passes the changes in etcd to the witness; `by` is the coordinator that made a revision, and the revision.
     fn look_at_state(&mut self, by: Option<(&str, u64)>) {
         let changes = self.state.changes();
         for (revision, changes) in changes {

@@ -84,8 +84,8 @@ pub enum WatchEvent {
     },
     /// Changes were missed, because their history is gone. The listing is complete: forget all keys that it lacks.
     Resync(Listing),
-    /// The store was lost or restored: it has another history, in which revisions come again. This is all there is now, and
-    /// whatever was read before is of a state that no longer exists.
+    /// The store was lost or restored: it has another history, in which revisions come again. This is all there is
+    /// now, and whatever was read before is of a state that no longer exists.
     Restored(Listing),
 }
 

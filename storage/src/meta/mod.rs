@@ -8,8 +8,8 @@
 //! - **A transaction** has three outcomes (`Outcome`). Unknown is read back, never assumed and never blindly repeated.
 //! - **A lease** may end too early (a leader with a slow disk) and too late (a new leader grants the whole TTL again). So
 //!   it says who is probably alive; what may be written is decided by comparing revisions.
-//! - **A watch** wakes, a read decides. It resumes by itself; where its history was compacted, or is another one since the store
-//!   was lost or restored, it says so, with a listing.
+//! - **A watch** only wakes its reader, who reads and decides. It resumes by itself. If its history was compacted, or the
+//!   store was lost or restored and has another history, the watch reports that with a listing.
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -79,7 +79,7 @@ pub trait MetaStore: Send + Sync + std::fmt::Debug {
     /// Ends the lease and deletes its keys, at one revision. Ending it twice is not an error.
     async fn revoke(&self, lease: LeaseId) -> Result<(), MetaError>;
 
-    /// Everything that changes under `prefix` after the revision `after`: what a listing of that revision lacks. A store
-    /// that goes back to an earlier state, or an empty one, is told as [`WatchEvent::Restored`].
+    /// Streams the changes under `prefix` after the revision `after`, which is usually that of a listing. If the store
+    /// goes back to an earlier state, or to an empty one, the stream yields [`WatchEvent::Restored`].
     fn watch(&self, prefix: &str, after: Revision) -> Watch;
 }

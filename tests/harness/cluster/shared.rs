@@ -32,7 +32,7 @@ pub fn bucket() -> &'static str {
     variable("TAILOR_TEST_S3_BUCKET")
 }
 
-/// The endpoint of an S3 server that ignores the conditions of a put.
+/// Returns the endpoint of an S3 server that ignores the conditions of a put.
 ///
 /// # Panics
 /// If there is none.
@@ -40,7 +40,7 @@ pub fn s3rver() -> &'static str {
     variable("TAILOR_TEST_S3RVER_ENDPOINT")
 }
 
-/// What a process needs in its environment to use S3 at `endpoint`.
+/// Lists the environment variables with which a process uses S3 at `endpoint`.
 pub fn s3_environment(endpoint: &str) -> Vec<(String, String)> {
     /// The only credentials that s3rver knows.
     const OF_S3RVER: &str = "S3RVER";

@@ -1,4 +1,4 @@
-//! What is imported: whatever the bytes are, books balance, and an import that fails leaves nothing.
+//! Properties of imports: for any bytes, books balance, and an import that fails leaves nothing.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use ingest::import::otlp::EXTENSIONS as OTLP;
 use ingest::import::{CsvSettings, ImportError, OnBadRow, Outcome, Rerun, Target, find_files, import_csv, import_otlp};
 use ingest::segment::Output;
 
-/// A text of rows: lines and books balance, whatever it is, and an import that fails leaves nothing.
+/// Rows as text: lines and books balance for any text, and an import that fails leaves nothing.
 pub fn csv(bytes: &[u8]) {
     use ingest::import::csv::reader::{Next, Punctuation, RowReader};
 
@@ -36,7 +36,7 @@ pub fn csv(bytes: &[u8]) {
     csv_books(bytes);
 }
 
-/// Imports a text, with each way to meet a bad row.
+/// Imports a text, with each reaction to a bad row.
 fn csv_books(bytes: &[u8]) {
     for (on_bad_row, has_header) in [(OnBadRow::Skip, true), (OnBadRow::Skip, false), (OnBadRow::Fail, true)] {
         let settings = CsvSettings { on_bad_row, has_header, ..CsvSettings::default() };
@@ -47,7 +47,7 @@ fn csv_books(bytes: &[u8]) {
     }
 }
 
-/// A file of OpenTelemetry's metrics, in any of its forms: told by its bytes.
+/// File of OpenTelemetry's metrics in any of its forms, which is detected from the bytes.
 pub fn otlp(bytes: &[u8]) {
     check_books("x.otlp.pb", bytes, |path, target| {
         let files = find_files(&[path], &OTLP)?.files;
@@ -55,7 +55,8 @@ pub fn otlp(bytes: &[u8]) {
     });
 }
 
-/// Runs an import of `bytes`: what is read is written, blank or skipped, and what is written lies in the segments.
+/// Imports `bytes`, and checks that each value was written, blank or skipped, and that written points are in the
+/// segments.
 fn check_books(name: &str, bytes: &[u8], import: impl FnOnce(PathBuf, &Target<'_>) -> Result<Outcome, ImportError>) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join(name);

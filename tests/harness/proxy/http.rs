@@ -31,7 +31,7 @@ pub enum Fault {
     Expired,
 }
 
-/// An answer of S3 that is an error.
+/// Builds an answer of S3 that is an error.
 fn refusal(status: &str, code: &str) -> String {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>as told</Message></Error>"
@@ -103,12 +103,12 @@ impl HttpProxy {
         lock(&self.weather).is_down = is_down;
     }
 
-    /// Answers to every request that its credentials have expired, or no longer.
+    /// Answers every request that its credentials have expired, until it is switched off.
     pub fn set_expired(&self, is_expired: bool) {
         lock(&self.weather).is_expired = is_expired;
     }
 
-    /// Answers 503 to so many requests of a hundred.
+    /// Answers 503 to `percent` of the requests.
     pub fn set_slow_down(&self, percent: usize) {
         lock(&self.weather).slow_down_percent = percent;
     }

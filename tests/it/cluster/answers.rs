@@ -1,4 +1,4 @@
-//! What commands say of a job that only a history knows, that still runs, or that goes on without them.
+//! Answers of commands about a job that only a history knows, that still runs, or that goes on without them.
 
 use std::thread;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tests::cluster::job::STATE_LIMIT;
 use tests::cluster::{Cluster, ClusterOptions, OwnEtcd, until};
 use tests::tailor::code;
 
-/// One shard of a few tasks.
+/// Options for one shard of a few tasks.
 const DATA: &str = "--points 20000 --orgs 1 --partitions 1";
 
 #[test]
@@ -28,7 +28,7 @@ fn a_job_that_only_a_history_knows_can_be_submitted_listed_watched_waited_for_an
     cluster.operator.wait_leader();
     drop(job.verb("get", "").expect(code::NOT_FOUND));
 
-    // From the submission on the cluster knows where the history lies.
+    // From its first submission on, the cluster knows where the history lies.
     let again = job.submit_with("-o json").done().json();
     assert_eq!(again["existed"], true, "{again:#}");
     let told = job.verb("get", "").done().json();

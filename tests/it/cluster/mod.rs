@@ -1,16 +1,16 @@
 //! The cluster on bad days: real processes, a real etcd, a real S3 server. Each day ends with the oracle, and with
 //! the content of an undisturbed run.
 
-mod answers; // what commands say of jobs that others know
-mod collector; // other people's files in a dataset
-mod commits; // others commit meanwhile, or the state is lost
-mod drain; //   a worker leaves in an orderly way
-mod etcd; //    the cluster's state is away, or full
-mod leaders; // the coordinator that leads is killed, or hangs
-mod refused; // places and stores that cannot be used
-mod s3; //      the store is slow, away, or says nothing
-mod shards; //  one shard goes wrong, or is run again
-mod workers; // a worker is killed, hangs, or has no room
+mod answers; //   answers of commands about jobs that others know
+mod collector; // foreign files in a dataset
+mod commits; //   commits of others, and a lost state
+mod drain; //     drain of a worker
+mod etcd; //      outage of etcd, or no space
+mod leaders; //   the leader is killed, or hangs
+mod refused; //   places and stores that cannot be used
+mod s3; //        the store is slow, away, or silent
+mod shards; //    one shard fails, or is run again
+mod workers; //   a worker is killed, hangs, or has no room
 
 use std::time::{Duration, Instant};
 

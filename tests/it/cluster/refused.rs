@@ -1,4 +1,5 @@
-//! What a cluster refuses, or waits for and says so: places that are another cluster's, stores that cannot be used.
+//! Places that a cluster refuses because they are another cluster's, and stores that cannot be used, for which it
+//! waits and says so.
 
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ fn credentials_that_expire_in_the_middle_are_told_and_charge_no_attempt() {
     store.set_expired(true);
     let is_told = |job: &Value| job["waiting_for"].as_str().is_some_and(|why| why.contains("ExpiredToken"));
     job.wait_until("job get says what is wrong", is_told);
-    // Longer than the rests of four attempts, which would end a shard.
+    // The pause is longer than those of four attempts, which would end a shard.
     tests::tailor::pause(Duration::from_secs(10));
     assert!(store.count(Fault::Expired) > 4);
     store.set_expired(false);

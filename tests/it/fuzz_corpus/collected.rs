@@ -45,7 +45,7 @@ fn behind_length(message: &[u8]) -> Vec<u8> {
     [&(message.len() as u32).to_be_bytes()[..], message].concat()
 }
 
-/// `WRITE_GOLDEN=1` writes them again.
+/// Reads the seeds, or writes them again with `WRITE_GOLDEN=1`.
 #[test]
 fn the_seeds_of_collectors_are_what_is_written_today() {
     let body = message().encode_to_vec();

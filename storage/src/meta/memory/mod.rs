@@ -63,7 +63,8 @@ impl MemoryStore {
         self.with(|state, _| Backup(state.clone()))
     }
 
-    /// Becomes what a backup holds, its revisions included; empty, as a new store is, without one. Every watch is told so.
+    /// Returns to the state of a backup, revisions included, or to an empty store without one. Every watch gets a
+    /// [`WatchEvent::Restored`].
     #[cfg(any(test, feature = "testing"))]
     pub fn restore(&self, backup: Option<&Backup>) {
         let earlier = backup.map_or_else(State::new, |backup| backup.0.clone());
@@ -85,7 +86,7 @@ impl MemoryStore {
         result
     }
 
-    /// The next event of a watch, once there is one.
+    /// Waits for the next event of a watch.
     async fn next_event(&self, prefix: &str, after: &mut Seen) -> WatchEvent {
         let mut changed = self.changed.subscribe();
         loop {

@@ -21,11 +21,11 @@ pub(super) struct State {
     history: VecDeque<(Revision, Vec<Change>)>,
     /// Newest revision whose changes are forgotten.
     compacted: Revision,
-    /// How often it went back to an earlier state: revisions of two histories have nothing to do with each other.
+    /// Number of returns to an earlier state. Revisions of two histories must not be compared.
     history_number: u64,
 }
 
-/// How far a watch has seen the changes of one history.
+/// Last revision that a watch has seen, and its history.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
     after: Revision,
@@ -53,7 +53,7 @@ impl State {
         }
     }
 
-    /// Where a watch begins that has seen everything up to `after`.
+    /// Returns the position of a watch that has seen everything up to `after` in the present history.
     pub(super) fn seen(&self, after: Revision) -> Seen {
         Seen { after, history_number: self.history_number }
     }
@@ -181,7 +181,7 @@ impl State {
         (self.revision, self.next_expiry())
     }
 
-    /// What a watch of `prefix` that has seen so much tells next, and how much it has seen then.
+    /// Returns the next event of a watch of `prefix` that has `seen` so much, and how much it has seen then.
     pub(super) fn next_event(&self, prefix: &str, seen: Seen) -> (Option<WatchEvent>, Seen) {
         let Seen { after, history_number } = seen;
         let now = self.seen(self.revision);
