@@ -190,9 +190,11 @@ fn labels(path: &Path) -> BTreeMap<String, u64> {
 }
 
 /// Builds the same identity from the importer's metadata, in which the scope is an attribute; its version is not in
-/// the labels.
+/// the labels. An attribute of the resource that the point has too was renamed, and the labels hold the point's alone.
 fn identity(metadata: &Value) -> String {
     let mut attributes = metadata["attributes"].as_object().expect("attributes").clone();
+    let renamed = metadata["renamed"].as_object().into_iter().flatten();
+    renamed.for_each(|(name, _)| drop(attributes.remove(name)));
     let scope = attributes.remove("otel.scope.name").unwrap_or_else(|| "".into());
     attributes.remove("otel.scope.version");
     identity_of(&metadata["name"], attributes, &scope)
