@@ -15,10 +15,6 @@ use crate::state::State;
 /// Hands out up to `slots` tasks to a worker that lives and does not rest; never more than [`OPEN_TASKS_MAX`] at once, for
 /// the cluster's state is planned for as many.
 pub(crate) fn claim(state: &mut State, worker: WorkerId, slots: usize, now: std::time::Duration) -> Vec<Effect> {
-    #[cfg(feature = "planted")]
-    if crate::planted::is_planted(crate::planted::Planted::ClaimRevives) {
-        state.workers.insert(worker);
-    }
     let (mut assigned, running) = (Vec::new(), state.running());
     if !state.workers.contains(&worker) || state.resting.contains(&worker) {
         return assigned;

@@ -11,8 +11,6 @@ pub enum Planted {
     StitchOff,
     /// Gather runs in the order in which they were written.
     ArrivalOrder,
-    /// Let a claim of a lost worker bring the worker back.
-    ClaimRevives,
     /// Treat a gap in attempt numbers (a claim that was never written) as a broken invariant.
     GapIsViolated,
     /// Accept every report unchecked.

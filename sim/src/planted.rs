@@ -82,8 +82,6 @@ pub enum Planted {
     TermNotDrawn,
     /// The record of a round overwrites that of another.
     RecordReplaced,
-    /// A claim of a lost worker brings it back.
-    ClaimRevives,
     /// Workers that are lost together make the leader count a broken invariant.
     GapIsViolated,
     /// A leader stops at a key that it does not know.
@@ -164,8 +162,7 @@ impl Planted {
             Self::BaseNotedLate => (&[Cm5], Mode::Safety, 250),
             Self::TermNotDrawn => (&[Ls1, Ls3, Cm2], Mode::Safety, 400),
             Self::RecordReplaced => (&[Ls3], Mode::Safety, 200),
-            Self::ClaimRevives => (&[Lv1], Mode::Safety, 250),
-            Self::GapIsViolated => (&[Ls1], Mode::Safety, 100),
+            Self::GapIsViolated => (&[Ls1], Mode::Safety, 300),
             Self::StopsAtUnknownKey => (&[Lv1], Mode::Safety, 50),
             Self::FieldDropped => (&[Gc1], Mode::Safety, 100),
             Self::LossWaitedFor => (&[Lv1], Mode::Safety, 100),
@@ -195,7 +192,6 @@ pub(crate) fn begin(planted: Option<Planted>) {
     scheduler::planted::plant(match planted {
         Some(Planted::StitchOff) => Some(scheduler::planted::Planted::StitchOff),
         Some(Planted::ArrivalOrder) => Some(scheduler::planted::Planted::ArrivalOrder),
-        Some(Planted::ClaimRevives) => Some(scheduler::planted::Planted::ClaimRevives),
         Some(Planted::GapIsViolated) => Some(scheduler::planted::Planted::GapIsViolated),
         Some(Planted::ReportBelieved) => Some(scheduler::planted::Planted::ReportBelieved),
         _ => None,

@@ -55,7 +55,6 @@ found! {
     a_base_that_is_noted_at_the_commit_is_found: BaseNotedLate,
     a_term_that_is_not_drawn_is_found: TermNotDrawn,
     a_record_that_is_put_over_another_is_found: RecordReplaced,
-    a_claim_that_brings_its_worker_back_is_found: ClaimRevives,
     a_gap_that_counts_as_violated_is_found: GapIsViolated,
     a_leader_that_stops_at_an_unknown_key_is_found: StopsAtUnknownKey,
     a_field_that_is_dropped_is_found: FieldDropped,

@@ -108,11 +108,6 @@ impl Leader {
                 self.note(&job, "worker-lost", fields);
             }
         }
-        #[cfg(feature = "planted")]
-        if scheduler::planted::is_planted(scheduler::planted::Planted::ClaimRevives) {
-            self.apply(Event::WorkerLost { worker });
-            return;
-        }
         self.drop_claims(worker);
         self.apply(Event::WorkerLost { worker });
     }
