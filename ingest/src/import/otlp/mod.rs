@@ -1,8 +1,8 @@
 //! OpenTelemetry's metrics, in each form that collectors write them in: protobuf or JSON, behind lengths, a line each or alone,
-//! plain or compressed with zstd or gzip, message by message or as a stream ([`messages`]).
+//! plain or compressed with zstd or gzip, message by message or as a stream (`messages`).
 //!
 //! A series is a metric's name, unit, type, temporality and monotonicity, and the attributes of its resource, scope and point,
-//! each in its place ([`stream`]). Delta points that lie in one millisecond are added up ([`delta`]).
+//! each in its place (`stream`). Delta points that lie in one millisecond are added up (`delta`).
 //!
 //! | metric | becomes |
 //! |---|---|
@@ -13,7 +13,7 @@
 //! What is left out is counted by reason (`LeftOut`): a histogram's minimum and maximum, exponential buckets,
 //! quantiles, exemplars, points that say that there is no value, points without a time. Descriptions and start times are not kept. Nanoseconds are
 //! rounded down to milliseconds. Integers become doubles; those past 2^53 that are not exact are counted. A message that comes
-//! twice in a file is read once ([`repeats`]).
+//! twice in a file is read once (`repeats`).
 
 mod delta; //    points of one millisecond
 mod json; //     OTLP/JSON
