@@ -24,7 +24,7 @@ mod suite;
 mod probe;
 // Extrapolation to ten trillion points.
 mod cost;
-// One job in a cluster.
+// a job in a cluster
 mod cluster;
 // Coordinator alone, with a million tasks.
 mod scale;

@@ -1,4 +1,4 @@
-//! What commands share: output format, times, windows.
+//! Options that commands share: output format, times, windows.
 
 mod window;
 
@@ -19,7 +19,7 @@ pub(crate) enum OutputStyle {
     Json,
 }
 
-/// How rows are shown, of which there may be more than one object should hold.
+/// Output of rows, of which there may be more than one object should hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RowStyle {
     /// For people.
@@ -30,7 +30,7 @@ pub(crate) enum RowStyle {
     Jsonl,
 }
 
-/// How what the cluster knows is shown.
+/// Output of the cluster's state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ListStyle {
     /// For people.

@@ -131,7 +131,7 @@ struct Shared {
     held: Held,
     /// When each record of a dataset, job or shard was written.
     written: Mutex<BTreeMap<String, Written>>,
-    /// How often orders to leave were written.
+    /// Counts the orders to leave that were written.
     drains_written: std::sync::atomic::AtomicU64,
     /// Fields of shards' records that a newer version wrote: they stay, whatever else is written there.
     unknown: Mutex<BTreeMap<String, Unknown>>,
@@ -349,7 +349,7 @@ impl Journal {
         self.shared.attempts().get(task).cloned().unwrap_or_default()
     }
 
-    /// Whether the record of a shard, which was written as `seen` says, is neither written anew by us nor being written.
+    /// Returns true if this leader neither rewrote a shard's record since `seen` nor is writing it now.
     fn is_as_known(&self, key: &str, seen: Written) -> bool {
         let is_known = self.written(key).is_some_and(|written| written.modified == seen.modified);
         is_known && !self.shared.writing().contains(key)

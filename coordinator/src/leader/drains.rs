@@ -43,7 +43,7 @@ pub(crate) struct DrainOrders {
     write: Option<Vec<Told>>,
 }
 
-/// Who hears that an order, or that it is taken back, is on record.
+/// Reply to the operator, sent once an order or its withdrawal is on record.
 pub(crate) type Told = (LeaseId, Reply<LeaseId>);
 
 impl DrainOrders {
@@ -127,7 +127,7 @@ impl DrainOrders {
         taken
     }
 
-    /// What is to be written, or removed; nothing is unwritten afterwards.
+    /// Changes that wait to be written or removed.
     fn take_unwritten(&mut self) -> Vec<(LeaseId, Option<DrainRecord>)> {
         let unwritten = std::mem::take(&mut self.unwritten).into_iter();
         unwritten.map(|worker| (worker, self.orders.get(&worker).map(|order| order.record.clone()))).collect()

@@ -244,7 +244,7 @@ fn known(asked: &JobSpec, there: &JobSpec) -> Result<v1::SubmitJobResponse, ApiE
     Err(ApiError::AlreadyExists { reason })
 }
 
-/// What a client hears of a job whose places cannot be opened.
+/// Turns a failure to open a job's places into the client's reply.
 fn not_opened(error: JobError) -> ApiError {
     match error {
         JobError::Storage(away) if away.is_store_away() => ApiError::Away { reason: describe(&away) },

@@ -11,21 +11,21 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::message::{Message, Outcome};
 
-/// Where messages are put in. Clones are the same mailbox.
+/// Sending half of the mailbox. Clones are the same mailbox.
 #[derive(Debug, Clone)]
 pub(super) struct Slot {
     asked: mpsc::Sender<Message>,
     outcomes: mpsc::UnboundedSender<Outcome>,
 }
 
-/// Where the leader takes them out.
+/// Receiving half, held by the leader.
 pub(crate) struct Inbox {
     asked: mpsc::Receiver<Message>,
     outcomes: mpsc::UnboundedReceiver<Outcome>,
     taken: Vec<Outcome>,
 }
 
-/// Why a request was not put in.
+/// Reason for which a request was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotPut {
     /// Nobody takes anything out any more.

@@ -201,7 +201,7 @@ async fn read_spec(dataset: &Root, job: &JobId, digest: Digest) -> Result<JobSpe
     JobSpec::from_object(&bytes).map_err(|error| TakeoverError::Lost(format!("{}: {error}", dataset.object(&key))))
 }
 
-/// What the planning of a job warned of. That it is lost holds nothing up: it is one more thing to warn of.
+/// Reads the warnings of a job's planning. Losing them delays nothing: the loss is itself a warning.
 async fn read_warnings(dataset: &Root, job: &JobId, digest: Option<Digest>) -> Result<Vec<String>, StorageError> {
     let Some(digest) = digest else { return Ok(Vec::new()) };
     let key = keys::warnings(job, digest);

@@ -48,7 +48,7 @@ impl Account {
         self.skipped.values().sum()
     }
 
-    /// What was skipped and is not there in another place either.
+    /// Skipped values that are not in another place either.
     pub fn lost(&self) -> u64 {
         self.skipped_total() - self.skipped.get(DELIVERED_TWICE).copied().unwrap_or(0)
     }

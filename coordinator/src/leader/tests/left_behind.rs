@@ -24,7 +24,7 @@ async fn orders(leader: &Handle) -> Vec<(String, bool)> {
     orders.into_iter().map(|order| (order.name, order.lost)).collect()
 }
 
-/// What a worker is told to leave for.
+/// Reason that a worker is given for leaving.
 async fn told(leader: &Handle, worker: &LeaseSession) -> Option<String> {
     leader.heartbeat(worker.lease(), &Beat::default()).await.expect("it knows the worker").drain
 }

@@ -27,7 +27,7 @@ impl<R: Read> Read for ZstdFrames<R> {
     }
 }
 
-/// What zstd says, and what it means here.
+/// Messages of zstd, and their meaning here.
 const FAULTS: [(&str, &str); 4] = [
     ("incomplete frame", "the last zstd frame is cut: the file is not whole"),
     ("Dictionary mismatch", "it was compressed with a dictionary; unpack it first (zstd -d -D DICTIONARY)"),

@@ -27,7 +27,7 @@ const RESOURCE_METRICS_TAG: u8 = 0x0a;
 /// Bytes that tell JSON from protobuf: a message has the tag of a scope or of an attribute's value among its first.
 const JSON_BYTES: usize = 512;
 
-/// What can be read, for those whose file is something else.
+/// Readable forms, named to those whose file is something else.
 const FORMS: &str =
     "OTLP files are JSON, one protobuf message, or messages that each lie behind a u32 big-endian length";
 

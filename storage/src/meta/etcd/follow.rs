@@ -58,7 +58,7 @@ struct Follower {
     prefix: String,
     /// The last revision that was read: all up to it is in `told`, or was.
     after: Revision,
-    /// What lay under the prefix at that revision, by key: its history is known again by it. None before the first stream.
+    /// Entries under the prefix at that revision, by key; they recognise the history. None before the first stream.
     known: Option<BTreeMap<String, Entry>>,
     stream: Option<(WatchStream, Connection)>,
     told: VecDeque<WatchEvent>,
