@@ -15,6 +15,9 @@ from .process import Process
 
 _START_LIMIT_S = 30.0
 
+#: How long the place of a member that is replaced stays empty: a machine or a pod takes so long to come.
+_REPLACED_AFTER_S = 3.0
+
 #: How long a member that is looked for among several may take to answer.
 _LOOK_LIMIT_S = 1.0
 
@@ -139,6 +142,7 @@ class Etcd:
         listed = self.call("cluster/member/list", {})["members"]
         gone = next(each["ID"] for each in listed if each["peerURLs"] == [member.peer])
         self.call("cluster/member/remove", {"ID": gone})
+        time.sleep(_REPLACED_AFTER_S)
         # While the one that was removed is still missed, etcd takes nobody in.
         until("etcd takes a member in", _START_LIMIT_S, lambda: self._add(member))
         member.leave_data()

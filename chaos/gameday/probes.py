@@ -28,6 +28,7 @@ _FORMS = (
     r"answers lost by \S+",
     r"uploads",
     r"versions",
+    r"foreign lost",
     r"doctor",
 )
 
@@ -91,6 +92,8 @@ class Probes:
                     if listed is None
                     else max((each["manifest"]["version"] for each in listed["manifests"]), default=0)
                 )
+            case ["foreign", "lost"]:
+                return self._site.foreign_lost()
             case ["doctor"]:
                 ended = self._site.tailor.run("doctor", "--request-timeout", "2s", timeout=10)
                 return ended.stdout + ended.stderr

@@ -6,12 +6,26 @@ from . import metrics
 from .lab import Lab
 from .metrics import Metrics
 
+#: Keys of the objects of others that a day puts into the dataset. Most look like the engine's; none is.
+FOREIGN = (
+    "README.txt",
+    "data/2020/ledger.parquet",
+    "data/0000/window=all/shard=org-mod-01/theirs/p00000-a-1-0000000000000001.part",
+    "data/0000/window=all/shard=org-mod-01/theirs/p00000-a-1-0000000000000001.rollup-5m.part",
+    "jobs/theirs/plans/notes.json",
+    "marks/notes.txt",
+    "scratch/alice/notes.txt",
+    "scratch/theirs/runs/theirs/shard=org-mod-01/m-00000-a-1-0000000000000001.run",
+    "scratch/tailor-1-1/draft.txt",
+)
+
 
 class Site(ABC):
     """A cluster, its input, and what can be asked of it."""
 
     lab: Lab
     input: str
+    dataset: str
 
     def __init__(self) -> None:
         self._saved: tuple[str, bytes] | None = None
@@ -35,3 +49,26 @@ class Site(ABC):
         """Writes the original bytes of the segment back."""
         key, good = self.a_segment()
         self.lab.s3.put(key, good)
+
+    def put_foreign(self) -> None:
+        """Puts the objects of others into the dataset; each holds its own key."""
+        for key in FOREIGN:
+            self.lab.s3.put(self._in_dataset(key), key.encode())
+
+    def remove_foreign(self) -> None:
+        """Removes the objects of others again."""
+        for key in FOREIGN:
+            self.lab.s3.delete(self._in_dataset(key))
+
+    def foreign_lost(self) -> int:
+        """Counts the objects of others that are gone or changed."""
+        return sum(not self._is_unchanged(key) for key in FOREIGN)
+
+    def _is_unchanged(self, key: str) -> bool:
+        try:
+            return self.lab.s3.get(self._in_dataset(key)) == key.encode()
+        except FileNotFoundError:
+            return False
+
+    def _in_dataset(self, key: str) -> str:
+        return f"{self.lab.key(self.dataset)}/{key}"

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use format::state_records::{LeaderRecord, Text};
+use format::state_records::Text;
 use model::{ByteSize, Clock, JobSpec, Term};
 use proto::v1;
 use storage::meta::{LeaseSession, LeaseSettings, MemoryStore, MetaStore, Revision, election};
@@ -97,7 +97,7 @@ async fn lead(
         ..LeaderSettings::default()
     });
     let session = LeaseSession::open(Arc::clone(&store), lease).await.map_err(refused)?;
-    let me = LeaderRecord { replica: Text::cut(&settings.replica), address: Text::cut(&settings.address) };
+    let me = election::Candidate { replica: Text::cut(&settings.replica), address: Text::cut(&settings.address) };
     let leadership = election::campaign(&*store, &session, &me, Term::drawn(resources.seed)).await.map_err(refused)?;
     let found = crate::leader::find(&*store).await.map_err(refused)?;
     let (handle, inbox) = Handle::new();

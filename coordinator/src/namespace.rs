@@ -92,7 +92,7 @@ mod tests {
     }
 
     fn leader() -> Vec<u8> {
-        let record = LeaderRecord { replica: Text::cut("c0"), address: Text::cut("http://c0:7070") };
+        let record = LeaderRecord { replica: Text::cut("c0"), address: Text::cut("http://c0:7070"), term: None };
         record.encode().expect("a small record")
     }
 

@@ -10,10 +10,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use format::state_records::{LeaderRecord, Text};
+use format::state_records::Text;
 use futures::StreamExt as _;
 use model::{Clock, Term};
-use storage::meta::election::{self, Leadership};
+use storage::meta::election::{self, Candidate, Leadership};
 use storage::meta::{LeaseSession, LeaseSettings, MetaError, MetaStore};
 use tokio::sync::watch;
 
@@ -108,15 +108,14 @@ impl Replica {
         term: Term,
         dismissed: &mut (impl Future<Output = ()> + Unpin),
     ) -> Result<Ended, MetaError> {
-        let me =
-            LeaderRecord { replica: Text::cut(&self.settings.replica), address: Text::cut(&self.settings.address) };
+        let me = Candidate { replica: Text::cut(&self.settings.replica), address: Text::cut(&self.settings.address) };
         let leadership = tokio::select! {
             leadership = election::campaign(&*self.store, session, &me, term) => leadership?,
             () = &mut *dismissed => return Ok(Ended::Dismissed),
         };
-        let ended = self.lead(leadership, session, dismissed).await;
+        let ended = self.lead(&leadership, session, dismissed).await;
         self.role.send_replace(Role::Follower { leader: String::new() });
-        match tokio::time::timeout(leave_max(session), election::resign(&*self.store, leadership)).await {
+        match tokio::time::timeout(leave_max(session), election::resign(&*self.store, &leadership)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::info!(%error, "failed to resign; the office ends with the lease"),
             Err(_) => tracing::info!("did not resign in time; the office ends with the lease"),
@@ -126,7 +125,7 @@ impl Replica {
 
     async fn lead(
         &self,
-        leadership: Leadership,
+        leadership: &Leadership,
         session: &LeaseSession,
         dismissed: &mut (impl Future<Output = ()> + Unpin),
     ) -> Result<Ended, MetaError> {
@@ -138,7 +137,7 @@ impl Replica {
         let read_ms = began.elapsed().as_millis() as u64;
         let (handle, inbox) = Handle::new();
         let (settings, clock, store) = (Arc::clone(&self.settings), Arc::clone(&self.clock), Arc::clone(&self.store));
-        let leader = Leader::new(settings, clock, store, leadership, &found, handle.clone());
+        let leader = Leader::new(settings, clock, store, leadership.clone(), &found, handle.clone());
         tracing::info!(token = %leadership.token(), jobs = found.jobs.len(), workers = found.workers.len(), read_ms, "began to lead");
         metrics::gauge!("tailor_is_leader").set(1.0);
         self.role.send_replace(Role::Leader(handle));

@@ -129,7 +129,7 @@ pub struct FormatRecord {
     pub version: u32,
 }
 
-/// Coordinator that leads. The create revision of its key is the leader's token.
+/// Coordinator that leads. Every write of the leader compares this record, which its term makes unique.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaderRecord {
     /// Name of its pod or host.
@@ -137,6 +137,9 @@ pub struct LeaderRecord {
     /// Address for workers and operators.
     #[serde(deserialize_with = "whole")]
     pub address: Text<256>,
+    /// Term of the leader. Versions without terms wrote none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term: Option<Term>,
 }
 
 /// Worker that is alive.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use format::state_records::{DoneRecord, LeaderRecord, Text};
+use format::state_records::{DoneRecord, Text};
 use model::{Digest, ShardId, TaskId, TaskPath, Term};
 use storage::meta::claim::{self, CHANGES_PER_TXN_MAX, Changed, SeenAttempts, TaskChange};
 use storage::meta::election;
@@ -21,7 +21,7 @@ const TXNS: usize = 4;
 pub(super) async fn changes_per_second(cluster: &Cluster, span: Duration) -> Result<f64> {
     let store = cluster.store("/bench-plain/").await?;
     let session = LeaseSession::open(Arc::clone(&store), LeaseSettings::seeded(1)).await?;
-    let me = LeaderRecord { replica: Text::cut("plain"), address: Text::cut("") };
+    let me = election::Candidate { replica: Text::cut("plain"), address: Text::cut("") };
     let leadership = election::campaign(&*store, &session, &me, Term::drawn(1)).await?;
     let worker = session.lease();
     // Tasks of an earlier turn are already done, so begin behind them.
@@ -30,6 +30,7 @@ pub(super) async fn changes_per_second(cluster: &Cluster, span: Duration) -> Res
     let started = Instant::now();
     let clients = (0..TXNS).map(|_| {
         let (store, next, changes) = (Arc::clone(&store), Arc::clone(&next), Arc::clone(&changes));
+        let leadership = leadership.clone();
         tokio::spawn(async move {
             while started.elapsed() < span {
                 let ordinals = next.fetch_add(CHANGES_PER_TXN_MAX as u32, Ordering::Relaxed)..;
@@ -41,7 +42,7 @@ pub(super) async fn changes_per_second(cluster: &Cluster, span: Duration) -> Res
                     shard: None,
                     seen: SeenAttempts::default(),
                 });
-                let claimed = claim::apply(&*store, leadership, claims.collect()).await;
+                let claimed = claim::apply(&*store, &leadership, claims.collect()).await;
                 let mut completions = Vec::with_capacity(tasks.len());
                 for (task, claimed) in tasks.into_iter().zip(claimed) {
                     let Changed::Claimed { attempt, seen: SeenAttempts { revision: Some(claimed), .. } } = claimed?
@@ -52,7 +53,7 @@ pub(super) async fn changes_per_second(cluster: &Cluster, span: Duration) -> Res
                     completions.push(TaskChange::Complete { task, done, claimed });
                 }
                 let count = completions.len() as u64;
-                for completed in claim::apply(&*store, leadership, completions).await {
+                for completed in claim::apply(&*store, &leadership, completions).await {
                     completed?;
                 }
                 changes.fetch_add(2 * count, Ordering::Relaxed);

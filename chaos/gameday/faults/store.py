@@ -54,3 +54,10 @@ def repair_segment(site) -> Undo:
     """Puts the bytes back that were damaged or deleted."""
     site.put_back()
     return None
+
+
+@fault("put foreign objects")
+def put_foreign(site) -> Undo:
+    """Puts objects of others into the dataset, most of them under keys that look like the engine's."""
+    site.put_foreign()
+    return site.remove_foreign

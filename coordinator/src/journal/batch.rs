@@ -24,7 +24,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut queued: mpsc::Receiver<Queued>)
         tokio::spawn(async move {
             let (changes, replies): (Vec<TaskChange>, Vec<_>) =
                 batch.into_iter().map(|queued| (queued.change, queued.reply)).unzip();
-            let results = claim::apply(&*shared.store, shared.leadership, changes).await;
+            let results = claim::apply(&*shared.store, &shared.leadership, changes).await;
             for (reply, result) in replies.into_iter().zip(results) {
                 // Who asked may be gone; the change stands, and the state is read by whoever comes next.
                 let _ = reply.send(result);

@@ -224,8 +224,8 @@ impl Journal {
     }
 
     /// The proof that we lead.
-    pub(crate) fn leadership(&self) -> Leadership {
-        self.shared.leadership
+    pub(crate) fn leadership(&self) -> &Leadership {
+        &self.shared.leadership
     }
 
     /// Binds an attempt to a worker, at `at_ms`: its fencing token. `number` is what the scheduler counted, past the last one

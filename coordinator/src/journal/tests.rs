@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use format::state_records::{JobHead, JobPhase, LeaderRecord, ShardPhase, ShardRecord, Text, Unknown};
+use format::state_records::{JobHead, JobPhase, ShardPhase, ShardRecord, Text, Unknown};
 use model::{Digest, JobId, LeaseId, ShardId, TaskId, TaskPath, Term};
 use storage::meta::{
     Entry, Lease, LeaseSession, LeaseSettings, Listing, MemoryStore, MetaStore, Op, Outcome, Revision, Txn, Watch,
@@ -87,7 +87,7 @@ async fn lead(recorder: &Arc<Recorder>) -> (Journal, LeaseSession) {
 async fn lead_in(recorder: &Arc<Recorder>, term: Term) -> (Journal, LeaseSession) {
     let store: Arc<dyn MetaStore> = Arc::<Recorder>::clone(recorder);
     let session = open_session(&store).await;
-    let me = LeaderRecord { replica: Text::cut("c0"), address: Text::cut("c0:7070") };
+    let me = election::Candidate { replica: Text::cut("c0"), address: Text::cut("c0:7070") };
     let leadership = election::campaign(&*store, &session, &me, term).await.expect("no rival");
     let found = recover(&*store).await.expect("memory");
     (Journal::open(store, leadership, &found), session)

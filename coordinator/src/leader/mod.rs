@@ -160,8 +160,8 @@ impl Leader {
     ) -> Self {
         let began_at_ms = clock.now_ms();
         Self {
-            journal: Journal::open(store, leadership, found),
             probes: Arc::new(Probes::new(leadership.id())),
+            journal: Journal::open(store, leadership, found),
             state: State::new(settings.policy),
             settings,
             clock,

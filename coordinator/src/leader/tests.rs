@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use format::state_keys::StateKey;
-use format::state_records::{JobHead, JobPhase, LeaderRecord, StateRecord as _, Text, WorkerRecord};
+use format::state_records::{JobHead, JobPhase, StateRecord as _, Text, WorkerRecord};
 use model::{Clock, Grant, JobId, JobSettings, JobSpec};
 use proto::{ApiError, v1};
 use storage::meta::{LeaseSession, LeaseSettings, MemoryStore, MetaStore, Op, Txn, election};
@@ -64,7 +64,7 @@ impl Cluster {
     /// Elects a leader, which leads until what comes with it is dropped.
     async fn lead(&self) -> (Handle, oneshot::Sender<()>) {
         let session = open_session(&self.store).await;
-        let me = LeaderRecord { replica: Text::cut("c0"), address: Text::cut("c0:7070") };
+        let me = election::Candidate { replica: Text::cut("c0"), address: Text::cut("c0:7070") };
         let leadership =
             election::campaign(&*self.store, &session, &me, model::Term::drawn(1)).await.expect("no rival");
         let found = super::find(&*self.store).await.expect("memory");

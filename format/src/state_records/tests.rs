@@ -1,7 +1,7 @@
 mod golden; // records as releases wrote them
 
 use model::limits::{OPEN_TASKS_MAX, STATE_BYTES_MAX};
-use model::{JobId, OrgId, ShardId, TaskId};
+use model::{JobId, OrgId, ShardId, TaskId, Term};
 use proptest::prelude::*;
 
 use super::*;
@@ -38,7 +38,7 @@ fn bytes_of<R: StateRecord + PartialEq + std::fmt::Debug>(record: &R) -> usize {
 fn the_worst_record_of_each_kind_fits_into_a_value() {
     let attempt = AttemptId { number: u32::MAX, token: FencingToken(u64::MAX) };
     let sizes = [
-        bytes_of(&LeaderRecord { replica: longest(), address: longest() }),
+        bytes_of(&LeaderRecord { replica: longest(), address: longest(), term: Some(Term::drawn(u64::MAX)) }),
         bytes_of(&WorkerRecord {
             name: longest(),
             slots: u32::MAX,

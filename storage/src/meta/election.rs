@@ -1,16 +1,18 @@
-//! Who leads.
+//! Election of the leader.
 //!
-//! One key, `leader`, on the lease of the coordinator that leads. It is created, never overwritten: its create revision is
-//! larger than that of any leader before. Every write of the leader compares it (`Leadership::holds`), so one that was
-//! deposed without noticing (stopped, cut off) is refused from then on. The lease only decides how soon others may try.
+//! One key, `leader`, lies on the lease of the coordinator that leads. It is created, never overwritten. Every write of the
+//! leader compares its value (`Leadership::holds`), so the writes of a leader that was deposed without noticing (stopped, cut
+//! off) are refused from then on. The lease only decides how soon others may try.
 //!
-//! Each election comes with a [`Term`], random bits that go into every token that the leader gives out. So what is named by
-//! a token is never named alike again, even if the store is lost, or restored, and hands its revisions out a second time.
+//! Each election comes with a [`Term`], random bits that are part of the key's value and of every token that the leader gives
+//! out. So neither a value nor a token ever comes again, even if the store is lost, or restored, and hands its revisions out a
+//! second time. A create revision can come again: comparing it alone let a leader of the lost history go on writing.
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use format::state_keys::StateKey;
-use format::state_records::{LeaderRecord, StateRecord};
+use format::state_records::{LeaderRecord, StateRecord, Text};
 use futures::{Stream, StreamExt, stream};
 use model::{FencingToken, LeaderId, Term};
 
@@ -24,75 +26,95 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// with what came after, and would wait for the end of a leader that is not there.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
-/// The proof that we were elected: to be compared in every write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Proof that we were elected, compared in every write.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leadership {
     revision: Revision,
     term: Term,
+    /// Value of the key `leader`, which holds the term.
+    value: Bytes,
 }
 
 impl Leadership {
-    /// The leader's own token, which nobody else ever has.
+    /// Returns the leader's own token, which nobody else ever has.
     pub const fn token(&self) -> FencingToken {
         self.revision.token(self.term)
     }
 
-    /// When the leader was elected: every write compares it. It grows from leader to leader.
+    /// Returns the revision at which the leader was elected. It grows from leader to leader, unless the store is restored.
     pub const fn revision(&self) -> Revision {
         self.revision
     }
 
-    /// What every token carries that the leader gives out.
+    /// Returns the term, which every token carries that the leader gives out.
     pub const fn term(&self) -> Term {
         self.term
     }
 
-    /// The leader, in the names of what it writes.
+    /// Returns the leader's id in the names of what it writes.
     pub const fn id(&self) -> LeaderId {
         LeaderId { revision: self.revision.0, term: self.term }
     }
 
-    /// Holds as long as nobody else was elected and we did not resign.
+    /// Returns a comparison that holds as long as nobody else was elected and we did not resign.
     pub fn holds(&self) -> Compare {
-        Compare::created(StateKey::Leader, self.revision)
+        Compare::value(StateKey::Leader, self.value.clone())
     }
 
-    /// Whether an entry of `leader` says that we lead.
+    /// True if the entry of `leader` says that we lead.
     pub fn is_shown_by(&self, leader: Option<&Entry>) -> bool {
-        leader.is_some_and(|leader| leader.create_revision == self.revision)
+        leader.is_some_and(|leader| leader.value == self.value)
     }
 }
 
-/// A leader, as others see it.
+/// Elected leader, as others see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leader {
-    /// When it was elected.
+    /// Revision at which it was elected.
     pub revision: Revision,
-    /// Its name and address.
+    /// Name and address of the leader.
     pub record: LeaderRecord,
 }
 
-/// Waits until we lead, in `term`, which nobody has drawn before. It may be dropped at any time, and tried again: who leads
-/// already finds out.
+/// Coordinator that stands for election.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Name of its pod or host.
+    pub replica: Text<128>,
+    /// Address for workers and operators.
+    pub address: Text<256>,
+}
+
+impl Candidate {
+    /// Returns the record by which the candidate leads in `term`.
+    pub fn record(&self, term: Term) -> LeaderRecord {
+        LeaderRecord { replica: self.replica.clone(), address: self.address.clone(), term: Some(term) }
+    }
+}
+
+/// Waits until we lead, in `term`, which nobody has drawn before. The call may be dropped at any time and tried again.
 ///
 /// # Errors
 /// [`MetaError::LeaseGone`] once the session is lost; otherwise only what waiting does not mend.
 pub async fn campaign(
     store: &dyn MetaStore,
     session: &LeaseSession,
-    me: &LeaderRecord,
+    me: &Candidate,
     term: Term,
 ) -> Result<Leadership, MetaError> {
+    let value = me.record(term).encode().map_err(|error| MetaError::Invalid { reason: error.to_string() })?;
+    let value = Bytes::from(value);
     tokio::select! {
         _ = session.lost() => Err(MetaError::LeaseGone { lease: session.lease() }),
-        elected = campaign_on(store, session, me) => elected.map(|revision| Leadership { revision, term }),
+        elected = campaign_on(store, session, &value) => elected.map(|revision| Leadership { revision, term, value: value.clone() }),
     }
 }
 
-async fn campaign_on(store: &dyn MetaStore, session: &LeaseSession, me: &LeaderRecord) -> Result<Revision, MetaError> {
+async fn campaign_on(store: &dyn MetaStore, session: &LeaseSession, value: &Bytes) -> Result<Revision, MetaError> {
     loop {
-        let tried = match stand(store, session, me).await {
+        let tried = match stand(store, session, value).await {
             Ok(Ok(elected)) => return Ok(elected),
+            Ok(Err(earlier)) if earlier.lease == Some(session.lease()) => withdraw(store, &earlier.value).await,
             Ok(Err(leader)) => vacancy(store, &leader).await,
             Err(error) => Err(error),
         };
@@ -103,17 +125,18 @@ async fn campaign_on(store: &dyn MetaStore, session: &LeaseSession, me: &LeaderR
     }
 }
 
-/// One try: since when we lead, or the entry of whoever does.
+/// Tries once: returns the revision since which we lead, or the entry of the leader. That may be an office of an earlier term
+/// of ours, whose resignation was lost.
 async fn stand(
     store: &dyn MetaStore,
     session: &LeaseSession,
-    me: &LeaderRecord,
+    value: &Bytes,
 ) -> Result<Result<Revision, Entry>, MetaError> {
     let key = String::from(StateKey::Leader);
-    let value = me.encode().map_err(|error| MetaError::Invalid { reason: error.to_string() })?;
-    let txn = Txn::when([Compare::absent(&key)]).then([Op::put_leased(&key, value, session.lease())]).otherwise([&key]);
-    // Nobody else writes under our lease: a leader on it is we, elected by a try whose answer was lost.
-    let is_ours = |entry: &Entry| entry.lease == Some(session.lease());
+    let put = Op::put_leased(&key, value.clone(), session.lease());
+    let txn = Txn::when([Compare::absent(&key)]).then([put]).otherwise([&key]);
+    // The value holds a term that we drew: we were elected by a try whose answer was lost.
+    let is_ours = |entry: &Entry| entry.value == *value;
     let ours_at = |entry: Option<&Entry>| entry.filter(|entry| is_ours(entry)).map(|entry| entry.create_revision);
     loop {
         match settle(store, txn.clone(), &key, ours_at).await? {
@@ -145,19 +168,23 @@ async fn vacancy(store: &dyn MetaStore, leader: &Entry) -> Result<(), MetaError>
     }
 }
 
-/// Stops leading, at once. Nothing happens if we do not lead any more.
+/// Stops leading at once. Does nothing if we do not lead any more.
 ///
 /// # Errors
-/// The store could not be asked; whoever is next waits for our lease to end.
-pub async fn resign(store: &dyn MetaStore, leadership: Leadership) -> Result<(), MetaError> {
+/// The store could not be asked; the next leader waits for our lease to end.
+pub async fn resign(store: &dyn MetaStore, leadership: &Leadership) -> Result<(), MetaError> {
+    withdraw(store, &leadership.value).await
+}
+
+/// Deletes the key `leader` if it has this value.
+async fn withdraw(store: &dyn MetaStore, value: &Bytes) -> Result<(), MetaError> {
     let key = String::from(StateKey::Leader);
-    let revision = leadership.revision;
-    let txn = Txn::when([leadership.holds()]).then([Op::delete(&key)]);
-    let gone = |entry: Option<&Entry>| entry.is_none_or(|entry| entry.create_revision != revision).then_some(revision);
+    let txn = Txn::when([Compare::value(&key, value.clone())]).then([Op::delete(&key)]);
+    let gone = |entry: Option<&Entry>| entry.is_none_or(|entry| entry.value != *value).then_some(Revision(0));
     settle(store, txn, &key, gone).await.map(drop)
 }
 
-/// Who leads now, and every change of that; none while there is no leader.
+/// Streams the present leader and every change of it; none while there is no leader.
 ///
 /// # Errors
 /// The store could not be asked for the first; later, only what ends a watch.
@@ -171,7 +198,7 @@ pub async fn observe(
     Ok(first.chain(events).filter_map(async |event| event.and_then(leader_after).transpose()))
 }
 
-/// Who leads after an event, if it says so.
+/// Returns the leader after an event, if the event tells it.
 fn leader_after(event: WatchEvent) -> Result<Option<Option<Leader>>, MetaError> {
     let key = String::from(StateKey::Leader);
     match event {

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use etcd_client::{Permission, PermissionType};
 use format::state_keys::{StateKey, TaskPath};
-use format::state_records::{AttemptsRecord, ClaimRecord, DoneRecord, LeaderRecord, StateRecord, Text};
+use format::state_records::{AttemptsRecord, ClaimRecord, DoneRecord, StateRecord, Text};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use model::digest::Digest;
 use model::limits::{OPEN_TASKS_MAX, STATE_BYTES_MAX, STATE_TXN_OPS_MAX};
 use model::{ShardId, TaskId, Term};
 use storage::meta::claim::{CHANGES_PER_TXN_MAX, Changed, SeenAttempts, TaskChange, apply, apply_one, token_of};
 use storage::meta::conformance::{Place, check_all};
-use storage::meta::election::campaign;
+use storage::meta::election::{Candidate, campaign};
 use storage::meta::session::Loss;
 use storage::meta::{
     Compare, EtcdStore, EtcdUser, LeaseSession, LeaseSettings, MetaError, MetaStore, Op, Outcome, Revision, Txn,
@@ -57,7 +57,7 @@ async fn a_lost_response_is_unknown_and_claim_and_completion_find_out() {
     let behind = support::store(&proxy.endpoint(), &namespace).await;
     let direct = support::store(&endpoint, &namespace).await;
     let session = LeaseSession::open(Arc::clone(&direct), LeaseSettings::seeded(1)).await.expect("a lease");
-    let me = LeaderRecord { replica: Text::cut("c-0"), address: Text::cut("http://c-0:7070") };
+    let me = Candidate { replica: Text::cut("c-0"), address: Text::cut("http://c-0:7070") };
     let leadership = campaign(&*direct, &session, &me, Term::drawn(1)).await.expect("elected");
     behind.get("a").await.expect("a connection");
 
@@ -75,7 +75,7 @@ async fn a_lost_response_is_unknown_and_claim_and_completion_find_out() {
     behind.get("a").await.ok();
     let claim =
         TaskChange::Claim { task: path.clone(), worker: session.lease(), shard: None, seen: SeenAttempts::default() };
-    let (claimed, ()) = tokio::join!(apply_one(&*behind, leadership, &claim), loses_one());
+    let (claimed, ()) = tokio::join!(apply_one(&*behind, &leadership, &claim), loses_one());
     let Ok(Changed::Claimed { attempt, .. }) = claimed else { panic!("{claimed:?}") };
     let key = String::from(StateKey::Claim(path.clone(), 1));
     let held = direct.get(&key).await.expect("direct").expect("claimed");
@@ -84,7 +84,7 @@ async fn a_lost_response_is_unknown_and_claim_and_completion_find_out() {
     let done = DoneRecord { attempt, last: 1, report: Digest::of(b"report"), report_bytes: 6, begun_at_ms: None };
     behind.get("a").await.ok();
     let complete = TaskChange::Complete { task: path, done, claimed: held.create_revision };
-    let (completed, ()) = tokio::join!(apply_one(&*behind, leadership, &complete), loses_one());
+    let (completed, ()) = tokio::join!(apply_one(&*behind, &leadership, &complete), loses_one());
     assert_eq!(completed.expect("settled"), Changed::Completed);
     assert_eq!(direct.get(&key).await.expect("direct"), None);
 }
@@ -96,7 +96,7 @@ async fn a_batch_whose_answer_is_lost_is_settled_change_by_change() {
     let behind = support::store(&proxy.endpoint(), &namespace).await;
     let direct = support::store(&endpoint, &namespace).await;
     let session = LeaseSession::open(Arc::clone(&direct), LeaseSettings::seeded(1)).await.expect("a lease");
-    let me = LeaderRecord { replica: Text::cut("c-0"), address: Text::cut("http://c-0:7070") };
+    let me = Candidate { replica: Text::cut("c-0"), address: Text::cut("http://c-0:7070") };
     let leadership = campaign(&*direct, &session, &me, Term::drawn(1)).await.expect("elected");
     behind.get("a").await.expect("a connection");
 
@@ -113,7 +113,7 @@ async fn a_batch_whose_answer_is_lost_is_settled_change_by_change() {
         proxy.set(Network::Fine);
     };
     let changes = (0..CHANGES_PER_TXN_MAX as u32).map(claim).collect();
-    let (claimed, ()) = tokio::join!(apply(&*behind, leadership, changes), loses_one);
+    let (claimed, ()) = tokio::join!(apply(&*behind, &leadership, changes), loses_one);
     let attempts: Vec<_> = claimed
         .into_iter()
         .map(|claimed| match claimed {
@@ -134,7 +134,7 @@ async fn a_batch_whose_answer_is_lost_is_settled_change_by_change() {
         },
         claimed: *claimed,
     });
-    let completed = apply(&*behind, leadership, completions.collect()).await;
+    let completed = apply(&*behind, &leadership, completions.collect()).await;
     assert!(completed.iter().all(|result| matches!(result, Ok(Changed::Completed))), "{completed:?}");
     let left = direct.list("jobs/").await.expect("direct").entries;
     assert!(left.len() == CHANGES_PER_TXN_MAX && left.iter().all(|entry| entry.key.contains("/done/")), "{left:?}");

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use format::state_records::{LeaderRecord, Text};
+use format::state_records::Text;
 use futures::StreamExt as _;
 use model::Term;
-use storage::meta::election::{campaign, observe, resign};
+use storage::meta::election::{Candidate, Leadership, campaign, observe, resign};
 use storage::meta::{LeaseSession, LeaseSettings, MetaStore, Op, Outcome, Revision, Txn, WatchEvent};
 
 use crate::support::{self, Network, OwnEtcd, Proxy, next};
@@ -29,8 +29,8 @@ async fn restored_keys(watch: &mut storage::meta::Watch) -> Vec<String> {
     }
 }
 
-fn named(name: &str) -> LeaderRecord {
-    LeaderRecord { replica: Text::cut(name), address: Text::cut("http://10.0.0.1:7070") }
+fn named(name: &str) -> Candidate {
+    Candidate { replica: Text::cut(name), address: Text::cut("http://10.0.0.1:7070") }
 }
 
 async fn session(store: &Arc<dyn MetaStore>, seed: u64) -> LeaseSession {
@@ -95,7 +95,7 @@ async fn a_standby_is_elected_after_etcd_was_restored_to_a_backup_of_an_earlier_
     etcd.restart().await;
 
     put(&store, "up").await;
-    resign(&*store, first).await.expect("resigned");
+    resign(&*store, &first).await.expect("resigned");
     drop(earlier);
     let later = session(&store, 3).await;
     for number in 0..20 {
@@ -119,4 +119,31 @@ async fn a_standby_is_elected_after_etcd_was_restored_to_a_backup_of_an_earlier_
     let elected = tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("in time").expect("elected");
     assert!(elected.revision() < second.revision(), "in a history that has not come so far yet");
     assert_eq!(leader().await.as_deref(), Some("standby"), "who observes is told as well");
+}
+
+/// The case that a create revision alone does not tell apart: both leaders' keys were created at the same one.
+#[tokio::test]
+async fn a_leader_of_a_lost_history_cannot_write_though_its_revision_came_again() {
+    let mut etcd = OwnEtcd::start(&[]).await;
+    let store = support::store(&etcd.endpoint(), "/own/").await;
+    let (one, two) = (session(&store, 1).await, session(&store, 2).await);
+    put(&store, "up").await;
+    etcd.kill().await;
+    let backup = etcd.saved();
+    etcd.restart().await;
+    let lost = elected(&store, &one, "one", 1).await;
+    etcd.kill().await;
+    etcd.put_back(Some(&backup));
+    etcd.restart().await;
+    let restored = elected(&store, &two, "two", 2).await;
+    assert_eq!(restored.revision(), lost.revision(), "the case that this is about");
+    let write = |leadership: &Leadership| Txn::when([leadership.holds()]).then([Op::put("x", "1")]);
+    assert!(matches!(store.txn(write(&lost)).await, Ok(Outcome::Refused { .. })));
+    assert!(matches!(store.txn(write(&restored)).await, Ok(Outcome::Applied { .. })));
+}
+
+async fn elected(store: &Arc<dyn MetaStore>, session: &LeaseSession, name: &str, term: u64) -> Leadership {
+    let me = named(name);
+    let elected = campaign(&**store, session, &me, Term::drawn(term << 2));
+    tokio::time::timeout(Duration::from_secs(30), elected).await.expect("in time").expect("elected")
 }

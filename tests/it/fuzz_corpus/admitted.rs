@@ -113,7 +113,15 @@ fn the_seeds_of_records_are_of_every_kind() {
     }
     let (job, worker, path) = ("fuzz".parse::<model::JobId>().expect("a job name"), LeaseId(5), task(TaskId::map(0)));
     let failure = FailureRecord { worker, cause: Text::cut("it \"fell\"") };
-    seed("leader", StateKey::Leader, &LeaderRecord { replica: Text::cut("c0"), address: Text::cut("http://c0:7070") });
+    seed(
+        "leader",
+        StateKey::Leader,
+        &LeaderRecord {
+            replica: Text::cut("c0"),
+            address: Text::cut("http://c0:7070"),
+            term: Some(model::Term::drawn(7)),
+        },
+    );
     let record = WorkerRecord {
         name: Text::cut("w0"),
         slots: 2,

@@ -25,7 +25,8 @@ fn text(entries: &[(&str, &str)]) -> Vec<(String, Bytes)> {
 
 #[tokio::test]
 async fn what_is_not_known_is_passed_over_and_what_is_known_beside_it_found() {
-    let leader = LeaderRecord { replica: Text::cut("c0"), address: Text::cut("c0:7070") }.encode().expect("small");
+    let leader =
+        LeaderRecord { replica: Text::cut("c0"), address: Text::cut("c0:7070"), term: None }.encode().expect("small");
     let leader = String::from_utf8(leader).expect("JSON");
     let entries = text(&[
         ("eu/leader", &leader),

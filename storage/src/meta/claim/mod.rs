@@ -49,7 +49,7 @@ pub const CHANGES_PER_TXN_MAX: usize = STATE_TXN_OPS_MAX / 3;
 /// all the same. More than [`CHANGES_PER_TXN_MAX`] changes take several transactions, one after another.
 pub async fn apply(
     store: &dyn MetaStore,
-    leadership: Leadership,
+    leadership: &Leadership,
     changes: Vec<TaskChange>,
 ) -> Vec<Result<Changed, ClaimError>> {
     let mut results = Vec::with_capacity(changes.len());
@@ -65,7 +65,7 @@ pub async fn apply(
 /// See [`ClaimError`]; a worker whose lease has ended is [`MetaError::LeaseGone`].
 pub async fn apply_one(
     store: &dyn MetaStore,
-    leadership: Leadership,
+    leadership: &Leadership,
     change: &TaskChange,
 ) -> Result<Changed, ClaimError> {
     alone(store, leadership, change, None).await
@@ -73,7 +73,7 @@ pub async fn apply_one(
 
 async fn apply_batch(
     store: &dyn MetaStore,
-    leadership: Leadership,
+    leadership: &Leadership,
     batch: &[TaskChange],
 ) -> Vec<Result<Changed, ClaimError>> {
     let ended = if batch.len() > 1 { together(store, leadership, batch).await } else { Together::Refused };
@@ -99,7 +99,7 @@ enum Together {
     Unknown(MetaError),
 }
 
-async fn together(store: &dyn MetaStore, leadership: Leadership, batch: &[TaskChange]) -> Together {
+async fn together(store: &dyn MetaStore, leadership: &Leadership, batch: &[TaskChange]) -> Together {
     let steps = batch.iter().map(|change| change.step(leadership)).collect::<Result<Vec<Step>, _>>();
     // The changes that cannot be written are found when each is tried alone.
     let Ok(steps) = steps else { return Together::Refused };
@@ -121,7 +121,7 @@ async fn together(store: &dyn MetaStore, leadership: Leadership, batch: &[TaskCh
 /// Makes one change. With a `doubt`, the change may have been sent before.
 async fn alone(
     store: &dyn MetaStore,
-    leadership: Leadership,
+    leadership: &Leadership,
     change: &TaskChange,
     doubt: Option<MetaError>,
 ) -> Result<Changed, ClaimError> {
@@ -147,7 +147,7 @@ pub fn token_of(entry: &Entry) -> Result<FencingToken, MetaError> {
     entry.record::<ClaimRecord>().map(|claim| claim.token(entry.create_revision.0))
 }
 
-fn deposed(change: &TaskChange, leadership: Leadership) -> ClaimError {
+fn deposed(change: &TaskChange, leadership: &Leadership) -> ClaimError {
     ClaimError::Deposed { task: change.task().clone(), ours: leadership.token() }
 }
 

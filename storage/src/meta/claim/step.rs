@@ -43,7 +43,7 @@ impl Step {
 }
 
 impl TaskChange {
-    pub(super) fn step(&self, leadership: Leadership) -> Result<Step, MetaError> {
+    pub(super) fn step(&self, leadership: &Leadership) -> Result<Step, MetaError> {
         let task = self.task();
         let attempts = String::from(StateKey::Attempts(task.clone()));
         let done_key = String::from(StateKey::Done(task.clone()));
@@ -122,7 +122,7 @@ impl TaskChange {
     }
 
     /// Determines the reason of a refusal, from the entries of [`Self::reads`].
-    pub(super) fn refusal(&self, leadership: Leadership, found: Vec<Option<Entry>>) -> ClaimError {
+    pub(super) fn refusal(&self, leadership: &Leadership, found: Vec<Option<Entry>>) -> ClaimError {
         let task = self.task().clone();
         let mut found = found.into_iter();
         let mut next = || found.next().flatten();

@@ -2,11 +2,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use format::state_keys::TaskPath;
-use format::state_records::{DoneRecord, FailureRecord, LeaderRecord, Text};
+use format::state_records::{DoneRecord, FailureRecord, Text};
 use model::digest::Digest;
 use model::{AttemptId, LeaseId, ShardId, TaskId, Term};
 
-use crate::meta::election::{campaign, resign};
+use crate::meta::election::{Candidate, campaign, resign};
 use crate::meta::faulty::{Faults, FaultyStore};
 use crate::meta::{LeaseSession, LeaseSettings, MemoryStore, Op};
 
@@ -42,7 +42,7 @@ impl Cluster {
     }
 
     async fn make(&self, change: TaskChange) -> Result<Changed, ClaimError> {
-        apply_one(&*self.store, self.leadership, &change).await
+        apply_one(&*self.store, &self.leadership, &change).await
     }
 
     async fn claim(&self, worker: LeaseId) -> Result<AttemptId, ClaimError> {
@@ -63,7 +63,7 @@ impl Cluster {
 
 async fn elect(store: &Arc<dyn MetaStore>) -> (LeaseSession, Leadership) {
     let session = LeaseSession::open(Arc::clone(store), LeaseSettings::seeded(1)).await.expect("a lease");
-    let record = LeaderRecord { replica: Text::cut("c-0"), address: Text::cut("http://c-0:7070") };
+    let record = Candidate { replica: Text::cut("c-0"), address: Text::cut("http://c-0:7070") };
     let leadership = campaign(&**store, &session, &record, TERM).await.expect("elected");
     (session, leadership)
 }
@@ -182,18 +182,18 @@ async fn a_deposed_leader_changes_nothing() {
     let cluster = Cluster::new().await;
     let worker = cluster.worker().await;
     let attempt = cluster.claim(worker).await.expect("open");
-    resign(&*cluster.store, cluster.leadership).await.expect("resigned");
+    resign(&*cluster.store, &cluster.leadership).await.expect("resigned");
     drop(cluster.leader_session);
     let (_session, next) = elect(&cluster.store).await;
     let before = cluster.store.list("jobs/").await.expect("memory").entries;
     let claim = |ordinal| TaskChange::Claim { task: task(ordinal), worker, shard: None, seen: SeenAttempts::default() };
     for changes in [vec![complete(attempt, 1)], vec![hand_back(attempt)], vec![claim(4), complete(attempt, 1)]] {
-        for refused in apply(&*cluster.store, cluster.leadership, changes).await {
+        for refused in apply(&*cluster.store, &cluster.leadership, changes).await {
             assert!(matches!(refused, Err(ClaimError::Deposed { .. })), "{refused:?}");
         }
     }
     assert_eq!(cluster.store.list("jobs/").await.expect("memory").entries, before);
-    apply_one(&*cluster.store, next, &complete(attempt, 1)).await.expect("the attempt outlives its leader");
+    apply_one(&*cluster.store, &next, &complete(attempt, 1)).await.expect("the attempt outlives its leader");
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,7 +211,7 @@ async fn in_a_batch_only_what_cannot_be_done_is_refused() {
         complete(attempt, 1),
         TaskChange::HandBack { task: task(4), attempt: stale, claimed: Revision(1) },
     ];
-    let results = apply(&*cluster.store, cluster.leadership, changes).await;
+    let results = apply(&*cluster.store, &cluster.leadership, changes).await;
     assert!(matches!(&results[0], Ok(Changed::Claimed { attempt, .. }) if attempt.number == 1), "{results:?}");
     assert!(matches!(&results[1], Err(ClaimError::Store(MetaError::LeaseGone { lease })) if *lease == gone));
     assert!(matches!(&results[2], Ok(Changed::Completed)), "{results:?}");
@@ -223,7 +223,7 @@ async fn as_many_changes_as_a_transaction_takes_are_one_revision() {
     let cluster = Cluster::new().await;
     let worker = cluster.worker().await;
     let claim = |ordinal| TaskChange::Claim { task: task(ordinal), worker, shard: None, seen: SeenAttempts::default() };
-    let claims = apply(&*cluster.store, cluster.leadership, (0..100).map(claim).collect()).await;
+    let claims = apply(&*cluster.store, &cluster.leadership, (0..100).map(claim).collect()).await;
     let attempts: Vec<_> = claims
         .into_iter()
         .map(|claimed| match claimed {
@@ -238,7 +238,7 @@ async fn as_many_changes_as_a_transaction_takes_are_one_revision() {
     let completions = attempts.iter().zip(0..).take(CHANGES_PER_TXN_MAX).map(|(attempt, ordinal)| {
         TaskChange::Complete { task: task(ordinal), done: done(*attempt, 1), claimed: claimed(*attempt) }
     });
-    let completed = apply(&*cluster.store, cluster.leadership, completions.collect()).await;
+    let completed = apply(&*cluster.store, &cluster.leadership, completions.collect()).await;
     assert!(completed.iter().all(|result| matches!(result, Ok(Changed::Completed))), "{completed:?}");
     assert_eq!(cluster.store.list("jobs/").await.expect("memory").revision, Revision(before.0 + 1));
 }

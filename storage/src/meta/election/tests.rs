@@ -8,8 +8,8 @@ use crate::meta::{LeaseSettings, MemoryStore, Outcome};
 
 use super::*;
 
-fn named(name: &str) -> LeaderRecord {
-    LeaderRecord { replica: Text::cut(name), address: Text::cut("http://10.0.0.1:7070") }
+fn named(name: &str) -> Candidate {
+    Candidate { replica: Text::cut(name), address: Text::cut("http://10.0.0.1:7070") }
 }
 
 async fn session(store: &Arc<dyn MetaStore>, seed: u64) -> LeaseSession {
@@ -39,11 +39,11 @@ async fn the_next_leads_when_the_first_resigns_and_has_a_larger_token() {
     let mut waiting = Box::pin(campaign(&*store, &two, &me, term(2)));
     let waited = tokio::time::timeout(Duration::from_secs(60), &mut waiting).await;
     assert!(waited.is_err(), "one leader at a time");
-    resign(&*store, first).await.expect("resigned");
+    resign(&*store, &first).await.expect("resigned");
     let second = waiting.await.expect("elected");
     assert!(second.revision() > first.revision());
     assert!(!writes(&*store, &first).await && writes(&*store, &second).await);
-    resign(&*store, first).await.expect("resigning twice changes nothing");
+    resign(&*store, &first).await.expect("resigning twice changes nothing");
     assert!(writes(&*store, &second).await);
 }
 
@@ -88,7 +88,7 @@ async fn observers_see_who_leads_and_when_nobody_does() {
     let one = session(&store, 1).await;
     let leadership = campaign(&*store, &one, &named("one"), term(1)).await.expect("elected");
     assert_eq!(next().await.as_deref(), Some("one"));
-    resign(&*store, leadership).await.expect("resigned");
+    resign(&*store, &leadership).await.expect("resigned");
     assert_eq!(next().await, None);
 }
 
@@ -100,7 +100,7 @@ async fn a_standby_stands_after_the_store_was_restored_to_an_earlier_leader() {
     let (one, two) = (session(&store, 1).await, session(&store, 2).await);
     let first = campaign(&*store, &one, &named("one"), term(1)).await.expect("elected");
     let backup = inner.backup();
-    resign(&*store, first).await.expect("resigned");
+    resign(&*store, &first).await.expect("resigned");
     drop(one);
     let three = session(&store, 3).await;
     for _ in 0..20 {
@@ -113,6 +113,33 @@ async fn a_standby_stands_after_the_store_was_restored_to_an_earlier_leader() {
     inner.restore(Some(&backup));
     let elected = tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("in time").expect("elected");
     assert!(writes(&*store, &elected).await && !writes(&*store, &second).await);
+}
+
+/// A restored store hands the create revision of the deposed leader's key out a second time.
+#[tokio::test(start_paused = true)]
+async fn a_leader_of_a_lost_history_is_refused_though_its_revision_came_again() {
+    let inner = MemoryStore::new();
+    let store: Arc<dyn MetaStore> = Arc::new(inner.clone());
+    let (one, two) = (session(&store, 1).await, session(&store, 2).await);
+    let backup = inner.backup();
+    let lost = campaign(&*store, &one, &named("one"), term(1)).await.expect("elected");
+    inner.restore(Some(&backup));
+    let restored = campaign(&*store, &two, &named("two"), term(2)).await.expect("elected");
+    assert_eq!(restored.revision(), lost.revision(), "the case that this is about");
+    assert!(!writes(&*store, &lost).await && writes(&*store, &restored).await);
+    resign(&*store, &lost).await.expect("changes nothing");
+    assert!(writes(&*store, &restored).await);
+}
+
+/// The resignation was lost, and the session lives: the next term begins with the key of the last.
+#[tokio::test(start_paused = true)]
+async fn a_candidate_whose_own_earlier_office_was_not_given_up_leads_in_its_new_term() {
+    let store = memory();
+    let one = session(&store, 1).await;
+    let first = campaign(&*store, &one, &named("one"), term(1)).await.expect("elected");
+    let second = campaign(&*store, &one, &named("one"), term(2)).await.expect("elected again");
+    assert!(second.revision() > first.revision());
+    assert!(!writes(&*store, &first).await && writes(&*store, &second).await);
 }
 
 /// A watch that tells nothing: of a history that its store no longer has.
@@ -158,7 +185,7 @@ async fn a_candidate_reads_who_leads_though_its_watch_is_silent() {
     let me = named("two");
     let mut waiting = Box::pin(campaign(&*store, &two, &me, term(2)));
     assert!(tokio::time::timeout(Duration::from_secs(60), &mut waiting).await.is_err(), "one leader at a time");
-    resign(&*store, first).await.expect("resigned");
+    resign(&*store, &first).await.expect("resigned");
     let elected = tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("in time").expect("elected");
     assert!(writes(&*store, &elected).await);
 }

@@ -94,7 +94,7 @@ impl Game {
         for ordinal in &ordinals {
             before.push(self.entries(*ordinal).await);
         }
-        let results = apply(&self.behind, self.cluster.leadership, changes.clone()).await;
+        let results = apply(&self.behind, &self.cluster.leadership, changes.clone()).await;
         for (((ordinal, change), before), result) in ordinals.into_iter().zip(changes).zip(before).zip(results) {
             let after = self.entries(ordinal).await;
             self.check(ordinal, &change, result, &before, &after);
