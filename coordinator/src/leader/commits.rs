@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use format::state_records::{JobPhase, ShardPhase};
+use format::state_records::ShardPhase;
 use scheduler::{Event, ShardOutput};
 
 use super::Leader;
@@ -57,8 +57,8 @@ impl Leader {
 
     fn begin_commit(&mut self, output: Box<ShardOutput>) {
         let (id, shard) = (output.plan.job.clone(), output.plan.shard);
+        let is_cancelled = self.is_cancelled(&id);
         let Some(live) = self.jobs.get_mut(&id) else { return };
-        let is_cancelled = live.head.phase == JobPhase::Cancelling;
         let reason = live.head.reason.to_string();
         let Some(of) = live.shards.get_mut(&shard) else { return };
         // One that a leader has begun may be visible already: it ends as its commit does.
