@@ -206,7 +206,8 @@ impl World {
             }
             for work in 0..coordinator.work.len() {
                 steps.push(Step::End { coordinator: at, at: work, answered: true });
-                if self.losses == 0 {
+                // A look that is not answered is only done again.
+                if self.losses == 0 && !matches!(coordinator.work[work], Work::Look { .. }) {
                     steps.push(Step::End { coordinator: at, at: work, answered: false });
                 }
             }
