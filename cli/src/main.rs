@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     match commands::run(tailor.command) {
         Ok(code) => code.into(),
         Err(error) => {
-            crate::out::say(format_args!("tailor: {}", chain(&error)));
+            crate::out::say(format_args!("tailor: {}", model::error::chain(error.as_ref())));
             exit::Code::of(&error).into()
         }
     }
@@ -82,18 +82,6 @@ fn refuse(error: &clap::Error) -> ExitCode {
     }
     out::say(error.render().to_string().trim_end());
     exit::Code::Usage.into()
-}
-
-/// An error and its causes, on one line; a cause that its effect has told already is not told again.
-fn chain(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if !text.contains(&cause) {
-            let separator = if text.is_empty() { "" } else { ": " };
-            text.push_str(&format!("{separator}{cause}"));
-        }
-    }
-    text
 }
 
 fn log_to_stderr(verbose: u8) {

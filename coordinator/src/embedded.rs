@@ -17,10 +17,10 @@ use worker::ByUri;
 use worker::agent::{Agent, AgentError, AgentSettings, Left};
 
 use crate::JobError;
-use crate::error::describe;
 use crate::job::{Job, Resources};
 use crate::leader::{Ask, Handle, Leader, LeaderSettings};
 use crate::report::JobReport;
+use model::error::chain;
 
 /// TTL of the leases. No other process can take them over, so they only have to outlast a machine that sleeps.
 const LEASE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -90,7 +90,7 @@ async fn lead(
     resources: &Resources,
     clock: Arc<dyn Clock>,
 ) -> Result<(Handle, oneshot::Sender<()>, JoinHandle<()>), JobError> {
-    let refused = |error: storage::meta::MetaError| JobError::Refused { reason: describe(&error) };
+    let refused = |error: storage::meta::MetaError| JobError::Refused { reason: chain(&error) };
     let settings = Arc::new(LeaderSettings {
         scratch: Some(resources.scratch.uri().to_owned()),
         insists_on_records: false,
@@ -134,7 +134,7 @@ fn work(
         access: resources.access,
         secret: None,
     };
-    let ended = |error: AgentError| JobError::Worker { reason: describe(&error) };
+    let ended = |error: AgentError| JobError::Worker { reason: chain(&error) };
     let agent = Agent::new(settings, Arc::new(handle.clone()), Arc::clone(store), Arc::new(ByUri), clock);
     let agent = agent.map_err(ended)?;
     let (leave, left) = oneshot::channel();
@@ -147,7 +147,7 @@ fn work(
 fn worker_ended(ended: Result<Result<Left, AgentError>, tokio::task::JoinError>) -> JobError {
     let reason = match ended {
         Ok(Ok(left)) => format!("it left while the job ran ({left:?})"),
-        Ok(Err(error)) => describe(&error),
+        Ok(Err(error)) => chain(&error),
         Err(error) => format!("it panicked: {error}; please report this"),
     };
     JobError::Worker { reason }

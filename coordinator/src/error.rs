@@ -86,19 +86,3 @@ pub enum JobError {
         reason: String,
     },
 }
-
-/// Formats an error with the chain of its causes on one line; a cause whose text is already in its effect is not
-/// repeated.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
-}

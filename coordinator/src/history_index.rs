@@ -21,9 +21,9 @@ use proto::v1;
 use serde::{Deserialize, Serialize};
 use storage::{Root, StorageError};
 
-use crate::error::describe;
 use crate::report::{API_VERSION, JobReport};
 use crate::{history, history_view};
+use model::error::chain;
 
 /// Entry with the fields that `job list` shows. Unknown fields of later versions are ignored.
 #[derive(Debug, Serialize, Deserialize)]
@@ -273,7 +273,7 @@ fn unreadable(dataset: &Root, job: &JobId, submitted_at_ms: i64, error: &Storage
         state: v1::JobState::Unreadable.into(),
         dataset: dataset.uri().to_owned(),
         submitted_at_ms,
-        cause: describe(error),
+        cause: chain(error),
         ..v1::JobSummary::default()
     }
 }

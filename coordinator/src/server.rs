@@ -111,7 +111,7 @@ async fn connect(settings: &storage::meta::EtcdSettings, health: &Health) -> Res
     loop {
         match connect_once(settings).await {
             Err(error) if error.is_transient() => {
-                tracing::warn!(error = crate::error::describe(&error), "failed to reach etcd; trying again");
+                tracing::warn!(error = model::error::chain(&error), "failed to reach etcd; trying again");
                 health.set(ETCD, Err(error.to_string()));
                 tokio::time::sleep(CONNECT_PAUSE).await;
             }

@@ -34,6 +34,8 @@ pub mod outcome;
 pub mod invariant;
 // Counts of points read and written, and the check that they balance.
 pub mod books;
+// Errors with their causes, on one line.
+pub mod error;
 // Byte sizes in words: `512MiB`.
 pub mod size;
 // Limit of quarantined bytes: `1%`, `64MiB`.

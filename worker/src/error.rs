@@ -1,6 +1,5 @@
 //! Errors of an attempt, and their classes for the scheduler.
 
-use std::error::Error as _;
 use std::io;
 
 use format::frame::FrameFault;
@@ -215,18 +214,7 @@ fn io_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::
 
 impl From<WorkError> for Failure {
     fn from(error: WorkError) -> Self {
-        let class = error.class();
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            if !message.contains(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            source = cause.source();
-        }
-        Self { class, message }
+        Self { class: error.class(), message: model::error::chain(&error) }
     }
 }
 

@@ -20,9 +20,9 @@ use tokio::net::TcpListener;
 use crate::agent::{Agent, AgentError, AgentSettings, Left};
 use crate::remote::RemoteLeader;
 use crate::resolve::ByUri;
-use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::{metrics, open_files, spot};
+use proto::secret::Secret;
 
 /// Condition of readiness that holds while there is a lease: without a lease the worker does no work.
 const ETCD: &str = "etcd";

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use model::{AttemptId, Failure, FailureClass, HeldAttempt, LeaseId, TaskPath};
+use proto::dispatch::{Beat, DispatchError, Orders};
 use tokio::time::Instant;
-use worker::leader::{Beat, LeaderError, Orders};
 
 use super::Leader;
 use super::live::Watched;
@@ -26,13 +26,13 @@ impl Leader {
     }
 
     /// How a worker does; what it should do.
-    pub(super) fn beat(&mut self, worker: LeaseId, beat: &Beat, reply: Reply<Orders, LeaderError>) {
+    pub(super) fn beat(&mut self, worker: LeaseId, beat: &Beat, reply: Reply<Orders, DispatchError>) {
         let now = Instant::now();
         let (state, recovering) = (&self.state, &self.recovering);
         let is_unknown = |job: &model::JobId| recovering.get(job).is_some_and(|recovering| !recovering.is_cancelled());
         let is_over = |held: &HeldAttempt| !is_unknown(&held.task.job) && !state.runs(&held.task, held.attempt, worker);
         let Some(live) = self.workers.get_mut(&worker) else {
-            let _ = reply.send(Err(LeaderError::UnknownWorker { worker }));
+            let _ = reply.send(Err(DispatchError::UnknownWorker { worker }));
             return;
         };
         live.heard = Some(now);

@@ -23,12 +23,12 @@ use tokio::time::Instant;
 
 use super::Leader;
 use super::message::{ArchiveError, Outcome};
-use crate::error::describe;
 use crate::event_log::EventLog;
 use crate::history_index;
 use crate::journal::{Journal, JournalError};
 use crate::record;
 use crate::report::{JobReport, ShardReport};
+use model::error::chain;
 
 /// Until what could not be written is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -139,7 +139,7 @@ impl Leader {
             Ok(()) => self.forget(id),
             Err(ArchiveError::Storage(error)) if !self.settings.insists_on_records => {
                 // What was committed counts, and whoever waits has the report: only the dataset's own history lacks it.
-                tracing::warn!(job = %id, error = describe(&error), "write the job's record");
+                tracing::warn!(job = %id, error = chain(&error), "write the job's record");
                 self.forget(id);
             }
             Err(ArchiveError::Journal(JournalError::Over { reason })) => drop(self.over.get_or_insert(reason)),

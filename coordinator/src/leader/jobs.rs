@@ -15,6 +15,7 @@ use std::time::Duration;
 use format::keys;
 use format::state_records::{JobHead, JobPhase, Text, Unknown};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use model::error::chain;
 use model::limits::OPEN_JOBS_MAX;
 use model::{Clock, Digest, JobId, JobSpec, TimestampMs};
 use proto::{ApiError, v1};
@@ -28,7 +29,7 @@ use super::live::{LiveJob, LiveShard};
 use super::marks::RunMark;
 use super::message::{BeginError, Begun, Follower, Outcome, Planned, PlannedShard, Reply};
 use crate::bases::{self, Round};
-use crate::error::{JobError, describe};
+use crate::error::JobError;
 use crate::event_log::EventLog;
 use crate::history;
 use crate::job::Job;
@@ -170,7 +171,7 @@ impl Leader {
                 self.record_plans(id, shards);
             }
             Err(error) => {
-                let cause = describe(&error);
+                let cause = chain(&error);
                 tracing::warn!(job = %id, %cause, "job cannot be planned");
                 live.head.cause = Some(Text::cut(&cause));
                 self.note(id, "planning-failed", json!({ "cause": cause }));
@@ -247,8 +248,8 @@ fn known(asked: &JobSpec, there: &JobSpec) -> Result<v1::SubmitJobResponse, ApiE
 /// Turns a failure to open a job's places into the client's reply.
 fn not_opened(error: JobError) -> ApiError {
     match error {
-        JobError::Storage(away) if away.is_store_away() => ApiError::Away { reason: describe(&away) },
-        error => ApiError::Invalid { field: "spec".to_owned(), reason: describe(&error) },
+        JobError::Storage(away) if away.is_store_away() => ApiError::Away { reason: chain(&away) },
+        error => ApiError::Invalid { field: "spec".to_owned(), reason: chain(&error) },
     }
 }
 
@@ -301,8 +302,7 @@ pub(super) async fn begin_again(
 ) -> Result<super::ask::BegunAgain, BeginError> {
     let spec = &earlier.spec;
     spec.settings.validate().map_err(|error| ApiError::from(error.within("spec.settings")))?;
-    let job =
-        Job::open(spec, Arc::clone(&clock)).await.map_err(|error| ApiError::Refused { reason: describe(&error) })?;
+    let job = Job::open(spec, Arc::clone(&clock)).await.map_err(|error| ApiError::Refused { reason: chain(&error) })?;
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
     journal.note_dataset(&spec.dataset).await?;
     let head = JobHead {

@@ -14,10 +14,10 @@ use storage::{Creation, Root};
 use super::backoff::Backoff;
 use super::fence::Fence;
 use crate::WorkError;
-use crate::leader::{Leader, LeaderError, Verdict};
 use crate::metrics::HeldCompletion;
 use crate::resolve::Roots;
 use crate::slot::Outcome;
+use proto::dispatch::{Dispatch, DispatchError, Verdict};
 
 /// Result of telling the leader.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(super) enum Told {
 /// Reports one attempt to the leader.
 #[derive(Debug)]
 pub(super) struct Teller {
-    pub(super) leader: Arc<dyn Leader>,
+    pub(super) leader: Arc<dyn Dispatch>,
     pub(super) roots: Arc<Roots>,
     pub(super) fence: Fence,
     pub(super) worker: LeaseId,
@@ -124,7 +124,7 @@ impl Teller {
     /// Repeats a call until the leader answers or the lease is lost.
     async fn ask<T, F>(&mut self, call: impl Fn() -> F) -> Result<T, NotTold>
     where
-        F: Future<Output = Result<T, LeaderError>>,
+        F: Future<Output = Result<T, DispatchError>>,
     {
         let mut held_completion = None;
         loop {
@@ -133,12 +133,12 @@ impl Teller {
             }
             match call().await {
                 Ok(answer) => return Ok(answer),
-                Err(LeaderError::Incompatible { reason }) => {
+                Err(DispatchError::Incompatible { reason }) => {
                     return Err(NotTold::Ended(Told::Incompatible { reason }));
                 }
-                Err(LeaderError::NotTaken { reason }) => return Err(NotTold::NotTaken { reason }),
+                Err(DispatchError::NotTaken { reason }) => return Err(NotTold::NotTaken { reason }),
                 // A leader that does not know this worker yet is asked again once the registration is done.
-                Err(error @ (LeaderError::Away { .. } | LeaderError::UnknownWorker { .. })) => {
+                Err(error @ (DispatchError::Away { .. } | DispatchError::UnknownWorker { .. })) => {
                     tracing::debug!(%error, "outcome of an attempt held");
                     held_completion.get_or_insert_with(HeldCompletion::begin);
                     self.backoff.pause().await;
