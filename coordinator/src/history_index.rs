@@ -115,7 +115,7 @@ pub(crate) async fn add(dataset: &Root, report: &JobReport, leader: LeaderId) ->
     let name = HistoryName { submitted_at_ms, round: report.round, leader, job: report.job.clone() };
     let entry = Entry::of(history_view::summary(report));
     let bytes = serde_json::to_vec_pretty(&entry).expect("an entry is numbers and names");
-    dataset.create_once(&name.to_string(), bytes).await.map(drop)
+    dataset.create_exclusive(&name.to_string(), bytes).await.map(drop)
 }
 
 /// Ended job, as far as its name and its record tell without reading the entry.

@@ -204,9 +204,9 @@ async fn close(
 ) -> Result<(), JournalError> {
     let bytes = serde_json::to_vec(report).expect("a report is numbers and names");
     let digest = Digest::of(&bytes);
-    let written = dataset.create_once(&keys::shard_report(id, shard, digest), bytes).await;
+    let written = dataset.put_by_digest(&keys::shard_report(id, shard, digest), bytes).await;
     let report = match written {
-        Ok(_) => Some(digest),
+        Ok(()) => Some(digest),
         Err(error) => {
             // The manifest says what it holds; only the account of how it came to be is lost.
             tracing::warn!(%error, job = %id, %shard, "write the shard's report");

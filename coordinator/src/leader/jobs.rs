@@ -21,7 +21,7 @@ use model::{Clock, Digest, JobId, JobSpec, TimestampMs};
 use proto::{ApiError, v1};
 use scheduler::{Event, Restored};
 use serde_json::json;
-use storage::{Creation, Root};
+use storage::{Root, StorageError};
 use tokio::time::Instant;
 
 use super::Leader;
@@ -325,13 +325,12 @@ pub(super) async fn begin_again(
 async fn write_object(root: &Root, bytes: Vec<u8>, key: impl FnOnce(Digest) -> String) -> Result<Digest, ApiError> {
     let digest = Digest::of(&bytes);
     let key = key(digest);
-    let created = root.create_once(&key, bytes).await;
-    match created.map_err(|error| refused("the dataset", root.uri(), &error))? {
-        Creation::Ours => Ok(digest),
-        Creation::Taken => {
-            let reason = format!("{} is not what its name says; remove it", root.object(&key));
-            Err(ApiError::Refused { reason })
+    match root.put_by_digest(&key, bytes).await {
+        Ok(()) => Ok(digest),
+        Err(StorageError::AlreadyExists { object }) => {
+            Err(ApiError::Refused { reason: format!("{object} is not what its name says; remove it") })
         }
+        Err(error) => Err(refused("the dataset", root.uri(), &error)),
     }
 }
 
@@ -361,7 +360,7 @@ async fn write_warnings(job: &Job, warnings: &[String]) -> Result<Option<Digest>
     }
     let bytes = serde_json::to_vec(warnings).expect("a list of texts");
     let digest = Digest::of(&bytes);
-    job.dataset.create_once(&keys::warnings(&job.id, digest), bytes).await?;
+    job.dataset.put_by_digest(&keys::warnings(&job.id, digest), bytes).await?;
     Ok(Some(digest))
 }
 

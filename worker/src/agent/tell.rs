@@ -111,7 +111,7 @@ impl Teller {
         let failed = |error| Failure::from(WorkError::Storage(error));
         let root = self.roots.output(&grant.scratch).await.map_err(failed)?;
         let key = keys::report(&held.task, held.attempt);
-        match root.create_once(&key, bytes).await.map_err(failed)? {
+        match root.create_exclusive(&key, bytes).await.map_err(failed)? {
             Creation::Ours => Ok(root),
             Creation::Taken => {
                 let object = root.object(&key);
