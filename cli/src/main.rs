@@ -63,6 +63,7 @@ fn main() -> ExitCode {
     if !tailor.command.is_server() {
         log_to_stderr(tailor.verbose);
     }
+    show_broken_invariants();
     open_files::raise_limit();
     match commands::run(tailor.command) {
         Ok(code) => code.into(),
@@ -71,6 +72,17 @@ fn main() -> ExitCode {
             exit::Code::of(&error).into()
         }
     }
+}
+
+/// Shows the invariant that a panic carries as its value; the standard hook shows texts alone.
+fn show_broken_invariants() {
+    let standard = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if let Some(broken) = panic.payload().downcast_ref::<model::Broken>() {
+            out::say(format_args!("tailor: {broken}; please report this"));
+        }
+        standard(panic);
+    }));
 }
 
 /// Tells help and version as they are, and what is wrong with a command line without what a terminal would obey in it.

@@ -62,6 +62,6 @@ mod error;
 pub use error::JobError;
 pub use job::Job;
 pub use leader::LeaderSettings;
-pub use leader::check_report;
+pub use leader::{Fault, check_report};
 pub use metrics::VIOLATIONS;
 pub use report::{JobReport, ShardReport, ShardState};

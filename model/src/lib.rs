@@ -50,7 +50,7 @@ pub use grant::{Grant, HeldAttempt, RunEntry, RunList};
 pub use ids::{
     AttemptId, FencingToken, JobId, LeaseId, MetricId, OrgId, PartitionId, ShardId, TaskId, TaskKind, TaskPath,
 };
-pub use invariant::Invariant;
+pub use invariant::{Broken, Invariant};
 pub use job::{Encoding, JobSettings, OnBadFrame, OutputFormat};
 pub use loss::LossMax;
 pub use outcome::{

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{Failure, Grant, HeldAttempt, LeaseId};
+use model::{Failure, Grant, HeldAttempt, Invariant, LeaseId};
 
 /// The version of the worker protocol that this build speaks.
 pub const PROTOCOL: u32 = 2;
@@ -68,6 +68,8 @@ pub enum Verdict {
     Refused {
         /// Explanation for the worker's log.
         reason: String,
+        /// Invariant that the report breaks, if one. An older leader names none.
+        violates: Option<Invariant>,
     },
 }
 

@@ -364,3 +364,6 @@ pub mod handed_in {
         store.ok_or_else(|| open_error(uri, "this thread was handed no places"))
     }
 }
+
+#[cfg(test)]
+mod tests;

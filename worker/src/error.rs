@@ -4,7 +4,7 @@ use std::io;
 
 use format::frame::FrameFault;
 use format::run::RunError;
-use model::{ByteRange, Failure, FailureClass, LossMax, RunEntry};
+use model::{ByteRange, Failure, FailureClass, Invariant, LossMax, RunEntry};
 use storage::{Root, StorageError};
 
 /// Advice for an operator whose process ran out of open files.
@@ -114,6 +114,8 @@ pub enum WorkError {
         object: String,
         /// Message of the Parquet writer.
         cause: String,
+        /// Invariant that the rows break, if one.
+        violates: Option<Invariant>,
     },
     /// The attempt was told to stop.
     #[error("the attempt was cancelled")]
@@ -167,6 +169,14 @@ impl WorkError {
         matches!(code, Some(libc::EMFILE | libc::ENFILE))
     }
 
+    /// Returns the invariant that was found broken, if one.
+    const fn violates(&self) -> Option<Invariant> {
+        match self {
+            Self::Parquet { violates, .. } => *violates,
+            _ => None,
+        }
+    }
+
     fn class(&self) -> FailureClass {
         match self {
             Self::BadFrame { guessed, .. }
@@ -214,7 +224,7 @@ fn io_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::
 
 impl From<WorkError> for Failure {
     fn from(error: WorkError) -> Self {
-        Self { class: error.class(), message: model::error::chain(&error) }
+        Self { class: error.class(), message: model::error::chain(&error), violates: error.violates() }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{Failure, Grant, HeldAttempt, LeaseId};
+use model::{Failure, Grant, HeldAttempt, Invariant, LeaseId};
 use proto::client::{Connection, LeaderClient, Policy};
 use proto::status::ApiError;
 use proto::v1;
@@ -95,7 +95,11 @@ where
             async move { client.complete(request).await }
         });
         let answer = asked.await.map_err(|error| refusal(worker, error))?;
-        Ok(if answer.counts { Verdict::Counts } else { Verdict::Refused { reason: answer.reason } })
+        Ok(if answer.counts {
+            Verdict::Counts
+        } else {
+            Verdict::Refused { violates: answer.violates.as_deref().and_then(Invariant::of_id), reason: answer.reason }
+        })
     }
 
     async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), DispatchError> {

@@ -6,13 +6,14 @@
 use bytes::Bytes;
 use format::state_records::{FailureRecord, Text};
 use model::limits::REPORT_BYTES_MAX;
-use model::{AttemptId, Digest, Failure, FailureClass, HeldAttempt, Invariant, LeaseId, Report, TaskPath};
+use model::{AttemptId, Digest, Failure, FailureClass, HeldAttempt, LeaseId, Report, TaskPath};
 use proto::dispatch::{DispatchError, Verdict};
 use scheduler::{Event, Tried, is_charged};
 use serde_json::json;
 
 use super::Leader;
 use super::message::{Outcome, Reply};
+use super::reports::Fault;
 use crate::journal::JournalError;
 
 impl Leader {
@@ -35,26 +36,26 @@ impl Leader {
         if !self.state.runs(&held.task, held.attempt, worker) {
             let reason = format!("attempt {} does not hold {} any more", held.attempt, held.task);
             metrics::counter!("tailor_completions_refused_total").increment(1);
-            let _ = reply.send(Ok(Verdict::Refused { reason }));
+            let _ = reply.send(Ok(refused(&reason)));
             return;
         }
         match self.read_report(&held, &report) {
-            Err(reason) => {
+            Err(Fault { reason, violates }) => {
                 tracing::warn!(%worker, reason, "report refused; the attempt is charged as a bug");
                 metrics::counter!("tailor_reports_refused_total").increment(1);
-                let failure = Failure { class: FailureClass::Bug, message: reason.clone() };
+                let failure = Failure { class: FailureClass::Bug, message: reason.clone(), violates };
                 self.record_failure(held, failure, worker, None);
-                let _ = reply.send(Ok(Verdict::Refused { reason }));
+                let _ = reply.send(Ok(Verdict::Refused { reason, violates }));
             }
             Ok(parsed) => self.record(held, parsed, &report, reply),
         }
     }
 
     /// Reads a report that can be this attempt's.
-    fn read_report(&self, held: &HeldAttempt, bytes: &[u8]) -> Result<Report, String> {
+    fn read_report(&self, held: &HeldAttempt, bytes: &[u8]) -> Result<Report, Fault> {
         let HeldAttempt { task, attempt } = held;
         if bytes.len() > REPORT_BYTES_MAX {
-            return Err(format!("the report of {task} has {} bytes, over {REPORT_BYTES_MAX}", bytes.len()));
+            return Err(format!("the report of {task} has {} bytes, over {REPORT_BYTES_MAX}", bytes.len()).into());
         }
         let report =
             Report::from_bytes(bytes).map_err(|error| format!("the report of {task} cannot be read: {error}"))?;
@@ -95,7 +96,7 @@ impl Leader {
             Some(Err(error)) => {
                 self.apply(Event::HandedBack { task: held.task.clone(), attempt: held.attempt });
                 metrics::counter!("tailor_completions_refused_total").increment(1);
-                Ok(Verdict::Refused { reason: error.to_string() })
+                Ok(refused(&error.to_string()))
             }
         };
         let _ = reply.send(answer);
@@ -126,9 +127,7 @@ impl Leader {
         reply: Option<Reply<(), DispatchError>>,
     ) {
         tracing::debug!(task = %held.task, attempt = %held.attempt, class = ?failure.class, error = %failure, "attempt failed");
-        if failure.class == FailureClass::Bug
-            && let Some(invariant) = Invariant::named_in(&failure.message)
-        {
+        if let Some(invariant) = failure.violates {
             crate::metrics::violated(invariant, &failure.message);
         }
         let name = self.workers.get(&worker).map(|live| live.record.name.to_string()).unwrap_or_default();
@@ -274,5 +273,5 @@ fn away(reason: &str) -> DispatchError {
 }
 
 fn refused(reason: &str) -> Verdict {
-    Verdict::Refused { reason: reason.to_owned() }
+    Verdict::Refused { reason: reason.to_owned(), violates: None }
 }

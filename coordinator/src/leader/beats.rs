@@ -74,7 +74,7 @@ impl Leader {
         }
         for (worker, held) in stuck {
             let message = format!("the attempt has read and written nothing for {} s", max.as_secs());
-            self.record_failure(held, Failure { class: FailureClass::Transient, message }, worker, None);
+            self.record_failure(held, Failure::new(FailureClass::Transient, message), worker, None);
         }
     }
 }

@@ -53,8 +53,11 @@ impl WorkerService for Workers {
         }
         let verdict = leader.complete(worker, &held, request.report).await.map_err(status)?;
         let answer = match verdict {
-            Verdict::Counts => v1::CompleteResponse { counts: true, reason: String::new() },
-            Verdict::Refused { reason } => v1::CompleteResponse { counts: false, reason },
+            Verdict::Counts => v1::CompleteResponse { counts: true, ..Default::default() },
+            Verdict::Refused { reason, violates } => {
+                let violates = violates.map(|invariant| invariant.id().to_owned());
+                v1::CompleteResponse { counts: false, reason, violates }
+            }
         };
         Ok(Response::new(answer))
     }

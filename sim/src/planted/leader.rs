@@ -52,7 +52,7 @@ impl Dispatch for Bent {
         if self.planted == Planted::DrainCharges {
             for held in held {
                 struck(&self.port);
-                let failure = Failure { class: FailureClass::Transient, message: reason.to_owned() };
+                let failure = Failure::new(FailureClass::Transient, reason);
                 self.inner.fail(worker, held, &failure).await?;
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::limits::MEMORY_BYTES_MIN;
-use model::{ByteSize, Failure, Grant, HeldAttempt, Invariant, LeaseId};
+use model::{ByteSize, Failure, Grant, HeldAttempt, LeaseId};
 use proto::client::LeaderClient;
 use proto::dispatch::{Beat, Dispatch, DispatchError, Hello, Orders, Verdict};
 use proto::secret::Secret;
@@ -131,11 +131,10 @@ impl Dispatch for Overheard {
     async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, DispatchError> {
         let verdict = self.inner.complete(worker, held, report).await;
         // A leader that finds a broken invariant in a report is a witness like any other.
-        if let Ok(Verdict::Refused { reason }) = &verdict
+        if let Ok(Verdict::Refused { reason, violates: Some(invariant) }) = &verdict
             && !self.is_liar
-            && let Some(invariant) = Invariant::named_in(reason)
         {
-            self.port.send(Message::Truth(Truth::Refuted { invariant, what: reason.clone() }));
+            self.port.send(Message::Truth(Truth::Refuted { invariant: *invariant, what: reason.clone() }));
         }
         verdict
     }

@@ -67,7 +67,7 @@ impl Teller {
                 held.task,
                 bytes.len()
             );
-            return self.fail(&held, Failure { class: FailureClass::Bug, message }).await;
+            return self.fail(&held, Failure::new(FailureClass::Bug, message)).await;
         }
         let written = self.write(grant, &held, bytes.clone()).await;
         let root = match written {
@@ -78,14 +78,14 @@ impl Teller {
         let verdict = self.ask(|| leader.complete(worker, &held, bytes.clone())).await;
         match verdict {
             Ok(Verdict::Counts) => Told::Counts,
-            Ok(Verdict::Refused { reason }) => {
+            Ok(Verdict::Refused { reason, .. }) => {
                 tracing::info!(task = %held.task, attempt = %held.attempt, reason, "completion refused; going on with other work");
                 discard(&root, &report).await;
                 Told::Refused
             }
             Err(NotTold::NotTaken { reason }) => {
                 let message = format!("the report of {} is not taken: {reason}", held.task);
-                self.fail(&held, Failure { class: FailureClass::Bug, message }).await
+                self.fail(&held, Failure::new(FailureClass::Bug, message)).await
             }
             Err(NotTold::Ended(told)) => told,
         }
@@ -116,7 +116,7 @@ impl Teller {
             Creation::Taken => {
                 let object = root.object(&key);
                 let message = format!("{object} holds another report of this very attempt; please report this");
-                Err(Failure { class: FailureClass::Bug, message })
+                Err(Failure::new(FailureClass::Bug, message))
             }
         }
     }

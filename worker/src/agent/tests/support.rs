@@ -85,7 +85,7 @@ impl Dispatch for FakeLeader {
     async fn complete(&self, worker: LeaseId, held: &HeldAttempt, _report: Bytes) -> Result<Verdict, DispatchError> {
         self.answer(worker, |state| {
             state.heard.push(format!("complete {}", held.task.task));
-            state.refusal.clone().map_or(Verdict::Counts, |reason| Verdict::Refused { reason })
+            state.refusal.clone().map_or(Verdict::Counts, |reason| Verdict::Refused { reason, violates: None })
         })
     }
 
@@ -128,7 +128,7 @@ impl Execute for FakeExecute {
         };
         progress.plan(100);
         progress.add(if ordinal == NEARLY_DONE { 99 } else { 1 }, 0);
-        let failed = |class, message: &str| Outcome::Failed(Failure { class, message: message.to_owned() });
+        let failed = |class, message: &str| Outcome::Failed(Failure::new(class, message));
         while seconds > 0 {
             tokio::time::sleep(Duration::from_secs(1)).await;
             seconds -= 1;
