@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use coordinator::JobError;
 use dataset::{DatasetError, ErrorKind};
+use local::RunError;
 use proto::status::ApiError;
 use proto::v1::JobState;
 use storage::StorageError;
@@ -67,11 +68,13 @@ impl Code {
         if let Some(exit) = cause.downcast_ref::<Exit>() {
             return Some(exit.code);
         }
-        match cause.downcast_ref::<JobError>() {
-            Some(JobError::NoInput { .. }) => return Some(Self::NotFound),
-            Some(JobError::TooLittleMemory { .. }) => return Some(Self::Usage),
-            Some(JobError::Storage(storage)) => return Self::of_storage(storage),
+        match cause.downcast_ref::<RunError>() {
+            Some(RunError::TooLittleMemory { .. }) => return Some(Self::Usage),
+            Some(RunError::Job(error)) => return Self::of_job(error),
             _ => {}
+        }
+        if let Some(error) = cause.downcast_ref::<JobError>() {
+            return Self::of_job(error);
         }
         if let Some(error) = cause.downcast_ref::<DatasetError>() {
             return match error.kind() {
@@ -92,6 +95,14 @@ impl Code {
             ApiError::NotFound { .. } => Some(Self::NotFound),
             ApiError::Invalid { .. } => Some(Self::Usage),
             ApiError::Away { .. } => Some(Self::TimedOut),
+            _ => None,
+        }
+    }
+
+    fn of_job(error: &JobError) -> Option<Self> {
+        match error {
+            JobError::NoInput { .. } => Some(Self::NotFound),
+            JobError::Storage(storage) => Self::of_storage(storage),
             _ => None,
         }
     }

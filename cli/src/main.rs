@@ -63,14 +63,26 @@ fn main() -> ExitCode {
     if !tailor.command.is_server() {
         log_to_stderr(tailor.verbose);
     }
+    show_broken_invariants();
     open_files::raise_limit();
     match commands::run(tailor.command) {
         Ok(code) => code.into(),
         Err(error) => {
-            crate::out::say(format_args!("tailor: {}", chain(&error)));
+            crate::out::say(format_args!("tailor: {}", model::error::chain(error.as_ref())));
             exit::Code::of(&error).into()
         }
     }
+}
+
+/// Shows the invariant that a panic carries as its value; the standard hook shows texts alone.
+fn show_broken_invariants() {
+    let standard = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if let Some(broken) = panic.payload().downcast_ref::<model::Broken>() {
+            out::say(format_args!("tailor: {broken}; please report this"));
+        }
+        standard(panic);
+    }));
 }
 
 /// Tells help and version as they are, and what is wrong with a command line without what a terminal would obey in it.
@@ -82,18 +94,6 @@ fn refuse(error: &clap::Error) -> ExitCode {
     }
     out::say(error.render().to_string().trim_end());
     exit::Code::Usage.into()
-}
-
-/// An error and its causes, on one line; a cause that its effect has told already is not told again.
-fn chain(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if !text.contains(&cause) {
-            let separator = if text.is_empty() { "" } else { ": " };
-            text.push_str(&format!("{separator}{cause}"));
-        }
-    }
-    text
 }
 
 fn log_to_stderr(verbose: u8) {

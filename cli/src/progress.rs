@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use coordinator::Watcher;
 use indicatif::{ProgressBar, ProgressStyle};
+use local::Watcher;
 use model::ByteSize;
 use proto::v1;
 

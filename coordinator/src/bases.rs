@@ -48,7 +48,7 @@ pub(crate) async fn note(job: &Job, round: Round) -> Result<(), StorageError> {
     let noted = Noted { current: current_versions(&job.dataset, job.settings.window).await? };
     let bytes = serde_json::to_vec(&noted).expect("names and numbers");
     // If the round was planned before, that earlier note stands.
-    job.dataset.create_once(&round.key(&job.id), bytes).await.map(drop)
+    job.dataset.create_exclusive(&round.key(&job.id), bytes).await.map(drop)
 }
 
 /// Base versions of a round, read once.

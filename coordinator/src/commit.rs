@@ -129,7 +129,7 @@ pub(crate) async fn commit(job: &Job, round: Round, output: &ShardOutput) -> Res
             replaced.check(job, base, &output.plan.segments, &mut manifest)?;
             manifest.warnings.extend(replaced.replaced_points(manifest.books.reduce.points_written));
         }
-        if job.dataset.create_once(&name.to_string(), manifest.to_bytes()).await? == Creation::Ours {
+        if job.dataset.create_exclusive(&name.to_string(), manifest.to_bytes()).await? == Creation::Ours {
             return committed(job, &manifest).await;
         }
         // Another leader may have put the same output, at another time.
@@ -141,8 +141,9 @@ pub(crate) async fn commit(job: &Job, round: Round, output: &ShardOutput) -> Res
     Err(CommitError::Contended(shard))
 }
 
-/// Reads the manifest at `name`, if it names exactly this output. The collector may have removed an old manifest
-/// meanwhile.
+/// Reads the manifest at `name`, if it names exactly this output: another leader, or an earlier term, has committed it
+/// with another time. (A lost answer to our own put is settled below, in `Root::create_exclusive`.) The collector may have
+/// removed an old manifest meanwhile.
 async fn read_ours(job: &Job, output: &ShardOutput, name: ManifestName) -> Result<Option<Manifest>, StorageError> {
     let key = name.to_string();
     let manifest = read_whole(&job.dataset, &key, |bytes| Manifest::from_bytes(&key, bytes)).await?;

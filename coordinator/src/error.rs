@@ -46,18 +46,6 @@ pub enum JobError {
         /// Number that is allowed.
         max: usize,
     },
-    /// The memory budget is too small for the fixed buffers of every slot.
-    #[error(
-        "--memory {memory} is too small for {workers} workers, each needs at least {least}; give more, or fewer --workers"
-    )]
-    TooLittleMemory {
-        /// Memory of all slots.
-        memory: model::ByteSize,
-        /// Number of slots that share the memory.
-        workers: usize,
-        /// Least memory of each slot.
-        least: model::ByteSize,
-    },
     /// The shard map cannot be parsed.
     #[error(transparent)]
     ShardMap(#[from] shard_config::ShardMapError),
@@ -70,35 +58,10 @@ pub enum JobError {
     /// A call to a store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// A thread could not be started.
-    #[error("start a worker thread")]
-    Thread(#[source] std::io::Error),
-    /// The worker ended with an error.
-    #[error("a worker of this process ended: {reason}")]
-    Worker {
-        /// Error of the worker.
-        reason: String,
-    },
     /// The job was refused, or failed as a whole.
     #[error("{reason}")]
     Refused {
         /// Cause, and what to do.
         reason: String,
     },
-}
-
-/// Formats an error with the chain of its causes on one line; a cause whose text is already in its effect is not
-/// repeated.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

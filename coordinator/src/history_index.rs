@@ -21,9 +21,9 @@ use proto::v1;
 use serde::{Deserialize, Serialize};
 use storage::{Root, StorageError};
 
-use crate::error::describe;
 use crate::report::{API_VERSION, JobReport};
 use crate::{history, history_view};
+use model::error::chain;
 
 /// Entry with the fields that `job list` shows. Unknown fields of later versions are ignored.
 #[derive(Debug, Serialize, Deserialize)]
@@ -115,7 +115,7 @@ pub(crate) async fn add(dataset: &Root, report: &JobReport, leader: LeaderId) ->
     let name = HistoryName { submitted_at_ms, round: report.round, leader, job: report.job.clone() };
     let entry = Entry::of(history_view::summary(report));
     let bytes = serde_json::to_vec_pretty(&entry).expect("an entry is numbers and names");
-    dataset.create_once(&name.to_string(), bytes).await.map(drop)
+    dataset.create_exclusive(&name.to_string(), bytes).await.map(drop)
 }
 
 /// Ended job, as far as its name and its record tell without reading the entry.
@@ -273,7 +273,7 @@ fn unreadable(dataset: &Root, job: &JobId, submitted_at_ms: i64, error: &Storage
         state: v1::JobState::Unreadable.into(),
         dataset: dataset.uri().to_owned(),
         submitted_at_ms,
-        cause: describe(error),
+        cause: chain(error),
         ..v1::JobSummary::default()
     }
 }

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use model::limits::MEMORY_BYTES_MIN;
-use model::{ByteSize, Clock, JobId, JobSettings, JobSpec, ShardId};
+use model::{Clock, JobId, JobSettings, JobSpec, ShardId};
 use shard_config::ShardMap;
 use storage::Root;
-use storage::segment::SegmentAccess;
 
 use crate::JobError;
 use crate::bases::Bases;
@@ -70,36 +68,5 @@ impl Job {
             submitted_at_ms: spec.submitted_at_ms,
             clock,
         })
-    }
-}
-
-/// Resources that a job may use; they never shape the output.
-#[derive(Debug, Clone)]
-pub struct Resources {
-    /// Most attempts at once.
-    pub workers: usize,
-    /// Memory of all attempts together.
-    pub memory: ByteSize,
-    /// Root of the runs.
-    pub scratch: Root,
-    /// Access to segments: mapped files or ranged reads.
-    pub access: SegmentAccess,
-    /// 64 random bits, drawn for each run; its attempts are named after them.
-    pub seed: u64,
-}
-
-impl Resources {
-    /// Returns the memory of one slot.
-    ///
-    /// # Errors
-    /// [`JobError::TooLittleMemory`] if the fixed buffers alone would not fit.
-    pub fn memory_of_slot(&self) -> Result<u64, JobError> {
-        let workers = self.workers.max(1);
-        let share = self.memory.0 / workers as u64;
-        if share < MEMORY_BYTES_MIN {
-            let least = ByteSize(MEMORY_BYTES_MIN);
-            return Err(JobError::TooLittleMemory { memory: self.memory, workers, least });
-        }
-        Ok(share)
     }
 }

@@ -1,7 +1,7 @@
 //! Acts: finds the input, plans shards, drives the scheduler, commits manifests, keeps the record of the job.
 //!
 //! The decisions are the scheduler's. This crate performs its effects, and feeds the outcomes back as events. `tailor
-//! run` is this coordinator with a worker in the same process; `tailor coordinator` is one of several replicas.
+//! coordinator` is one of several replicas; `tailor run` (crate `local`) joins the leader with a worker in one process.
 
 // Opened job: settings and stores.
 pub mod job;
@@ -53,16 +53,15 @@ mod history_index;
 mod event_log;
 // Views of ended jobs for operators.
 mod history_view;
-// Coordinator and worker in one process.
-pub mod embedded;
+// Leader of one process, without sockets: the half of `tailor run`.
+pub mod local_leader;
 // Report of a job, for people and programs.
 pub mod report;
 mod error;
 
-pub use embedded::{Watcher, run};
 pub use error::JobError;
-pub use job::{Job, Resources};
+pub use job::Job;
 pub use leader::LeaderSettings;
-pub use leader::check_report;
+pub use leader::{Fault, check_report};
 pub use metrics::VIOLATIONS;
 pub use report::{JobReport, ShardReport, ShardState};

@@ -64,7 +64,7 @@ pub async fn write(dataset: &Root, plans: Vec<ShardPlan>) -> Result<Vec<(ShardPl
                 dataset.write_inputs(document.inputs(), &plan.segments).await?;
             }
             let (bytes, digest) = document.to_bytes();
-            dataset.create_once(&keys::plan(&plan.job, plan.shard, digest), bytes).await?;
+            dataset.put_by_digest(&keys::plan(&plan.job, plan.shard, digest), bytes).await?;
             Ok((plan, digest))
         }
     };

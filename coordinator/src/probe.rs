@@ -48,7 +48,7 @@ impl Probes {
 
 async fn probe(dataset: &Root, key: &str) -> Result<(), ProbeError> {
     // The key belongs to this leader, and may be left over from its earlier try.
-    dataset.create_once(key, "first").await?;
+    dataset.create_exclusive(key, "first").await?;
     let second = dataset.create_object(key, "second").await;
     let found = dataset.read(key).await;
     if let Err(error) = dataset.remove(key).await {

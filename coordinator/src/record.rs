@@ -35,7 +35,7 @@ pub(crate) async fn write(
     record: Vec<u8>,
 ) -> Result<(), StorageError> {
     let name = RecordName { job: job.clone(), round, leader };
-    match dataset.create_once(&name.to_string(), record).await? {
+    match dataset.create_exclusive(&name.to_string(), record).await? {
         // Only this leader writes under this name, so the object is our own earlier try, perhaps some seconds older.
         Creation::Ours | Creation::Taken => Ok(()),
     }

@@ -17,8 +17,8 @@ use storage::meta::election::{self, Candidate, Leadership};
 use storage::meta::{LeaseSession, LeaseSettings, MetaError, MetaStore};
 use tokio::sync::watch;
 
-use crate::error::describe;
 use crate::leader::{self, Ended, Handle, Leader, LeaderSettings};
+use model::error::chain;
 
 /// Pause before another access to a state that could not be reached.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -59,7 +59,7 @@ impl Replica {
             match ended {
                 Ok(Ended::Dismissed) => break,
                 Ok(Ended::Over { reason }) => tracing::warn!(reason, "stopped leading; standing for election again"),
-                Err(error) => self.state_fails(describe(&error)),
+                Err(error) => self.state_fails(chain(&error)),
             }
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}

@@ -7,17 +7,16 @@
 //! signals --> gives the office up      probes and metrics until the very end
 //! ```
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use daemon::{Health, Metrics, Shutdown};
+use daemon::{Health, ListenError, Metrics, Shutdown, etcd, listen};
 use model::limits::REQUESTS_PER_CONNECTION_MAX;
 use model::{Clock, SystemClock};
 use proto::v1::operator_service_server::OperatorServiceServer;
 use proto::v1::worker_service_server::WorkerServiceServer;
-use storage::meta::{EtcdStore, MetaError, MetaStore};
+use storage::meta::{EtcdSettings, EtcdStore, MetaError, MetaStore};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
@@ -26,10 +25,6 @@ use crate::member::Member;
 use crate::service::{Operators, Workers};
 use crate::settings::Settings;
 
-/// Condition of readiness: the state can be used, and there is a lease.
-const ETCD: &str = "etcd";
-/// Pause before another try to connect to etcd.
-const CONNECT_PAUSE: Duration = Duration::from_secs(1);
 /// Longest time for requests to finish after resigning.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -39,17 +34,9 @@ pub const LEAVE_MAX: Duration = Duration::from_secs(30);
 /// Error that prevents a coordinator from starting, or ends it.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The address is in use, or must not be used.
-    #[error("listen on {address} ({setting})")]
-    Listen {
-        /// Address to listen on.
-        address: SocketAddr,
-        /// Setting with the address.
-        setting: &'static str,
-        /// Error of the operating system.
-        #[source]
-        source: std::io::Error,
-    },
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The settings of etcd are invalid, or etcd refuses them.
     #[error(transparent)]
     State(#[from] MetaError),
@@ -67,7 +54,7 @@ pub enum ServeError {
 /// See [`ServeError`].
 pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) -> Result<(), ServeError> {
     crate::metrics::describe();
-    let health = Health::new(&[ETCD]);
+    let health = Health::new(&[etcd::CONDITION]);
     let probes = listen(settings.http_listen, "http.listen").await?;
     let requests = listen(settings.grpc_listen, "grpc.listen").await?;
     let probing = tokio::spawn(health.clone().serve(probes, exporter, Router::new(), shutdown.clone()));
@@ -79,10 +66,6 @@ pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) ->
     served
 }
 
-async fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, setting, source })
-}
-
 async fn coordinate(
     settings: Settings,
     requests: TcpListener,
@@ -90,12 +73,12 @@ async fn coordinate(
     shutdown: &Shutdown,
 ) -> Result<(), ServeError> {
     let store: Arc<dyn MetaStore> = tokio::select! {
-        store = connect(&settings.etcd, health) => Arc::new(store?),
+        store = etcd::connect_patiently(health, || connect(&settings.etcd)) => Arc::new(store?),
         () = shutdown.requested() => return Ok(()),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let member = Member::new(settings.leader, settings.lease, settings.collector, store, clock);
-    tokio::spawn(health.clone().follow(ETCD, member.state()));
+    tokio::spawn(health.clone().follow(etcd::CONDITION, member.state()));
     let serving = tokio::spawn(serve_requests(requests, member.services(), shutdown.clone()));
     let requested = shutdown.clone();
     member.run(Box::pin(async move { requested.requested().await })).await;
@@ -106,21 +89,8 @@ async fn coordinate(
     }
 }
 
-/// Connects to etcd, waits until it has answered once, and checks that no other cluster uses the namespace.
-async fn connect(settings: &storage::meta::EtcdSettings, health: &Health) -> Result<EtcdStore, MetaError> {
-    loop {
-        match connect_once(settings).await {
-            Err(error) if error.is_transient() => {
-                tracing::warn!(error = crate::error::describe(&error), "failed to reach etcd; trying again");
-                health.set(ETCD, Err(error.to_string()));
-                tokio::time::sleep(CONNECT_PAUSE).await;
-            }
-            connected => return connected,
-        }
-    }
-}
-
-async fn connect_once(settings: &storage::meta::EtcdSettings) -> Result<EtcdStore, MetaError> {
+/// Connects to etcd, and checks that no other cluster uses the namespace.
+async fn connect(settings: &EtcdSettings) -> Result<EtcdStore, MetaError> {
     let store = EtcdStore::connect(settings).await?;
     crate::namespace::check(settings, &store).await?;
     Ok(store)

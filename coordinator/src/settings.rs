@@ -116,7 +116,7 @@ impl Settings {
             log_level: layers.string("log.level")?,
             grpc_listen,
             http_listen: layers.parse("http.listen", "an address with a port, such as 127.0.0.1:7080")?,
-            etcd: worker::settings::etcd(layers, seed)?,
+            etcd: daemon::etcd::settings(layers, seed)?,
             lease: LeaseSettings { ttl, seed },
             leader,
             collector: collector(layers)?,

@@ -1,7 +1,7 @@
 //! Settings that every server has.
 //!
 //! Each program declares its default HTTP address in a table of its own. The settings of etcd declared here are
-//! passed to `storage` by the program that connects.
+//! resolved by [`crate::etcd`].
 
 use crate::settings::Key;
 

@@ -1,4 +1,4 @@
-//! Parts that both servers share: settings, logs, metrics, health, shutdown.
+//! Parts that both servers share: settings, logs, metrics, health, sockets, the connection to etcd, shutdown.
 //!
 //! Together with `main` this is the only place that reads flags and the environment. A server's life:
 //!
@@ -13,6 +13,10 @@
 pub mod settings;
 // Settings that every server has.
 pub mod common;
+// Connection to etcd: settings, and patience.
+pub mod etcd;
+// Sockets to listen on.
+mod listen;
 // Logs to stderr, and metrics for scrapers.
 pub mod telemetry;
 // HTTP probes for liveness and readiness.
@@ -21,6 +25,7 @@ pub mod health;
 pub mod shutdown;
 
 pub use health::Health;
+pub use listen::{ListenError, listen};
 pub use settings::{Flags, Key, Layers, SettingsError, Tables};
 pub use shutdown::{Shutdown, ShutdownTrigger};
 pub use telemetry::{LogFormat, Metrics};

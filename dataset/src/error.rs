@@ -160,18 +160,6 @@ impl DatasetError {
         }
     }
 
-    /// Formats the chain of errors on one line, for a report.
-    pub(crate) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            source = error.source();
-        }
-        text
-    }
-
     pub(crate) fn write(target: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Write { target: target.into(), source: Box::new(source) }
     }

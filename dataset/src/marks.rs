@@ -42,7 +42,7 @@ pub async fn mark_dataset(root: &Root) -> Result<(), StorageError> {
         found => return found.map(drop),
     }
     let marker = DatasetMarker::new(fastrand::u128(..));
-    root.create_once(keys::MARKER, marker.to_bytes()).await.map(drop)
+    root.create_exclusive(keys::MARKER, marker.to_bytes()).await.map(drop)
 }
 
 /// True if the place at `root` carries our marker, with a layout that this build cleans.

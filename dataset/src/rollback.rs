@@ -151,7 +151,7 @@ async fn check_object(root: &Root, entry: ObjectEntry) -> Result<(), DatasetErro
 async fn commit(catalog: &Catalog, manifest: &Manifest) -> Result<(), DatasetError> {
     let root = catalog.root();
     let key = name_of(manifest).to_string();
-    match root.create_once(&key, manifest.to_bytes()).await? {
+    match root.create_exclusive(&key, manifest.to_bytes()).await? {
         Creation::Ours => Ok(()),
         Creation::Taken => Err(DatasetError::Conflict { object: root.object(&key) }),
     }

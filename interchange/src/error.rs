@@ -1,6 +1,6 @@
 //! Errors of rows that are written, and of files that are read.
 
-use model::SeriesKey;
+use model::{Invariant, SeriesKey};
 use parquet::errors::ParquetError;
 
 /// Error of rows that were not written. The sink is unusable afterwards, and its bytes are not a whole file.
@@ -51,6 +51,16 @@ pub enum WriteError {
         #[source]
         source: ParquetError,
     },
+}
+
+impl WriteError {
+    /// Returns the invariant that the rows break, if one.
+    pub const fn violates(&self) -> Option<Invariant> {
+        match self {
+            Self::OutOfOrder { .. } => Some(Invariant::Dt2),
+            _ => None,
+        }
+    }
 }
 
 /// Error of a file that differs from what our writer made.

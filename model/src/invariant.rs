@@ -95,13 +95,27 @@ impl Invariant {
 }
 
 impl Invariant {
-    /// Finds the invariant that a message reports as broken: `PL-1: ...`, anywhere in the text.
-    pub fn named_in(message: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|invariant| {
-            let id = invariant.id();
-            message.match_indices(id).any(|(at, _)| message[at + id.len()..].starts_with(": "))
-        })
+    /// Returns the invariant of an id; none for an id of a later version.
+    pub fn of_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|invariant| invariant.id() == id)
     }
+
+    /// Panics, because going on would write what is wrong. The panic carries a [`Broken`], so that who catches it knows
+    /// the invariant by its value.
+    #[track_caller]
+    pub fn broken(self, what: impl fmt::Display) -> ! {
+        std::panic::panic_any(Broken { invariant: self, what: what.to_string() })
+    }
+}
+
+/// Broken invariant, as the value of a panic.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{invariant}: {what}")]
+pub struct Broken {
+    /// Invariant that does not hold.
+    pub invariant: Invariant,
+    /// Fact that contradicts it.
+    pub what: String,
 }
 
 impl fmt::Display for Invariant {
@@ -222,16 +236,11 @@ mod tests {
     }
 
     #[test]
-    fn a_message_names_the_promise_that_does_not_hold_by_its_id_and_a_colon() {
-        let panic = "the attempt panicked: DT-2: org 1 comes after org 2 in a part; please report this";
-        assert_eq!(Invariant::named_in(panic), Some(Invariant::Dt2));
-        assert_eq!(Invariant::named_in("CM-1: a manifest names"), Some(Invariant::Cm1));
-        assert_eq!(
-            Invariant::named_in("its blocks are not in the order of keys (DT-2)"),
-            None,
-            "bad input, not our bug"
-        );
-        assert_eq!(Invariant::named_in(""), None);
+    fn a_panic_carries_the_invariant_and_says_the_fact() {
+        let panic = std::panic::catch_unwind(|| Invariant::Dt2.broken("org 1 comes after org 2"));
+        let panic = panic.expect_err("it panics");
+        let broken = panic.downcast_ref::<Broken>().expect("a value");
+        assert_eq!((broken.invariant, broken.to_string().as_str()), (Invariant::Dt2, "DT-2: org 1 comes after org 2"));
     }
 
     #[test]
@@ -258,5 +267,9 @@ mod tests {
     fn each_has_an_id_of_its_own() {
         let ids: std::collections::BTreeSet<_> = Invariant::ALL.iter().map(|invariant| invariant.id()).collect();
         assert_eq!(ids.len(), Invariant::ALL.len());
+        for invariant in Invariant::ALL {
+            assert_eq!(Invariant::of_id(invariant.id()), Some(invariant));
+        }
+        assert_eq!(Invariant::of_id("DT-99"), None, "of a later version");
     }
 }

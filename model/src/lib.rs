@@ -34,6 +34,8 @@ pub mod outcome;
 pub mod invariant;
 // Counts of points read and written, and the check that they balance.
 pub mod books;
+// Errors with their causes, on one line.
+pub mod error;
 // Byte sizes in words: `512MiB`.
 pub mod size;
 // Limit of quarantined bytes: `1%`, `64MiB`.
@@ -48,7 +50,7 @@ pub use grant::{Grant, HeldAttempt, RunEntry, RunList};
 pub use ids::{
     AttemptId, FencingToken, JobId, LeaseId, MetricId, OrgId, PartitionId, ShardId, TaskId, TaskKind, TaskPath,
 };
-pub use invariant::Invariant;
+pub use invariant::{Broken, Invariant};
 pub use job::{Encoding, JobSettings, OnBadFrame, OutputFormat};
 pub use loss::LossMax;
 pub use outcome::{

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Invariant;
 use crate::books::{MapBooks, ReduceBooks};
 use crate::digest::Digest;
 use crate::ids::PartitionId;
@@ -141,13 +142,22 @@ impl Report {
 }
 
 /// Failure of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
     /// Class, which decides the scheduler's next step.
     pub class: FailureClass,
     /// Whole chain of causes, with the object that failed.
     pub message: String,
+    /// Invariant that the attempt found broken, if one. An older worker names none.
+    pub violates: Option<Invariant>,
+}
+
+impl Failure {
+    /// Creates a failure that breaks no invariant.
+    pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into(), violates: None }
+    }
 }
 
 /// Class of a failure, by the scheduler's reaction.

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use model::{AttemptId, FailureClass, FencingToken, Grant, HeldAttempt, TaskPath};
+use model::{AttemptId, FailureClass, FencingToken, Grant, HeldAttempt, Invariant, TaskPath};
 
 use crate::v1;
 
@@ -165,7 +165,8 @@ impl From<&model::Failure> for v1::Failure {
             FailureClass::Cancelled => v1::FailureClass::Cancelled,
             FailureClass::Bug => v1::FailureClass::Bug,
         };
-        Self { class: class.into(), message: failure.message.clone(), guessed, map_task }
+        let violates = failure.violates.map(|invariant| invariant.id().to_owned());
+        Self { class: class.into(), message: failure.message.clone(), guessed, map_task, violates }
     }
 }
 
@@ -188,6 +189,7 @@ impl TryFrom<v1::Failure> for model::Failure {
             v1::FailureClass::Cancelled => FailureClass::Cancelled,
             v1::FailureClass::Bug => FailureClass::Bug,
         };
-        Ok(Self { class, message: wire.message })
+        let violates = wire.violates.as_deref().and_then(Invariant::of_id);
+        Ok(Self { class, message: wire.message, violates })
     }
 }

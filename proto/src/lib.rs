@@ -1,7 +1,8 @@
 //! The wire: the `.proto` files, their generated code, and all conversions to and from the model.
 //!
 //! Servers and clients speak [`v1`]; the code behind them speaks `model`. In between are [`convert`] (messages),
-//! [`status`] (errors) and [`client`] (search for the leader, timeouts).
+//! [`status`] (errors) and [`client`] (search for the leader, timeouts). [`dispatch`] is the worker's side of the protocol
+//! as a trait, so that one process needs no sockets.
 //!
 //! The engine reads payloads in place (`format::payload`). The `Payload` of [`v1`] serves the oracle, the importers
 //! and the tests, which must not share the engine's reader.
@@ -12,11 +13,16 @@ pub mod convert;
 pub mod status;
 // Pages of listings.
 pub mod page;
+// Calls of a worker to its leader, as a trait.
+pub mod dispatch;
+// Secret of a worker process, sent with each of its calls.
+pub mod secret;
 // Client of the leader: finds it, stays with it, follows when it moves.
 pub mod client;
 
 pub use client::{EndpointsError, LeaderClient, Policy};
 pub use convert::{FieldError, required};
+pub use dispatch::{Dispatch, DispatchError};
 pub use status::ApiError;
 
 /// Messages and services of package `tailor.v1`.

@@ -17,9 +17,10 @@
 //! | `TooMany` | RESOURCE_EXHAUSTED | `TOO_MANY`, with a `RetryInfo` | waits so long |
 //! | `Bug` | INTERNAL | `BUG` | reports it |
 
-use std::error::Error;
+use std::error::Error as _;
 use std::time::Duration;
 
+use model::error::chain;
 use model::limits::STATUS_TEXT_BYTES_MAX;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -216,20 +217,6 @@ fn by_code(status: &Status, details: &ErrorDetails) -> ApiError {
 
 fn retry_after(details: &ErrorDetails) -> Duration {
     details.retry_info().and_then(|info| info.retry_delay).unwrap_or(RETRY_AFTER)
-}
-
-/// Formats an error and its causes on one line, without repetitions.
-fn chain(error: &dyn Error) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if texts.last().is_none_or(|last| !last.contains(&text)) {
-            texts.push(text);
-        }
-        next = cause.source();
-    }
-    texts.join(": ")
 }
 
 /// Cuts the text to the length that fits a status.

@@ -125,7 +125,7 @@ impl Future for Computation {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
         let Some(Computing { mut coroutine, driver }) = self.take() else {
             let message = "a coroutine was waited for after its end; please report this".to_owned();
-            return Poll::Ready(Outcome::Failed(Failure { class: FailureClass::Bug, message }));
+            return Poll::Ready(Outcome::Failed(Failure::new(FailureClass::Bug, message)));
         };
         match with(Rc::clone(&driver), || coroutine.resume(context.waker().clone())) {
             CoroutineResult::Yield(()) => {

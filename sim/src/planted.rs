@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{Invariant, TaskPath};
+use proto::dispatch::Dispatch;
 use storage::meta::MetaStore;
 use worker::Outcome;
-use worker::leader::Leader;
 
 use crate::port::{Message, Port, Truth};
 use crate::run::Options;
@@ -229,7 +229,7 @@ pub(crate) fn state_of_worker(
 }
 
 /// Wraps the leader for a worker with this bug.
-pub(crate) fn leader(planted: Option<Planted>, leader: Arc<dyn Leader>, port: &Arc<Port>) -> Arc<dyn Leader> {
+pub(crate) fn leader(planted: Option<Planted>, leader: Arc<dyn Dispatch>, port: &Arc<Port>) -> Arc<dyn Dispatch> {
     match planted {
         Some(planted @ (Planted::DrainCharges | Planted::ThrottledCharges)) => {
             Arc::new(leader::Bent::new(planted, leader, Arc::clone(port)))

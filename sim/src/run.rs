@@ -109,8 +109,8 @@ fn simulate(seed: u64, options: Options) -> Verdict {
     let mut world = World::new(&scenario, options.is_traced);
     let panics = crate::panics::watched(|| live(&mut world, &scenario));
     for panic in panics {
-        let invariant = Invariant::ALL.into_iter().find(|invariant| panic.contains(invariant.id()));
-        world.witness.violated(invariant.unwrap_or(Invariant::Lv1), format!("a process panicked: {panic}"));
+        let what = format!("a process panicked: {}", panic.message);
+        world.witness.violated(panic.violates.unwrap_or(Invariant::Lv1), what);
     }
     for (invariant, times) in counted.take() {
         // A forged report may break any invariant, and the leader counts those, so counts do not fail such a run.

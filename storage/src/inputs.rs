@@ -3,19 +3,16 @@
 use format::segments::{Inputs, ListedSegments};
 use model::SegmentList;
 
-use crate::{Creation, Root, StorageError};
+use crate::{Root, StorageError};
 
 impl Root {
     /// Writes the object that `inputs` names, if it names one. `inputs` must have been made from `segments`.
     ///
     /// # Errors
-    /// [`StorageError::AlreadyExists`] if another object has its name; else see [`StorageError`].
+    /// As for [`Self::put_by_digest`].
     pub async fn write_inputs(&self, inputs: &Inputs, segments: &SegmentList) -> Result<(), StorageError> {
         let Some(object) = inputs.object() else { return Ok(()) };
-        match self.create_once(&object.key, ListedSegments::to_bytes(segments)).await? {
-            Creation::Ours => Ok(()),
-            Creation::Taken => Err(StorageError::AlreadyExists { object: self.object(&object.key) }),
-        }
+        self.put_by_digest(&object.key, ListedSegments::to_bytes(segments)).await
     }
 
     /// Reads the segments of a plan or manifest of this dataset, inline or from their object. All readers use this

@@ -18,7 +18,7 @@ use crate::{S3Settings, S3Store, StorageError};
 /// Author of an object that was to be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Creation {
-    /// We created it, now or in a try whose answer was lost.
+    /// We created it, now or in a try whose answer was lost; or somebody created it with the very same bytes.
     Ours,
     /// Somebody else created it, with other bytes.
     Taken,
@@ -206,19 +206,35 @@ impl Root {
         self.put(key, bytes.into(), PutMode::Create).await
     }
 
-    /// Writes a small object that must not exist yet, and settles an unknown outcome: a write that failed, or that
-    /// found an object, may have been ours. The bytes that are found decide (design: read back, never repeat
-    /// blindly).
+    /// Creates an object under a name that several writers may want, such as a manifest's version; one of them gets it.
+    ///
+    /// A write that failed, or that found an object, may have been ours: the bytes that are found decide. This is the
+    /// owner of an answer that was lost for good. [`crate::s3`] owns those that were lost between its tries, by the id
+    /// of the put, so that a try never meets its predecessor as a stranger; no caller reads back to learn whether its
+    /// own write was done (docs/adr/0007).
     ///
     /// # Errors
     /// See [`StorageError`]; then no object of ours exists, as far as could be read.
-    pub async fn create_once(&self, key: &str, bytes: impl Into<Bytes>) -> Result<Creation, StorageError> {
+    pub async fn create_exclusive(&self, key: &str, bytes: impl Into<Bytes>) -> Result<Creation, StorageError> {
         let bytes = bytes.into();
         let Err(error) = self.create_object(key, bytes.clone()).await else { return Ok(Creation::Ours) };
         match self.read(key).await {
             Ok(found) if found == bytes => Ok(Creation::Ours),
             Ok(_) => Ok(Creation::Taken),
             Err(_) => Err(error),
+        }
+    }
+
+    /// Puts an object whose name has the digest of its bytes. Whoever put it before put the same bytes, so there is no
+    /// rival: an object with other bytes is damaged.
+    ///
+    /// # Errors
+    /// [`StorageError::AlreadyExists`] for an object that is not what its name says; else as for
+    /// [`Self::create_exclusive`].
+    pub async fn put_by_digest(&self, key: &str, bytes: impl Into<Bytes>) -> Result<(), StorageError> {
+        match self.create_exclusive(key, bytes).await? {
+            Creation::Ours => Ok(()),
+            Creation::Taken => Err(StorageError::AlreadyExists { object: self.object(key) }),
         }
     }
 
@@ -348,3 +364,6 @@ pub mod handed_in {
         store.ok_or_else(|| open_error(uri, "this thread was handed no places"))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -251,7 +251,7 @@ impl<'a> Executor<'a> {
         }
         let Some((worker, held)) = self.take_held() else { return };
         self.failures += 1;
-        let failure = Failure { class: FailureClass::Transient, message: "drawn".to_owned() };
+        let failure = Failure::new(FailureClass::Transient, "drawn");
         let completion = Completion { task: path_of(&held), attempt: held.attempt, outcome: Err(failure) };
         self.mailbox.push((self.workers[worker].id, completion));
     }

@@ -84,7 +84,7 @@ impl Compute {
         // room in the queue.
         let lost = || {
             let message = "no thread of a slot takes the attempt; please report this".to_owned();
-            Outcome::Failed(Failure { class: FailureClass::Bug, message })
+            Outcome::Failed(Failure::new(FailureClass::Bug, message))
         };
         if queue.try_send((attempt, tracing::Span::current(), reply)).is_err() {
             return lost();

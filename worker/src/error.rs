@@ -1,11 +1,10 @@
 //! Errors of an attempt, and their classes for the scheduler.
 
-use std::error::Error as _;
 use std::io;
 
 use format::frame::FrameFault;
 use format::run::RunError;
-use model::{ByteRange, Failure, FailureClass, LossMax, RunEntry};
+use model::{ByteRange, Failure, FailureClass, Invariant, LossMax, RunEntry};
 use storage::{Root, StorageError};
 
 /// Advice for an operator whose process ran out of open files.
@@ -115,6 +114,8 @@ pub enum WorkError {
         object: String,
         /// Message of the Parquet writer.
         cause: String,
+        /// Invariant that the rows break, if one.
+        violates: Option<Invariant>,
     },
     /// The attempt was told to stop.
     #[error("the attempt was cancelled")]
@@ -168,6 +169,14 @@ impl WorkError {
         matches!(code, Some(libc::EMFILE | libc::ENFILE))
     }
 
+    /// Returns the invariant that was found broken, if one.
+    const fn violates(&self) -> Option<Invariant> {
+        match self {
+            Self::Parquet { violates, .. } => *violates,
+            _ => None,
+        }
+    }
+
     fn class(&self) -> FailureClass {
         match self {
             Self::BadFrame { guessed, .. }
@@ -215,18 +224,7 @@ fn io_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::
 
 impl From<WorkError> for Failure {
     fn from(error: WorkError) -> Self {
-        let class = error.class();
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            if !message.contains(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            source = cause.source();
-        }
-        Self { class, message }
+        Self { class: error.class(), message: model::error::chain(&error), violates: error.violates() }
     }
 }
 

@@ -5,14 +5,10 @@
 
 // Input and context of an attempt.
 pub mod task;
-// Interface of the leading coordinator, as a worker sees it.
-pub mod leader;
 // Life of a worker: lease, claims, attempts, reports, drain.
 pub mod agent;
 // Implementation of the leader over gRPC.
 pub mod remote;
-// Secret of a worker process.
-pub mod secret;
 // Settings of `tailor worker`, and the server itself.
 pub mod settings;
 pub mod server;

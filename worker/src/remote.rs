@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{Failure, Grant, HeldAttempt, LeaseId};
+use model::{Failure, Grant, HeldAttempt, Invariant, LeaseId};
 use proto::client::{Connection, LeaderClient, Policy};
 use proto::status::ApiError;
 use proto::v1;
 use tonic::transport::Channel;
 
-use crate::leader::{Beat, Hello, Leader, LeaderError, Orders, PROTOCOL, Verdict};
-use crate::secret::Secret;
+use proto::dispatch::{Beat, Dispatch, DispatchError, Hello, Orders, PROTOCOL, Verdict};
+use proto::secret::Secret;
 
 /// Longest duration of one search for a leader.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -45,11 +45,11 @@ impl<C: Connection> RemoteLeader<C> {
 }
 
 #[async_trait]
-impl<C> Leader for RemoteLeader<C>
+impl<C> Dispatch for RemoteLeader<C>
 where
     C: Connection<Future: Send> + Send + Sync + 'static,
 {
-    async fn hello(&self, hello: &Hello) -> Result<(), LeaderError> {
+    async fn hello(&self, hello: &Hello) -> Result<(), DispatchError> {
         let request = v1::HelloRequest {
             worker: hello.worker.to_string(),
             name: hello.name.clone(),
@@ -67,7 +67,7 @@ where
         Ok(())
     }
 
-    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, LeaderError> {
+    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, DispatchError> {
         let (wait_ms, secret) = (wait.as_millis() as u32, self.secret.clone());
         let request = v1::ClaimRequest { worker: worker.to_string(), slots, wait_ms, secret };
         let client = self.client.with_policy(Policy { call_timeout: wait + ANSWER, patience: PATIENCE });
@@ -77,12 +77,12 @@ where
         });
         let answer = asked.await.map_err(|error| refusal(worker, error))?;
         let grants = answer.grants.into_iter().map(Grant::try_from).collect::<Result<_, _>>();
-        grants.map_err(|error| LeaderError::Incompatible {
+        grants.map_err(|error| DispatchError::Incompatible {
             reason: format!("the leader grants what this worker does not understand ({error}); run the same version"),
         })
     }
 
-    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, LeaderError> {
+    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, DispatchError> {
         let request = v1::CompleteRequest {
             worker: worker.to_string(),
             task: Some((&held.task).into()),
@@ -95,10 +95,14 @@ where
             async move { client.complete(request).await }
         });
         let answer = asked.await.map_err(|error| refusal(worker, error))?;
-        Ok(if answer.counts { Verdict::Counts } else { Verdict::Refused { reason: answer.reason } })
+        Ok(if answer.counts {
+            Verdict::Counts
+        } else {
+            Verdict::Refused { violates: answer.violates.as_deref().and_then(Invariant::of_id), reason: answer.reason }
+        })
     }
 
-    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), LeaderError> {
+    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), DispatchError> {
         let request = v1::FailRequest {
             worker: worker.to_string(),
             task: Some((&held.task).into()),
@@ -113,7 +117,7 @@ where
         asked.await.map(drop).map_err(|error| refusal(worker, error))
     }
 
-    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), LeaderError> {
+    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), DispatchError> {
         let request = v1::HandBackRequest {
             worker: worker.to_string(),
             attempts: held.iter().map(Into::into).collect(),
@@ -127,7 +131,7 @@ where
         asked.await.map(drop).map_err(|error| refusal(worker, error))
     }
 
-    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, LeaderError> {
+    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, DispatchError> {
         let attempts = beat.attempts.iter().map(|attempt| v1::AttemptProgress {
             held: Some((&attempt.held).into()),
             bytes: attempt.bytes,
@@ -152,13 +156,13 @@ where
 }
 
 /// Maps an API error to the agent's next step.
-fn refusal(worker: LeaseId, error: ApiError) -> LeaderError {
+fn refusal(worker: LeaseId, error: ApiError) -> DispatchError {
     match error {
-        ApiError::UnknownWorker { .. } => LeaderError::UnknownWorker { worker },
-        ApiError::Incompatible { reason } => LeaderError::Incompatible { reason },
-        ApiError::Invalid { field, reason } => LeaderError::NotTaken { reason: format!("{field}: {reason}") },
+        ApiError::UnknownWorker { .. } => DispatchError::UnknownWorker { worker },
+        ApiError::Incompatible { reason } => DispatchError::Incompatible { reason },
+        ApiError::Invalid { field, reason } => DispatchError::NotTaken { reason: format!("{field}: {reason}") },
         // An older or newer version may lead later, so asking again loses nothing.
-        error => LeaderError::Away { reason: error.to_string() },
+        error => DispatchError::Away { reason: error.to_string() },
     }
 }
 
@@ -172,13 +176,13 @@ mod tests {
     fn only_what_asking_again_does_not_mend_ends_the_worker() {
         let worker = LeaseId(1);
         let unknown = refusal(worker, ApiError::UnknownWorker { worker: worker.to_string() });
-        assert!(matches!(unknown, LeaderError::UnknownWorker { worker: LeaseId(1) }));
+        assert!(matches!(unknown, DispatchError::UnknownWorker { worker: LeaseId(1) }));
         let old = refusal(worker, ApiError::Incompatible { reason: "upgrade this worker".to_owned() });
         assert_eq!(old.to_string(), "upgrade this worker");
         let large = refusal(worker, Status::out_of_range("message length too large").into());
-        assert!(matches!(large, LeaderError::NotTaken { .. }), "asking again does not make it smaller: {large}");
+        assert!(matches!(large, DispatchError::NotTaken { .. }), "asking again does not make it smaller: {large}");
         for error in [ApiError::Away { reason: "no quorum".to_owned() }, ApiError::Bug { reason: "x".to_owned() }] {
-            assert!(matches!(refusal(worker, error), LeaderError::Away { .. }));
+            assert!(matches!(refusal(worker, error), DispatchError::Away { .. }));
         }
     }
 }

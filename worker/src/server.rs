@@ -11,25 +11,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use daemon::{Health, Metrics, Shutdown};
+use daemon::{Health, ListenError, Metrics, Shutdown, etcd, listen};
 use model::SystemClock;
 use proto::client::{EndpointsError, LeaderClient};
 use storage::meta::{EtcdStore, MetaError, MetaStore};
-use tokio::net::TcpListener;
 
 use crate::agent::{Agent, AgentError, AgentSettings, Left};
 use crate::remote::RemoteLeader;
 use crate::resolve::ByUri;
-use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::{metrics, open_files, spot};
+use proto::secret::Secret;
 
-/// Condition of readiness that holds while there is a lease: without a lease the worker does no work.
-const ETCD: &str = "etcd";
+/// Condition of readiness: the agent runs, and is not leaving.
 const AGENT: &str = "agent";
-
-/// Pause before another try to connect to etcd.
-const CONNECT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Time to leave beyond the drain, for threads to stop, attempts to be handed back and the lease to be revoked;
 /// generous enough for a busy machine.
@@ -43,15 +38,9 @@ pub fn leave_max(settings: &Settings) -> Duration {
 /// Error that prevents a worker from starting, or ends it.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The address for probes and metrics cannot be bound.
-    #[error("listen on {address} (http.listen)")]
-    Listen {
-        /// Address set as `http.listen`.
-        address: std::net::SocketAddr,
-        /// Error of the operating system.
-        #[source]
-        source: std::io::Error,
-    },
+    /// The address for probes and metrics cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// An entry of `coordinators` is not an address.
     #[error("coordinators")]
     Coordinators(#[source] EndpointsError),
@@ -78,9 +67,8 @@ pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) ->
     if let Some(shortage) = open_files::shortage(settings.agent.slots) {
         tracing::warn!(shortage, "this process may open too few files; merges of many runs may fail");
     }
-    let health = Health::new(&[ETCD, AGENT]);
-    let address = settings.http_listen;
-    let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
+    let health = Health::new(&[etcd::CONDITION, AGENT]);
+    let listener = listen(settings.http_listen, "http.listen").await?;
     let probes = tokio::spawn(health.clone().serve(listener, exporter, Router::new(), shutdown.clone()));
     let left = tokio::select! {
         left = work(settings, &health, &shutdown) => left,
@@ -94,7 +82,7 @@ pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) ->
 async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Result<Left, ServeError> {
     let client = LeaderClient::new(settings.coordinators).map_err(ServeError::Coordinators)?;
     let meta: Arc<dyn MetaStore> = tokio::select! {
-        store = connect(&settings.etcd, health) => Arc::new(store?),
+        store = etcd::connect_patiently(health, || EtcdStore::connect(&settings.etcd)) => Arc::new(store?),
         () = shutdown.requested() => return Ok(Left::Drained),
     };
     let secret = Secret::draw().map_err(|source| ServeError::Secret { cause: source.to_string() })?;
@@ -107,7 +95,7 @@ async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Resul
         () = shutdown.requested() => return Ok(Left::Drained),
     };
     health.set(AGENT, Ok(()));
-    let telling = health.clone().follow(ETCD, agent.lease());
+    let telling = health.clone().follow(etcd::CONDITION, agent.lease());
     let wish = {
         let health = health.clone();
         async move {
@@ -122,19 +110,6 @@ async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Resul
     tokio::select! {
         left = agent.run(wish, shutdown.now()) => Ok(left?),
         () = telling => unreachable!("the agent, which tells, is running"),
-    }
-}
-
-/// Connects to etcd, and waits until it has answered once.
-async fn connect(settings: &storage::meta::EtcdSettings, health: &Health) -> Result<EtcdStore, MetaError> {
-    loop {
-        match EtcdStore::connect(settings).await {
-            Err(error) if error.is_transient() => {
-                health.set(ETCD, Err(error.to_string()));
-                tokio::time::sleep(CONNECT_PAUSE).await;
-            }
-            connected => return connected,
-        }
     }
 }
 

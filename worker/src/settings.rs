@@ -8,7 +8,7 @@ use daemon::{Key, Layers, LogFormat, SettingsError, Tables};
 use model::ByteSize;
 use model::admission::check_name;
 use model::limits::MEMORY_BYTES_MIN;
-use storage::meta::{EtcdSettings, EtcdTls, EtcdUser, LeaseSettings};
+use storage::meta::{EtcdSettings, LeaseSettings};
 use storage::segment::SegmentAccess;
 
 use crate::agent::AgentSettings;
@@ -96,7 +96,7 @@ impl Settings {
             log_format: layers.parse("log.format", "text or json")?,
             log_level: layers.string("log.level")?,
             http_listen: layers.parse("http.listen", "an address with a port, such as 127.0.0.1:7081")?,
-            etcd: etcd(layers, machine.seed)?,
+            etcd: daemon::etcd::settings(layers, machine.seed)?,
             coordinators,
             spot_endpoint: layers.optional("spot.endpoint"),
             agent,
@@ -139,52 +139,6 @@ fn agent(layers: &Layers, machine: &Machine) -> Result<AgentSettings, SettingsEr
         access: SegmentAccess::Auto,
         secret: None,
     })
-}
-
-/// Builds the settings of etcd, for workers and coordinators. `seed` differs from process to process, and picks the
-/// endpoint to try first.
-///
-/// # Errors
-/// A setting without its partner: a user without a password, a certificate without its key.
-pub fn etcd(layers: &Layers, seed: u64) -> Result<EtcdSettings, SettingsError> {
-    refuse_halves(layers)?;
-    let password = layers.secret_file("etcd.password-file")?;
-    let user = match (layers.optional("etcd.user"), password) {
-        (Some(name), Some(password)) => Some(EtcdUser { name, password }),
-        _ => None,
-    };
-    let pem = |name| layers.secret_file(name).map(|text| text.map(String::into_bytes));
-    let identity_pem = match (pem("etcd.cert-file")?, pem("etcd.key-file")?) {
-        (Some(certificate), Some(key)) => Some((certificate, key)),
-        _ => None,
-    };
-    let tls = pem("etcd.ca-file")?.map(|ca_pem| EtcdTls { ca_pem, identity_pem, server_name: None });
-    let namespace = layers.string("etcd.namespace")?;
-    Ok(EtcdSettings { first: seed as usize, namespace, user, tls, ..EtcdSettings::of(layers.list("etcd.endpoints")) })
-}
-
-/// Refuses a setting that has no effect without its partner.
-fn refuse_halves(layers: &Layers) -> Result<(), SettingsError> {
-    /// Setting, its partner, and advice for the first.
-    const HALVES: [(&str, &str, &str); 5] = [
-        ("etcd.user", "etcd.password-file", "a user with a password"),
-        ("etcd.password-file", "etcd.user", "the password of a user"),
-        ("etcd.cert-file", "etcd.key-file", "a certificate with its key"),
-        ("etcd.key-file", "etcd.cert-file", "the key of a certificate"),
-        ("etcd.cert-file", "etcd.ca-file", "a certificate shown to a server that etcd.ca-file trusts"),
-    ];
-    for (given, needed, wanted) in HALVES {
-        if layers.optional(given).is_some() && layers.optional(needed).is_none() {
-            return Err(layers.refuse(given, &format!("{wanted}; set {needed}, too, or leave {given} out")));
-        }
-    }
-    let endpoints = layers.list("etcd.endpoints");
-    let is_plain = |endpoint: &String| endpoint.starts_with("http://");
-    if layers.optional("etcd.ca-file").is_some() && endpoints.iter().any(is_plain) {
-        let wanted = "what https:// endpoints are trusted by; write https:// before each of etcd.endpoints, or leave etcd.ca-file out";
-        return Err(layers.refuse("etcd.ca-file", wanted));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Slot: runs one attempt at a time, and keeps contexts and arenas between attempts.
 
-use model::{Failure, FailureClass, MapReport, ReduceReport};
+use model::{Broken, Failure, FailureClass, Invariant, MapReport, ReduceReport};
 
 use crate::limits::SlotLimits;
 use crate::map::Mapper;
@@ -38,9 +38,9 @@ impl Slot {
         std::panic::catch_unwind(attempt).unwrap_or_else(|panic| {
             // The arenas may be in any state after a panic, so they are made anew.
             (self.mapper, self.reducer) = (None, None);
-            let message = panic_message(panic.as_ref());
+            let (message, violates) = read_panic(panic.as_ref());
             let message = format!("task {} panicked: {message}; please report this", assignment.task);
-            Outcome::Failed(Failure { class: FailureClass::Bug, message })
+            Outcome::Failed(Failure { class: FailureClass::Bug, message, violates })
         })
     }
 
@@ -65,7 +65,26 @@ impl Slot {
     }
 }
 
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+/// Reads the message of a panic, and the invariant that it carries.
+fn read_panic(panic: &(dyn std::any::Any + Send)) -> (String, Option<Invariant>) {
+    if let Some(broken) = panic.downcast_ref::<Broken>() {
+        return (broken.to_string(), Some(broken.invariant));
+    }
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    (text.unwrap_or("without a message").to_owned(), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_read_with_its_text_and_its_invariant() {
+        let read = |panics: fn()| read_panic(std::panic::catch_unwind(panics).expect_err("it panics").as_ref());
+        let broken = read(|| Invariant::Dt2.broken("org 1 comes after org 2"));
+        assert_eq!(broken, ("DT-2: org 1 comes after org 2".to_owned(), Some(Invariant::Dt2)));
+        assert_eq!(read(|| panic!("DT-2: {} is text", "this")), ("DT-2: this is text".to_owned(), None));
+        assert_eq!(read(|| std::panic::panic_any(7)), ("without a message".to_owned(), None));
+    }
 }

@@ -13,10 +13,10 @@ use model::{
     ByteRange, Grant, HeldAttempt, LeaseId, MapReport, PartitionId, ReduceReport, Report, Split, SplitReport,
     StageTimes, TaskKind,
 };
+use proto::dispatch::{AttemptBeat, Beat, Dispatch as _, Verdict};
+use proto::secret::Secret;
 use storage::meta::{LeaseSession, LeaseSettings, Op, Outcome, Txn};
-use worker::leader::{AttemptBeat, Beat, Leader as _, Verdict};
 use worker::remote::RemoteLeader;
-use worker::secret::Secret;
 
 use super::cluster::{Cluster, SPLIT_BYTES, TASKS_PER_SEGMENT};
 
@@ -47,7 +47,7 @@ impl Workers {
                 slots: SLOTS,
                 memory_bytes: 0,
                 version: Text::cut("bench"),
-                protocol: worker::leader::PROTOCOL,
+                protocol: proto::dispatch::PROTOCOL,
                 secret_sha256: None,
                 draining: None,
                 unfit: None,

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use coordinator::{JobReport, Resources, ShardState};
+use coordinator::{JobReport, ShardState};
 use dataset::gc::SCRATCH_LOCK;
+use local::Resources;
 use model::limits::MEMORY_BYTES_MIN;
 use model::{ByteSize, Clock as _, SystemClock};
 use storage::Root;
@@ -71,7 +72,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
         crate::out::say(format_args!("tailor: warning: {shortage}"));
     }
     let progress = Progress::start();
-    let report = coordinator::run(spec, &resources, Arc::new(SystemClock), &progress, interrupted).await;
+    let report = local::run(spec, &resources, Arc::new(SystemClock), &progress, interrupted).await;
     progress.finish();
     let report = report?;
     out::show(args.output, &report, tables::job)?;

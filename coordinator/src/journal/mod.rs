@@ -78,7 +78,7 @@ impl From<ClaimError> for JournalError {
 
 impl From<MetaError> for JournalError {
     fn from(error: MetaError) -> Self {
-        let reason = crate::error::describe(&error);
+        let reason = model::error::chain(&error);
         match error {
             MetaError::LeaseGone { .. } => Self::Stale { reason },
             MetaError::OutOfSpace | MetaError::NotAllowed { .. } => Self::Blocked { reason },

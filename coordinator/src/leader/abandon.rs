@@ -11,10 +11,10 @@ use storage::{Root, StorageError};
 use super::Leader;
 use super::ends::archive;
 use super::message::{ArchiveError, Outcome};
-use crate::error::describe;
 use crate::history;
 use crate::journal::{FoundJob, Journal, JournalError};
 use crate::report::{JobReport, ShardReport};
+use model::error::chain;
 
 /// How often its record is tried to be written: the dataset may be what is gone.
 const RECORD_TRIES_MAX: u32 = 5;
@@ -69,7 +69,7 @@ async fn end(
             Ok(()) => return Ok(()),
             Err(ArchiveError::Journal(error)) => return Err(error),
             Err(ArchiveError::Storage(error)) => {
-                tracing::warn!(job = %id, error = describe(&error), tried, "failed to write the record of a job that is given up");
+                tracing::warn!(job = %id, error = chain(&error), tried, "failed to write the record of a job that is given up");
             }
         }
         tokio::time::sleep(PAUSE).await;

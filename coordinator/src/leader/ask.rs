@@ -36,6 +36,6 @@ impl Leader {
 fn read_datasets(journal: Journal, reply: Reply<Vec<String>>) {
     tokio::spawn(async move {
         let datasets = journal.datasets().await;
-        let _ = reply.send(datasets.map_err(|error| ApiError::Away { reason: crate::error::describe(&error) }));
+        let _ = reply.send(datasets.map_err(|error| ApiError::Away { reason: model::error::chain(&error) }));
     });
 }

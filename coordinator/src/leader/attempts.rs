@@ -6,13 +6,14 @@
 use bytes::Bytes;
 use format::state_records::{FailureRecord, Text};
 use model::limits::REPORT_BYTES_MAX;
-use model::{AttemptId, Digest, Failure, FailureClass, HeldAttempt, Invariant, LeaseId, Report, TaskPath};
+use model::{AttemptId, Digest, Failure, FailureClass, HeldAttempt, LeaseId, Report, TaskPath};
+use proto::dispatch::{DispatchError, Verdict};
 use scheduler::{Event, Tried, is_charged};
 use serde_json::json;
-use worker::leader::{LeaderError, Verdict};
 
 use super::Leader;
 use super::message::{Outcome, Reply};
+use super::reports::Fault;
 use crate::journal::JournalError;
 
 impl Leader {
@@ -22,7 +23,7 @@ impl Leader {
         worker: LeaseId,
         held: HeldAttempt,
         report: Bytes,
-        reply: Reply<Verdict, LeaderError>,
+        reply: Reply<Verdict, DispatchError>,
     ) {
         if self.awaits_takeover(&held.task.job) {
             let _ = reply.send(Err(away("the job is still being taken over from another leader")));
@@ -35,26 +36,26 @@ impl Leader {
         if !self.state.runs(&held.task, held.attempt, worker) {
             let reason = format!("attempt {} does not hold {} any more", held.attempt, held.task);
             metrics::counter!("tailor_completions_refused_total").increment(1);
-            let _ = reply.send(Ok(Verdict::Refused { reason }));
+            let _ = reply.send(Ok(refused(&reason)));
             return;
         }
         match self.read_report(&held, &report) {
-            Err(reason) => {
+            Err(Fault { reason, violates }) => {
                 tracing::warn!(%worker, reason, "report refused; the attempt is charged as a bug");
                 metrics::counter!("tailor_reports_refused_total").increment(1);
-                let failure = Failure { class: FailureClass::Bug, message: reason.clone() };
+                let failure = Failure { class: FailureClass::Bug, message: reason.clone(), violates };
                 self.record_failure(held, failure, worker, None);
-                let _ = reply.send(Ok(Verdict::Refused { reason }));
+                let _ = reply.send(Ok(Verdict::Refused { reason, violates }));
             }
             Ok(parsed) => self.record(held, parsed, &report, reply),
         }
     }
 
     /// Reads a report that can be this attempt's.
-    fn read_report(&self, held: &HeldAttempt, bytes: &[u8]) -> Result<Report, String> {
+    fn read_report(&self, held: &HeldAttempt, bytes: &[u8]) -> Result<Report, Fault> {
         let HeldAttempt { task, attempt } = held;
         if bytes.len() > REPORT_BYTES_MAX {
-            return Err(format!("the report of {task} has {} bytes, over {REPORT_BYTES_MAX}", bytes.len()));
+            return Err(format!("the report of {task} has {} bytes, over {REPORT_BYTES_MAX}", bytes.len()).into());
         }
         let report =
             Report::from_bytes(bytes).map_err(|error| format!("the report of {task} cannot be read: {error}"))?;
@@ -67,7 +68,7 @@ impl Leader {
         Ok(report)
     }
 
-    fn record(&self, held: HeldAttempt, report: Report, bytes: &Bytes, reply: Reply<Verdict, LeaderError>) {
+    fn record(&self, held: HeldAttempt, report: Report, bytes: &Bytes, reply: Reply<Verdict, DispatchError>) {
         let (digest, bytes) = (Digest::of(bytes), bytes.len() as u64);
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
@@ -81,7 +82,7 @@ impl Leader {
         held: &HeldAttempt,
         report: Box<Report>,
         result: Result<(), JournalError>,
-        reply: Reply<Verdict, LeaderError>,
+        reply: Reply<Verdict, DispatchError>,
     ) {
         let answer = match self.unless_over(result) {
             None => Err(away("the leader has to stop")),
@@ -91,18 +92,24 @@ impl Leader {
                 self.apply(Event::Recorded { task, attempt, report });
                 if is_open { Ok(Verdict::Counts) } else { Ok(refused("its shard has ended")) }
             }
-            Some(Err(JournalError::Blocked { reason })) => Err(LeaderError::Away { reason }),
+            Some(Err(JournalError::Blocked { reason })) => Err(DispatchError::Away { reason }),
             Some(Err(error)) => {
                 self.apply(Event::HandedBack { task: held.task.clone(), attempt: held.attempt });
                 metrics::counter!("tailor_completions_refused_total").increment(1);
-                Ok(Verdict::Refused { reason: error.to_string() })
+                Ok(refused(&error.to_string()))
             }
         };
         let _ = reply.send(answer);
     }
 
     /// An attempt failed: that is recorded, if it holds its task.
-    pub(super) fn fail(&mut self, worker: LeaseId, held: HeldAttempt, failure: Failure, reply: Reply<(), LeaderError>) {
+    pub(super) fn fail(
+        &mut self,
+        worker: LeaseId,
+        held: HeldAttempt,
+        failure: Failure,
+        reply: Reply<(), DispatchError>,
+    ) {
         if self.awaits_takeover(&held.task.job) {
             let _ = reply.send(Err(away("the job is still being taken over from another leader")));
         } else if self.state.runs(&held.task, held.attempt, worker) {
@@ -117,12 +124,10 @@ impl Leader {
         held: HeldAttempt,
         failure: Failure,
         worker: LeaseId,
-        reply: Option<Reply<(), LeaderError>>,
+        reply: Option<Reply<(), DispatchError>>,
     ) {
         tracing::debug!(task = %held.task, attempt = %held.attempt, class = ?failure.class, error = %failure, "attempt failed");
-        if failure.class == FailureClass::Bug
-            && let Some(invariant) = Invariant::named_in(&failure.message)
-        {
+        if let Some(invariant) = failure.violates {
             crate::metrics::violated(invariant, &failure.message);
         }
         let name = self.workers.get(&worker).map(|live| live.record.name.to_string()).unwrap_or_default();
@@ -145,7 +150,7 @@ impl Leader {
         held: HeldAttempt,
         failure: Failure,
         result: Result<(), JournalError>,
-        reply: Option<Reply<(), LeaderError>>,
+        reply: Option<Reply<(), DispatchError>>,
     ) {
         let answer = match self.unless_over(result) {
             None => Err(away("the leader has to stop")),
@@ -153,7 +158,7 @@ impl Leader {
                 self.apply(Event::Failed { task: held.task, attempt: held.attempt, failure });
                 Ok(())
             }
-            Some(Err(JournalError::Blocked { reason })) => Err(LeaderError::Away { reason }),
+            Some(Err(JournalError::Blocked { reason })) => Err(DispatchError::Away { reason }),
             Some(Err(_)) => {
                 self.apply(Event::HandedBack { task: held.task, attempt: held.attempt });
                 Ok(())
@@ -170,7 +175,7 @@ impl Leader {
         worker: LeaseId,
         held: Vec<HeldAttempt>,
         reason: &str,
-        reply: Reply<(), LeaderError>,
+        reply: Reply<(), DispatchError>,
     ) {
         if held.iter().any(|held| self.awaits_takeover(&held.task.job)) {
             let _ = reply.send(Err(away("a job is still being taken over from another leader")));
@@ -192,7 +197,7 @@ impl Leader {
         worker: LeaseId,
         held: Vec<HeldAttempt>,
         reason: &str,
-        reply: Option<Reply<(), LeaderError>>,
+        reply: Option<Reply<(), DispatchError>>,
     ) {
         for held in &held {
             let fields = json!({
@@ -215,13 +220,13 @@ impl Leader {
     pub(super) fn handed_back(
         &mut self,
         held: Vec<(HeldAttempt, Result<(), JournalError>)>,
-        reply: Option<Reply<(), LeaderError>>,
+        reply: Option<Reply<(), DispatchError>>,
     ) {
         let mut answer = Ok(());
         for (held, result) in held {
             match self.unless_over(result) {
                 None => answer = Err(away("the leader has to stop")),
-                Some(Err(JournalError::Blocked { reason })) => answer = Err(LeaderError::Away { reason }),
+                Some(Err(JournalError::Blocked { reason })) => answer = Err(DispatchError::Away { reason }),
                 // Be it by this change or before: the attempt holds its task no longer.
                 Some(_) => {
                     self.apply(Event::HandedBack { task: held.task, attempt: held.attempt });
@@ -263,10 +268,10 @@ impl Leader {
     }
 }
 
-fn away(reason: &str) -> LeaderError {
-    LeaderError::Away { reason: reason.to_owned() }
+fn away(reason: &str) -> DispatchError {
+    DispatchError::Away { reason: reason.to_owned() }
 }
 
 fn refused(reason: &str) -> Verdict {
-    Verdict::Refused { reason: reason.to_owned() }
+    Verdict::Refused { reason: reason.to_owned(), violates: None }
 }

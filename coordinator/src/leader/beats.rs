@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use model::{AttemptId, Failure, FailureClass, HeldAttempt, LeaseId, TaskPath};
+use proto::dispatch::{Beat, DispatchError, Orders};
 use tokio::time::Instant;
-use worker::leader::{Beat, LeaderError, Orders};
 
 use super::Leader;
 use super::live::Watched;
@@ -27,13 +27,13 @@ impl Leader {
     }
 
     /// How a worker does; what it should do.
-    pub(super) fn beat(&mut self, worker: LeaseId, beat: &Beat, reply: Reply<Orders, LeaderError>) {
+    pub(super) fn beat(&mut self, worker: LeaseId, beat: &Beat, reply: Reply<Orders, DispatchError>) {
         let now = Instant::now();
         let state = &self.state;
         let is_unknown = |job: &model::JobId| awaits_takeover(state, job);
         let is_over = |held: &HeldAttempt| !is_unknown(&held.task.job) && !state.runs(&held.task, held.attempt, worker);
         let Some(live) = self.workers.get_mut(&worker) else {
-            let _ = reply.send(Err(LeaderError::UnknownWorker { worker }));
+            let _ = reply.send(Err(DispatchError::UnknownWorker { worker }));
             return;
         };
         live.heard = Some(now);
@@ -75,7 +75,7 @@ impl Leader {
         }
         for (worker, held) in stuck {
             let message = format!("the attempt has read and written nothing for {} s", max.as_secs());
-            self.record_failure(held, Failure { class: FailureClass::Transient, message }, worker, None);
+            self.record_failure(held, Failure::new(FailureClass::Transient, message), worker, None);
         }
     }
 }

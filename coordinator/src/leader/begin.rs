@@ -9,19 +9,20 @@ use std::time::Duration;
 
 use format::keys;
 use format::state_records::{JobHead, JobPhase, Text, Unknown};
+use model::error::chain;
 use model::{Clock, Digest, JobId, JobSpec, ShardId, TimestampMs};
 use proto::{ApiError, v1};
 use scheduler::Event;
 use scheduler::life::JobEvent;
 use serde_json::json;
-use storage::{Creation, Root};
+use storage::{Root, StorageError};
 use tokio::time::Instant;
 
 use super::Leader;
 use super::live::LiveJob;
 use super::message::{BeginError, Begun, Follower, Outcome, Reply};
 use super::requests::{Request, known};
-use crate::error::{JobError, describe};
+use crate::error::JobError;
 use crate::event_log::EventLog;
 use crate::history;
 use crate::job::Job;
@@ -153,8 +154,8 @@ pub(super) fn since(now_ms: TimestampMs, began_ms: TimestampMs) -> Duration {
 /// Turns a failure to open a job's places into the client's reply.
 fn not_opened(error: JobError) -> ApiError {
     match error {
-        JobError::Storage(away) if away.is_store_away() => ApiError::Away { reason: describe(&away) },
-        error => ApiError::Invalid { field: "spec".to_owned(), reason: describe(&error) },
+        JobError::Storage(away) if away.is_store_away() => ApiError::Away { reason: chain(&away) },
+        error => ApiError::Invalid { field: "spec".to_owned(), reason: chain(&error) },
     }
 }
 
@@ -208,7 +209,7 @@ async fn begin_again(
     let spec = earlier.spec.clone();
     spec.settings.validate().map_err(|error| ApiError::from(error.within("spec.settings")))?;
     let job =
-        Job::open(&spec, Arc::clone(&clock)).await.map_err(|error| ApiError::Refused { reason: describe(&error) })?;
+        Job::open(&spec, Arc::clone(&clock)).await.map_err(|error| ApiError::Refused { reason: chain(&error) })?;
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
     journal.note_dataset(&spec.dataset).await?;
     let head = JobHead {
@@ -231,12 +232,11 @@ async fn begin_again(
 async fn write_object(root: &Root, bytes: Vec<u8>, key: impl FnOnce(Digest) -> String) -> Result<Digest, ApiError> {
     let digest = Digest::of(&bytes);
     let key = key(digest);
-    let created = root.create_once(&key, bytes).await;
-    match created.map_err(|error| refused("the dataset", root.uri(), &error))? {
-        Creation::Ours => Ok(digest),
-        Creation::Taken => {
-            let reason = format!("{} is not what its name says; remove it", root.object(&key));
-            Err(ApiError::Refused { reason })
+    match root.put_by_digest(&key, bytes).await {
+        Ok(()) => Ok(digest),
+        Err(StorageError::AlreadyExists { object }) => {
+            Err(ApiError::Refused { reason: format!("{object} is not what its name says; remove it") })
         }
+        Err(error) => Err(refused("the dataset", root.uri(), &error)),
     }
 }

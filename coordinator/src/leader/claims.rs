@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Grant, HeldAttempt, JobId, LeaseId};
+use proto::dispatch::DispatchError;
 use scheduler::{Event, NextAttempt, TaskInput};
 use tokio::time::Instant;
-use worker::leader::LeaderError;
 
 use super::Leader;
 use super::message::{Assigned, Outcome, Reply};
-use crate::error::describe;
 use crate::journal::JournalError;
+use model::error::chain;
 
 /// Longest wait of a claim: shorter than what proxies cut off.
 const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -27,13 +27,19 @@ pub(crate) struct Waiting {
     worker: LeaseId,
     slots: u32,
     until: Instant,
-    reply: Reply<Vec<Grant>, LeaderError>,
+    reply: Reply<Vec<Grant>, DispatchError>,
 }
 
 impl Leader {
-    pub(super) fn claim(&mut self, worker: LeaseId, slots: u32, wait: Duration, reply: Reply<Vec<Grant>, LeaderError>) {
+    pub(super) fn claim(
+        &mut self,
+        worker: LeaseId,
+        slots: u32,
+        wait: Duration,
+        reply: Reply<Vec<Grant>, DispatchError>,
+    ) {
         if !self.workers.contains_key(&worker) {
-            let _ = reply.send(Err(LeaderError::UnknownWorker { worker }));
+            let _ = reply.send(Err(DispatchError::UnknownWorker { worker }));
             return;
         }
         let (slots, until) = (slots.min(SLOTS_MAX), Instant::now() + wait.min(WAIT_MAX));
@@ -45,7 +51,7 @@ impl Leader {
         let (gone, left): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|waiting| waiting.worker == worker);
         self.waiting = left.into();
         for waiting in gone {
-            let _ = waiting.reply.send(Err(LeaderError::UnknownWorker { worker }));
+            let _ = waiting.reply.send(Err(DispatchError::UnknownWorker { worker }));
         }
     }
 
@@ -88,7 +94,7 @@ impl Leader {
                 };
                 let result = match listed {
                     Ok(()) => journal.claim(task.clone(), worker, number, at_ms).await,
-                    Err(error) => Err(JournalError::Blocked { reason: describe(&error) }),
+                    Err(error) => Err(JournalError::Blocked { reason: chain(&error) }),
                 };
                 Assigned { task, round, number, input, result }
             }
@@ -101,7 +107,12 @@ impl Leader {
     }
 
     /// Claims were written, or not: what stands is given out.
-    pub(super) fn assigned(&mut self, worker: LeaseId, assigned: Vec<Assigned>, reply: Reply<Vec<Grant>, LeaderError>) {
+    pub(super) fn assigned(
+        &mut self,
+        worker: LeaseId,
+        assigned: Vec<Assigned>,
+        reply: Reply<Vec<Grant>, DispatchError>,
+    ) {
         let mut grants = Vec::with_capacity(assigned.len());
         for Assigned { task, round, number, input, result } in assigned {
             match self.unless_over(result) {
@@ -123,7 +134,7 @@ impl Leader {
         if self.workers.contains_key(&worker) {
             self.give(worker, grants, reply);
         } else {
-            let _ = reply.send(Err(LeaderError::UnknownWorker { worker }));
+            let _ = reply.send(Err(DispatchError::UnknownWorker { worker }));
         }
     }
 
@@ -152,7 +163,7 @@ impl Leader {
         })
     }
 
-    fn give(&mut self, worker: LeaseId, grants: Vec<Grant>, reply: Reply<Vec<Grant>, LeaderError>) {
+    fn give(&mut self, worker: LeaseId, grants: Vec<Grant>, reply: Reply<Vec<Grant>, DispatchError>) {
         let held: Vec<_> =
             grants.iter().map(|grant| HeldAttempt { task: grant.task.clone(), attempt: grant.attempt }).collect();
         for held in &held {

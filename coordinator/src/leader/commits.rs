@@ -20,9 +20,9 @@ use super::Leader;
 use super::message::Outcome;
 use crate::bases::Round;
 use crate::commit::{CommitError, Committed, commit};
-use crate::error::describe;
 use crate::probe::Probes;
 use crate::report::Totals;
+use model::error::chain;
 
 /// Commits under way at once. Each asks the store for what it names, and has a transaction or two: enough to hide the round
 /// trips, few enough that a job of tens of thousands of empty shards leaves room for claims and for the leader's lease.
@@ -97,7 +97,7 @@ impl Leader {
                 return;
             }
             Err(error) => {
-                let cause = describe(&error);
+                let cause = chain(&error);
                 if let Some(invariant) = error.violates() {
                     crate::metrics::violated(invariant, &cause);
                 }

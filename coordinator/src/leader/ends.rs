@@ -22,12 +22,12 @@ use storage::{Root, StorageError};
 
 use super::Leader;
 use super::message::{ArchiveError, Outcome};
-use crate::error::describe;
 use crate::event_log::EventLog;
 use crate::history_index;
 use crate::journal::{Journal, JournalError};
 use crate::record;
 use crate::report::{JobReport, ShardReport};
+use model::error::chain;
 
 /// Ends of shards that are written at once: each lists and removes runs, writes a report and a record.
 pub(super) const ENDS_AT_ONCE: usize = 64;
@@ -128,7 +128,7 @@ impl Leader {
             Ok(()) => JobEvent::Archived,
             Err(ArchiveError::Storage(error)) if !self.settings.insists_on_records => {
                 // What was committed counts, and whoever waits has the report: only the dataset's own history lacks it.
-                tracing::warn!(job = %id, error = describe(&error), "failed to write the job's record; its history lacks this round");
+                tracing::warn!(job = %id, error = chain(&error), "failed to write the job's record; its history lacks this round");
                 JobEvent::Archived
             }
             Err(ArchiveError::Journal(JournalError::Over { reason })) => {
@@ -181,9 +181,9 @@ async fn close(
 ) -> Result<(), JournalError> {
     let bytes = serde_json::to_vec(report).expect("a report is numbers and names");
     let digest = Digest::of(&bytes);
-    let written = dataset.create_once(&keys::shard_report(id, shard, digest), bytes).await;
+    let written = dataset.put_by_digest(&keys::shard_report(id, shard, digest), bytes).await;
     let report = match written {
-        Ok(_) => Some(digest),
+        Ok(()) => Some(digest),
         Err(error) => {
             // The manifest says what it holds; only the account of how it came to be is lost.
             tracing::warn!(%error, job = %id, %shard, "write the shard's report");

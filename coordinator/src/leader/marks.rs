@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::Leader;
 use super::plans::OBJECTS_AT_ONCE;
-use crate::error::describe;
+use model::error::chain;
 
 /// The mark of one run of a job.
 #[derive(Debug, Clone)]
@@ -50,14 +50,14 @@ impl RunMark {
     /// The same where a failure may wait for the next time: the mark counts for many times that long.
     pub(super) async fn refresh_or_warn(&self) {
         if let Err(error) = self.refresh().await {
-            tracing::warn!(job = %self.job, error = describe(&error), "failed to refresh a job's mark; trying again later");
+            tracing::warn!(job = %self.job, error = chain(&error), "failed to refresh a job's mark; trying again later");
         }
     }
 
     /// Says that the run is over. Where that fails, collectors wait until the mark is stale.
     pub(super) async fn end(&self) {
         if let Err(error) = dataset::marks::mark_over(&self.dataset, &self.job, self.run).await {
-            tracing::warn!(job = %self.job, error = describe(&error), "failed to mark a job as over; its leftovers stay for an hour");
+            tracing::warn!(job = %self.job, error = chain(&error), "failed to mark a job as over; its leftovers stay for an hour");
         }
     }
 }

@@ -10,10 +10,10 @@ use model::{
     AttemptId, Digest, Failure, Grant, HeldAttempt, JobId, JobSpec, LeaseId, Report, ShardId, ShardPlan, TaskPath,
     TimestampMs,
 };
+use proto::dispatch::{Beat, DispatchError, Hello, Orders, Verdict};
 use proto::{ApiError, v1};
 use scheduler::{Restored, ShardOutput, TaskInput};
 use tokio::sync::oneshot;
-use worker::leader::{Beat, Hello, LeaderError, Orders, Verdict};
 
 use super::begin::{Asker, NewJob};
 use super::drains::Told;
@@ -35,17 +35,17 @@ pub(crate) type Follower = oneshot::Sender<Box<JobReport>>;
 /// What reaches the leader: what others ask, and what became of what it began.
 pub(crate) enum Message {
     /// A worker says who it is.
-    Hello { hello: Hello, reply: Reply<(), LeaderError> },
+    Hello { hello: Hello, reply: Reply<(), DispatchError> },
     /// A worker asks for work.
-    Claim { worker: LeaseId, slots: u32, wait: Duration, reply: Reply<Vec<Grant>, LeaderError> },
+    Claim { worker: LeaseId, slots: u32, wait: Duration, reply: Reply<Vec<Grant>, DispatchError> },
     /// An attempt finished.
-    Complete { worker: LeaseId, held: HeldAttempt, report: Bytes, reply: Reply<Verdict, LeaderError> },
+    Complete { worker: LeaseId, held: HeldAttempt, report: Bytes, reply: Reply<Verdict, DispatchError> },
     /// An attempt failed.
-    Fail { worker: LeaseId, held: HeldAttempt, failure: Failure, reply: Reply<(), LeaderError> },
+    Fail { worker: LeaseId, held: HeldAttempt, failure: Failure, reply: Reply<(), DispatchError> },
     /// Attempts are handed back.
-    HandBack { worker: LeaseId, held: Vec<HeldAttempt>, reason: String, reply: Reply<(), LeaderError> },
+    HandBack { worker: LeaseId, held: Vec<HeldAttempt>, reason: String, reply: Reply<(), DispatchError> },
     /// How a worker does.
-    Beat { worker: LeaseId, beat: Beat, reply: Reply<Orders, LeaderError> },
+    Beat { worker: LeaseId, beat: Beat, reply: Reply<Orders, DispatchError> },
     /// An operator's request.
     Ask(Ask),
     /// What became of something.
@@ -87,23 +87,23 @@ pub(crate) enum Ask {
 /// What became of something that the leader began.
 pub(crate) enum Outcome {
     /// Claims were written, or not.
-    Assigned { worker: LeaseId, assigned: Vec<Assigned>, reply: Reply<Vec<Grant>, LeaderError> },
+    Assigned { worker: LeaseId, assigned: Vec<Assigned>, reply: Reply<Vec<Grant>, DispatchError> },
     /// A completion was recorded, or not.
     Completed {
         held: HeldAttempt,
         report: Box<Report>,
         result: Result<(), JournalError>,
-        reply: Reply<Verdict, LeaderError>,
+        reply: Reply<Verdict, DispatchError>,
     },
     /// A failure was recorded, or not.
     Failed {
         held: HeldAttempt,
         failure: Failure,
         result: Result<(), JournalError>,
-        reply: Option<Reply<(), LeaderError>>,
+        reply: Option<Reply<(), DispatchError>>,
     },
     /// Attempts were handed back, or not.
-    HandedBack { held: Vec<(HeldAttempt, Result<(), JournalError>)>, reply: Option<Reply<(), LeaderError>> },
+    HandedBack { held: Vec<(HeldAttempt, Result<(), JournalError>)>, reply: Option<Reply<(), DispatchError>> },
     /// A task was opened again, or not.
     Reopened { task: TaskPath, result: Result<(), JournalError> },
     /// The head of a job's new round was written, or not.
@@ -204,7 +204,7 @@ pub(crate) enum TakeoverError {
 impl From<storage::StorageError> for TakeoverError {
     fn from(error: storage::StorageError) -> Self {
         use storage::StorageError::{NotFound, Open};
-        let reason = crate::error::describe(&error);
+        let reason = model::error::chain(&error);
         if matches!(error, NotFound { .. } | Open { .. }) { Self::Lost(reason) } else { Self::Unread(reason) }
     }
 }
@@ -231,7 +231,7 @@ pub(crate) enum ArchiveError {
 const STEPPED_DOWN: &str = "the leader has just stepped down";
 const FULL: &str = "more requests wait for the leader than it takes in at once; ask again in a second";
 
-/// Asks the leader. Clones ask the same one; once it leads no longer, every answer is [`LeaderError::Away`].
+/// Asks the leader. Clones ask the same one; once it leads no longer, every answer is [`DispatchError::Away`].
 #[derive(Debug, Clone)]
 pub(crate) struct Handle {
     mailbox: Slot,
@@ -273,8 +273,8 @@ impl Handle {
         answer.await.map_err(|_| away())?
     }
 
-    async fn worker<T>(&self, message: impl FnOnce(Reply<T, LeaderError>) -> Message) -> Result<T, LeaderError> {
-        let away = |reason: &str| LeaderError::Away { reason: reason.to_owned() };
+    async fn worker<T>(&self, message: impl FnOnce(Reply<T, DispatchError>) -> Message) -> Result<T, DispatchError> {
+        let away = |reason: &str| DispatchError::Away { reason: reason.to_owned() };
         let (reply, answer) = oneshot::channel();
         self.mailbox.ask(message(reply)).map_err(|why| match why {
             NotPut::Closed => away(STEPPED_DOWN),
@@ -286,32 +286,32 @@ impl Handle {
 
 /// Within the process: what gRPC carries otherwise.
 #[async_trait]
-impl worker::leader::Leader for Handle {
-    async fn hello(&self, hello: &Hello) -> Result<(), LeaderError> {
+impl proto::dispatch::Dispatch for Handle {
+    async fn hello(&self, hello: &Hello) -> Result<(), DispatchError> {
         let hello = hello.clone();
         self.worker(|reply| Message::Hello { hello, reply }).await
     }
 
-    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, LeaderError> {
+    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, DispatchError> {
         self.worker(|reply| Message::Claim { worker, slots, wait, reply }).await
     }
 
-    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, LeaderError> {
+    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, DispatchError> {
         let held = held.clone();
         self.worker(|reply| Message::Complete { worker, held, report, reply }).await
     }
 
-    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), LeaderError> {
+    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), DispatchError> {
         let (held, failure) = (held.clone(), failure.clone());
         self.worker(|reply| Message::Fail { worker, held, failure, reply }).await
     }
 
-    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), LeaderError> {
+    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), DispatchError> {
         let (held, reason) = (held.to_vec(), reason.to_owned());
         self.worker(|reply| Message::HandBack { worker, held, reason, reply }).await
     }
 
-    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, LeaderError> {
+    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, DispatchError> {
         let beat = beat.clone();
         self.worker(|reply| Message::Beat { worker, beat, reply }).await
     }

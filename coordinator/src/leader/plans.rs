@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use format::keys;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use model::error::chain;
 use model::{Digest, JobId};
 use scheduler::life::JobEvent;
 use scheduler::{Event, Restored};
@@ -18,7 +19,7 @@ use super::live::LiveShard;
 use super::marks::RunMark;
 use super::message::{Outcome, Planned, PlannedShard};
 use crate::bases::{self, Round};
-use crate::error::{JobError, describe};
+use crate::error::JobError;
 use crate::job::Job;
 use crate::journal::{Journal, JournalError};
 use crate::planning;
@@ -54,7 +55,7 @@ impl Leader {
                 JobEvent::Planned
             }
             Err(error) => {
-                live.planning_failure = Some(describe(&error));
+                live.planning_failure = Some(chain(&error));
                 JobEvent::NotPlanned
             }
         };
@@ -133,7 +134,7 @@ async fn write_warnings(job: &Job, warnings: &[String]) -> Result<Option<Digest>
     }
     let bytes = serde_json::to_vec(warnings).expect("a list of texts");
     let digest = Digest::of(&bytes);
-    job.dataset.create_once(&keys::warnings(&job.id, digest), bytes).await?;
+    job.dataset.put_by_digest(&keys::warnings(&job.id, digest), bytes).await?;
     Ok(Some(digest))
 }
 

@@ -25,18 +25,37 @@ const POINT_BYTES: u64 = 16;
 /// Bytes of a frame beside its body: the length.
 const FRAME_HEADER_BYTES: u64 = 4;
 
+/// Reason for which a report cannot be true.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Fault {
+    /// Invariant that the report breaks, if one.
+    pub violates: Option<Invariant>,
+    /// Field that cannot be, and its possible values.
+    pub reason: String,
+}
+
+impl From<String> for Fault {
+    fn from(reason: String) -> Self {
+        Self { violates: None, reason }
+    }
+}
+
 /// Checks that `report` can be what `attempt` at `task` did of `plan`.
 ///
 /// # Errors
 /// Says which of its fields cannot be, and what it would have to be.
-pub fn check(plan: &ShardPlan, task: &TaskPath, attempt: AttemptId, report: &Report) -> Result<(), String> {
+pub fn check(plan: &ShardPlan, task: &TaskPath, attempt: AttemptId, report: &Report) -> Result<(), Fault> {
     let checking = Checking { plan, task, attempt };
     let checked = match (task.task.kind, report) {
         (TaskKind::Map, Report::Map(report)) => checking.map(report),
         (TaskKind::Reduce, Report::Reduce(report)) => checking.reduce(report),
-        _ => Err("it is of the other kind of task".to_owned()),
+        _ => Err("it is of the other kind of task".to_owned().into()),
     };
-    checked.map_err(|reason| format!("the report of {task} by {attempt} cannot be: {reason}"))
+    checked.map_err(|Fault { violates, reason }| {
+        let reason = format!("the report of {task} by {attempt} cannot be: {reason}");
+        Fault { violates, reason }
+    })
 }
 
 /// What a report is held against.
@@ -47,19 +66,21 @@ struct Checking<'a> {
 }
 
 /// The fault, unless the rule holds.
-fn hold(rule: bool, fault: impl FnOnce() -> String) -> Result<(), String> {
-    if rule { Ok(()) } else { Err(fault()) }
+fn hold(rule: bool, fault: impl FnOnce() -> String) -> Result<(), Fault> {
+    if rule { Ok(()) } else { Err(fault().into()) }
 }
 
 /// An object is there exactly where there is something for it, under its own key.
-fn check_object(what: &str, object: Option<&ObjectEntry>, key: &str, is_due: bool) -> Result<(), String> {
+fn check_object(what: &str, object: Option<&ObjectEntry>, key: &str, is_due: bool) -> Result<(), Fault> {
     match object {
         None => hold(!is_due, || format!("{what} is missing")),
-        Some(_) if !is_due => Err(format!("{what} is there, and nothing was counted for it")),
+        Some(_) if !is_due => Err(format!("{what} is there, and nothing was counted for it").into()),
         Some(object) => {
-            hold(object.key == key, || {
-                format!("{}: {what} lies at {}, not at {key} as this attempt's does", Invariant::Ls3, object.key)
-            })?;
+            if object.key != key {
+                let invariant = Invariant::Ls3;
+                let reason = format!("{invariant}: {what} lies at {}, not at {key} as this attempt's does", object.key);
+                return Err(Fault { violates: Some(invariant), reason });
+            }
             hold(object.size > 0, || format!("{what} is empty"))
         }
     }
@@ -71,9 +92,9 @@ impl Checking<'_> {
         AttemptKeys { window, shard: self.task.shard, job: &self.task.job, attempt: self.attempt }
     }
 
-    fn map(&self, report: &MapReport) -> Result<(), String> {
+    fn map(&self, report: &MapReport) -> Result<(), Fault> {
         let planned = self.plan.map_tasks.get(self.task.task.ordinal as usize);
-        let planned = planned.ok_or("the plan has no such task")?;
+        let planned = planned.ok_or_else(|| "the plan has no such task".to_owned())?;
         let splits = report.splits.iter().map(|read| read.split);
         hold(splits.eq(planned.splits()), || "it is of other splits".to_owned())?;
         let mut bytes = 0;
@@ -92,7 +113,7 @@ impl Checking<'_> {
     }
 
     /// Bytes that a split owned.
-    fn split(&self, read: &SplitReport) -> Result<u64, String> {
+    fn split(&self, read: &SplitReport) -> Result<u64, Fault> {
         let range = read.split.range;
         let size = self.plan.segments.get(read.split.segment as usize).map_or(0, |segment| segment.size);
         let is_in = match read.first {
@@ -105,7 +126,7 @@ impl Checking<'_> {
         Ok(read.first.map_or(0, |first| read.end - first))
     }
 
-    fn frames(&self, report: &MapReport, bytes: u64) -> Result<(), String> {
+    fn frames(&self, report: &MapReport, bytes: u64) -> Result<(), Fault> {
         let (books, settings) = (&report.books, &self.plan.settings);
         hold(books.bytes_read == bytes, || format!("{} bytes read of splits that had {bytes}", books.bytes_read))?;
         let aside = books.frames_quarantined;
@@ -127,7 +148,7 @@ impl Checking<'_> {
         })
     }
 
-    fn points(&self, report: &MapReport) -> Result<(), String> {
+    fn points(&self, report: &MapReport) -> Result<(), Fault> {
         let (books, window) = (&report.books, self.plan.settings.window);
         let kinds = [books.points_early, books.points_late, books.points_quarantined, books.points_routed];
         let accounted = kinds.iter().try_fold(0u64, |sum, points| sum.checked_add(*points));
@@ -159,7 +180,7 @@ impl Checking<'_> {
         })
     }
 
-    fn reduce(&self, report: &ReduceReport) -> Result<(), String> {
+    fn reduce(&self, report: &ReduceReport) -> Result<(), Fault> {
         let (books, settings, keys) = (&report.books, &self.plan.settings, self.keys());
         let partition = report.partition;
         hold(partition.0 == self.task.task.ordinal && partition.0 < self.plan.partitions, || {
@@ -177,7 +198,7 @@ impl Checking<'_> {
         self.rollups(report)
     }
 
-    fn extent(&self, extent: &Extent, report: &ReduceReport) -> Result<(), String> {
+    fn extent(&self, extent: &Extent, report: &ReduceReport) -> Result<(), Fault> {
         let (books, window) = (&report.books, self.plan.settings.window);
         let is_counted = (extent.points, extent.series) == (books.points_written, books.series_written);
         hold(is_counted && (1..=extent.points).contains(&extent.series), || {
@@ -194,7 +215,7 @@ impl Checking<'_> {
         hold(is_ordered && is_inside, || format!("its extent {extent:?} is not of window {window}"))
     }
 
-    fn rollups(&self, report: &ReduceReport) -> Result<(), String> {
+    fn rollups(&self, report: &ReduceReport) -> Result<(), Fault> {
         let (books, settings, keys) = (&report.books, &self.plan.settings, self.keys());
         let mut steps = settings.rollups.iter();
         let mut rows = 0;

@@ -31,7 +31,7 @@ impl Marks {
         let is_known = match self.lock().get(&worker) {
             None => return Err(ApiError::UnknownWorker { worker: worker.to_string() }),
             Some(None) => true,
-            Some(Some(mark)) => *mark == worker::secret::mark(secret),
+            Some(Some(mark)) => *mark == proto::secret::mark(secret),
         };
         if is_known {
             return Ok(());
@@ -50,7 +50,7 @@ impl Marks {
 
 #[cfg(test)]
 mod tests {
-    use worker::secret::Secret;
+    use proto::secret::Secret;
 
     use super::*;
 

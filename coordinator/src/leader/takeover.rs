@@ -24,12 +24,12 @@ use super::message::{Outcome, PlannedShard, Recovered, RecoveredShard, Recovered
 use super::plans::OBJECTS_AT_ONCE;
 use super::recovering::Recovering;
 use super::workers::lease_of;
-use crate::error::describe;
 use crate::history;
 use crate::job::Job;
 use crate::journal::{Found, FoundJob, FoundShard, Journal, JournalError};
 use crate::read::read_whole;
 use crate::report::ShardReport;
+use model::error::chain;
 
 /// Jobs that are read at once.
 pub(super) const TAKEOVERS_AT_ONCE: usize = 8;
@@ -170,7 +170,7 @@ impl JobReader<'_> {
         let spec = read_spec(&dataset, id, head.spec).await?;
         let job = Job::open(&spec, clock).await.map_err(|error| match error {
             crate::JobError::Storage(error) => error.into(),
-            error => TakeoverError::Lost(describe(&error)),
+            error => TakeoverError::Lost(chain(&error)),
         })?;
         let own = keys::scratch_root(&spec.dataset, id);
         let scratch = Root::reach_or_make(scratch.unwrap_or(&own)).await?;

@@ -14,11 +14,11 @@ use std::time::Duration;
 use format::state_keys::StateKey;
 use format::state_records::{JobHead, JobPhase, StateRecord as _, Text, WorkerRecord};
 use model::{Clock, Grant, JobId, JobSettings, JobSpec};
+use proto::dispatch::{AttemptBeat, Beat, Dispatch as _};
 use proto::{ApiError, v1};
 use storage::meta::{LeaseSession, LeaseSettings, MemoryStore, MetaStore, Op, Txn, election};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
-use worker::leader::{AttemptBeat, Beat, Leader as _};
 
 use super::message::{Ask, Handle};
 use super::{Leader, LeaderSettings};
@@ -160,7 +160,7 @@ async fn join(store: &Arc<dyn MetaStore>) -> LeaseSession {
         version: Text::cut("test"),
         slots: 1,
         memory_bytes: 1 << 30,
-        protocol: worker::leader::PROTOCOL,
+        protocol: proto::dispatch::PROTOCOL,
         secret_sha256: None,
         draining: None,
         unfit: None,

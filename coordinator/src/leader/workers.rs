@@ -6,10 +6,10 @@ use format::state_keys::StateKey;
 use format::state_records::WorkerRecord;
 use model::LeaseId;
 use model::limits::WORKERS_MAX;
+use proto::dispatch::{DispatchError, Hello};
 use scheduler::Event;
 use serde_json::json;
 use storage::meta::{Change, MetaError, WatchEvent};
-use worker::leader::{Hello, LeaderError};
 
 use super::Leader;
 use super::live::LiveWorker;
@@ -17,9 +17,9 @@ use super::message::Reply;
 
 impl Leader {
     /// A worker says who it is; it is known once its key has been seen.
-    pub(super) fn hello(&mut self, hello: &Hello, reply: Reply<(), LeaderError>) {
+    pub(super) fn hello(&mut self, hello: &Hello, reply: Reply<(), DispatchError>) {
         let is_known = self.workers.contains_key(&hello.worker);
-        let unknown = LeaderError::UnknownWorker { worker: hello.worker };
+        let unknown = DispatchError::UnknownWorker { worker: hello.worker };
         let _ = reply.send(if is_known { Ok(()) } else { Err(unknown) });
     }
 

@@ -2,12 +2,12 @@
 
 use storage::Root;
 
-use crate::error::describe;
 use crate::history_index;
+use model::error::chain;
 
 pub(super) async fn complete(root: &Root) {
     if let Err(error) = history_index::complete(root).await {
-        let error = describe(&error);
+        let error = chain(&error);
         tracing::warn!(error, dataset = %root, "failed to index the history; listings read each job's record until the next run");
     }
 }

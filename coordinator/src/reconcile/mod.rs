@@ -14,10 +14,10 @@ use proto::ApiError;
 use storage::Root;
 use tokio::sync::watch;
 
-use crate::error::describe;
 use crate::leader::{Ask, Handle};
 use crate::replica::Role;
 use crate::settings::CollectorSettings;
+use model::error::chain;
 
 /// Cleans the datasets on which the cluster works.
 pub(crate) struct Collector {
@@ -57,7 +57,7 @@ impl Collector {
                 Ok(root) => root,
                 Err(error) => {
                     tracing::warn!(
-                        error = describe(&error),
+                        error = chain(&error),
                         "failed to open a dataset to clean it; the next run tries again"
                     );
                     continue;

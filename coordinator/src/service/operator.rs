@@ -17,13 +17,13 @@ use super::gates::{PLAN_TIME_MAX, Permit};
 use super::patience::in_time;
 use super::views::{LOOK_EVERY, Watched};
 use super::{Door, ended, jobs};
-use crate::error::describe;
 use crate::history;
 use crate::history_view;
 use crate::job::Job;
 use crate::leader::{Ask, Handle};
 use crate::planning::{self, Planned};
 use crate::report::JobReport;
+use model::error::chain;
 
 /// Implementation of `OperatorService`.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl OperatorService for Operators {
     async fn plan_job(&self, request: Request<v1::PlanJobRequest>) -> Answer<v1::PlanJobResponse> {
         let _permit = self.door.gates.plan()?;
         let spec = read_spec(&request.into_inner().spec)?;
-        let failed = |error: crate::JobError| ApiError::Refused { reason: describe(&error) };
+        let failed = |error: crate::JobError| ApiError::Refused { reason: chain(&error) };
         // A dry run reads only the input; the dataset need not exist.
         let dataset = Root::reach(&spec.input).await.map_err(|error| failed(error.into()))?;
         let job = Job::reading(&spec, dataset, Arc::clone(&self.clock)).await.map_err(failed)?;

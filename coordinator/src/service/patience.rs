@@ -6,7 +6,7 @@ use std::time::Duration;
 use proto::ApiError;
 use storage::StorageError;
 
-use crate::error::describe;
+use model::error::chain;
 
 /// Longest wait for the stores behind one request: half of the default timeout of a command.
 pub(crate) const STORE_PATIENCE: Duration = Duration::from_secs(5);
@@ -34,6 +34,6 @@ pub(crate) async fn in_time<T>(
 
 /// Converts an error of a store for the caller: `Away` if another try may help, else `Refused`.
 pub(crate) fn refused(place: &str, uri: &str, error: &StorageError) -> ApiError {
-    let reason = format!("{place} {uri} cannot be used: {}", describe(error));
+    let reason = format!("{place} {uri} cannot be used: {}", chain(error));
     if error.is_lasting() { ApiError::Refused { reason } } else { ApiError::Away { reason } }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use model::admission::{check_name, check_reason, check_text, is_unprintable};
 use model::limits::{ATTEMPTS_PER_REQUEST_MAX, FAILURE_BYTES_MAX, NAME_BYTES_MAX, REPORT_BYTES_MAX};
 use model::{Failure, HeldAttempt, LeaseId};
+use proto::dispatch::{AttemptBeat, Beat, Dispatch as _, DispatchError, Hello, PROTOCOL, PROTOCOL_MIN, Verdict};
 use proto::v1::worker_service_server::WorkerService;
 use proto::{ApiError, convert::parsed, required, v1};
 use tonic::{Request, Response, Status};
-use worker::leader::{AttemptBeat, Beat, Hello, Leader as _, LeaderError, PROTOCOL, PROTOCOL_MIN, Verdict};
 
 use super::Door;
 use super::gates::Permit;
@@ -53,8 +53,11 @@ impl WorkerService for Workers {
         }
         let verdict = leader.complete(worker, &held, request.report).await.map_err(status)?;
         let answer = match verdict {
-            Verdict::Counts => v1::CompleteResponse { counts: true, reason: String::new() },
-            Verdict::Refused { reason } => v1::CompleteResponse { counts: false, reason },
+            Verdict::Counts => v1::CompleteResponse { counts: true, ..Default::default() },
+            Verdict::Refused { reason, violates } => {
+                let violates = violates.map(|invariant| invariant.id().to_owned());
+                v1::CompleteResponse { counts: false, reason, violates }
+            }
         };
         Ok(Response::new(answer))
     }
@@ -150,11 +153,11 @@ fn held(task: Option<v1::TaskPath>, attempt: Option<v1::Attempt>) -> Result<Held
     Ok(HeldAttempt { task: required("task", task)?, attempt: required("attempt", attempt)? })
 }
 
-fn status(error: LeaderError) -> ApiError {
+fn status(error: DispatchError) -> ApiError {
     match error {
-        LeaderError::Away { reason } => ApiError::Away { reason },
-        LeaderError::UnknownWorker { worker } => ApiError::UnknownWorker { worker: worker.to_string() },
-        LeaderError::NotTaken { reason } => ApiError::Invalid { field: "request".to_owned(), reason },
-        LeaderError::Incompatible { reason } => ApiError::Incompatible { reason },
+        DispatchError::Away { reason } => ApiError::Away { reason },
+        DispatchError::UnknownWorker { worker } => ApiError::UnknownWorker { worker: worker.to_string() },
+        DispatchError::NotTaken { reason } => ApiError::Invalid { field: "request".to_owned(), reason },
+        DispatchError::Incompatible { reason } => ApiError::Incompatible { reason },
     }
 }

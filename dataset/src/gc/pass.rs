@@ -6,7 +6,7 @@ use std::time::Duration;
 use format::keys;
 use format::marks::{JobMark, MarkState};
 use model::limits::JOB_MARK_STALE_AFTER;
-use model::{JobId, ShardId, TimestampMs, Window};
+use model::{Invariant, JobId, ShardId, TimestampMs, Window};
 use storage::{Root, StorageError};
 
 use super::folder::{self, Lock};
@@ -147,7 +147,9 @@ impl<'a> Pass<'a> {
     ) -> Result<(), DatasetError> {
         if self.options.delete && !garbage.is_empty() {
             let keys: Vec<String> = garbage.keys().cloned().collect();
-            assert!(keys.iter().all(|key| folder::is_ours(key)), "GC-1: a key of somebody else is to be deleted");
+            if let Some(foreign) = keys.iter().find(|key| !folder::is_ours(key)) {
+                Invariant::Gc1.broken(format_args!("{foreign}, a key of somebody else, is to be deleted"));
+            }
             match reason {
                 GarbageReason::StagingLeftover => folder::remove_staging(self.root(), &keys)?,
                 _ => self.root().remove_all(keys.clone()).await?,

@@ -20,6 +20,7 @@ use std::str::FromStr;
 
 use format::keys::ManifestName;
 use format::manifest::{API_VERSION, Manifest};
+use model::error::chain;
 use model::ids::ParseIdError;
 use model::{SeriesKey, TimestampMs};
 use serde::Serialize;
@@ -194,7 +195,7 @@ impl Run<'_> {
                     DatasetError::Manifest(_) | DatasetError::MisnamedManifest { .. } => Class::Manifest,
                     _ => Class::Block,
                 };
-                self.differences.add(class, place, error.chain());
+                self.differences.add(class, place, chain(&error));
                 Ok(())
             }
             result => result,

@@ -1,6 +1,6 @@
 //! Writer of a part: series in, bytes out.
 
-use model::{ByteRange, Columns, MetricId, SeriesKey, TimestampMs, limits};
+use model::{ByteRange, Columns, Invariant, MetricId, SeriesKey, TimestampMs, limits};
 
 use crate::column::Encoding;
 
@@ -57,7 +57,9 @@ impl PartWriter {
     /// Begins a series; its key must come after all before it.
     pub fn begin_series(&mut self, key: SeriesKey) {
         assert!(self.open_key.is_none(), "{key} begins before its predecessor has ended");
-        assert!(self.last_key < Some(key), "DT-2: {key} comes after {:?} in a part", self.last_key);
+        if self.last_key >= Some(key) {
+            Invariant::Dt2.broken(format_args!("{key} comes after {:?} in a part", self.last_key));
+        }
         self.open_key = Some(key);
     }
 
@@ -128,7 +130,9 @@ impl PartWriter {
         let last = self.piece.timestamps().last();
         let is_ascending =
             timestamps.is_sorted() && last.is_none_or(|last| timestamps.first().is_none_or(|t| last <= t));
-        assert!(is_ascending, "DT-2: the timestamps of {:?} ascend", self.open_key);
+        if !is_ascending {
+            Invariant::Dt2.broken(format_args!("the timestamps of {:?} do not ascend", self.open_key));
+        }
     }
 
     /// Makes room in the piece for some of `wanted` points; returns for how many.

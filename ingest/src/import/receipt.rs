@@ -155,7 +155,7 @@ impl Receipts {
         while self.next < ORDINALS {
             let placed = Placed { ordinal: self.next, receipt: receipt.clone() };
             self.next += 1;
-            let created = output.wait(output.root().create_once(&placed.key(), to_json(receipt)))?;
+            let created = output.wait(output.root().create_exclusive(&placed.key(), to_json(receipt)))?;
             if created == Creation::Ours {
                 return Ok(placed);
             }

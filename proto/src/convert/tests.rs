@@ -54,12 +54,13 @@ fn classes() -> impl Strategy<Value = FailureClass> {
 proptest! {
     #[test]
     fn what_goes_over_the_wire_comes_back_as_it_was(
-        task in paths(), attempt in attempts(), grant in grants(), class in classes(), message: String
+        task in paths(), attempt in attempts(), grant in grants(), class in classes(), message: String,
+        violates in option::of(proptest::sample::select(&model::Invariant::ALL[..]))
     ) {
         let held = HeldAttempt { task, attempt };
         prop_assert_eq!(HeldAttempt::try_from(v1::HeldAttempt::from(&held)), Ok(held));
         prop_assert_eq!(Grant::try_from(v1::Grant::from(&grant)), Ok(grant));
-        let failure = model::Failure { class, message };
+        let failure = model::Failure { class, message, violates };
         prop_assert_eq!(model::Failure::try_from(v1::Failure::from(&failure)), Ok(failure));
     }
 }
@@ -75,6 +76,17 @@ fn a_field_that_does_not_hold_is_named_by_its_path_with_what_it_holds() {
     assert_eq!(error.to_string(), "held.task: is missing");
     let error = AttemptId::try_from(v1::Attempt { number: 0, token: 7 }).expect_err("no attempt has number 0");
     assert_eq!(error.field, "number");
+}
+
+#[test]
+fn an_invariant_that_is_not_known_or_not_sent_is_none() {
+    let sent = |violates: Option<&str>| {
+        let class = v1::FailureClass::Bug.into();
+        let wire = v1::Failure { class, violates: violates.map(str::to_owned), ..Default::default() };
+        model::Failure::try_from(wire).expect("a known class").violates
+    };
+    assert_eq!(sent(Some("DT-2")), Some(model::Invariant::Dt2));
+    assert_eq!([sent(None), sent(Some("DT-99")), sent(Some(""))], [None; 3]);
 }
 
 #[test]

@@ -320,5 +320,5 @@ pub(super) fn failure(class: &str, guessed: Option<u64>) -> Failure {
         "input" => FailureClass::Input { guessed },
         _ => panic!("no class of failures: {class}"),
     };
-    Failure { class, message }
+    Failure::new(class, message)
 }

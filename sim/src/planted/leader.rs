@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::{Failure, FailureClass, Grant, HeldAttempt, LeaseId};
-use worker::leader::{Beat, Hello, Leader, LeaderError, Orders, Verdict};
+use proto::dispatch::{Beat, Dispatch, DispatchError, Hello, Orders, Verdict};
 
 use super::{Planted, struck};
 use crate::port::Port;
@@ -15,31 +15,31 @@ use crate::port::Port;
 #[derive(Debug)]
 pub(super) struct Bent {
     planted: Planted,
-    inner: Arc<dyn Leader>,
+    inner: Arc<dyn Dispatch>,
     port: Arc<Port>,
 }
 
 impl Bent {
-    pub(super) fn new(planted: Planted, inner: Arc<dyn Leader>, port: Arc<Port>) -> Self {
+    pub(super) fn new(planted: Planted, inner: Arc<dyn Dispatch>, port: Arc<Port>) -> Self {
         Self { planted, inner, port }
     }
 }
 
 #[async_trait]
-impl Leader for Bent {
-    async fn hello(&self, hello: &Hello) -> Result<(), LeaderError> {
+impl Dispatch for Bent {
+    async fn hello(&self, hello: &Hello) -> Result<(), DispatchError> {
         self.inner.hello(hello).await
     }
 
-    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, LeaderError> {
+    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, DispatchError> {
         self.inner.claim(worker, slots, wait).await
     }
 
-    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, LeaderError> {
+    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, DispatchError> {
         self.inner.complete(worker, held, report).await
     }
 
-    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), LeaderError> {
+    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), DispatchError> {
         let mut failure = failure.clone();
         if self.planted == Planted::ThrottledCharges && failure.class == FailureClass::Throttled {
             struck(&self.port);
@@ -48,18 +48,18 @@ impl Leader for Bent {
         self.inner.fail(worker, held, &failure).await
     }
 
-    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), LeaderError> {
+    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), DispatchError> {
         if self.planted == Planted::DrainCharges {
             for held in held {
                 struck(&self.port);
-                let failure = Failure { class: FailureClass::Transient, message: reason.to_owned() };
+                let failure = Failure::new(FailureClass::Transient, reason);
                 self.inner.fail(worker, held, &failure).await?;
             }
         }
         self.inner.hand_back(worker, held, reason).await
     }
 
-    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, LeaderError> {
+    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, DispatchError> {
         self.inner.heartbeat(worker, beat).await
     }
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::limits::MEMORY_BYTES_MIN;
-use model::{ByteSize, Failure, Grant, HeldAttempt, Invariant, LeaseId};
+use model::{ByteSize, Failure, Grant, HeldAttempt, LeaseId};
 use proto::client::LeaderClient;
+use proto::dispatch::{Beat, Dispatch, DispatchError, Hello, Orders, Verdict};
+use proto::secret::Secret;
 use proto::v1;
 use storage::meta::{LeaseSettings, MetaStore};
 use storage::segment::SegmentAccess;
-use worker::leader::{Beat, Hello, Leader, LeaderError, Orders, Verdict};
 use worker::remote::RemoteLeader;
-use worker::secret::Secret;
 use worker::{Agent, AgentSettings, Outcome, SlotLimits};
 
 use super::{Env, STATE_TIMEOUT, leave};
@@ -85,7 +85,7 @@ impl WorkerRole {
         port.send(Message::Truth(Truth::Left(left)));
     }
 
-    fn leader(&self, port: &Arc<Port>, secret: Secret) -> Result<Arc<dyn Leader>, String> {
+    fn leader(&self, port: &Arc<Port>, secret: Secret) -> Result<Arc<dyn Dispatch>, String> {
         let (port, protocol) = (Arc::clone(port), self.protocol);
         let bend = Arc::new(move |request| speaking(protocol, request));
         let connect = {
@@ -112,44 +112,43 @@ fn speaking(protocol: Option<u32>, request: WireRequest) -> WireRequest {
 /// Leader that passes each worker's report of a failed attempt to the world before it is sent.
 #[derive(Debug)]
 struct Overheard {
-    inner: Arc<dyn Leader>,
+    inner: Arc<dyn Dispatch>,
     port: Arc<Port>,
     /// If set, broken invariants that the leader finds in its reports are expected.
     is_liar: bool,
 }
 
 #[async_trait]
-impl Leader for Overheard {
-    async fn hello(&self, hello: &Hello) -> Result<(), LeaderError> {
+impl Dispatch for Overheard {
+    async fn hello(&self, hello: &Hello) -> Result<(), DispatchError> {
         self.inner.hello(hello).await
     }
 
-    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, LeaderError> {
+    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, DispatchError> {
         self.inner.claim(worker, slots, wait).await
     }
 
-    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, LeaderError> {
+    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, DispatchError> {
         let verdict = self.inner.complete(worker, held, report).await;
         // A leader that finds a broken invariant in a report is a witness like any other.
-        if let Ok(Verdict::Refused { reason }) = &verdict
+        if let Ok(Verdict::Refused { reason, violates: Some(invariant) }) = &verdict
             && !self.is_liar
-            && let Some(invariant) = Invariant::named_in(reason)
         {
-            self.port.send(Message::Truth(Truth::Refuted { invariant, what: reason.clone() }));
+            self.port.send(Message::Truth(Truth::Refuted { invariant: *invariant, what: reason.clone() }));
         }
         verdict
     }
 
-    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), LeaderError> {
+    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), DispatchError> {
         self.port.send(Message::Truth(Truth::Failed { held: held.clone(), class: failure.class }));
         self.inner.fail(worker, held, failure).await
     }
 
-    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), LeaderError> {
+    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), DispatchError> {
         self.inner.hand_back(worker, held, reason).await
     }
 
-    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, LeaderError> {
+    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, DispatchError> {
         self.inner.heartbeat(worker, beat).await
     }
 }

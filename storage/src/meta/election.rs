@@ -1,12 +1,14 @@
 //! Election of the leader.
 //!
-//! One key, `leader`, lies on the lease of the coordinator that leads. It is created, never overwritten. Every write of the
-//! leader compares its create revision and its value (`Leadership::holds`), so the writes of a leader that was deposed without
-//! noticing (stopped, cut off) are refused from then on. The lease only decides how soon others may try.
+//! One key, `leader`, lies on the lease of the coordinator that leads. It is created, never overwritten. Every write
+//! of the leader compares its create revision and its value (`Leadership::holds`), so the writes of a leader that
+//! was deposed without noticing (stopped, cut off) are refused from then on. The lease only decides how soon others
+//! may try.
 //!
-//! Each election comes with a [`Term`], random bits that are part of the key's value and of every token that the leader gives
-//! out. So neither a value nor a token ever comes again, even if the store is lost, or restored, and hands its revisions out a
-//! second time. A create revision can come again: comparing it alone let a leader of the lost history go on writing.
+//! Each election comes with a [`Term`], random bits that are part of the key's value and of every token that the
+//! leader gives out. So neither a value nor a token ever comes again, even if the store is lost, or restored, and
+//! hands its revisions out a second time. A create revision can come again: comparing it alone let a leader of the
+//! lost history go on writing.
 
 use std::time::Duration;
 
@@ -127,8 +129,8 @@ async fn campaign_on(store: &dyn MetaStore, session: &LeaseSession, value: &Byte
     }
 }
 
-/// Tries once: returns the revision since which we lead, or the entry of the leader. That may be an office of an earlier term
-/// of ours, whose resignation was lost.
+/// Tries once: returns the revision since which we lead, or the entry of the leader. That may be an office of an
+/// earlier term of ours, whose resignation was lost.
 async fn stand(
     store: &dyn MetaStore,
     session: &LeaseSession,

@@ -6,9 +6,9 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use model::error::chain;
 use object_store::{GetOptions, GetRange, ObjectMeta, Result};
 
-use super::failure::chain;
 use super::{Failure, Kind, S3Store};
 use crate::metrics::{self, Again};
 

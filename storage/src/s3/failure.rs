@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use model::error::chain;
 
 use crate::retry::FailureClass;
 
@@ -217,12 +218,6 @@ pub(crate) fn is_lasting(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut chain = std::iter::successors(Some(error), |error| error.source());
     let failure = chain.find_map(|error| error.downcast_ref::<Failure>());
     failure.is_some_and(|failure| failure.class == FailureClass::Permanent)
-}
-
-/// Formats an error with its sources on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let sources = std::iter::successors(error.source(), |error| error.source());
-    sources.fold(error.to_string(), |words, source| format!("{words}: {source}"))
 }
 
 /// Error of a bucket that asks for time through all tries, for simulated stores.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use coordinator::{Job, Resources, Watcher};
+use coordinator::Job;
 use dataset::Catalog;
 use dataset::oracle::OracleOptions;
 use dataset::verify::{Level, VerifyOptions, verify};
 use format::keys;
 use format::run::{RunIndex, TRAILER_BYTES};
+use local::{Resources, Watcher};
 use model::limits::MEMORY_BYTES_MIN;
 use model::spec::PRIORITY_DEFAULT;
 use model::{ByteSize, Clock, JobSpec, ShardId, ShardPlan, TimestampMs};
@@ -133,8 +134,7 @@ impl Place {
             access: SegmentAccess::Auto,
             seed: 1,
         };
-        let run =
-            coordinator::run(self.spec(case), &resources, Arc::new(StoppedClock), &Nobody, std::future::pending());
+        let run = local::run(self.spec(case), &resources, Arc::new(StoppedClock), &Nobody, std::future::pending());
         let report = RUNTIME.block_on(run).expect("a job that starts ends");
         let manifests = RUNTIME.block_on(Catalog::new(self.dataset.clone()).current(&Default::default()));
         let manifests = manifests.unwrap_or_default();

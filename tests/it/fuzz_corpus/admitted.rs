@@ -190,7 +190,7 @@ fn the_seeds_of_the_wire_are_of_every_message() {
         exact_start: Some(17),
         runs: Some(Digest(3)),
     };
-    let failure = Failure { class: FailureClass::RunLost { map_task: 3 }, message: "the run is gone".to_owned() };
+    let failure = Failure::new(FailureClass::RunLost { map_task: 3 }, "the run is gone");
     seed("task", 0, v1::TaskPath::from(&path).encode_to_vec());
     seed("attempt", 1, v1::Attempt::from(ATTEMPT).encode_to_vec());
     seed("held", 2, v1::HeldAttempt::from(&held).encode_to_vec());

@@ -12,6 +12,7 @@ use model::{
     AttemptId, Digest, Extent, FencingToken, MapReport, ObjectEntry, ReduceReport, Report, ShardPlan, SplitReport,
     StageTimes, TaskKind, TaskPath,
 };
+use proto::secret::Secret;
 use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::v1::worker_service_client::WorkerServiceClient;
 use proto::{ApiError, v1};
@@ -20,7 +21,6 @@ use tests::cluster::{Cluster, Job};
 use tokio::runtime::Runtime;
 use tonic::Status;
 use tonic::transport::Channel;
-use worker::secret::Secret;
 
 /// Client of both services and of etcd.
 pub(super) struct Peer {
@@ -134,7 +134,7 @@ impl Peer {
                 slots: 1,
                 memory_bytes: 0,
                 version: Text::cut("forged"),
-                protocol: worker::leader::PROTOCOL,
+                protocol: proto::dispatch::PROTOCOL,
                 secret_sha256: Some(Text::cut(&secret.mark())),
                 draining: None,
                 unfit: None,

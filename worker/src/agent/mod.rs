@@ -47,11 +47,11 @@ use tokio::time::Instant;
 
 use crate::compute::InPlace;
 use crate::execute::{Execute, Executor};
-use crate::leader::Leader;
 use crate::limits::SlotLimits;
 use crate::resolve::{ByUri, Places, Roots};
-use crate::secret::Secret;
 use backoff::Backoff;
+use proto::dispatch::Dispatch;
+use proto::secret::Secret;
 use shift::{Shift, ShiftEnd};
 
 /// Interval between log lines about a missing lease.
@@ -152,7 +152,7 @@ pub enum Left {
 #[derive(Debug)]
 pub struct Agent {
     settings: AgentSettings,
-    leader: Arc<dyn Leader>,
+    leader: Arc<dyn Dispatch>,
     meta: Arc<dyn MetaStore>,
     roots: Arc<Roots>,
     execute: Arc<dyn Execute>,
@@ -172,7 +172,7 @@ impl Agent {
     /// Too little memory, no scratch folder, no threads.
     pub fn new(
         settings: AgentSettings,
-        leader: Arc<dyn Leader>,
+        leader: Arc<dyn Dispatch>,
         meta: Arc<dyn MetaStore>,
         places: Arc<dyn Places>,
         clock: &dyn Clock,
@@ -189,7 +189,7 @@ impl Agent {
     /// No scratch folder.
     pub fn in_place(
         settings: AgentSettings,
-        leader: Arc<dyn Leader>,
+        leader: Arc<dyn Dispatch>,
         meta: Arc<dyn MetaStore>,
         in_place: Arc<dyn InPlace>,
         clock: &dyn Clock,
@@ -201,7 +201,7 @@ impl Agent {
 
     fn with(
         settings: AgentSettings,
-        leader: Arc<dyn Leader>,
+        leader: Arc<dyn Dispatch>,
         meta: Arc<dyn MetaStore>,
         roots: Arc<Roots>,
         execute: Arc<dyn Execute>,

@@ -14,8 +14,8 @@ use model::HeldAttempt;
 use tokio::time::Instant;
 
 use crate::drain::Pace;
-use crate::leader::AttemptBeat;
 use crate::task::Progress;
+use proto::dispatch::AttemptBeat;
 
 /// Phase of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,10 +25,10 @@ use super::standing::Standing;
 use super::{Agent, AgentError, DrainWish};
 use crate::drain::Pace;
 use crate::fitness::Fitness;
-use crate::leader::{Beat, LeaderError, Orders};
 use crate::metrics;
 use drain::Draining;
 use event::Event;
+use proto::dispatch::{Beat, DispatchError, Orders};
 use turn::Turn;
 use unfit::Unfit;
 
@@ -178,7 +178,7 @@ impl<'a> Shift<'a> {
         }
     }
 
-    fn beaten(&mut self, beaten: Result<Orders, LeaderError>) -> Result<(), AgentError> {
+    fn beaten(&mut self, beaten: Result<Orders, DispatchError>) -> Result<(), AgentError> {
         self.beating.end(Instant::now() + self.backoff.around(BEAT_PAUSE));
         let orders = match beaten {
             Ok(orders) => orders,
@@ -192,17 +192,17 @@ impl<'a> Shift<'a> {
     }
 
     /// Handles a call that the leader did not answer; it is tried again in any case.
-    fn leader_failed(&mut self, error: &LeaderError) -> Result<(), AgentError> {
+    fn leader_failed(&mut self, error: &DispatchError) -> Result<(), AgentError> {
         match error {
-            LeaderError::Away { .. } => tracing::debug!(%error, "failed to reach the leader"),
-            LeaderError::UnknownWorker { .. } => {
+            DispatchError::Away { .. } => tracing::debug!(%error, "failed to reach the leader"),
+            DispatchError::UnknownWorker { .. } => {
                 tracing::info!(%error, "the leader does not know this worker; registering again");
                 self.standing.forget();
             }
-            LeaderError::NotTaken { reason } => {
+            DispatchError::NotTaken { reason } => {
                 tracing::error!(reason, "the leader refused a request of this worker as invalid; please report this");
             }
-            LeaderError::Incompatible { reason } => return Err(AgentError::Incompatible { reason: reason.clone() }),
+            DispatchError::Incompatible { reason } => return Err(AgentError::Incompatible { reason: reason.clone() }),
         }
         Ok(())
     }

@@ -14,10 +14,10 @@ use storage::{Creation, Root};
 use super::backoff::Backoff;
 use super::fence::Fence;
 use crate::WorkError;
-use crate::leader::{Leader, LeaderError, Verdict};
 use crate::metrics::HeldCompletion;
 use crate::resolve::Roots;
 use crate::slot::Outcome;
+use proto::dispatch::{Dispatch, DispatchError, Verdict};
 
 /// Result of telling the leader.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(super) enum Told {
 /// Reports one attempt to the leader.
 #[derive(Debug)]
 pub(super) struct Teller {
-    pub(super) leader: Arc<dyn Leader>,
+    pub(super) leader: Arc<dyn Dispatch>,
     pub(super) roots: Arc<Roots>,
     pub(super) fence: Fence,
     pub(super) worker: LeaseId,
@@ -67,7 +67,7 @@ impl Teller {
                 held.task,
                 bytes.len()
             );
-            return self.fail(&held, Failure { class: FailureClass::Bug, message }).await;
+            return self.fail(&held, Failure::new(FailureClass::Bug, message)).await;
         }
         let written = self.write(grant, &held, bytes.clone()).await;
         let root = match written {
@@ -78,14 +78,14 @@ impl Teller {
         let verdict = self.ask(|| leader.complete(worker, &held, bytes.clone())).await;
         match verdict {
             Ok(Verdict::Counts) => Told::Counts,
-            Ok(Verdict::Refused { reason }) => {
+            Ok(Verdict::Refused { reason, .. }) => {
                 tracing::info!(task = %held.task, attempt = %held.attempt, reason, "completion refused; going on with other work");
                 discard(&root, &report).await;
                 Told::Refused
             }
             Err(NotTold::NotTaken { reason }) => {
                 let message = format!("the report of {} is not taken: {reason}", held.task);
-                self.fail(&held, Failure { class: FailureClass::Bug, message }).await
+                self.fail(&held, Failure::new(FailureClass::Bug, message)).await
             }
             Err(NotTold::Ended(told)) => told,
         }
@@ -111,12 +111,12 @@ impl Teller {
         let failed = |error| Failure::from(WorkError::Storage(error));
         let root = self.roots.output(&grant.scratch).await.map_err(failed)?;
         let key = keys::report(&held.task, held.attempt);
-        match root.create_once(&key, bytes).await.map_err(failed)? {
+        match root.create_exclusive(&key, bytes).await.map_err(failed)? {
             Creation::Ours => Ok(root),
             Creation::Taken => {
                 let object = root.object(&key);
                 let message = format!("{object} holds another report of this very attempt; please report this");
-                Err(Failure { class: FailureClass::Bug, message })
+                Err(Failure::new(FailureClass::Bug, message))
             }
         }
     }
@@ -124,7 +124,7 @@ impl Teller {
     /// Repeats a call until the leader answers or the lease is lost.
     async fn ask<T, F>(&mut self, call: impl Fn() -> F) -> Result<T, NotTold>
     where
-        F: Future<Output = Result<T, LeaderError>>,
+        F: Future<Output = Result<T, DispatchError>>,
     {
         let mut held_completion = None;
         loop {
@@ -133,12 +133,12 @@ impl Teller {
             }
             match call().await {
                 Ok(answer) => return Ok(answer),
-                Err(LeaderError::Incompatible { reason }) => {
+                Err(DispatchError::Incompatible { reason }) => {
                     return Err(NotTold::Ended(Told::Incompatible { reason }));
                 }
-                Err(LeaderError::NotTaken { reason }) => return Err(NotTold::NotTaken { reason }),
+                Err(DispatchError::NotTaken { reason }) => return Err(NotTold::NotTaken { reason }),
                 // A leader that does not know this worker yet is asked again once the registration is done.
-                Err(error @ (LeaderError::Away { .. } | LeaderError::UnknownWorker { .. })) => {
+                Err(error @ (DispatchError::Away { .. } | DispatchError::UnknownWorker { .. })) => {
                     tracing::debug!(%error, "outcome of an attempt held");
                     held_completion.get_or_insert_with(HeldCompletion::begin);
                     self.backoff.pause().await;

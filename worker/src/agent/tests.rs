@@ -7,13 +7,13 @@ use format::state_records::WorkerRecord;
 use storage::meta::MetaStore as _;
 use tokio::time::Instant;
 
-use crate::leader::{LeaderError, Orders};
+use proto::dispatch::{DispatchError, Orders};
 use support::*;
 
 use super::*;
 
-fn away(_: model::LeaseId) -> LeaderError {
-    LeaderError::Away { reason: "the test says so".to_owned() }
+fn away(_: model::LeaseId) -> DispatchError {
+    DispatchError::Away { reason: "the test says so".to_owned() }
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,7 +166,7 @@ async fn a_leader_that_forgot_the_worker_is_greeted_again_and_attempts_go_on() {
     let cluster = Cluster::start(scratch.path(), 0);
     cluster.leader.grant(NEARLY_DONE);
     cluster.runs(&[NEARLY_DONE]).await;
-    cluster.leader.state().failure = Some(|worker| LeaderError::UnknownWorker { worker });
+    cluster.leader.state().failure = Some(|worker| DispatchError::UnknownWorker { worker });
     tokio::time::sleep(Duration::from_secs(3)).await;
     cluster.leader.state().failure = None;
     cluster.until("a second hello", |state| state.workers.len() == 2).await;
@@ -180,7 +180,7 @@ async fn a_leader_of_another_protocol_ends_the_worker_with_its_sentence() {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let cluster = Cluster::start(scratch.path(), 0);
     let sentence = "the leader speaks worker protocol 9, this worker 2; upgrade it";
-    cluster.leader.state().failure = Some(|_| LeaderError::Incompatible {
+    cluster.leader.state().failure = Some(|_| DispatchError::Incompatible {
         reason: "the leader speaks worker protocol 9, this worker 2; upgrade it".to_owned(),
     });
     let error = cluster.agent.await.expect("no panic").expect_err("it cannot work");

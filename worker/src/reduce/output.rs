@@ -4,7 +4,7 @@
 
 use format::part::{PartKind, PartWriter, RollupColumns};
 use interchange::parquet::ParquetWriter;
-use interchange::{Raw, RawRows, Rollup, RollupRows, RowSink};
+use interchange::{Raw, RawRows, Rollup, RollupRows, RowSink, WriteError};
 use model::{Encoding, ObjectEntry, OutputFormat, SeriesKey};
 use storage::Root;
 use storage::object::ObjectWriter;
@@ -163,6 +163,6 @@ fn table_rows(rows: &RollupColumns) -> RollupRows<'_> {
     }
 }
 
-fn parquet(object: String, error: &dyn std::error::Error) -> WorkError {
-    WorkError::Parquet { object, cause: error.to_string() }
+fn parquet(object: String, error: &WriteError) -> WorkError {
+    WorkError::Parquet { object, cause: error.to_string(), violates: error.violates() }
 }

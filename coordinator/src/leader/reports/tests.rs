@@ -113,7 +113,7 @@ fn a_sound_report_passes_and_one_of_another_attempt_does_not() {
     assert_eq!(check(&plan, &path(TaskId::reduce(PartitionId(1))), attempt(2), &reduce(2)), Ok(()));
     for (task, report) in [(TaskId::map(1), map(1)), (TaskId::reduce(PartitionId(1)), reduce(1))] {
         let fault = check(&plan, &path(task), attempt(2), &report).expect_err("it names another attempt's objects");
-        assert_eq!(Invariant::named_in(&fault), Some(Invariant::Ls3), "{fault}");
+        assert_eq!(fault.violates, Some(Invariant::Ls3), "{fault}");
     }
     assert!(check(&plan, &path(TaskId::map(0)), attempt(2), &map(2)).is_err(), "other splits");
     assert!(check(&plan, &path(TaskId::map(2)), attempt(2), &map(2)).is_err(), "no such task");

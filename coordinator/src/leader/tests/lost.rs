@@ -2,7 +2,7 @@
 
 use model::ByteSize;
 use proptest::prelude::*;
-use worker::leader::LeaderError;
+use proto::dispatch::DispatchError;
 
 use super::slow::Slow;
 use super::*;
@@ -32,7 +32,7 @@ async fn the_claim_of_a_worker_that_is_lost_while_it_waits_is_answered_and_gets_
     tokio::time::sleep(Duration::from_secs(1)).await;
     stopped.close().await.expect("memory");
     let answer = tokio::time::timeout(Duration::from_secs(1), waiting).await.expect("at once").expect("no panic");
-    assert!(matches!(answer, Err(LeaderError::UnknownWorker { .. })), "{answer:?}");
+    assert!(matches!(answer, Err(DispatchError::UnknownWorker { .. })), "{answer:?}");
     // What comes now is for the worker that lives.
     cluster.submit(&leader).await;
     assert!(cluster.claim(&leader).await.is_some());

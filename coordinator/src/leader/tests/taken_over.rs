@@ -30,7 +30,7 @@ impl Cluster {
         (next, leads, grant)
     }
 
-    async fn beat(&self, handle: &Handle, grant: &Grant) -> worker::leader::Orders {
+    async fn beat(&self, handle: &Handle, grant: &Grant) -> proto::dispatch::Orders {
         let beat = Beat { attempts: vec![shown(grant)], ..Beat::default() };
         handle.heartbeat(self.worker.lease(), &beat).await.expect("it knows the worker")
     }

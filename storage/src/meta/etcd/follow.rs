@@ -4,11 +4,11 @@
 //! etcd no longer has that history (compaction), or cannot send it in one message, the whole prefix is listed and told as
 //! `WatchEvent::Resync`; the watch goes on from there. Only what waiting does not mend ends it.
 //!
-//! An etcd that was lost, or restored in place, comes back under its address with another history, whose revisions come again:
-//! a stream that is opened after a revision that it has not reached is silent until then, and one that it has reached
-//! misses what came before. So before each stream is opened the prefix is listed as of that very revision. If that is not
-//! what was told, the prefix is listed anew and told as `WatchEvent::Restored`. If it is, going on from there misses nothing,
-//! whichever history it is.
+//! An etcd that was lost, or restored in place, comes back under its address with another history, whose revisions
+//! come again: a stream that is opened after a revision that it has not reached is silent until then, and one that
+//! it has reached misses what came before. So before each stream is opened the prefix is listed as of that very
+//! revision. If that is not what was told, the prefix is listed anew and told as `WatchEvent::Restored`. If it is,
+//! going on from there misses nothing, whichever history it is.
 //!
 //! A quiet watch and one that hangs look alike. So a watch moves to another endpoint when its own is at rest, whoever found
 //! that out; when the probes of HTTP/2 are not answered; and when a read that is tried every [`QUIET_MAX`] hangs there and

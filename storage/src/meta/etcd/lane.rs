@@ -33,7 +33,8 @@ impl Lane {
         match self {
             // The shortest lease (2 s) gives each try of a renewal half a second: two endpoints have to fit into it.
             Self::Liveness => Duration::from_millis(250),
-            // A transaction takes some ten milliseconds; while etcd elects a leader, all its members are silent for 1 to 2 s.
+            // A transaction takes some ten milliseconds; while etcd elects a leader, all its members are silent for
+            // 1 to 2 s.
             Self::Work => Duration::from_secs(1),
         }
     }

@@ -11,7 +11,7 @@ use tracing::Instrument;
 use super::event::Event;
 use super::{Phase, Shift};
 use crate::agent::AgentError;
-use crate::leader::LeaderError;
+use proto::dispatch::DispatchError;
 
 /// Longest time that the leader may hold a claim before it answers that there is no work.
 const CLAIM_WAIT: Duration = Duration::from_secs(10);
@@ -38,7 +38,7 @@ impl Shift<'_> {
         self.tasks.spawn(async move { Event::Claimed(leader.claim(worker, free, CLAIM_WAIT).await) });
     }
 
-    pub(super) fn claimed(&mut self, claimed: Result<Vec<Grant>, LeaderError>) -> Result<(), AgentError> {
+    pub(super) fn claimed(&mut self, claimed: Result<Vec<Grant>, DispatchError>) -> Result<(), AgentError> {
         let now = Instant::now();
         match claimed {
             Ok(grants) => {

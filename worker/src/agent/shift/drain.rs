@@ -19,7 +19,7 @@ use super::event::Event;
 use super::{Shift, ShiftEnd};
 use crate::agent::backoff::Backoff;
 use crate::agent::fence::Fence;
-use crate::leader::LeaderError;
+use proto::dispatch::DispatchError;
 
 /// Longest time for a stopped attempt to end; most of it goes into aborting its uploads.
 const STOP_MAX: Duration = Duration::from_secs(5);
@@ -104,7 +104,7 @@ impl Shift<'_> {
         let hand_back = async move {
             while fence.is_up() {
                 match leader.hand_back(worker, &attempts, &reason).await {
-                    Err(LeaderError::Away { .. }) => backoff.pause().await,
+                    Err(DispatchError::Away { .. }) => backoff.pause().await,
                     Ok(()) | Err(_) => return,
                 }
             }

@@ -5,17 +5,17 @@ use storage::meta::MetaError;
 
 use crate::agent::standing::Step;
 use crate::agent::tell::Told;
-use crate::leader::{LeaderError, Orders};
 use crate::slot::Outcome;
+use proto::dispatch::{DispatchError, Orders};
 
 /// End of an operation that ran beside the loop.
 pub(super) enum Event {
     /// A step of the registration ended.
     Stepped(Step, Result<(), Refusal>),
     /// The leader answered a claim.
-    Claimed(Result<Vec<Grant>, LeaderError>),
+    Claimed(Result<Vec<Grant>, DispatchError>),
     /// The leader answered a heartbeat.
-    Beaten(Result<Orders, LeaderError>),
+    Beaten(Result<Orders, DispatchError>),
     /// An attempt has left its slot.
     Computed(Box<Grant>, Box<Outcome>),
     /// The leader has been told of an attempt, or the telling was given up.
@@ -29,5 +29,5 @@ pub(super) enum Refusal {
     /// The cluster's state refused the record.
     State(MetaError),
     /// The leader refused the greeting.
-    Leader(LeaderError),
+    Leader(DispatchError),
 }

@@ -11,7 +11,7 @@ use super::Shift;
 use super::event::{Event, Refusal};
 use crate::agent::standing::{self, Step};
 use crate::agent::{AgentError, may_pass};
-use crate::leader::{Hello, PROTOCOL};
+use proto::dispatch::{Hello, PROTOCOL};
 
 impl Shift<'_> {
     /// Record of the worker as it is now.

@@ -71,7 +71,7 @@ async fn granted_attempts_are_computed_reported_and_leave_nothing_on_the_disk() 
     let grants = shard(folder.path()).await;
     let spilled = folder.path().join("spilled");
     let leader = Arc::new(FakeLeader::default());
-    let as_leader = Arc::clone(&leader) as Arc<dyn Leader>;
+    let as_leader = Arc::clone(&leader) as Arc<dyn Dispatch>;
     let agent =
         Agent::new(settings(&spilled, 0), as_leader, Arc::new(MemoryStore::new()), Arc::new(ByUri), &SystemClock)
             .expect("threads and a folder");

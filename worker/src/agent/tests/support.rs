@@ -17,9 +17,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::super::*;
-use crate::leader::{Beat, Hello, LeaderError, Orders, Verdict};
 use crate::slot::Outcome;
 use crate::task::Progress;
+use proto::dispatch::{Beat, DispatchError, Hello, Orders, Verdict};
 
 /// Leader that grants from a list and records the calls it gets.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ pub(super) struct LeaderState {
     pub(super) workers: Vec<LeaseId>,
     pub(super) claims: usize,
     /// Error that every call gets, if set.
-    pub(super) failure: Option<fn(LeaseId) -> LeaderError>,
+    pub(super) failure: Option<fn(LeaseId) -> DispatchError>,
     /// Reason for which completions are refused, if set.
     pub(super) refusal: Option<String>,
 }
@@ -58,19 +58,19 @@ impl FakeLeader {
         self.granted.notify_waiters();
     }
 
-    fn answer<T>(&self, worker: LeaseId, answer: impl FnOnce(&mut LeaderState) -> T) -> Result<T, LeaderError> {
+    fn answer<T>(&self, worker: LeaseId, answer: impl FnOnce(&mut LeaderState) -> T) -> Result<T, DispatchError> {
         let mut state = self.state();
         state.failure.map_or_else(|| Ok(answer(&mut state)), |failure| Err(failure(worker)))
     }
 }
 
 #[async_trait]
-impl Leader for FakeLeader {
-    async fn hello(&self, hello: &Hello) -> Result<(), LeaderError> {
+impl Dispatch for FakeLeader {
+    async fn hello(&self, hello: &Hello) -> Result<(), DispatchError> {
         self.answer(hello.worker, |state| state.workers.push(hello.worker))
     }
 
-    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, LeaderError> {
+    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, DispatchError> {
         self.answer(worker, |state| state.claims += 1)?;
         let granted = self.granted.notified();
         if self.state().grants.is_empty() {
@@ -82,23 +82,23 @@ impl Leader for FakeLeader {
         })
     }
 
-    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, _report: Bytes) -> Result<Verdict, LeaderError> {
+    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, _report: Bytes) -> Result<Verdict, DispatchError> {
         self.answer(worker, |state| {
             state.heard.push(format!("complete {}", held.task.task));
-            state.refusal.clone().map_or(Verdict::Counts, |reason| Verdict::Refused { reason })
+            state.refusal.clone().map_or(Verdict::Counts, |reason| Verdict::Refused { reason, violates: None })
         })
     }
 
-    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), LeaderError> {
+    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), DispatchError> {
         self.answer(worker, |state| state.heard.push(format!("fail {} {:?}", held.task.task, failure.class)))
     }
 
-    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), LeaderError> {
+    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), DispatchError> {
         let tasks = held.iter().map(|held| held.task.task.to_string()).collect::<Vec<_>>().join(" ");
         self.answer(worker, |state| state.heard.push(format!("hand back {tasks}: {reason}")))
     }
 
-    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, LeaderError> {
+    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, DispatchError> {
         self.answer(worker, |state| {
             state.beat = beat.clone();
             std::mem::take(&mut state.orders)
@@ -128,7 +128,7 @@ impl Execute for FakeExecute {
         };
         progress.plan(100);
         progress.add(if ordinal == NEARLY_DONE { 99 } else { 1 }, 0);
-        let failed = |class, message: &str| Outcome::Failed(Failure { class, message: message.to_owned() });
+        let failed = |class, message: &str| Outcome::Failed(Failure::new(class, message));
         while seconds > 0 {
             tokio::time::sleep(Duration::from_secs(1)).await;
             seconds -= 1;
@@ -223,7 +223,7 @@ impl Cluster {
         let root = Root::of_store("memory://", Arc::new(InMemory::new()));
         let settings = settings(scratch, free_min);
         let roots = Arc::new(Roots::new(Arc::new(OneStore(root.clone()))));
-        let as_leader = Arc::clone(&leader) as Arc<dyn Leader>;
+        let as_leader = Arc::clone(&leader) as Arc<dyn Dispatch>;
         let agent = Agent::with(settings, as_leader, Arc::new(meta.clone()), roots, Arc::new(FakeExecute));
         let lease = agent.lease();
         let (drain, wish) = oneshot::channel();

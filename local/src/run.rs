@@ -1,26 +1,21 @@
-//! Runs coordinator and worker in one process: `tailor run`.
-//!
-//! The leader, the scheduler and the agent are those of a cluster. The state is in memory, the leader is elected
-//! without a rival, and calls go from one to the other directly instead of over gRPC.
+//! Run of one job: a leader and a worker are started, the job is watched to its end, and both end with it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use format::state_records::Text;
-use model::{ByteSize, Clock, JobSpec, Term};
+use coordinator::local_leader::LocalLeader;
+use coordinator::{Job, JobError, JobReport, LeaderSettings};
+use model::error::chain;
+use model::{ByteSize, Clock, JobSpec};
 use proto::v1;
-use storage::meta::{LeaseSession, LeaseSettings, MemoryStore, MetaStore, Revision, election};
+use storage::meta::{LeaseSettings, MemoryStore, MetaStore, Revision};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use worker::ByUri;
 use worker::agent::{Agent, AgentError, AgentSettings, Left};
 
-use crate::JobError;
-use crate::error::describe;
-use crate::job::{Job, Resources};
-use crate::leader::{Ask, Handle, Leader, LeaderSettings};
-use crate::report::JobReport;
+use crate::{Resources, RunError};
 
 /// TTL of the leases. No other process can take them over, so they only have to outlast a machine that sleeps.
 const LEASE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -41,77 +36,47 @@ pub trait Watcher: Sync {
 /// `cancel` resolves when the operator wants the job to end: shards that have not committed then end as cancelled.
 ///
 /// # Errors
-/// [`JobError`] if the job cannot start, or cannot go on as a whole.
+/// [`RunError`] if the job cannot start, or cannot go on as a whole.
 pub async fn run(
     spec: JobSpec,
     resources: &Resources,
     clock: Arc<dyn Clock>,
     watcher: &dyn Watcher,
     cancel: impl Future<Output = String>,
-) -> Result<JobReport, JobError> {
-    resources.memory_of_slot()?;
+) -> Result<JobReport, RunError> {
+    resources.check_memory()?;
     spec.validate().map_err(|error| JobError::Refused { reason: error.to_string() })?;
     let job = Job::open(&spec, Arc::clone(&clock)).await?;
     // Done before anything is written, so that an input that cannot be planned is reported as such.
-    crate::discover::discover(&job.input, &job.shards).await?;
+    coordinator::discover::discover(&job.input, &job.shards).await?;
 
     // Revisions order the records of runs under one name: 22 bits for changes within a millisecond, the clock above
     // them.
     let first = Revision(clock.now_ms().cast_unsigned() << 22);
     let store: Arc<dyn MetaStore> = Arc::new(MemoryStore::starting_after(first));
     let lease = LeaseSettings { ttl: LEASE, seed: resources.seed };
-    let (handle, dismiss, leading) = lead(Arc::clone(&store), lease, resources, Arc::clone(&clock)).await?;
-    let (leave, mut working) = work(&store, lease, resources, &handle, &*clock)?;
+    let settings = LeaderSettings {
+        scratch: Some(resources.scratch.uri().to_owned()),
+        insists_on_records: false,
+        ..LeaderSettings::default()
+    };
+    let leader = LocalLeader::elect(settings, lease, Arc::clone(&store), Arc::clone(&clock)).await?;
+    let (leave, mut working) = work(&store, lease, resources, &leader, &*clock)?;
 
     let watched = tokio::select! {
-        watched = watch(&handle, spec, watcher, cancel) => {
+        watched = watch(&leader, spec, watcher, cancel) => {
             // The worker leaves before the leader: it hands back the attempts that it stops, and has finished with
             // scratch before the caller removes it. If it has left already, the send fails, which is fine.
             let _ = leave.send("the job has ended".to_owned());
             if let Err(error) = working.await {
                 tracing::error!(%error, "the worker panicked; please report this");
             }
-            watched
+            watched.map_err(RunError::from)
         }
         ended = &mut working => Err(worker_ended(ended)),
     };
-    // The leader may have ended already, for the reason in `watched`.
-    let _ = dismiss.send(());
-    if let Err(error) = leading.await {
-        tracing::error!(%error, "the leader panicked; please report this");
-    }
+    leader.dismiss().await;
     watched
-}
-
-/// Elects a leader, and lets it lead.
-async fn lead(
-    store: Arc<dyn MetaStore>,
-    lease: LeaseSettings,
-    resources: &Resources,
-    clock: Arc<dyn Clock>,
-) -> Result<(Handle, oneshot::Sender<()>, JoinHandle<()>), JobError> {
-    let refused = |error: storage::meta::MetaError| JobError::Refused { reason: describe(&error) };
-    let settings = Arc::new(LeaderSettings {
-        scratch: Some(resources.scratch.uri().to_owned()),
-        insists_on_records: false,
-        ..LeaderSettings::default()
-    });
-    let session = LeaseSession::open(Arc::clone(&store), lease).await.map_err(refused)?;
-    let me = election::Candidate { replica: Text::cut(&settings.replica), address: Text::cut(&settings.address) };
-    let leadership = election::campaign(&*store, &session, &me, Term::drawn(resources.seed)).await.map_err(refused)?;
-    let found = crate::leader::find(&*store).await.map_err(refused)?;
-    let (handle, inbox) = Handle::new();
-    let leader = Leader::new(settings, clock, Arc::clone(&store), leadership, &found, handle.clone());
-    let (dismiss, dismissed) = oneshot::channel::<()>();
-    let leading = tokio::spawn(async move {
-        let dismissed = async {
-            // A dropped sender means the same as a message.
-            let _ = dismissed.await;
-        };
-        let ended = leader.run(&*store, found, &session, inbox, dismissed).await;
-        tracing::debug!(?ended, "the leader of this process has ended");
-    });
-    Ok((handle, dismiss, leading))
 }
 
 /// Starts the worker of this process.
@@ -119,9 +84,9 @@ fn work(
     store: &Arc<dyn MetaStore>,
     lease: LeaseSettings,
     resources: &Resources,
-    handle: &Handle,
+    leader: &LocalLeader,
     clock: &dyn Clock,
-) -> Result<(oneshot::Sender<String>, Working), JobError> {
+) -> Result<(oneshot::Sender<String>, Working), RunError> {
     let settings = AgentSettings {
         name: "embedded".to_owned(),
         slots: resources.workers.max(1),
@@ -134,9 +99,8 @@ fn work(
         access: resources.access,
         secret: None,
     };
-    let ended = |error: AgentError| JobError::Worker { reason: describe(&error) };
-    let agent = Agent::new(settings, Arc::new(handle.clone()), Arc::clone(store), Arc::new(ByUri), clock);
-    let agent = agent.map_err(ended)?;
+    let ended = |error: AgentError| RunError::Worker { reason: chain(&error) };
+    let agent = Agent::new(settings, leader.dispatch(), Arc::clone(store), Arc::new(ByUri), clock).map_err(ended)?;
     let (leave, left) = oneshot::channel();
     let working = tokio::spawn(
         agent.run(async { left.await.unwrap_or_else(|_| "the job has ended".to_owned()) }, std::future::pending()),
@@ -144,28 +108,25 @@ fn work(
     Ok((leave, working))
 }
 
-fn worker_ended(ended: Result<Result<Left, AgentError>, tokio::task::JoinError>) -> JobError {
+fn worker_ended(ended: Result<Result<Left, AgentError>, tokio::task::JoinError>) -> RunError {
     let reason = match ended {
         Ok(Ok(left)) => format!("it left while the job ran ({left:?})"),
-        Ok(Err(error)) => describe(&error),
+        Ok(Err(error)) => chain(&error),
         Err(error) => format!("it panicked: {error}; please report this"),
     };
-    JobError::Worker { reason }
+    RunError::Worker { reason }
 }
 
-/// Submits the job, and reports its progress to the watcher until it has ended.
+/// Starts the job, and reports its progress to the watcher until it has ended.
 async fn watch(
-    handle: &Handle,
+    leader: &LocalLeader,
     spec: JobSpec,
     watcher: &dyn Watcher,
     cancel: impl Future<Output = String>,
 ) -> Result<JobReport, JobError> {
-    let refused = |error: proto::ApiError| JobError::Refused { reason: error.to_string() };
     let job = spec.job.clone();
-    let (ended, report) = oneshot::channel();
-    handle.ask(|reply| Ask::Run { spec: Box::new(spec), ended, reply }).await.map_err(refused)?;
+    let mut report = leader.start(spec).await?;
     let mut looks = tokio::time::interval(LOOK_EVERY);
-    let mut report = std::pin::pin!(report);
     let mut cancel = std::pin::pin!(cancel);
     let mut is_cancelled = false;
     loop {
@@ -175,16 +136,13 @@ async fn watch(
                 return report.map(|report| *report).map_err(stopped);
             }
             _ = looks.tick() => {
-                let job = job.clone();
-                if let Ok(Some(view)) = handle.ask(|reply| Ask::Job { job, reply }).await {
+                if let Some(view) = leader.job(&job).await {
                     watcher.look(&view);
                 }
             }
             reason = &mut cancel, if !is_cancelled => {
                 is_cancelled = true;
-                let job = job.clone();
-                // If the job has just ended, there is nothing to cancel.
-                let _ = handle.ask(|reply| Ask::Cancel { job, reason, reply }).await;
+                leader.cancel(&job, reason).await;
             }
         }
     }

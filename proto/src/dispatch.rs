@@ -1,14 +1,14 @@
-//! Interface of the leading coordinator, as a worker sees it.
+//! Calls of a worker to the leading coordinator, as a trait that both sides may see.
 //!
-//! It has two implementations: over gRPC in a cluster, and within the process in `tailor run`. Every call may be
-//! repeated: the leader answers a repeated completion, failure or hand-back as it did the first time.
+//! [`Dispatch`] has two implementations: over gRPC in a cluster, and within the process in `tailor run`. Every call may
+//! be repeated: the leader answers a repeated completion, failure or hand-back as it did the first time.
 
 use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{Failure, Grant, HeldAttempt, LeaseId};
+use model::{Failure, Grant, HeldAttempt, Invariant, LeaseId};
 
 /// The version of the worker protocol that this build speaks.
 pub const PROTOCOL: u32 = 2;
@@ -68,12 +68,14 @@ pub enum Verdict {
     Refused {
         /// Explanation for the worker's log.
         reason: String,
+        /// Invariant that the report breaks, if one. An older leader names none.
+        violates: Option<Invariant>,
     },
 }
 
 /// Failure of a call to the leader.
 #[derive(Debug, thiserror::Error)]
-pub enum LeaderError {
+pub enum DispatchError {
     /// There is no leader, or no way to it, or it cannot decide right now: ask again later.
     #[error("the leader cannot be asked: {reason}")]
     Away {
@@ -101,24 +103,24 @@ pub enum LeaderError {
     },
 }
 
-/// The coordinator that leads.
+/// Leading coordinator, as a worker asks it.
 #[async_trait]
-pub trait Leader: Send + Sync + fmt::Debug {
+pub trait Dispatch: Send + Sync + fmt::Debug {
     /// Introduces the worker, before any other call.
-    async fn hello(&self, hello: &Hello) -> Result<(), LeaderError>;
+    async fn hello(&self, hello: &Hello) -> Result<(), DispatchError>;
 
     /// Asks for up to `slots` tasks; waits up to `wait` for the first.
-    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, LeaderError>;
+    async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, DispatchError>;
 
     /// Reports a finished attempt. `report` holds the bytes of the report object, which is already written.
-    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, LeaderError>;
+    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, DispatchError>;
 
     /// Reports a failed attempt. The call succeeds even if the leader no longer knows the attempt.
-    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), LeaderError>;
+    async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), DispatchError>;
 
     /// Hands attempts back, uncharged.
-    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), LeaderError>;
+    async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), DispatchError>;
 
     /// Sends the worker's state; returns the leader's instructions.
-    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, LeaderError>;
+    async fn heartbeat(&self, worker: LeaseId, beat: &Beat) -> Result<Orders, DispatchError>;
 }
