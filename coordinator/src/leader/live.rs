@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use format::state_records::{JobHead, ShardPhase, ShardRecord, Unknown, WorkerRecord};
 use model::{HeldAttempt, JobSpec, ShardId};
+use proto::dispatch::{PROTOCOL, PROTOCOL_MIN};
 use tokio::time::Instant;
 
 use super::message::{Follower, PlannedShard, RecoveredShards};
@@ -159,8 +160,10 @@ impl LiveWorker {
         Self { record, since_ms, heard: None, drain: None, attempts: BTreeMap::new() }
     }
 
-    /// Whether it takes no work.
+    /// True if the worker takes no work. A worker of a protocol that is not served only joins to be turned away; one that is
+    /// restarted again and again is there nearly all the time, and tasks that failed elsewhere must not wait for it.
     pub(crate) fn rests(&self) -> bool {
-        self.record.draining.is_some() || self.record.unfit.is_some() || self.drain.is_some()
+        let is_served = (PROTOCOL_MIN..=PROTOCOL).contains(&self.record.protocol);
+        !is_served || self.record.draining.is_some() || self.record.unfit.is_some() || self.drain.is_some()
     }
 }
