@@ -1,4 +1,4 @@
-//! stdout: the one way out for results. A reader that has gone, as `head` does, has what it wanted: that is no failure.
+//! stdout, through which all results go. A reader that leaves early, as `head` does, is not an error.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -22,20 +22,20 @@ pub(crate) fn show<T: Serialize, D: Display>(
     }
 }
 
-/// Prints text, with what a terminal would obey spelt out.
+/// Prints text, with control characters escaped.
 pub(crate) fn text(text: impl Display) -> Result<()> {
     let text = text.to_string();
     let mut out = io::stdout();
     settle(out.write_all(printable(&text).as_bytes()).and_then(|()| out.flush()))
 }
 
-/// Says something on stderr, in a line of its own. Whoever closed stderr does not want to hear it: that is no failure.
+/// Prints a line on stderr. A closed stderr is not an error.
 pub(crate) fn say(text: impl Display) {
     let line = format!("{}\n", printable(&text.to_string()));
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-/// What a write to stdout came to: the end of the reader is an end like any other.
+/// Turns a failed write to stdout into an error, unless the reader has gone.
 pub(crate) fn settle(written: io::Result<()>) -> Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-/// Class of a failure, by the chance of another try.
+/// Chance that another try of a failed request succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureClass {
     /// A lost connection, a timeout, an internal error: the next attempt may succeed.

@@ -41,7 +41,7 @@ fn spec(job: &Job) -> Value {
         settings: model::JobSettings::default(),
         shard_map: String::new(),
         reason: "run".to_owned(),
-        priority: 10,
+        weight: 10,
         running_max: None,
         force_replace: None,
         replay_of: None,

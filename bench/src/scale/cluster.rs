@@ -113,7 +113,7 @@ impl Cluster {
             settings,
             shard_map: String::new(),
             reason: "bench".to_owned(),
-            priority: model::spec::PRIORITY_DEFAULT,
+            weight: model::spec::WEIGHT_DEFAULT,
             running_max: None,
             force_replace: None,
             replay_of: None,

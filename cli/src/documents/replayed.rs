@@ -1,28 +1,28 @@
-//! What a replay came to.
+//! Result of a replay.
 
 use serde::Serialize;
 
 use super::{Document, ShardEntry, fields};
 
-/// A shard that was run again: the new version beside the one whose place it took.
+/// Shard that was replayed: the new version, and the version that it replaced.
 #[derive(Debug, Serialize)]
 pub(crate) struct Replayed {
-    /// The job whose shard was run again.
+    /// Job whose shard was replayed.
     of_job: String,
-    /// The job that did it.
+    /// Job that replayed it.
     job: String,
     shard: String,
     version: Option<u32>,
     content_digest: Option<String>,
     replaces: Option<u32>,
-    /// Of the version that was replaced; not known where that is neither the one of `of_job` nor has the same content: one of
-    /// several replays at once.
+    /// Digest of the version that was replaced. Unknown if several replays ran at once, and that version is neither
+    /// the one of `of_job` nor has the same content.
     replaced_digest: Option<String>,
     same_content: Option<bool>,
 }
 
 impl Replayed {
-    /// `before` is the shard in the job `of_job`, `after` the same in the job that ran it again.
+    /// Creates the result. `before` is the shard in the job `of_job`, `after` the shard in the job that replayed it.
     pub(crate) fn new(of_job: String, before: &ShardEntry, job: String, after: ShardEntry) -> Self {
         let is_replaced = after.replaces.is_some() && after.replaces == before.version;
         let is_equal = after.same_content == Some(true);

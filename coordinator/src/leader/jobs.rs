@@ -119,7 +119,7 @@ impl Leader {
 
     pub(super) fn insert(&mut self, job: Arc<Job>, spec: Arc<JobSpec>, head: JobHead, earlier: Option<Box<JobReport>>) {
         let id = spec.job.clone();
-        let event = Event::JobAdded { job: id.clone(), weight: spec.priority, running_max: spec.running_max };
+        let event = Event::JobAdded { job: id.clone(), weight: spec.weight, running_max: spec.running_max };
         let log = EventLog::new(id.clone(), self.journal.leadership().id());
         let before = since(self.clock.now_ms(), head.submitted_at_ms);
         let live = LiveJob {

@@ -25,7 +25,7 @@ use crate::leader::{Ask, Handle};
 use crate::planning::{self, Planned};
 use crate::report::JobReport;
 
-/// Implementation of `OperatorService`.
+/// Implementation of the service for operators.
 #[derive(Debug)]
 pub(crate) struct Operators {
     pub(crate) door: Door,

@@ -1,5 +1,5 @@
-//! Finds points that share series and time with an earlier point of another value: of two streams that became one series, a
-//! job would keep one and lose the other.
+//! Search for collisions: points that share series and time with an earlier point of another value. If two streams
+//! became one series, a job would keep one of them and lose the other.
 //!
 //! While points pass by, each series keeps its earliest and latest time ([`super::series`]): a series whose points come in
 //! order, or newest first, or file by file, cannot collide and costs two comparisons a point. The points of all others are
@@ -22,17 +22,17 @@ use super::ImportError;
 use super::series::SeriesSeen;
 use crate::segment::Output;
 
-/// Examples that are told.
+/// Number of examples that are reported.
 const EXAMPLES: usize = 3;
 
 /// Points that share series and time with an earlier one of another value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Collisions {
-    /// Points that have an earlier one.
+    /// Number of points that have an earlier one.
     pub points: u64,
-    /// Series that have such points.
+    /// Number of series that have such points.
     pub series: u64,
-    /// Some of them: the series as it is named, and the time in milliseconds.
+    /// Examples: the series as it is named, and the time in milliseconds.
     pub examples: Vec<(String, TimestampMs)>,
 }
 
@@ -48,7 +48,7 @@ struct Point {
 /// Bytes of a point in a temporary file.
 const POINT_BYTES: usize = 4 + 8 + 8;
 
-/// Looks through `segments`, in source order, for collisions of the series that may have some.
+/// Searches `segments`, in source order, for collisions of the series that may have some.
 pub(super) fn find(output: &Output, segments: &[String], series: &SeriesSeen) -> Result<Collisions, ImportError> {
     let (suspects, points) = series.suspects();
     if suspects.is_empty() {
@@ -119,7 +119,7 @@ impl Tally {
     }
 }
 
-/// Points dealt out so that those of one series and time are in one pile, in source order.
+/// Points dealt out to piles: those of one series and time are in one pile, in source order.
 enum Piles {
     Memory(Vec<Point>),
     Files(Vec<BufWriter<std::fs::File>>),
@@ -205,7 +205,7 @@ mod tests {
         let all = [points(0, 5, &[1, 1, 1]), points(0, 6, &[1, 1, 2, 1]), points(1, -6, &[1, 2]), points(2, 6, &[3])];
         let files = Piles::Files((0..3).map(|_| BufWriter::new(tempfile::tempfile().expect("a file"))).collect());
         for mut piles in [Piles::new(10).expect("memory"), files] {
-            // In turns, so that the points of one time are apart.
+            // Takes the points in turns, so that the points of one time are apart.
             for turn in 0..4 {
                 all.iter().filter_map(|points| points.get(turn)).for_each(|point| piles.add(*point).expect("room"));
             }

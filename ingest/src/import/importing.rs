@@ -1,4 +1,4 @@
-//! An import: its files in order, what stands at the place already, and what all of it came to.
+//! Import of several files: the files in order, the state of the place before, and the outcome.
 //!
 //! Each file is imported whole or not at all. Of a file that was imported before:
 //!
@@ -20,19 +20,19 @@ use super::series::SeriesSeen;
 use super::sink::{Imported, Sink};
 use super::{BadRow, Books, ImportError, Target};
 
-/// What becomes of files that were imported to the same place before.
+/// Rule for files that were imported to the same place before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Rerun {
-    /// The same content is left as it is, anything else is refused.
+    /// Leaves the same content as it is, and refuses anything else.
     #[default]
     Refuse,
-    /// What a killed import left of a file is removed, and the file imported again.
+    /// Removes what a killed import left of a file, and imports the file again.
     Resume,
-    /// The file is imported again, in the place of what was there.
+    /// Imports the file again, and replaces the earlier import.
     Replace,
 }
 
-/// Told while an import goes on.
+/// Notice to the caller during an import.
 #[derive(Debug)]
 pub enum Notice<'a> {
     /// A row was skipped.
@@ -41,29 +41,29 @@ pub enum Notice<'a> {
     Left(&'a Path),
     /// A file is imported.
     Imported(&'a Path, &'a Done),
-    /// Something about a file that its reader should know; the import goes on.
+    /// A remark on a file, for its reader; the import goes on.
     Remark(&'a Path, String),
 }
 
-/// The caller's ear.
+/// Listener of the caller, called with every notice.
 pub(super) type Listener<'a> = dyn FnMut(Notice<'_>) + 'a;
 
-/// What an import came to.
+/// Outcome of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Files that were imported.
+    /// Number of files that were imported.
     pub files: u64,
-    /// Files that were imported before, and left.
+    /// Number of files that were imported before and left as they are.
     pub files_left: u64,
     /// Books of the files that were imported.
     pub books: Books,
-    /// What was written.
+    /// Series, points, payloads and segments that were written.
     pub imported: Imported,
-    /// Points of one series and time.
+    /// Points that collide in series and time.
     pub collisions: Collisions,
 }
 
-/// An import that goes on.
+/// Import in progress.
 pub(super) struct Importing<'a, 'l> {
     target: &'a Target<'a>,
     rerun: Rerun,
@@ -76,7 +76,8 @@ pub(super) struct Importing<'a, 'l> {
 }
 
 impl<'a, 'l> Importing<'a, 'l> {
-    /// `options` is the digest of what says what the input means: of other options, the same content means other points.
+    /// Begins an import. `options` is the digest of the options that give the input its meaning: with other options,
+    /// the same content means other points.
     pub(super) fn begin(
         target: &'a Target<'a>,
         rerun: Rerun,
@@ -88,7 +89,8 @@ impl<'a, 'l> Importing<'a, 'l> {
         Ok(Self { target, rerun, options, receipts, series, segments, outcome, listener })
     }
 
-    /// Imports one file: `read` reads its content into the sink and returns its books, with `values.written` left to us.
+    /// Imports one file. `read` reads the content into the sink and returns the books, in which `values.written` is
+    /// filled in here.
     pub(super) fn import(
         &mut self,
         file: &InputFile,
@@ -126,7 +128,7 @@ impl<'a, 'l> Importing<'a, 'l> {
         sum.bytes += imported.bytes;
     }
 
-    /// Looks for collisions, and returns what the import came to.
+    /// Looks for collisions, and returns the outcome of the import.
     pub(super) fn finish(mut self) -> Result<Outcome, ImportError> {
         self.outcome.imported.series = self.series.count();
         self.outcome.collisions = collisions::find(self.target.output, &self.segments, &self.series)?;
@@ -153,7 +155,7 @@ impl<'a, 'l> Importing<'a, 'l> {
         }
     }
 
-    /// Refuses a file that a version before receipts imported here.
+    /// Refuses a file that was imported here by a version without receipts.
     fn refuse_unreceipted(&self, file: &InputFile) -> Result<(), ImportError> {
         let key = format!("shard={}/import/{}-0000.seg", self.target.shard(), file.name);
         match self.target.output.wait(self.target.output.root().head(&key)) {

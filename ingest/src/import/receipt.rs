@@ -21,16 +21,16 @@ use crate::segment::Output;
 /// Folder of the receipts.
 const FOLDER: &str = "import";
 
-/// Receipts that are read at once.
+/// Number of receipts that are read at once.
 const READS_AT_ONCE: usize = 64;
 
 /// Most files that are ever imported to one place: the digits of `<NNNNN>`.
 const ORDINALS: u32 = 100_000;
 
-/// What was read: size and digest of the file as it lies, compressed or not.
+/// Source of a file: size and digest of its bytes as stored, compressed or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
-    /// Size in bytes.
+    /// File size in bytes.
     pub size: u64,
     /// Digest of the bytes.
     pub digest: Digest,
@@ -39,26 +39,27 @@ pub struct Source {
 /// Receipt of one input file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// The file's name in keys.
+    /// Name of the file in keys.
     pub name: String,
-    /// Digest of the options that say what the input means.
+    /// Digest of the options that give the input its meaning.
     pub options: Digest,
-    /// Segments, books and source once all of it is there; `None` of an import that has not ended, or was killed.
+    /// Segments, books and source, once all segments are there; `None` for an import that has not ended or was
+    /// killed.
     pub done: Option<Done>,
 }
 
 /// A finished import of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
-    /// What was read.
+    /// Size and digest of the file that was read.
     pub source: Source,
     /// Keys of the segments, in source order.
     pub segments: Vec<String>,
-    /// What became of it.
+    /// Books of the import.
     pub books: Books,
 }
 
-/// A receipt and its place in the order of files.
+/// Receipt with its place in the order of files.
 #[derive(Debug, Clone)]
 pub(super) struct Placed {
     pub(super) ordinal: u32,
@@ -70,7 +71,7 @@ impl Placed {
         format!("{FOLDER}/{:05}.json", self.ordinal)
     }
 
-    /// Key of a segment.
+    /// Returns the key of a segment.
     pub(super) fn segment(&self, shard: ShardId, index: u32) -> String {
         format!("shard={shard}/{FOLDER}/{:05}-{}-{index:04}.seg", self.ordinal, self.receipt.name)
     }
@@ -81,7 +82,7 @@ impl Placed {
         self.write(output, receipt)
     }
 
-    /// Replaces the receipt by that of an import which begins.
+    /// Replaces the receipt by that of an import that begins.
     pub(super) fn reopen(&mut self, output: &Output, receipt: &Receipt) -> Result<(), StorageError> {
         self.write(output, Receipt { done: None, ..receipt.clone() })
     }
@@ -92,7 +93,7 @@ impl Placed {
         Ok(())
     }
 
-    /// Removes everything of this file: its segments first, so that a receipt is left while there is one.
+    /// Removes everything of this file. The segments go first, so that a receipt exists as long as a segment does.
     pub(super) fn remove(&self, output: &Output) -> Result<(), StorageError> {
         for key in self.segments(output)? {
             output.wait(output.root().remove(&key))?;
@@ -100,7 +101,7 @@ impl Placed {
         output.wait(output.root().remove(&self.key()))
     }
 
-    /// Keys of its segments; of an import that was killed, those that are found.
+    /// Returns the keys of the segments; for an import that was killed, those that are found.
     pub(super) fn segments(&self, output: &Output) -> Result<Vec<String>, StorageError> {
         if let Some(done) = &self.receipt.done {
             return Ok(done.segments.clone());
@@ -116,7 +117,7 @@ fn to_json(receipt: &Receipt) -> Vec<u8> {
     serde_json::to_vec_pretty(receipt).expect("text keys and plain values")
 }
 
-/// The receipts of a place, by ordinal.
+/// Receipts of a place, by ordinal.
 #[derive(Debug, Default)]
 pub(super) struct Receipts {
     placed: Vec<Placed>,
@@ -124,7 +125,7 @@ pub(super) struct Receipts {
 }
 
 impl Receipts {
-    /// Reads those that are there.
+    /// Reads the receipts that are there.
     pub(super) fn read(output: &Output) -> Result<Self, ImportError> {
         let objects = output.wait(output.root().list(FOLDER))?;
         let keys: Vec<_> = objects
@@ -145,12 +146,13 @@ impl Receipts {
         Ok(Self { placed, next })
     }
 
-    /// The receipt of `name`, if it was imported before.
+    /// Returns the receipt of `name`, if it was imported before.
     pub(super) fn of(&self, name: &str) -> Option<&Placed> {
         self.placed.iter().find(|placed| placed.receipt.name == name)
     }
 
-    /// Begins a receipt at the next free ordinal. Create-only: of two imports at once, each gets ordinals of its own.
+    /// Begins a receipt at the next free ordinal. The write is create-only, so two imports at once get different
+    /// ordinals.
     pub(super) fn begin(&mut self, output: &Output, receipt: &Receipt) -> Result<Placed, ImportError> {
         while self.next < ORDINALS {
             let placed = Placed { ordinal: self.next, receipt: receipt.clone() };

@@ -9,12 +9,12 @@ use storage::Root;
 
 use crate::segment::Output;
 
-/// What an import wrote.
+/// Content of the segments that an import wrote.
 #[derive(Debug, Default)]
 pub(super) struct Read {
     /// Keys of the segments.
     pub(super) keys: Vec<String>,
-    /// By metadata: timestamps and the bits of the values, in source order.
+    /// Timestamps and value bits of each series, by metadata, in source order.
     pub(super) series: BTreeMap<String, Vec<(i64, u64)>>,
 }
 

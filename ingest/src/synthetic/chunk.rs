@@ -11,7 +11,7 @@ use super::settings::GenSettings;
 use super::summary::Totals;
 use crate::segment::FrameEncoder;
 
-/// Older points that a correcting payload sends again.
+/// Number of older points that a correcting payload sends again.
 const CORRECTED_POINTS: usize = 3;
 
 /// Frames, ready to be appended.
@@ -19,7 +19,7 @@ const CORRECTED_POINTS: usize = 3;
 pub(super) struct Chunk {
     pub(super) frames: Vec<u8>,
     pub(super) totals: Totals,
-    /// Damages, with their offset in `frames` and their length.
+    /// Damages: kind, offset in `frames`, and length.
     pub(super) damages: Vec<(DamageKind, usize, usize)>,
 }
 

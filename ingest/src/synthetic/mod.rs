@@ -9,7 +9,7 @@
 //! ```
 
 mod random;
-// What is asked for.
+// Settings: the shape of the data.
 pub mod settings;
 mod layout;
 mod series;
@@ -20,7 +20,7 @@ pub mod damage;
 mod plan;
 mod chunk;
 mod run;
-// What was made.
+// Summary of the data that was written.
 pub mod summary;
 
 use futures::StreamExt;
@@ -33,27 +33,27 @@ pub use summary::{GenSummary, PlantedDamage, SIDECAR, Totals};
 
 use crate::segment::Output;
 
-/// Why nothing, or not everything, was made.
+/// Error of a generation; nothing or not everything was written.
 #[derive(Debug, thiserror::Error)]
 pub enum GenError {
-    /// Fix the setting.
+    /// A setting makes no sense: fix it.
     #[error(transparent)]
     Setting(#[from] SettingError),
-    /// Ask for less damage or more points.
+    /// The damage does not fit: ask for less damage or for more points.
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
-    /// Something is there: the new data would mix with it.
+    /// The place is not empty: new data would mix with old data.
     #[error("{object} is there already: give an empty place, or empty this one")]
     NotEmpty {
-        /// One of the objects.
+        /// URI of one of the objects found.
         object: String,
     },
-    /// The store failed.
+    /// The object store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// Writes the segments that `settings` describe under `output`, and [`SIDECAR`] last.
+/// Writes the segments that `settings` describe under `output`, and then [`SIDECAR`].
 ///
 /// Blocks: call it from a thread that may, not from an async task. `progress` hears of emitted points as they are
 /// written, from several threads.
@@ -82,7 +82,7 @@ pub fn generate(
     Ok(summary)
 }
 
-/// Old segments of other settings would count as part of the new data.
+/// Refuses a place with old data: segments of other settings would count as part of the new data.
 fn refuse_old_data(output: &Output) -> Result<(), GenError> {
     let first = output.wait(output.root().store().list(None).next());
     match first {

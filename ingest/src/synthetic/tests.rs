@@ -10,7 +10,7 @@ use storage::Root;
 
 use super::*;
 
-/// A few thousand payloads of every shape.
+/// Settings for a few thousand payloads of every shape.
 fn small() -> GenSettings {
     GenSettings {
         points: 120_000,
@@ -24,7 +24,7 @@ fn small() -> GenSettings {
     }
 }
 
-/// Every segment by key, and the summary.
+/// Generates every segment, by key, and the summary.
 fn made(settings: &GenSettings) -> (BTreeMap<String, Vec<u8>>, GenSummary) {
     let folder = tempfile::tempdir().expect("a folder");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
@@ -189,7 +189,7 @@ fn payloads_of_a_series_are_scattered_over_segments_and_some_are_late() {
     assert!(late * 200 > payloads && late * 20 < payloads, "{late} of {payloads} come after a later one");
 }
 
-/// Frozen by content, not by zstd's bytes: a seed names the same data in every later build.
+/// The data is frozen by content, not by zstd's bytes: a seed names the same data in every later build.
 #[test]
 fn the_data_of_a_seed_is_frozen() {
     let mut digester = format::digest::Digester::new();
@@ -250,7 +250,7 @@ fn the_first_failure_of_the_store_stops_every_thread() {
     assert!(failed.to_string().contains(&segments[9].key), "{failed}");
 }
 
-/// The values of some series of one kind, each whole and in order.
+/// Returns the values of some series of one kind, each whole and in order.
 fn values_of(kind: SeriesKind) -> Vec<Vec<f64>> {
     let settings = GenSettings { kinds: vec![kind], points: 200 * 1440, ..GenSettings::default() };
     let streams = layout::streams(&settings);
@@ -265,7 +265,7 @@ fn values_of(kind: SeriesKind) -> Vec<Vec<f64>> {
     (0..stream.series).map(of_series).collect()
 }
 
-/// Differences between neighbours.
+/// Returns the differences between neighbours.
 fn steps(values: &[f64]) -> impl Iterator<Item = f64> {
     values.windows(2).map(|pair| pair[1] - pair[0])
 }

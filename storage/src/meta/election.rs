@@ -19,11 +19,12 @@ use model::{FencingToken, LeaderId, Term};
 use crate::meta::{Change, Compare, Entry, LeaseSession, Listing, MetaError, MetaStore, Op, Revision, Txn, WatchEvent};
 use crate::outcome::{Settled, settle};
 
-/// Pause before a campaign that the store could not decide goes on.
+/// Pause before a campaign that the store could not decide continues.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How often a candidate reads who leads, beside its watch: one that was opened just after the store was restored may begin
-/// with what came after, and would wait for the end of a leader that is not there.
+/// Interval at which a candidate reads the leader's key, in addition to its watch. A watch that was opened just after
+/// the store was restored may begin with later changes only, and would wait for the end of a leader that is not
+/// there.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Proof that we were elected, compared in every write.
@@ -92,7 +93,8 @@ impl Candidate {
     }
 }
 
-/// Waits until we lead, in `term`, which nobody has drawn before. The call may be dropped at any time and tried again.
+/// Waits until we lead, in `term`, which nobody has drawn before. The call may be dropped at any time and tried
+/// again.
 ///
 /// # Errors
 /// [`MetaError::LeaseGone`] once the session is lost; otherwise only what waiting does not mend.
@@ -125,8 +127,8 @@ async fn campaign_on(store: &dyn MetaStore, session: &LeaseSession, value: &Byte
     }
 }
 
-/// Tries once: returns the revision since which we lead, or the entry of the leader. That may be an office of an earlier term
-/// of ours, whose resignation was lost.
+/// Tries once: returns the revision since which we lead, or the entry of the leader. That entry may be an earlier
+/// term of ours, whose resignation was lost.
 async fn stand(
     store: &dyn MetaStore,
     session: &LeaseSession,
@@ -184,7 +186,7 @@ async fn withdraw(store: &dyn MetaStore, value: &Bytes) -> Result<(), MetaError>
     settle(store, txn, &key, gone).await.map(drop)
 }
 
-/// Streams the present leader and every change of it; none while there is no leader.
+/// Streams the current leader and every change of it; none while there is no leader.
 ///
 /// # Errors
 /// The store could not be asked for the first; later, only what ends a watch.

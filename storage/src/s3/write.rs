@@ -19,11 +19,11 @@ pub(super) enum Found {
     Ours(PutResult),
     /// Another writer made the object.
     Theirs,
-    /// No object exists.
+    /// No object exists there.
     Nothing,
 }
 
-/// Result of settling a conditional write that failed.
+/// Result of resolving a conditional write that failed.
 enum Settled {
     /// The write was done.
     Done(PutResult),
@@ -82,7 +82,7 @@ impl S3Store {
         }
     }
 
-    /// Determines if a conditional write that failed was done after all.
+    /// Resolves a conditional write that failed: looks up if it was done after all.
     async fn settle(
         &self,
         location: &Path,

@@ -10,7 +10,7 @@ use dataset::verify::{Level, VerifyOptions, verify};
 use format::keys;
 use format::run::{RunIndex, TRAILER_BYTES};
 use model::limits::MEMORY_BYTES_MIN;
-use model::spec::PRIORITY_DEFAULT;
+use model::spec::WEIGHT_DEFAULT;
 use model::{ByteSize, Clock, JobSpec, ShardId, ShardPlan, TimestampMs};
 use proto::v1;
 use shard_config::ShardMap;
@@ -107,7 +107,7 @@ impl Place {
             settings: case.settings.clone(),
             shard_map: SHARD_MAP.to_owned(),
             reason: "run".to_owned(),
-            priority: PRIORITY_DEFAULT,
+            weight: WEIGHT_DEFAULT,
             running_max: None,
             force_replace: None,
             replay_of: None,

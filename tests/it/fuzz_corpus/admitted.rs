@@ -35,7 +35,7 @@ fn the_seeds_of_specs_are_what_clients_send() {
         settings: JobSettings { window: model::Window::of(0, 7), ..small_plan().settings },
         shard_map: String::new(),
         reason: "run".to_owned(),
-        priority: 10,
+        weight: 10,
         running_max: Some(3),
         force_replace: Some("the other input was wrong".to_owned()),
         replay_of: Some("earlier".parse().expect("a job name")),

@@ -1,4 +1,4 @@
-//! `tailor dataset series`.
+//! `tailor dataset series`: the series of a dataset.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -19,16 +19,24 @@ use crate::out::settle;
 pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
-    /// How to show the rows.
+    /// Style of the rows.
+    ///
+    /// For example `-o jsonl`.
     #[arg(short, long, value_enum, default_value_t)]
     output: RowStyle,
-    /// Those of one organisation.
+    /// Organisation whose series to list. Without it, every organisation.
+    ///
+    /// For example `--org 7`.
     #[arg(long)]
     org: Option<u64>,
     /// Show metadata too; reads whole blocks for it.
+    ///
+    /// For example `tailor dataset series dataset --metadata`.
     #[arg(long)]
     metadata: bool,
-    /// At most so many.
+    /// Most series to list. Without it, all.
+    ///
+    /// For example `--limit 20`.
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
 }
@@ -62,7 +70,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     Ok(Code::Done)
 }
 
-/// A line each: a dataset has more series than a table or an array should hold.
+/// Writes one row on a line: a dataset has more series than a table or an array should hold.
 fn write_row(out: &mut impl Write, row: &SeriesRow, style: RowStyle) -> std::io::Result<()> {
     match style {
         RowStyle::Jsonl => writeln!(out, "{}", crate::text::printable(&documents::line("Series", row)?)),

@@ -1,4 +1,4 @@
-//! Whether a store does what is relied on, tried on objects of its own.
+//! Checks of a store: the properties that Tailor relies on, tried on objects of the doctor's own.
 
 use model::{Clock as _, SystemClock};
 use storage::object::ObjectWriter;
@@ -7,10 +7,10 @@ use tokio::runtime::Handle;
 
 use super::Check;
 
-/// Bytes of an object that goes as a multipart upload: more than one part.
+/// Size of an object that is uploaded in parts.
 const MULTIPART_BYTES: usize = 9 << 20;
 
-/// Tries what a dataset's store is relied on for.
+/// Checks the properties of a store that a dataset relies on.
 pub(super) async fn checks_of_dataset(uri: &str) -> Vec<Check> {
     let root = match Root::open(uri) {
         Ok(root) => root,
@@ -36,7 +36,7 @@ pub(super) async fn checks_of_dataset(uri: &str) -> Vec<Check> {
     checks
 }
 
-/// Whether the store keeps what is deleted: right for some, and a cost that nobody sees for others.
+/// Reports versioning of the bucket: some want it, and for others it is a hidden cost.
 async fn versions(root: &Root) -> String {
     match root.keeps_versions().await {
         Some(false) => "what is deleted is gone".to_owned(),
@@ -49,7 +49,7 @@ async fn versions(root: &Root) -> String {
     }
 }
 
-/// Tries to list and read an input.
+/// Lists and reads an input.
 pub(super) async fn checks_of_input(uri: &str) -> Vec<Check> {
     let root = match Root::open(uri) {
         Ok(root) => root,
@@ -82,7 +82,7 @@ fn unopened(what: &str, uri: &str, error: &StorageError) -> Check {
     Check::of(format!("{what} {uri}"), Err(error.to_string()), hint)
 }
 
-/// An error with its causes.
+/// Formats an error with its causes.
 fn told(error: StorageError) -> String {
     format!("{:#}", anyhow::Error::from(error))
 }
@@ -134,7 +134,7 @@ impl Probe {
 
     async fn uploads_in_parts(&self) -> Result<String, String> {
         let (root, key, runtime) = (self.root.clone(), self.key("parts"), Handle::current());
-        // A writer waits for its uploads, which only a thread that may block can do.
+        // A writer waits for its uploads, which is allowed only on a thread that may block.
         let upload = tokio::task::spawn_blocking(move || {
             let mut writer = ObjectWriter::begin(&root, &key, &runtime)?;
             writer.write(&vec![b'x'; MULTIPART_BYTES])?;
@@ -156,7 +156,7 @@ impl Probe {
             self.root.remove(object.location.as_ref()).await.map_err(told)?;
         }
         if let Some(folder) = self.root.local_folder() {
-            // Folders are ours alone on a local disk; one with another doctor's objects stays.
+            // Local folders belong to the doctor alone; a folder with objects of another doctor stays.
             let _ = std::fs::remove_dir(folder.join(&self.folder));
             let _ = std::fs::remove_dir(folder.join("doctor"));
         }

@@ -1,4 +1,4 @@
-//! What an import came to.
+//! Report of an import.
 
 use std::path::PathBuf;
 
@@ -8,28 +8,28 @@ use jiff::Timestamp;
 use model::ByteSize;
 use serde::Serialize;
 
-/// The object behind `-o json`.
+/// Document behind `-o json`.
 #[derive(Debug, Serialize)]
 pub(super) struct ImportReport {
     pub(super) api_version: &'static str,
     pub(super) kind: &'static str,
     pub(super) files: u64,
-    /// Files that were imported before, and left as they are.
+    /// Number of files that were imported before and left as they are.
     pub(super) files_left: u64,
     pub(super) rows_read: u64,
     pub(super) rows_imported: u64,
     pub(super) rows_skipped: u64,
-    /// Lines of the rows that were skipped.
+    /// Number of lines in the rows that were skipped.
     pub(super) lines_skipped: u64,
-    /// Blank lines, comments, and lines before the header.
+    /// Number of blank lines, comments, and lines before the header.
     pub(super) lines_passed: u64,
-    /// Times that were finer than a millisecond, and rounded down.
+    /// Number of times that were finer than a millisecond and were rounded down.
     pub(super) times_rounded: u64,
-    /// What became of every row and every value.
+    /// Account of every row and every value.
     pub(super) books: Books,
-    /// What the input has and Tailor does not keep as it is, by name.
+    /// Counts, by name, of input that Tailor does not keep as it is.
     pub(super) left_out: Vec<(&'static str, u64)>,
-    /// Points of one series and time.
+    /// Points that collide in series and time.
     pub(super) collisions: Collisions,
     pub(super) series: u64,
     pub(super) points: u64,
@@ -64,7 +64,7 @@ impl ImportReport {
     }
 }
 
-/// The summary for people.
+/// Formats the summary for people.
 pub(super) fn shown(report: &ImportReport) -> String {
     let mut text = format!(
         "{} files, {} rows read, {} skipped: {} points of {} series in {} segments, {}\n",
@@ -102,7 +102,7 @@ fn account(account: &Account) -> String {
     account.to_string()
 }
 
-/// The words for points of one series and time, with examples and the next step.
+/// Formats collisions, with examples and the next step.
 pub(super) fn collisions(report: &ImportReport, next_step: &str) -> String {
     let Collisions { points, series, examples } = &report.collisions;
     let example = |(name, at): &(String, i64)| {
@@ -121,7 +121,7 @@ pub(super) fn collisions(report: &ImportReport, next_step: &str) -> String {
     )
 }
 
-/// Tells what an import does, and what it left where it stops.
+/// Reporter of an import's progress, and of the imported files if it fails.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     imported: Vec<(PathBuf, usize)>,

@@ -1,4 +1,4 @@
-//! `tailor shard get`.
+//! `tailor shard get`: one shard of a job.
 
 use anyhow::Result;
 use model::ShardId;
@@ -10,7 +10,9 @@ use crate::exit::Code;
 /// Options of `tailor shard get`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The shard.
+    /// Name of the shard.
+    ///
+    /// For example `tailor shard get org-7 --job nightly`.
     shard: ShardId,
     #[command(flatten)]
     of: OfJob,

@@ -1,4 +1,4 @@
-//! `tailor shard list`.
+//! `tailor shard list`: the shards of a job.
 
 use anyhow::Result;
 

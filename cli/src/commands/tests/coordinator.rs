@@ -1,4 +1,4 @@
-//! A coordinator that plays a part: it tells what a test gave it, and keeps what it was asked to change.
+//! Fake coordinator: it answers as a test says, and keeps the changes that it was asked for.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 type Told = Result<GetJobResponse, ApiError>;
 
-/// Serves at a port of its own until it is dropped.
+/// Fake coordinator, which serves at a port of its own until it is dropped.
 pub(super) struct Coordinator {
     address: String,
     part: Arc<Part>,
@@ -32,7 +32,7 @@ struct Part {
     spec: Mutex<Option<JobSpec>>,
 }
 
-/// A job in that state, with one shard.
+/// Creates a job in a state, with one shard.
 pub(super) fn job(state: JobState) -> GetJobResponse {
     let shard = ShardSummary { shard: "org-7".to_owned(), version: 1, ..ShardSummary::default() };
     let job = JobSummary { job: "nightly".to_owned(), state: state.into(), ..JobSummary::default() };
@@ -54,22 +54,22 @@ impl Coordinator {
         &self.address
     }
 
-    /// What the next watch is told before its stream ends; the last one given stays open.
+    /// Sets the answers to the next watch, after which its stream ends; the stream of the last watch stays open.
     pub(super) fn tells(&self, told: impl Into<Vec<Told>>) {
         held(&self.part.streams).push_back(told.into());
     }
 
-    /// The one job that it knows.
+    /// Sets the one job that the coordinator knows.
     pub(super) fn knows(&self, job: GetJobResponse) {
         *held(&self.part.known) = Some(job);
     }
 
-    /// What it was asked to change.
+    /// Returns the changes that it was asked for.
     pub(super) fn changes(&self) -> Vec<String> {
         held(&self.part.changes).clone()
     }
 
-    /// The spec that was submitted last.
+    /// Returns the spec that was submitted last.
     pub(super) fn spec(&self) -> JobSpec {
         held(&self.part.spec).clone().expect("one was submitted")
     }

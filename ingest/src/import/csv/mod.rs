@@ -10,20 +10,20 @@
 //! Anything else that cannot be read makes the whole row bad: it is reported with file and line, and skipped or the end of
 //! the import. `docs/import.md` has the rules, each with an example.
 
-// Text to rows and fields.
+// Reader of rows and fields.
 pub mod reader;
 // Columns by name or number.
 mod columns;
 // Series of the rows, by their labels.
 mod groups;
-// Rows to points.
+// Conversion of rows to points.
 mod rows;
 mod settings;
-// Timestamps as text.
+// Parser of timestamps.
 pub mod time;
-// Values as text.
+// Parser of values.
 mod value;
-// What a file looks like, and the options to type.
+// Preview of a file, and the options to type.
 pub mod preview;
 
 use std::fmt;
@@ -45,30 +45,30 @@ use super::input::{Content, FoundFile, InputFile, decode, looks_like_utf16, name
 use super::sink::Sink;
 use super::{Books, ImportError, Target};
 
-/// What a folder is searched for, compressed or not.
+/// Endings of the files that a folder is searched for, compressed or not.
 pub const EXTENSIONS: [&str; 2] = [".csv", ".tsv"];
 
-/// What an import of CSV found and wrote.
+/// Summary of an import of CSV.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CsvSummary {
-    /// Files, books, and what was written.
+    /// Files, books, and totals.
     pub outcome: Outcome,
-    /// What the books do not say.
+    /// Details that the books do not have.
     pub details: Details,
 }
 
-/// What the books of an import do not say.
+/// Details of an import that its books do not have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
-    /// Lines of rows that were skipped.
+    /// Number of lines of rows that were skipped.
     pub lines_skipped: u64,
-    /// Lines without a character, comments, and lines before the header.
+    /// Number of blank lines, comments, and lines before the header.
     pub lines_passed: u64,
-    /// Times that were finer than a millisecond, and rounded down.
+    /// Number of times that were finer than a millisecond and were rounded down.
     pub times_rounded: u64,
-    /// Times of second 60, placed at the last millisecond of second 59.
+    /// Number of times with second 60, placed at the last millisecond of second 59.
     pub leap_seconds: u64,
-    /// Integers that are not exact as doubles.
+    /// Number of integers that are not exact as doubles.
     pub integers_inexact: u64,
 }
 
@@ -85,13 +85,13 @@ impl Details {
 /// A row that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRow {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// Its line, counted from 1.
+    /// First line of the row, counted from 1.
     pub line: u64,
-    /// Lines that it takes.
+    /// Number of lines that the row takes.
     pub lines: u64,
-    /// Why not.
+    /// Description of the fault.
     pub cause: String,
 }
 
@@ -106,7 +106,8 @@ impl fmt::Display for BadRow {
     }
 }
 
-/// Imports CSV files, one after another; `listener` hears of every row that is skipped, and of every file. Blocks.
+/// Imports CSV files, one after another; `listener` is called for every row that is skipped, and for every file.
+/// Blocks.
 ///
 /// # Errors
 /// See [`ImportError`]; a bad row is one only with [`OnBadRow::Fail`].
@@ -170,7 +171,7 @@ fn import_file(
             }
             Next::BlankLine => {
                 lines_passed += 1;
-                // InfluxDB separates tables so.
+                // InfluxDB separates tables with a blank line.
                 expects_header |= settings.dialect == Dialect::InfluxDb;
             }
             Next::Comment => lines_passed += 1,

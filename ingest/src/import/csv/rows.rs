@@ -1,4 +1,4 @@
-//! Rows to points, with every row and every value in the books.
+//! Conversion of rows to points; every row and every value enters the books.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::{BadRow, CsvSettings, Details};
 use crate::import::sink::Sink;
 use crate::import::{Books, ImportError};
 
-/// Why a row is bad: the reason that the books have, and the words for it.
+/// Refusal of a row: the reason in the books, and the words for it.
 pub(super) struct Refusal {
     reason: &'static str,
     cause: String,
@@ -23,14 +23,14 @@ impl Refusal {
     }
 }
 
-/// What became of a row.
+/// Fate of a row.
 enum Fate {
     Written,
     Blank,
     Refused(Refusal),
 }
 
-/// Reads the rows of one table after another into a sink.
+/// Intake of the rows of one table after another.
 pub(super) struct RowIntake<'s> {
     settings: &'s CsvSettings,
     naming: Naming<'s>,
@@ -56,13 +56,13 @@ impl<'s> RowIntake<'s> {
         }
     }
 
-    /// Goes on with a table of other columns.
+    /// Continues with a table of other columns.
     pub(super) fn begin_table(&mut self, columns: Columns) {
         self.columns = columns;
         self.groups = Groups::default();
     }
 
-    /// Takes a row; a bad one is returned.
+    /// Imports a row; returns a refusal if the row is bad.
     #[inline]
     pub(super) fn take(&mut self, row: &Row<'_>, sink: &mut Sink<'_>) -> Result<Option<Refusal>, ImportError> {
         self.books.rows.read += 1;
@@ -85,7 +85,7 @@ impl<'s> RowIntake<'s> {
         Ok(None)
     }
 
-    /// Takes a line that is no row.
+    /// Counts a line that is not a row.
     pub(super) fn take_fault(&mut self, fault: &Fault) -> Refusal {
         let refusal = refusal_of(fault);
         self.books.rows.read += 1;
@@ -105,7 +105,7 @@ impl<'s> RowIntake<'s> {
                     self.details.integers_inexact += u64::from(is_inexact);
                     has_value = true;
                 }
-                // The values of a blank row are counted with it, those of a written row here.
+                // The values of a blank row are counted with the row, those of a written row here.
                 if has_value {
                     self.books.values.blank +=
                         self.values.iter().filter(|value| **value == Value::Blank).count() as u64;
@@ -117,7 +117,7 @@ impl<'s> RowIntake<'s> {
         }
     }
 
-    /// Reads the row's time, values and group; nothing of a bad row is kept.
+    /// Parses the row's time, values and group; nothing of a bad row is kept.
     fn parse(&mut self, row: &Row<'_>, is_whole: bool) -> Result<(i64, usize), Refusal> {
         if !is_whole {
             return Err(self.wrong_length(row));
@@ -146,7 +146,7 @@ impl<'s> RowIntake<'s> {
         Ok((at, group))
     }
 
-    /// Names the column where there are several.
+    /// Adds the name of the column to `cause`, if there are several columns.
     fn bad_value(&self, column: &str, cause: String) -> Refusal {
         let is_alone = self.columns.values.len() == 1;
         Refusal::new("value", if is_alone { cause } else { format!("column '{column}': {cause}") })
@@ -194,7 +194,7 @@ fn refusal_of(fault: &Fault) -> Refusal {
     }
 }
 
-/// The texts of several columns, joined by a space.
+/// Joins the texts of several columns by a space.
 #[inline]
 pub(super) fn joined<'r>(row: &Row<'r>, columns: &[usize]) -> Cow<'r, [u8]> {
     match columns {

@@ -1,11 +1,11 @@
-//! Packed bytes as what they hold: of a file, or of one message in it.
+//! Decompression of a file, or of one message in it.
 
 use std::io::{self, BufRead, Read};
 
 use super::gzip::GzipMembers;
 use super::magic::Packing;
 
-/// The content of `packed`: of all zstd frames or gzip members, one after another, if the first bytes are those of one.
+/// Decompresses `packed`: all zstd frames or gzip members, one after another, if the first bytes are those of one.
 pub(crate) fn unpack<'a>(mut packed: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match Packing::of(packed.fill_buf()?) {
         Packing::Gzip => Box::new(GzipMembers::new(packed)),
@@ -14,7 +14,7 @@ pub(crate) fn unpack<'a>(mut packed: impl BufRead + 'a) -> io::Result<Box<dyn Re
     })
 }
 
-/// Reads zstd frames, and says what is wrong with them in words that lead on.
+/// Reader of zstd frames, whose errors name the next step.
 struct ZstdFrames<R>(R);
 
 impl<R: Read> Read for ZstdFrames<R> {

@@ -11,24 +11,24 @@ use crate::import::series::SeriesHandle;
 use crate::import::sink::Sink;
 use crate::import::{Books, ImportError};
 
-/// Milliseconds of a series that wait.
+/// Number of latest milliseconds of a series that wait.
 const WINDOW: usize = 8;
 
 const NS_PER_MS: u64 = 1_000_000;
 
-/// Reason in the books: the value is in the sum that is written.
+/// Reason in the books: the value is in the sum that was written.
 const ADDED: &str = "added to another of its millisecond";
 
-/// Reason in the books.
+/// Reason in the books: the same delta came before.
 const REPEATED: &str = "delta delivered twice";
 
-/// Points that wait, in the order in which series were first seen: the same input gives the same segments.
+/// Waiting points, in the order in which series were first seen, so that the same input gives the same segments.
 #[derive(Debug, Default)]
 pub(super) struct Deltas {
     waiting: BTreeMap<SeriesHandle, BTreeMap<u64, Sum>>,
 }
 
-/// The interval of a delta point, in nanoseconds; `start` is 0 where the producer does not tell it.
+/// Interval of a delta point, in nanoseconds; `start` is 0 if the producer does not send it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Interval {
     pub(super) start_ns: u64,
@@ -44,7 +44,7 @@ struct Sum {
 }
 
 impl Deltas {
-    /// Takes a point of a delta series.
+    /// Adds a point of a delta series.
     pub(super) fn add(
         &mut self,
         series: SeriesHandle,
@@ -58,7 +58,7 @@ impl Deltas {
         let fresh = || Sum { value, parts: vec![part] };
         match window.get_mut(&ms) {
             Some(sum) if sum.parts.contains(&part) => books.values.skip(REPEATED, 1),
-            // Another value for the same interval is a contradiction, which the import tells as points of one time.
+            // Another value for the same interval is a contradiction; the import reports it as points of one time.
             Some(sum) if sum.parts.iter().any(|(known, _)| *known == interval) => {
                 let earlier = std::mem::replace(sum, fresh());
                 sink.push(series, ms as i64, earlier.value)?;
@@ -78,7 +78,7 @@ impl Deltas {
         Ok(())
     }
 
-    /// Hands on all that wait: the file has ended.
+    /// Writes all waiting points, at the end of the file.
     pub(super) fn finish(self, sink: &mut Sink<'_>) -> Result<(), ImportError> {
         for (series, window) in self.waiting {
             for (ms, sum) in window {

@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 type Parsed<T> = Result<T, String>;
 
-/// One document: `MetricsData`, or a request, which has the same shape.
+/// Parses one document: `MetricsData`, or a request, which has the same shape.
 pub(super) fn metrics(document: Value) -> Parsed<MetricsData> {
     let top = object("the document", &document)?;
     if top.0.is_empty() {
@@ -33,7 +33,7 @@ pub(super) fn metrics(document: Value) -> Parsed<MetricsData> {
     Ok(MetricsData { resource_metrics: top.each("resourceMetrics", resource_metrics)? })
 }
 
-/// An object, of which fields are asked by their lowerCamelCase names.
+/// Fields of an object, by their lowerCamelCase names.
 #[derive(Clone, Copy)]
 struct Fields<'a>(&'a Map<String, Value>);
 
@@ -46,7 +46,7 @@ fn short(value: &Value) -> String {
 }
 
 impl<'a> Fields<'a> {
-    /// A field that is there; null stands for the default.
+    /// Returns a field that is there; null stands for the default.
     fn get(self, name: &str) -> Option<&'a Value> {
         self.0.get(name).or_else(|| self.0.get(&snake(name))).filter(|value| !value.is_null())
     }
@@ -112,12 +112,12 @@ impl<'a> Fields<'a> {
     }
 
     fn exemplars(self) -> Parsed<Vec<Exemplar>> {
-        // Counted, and not kept.
+        // Exemplars are counted, but not kept.
         self.list("exemplars", |_| Ok(Exemplar::default()))
     }
 }
 
-/// `timeUnixNano` is `time_unix_nano` in protobuf, and readers take both.
+/// Converts `timeUnixNano` to the `time_unix_nano` of protobuf; readers accept both.
 fn snake(name: &str) -> String {
     let mut text = String::with_capacity(name.len() + 4);
     for letter in name.chars() {
@@ -132,7 +132,7 @@ fn snake(name: &str) -> String {
 fn unsigned(name: &str, value: &Value) -> Parsed<u64> {
     let parsed = match value {
         Value::String(text) => text.parse().ok(),
-        // Some writers have 1e18 or 5.0 for an integer.
+        // Some writers put 1e18 or 5.0 for an integer.
         Value::Number(number) => number.as_u64().or_else(|| {
             let whole = number.as_f64().filter(|value| value.fract() == 0.0 && (0.0..1.8e19).contains(value));
             whole.map(|value| value as u64)
@@ -300,7 +300,7 @@ fn any_value(fields: Fields<'_>) -> Parsed<AnyValue> {
     Ok(AnyValue { value: Some(kind) })
 }
 
-/// Bytes are base64 in JSON, of either alphabet, with its padding or without.
+/// Decodes base64, which JSON has for bytes: either alphabet, with or without padding.
 fn base64(text: &str) -> Parsed<Vec<u8>> {
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let engine = GeneralPurpose::new(&alphabet::STANDARD, config);

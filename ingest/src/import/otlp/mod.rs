@@ -34,28 +34,28 @@ use super::input::{Content, FoundFile, InputFile, name_files};
 use super::sink::Sink;
 use super::{Books, ImportError, Target};
 
-/// What a folder is searched for.
+/// Endings of the files that a folder is searched for.
 pub const EXTENSIONS: [&str; 3] = [".otlp.pb", ".otlp.json", ".otlp.jsonl"];
 
-/// What an import of OTLP found and wrote.
+/// Summary of an import of OTLP.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OtlpSummary {
-    /// Files, books, and what was written.
+    /// Files, books, and totals.
     pub outcome: Outcome,
-    /// What the books do not say.
+    /// Details that the books do not have.
     pub details: Details,
 }
 
-/// What the books of an import do not say.
+/// Details of an import that its books do not have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
-    /// Messages.
+    /// Number of messages.
     pub messages: u64,
-    /// Data points of any kind.
+    /// Number of data points of any kind.
     pub data_points: u64,
-    /// Integers that are not exact as doubles.
+    /// Number of integers that are not exact as doubles.
     pub integers_inexact: u64,
-    /// What was not imported.
+    /// Numbers of what was not imported.
     pub left_out: LeftOut,
 }
 

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Hands out a few bytes at a time, so that every row lies across the end of what was read.
+/// Reader that returns a few bytes at a time, so that every row crosses the end of a read.
 struct Trickle<'a>(&'a [u8], usize);
 
 impl Read for Trickle<'_> {
@@ -15,7 +15,7 @@ impl Read for Trickle<'_> {
     }
 }
 
-/// Shows a text as the reader sees it: `LINE: a|b`, `LINE! fault`, `LINE~` for a blank line, `LINE#` for a comment.
+/// Formats a text as the reader sees it: `LINE: a|b`, `LINE! fault`, `LINE~` for a blank line, `LINE#` for a comment.
 fn read_by(text: &[u8], punctuation: Punctuation, chunk: usize) -> Vec<String> {
     let mut reader = RowReader::new(Trickle(text, chunk), punctuation);
     let mut seen = Vec::new();
@@ -115,7 +115,7 @@ fn a_quote_unclosed_over_many_lines_costs_one_line_and_not_the_file() {
 }
 
 proptest! {
-    /// Any fields, written as RFC 4180 asks, come back; by the widest used reader of CSV in Rust too.
+    /// Fields that are written by the rules of RFC 4180 come back; the most widely used CSV reader in Rust agrees.
     #[test]
     fn what_is_quoted_by_the_rules_comes_back(
         rows in vec(vec("[a\" ,\r\n;é]{0,6}", 1..5), 1..8),

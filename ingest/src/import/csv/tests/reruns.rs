@@ -1,8 +1,8 @@
-//! Imports that are run again: what is left, refused, replaced.
+//! Imports that are run again: files that are left, refused or replaced.
 
 use super::*;
 
-/// A folder of input, and a place that keeps what is imported.
+/// Folder of input, and a place that keeps what is imported.
 struct Place {
     folder: tempfile::TempDir,
     output: crate::segment::Output,
@@ -95,7 +95,7 @@ fn what_a_killed_import_left_is_told_and_resumed() {
     let place = Place::new();
     place.write("a.csv", ROW);
     place.import(&["a.csv"], Rerun::Refuse).expect("an import");
-    // As a kill leaves it: a receipt that was begun, and a segment.
+    // This is the state after a kill: a receipt that was begun, and a segment.
     let bytes = place.output.wait(place.output.root().read("import/00000.json")).expect("a receipt");
     let begun = super::super::super::receipt::Receipt { done: None, ..serde_json::from_slice(&bytes).expect("JSON") };
     let begun = serde_json::to_vec(&begun).expect("JSON");
