@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use proto::client::{LeaderClient, Policy};
+use proto::client::{CallPolicy, LeaderClient};
 use proto::status::ApiError;
 use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::v1::{
@@ -43,7 +43,7 @@ impl Cluster {
     }
 
     fn with_patience(&self, patience: Duration) -> Self {
-        let policy = Policy { call_timeout: self.call_timeout, patience };
+        let policy = CallPolicy { call_timeout: self.call_timeout, patience };
         Self { client: self.client.with_policy(policy), ..self.clone() }
     }
 

@@ -26,7 +26,7 @@ pub(crate) fn show<T: Serialize, D: Display>(
 pub(crate) fn text(text: impl Display) -> Result<()> {
     let text = text.to_string();
     let mut out = io::stdout();
-    settle(out.write_all(printable(&text).as_bytes()).and_then(|()| out.flush()))
+    ignore_broken_pipe(out.write_all(printable(&text).as_bytes()).and_then(|()| out.flush()))
 }
 
 /// Prints a line on stderr. A closed stderr is not an error.
@@ -36,7 +36,7 @@ pub(crate) fn say(text: impl Display) {
 }
 
 /// Turns a failed write to stdout into an error, unless the reader has gone.
-pub(crate) fn settle(written: io::Result<()>) -> Result<()> {
+pub(crate) fn ignore_broken_pipe(written: io::Result<()>) -> Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("write to stdout"),
@@ -49,8 +49,8 @@ mod tests {
 
     #[test]
     fn a_reader_that_has_gone_is_no_failure_and_a_full_disk_is() {
-        settle(Err(io::ErrorKind::BrokenPipe.into())).expect("it has what it wanted");
-        let error = settle(Err(io::ErrorKind::StorageFull.into())).expect_err("the result is lost");
+        ignore_broken_pipe(Err(io::ErrorKind::BrokenPipe.into())).expect("it has what it wanted");
+        let error = ignore_broken_pipe(Err(io::ErrorKind::StorageFull.into())).expect_err("the result is lost");
         assert!(error.to_string().contains("stdout"), "{error}");
     }
 }

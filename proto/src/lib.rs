@@ -15,7 +15,7 @@ pub mod page;
 // Client of the leader: finds it, stays with it, follows when it moves.
 pub mod client;
 
-pub use client::{EndpointsError, LeaderClient, Policy};
+pub use client::{CallPolicy, EndpointsError, LeaderClient};
 pub use convert::{FieldError, required};
 pub use status::ApiError;
 

@@ -54,7 +54,7 @@ impl Cluster {
     }
 
     pub(super) fn client(&self) -> Result<LeaderClient> {
-        let policy = proto::Policy { call_timeout: Duration::from_secs(60), patience: Duration::from_secs(60) };
+        let policy = proto::CallPolicy { call_timeout: Duration::from_secs(60), patience: Duration::from_secs(60) };
         Ok(LeaderClient::new(self.endpoints.clone())?.with_policy(policy))
     }
 

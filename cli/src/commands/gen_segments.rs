@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 use format::manifest::API_VERSION;
-use ingest::segment::Output;
+use ingest::segment::SegmentOutput;
 use ingest::synthetic::{BIG_ORG, Damage, DamageKind, GenSettings, GenSummary, SeriesKind, generate};
 use model::ByteSize;
 use serde::Serialize;
@@ -175,7 +175,7 @@ impl Args {
 
 pub(crate) fn run(args: &Args) -> Result<Code> {
     let runtime = runtime()?;
-    let output = Output::new(Root::create(&args.out)?, runtime.handle().clone());
+    let output = SegmentOutput::new(Root::create(&args.out)?, runtime.handle().clone());
     let points = AtomicU64::new(0);
     let summary = generate(&args.settings(), &output, &|emitted| {
         points.fetch_add(emitted, Ordering::Relaxed);

@@ -34,7 +34,7 @@ impl Pass<'_> {
     /// Deletes those of `objects`, written by `owner`, that no manifest names, and the versions that are given up
     /// with the objects that only they name. `objects` must have been listed before. Returns true if nothing is left
     /// to sweep.
-    pub(super) async fn settle(
+    pub(super) async fn sweep_shard(
         &mut self,
         window: Window,
         shard: ShardId,
@@ -125,7 +125,7 @@ impl Pass<'_> {
         }
         counts.retain(|place, count| *count > keep && !self.looked_at.contains(place));
         for (window, shard) in counts.into_keys() {
-            let settled = self.settle(window, shard, None, BTreeMap::new()).await.map(drop);
+            let settled = self.sweep_shard(window, shard, None, BTreeMap::new()).await.map(drop);
             self.go_on(settled)?;
         }
         Ok(())

@@ -81,14 +81,14 @@ impl fmt::Display for Account {
 
 /// The books of a file, or of all files of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Books {
+pub struct ImportBooks {
     /// Account of rows: those of CSV, or the data points of OTLP.
     pub rows: Account,
     /// Account of the values of the rows.
     pub values: Account,
 }
 
-impl Books {
+impl ImportBooks {
     /// Adds the books of another file.
     pub(super) fn add(&mut self, other: &Self) {
         self.rows.add(&other.rows);
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn books_balance_or_say_both_sides() {
         let rows = Account { read: 4, written: 2, blank: 1, ..Account::default() };
-        let mut books = Books { rows, ..Books::default() };
+        let mut books = ImportBooks { rows, ..ImportBooks::default() };
         assert!(books.check().expect_err("one row is missing").contains("rows read 4 = written 2 + blank 1"));
         books.rows.skip("quoting", 1);
         books.check().expect("balanced");

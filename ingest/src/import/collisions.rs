@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::ImportError;
 use super::series::SeriesSeen;
-use crate::segment::Output;
+use crate::segment::SegmentOutput;
 
 /// Number of examples that are reported.
 const EXAMPLES: usize = 3;
@@ -49,7 +49,11 @@ struct Point {
 const POINT_BYTES: usize = 4 + 8 + 8;
 
 /// Searches `segments`, in source order, for collisions of the series that may have some.
-pub(super) fn find(output: &Output, segments: &[String], series: &SeriesSeen) -> Result<Collisions, ImportError> {
+pub(super) fn find(
+    output: &SegmentOutput,
+    segments: &[String],
+    series: &SeriesSeen,
+) -> Result<Collisions, ImportError> {
     let (suspects, points) = series.suspects();
     if suspects.is_empty() {
         return Ok(Collisions::default());
@@ -70,7 +74,7 @@ pub(super) fn find(output: &Output, segments: &[String], series: &SeriesSeen) ->
 }
 
 fn read_segment(
-    output: &Output,
+    output: &SegmentOutput,
     key: &str,
     ordinals: &HashMap<SeriesKey, u32>,
     piles: &mut Piles,

@@ -18,7 +18,7 @@ use super::input::{Content, InputFile};
 use super::receipt::{Done, Placed, Receipt, Receipts};
 use super::series::SeriesSeen;
 use super::sink::{Imported, Sink};
-use super::{BadRow, Books, ImportError, Target};
+use super::{BadRow, ImportBooks, ImportError, Target};
 
 /// Rule for files that were imported to the same place before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,13 +50,13 @@ pub(super) type Listener<'a> = dyn FnMut(Notice<'_>) + 'a;
 
 /// Outcome of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct ImportOutcome {
     /// Number of files that were imported.
     pub files: u64,
     /// Number of files that were imported before and left as they are.
     pub files_left: u64,
     /// Books of the files that were imported.
-    pub books: Books,
+    pub books: ImportBooks,
     /// Series, points, payloads and segments that were written.
     pub imported: Imported,
     /// Points that collide in series and time.
@@ -71,7 +71,7 @@ pub(super) struct Importing<'a, 'l> {
     receipts: Receipts,
     series: SeriesSeen,
     segments: Vec<String>,
-    outcome: Outcome,
+    outcome: ImportOutcome,
     listener: &'l mut Listener<'l>,
 }
 
@@ -85,7 +85,7 @@ impl<'a, 'l> Importing<'a, 'l> {
         listener: &'l mut Listener<'l>,
     ) -> Result<Self, ImportError> {
         let receipts = Receipts::read(target.output)?;
-        let (series, segments, outcome) = (SeriesSeen::default(), Vec::new(), Outcome::default());
+        let (series, segments, outcome) = (SeriesSeen::default(), Vec::new(), ImportOutcome::default());
         Ok(Self { target, rerun, options, receipts, series, segments, outcome, listener })
     }
 
@@ -94,7 +94,7 @@ impl<'a, 'l> Importing<'a, 'l> {
     pub(super) fn import(
         &mut self,
         file: &InputFile,
-        read: impl FnOnce(&InputFile, Content, &mut Sink<'_>, &mut Listener<'_>) -> Result<Books, ImportError>,
+        read: impl FnOnce(&InputFile, Content, &mut Sink<'_>, &mut Listener<'_>) -> Result<ImportBooks, ImportError>,
     ) -> Result<(), ImportError> {
         let previous = match self.previous(file)? {
             Previous::Same => {
@@ -119,7 +119,7 @@ impl<'a, 'l> Importing<'a, 'l> {
 
     fn add(&mut self, imported: &Imported, done: &Done) {
         self.segments.extend(done.segments.iter().cloned());
-        let Outcome { files, books, imported: sum, .. } = &mut self.outcome;
+        let ImportOutcome { files, books, imported: sum, .. } = &mut self.outcome;
         *files += 1;
         books.add(&done.books);
         sum.points += imported.points;
@@ -129,7 +129,7 @@ impl<'a, 'l> Importing<'a, 'l> {
     }
 
     /// Looks for collisions, and returns the outcome of the import.
-    pub(super) fn finish(mut self) -> Result<Outcome, ImportError> {
+    pub(super) fn finish(mut self) -> Result<ImportOutcome, ImportError> {
         self.outcome.imported.series = self.series.count();
         self.outcome.collisions = collisions::find(self.target.output, &self.segments, &self.series)?;
         Ok(self.outcome)

@@ -39,11 +39,11 @@ use std::path::PathBuf;
 
 use storage::StorageError;
 
-pub use self::books::{Account, Books};
+pub use self::books::{Account, ImportBooks};
 pub use self::collisions::Collisions;
 pub use self::csv::{BadRow, CsvSettings, CsvSummary, OnBadRow, import_csv};
 pub use self::identity::SeriesIdentity;
-pub use self::importing::{Notice, Outcome, Rerun};
+pub use self::importing::{ImportOutcome, Notice, Rerun};
 pub use self::input::{FoundFile, FoundFiles, find_files};
 pub use self::otlp::{OtlpSummary, import_otlp};
 pub use self::receipt::{Done, Receipt};

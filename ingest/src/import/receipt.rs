@@ -15,8 +15,8 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use storage::{Creation, StorageError};
 
-use super::{Books, ImportError};
-use crate::segment::Output;
+use super::{ImportBooks, ImportError};
+use crate::segment::SegmentOutput;
 
 /// Folder of the receipts.
 const FOLDER: &str = "import";
@@ -56,7 +56,7 @@ pub struct Done {
     /// Keys of the segments, in source order.
     pub segments: Vec<String>,
     /// Books of the import.
-    pub books: Books,
+    pub books: ImportBooks,
 }
 
 /// Receipt with its place in the order of files.
@@ -77,24 +77,24 @@ impl Placed {
     }
 
     /// Writes the receipt of a finished import.
-    pub(super) fn finish(&mut self, output: &Output, done: Done) -> Result<(), StorageError> {
+    pub(super) fn finish(&mut self, output: &SegmentOutput, done: Done) -> Result<(), StorageError> {
         let receipt = Receipt { done: Some(done), ..self.receipt.clone() };
         self.write(output, receipt)
     }
 
     /// Replaces the receipt by that of an import that begins.
-    pub(super) fn reopen(&mut self, output: &Output, receipt: &Receipt) -> Result<(), StorageError> {
+    pub(super) fn reopen(&mut self, output: &SegmentOutput, receipt: &Receipt) -> Result<(), StorageError> {
         self.write(output, Receipt { done: None, ..receipt.clone() })
     }
 
-    fn write(&mut self, output: &Output, receipt: Receipt) -> Result<(), StorageError> {
+    fn write(&mut self, output: &SegmentOutput, receipt: Receipt) -> Result<(), StorageError> {
         output.wait(output.root().replace(&self.key(), to_json(&receipt)))?;
         self.receipt = receipt;
         Ok(())
     }
 
     /// Removes everything of this file. The segments go first, so that a receipt exists as long as a segment does.
-    pub(super) fn remove(&self, output: &Output) -> Result<(), StorageError> {
+    pub(super) fn remove(&self, output: &SegmentOutput) -> Result<(), StorageError> {
         for key in self.segments(output)? {
             output.wait(output.root().remove(&key))?;
         }
@@ -102,7 +102,7 @@ impl Placed {
     }
 
     /// Returns the keys of the segments; for an import that was killed, those that are found.
-    pub(super) fn segments(&self, output: &Output) -> Result<Vec<String>, StorageError> {
+    pub(super) fn segments(&self, output: &SegmentOutput) -> Result<Vec<String>, StorageError> {
         if let Some(done) = &self.receipt.done {
             return Ok(done.segments.clone());
         }
@@ -126,7 +126,7 @@ pub(super) struct Receipts {
 
 impl Receipts {
     /// Reads the receipts that are there.
-    pub(super) fn read(output: &Output) -> Result<Self, ImportError> {
+    pub(super) fn read(output: &SegmentOutput) -> Result<Self, ImportError> {
         let objects = output.wait(output.root().list(FOLDER))?;
         let keys: Vec<_> = objects
             .iter()
@@ -153,7 +153,7 @@ impl Receipts {
 
     /// Begins a receipt at the next free ordinal. The write is create-only, so two imports at once get different
     /// ordinals.
-    pub(super) fn begin(&mut self, output: &Output, receipt: &Receipt) -> Result<Placed, ImportError> {
+    pub(super) fn begin(&mut self, output: &SegmentOutput, receipt: &Receipt) -> Result<Placed, ImportError> {
         while self.next < ORDINALS {
             let placed = Placed { ordinal: self.next, receipt: receipt.clone() };
             self.next += 1;

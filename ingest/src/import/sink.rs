@@ -11,7 +11,7 @@ use storage::StorageError;
 
 use super::receipt::{Done, Placed, Receipt, Receipts, Source};
 use super::series::{SeriesHandle, SeriesSeen};
-use super::{Books, ImportError, Target};
+use super::{ImportBooks, ImportError, Target};
 use crate::segment::{FrameEncoder, SegmentWriter};
 
 /// Most points that wait for full payloads, over all series, before all are flushed: 64 MiB of columns.
@@ -150,11 +150,11 @@ impl<'a> Sink<'a> {
 
     /// Writes the waiting points, checks `books`, and makes the segments and their receipt visible. After an error
     /// nothing of the file is left, as far as the store allows.
-    pub(super) fn commit(mut self, mut books: Books, source: Source) -> Result<(Imported, Done), ImportError> {
+    pub(super) fn commit(mut self, mut books: ImportBooks, source: Source) -> Result<(Imported, Done), ImportError> {
         self.write_all(&mut books, source)
     }
 
-    fn write_all(&mut self, books: &mut Books, source: Source) -> Result<(Imported, Done), ImportError> {
+    fn write_all(&mut self, books: &mut ImportBooks, source: Source) -> Result<(Imported, Done), ImportError> {
         self.flush_all()?;
         let shards: Vec<ShardId> = self.shards.keys().copied().collect();
         for shard in shards {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use model::{OrgId, ShardId};
 
-use crate::segment::Output;
+use crate::segment::SegmentOutput;
 
 /// Default number of points in a payload: a frame of some kilobytes. With 60 points, as agents send them, a point
 /// costs a third more CPU and two thirds more bytes; with more points, a damaged frame loses more.
@@ -16,7 +16,7 @@ pub const SEGMENT_BYTES: u64 = 256 << 20;
 /// Target of imported points.
 pub struct Target<'a> {
     /// Place of the segments.
-    pub output: &'a Output,
+    pub output: &'a SegmentOutput,
     /// Organisation that the points are imported for.
     pub org: OrgId,
     /// Shard of an organisation by the shard map; [`shared_shard`] if there is no map.
@@ -29,7 +29,7 @@ pub struct Target<'a> {
 
 impl<'a> Target<'a> {
     /// Creates a target with the default sizes, and the shard by `org_id % 64`.
-    pub fn new(output: &'a Output, org: OrgId) -> Self {
+    pub fn new(output: &'a SegmentOutput, org: OrgId) -> Self {
         Self { output, org, route: &shared_shard, payload_points: PAYLOAD_POINTS, segment_bytes: SEGMENT_BYTES }
     }
 

@@ -7,7 +7,7 @@ use format::frame::{FrameDecoder, Frames};
 use format::payload::PayloadReader;
 use storage::Root;
 
-use crate::segment::Output;
+use crate::segment::SegmentOutput;
 
 /// Content of the segments that an import wrote.
 #[derive(Debug, Default)]
@@ -19,10 +19,10 @@ pub(super) struct Read {
 }
 
 /// Runs `import` into memory.
-pub(super) fn imported<T>(import: impl FnOnce(&Output) -> T) -> (T, Read) {
+pub(super) fn imported<T>(import: impl FnOnce(&SegmentOutput) -> T) -> (T, Read) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let store = Arc::new(object_store::memory::InMemory::new());
-    let output = Output::new(Root::of_store("memory://", store), runtime.handle().clone());
+    let output = SegmentOutput::new(Root::of_store("memory://", store), runtime.handle().clone());
     let outcome = import(&output);
     let mut read = Read::default();
     for object in output.wait(output.root().list("")).expect("a listing") {

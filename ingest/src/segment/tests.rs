@@ -32,10 +32,10 @@ proptest! {
 }
 
 /// Runs `test` with an output in memory.
-fn with_output(test: impl FnOnce(&Output)) {
+fn with_output(test: impl FnOnce(&SegmentOutput)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let store = std::sync::Arc::new(object_store::memory::InMemory::new());
-    test(&Output::new(Root::of_store("memory://", store), runtime.handle().clone()));
+    test(&SegmentOutput::new(Root::of_store("memory://", store), runtime.handle().clone()));
 }
 
 #[test]

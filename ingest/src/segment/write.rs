@@ -14,12 +14,12 @@ const PART_BYTES: usize = 8 << 20;
 /// Place of the segments, and the runtime that carries the store's requests. Threads that compute make the segments;
 /// they wait for the store only here.
 #[derive(Debug, Clone)]
-pub struct Output {
+pub struct SegmentOutput {
     root: Root,
     runtime: Handle,
 }
 
-impl Output {
+impl SegmentOutput {
     /// Creates an output under `root`. `runtime` must run on other threads than those that write.
     pub fn new(root: Root, runtime: Handle) -> Self {
         Self { root, runtime }
@@ -43,7 +43,7 @@ impl Output {
 
 /// Writes one segment. Nothing is visible before [`Self::finish`].
 pub struct SegmentWriter {
-    output: Output,
+    output: SegmentOutput,
     key: String,
     buffer: Vec<u8>,
     upload: Option<Box<dyn MultipartUpload>>,
@@ -58,7 +58,7 @@ impl fmt::Debug for SegmentWriter {
 
 impl SegmentWriter {
     /// Begins a segment that will appear at `key`.
-    pub fn new(output: &Output, key: String) -> Self {
+    pub fn new(output: &SegmentOutput, key: String) -> Self {
         Self { output: output.clone(), key, buffer: Vec::new(), upload: None, size_bytes: 0 }
     }
 

@@ -8,7 +8,7 @@ use super::plan::{Planted, SegmentPlan};
 use super::random::{derive, draw, happens};
 use super::series::{Points, Series};
 use super::settings::GenSettings;
-use super::summary::Totals;
+use super::summary::GenTotals;
 use crate::segment::FrameEncoder;
 
 /// Number of older points that a correcting payload sends again.
@@ -18,7 +18,7 @@ const CORRECTED_POINTS: usize = 3;
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     pub(super) frames: Vec<u8>,
-    pub(super) totals: Totals,
+    pub(super) totals: GenTotals,
     /// Damages: kind, offset in `frames`, and length.
     pub(super) damages: Vec<(DamageKind, usize, usize)>,
 }

@@ -29,9 +29,9 @@ use storage::StorageError;
 pub use damage::DamageKind;
 pub use plan::NoRoom;
 pub use settings::{BIG_ORG, Damage, GenSettings, SeriesKind, SettingError};
-pub use summary::{GenSummary, PlantedDamage, SIDECAR, Totals};
+pub use summary::{GenSummary, GenTotals, PlantedDamage, SIDECAR};
 
-use crate::segment::Output;
+use crate::segment::SegmentOutput;
 
 /// Error of a generation; nothing or not everything was written.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +62,7 @@ pub enum GenError {
 /// See [`GenError`].
 pub fn generate(
     settings: &GenSettings,
-    output: &Output,
+    output: &SegmentOutput,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<GenSummary, GenError> {
     settings.validate()?;
@@ -83,7 +83,7 @@ pub fn generate(
 }
 
 /// Refuses a place with old data: segments of other settings would count as part of the new data.
-fn refuse_old_data(output: &Output) -> Result<(), GenError> {
+fn refuse_old_data(output: &SegmentOutput) -> Result<(), GenError> {
     let first = output.wait(output.root().store().list(None).next());
     match first {
         None => Ok(()),

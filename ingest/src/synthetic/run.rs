@@ -11,13 +11,13 @@ use storage::StorageError;
 use super::chunk::{Chunk, ChunkMaker};
 use super::plan::SegmentPlan;
 use super::settings::GenSettings;
-use super::summary::{PlantedDamage, Totals};
-use crate::segment::{Output, SegmentWriter};
+use super::summary::{GenTotals, PlantedDamage};
+use crate::segment::{SegmentOutput, SegmentWriter};
 
 /// Segment that was written.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    pub(super) totals: Totals,
+    pub(super) totals: GenTotals,
     pub(super) damages: Vec<PlantedDamage>,
 }
 
@@ -31,7 +31,7 @@ impl Written {
 struct Work<'a> {
     settings: &'a GenSettings,
     segments: &'a [SegmentPlan<'a>],
-    output: &'a Output,
+    output: &'a SegmentOutput,
     progress: &'a (dyn Fn(u64) + Sync),
     /// Segment and chunk that are claimed next.
     next: Mutex<(usize, u64)>,
@@ -53,7 +53,7 @@ struct State {
 pub(super) fn run(
     settings: &GenSettings,
     segments: &[SegmentPlan<'_>],
-    output: &Output,
+    output: &SegmentOutput,
     threads: usize,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<Written>, StorageError> {
@@ -128,7 +128,7 @@ impl State {
         segment: &SegmentPlan<'_>,
         ordinal: u64,
         chunk: Chunk,
-        output: &Output,
+        output: &SegmentOutput,
     ) -> Result<(), StorageError> {
         if ordinal == 0 {
             self.writer = Some(SegmentWriter::new(output, segment.key.clone()));

@@ -18,7 +18,7 @@ const SIDECAR_VERSION: u32 = 1;
 
 /// Counts over some segments. Damages count only in `segments` and `bytes`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Totals {
+pub struct GenTotals {
     /// Number of distinct keys.
     pub series: u64,
     /// Number of distinct (key, timestamp) pairs, which a job writes.
@@ -37,7 +37,7 @@ pub struct Totals {
     pub bytes: u64,
 }
 
-impl Totals {
+impl GenTotals {
     /// Adds the counts of other segments.
     pub fn add(&mut self, other: &Self) {
         self.series += other.series;
@@ -82,9 +82,9 @@ pub struct GenSummary {
     /// Settings of the generation.
     pub settings: GenSettings,
     /// Totals over all segments.
-    pub totals: Totals,
+    pub totals: GenTotals,
     /// Totals of each shard, by its name.
-    pub shards: BTreeMap<String, Totals>,
+    pub shards: BTreeMap<String, GenTotals>,
     /// Damages in the order of segments and offsets.
     pub damages: Vec<PlantedDamage>,
 }
@@ -95,7 +95,7 @@ impl GenSummary {
         Self {
             version: SIDECAR_VERSION,
             settings,
-            totals: Totals::default(),
+            totals: GenTotals::default(),
             shards: BTreeMap::new(),
             damages: Vec::new(),
         }

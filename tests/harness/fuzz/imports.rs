@@ -7,8 +7,10 @@ use format::frame::{FrameDecoder, Frames};
 use format::payload::PayloadReader;
 use ingest::import::csv::EXTENSIONS as CSV;
 use ingest::import::otlp::EXTENSIONS as OTLP;
-use ingest::import::{CsvSettings, ImportError, OnBadRow, Outcome, Rerun, Target, find_files, import_csv, import_otlp};
-use ingest::segment::Output;
+use ingest::import::{
+    CsvSettings, ImportError, ImportOutcome, OnBadRow, Rerun, Target, find_files, import_csv, import_otlp,
+};
+use ingest::segment::SegmentOutput;
 
 /// Rows as text: lines and books balance for any text, and an import that fails leaves nothing.
 pub fn csv(bytes: &[u8]) {
@@ -57,17 +59,21 @@ pub fn otlp(bytes: &[u8]) {
 
 /// Imports `bytes`, and checks that each value was written, blank or skipped, and that written points are in the
 /// segments.
-fn check_books(name: &str, bytes: &[u8], import: impl FnOnce(PathBuf, &Target<'_>) -> Result<Outcome, ImportError>) {
+fn check_books(
+    name: &str,
+    bytes: &[u8],
+    import: impl FnOnce(PathBuf, &Target<'_>) -> Result<ImportOutcome, ImportError>,
+) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).expect("a file");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let store = std::sync::Arc::new(object_store::memory::InMemory::new());
     let root = storage::Root::of_store("memory://", store);
-    let output = Output::new(root.clone(), runtime.handle().clone());
+    let output = SegmentOutput::new(root.clone(), runtime.handle().clone());
     let imported = import(path, &Target::new(&output, model::OrgId(1)));
     let keys: Vec<_> = runtime.block_on(root.list("")).expect("a listing");
-    let Outcome { books, imported, .. } = match imported {
+    let ImportOutcome { books, imported, .. } = match imported {
         Ok(outcome) => outcome,
         Err(error) => {
             assert!(!matches!(error, ImportError::Unbalanced { .. }), "{error}");

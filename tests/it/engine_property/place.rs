@@ -17,7 +17,7 @@ use shard_config::ShardMap;
 use storage::Root;
 use storage::segment::SegmentAccess;
 use tempfile::TempDir;
-use tests::segments::Segment;
+use tests::segments::SentSegment;
 use tokio::runtime::Runtime;
 use worker::task::Stores;
 
@@ -59,7 +59,7 @@ impl Watcher for Nobody {
 
 impl Place {
     /// Creates a place whose input is `segments`.
-    pub(super) fn of(segments: &[Segment]) -> Self {
+    pub(super) fn of(segments: &[SentSegment]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let root = |name: &str| {
             Root::create(folder.path().join(name).to_str().expect("a path in Unicode")).expect("a folder inside")

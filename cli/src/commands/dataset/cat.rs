@@ -15,7 +15,7 @@ use super::Scope;
 use crate::args::{Instant, RowStyle, shown};
 use crate::documents;
 use crate::exit::Code;
-use crate::out::settle;
+use crate::out::ignore_broken_pipe;
 
 /// Options of `tailor dataset cat`.
 #[derive(Debug, clap::Args)]
@@ -75,7 +75,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         }
     };
     let rows = cat(&catalog, &parts, &options, &mut on_rows).await?;
-    settle(failed.map_or_else(|| out.flush(), Err))?;
+    ignore_broken_pipe(failed.map_or_else(|| out.flush(), Err))?;
     let reads = parts.reads();
     tracing::info!(rows, requests = reads.requests, bytes = reads.bytes, "series read");
     Ok(Code::Done)

@@ -12,7 +12,7 @@ use super::Scope;
 use crate::args::{RowStyle, shown};
 use crate::documents;
 use crate::exit::Code;
-use crate::out::settle;
+use crate::out::ignore_broken_pipe;
 
 /// Options of `tailor dataset series`.
 #[derive(Debug, clap::Args)]
@@ -66,7 +66,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         }
     };
     list_series(&catalog, &parts, &options, &mut on_series).await?;
-    settle(failed.map_or_else(|| out.flush(), Err))?;
+    ignore_broken_pipe(failed.map_or_else(|| out.flush(), Err))?;
     Ok(Code::Done)
 }
 

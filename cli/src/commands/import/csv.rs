@@ -3,7 +3,7 @@
 use anyhow::Result;
 use ingest::import::csv::preview::preview as preview_file;
 use ingest::import::csv::{
-    Column, Details, Dialect, EXTENSIONS, Encoding, NumberFormat, RepeatedTime, SkippedTime, TimeFormat, parse_zone,
+    Column, Details, Dialect, EXTENSIONS, NumberFormat, RepeatedTime, SkippedTime, TextEncoding, TimeFormat, parse_zone,
 };
 use ingest::import::{CsvSettings, CsvSummary, ImportError, OnBadRow, import_csv};
 use jiff::tz::TimeZone;
@@ -72,7 +72,7 @@ pub(crate) struct Args {
     ///
     /// For example `--encoding latin1`.
     #[arg(long, value_name = "ENCODING", default_value_t)]
-    encoding: Encoding,
+    encoding: TextEncoding,
     /// Form of timestamps: rfc3339, unix-s, unix-ms, unix-us, unix-ns, or a strptime pattern.
     ///
     /// For example `--time-format "%d.%m.%Y %H:%M"`.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use ingest::import::target::PAYLOAD_POINTS;
 use ingest::import::{FoundFiles, ImportError, Notice, Rerun, Target, find_files};
-use ingest::segment::Output;
+use ingest::segment::SegmentOutput;
 use model::OrgId;
 use storage::Root;
 
@@ -136,7 +136,7 @@ fn with_target<T>(
     let (map, _) = read_map(args.shard_config.as_deref())?;
     let runtime = runtime()?;
     let uri = args.out.as_deref().ok_or_else(|| Exit::error(Code::Usage, "give --out, where the segments go"))?;
-    let output = Output::new(Root::create(uri)?, runtime.handle().clone());
+    let output = SegmentOutput::new(Root::create(uri)?, runtime.handle().clone());
     let route = |org| map.shard(org);
     let org = OrgId(args.org.unwrap_or_default());
     let target = Target { route: &route, payload_points: args.payload_points as usize, ..Target::new(&output, org) };

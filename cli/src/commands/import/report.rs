@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use format::manifest::API_VERSION;
-use ingest::import::{Account, Books, Collisions, Notice, Outcome};
+use ingest::import::{Account, Collisions, ImportBooks, ImportOutcome, Notice};
 use jiff::Timestamp;
 use model::ByteSize;
 use serde::Serialize;
@@ -26,7 +26,7 @@ pub(super) struct ImportReport {
     /// Number of times that were finer than a millisecond and were rounded down.
     pub(super) times_rounded: u64,
     /// Account of every row and every value.
-    pub(super) books: Books,
+    pub(super) books: ImportBooks,
     /// Counts, by name, of input that Tailor does not keep as it is.
     pub(super) left_out: Vec<(&'static str, u64)>,
     /// Points that collide in series and time.
@@ -39,8 +39,8 @@ pub(super) struct ImportReport {
 }
 
 impl ImportReport {
-    pub(super) fn of(outcome: Outcome) -> Self {
-        let Outcome { files, files_left, books, imported, collisions } = outcome;
+    pub(super) fn of(outcome: ImportOutcome) -> Self {
+        let ImportOutcome { files, files_left, books, imported, collisions } = outcome;
         Self {
             api_version: API_VERSION,
             kind: "Import",

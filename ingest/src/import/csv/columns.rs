@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-use super::reader::Row;
+use super::reader::CsvRow;
 use super::settings::Dialect;
 use super::{CsvSettings, TimeFormat};
 
@@ -76,7 +76,7 @@ pub(super) const EXPORT_METADATA: &str = "metadata";
 
 impl Columns {
     /// Resolves the columns of `settings` in a table by its first row.
-    pub(super) fn resolve(settings: &CsvSettings, first: &Row<'_>) -> Result<Self, ColumnError> {
+    pub(super) fn resolve(settings: &CsvSettings, first: &CsvRow<'_>) -> Result<Self, ColumnError> {
         let table = Table { names: settings.has_header.then(|| names(first)).transpose()?, width: first.len() };
         let timestamp = match settings.timestamp.as_slice() {
             [] => table.find_all(&[default_timestamp(settings)])?,
@@ -184,7 +184,7 @@ impl Table {
 }
 
 /// Returns the names of a header. A name that is not UTF-8 is refused, because two such names could become one.
-fn names(first: &Row<'_>) -> Result<Vec<String>, ColumnError> {
+fn names(first: &CsvRow<'_>) -> Result<Vec<String>, ColumnError> {
     let name = |(index, field): (usize, &[u8])| {
         let refused = |what: &str| {
             let column = index + 1;
@@ -244,7 +244,7 @@ fn check_roles(
 }
 
 /// True if the first row, read as a header, is a row of data: it has a time in the column of times.
-pub(super) fn looks_like_data(settings: &CsvSettings, columns: &Columns, first: &Row<'_>) -> bool {
+pub(super) fn looks_like_data(settings: &CsvSettings, columns: &Columns, first: &CsvRow<'_>) -> bool {
     let is_by_name = settings.timestamp.iter().any(|column| matches!(column, Column::Name(_)));
     if is_by_name || settings.dialect != Dialect::Plain {
         return false;

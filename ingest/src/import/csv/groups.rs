@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use model::{MetricId, OrgId, SeriesKey, TimestampMs};
 
 use super::columns::{Columns, EXPORT_METADATA};
-use super::reader::Row;
+use super::reader::CsvRow;
 use super::settings::Dialect;
 use super::time::Instants;
 use super::{CsvSettings, RepeatedTime};
@@ -47,7 +47,7 @@ pub(super) struct Groups {
 
 impl Groups {
     /// Returns the group of a row.
-    pub(super) fn of(&mut self, row: &Row<'_>, columns: &Columns, naming: &Naming<'_>) -> Result<usize, String> {
+    pub(super) fn of(&mut self, row: &CsvRow<'_>, columns: &Columns, naming: &Naming<'_>) -> Result<usize, String> {
         self.key.clear();
         for label in &columns.labels {
             // The text keeps its spaces: two texts must not become one label.
@@ -67,7 +67,7 @@ impl Groups {
         Ok(ordinal)
     }
 
-    fn add(&mut self, row: &Row<'_>, columns: &Columns, naming: &Naming<'_>) -> Result<usize, String> {
+    fn add(&mut self, row: &CsvRow<'_>, columns: &Columns, naming: &Naming<'_>) -> Result<usize, String> {
         let label = |index: usize| {
             let text = std::str::from_utf8(row.field(index));
             let text =

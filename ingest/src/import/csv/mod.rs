@@ -30,20 +30,20 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-pub use super::input::Encoding;
+pub use super::input::TextEncoding;
 pub use columns::Column;
 pub use settings::{CsvSettings, Dialect, OnBadRow};
 pub use time::{RepeatedTime, SkippedTime, TimeFormat, parse_zone};
 pub use value::NumberFormat;
 
 use columns::{ColumnError, Columns, looks_like_data};
-use reader::{Next, Row, RowReader};
+use reader::{CsvRow, Next, RowReader};
 use rows::{Refusal, RowIntake};
 
-use super::importing::{Importing, Listener, Notice, Outcome, Rerun};
+use super::importing::{ImportOutcome, Importing, Listener, Notice, Rerun};
 use super::input::{Content, FoundFile, InputFile, decode, looks_like_utf16, name_files};
 use super::sink::Sink;
-use super::{Books, ImportError, Target};
+use super::{ImportBooks, ImportError, Target};
 
 /// Endings of the files that a folder is searched for, compressed or not.
 pub const EXTENSIONS: [&str; 2] = [".csv", ".tsv"];
@@ -52,7 +52,7 @@ pub const EXTENSIONS: [&str; 2] = [".csv", ".tsv"];
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CsvSummary {
     /// Files, books, and totals.
-    pub outcome: Outcome,
+    pub outcome: ImportOutcome,
     /// Details that the books do not have.
     pub details: Details,
 }
@@ -136,7 +136,7 @@ fn import_file(
     settings: &CsvSettings,
     sink: &mut Sink<'_>,
     listener: &mut Listener<'_>,
-) -> Result<(Books, Details), ImportError> {
+) -> Result<(ImportBooks, Details), ImportError> {
     let mut reader = open(file, content, settings)?;
     let mut lines_passed = skip_lines(file, settings, &mut reader)?;
     let mut intake: Option<RowIntake<'_>> = None;
@@ -180,14 +180,14 @@ fn import_file(
     }
     let Some(RowIntake { books, mut details, .. }) = intake else {
         listener(Notice::Remark(&file.path, "it has no row".to_owned()));
-        return Ok((Books::default(), Details { lines_passed, ..Details::default() }));
+        return Ok((ImportBooks::default(), Details { lines_passed, ..Details::default() }));
     };
     details.lines_passed = lines_passed;
     Ok((books, details))
 }
 
 fn open(file: &InputFile, content: Content, settings: &CsvSettings) -> Result<RowReader<Box<dyn Read>>, ImportError> {
-    if settings.encoding == Encoding::default()
+    if settings.encoding == TextEncoding::default()
         && let Some(encoding) = looks_like_utf16(&content.start)
     {
         let label = encoding.name().to_lowercase();
@@ -222,7 +222,7 @@ fn skip_lines<R: Read>(
 fn begin_table(
     file: &InputFile,
     settings: &CsvSettings,
-    first: &Row<'_>,
+    first: &CsvRow<'_>,
     listener: &mut Listener<'_>,
 ) -> Result<Columns, ImportError> {
     let is_annotated =
@@ -249,7 +249,7 @@ fn take(
     file: &InputFile,
     settings: &CsvSettings,
     intake: &mut RowIntake<'_>,
-    row: &Row<'_>,
+    row: &CsvRow<'_>,
     sink: &mut Sink<'_>,
     listener: &mut Listener<'_>,
 ) -> Result<(), ImportError> {

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use super::columns::Columns;
 use super::groups::{Groups, Naming};
-use super::reader::{Fault, FaultKind, Row};
+use super::reader::{CsvRow, FaultKind, RowFault};
 use super::time::TimeReader;
 use super::value::Value;
 use super::{BadRow, CsvSettings, Details};
 use crate::import::sink::Sink;
-use crate::import::{Books, ImportError};
+use crate::import::{ImportBooks, ImportError};
 
 /// Refusal of a row: the reason in the books, and the words for it.
 pub(super) struct Refusal {
@@ -38,7 +38,7 @@ pub(super) struct RowIntake<'s> {
     columns: Columns,
     groups: Groups,
     values: Vec<Value>,
-    pub(super) books: Books,
+    pub(super) books: ImportBooks,
     pub(super) details: Details,
 }
 
@@ -51,7 +51,7 @@ impl<'s> RowIntake<'s> {
             columns,
             groups: Groups::default(),
             values: Vec::new(),
-            books: Books::default(),
+            books: ImportBooks::default(),
             details: Details::default(),
         }
     }
@@ -64,7 +64,7 @@ impl<'s> RowIntake<'s> {
 
     /// Imports a row; returns a refusal if the row is bad.
     #[inline]
-    pub(super) fn take(&mut self, row: &Row<'_>, sink: &mut Sink<'_>) -> Result<Option<Refusal>, ImportError> {
+    pub(super) fn take(&mut self, row: &CsvRow<'_>, sink: &mut Sink<'_>) -> Result<Option<Refusal>, ImportError> {
         self.books.rows.read += 1;
         let is_whole = row.len() == self.columns.width;
         let values = if is_whole { self.columns.values.len() as u64 } else { 0 };
@@ -86,7 +86,7 @@ impl<'s> RowIntake<'s> {
     }
 
     /// Counts a line that is not a row.
-    pub(super) fn take_fault(&mut self, fault: &Fault) -> Refusal {
+    pub(super) fn take_fault(&mut self, fault: &RowFault) -> Refusal {
         let refusal = refusal_of(fault);
         self.books.rows.read += 1;
         self.books.rows.skip(refusal.reason, 1);
@@ -94,7 +94,7 @@ impl<'s> RowIntake<'s> {
         refusal
     }
 
-    fn read(&mut self, row: &Row<'_>, is_whole: bool, sink: &mut Sink<'_>) -> Result<Fate, ImportError> {
+    fn read(&mut self, row: &CsvRow<'_>, is_whole: bool, sink: &mut Sink<'_>) -> Result<Fate, ImportError> {
         match self.parse(row, is_whole) {
             Ok((at, group)) => {
                 let mut has_value = false;
@@ -118,7 +118,7 @@ impl<'s> RowIntake<'s> {
     }
 
     /// Parses the row's time, values and group; nothing of a bad row is kept.
-    fn parse(&mut self, row: &Row<'_>, is_whole: bool) -> Result<(i64, usize), Refusal> {
+    fn parse(&mut self, row: &CsvRow<'_>, is_whole: bool) -> Result<(i64, usize), Refusal> {
         if !is_whole {
             return Err(self.wrong_length(row));
         }
@@ -152,7 +152,7 @@ impl<'s> RowIntake<'s> {
         Refusal::new("value", if is_alone { cause } else { format!("column '{column}': {cause}") })
     }
 
-    fn wrong_length(&self, row: &Row<'_>) -> Refusal {
+    fn wrong_length(&self, row: &CsvRow<'_>) -> Refusal {
         let (found, width) = (row.len(), self.columns.width);
         let what = if self.settings.has_header { "the header" } else { "the first row" };
         let hint = match found > width {
@@ -169,8 +169,8 @@ impl Refusal {
     }
 }
 
-fn refusal_of(fault: &Fault) -> Refusal {
-    let Fault { kind, field, quote_line, line } = *fault;
+fn refusal_of(fault: &RowFault) -> Refusal {
+    let RowFault { kind, field, quote_line, line } = *fault;
     let place = if quote_line == line { String::new() } else { format!(" on line {quote_line}") };
     match kind {
         FaultKind::Unclosed => Refusal::new("quoting", format!("the quote of field {field}{place} is never closed")),
@@ -196,7 +196,7 @@ fn refusal_of(fault: &Fault) -> Refusal {
 
 /// Joins the texts of several columns by a space.
 #[inline]
-pub(super) fn joined<'r>(row: &Row<'r>, columns: &[usize]) -> Cow<'r, [u8]> {
+pub(super) fn joined<'r>(row: &CsvRow<'r>, columns: &[usize]) -> Cow<'r, [u8]> {
     match columns {
         [one] => Cow::Borrowed(row.field(*one).trim_ascii()),
         several => {

@@ -11,7 +11,7 @@ use model::digest::Digest;
 use super::reader::Punctuation;
 use super::value::NumberFormat;
 use super::{Column, RepeatedTime, SkippedTime, TimeFormat};
-use crate::import::input::Encoding;
+use crate::import::input::TextEncoding;
 
 /// Conventions that a file follows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub struct CsvSettings {
     /// False if the first row is data and names no columns.
     pub has_header: bool,
     /// Encoding of files without a byte-order mark.
-    pub encoding: Encoding,
+    pub encoding: TextEncoding,
     /// Format of the timestamps.
     pub time_format: TimeFormat,
     /// Zone of timestamps that name none.
@@ -102,7 +102,7 @@ impl Default for CsvSettings {
             comment: None,
             skip_lines: 0,
             has_header: true,
-            encoding: Encoding::default(),
+            encoding: TextEncoding::default(),
             time_format: TimeFormat::Rfc3339,
             zone: TimeZone::UTC,
             repeated_time: RepeatedTime::Refuse,

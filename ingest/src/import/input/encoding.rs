@@ -12,15 +12,15 @@ use encoding_rs::{Decoder, DecoderResult, UTF_8, UTF_16BE, UTF_16LE};
 
 /// Encoding of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Encoding(&'static encoding_rs::Encoding);
+pub struct TextEncoding(&'static encoding_rs::Encoding);
 
-impl Default for Encoding {
+impl Default for TextEncoding {
     fn default() -> Self {
         Self(UTF_8)
     }
 }
 
-impl fmt::Display for Encoding {
+impl fmt::Display for TextEncoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.name().to_lowercase())
     }
@@ -28,7 +28,7 @@ impl fmt::Display for Encoding {
 
 /// Parses the labels of the WHATWG encoding standard. There `latin1` is Windows-1252, as in every browser; the two
 /// differ only in control characters that no text has.
-impl FromStr for Encoding {
+impl FromStr for TextEncoding {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -50,8 +50,8 @@ impl FromStr for Encoding {
 pub(crate) fn decode(
     mut start: Vec<u8>,
     rest: Box<dyn Read>,
-    asked: Encoding,
-) -> Result<(Box<dyn Read>, Encoding), String> {
+    asked: TextEncoding,
+) -> Result<(Box<dyn Read>, TextEncoding), String> {
     if start.starts_with(&[0xff, 0xfe, 0, 0]) || start.starts_with(&[0, 0, 0xfe, 0xff]) {
         return Err("it is UTF-32; convert it first (iconv -f UTF-32 -t UTF-8)".to_owned());
     }
@@ -59,9 +59,9 @@ pub(crate) fn decode(
     start.drain(..mark_bytes);
     let content = Box::new(io::Cursor::new(start).chain(rest));
     if encoding == UTF_8 {
-        return Ok((content, Encoding(encoding)));
+        return Ok((content, TextEncoding(encoding)));
     }
-    Ok((Box::new(Decoded::new(content, encoding)), Encoding(encoding)))
+    Ok((Box::new(Decoded::new(content, encoding)), TextEncoding(encoding)))
 }
 
 /// Returns the encoding of a text that looks like UTF-16 without a byte-order mark: every other byte is zero.
@@ -168,6 +168,6 @@ mod tests {
         assert!(read(&[0xff, 0xfe, b'a', 0, b'b'], "utf-8").expect_err("half a unit").contains("UTF-16LE"));
         assert!(read(&[0xff, 0xfe, 0x00, 0xd8, b'b', 0], "utf-8").is_err(), "half a pair");
         assert!(read(&[0xff, 0xfe, 0, 0], "utf-8").expect_err("not read").contains("UTF-32"));
-        assert!("utf-7".parse::<Encoding>().is_err());
+        assert!("utf-7".parse::<TextEncoding>().is_err());
     }
 }

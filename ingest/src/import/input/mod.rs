@@ -19,7 +19,7 @@ mod magic;
 // Decoder of other encodings to UTF-8.
 mod encoding;
 
-pub use encoding::Encoding;
+pub use encoding::TextEncoding;
 pub use find::{FoundFile, FoundFiles, find_files};
 
 pub(super) use encoding::{decode, looks_like_utf16};

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::import::series::SeriesHandle;
 use crate::import::sink::Sink;
-use crate::import::{Books, ImportError};
+use crate::import::{ImportBooks, ImportError};
 
 /// Number of latest milliseconds of a series that wait.
 const WINDOW: usize = 8;
@@ -50,7 +50,7 @@ impl Deltas {
         series: SeriesHandle,
         interval: Interval,
         value: f64,
-        (sink, books): (&mut Sink<'_>, &mut Books),
+        (sink, books): (&mut Sink<'_>, &mut ImportBooks),
     ) -> Result<(), ImportError> {
         let window = self.waiting.entry(series).or_default();
         let ms = interval.end_ns / NS_PER_MS;

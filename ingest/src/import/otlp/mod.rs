@@ -29,10 +29,10 @@ pub use points::LeftOut;
 use messages::read_messages;
 use points::MetricsReader;
 
-use super::importing::{Importing, Listener, Outcome, Rerun};
+use super::importing::{ImportOutcome, Importing, Listener, Rerun};
 use super::input::{Content, FoundFile, InputFile, name_files};
 use super::sink::Sink;
-use super::{Books, ImportError, Target};
+use super::{ImportBooks, ImportError, Target};
 
 /// Endings of the files that a folder is searched for.
 pub const EXTENSIONS: [&str; 3] = [".otlp.pb", ".otlp.json", ".otlp.jsonl"];
@@ -41,7 +41,7 @@ pub const EXTENSIONS: [&str; 3] = [".otlp.pb", ".otlp.json", ".otlp.jsonl"];
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OtlpSummary {
     /// Files, books, and totals.
-    pub outcome: Outcome,
+    pub outcome: ImportOutcome,
     /// Details that the books do not have.
     pub details: Details,
 }
@@ -82,7 +82,7 @@ fn import_file(
     content: Content,
     sink: &mut Sink<'_>,
     details: &mut Details,
-) -> Result<Books, ImportError> {
+) -> Result<ImportBooks, ImportError> {
     let mut reader = MetricsReader::new(sink, details);
     read_messages(file, content, &mut reader)?;
     reader.finish()

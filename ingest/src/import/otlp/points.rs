@@ -16,7 +16,7 @@ use super::stream::{Kind, Labels, Origin, to_map};
 use crate::import::books::DELIVERED_TWICE;
 use crate::import::identity::Attributes;
 use crate::import::sink::Sink;
-use crate::import::{Books, ImportError};
+use crate::import::{ImportBooks, ImportError};
 
 const NS_PER_MS: u64 = 1_000_000;
 
@@ -51,7 +51,7 @@ pub struct LeftOut {
 pub(super) struct MetricsReader<'s, 'a> {
     sink: &'s mut Sink<'a>,
     details: &'s mut Details,
-    books: Books,
+    books: ImportBooks,
     deltas: Deltas,
     repeats: Repeats,
 }
@@ -73,7 +73,7 @@ struct PointSeries<'a> {
 
 impl<'s, 'a> MetricsReader<'s, 'a> {
     pub(super) fn new(sink: &'s mut Sink<'a>, details: &'s mut Details) -> Self {
-        Self { sink, details, books: Books::default(), deltas: Deltas::default(), repeats: Repeats::default() }
+        Self { sink, details, books: ImportBooks::default(), deltas: Deltas::default(), repeats: Repeats::default() }
     }
 
     pub(super) fn read(&mut self, metrics: MetricsData) -> Result<(), ImportError> {
@@ -98,7 +98,7 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
     }
 
     /// Writes the waiting points, and returns the books.
-    pub(super) fn finish(self) -> Result<Books, ImportError> {
+    pub(super) fn finish(self) -> Result<ImportBooks, ImportError> {
         self.deltas.finish(self.sink)?;
         Ok(self.books)
     }

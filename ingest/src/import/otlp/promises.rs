@@ -11,12 +11,12 @@ use prost::Message as _;
 
 use super::*;
 use crate::import::find_files;
-use crate::segment::Output;
+use crate::segment::SegmentOutput;
 
 /// Files of OTLP, and a place that keeps what is imported.
 struct Place {
     folder: tempfile::TempDir,
-    output: Output,
+    output: SegmentOutput,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -24,7 +24,7 @@ impl Place {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
         let store = std::sync::Arc::new(object_store::memory::InMemory::new());
-        let output = Output::new(storage::Root::of_store("memory://", store), runtime.handle().clone());
+        let output = SegmentOutput::new(storage::Root::of_store("memory://", store), runtime.handle().clone());
         Self { folder: tempfile::tempdir().expect("a folder"), output, _runtime: runtime }
     }
 

@@ -46,7 +46,7 @@ pub(super) type Fields = Vec<(u32, u32)>;
 
 /// Row, split into fields.
 #[derive(Debug, Clone, Copy)]
-pub struct Row<'r> {
+pub struct CsvRow<'r> {
     bytes: &'r [u8],
     fields: &'r [(u32, u32)],
     /// Line of its start, counted from 1.
@@ -55,7 +55,7 @@ pub struct Row<'r> {
     pub lines: u64,
 }
 
-impl<'r> Row<'r> {
+impl<'r> CsvRow<'r> {
     /// Returns the number of fields.
     pub fn len(&self) -> usize {
         self.fields.len()
@@ -102,7 +102,7 @@ pub enum FaultKind {
 
 /// A line that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fault {
+pub struct RowFault {
     /// Kind of the fault.
     pub kind: FaultKind,
     /// Line that is lost.
@@ -117,13 +117,13 @@ pub struct Fault {
 #[derive(Debug)]
 pub enum Next<'r> {
     /// A row with its fields.
-    Row(Row<'r>),
+    Row(CsvRow<'r>),
     /// A line without a character.
     BlankLine,
     /// A comment line.
     Comment,
     /// A line that cannot be read.
-    Fault(Fault),
+    Fault(RowFault),
     /// The end of the text.
     End,
 }
@@ -223,7 +223,7 @@ impl<R: Read> RowReader<R> {
         }
         let (start, line) = (self.start, self.line);
         self.pass_to(next, 1);
-        Ok(Next::Row(Row { bytes: &self.buffer[start..end], fields: &self.fields, line, lines: 1 }))
+        Ok(Next::Row(CsvRow { bytes: &self.buffer[start..end], fields: &self.fields, line, lines: 1 }))
     }
 
     fn quoted_row(&mut self) -> io::Result<Next<'_>> {
@@ -245,7 +245,7 @@ impl<R: Read> RowReader<R> {
                 Quoted::Row { next, lines } => {
                     let line = self.line;
                     self.pass_to(self.start + next, lines);
-                    return Ok(Next::Row(Row { bytes: &self.unquoted, fields: &self.fields, line, lines }));
+                    return Ok(Next::Row(CsvRow { bytes: &self.unquoted, fields: &self.fields, line, lines }));
                 }
                 Quoted::Fault { kind, field, lines } => return self.fault(kind, field, self.line + lines),
                 Quoted::Cut { field, lines } if room == CSV_ROW_BYTES_MAX => {
@@ -260,7 +260,7 @@ impl<R: Read> RowReader<R> {
     fn fault(&mut self, kind: FaultKind, field: usize, quote_line: u64) -> io::Result<Next<'_>> {
         let line = self.line;
         self.discard_line()?;
-        Ok(Next::Fault(Fault { kind, line, quote_line, field }))
+        Ok(Next::Fault(RowFault { kind, line, quote_line, field }))
     }
 
     fn pass_to(&mut self, next: usize, lines: u64) {

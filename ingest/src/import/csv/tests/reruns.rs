@@ -5,7 +5,7 @@ use super::*;
 /// Folder of input, and a place that keeps what is imported.
 struct Place {
     folder: tempfile::TempDir,
-    output: crate::segment::Output,
+    output: crate::segment::SegmentOutput,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -13,7 +13,8 @@ impl Place {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
         let store = std::sync::Arc::new(object_store::memory::InMemory::new());
-        let output = crate::segment::Output::new(storage::Root::of_store("memory://", store), runtime.handle().clone());
+        let output =
+            crate::segment::SegmentOutput::new(storage::Root::of_store("memory://", store), runtime.handle().clone());
         Self { folder: tempfile::tempdir().expect("a folder"), output, _runtime: runtime }
     }
 
