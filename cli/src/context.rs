@@ -1,8 +1,8 @@
 //! Choice of the cluster that a command asks.
 //!
-//! The first of these that names one: `--coordinators`, `--context`, `TAILOR_COORDINATORS`, `TAILOR_CONTEXT`, `current` of
-//! the client's file, and [`DEFAULT_COORDINATOR`]. The file is `~/.config/tailor/config.toml`, or what `TAILOR_CLIENT_CONFIG`
-//! names:
+//! The cluster is the first of these: `--coordinators`, `--context`, `TAILOR_COORDINATORS`, `TAILOR_CONTEXT`,
+//! `current` of the client's file, and [`DEFAULT_COORDINATOR`]. The file is `~/.config/tailor/config.toml`, or the
+//! one that `TAILOR_CLIENT_CONFIG` names:
 //!
 //! ```toml
 //! current = "local"

@@ -133,13 +133,13 @@ pub(crate) struct Args {
 
 fn parse_kind(text: &str) -> Result<SeriesKind, String> {
     let kind = SeriesKind::ALL.iter().find(|(_, _, name)| *name == text).map(|(kind, ..)| *kind);
-    kind.ok_or_else(|| format!("'{text}' is no kind of values; give gauge, counter, constant, noisy or sparse"))
+    kind.ok_or_else(|| format!("'{text}' is not a kind of values; give gauge, counter, constant, noisy or sparse"))
 }
 
 fn parse_damage(text: &str) -> Result<Damage, String> {
     let (kind, count) = text.split_once('=').unwrap_or((text, "1"));
     let kind = DamageKind::from_str(kind).map_err(|error| error.to_string())?;
-    let count = count.parse().map_err(|_| format!("'{count}' is no count of damages"))?;
+    let count = count.parse().map_err(|_| format!("'{count}' is not a number of damages"))?;
     Ok(Damage { kind, count })
 }
 

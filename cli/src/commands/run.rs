@@ -177,7 +177,7 @@ fn lock(path: &std::path::Path) -> std::io::Result<File> {
     let file = File::create_new(path)?;
     match file.lock() {
         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
-            tracing::warn!(path = %path.display(), "this file system has no locks; `dataset gc` goes by age alone");
+            tracing::warn!(path = %path.display(), "the scratch folder was not locked because its file system has no locks; `dataset gc` judges it by age alone");
         }
         locked => locked?,
     }
@@ -187,7 +187,7 @@ fn lock(path: &std::path::Path) -> std::io::Result<File> {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.path) {
-            tracing::warn!(%error, path = %self.path.display(), "remove scratch folder; `dataset gc` finds it");
+            tracing::warn!(%error, path = %self.path.display(), "failed to remove the scratch folder; `dataset gc` removes it");
         }
         // Remove the parent if it is empty, too.
         if let Some(parent) = self.path.parent().filter(|parent| parent.ends_with(format::keys::SCRATCH)) {

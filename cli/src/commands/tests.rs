@@ -27,9 +27,9 @@ fn a_change_of_the_leader_does_not_end_a_wait_and_the_job_tells_its_code() {
     for verb in ["wait", "watch"] {
         for (state, code) in [(JobState::Done, Code::Done), (JobState::PartlyDone, Code::Partly)] {
             let coordinator = Coordinator::start();
-            coordinator.tells([Ok(job(JobState::Running)), Err(away())]);
-            coordinator.tells([Ok(job(JobState::Running))]);
-            coordinator.tells([Ok(job(state))]);
+            coordinator.will_stream([Ok(job(JobState::Running)), Err(away())]);
+            coordinator.will_stream([Ok(job(JobState::Running))]);
+            coordinator.will_stream([Ok(job(state))]);
             assert_eq!(exit(&coordinator, &format!("job {verb} nightly")), code, "{verb} {state:?}");
         }
     }
@@ -39,7 +39,7 @@ fn a_change_of_the_leader_does_not_end_a_wait_and_the_job_tells_its_code() {
 fn a_job_that_nobody_knows_is_not_found() {
     let coordinator = Coordinator::start();
     let unknown = || ApiError::NotFound { what: "job nightly".to_owned() };
-    coordinator.tells([Err(unknown())]);
+    coordinator.will_stream([Err(unknown())]);
     assert_eq!(exit(&coordinator, "job wait nightly"), Code::NotFound);
     assert_eq!(exit(&coordinator, "job get nightly"), Code::NotFound);
 }
@@ -47,7 +47,7 @@ fn a_job_that_nobody_knows_is_not_found() {
 #[test]
 fn a_wait_that_is_over_before_the_job_is_a_timeout() {
     let coordinator = Coordinator::start();
-    coordinator.tells([Ok(job(JobState::Running))]);
+    coordinator.will_stream([Ok(job(JobState::Running))]);
     assert_eq!(exit(&coordinator, "job wait nightly --timeout 300ms"), Code::TimedOut);
 }
 
@@ -72,7 +72,7 @@ fn a_replay_waits_for_the_job_that_does_it() {
     let mut replay = job(JobState::Done);
     replay.shards[0].replaces = 1;
     replay.shards[0].state = ShardState::Done.into();
-    coordinator.tells([Ok(replay)]);
+    coordinator.will_stream([Ok(replay)]);
     assert_eq!(exit(&coordinator, "shard replay --job nightly org-7 --reason repaired --yes --wait"), Code::Done);
     assert_eq!(coordinator.changes(), ["replay nightly org-7: repaired"]);
 }

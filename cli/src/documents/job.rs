@@ -159,7 +159,7 @@ impl Document for Job {
         let job = &self.entry;
         let read = format!("{} of {}", ByteSize(job.bytes_read), ByteSize(job.bytes));
         let shards = format!("{} of {} done, {} failed", job.shards_done, job.shard_count, job.shards_failed);
-        let told = fields(&[
+        let named = fields(&[
             ("job", job.job.clone()),
             ("state", job.state.clone()),
             ("waiting for", job.waiting_for.clone().unwrap_or_default()),
@@ -175,7 +175,7 @@ impl Document for Job {
             ("read", read),
             ("attempts", format!("{}, {} failed", job.attempts, job.attempts_failed)),
         ]);
-        format!("{told}\n{}", shard::table(&self.shards, is_wide))
+        format!("{named}\n{}", shard::table(&self.shards, is_wide))
     }
 
     fn names(&self) -> Vec<String> {

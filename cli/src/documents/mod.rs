@@ -1,10 +1,10 @@
 //! Documents: answers of the cluster, for people and for programs.
 //!
-//! Each document is one JSON object under `-o json`: `api_version`, `kind`, and the fields of its struct. The wire may change
-//! under it; these names do not. States are lower-case words with dashes, instants are told twice (`_at` in RFC 3339 and
-//! `_at_ms`), durations end in `_ms`, what is not known is `null`, and ids are text ([`crate::json`]).
+//! Each document is one JSON object under `-o json`: `api_version`, `kind`, and the fields of its struct. The wire
+//! may change, these names do not. States are lower-case words with dashes. Instants have two fields (`_at` in RFC
+//! 3339 and `_at_ms`), durations end in `_ms`, unknown values are `null`, and ids are text ([`crate::json`]).
 //!
-//! | kind | document | told by |
+//! | kind | document | printed by |
 //! |---|---|---|
 //! | `JobList` | [`JobList`] | `job list` |
 //! | `Job` | [`Job`] | `job get`, `watch`, `wait`, `submit --wait` |
@@ -121,6 +121,6 @@ pub(crate) fn span(duration: Duration) -> String {
 /// Formats named values, one on a line; leaves empty ones out.
 fn fields(fields: &[(&str, String)]) -> String {
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let told = fields.iter().filter(|(_, value)| !value.is_empty());
-    told.map(|(name, value)| format!("{name:width$}  {}\n", crate::text::line(value))).collect()
+    let shown = fields.iter().filter(|(_, value)| !value.is_empty());
+    shown.map(|(name, value)| format!("{name:width$}  {}\n", crate::text::line(value))).collect()
 }

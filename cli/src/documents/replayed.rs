@@ -44,7 +44,7 @@ impl Document for Replayed {
     const KIND: &'static str = "Replayed";
 
     fn table(&self, _is_wide: bool) -> String {
-        let told = |version: Option<u32>, digest: &Option<String>| match (version, digest) {
+        let shown = |version: Option<u32>, digest: &Option<String>| match (version, digest) {
             (None, _) => "none".to_owned(),
             (Some(version), None) => format!("v{version}"),
             (Some(version), Some(digest)) => format!("v{version} {digest}"),
@@ -57,8 +57,8 @@ impl Document for Replayed {
         fields(&[
             ("shard", format!("{} of job {}", self.shard, self.of_job)),
             ("run again by", format!("job {}", self.job)),
-            ("new version", told(self.version, &self.content_digest)),
-            ("replaces", told(self.replaces, &self.replaced_digest)),
+            ("new version", shown(self.version, &self.content_digest)),
+            ("replaces", shown(self.replaces, &self.replaced_digest)),
             ("content", content.to_owned()),
         ])
     }

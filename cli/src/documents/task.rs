@@ -106,8 +106,8 @@ impl Document for TaskList {
 
 impl TaskEntry {
     fn row(&self, is_wide: bool) -> Vec<String> {
-        let of_each = |told: &dyn Fn(&Running) -> String| {
-            let all: Vec<_> = self.running.iter().map(told).collect();
+        let of_each = |cell_of: &dyn Fn(&Running) -> String| {
+            let all: Vec<_> = self.running.iter().map(cell_of).collect();
             if all.is_empty() { cell(None::<String>) } else { all.join(",") }
         };
         let worker = |running: &Running| {

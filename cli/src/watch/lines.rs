@@ -82,12 +82,12 @@ pub(super) fn percent(shard: &ShardSummary) -> u64 {
 /// State that was already printed in plain lines, so that only changes are printed: a shard that changes its state or
 /// has a failed attempt; a job that changes its state, reads a further tenth or ends a shard.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Printed {
     job: Option<(i32, u32, u32, u64, String)>,
     shards: BTreeMap<String, (i32, u32)>,
 }
 
-impl Told {
+impl Printed {
     /// Returns the lines about what is new.
     pub(super) fn lines(&mut self, response: &GetJobResponse) -> Vec<String> {
         let mut lines = Vec::new();

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use proto::v1::{GetJobResponse, ShardState, ShardSummary};
 
-use super::lines::{self, Told};
+use super::lines::{self, Printed};
 use crate::text::cell;
 
 /// Most shards that have a bar; the others count only in the last line.
@@ -18,14 +18,14 @@ enum Style {
     /// One bar for each shard, and one for the job.
     Bars(Box<Bars>),
     /// Plain lines about changes.
-    Plain(Told),
+    Plain(Printed),
 }
 
 impl Screen {
     /// Creates the screen that suits stderr.
     pub(crate) fn of_stderr() -> Self {
         let is_terminal = std::io::stderr().is_terminal();
-        Self(if is_terminal { Style::Bars(Box::new(Bars::new())) } else { Style::Plain(Told::default()) })
+        Self(if is_terminal { Style::Bars(Box::new(Bars::new())) } else { Style::Plain(Printed::default()) })
     }
 
     /// Shows the state of the job.

@@ -194,7 +194,7 @@ impl Found {
             self.passed_over.first.get_or_insert_with(|| format!("records of job {id}, which has no head"));
         }
         if let PassedOver { count, first: Some(first) } = &self.passed_over {
-            tracing::warn!(count, first, "passed over keys or records that this version cannot read; they are kept");
+            tracing::warn!(count, first, "passed over keys or records that this version cannot read; they were kept");
         }
     }
 }
@@ -295,7 +295,7 @@ async fn format_of(store: &dyn MetaStore) -> Result<Option<u32>, MetaError> {
         Ok(FormatRecord { version }) => Ok(Some(version)),
         // The record belongs to a newer version, so it must not be overwritten.
         Err(error) => {
-            tracing::warn!(%error, "the format of the state cannot be read; taken for ours");
+            tracing::warn!(%error, "failed to read the format of the state; took it for ours");
             Ok(Some(STATE_FORMAT))
         }
     }

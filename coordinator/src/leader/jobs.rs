@@ -256,7 +256,7 @@ fn not_opened(error: JobError) -> ApiError {
 async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Clock>) -> Result<Begun, BeginError> {
     let invalid = |field: &str, reason: String| ApiError::Invalid { field: field.to_owned(), reason };
     if Text::<384>::cut(&spec.dataset).to_string() != spec.dataset {
-        return Err(invalid("dataset", format!("{} is no URI of at most 384 bytes", spec.dataset)).into());
+        return Err(invalid("dataset", format!("{} is not a URI of at most 384 bytes", spec.dataset)).into());
     }
     let job = Job::open(&spec, Arc::clone(&clock)).await.map_err(not_opened)?;
     let mut round = 1;

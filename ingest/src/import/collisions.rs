@@ -1,11 +1,11 @@
 //! Search for collisions: points that share series and time with an earlier point of another value. If two streams
 //! became one series, a job would keep one of them and lose the other.
 //!
-//! While points pass by, each series keeps its earliest and latest time ([`super::series`]): a series whose points come in
-//! order, or newest first, or file by file, cannot collide and costs two comparisons a point. The points of all others are
-//! read back from the segments that the import wrote, once it has ended, and sorted. Where they are more than
-//! [`COLLISION_POINTS_MAX`], they are first dealt out to temporary files, by series and time, so that points that share both
-//! meet in one file; so the count is exact and the memory bounded.
+//! As points pass by, each series keeps its earliest and latest time ([`super::series`]). A series whose points come
+//! in order, or newest first, or file by file, cannot collide, and costs two comparisons a point. The points of all
+//! other series are read back from the segments once the import has ended, and sorted. If they are more than
+//! [`COLLISION_POINTS_MAX`], they are first distributed to temporary files by series and time, so that points that
+//! share both are in one file. So the count is exact, and the memory bounded.
 
 use std::collections::HashMap;
 use std::io::{BufReader, BufWriter, Read, Seek, Write};

@@ -1,8 +1,10 @@
 //! Identity of a series: the metric id, and the metadata that it is the hash of.
 //!
-//! The metadata is compact JSON, keys in the order of their bytes: `{"name":"cpu.user","attributes":{"core":1,"host":"a"}}`.
-//! The metric id is XXH3-64 of these bytes; 0, which no payload may have, becomes 1. So the id can be told from what is
-//! stored beside the series, and two imports of one series meet. OpenTelemetry's streams have more fields behind these two. **Frozen**: a change would split every series in two.
+//! The metadata is compact JSON, with keys in the order of their bytes:
+//! `{"name":"cpu.user","attributes":{"core":1,"host":"a"}}`. The metric id is XXH3-64 of these bytes; 0, which no
+//! payload may have, becomes 1. So the id can be recomputed from what is stored beside the series, and two imports of
+//! one series get the same id. OpenTelemetry's streams have more fields after these two. **Frozen**: a change would
+//! split every series in two.
 
 use std::collections::BTreeMap;
 

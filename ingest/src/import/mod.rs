@@ -5,13 +5,14 @@
 //!                                   series: ids, times       -> collisions
 //! ```
 //!
-//! - **IM-1** Every row and every value that is read is in the [`Books`]: written, blank, skipped with a reason, or refused.
-//! - **IM-2** Points that share series and time with an earlier one of another value are counted and told.
+//! - **IM-1** Every row and every value that is read is in the [`ImportBooks`]: written, blank, skipped with a reason, or
+//!   refused.
+//! - **IM-2** Points that share series and time with an earlier one of another value are counted and reported.
 //! - **IM-3** Text that is not understood is refused, with its place and the next step.
 //! - **IM-4** A file is imported whole or not at all; its receipt says so, and an import can be repeated.
-//! - **IM-5** The source order of the segments is the order of the input: files as given, rows as they lie. A payload's points
-//!   are consecutive points of its series, and payloads of one series follow one another. So where an input has several points
-//!   at one timestamp, the job's duplicate rule means what a reader of the file would expect.
+//! - **IM-5** The source order of the segments is the order of the input: files as given, rows as in the file. A payload's
+//!   points are consecutive points of its series, and payloads of one series follow one another. So if an input has several
+//!   points at one timestamp, the job's duplicate rule has the effect that a reader of the file would expect.
 
 // Identity of a series: the metric id, and the metadata that it is the hash of.
 pub mod identity;

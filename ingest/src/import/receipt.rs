@@ -5,8 +5,9 @@
 //! | `import/<NNNNN>.json` | receipt of one input file | `tailor import` | begun before the first segment, replaced by the whole when the last is there |
 //! | `shard=<s>/import/<NNNNN>-<name>-<MMMM>.seg` | its segments | the same | write-once |
 //!
-//! `<NNNNN>` counts the files that were ever imported to this place, so that the order of keys, which is the source order, is
-//! the order in which files were given. `<name>` is the file's name in characters that every store takes.
+//! `<NNNNN>` counts the files that were ever imported to this place, so that the order of keys, which is the source
+//! order, is the order in which files were given. `<name>` is the file's name, in characters that every store
+//! accepts.
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use model::ShardId;

@@ -225,7 +225,7 @@ impl Drop for Sink<'_> {
         if let Some(placed) = begun {
             self.shards.clear();
             if let Err(error) = placed.remove(self.target.output) {
-                tracing::warn!(name = placed.receipt.name, %error, "could not remove the receipt of a failed import");
+                tracing::warn!(name = placed.receipt.name, %error, "failed to remove the receipt of a failed import; `--resume` removes it");
             }
         }
     }

@@ -133,7 +133,7 @@ impl Drop for SegmentWriter {
             && let Err(error) = self.output.wait(upload.abort())
         {
             let object = self.output.root.object(&self.key);
-            tracing::warn!(object, %error, "cannot abort an upload; its parts stay until the store expires them");
+            tracing::warn!(object, %error, "failed to abort an upload; its parts stay until the store expires them");
         }
     }
 }

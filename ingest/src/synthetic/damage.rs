@@ -214,7 +214,7 @@ impl fmt::Display for DamageKind {
 
 /// Error of a text that names no damage.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is no damage: give KIND or KIND=COUNT with one of {}", DamageKind::all().map(DamageKind::name).collect::<Vec<_>>().join(", "))]
+#[error("'{text}' is not a damage; give KIND or KIND=COUNT with one of {}", DamageKind::all().map(DamageKind::name).collect::<Vec<_>>().join(", "))]
 pub struct ParseDamageError {
     text: String,
 }

@@ -1,8 +1,9 @@
-//! The order in which a segment's payloads lie.
+//! Order of the payloads in a segment.
 //!
-//! Time is the outer loop, as in a log: a stream is a grid of *cells*, one row a slice, one column a series, and each
-//! segment takes from every row the payloads that hash to it. Some come one or two rows late, some a second time. What a
-//! cell emits depends on nothing but the cell, so a segment is made in *chunks* of cells by whoever comes first.
+//! Time is the outer loop, as in a log: a stream is a grid of *cells*, one row for each slice, one column for each
+//! series, and each segment takes from every row the payloads that hash to it. Some payloads come one or two rows
+//! late, some a second time. The payloads of a cell depend on the cell alone, so any thread can generate a *chunk* of
+//! cells.
 
 use std::ops::Range;
 

@@ -1,8 +1,7 @@
 //! Deterministic segments of any size and shape.
 //!
-//! The bytes are a pure function of the settings: every series, every slice of it and every chunk of a segment is drawn
-//! from the seed and its place alone (`random`), so segments are made on many threads, in bounded memory, and come
-//! out the same on one.
+//! The bytes are a pure function of the settings: every series, slice and chunk is drawn from the seed and its own
+//! place (`random`). So segments can be made on many threads, in bounded memory, with the same result as on one.
 //!
 //! ```text
 //! settings -> streams (layout) -> segments, damage dealt out (plan) -> chunks (emission, series, values) -> frames -> objects (run)

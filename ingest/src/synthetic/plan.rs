@@ -1,7 +1,7 @@
 //! Plan of all segments, and of the damage in them.
 //!
-//! A damage lies among good payloads of a segment's first chunk, far enough from the next that a reader that has lost
-//! its way finds frames that chain before it meets another. A torn frame ends its segment.
+//! A damage lies among good payloads of a segment's first chunk, far enough from the next one that a reader that has
+//! lost its place finds chained frames before it meets another damage. A torn frame ends its segment.
 
 use model::ShardId;
 

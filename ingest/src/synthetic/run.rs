@@ -1,8 +1,8 @@
 //! Makes the segments on several threads.
 //!
-//! Threads claim chunks in order, one segment after the other, make them at once, and append them in turn. So a segment
-//! is never held in memory, one segment larger than all others does not leave the threads idle, and what is written does
-//! not depend on how many there are. The first failure stops all of them.
+//! Threads claim chunks in order, one segment after the other, generate them in parallel, and append them in turn. So
+//! no segment is held in memory, one very large segment does not leave the other threads idle, and the output does
+//! not depend on the number of threads. The first failure stops all of them.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 

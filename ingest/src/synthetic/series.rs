@@ -1,9 +1,7 @@
-//! The points of a series, any slice of them alone.
+//! Points of a series; any slice of them can be generated alone.
 //!
-//! A series is cut in slices, one payload each: every two slices cover twice the mean, cut somewhere in the middle half
-//! of that. A walk must be continuous across slices that are made apart, so each slice starts at an *anchor*, a value
-//! that is a function of the series and the slice's ordinal, and its walk is bent, by a fraction of a step a point, to
-//! arrive at the anchor of the next.
+//! A series is cut into slices, one payload each: every two slices cover twice the mean, cut somewhere in the middle
+//! half of that.
 
 use std::io::Write;
 use std::ops::Range;

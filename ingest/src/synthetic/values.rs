@@ -1,8 +1,8 @@
 //! Values of a slice.
 //!
-//! A walk must be continuous across slices that are made apart. So each slice starts at an *anchor*, a value that is a
-//! function of the series and the slice's ordinal, and its walk is bent, by a fraction of a step a point, to arrive at
-//! the anchor of the next.
+//! A walk must be continuous across slices that are generated independently. So each slice starts at an *anchor*, a
+//! value that is a function of the series and the slice's ordinal, and its walk is bent, by a fraction of a step at
+//! each point, to reach the anchor of the next slice.
 
 use std::ops::{Range, RangeInclusive};
 

@@ -1,12 +1,13 @@
 //! Election of the leader.
 //!
-//! One key, `leader`, lies on the lease of the coordinator that leads. It is created, never overwritten. Every write of the
-//! leader compares its value (`Leadership::holds`), so the writes of a leader that was deposed without noticing (stopped, cut
-//! off) are refused from then on. The lease only decides how soon others may try.
+//! The key `leader` lies on the lease of the coordinator that leads. It is created, never overwritten. Every write of
+//! the leader compares its value (`Leadership::holds`), so the writes of a leader that was deposed without noticing
+//! (stopped, cut off) are refused from then on. The lease only decides how soon others may try.
 //!
-//! Each election comes with a [`Term`], random bits that are part of the key's value and of every token that the leader gives
-//! out. So neither a value nor a token ever comes again, even if the store is lost, or restored, and hands its revisions out a
-//! second time. A create revision can come again: comparing it alone let a leader of the lost history go on writing.
+//! Each election comes with a [`Term`], random bits that are part of the key's value and of every token that the
+//! leader gives out. So no value and no token ever occurs twice, even if the store is lost or restored and gives its
+//! revisions out a second time. A create revision can come again: when it was compared alone, a leader of the lost
+//! history could go on writing.
 
 use std::time::Duration;
 

@@ -168,7 +168,7 @@ impl Renewal {
                 break loss;
             }
         };
-        tracing::warn!(%lease, ?loss, "lost a lease; the work under it stops");
+        tracing::warn!(%lease, ?loss, "lost a lease; stopping the work under it");
         self.life.send_replace(Life::Lost(loss));
     }
 

@@ -99,7 +99,7 @@ impl Attempts<'_> {
                 return Err(failure);
             };
             if !shared.budget.withdraw(self.calls.since.elapsed()) {
-                tracing::warn!(error = %failure, "gave up a request: too many fail at once to try again");
+                tracing::warn!(error = %failure, "gave up a request because too many failed at once");
                 return Err(failure);
             }
             delay
@@ -109,7 +109,7 @@ impl Attempts<'_> {
             Retriability::Transient | Retriability::Permanent => Again::Failed,
         });
         match self.failed {
-            FAILURES_UNTIL_WARNING => tracing::warn!(error = %failure, "a request keeps failing; trying again"),
+            FAILURES_UNTIL_WARNING => tracing::warn!(error = %failure, "a request failed several times; trying again"),
             attempt => tracing::debug!(error = %failure, attempt, ?delay, "try again"),
         }
         tokio::time::sleep(delay).await;

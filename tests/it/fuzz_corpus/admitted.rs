@@ -72,12 +72,12 @@ fn the_seeds_of_reports_pass() {
         stages: StageTimes::default(),
         spills: 1,
     });
-    let of = AttemptKeys { window: plan.settings.window, shard: plan.shard, job: &plan.job, attempt: ATTEMPT };
+    let keys = AttemptKeys { window: plan.settings.window, shard: plan.shard, job: &plan.job, attempt: ATTEMPT };
     let (step, partition) = (plan.settings.rollups[0], PartitionId(0));
     let reduced = Report::Reduce(ReduceReport {
         partition,
-        raw: Some(object(of.part(partition, OutputFormat::Part))),
-        rollups: vec![RollupEntry { step, rows: 1, object: object(of.rollup(partition, step, OutputFormat::Part)) }],
+        raw: Some(object(keys.part(partition, OutputFormat::Part))),
+        rollups: vec![RollupEntry { step, rows: 1, object: object(keys.rollup(partition, step, OutputFormat::Part)) }],
         extent: Some(Extent {
             series: 1,
             points: 4,

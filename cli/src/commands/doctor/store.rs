@@ -20,7 +20,7 @@ pub(super) async fn checks_of_dataset(uri: &str) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Err(error) = probe.root.create_object(&probe.key("once"), "first").await {
         let hint = "check the credentials, the region, the endpoint, and whether this user may write";
-        checks.push(Check::of(format!("{uri} write"), Err(told(error)), hint));
+        checks.push(Check::of(format!("{uri} write"), Err(described(error)), hint));
         return checks;
     }
     let mut check = |name: &str, outcome: Result<String, String>, hint| {
@@ -59,7 +59,7 @@ pub(super) async fn checks_of_input(uri: &str) -> Vec<Check> {
         Ok(listed) => listed,
         Err(error) => {
             let hint = "check the credentials, the region, the endpoint, and whether this user may list";
-            return vec![Check::of(format!("{uri} listing"), Err(told(error)), hint)];
+            return vec![Check::of(format!("{uri} listing"), Err(described(error)), hint)];
         }
     };
     let segments: Vec<_> = listed.iter().filter(|object| object.location.as_ref().ends_with(".seg")).collect();
@@ -71,7 +71,7 @@ pub(super) async fn checks_of_input(uri: &str) -> Vec<Check> {
     let mut checks = vec![Check::of(format!("{uri} listing"), found, hint)];
     if let Some(segment) = segments.iter().find(|segment| segment.size > 0) {
         let read = root.read_range(segment.location.as_ref(), 0, 1).await;
-        let outcome = read.map(|_| format!("{} can be read", segment.location)).map_err(told);
+        let outcome = read.map(|_| format!("{} can be read", segment.location)).map_err(described);
         checks.push(Check::of(format!("{uri} ranged read"), outcome, "check whether this user may read"));
     }
     checks
@@ -83,7 +83,7 @@ fn unopened(what: &str, uri: &str, error: &StorageError) -> Check {
 }
 
 /// Formats an error with its causes.
-fn told(error: StorageError) -> String {
+fn described(error: StorageError) -> String {
     format!("{:#}", anyhow::Error::from(error))
 }
 
@@ -103,16 +103,16 @@ impl Probe {
         match self.root.create_object(&key, "second").await {
             Err(StorageError::AlreadyExists { .. }) => {}
             Ok(()) => return Err("a second put of one object was taken".to_owned()),
-            Err(error) => return Err(told(error)),
+            Err(error) => return Err(described(error)),
         }
-        match self.root.read(&key).await.map_err(told)?.as_ref() {
+        match self.root.read(&key).await.map_err(described)?.as_ref() {
             b"first" => Ok("a second put is refused, the first stays".to_owned()),
             _ => Err("a second put was refused, and overwrote the first all the same".to_owned()),
         }
     }
 
     async fn reads_a_range(&self) -> Result<String, String> {
-        match self.root.read_range(&self.key("once"), 1, 3).await.map_err(told)?.as_ref() {
+        match self.root.read_range(&self.key("once"), 1, 3).await.map_err(described)?.as_ref() {
             b"irs" => Ok("gives the bytes that were asked for".to_owned()),
             other => Err(format!("3 bytes were asked for, {} came, or others", other.len())),
         }
@@ -121,9 +121,9 @@ impl Probe {
     async fn lists_what_was_written(&self) -> Result<String, String> {
         let keys: Vec<_> = ["a", "a-b", "b"].map(|name| self.key(name)).into();
         for key in &keys {
-            self.root.create_object(key, "listed").await.map_err(told)?;
+            self.root.create_object(key, "listed").await.map_err(described)?;
         }
-        let listed = self.root.list(&self.folder).await.map_err(told)?;
+        let listed = self.root.list(&self.folder).await.map_err(described)?;
         let listed: Vec<_> = listed.iter().map(|object| object.location.to_string()).collect();
         if listed == [keys, vec![self.key("once")]].concat() {
             Ok("shows what was written, in order".to_owned())
@@ -141,8 +141,8 @@ impl Probe {
             writer.write(b"end")?;
             writer.finish()
         });
-        let written = upload.await.map_err(|error| error.to_string())?.map_err(told)?;
-        let end = self.root.read_range(&self.key("parts"), written.size - 3, 3).await.map_err(told)?;
+        let written = upload.await.map_err(|error| error.to_string())?.map_err(described)?;
+        let end = self.root.read_range(&self.key("parts"), written.size - 3, 3).await.map_err(described)?;
         if end.as_ref() == b"end" {
             Ok(format!("{} went up and can be read", model::ByteSize(written.size)))
         } else {
@@ -151,9 +151,9 @@ impl Probe {
     }
 
     async fn remove(&self) -> Result<String, String> {
-        let left = self.root.list(&self.folder).await.map_err(told)?;
+        let left = self.root.list(&self.folder).await.map_err(described)?;
         for object in &left {
-            self.root.remove(object.location.as_ref()).await.map_err(told)?;
+            self.root.remove(object.location.as_ref()).await.map_err(described)?;
         }
         if let Some(folder) = self.root.local_folder() {
             // Local folders belong to the doctor alone; a folder with objects of another doctor stays.

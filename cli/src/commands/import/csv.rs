@@ -129,7 +129,7 @@ pub(crate) struct Args {
 
 fn parse_attribute(text: &str) -> Result<(String, String), String> {
     let split = text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-    split.ok_or_else(|| format!("'{text}' is no attribute: give NAME=VALUE"))
+    split.ok_or_else(|| format!("'{text}' is not an attribute; give NAME=VALUE"))
 }
 
 fn parse_ascii(text: &str) -> Result<u8, String> {

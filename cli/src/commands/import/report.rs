@@ -87,7 +87,7 @@ pub(super) fn shown(report: &ImportReport) -> String {
         text.push_str(&format!("lines of skipped rows: {}\n", report.lines_skipped));
     }
     if report.lines_passed > 0 {
-        text.push_str(&format!("lines that are no rows: {}\n", report.lines_passed));
+        text.push_str(&format!("lines that are not rows: {}\n", report.lines_passed));
     }
     if report.times_rounded > 0 {
         text.push_str(&format!("times rounded down to a millisecond: {}\n", report.times_rounded));

@@ -15,11 +15,11 @@ pub(crate) struct Args {
     /// For example `tailor shard get org-7 --job nightly`.
     shard: ShardId,
     #[command(flatten)]
-    of: OfJob,
+    target: OfJob,
 }
 
-pub(super) async fn run(Args { shard, of }: Args) -> Result<Code> {
-    let shard = of.context.cluster()?.shard(&of.job, &shard.to_string(), of.dataset.as_deref()).await?;
-    documents::show(of.output.style, &ShardOfJob { job: of.job, shard: shard.into() })?;
+pub(super) async fn run(Args { shard, target }: Args) -> Result<Code> {
+    let shard = target.context.cluster()?.shard(&target.job, &shard.to_string(), target.dataset.as_deref()).await?;
+    documents::show(target.output.style, &ShardOfJob { job: target.job, shard: shard.into() })?;
     Ok(Code::Done)
 }

@@ -21,7 +21,7 @@ pub(crate) struct Args {
     /// For example `tailor shard replay org-7 --job nightly --reason repaired`.
     shard: ShardId,
     #[command(flatten)]
-    of: OfJob,
+    target: OfJob,
     /// Reason, kept in the manifest.
     ///
     /// For example `--reason repaired`.
@@ -48,12 +48,12 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<Code> {
-    let OfJob { job: of_job, dataset, context, output } = args.of;
+    let OfJob { job: of_job, dataset, context, output } = args.target;
     let cluster = context.cluster()?;
     let shard = args.shard.to_string();
-    let of = cluster.job(&of_job, dataset.as_deref()).await?;
-    refuse_open(&of)?;
-    let before = ShardEntry::from(shard_of(of, &of_job, &shard)?);
+    let ended_job = cluster.job(&of_job, dataset.as_deref()).await?;
+    refuse_open(&ended_job)?;
+    let before = ShardEntry::from(shard_of(ended_job, &of_job, &shard)?);
     args.confirmation.ask(&what_changes(&of_job, &before), &shard)?;
     let request = ReplayShardRequest {
         job: of_job.clone(),

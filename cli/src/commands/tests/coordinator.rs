@@ -15,7 +15,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, async_trait};
 
-type Told = Result<GetJobResponse, ApiError>;
+type WatchedState = Result<GetJobResponse, ApiError>;
 
 /// Fake coordinator, which serves at a port of its own until it is dropped.
 pub(super) struct Coordinator {
@@ -27,7 +27,7 @@ pub(super) struct Coordinator {
 #[derive(Default)]
 struct Part {
     known: Mutex<Option<GetJobResponse>>,
-    streams: Mutex<VecDeque<Vec<Told>>>,
+    streams: Mutex<VecDeque<Vec<WatchedState>>>,
     changes: Mutex<Vec<String>>,
     spec: Mutex<Option<JobSpec>>,
 }
@@ -55,8 +55,8 @@ impl Coordinator {
     }
 
     /// Sets the answers to the next watch, after which its stream ends; the stream of the last watch stays open.
-    pub(super) fn tells(&self, told: impl Into<Vec<Told>>) {
-        held(&self.part.streams).push_back(told.into());
+    pub(super) fn will_stream(&self, states: impl Into<Vec<WatchedState>>) {
+        held(&self.part.streams).push_back(states.into());
     }
 
     /// Sets the one job that the coordinator knows.
@@ -89,11 +89,11 @@ impl OperatorService for Part {
 
     async fn watch_job(&self, _: Request<WatchJobRequest>) -> Result<Response<Self::WatchJobStream>, Status> {
         let mut streams = held(&self.streams);
-        let told = streams.pop_front().ok_or_else(|| Status::unavailable("nothing is left to tell"))?;
-        let told = tokio_stream::iter(told).map(|told| told.map_err(Status::from));
+        let states = streams.pop_front().ok_or_else(|| Status::unavailable("nothing is left to tell"))?;
+        let states = tokio_stream::iter(states).map(|state| state.map_err(Status::from));
         Ok(Response::new(match streams.is_empty() {
-            true => Box::pin(told.chain(tokio_stream::pending())),
-            false => Box::pin(told),
+            true => Box::pin(states.chain(tokio_stream::pending())),
+            false => Box::pin(states),
         }))
     }
 

@@ -4,11 +4,11 @@
 //! file -> decode (input) -> reader: rows -> columns: which fields -> rows: time, values, group of labels -> sink
 //! ```
 //!
-//! Every value column becomes a series, named after the file's stem (`CsvSettings::metric` says otherwise), or
-//! `<stem>.<column>` where there are several; label columns make one series for each group of their texts. Values keep their
-//! bits as `f64::from_str` reads them: `nan`, `inf` and `-0` are values too. An empty value field is no point; it is counted.
-//! Anything else that cannot be read makes the whole row bad: it is reported with file and line, and skipped or the end of
-//! the import. `docs/import.md` has the rules, each with an example.
+//! Every value column becomes a series, named after the file's stem (or `CsvSettings::metric`), or `<stem>.<column>`
+//! if there are several; label columns make one series for each group of their texts. Values keep their bits as
+//! `f64::from_str` reads them: `nan`, `inf` and `-0` are values too. An empty value field is not a point, but is
+//! counted. Anything else that cannot be read makes the whole row bad: it is reported with file and line, and is
+//! skipped or ends the import. `docs/import.md` has the rules, each with an example.
 
 // Reader of rows and fields.
 pub mod reader;

@@ -42,7 +42,7 @@ impl FromStr for Dialect {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.iter().find(|(_, name)| *name == text).map(|(dialect, _)| *dialect);
-        found.ok_or_else(|| format!("'{text}' is none of plain, influxdb, tailor"))
+        found.ok_or_else(|| format!("'{text}' is not one of plain, influxdb, tailor"))
     }
 }
 

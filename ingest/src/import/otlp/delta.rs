@@ -1,9 +1,10 @@
-//! Adds up delta points that lie in one millisecond: each is what happened since the one before it, so of two at one time
+//! Sum of the delta points of one millisecond. Each delta is the change since the one before, so of two at one time
 //! neither may be dropped.
 //!
-//! Of each delta series the latest [`WINDOW`] milliseconds wait here, for points that arrive a little out of order. A point of
-//! the same interval (start and end, in nanoseconds) and value as one that was added is a second delivery of it; one of the same interval and another
-//! value contradicts it. Points of other intervals add up, also where they end together.
+//! The latest [`WINDOW`] milliseconds of each delta series wait here, for points that arrive slightly out of order. A
+//! point with the interval (start and end, in nanoseconds) and value of one that was added is a second delivery of
+//! it; with the same interval and another value, it contradicts that point. Points of other intervals are added, also
+//! if they end together.
 
 use std::collections::BTreeMap;
 

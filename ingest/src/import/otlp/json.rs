@@ -1,6 +1,6 @@
-//! OTLP/JSON to messages: the JSON mapping of protobuf, where 64-bit numbers are text or numbers, enums numbers or names, and
-//! keys lowerCamelCase. A field that is not known is passed over, as the specification asks; a known one of another shape is
-//! refused with its name.
+//! Parser of OTLP/JSON, the JSON mapping of protobuf: 64-bit numbers are text or numbers, enums are numbers or names,
+//! and keys are lowerCamelCase. An unknown field is ignored, as the specification requires; a known field of another
+//! shape is refused by name.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -28,7 +28,10 @@ pub(super) fn metrics(document: Value) -> Parsed<MetricsData> {
     }
     if top.get("resourceMetrics").is_none() {
         let keys: Vec<_> = top.0.keys().take(5).map(String::as_str).collect();
-        return Err(format!("it has no resourceMetrics, but {}; import takes OTLP metrics", keys.join(", ")));
+        return Err(format!(
+            "it has {} instead of resourceMetrics; only OTLP metrics can be imported",
+            keys.join(", ")
+        ));
     }
     Ok(MetricsData { resource_metrics: top.each("resourceMetrics", resource_metrics)? })
 }
@@ -38,7 +41,7 @@ pub(super) fn metrics(document: Value) -> Parsed<MetricsData> {
 struct Fields<'a>(&'a Map<String, Value>);
 
 fn object<'a>(what: &str, value: &'a Value) -> Parsed<Fields<'a>> {
-    value.as_object().map(Fields).ok_or_else(|| format!("{what} is no object: {}", short(value)))
+    value.as_object().map(Fields).ok_or_else(|| format!("{what} is not an object: {}", short(value)))
 }
 
 fn short(value: &Value) -> String {
@@ -59,7 +62,7 @@ impl<'a> Fields<'a> {
         match self.get(name) {
             None => Ok(Vec::new()),
             Some(Value::Array(values)) => values.iter().map(read).collect(),
-            Some(other) => Err(format!("{name} is no array: {}", short(other))),
+            Some(other) => Err(format!("{name} is not an array: {}", short(other))),
         }
     }
 
@@ -69,7 +72,7 @@ impl<'a> Fields<'a> {
 
     fn text(self, name: &str) -> Parsed<String> {
         self.get(name).map_or(Ok(String::new()), |value| {
-            value.as_str().map(str::to_owned).ok_or_else(|| format!("{name} is no text: {}", short(value)))
+            value.as_str().map(str::to_owned).ok_or_else(|| format!("{name} is not text: {}", short(value)))
         })
     }
 
@@ -139,7 +142,7 @@ fn unsigned(name: &str, value: &Value) -> Parsed<u64> {
         }),
         _ => None,
     };
-    parsed.ok_or_else(|| format!("{name} is no unsigned 64-bit integer: {}", short(value)))
+    parsed.ok_or_else(|| format!("{name} is not an unsigned 64-bit integer: {}", short(value)))
 }
 
 fn signed(name: &str, value: &Value) -> Parsed<i64> {
@@ -161,7 +164,7 @@ fn double(name: &str, value: &Value) -> Parsed<f64> {
         Value::String(text) => text.parse().ok(),
         _ => None,
     };
-    parsed.ok_or_else(|| format!("{name} is no number: {}", short(value)))
+    parsed.ok_or_else(|| format!("{name} is not a number: {}", short(value)))
 }
 
 fn resource_metrics(fields: Fields<'_>) -> Parsed<ResourceMetrics> {
@@ -324,7 +327,7 @@ mod tests {
     fn another_shape_is_refused_by_name() {
         let parsed = |text: &str| metrics(serde_json::from_str(text).expect("JSON")).expect_err("another shape");
         assert!(parsed(r#"{"resourceSpans":[]}"#).contains("resourceSpans"));
-        assert!(parsed(r#"{"resourceMetrics":{}}"#).contains("resourceMetrics is no array"));
+        assert!(parsed(r#"{"resourceMetrics":{}}"#).contains("resourceMetrics is not an array"));
         let point = r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m","gauge":{"dataPoints":[{"asInt":"x"}]}}]}]}]}"#;
         assert_eq!(parsed(point), r#"metric m: asInt is no 64-bit integer: "x""#);
     }

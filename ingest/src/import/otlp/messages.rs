@@ -153,10 +153,10 @@ fn read_message(
     if header.is_empty() {
         return Ok(None);
     }
-    let cut = |have: usize, of: u64| {
+    let cut = |have: usize, length: u64| {
         let what = if offset == 0 { format!(", or is something else: {FORMS}") } else { String::new() };
         file.malformed(format!(
-            "it ends inside the message at byte {offset}: {have} of {of} bytes are there; its writer stopped there, or goes on \
+            "it ends inside the message at byte {offset}: {have} of {length} bytes are there; its writer stopped there, or goes on \
              writing{what}"
         ))
     };
@@ -164,7 +164,7 @@ fn read_message(
     let length = u32::from_be_bytes(header.try_into().map_err(|_| cut(have, 4))?);
     if length > MESSAGE_BYTES_MAX {
         let cause = format!(
-            "the message at byte {offset} says that it has {length} bytes, over {MESSAGE_BYTES_MAX}: that is no length. {FORMS}"
+            "the message at byte {offset} says that it has {length} bytes, over {MESSAGE_BYTES_MAX}: that cannot be a length. {FORMS}"
         );
         return Err(file.malformed(cause));
     }

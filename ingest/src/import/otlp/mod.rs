@@ -1,8 +1,8 @@
-//! OpenTelemetry's metrics, in each form that collectors write them in: protobuf or JSON, behind lengths, a line each or alone,
-//! plain or compressed with zstd or gzip, message by message or as a stream (`messages`).
+//! Import of OpenTelemetry metrics, in every form that collectors write (`messages`): protobuf or JSON; behind
+//! lengths, one on a line, or alone; plain or compressed with zstd or gzip, message by message or as a stream.
 //!
-//! A series is a metric's name, unit, type, temporality and monotonicity, and the attributes of its resource, scope and point,
-//! each in its place (`stream`). Delta points that lie in one millisecond are added up (`delta`).
+//! A series is a metric's name, unit, type, temporality and monotonicity, and the attributes of its resource, scope
+//! and point, each in its place (`stream`). Delta points that lie in one millisecond are added up (`delta`).
 //!
 //! | metric | becomes |
 //! |---|---|
@@ -10,10 +10,10 @@
 //! | histogram | `<name>.count`, `<name>.sum`, and `<name>.bucket` with the attribute `le`: how many were at most that much |
 //! | exponential histogram, summary | `<name>.count`, `<name>.sum` |
 //!
-//! What is left out is counted by reason (`LeftOut`): a histogram's minimum and maximum, exponential buckets,
-//! quantiles, exemplars, points that say that there is no value, points without a time. Descriptions and start times are not kept. Nanoseconds are
-//! rounded down to milliseconds. Integers become doubles; those past 2^53 that are not exact are counted. A message that comes
-//! twice in a file is read once (`repeats`).
+//! Data that are left out are counted by reason (`LeftOut`): a histogram's minimum and maximum, exponential buckets,
+//! quantiles, exemplars, points flagged as having no value, points without a time. Descriptions and start times are
+//! not kept. Nanoseconds are rounded down to milliseconds. Integers become doubles; those past 2^53 that are not
+//! exact are counted. A message that occurs twice in a file is read once (`repeats`).
 
 mod delta; //    points of one millisecond
 mod json; //     OTLP/JSON

@@ -1,7 +1,7 @@
 //! Messages that come twice: a collector that gets no answer in time sends a message again, and its file has both.
 //!
-//! A message of the same bytes has the same points at the same times, so the second one says nothing new. It is counted, and not
-//! written: under `--duplicates sum` its points would count double.
+//! A message of the same bytes has the same points at the same times, so the second one adds nothing. It is counted
+//! but not written: under `--duplicates sum` its points would count double.
 
 use std::collections::HashSet;
 

@@ -1,8 +1,8 @@
 //! Series of a data point: everything that distinguishes two streams is in the metadata, and therefore in the id.
 //!
-//! The flat `attributes` are for people and queries. The fields behind them say the rest, each left out where it has nothing
-//! to say: unit, type, temporality, monotonicity, and which attributes came from the resource and from the scope. From them
-//! the stream can be told back, so two streams never have the same metadata.
+//! The flat `attributes` are for people and queries. The fields after them hold the rest, each left out if empty:
+//! unit, type, temporality, monotonicity, and which attributes came from the resource and from the scope. The stream
+//! can be reconstructed from them, so two streams never have the same metadata.
 
 use std::collections::BTreeMap;
 

@@ -137,7 +137,7 @@ impl Endpoint {
     fn rest_at_first(&self) -> Duration {
         self.standing.send_replace(Standing::AtRest);
         crate::metrics::endpoint_put_aside();
-        tracing::warn!(endpoint = self.url, "etcd endpoint does not answer; the others are asked until it does");
+        tracing::warn!(endpoint = self.url, "etcd endpoint did not answer; the others are asked until it does");
         match &*self.returned.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(last) if last.at.elapsed() < RELAPSE => last.after,
             _ => REST_MIN,
@@ -148,7 +148,7 @@ impl Endpoint {
         if let Some(after) = rest {
             let last = Return { at: Instant::now(), after };
             *self.returned.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
-            tracing::info!(endpoint = self.url, rest = ?after, "etcd endpoint answers again");
+            tracing::info!(endpoint = self.url, rest = ?after, "etcd endpoint answered again; it is back in service");
         }
         self.standing.send_replace(Standing::InService);
     }

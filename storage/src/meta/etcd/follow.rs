@@ -76,12 +76,12 @@ impl Follower {
                 Ok(()) => self.pause = PAUSE_MIN,
                 Err(Fault::Compacted(_)) => {
                     self.stream = None;
-                    tracing::info!(prefix = %self.prefix, after = %self.after, "watch lost its history, listing anew");
+                    tracing::info!(prefix = %self.prefix, after = %self.after, "a watch lost its history; listing again");
                     self.list_anew(WatchEvent::Resync).await?;
                 }
                 Err(Fault::Elsewhere(_)) => {
                     self.stream = None;
-                    tracing::warn!(prefix = %self.prefix, after = %self.after, "the cluster's state was lost or restored, listing anew");
+                    tracing::warn!(prefix = %self.prefix, after = %self.after, "the cluster's state was lost or restored; listing again");
                     self.list_anew(WatchEvent::Restored).await?;
                 }
                 Err(fault) => {

@@ -85,11 +85,11 @@ fn cut_at_line(sample: &mut Vec<u8>) {
 
 /// Writes the first rows as the options would import them: time, labels, values.
 fn write_rows(shown: &mut String, sample: &[u8], settings: &CsvSettings, columns: &[kinds::Seen]) {
-    let of =
+    let indexes =
         |kind: fn(&Kind) -> bool| columns.iter().filter(move |column| kind(&column.kind)).map(|column| column.index);
-    let timestamp: Vec<usize> = of(|kind| matches!(kind, Kind::Time(_) | Kind::PartOfTime)).collect();
-    let labels: Vec<usize> = of(|kind| matches!(kind, Kind::Label)).collect();
-    let values: Vec<usize> = of(|kind| matches!(kind, Kind::Number { .. })).collect();
+    let timestamp: Vec<usize> = indexes(|kind| matches!(kind, Kind::Time(_) | Kind::PartOfTime)).collect();
+    let labels: Vec<usize> = indexes(|kind| matches!(kind, Kind::Label)).collect();
+    let values: Vec<usize> = indexes(|kind| matches!(kind, Kind::Number { .. })).collect();
     if timestamp.is_empty() || values.is_empty() {
         shown.push_str("\nno column of times, or none of numbers: name them by --timestamp and --value, and the time's form by --time-format\n");
         return;

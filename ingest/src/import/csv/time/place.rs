@@ -62,7 +62,7 @@ macro_rules! named_rule {
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 let found = Self::ALL.iter().find(|(_, name)| *name == text).map(|(rule, _)| *rule);
                 let names: Vec<_> = Self::ALL.iter().map(|(_, name)| *name).collect();
-                found.ok_or_else(|| format!("'{text}' is none of {}", names.join(", ")))
+                found.ok_or_else(|| format!("'{text}' is not one of {}", names.join(", ")))
             }
         }
     };
