@@ -35,8 +35,8 @@ pub struct JobSpec {
     pub shard_map: String,
     /// Reason for the job, kept in its manifests.
     pub reason: String,
-    /// Weight against other jobs, 1 to [`WEIGHT_MAX`]: with 20, a job gets twice the slots of a job with 10. Stored specs call it
-    /// `priority`.
+    /// Weight against other jobs, 1 to [`WEIGHT_MAX`]: with 20, a job gets twice the slots of a job with 10. Stored specs
+    /// call it `priority`.
     #[serde(rename = "priority")]
     pub weight: u32,
     /// Most attempts that the job runs at once; unlimited if absent.

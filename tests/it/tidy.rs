@@ -265,6 +265,24 @@ fn doc_comments_name_their_subject_and_say_more_than_the_name() {
 }
 
 #[test]
+fn scenarios_look_for_words_that_logs_have() {
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    let sources = crates().flat_map(|name| files(&root().join(name), &[".rs"]));
+    let code: String = sources.map(|path| read(&path).lines().filter(is_code).collect::<Vec<_>>().join("\n")).collect();
+    let mut words = 0;
+    for path in files(&root().join("chaos/scenarios"), &[".toml"]) {
+        for condition in read(&path).split('"').filter_map(|text| text.strip_prefix("log ")) {
+            let Some((server, looked_for)) = condition.split_once(" says ") else { continue };
+            // etcd is another program; its words are its own.
+            let is_said = server == "etcd" || code.contains(looked_for);
+            assert!(is_said, "{}: no log of ours says '{looked_for}'", path.display());
+            words += 1;
+        }
+    }
+    assert!(words > 5, "{words} conditions on logs were found");
+}
+
+#[test]
 fn a_public_type_name_stands_in_one_crate() {
     let mut crates_of: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for name in crates() {

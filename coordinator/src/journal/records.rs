@@ -1,8 +1,8 @@
 //! Records of jobs, shards and datasets: written one at a time, each against what was there before.
 //!
-//! A copy of a transaction may reach the store long after its answer, when the keys that it wrote are deleted again: a record
-//! that it requires to be absent *is* absent then. Therefore each transaction compares, besides the leadership, a value that
-//! never returns; a late copy is refused by it:
+//! A copy of a transaction may reach the store long after its answer, when the keys that it wrote are deleted again: a
+//! record that it requires to be absent *is* absent then. Therefore each transaction compares, besides the leadership, a
+//! value that never returns; a late copy is refused by it:
 //!
 //! | transaction | comparison that refuses a copy |
 //! |---|---|

@@ -4,7 +4,7 @@
 //! place (`random`). So segments can be made on many threads, in bounded memory, with the same result as on one.
 //!
 //! ```text
-//! settings -> streams (layout) -> segments, damage dealt out (plan) -> chunks (emission, series, values) -> frames -> objects (run)
+//! settings -> streams (layout) -> segments with damage (plan) -> chunks (emission, series, values) -> frames, objects (run)
 //! ```
 
 mod random;
