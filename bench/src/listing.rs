@@ -98,8 +98,9 @@ async fn plan(segments: u64, shards: u64) -> Result<Planned> {
     let plans = coordinator::planning::plan(&job).await?.plans;
     let written = coordinator::planning::write(&dataset, plans).await?;
     let mut state = State::new(Policy::default());
-    let id = job.id.clone();
-    scheduler::step(&mut state, Event::JobAdded { job: id, weight: 10, running_max: None }, Duration::ZERO);
+    for event in scheduler::life::UNTIL_OPENING {
+        scheduler::step(&mut state, Event::Job { job: job.id.clone(), round: None, event }, Duration::ZERO);
+    }
     let mut planned = Planned { segments: 0, tasks: 0, objects_bytes: 0, documents_bytes: 0, took: Duration::ZERO };
     for (plan, _) in written {
         planned.segments += plan.segments.len() as u64;

@@ -7,27 +7,27 @@
 use model::limits::OPEN_TASKS_MAX;
 use model::{JobId, ShardId, TaskId};
 
-use crate::event::{Effect, WorkerId};
+use crate::event::{NextAttempt, WorkerId};
 use crate::policy::Speculation;
 use crate::shard::Around;
 use crate::state::State;
 
 /// Hands out up to `slots` tasks to a worker that lives and does not rest; never more than [`OPEN_TASKS_MAX`] at once, for
 /// the cluster's state is planned for as many.
-pub(crate) fn claim(state: &mut State, worker: WorkerId, slots: usize, now: std::time::Duration) -> Vec<Effect> {
+pub(crate) fn claim(state: &mut State, worker: WorkerId, slots: usize, now: std::time::Duration) -> Vec<NextAttempt> {
     let (mut assigned, running) = (Vec::new(), state.running());
     if !state.workers.contains(&worker) || state.resting.contains(&worker) {
         return assigned;
     }
     while assigned.len() < slots.min(OPEN_TASKS_MAX.saturating_sub(running)) {
-        let Some(effect) = open_task(state, worker, now).or_else(|| slow_task(state, worker, now)) else { break };
-        assigned.push(effect);
+        let Some(next) = open_task(state, worker, now).or_else(|| slow_task(state, worker, now)) else { break };
+        assigned.push(next);
     }
     assigned
 }
 
 /// An open task of the job that is furthest behind its share.
-fn open_task(state: &mut State, worker: WorkerId, now: std::time::Duration) -> Option<Effect> {
+fn open_task(state: &mut State, worker: WorkerId, now: std::time::Duration) -> Option<NextAttempt> {
     let mut jobs: Vec<(u64, u64, &JobId)> = state
         .jobs
         .iter()
@@ -39,31 +39,29 @@ fn open_task(state: &mut State, worker: WorkerId, now: std::time::Duration) -> O
     ids.iter().find_map(|id| open_task_of(state, id, worker, now))
 }
 
-fn open_task_of(state: &mut State, id: &JobId, worker: WorkerId, now: std::time::Duration) -> Option<Effect> {
+fn open_task_of(state: &mut State, id: &JobId, worker: WorkerId, now: std::time::Duration) -> Option<NextAttempt> {
     let around = Around { now, workers: &state.workers, resting: &state.resting, policy: &state.policy };
     let job = state.jobs.get_mut(id)?;
     let shards: Vec<ShardId> = job.ready().collect();
     for id in shards {
-        let effect = job.shards.get_mut(&id).and_then(|shard| shard.claim(worker, around));
-        job.settle(id);
-        if let Some(Effect::Assign { task, number, .. }) = &effect {
+        let assigned = job.shards.get_mut(&id).and_then(|shard| shard.claim(worker, around));
+        job.update_ready(id);
+        if let Some(NextAttempt { task, number, .. }) = &assigned {
             job.begun(id, task.task, *number, worker, now);
-            return effect;
+            return assigned;
         }
     }
     None
 }
 
 /// A second attempt, on another worker, at the task that is slowest against the others of its kind.
-fn slow_task(state: &mut State, worker: WorkerId, now: std::time::Duration) -> Option<Effect> {
+fn slow_task(state: &mut State, worker: WorkerId, now: std::time::Duration) -> Option<NextAttempt> {
     let speculation = state.policy.speculation?;
     let (id, shard_id, task) = slowest(state, worker, now, &speculation)?;
     let job = state.jobs.get_mut(&id)?;
-    let effect = job.shards.get_mut(&shard_id)?.speculate(task, worker, now)?;
-    if let Effect::Assign { number, .. } = &effect {
-        job.begun(shard_id, task, *number, worker, now);
-    }
-    Some(effect)
+    let assigned = job.shards.get_mut(&shard_id)?.speculate(task, worker, now)?;
+    job.begun(shard_id, task, assigned.number, worker, now);
+    Some(assigned)
 }
 
 fn slowest(

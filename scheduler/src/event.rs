@@ -10,16 +10,30 @@ use model::{
     RunList, ShardId, ShardPlan, StageTimes, TaskId, TaskPath,
 };
 
+use crate::job::life::{JobEffect, JobEvent};
+
 /// Identity of a worker in the scheduler: the id of its lease.
 pub type WorkerId = LeaseId;
 
 /// Input of [`step`](crate::step): a fact that the coordinator reports.
 #[derive(Debug)]
 pub enum Event {
-    /// A job was submitted or taken over; its shards follow.
-    JobAdded {
+    /// Something happened to a job as a whole; [`life`](crate::life) decides what follows.
+    Job {
+        /// Job in question.
+        job: JobId,
+        /// Round that the event belongs to: the one in which its effect was asked for. The event of another round changes
+        /// nothing. Requests of operators, and what is found of an earlier leader, belong to any round: none.
+        round: Option<u32>,
+        /// Request, or result of a [`JobEffect`].
+        event: JobEvent,
+    },
+    /// The spec of a job is known: which share of the slots it has.
+    JobSpecified {
         /// Job whose shards follow.
         job: JobId,
+        /// Round of its head; later events of the job name it.
+        round: u32,
         /// Share of the slots against other jobs.
         weight: u32,
         /// Most attempts that the job runs at once; unlimited if absent.
@@ -31,11 +45,6 @@ pub enum Event {
         plan: Arc<ShardPlan>,
         /// Progress under an earlier leader; absent for a new plan.
         restored: Option<Box<Restored>>,
-    },
-    /// The job's shards are all planned, so the job ends with the last of them.
-    JobPlanned {
-        /// Job that has no further shards.
-        job: JobId,
     },
     /// A worker registered with the coordinator.
     WorkerJoined {
@@ -53,14 +62,6 @@ pub enum Event {
     WorkerLost {
         /// Lease that has ended.
         worker: WorkerId,
-    },
-    /// A worker asks for work. A worker that has not joined or is lost gets none: its request may have been delayed
-    /// for long.
-    Claim {
-        /// Lease of the asking worker.
-        worker: WorkerId,
-        /// Most tasks to assign: the worker's free slots.
-        slots: usize,
     },
     /// The claim of an assignment was written.
     Claimed {
@@ -133,17 +134,22 @@ pub enum Event {
         /// Reason of the cancellation.
         cause: String,
     },
-    /// An operator cancelled the job.
+    /// A shard that an earlier leader left cannot go on.
+    ShardLost {
+        /// Job of the shard.
+        job: JobId,
+        /// Shard that ends as failed.
+        shard: ShardId,
+        /// Message that names what is lost, and the next step.
+        cause: String,
+    },
+    /// The shards of a job that was cancelled are to end, as [`JobEffect::StopShards`] asked. A shard whose commit has begun
+    /// may be visible already, and ends as its commit does.
     Cancelled {
         /// Job whose shards are to end.
         job: JobId,
         /// Reason to report for its shards.
         cause: String,
-    },
-    /// The record of an ended job is written, so the scheduler can forget the job.
-    JobArchived {
-        /// Job that the scheduler forgets.
-        job: JobId,
     },
     /// Time has passed: pauses may have ended.
     Tick,
@@ -174,17 +180,6 @@ pub struct Tried {
 /// Output of [`step`](crate::step): work for the coordinator.
 #[derive(Debug)]
 pub enum Effect {
-    /// Write a claim for an attempt, then grant it to the worker.
-    Assign {
-        /// Worker to grant the attempt to.
-        worker: WorkerId,
-        /// Task that the worker gets.
-        task: TaskPath,
-        /// Number of the attempt (LS-1).
-        number: u32,
-        /// Input beyond the plan.
-        input: TaskInput,
-    },
     /// Tell a worker to stop an attempt that no longer counts, and end its claim.
     Stop {
         /// Worker that runs the attempt.
@@ -224,11 +219,26 @@ pub enum Effect {
         /// Message with the evidence and the next step.
         what: String,
     },
-    /// The last shard of a job has ended.
-    JobEnded {
-        /// Job to record and archive.
+    /// Work for a job as a whole.
+    Job {
+        /// Job in question.
         job: JobId,
+        /// Work to perform.
+        effect: JobEffect,
     },
+}
+
+/// Attempt that [`claim`](crate::claim) assigns: write its claim, then grant it to the worker.
+#[derive(Debug)]
+pub struct NextAttempt {
+    /// Worker to grant the attempt to.
+    pub worker: WorkerId,
+    /// Task that the worker gets.
+    pub task: TaskPath,
+    /// Number of the attempt (LS-1).
+    pub number: u32,
+    /// Input beyond the plan.
+    pub input: TaskInput,
 }
 
 /// Input of one attempt, beyond its plan.

@@ -13,7 +13,7 @@ mod policy;
 mod task;
 // State of one shard: its phases and tasks.
 mod shard;
-// State of one job: its shards, and which of them have work.
+// State of one job: its life, its shards, and which of them have work.
 mod job;
 // Assigns open tasks to workers.
 mod assign;
@@ -27,10 +27,11 @@ pub mod view;
 #[cfg(feature = "planted")]
 pub mod planted;
 
-pub use event::{Effect, Event, ListedRuns, Restored, ShardEnd, ShardOutput, TaskInput, Tried, WorkerId};
+pub use event::{Effect, Event, ListedRuns, NextAttempt, Restored, ShardEnd, ShardOutput, TaskInput, Tried, WorkerId};
+pub use job::life;
 pub use policy::{Policy, Speculation, is_charged};
 pub use shard::{Counts, Phase};
-pub use state::{State, step};
+pub use state::{State, claim, step};
 
 #[cfg(test)]
 mod tests;

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use model::limits::OPEN_JOBS_MAX;
 use model::{JobId, ShardId, TaskId, TaskPath};
 
 use crate::assign;
-use crate::event::{Effect, Event, Restored, ShardEnd, WorkerId};
+use crate::event::{Effect, Event, NextAttempt, Restored, ShardEnd, WorkerId};
 use crate::job::Job;
+use crate::job::life::{self, JobEffect, JobEvent, Life, Refusal};
 use crate::policy::Policy;
 use crate::shard::{Around, Shard};
 use crate::task::Status;
@@ -40,9 +42,52 @@ impl State {
         self.jobs.values().map(Job::running).sum()
     }
 
+    /// Returns the state of a job; none if its name is free.
+    pub fn life(&self, job: &JobId) -> Option<Life> {
+        self.jobs.get(job).map(|job| job.life)
+    }
+
+    /// Lists the jobs whose names are taken.
+    pub fn job_ids(&self) -> impl Iterator<Item = &JobId> {
+        self.jobs.keys()
+    }
+
     /// True if every job has ended.
     pub fn has_ended(&self) -> bool {
-        self.jobs.values().all(Job::is_over)
+        self.jobs.values().all(|job| job.life.has_ended())
+    }
+
+    /// Moves a job, and its entry with it.
+    fn move_job(&mut self, id: &JobId, event: JobEvent, now: Duration) -> Vec<Effect> {
+        let before = self.life(id);
+        let is_request = matches!(event, JobEvent::Submitted | JobEvent::Retried);
+        let (after, effects) = if before.is_none() && is_request && self.jobs.len() >= OPEN_JOBS_MAX {
+            (None, vec![JobEffect::Refuse(Refusal::TooMany)])
+        } else {
+            life::step(before, event, now)
+        };
+        match (self.jobs.get_mut(id), after) {
+            (Some(job), Some(life)) => job.life = life,
+            (Some(_), None) => drop(self.jobs.remove(id)),
+            (None, Some(life)) => {
+                self.jobs_seen += 1;
+                self.jobs.insert(id.clone(), Job::new(life, self.jobs_seen));
+            }
+            (None, None) => {}
+        }
+        let mut effects: Vec<_> = effects.into_iter().map(|effect| Effect::Job { job: id.clone(), effect }).collect();
+        if event == JobEvent::Opened {
+            self.end_if_idle(id, now, &mut effects);
+        }
+        effects
+    }
+
+    /// Ends a job whose last shard has ended.
+    fn end_if_idle(&mut self, id: &JobId, now: Duration, effects: &mut Vec<Effect>) {
+        let is_idle = |job: &&Job| job.is_idle() && matches!(job.life, Life::Running { .. });
+        if self.jobs.get(id).filter(is_idle).is_some() {
+            effects.extend(self.move_job(id, JobEvent::ShardsEnded, now));
+        }
     }
 
     /// Changes a shard that has not ended; returns the effects that follow.
@@ -58,19 +103,30 @@ impl State {
         let Some(shard) = of.shards.get_mut(&id).filter(|shard| !shard.has_ended()) else { return Vec::new() };
         let mut effects = Vec::new();
         change(shard, around, &mut effects);
-        if shard.has_ended() {
+        let has_ended = shard.has_ended();
+        if has_ended {
             of.close(id);
         }
-        of.settle(id);
-        self.end_job(job, &mut effects);
+        of.update_ready(id);
+        if has_ended {
+            effects.extend(self.move_job(job, JobEvent::ShardEnded, now));
+            self.end_if_idle(job, now, &mut effects);
+        }
         effects
     }
 
-    /// Reports once that a job has ended.
-    fn end_job(&mut self, id: &JobId, effects: &mut Vec<Effect>) {
-        let Some(job) = self.jobs.get_mut(id).filter(|job| job.is_over() && !job.has_ended) else { return };
-        job.has_ended = true;
-        effects.push(Effect::JobEnded { job: id.clone() });
+    /// Ends a shard of which only the record is left.
+    fn shard_lost(&mut self, job: JobId, shard: ShardId, cause: String, now: Duration) -> Vec<Effect> {
+        let mut effects = self.move_job(&job, JobEvent::ShardEnded, now);
+        effects.push(Effect::End { job, shard, end: ShardEnd::Failed { cause } });
+        effects
+    }
+
+    /// Lets time pass for jobs that wait for it.
+    fn tick(&mut self, now: Duration) -> Vec<Effect> {
+        let waits = |(id, job): (&JobId, &Job)| matches!(job.life, Life::Paused { .. }).then(|| id.clone());
+        let waiting: Vec<JobId> = self.jobs.iter().filter_map(waits).collect();
+        waiting.iter().flat_map(|id| self.move_job(id, JobEvent::Tick, now)).collect()
     }
 
     /// Opens the tasks whose pause has ended.
@@ -171,21 +227,17 @@ fn rest_of<R>(status: &Status<R>) -> Option<Duration> {
 pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
     state.wake(now);
     match event {
-        Event::JobAdded { job, weight, running_max } => {
-            state.jobs_seen += 1;
-            let ordinal = state.jobs_seen;
-            state.jobs.entry(job).or_insert_with(|| Job::new(weight, running_max, ordinal));
+        Event::Job { job, round, event } => {
+            let is_late = |known: &Job| round.is_some_and(|round| round != known.round);
+            if state.jobs.get(&job).is_some_and(is_late) { Vec::new() } else { state.move_job(&job, event, now) }
+        }
+        Event::JobSpecified { job, round, weight, running_max } => {
+            if let Some(known) = state.jobs.get_mut(&job) {
+                (known.round, known.weight, known.running_max) = (round, weight.max(1), running_max);
+            }
             Vec::new()
         }
         Event::ShardPlanned { plan, restored } => state.planned(plan, restored, now),
-        Event::JobPlanned { job } => {
-            let mut effects = Vec::new();
-            if let Some(of) = state.jobs.get_mut(&job) {
-                of.is_planned = true;
-            }
-            state.end_job(&job, &mut effects);
-            effects
-        }
         Event::WorkerJoined { worker } => {
             state.workers.insert(worker);
             Vec::new()
@@ -202,7 +254,6 @@ pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
             state.worker_lost(worker, now);
             Vec::new()
         }
-        Event::Claim { worker, slots } => assign::claim(state, worker, slots, now),
         Event::Claimed { task, attempt } => claimed(state, task, attempt, now),
         Event::ClaimRefused { task, number } => {
             state.give_up(&task, number, now);
@@ -245,13 +296,17 @@ pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
         Event::CommitWithdrawn { job, shard, cause } => {
             state.on_shard(&job, shard, now, |shard, _, effects| shard.end(ShardEnd::Cancelled { cause }, effects))
         }
+        Event::ShardLost { job, shard, cause } => state.shard_lost(job, shard, cause, now),
         Event::Cancelled { job, cause } => state.cancel(&job, &cause, now),
-        Event::JobArchived { job } => {
-            state.jobs.remove(&job);
-            Vec::new()
-        }
-        Event::Tick => Vec::new(),
+        Event::Tick => state.tick(now),
     }
+}
+
+/// Assigns up to `slots` tasks to a worker that asks for work. A worker that has not joined or is lost gets none: its
+/// request may have been delayed for long.
+pub fn claim(state: &mut State, worker: WorkerId, slots: usize, now: Duration) -> Vec<NextAttempt> {
+    state.wake(now);
+    assign::claim(state, worker, slots, now)
 }
 
 /// Handles a written claim. If the attempt is no longer wanted, stops it and ends its claim.

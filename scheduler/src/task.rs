@@ -28,6 +28,9 @@ use crate::shard::Around;
 pub(crate) struct Task<R> {
     pub(crate) status: Status<R>,
     pub(crate) tried: Tried,
+    /// Largest number of an attempt that no longer counts, because the task was done and is opened again. The completion of
+    /// such an attempt may be told a second time: its worker repeats what was not answered.
+    pub(crate) void: u32,
     /// Failures in a row, charged or not; they decide the pause.
     pub(crate) failures: u32,
     /// Start of the period in which stores turn the task away.
@@ -89,6 +92,7 @@ impl<R> Task<R> {
         Self {
             status: Status::Open,
             tried: Tried::default(),
+            void: 0,
             failures: 0,
             throttled_since: None,
             starved_since: None,

@@ -1,6 +1,7 @@
 //! Traces of the scheduler: each event with the effects that it caused.
 
 mod any_order;
+mod life;
 mod trace;
 
 use expect_test::expect;
@@ -502,6 +503,28 @@ fn a_slow_attempt_gets_a_second_beside_it_and_the_first_to_finish_wins() {
             w1 claims           -
             w1 maps m4 40..50   stop w2 m4#1
             w2 maps m4 40..50   refused
+        "#]],
+    );
+}
+
+/// A worker repeats a completion that was not answered; the repetition is told after the run was found to be lost.
+#[test]
+fn a_completion_that_is_told_twice_does_not_close_a_task_that_was_opened_again() {
+    check(
+        "plan 10/10 into 1 | w1 claims | w1 maps m0 0..10 | w2 claims | w2 fails r0 run of 0 | w1 repeats m0 0..10 \
+         | w2 claims | w2 maps m0 0..10 | w1 repeats m0 0..10 | w2 claims | w2 reduces r0",
+        expect![[r#"
+            plan 10/10 into 1      -
+            w1 claims              w1 gets m0#1 0..10
+            w1 maps m0 0..10       -
+            w2 claims              w2 gets r0#1 of 1 runs
+            w2 fails r0 run of 0   reopen m0#1 charged 1
+            w1 repeats m0 0..10    -
+            w2 claims              w2 gets m0#2 0..10
+            w2 maps m0 0..10       -
+            w1 repeats m0 0..10    -
+            w2 claims              w2 gets r0#2 of 1 runs
+            w2 reduces r0          commit r0#2
         "#]],
     );
 }

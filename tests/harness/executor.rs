@@ -15,6 +15,7 @@ use std::time::Duration;
 use model::{
     AttemptId, Failure, FailureClass, LeaseId, OrgId, PartitionId, Report, ShardId, ShardPlan, Split, TaskPath,
 };
+use scheduler::life::{JobEvent, UNTIL_OPENING};
 use scheduler::{Effect, Event, ShardEnd, ShardOutput, State, TaskInput, WorkerId, step};
 use shard_config::ShardMap;
 use worker::task::{Assignment, AttemptContext, Progress, SplitInput, Stores, Work};
@@ -147,12 +148,16 @@ impl<'a> Executor<'a> {
     fn submit(&mut self, plans: Vec<ShardPlan>) {
         for plan in plans {
             let (job, plan) = (plan.job.clone(), Arc::new(plan));
-            self.apply(Event::JobAdded { job, weight: 1, running_max: None });
+            for event in UNTIL_OPENING {
+                self.apply(Event::Job { job: job.clone(), round: None, event });
+            }
             self.plans.insert(plan.shard, Arc::clone(&plan));
             self.apply(Event::ShardPlanned { plan, restored: None });
         }
         let jobs: BTreeSet<_> = self.plans.values().map(|plan| plan.job.clone()).collect();
-        jobs.into_iter().for_each(|job| self.apply(Event::JobPlanned { job }));
+        for job in jobs {
+            self.apply(Event::Job { job, round: None, event: JobEvent::Opened });
+        }
     }
 
     fn join(&mut self) {
@@ -178,7 +183,11 @@ impl<'a> Executor<'a> {
     fn claim(&mut self) {
         let worker = self.random.below(self.workers.len());
         let (worker, slots) = (self.workers[worker].id, 1 + self.random.below(3));
-        self.apply(Event::Claim { worker, slots });
+        for scheduler::NextAttempt { worker, task, number, input } in
+            scheduler::claim(&mut self.state, worker, slots, self.now)
+        {
+            self.assign(worker, task, number, &input);
+        }
     }
 
     /// Takes a random attempt from a random worker.
@@ -298,7 +307,6 @@ impl<'a> Executor<'a> {
     fn apply(&mut self, event: Event) {
         for effect in step(&mut self.state, event, self.now) {
             match effect {
-                Effect::Assign { worker, task, number, input } => self.assign(worker, task, number, &input),
                 // The worker is not told, because an attempt that goes on must do no harm either.
                 Effect::Stop { task, attempt, .. } => drop(self.journal.end(&task, attempt)),
                 Effect::Reopen { task, attempt, .. } => {
@@ -316,7 +324,7 @@ impl<'a> Executor<'a> {
                     assert!(known.0.replace(end).is_none(), "{shard} ended twice");
                 }
                 Effect::Violated { invariant, what } => panic!("{invariant}: {what}"),
-                Effect::JobEnded { .. } => {}
+                Effect::Job { .. } => {}
             }
         }
     }

@@ -80,7 +80,7 @@ const PROSE_PERCENT_MAX: (usize, usize) = (5, 5);
 
 /// Crates whose prose is unfinished, with both of their own ceilings in percent. A ceiling may only sink; a crate that
 /// keeps [`PROSE_PERCENT_MAX`] leaves the list.
-const PROSE_UNFINISHED: [(&str, usize, usize); 1] = [("coordinator", 11, 5)];
+const PROSE_UNFINISHED: [(&str, usize, usize); 1] = [("coordinator", 9, 5)];
 
 /// Most columns of a comment line; rustfmt wraps code, not comments.
 const COMMENT_COLUMNS_MAX: usize = 125;

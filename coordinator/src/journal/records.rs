@@ -97,7 +97,8 @@ impl Journal {
         let _turn = self.shared.heads.lock().await;
         let key = head_key(job);
         let Some(seen) = self.written(&key) else { return Ok(()) };
-        let txn = Txn::when([self.leadership().holds(), Compare::modified(&key, seen.modified)])
+        let txn = Txn::when(self.leadership().holds())
+            .and_when([Compare::modified(&key, seen.modified)])
             .then([Op::delete_prefix(job_prefix(job))])
             .otherwise([String::from(StateKey::Leader), key.clone()]);
         let gone = |entry: Option<&Entry>| {
@@ -188,7 +189,7 @@ impl Journal {
     ) -> Result<Option<Revision>, JournalError> {
         let value = value(record)?;
         let _permit = self.shared.records.acquire().await;
-        let txn = Txn::when([self.leadership().holds()])
+        let txn = Txn::when(self.leadership().holds())
             .and_when(when)
             .then([Op::put(key, value.clone())].into_iter().chain(also))
             .otherwise([String::from(StateKey::Leader)]);

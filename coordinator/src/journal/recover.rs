@@ -104,7 +104,7 @@ impl Found {
         })
     }
 
-    fn take(&mut self, entry: &Entry) {
+    fn note_entry(&mut self, entry: &Entry) {
         match entry.key.parse::<StateKey>() {
             Ok(key) => self.take_known(key, entry),
             Err(error) => drop(self.passed_over.note(entry, &error.to_string())),
@@ -278,9 +278,9 @@ pub(crate) async fn recover(store: &dyn MetaStore) -> Result<Found, MetaError> {
     // are the leader's own.
     let workers = store.list(WORKERS).await?;
     let mut found = Found { revision: workers.revision, format, ..Found::default() };
-    workers.entries.iter().for_each(|entry| found.take(entry));
+    workers.entries.iter().for_each(|entry| found.note_entry(entry));
     for prefix in [DATASETS, DRAINS, JOBS] {
-        store.list(prefix).await?.entries.iter().for_each(|entry| found.take(entry));
+        store.list(prefix).await?.entries.iter().for_each(|entry| found.note_entry(entry));
     }
     found.finish();
     Ok(found)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use format::state_records::{JobHead, JobPhase, ShardPhase};
 use model::{JobId, JobSettings, JobSpec};
 use scheduler::ShardEnd;
+use scheduler::life::JobEvent;
 use storage::{Root, StorageError};
 
 use super::Leader;
@@ -22,13 +23,15 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 impl Leader {
     /// Ends a job whose spec will never be read.
-    pub(super) fn abandon(&mut self, id: &JobId, cause: &str) {
-        let Some(recovering) = self.recovering.get_mut(id) else { return };
+    pub(super) fn abandon(&mut self, id: &JobId) {
+        let Some(recovering) = self.recovering.get(id) else { return };
         let Some(head) = recovering.head.clone() else { return };
-        recovering.is_abandoned = true;
-        let cause = match (recovering.is_cancelled(), &head.cause) {
+        let cause = match (head.phase == JobPhase::Cancelling, &head.cause) {
             (true, Some(cancelled)) => cancelled.to_string(),
-            _ => format!("it could not be taken over from another leader: {cause}"),
+            _ => {
+                let trouble = recovering.trouble.as_deref().unwrap_or_default();
+                format!("it could not be taken over from another leader: {trouble}")
+            }
         };
         tracing::warn!(job = %id, cause, "job cannot be taken over and is given up");
         let (found, at_ms) = (std::sync::Arc::clone(&recovering.found), self.clock.now_ms());
@@ -44,6 +47,7 @@ impl Leader {
             Some(Ok(())) => {
                 self.recovering.remove(id);
                 tracing::info!(job = %id, "job ended");
+                self.tell_job(id, None, JobEvent::Abandoned);
             }
             Some(Err(error)) => self.over = Some(format!("the end of job {id} cannot be recorded: {error}")),
             None => {}

@@ -13,6 +13,7 @@ use worker::leader::{Beat, LeaderError, Orders};
 use super::Leader;
 use super::live::Watched;
 use super::message::Reply;
+use super::recovering::awaits_takeover;
 
 /// How long an attempt may stand in no beat: its grant may be under way.
 const UNSEEN_MAX: Duration = Duration::from_secs(10);
@@ -28,8 +29,8 @@ impl Leader {
     /// How a worker does; what it should do.
     pub(super) fn beat(&mut self, worker: LeaseId, beat: &Beat, reply: Reply<Orders, LeaderError>) {
         let now = Instant::now();
-        let (state, recovering) = (&self.state, &self.recovering);
-        let is_unknown = |job: &model::JobId| recovering.get(job).is_some_and(|recovering| !recovering.is_cancelled());
+        let state = &self.state;
+        let is_unknown = |job: &model::JobId| awaits_takeover(state, job);
         let is_over = |held: &HeldAttempt| !is_unknown(&held.task.job) && !state.runs(&held.task, held.attempt, worker);
         let Some(live) = self.workers.get_mut(&worker) else {
             let _ = reply.send(Err(LeaderError::UnknownWorker { worker }));

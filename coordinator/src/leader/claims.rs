@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Grant, HeldAttempt, JobId, LeaseId, TaskPath};
-use scheduler::{Effect, Event, TaskInput};
+use model::{Grant, HeldAttempt, JobId, LeaseId};
+use scheduler::{Event, NextAttempt, TaskInput};
 use tokio::time::Instant;
 use worker::leader::LeaderError;
 
@@ -69,21 +69,15 @@ impl Leader {
         self.waiting = left;
     }
 
-    fn assign(&mut self, waiting: &Waiting) -> Vec<(TaskPath, u32, TaskInput)> {
-        let event = Event::Claim { worker: waiting.worker, slots: waiting.slots as usize };
+    fn assign(&mut self, waiting: &Waiting) -> Vec<NextAttempt> {
         let now = self.now();
-        let effects = scheduler::step(&mut self.state, event, now);
-        let assigned = |effect| match effect {
-            Effect::Assign { task, number, input, .. } => Some((task, number, input)),
-            _ => None,
-        };
-        effects.into_iter().filter_map(assigned).collect()
+        scheduler::claim(&mut self.state, waiting.worker, waiting.slots as usize, now)
     }
 
-    fn write_claims(&self, waiting: Waiting, assigned: Vec<(TaskPath, u32, TaskInput)>) {
+    fn write_claims(&self, waiting: Waiting, assigned: Vec<NextAttempt>) {
         let Waiting { worker, reply, .. } = waiting;
         let at_ms = self.clock.now_ms();
-        let claims = assigned.into_iter().map(|(task, number, input)| {
+        let claims = assigned.into_iter().map(|NextAttempt { task, number, input, .. }| {
             let (journal, lists) = (self.journal.clone(), Arc::clone(&self.run_lists));
             let scratch = self.jobs.get(&task.job).map(|live| live.scratch(self.settings.scratch.as_deref()));
             let round = self.round(&task.job);

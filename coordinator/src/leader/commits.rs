@@ -7,11 +7,14 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use format::state_records::{JobPhase, ShardPhase};
+use format::state_records::ShardPhase;
+use futures::FutureExt as _;
 use scheduler::{Event, ShardOutput};
+use tokio::task::JoinSet;
 
 use super::Leader;
 use super::message::Outcome;
@@ -36,6 +39,8 @@ const COMMIT_TRIES_MAX: u32 = 12;
 pub(crate) struct Commits {
     waiting: VecDeque<Box<ShardOutput>>,
     under_way: usize,
+    /// Tasks of the commits under way. They stop with the leader: one that is deposed begins no further put.
+    tasks: JoinSet<()>,
 }
 
 impl Leader {
@@ -57,8 +62,8 @@ impl Leader {
 
     fn begin_commit(&mut self, output: Box<ShardOutput>) {
         let (id, shard) = (output.plan.job.clone(), output.plan.shard);
+        let is_cancelled = self.is_cancelled(&id);
         let Some(live) = self.jobs.get_mut(&id) else { return };
-        let is_cancelled = live.head.phase == JobPhase::Cancelling;
         let reason = live.head.reason.to_string();
         let Some(of) = live.shards.get_mut(&shard) else { return };
         // One that a leader has begun may be visible already: it ends as its commit does.
@@ -70,23 +75,21 @@ impl Leader {
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         let probes = Arc::clone(&self.probes);
         self.commits.under_way += 1;
-        tokio::spawn(async move {
+        self.commits.tasks.spawn(async move {
             let output: Arc<ShardOutput> = Arc::from(output);
-            let committing = tokio::spawn({
-                let output = Arc::clone(&output);
-                async move {
-                    journal.insist(|| journal.put_shard(&id, shard, &record)).await?;
-                    commit_patiently(&job, round, &output, &probes).await
-                }
-            });
+            let committing = async {
+                journal.insist(|| journal.put_shard(&id, shard, &record)).await?;
+                commit_patiently(&job, round, &output, &probes).await
+            };
             // A shard whose commit says nothing would stay open for ever.
-            let result = committing.await.unwrap_or(Err(CommitError::Panicked));
+            let result = AssertUnwindSafe(committing).catch_unwind().await.unwrap_or(Err(CommitError::Panicked));
             handle.tell(Outcome::Committed { output, result });
         });
     }
 
     pub(super) fn committed(&mut self, output: &ShardOutput, result: Result<Committed, CommitError>) {
         self.commits.under_way -= 1;
+        while self.commits.tasks.try_join_next().is_some() {}
         let (job, shard) = (output.plan.job.clone(), output.plan.shard);
         let event = match result {
             Err(CommitError::Journal(error)) => {

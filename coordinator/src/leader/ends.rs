@@ -9,17 +9,16 @@
 //! the record is replaced by the same.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use format::keys;
 use format::state_records::{ShardPhase, ShardRecord, Text};
 use futures::{StreamExt as _, stream};
 use model::limits::REQUESTS_AT_ONCE_MAX;
 use model::{Digest, JobId, ShardId};
-use scheduler::{Event, ShardEnd};
+use scheduler::ShardEnd;
+use scheduler::life::JobEvent;
 use serde_json::json;
 use storage::{Root, StorageError};
-use tokio::time::Instant;
 
 use super::Leader;
 use super::message::{ArchiveError, Outcome};
@@ -30,8 +29,6 @@ use crate::journal::{Journal, JournalError};
 use crate::record;
 use crate::report::{JobReport, ShardReport};
 
-/// Until what could not be written is tried again.
-const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Ends of shards that are written at once: each lists and removes runs, writes a report and a record.
 pub(super) const ENDS_AT_ONCE: usize = 64;
 
@@ -44,7 +41,6 @@ impl Leader {
         let counts = self.state.counts(id, shard);
         self.run_lists.forget(id, shard);
         let Some(live) = self.jobs.get_mut(id) else { return };
-        live.closing += 1;
         let scratch = live.scratch(self.settings.scratch.as_deref());
         let dataset = live.job.dataset.clone();
         let Some(of) = live.shards.get_mut(&shard) else { return };
@@ -90,27 +86,20 @@ impl Leader {
             }
             None => return,
         }
-        if let Some(live) = self.jobs.get_mut(id) {
-            live.closing -= 1;
-        }
-        self.archive_if_over(id);
+        self.tell_job(id, None, JobEvent::ShardClosed);
     }
 
-    pub(super) fn job_ended(&mut self, id: &JobId) {
+    /// Notes how long a job took.
+    pub(super) fn note_end(&mut self, id: &JobId) {
         if let Some(live) = self.jobs.get_mut(id) {
-            live.has_ended = true;
             live.took = Some(live.elapsed());
         }
-        self.archive_if_over(id);
     }
 
-    /// Writes the record of a job whose shards are all on record, then lets its keys go.
-    fn archive_if_over(&mut self, id: &JobId) {
+    /// Writes the record of a job whose shards are all on record, then deletes its keys.
+    pub(super) fn archive(&mut self, id: &JobId) {
         let Some(live) = self.jobs.get_mut(id) else { return };
-        if !live.has_ended || live.closing > 0 || live.is_archiving {
-            return;
-        }
-        live.is_archiving = true;
+        let round = live.head.round;
         let started_at_ms = live.head.submitted_at_ms;
         let report = live.report(started_at_ms);
         let (dataset, log) = (live.job.dataset.clone(), live.log.clone());
@@ -130,30 +119,32 @@ impl Leader {
             if let Some(mark) = mark.filter(|_| result.is_ok() || is_last_try) {
                 mark.end().await;
             }
-            handle.tell(Outcome::Archived { job: report.job, result });
+            handle.tell(Outcome::Archived { job: report.job, round, result });
         });
     }
 
-    pub(super) fn archived(&mut self, id: &JobId, result: Result<(), ArchiveError>) {
-        match result {
-            Ok(()) => self.forget(id),
+    pub(super) fn archived(&mut self, id: &JobId, round: u32, result: Result<(), ArchiveError>) {
+        let event = match result {
+            Ok(()) => JobEvent::Archived,
             Err(ArchiveError::Storage(error)) if !self.settings.insists_on_records => {
                 // What was committed counts, and whoever waits has the report: only the dataset's own history lacks it.
-                tracing::warn!(job = %id, error = describe(&error), "write the job's record");
-                self.forget(id);
+                tracing::warn!(job = %id, error = describe(&error), "failed to write the job's record; its history lacks this round");
+                JobEvent::Archived
             }
-            Err(ArchiveError::Journal(JournalError::Over { reason })) => drop(self.over.get_or_insert(reason)),
+            Err(ArchiveError::Journal(JournalError::Over { reason })) => {
+                self.over.get_or_insert(reason);
+                return;
+            }
             Err(error) => {
-                tracing::warn!(job = %id, %error, "write the job's record; trying again");
-                if let Some(live) = self.jobs.get_mut(id) {
-                    live.is_archiving = false;
-                    live.archive_at = Some(Instant::now() + AGAIN_AFTER);
-                }
+                tracing::warn!(job = %id, %error, "failed to write the job's record; trying again in 5 s");
+                JobEvent::NotArchived
             }
-        }
+        };
+        self.tell_job(id, Some(round), event);
     }
 
-    fn forget(&mut self, id: &JobId) {
+    /// Drops a job that is on record, and hands its report to its waiter.
+    pub(super) fn forget(&mut self, id: &JobId) {
         tracing::info!(job = %id, "job ended");
         if let Some(mut live) = self.jobs.remove(id) {
             let report = live.report(live.head.submitted_at_ms);
@@ -161,20 +152,6 @@ impl Leader {
                 // It may have left meanwhile.
                 let _ = follower.send(Box::new(report));
             }
-        }
-        self.apply(Event::JobArchived { job: id.clone() });
-    }
-
-    /// Archives again what could not be.
-    pub(super) fn archive_again(&mut self) {
-        let now = Instant::now();
-        let is_due = |live: &&mut super::LiveJob| live.archive_at.is_some_and(|at| at <= now);
-        let due: Vec<JobId> = self.jobs.values_mut().filter(is_due).map(|live| live.spec.job.clone()).collect();
-        for id in due {
-            if let Some(live) = self.jobs.get_mut(&id) {
-                live.archive_at = None;
-            }
-            self.archive_if_over(&id);
         }
     }
 

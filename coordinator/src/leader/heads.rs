@@ -8,13 +8,16 @@
 //!
 //! A job has a head while it is being taken over, too: it can be cancelled before anything else of it is known.
 
-use format::state_records::{JobHead, JobPhase};
+use format::state_records::{JobHead, JobPhase, Text};
 use model::JobId;
 use proto::ApiError;
-use scheduler::Event;
+use scheduler::life::{HeadChange, JobEvent};
+use serde_json::json;
 
 use super::Leader;
+use super::cancel;
 use super::message::{Outcome, Reply};
+use super::requests::Request;
 use crate::journal::JournalError;
 
 /// A head that is being written.
@@ -33,8 +36,54 @@ impl Leader {
         live.or_else(|| self.recovering.get(id)?.head.as_ref())
     }
 
+    /// Changes a head, and writes it. If the change is that of a request, its reply follows once the head is on record.
+    pub(super) fn change_head(&mut self, id: &JobId, change: HeadChange) {
+        let (reason, told) = match self.request.take() {
+            Some(Request::Cancel { reason, reply }) => (reason, Some(reply)),
+            other => {
+                self.request = other;
+                (String::new(), None)
+            }
+        };
+        match change {
+            HeadChange::None => {}
+            HeadChange::Cancel => self.mark_cancelled(id, &reason),
+            HeadChange::FailPlanning => self.mark_unplanned(id),
+            HeadChange::Count | HeadChange::Release => {
+                if let Some(live) = self.jobs.get_mut(id) {
+                    live.head.shards = live.planned.len() as u32;
+                    if change == HeadChange::Release {
+                        live.head.phase = JobPhase::Running;
+                    }
+                }
+            }
+        }
+        self.put_head(id, told);
+    }
+
+    fn mark_cancelled(&mut self, id: &JobId, reason: &str) {
+        if let Some(live) = self.jobs.get_mut(id) {
+            cancel::mark(&mut live.head, reason);
+            tracing::info!(job = %id, reason, "job cancelled");
+            self.note(id, "cancelled", json!({ "reason": reason }));
+        } else if let Some(head) = self.recovering.get_mut(id).and_then(|recovering| recovering.head.as_mut()) {
+            // The head alone is written: nothing else of the job may be readable. Its attempts are stopped by their workers'
+            // beats.
+            cancel::mark(head, reason);
+            tracing::info!(job = %id, reason, "job cancelled while it is taken over");
+        }
+    }
+
+    fn mark_unplanned(&mut self, id: &JobId) {
+        let Some(live) = self.jobs.get_mut(id) else { return };
+        let cause = live.planning_failure.take().unwrap_or_default();
+        tracing::warn!(job = %id, %cause, "job cannot be planned");
+        live.head.cause = Some(Text::cut(&cause));
+        self.note(id, "planning-failed", json!({ "cause": cause }));
+    }
+
     /// Writes a job's head as it is now; `told` hears of it once it is on record.
-    pub(super) fn put_head(&mut self, id: &JobId, told: Option<Reply<()>>) {
+    fn put_head(&mut self, id: &JobId, told: Option<Reply<()>>) {
         if let Some(write) = self.heads.get_mut(id) {
             write.again = true;
             write.told_next.extend(told);
@@ -53,18 +102,12 @@ impl Leader {
         let (journal, handle, job) = (self.journal.clone(), self.handle.clone(), id.clone());
         tokio::spawn(async move {
             let result = journal.insist(|| journal.put_job(&job, &head)).await;
-            handle.tell(Outcome::HeadPut { job, phase: head.phase, result, told });
+            handle.tell(Outcome::HeadPut { job, round: head.round, result, told });
         });
     }
 
     /// A head was written, or not.
-    pub(super) fn head_put(
-        &mut self,
-        id: &JobId,
-        phase: JobPhase,
-        result: Result<(), JournalError>,
-        told: Vec<Reply<()>>,
-    ) {
+    pub(super) fn head_put(&mut self, id: &JobId, round: u32, result: Result<(), JournalError>, told: Vec<Reply<()>>) {
         let write = self.heads.remove(id).unwrap_or_default();
         // Who hears nothing asks the next leader.
         let Some(result) = self.unless_over(result) else { return };
@@ -74,22 +117,8 @@ impl Leader {
         if write.again {
             self.write_head(id, write.told_next);
         }
-        if phase == JobPhase::Running {
-            self.open_planned(id);
+        if result.is_ok() {
+            self.tell_job(id, Some(round), JobEvent::HeadWritten);
         }
-    }
-
-    /// The shards of a job are on record, and so is a head that lets them run, or that it was cancelled.
-    pub(super) fn open_planned(&mut self, id: &JobId) {
-        let Some(live) = self.jobs.get_mut(id) else { return };
-        let planned = std::mem::take(&mut live.planned);
-        if planned.is_empty() {
-            return;
-        }
-        for shard in planned {
-            self.open_shard(id, shard, None);
-        }
-        self.apply(Event::JobPlanned { job: id.clone() });
-        self.stop_if_cancelled(id);
     }
 }

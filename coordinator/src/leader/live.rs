@@ -8,7 +8,7 @@ use format::state_records::{JobHead, ShardPhase, ShardRecord, Unknown, WorkerRec
 use model::{HeldAttempt, JobSpec, ShardId};
 use tokio::time::Instant;
 
-use super::message::{Follower, PlannedShard};
+use super::message::{Follower, PlannedShard, RecoveredShards};
 use crate::event_log::EventLog;
 use crate::job::Job;
 use crate::report::{JobReport, ShardReport};
@@ -26,19 +26,16 @@ pub(crate) struct LiveJob {
     /// When this leader heard of it, and how long it was there before that, by what is on record.
     pub(crate) began: Instant,
     pub(crate) before: Duration,
-    /// Shards that have ended, and whose last record is being written.
-    pub(crate) closing: usize,
-    /// Every shard has ended.
-    pub(crate) has_ended: bool,
-    /// How long it took, once it has ended.
+    /// Duration of the job, once it has ended.
     pub(crate) took: Option<Duration>,
-    /// When its record is to be written again, if that failed.
-    pub(crate) archive_at: Option<Instant>,
-    pub(crate) is_archiving: bool,
-    /// Who waits for its end.
+    /// Waiter for its end.
     pub(crate) follower: Option<Follower>,
-    /// Shards that are on record, while a head is written that lets them run.
+    /// Plans that are made, until their shards are opened.
     pub(crate) planned: Vec<PlannedShard>,
+    /// Error of a planning that failed, until it is in the head.
+    pub(crate) planning_failure: Option<String>,
+    /// Shards that an earlier leader left, until they are opened.
+    pub(crate) recovered: Option<Box<RecoveredShards>>,
 }
 
 /// A shard of it.

@@ -8,11 +8,12 @@ use format::state_records::{JobHead, JobPhase};
 use futures::{StreamExt as _, stream};
 use model::limits::JOB_MARK_EVERY;
 use model::{Digest, JobId};
+use scheduler::life::Life;
 use storage::{Root, StorageError};
 use tokio::time::Instant;
 
 use super::Leader;
-use super::jobs::OBJECTS_AT_ONCE;
+use super::plans::OBJECTS_AT_ONCE;
 use crate::error::describe;
 
 /// The mark of one run of a job.
@@ -82,7 +83,8 @@ impl Leader {
             return;
         }
         self.marks_at = Instant::now() + JOB_MARK_EVERY;
-        let open = self.jobs.iter().filter(|(_, live)| !live.is_archiving && !live.shards.is_empty());
+        let is_archived = |id| matches!(self.state.life(id), Some(Life::Archiving { .. }));
+        let open = self.jobs.iter().filter(|(id, live)| !is_archived(id) && !live.shards.is_empty());
         let marks: Vec<RunMark> = open.filter_map(|(id, _)| self.mark_of(id)).collect();
         let recovering = self.recovering.iter().filter_map(|(id, recovering)| {
             let head = recovering.head.as_ref().filter(|head| head.phase != JobPhase::Planning)?;

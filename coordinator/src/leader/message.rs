@@ -15,6 +15,7 @@ use scheduler::{Restored, ShardOutput, TaskInput};
 use tokio::sync::oneshot;
 use worker::leader::{Beat, Hello, LeaderError, Orders, Verdict};
 
+use super::begin::{Asker, NewJob};
 use super::drains::Told;
 use super::mailbox::{self, Inbox, NotPut, Slot};
 use super::secrets::Marks;
@@ -23,7 +24,7 @@ use crate::error::JobError;
 use crate::job::Job;
 use crate::journal::JournalError;
 use crate::report::{JobReport, ShardReport};
-use format::state_records::{JobHead, JobPhase, ShardRecord};
+use format::state_records::ShardRecord;
 
 /// Where an answer goes.
 pub(crate) type Reply<T, E = ApiError> = oneshot::Sender<Result<T, E>>;
@@ -105,21 +106,12 @@ pub(crate) enum Outcome {
     HandedBack { held: Vec<(HeldAttempt, Result<(), JournalError>)>, reply: Option<Reply<(), LeaderError>> },
     /// A task was opened again, or not.
     Reopened { task: TaskPath, result: Result<(), JournalError> },
-    /// A job's head was written, or not.
-    Begun {
-        job: JobId,
-        begun: Result<Begun, BeginError>,
-        follower: Option<Follower>,
-        reply: Reply<v1::SubmitJobResponse>,
-    },
-    /// A job that had ended has no head again.
-    NotBegun { job: JobId, error: BeginError, reply: Reply<Vec<ShardId>> },
-    /// A job that had ended has a head again.
-    BegunAgain { job: Arc<Job>, spec: Arc<JobSpec>, head: Box<JobHead>, earlier: Box<JobReport> },
+    /// The head of a job's new round was written, or not.
+    Begun { job: JobId, begun: Result<Begun, BeginError>, asker: Asker },
     /// A job was planned, or cannot be.
     Planned { job: JobId, round: u32, planned: Box<Result<Planned, JobError>> },
     /// A job's shards are on record as planned, or not.
-    Recorded { job: JobId, result: Result<(), JournalError>, shards: Vec<PlannedShard> },
+    Recorded { job: JobId, round: u32, result: Result<(), JournalError> },
     /// What another leader knew of a job was read, or not; whether what is missing was taken for lost.
     Recovered { job: JobId, gave_up: bool, recovered: Box<Result<Recovered, TakeoverError>> },
     /// A job that cannot be taken over is over, or not.
@@ -129,9 +121,9 @@ pub(crate) enum Outcome {
     /// The last record of a shard was written, or not.
     Closed { job: JobId, shard: ShardId, result: Result<(), JournalError> },
     /// A job is on record in its dataset, and its keys are gone; or not.
-    Archived { job: JobId, result: Result<(), ArchiveError> },
-    /// A job's head was replaced, or not; who waits for that.
-    HeadPut { job: JobId, phase: JobPhase, result: Result<(), JournalError>, told: Vec<Reply<()>> },
+    Archived { job: JobId, round: u32, result: Result<(), ArchiveError> },
+    /// A job's head was replaced, or not; the replies that wait for that.
+    HeadPut { job: JobId, round: u32, result: Result<(), JournalError>, told: Vec<Reply<()>> },
     /// Orders to leave were written, or not; who waits for that.
     DrainsWritten { result: Result<(), JournalError>, told: Vec<Told> },
 }
@@ -146,12 +138,12 @@ pub(crate) struct Assigned {
     pub(crate) result: Result<AttemptId, JournalError>,
 }
 
-/// A job whose head is written.
+/// Result of a request that begins a job.
 pub(crate) enum Begun {
-    /// It is new.
-    New { job: Arc<Job>, spec: Arc<JobSpec>, head: Box<JobHead> },
-    /// It has ended, with the same spec.
-    Known { job: JobId },
+    /// A new round, whose head is written.
+    New(Box<NewJob>),
+    /// The job has ended, with the same spec.
+    Known,
 }
 
 /// Why a job was not begun.
@@ -184,9 +176,15 @@ pub(crate) struct Recovered {
     pub(crate) job: Arc<Job>,
     pub(crate) earlier: Option<Box<JobReport>>,
     pub(crate) warnings: Vec<String>,
+    pub(crate) shards: Box<RecoveredShards>,
+}
+
+/// Shards that another leader left.
+#[derive(Default)]
+pub(crate) struct RecoveredShards {
     pub(crate) open: Vec<RecoveredShard>,
     pub(crate) ended: Vec<(ShardRecord, ShardReport)>,
-    /// Shards that were open, and why they cannot go on.
+    /// Shards that were open, each with the reason for which it cannot go on.
     pub(crate) lost: Vec<(ShardId, ShardRecord, String)>,
 }
 

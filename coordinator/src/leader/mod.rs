@@ -11,38 +11,47 @@
 //! | its lease is lost | the same |
 //! | SIGTERM | event logs are written, the office is given up at once |
 
-mod abandon; //  the end of a job that cannot be taken over
-mod ask; //      what operators ask
-mod attempts; // what workers say of their attempts
-mod beats; //    what their beats show
-mod cancel; //   a job is told to stop
-mod claims; //   who waits for work, and gets it
+// From messages to events: requests of operators and workers, results of what was begun.
+mod ask; //      requests of operators
+mod attempts; // reports of workers on their attempts
+mod beats; //    heartbeats of workers
+mod claims; //   workers that wait for work
+mod inbox; //    message -> handler
+mod mailbox; //  bound of the requests that wait
+mod message;
+mod reports; //  checks of a report
+mod requests; // submit, retry, cancel
+mod secrets; //  right to speak for a worker
+mod workers; //  workers that live
+
+// From effects to work beside the loop, and back.
+mod abandon; //  end of a job that cannot be taken over
+mod begin; //    first head of a round
+mod cancel; //   end of what a cancelled job has open
 mod commits; //  commits, so many at once
 mod drains; //   orders to leave
 mod ends; //     ends of shards and jobs
 mod heads; //    heads of jobs, one write after another
-mod jobs; //     submission, plans
-mod live; //     what is known beside the scheduler's state
-mod mailbox; //  how many requests wait at most
-mod marks; //    what keeps collectors from a job's objects
-mod message;
-mod recovering; // jobs that cannot go on yet
-mod reports; //  what a report may say
+mod marks; //    marks that keep collectors from a job's objects
+mod perform; //  effect -> work
+mod plans; //    plans of a job
 mod runs; //     lists of runs, as objects
-mod secrets; //  who may speak for which worker
-mod takeover; // what another leader left
+mod takeover; // reading of what another leader left
+
+// State beside the scheduler's, and views of both.
+mod live; //       jobs and workers
+mod recovering; // jobs that cannot go on yet
 #[cfg(test)]
 mod tests;
-mod view; //     how far everything is, for people
-mod workers; //  who lives
+mod view; //       progress, for people
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use model::{Clock, JobId, LeaseId};
-use scheduler::{Effect, Event, Policy, State};
+use scheduler::{Event, Policy, State};
 use storage::meta::election::Leadership;
 use storage::meta::{LeaseSession, MetaError, MetaStore};
 use tokio::sync::Semaphore;
@@ -56,8 +65,8 @@ use drains::DrainOrders;
 use heads::HeadWrite;
 use live::{LiveJob, LiveWorker};
 use mailbox::Inbox;
-use message::{Message, Outcome};
 use recovering::Recovering;
+use requests::Request;
 use runs::RunLists;
 
 pub(crate) use message::{Ask, Handle};
@@ -129,8 +138,8 @@ pub(crate) struct Leader {
     ends: Arc<Semaphore>,
     /// Jobs that may be read at once.
     takeovers: Arc<Semaphore>,
-    /// Jobs whose head is being written: the same one is not begun a second time meanwhile.
-    beginning: BTreeSet<JobId>,
+    /// Request for a job, while its event is applied.
+    request: Option<Request>,
     workers: BTreeMap<LeaseId, LiveWorker>,
     /// Orders to leave that are not carried out.
     drains: DrainOrders,
@@ -172,7 +181,7 @@ impl Leader {
             commits: Commits::default(),
             ends: Arc::new(Semaphore::new(ends::ENDS_AT_ONCE)),
             takeovers: Arc::new(Semaphore::new(takeover::TAKEOVERS_AT_ONCE)),
-            beginning: BTreeSet::new(),
+            request: None,
             workers: BTreeMap::new(),
             drains: DrainOrders::default(),
             waiting: VecDeque::new(),
@@ -212,7 +221,7 @@ impl Leader {
             tokio::select! {
                 // A process that was stopped finds its mailbox full, and its lease gone.
                 () = inbox.take(&mut messages, MESSAGES_AT_ONCE), if session.is_held() => {
-                    messages.drain(..).for_each(|message| self.take(message));
+                    messages.drain(..).for_each(|message| self.handle(message));
                 }
                 event = members.next() => self.members_changed(event),
                 _ = ticks.tick() => {
@@ -233,78 +242,14 @@ impl Leader {
         }
     }
 
-    fn take(&mut self, message: Message) {
-        match message {
-            Message::Hello { hello, reply } => self.hello(&hello, reply),
-            Message::Claim { worker, slots, wait, reply } => self.claim(worker, slots, wait, reply),
-            Message::Complete { worker, held, report, reply } => self.complete(worker, held, report, reply),
-            Message::Fail { worker, held, failure, reply } => self.fail(worker, held, failure, reply),
-            Message::HandBack { worker, held, reason, reply } => self.hand_back(worker, held, &reason, reply),
-            Message::Beat { worker, beat, reply } => self.beat(worker, &beat, reply),
-            Message::Ask(ask) => self.answer(ask),
-            Message::Outcome(outcome) => self.take_outcome(outcome),
-        }
-    }
-
-    fn take_outcome(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::Assigned { worker, assigned, reply } => self.assigned(worker, assigned, reply),
-            Outcome::Completed { held, report, result, reply } => self.completed(&held, report, result, reply),
-            Outcome::Failed { held, failure, result, reply } => self.failed(held, failure, result, reply),
-            Outcome::HandedBack { held, reply } => self.handed_back(held, reply),
-            Outcome::Reopened { task, result } => self.reopened(task, result),
-            Outcome::Begun { job, begun, follower, reply } => self.begun(&job, begun, follower, reply),
-            Outcome::NotBegun { job, error, reply } => {
-                self.beginning.remove(&job);
-                let _ = reply.send(Err(self.not_begun(error)));
-            }
-            Outcome::BegunAgain { job, spec, head, earlier } => {
-                self.beginning.remove(&spec.job);
-                self.add(job, spec, *head, Some(earlier));
-            }
-            Outcome::Planned { job, round, planned } => self.planned(&job, round, *planned),
-            Outcome::Recorded { job, result, shards } => self.plans_recorded(&job, result, shards),
-            Outcome::Recovered { job, gave_up, recovered } => self.recovered(&job, gave_up, *recovered),
-            Outcome::Abandoned { job, result } => self.abandoned(&job, result),
-            Outcome::Committed { output, result } => self.committed(&output, result),
-            Outcome::Closed { job, shard, result } => self.closed(&job, shard, result),
-            Outcome::Archived { job, result } => self.archived(&job, result),
-            Outcome::HeadPut { job, phase, result, told } => self.head_put(&job, phase, result, told),
-            Outcome::DrainsWritten { result, told } => self.drains_written(result, told),
-        }
-    }
-
     /// Time since it began: what the scheduler counts by.
     fn now(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// Tells the scheduler, and does what it says.
-    fn apply(&mut self, event: Event) {
-        let now = self.now();
-        let effects = scheduler::step(&mut self.state, event, now);
-        self.perform(effects);
-    }
-
-    fn perform(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
-            match effect {
-                // Only claims assign, and they see to it themselves.
-                Effect::Assign { .. } => {}
-                Effect::Stop { task, attempt, .. } => self.stop(task, attempt),
-                Effect::Reopen { task, attempt, tried } => self.reopen(task, attempt, tried),
-                Effect::Commit { output } => self.commit(output),
-                Effect::End { job, shard, end } => self.end_shard(&job, shard, end),
-                Effect::Violated { invariant, what } => crate::metrics::violated(invariant, &what),
-                Effect::JobEnded { job } => self.job_ended(&job),
-            }
-        }
-    }
-
     fn tick(&mut self) {
         self.apply(Event::Tick);
         self.give_up_the_stuck();
-        self.archive_again();
         self.refresh_marks();
         if self.logs_at <= Instant::now() {
             self.logs_at = Instant::now() + LOG_EVERY;

@@ -21,10 +21,6 @@ use crate::history_view;
 use crate::journal::FoundJob;
 use crate::report::ShardReport;
 
-/// How often what will never be read is tried all the same: a minute or so. A replica whose file system is not mounted yet
-/// sees an empty folder, and must not fail what is there.
-pub(super) const TAKEOVER_TRIES_MAX: u32 = 30;
-
 /// A job that is being taken over.
 pub(crate) struct Recovering {
     /// What the state said when the leader began.
@@ -33,10 +29,6 @@ pub(crate) struct Recovering {
     pub(crate) head: Option<JobHead>,
     /// Why it is not taken over yet.
     pub(crate) trouble: Option<String>,
-    /// How often something was missing that will not come back.
-    pub(crate) tries: u32,
-    /// It is ending, as failed or cancelled.
-    pub(crate) is_abandoned: bool,
 }
 
 impl Recovering {
@@ -45,16 +37,7 @@ impl Recovering {
         let trouble = found.unreadable.as_ref().map(|reason| {
             format!("its head cannot be read by this version and is left alone ({reason}); let a newer coordinator lead, or remove its keys from etcd")
         });
-        Self { found: Arc::new(found), head, trouble, tries: 0, is_abandoned: false }
-    }
-
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.head.as_ref().is_some_and(|head| head.phase == JobPhase::Cancelling)
-    }
-
-    /// Whether what is missing by now is taken for lost.
-    pub(crate) fn gives_up(&self) -> bool {
-        self.tries >= TAKEOVER_TRIES_MAX || self.is_cancelled() && self.tries > 0
+        Self { found: Arc::new(found), head, trouble }
     }
 
     fn waiting_for(&self) -> String {
@@ -66,10 +49,10 @@ impl Recovering {
 }
 
 impl Leader {
-    /// Whether nothing is known of a job's attempts, so that nothing is said about them. Those of one that was cancelled are
+    /// True if a job's attempts are not known yet, so that nothing is said about them. The attempts of a cancelled job are
     /// nobody's.
     pub(super) fn awaits_takeover(&self, id: &JobId) -> bool {
-        self.recovering.get(id).is_some_and(|recovering| !recovering.is_cancelled())
+        awaits_takeover(&self.state, id)
     }
 
     /// The answer to a submission of a name whose job is being taken over.
@@ -97,7 +80,12 @@ impl Leader {
     }
 }
 
-/// What the records of its shards tell.
+/// See [`Leader::awaits_takeover`].
+pub(super) fn awaits_takeover(state: &scheduler::State, id: &JobId) -> bool {
+    state.life(id).is_some_and(|life| life.is_left_over() && !life.is_cancelled())
+}
+
+/// Summarizes what the records of the shards tell.
 fn shards(recovering: &Recovering) -> Vec<v1::ShardSummary> {
     let Some(head) = &recovering.head else { return Vec::new() };
     let of_round = recovering.found.of_round(head).map(|(shard, found)| {

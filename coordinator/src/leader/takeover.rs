@@ -11,15 +11,17 @@ use format::plan::PlanDocument;
 use format::state_records::{DoneRecord, JobHead, JobPhase, ShardPhase, ShardRecord};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use model::{AttemptId, Clock, Digest, JobId, JobSpec, Report, ShardId, TaskId, TaskPath};
-use scheduler::{Event, Restored, ShardEnd, Tried};
+use scheduler::life::JobEvent;
+use scheduler::{Event, Restored, Tried};
 use serde_json::json;
 use storage::{Root, StorageError};
 use tokio::time::Instant;
 
 use super::Leader;
-use super::jobs::{OBJECTS_AT_ONCE, since};
+use super::begin::since;
 use super::live::LiveShard;
-use super::message::{Outcome, PlannedShard, Recovered, RecoveredShard, TakeoverError};
+use super::message::{Outcome, PlannedShard, Recovered, RecoveredShard, RecoveredShards, TakeoverError};
+use super::plans::OBJECTS_AT_ONCE;
 use super::recovering::Recovering;
 use super::workers::lease_of;
 use crate::error::describe;
@@ -44,27 +46,32 @@ impl Leader {
         self.restore_drains(drains, &alive);
         self.members(&workers);
         for (id, job) in jobs {
+            let event = match &job.head {
+                Some(head) => JobEvent::Found { is_cancelled: head.phase == JobPhase::Cancelling },
+                None => JobEvent::FoundUnreadable,
+            };
             self.recovering.insert(id.clone(), Recovering::of(job));
-            self.read_job(&id, Duration::ZERO);
+            self.tell_job(&id, None, event);
         }
     }
 
-    /// Reads a job that has a head, after a pause.
-    fn read_job(&self, id: &JobId, after: Duration) {
+    /// Reads a job that has a head; after a pause if it was tried before.
+    pub(super) fn read_job(&self, id: &JobId, again: bool, gives_up: bool) {
         let Some(recovering) = self.recovering.get(id) else { return };
         let Some(head) = recovering.head.clone() else { return };
-        let (found, gave_up) = (Arc::clone(&recovering.found), recovering.gives_up());
+        let found = Arc::clone(&recovering.found);
         let (handle, journal, clock) = (self.handle.clone(), self.journal.clone(), Arc::clone(&self.clock));
         let (scratch, takeovers, job) = (self.settings.scratch.clone(), Arc::clone(&self.takeovers), id.clone());
+        let pause = if again { PAUSE } else { Duration::ZERO };
         tokio::spawn(async move {
-            tokio::time::sleep(after).await;
+            tokio::time::sleep(pause).await;
             if handle.is_closed() {
                 return;
             }
             let _permit = takeovers.acquire_owned().await;
-            let reader = JobReader { journal: &journal, id: &job, head: &head, found: &found, gave_up };
+            let reader = JobReader { journal: &journal, id: &job, head: &head, found: &found, gives_up };
             let recovered = Box::new(reader.read(scratch.as_deref(), clock).await);
-            handle.tell(Outcome::Recovered { job: job.clone(), gave_up, recovered });
+            handle.tell(Outcome::Recovered { job: job.clone(), gave_up: gives_up, recovered });
         });
     }
 
@@ -76,7 +83,7 @@ impl Leader {
         }
     }
 
-    /// A job cannot go on: it is tried again, or given up if what is missing will not come back.
+    /// Notes why a job cannot go on yet.
     fn not_recovered(&mut self, id: &JobId, gave_up: bool, error: &TakeoverError) {
         let Some(recovering) = self.recovering.get_mut(id) else { return };
         let is_lost = matches!(error, TakeoverError::Lost(_));
@@ -84,36 +91,31 @@ impl Leader {
         if recovering.trouble.as_ref() != Some(&reason) {
             tracing::warn!(job = %id, reason, is_lost, "job cannot be taken over yet; trying again");
         }
-        recovering.trouble = Some(reason.clone());
-        recovering.tries += u32::from(is_lost);
-        if is_lost && gave_up {
-            self.abandon(id, &reason);
-        } else {
-            self.read_job(id, PAUSE);
-        }
+        recovering.trouble = Some(reason);
+        self.tell_job(id, None, JobEvent::NotRecovered { is_lost, gave_up });
     }
 
     fn go_on(&mut self, id: &JobId, recovered: Recovered) {
-        let Recovered { spec, job, open, ended, lost, earlier, warnings } = recovered;
-        // It may have been cancelled since it was found.
+        let Recovered { spec, job, earlier, warnings, shards } = recovered;
+        // The head may say by now that the job was cancelled.
         let Some(head) = self.recovering.remove(id).and_then(|recovering| recovering.head) else { return };
         let phase = head.phase;
-        let has_failed = head.cause.is_some();
+        let is_planned = phase != JobPhase::Planning || head.cause.is_some();
         self.insert(job, spec, head, earlier);
+        let tasks = shards.open.iter().map(|shard| shard.restored.done.len()).sum::<usize>();
+        let (open, ended, lost) = (shards.open.len(), shards.ended.len(), shards.lost.len());
         if let Some(live) = self.jobs.get_mut(id) {
             live.warnings = warnings;
+            live.recovered = Some(shards);
         }
-        let tasks = open.iter().map(|shard| shard.restored.done.len()).sum::<usize>();
-        let counts = (open.len(), ended.len(), lost.len());
-        tracing::info!(job = %id, ?phase, open = counts.0, ended = counts.1, lost = counts.2, tasks, "job taken over");
-        self.note(
-            id,
-            "taken-over",
-            json!({ "open": counts.0, "ended": counts.1, "lost": counts.2, "tasks_done": tasks }),
-        );
-        if phase == JobPhase::Planning && !has_failed {
-            return self.plan(id);
-        }
+        tracing::info!(job = %id, ?phase, open, ended, lost, tasks, "job taken over");
+        self.note(id, "taken-over", json!({ "open": open, "ended": ended, "lost": lost, "tasks_done": tasks }));
+        self.tell_job(id, None, JobEvent::Recovered { is_planned });
+    }
+
+    /// Hands the shards of an earlier leader to the scheduler.
+    pub(super) fn open_recovered(&mut self, id: &JobId, shards: RecoveredShards) {
+        let RecoveredShards { open, ended, lost } = shards;
         for (record, report) in ended {
             if let Some(live) = self.jobs.get_mut(id) {
                 live.shards.insert(report.shard, LiveShard::of(record, report));
@@ -124,10 +126,8 @@ impl Leader {
             if let Some(live) = self.jobs.get_mut(id) {
                 live.shards.insert(shard, LiveShard::of(record.clone(), ShardReport::recorded(shard, &record)));
             }
-            self.end_shard(id, shard, ShardEnd::Failed { cause });
+            self.apply(Event::ShardLost { job: id.clone(), shard, cause });
         }
-        self.apply(Event::JobPlanned { job: id.clone() });
-        self.stop_if_cancelled(id);
     }
 
     /// Takes a shard on where another leader left it.
@@ -158,13 +158,13 @@ struct JobReader<'a> {
     head: &'a JobHead,
     found: &'a FoundJob,
     /// Whether a plan or a report that is lost ends its shard.
-    gave_up: bool,
+    gives_up: bool,
 }
 
 impl JobReader<'_> {
     /// Reads what another leader knew of a job.
     async fn read(&self, scratch: Option<&str>, clock: Arc<dyn Clock>) -> Result<Recovered, TakeoverError> {
-        let Self { journal, id, head, found, gave_up } = *self;
+        let Self { journal, id, head, found, gives_up } = *self;
         // Opened, not made: an empty folder would look like a dataset that lost everything.
         let dataset = Root::reach(head.dataset.as_str()).await?;
         let spec = read_spec(&dataset, id, head.spec).await?;
@@ -177,7 +177,7 @@ impl JobReader<'_> {
         let earlier = if head.round > 1 { history::record(&dataset, id).await? } else { None };
         // Another job, which had the name before this one.
         let earlier = earlier.filter(|earlier| !earlier.has_lost_spec());
-        let reader = Reader { journal, id, dataset: &dataset, scratch: &scratch, gave_up };
+        let reader = Reader { journal, id, dataset: &dataset, scratch: &scratch, gives_up };
         let shards: Vec<_> = found.of_round(head).map(|(shard, found)| reader.shard(shard, found)).collect();
         let (mut open, mut ended, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         let mut shards = stream::iter(shards).buffered(SHARDS_AT_ONCE);
@@ -191,7 +191,8 @@ impl JobReader<'_> {
         drop(shards);
         let earlier = earlier.map(Box::new);
         let warnings = read_warnings(&dataset, id, head.warnings).await?;
-        Ok(Recovered { spec: Arc::new(spec), job: Arc::new(job), open, ended, lost, earlier, warnings })
+        let shards = Box::new(RecoveredShards { open, ended, lost });
+        Ok(Recovered { spec: Arc::new(spec), job: Arc::new(job), earlier, warnings, shards })
     }
 }
 
@@ -227,7 +228,7 @@ struct Reader<'a> {
     id: &'a JobId,
     dataset: &'a Root,
     scratch: &'a Root,
-    gave_up: bool,
+    gives_up: bool,
 }
 
 impl Reader<'_> {
@@ -244,7 +245,7 @@ impl Reader<'_> {
                     let begun_at_ms = found.begun_at_ms();
                     Ok(ShardRead::Open(Box::new(RecoveredShard { planned, record, begun_at_ms, restored })))
                 }
-                Err(TakeoverError::Lost(reason)) if self.gave_up => {
+                Err(TakeoverError::Lost(reason)) if self.gives_up => {
                     let cause = format!("the shard's plan is lost: {reason}; retry the job");
                     Ok(ShardRead::Lost(Box::new((shard, record, cause))))
                 }
@@ -252,7 +253,7 @@ impl Reader<'_> {
             },
             (ShardPhase::Done | ShardPhase::Failed | ShardPhase::Cancelled, _) => {
                 let report = match self.shard_report(shard, &record).await {
-                    Err(TakeoverError::Lost(reason)) if self.gave_up => {
+                    Err(TakeoverError::Lost(reason)) if self.gives_up => {
                         tracing::warn!(job = %self.id, %shard, reason, "the report of a shard is lost; only how it ended is known");
                         ShardReport::recorded(shard, &record)
                     }

@@ -65,8 +65,10 @@ impl Cluster {
     async fn lead(&self) -> (Handle, oneshot::Sender<()>) {
         let session = open_session(&self.store).await;
         let me = election::Candidate { replica: Text::cut("c0"), address: Text::cut("c0:7070") };
-        let leadership =
-            election::campaign(&*self.store, &session, &me, model::Term::drawn(1)).await.expect("no rival");
+        // No two leaders ever have the same term.
+        static TERMS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+        let term = model::Term::drawn(TERMS.fetch_add(4, std::sync::atomic::Ordering::Relaxed));
+        let leadership = election::campaign(&*self.store, &session, &me, term).await.expect("no rival");
         let found = super::find(&*self.store).await.expect("memory");
         let (handle, inbox) = Handle::new();
         let settings = Arc::new(LeaderSettings::default());

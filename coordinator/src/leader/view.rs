@@ -8,6 +8,7 @@ use model::limits::OPEN_TASKS_MAX;
 use model::{AttemptId, JobId, LeaseId, ShardId};
 use proto::{ApiError, v1};
 use scheduler::Phase;
+use scheduler::life::Life;
 use scheduler::view::{AttemptView, ShardView, TaskState, TaskView};
 use tokio::time::Instant;
 
@@ -66,7 +67,7 @@ impl Leader {
 
     /// What holds a job up right now.
     fn waiting_for(&self, live: &LiveJob) -> String {
-        if live.has_ended {
+        if self.state.life(&live.spec.job).is_some_and(Life::has_ended) {
             return "its record to be written".to_owned();
         }
         if let Some(trouble) = self.troubles().into_iter().next() {

@@ -97,7 +97,7 @@ impl Pass<'_> {
         for job in &writers {
             let own = keys::mark(job, COLLECTOR_RUN);
             if self.is_over(job, Some(&own)).await? {
-                let of_job = take(&mut superseded, |key| writer(key).as_ref() == Some(job));
+                let of_job = split_off(&mut superseded, |key| writer(key).as_ref() == Some(job));
                 self.remove(GarbageReason::ObjectSuperseded, of_job).await?;
                 self.root().remove(&own).await?;
                 self.root().prune(&keys::marks_of(job));
@@ -157,7 +157,7 @@ fn leave_out<'a>(objects: &mut BTreeMap<String, u64>, versions: impl Iterator<It
 }
 
 /// Takes the wanted objects out of the map.
-fn take(objects: &mut BTreeMap<String, u64>, is_wanted: impl Fn(&str) -> bool) -> BTreeMap<String, u64> {
+fn split_off(objects: &mut BTreeMap<String, u64>, is_wanted: impl Fn(&str) -> bool) -> BTreeMap<String, u64> {
     let (wanted, left) = std::mem::take(objects).into_iter().partition(|(key, _)| is_wanted(key));
     *objects = left;
     wanted

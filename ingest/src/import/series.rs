@@ -77,7 +77,7 @@ impl SeriesSeen {
 
     /// Adds a point; returns the number of points that wait.
     #[inline]
-    pub(super) fn take(&mut self, series: SeriesHandle, timestamp: TimestampMs, value: f64) -> usize {
+    pub(super) fn add_point(&mut self, series: SeriesHandle, timestamp: TimestampMs, value: f64) -> usize {
         let waiting = &mut self.series[series.0];
         waiting.span.add(timestamp);
         waiting.timestamps.push(timestamp);

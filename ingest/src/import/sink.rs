@@ -92,7 +92,7 @@ impl<'a> Sink<'a> {
     /// Adds a point to the payload of its series.
     #[inline]
     pub(super) fn push(&mut self, series: SeriesHandle, timestamp: TimestampMs, value: f64) -> Result<(), ImportError> {
-        let waiting = self.series.take(series, timestamp, value);
+        let waiting = self.series.add_point(series, timestamp, value);
         self.waiting_points += 1;
         if waiting >= self.target.payload_points.clamp(1, PAYLOAD_POINTS_MAX) {
             self.flush(series)

@@ -22,7 +22,7 @@ use model::{
     TaskPath,
 };
 
-use crate::event::{Effect, ListedRuns, Restored, ShardEnd, TaskInput, WorkerId};
+use crate::event::{Effect, ListedRuns, NextAttempt, Restored, ShardEnd, TaskInput, WorkerId};
 use crate::task::{Done, Running, Status, Tasks};
 
 /// Context of a change: the time, the live workers, and the policy.
@@ -185,7 +185,7 @@ impl Shard {
     }
 
     /// Begins an attempt at the heaviest task that is open to `worker`.
-    pub(crate) fn claim(&mut self, worker: WorkerId, around: Around<'_>) -> Option<Effect> {
+    pub(crate) fn claim(&mut self, worker: WorkerId, around: Around<'_>) -> Option<NextAttempt> {
         match self.phase {
             Phase::Mapping => {
                 let ordinal = self.maps.open_to(worker, around)?;
@@ -200,7 +200,7 @@ impl Shard {
     }
 
     /// Begins an attempt at `task`, first or second.
-    pub(crate) fn begin(&mut self, task: TaskId, worker: WorkerId, now: Duration) -> Effect {
+    pub(crate) fn begin(&mut self, task: TaskId, worker: WorkerId, now: Duration) -> NextAttempt {
         self.counts.attempts += 1;
         let (number, input) = match task.kind {
             TaskKind::Map => {
@@ -213,11 +213,11 @@ impl Shard {
                 (number, TaskInput::Reduce { runs: self.runs() })
             }
         };
-        Effect::Assign { worker, task: self.path(task), number, input }
+        NextAttempt { worker, task: self.path(task), number, input }
     }
 
     /// Begins a second attempt beside a slow one whose claim stands.
-    pub(crate) fn speculate(&mut self, task: TaskId, worker: WorkerId, now: Duration) -> Option<Effect> {
+    pub(crate) fn speculate(&mut self, task: TaskId, worker: WorkerId, now: Duration) -> Option<NextAttempt> {
         let running = match task.kind {
             TaskKind::Map => self.maps.get(task.ordinal)?.running(),
             TaskKind::Reduce => self.reduces.get(task.ordinal)?.running(),
@@ -422,9 +422,9 @@ impl Shard {
 }
 
 /// Records the attempt that counts; returns the attempts that ran at the task. A completed task keeps its output
-/// (LS-2).
+/// (LS-2), and an attempt whose task was opened again never counts a second time.
 fn put_done<R>(tasks: &mut Tasks<R>, ordinal: u32, attempt: AttemptId, report: R, at: Duration) -> Vec<Running> {
-    if tasks.get(ordinal).is_none_or(|task| task.done().is_some()) {
+    if tasks.get(ordinal).is_none_or(|task| task.done().is_some() || attempt.number <= task.void) {
         return Vec::new();
     }
     tasks.change(ordinal, |task| {

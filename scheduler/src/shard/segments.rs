@@ -123,6 +123,7 @@ impl Shard {
         let path = self.path(TaskId::map(ordinal));
         let effect = self.maps.change(ordinal, |task| {
             let attempt = task.done()?.attempt;
+            task.void = task.tried.last;
             task.tried = tried;
             task.status = Status::Reopening;
             Some(Effect::Reopen { task: path, attempt, tried })

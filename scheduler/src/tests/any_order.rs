@@ -13,8 +13,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::trace::{SHARD, failure, map_report, plan, reduce_report};
-use crate::event::TaskInput;
-use crate::{Effect, Event, ShardEnd, State, WorkerId, step};
+use crate::event::{NextAttempt, TaskInput};
+use crate::life::{JobEffect, JobEvent, UNTIL_OPENING};
+use crate::{Effect, Event, ShardEnd, State, WorkerId, claim, step};
 
 /// Random event; its subject is drawn from what exists.
 #[derive(Debug, Clone)]
@@ -151,12 +152,8 @@ impl World {
             _ => {}
         }
         for effect in step(&mut self.state, event, self.now) {
-            assert!(!self.job_ended, "an ended job wants nothing: {effect:?}");
+            assert!(!self.job_ended || matches!(effect, Effect::Job { .. }), "an ended job wants nothing: {effect:?}");
             match effect {
-                Effect::Assign { worker, task, number, input } => {
-                    let is_doomed = self.is_ghost(worker);
-                    self.under_way.push_back(UnderWay { worker, task, number, input, is_doomed });
-                }
                 Effect::Stop { task, attempt, .. } => drop(self.claims.remove(&(task, attempt))),
                 Effect::Reopen { task, tried, .. } => {
                     assert!(self.numbers.get(&task) <= Some(&tried.last), "LS-1 holds over it");
@@ -169,7 +166,8 @@ impl World {
                 }
                 Effect::End { end, .. } => assert!(self.end.replace(end).is_none(), "a shard ends once"),
                 Effect::Violated { invariant, what } => panic!("{invariant}: {what}"),
-                Effect::JobEnded { .. } => self.job_ended = true,
+                Effect::Job { effect: JobEffect::Ended, .. } => self.job_ended = true,
+                Effect::Job { .. } => {}
             }
         }
         while !self.is_slow && !self.under_way.is_empty() {
@@ -208,7 +206,10 @@ impl World {
         let (worker, before) = (LeaseId(worker), self.under_way.len());
         let is_known = self.state.workers().any(|known| known == worker);
         self.is_slow = true;
-        self.apply(Event::Claim { worker, slots });
+        for NextAttempt { worker, task, number, input } in claim(&mut self.state, worker, slots, self.now) {
+            let is_doomed = self.is_ghost(worker);
+            self.under_way.push_back(UnderWay { worker, task, number, input, is_doomed });
+        }
         assert!(is_known || self.under_way.len() == before, "a ghost was given work");
         self.is_slow = is_slow;
         self.apply(Event::Tick);
@@ -373,9 +374,11 @@ proptest! {
         for worker in 0..4 {
             world.apply(Event::WorkerJoined { worker: LeaseId(worker) });
         }
-        world.apply(Event::JobAdded { job: job(), weight: 10, running_max: None });
+        for event in UNTIL_OPENING {
+            world.apply(Event::Job { job: job(), round: None, event });
+        }
         world.apply(Event::ShardPlanned { plan: Arc::clone(&world.plan), restored: None });
-        world.apply(Event::JobPlanned { job: job() });
+        world.apply(Event::Job { job: job(), round: None, event: JobEvent::Opened });
         let may_fail = happenings.iter().any(|happening| matches!(happening, Happening::Fail { .. }));
         for happening in happenings {
             world.take(happening);

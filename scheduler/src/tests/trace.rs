@@ -5,6 +5,7 @@
 //! w1 joins | rests | works                                  it takes no work, and takes it again
 //! w1 claims [SLOTS]                                         one that was never seen joins first; one that was lost does not
 //! w1 maps m0 FIRST..END | none [with N bad [of BYTES]]      the attempt that w1 was given last, be it stale
+//! w1 repeats m0 FIRST..END                                  its completion was recorded, and is told a second time
 //! w1 reduces r0 [writing POINTS]
 //! w1 fails m0 transient | throttled | resource | bug | cancelled | input [from GUESS] | run of MAP
 //! w1 hands back m0
@@ -24,9 +25,10 @@ use model::{
     digest::Digest,
 };
 
-use crate::event::TaskInput;
+use crate::event::{NextAttempt, TaskInput};
+use crate::life::{JobEvent, UNTIL_OPENING};
 use crate::plan::plan_shard;
-use crate::{Effect, Event, ShardEnd, State, WorkerId, step};
+use crate::{Effect, Event, ShardEnd, State, WorkerId, claim, step};
 
 pub(super) const SHARD: ShardId = ShardId::Shared(1);
 
@@ -55,8 +57,16 @@ struct Trace {
 
 impl Trace {
     fn take(&mut self, text: &str) -> String {
-        let Some(event) = self.event(text) else { return "refused".to_owned() };
-        let shown = self.apply(event);
+        let words: Vec<_> = text.split_whitespace().collect();
+        let shown = match words[..] {
+            [name, "claims", ref slots @ ..] => {
+                self.claim(worker(name), slots.first().map_or(1, |slots| number(slots) as usize))
+            }
+            _ => match self.event(&words) {
+                Some(event) => self.apply(event),
+                None => return "refused".to_owned(),
+            },
+        };
         if shown.is_empty() { "-".to_owned() } else { shown.join("; ") }
     }
 
@@ -64,10 +74,32 @@ impl Trace {
         if let Event::WorkerLost { worker } = &event {
             self.claims.retain(|_, by| by != worker);
         }
+        let planned = match &event {
+            Event::ShardPlanned { plan, .. } => Some(plan.job.clone()),
+            _ => None,
+        };
         let mut shown = Vec::new();
         for effect in step(&mut self.state, event, self.now) {
-            shown.push(self.shown(&effect));
+            shown.extend(self.shown(&effect));
             shown.extend(self.perform(effect).into_iter().flat_map(|event| self.apply(event)));
+        }
+        shown.extend(planned.into_iter().flat_map(|job| self.apply(job_event(&job, JobEvent::Opened))));
+        shown
+    }
+
+    fn claim(&mut self, worker: WorkerId, slots: usize) -> Vec<String> {
+        if self.seen.insert(worker) {
+            self.apply(Event::WorkerJoined { worker });
+        }
+        let mut shown = Vec::new();
+        for assignment in claim(&mut self.state, worker, slots, self.now) {
+            shown.push(self.shown_assignment(&assignment));
+            let NextAttempt { worker, task, number, .. } = assignment;
+            self.token += 1;
+            let attempt = AttemptId { number, token: FencingToken(self.token) };
+            self.given.insert((worker, task.clone()), attempt);
+            self.claims.insert((task.clone(), attempt), worker);
+            shown.extend(self.apply(Event::Claimed { task, attempt }));
         }
         shown
     }
@@ -75,26 +107,18 @@ impl Trace {
     /// Performs an effect as the journal would; returns the event that follows.
     fn perform(&mut self, effect: Effect) -> Option<Event> {
         match effect {
-            Effect::Assign { worker, task, number, .. } => {
-                self.token += 1;
-                let attempt = AttemptId { number, token: FencingToken(self.token) };
-                self.given.insert((worker, task.clone()), attempt);
-                self.claims.insert((task.clone(), attempt), worker);
-                Some(Event::Claimed { task, attempt })
-            }
             Effect::Stop { task, attempt, .. } => {
                 self.claims.remove(&(task, attempt));
                 None
             }
             Effect::Reopen { task, .. } => Some(Event::Reopened { task }),
-            Effect::Commit { .. } | Effect::End { .. } | Effect::Violated { .. } | Effect::JobEnded { .. } => None,
+            Effect::Commit { .. } | Effect::End { .. } | Effect::Violated { .. } | Effect::Job { .. } => None,
         }
     }
 
     /// Parses one event; none if the journal refuses it because the attempt no longer holds its task.
-    fn event(&mut self, text: &str) -> Option<Event> {
-        let words: Vec<_> = text.split_whitespace().collect();
-        Some(match words[..] {
+    fn event(&mut self, words: &[&str]) -> Option<Event> {
+        Some(match *words {
             ["plan", sizes, "into", partitions] => self.planned(job("j"), 10, sizes, partitions),
             ["plan", sizes, "into", partitions, "as", name, "weighing", weight] => {
                 self.planned(job(name), number(weight) as u32, sizes, partitions)
@@ -105,20 +129,19 @@ impl Trace {
             }
             [worker, "rests"] => Event::WorkerRests { worker: self::worker(worker), rests: true },
             [worker, "works"] => Event::WorkerRests { worker: self::worker(worker), rests: false },
-            [worker, "claims", ref slots @ ..] => {
-                let slots = slots.first().map_or(1, |slots| number(slots) as usize);
-                let worker = self::worker(worker);
-                if self.seen.insert(worker) {
-                    self.apply(Event::WorkerJoined { worker });
-                }
-                Event::Claim { worker, slots }
-            }
             [worker, "maps", task, range, ref bad @ ..] => {
                 let path = path(task);
                 let bad = (bad.get(1).map_or(0, |count| number(count)), bad.get(4).map_or(0, |bytes| number(bytes)));
                 let split = self.plans[&path.job].map_tasks[path.task.ordinal as usize].first();
                 let report = Report::Map(map_report(split, found(range), bad));
                 let attempt = self.complete(worker, &path)?;
+                Event::Recorded { task: path, attempt, report: Box::new(report) }
+            }
+            [worker, "repeats", task, range] => {
+                let path = path(task);
+                let split = self.plans[&path.job].map_tasks[path.task.ordinal as usize].first();
+                let report = Report::Map(map_report(split, found(range), (0, 0)));
+                let attempt = self.attempt(worker, &path);
                 Event::Recorded { task: path, attempt, report: Box::new(report) }
             }
             [worker, "reduces", task, ref writing @ ..] => {
@@ -149,7 +172,7 @@ impl Trace {
             ["cancel"] => Event::Cancelled { job: job("j"), cause: "the operator".to_owned() },
             ["committed"] => Event::Committed { job: job("j"), shard: SHARD, version: 1 },
             ["commit", "fails"] => Event::CommitFailed { job: job("j"), shard: SHARD, cause: "the store".to_owned() },
-            _ => panic!("no event: {text}"),
+            _ => panic!("no event: {words:?}"),
         })
     }
 
@@ -157,8 +180,10 @@ impl Trace {
         let (size, split) = sizes.split_once('/').expect("SIZE/SPLIT");
         let plan = Arc::new(ShardPlan { job: name.clone(), ..plan(number(size), number(split), number(partitions)) });
         self.plans.insert(name.clone(), Arc::clone(&plan));
-        self.apply(Event::JobAdded { job: name.clone(), weight, running_max: None });
-        self.apply(Event::JobPlanned { job: name });
+        for event in UNTIL_OPENING {
+            self.apply(job_event(&name, event));
+        }
+        self.apply(Event::JobSpecified { job: name, round: 1, weight, running_max: None });
         Event::ShardPlanned { plan, restored: None }
     }
 
@@ -174,18 +199,20 @@ impl Trace {
         Some(attempt)
     }
 
-    fn shown(&self, effect: &Effect) -> String {
-        match effect {
-            Effect::Assign { worker, task, number, input } => {
-                let input = match input {
-                    TaskInput::Map { exact_start } => {
-                        let splits = self.plans[&task.job].map_tasks[task.task.ordinal as usize].splits();
-                        splits.map(|split| shown_split(&split, *exact_start)).collect::<Vec<_>>().join("+")
-                    }
-                    TaskInput::Reduce { runs } => format!("of {} runs", runs.list.runs.len()),
-                };
-                format!("w{} gets {} {input}", worker.0, shown_attempt(task, *number))
+    fn shown_assignment(&self, NextAttempt { worker, task, number, input }: &NextAttempt) -> String {
+        let input = match input {
+            TaskInput::Map { exact_start } => {
+                let splits = self.plans[&task.job].map_tasks[task.task.ordinal as usize].splits();
+                splits.map(|split| shown_split(&split, *exact_start)).collect::<Vec<_>>().join("+")
             }
+            TaskInput::Reduce { runs } => format!("of {} runs", runs.list.runs.len()),
+        };
+        format!("w{} gets {} {input}", worker.0, shown_attempt(task, *number))
+    }
+
+    /// Formats an effect; none for those of the job's life, which have traces of their own.
+    fn shown(&self, effect: &Effect) -> Option<String> {
+        Some(match effect {
             Effect::Stop { worker, task, attempt } => {
                 format!("stop w{} {}", worker.0, shown_attempt(task, attempt.number))
             }
@@ -203,9 +230,13 @@ impl Trace {
             Effect::End { end: ShardEnd::Failed { cause }, .. } => format!("failed: {cause}"),
             Effect::End { end: ShardEnd::Cancelled { cause }, .. } => format!("cancelled: {cause}"),
             Effect::Violated { invariant, .. } => format!("violated {invariant}"),
-            Effect::JobEnded { job } => format!("{job} ended"),
-        }
+            Effect::Job { .. } => return None,
+        })
     }
+}
+
+fn job_event(job: &JobId, event: JobEvent) -> Event {
+    Event::Job { job: job.clone(), round: None, event }
 }
 
 fn job(name: &str) -> JobId {

@@ -1,5 +1,7 @@
 //! Checks of unique names and of foreign objects: the dataset after etcd was lost, and among strangers.
 
+use std::collections::BTreeMap;
+
 use format::keys::{JobObject, ObjectKey, RunObject, ScratchKey};
 use format::manifest::Manifest;
 use format::state_keys::StateKey;
@@ -20,11 +22,14 @@ impl Witness {
         self.before.push(std::mem::replace(&mut self.entries, entries));
         self.numbers.clear();
         self.commits.clear();
-        let rounds = self.entries.values().filter_map(|entry| match entry.key.parse() {
+        // A job of the lost history may be submitted anew, and a leader of that history may end the commit that it
+        // began: then one round takes two versions of the same content.
+        let known = self.before.last().into_iter().chain([&self.entries]).flat_map(BTreeMap::values);
+        let rounds = known.filter_map(|entry| match entry.key.parse() {
             Ok(StateKey::Job(job)) => Some((job, entry.record::<JobHead>().ok()?.round)),
             _ => None,
         });
-        self.went_back.extend(rounds);
+        self.went_back.extend(rounds.collect::<Vec<_>>());
         self.leader = 0;
     }
 

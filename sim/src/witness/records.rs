@@ -34,6 +34,7 @@ impl Witness {
                     self.shard_changed((&job, shard), entry, bucket)
                 }
                 (Change::Deleted { .. }, Ok(StateKey::Done(task))) => self.reopened(&task, &changes),
+                (Change::Deleted { .. }, Ok(StateKey::Shard(job, shard))) => self.forget_numbers(&job, shard),
                 (_, Ok(_)) => {}
                 (change, Err(_)) if self.is_strange(change.key()) => {}
                 (change, Err(error)) => self.violated(Invariant::Ls3, format!("{}: {error}", change.key())),
@@ -162,8 +163,13 @@ impl Witness {
             self.check_version(job, shard, version, bucket);
         }
         if !matches!(phase, Ok(ShardPhase::Running | ShardPhase::Committing)) {
-            self.numbers.retain(|task, _| task.job != *job || task.shard != shard);
+            self.forget_numbers(job, shard);
         }
+    }
+
+    /// LS-1 counts within a round of a shard. The names of attempts stay: they never come again.
+    fn forget_numbers(&mut self, job: &JobId, shard: ShardId) {
+        self.numbers.retain(|task, _| task.job != *job || task.shard != shard);
     }
 
     /// LS-2: checks that a completed task stays done, unless it is opened again or its shard is over.

@@ -1,8 +1,8 @@
 //! Election of the leader.
 //!
 //! The key `leader` lies on the lease of the coordinator that leads. It is created, never overwritten. Every write of
-//! the leader compares its value (`Leadership::holds`), so the writes of a leader that was deposed without noticing
-//! (stopped, cut off) are refused from then on. The lease only decides how soon others may try.
+//! the leader compares its create revision and its value (`Leadership::holds`), so the writes of a leader that was
+//! deposed without noticing (stopped, cut off) are refused from then on. The lease only decides how soon others may try.
 //!
 //! Each election comes with a [`Term`], random bits that are part of the key's value and of every token that the
 //! leader gives out. So no value and no token ever occurs twice, even if the store is lost or restored and gives its
@@ -58,14 +58,16 @@ impl Leadership {
         LeaderId { revision: self.revision.0, term: self.term }
     }
 
-    /// Returns a comparison that holds as long as nobody else was elected and we did not resign.
-    pub fn holds(&self) -> Compare {
-        Compare::value(StateKey::Leader, self.value.clone())
+    /// Returns comparisons that hold as long as nobody else was elected and we did not resign. The value tells us from the
+    /// leader of another history of the store; the revision tells the key from one that a late copy of our own election has
+    /// created.
+    pub fn holds(&self) -> [Compare; 2] {
+        [Compare::created(StateKey::Leader, self.revision), Compare::value(StateKey::Leader, self.value.clone())]
     }
 
     /// True if the entry of `leader` says that we lead.
     pub fn is_shown_by(&self, leader: Option<&Entry>) -> bool {
-        leader.is_some_and(|leader| leader.value == self.value)
+        self.holds().iter().all(|compare| compare.holds(leader))
     }
 }
 
@@ -176,10 +178,13 @@ async fn vacancy(store: &dyn MetaStore, leader: &Entry) -> Result<(), MetaError>
 /// # Errors
 /// The store could not be asked; the next leader waits for our lease to end.
 pub async fn resign(store: &dyn MetaStore, leadership: &Leadership) -> Result<(), MetaError> {
-    withdraw(store, &leadership.value).await
+    let key = String::from(StateKey::Leader);
+    let txn = Txn::when(leadership.holds()).then([Op::delete(&key)]);
+    let gone = |entry: Option<&Entry>| (!leadership.is_shown_by(entry)).then_some(Revision(0));
+    settle(store, txn, &key, gone).await.map(drop)
 }
 
-/// Deletes the key `leader` if it has this value.
+/// Deletes the key `leader` if it has this value, of an earlier office of ours.
 async fn withdraw(store: &dyn MetaStore, value: &Bytes) -> Result<(), MetaError> {
     let key = String::from(StateKey::Leader);
     let txn = Txn::when([Compare::value(&key, value.clone())]).then([Op::delete(&key)]);

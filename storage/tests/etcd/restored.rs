@@ -137,7 +137,7 @@ async fn a_leader_of_a_lost_history_cannot_write_though_its_revision_came_again(
     etcd.restart().await;
     let restored = elected(&store, &two, "two", 2).await;
     assert_eq!(restored.revision(), lost.revision(), "the case that this is about");
-    let write = |leadership: &Leadership| Txn::when([leadership.holds()]).then([Op::put("x", "1")]);
+    let write = |leadership: &Leadership| Txn::when(leadership.holds()).then([Op::put("x", "1")]);
     assert!(matches!(store.txn(write(&lost)).await, Ok(Outcome::Refused { .. })));
     assert!(matches!(store.txn(write(&restored)).await, Ok(Outcome::Applied { .. })));
 }

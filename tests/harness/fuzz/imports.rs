@@ -14,7 +14,7 @@ use ingest::segment::SegmentOutput;
 
 /// Rows as text: lines and books balance for any text, and an import that fails leaves nothing.
 pub fn csv(bytes: &[u8]) {
-    use ingest::import::csv::reader::{Next, Punctuation, RowReader};
+    use ingest::import::csv::reader::{CsvItem, Punctuation, RowReader};
 
     let ends = bytes.iter().enumerate().filter(|(at, byte)| match byte {
         b'\n' => true,
@@ -29,9 +29,9 @@ pub fn csv(bytes: &[u8]) {
         let line = reader.line();
         assert_eq!(line, accounted + 1, "a reader knows its line");
         accounted += match reader.next_row().expect("memory does not fail") {
-            Next::Row(row) => row.lines,
-            Next::BlankLine | Next::Comment | Next::Fault(_) => 1,
-            Next::End => break,
+            CsvItem::Row(row) => row.lines,
+            CsvItem::BlankLine | CsvItem::Comment | CsvItem::Fault(_) => 1,
+            CsvItem::End => break,
         };
     }
     assert_eq!(accounted, lines, "every line is a row's, blank, a comment, or at fault");

@@ -37,7 +37,7 @@ pub use time::{RepeatedTime, SkippedTime, TimeFormat, parse_zone};
 pub use value::NumberFormat;
 
 use columns::{ColumnError, Columns, looks_like_data};
-use reader::{CsvRow, Next, RowReader};
+use reader::{CsvItem, CsvRow, RowReader};
 use rows::{Refusal, RowIntake};
 
 use super::importing::{ImportOutcome, Importing, Listener, Notice, Rerun};
@@ -144,7 +144,7 @@ fn import_file(
     loop {
         let next = reader.next_row().map_err(|source| file.cannot_read(source))?;
         match next {
-            Next::Row(row) if expects_header => {
+            CsvItem::Row(row) if expects_header => {
                 expects_header = false;
                 let columns = begin_table(file, settings, &row, listener)?;
                 match &mut intake {
@@ -153,29 +153,29 @@ fn import_file(
                 }
                 if !settings.has_header {
                     let intake = intake.as_mut().expect("begun above");
-                    take(file, settings, intake, &row, sink, listener)?;
+                    import_row(file, settings, intake, &row, sink, listener)?;
                 }
             }
-            Next::Row(row) => {
-                take(file, settings, intake.as_mut().expect("the first row begins it"), &row, sink, listener)?;
+            CsvItem::Row(row) => {
+                import_row(file, settings, intake.as_mut().expect("the first row begins it"), &row, sink, listener)?;
             }
-            Next::Fault(fault) => {
+            CsvItem::Fault(fault) => {
                 let Some(intake) = intake.as_mut().filter(|_| !expects_header) else {
-                    let refusal = RowIntake::new(settings, &file.stem, Columns::default()).take_fault(&fault);
+                    let refusal = RowIntake::new(settings, &file.stem, Columns::default()).refuse_line(&fault);
                     return Err(
                         file.malformed(format!("the header cannot be read: {}", refusal.at(&file.path, fault.line, 1)))
                     );
                 };
-                let refusal = intake.take_fault(&fault);
+                let refusal = intake.refuse_line(&fault);
                 refuse(settings, refusal.at(&file.path, fault.line, 1), listener)?;
             }
-            Next::BlankLine => {
+            CsvItem::BlankLine => {
                 lines_passed += 1;
                 // InfluxDB separates tables with a blank line.
                 expects_header |= settings.dialect == Dialect::InfluxDb;
             }
-            Next::Comment => lines_passed += 1,
-            Next::End => break,
+            CsvItem::Comment => lines_passed += 1,
+            CsvItem::End => break,
         }
     }
     let Some(RowIntake { books, mut details, .. }) = intake else {
@@ -245,7 +245,7 @@ fn begin_table(
 }
 
 #[inline]
-fn take(
+fn import_row(
     file: &InputFile,
     settings: &CsvSettings,
     intake: &mut RowIntake<'_>,
@@ -253,7 +253,7 @@ fn take(
     sink: &mut Sink<'_>,
     listener: &mut Listener<'_>,
 ) -> Result<(), ImportError> {
-    let refusal: Option<Refusal> = intake.take(row, sink)?;
+    let refusal: Option<Refusal> = intake.import_row(row, sink)?;
     match refusal {
         None => Ok(()),
         Some(refusal) => refuse(settings, refusal.at(&file.path, row.line, row.lines), listener),

@@ -64,7 +64,7 @@ impl<'s> RowIntake<'s> {
 
     /// Imports a row; returns a refusal if the row is bad.
     #[inline]
-    pub(super) fn take(&mut self, row: &CsvRow<'_>, sink: &mut Sink<'_>) -> Result<Option<Refusal>, ImportError> {
+    pub(super) fn import_row(&mut self, row: &CsvRow<'_>, sink: &mut Sink<'_>) -> Result<Option<Refusal>, ImportError> {
         self.books.rows.read += 1;
         let is_whole = row.len() == self.columns.width;
         let values = if is_whole { self.columns.values.len() as u64 } else { 0 };
@@ -86,7 +86,7 @@ impl<'s> RowIntake<'s> {
     }
 
     /// Counts a line that is not a row.
-    pub(super) fn take_fault(&mut self, fault: &RowFault) -> Refusal {
+    pub(super) fn refuse_line(&mut self, fault: &RowFault) -> Refusal {
         let refusal = refusal_of(fault);
         self.books.rows.read += 1;
         self.books.rows.skip(refusal.reason, 1);

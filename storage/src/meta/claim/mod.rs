@@ -103,7 +103,7 @@ async fn together(store: &dyn MetaStore, leadership: &Leadership, batch: &[TaskC
     let steps = batch.iter().map(|change| change.step(leadership)).collect::<Result<Vec<Step>, _>>();
     // The changes that cannot be written are found when each is tried alone.
     let Ok(steps) = steps else { return Together::Refused };
-    let mut txn = Txn::when([leadership.holds()]).otherwise([StateKey::Leader]);
+    let mut txn = Txn::when(leadership.holds()).otherwise([StateKey::Leader]);
     for step in steps {
         txn = txn.and_when(step.compares).then(step.ops);
     }
@@ -127,7 +127,7 @@ async fn alone(
 ) -> Result<Changed, ClaimError> {
     let mut step = change.step(leadership)?;
     let (compares, ops) = (std::mem::take(&mut step.compares), std::mem::take(&mut step.ops));
-    let txn = Txn::when([leadership.holds()]).and_when(compares).then(ops).otherwise(change.reads());
+    let txn = Txn::when(leadership.holds()).and_when(compares).then(ops).otherwise(change.reads());
     match settle_from(store, txn, &step.witness, |entry| step.shown_by(entry), doubt).await? {
         Settled::Applied { revision } => Ok(change.made_at(revision, leadership.term())),
         Settled::Refused { current } => match (change, change.refusal(leadership, current)) {

@@ -26,7 +26,7 @@ fn memory() -> Arc<dyn MetaStore> {
 
 /// A write that only the leader may do.
 async fn writes(store: &dyn MetaStore, leadership: &Leadership) -> bool {
-    let txn = Txn::when([leadership.holds()]).then([Op::put("x", "1")]);
+    let txn = Txn::when(leadership.holds()).then([Op::put("x", "1")]);
     matches!(store.txn(txn).await, Ok(Outcome::Applied { .. }))
 }
 

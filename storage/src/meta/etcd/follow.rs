@@ -114,7 +114,7 @@ impl Follower {
         let fault = match message {
             Ok(Some(message)) => match self.fault_in(&message) {
                 None => {
-                    self.take(&message);
+                    self.queue_events(&message);
                     return Ok(());
                 }
                 Some(fault) => fault,
@@ -169,7 +169,7 @@ impl Follower {
     }
 
     /// Adds the events of a message, by revision. etcd never sends a part of a revision.
-    fn take(&mut self, message: &WatchResponse) {
+    fn queue_events(&mut self, message: &WatchResponse) {
         for event in message.events() {
             let Some(kv) = event.kv() else { continue };
             let at = Revision(kv.mod_revision() as u64);

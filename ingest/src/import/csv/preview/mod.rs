@@ -15,7 +15,7 @@ use std::io::Read as _;
 
 use jiff::Timestamp;
 
-use super::reader::{Next, RowReader};
+use super::reader::{CsvItem, RowReader};
 use super::rows::joined;
 use super::time::{Instants, TimeReader};
 use super::value::Value;
@@ -104,12 +104,12 @@ fn write_rows(shown: &mut String, sample: &[u8], settings: &CsvSettings, columns
     let mut rows = 0;
     while rows < ROWS_SHOWN {
         let row = match reader.next_row() {
-            Ok(Next::Row(_)) if is_header => {
+            Ok(CsvItem::Row(_)) if is_header => {
                 is_header = false;
                 continue;
             }
-            Ok(Next::Row(row)) if row.len() == columns.len() => row,
-            Ok(Next::End) | Err(_) => break,
+            Ok(CsvItem::Row(row)) if row.len() == columns.len() => row,
+            Ok(CsvItem::End) | Err(_) => break,
             _ => continue,
         };
         let at = match times.read(&joined(&row, &timestamp)).map(|reading| reading.at) {

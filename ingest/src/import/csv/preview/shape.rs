@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::super::CsvSettings;
-use super::super::reader::{Next, Punctuation, RowReader};
+use super::super::reader::{CsvItem, Punctuation, RowReader};
 use super::super::settings::Dialect;
 use super::super::time::guess;
 
@@ -102,8 +102,8 @@ fn rows(sample: &[u8], punctuation: Punctuation, skip_lines: u64) -> Vec<(u64, V
     let mut rows = Vec::new();
     while rows.len() < ROWS_MAX {
         match reader.next_row() {
-            Ok(Next::Row(row)) => rows.push((row.line, row.fields().map(<[u8]>::to_vec).collect())),
-            Ok(Next::End) | Err(_) => break,
+            Ok(CsvItem::Row(row)) => rows.push((row.line, row.fields().map(<[u8]>::to_vec).collect())),
+            Ok(CsvItem::End) | Err(_) => break,
             Ok(_) => {}
         }
     }

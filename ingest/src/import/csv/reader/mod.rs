@@ -115,7 +115,7 @@ pub struct RowFault {
 
 /// Next item of a text.
 #[derive(Debug)]
-pub enum Next<'r> {
+pub enum CsvItem<'r> {
     /// A row with its fields.
     Row(CsvRow<'r>),
     /// A line without a character.
@@ -190,18 +190,18 @@ impl<R: Read> RowReader<R> {
     /// # Errors
     /// Those of the text.
     #[inline]
-    pub fn next_row(&mut self) -> io::Result<Next<'_>> {
+    pub fn next_row(&mut self) -> io::Result<CsvItem<'_>> {
         if self.start == self.end && !self.fill()? {
-            return Ok(Next::End);
+            return Ok(CsvItem::End);
         }
         if self.punctuation.comment == Some(self.buffer[self.start]) {
             self.discard_line()?;
-            return Ok(Next::Comment);
+            return Ok(CsvItem::Comment);
         }
         match self.find_line_end(self.punctuation.has_quotes)? {
             LineEnd::At(end, next) if end == self.start => {
                 self.pass_to(next, 1);
-                Ok(Next::BlankLine)
+                Ok(CsvItem::BlankLine)
             }
             LineEnd::At(end, next) => self.plain_row(end, next),
             LineEnd::Quote => self.quoted_row(),
@@ -209,7 +209,7 @@ impl<R: Read> RowReader<R> {
         }
     }
 
-    fn plain_row(&mut self, end: usize, next: usize) -> io::Result<Next<'_>> {
+    fn plain_row(&mut self, end: usize, next: usize) -> io::Result<CsvItem<'_>> {
         let bytes = &self.buffer[self.start..end];
         self.fields.clear();
         let mut from = 0;
@@ -223,10 +223,10 @@ impl<R: Read> RowReader<R> {
         }
         let (start, line) = (self.start, self.line);
         self.pass_to(next, 1);
-        Ok(Next::Row(CsvRow { bytes: &self.buffer[start..end], fields: &self.fields, line, lines: 1 }))
+        Ok(CsvItem::Row(CsvRow { bytes: &self.buffer[start..end], fields: &self.fields, line, lines: 1 }))
     }
 
-    fn quoted_row(&mut self) -> io::Result<Next<'_>> {
+    fn quoted_row(&mut self) -> io::Result<CsvItem<'_>> {
         loop {
             let bytes = &self.buffer[self.start..self.end];
             let room = CSV_ROW_BYTES_MAX.min(bytes.len());
@@ -245,7 +245,7 @@ impl<R: Read> RowReader<R> {
                 Quoted::Row { next, lines } => {
                     let line = self.line;
                     self.pass_to(self.start + next, lines);
-                    return Ok(Next::Row(CsvRow { bytes: &self.unquoted, fields: &self.fields, line, lines }));
+                    return Ok(CsvItem::Row(CsvRow { bytes: &self.unquoted, fields: &self.fields, line, lines }));
                 }
                 Quoted::Fault { kind, field, lines } => return self.fault(kind, field, self.line + lines),
                 Quoted::Cut { field, lines } if room == CSV_ROW_BYTES_MAX => {
@@ -257,10 +257,10 @@ impl<R: Read> RowReader<R> {
     }
 
     /// Reports a fault of the current row, and continues behind its first line end.
-    fn fault(&mut self, kind: FaultKind, field: usize, quote_line: u64) -> io::Result<Next<'_>> {
+    fn fault(&mut self, kind: FaultKind, field: usize, quote_line: u64) -> io::Result<CsvItem<'_>> {
         let line = self.line;
         self.discard_line()?;
-        Ok(Next::Fault(RowFault { kind, line, quote_line, field }))
+        Ok(CsvItem::Fault(RowFault { kind, line, quote_line, field }))
     }
 
     fn pass_to(&mut self, next: usize, lines: u64) {

@@ -1,4 +1,6 @@
-//! State of one job: shards, open work, and durations of its attempts.
+//! State of one job: its life, shards, open work, and durations of its attempts.
+
+pub mod life; // states of a job, and what moves it
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -8,19 +10,21 @@ use model::{ShardId, TaskId, TaskKind};
 
 use crate::event::WorkerId;
 use crate::shard::Shard;
+use life::Life;
 
 /// Number of latest attempts from which [`Job::median`] is taken.
 const DURATIONS_MAX: usize = 256;
 
-/// A job until [`Event::JobArchived`](crate::event::Event::JobArchived).
+/// Job whose name is taken.
 #[derive(Debug)]
 pub(crate) struct Job {
+    pub(crate) life: Life,
+    /// Round that the job's events belong to; 0 until its head is on record.
+    pub(crate) round: u32,
     pub(crate) weight: u32,
     pub(crate) running_max: Option<u32>,
     /// Position in order of submission; smaller goes first.
     pub(crate) ordinal: u64,
-    pub(crate) is_planned: bool,
-    pub(crate) has_ended: bool,
     pub(crate) shards: BTreeMap<ShardId, Shard>,
     /// Number of shards that have not ended, kept so that [`Job::is_over`] does not scan tens of thousands after each
     /// end.
@@ -32,13 +36,13 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    pub(crate) fn new(weight: u32, running_max: Option<u32>, ordinal: u64) -> Self {
+    pub(crate) fn new(life: Life, ordinal: u64) -> Self {
         Self {
-            weight: weight.max(1),
-            running_max,
+            life,
+            round: 0,
+            weight: 1,
+            running_max: None,
             ordinal,
-            is_planned: false,
-            has_ended: false,
             shards: BTreeMap::new(),
             open: 0,
             ready: BTreeSet::new(),
@@ -68,7 +72,7 @@ impl Job {
     }
 
     /// Updates `ready` after a change of a shard.
-    pub(crate) fn settle(&mut self, id: ShardId) {
+    pub(crate) fn update_ready(&mut self, id: ShardId) {
         let Some(shard) = self.shards.get(&id) else { return };
         let place = (Reverse(shard.bytes()), id);
         if shard.has_open() {
@@ -78,9 +82,9 @@ impl Job {
         }
     }
 
-    /// True if the job is planned and every shard has ended.
-    pub(crate) fn is_over(&self) -> bool {
-        self.is_planned && self.open == 0
+    /// True if no shard is open. More may follow unless the job's life is [`Life::Running`].
+    pub(crate) fn is_idle(&self) -> bool {
+        self.open == 0
     }
 
     /// Adds a shard that has not ended.

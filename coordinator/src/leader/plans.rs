@@ -1,0 +1,146 @@
+//! Plans of a job: made, recorded, and opened.
+//!
+//! ```text
+//! segments listed -> mark (open), plan objects -> shard records -> head (running, their number) -> the scheduler's shards
+//! ```
+
+use std::sync::Arc;
+
+use format::keys;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use model::{Digest, JobId};
+use scheduler::life::JobEvent;
+use scheduler::{Event, Restored};
+use serde_json::json;
+
+use super::Leader;
+use super::live::LiveShard;
+use super::marks::RunMark;
+use super::message::{Outcome, Planned, PlannedShard};
+use crate::bases::{self, Round};
+use crate::error::{JobError, describe};
+use crate::job::Job;
+use crate::journal::{Journal, JournalError};
+use crate::planning;
+use crate::probe::{ProbeError, Probes};
+
+/// Objects read or written at once for one job.
+pub(super) const OBJECTS_AT_ONCE: usize = 32;
+
+impl Leader {
+    pub(super) fn plan(&self, id: &JobId) {
+        let Some(live) = self.jobs.get(id) else { return };
+        let (handle, round, id) = (self.handle.clone(), live.head.round, id.clone());
+        let planning = Round::of(&live.head);
+        let job = Job { shards: live.shards_to_run(), ..(*live.job).clone() };
+        let probes = Arc::clone(&self.probes);
+        let mark = RunMark::of(&id, &live.head, &job.dataset, self.settings.scratch.as_deref());
+        tokio::spawn(async move {
+            let planned = Box::new(plan(&job, planning, &probes, &mark).await);
+            handle.tell(Outcome::Planned { job: id, round, planned });
+        });
+    }
+
+    /// Keeps the plans for what follows, or the reason why there are none.
+    pub(super) fn planned(&mut self, id: &JobId, round: u32, planned: Result<Planned, JobError>) {
+        let is_cancelled = self.is_cancelled(id);
+        let Some(live) = self.jobs.get_mut(id).filter(|live| live.head.round == round) else { return };
+        let event = match planned {
+            Ok(Planned { shards, warnings, warned }) => {
+                if !is_cancelled {
+                    (live.warnings, live.head.warnings) = (warnings, warned);
+                    live.planned = shards;
+                }
+                JobEvent::Planned
+            }
+            Err(error) => {
+                live.planning_failure = Some(describe(&error));
+                JobEvent::NotPlanned
+            }
+        };
+        self.tell_job(id, Some(round), event);
+    }
+
+    pub(super) fn record_plans(&self, id: &JobId) {
+        let Some(live) = self.jobs.get(id) else { return };
+        let (journal, handle, id, round) = (self.journal.clone(), self.handle.clone(), id.clone(), live.head.round);
+        let shards = live.planned.clone();
+        tokio::spawn(async move {
+            let result = journal.insist(|| record_plans(&journal, &id, round, &shards)).await;
+            handle.tell(Outcome::Recorded { job: id, round, result });
+        });
+    }
+
+    /// Goes on once all shards of a job are on record. The head that counts them is next.
+    pub(super) fn plans_recorded(&mut self, id: &JobId, round: u32, result: Result<(), JournalError>) {
+        match self.unless_over(result) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => return self.over = Some(format!("the plans of {id} cannot be recorded: {error}")),
+            None => return,
+        }
+        let Some(live) = self.jobs.get(id) else { return };
+        let (shards, bytes) = (live.planned.len(), live.planned.iter().map(|shard| shard.plan.bytes()).sum::<u64>());
+        self.note(id, "planned", json!({ "shards": shards, "bytes": bytes }));
+        self.tell_job(id, Some(round), JobEvent::Recorded { shards: shards as u32 });
+    }
+
+    /// Hands the shards of a job to the scheduler: those that were just recorded, or those that an earlier leader left.
+    pub(super) fn open_shards(&mut self, id: &JobId) {
+        let Some(live) = self.jobs.get_mut(id) else { return };
+        let (planned, recovered) = (std::mem::take(&mut live.planned), live.recovered.take());
+        for shard in planned {
+            self.open_shard(id, shard, None);
+        }
+        if let Some(recovered) = recovered {
+            self.open_recovered(id, *recovered);
+        }
+        self.tell_job(id, None, JobEvent::Opened);
+    }
+
+    pub(super) fn open_shard(&mut self, id: &JobId, planned: PlannedShard, restored: Option<Box<Restored>>) {
+        let plan = Arc::clone(&planned.plan);
+        if let Some(live) = self.jobs.get_mut(id) {
+            let shard = LiveShard::new(planned, live.head.round);
+            live.shards.insert(plan.shard, shard);
+        }
+        self.apply(Event::ShardPlanned { plan, restored });
+    }
+}
+
+/// Plans every shard, and writes the plans. A store that would be refused at the commit is refused before the work. Before
+/// the first plan the dataset is marked as ours, and the job as open: a place whose input could not be planned stays as it
+/// was.
+async fn plan(job: &Job, round: Round, probes: &Probes, mark: &RunMark) -> Result<Planned, JobError> {
+    match probes.check(&job.dataset).await {
+        Err(error @ ProbeError::Overwrites { .. }) => return Err(JobError::Store { reason: error.to_string() }),
+        // One that is away is tried again before the commit.
+        Ok(()) | Err(ProbeError::Storage(_)) => {}
+    }
+    // Before the segments are listed: what is committed after this look is not known to these plans, whatever they list.
+    bases::note(job, round).await?;
+    let planning::Planned { plans, warnings } = planning::plan(job).await?;
+    mark.begin().await?;
+    let written = planning::write(&job.dataset, plans).await?;
+    let shards = written.into_iter().map(|(plan, digest)| PlannedShard { plan: Arc::new(plan), digest });
+    let warned = write_warnings(job, &warnings).await?;
+    Ok(Planned { shards: shards.collect(), warnings, warned })
+}
+
+/// Writes what an operator should look at, so that whoever leads next can tell it; the digest that names it.
+async fn write_warnings(job: &Job, warnings: &[String]) -> Result<Option<Digest>, JobError> {
+    if warnings.is_empty() {
+        return Ok(None);
+    }
+    let bytes = serde_json::to_vec(warnings).expect("a list of texts");
+    let digest = Digest::of(&bytes);
+    job.dataset.create_once(&keys::warnings(&job.id, digest), bytes).await?;
+    Ok(Some(digest))
+}
+
+async fn record_plans(journal: &Journal, id: &JobId, round: u32, shards: &[PlannedShard]) -> Result<(), JournalError> {
+    let put = |planned: PlannedShard| async move {
+        let record = LiveShard::new(planned.clone(), round).record;
+        journal.put_shard(id, planned.plan.shard, &record).await
+    };
+    stream::iter(shards.to_vec()).map(put).buffer_unordered(OBJECTS_AT_ONCE).try_collect::<()>().await
+}
