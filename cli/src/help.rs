@@ -75,9 +75,10 @@ mod tests {
 
     #[test]
     fn the_first_screen_fits_and_has_every_command_in_one_group() {
-        let screen = built().render_help().to_string();
-        let columns = screen.lines().map(|line| line.chars().count()).max().unwrap_or(0);
-        assert!(screen.lines().count() <= SCREEN.0 && columns <= SCREEN.1, "{columns} columns:\n{screen}");
+        for screen in [built().render_help().to_string(), built().render_long_help().to_string()] {
+            let (lines, columns) = (screen.lines().count(), screen.lines().map(|line| line.chars().count()).max());
+            assert!(lines <= SCREEN.0 && columns <= Some(SCREEN.1), "{lines} lines, {columns:?} columns:\n{screen}");
+        }
 
         let tailor = built();
         let real: BTreeSet<_> = tailor.get_subcommands().map(Clap::get_name).collect();

@@ -1,8 +1,8 @@
 //! Display of a running job until its end.
 //!
-//! The leader tells how a job is, again and again as it changes, until it has ended. The stream ends with the leader that
-//! gave it; it is opened anew, at whoever leads then, and tells where the job stands by then. So nothing is missed that
-//! lasts, and following ends with the job, or with what asking again does not change.
+//! The leader streams the state of a job, with each change, until the job has ended. The stream ends with its leader;
+//! the client then opens another at the next leader, which begins with the current state. So no lasting change is
+//! missed. Following ends with the job, or with an error that a repetition does not change.
 
 // Text of the display.
 mod lines;
