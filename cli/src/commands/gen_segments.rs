@@ -48,7 +48,7 @@ pub(crate) struct Args {
     /// For example `--series 1000`.
     #[arg(long, value_name = "N")]
     series: Option<u64>,
-    /// First timestamp.
+    /// First timestamp of every series.
     ///
     /// For example `--start 2026-02-01`.
     #[arg(long, value_name = "TIME", default_value = "2026-01-01T00:00:00Z")]
