@@ -29,7 +29,7 @@ pub(super) fn metrics(document: Value) -> Parsed<MetricsData> {
     if top.get("resourceMetrics").is_none() {
         let keys: Vec<_> = top.0.keys().take(5).map(String::as_str).collect();
         return Err(format!(
-            "it has {} instead of resourceMetrics; only OTLP metrics can be imported",
+            "it has no resourceMetrics, but {}; import takes OTLP metrics",
             keys.join(", ")
         ));
     }
