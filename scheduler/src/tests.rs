@@ -528,3 +528,30 @@ fn a_completion_that_is_told_twice_does_not_close_a_task_that_was_opened_again()
         "#]],
     );
 }
+
+/// A list of runs that was made while a map task is open again would lack that task's run, and lose its points.
+#[test]
+fn a_slow_reduce_gets_no_second_attempt_while_a_map_task_is_open_again() {
+    check(
+        "plan 20/10 into 7 | w1 claims 2 | w1 maps m0 0..10 | w1 maps m1 10..20 | w1 claims 6 | after 2s \
+         | w1 reduces r1 | w1 reduces r2 | w1 reduces r3 | w1 reduces r4 | w1 fails r5 run of 0 | after 40s \
+         | w3 claims 3 | w3 maps m0 0..10 | w3 claims 3",
+        expect![[r#"
+            plan 20/10 into 7      -
+            w1 claims 2            w1 gets m0#1 0..10; w1 gets m1#1 10..20
+            w1 maps m0 0..10       -
+            w1 maps m1 10..20      -
+            w1 claims 6            w1 gets r0#1 of 2 runs; w1 gets r1#1 of 2 runs; w1 gets r2#1 of 2 runs; w1 gets r3#1 of 2 runs; w1 gets r4#1 of 2 runs; w1 gets r5#1 of 2 runs
+            after 2s               -
+            w1 reduces r1          -
+            w1 reduces r2          -
+            w1 reduces r3          -
+            w1 reduces r4          -
+            w1 fails r5 run of 0   reopen m0#1 charged 1
+            after 40s              -
+            w3 claims 3            w3 gets m0#2 0..10
+            w3 maps m0 0..10       -
+            w3 claims 3            w3 gets r5#2 of 2 runs; w3 gets r6#1 of 2 runs; w3 gets r0#2 of 2 runs
+        "#]],
+    );
+}

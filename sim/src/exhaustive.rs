@@ -6,7 +6,8 @@
 //! applied now, later, twice or never (its answer is lost, and it is read back). Applied transactions are judged by
 //! the predicates of [`model::invariant`], which the code and the simulation use as well.
 
-mod system; // state of the model, and its steps
+pub mod life; // model of a job's life
+mod system; //   state of the model, and its steps
 
 use std::fmt;
 use std::time::{Duration, Instant};

@@ -45,7 +45,9 @@ fn main() -> ExitCode {
     let held = if arguments.exhaustive {
         let checked = exhaustive::check();
         println!("{checked}");
-        checked.held()
+        let lives = exhaustive::life::check(exhaustive::life::Guard::All);
+        println!("{lives}");
+        checked.held() && lives.broken.is_empty()
     } else if arguments.planted {
         look_for_planted(&arguments)
     } else {

@@ -216,13 +216,14 @@ impl Shard {
         NextAttempt { worker, task: self.path(task), number, input }
     }
 
-    /// Begins a second attempt beside a slow one whose claim stands.
+    /// Begins a second attempt beside a slow one whose claim stands. A reduce attempt may still run although a map task was
+    /// opened again: its own list of runs is complete, and a second attempt would be given one without that task's run.
     pub(crate) fn speculate(&mut self, task: TaskId, worker: WorkerId, now: Duration) -> Option<NextAttempt> {
-        let running = match task.kind {
-            TaskKind::Map => self.maps.get(task.ordinal)?.running(),
-            TaskKind::Reduce => self.reduces.get(task.ordinal)?.running(),
+        let (running, phase) = match task.kind {
+            TaskKind::Map => (self.maps.get(task.ordinal)?.running(), Phase::Mapping),
+            TaskKind::Reduce => (self.reduces.get(task.ordinal)?.running(), Phase::Reducing),
         };
-        if running.len() != 1 || running[0].attempt.is_none() {
+        if self.phase != phase || running.len() != 1 || running[0].attempt.is_none() {
             return None;
         }
         self.counts.speculative += 1;
@@ -230,6 +231,7 @@ impl Shard {
     }
 
     fn runs(&mut self) -> Arc<ListedRuns> {
+        debug_assert!(self.maps.are_done(), "a list without the run of an open map task loses its points");
         let maps = &self.maps;
         let listed = || {
             let entry = |(ordinal, task): (usize, &crate::task::Task<MapReport>)| {
