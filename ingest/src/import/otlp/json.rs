@@ -28,10 +28,7 @@ pub(super) fn metrics(document: Value) -> Parsed<MetricsData> {
     }
     if top.get("resourceMetrics").is_none() {
         let keys: Vec<_> = top.0.keys().take(5).map(String::as_str).collect();
-        return Err(format!(
-            "it has no resourceMetrics, but {}; import takes OTLP metrics",
-            keys.join(", ")
-        ));
+        return Err(format!("it has no resourceMetrics, but {}; import takes OTLP metrics", keys.join(", ")));
     }
     Ok(MetricsData { resource_metrics: top.each("resourceMetrics", resource_metrics)? })
 }

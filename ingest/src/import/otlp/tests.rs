@@ -314,7 +314,7 @@ fn every_form_of_file_gives_the_same_points() {
     for (content, said) in [
         (&br#"{"resourceSpans":[]}"#[..], "resourceSpans"),
         (&body[..body.len() - 1], "may be cut"),
-        (b"\xff\xff\xff\xffno", "no length"),
+        (b"\xff\xff\xff\xffno", "cannot be a length"),
     ] {
         let failed = read("x.otlp.pb", content).0.expect_err("no metrics").to_string();
         assert!(failed.contains(said) && !failed.contains("copy it again"), "{failed}");
