@@ -19,7 +19,7 @@ show() {
     "$tailor" "$@"
 }
 
-# Runs a server beside the script: `serve NAME ARGUMENT...`; its log and its process id go by its name.
+# Runs a server in the background: `serve NAME ARGUMENT...`; its log and its process id are named after it.
 serve() {
     local name=$1
     shift
@@ -84,12 +84,12 @@ worker() {
     await 20 "worker-$1" is_ready "$port"
 }
 
-# Whether a worker, by its name, has a task of the job.
+# Succeeds if the worker of this name has a task of the job.
 works_on() {
     "$tailor" task list --job "$1" --state running 2>/dev/null | grep -q "$2"
 }
 
-# How often tasks of a job that is done were tried beyond once, from its `job get -o json`.
+# Prints the number of attempts beyond the number of tasks of a done job, from its `job get -o json`.
 tell_attempts() {
     python3 -c '
 import json, sys

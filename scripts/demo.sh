@@ -24,7 +24,7 @@ gzip -dc "$samples/sea_surface_temperature.csv.gz" | sed '/^#/d' >"$demo/csv/sea
 gzip -dc "$samples/CGM.csv.gz" | sed '/^#/d' >"$demo/csv/glucose.csv"
 
 step "1. Import real measurements (PyPI's bokeh-sampledata) for organisation $org"
-# Both have a few instants with two readings: the job keeps the last.
+# Both files have a few instants with two readings, of which the job keeps the last.
 show import csv "$demo/csv/sea_surface_temperature.csv" --out "$demo/segments" --org $org --allow-collisions
 show import csv "$demo/csv/glucose.csv" --timestamp datetime --value glucose --zone America/New_York \
     --repeated-time infer --skipped-time forward --allow-collisions --out "$demo/segments" --org $org

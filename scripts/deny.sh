@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks every dependency against deny.toml. Without the advisory database, which is fetched from the network, all but the
-# advisories is checked, and that is said.
+# Checks every dependency against deny.toml. Without the advisory database, which is fetched from the network, the script
+# checks everything except advisories, and says so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -19,13 +19,13 @@ mkdir -p "$work/$name" "$folder"
 install -m 755 "$binary" "$work/$name/tailor"
 cp LICENSE README.md CHANGELOG.md "$work/$name/"
 
-# It has to work before anybody downloads it.
+# Check that the binary in the archive works.
 "$work/$name/tailor" gen --points 10000 --seed 1 --out "$work/segments"
 "$work/$name/tailor" run --input "$work/segments" --dataset "$work/dataset" --rollup 5m \
     --shard-config "$work/segments/shards.toml" --job package >/dev/null
 "$work/$name/tailor" dataset verify "$work/dataset" --level oracle --input "$work/segments"
 
-# The same content gives the same bytes, whoever packs it and when.
+# The same content gives the same bytes, on any machine and at any time.
 tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime='2000-01-01 UTC' --directory "$work" "$name" |
     gzip --no-name >"$folder/$name.tar.gz"
 (cd "$folder" && sha256sum "$name.tar.gz" >"$name.tar.gz.sha256")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the build and the tests need beside the Rust toolchain. Running it again changes nothing.
+# Installs the programs that the build and the tests need besides the Rust toolchain. Running it again changes nothing.
 #   setup.sh          a C compiler (zstd is built from source), protoc (etcd-client) and Python with venv
 #   setup.sh servers  also curl, for the servers of scripts/servers/
 #   setup.sh tests    also curl, npm and cargo-nextest
@@ -33,7 +33,7 @@ fi
 if ((${#debian_packages[@]})); then
     echo "installing ${debian_packages[*]}" >&2
     as_root apt-get update -qq
-    # No package's own service may take the ports of a real one.
+    # Services of packages must not start, because they would take the ports of real ones.
     as_root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${debian_packages[@]}"
 fi
 

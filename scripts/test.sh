@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts the servers that tests use, runs every test, stops the servers whatever came of it. The runner's summary is last.
+# Starts the servers that tests use, runs every test, and stops the servers in any case. The runner's summary comes last.
 # The binary that end-to-end tests start is built first, by name: so it has the features that ship, not those that the
 # simulation asks for. It is kept apart from `target/debug/tailor`, which a build of the whole workspace may replace.
 set -euo pipefail

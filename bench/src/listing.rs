@@ -86,7 +86,7 @@ async fn plan(segments: u64, shards: u64) -> Result<Planned> {
         settings: JobSettings::default(),
         shard_map: String::new(),
         reason: String::new(),
-        priority: model::spec::PRIORITY_DEFAULT,
+        weight: model::spec::WEIGHT_DEFAULT,
         running_max: None,
         force_replace: None,
         replay_of: None,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use ingest::segment::Output;
+use ingest::segment::SegmentOutput;
 use ingest::synthetic::{GenSettings, SIDECAR, generate};
 use storage::Root;
 
@@ -77,7 +77,7 @@ impl Workload {
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let root = Root::create(folder.to_str().context("the folder's path is UTF-8")?)?;
-        generate(&self.settings(), &Output::new(root, runtime.handle().clone()), &|_| ())?;
+        generate(&self.settings(), &SegmentOutput::new(root, runtime.handle().clone()), &|_| ())?;
         Ok(())
     }
 }

@@ -27,14 +27,14 @@ Site = LocalSite | KubernetesSite
 
 _USAGE, _FAILED, _NOT_HELD = 2, 1, 6
 
-#: What keeps a day from being run at all.
+#: Errors that keep a day from being run at all.
 _TROUBLES = (CommandFailed, TooLong, faults.NotHere, OSError)
 
 
 def main(words: list[str]) -> int:
     """Runs what was asked for. 0: every hypothesis held, 6: one did not, 1: a day could not be run, 2: a mistake."""
     options = _parser().parse_args(words)
-    # Whoever is told to stop ends what it has started.
+    # A signal to stop ends everything that was started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_FAILED))
     try:
         return _run(options)

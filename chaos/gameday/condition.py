@@ -1,4 +1,4 @@
-"""Conditions: `PROBE COMPARISON VALUE`, as in `job tasks_done > 2` or `log w1 says lease lost`.
+"""Conditions: `PROBE COMPARISON VALUE`, as in `job tasks_done > 2` or `log w1 says lost a lease`.
 
 | comparison | holds when what the probe reads |
 |---|---|

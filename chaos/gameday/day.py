@@ -24,7 +24,7 @@ from .watcher import Watcher
 
 _READY_LIMIT_S = 60.0
 
-#: How long a step waits for its condition.
+#: Longest wait of a step for its condition.
 _STEP_LIMIT_S = 90.0
 
 

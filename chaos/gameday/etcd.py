@@ -15,13 +15,13 @@ from .process import Process
 
 _START_LIMIT_S = 30.0
 
-#: How long the place of a member that is replaced stays empty: a machine or a pod takes so long to come.
+#: Time for which the place of a replaced member stays empty, as long as a new machine or pod takes to start.
 _REPLACED_AFTER_S = 3.0
 
-#: How long a member that is looked for among several may take to answer.
+#: Longest wait for the answer of one member while several are asked.
 _LOOK_LIMIT_S = 1.0
 
-#: Outside of every namespace.
+#: Key outside of every namespace.
 _BALLAST = base64.b64encode(b"ballast").decode()
 
 
@@ -137,13 +137,13 @@ class Etcd:
         """Kills a member, takes it out of the cluster, and lets a new one in, with its address and an empty disk."""
         member = self.member(name)
         member.process.signal("KILL")
-        # If it led, etcd drops what it is told until there is another leader.
+        # If the member led, etcd drops requests until there is another leader.
         until("etcd has a quorum", _START_LIMIT_S, self._has_quorum)
         listed = self.call("cluster/member/list", {})["members"]
         gone = next(each["ID"] for each in listed if each["peerURLs"] == [member.peer])
         self.call("cluster/member/remove", {"ID": gone})
         time.sleep(_REPLACED_AFTER_S)
-        # While the one that was removed is still missed, etcd takes nobody in.
+        # etcd accepts no new member as long as it counts the removed one as missing.
         until("etcd takes a member in", _START_LIMIT_S, lambda: self._add(member))
         member.leave_data()
         member.make(self._cluster(), "existing")

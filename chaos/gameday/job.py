@@ -2,7 +2,7 @@
 
 from .condition import Reading
 
-#: Its name.
+#: Name of the job.
 JOB = "day"
 
 

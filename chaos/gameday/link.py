@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .loop import Loop
 
-#: How long answers are thrown away before the connection breaks: longer than any transaction takes.
+#: Time for which answers are dropped before the connection breaks: longer than any transaction takes.
 _DEAF_S = 0.5
 
 _PIECE_BYTES = 64 << 10

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any
 
-#: The longest head of a message.
+#: Longest head of a message, in bytes.
 _LINE_BYTES_MAX = 1 << 20
 
 

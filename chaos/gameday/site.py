@@ -6,7 +6,7 @@ from . import metrics
 from .lab import Lab
 from .metrics import Metrics
 
-#: Keys of the objects of others that a day puts into the dataset. Most look like the engine's; none is.
+#: Keys of foreign objects that a day puts into the dataset. Most look like keys of the engine; none is.
 FOREIGN = (
     "README.txt",
     "data/2020/ledger.parquet",

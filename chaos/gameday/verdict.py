@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from .outcome import Outcome
 
-#: How many of the details of one reason are told; the JSON has all.
+#: Most details of one reason in the report; the JSON has all of them.
 _TOLD_MAX = 3
 
 

@@ -1,9 +1,9 @@
-//! The cluster, as its verbs ask it: the leader, whoever that is.
+//! Client of a cluster: finds the leader and asks it.
 
 use std::time::Duration;
 
 use anyhow::Result;
-use proto::client::{LeaderClient, Policy};
+use proto::client::{CallPolicy, LeaderClient};
 use proto::status::ApiError;
 use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::v1::{
@@ -13,41 +13,41 @@ use proto::v1::{
 
 use crate::exit::{Code, Exit};
 
-/// What a verb asks.
+/// Client of the operators' service.
 pub(crate) type Operator = OperatorServiceClient<tonic::transport::Channel>;
 
-/// How long a verb that waits bears it that nobody leads: several times what a standby takes.
+/// Longest time without a leader that a waiting verb tolerates: several times what a standby needs to take over.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A cluster. Connects with the first request.
+/// Client of one cluster. Connects with the first request.
 #[derive(Debug, Clone)]
 pub(crate) struct Cluster {
-    /// Answers within `--request-timeout`, or says that nobody did.
+    /// Client that finds the leader; an answer takes at most `--request-timeout`.
     pub(crate) client: LeaderClient,
     request_timeout: Duration,
-    /// The share of one coordinator: one that hangs leaves time for the others.
+    /// Time for one coordinator, short enough that one that hangs leaves time for the others.
     call_timeout: Duration,
 }
 
 impl Cluster {
-    /// The cluster of these coordinators.
+    /// Creates a client for the cluster of these coordinators.
     pub(crate) fn new(coordinators: Vec<String>, request_timeout: Duration) -> Result<Self> {
         let share = u32::try_from(coordinators.len().max(1)).unwrap_or(u32::MAX);
         let client = LeaderClient::new(coordinators).map_err(|error| Exit::error(Code::Usage, error.to_string()))?;
         Ok(Self { client, request_timeout, call_timeout: request_timeout / share }.with_patience(request_timeout))
     }
 
-    /// The same cluster, for a verb that waits: it bridges a change of the leader.
+    /// Returns a client of the same cluster for a verb that waits: it tolerates a change of the leader.
     pub(crate) fn patient(&self) -> Self {
         self.with_patience(self.request_timeout.max(PATIENCE))
     }
 
     fn with_patience(&self, patience: Duration) -> Self {
-        let policy = Policy { call_timeout: self.call_timeout, patience };
+        let policy = CallPolicy { call_timeout: self.call_timeout, patience };
         Self { client: self.client.with_policy(policy), ..self.clone() }
     }
 
-    /// One job; of one that has ended the history of `dataset` may know it.
+    /// Fetches a job. A job that has ended is looked up in the history of `dataset`, too.
     pub(crate) async fn job(&self, job: &str, dataset: Option<&str>) -> Result<GetJobResponse, ApiError> {
         let dataset = dataset.unwrap_or_default().to_owned();
         let mut request = GetJobRequest { job: job.to_owned(), dataset, shards_after: String::new() };
@@ -71,12 +71,12 @@ impl Cluster {
         self.client.operator(ask).await
     }
 
-    /// One shard of a job.
+    /// Fetches one shard of a job.
     pub(crate) async fn shard(&self, job: &str, shard: &str, dataset: Option<&str>) -> Result<ShardSummary> {
         shard_of(self.job(job, dataset).await?, job, shard)
     }
 
-    /// Its workers that live.
+    /// Fetches the live workers.
     pub(crate) async fn workers(&self) -> Result<ListWorkersResponse, ApiError> {
         let mut whole = self.page_of_workers("").await?;
         while let Some(last) = whole.workers.last().filter(|_| whole.more) {
@@ -96,13 +96,13 @@ impl Cluster {
         self.client.operator(ask).await
     }
 
-    /// Who leads, and what is wrong.
+    /// Fetches the state of the cluster: its leader, and what is wrong.
     pub(crate) async fn state(&self) -> Result<GetClusterResponse, ApiError> {
         self.client.operator(|mut operator| async move { operator.get_cluster(GetClusterRequest {}).await }).await
     }
 }
 
-/// The shard of that name; where there is none, those that there are.
+/// Returns the shard of that name; the error lists the shards that the job has.
 pub(crate) fn shard_of(response: GetJobResponse, job: &str, shard: &str) -> Result<ShardSummary> {
     let known: Vec<_> = response.shards.iter().map(|known| known.shard.clone()).collect();
     response.shards.into_iter().find(|known| known.shard == shard).ok_or_else(|| {

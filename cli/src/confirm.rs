@@ -1,4 +1,5 @@
-//! What is asked before something is changed that cannot be undone: on a terminal the name of the thing, elsewhere `--yes`.
+//! Confirmation of changes that cannot be undone: on a terminal by typing the name of the thing, elsewhere by
+//! `--yes`.
 
 use std::io::{IsTerminal, Write};
 
@@ -7,16 +8,18 @@ use anyhow::{Context, Result};
 use crate::exit::{Code, Exit};
 use crate::text::printable;
 
-/// `--yes`, for every verb that asks.
+/// The option `--yes`, shared by every verb that asks.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Confirmation {
-    /// Do it, without being asked.
+    /// Do it without asking. Needed where stdin is not a terminal.
+    ///
+    /// For example `tailor job cancel nightly --reason wrong --yes`.
     #[arg(short, long)]
     yes: bool,
 }
 
 impl Confirmation {
-    /// Tells `what` will be changed, and goes on only if that is wanted: `name` is what a person types to say so.
+    /// Shows `what` will be changed, and continues only after confirmation: a person types `name`.
     pub(crate) fn ask(self, what: &str, name: &str) -> Result<()> {
         if self.yes {
             crate::out::say(format_args!("tailor: {what}"));

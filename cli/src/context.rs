@@ -1,8 +1,8 @@
-//! Which cluster a command talks to.
+//! Choice of the cluster that a command asks.
 //!
-//! The first of these that names one: `--coordinators`, `--context`, `TAILOR_COORDINATORS`, `TAILOR_CONTEXT`, `current` of
-//! the client's file, and [`DEFAULT_COORDINATOR`]. The file is `~/.config/tailor/config.toml`, or what `TAILOR_CLIENT_CONFIG`
-//! names:
+//! The cluster is the first of these: `--coordinators`, `--context`, `TAILOR_COORDINATORS`, `TAILOR_CONTEXT`,
+//! `current` of the client's file, and [`DEFAULT_COORDINATOR`]. The file is `~/.config/tailor/config.toml`, or the
+//! one that `TAILOR_CLIENT_CONFIG` names:
 //!
 //! ```toml
 //! current = "local"
@@ -22,25 +22,32 @@ use crate::cluster::Cluster;
 use crate::exit::{Code, Exit};
 use crate::files::read_text;
 
-/// Where a coordinator listens if nothing else is said.
+/// Address of the coordinator if nothing names another.
 const DEFAULT_COORDINATOR: &str = "http://127.0.0.1:7070";
 
-/// Which cluster, for every verb that asks one.
+/// Options that choose the cluster, shared by every verb that asks one.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ContextArgs {
-    /// The cluster, by its name in the client's file [env: TAILOR_CONTEXT].
+    /// Cluster to ask, by its name in the client's file [env: TAILOR_CONTEXT]. Without it, the file's `current`.
+    ///
+    /// For example `--context production`.
     #[arg(long, value_name = "NAME", conflicts_with = "coordinators")]
     context: Option<String>,
-    /// The cluster, by its coordinators; whichever leads is found [env: TAILOR_COORDINATORS].
+    /// Cluster to ask, by URLs of its coordinators, with commas; the leader is found [env: TAILOR_COORDINATORS].
+    /// Without a context either, http://127.0.0.1:7070.
+    ///
+    /// For example `--coordinators http://c0:7070,http://c1:7070`.
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     coordinators: Vec<String>,
-    /// How long one request may take, with the search for the leader.
+    /// Longest time for one request, including the search for the leader.
+    ///
+    /// For example `--request-timeout 30s`.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = model::time::parse_duration)]
     request_timeout: Duration,
 }
 
 impl ContextArgs {
-    /// The cluster that is meant. Nothing is sent before the first request.
+    /// Returns a client of the chosen cluster. Nothing is sent before the first request.
     pub(crate) fn cluster(&self) -> Result<Cluster> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let coordinators = self.resolve(variable)?;
@@ -65,31 +72,31 @@ impl ContextArgs {
     }
 }
 
-/// The client's file as it is written.
+/// Content of the client's file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawProfiles {
-    /// The context that is meant when none is named.
+    /// Context to use if none is named.
     current: Option<String>,
     #[serde(default)]
     contexts: BTreeMap<String, RawProfile>,
 }
 
-/// One cluster.
+/// Cluster in the client's file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawProfile {
     coordinators: Vec<String>,
 }
 
-/// The client's file, and where it lies.
+/// Client's file with its path.
 struct Profiles {
     path: PathBuf,
     raw: RawProfiles,
 }
 
 impl Profiles {
-    /// Reads the file. One that is named must be there; the usual one need not.
+    /// Reads the file. A file that the environment names must exist; the default one need not.
     fn read(variable: &impl Fn(&str) -> Option<String>) -> Result<Self> {
         let named = variable("TAILOR_CLIENT_CONFIG").map(PathBuf::from);
         let is_named = named.is_some();
@@ -139,7 +146,7 @@ mod tests {
         coordinators = ["http://a:7070", "http://b:7070"]
     "#;
 
-    /// What flags, variables and file together mean.
+    /// Resolves flags, variables and a file together.
     fn resolve(flags: &[&str], variables: &[(&str, &str)], file: &str) -> Result<String> {
         #[derive(Debug, clap::Parser)]
         struct Line {

@@ -1,4 +1,4 @@
-//! Exit codes, stable for scripts, and which failure has which.
+//! Exit codes, stable for scripts, and the failures that have each code.
 
 use std::process::ExitCode;
 
@@ -9,31 +9,31 @@ use proto::status::ApiError;
 use proto::v1::JobState;
 use storage::StorageError;
 
-/// How a command ended.
+/// Exit code of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Code {
-    /// Everything that was asked for is done.
+    /// Everything that was requested is done.
     Done = 0,
-    /// It failed, for a reason that has no code of its own.
+    /// The command failed for a reason that has no code of its own.
     Failed = 1,
-    /// The command line says something impossible; clap uses the same.
+    /// The command line is impossible; clap uses the same code.
     Usage = 2,
-    /// What was named is not there.
+    /// A named thing does not exist.
     NotFound = 3,
     /// The job, or a shard of it, failed.
     JobFailed = 4,
-    /// It was not over in the time that was given, or nobody answered in it.
+    /// The time limit passed, or no coordinator answered within it.
     TimedOut = 5,
     /// A verification found a difference, or damage.
     Difference = 6,
-    /// Refused without `--yes`.
+    /// Confirmation by `--yes` is missing.
     NeedsYes = 7,
-    /// The one who asks may not.
+    /// This user may not read a named file.
     NotAllowed = 8,
-    /// Part of it is done.
+    /// Part of the work is done.
     Partly = 9,
-    /// ctrl-C while it waited; what it waited for goes on. Shells use the same.
+    /// ctrl-C ended a wait; the job or worker goes on. Shells use the same code.
     Interrupted = 130,
 }
 
@@ -43,7 +43,7 @@ impl From<Code> for ExitCode {
     }
 }
 
-/// A failure that knows its code.
+/// Failure with a code of its own.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Exit {
@@ -52,14 +52,14 @@ pub(crate) struct Exit {
 }
 
 impl Exit {
-    /// An error with a code of its own.
+    /// Creates an error with a code of its own.
     pub(crate) fn error(code: Code, message: impl Into<String>) -> anyhow::Error {
         Self { code, message: message.into() }.into()
     }
 }
 
 impl Code {
-    /// The code of a failure: of the first cause that has one.
+    /// Returns the code of a failure: that of the first cause that has one.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         error.chain().find_map(Self::of_cause).unwrap_or(Self::Failed)
     }
@@ -89,7 +89,7 @@ impl Code {
         cause.downcast_ref().and_then(Self::of_storage)
     }
 
-    /// Of what the cluster answered; who is away has been waited for.
+    /// Returns the code of an answer of the cluster. The client has already waited for a leader that is away.
     fn of_answer(error: &ApiError) -> Option<Self> {
         match error {
             ApiError::NotFound { .. } => Some(Self::NotFound),
@@ -113,7 +113,7 @@ impl Code {
 }
 
 impl From<JobState> for Code {
-    /// Of a job that has ended.
+    /// Returns the code of a job that has ended.
     fn from(state: JobState) -> Self {
         match state {
             JobState::Done => Self::Done,

@@ -1,4 +1,4 @@
-//! Files that a command line names.
+//! Reader of files that a command line names.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::exit::{Code, Exit};
 
-/// Text of the file at `path`, which holds `what`.
+/// Reads the text of the file at `path`; `what` names its content in errors.
 pub(crate) fn read_text(what: &str, path: &Path) -> Result<String> {
     let refused = |code, why: &str| Err(Exit::error(code, format!("{what} {} {why}", path.display())));
     match std::fs::read_to_string(path) {

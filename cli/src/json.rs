@@ -1,4 +1,4 @@
-//! JSON as every reader understands it: what does not fit into a double is text.
+//! JSON that every reader understands: an integer that does not fit into a double is text.
 //!
 //! Many readers (JavaScript, jq 1.6, Go's `any`) take every number for a double, and round integers past 2^53: an id that
 //! was read back so names another series. So ids are always text, as in the JSON mapping of protobuf, and so is any other
@@ -13,15 +13,15 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 /// Fields that hold ids of 64 bits, or lists of them.
 const IDS: [&str; 7] = ["org", "orgs", "metric", "org_min", "org_max", "metric_min", "metric_max"];
 
-/// The largest integer of which a double holds it and all smaller ones.
+/// Largest integer up to which a double holds every integer.
 const EXACT_MAX: u64 = (1 << 53) - 1;
 
-/// One document over several lines.
+/// Formats a document over several lines.
 pub(crate) fn pretty<T: Serialize>(value: &T) -> serde_json::Result<String> {
     written(value, PrettyFormatter::new())
 }
 
-/// One document on one line.
+/// Formats a document on one line.
 pub(crate) fn line<T: Serialize>(value: &T) -> serde_json::Result<String> {
     written(value, CompactFormatter)
 }
@@ -33,21 +33,21 @@ fn written<T: Serialize>(value: &T, layout: impl Formatter) -> serde_json::Resul
     Ok(String::from_utf8(json).expect("JSON is UTF-8"))
 }
 
-/// Lays a document out as another formatter does, with ids as text.
+/// Formatter that writes ids as text and leaves the layout to another formatter.
 struct IdsAsText<F> {
     layout: F,
     /// Name of the field whose value is being written.
     field: Vec<u8>,
     in_key: bool,
     depth: u32,
-    /// Depth of the object that is the metadata of a series: its fields are others' and have names of their own.
+    /// Depth of the object with the metadata of a series, whose fields have names of their own.
     metadata: Option<u32>,
 }
 
 impl<F: Formatter> IdsAsText<F> {
     fn integer<W: ?Sized + Write>(&self, to: &mut W, digits: &str, size: u64) -> io::Result<()> {
         let is_id = || self.metadata.is_none() && IDS.iter().any(|id| id.as_bytes() == self.field);
-        // A key stands between quotes already.
+        // A key is already between quotes.
         if !self.in_key && (size > EXACT_MAX || is_id()) {
             write!(to, "\"{digits}\"")
         } else {

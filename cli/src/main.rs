@@ -1,35 +1,37 @@
 //! `tailor`: the one binary. stdout carries data, stderr everything else; exit codes are those of `exit`.
 #![allow(clippy::print_stderr, reason = "the CLI's messages; its data goes through `out`")]
 
-// What commands share: output format, times, windows.
+// Options that commands share: output format, times, windows.
 mod args;
-// Which cluster a command talks to.
+// Choice of the cluster that a command asks.
 mod context;
-// The cluster, as its verbs ask it.
+// Client of the cluster.
 mod cluster;
-// One file a verb.
+// Commands, one file a verb.
 mod commands;
-// What is asked before something is changed that cannot be undone.
+// First screen of help: the commands by groups.
+mod help;
+// Confirmation of changes that cannot be undone.
 mod confirm;
-// What the cluster answers, as people and programs get it.
+// Documents: answers of the cluster, for people and for programs.
 mod documents;
-// A job that runs, followed to its end.
+// Display of a running job until its end.
 mod watch;
-// Files that a command line names.
+// Reader of files that a command line names.
 mod files;
-// Exit codes, and which failure has which.
+// Exit codes, and the failures that have each code.
 mod exit;
-// JSON as readers of doubles understand it.
+// JSON for readers that hold numbers as doubles.
 mod json;
-// stdout: results, and readers that go early.
+// stdout, including readers that leave early.
 mod out;
-// Text on its way to a terminal.
+// Text that is safe on a terminal.
 mod text;
-// How far a job is, on a terminal or in plain lines.
+// Progress of a job of this process.
 mod progress;
-// How many files may be open.
+// Limit of open files.
 mod open_files;
-// Reports as tables.
+// Tables of reports.
 mod tables;
 
 use std::io::IsTerminal;
@@ -39,15 +41,18 @@ use clap::Parser;
 
 use commands::Command;
 
-/// Freed arenas go back to the system promptly, and page faults stay off the hot path (docs/performance.md).
+/// Allocator that returns freed arenas promptly and keeps page faults off the hot path (docs/performance.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Turns windows of metric payloads into per-series, time-ordered, compressed files and their rollups.
 #[derive(Debug, Parser)]
 #[command(name = "tailor", version, infer_subcommands = true, propagate_version = true)]
+#[command(help_template = help::template())]
 struct Tailor {
-    /// Log more: -v what is done, -vv every attempt.
+    /// Log more: -v what is done, -vv every attempt. Without it, warnings and errors.
+    ///
+    /// For example `tailor -v run --input segments --dataset dataset`.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
 
@@ -85,10 +90,10 @@ fn show_broken_invariants() {
     }));
 }
 
-/// Tells help and version as they are, and what is wrong with a command line without what a terminal would obey in it.
+/// Prints help or version as they are. Prints errors of the command line with control characters escaped.
 fn refuse(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        // A reader that has gone has what it wanted.
+        // A failure to print means that the reader has gone, which is not an error.
         let _ = error.print();
         return ExitCode::SUCCESS;
     }

@@ -1,6 +1,6 @@
-//! How many files may be open: a merge reads many runs at once, and the usual soft limit is that of a shell.
+//! Limit of open files: a merge reads many runs at once, and the usual soft limit is made for a shell.
 
-/// Raises the soft limit to the hard one. Where that fails the soft limit stays, and a job that needs more says so.
+/// Raises the soft limit to the hard one. If that fails, the soft limit stays, and a job that needs more reports it.
 #[allow(unsafe_code, reason = "the standard library does not know resource limits")]
 pub(crate) fn raise_limit() {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };

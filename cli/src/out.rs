@@ -1,4 +1,4 @@
-//! stdout: the one way out for results. A reader that has gone, as `head` does, has what it wanted: that is no failure.
+//! stdout, through which all results go. A reader that leaves early, as `head` does, is not an error.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -22,21 +22,21 @@ pub(crate) fn show<T: Serialize, D: Display>(
     }
 }
 
-/// Prints text, with what a terminal would obey spelt out.
+/// Prints text, with control characters escaped.
 pub(crate) fn text(text: impl Display) -> Result<()> {
     let text = text.to_string();
     let mut out = io::stdout();
-    settle(out.write_all(printable(&text).as_bytes()).and_then(|()| out.flush()))
+    ignore_broken_pipe(out.write_all(printable(&text).as_bytes()).and_then(|()| out.flush()))
 }
 
-/// Says something on stderr, in a line of its own. Whoever closed stderr does not want to hear it: that is no failure.
+/// Prints a line on stderr. A closed stderr is not an error.
 pub(crate) fn say(text: impl Display) {
     let line = format!("{}\n", printable(&text.to_string()));
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-/// What a write to stdout came to: the end of the reader is an end like any other.
-pub(crate) fn settle(written: io::Result<()>) -> Result<()> {
+/// Turns a failed write to stdout into an error, unless the reader has gone.
+pub(crate) fn ignore_broken_pipe(written: io::Result<()>) -> Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("write to stdout"),
@@ -49,8 +49,8 @@ mod tests {
 
     #[test]
     fn a_reader_that_has_gone_is_no_failure_and_a_full_disk_is() {
-        settle(Err(io::ErrorKind::BrokenPipe.into())).expect("it has what it wanted");
-        let error = settle(Err(io::ErrorKind::StorageFull.into())).expect_err("the result is lost");
+        ignore_broken_pipe(Err(io::ErrorKind::BrokenPipe.into())).expect("it has what it wanted");
+        let error = ignore_broken_pipe(Err(io::ErrorKind::StorageFull.into())).expect_err("the result is lost");
         assert!(error.to_string().contains("stdout"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! How far a job of this process is: one bar on a terminal, plain lines elsewhere. Always on stderr.
+//! Progress of a job of this process, on stderr: one bar on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,7 @@ use proto::v1;
 /// Time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Watches a job and shows how far it is.
+/// Display of a job's progress.
 pub(crate) struct Progress {
     started: Instant,
     bar: Option<ProgressBar>,
@@ -20,7 +20,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Starts to show.
+    /// Starts the display: a bar on a terminal, plain lines elsewhere.
     pub(crate) fn start() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{bar:30} {percent}% {msg}");
@@ -30,7 +30,7 @@ impl Progress {
         Self { started, bar, next_line: Mutex::new(started + LINE_INTERVAL) }
     }
 
-    /// Stops to show.
+    /// Ends the display; removes the bar.
     pub(crate) fn finish(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();

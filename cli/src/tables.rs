@@ -1,4 +1,4 @@
-//! Reports as tables, for people.
+//! Tables of reports, for people.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -8,29 +8,29 @@ use model::{ByteSize, ShardPlan, Stage};
 
 use crate::text;
 
-/// How many of the slowest shards are listed.
+/// Number of the slowest shards that are listed.
 const SLOWEST: usize = 5;
 
-/// Columns that line up: the first and those of text to the left, the others to the right.
+/// Table with aligned columns: the first one and those of text to the left, the others to the right.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     text: Vec<usize>,
 }
 
 impl Table {
-    /// A table with a header.
+    /// Creates a table with a header.
     pub(crate) fn new(header: &[&str]) -> Self {
         Self { rows: vec![header.iter().map(|name| (*name).to_owned()).collect()], text: vec![0] }
     }
 
-    /// The columns of text, by their names.
+    /// Aligns the named columns to the left, as text.
     pub(crate) fn text(mut self, names: &[&str]) -> Self {
         let is_text = |(column, name): (usize, &String)| names.contains(&name.as_str()).then_some(column);
         self.text.extend(self.rows[0].iter().enumerate().filter_map(is_text));
         self
     }
 
-    /// Adds a row.
+    /// Adds a row of cells.
     pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells.iter().map(|cell| text::cell(cell).into_owned()).collect());
     }
@@ -52,7 +52,7 @@ impl std::fmt::Display for Table {
     }
 }
 
-/// The plans of a job.
+/// Formats the plans of a job.
 pub(crate) fn plans(plans: &[ShardPlan]) -> String {
     let mut table = Table::new(&["SHARD", "SEGMENTS", "BYTES", "MAP TASKS", "PARTITIONS"]);
     for plan in plans {
@@ -68,7 +68,7 @@ pub(crate) fn plans(plans: &[ShardPlan]) -> String {
     format!("{table}\n{} shards, {bytes}\n", plans.len())
 }
 
-/// A finished job.
+/// Formats the report of a job that has ended.
 pub(crate) fn job(report: &JobReport) -> String {
     let mut text = String::new();
     write_job(&mut text, report).expect("a string takes any text");

@@ -1,25 +1,26 @@
-//! Text on its way to a terminal. Names, reasons and causes come from others, and a terminal obeys what it should show: colours,
-//! titles, the place of the cursor, the direction of writing. Nothing reaches stdout or stderr but through here.
+//! Text that is safe on a terminal. Names, reasons and causes come from others, and a terminal obeys control
+//! characters in them: colours, titles, the cursor, the direction of writing. Everything on stdout and stderr passes
+//! through here.
 
 use std::borrow::Cow;
 
 use model::admission::is_unprintable;
 
-/// Longest cell of a table, in letters: what is longer is told in full by `-o json`.
+/// Longest cell of a table, in letters; `-o json` has the full text.
 pub(crate) const CELL_LETTERS_MAX: usize = 256;
 
-/// The text with what a terminal would obey as `\u001b` and the like. Ends of lines and tabs stay. Within JSON such letters stand in
-/// strings alone, where this is their spelling.
+/// Escapes control characters as `\u001b` and the like; keeps ends of lines and tabs. In JSON such characters occur
+/// only in strings, where this is a valid spelling.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, |letter| matches!(letter, '\n' | '\t'))
 }
 
-/// The same on one line.
+/// Escapes control characters, ends of lines and tabs, so that the text is one line.
 pub(crate) fn line(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false)
 }
 
-/// The text as one cell of a table: on one line, printable, cut.
+/// Formats text as one cell of a table: on one line, escaped, cut.
 pub(crate) fn cell(text: &str) -> Cow<'_, str> {
     let line = line(text);
     if line.chars().count() <= CELL_LETTERS_MAX {

@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 use crate::job::Job;
 use crate::read::read_whole;
 
-/// Document of `jobs/<job>/bases/<round>-<ms>.json`.
+/// Document at `jobs/<job>/bases/<round>-<ms>.json`.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Noted {
     /// Current version of each shard that had one.

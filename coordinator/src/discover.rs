@@ -111,7 +111,7 @@ impl<'a> Listing<'a> {
         }
         let stray = |first: String| {
             format!(
-                "{} objects look like segments and were left out, for their keys have no component shard=<name> or end \
+                "{} objects look like segments and were left out, because their keys have no component shard=<name> or end \
                  in other letters than .seg: the first is {first}",
                 self.strays
             )

@@ -29,7 +29,7 @@ pub enum JobError {
     TooManySegments {
         /// Input prefix, as a URI.
         input: String,
-        /// Job or shard with too many segments.
+        /// Job or shard that has too many segments.
         of: String,
         /// Number that is allowed.
         max: usize,

@@ -79,7 +79,7 @@ impl EventLog {
     pub(crate) async fn finish(&self, dataset: &Root) {
         let Err(error) = self.flush_all(dataset).await else { return };
         let lines = self.pieces().drop_unwritten();
-        tracing::warn!(%error, job = %self.shared.job, lines, "the last lines of an event log could not be written; they are lost");
+        tracing::warn!(%error, job = %self.shared.job, lines, "failed to write the last lines of an event log; they are lost");
     }
 
     async fn write(&self, dataset: &Root) -> Result<(), StorageError> {

@@ -68,7 +68,7 @@ pub(crate) fn summary(report: &JobReport) -> v1::JobSummary {
         shards_failed: count(ShardState::Failed),
         bytes: report.totals.bytes_in,
         bytes_read: report.shards.iter().filter(|shard| shard.is_done()).map(|shard| shard.totals.bytes_in).sum(),
-        priority: report.spec.priority as i32,
+        weight: report.spec.weight as i32,
         reason: report.spec.reason.clone(),
         cause: report.cause.clone().unwrap_or_default(),
         waiting_for: String::new(),

@@ -25,7 +25,7 @@ type Found = Option<(u64, Option<String>)>;
 enum Look {
     /// Lists the folder in which the segments at these positions lie.
     Folder(String, Range<usize>),
-    /// Requests one segment.
+    /// Requests the head of one segment.
     Segment(SegmentRef),
 }
 

@@ -42,7 +42,7 @@ pub mod settings;
 // Server of `tailor coordinator`.
 pub mod server;
 // Coordinator without its sockets.
-pub mod member;
+mod coordinator;
 // Records of a job, one per round.
 mod record;
 // Records of ended jobs.
@@ -59,6 +59,7 @@ pub mod local_leader;
 pub mod report;
 mod error;
 
+pub use coordinator::Coordinator;
 pub use error::JobError;
 pub use job::Job;
 pub use leader::LeaderSettings;

@@ -52,7 +52,7 @@ async fn probe(dataset: &Root, key: &str) -> Result<(), ProbeError> {
     let second = dataset.create_object(key, "second").await;
     let found = dataset.read(key).await;
     if let Err(error) = dataset.remove(key).await {
-        tracing::warn!(%error, "the probe of a dataset was not removed; it is a few bytes and harms nothing");
+        tracing::warn!(%error, "failed to remove the probe of a dataset; it is a few bytes and harmless");
     }
     match second {
         Err(StorageError::AlreadyExists { .. }) if found?.as_ref() == b"first" => Ok(()),

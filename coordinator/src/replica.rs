@@ -73,7 +73,7 @@ impl Replica {
     fn state_fails(&self, reason: String) {
         let before = self.state.send_replace(Err(reason.clone()));
         match before {
-            Ok(()) => tracing::warn!(reason, "the cluster's state cannot be used; trying until it can"),
+            Ok(()) => tracing::warn!(reason, "failed to use the cluster's state; trying again until it works"),
             Err(_) => tracing::debug!(reason, "the cluster's state still cannot be used"),
         }
     }

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tonic::service::Routes;
 
 use crate::connections;
-use crate::member::Member;
+use crate::coordinator::Coordinator;
 use crate::service::{Operators, Workers};
 use crate::settings::Settings;
 
@@ -77,11 +77,11 @@ async fn coordinate(
         () = shutdown.requested() => return Ok(()),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let member = Member::new(settings.leader, settings.lease, settings.collector, store, clock);
-    tokio::spawn(health.clone().follow(etcd::CONDITION, member.state()));
-    let serving = tokio::spawn(serve_requests(requests, member.services(), shutdown.clone()));
+    let coordinator = Coordinator::new(settings.leader, settings.lease, settings.collector, store, clock);
+    tokio::spawn(health.clone().follow(etcd::CONDITION, coordinator.state()));
+    let serving = tokio::spawn(serve_requests(requests, coordinator.services(), shutdown.clone()));
     let requested = shutdown.clone();
-    member.run(Box::pin(async move { requested.requested().await })).await;
+    coordinator.run(Box::pin(async move { requested.requested().await })).await;
     match tokio::time::timeout(CLOSE_TIMEOUT, serving).await {
         Ok(Ok(served)) => served,
         // A client that still waits learns it from the closed connection.

@@ -17,26 +17,38 @@ const GC_AGE_MIN: Duration = Duration::from_secs(10 * 60);
 
 /// Keys of the coordinator alone; keys shared with the worker are in `daemon::common`.
 pub const KEYS: &[Key] = &[
-    Key::new("name", None, "What this coordinator is called; without it, the host's name"),
+    Key::new("name", None, "Name of this coordinator. Without it, the name of the host", "coordinator-0"),
     Key::new(
         "grpc.listen",
         Some("127.0.0.1:7070"),
-        "Where workers and operators are served: host:port; who reaches it may do anything, so this machine alone unless told otherwise",
+        "Address for workers and operators, host:port. Whoever reaches it may do anything, so the default is this machine alone",
+        "0.0.0.0:7070",
     ),
     Key::new(
         "grpc.advertise",
         None,
-        "The URL under which others reach it; without it, http:// the name and the port, or the address where that is this machine's alone",
+        "URL under which others reach this coordinator. Without it, http://, the name and the port; on a loopback address, that address",
+        "http://coordinator-0.tailor:7070",
     ),
-    Key::new("http.listen", Some("127.0.0.1:7080"), "Where probes and metrics are served: host:port"),
-    Key::new("lease.ttl", Some("5s"), "How long a leader that says nothing keeps its office; 2s to 30s"),
-    Key::new("attempt.progress-max", Some("10m"), "An attempt that reads and writes nothing for so long is given up"),
-    Key::new("speculation.enabled", Some("true"), "Whether a slow attempt gets a second one beside it"),
-    Key::new("speculation.elapsed-min", Some("30s"), "An attempt younger than this is not slow"),
-    Key::new("gc.interval", Some("1h"), "How often datasets are looked through for garbage; 0s for never"),
-    Key::new("gc.min-age", Some("6h"), "Garbage younger than this stays; at least 10m"),
-    Key::new("gc.keep-versions", None, "Manifest versions to keep of each window and shard; without it, all"),
-    Key::new("gc.uploads-min-age", Some("24h"), "Uploads that nobody finished for so long are aborted"),
+    Key::new("http.listen", Some("127.0.0.1:7080"), "Address of probes and metrics, host:port", "0.0.0.0:7080"),
+    Key::new("lease.ttl", Some("5s"), "Time after which a silent leader loses its office, 2s to 30s", "8s"),
+    Key::new(
+        "attempt.progress-max",
+        Some("10m"),
+        "Time after which an attempt that reads and writes nothing is given up",
+        "20m",
+    ),
+    Key::new("speculation.enabled", Some("true"), "Start a second attempt beside a slow one: true or false", "false"),
+    Key::new("speculation.elapsed-min", Some("30s"), "Age below which an attempt is not slow", "2m"),
+    Key::new("gc.interval", Some("1h"), "Time between two searches for garbage; 0s switches them off", "15m"),
+    Key::new("gc.min-age", Some("6h"), "Least age of garbage that is removed, at least 10m", "24h"),
+    Key::new(
+        "gc.keep-versions",
+        None,
+        "Number of manifest versions to keep of each window and shard. Without it, all",
+        "3",
+    ),
+    Key::new("gc.uploads-min-age", Some("24h"), "Age at which unfinished uploads are aborted", "48h"),
 ];
 
 /// Tables of settings of `tailor coordinator`.

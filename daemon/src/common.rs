@@ -7,18 +7,39 @@ use crate::settings::Key;
 
 /// Table of these settings; a program's own table comes after it.
 pub const KEYS: &[Key] = &[
-    Key::new("log.format", Some("text"), "How logs are written to stderr: text or json"),
+    Key::new("log.format", Some("text"), "Form of the log lines on stderr: text or json", "json"),
     Key::new(
         "log.level",
         Some("info"),
-        "What is logged: error, warn, info, debug, trace, or by target (info,storage=debug)",
+        "Lowest level that is logged: error, warn, info, debug or trace, also by target",
+        "info,storage=debug",
     ),
-    Key::new("http.listen", None, "Where probes and metrics are served: host:port"),
-    Key::new("etcd.endpoints", Some("http://127.0.0.1:2379"), "The members of etcd, with commas between them"),
-    Key::new("etcd.namespace", Some("/tailor/"), "What all keys of this cluster begin with"),
-    Key::new("etcd.user", None, "Who to be in etcd"),
-    Key::new("etcd.password-file", None, "A file with the password of that user"),
-    Key::new("etcd.ca-file", None, "The certificates that etcd's own is checked with (PEM); switches TLS on"),
-    Key::new("etcd.cert-file", None, "The certificate to show to etcd (PEM)"),
-    Key::new("etcd.key-file", None, "The key of that certificate (PEM)"),
+    Key::new(
+        "http.listen",
+        None,
+        "Address of probes and metrics, host:port. Without it, the default of the program",
+        "127.0.0.1:7080",
+    ),
+    Key::new(
+        "etcd.endpoints",
+        Some("http://127.0.0.1:2379"),
+        "Members of etcd, with commas",
+        "http://e0:2379,http://e1:2379,http://e2:2379",
+    ),
+    Key::new("etcd.namespace", Some("/tailor/"), "Beginning of all keys of this cluster", "/tailor-staging/"),
+    Key::new("etcd.user", None, "User of etcd; needs a password. Without it, no user", "tailor"),
+    Key::new(
+        "etcd.password-file",
+        None,
+        "File with the password of that user. Without it, no user",
+        "/etc/tailor/etcd-password",
+    ),
+    Key::new(
+        "etcd.ca-file",
+        None,
+        "Certificates (PEM) by which etcd is trusted; switches TLS on. Without it, no TLS",
+        "/etc/tailor/etcd-ca.pem",
+    ),
+    Key::new("etcd.cert-file", None, "Certificate (PEM) to show to etcd. Without it, none", "/etc/tailor/etcd.pem"),
+    Key::new("etcd.key-file", None, "Key (PEM) of that certificate. Without it, none", "/etc/tailor/etcd-key.pem"),
 ];

@@ -44,9 +44,9 @@ impl Health {
         let before = self.lock().insert(condition, holds.clone());
         match holds {
             Err(reason) if before != Some(Err(reason.clone())) => {
-                tracing::info!(condition, reason, "a condition of readiness does not hold")
+                tracing::info!(condition, reason, "a condition of readiness failed; the server is not ready")
             }
-            Ok(()) if before != Some(Ok(())) => tracing::info!(condition, "a condition of readiness holds"),
+            Ok(()) if before != Some(Ok(())) => tracing::info!(condition, "a condition of readiness was met"),
             _ => {}
         }
     }

@@ -41,16 +41,23 @@ pub struct Key {
     pub name: &'static str,
     /// Default value, as text; none if there is none.
     pub default: Option<&'static str>,
-    /// Help text: a sentence on what the setting does.
+    /// Help text: a sentence on what the setting does, and on what happens without it where it has no default.
     pub help: &'static str,
+    /// Example of a value.
+    pub example: &'static str,
     /// True if the value is never shown.
     pub is_secret: bool,
 }
 
 impl Key {
     /// Declares a setting that may be shown.
-    pub const fn new(name: &'static str, default: Option<&'static str>, help: &'static str) -> Self {
-        Self { name, default, help, is_secret: false }
+    pub const fn new(
+        name: &'static str,
+        default: Option<&'static str>,
+        help: &'static str,
+        example: &'static str,
+    ) -> Self {
+        Self { name, default, help, example, is_secret: false }
     }
 
     /// Environment variable of the setting: `TAILOR_ETCD_CA_FILE`.

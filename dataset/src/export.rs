@@ -239,10 +239,10 @@ impl File {
         Ok(summary)
     }
 
-    /// Leaves nothing behind; what cannot be removed, the store's own rules for unfinished uploads do.
+    /// Aborts the upload. If that fails, the store's rules for unfinished uploads remove it.
     async fn abandon(self) {
         if let Err(error) = self.upload.abort().await {
-            tracing::warn!(object = self.object, %error, "cannot remove an unfinished export");
+            tracing::warn!(object = self.object, %error, "failed to abort an unfinished export; its upload stays until the store expires it");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Makes the measured workload: `gen OUT [POINTS] [THREADS]`.
 
 use anyhow::Context;
-use ingest::segment::Output;
+use ingest::segment::SegmentOutput;
 use ingest::synthetic::{GenSettings, generate};
 use storage::Root;
 
@@ -16,7 +16,7 @@ fn main() -> anyhow::Result<()> {
         settings.threads = threads.parse().context("read THREADS")?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let output = Output::new(Root::create(&out)?, runtime.handle().clone());
+    let output = SegmentOutput::new(Root::create(&out)?, runtime.handle().clone());
     let summary = generate(&settings, &output, &|_| ())?;
     let totals = summary.totals;
     let bits = totals.bytes as f64 * 8.0 / totals.points_emitted as f64;

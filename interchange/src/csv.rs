@@ -16,7 +16,7 @@ use self::rfc3339::Rfc3339;
 use crate::error::WriteError;
 use crate::order::RowGate;
 use crate::sink::{RowSink, RowSummary};
-use crate::table::{Cells, METADATA, Raw, Rollup, Rows as _, Table, all_columns};
+use crate::table::{Cells, METADATA, Raw, Rollup, Table, TableRows as _, all_columns};
 
 /// Writer with one line per point.
 pub type RawCsvWriter = CsvWriter<Raw>;

@@ -15,7 +15,7 @@ use crate::csv::rfc3339::Rfc3339;
 use crate::error::WriteError;
 use crate::order::RowGate;
 use crate::sink::{RowSink, RowSummary};
-use crate::table::{Cells, Rows as _, Table};
+use crate::table::{Cells, Table, TableRows as _};
 
 /// Writes a table as JSON lines.
 #[derive(Debug)]

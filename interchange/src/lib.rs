@@ -24,5 +24,5 @@ mod table; //       two tables: columns, rows, cells
 pub use error::{ReadError, WriteError};
 pub use sink::{RowSink, RowSummary};
 pub use table::{
-    Buffer, Cells, CellsMut, ColumnKind, Raw, RawBuffer, RawRows, Rollup, RollupBuffer, RollupRows, Rows, Table,
+    Buffer, Cells, CellsMut, ColumnKind, Raw, RawBuffer, RawRows, Rollup, RollupBuffer, RollupRows, Table, TableRows,
 };

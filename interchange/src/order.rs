@@ -4,7 +4,7 @@ use model::SeriesKey;
 
 use crate::error::WriteError;
 use crate::sink::RowSummary;
-use crate::table::{Rows as _, Table};
+use crate::table::{Table, TableRows as _};
 
 /// Checks and counts the rows that enter a sink.
 #[derive(Debug, Default)]

@@ -58,13 +58,13 @@ pub trait Table: 'static {
     /// Columns behind the key, in file order; the first is the timestamp.
     const COLUMNS: &'static [(&'static str, ColumnKind)];
     /// Rows of one series.
-    type Rows<'a>: Rows<'a>;
+    type Rows<'a>: TableRows<'a>;
     /// Rows of any series, as a reader gives them back.
     type Buffer: Buffer;
 }
 
 /// Rows of one series, lent to a writer.
-pub trait Rows<'a>: Copy {
+pub trait TableRows<'a>: Copy {
     /// Array with one [`Cells`] for each of [`Table::COLUMNS`].
     type Columns: AsRef<[Cells<'a>]>;
 
@@ -113,7 +113,7 @@ impl Table for Raw {
     type Buffer = RawBuffer;
 }
 
-impl<'a> Rows<'a> for RawRows<'a> {
+impl<'a> TableRows<'a> for RawRows<'a> {
     type Columns = [Cells<'a>; 2];
 
     fn timestamps_ms(&self) -> &'a [i64] {
@@ -178,7 +178,7 @@ impl Table for Rollup {
     type Buffer = RollupBuffer;
 }
 
-impl<'a> Rows<'a> for RollupRows<'a> {
+impl<'a> TableRows<'a> for RollupRows<'a> {
     type Columns = [Cells<'a>; 7];
 
     fn timestamps_ms(&self) -> &'a [i64] {

@@ -13,7 +13,7 @@ use crate::limits::{
     TARGET_BYTES_MAX, URI_BYTES_MAX,
 };
 use crate::size::ByteSize;
-use crate::spec::{JobSpec, PRIORITY_MAX, SHARD_MAP_BYTES_MAX};
+use crate::spec::{JobSpec, SHARD_MAP_BYTES_MAX, WEIGHT_MAX};
 use crate::time::Window;
 
 #[cfg(test)]
@@ -148,9 +148,9 @@ impl JobSpec {
             check_text("force_replace", reason, REASON_BYTES_MAX)?;
         }
         check_text("submitted_by", &self.submitted_by, SUBMITTER_BYTES_MAX)?;
-        if !(1..=PRIORITY_MAX).contains(&self.priority) {
-            let reason = format!("priority {} is not between 1 and {PRIORITY_MAX}", self.priority);
-            return Err(InvalidField::new("priority", reason));
+        if !(1..=WEIGHT_MAX).contains(&self.weight) {
+            let reason = format!("weight {} is not between 1 and {WEIGHT_MAX}", self.weight);
+            return Err(InvalidField::new("weight", reason));
         }
         if self.running_max == Some(0) {
             let reason = "a job that runs 0 attempts at once never ends; give at least 1";

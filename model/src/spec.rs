@@ -10,9 +10,9 @@ use crate::job::JobSettings;
 use crate::time::TimestampMs;
 
 /// Weight of a job without a given weight.
-pub const PRIORITY_DEFAULT: u32 = 10;
+pub const WEIGHT_DEFAULT: u32 = 10;
 /// Largest weight of a job.
-pub const PRIORITY_MAX: u32 = 100;
+pub const WEIGHT_MAX: u32 = 100;
 /// Longest shard map, in bytes, so that a spec is one small object and one message.
 pub const SHARD_MAP_BYTES_MAX: usize = 1 << 20;
 
@@ -35,8 +35,10 @@ pub struct JobSpec {
     pub shard_map: String,
     /// Reason for the job, kept in its manifests.
     pub reason: String,
-    /// Weight against other jobs, 1 to [`PRIORITY_MAX`]: with 20, a job gets twice the slots of a job with 10.
-    pub priority: u32,
+    /// Weight against other jobs, 1 to [`WEIGHT_MAX`]: with 20, a job gets twice the slots of a job with 10. Stored specs
+    /// call it `priority`.
+    #[serde(rename = "priority")]
+    pub weight: u32,
     /// Most attempts that the job runs at once; unlimited if absent.
     pub running_max: Option<u32>,
     /// Reason to replace a version that was committed while the job ran and whose input the job does not contain

@@ -59,7 +59,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Timeouts of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
+pub struct CallPolicy {
     /// Longest wait for one answer, or for the beginning of a stream. It must be well below `patience`, or one
     /// hanging coordinator leaves no time for the others.
     pub call_timeout: Duration,
@@ -67,7 +67,7 @@ pub struct Policy {
     pub patience: Duration,
 }
 
-impl Default for Policy {
+impl Default for CallPolicy {
     /// Waits ten seconds for an answer, and thirty for a leader: three times what a standby needs to follow one that
     /// died.
     fn default() -> Self {
@@ -78,7 +78,7 @@ impl Default for Policy {
 /// Client of the coordinator that leads. Cheap to clone; clones share connections and the last known leader.
 pub struct LeaderClient<C = Channel> {
     endpoints: Arc<Endpoints<C>>,
-    policy: Policy,
+    policy: CallPolicy,
 }
 
 impl<C> Clone for LeaderClient<C> {
@@ -110,12 +110,12 @@ impl<C: Connection> LeaderClient<C> {
     /// # Errors
     /// The list is empty, or an entry is not such an address.
     pub fn connecting(endpoints: Vec<String>, connect: Connect<C>) -> Result<Self, EndpointsError> {
-        Ok(Self { endpoints: Arc::new(Endpoints::new(endpoints, connect)?), policy: Policy::default() })
+        Ok(Self { endpoints: Arc::new(Endpoints::new(endpoints, connect)?), policy: CallPolicy::default() })
     }
 
     /// Returns the same client with another policy.
     #[must_use]
-    pub fn with_policy(&self, policy: Policy) -> Self {
+    pub fn with_policy(&self, policy: CallPolicy) -> Self {
         Self { endpoints: self.endpoints.clone(), policy }
     }
 

@@ -20,7 +20,7 @@ pub mod secret;
 // Client of the leader: finds it, stays with it, follows when it moves.
 pub mod client;
 
-pub use client::{EndpointsError, LeaderClient, Policy};
+pub use client::{CallPolicy, EndpointsError, LeaderClient};
 pub use convert::{FieldError, required};
 pub use dispatch::{Dispatch, DispatchError};
 pub use status::ApiError;

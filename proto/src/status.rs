@@ -167,12 +167,12 @@ impl From<Status> for ApiError {
             return Self::Away { reason: chain(cause) };
         }
         let details = status.get_error_details();
-        told(&details).unwrap_or_else(|| by_code(&status, &details))
+        error_in(&details).unwrap_or_else(|| by_code(&status, &details))
     }
 }
 
 /// Reads the error from the details; none if they are not ours, or come from a version with more reasons.
-fn told(details: &ErrorDetails) -> Option<ApiError> {
+fn error_in(details: &ErrorDetails) -> Option<ApiError> {
     let info = details.error_info().filter(|info| info.domain == DOMAIN)?;
     let field = |name: &str| info.metadata.get(name).cloned().unwrap_or_default();
     let reason = || field("reason");

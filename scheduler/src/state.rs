@@ -302,8 +302,8 @@ pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
     }
 }
 
-/// Assigns up to `slots` tasks to a worker that asks for work. A worker that has not joined or is lost gets none: its request
-/// may have been delayed for long.
+/// Assigns up to `slots` tasks to a worker that asks for work. A worker that has not joined or is lost gets none: its
+/// request may have been delayed for long.
 pub fn claim(state: &mut State, worker: WorkerId, slots: usize, now: Duration) -> Vec<NextAttempt> {
     state.wake(now);
     assign::claim(state, worker, slots, now)

@@ -44,7 +44,7 @@ pub(crate) struct Task<R> {
     /// Message of the last failure.
     pub(crate) error: Option<Box<str>>,
     /// Bytes of input; the heaviest task goes first.
-    pub(crate) weight: u64,
+    pub(crate) bytes: u64,
 }
 
 #[derive(Debug)]
@@ -88,7 +88,7 @@ pub(crate) struct Done<R> {
 }
 
 impl<R> Task<R> {
-    fn new(weight: u64) -> Self {
+    fn new(bytes: u64) -> Self {
         Self {
             status: Status::Open,
             tried: Tried::default(),
@@ -99,7 +99,7 @@ impl<R> Task<R> {
             avoided: BTreeSet::new(),
             is_doubted: false,
             error: None,
-            weight,
+            bytes,
         }
     }
 
@@ -139,15 +139,15 @@ pub(crate) struct Tasks<R> {
     tasks: Vec<Task<R>>,
     open: BTreeSet<(Reverse<u64>, u32)>,
     done: usize,
-    done_weight: u64,
+    done_bytes: u64,
     running: usize,
 }
 
 impl<R> Tasks<R> {
-    pub(crate) fn new(weights: impl Iterator<Item = u64>) -> Self {
-        let tasks: Vec<_> = weights.map(Task::new).collect();
-        let open = tasks.iter().enumerate().map(|(ordinal, task)| (Reverse(task.weight), ordinal as u32)).collect();
-        Self { tasks, open, done: 0, done_weight: 0, running: 0 }
+    pub(crate) fn new(bytes: impl Iterator<Item = u64>) -> Self {
+        let tasks: Vec<_> = bytes.map(Task::new).collect();
+        let open = tasks.iter().enumerate().map(|(ordinal, task)| (Reverse(task.bytes), ordinal as u32)).collect();
+        Self { tasks, open, done: 0, done_bytes: 0, running: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -159,8 +159,8 @@ impl<R> Tasks<R> {
     }
 
     /// Input bytes of the tasks that are done.
-    pub(crate) fn done_weight(&self) -> u64 {
-        self.done_weight
+    pub(crate) fn done_bytes(&self) -> u64 {
+        self.done_bytes
     }
 
     /// Counts the attempts that run.
@@ -202,11 +202,11 @@ impl<R> Tasks<R> {
         self.done = self.done + usize::from(is_done) - usize::from(was_done);
         self.running = self.running + is_running - was_running;
         match (was_done, is_done) {
-            (false, true) => self.done_weight += task.weight,
-            (true, false) => self.done_weight -= task.weight,
+            (false, true) => self.done_bytes += task.bytes,
+            (true, false) => self.done_bytes -= task.bytes,
             _ => {}
         }
-        let place = (Reverse(task.weight), ordinal);
+        let place = (Reverse(task.bytes), ordinal);
         match task.status {
             Status::Open => drop(self.open.insert(place)),
             _ => drop(self.open.remove(&place)),

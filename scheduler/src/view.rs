@@ -148,7 +148,7 @@ fn view(shard: &Shard) -> ShardView {
         phase: shard.phase(),
         maps: (shard.maps.len(), shard.maps.done()),
         reduces: (shard.reduces.len(), shard.reduces.done()),
-        bytes: (shard.weight(), shard.maps.done_weight()),
+        bytes: (shard.bytes(), shard.maps.done_bytes()),
         points: shard.points(),
         running: shard.running(),
         counts: shard.counts(),
@@ -175,6 +175,6 @@ fn task_view<R>(id: TaskId, task: &Task<R>) -> TaskView {
         tried: task.tried,
         running: running.collect(),
         error: task.error.as_deref().map(str::to_owned),
-        bytes: task.weight,
+        bytes: task.bytes,
     }
 }

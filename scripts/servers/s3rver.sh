@@ -27,6 +27,6 @@ variables() { # ENDPOINT
     echo "TAILOR_TEST_S3RVER_ENDPOINT=$1"
 }
 
-# The only ones that it knows.
+# s3rver accepts only these credentials.
 credentials=S3RVER:S3RVER
 source scripts/servers/lib/store.bash

@@ -69,6 +69,6 @@ impl Visitor<'_> for OrgVisitor {
     }
 
     fn visit_str<E: Error>(self, id: &str) -> Result<RawOrg, E> {
-        id.parse().map(RawOrg).map_err(|_| E::custom(format!("'{id}' is no organisation's id")))
+        id.parse().map(RawOrg).map_err(|_| E::custom(format!("'{id}' is not an organisation's id")))
     }
 }

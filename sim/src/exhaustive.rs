@@ -32,7 +32,7 @@ pub enum Guard {
 
 /// Result of a check.
 #[derive(Debug)]
-pub struct Checked {
+pub struct Exploration {
     /// Number of different states.
     pub states: usize,
     /// Duration of the check.
@@ -43,14 +43,14 @@ pub struct Checked {
     pub commits: bool,
 }
 
-impl Checked {
+impl Exploration {
     /// True if no invariant is broken and a shard can be committed.
     pub fn held(&self) -> bool {
         self.broken.is_empty() && self.commits
     }
 }
 
-impl fmt::Display for Checked {
+impl fmt::Display for Exploration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} states in {:.1?}", self.states, self.took)?;
         for (invariant, steps) in &self.broken {
@@ -61,12 +61,12 @@ impl fmt::Display for Checked {
 }
 
 /// Checks the complete protocol.
-pub fn check() -> Checked {
+pub fn check() -> Exploration {
     check_with(Guard::All)
 }
 
 /// Checks the protocol with a guard left out.
-pub fn check_with(guard: Guard) -> Checked {
+pub fn check_with(guard: Guard) -> Exploration {
     let since = Instant::now();
     let checker = Protocol { guard }.checker().threads(1).spawn_bfs().join();
     let mut broken = Vec::new();
@@ -80,7 +80,7 @@ pub fn check_with(guard: Guard) -> Checked {
             None => commits = true,
         }
     }
-    Checked { states: checker.unique_state_count(), took: since.elapsed(), broken, commits }
+    Exploration { states: checker.unique_state_count(), took: since.elapsed(), broken, commits }
 }
 
 /// Model of the protocol, with the guard that is left out.

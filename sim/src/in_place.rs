@@ -19,7 +19,7 @@ use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use model::{Failure, FailureClass, HeldAttempt};
 use storage::wait::in_place::{Driver, with};
-use worker::{InPlace, Outcome, Slot, SlotLimits, SlotWork};
+use worker::{AttemptOutcome, InPlace, Slot, SlotLimits, SlotWork};
 
 /// Stack for the deepest call of the engine, in bytes.
 const STACK_BYTES: usize = 1 << 20;
@@ -27,7 +27,7 @@ const STACK_BYTES: usize = 1 << 20;
 /// Coroutine that computes, with the state of its wait. It is resumed with the waker of the task that awaits its
 /// result.
 struct Computing {
-    coroutine: Coroutine<Waker, (), Box<Outcome>, DefaultStack>,
+    coroutine: Coroutine<Waker, (), Box<AttemptOutcome>, DefaultStack>,
     driver: Rc<Driver>,
 }
 
@@ -42,7 +42,7 @@ pub(crate) trait Look: Send + Sync {
     fn takes(&self) -> Duration;
 
     /// Observes a computed attempt; returns the outcome to use.
-    fn computed(&self, held: &HeldAttempt, outcome: Outcome) -> Outcome;
+    fn computed(&self, held: &HeldAttempt, outcome: AttemptOutcome) -> AttemptOutcome;
 }
 
 /// Slots of one process.
@@ -67,7 +67,7 @@ impl Coroutines {
 
 #[async_trait]
 impl InPlace for Coroutines {
-    async fn run(&self, held: HeldAttempt, work: SlotWork) -> Outcome {
+    async fn run(&self, held: HeldAttempt, work: SlotWork) -> AttemptOutcome {
         tokio::time::sleep(self.look.takes()).await;
         let idle = Arc::clone(&self.idle);
         let slot = lock(&idle).pop().unwrap_or_else(|| Slot::new(self.limits));
@@ -83,11 +83,11 @@ impl InPlace for Coroutines {
 }
 
 /// Removes stage times from an outcome, because they would differ from run to run.
-fn without_times(mut outcome: Outcome) -> Outcome {
+fn without_times(mut outcome: AttemptOutcome) -> AttemptOutcome {
     match &mut outcome {
-        Outcome::Mapped(report) => report.stages = model::StageTimes::default(),
-        Outcome::Reduced(report) => report.stages = model::StageTimes::default(),
-        Outcome::Failed(_) => {}
+        AttemptOutcome::Mapped(report) => report.stages = model::StageTimes::default(),
+        AttemptOutcome::Reduced(report) => report.stages = model::StageTimes::default(),
+        AttemptOutcome::Failed(_) => {}
     }
     outcome
 }
@@ -96,7 +96,7 @@ fn without_times(mut outcome: Outcome) -> Outcome {
 struct Computation(u64);
 
 impl Computation {
-    fn begin(work: Box<dyn FnOnce() -> Outcome>) -> Self {
+    fn begin(work: Box<dyn FnOnce() -> AttemptOutcome>) -> Self {
         let stack = STACKS.with_borrow_mut(Vec::pop);
         let stack = stack.unwrap_or_else(|| DefaultStack::new(STACK_BYTES).expect("there is address space"));
         let place = Rc::new(Place::default());
@@ -120,12 +120,12 @@ impl Computation {
 }
 
 impl Future for Computation {
-    type Output = Outcome;
+    type Output = AttemptOutcome;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<AttemptOutcome> {
         let Some(Computing { mut coroutine, driver }) = self.take() else {
             let message = "a coroutine was waited for after its end; please report this".to_owned();
-            return Poll::Ready(Outcome::Failed(Failure::new(FailureClass::Bug, message)));
+            return Poll::Ready(AttemptOutcome::Failed(Failure::new(FailureClass::Bug, message)));
         };
         match with(Rc::clone(&driver), || coroutine.resume(context.waker().clone())) {
             CoroutineResult::Yield(()) => {

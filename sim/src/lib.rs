@@ -52,8 +52,8 @@ pub mod planted;
 // Exhaustive check of a small model.
 pub mod exhaustive;
 
-pub use planted::Planted;
-pub use run::{Options, Verdict, run};
+pub use planted::PlantedBug;
+pub use run::{Options, RunVerdict, run};
 pub use scenario::Mode;
 pub use wider::FROM as WIDER_FROM;
 pub use witness::Violation;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use sim::{Mode, Options, Planted, Verdict, exhaustive, run};
+use sim::{Mode, Options, PlantedBug, RunVerdict, exhaustive, run};
 
 /// Seeded simulation of coordinators and workers under faults.
 #[derive(Debug, Parser)]
@@ -28,7 +28,7 @@ struct Arguments {
     trace: bool,
     /// Plants this bug, to test the simulation
     #[arg(long, value_enum)]
-    plant: Option<Planted>,
+    plant: Option<PlantedBug>,
     /// Searches for every planted bug, and prints how many seeds that took
     #[arg(long)]
     planted: bool,
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 }
 
 impl Arguments {
-    fn run(&self, seed: u64) -> Verdict {
+    fn run(&self, seed: u64) -> RunVerdict {
         let usual = if seed.is_multiple_of(2) { Mode::Safety } else { Mode::Liveness };
         let mode = self.mode.unwrap_or(usual);
         run(seed, Options { mode, planted: self.plant, is_traced: self.trace })
@@ -93,7 +93,7 @@ fn run_seeds(arguments: &Arguments) -> bool {
 fn look_for_planted(arguments: &Arguments) -> bool {
     println!("{:<24} {:<10} {:>7} {:>7}  found by", "planted bug", "mode", "median", "within");
     let mut all = true;
-    for planted in Planted::all() {
+    for planted in PlantedBug::all() {
         let known = planted.known();
         let mut found: Vec<_> = (0..arguments.times).map(|time| planted.find(arguments.seed + time * 1000)).collect();
         found.sort_by_key(|found| found.as_ref().map_or(u64::MAX, |(seeds, _)| *seeds));

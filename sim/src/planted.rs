@@ -15,7 +15,7 @@ use std::sync::Arc;
 use model::{Invariant, TaskPath};
 use proto::dispatch::Dispatch;
 use storage::meta::MetaStore;
-use worker::Outcome;
+use worker::AttemptOutcome;
 
 use crate::port::{Message, Port, Truth};
 use crate::run::Options;
@@ -29,7 +29,7 @@ thread_local! {
 
 /// Bug to plant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-pub enum Planted {
+pub enum PlantedBug {
     /// A completion is recorded for any worker, not only for the holder of the claim.
     NoTokenCheck,
     /// A transaction with an unknown outcome is sent again without reading back.
@@ -96,7 +96,7 @@ pub enum Planted {
 
 /// Expectations for a planted bug.
 #[derive(Debug, Clone, Copy)]
-pub struct Known {
+pub struct PlantedFacts {
     /// Invariants that may find the bug.
     pub found_by: &'static [Invariant],
     /// Mode in which it is searched for.
@@ -107,14 +107,14 @@ pub struct Known {
     pub is_wider: bool,
 }
 
-impl std::fmt::Display for Planted {
+impl std::fmt::Display for PlantedBug {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let value = clap::ValueEnum::to_possible_value(self).expect("no bug is hidden from the command line");
         f.write_str(value.get_name())
     }
 }
 
-impl Planted {
+impl PlantedBug {
     /// Every bug that can be planted.
     pub fn all() -> &'static [Self] {
         <Self as clap::ValueEnum>::value_variants()
@@ -122,7 +122,7 @@ impl Planted {
 
     /// Searches from `seed` on; returns the number of seeds that took, and the violation.
     pub fn find(self, seed: u64) -> Option<(u64, Violation)> {
-        let Known { found_by, mode, within, is_wider } = self.known();
+        let PlantedFacts { found_by, mode, within, is_wider } = self.known();
         let seed = if is_wider { seed + crate::wider::FROM } else { seed };
         (0..within).find_map(|tried| {
             let options = Options { mode, planted: Some(self), is_traced: false };
@@ -133,7 +133,7 @@ impl Planted {
     }
 
     /// Expectations for this bug: the invariants that find it, and how soon.
-    pub fn known(self) -> Known {
+    pub fn known(self) -> PlantedFacts {
         use Invariant::{Cm1, Cm2, Cm3, Cm5, Dt2, Dt3, Gc1, Ls1, Ls2, Ls3, Ls4, Lv1};
         let (found_by, mode, within): (&'static [Invariant], _, _) = match self {
             Self::NoTokenCheck => (&[Ls3, Ls2], Mode::Safety, 200),
@@ -168,19 +168,19 @@ impl Planted {
             Self::LossWaitedFor => (&[Lv1], Mode::Safety, 100),
             Self::ReportBelieved => (&[Dt2, Dt3, Cm1, Invariant::Dt1], Mode::Safety, 100),
         };
-        Known { found_by, mode, within, is_wider: self >= Self::CollectorTakesForeign }
+        PlantedFacts { found_by, mode, within, is_wider: self >= Self::CollectorTakesForeign }
     }
 
     /// Changes the outcome of an attempt, if this bug does.
-    pub(crate) fn outcome(self, task: &TaskPath, outcome: Outcome, port: &Port) -> Outcome {
+    pub(crate) fn outcome(self, task: &TaskPath, outcome: AttemptOutcome, port: &Port) -> AttemptOutcome {
         match outcome {
-            Outcome::Mapped(report) if self == Self::RefusedRunUsed => EARLIER.with_borrow_mut(|earlier| {
+            AttemptOutcome::Mapped(report) if self == Self::RefusedRunUsed => EARLIER.with_borrow_mut(|earlier| {
                 if let Some(before) = earlier.get(task) {
                     struck(port);
-                    return Outcome::Mapped(before.clone());
+                    return AttemptOutcome::Mapped(before.clone());
                 }
                 earlier.insert(task.clone(), report.clone());
-                Outcome::Mapped(report)
+                AttemptOutcome::Mapped(report)
             }),
             outcome => outcome,
         }
@@ -188,12 +188,12 @@ impl Planted {
 }
 
 /// Begins a run with this bug, or with none.
-pub(crate) fn begin(planted: Option<Planted>) {
+pub(crate) fn begin(planted: Option<PlantedBug>) {
     scheduler::planted::plant(match planted {
-        Some(Planted::StitchOff) => Some(scheduler::planted::Planted::StitchOff),
-        Some(Planted::ArrivalOrder) => Some(scheduler::planted::Planted::ArrivalOrder),
-        Some(Planted::GapIsViolated) => Some(scheduler::planted::Planted::GapIsViolated),
-        Some(Planted::ReportBelieved) => Some(scheduler::planted::Planted::ReportBelieved),
+        Some(PlantedBug::StitchOff) => Some(scheduler::planted::Planted::StitchOff),
+        Some(PlantedBug::ArrivalOrder) => Some(scheduler::planted::Planted::ArrivalOrder),
+        Some(PlantedBug::GapIsViolated) => Some(scheduler::planted::Planted::GapIsViolated),
+        Some(PlantedBug::ReportBelieved) => Some(scheduler::planted::Planted::ReportBelieved),
         _ => None,
     });
     objects::begin();
@@ -202,12 +202,12 @@ pub(crate) fn begin(planted: Option<Planted>) {
 
 /// Wraps etcd for a coordinator with this bug.
 pub(crate) fn state_of_coordinator(
-    planted: Option<Planted>,
+    planted: Option<PlantedBug>,
     store: Arc<dyn MetaStore>,
     port: &Arc<Port>,
 ) -> Arc<dyn MetaStore> {
     match planted {
-        Some(planted) if planted != Planted::WorkerWithoutLease && planted != Planted::LeaseFenceOff => {
+        Some(planted) if planted != PlantedBug::WorkerWithoutLease && planted != PlantedBug::LeaseFenceOff => {
             Arc::new(state::Bent::new(planted, store, Arc::clone(port)))
         }
         _ => store,
@@ -216,12 +216,12 @@ pub(crate) fn state_of_coordinator(
 
 /// Wraps etcd for a worker with this bug.
 pub(crate) fn state_of_worker(
-    planted: Option<Planted>,
+    planted: Option<PlantedBug>,
     store: Arc<dyn MetaStore>,
     port: &Arc<Port>,
 ) -> Arc<dyn MetaStore> {
     match planted {
-        Some(planted @ (Planted::WorkerWithoutLease | Planted::LeaseFenceOff)) => {
+        Some(planted @ (PlantedBug::WorkerWithoutLease | PlantedBug::LeaseFenceOff)) => {
             Arc::new(state::Bent::new(planted, store, Arc::clone(port)))
         }
         _ => store,
@@ -229,9 +229,9 @@ pub(crate) fn state_of_worker(
 }
 
 /// Wraps the leader for a worker with this bug.
-pub(crate) fn leader(planted: Option<Planted>, leader: Arc<dyn Dispatch>, port: &Arc<Port>) -> Arc<dyn Dispatch> {
+pub(crate) fn leader(planted: Option<PlantedBug>, leader: Arc<dyn Dispatch>, port: &Arc<Port>) -> Arc<dyn Dispatch> {
     match planted {
-        Some(planted @ (Planted::DrainCharges | Planted::ThrottledCharges)) => {
+        Some(planted @ (PlantedBug::DrainCharges | PlantedBug::ThrottledCharges)) => {
             Arc::new(leader::Bent::new(planted, leader, Arc::clone(port)))
         }
         _ => leader,
@@ -240,13 +240,13 @@ pub(crate) fn leader(planted: Option<Planted>, leader: Arc<dyn Dispatch>, port: 
 
 /// True if a violation that the product counts fails the run. Without a planted bug every violation does; with one,
 /// only an invariant that is to find the bug, because another would hide it.
-pub(crate) fn counts(planted: Option<Planted>, invariant: Invariant) -> bool {
+pub(crate) fn counts(planted: Option<PlantedBug>, invariant: Invariant) -> bool {
     planted.is_none_or(|planted| planted.known().found_by.contains(&invariant))
 }
 
 /// Returns the seed for a coordinator's terms.
-pub(crate) fn seed_of_terms(planted: Option<Planted>, seed: u64) -> u64 {
-    if planted == Some(Planted::TermNotDrawn) { 1 } else { seed }
+pub(crate) fn seed_of_terms(planted: Option<PlantedBug>, seed: u64) -> u64 {
+    if planted == Some(PlantedBug::TermNotDrawn) { 1 } else { seed }
 }
 
 /// Notes that the bug took effect.

@@ -15,7 +15,7 @@ use model::{Digest, Invariant, ShardId};
 use storage::Root;
 
 use crate::bucket::BucketClient;
-use crate::planted::Planted;
+use crate::planted::PlantedBug;
 use crate::scenario::{Mode, Scenario};
 use crate::witness::{Violation, segments_of};
 use crate::workload::{DATASET, INPUT};
@@ -32,14 +32,14 @@ pub struct Options {
     /// Mode in which the run is judged.
     pub mode: Mode,
     /// Bug to plant, if any.
-    pub planted: Option<Planted>,
+    pub planted: Option<PlantedBug>,
     /// True if the lines of the trace are kept.
     pub is_traced: bool,
 }
 
 /// Result of a seed.
 #[derive(Debug)]
-pub struct Verdict {
+pub struct RunVerdict {
     /// Seed that was run.
     pub seed: u64,
     /// Options of the run.
@@ -58,7 +58,7 @@ pub struct Verdict {
     contents: BTreeMap<(ShardId, Digest), Vec<Digest>>,
 }
 
-impl Verdict {
+impl RunVerdict {
     /// True if every invariant held.
     pub fn held(&self) -> bool {
         self.violations.is_empty()
@@ -76,7 +76,7 @@ impl Verdict {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for RunVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {} after {:?}: {} violations", self.seed, self.took, self.violations.len())?;
         for violation in self.violations.iter().take(20) {
@@ -87,7 +87,7 @@ impl fmt::Display for Verdict {
 }
 
 /// Runs a seed, and compares its output with a calm run.
-pub fn run(seed: u64, options: Options) -> Verdict {
+pub fn run(seed: u64, options: Options) -> RunVerdict {
     let mut verdict = simulate(seed, options);
     if verdict.held() && options.mode != Mode::Calm {
         let calm = simulate(seed, Options { mode: Mode::Calm, planted: None, is_traced: false });
@@ -100,7 +100,7 @@ pub fn run(seed: u64, options: Options) -> Verdict {
     verdict
 }
 
-fn simulate(seed: u64, options: Options) -> Verdict {
+fn simulate(seed: u64, options: Options) -> RunVerdict {
     let (_counting, counted) = crate::counted::count();
     let scratch = tempfile::tempdir().expect("a temporary folder");
     crate::planted::begin(options.planted);
@@ -119,7 +119,7 @@ fn simulate(seed: u64, options: Options) -> Verdict {
         }
     }
     judge(&mut world, &scenario);
-    Verdict {
+    RunVerdict {
         seed,
         options,
         took: world.now,
@@ -227,7 +227,7 @@ fn contents(world: &World) -> BTreeMap<(ShardId, Digest), Vec<Digest>> {
     contents
 }
 
-impl Verdict {
+impl RunVerdict {
     /// DT-3: compares the outputs with a calm run, for any worker and number of tries. Inputs that no calm run has
     /// read are compared among themselves.
     fn compare(&mut self, calm: &Self) {

@@ -8,7 +8,7 @@ use scheduler::{Policy, Speculation};
 use worker::SlotLimits;
 
 use crate::faults::{Disruption, Rates};
-use crate::planted::Planted;
+use crate::planted::PlantedBug;
 use crate::roles::{CoordinatorRole, OperatorRole, Role, Wish, WorkerRole, address};
 use crate::wider::{self, Wider};
 use crate::workload::Workload;
@@ -46,12 +46,12 @@ pub(crate) struct Scenario {
     pub(crate) has_liar: bool,
     /// Time at which the faults end, or come to rest.
     pub(crate) heals_at: Duration,
-    pub(crate) planted: Option<Planted>,
+    pub(crate) planted: Option<PlantedBug>,
 }
 
 impl Scenario {
     /// Draws a scenario; spilled data goes under `scratch`.
-    pub(crate) fn draw(seed: u64, mode: Mode, planted: Option<Planted>, scratch: &Path) -> Self {
+    pub(crate) fn draw(seed: u64, mode: Mode, planted: Option<PlantedBug>, scratch: &Path) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let misleads = fastrand::Rng::with_seed(seed ^ MISLEADING).u8(..3) == 0;
         let workload = Workload::draw(&mut random.fork(), misleads);
@@ -135,7 +135,7 @@ impl Scenario {
     }
 }
 
-fn coordinator(random: &mut fastrand::Rng, planted: Option<Planted>) -> CoordinatorRole {
+fn coordinator(random: &mut fastrand::Rng, planted: Option<PlantedBug>) -> CoordinatorRole {
     let speculation = Speculation {
         elapsed_min: Duration::from_secs(random.u64(1..20)),
         times_median: 2,
@@ -166,7 +166,7 @@ fn worker(
     random: &mut fastrand::Rng,
     coordinators: &[String],
     scratch: &Path,
-    (is_calm, planted): (bool, Option<Planted>),
+    (is_calm, planted): (bool, Option<PlantedBug>),
 ) -> WorkerRole {
     let limits = SlotLimits {
         memory_bytes: [4 << 10, 64 << 10, 8 << 20][random.usize(..3)],

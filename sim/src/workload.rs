@@ -66,7 +66,7 @@ impl Workload {
             settings: self.settings.clone(),
             shard_map: String::new(),
             reason: "run".to_owned(),
-            priority: model::spec::PRIORITY_DEFAULT,
+            weight: model::spec::WEIGHT_DEFAULT,
             running_max: None,
             force_replace: None,
             replay_of: None,

@@ -1,12 +1,12 @@
 //! Tests the simulation itself: every planted bug must be found, by the invariant that it breaks.
 
-use sim::Planted;
+use sim::PlantedBug;
 
 /// First seed of the search.
 const SEED: u64 = 1;
 
 #[track_caller]
-fn is_found(planted: Planted) {
+fn is_found(planted: PlantedBug) {
     let within = planted.known().within;
     let found = planted.find(SEED);
     assert!(found.is_some(), "{planted} is not found within {within} seeds");
@@ -17,13 +17,13 @@ macro_rules! found {
         $(
             #[test]
             fn $test() {
-                is_found(Planted::$planted);
+                is_found(PlantedBug::$planted);
             }
         )*
 
         #[test]
         fn each_planted_bug_is_looked_for() {
-            assert_eq!(Planted::all().len(), [$(Planted::$planted),*].len());
+            assert_eq!(PlantedBug::all().len(), [$(PlantedBug::$planted),*].len());
         }
     };
 }

@@ -1,8 +1,8 @@
 //! Seeds that must hold: a few of all kinds, and those that once failed.
 
-use sim::{Mode, Options, Verdict, run};
+use sim::{Mode, Options, RunVerdict, run};
 
-fn simulate(seed: u64, mode: Mode) -> Verdict {
+fn simulate(seed: u64, mode: Mode) -> RunVerdict {
     run(seed, Options { mode, planted: None, is_traced: false })
 }
 

@@ -32,7 +32,7 @@ pub enum StorageError {
     Changed {
         /// Full URI of the segment.
         object: String,
-        /// Property that changed.
+        /// Property of the segment that changed.
         what: String,
     },
     /// The call to the store failed; trying again may help.

@@ -6,7 +6,7 @@
 
 // A place in an object store, opened from a URI.
 pub mod root;
-// The same, for whoever must not hang where a file system does.
+// Opening of places by callers that must not hang if a file system does.
 mod reach;
 // Operations on many objects: removal in batches, listings as streams.
 mod bulk;

@@ -7,9 +7,9 @@
 
 use std::time::Duration;
 
-/// Class of a failure, by the chance of another try.
+/// Chance that another try of a failed request succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureClass {
+pub enum Retriability {
     /// A lost connection, a timeout, an internal error: the next attempt may succeed.
     Transient,
     /// The store asks for fewer requests.
@@ -42,11 +42,11 @@ impl Default for RetryPolicy {
 
 impl RetryPolicy {
     /// Returns the delay after `attempts` tries failed, the last with `class`; `None` to give up.
-    pub fn delay(&self, attempts: u32, class: FailureClass, rng: &mut fastrand::Rng) -> Option<Duration> {
-        let asked = match class {
-            FailureClass::Permanent => return None,
-            FailureClass::Transient => Duration::ZERO,
-            FailureClass::Throttled { retry_after } => retry_after.unwrap_or_default(),
+    pub fn delay(&self, attempts: u32, retriability: Retriability, rng: &mut fastrand::Rng) -> Option<Duration> {
+        let asked = match retriability {
+            Retriability::Permanent => return None,
+            Retriability::Transient => Duration::ZERO,
+            Retriability::Throttled { retry_after } => retry_after.unwrap_or_default(),
         };
         if attempts >= self.attempts_max {
             return None;

@@ -18,8 +18,8 @@ use model::{
 use scheduler::life::{JobEvent, UNTIL_OPENING};
 use scheduler::{Effect, Event, ShardEnd, ShardOutput, State, TaskInput, WorkerId, step};
 use shard_config::ShardMap;
-use worker::task::{Assignment, Progress, SplitInput, Stores, Surroundings, Work};
-use worker::{Outcome, Slot, SlotLimits};
+use worker::task::{Assignment, AttemptContext, Progress, SplitInput, Stores, Work};
+use worker::{AttemptOutcome, Slot, SlotLimits};
 
 use journal::Journal;
 
@@ -54,7 +54,7 @@ pub struct Conditions {
 /// Result of an execution.
 #[derive(Debug, Default)]
 pub struct Execution {
-    /// Outcome of each shard, with the output that it would have committed.
+    /// AttemptOutcome of each shard, with the output that it would have committed.
     pub shards: BTreeMap<ShardId, (Option<ShardEnd>, Option<Box<ShardOutput>>)>,
     /// Number of attempts that ran.
     pub attempts: usize,
@@ -206,16 +206,16 @@ impl<'a> Executor<'a> {
 
     fn attempt(&mut self, worker: usize, assignment: &Assignment) -> Completion {
         let belongs = |org: OrgId| self.shard_map.shard(org) == assignment.shard;
-        let around = Surroundings { stores: self.stores, belongs: &belongs, progress: &Arc::new(Progress::default()) };
-        let outcome = self.workers[worker].slot.run(assignment, &around);
+        let ctx = AttemptContext { stores: self.stores, belongs: &belongs, progress: &Arc::new(Progress::default()) };
+        let outcome = self.workers[worker].slot.run(assignment, &ctx);
         self.execution.attempts += 1;
         let outcome = match outcome {
-            Outcome::Mapped(report) => {
+            AttemptOutcome::Mapped(report) => {
                 self.execution.spills += report.spills;
                 Ok(Box::new(Report::Map(report)))
             }
-            Outcome::Reduced(report) => Ok(Box::new(Report::Reduce(report))),
-            Outcome::Failed(failure) => {
+            AttemptOutcome::Reduced(report) => Ok(Box::new(Report::Reduce(report))),
+            AttemptOutcome::Failed(failure) => {
                 assert_ne!(failure.class, FailureClass::Bug, "{failure}");
                 Err(failure)
             }

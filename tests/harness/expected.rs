@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use model::time::Placement;
 use model::{DuplicateRule, JobSettings, RollupStep, SeriesKey, TimestampMs};
 
-use crate::segments::{Message, Segment, Sent, bad_frame_bytes};
+use crate::segments::{Message, Sent, SentSegment, bad_frame_bytes};
 
 /// Output of one shard, with values as bits.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Output {
+pub struct ShardContent {
     /// Raw series by key.
     pub series: BTreeMap<SeriesKey, Series>,
     /// Rows by step and series.
@@ -30,7 +30,7 @@ pub type Row = (TimestampMs, u64, [u64; 5]);
 
 /// Counts of one shard's input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct InputCounts {
     /// Frames that can be read.
     pub frames_routed: u64,
     /// Frames that cannot be read.
@@ -46,10 +46,10 @@ pub struct Counts {
 }
 
 /// Computes the output of a shard from its `segments`, given in any order.
-pub fn output(settings: &JobSettings, segments: &[&Segment]) -> (Output, Counts) {
+pub fn output(settings: &JobSettings, segments: &[&SentSegment]) -> (ShardContent, InputCounts) {
     let mut in_order = segments.to_vec();
     in_order.sort_by_key(|segment| segment.key.as_bytes());
-    let (mut output, mut counts) = (Output::default(), Counts::default());
+    let (mut output, mut counts) = (ShardContent::default(), InputCounts::default());
     for sent in in_order.iter().flat_map(|segment| &segment.sent) {
         match sent {
             Sent::Payload(message) => add(settings, message, &mut output, &mut counts),
@@ -64,7 +64,7 @@ pub fn output(settings: &JobSettings, segments: &[&Segment]) -> (Output, Counts)
         series.points.sort_by_key(|(at, _)| *at);
         let points = std::mem::take(&mut series.points);
         let same_time = points.chunk_by(|a, b| a.0 == b.0);
-        series.points = same_time.flat_map(|points| settle(settings.duplicates, points)).collect();
+        series.points = same_time.flat_map(|points| apply_duplicate_rule(settings.duplicates, points)).collect();
         for step in &settings.rollups {
             let rows = roll_up(*step, &series.points);
             if !rows.is_empty() {
@@ -75,7 +75,7 @@ pub fn output(settings: &JobSettings, segments: &[&Segment]) -> (Output, Counts)
     (output, counts)
 }
 
-fn add(settings: &JobSettings, message: &Message, output: &mut Output, counts: &mut Counts) {
+fn add(settings: &JobSettings, message: &Message, output: &mut ShardContent, counts: &mut InputCounts) {
     counts.frames_routed += 1;
     counts.points_read += message.points.len() as u64;
     let mut inside = Vec::new();
@@ -97,7 +97,7 @@ fn add(settings: &JobSettings, message: &Message, output: &mut Output, counts: &
 }
 
 /// Resolves the points of one instant, which are in source order.
-fn settle(rule: DuplicateRule, points: &[(TimestampMs, u64)]) -> Vec<(TimestampMs, u64)> {
+fn apply_duplicate_rule(rule: DuplicateRule, points: &[(TimestampMs, u64)]) -> Vec<(TimestampMs, u64)> {
     let values: Vec<f64> = points.iter().map(|(_, bits)| f64::from_bits(*bits)).collect();
     let last = values.len() - 1;
     let by_total_order = |a: &f64, b: &f64| a.total_cmp(b);

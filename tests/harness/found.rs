@@ -6,11 +6,11 @@ use format::part::{Block, PartFooter, RollupColumns, Tail, read_tail};
 use model::{Columns, ObjectEntry, ReduceReport, RollupStep, SeriesKey};
 use storage::Root;
 
-use crate::expected::{Output, Row};
+use crate::expected::{Row, ShardContent};
 
 /// Reads the parts that the reduce attempts of one shard wrote.
-pub async fn output<'a>(dataset: &Root, reports: impl IntoIterator<Item = &'a ReduceReport>) -> Result<Output> {
-    let mut output = Output::default();
+pub async fn output<'a>(dataset: &Root, reports: impl IntoIterator<Item = &'a ReduceReport>) -> Result<ShardContent> {
+    let mut output = ShardContent::default();
     for report in reports {
         if let Some(object) = &report.raw {
             read_raw(&read(dataset, object).await?, &mut output).with_context(|| format!("read {}", object.key))?;
@@ -31,7 +31,7 @@ async fn read(dataset: &Root, object: &ObjectEntry) -> Result<Vec<u8>> {
     Ok(bytes.to_vec())
 }
 
-fn read_raw(bytes: &[u8], output: &mut Output) -> Result<()> {
+fn read_raw(bytes: &[u8], output: &mut ShardContent) -> Result<()> {
     let mut decoder = ColumnDecoder::new();
     for_each_series(bytes, |block, index, key| {
         let mut columns = Columns::default();
@@ -43,7 +43,7 @@ fn read_raw(bytes: &[u8], output: &mut Output) -> Result<()> {
     })
 }
 
-fn read_rollup(bytes: &[u8], step: RollupStep, output: &mut Output) -> Result<()> {
+fn read_rollup(bytes: &[u8], step: RollupStep, output: &mut ShardContent) -> Result<()> {
     let mut decoder = ColumnDecoder::new();
     for_each_series(bytes, |block, index, key| {
         let mut columns = RollupColumns::default();

@@ -45,14 +45,14 @@ pub enum Flaw {
 
 /// Segment with its pieces.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Segment {
+pub struct SentSegment {
     /// Key with the component `shard=<name>`.
     pub key: String,
     /// Pieces of the segment, in order.
     pub sent: Vec<Sent>,
 }
 
-impl Segment {
+impl SentSegment {
     /// Encodes the segment.
     pub fn bytes(&self) -> Vec<u8> {
         let mut encoder = FrameEncoder::new(FrameEncoder::LEVEL);

@@ -13,7 +13,7 @@ use model::{Books, ObjectEntry, ShardId};
 use proptest::prelude::*;
 use scheduler::ShardEnd;
 use tests::executor::{Execution, execute};
-use tests::expected::{self, Counts};
+use tests::expected::{self, InputCounts};
 use tests::found;
 use tests::segments::Sent;
 
@@ -104,7 +104,7 @@ fn check_against_what_was_sent(place: &Place, case: &Case, execution: &Execution
                 }
                 assert!(!is_over, "{shard} is done over {} bad frames", counts.frames_quarantined);
                 let map = &output.books.map;
-                let found = Counts {
+                let found = InputCounts {
                     frames_routed: map.frames_routed,
                     frames_quarantined: map.frames_quarantined,
                     bytes_quarantined: map.bytes_quarantined,

@@ -10,7 +10,7 @@ use model::SeriesKey;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tests::fuzz;
-use tests::segments::{Flaw, Message, Segment, Sent, decoy_frames};
+use tests::segments::{Flaw, Message, Sent, SentSegment, decoy_frames};
 
 type Target = (&'static str, fn(&[u8]));
 
@@ -96,7 +96,7 @@ fn the_seeds_are_what_today_s_writers_write() {
         ("decoy", vec![message(1, decoy_frames(), true), Sent::Garbage(vec![0; 9]), message(2, Vec::new(), true)]),
         ("empty", Vec::new()),
     ] {
-        write("frames", name, &Segment { key: String::new(), sent }.bytes());
+        write("frames", name, &SentSegment { key: String::new(), sent }.bytes());
     }
     let mut frame = Vec::new();
     FrameEncoder::new(1).payload(SeriesKey::new(1, 2), &[3, 4], &[0.5, -0.0], b"host:a", &mut frame);

@@ -8,15 +8,15 @@ use expect_test::expect;
 use format::frame::{FrameDecoder, Frames};
 use format::payload::PayloadReader;
 use model::SeriesKey;
-use tests::segments::{Flaw, Message, Segment, Sent};
+use tests::segments::{Flaw, Message, Sent, SentSegment};
 
-fn sample() -> Segment {
+fn sample() -> SentSegment {
     let message = |org, metric, points: &[(i64, f64)], metadata: &[u8], is_stored| {
         let points = points.iter().map(|(at, value)| (*at, value.to_bits())).collect();
         Sent::Payload(Message { key: SeriesKey::new(org, metric), points, metadata: metadata.to_vec(), is_stored })
     };
     let special = [(i64::MIN, f64::NAN), (-1, -0.0), (0, f64::INFINITY), (i64::MAX, f64::MIN_POSITIVE)];
-    Segment {
+    SentSegment {
         key: "shard=org-mod-01/golden.seg".to_owned(),
         sent: vec![
             message(1, 1, &[(1_700_000_000_000, 0.5), (1_700_000_010_000, 0.75)], b"host:a,env:prod", false),

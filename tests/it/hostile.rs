@@ -9,7 +9,7 @@ use model::limits::{PLANS_AT_ONCE_MAX, REASON_BYTES_MAX, SHARDS_PER_JOB_MAX};
 use proto::{ApiError, v1};
 use serde_json::{Value, json};
 use tests::cluster::job::STATE_LIMIT;
-use tests::cluster::{Cluster, ClusterOptions, Job, until};
+use tests::cluster::{Cluster, ClusterJob, ClusterOptions, until};
 
 use peer::Peer;
 
@@ -32,7 +32,7 @@ fn refused_field<T: std::fmt::Debug>(answer: Result<T, ApiError>) -> String {
 }
 
 /// Returns a valid spec as JSON.
-fn spec(job: &Job) -> Value {
+fn spec(job: &ClusterJob) -> Value {
     let spec = model::JobSpec {
         job: "h".parse().expect("a job name"),
         input: job.input(),
@@ -41,7 +41,7 @@ fn spec(job: &Job) -> Value {
         settings: model::JobSettings::default(),
         shard_map: String::new(),
         reason: "run".to_owned(),
-        priority: 10,
+        weight: 10,
         running_max: None,
         force_replace: None,
         replay_of: None,

@@ -16,8 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::limits::SlotLimits;
 use crate::scratch::AttemptScratch;
-use crate::slot::{Outcome, Slot};
-use crate::task::{Assignment, Progress, Stores, Surroundings};
+use crate::slot::{AttemptOutcome, Slot};
+use crate::task::{Assignment, AttemptContext, Progress, Stores};
 
 /// Attempt with everything that it needs.
 pub(crate) struct Attempt {
@@ -36,16 +36,16 @@ pub(crate) struct Attempt {
 }
 
 /// Attempt on its way to a thread, with the channel for its outcome.
-type Order = (Attempt, tracing::Span, oneshot::Sender<Outcome>);
+type Order = (Attempt, tracing::Span, oneshot::Sender<AttemptOutcome>);
 
 /// Work that an attempt does on its slot.
-pub type SlotWork = Box<dyn FnOnce(&mut Slot) -> Outcome + Send>;
+pub type SlotWork = Box<dyn FnOnce(&mut Slot) -> AttemptOutcome + Send>;
 
 /// Replacement for the threads in a simulation, which has a single thread.
 #[async_trait]
 pub trait InPlace: Send + Sync + fmt::Debug {
     /// Runs the work on a slot of its own. Blocking waits inside the work must go through [`storage::wait`].
-    async fn run(&self, held: HeldAttempt, work: SlotWork) -> Outcome;
+    async fn run(&self, held: HeldAttempt, work: SlotWork) -> AttemptOutcome;
 }
 
 /// Threads of the slots, or their replacement. When dropped, each thread ends after its current attempt.
@@ -71,7 +71,7 @@ impl Compute {
     }
 
     /// Runs the attempt; returns when it has ended.
-    pub(crate) async fn run(&self, attempt: Attempt) -> Outcome {
+    pub(crate) async fn run(&self, attempt: Attempt) -> AttemptOutcome {
         let queue = match self {
             Self::Threads(queue) => queue,
             Self::InPlace(in_place) => {
@@ -84,7 +84,7 @@ impl Compute {
         // room in the queue.
         let lost = || {
             let message = "no thread of a slot takes the attempt; please report this".to_owned();
-            Outcome::Failed(Failure::new(FailureClass::Bug, message))
+            AttemptOutcome::Failed(Failure::new(FailureClass::Bug, message))
         };
         if queue.try_send((attempt, tracing::Span::current(), reply)).is_err() {
             return lost();
@@ -106,11 +106,11 @@ fn work(orders: &Mutex<Receiver<Order>>, limits: SlotLimits) {
     }
 }
 
-fn run(slot: &mut Slot, attempt: Attempt) -> Outcome {
+fn run(slot: &mut Slot, attempt: Attempt) -> AttemptOutcome {
     let Attempt { assignment, stores, shard_map, progress, scratch, permit } = attempt;
     let belongs = |org| shard_map.shard(org) == assignment.shard;
-    let around = Surroundings { stores: &stores, belongs: &belongs, progress: &progress };
-    let outcome = slot.run(&assignment, &around);
+    let ctx = AttemptContext { stores: &stores, belongs: &belongs, progress: &progress };
+    let outcome = slot.run(&assignment, &ctx);
     drop(scratch);
     // Freed before the outcome is sent, so that the receiver finds the slot free.
     drop(permit);

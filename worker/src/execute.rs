@@ -16,7 +16,7 @@ use crate::compute::{Attempt, Compute, InPlace};
 use crate::limits::SlotLimits;
 use crate::resolve::{Resolver, Roots};
 use crate::scratch::Scratch;
-use crate::slot::Outcome;
+use crate::slot::AttemptOutcome;
 use crate::task::{Progress, Stores, Work};
 
 /// Interface by which the agent runs attempts.
@@ -24,7 +24,7 @@ use crate::task::{Progress, Stores, Work};
 pub(crate) trait Execute: Send + Sync + fmt::Debug {
     /// Runs one attempt to its end. `permit` reserves its slot, and is kept until the slot is free even if the caller
     /// has gone.
-    async fn run(&self, grant: &Grant, progress: &Arc<Progress>, permit: OwnedSemaphorePermit) -> Outcome;
+    async fn run(&self, grant: &Grant, progress: &Arc<Progress>, permit: OwnedSemaphorePermit) -> AttemptOutcome;
 }
 
 /// Slots of this process, on threads of their own.
@@ -100,10 +100,10 @@ impl Executor {
 
 #[async_trait]
 impl Execute for Executor {
-    async fn run(&self, grant: &Grant, progress: &Arc<Progress>, permit: OwnedSemaphorePermit) -> Outcome {
+    async fn run(&self, grant: &Grant, progress: &Arc<Progress>, permit: OwnedSemaphorePermit) -> AttemptOutcome {
         match self.attempt(grant, progress, permit).await {
             Ok(attempt) => self.compute.run(attempt).await,
-            Err(error) => Outcome::Failed(error.blame_open_files().into()),
+            Err(error) => AttemptOutcome::Failed(error.blame_open_files().into()),
         }
     }
 }

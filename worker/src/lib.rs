@@ -44,4 +44,4 @@ pub use compute::{InPlace, SlotWork};
 pub use error::WorkError;
 pub use limits::SlotLimits;
 pub use resolve::{ByUri, Places};
-pub use slot::{Outcome, Slot};
+pub use slot::{AttemptOutcome, Slot};

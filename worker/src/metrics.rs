@@ -17,7 +17,7 @@ use std::time::Duration;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use model::TaskKind;
 
-use crate::slot::Outcome;
+use crate::slot::AttemptOutcome;
 
 const ATTEMPTS: &str = "tailor_worker_attempts_total";
 const ATTEMPT_SECONDS: &str = "tailor_worker_attempt_seconds";
@@ -49,16 +49,18 @@ pub(crate) fn attempt_ended(kind: TaskKind, outcome: &'static str) {
 }
 
 /// Records an attempt's compute time and result.
-pub(crate) fn attempt_computed(kind: TaskKind, outcome: &Outcome, took: Duration) {
+pub(crate) fn attempt_computed(kind: TaskKind, outcome: &AttemptOutcome, took: Duration) {
     histogram!(ATTEMPT_SECONDS, "kind" => name(kind)).record(took.as_secs_f64());
     match outcome {
-        Outcome::Mapped(report) => {
+        AttemptOutcome::Mapped(report) => {
             counter!(READ_BYTES).increment(report.books.bytes_read);
             counter!(POINTS, "kind" => name(kind)).increment(report.books.points_read);
             counter!(SPILLS).increment(report.spills.into());
         }
-        Outcome::Reduced(report) => counter!(POINTS, "kind" => name(kind)).increment(report.books.points_written),
-        Outcome::Failed(_) => {}
+        AttemptOutcome::Reduced(report) => {
+            counter!(POINTS, "kind" => name(kind)).increment(report.books.points_written)
+        }
+        AttemptOutcome::Failed(_) => {}
     }
 }
 

@@ -4,10 +4,10 @@ use model::limits::{OPEN_FILES_BASE, OPEN_FILES_PER_SLOT};
 
 /// Warning for an operator if the limit is too low for `slots`, with the numbers and the limit to raise.
 pub fn shortage(slots: usize) -> Option<String> {
-    told(open_files_max()?, slots)
+    describe_shortage(open_files_max()?, slots)
 }
 
-fn told(allowed: u64, slots: usize) -> Option<String> {
+fn describe_shortage(allowed: u64, slots: usize) -> Option<String> {
     let needed = OPEN_FILES_BASE + OPEN_FILES_PER_SLOT * slots as u64;
     (allowed < needed).then(|| {
         format!(
@@ -31,8 +31,8 @@ mod tests {
 
     #[test]
     fn a_bound_that_is_too_low_is_told_with_what_is_needed() {
-        assert_eq!(told(4096, 8), None);
-        let text = told(1024, 8).expect("eight slots need more");
+        assert_eq!(describe_shortage(4096, 8), None);
+        let text = describe_shortage(1024, 8).expect("eight slots need more");
         assert!(text.contains("may open 1024") && text.contains("need 2816") && text.contains("ulimit -Hn"), "{text}");
         assert!(open_files_max().is_some_and(|allowed| allowed > 0));
     }

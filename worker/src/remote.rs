@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::{Failure, Grant, HeldAttempt, Invariant, LeaseId};
-use proto::client::{Connection, LeaderClient, Policy};
+use proto::client::{CallPolicy, Connection, LeaderClient};
 use proto::status::ApiError;
 use proto::v1;
 use tonic::transport::Channel;
@@ -39,7 +39,7 @@ impl<C> fmt::Debug for RemoteLeader<C> {
 impl<C: Connection> RemoteLeader<C> {
     /// Calls the leader that `client` finds. The mark of `secret` is in the worker's record.
     pub fn new(client: &LeaderClient<C>, secret: Secret) -> Self {
-        let client = client.with_policy(Policy { call_timeout: ANSWER, patience: PATIENCE });
+        let client = client.with_policy(CallPolicy { call_timeout: ANSWER, patience: PATIENCE });
         Self { client, secret: secret.to_bytes().into() }
     }
 }
@@ -70,7 +70,7 @@ where
     async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, DispatchError> {
         let (wait_ms, secret) = (wait.as_millis() as u32, self.secret.clone());
         let request = v1::ClaimRequest { worker: worker.to_string(), slots, wait_ms, secret };
-        let client = self.client.with_policy(Policy { call_timeout: wait + ANSWER, patience: PATIENCE });
+        let client = self.client.with_policy(CallPolicy { call_timeout: wait + ANSWER, patience: PATIENCE });
         let asked = client.worker(|mut client| {
             let request = request.clone();
             async move { client.claim(request).await }

@@ -65,7 +65,7 @@ pub enum ServeError {
 pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) -> Result<Left, ServeError> {
     metrics::describe();
     if let Some(shortage) = open_files::shortage(settings.agent.slots) {
-        tracing::warn!(shortage, "this process may open too few files; merges of many runs may fail");
+        tracing::warn!(shortage, "the limit of open files was found too low; merges of many runs may fail");
     }
     let health = Health::new(&[etcd::CONDITION, AGENT]);
     let listener = listen(settings.http_listen, "http.listen").await?;

@@ -25,20 +25,36 @@ const DRAIN_TIMEOUT_MAX: Duration = Duration::from_secs(102);
 
 /// Keys of the worker alone; keys shared with the coordinator are in `daemon::common`.
 pub const KEYS: &[Key] = &[
-    Key::new("name", None, "What this worker is called; without it, the host's name"),
-    Key::new("coordinators", Some("http://127.0.0.1:7070"), "Where coordinators are, with commas between them"),
-    Key::new("slots", None, "Attempts at once; without it, as many as there are cores, and memory for"),
-    Key::new("memory", Some("512MiB"), "Memory of all slots together; what does not fit is spilled"),
-    Key::new("scratch.dir", None, "Folder for spilled data; without it, $TMPDIR/tailor or /var/tmp/tailor"),
-    Key::new("scratch.free-min", Some("256MiB"), "What has to be free there before work is taken"),
-    Key::new("lease.ttl", Some("12s"), "How long the cluster waits for a worker that says nothing; 3s to 60s"),
+    Key::new("name", None, "Name of this worker. Without it, the name of the host", "spot-5"),
+    Key::new(
+        "coordinators",
+        Some("http://127.0.0.1:7070"),
+        "URLs of the coordinators, with commas",
+        "http://c0:7070,http://c1:7070",
+    ),
+    Key::new("slots", None, "Attempts at once. Without it, one for each core that there is memory for", "8"),
+    Key::new("memory", Some("512MiB"), "Memory of all slots together; the rest is spilled", "8GiB"),
+    Key::new(
+        "scratch.dir",
+        None,
+        "Folder for spilled data. Without it, $TMPDIR/tailor or /var/tmp/tailor",
+        "/mnt/nvme/tailor",
+    ),
+    Key::new("scratch.free-min", Some("256MiB"), "Free space that this folder needs before work is claimed", "10GiB"),
+    Key::new("lease.ttl", Some("12s"), "Time after which the cluster gives a silent worker up, 3s to 60s", "20s"),
     Key::new(
         "drain.timeout",
         Some("100s"),
-        "How long attempts that are nearly done may go on when it leaves; at most 102s",
+        "Time that nearly finished attempts get when the worker leaves, at most 102s",
+        "30s",
     ),
-    Key::new("spot.endpoint", None, "host:port of EC2's metadata (169.254.169.254:80), to leave on a spot notice"),
-    Key::new("http.listen", Some("127.0.0.1:7081"), "Where probes and metrics are served: host:port"),
+    Key::new(
+        "spot.endpoint",
+        None,
+        "host:port of EC2 metadata, which announces the end of a spot machine. Without it, nothing is asked",
+        "169.254.169.254:80",
+    ),
+    Key::new("http.listen", Some("127.0.0.1:7081"), "Address of probes and metrics, host:port", "0.0.0.0:7081"),
 ];
 
 /// Tables of settings of `tailor worker`.

@@ -5,11 +5,11 @@ use model::{Broken, Failure, FailureClass, Invariant, MapReport, ReduceReport};
 use crate::limits::SlotLimits;
 use crate::map::Mapper;
 use crate::reduce::Reducer;
-use crate::task::{Assignment, Surroundings, Work};
+use crate::task::{Assignment, AttemptContext, Work};
 
-/// Outcome of an attempt on its slot.
+/// AttemptOutcome of an attempt on its slot.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum AttemptOutcome {
     /// The attempt wrote a run.
     Mapped(MapReport),
     /// The attempt wrote its parts.
@@ -33,35 +33,35 @@ impl Slot {
     }
 
     /// Runs one attempt on this thread, which may block. A panic in it fails the attempt, not the worker.
-    pub fn run(&mut self, assignment: &Assignment, around: &Surroundings<'_>) -> Outcome {
-        let attempt = std::panic::AssertUnwindSafe(|| self.try_run(assignment, around));
+    pub fn run(&mut self, assignment: &Assignment, ctx: &AttemptContext<'_>) -> AttemptOutcome {
+        let attempt = std::panic::AssertUnwindSafe(|| self.try_run(assignment, ctx));
         std::panic::catch_unwind(attempt).unwrap_or_else(|panic| {
             // The arenas may be in any state after a panic, so they are made anew.
             (self.mapper, self.reducer) = (None, None);
             let (message, violates) = read_panic(panic.as_ref());
             let message = format!("task {} panicked: {message}; please report this", assignment.task);
-            Outcome::Failed(Failure { class: FailureClass::Bug, message, violates })
+            AttemptOutcome::Failed(Failure { class: FailureClass::Bug, message, violates })
         })
     }
 
-    fn try_run(&mut self, assignment: &Assignment, around: &Surroundings<'_>) -> Outcome {
+    fn try_run(&mut self, assignment: &Assignment, ctx: &AttemptContext<'_>) -> AttemptOutcome {
         // The attempt may have been cancelled while it waited for a thread.
-        if let Err(error) = around.progress.check() {
-            return Outcome::Failed(error.into());
+        if let Err(error) = ctx.progress.check() {
+            return AttemptOutcome::Failed(error.into());
         }
         let outcome = match &assignment.work {
             Work::Map { splits } => {
                 // Dropped, because it is small and quickly made; the mapper's arena is worth keeping.
                 self.reducer = None;
                 let mapper = self.mapper.get_or_insert_with(|| Mapper::new(self.limits));
-                mapper.run(assignment, splits, around).map(Outcome::Mapped)
+                mapper.run(assignment, splits, ctx).map(AttemptOutcome::Mapped)
             }
             Work::Reduce { partition, runs } => {
                 let reducer = self.reducer.get_or_insert_with(|| Reducer::new(self.limits));
-                reducer.run(assignment, *partition, runs, around).map(Outcome::Reduced)
+                reducer.run(assignment, *partition, runs, ctx).map(AttemptOutcome::Reduced)
             }
         };
-        outcome.unwrap_or_else(|error| Outcome::Failed(error.blame(&around.stores.local).into()))
+        outcome.unwrap_or_else(|error| AttemptOutcome::Failed(error.blame(&ctx.stores.local).into()))
     }
 }
 

@@ -133,7 +133,7 @@ impl Progress {
 
 /// Context of an attempt: stores, shard membership, progress.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
+pub struct AttemptContext<'a> {
     /// Stores to read from and write to.
     pub stores: &'a Stores,
     /// Predicate of the organisations that belong to the shard.

@@ -54,7 +54,7 @@ impl Cluster {
     }
 
     pub(super) fn client(&self) -> Result<LeaderClient> {
-        let policy = proto::Policy { call_timeout: Duration::from_secs(60), patience: Duration::from_secs(60) };
+        let policy = proto::CallPolicy { call_timeout: Duration::from_secs(60), patience: Duration::from_secs(60) };
         Ok(LeaderClient::new(self.endpoints.clone())?.with_policy(policy))
     }
 
@@ -113,7 +113,7 @@ impl Cluster {
             settings,
             shard_map: String::new(),
             reason: "bench".to_owned(),
-            priority: model::spec::PRIORITY_DEFAULT,
+            weight: model::spec::WEIGHT_DEFAULT,
             running_max: None,
             force_replace: None,
             replay_of: None,

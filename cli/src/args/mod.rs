@@ -9,20 +9,20 @@ use model::admission::check_reason;
 
 pub(crate) use window::{Instant, WindowArg};
 
-/// How results are shown.
+/// Style of a result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputStyle {
-    /// For people.
+    /// A table for people.
     #[default]
     Table,
-    /// One documented, versioned object.
+    /// A documented, versioned JSON object.
     Json,
 }
 
-/// Output of rows, of which there may be more than one object should hold.
+/// Style of rows, which may be too many for one object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RowStyle {
-    /// For people.
+    /// A table for people.
     #[default]
     Table,
     /// JSON lines: one documented, versioned object a line; `json` is the same.
@@ -30,35 +30,37 @@ pub(crate) enum RowStyle {
     Jsonl,
 }
 
-/// Output of the cluster's state.
+/// Style of the cluster's state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ListStyle {
-    /// For people.
+    /// A table for people.
     #[default]
     Table,
-    /// The same with more columns.
+    /// A table with more columns.
     Wide,
-    /// One documented, versioned object.
+    /// A documented, versioned JSON object.
     Json,
-    /// Names alone, one a line, as other verbs take them.
+    /// Only names, one on a line, as other verbs accept them.
     Name,
 }
 
-/// `-o`, for every verb on the cluster.
+/// The option `-o`, shared by every verb on the cluster.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Output {
-    /// How to show the result.
+    /// Style of the result.
+    ///
+    /// For example `-o json`.
     #[arg(id = "output", short, long = "output", value_name = "OUTPUT", value_enum, default_value_t)]
     pub(crate) style: ListStyle,
 }
 
-/// A reason, as long and as plain as one may be.
+/// Checks a reason: bounded in length, without control characters.
 pub(crate) fn reason(text: &str) -> Result<String, String> {
     check_reason(text).map_err(|error| error.reason)?;
     Ok(text.to_owned())
 }
 
-/// An instant as people read it; milliseconds where it is beyond the calendar.
+/// Formats an instant for people; in milliseconds if it is beyond the calendar.
 pub(crate) fn shown(at: TimestampMs) -> String {
     Timestamp::from_millisecond(at).map_or_else(|_| format!("{at}ms"), |at| at.to_string())
 }

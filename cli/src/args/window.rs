@@ -1,4 +1,4 @@
-//! Windows and instants as people type them.
+//! Parser of windows and instants, as people type them.
 //!
 //! | an instant is | such as |
 //! |---|---|
@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use model::{TimestampMs, Window};
 
-/// An instant.
+/// Instant of a command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Instant(pub(crate) TimestampMs);
 
@@ -44,7 +44,7 @@ impl FromStr for Instant {
     }
 }
 
-/// A window.
+/// Window of a command line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WindowArg(pub(crate) Window);
 
@@ -79,19 +79,19 @@ impl FromStr for WindowArg {
     }
 }
 
-/// The length of a window: a time, or a stretch of the calendar.
+/// Length of a window: a fixed time, or a span of the calendar.
 enum Length {
     Ms(i64),
     Calendar(Span),
 }
 
 impl Length {
-    /// None of what is no duration.
+    /// Parses a duration; returns `None` for other text.
     fn parse(text: &str) -> Option<Self> {
         if let Ok(duration) = model::time::parse_duration(text) {
             return Some(Self::Ms(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)));
         }
-        // Others of this library's friendly forms ("4 hours") are not documented here, so they are not taken.
+        // Other friendly forms of this library ("4 hours") are not documented here, so they are refused.
         text.starts_with('P').then(|| text.parse().ok()).flatten().map(Self::Calendar)
     }
 

@@ -1,4 +1,4 @@
-//! `tailor completions SHELL`.
+//! `tailor completions`: scripts that complete command lines.
 
 use anyhow::Result;
 use clap::CommandFactory;
@@ -11,7 +11,9 @@ use crate::out;
 /// Options of `tailor completions`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The shell.
+    /// Shell to print completions for.
+    ///
+    /// For example `tailor completions bash > /etc/bash_completion.d/tailor`.
     shell: Shell,
 }
 

@@ -1,4 +1,4 @@
-//! `tailor coordinator`: one of the replicas that plan, lease and commit.
+//! `tailor coordinator`: one of the replicas that plan, grant leases and commit.
 
 use anyhow::{Context, Result};
 use coordinator::settings::{CoordinatorTables, Settings};

@@ -1,4 +1,4 @@
-//! One file a verb.
+//! Commands, one file a verb.
 
 mod completions;
 mod coordinator_server;
@@ -24,43 +24,43 @@ use clap::Subcommand;
 
 use crate::exit::Code;
 
-/// What to do.
+/// Commands of `tailor`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Write synthetic segments, deterministic.
+    /// Generate synthetic segments that depend only on the options
     #[command(name = "gen")]
     Gen(Box<gen_segments::Args>),
-    /// Turn CSV or OTLP into segments.
+    /// Turn CSV or OTLP files into segments
     #[command(subcommand)]
     Import(import::Import),
-    /// Run a job in this process: segments to parts, rollups and manifests.
+    /// Run a job in this process: segments to parts, rollups and manifests
     Run(Box<run::Args>),
-    /// Show what `run` would do; writes nothing.
+    /// Show what `run` would do; writes nothing
     Plan(Box<run::Args>),
-    /// Plan, lease and commit for a cluster: one of its coordinators.
+    /// Run a coordinator: it plans, grants work and commits
     Coordinator(Box<coordinator_server::Args>),
-    /// Submit jobs to a cluster, look at them, stop them.
+    /// Submit, watch, cancel and retry jobs of a cluster
     #[command(subcommand)]
     Job(job::Job),
-    /// Look at the shards of a job, run one again, route organisations.
+    /// Show and replay the shards of a job; route organisations
     #[command(subcommand)]
     Shard(shard::Shard),
-    /// Look at the tasks of a job.
+    /// Show the tasks of a job
     #[command(subcommand)]
     Task(task::Task),
-    /// Work for a cluster; or look at its workers, drain one.
+    /// Run a worker; or list and drain the workers of a cluster
     Worker(Box<worker::Args>),
-    /// Look at, check and mend what was committed.
+    /// Read, check, export and repair committed data; collect garbage
     #[command(subcommand)]
     Dataset(dataset::Dataset),
-    /// Check that coordinators answer, and that stores do what is relied on.
+    /// Check a cluster and its stores
     Doctor(doctor::Args),
-    /// Print completions for a shell.
+    /// Print completions for a shell
     Completions(completions::Args),
 }
 
 impl Command {
-    /// Whether this is a server: it sets up logs as its settings say.
+    /// True for a server, which sets up its own logs.
     pub(crate) fn is_server(&self) -> bool {
         match self {
             Self::Coordinator(_) => true,
@@ -70,7 +70,7 @@ impl Command {
     }
 }
 
-/// Runs a command to its end.
+/// Runs the command to its end.
 pub(crate) fn run(command: Command) -> Result<Code> {
     match command {
         Command::Gen(args) => gen_segments::run(&args),
@@ -88,14 +88,14 @@ pub(crate) fn run(command: Command) -> Result<Code> {
     }
 }
 
-/// How long threads that wait for a file or a name's address are waited for at the end.
+/// Longest wait, at the end, for threads that are blocked by a file or by a name lookup.
 const LEAVE_MAX: Duration = Duration::from_secs(1);
 
-/// Drives the asynchronous part of a command. Two threads: computing has threads of its own.
+/// Runs the asynchronous part of a command on two threads; computing has threads of its own.
 fn block_on<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = runtime()?;
     let done = runtime.block_on(command);
-    // A file system that hangs would hold the process for as long.
+    // Without the limit, a file system that hangs would keep the process alive.
     runtime.shutdown_timeout(LEAVE_MAX);
     done
 }

@@ -1,5 +1,6 @@
-//! `tailor plan`: what `run` would do; writes nothing. It takes the options of `run`, so that a command line can be
-//! looked at before it is run; those that do not shape the plan (workers, memory, scratch) do nothing here.
+//! `tailor plan`: shows what `run` would do; writes nothing. It accepts the options of `run`, so that a command line
+//! can be checked before it is run; options that do not shape the plan (workers, memory, scratch) have no effect
+//! here.
 
 use anyhow::Result;
 use coordinator::planning::Planned;
@@ -12,7 +13,7 @@ use super::run::Args;
 use crate::exit::Code;
 use crate::{out, tables};
 
-/// The object behind `-o json`.
+/// Document behind `-o json`.
 #[derive(Debug, Serialize)]
 struct PlanReport<'a> {
     api_version: &'static str,
@@ -21,7 +22,7 @@ struct PlanReport<'a> {
 }
 
 pub(crate) async fn run(args: Args) -> Result<Code> {
-    // The dataset is only named by a plan: the input's root stands in, and nothing is written to it.
+    // A plan only names the dataset: the root of the input stands in, and nothing is written to it.
     let input = args.job.input.clone();
     let job = args.job.job(|_| Ok(Root::open(&input)?)).await?;
     let Planned { plans, warnings } = coordinator::planning::plan(&job).await?;

@@ -1,4 +1,4 @@
-//! `tailor run`: a job in this process.
+//! `tailor run`: runs a job in this process.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -26,35 +26,46 @@ use crate::{out, tables};
 pub(crate) struct Args {
     #[command(flatten)]
     pub(super) job: JobOptions,
-    /// Attempts at once; without it, as many as there are cores.
+    /// Attempts at once. Without it, one for each core that there is memory for.
+    ///
+    /// For example `--workers 2`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     workers: Option<u16>,
-    /// Memory of all workers together. What does not fit is spilled.
+    /// Memory of all workers together; the rest is spilled.
+    ///
+    /// For example `--memory 4GiB`.
     #[arg(long, value_name = "SIZE", default_value = "1GiB")]
     memory: ByteSize,
-    /// Folder for spilled data; without it, `scratch/` in a local dataset.
+    /// Folder for spilled data. Without it, `scratch/` in a local dataset, else the system's folder for temporary
+    /// files.
+    ///
+    /// For example `--scratch /mnt/nvme/tailor`.
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
-    /// How segments are read: mapped from local files, or in ranges through the object store's interface.
+    /// Way to read segments: mapped from local files, or in ranges through the object store's interface.
+    ///
+    /// For example `--read ranged`.
     #[arg(long, value_enum, default_value_t)]
     read: ReadStyle,
-    /// How to show the result.
+    /// Style of the result.
+    ///
+    /// For example `-o json`.
     #[arg(short, long, value_enum, default_value_t)]
     pub(super) output: OutputStyle,
 }
 
-/// How segments are read.
+/// Way to read segments.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum ReadStyle {
-    /// Mapped where they are local.
+    /// Mapped if they are local, else in ranges.
     #[default]
     Auto,
-    /// Always in ranges.
+    /// In ranges, also if they are local.
     Ranged,
 }
 
 pub(crate) async fn run(args: Args) -> Result<Code> {
-    // Before there is anything to clean: a signal that nobody listens for would leave it behind.
+    // Signals are caught before scratch is created; otherwise a signal would leave it behind.
     let interrupted = interrupted()?;
     let (spec, _) = args.job.spec()?;
     let scratch = Scratch::make(args.scratch.as_deref(), &Root::create(&spec.dataset)?)?;
@@ -80,14 +91,14 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     Ok(code(&report))
 }
 
-/// As many as there are cores, and memory for.
+/// Returns one worker for each core that there is memory for.
 fn default_workers(memory: ByteSize) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let fitting = usize::try_from(memory.0 / MEMORY_BYTES_MIN).unwrap_or(usize::MAX);
     cores.min(fitting).max(1)
 }
 
-/// Listens for the operator's wish to stop, from now on; what it gives resolves with that wish.
+/// Listens for SIGINT and SIGTERM from now on; the future resolves with the name of the signal.
 fn interrupted() -> Result<impl Future<Output = String> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
@@ -124,31 +135,32 @@ fn code(report: &JobReport) -> Code {
     }
 }
 
-/// A folder for spilled data, of this process alone, removed with it.
+/// Scratch folder of this process, removed when it is dropped.
 struct Scratch {
     path: PathBuf,
-    /// Locked for as long as this process lives, however it ends: `dataset gc` leaves the folder alone until then.
+    /// Lock held as long as the process lives, however it ends: `dataset gc` leaves the folder alone until then.
     _lock: File,
 }
 
 impl Scratch {
-    /// Scratch lies beside the data by default: that is where an operator planned for room.
+    /// Creates the folder, by default beside the data, where an operator planned for space.
     fn make(folder: Option<&std::path::Path>, dataset: &Root) -> Result<Self> {
         let parent = match (folder, dataset.local_folder()) {
             (Some(folder), _) => folder.to_owned(),
             (None, Some(dataset)) => dataset.join(format::keys::SCRATCH),
             (None, None) => std::env::temp_dir(),
         };
-        // Processes of two containers may share a folder and have one number: the time keeps them apart, and a folder
-        // that is there already is somebody's.
+        // Processes in two containers may share a folder and have the same pid. The time tells them apart, and an
+        // existing folder is an error because it belongs to another process.
         let path = parent.join(format!("tailor-{}-{}", std::process::id(), SystemClock.now_ms()));
         let make_parent = || match dataset.local_folder() {
-            // Who may write to a dataset is for its owner to say; what is spilled there is still ours alone.
+            // Permissions of a dataset are up to its owner; the spilled data below it stay private to this user.
             Some(_) if folder.is_none() => std::fs::create_dir_all(&parent),
             _ => storage::private::make_parent(&parent),
         };
         let make = || make_parent().and_then(|()| storage::private::make_folder(&path));
-        // A job that ends takes the parent along if it is empty: perhaps between the two steps, but hardly twice.
+        // A job that ends removes the parent if it is empty. That may happen between the two steps once, but hardly
+        // twice.
         let made = make().or_else(|error| if error.kind() == ErrorKind::NotFound { make() } else { Err(error) });
         made.with_context(|| format!("make scratch folder {}", path.display()))?;
         let lock = lock(&path.join(SCRATCH_LOCK)).with_context(|| format!("lock scratch folder {}", path.display()))?;
@@ -161,12 +173,12 @@ impl Scratch {
     }
 }
 
-/// Makes a file and locks it. A collector that asks whether it is locked holds it for a moment, which is waited for.
+/// Creates a file and locks it. A collector that tests the lock holds it for a moment; the call waits for that.
 fn lock(path: &std::path::Path) -> std::io::Result<File> {
     let file = File::create_new(path)?;
     match file.lock() {
         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
-            tracing::warn!(path = %path.display(), "this file system has no locks; `dataset gc` goes by age alone");
+            tracing::warn!(path = %path.display(), "the scratch folder was not locked because its file system has no locks; `dataset gc` judges it by age alone");
         }
         locked => locked?,
     }
@@ -176,9 +188,9 @@ fn lock(path: &std::path::Path) -> std::io::Result<File> {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.path) {
-            tracing::warn!(%error, path = %self.path.display(), "remove scratch folder; `dataset gc` finds it");
+            tracing::warn!(%error, path = %self.path.display(), "failed to remove the scratch folder; `dataset gc` removes it");
         }
-        // The parent, if this was the last: a folder with others in it stays.
+        // Remove the parent if it is empty, too.
         if let Some(parent) = self.path.parent().filter(|parent| parent.ends_with(format::keys::SCRATCH)) {
             let _ = std::fs::remove_dir(parent);
         }

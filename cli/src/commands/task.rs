@@ -1,4 +1,4 @@
-//! `tailor task`: tasks of a job that runs.
+//! `tailor task`: the tasks of a running job.
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -11,26 +11,34 @@ use crate::context::ContextArgs;
 use crate::documents::{self, TaskList};
 use crate::exit::Code;
 
-/// Verbs on tasks.
+/// Verbs of `tailor task`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Task {
-    /// List the tasks of a job that runs, with their attempts, workers and errors.
+    /// List the tasks of a running job, with their attempts, workers and errors
     List(Args),
 }
 
 /// Options of `tailor task list`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The job.
+    /// Name of the job.
+    ///
+    /// For example `--job nightly`.
     #[arg(long, value_name = "NAME")]
     job: String,
-    /// This shard alone.
+    /// Shard whose tasks to list. Without it, every shard.
+    ///
+    /// For example `--shard org-7`.
     #[arg(long, value_name = "NAME")]
     shard: Option<ShardId>,
-    /// Only tasks in this state.
+    /// State of the tasks to list. Without it, every state.
+    ///
+    /// For example `--state running`.
     #[arg(long, value_enum)]
     state: Option<State>,
-    /// At most so many.
+    /// Most tasks to list.
+    ///
+    /// For example `--limit 100`.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     #[command(flatten)]
@@ -42,13 +50,13 @@ pub(crate) struct Args {
 /// State of a task.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum State {
-    /// Nobody works on it.
+    /// Waiting for a worker.
     Open,
-    /// An attempt runs.
+    /// Running: at least one attempt has not ended.
     Running,
-    /// It waits before it is tried again, or for its neighbour.
+    /// Waiting before the next try, or for a neighbour.
     Waiting,
-    /// It is done.
+    /// Done: an attempt has succeeded.
     Done,
 }
 
@@ -63,7 +71,7 @@ impl From<State> for TaskState {
     }
 }
 
-/// Runs a verb to its end.
+/// Runs the verb to its end.
 pub(crate) async fn run(Task::List(args): Task) -> Result<Code> {
     let request = ListTasksRequest {
         job: args.job.clone(),

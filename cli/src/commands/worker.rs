@@ -1,4 +1,5 @@
-//! `tailor worker`: a worker of a cluster; and `tailor worker list|drain`, which ask a cluster about its workers.
+//! `tailor worker`: a worker of a cluster; also `tailor worker list` and `drain`, which ask a cluster about its
+//! workers.
 
 use std::hash::{BuildHasher as _, Hasher as _};
 
@@ -20,7 +21,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Whether this is the server: it sets up its own logs.
+    /// True for the server, which sets up its own logs.
     pub(crate) fn is_server(&self) -> bool {
         self.verb.is_none()
     }
@@ -50,12 +51,12 @@ async fn serve(flags: &Flags<WorkerTables>) -> Result<Code> {
     Ok(Code::Done)
 }
 
-/// 64 bits of the system's randomness: std hashes with keys that it draws from there, once a thread.
+/// Returns 64 random bits: std draws the keys of its hashes from the system, once a thread.
 pub(super) fn random_bits() -> u64 {
     std::hash::RandomState::new().build_hasher().finish()
 }
 
-/// What this machine says of itself.
+/// Describes this machine: host, cores, folder for temporary files, random seed.
 pub(super) fn machine() -> Machine {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = match host.trim() {

@@ -12,15 +12,15 @@ use crate::context::ContextArgs;
 use crate::documents::{self, Drained, Undrained, WorkerList};
 use crate::exit::{Code, Exit};
 
-/// Time between two looks at a worker that drains.
+/// Pause between two checks of a worker that drains.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Verbs on workers.
+/// Verbs of `tailor worker`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum WorkerVerb {
-    /// List workers that live.
+    /// List the live workers
     List(List),
-    /// Ask a worker to leave: it finishes what is nearly done and hands the rest back.
+    /// Ask a worker to leave: it finishes what is nearly done and hands the rest back
     Drain(Drain),
 }
 
@@ -36,18 +36,29 @@ pub(crate) struct List {
 /// Options of `tailor worker drain`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Drain {
-    /// The worker: its id or its name.
+    /// Id or name of the worker.
+    ///
+    /// For example `tailor worker drain spot-5 --reason "new kernel"`.
     worker: String,
-    /// Why; kept in the log.
+    /// Reason, kept in the log.
+    ///
+    /// For example `--reason "new kernel"`.
     #[arg(long, value_name = "TEXT", value_parser = crate::args::reason)]
     reason: String,
-    /// Take an order back. One that is leaving by now goes on leaving.
+    /// Take the order to leave back. A worker that is already leaving goes on leaving.
+    ///
+    /// For example `tailor worker drain spot-5 --reason "not needed" --cancel`.
     #[arg(long, conflicts_with = "wait")]
     cancel: bool,
-    /// Wait until it has left. Exits 1 if it was lost instead: its lease ended before it had handed its work back.
+    /// Wait until the worker has left. Exits 1 if it was lost instead: its lease ended before it had handed its work
+    /// back.
+    ///
+    /// For example `--wait --timeout 5m`.
     #[arg(long)]
     wait: bool,
-    /// How long to wait; the worker goes on leaving after it.
+    /// Longest wait; the worker goes on leaving after it. Without it, until the worker has left.
+    ///
+    /// For example `--wait --timeout 5m`.
     #[arg(long, value_name = "DURATION", requires = "wait", value_parser = model::time::parse_duration)]
     timeout: Option<Duration>,
     #[command(flatten)]
@@ -58,7 +69,7 @@ pub(crate) struct Drain {
     output: Output,
 }
 
-/// Runs a verb to its end.
+/// Runs the verb to its end.
 pub(crate) async fn run(verb: WorkerVerb) -> Result<Code> {
     match verb {
         WorkerVerb::List(args) => list(args).await,
@@ -93,7 +104,7 @@ async fn drain(args: Drain) -> Result<Code> {
     Ok(Code::Done)
 }
 
-/// Gives an order to leave, or takes it back; the worker's id.
+/// Gives an order to leave, or withdraws it; returns the worker's id.
 async fn ask(cluster: &Cluster, worker: String, reason: String, cancel: bool) -> Result<String> {
     let request = DrainWorkerRequest { worker, reason, cancel };
     let drain = |mut operator: Operator| {
@@ -103,7 +114,7 @@ async fn ask(cluster: &Cluster, worker: String, reason: String, cancel: bool) ->
     Ok(cluster.client.operator(drain).await?.worker)
 }
 
-/// The one worker that is meant.
+/// Returns the one worker with that id or name.
 fn one(workers: Vec<WorkerSummary>, name: &str) -> Result<WorkerSummary> {
     let meant: Vec<_> = workers.into_iter().filter(|worker| worker.worker == name || worker.name == name).collect();
     match <[_; 1]>::try_from(meant) {
@@ -121,7 +132,7 @@ fn one(workers: Vec<WorkerSummary>, name: &str) -> Result<WorkerSummary> {
     }
 }
 
-/// Waits until a worker has left: its order is carried out, and it is no longer among those that live.
+/// Waits until a worker has left: its order is carried out, and it is no longer among the live ones.
 async fn wait(cluster: &Cluster, worker: &WorkerSummary, timeout: Option<Duration>) -> Result<()> {
     let cluster = cluster.patient();
     let left = async {

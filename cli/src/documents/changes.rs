@@ -1,14 +1,14 @@
-//! What was changed.
+//! Documents about changes.
 
 use serde::Serialize;
 
 use super::Document;
 
-/// A job was submitted, or had been before.
+/// Answer to a submission.
 #[derive(Debug, Serialize)]
 pub(crate) struct Submitted {
     pub(crate) job: String,
-    /// It was submitted before, with the same spec.
+    /// True if the job was submitted before, with the same spec.
     pub(crate) existed: bool,
 }
 
@@ -25,7 +25,7 @@ impl Document for Submitted {
     }
 }
 
-/// A job is being cancelled.
+/// Answer to a cancellation.
 #[derive(Debug, Serialize)]
 pub(crate) struct Cancelled {
     pub(crate) job: String,
@@ -43,19 +43,19 @@ impl Document for Cancelled {
     }
 }
 
-/// What failed runs again.
+/// Answer to a retry.
 #[derive(Debug, Serialize)]
 pub(crate) struct Retried {
     pub(crate) job: String,
-    /// The shards that run again, where they are known already.
+    /// Shards that run again, as far as they are known.
     pub(crate) shards: Vec<String>,
-    /// The job ended before its shards were planned: which there are is found now, and all of them run.
+    /// True if the job ended before its shards were planned: they are planned now, and all of them run.
     pub(crate) all_shards: bool,
 }
 
 impl Retried {
-    /// `shards` are those that the leader named: none means that none was ever planned, for a job without anything to run
-    /// again is refused.
+    /// Creates the answer. `shards` are those that the leader named. An empty list means that none was ever planned,
+    /// because a retry of a job without anything to run again is refused.
     pub(crate) fn new(job: String, shards: Vec<String>) -> Self {
         Self { job, all_shards: shards.is_empty(), shards }
     }
@@ -79,10 +79,10 @@ impl Document for Retried {
     }
 }
 
-/// An order to leave was taken back.
+/// Answer to the withdrawal of an order to leave.
 #[derive(Debug, Serialize)]
 pub(crate) struct Undrained {
-    /// The id that the worker had when it was told last.
+    /// Id that the worker had when it last received the order.
     pub(crate) worker: String,
 }
 
@@ -98,12 +98,12 @@ impl Document for Undrained {
     }
 }
 
-/// A worker leaves, or has left.
+/// Answer to an order to leave.
 #[derive(Debug, Serialize)]
 pub(crate) struct Drained {
-    /// Its id.
+    /// Id of the worker.
     pub(crate) worker: String,
-    /// It is gone; otherwise it finishes what is nearly done.
+    /// True if the worker is gone; otherwise it finishes what is nearly done.
     pub(crate) is_gone: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Jobs.
+//! Documents about jobs.
 
 use model::ByteSize;
 use proto::v1;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Document, ShardEntry, cell, fields, filled, instant, shard, word};
 use crate::tables::Table;
 
-/// One job in a few words.
+/// Summary of one job.
 #[derive(Debug, Serialize)]
 struct JobEntry {
     job: String,
@@ -15,7 +15,7 @@ struct JobEntry {
     state: String,
     dataset: String,
     input: String,
-    /// `all`, or START-END in milliseconds.
+    /// Window: `all`, or START-END in milliseconds.
     window: String,
     submitted_at: Option<String>,
     submitted_at_ms: Option<i64>,
@@ -26,11 +26,14 @@ struct JobEntry {
     shards_failed: u32,
     bytes: u64,
     bytes_read: u64,
+    /// Share of the cluster against other jobs.
+    weight: i32,
+    /// Former name of `weight`, kept for readers of `tailor/v1`.
     priority: i32,
     reason: Option<String>,
-    /// Why it failed as a whole.
+    /// Cause of a failure of the whole job.
     cause: Option<String>,
-    /// What holds it up right now.
+    /// Obstacle that holds the job up now.
     waiting_for: Option<String>,
     attempts: u64,
     attempts_failed: u64,
@@ -55,7 +58,8 @@ impl From<v1::JobSummary> for JobEntry {
             shards_failed: job.shards_failed,
             bytes: job.bytes,
             bytes_read: job.bytes_read,
-            priority: job.priority,
+            weight: job.weight,
+            priority: job.weight,
             reason: filled(job.reason),
             cause: filled(job.cause),
             waiting_for: filled(job.waiting_for),
@@ -65,7 +69,7 @@ impl From<v1::JobSummary> for JobEntry {
     }
 }
 
-/// Several jobs, the latest first.
+/// List of jobs, the latest first.
 #[derive(Debug, Serialize)]
 pub(crate) struct JobList {
     jobs: Vec<JobEntry>,
@@ -85,7 +89,7 @@ impl Document for JobList {
     fn table(&self, is_wide: bool) -> String {
         let mut header = vec!["JOB", "STATE", "DONE", "FAILED", "SHARDS", "READ", "BYTES", "SUBMITTED"];
         if is_wide {
-            header.extend(["ENDED", "PRIORITY", "ATTEMPTS", "DATASET", "INPUT", "WINDOW", "REASON"]);
+            header.extend(["ENDED", "WEIGHT", "ATTEMPTS", "DATASET", "INPUT", "WINDOW", "REASON"]);
         }
         let mut table = Table::new(&header).text(&["STATE", "DATASET", "INPUT", "WINDOW", "REASON"]);
         for job in &self.jobs {
@@ -114,7 +118,7 @@ impl JobEntry {
         if is_wide {
             row.extend([
                 cell(self.ended_at.as_ref()),
-                self.priority.to_string(),
+                self.weight.to_string(),
                 self.attempts.to_string(),
                 self.dataset.clone(),
                 self.input.clone(),
@@ -126,13 +130,13 @@ impl JobEntry {
     }
 }
 
-/// One job with its shards.
+/// Job with its shards.
 #[derive(Debug, Serialize)]
 pub(crate) struct Job {
     #[serde(flatten)]
     entry: JobEntry,
     shards: Vec<ShardEntry>,
-    /// Of a job that has ended: its record in the dataset.
+    /// Record of a job that has ended, from its dataset.
     record: Option<serde_json::Value>,
 }
 
@@ -155,7 +159,7 @@ impl Document for Job {
         let job = &self.entry;
         let read = format!("{} of {}", ByteSize(job.bytes_read), ByteSize(job.bytes));
         let shards = format!("{} of {} done, {} failed", job.shards_done, job.shard_count, job.shards_failed);
-        let told = fields(&[
+        let named = fields(&[
             ("job", job.job.clone()),
             ("state", job.state.clone()),
             ("waiting for", job.waiting_for.clone().unwrap_or_default()),
@@ -164,14 +168,14 @@ impl Document for Job {
             ("dataset", job.dataset.clone()),
             ("window", job.window.clone()),
             ("reason", job.reason.clone().unwrap_or_default()),
-            ("priority", job.priority.to_string()),
+            ("weight", job.weight.to_string()),
             ("submitted", cell(job.submitted_at.as_ref())),
             ("ended", cell(job.ended_at.as_ref())),
             ("shards", shards),
             ("read", read),
             ("attempts", format!("{}, {} failed", job.attempts, job.attempts_failed)),
         ]);
-        format!("{told}\n{}", shard::table(&self.shards, is_wide))
+        format!("{named}\n{}", shard::table(&self.shards, is_wide))
     }
 
     fn names(&self) -> Vec<String> {

@@ -1,10 +1,10 @@
-//! What the cluster answers, as people and programs get it.
+//! Documents: answers of the cluster, for people and for programs.
 //!
-//! Each document is one JSON object under `-o json`: `api_version`, `kind`, and the fields of its struct. The wire may change
-//! under it; these names do not. States are lower-case words with dashes, instants are told twice (`_at` in RFC 3339 and
-//! `_at_ms`), durations end in `_ms`, what is not known is `null`, and ids are text ([`crate::json`]).
+//! Each document is one JSON object under `-o json`: `api_version`, `kind`, and the fields of its struct. The wire
+//! may change, these names do not. States are lower-case words with dashes. Instants have two fields (`_at` in RFC
+//! 3339 and `_at_ms`), durations end in `_ms`, unknown values are `null`, and ids are text ([`crate::json`]).
 //!
-//! | kind | document | told by |
+//! | kind | document | printed by |
 //! |---|---|---|
 //! | `JobList` | [`JobList`] | `job list` |
 //! | `Job` | [`Job`] | `job get`, `watch`, `wait`, `submit --wait` |
@@ -45,15 +45,15 @@ pub(crate) use worker::WorkerList;
 use crate::args::{self, ListStyle};
 use crate::{json, out};
 
-/// One answer.
+/// Answer that can be shown.
 pub(crate) trait Document: Serialize {
-    /// Its name under `-o json`.
+    /// Name of the document under `-o json`.
     const KIND: &'static str;
 
-    /// For people.
+    /// Formats the document for people.
     fn table(&self, is_wide: bool) -> String;
 
-    /// The names in it, as other verbs take them.
+    /// Returns the names in the document, as other verbs accept them.
     fn names(&self) -> Vec<String>;
 }
 
@@ -65,7 +65,7 @@ struct Envelope<'a, D> {
     document: &'a D,
 }
 
-/// Shows a document.
+/// Shows a document in a style.
 pub(crate) fn show<D: Document>(style: ListStyle, document: &D) -> Result<()> {
     out::text(text(style, document)?)
 }
@@ -82,32 +82,32 @@ fn text<D: Document>(style: ListStyle, document: &D) -> Result<String> {
     })
 }
 
-/// A row of many as a document of its own, on one line.
+/// Formats one row of many as a document of its own, on one line.
 pub(crate) fn line<T: Serialize>(kind: &'static str, row: &T) -> serde_json::Result<String> {
     json::line(&Envelope { api_version: API_VERSION, kind, document: row })
 }
 
-/// A state of the wire as a word: `JOB_STATE_PARTLY_DONE` is `partly-done`.
+/// Converts a state of the wire to a word: `JOB_STATE_PARTLY_DONE` to `partly-done`.
 fn word(name: &str, prefix: &str) -> String {
     name.trim_start_matches(prefix).to_lowercase().replace('_', "-")
 }
 
-/// Text that the wire leaves empty where there is none.
+/// Returns the text, or none if the wire leaves it empty.
 fn filled(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// An instant that the wire has as 0 where there is none: in RFC 3339, and in milliseconds.
+/// Converts an instant, which is 0 on the wire if there is none, to RFC 3339 and to milliseconds.
 fn instant(at_ms: i64) -> (Option<String>, Option<i64>) {
     if at_ms == 0 { (None, None) } else { (Some(args::shown(at_ms)), Some(at_ms)) }
 }
 
-/// A cell that may have nothing.
+/// Formats a cell; `-` if there is no value.
 fn cell<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-/// A duration as people read it: `850ms`, `42s`, `3m 07s`, `2h 05m`.
+/// Formats a duration for people: `850ms`, `42s`, `3m 07s`, `2h 05m`.
 pub(crate) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -118,9 +118,9 @@ pub(crate) fn span(duration: Duration) -> String {
     }
 }
 
-/// Named values, one a line; those that are empty are left out.
+/// Formats named values, one on a line; leaves empty ones out.
 fn fields(fields: &[(&str, String)]) -> String {
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let told = fields.iter().filter(|(_, value)| !value.is_empty());
-    told.map(|(name, value)| format!("{name:width$}  {}\n", crate::text::line(value))).collect()
+    let shown = fields.iter().filter(|(_, value)| !value.is_empty());
+    shown.map(|(name, value)| format!("{name:width$}  {}\n", crate::text::line(value))).collect()
 }

@@ -1,4 +1,4 @@
-//! What a job would do.
+//! Plan of a job that was not submitted.
 
 use model::ByteSize;
 use proto::v1;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Document;
 use crate::tables::Table;
 
-/// One shard of a plan.
+/// Shard of a plan.
 #[derive(Debug, Serialize)]
 struct PlannedShard {
     shard: String,
@@ -17,7 +17,7 @@ struct PlannedShard {
     partitions: u32,
 }
 
-/// The plan of a job that was not submitted.
+/// Plan of a job that was not submitted.
 #[derive(Debug, Serialize)]
 pub(crate) struct JobPlan {
     job: String,

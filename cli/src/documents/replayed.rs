@@ -1,28 +1,28 @@
-//! What a replay came to.
+//! Result of a replay.
 
 use serde::Serialize;
 
 use super::{Document, ShardEntry, fields};
 
-/// A shard that was run again: the new version beside the one whose place it took.
+/// Shard that was replayed: the new version, and the version that it replaced.
 #[derive(Debug, Serialize)]
 pub(crate) struct Replayed {
-    /// The job whose shard was run again.
+    /// Job whose shard was replayed.
     of_job: String,
-    /// The job that did it.
+    /// Job that replayed it.
     job: String,
     shard: String,
     version: Option<u32>,
     content_digest: Option<String>,
     replaces: Option<u32>,
-    /// Of the version that was replaced; not known where that is neither the one of `of_job` nor has the same content: one of
-    /// several replays at once.
+    /// Digest of the version that was replaced. Unknown if several replays ran at once, and that version is neither
+    /// the one of `of_job` nor has the same content.
     replaced_digest: Option<String>,
     same_content: Option<bool>,
 }
 
 impl Replayed {
-    /// `before` is the shard in the job `of_job`, `after` the same in the job that ran it again.
+    /// Creates the result. `before` is the shard in the job `of_job`, `after` the shard in the job that replayed it.
     pub(crate) fn new(of_job: String, before: &ShardEntry, job: String, after: ShardEntry) -> Self {
         let is_replaced = after.replaces.is_some() && after.replaces == before.version;
         let is_equal = after.same_content == Some(true);
@@ -44,7 +44,7 @@ impl Document for Replayed {
     const KIND: &'static str = "Replayed";
 
     fn table(&self, _is_wide: bool) -> String {
-        let told = |version: Option<u32>, digest: &Option<String>| match (version, digest) {
+        let shown = |version: Option<u32>, digest: &Option<String>| match (version, digest) {
             (None, _) => "none".to_owned(),
             (Some(version), None) => format!("v{version}"),
             (Some(version), Some(digest)) => format!("v{version} {digest}"),
@@ -57,8 +57,8 @@ impl Document for Replayed {
         fields(&[
             ("shard", format!("{} of job {}", self.shard, self.of_job)),
             ("run again by", format!("job {}", self.job)),
-            ("new version", told(self.version, &self.content_digest)),
-            ("replaces", told(self.replaces, &self.replaced_digest)),
+            ("new version", shown(self.version, &self.content_digest)),
+            ("replaces", shown(self.replaces, &self.replaced_digest)),
             ("content", content.to_owned()),
         ])
     }

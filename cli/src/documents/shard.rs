@@ -1,4 +1,4 @@
-//! Shards of a job.
+//! Documents about shards.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use serde::Serialize;
 use super::{Document, cell, fields, filled, span, word};
 use crate::tables::Table;
 
-/// One shard.
+/// Summary of one shard.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ShardEntry {
     pub(crate) shard: String,
     /// `mapping`, `reducing`, `committing`, `done`, `failed` or `cancelled`.
     state: String,
-    /// Why it is not done.
+    /// Cause for which the shard is not done.
     cause: Option<String>,
-    /// The manifest that was committed.
+    /// Version of the manifest that was committed.
     pub(crate) version: Option<u32>,
-    /// Equal for equal content.
+    /// Digest of the content; equal for equal content.
     pub(crate) content_digest: Option<String>,
-    /// The version that it took the place of.
+    /// Version that was replaced.
     pub(crate) replaces: Option<u32>,
-    /// Whether that one had the same content.
+    /// True if the replaced version had the same content.
     pub(crate) same_content: Option<bool>,
     segments: u64,
     bytes: u64,
@@ -72,7 +72,7 @@ impl From<v1::ShardSummary> for ShardEntry {
     }
 }
 
-/// The shards of one job.
+/// Shards of one job.
 #[derive(Debug, Serialize)]
 pub(crate) struct ShardList {
     pub(crate) job: String,
@@ -91,7 +91,7 @@ impl Document for ShardList {
     }
 }
 
-/// Shards, a row each.
+/// Formats shards as a table.
 pub(super) fn table(shards: &[ShardEntry], is_wide: bool) -> String {
     let mut header = vec!["SHARD", "STATE", "READ", "BYTES", "MAP", "REDUCE", "RUNNING", "FAILED", "ETA", "VERSION"];
     if is_wide {
@@ -132,7 +132,7 @@ fn row(shard: &ShardEntry, is_wide: bool) -> Vec<String> {
     row
 }
 
-/// One shard of one job.
+/// Shard of a job.
 #[derive(Debug, Serialize)]
 pub(crate) struct ShardOfJob {
     pub(crate) job: String,

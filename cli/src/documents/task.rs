@@ -1,4 +1,4 @@
-//! Tasks of a job that runs.
+//! Documents about tasks.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Document, cell, filled, span, word};
 use crate::tables::Table;
 
-/// One task.
+/// Summary of one task.
 #[derive(Debug, Serialize)]
 struct TaskEntry {
     shard: String,
@@ -17,16 +17,16 @@ struct TaskEntry {
     /// `open`, `running`, `waiting` or `done`.
     state: String,
     attempts: u32,
-    /// Attempts that count against the task.
+    /// Number of attempts that are charged to the task.
     charged: u32,
     running: Vec<Running>,
-    /// How the last attempt that failed failed.
+    /// Error of the last attempt that failed.
     error: Option<String>,
     /// Segment bytes of a map task.
     bytes: u64,
 }
 
-/// One attempt that runs.
+/// Attempt that is running.
 #[derive(Debug, Serialize)]
 struct Running {
     attempt: u32,
@@ -35,7 +35,7 @@ struct Running {
     bytes: u64,
     points: u64,
     elapsed_ms: u64,
-    /// It was begun because the first one is slow.
+    /// True if the attempt was started beside a slow one.
     speculative: bool,
 }
 
@@ -68,12 +68,12 @@ impl From<v1::TaskSummary> for TaskEntry {
     }
 }
 
-/// Several tasks of one job.
+/// Tasks of one job.
 #[derive(Debug, Serialize)]
 pub(crate) struct TaskList {
     job: String,
     tasks: Vec<TaskEntry>,
-    /// There are more than the limit.
+    /// True if there are more tasks than the limit.
     pub(crate) more: bool,
 }
 
@@ -106,8 +106,8 @@ impl Document for TaskList {
 
 impl TaskEntry {
     fn row(&self, is_wide: bool) -> Vec<String> {
-        let of_each = |told: &dyn Fn(&Running) -> String| {
-            let all: Vec<_> = self.running.iter().map(told).collect();
+        let of_each = |cell_of: &dyn Fn(&Running) -> String| {
+            let all: Vec<_> = self.running.iter().map(cell_of).collect();
             if all.is_empty() { cell(None::<String>) } else { all.join(",") }
         };
         let worker = |running: &Running| {

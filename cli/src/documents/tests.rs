@@ -16,7 +16,7 @@ fn job() -> v1::JobSummary {
         shards_failed: 1,
         bytes: 3 << 20,
         bytes_read: 3 << 20,
-        priority: 10,
+        weight: 10,
         attempts: 9,
         attempts_failed: 2,
         ..v1::JobSummary::default()
@@ -89,6 +89,7 @@ fn a_list_of_jobs_is_a_table_names_or_one_object() {
                   "shards_failed": 1,
                   "bytes": 3145728,
                   "bytes_read": 3145728,
+                  "weight": 10,
                   "priority": 10,
                   "reason": null,
                   "cause": null,
@@ -121,7 +122,7 @@ fn a_job_shows_its_shards_and_why_they_failed() {
             input        s3://metrics/segments
             dataset      s3://metrics/dataset
             window       all
-            priority     10
+            weight       10
             submitted    2023-11-14T22:13:20Z
             ended        -
             shards       1 of 2 done, 1 failed

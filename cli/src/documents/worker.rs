@@ -1,4 +1,4 @@
-//! Workers that live.
+//! Documents about workers.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use serde::Serialize;
 use super::{Document, cell, filled, instant, span};
 use crate::tables::Table;
 
-/// One worker.
+/// Summary of one worker.
 #[derive(Debug, Serialize)]
 struct WorkerEntry {
     worker: String,
     name: String,
     /// `active`, `draining` or `unfit`.
     state: &'static str,
-    /// Why it leaves, or takes no work.
+    /// Reason for which the worker leaves or claims no work.
     reason: Option<String>,
     version: String,
     slots: u32,
@@ -24,7 +24,7 @@ struct WorkerEntry {
     memory_bytes: u64,
     since_at: Option<String>,
     since_at_ms: Option<i64>,
-    /// Since when it was last heard of.
+    /// Time since its last heartbeat, in milliseconds.
     silent_ms: u64,
 }
 
@@ -52,18 +52,18 @@ impl From<v1::WorkerSummary> for WorkerEntry {
     }
 }
 
-/// An order to leave that is not carried out.
+/// Order to leave that is not carried out yet.
 #[derive(Debug, Serialize)]
 struct DrainEntry {
     name: String,
-    /// The id that it had when it was told last.
+    /// Id that the worker had when it last received the order.
     worker: String,
     reason: String,
-    /// Its lease ended before it had left; it is told again if it comes back.
+    /// True if its lease ended before it had left; the order is given again if the worker comes back.
     is_lost: bool,
 }
 
-/// All workers.
+/// Live workers, and orders to leave.
 #[derive(Debug, Serialize)]
 pub(crate) struct WorkerList {
     workers: Vec<WorkerEntry>,

@@ -1,4 +1,4 @@
-//! What is shown of a job that runs, as text.
+//! Text lines about a running job.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use proto::v1::{GetJobResponse, JobState, JobSummary, ShardState, ShardSummary};
 
 use crate::documents::span;
 
-/// A shard in a line.
+/// Formats a shard on one line.
 pub(super) fn shard(shard: &ShardSummary) -> String {
     let state = match shard.state() {
         ShardState::Unspecified => "in a state that this version does not know".to_owned(),
@@ -37,7 +37,7 @@ fn eta(shard: &ShardSummary) -> String {
     }
 }
 
-/// A job in a line.
+/// Formats a job on one line.
 pub(super) fn job(response: &GetJobResponse) -> String {
     let Some(job) = &response.job else { return String::new() };
     let state = match job.state() {
@@ -56,7 +56,7 @@ pub(super) fn job(response: &GetJobResponse) -> String {
         line += &format!(", {} failed", job.shards_failed);
     }
     line += &format!(", {}/{} read", ByteSize(job.bytes_read), ByteSize(job.bytes));
-    // Shards run beside each other: the job takes at least as long as the slowest.
+    // Shards run in parallel: the job takes at least as long as its slowest shard.
     if let Some(slowest) = response.shards.iter().max_by_key(|shard| shard.eta_ms) {
         line += &eta(slowest);
     }
@@ -68,7 +68,7 @@ pub(super) fn job(response: &GetJobResponse) -> String {
     line
 }
 
-/// How far a shard is in its stage, in percent.
+/// Returns the progress of a shard in its stage, in percent.
 pub(super) fn percent(shard: &ShardSummary) -> u64 {
     let share = |done: u64, all: u64| (done * 100).checked_div(all).unwrap_or(0).min(100);
     match shard.state() {
@@ -79,16 +79,16 @@ pub(super) fn percent(shard: &ShardSummary) -> u64 {
     }
 }
 
-/// What has been told in plain lines, so that only what changed is told again: a shard when it comes to another state or
-/// an attempt fails, the job when it comes to another state, a further tenth or a shard's end.
+/// State that was already printed in plain lines, so that only changes are printed: a shard that changes its state or
+/// has a failed attempt; a job that changes its state, reads a further tenth or ends a shard.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Printed {
     job: Option<(i32, u32, u32, u64, String)>,
     shards: BTreeMap<String, (i32, u32)>,
 }
 
-impl Told {
-    /// The lines that tell what is new.
+impl Printed {
+    /// Returns the lines about what is new.
     pub(super) fn lines(&mut self, response: &GetJobResponse) -> Vec<String> {
         let mut lines = Vec::new();
         for told in &response.shards {

@@ -1,12 +1,12 @@
-//! A job that runs, followed to its end.
+//! Display of a running job until its end.
 //!
-//! The leader tells how a job is, again and again as it changes, until it has ended. The stream ends with the leader that
-//! gave it; it is opened anew, at whoever leads then, and tells where the job stands by then. So nothing is missed that
-//! lasts, and following ends with the job, or with what asking again does not change.
+//! The leader streams the state of a job, with each change, until the job has ended. The stream ends with its leader;
+//! the client then opens another at the next leader, which begins with the current state. So no lasting change is
+//! missed. Following ends with the job, or with an error that a repetition does not change.
 
-// What is shown, as text.
+// Text of the display.
 mod lines;
-// Where it is shown.
+// Screen of the display: bars or plain lines.
 mod screen;
 #[cfg(test)]
 mod tests;
@@ -23,15 +23,15 @@ pub(crate) use screen::Screen;
 use crate::cluster::{Cluster, Operator};
 use crate::exit::{Code, Exit};
 
-/// Time before a stream that has ended is opened anew.
+/// Pause before a stream that has ended is opened again.
 const REOPEN_AFTER: Duration = Duration::from_millis(500);
 
-/// Whether a job is over.
+/// True if a job has ended.
 pub(crate) fn has_ended(state: JobState) -> bool {
     matches!(state, JobState::Done | JobState::PartlyDone | JobState::Failed | JobState::Cancelled)
 }
 
-/// Follows a job to its end, and tells `show` what it is told. After `timeout` that is given up; the job goes on.
+/// Follows a job to its end, and passes each state to `show`. After `timeout` it gives up; the job goes on.
 pub(crate) async fn follow(
     cluster: &Cluster,
     job: &str,
@@ -59,11 +59,11 @@ pub(crate) async fn follow(
             return Err(Exit::error(Code::Interrupted, what));
         }
     };
-    // The stream tells the first page of a job of very many shards.
+    // The stream has only the first page of a job of very many shards.
     if ended.more { Ok(cluster.job(job, None).await?) } else { Ok(ended) }
 }
 
-/// ctrl-C. Where that cannot be listened for, it ends the process as ever.
+/// Resolves at ctrl-C. If the signal cannot be caught, ctrl-C ends the process as usual.
 async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
@@ -90,7 +90,7 @@ async fn follow_to_end(
     }
 }
 
-/// Reads a stream: to the end of the job, or (`None`) to its own.
+/// Reads a stream until the job has ended, or (`None`) until the stream ends.
 async fn read(
     mut stream: Streaming<GetJobResponse>,
     show: &mut impl FnMut(&GetJobResponse),

@@ -1,34 +1,34 @@
-//! Where a job that runs is shown: bars on a terminal, plain lines elsewhere. Always on stderr.
+//! Screen of a running job, on stderr: bars on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use proto::v1::{GetJobResponse, ShardState, ShardSummary};
 
-use super::lines::{self, Told};
+use super::lines::{self, Printed};
 use crate::text::cell;
 
-/// Shards that have a bar; the others are in the last line alone.
+/// Most shards that have a bar; the others count only in the last line.
 const BARS_MAX: usize = 20;
 
-/// Shows a job.
+/// Screen that shows a job.
 pub(crate) struct Screen(Style);
 
 enum Style {
-    /// A line a shard, and one for the job.
+    /// One bar for each shard, and one for the job.
     Bars(Box<Bars>),
-    /// What changed.
-    Plain(Told),
+    /// Plain lines about changes.
+    Plain(Printed),
 }
 
 impl Screen {
-    /// The one that suits where stderr leads.
+    /// Creates the screen that suits stderr.
     pub(crate) fn of_stderr() -> Self {
         let is_terminal = std::io::stderr().is_terminal();
-        Self(if is_terminal { Style::Bars(Box::new(Bars::new())) } else { Style::Plain(Told::default()) })
+        Self(if is_terminal { Style::Bars(Box::new(Bars::new())) } else { Style::Plain(Printed::default()) })
     }
 
-    /// Shows where the job stands.
+    /// Shows the state of the job.
     pub(crate) fn show(&mut self, response: &GetJobResponse) {
         match &mut self.0 {
             Style::Bars(bars) => bars.show(response),
@@ -36,7 +36,7 @@ impl Screen {
         }
     }
 
-    /// Takes the bars away; lines stay.
+    /// Removes the bars; plain lines stay.
     pub(crate) fn finish(self) {
         if let Style::Bars(bars) = self.0 {
             bars.finish();
@@ -84,7 +84,8 @@ impl Bars {
     }
 }
 
-/// Those that are of interest, in the order of the shards: first what runs, then what failed, then what is done.
+/// Returns the most interesting shards, in the order of shards: those that run first, then failed ones, then done
+/// ones.
 fn shown(shards: &[ShardSummary]) -> Vec<&ShardSummary> {
     let rank = |shard: &ShardSummary| match shard.state() {
         ShardState::Mapping if shard.attempts == 0 => 1,

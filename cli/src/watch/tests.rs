@@ -1,7 +1,7 @@
 use expect_test::{Expect, expect};
 use proto::v1::{JobSummary, ShardState, ShardSummary};
 
-use super::lines::Told;
+use super::lines::Printed;
 use super::*;
 
 const MIB: u64 = 1 << 20;
@@ -33,7 +33,7 @@ fn response(state: JobState, shards: Vec<ShardSummary>) -> GetJobResponse {
 }
 
 fn check(responses: &[GetJobResponse], expected: &Expect) {
-    let mut told = Told::default();
+    let mut told = Printed::default();
     let looks: Vec<_> = responses.iter().map(|response| told.lines(response).join("\n")).collect();
     expected.assert_eq(&looks.join("\n--\n"));
 }

@@ -12,7 +12,7 @@ async fn job(folder: &tempfile::TempDir) -> Job {
         settings: model::JobSettings::default(),
         shard_map: String::new(),
         reason: "run".to_owned(),
-        priority: 10,
+        weight: 10,
         running_max: None,
         force_replace: None,
         replay_of: None,

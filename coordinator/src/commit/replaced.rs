@@ -52,7 +52,7 @@ impl Replaced {
         if lost.as_ref().is_some_and(|lost| lost.segments == 0) {
             return Ok(());
         }
-        let loss = told(lost.as_ref());
+        let loss = describe_lost(lost.as_ref());
         if !may_replace(base, version, true, job.force_replace.is_some()) {
             let over = match base {
                 Some(0) => "over no version".to_owned(),
@@ -94,7 +94,7 @@ async fn read_inputs(dataset: &Root, manifest: &Manifest) -> Result<Option<Segme
 }
 
 /// Describes lost input, to follow the name of a version.
-fn told(lost: Option<&LostInput>) -> String {
+fn describe_lost(lost: Option<&LostInput>) -> String {
     let Some(lost) = lost else { return "cannot be read: what it was made of is not known".to_owned() };
     let more = match lost.segments - lost.first.len() as u64 {
         0 => String::new(),

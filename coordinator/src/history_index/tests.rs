@@ -27,7 +27,7 @@ fn report(job: &str, round: u32, submitted_at_ms: i64) -> JobReport {
         settings: JobSettings::default(),
         shard_map: String::new(),
         reason: "nightly".to_owned(),
-        priority: 10,
+        weight: 10,
         running_max: None,
         force_replace: None,
         replay_of: None,

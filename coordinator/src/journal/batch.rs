@@ -1,4 +1,4 @@
-//! Gathers changes of tasks into transactions, several of them under way at once.
+//! Gathers changes of tasks into transactions, of which several are in flight at once.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::{Queued, Shared};
 
-/// Transactions under way at once: enough to hide the round trip, few enough that batches fill.
+/// Most transactions in flight: enough to hide the round trip, few enough that batches fill.
 const TXNS_MAX: usize = 4;
 
-/// Makes changes until the last door is dropped.
+/// Makes changes until the last [`Journal`](super::Journal) is dropped.
 pub(super) async fn run(shared: Arc<Shared>, mut queued: mpsc::Receiver<Queued>) {
     let permits = Arc::new(Semaphore::new(TXNS_MAX));
     let mut held_over = None;
     loop {
         let Some(first) = next(&mut held_over, &mut queued).await else { return };
-        // Waiting for a permit is what lets a batch fill.
+        // Waiting for a permit gives the batch time to fill.
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let batch = gather(first, &mut held_over, &mut queued);
         let shared = Arc::clone(&shared);
@@ -26,7 +26,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut queued: mpsc::Receiver<Queued>)
                 batch.into_iter().map(|queued| (queued.change, queued.reply)).unzip();
             let results = claim::apply(&*shared.store, &shared.leadership, changes).await;
             for (reply, result) in replies.into_iter().zip(results) {
-                // Who asked may be gone; the change stands, and the state is read by whoever comes next.
+                // The caller may be gone. The change stands, and a later reader of the state finds it.
                 let _ = reply.send(result);
             }
             drop(permit);
@@ -41,7 +41,7 @@ async fn next(held_over: &mut Option<Queued>, queued: &mut mpsc::Receiver<Queued
     }
 }
 
-/// As many changes as one transaction takes, each of another task.
+/// Gathers as many changes as one transaction holds, each of another task.
 fn gather(first: Queued, held_over: &mut Option<Queued>, queued: &mut mpsc::Receiver<Queued>) -> Vec<Queued> {
     let mut tasks = HashSet::from([first.change.task().clone()]);
     let mut batch = vec![first];

@@ -1,5 +1,5 @@
-//! Which claim an attempt holds its task by. A token does not tell: attempts outlive their leader, and each leader's tokens are
-//! of its own term.
+//! Claims by which attempts hold their tasks. A token alone does not identify a claim: attempts outlive their leader,
+//! and each leader's tokens belong to its own term.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,19 +10,19 @@ use storage::meta::Revision;
 
 use super::Found;
 
-/// A revision that no state ever reaches: the change of an attempt that we know nothing of compares it, and the store says why
-/// it is refused. (The revision 0 would be that of a key that is absent.)
+/// Revision that no state ever reaches. The change of an unknown attempt compares it, so that the store refuses the
+/// change and gives the reason. (Revision 0 would stand for an absent key.)
 const NEVER: Revision = Revision(i64::MAX.cast_unsigned());
 
-/// Attempts and when their claims came to be, by task. One whose lease has ended stays until its task is done, tried no more
-/// or of a shard that is over: its change is refused by the store.
+/// Attempts with the create revisions of their claims, by task. An attempt whose lease has ended stays until its task
+/// is done, is tried no more, or belongs to a shard that is over; the store refuses its changes.
 #[derive(Debug)]
 pub(super) struct Held {
     claims: Mutex<HashMap<TaskPath, Vec<(AttemptId, Revision)>>>,
 }
 
 impl Held {
-    /// What another leader gave out.
+    /// Creates the table from the claims that earlier leaders granted.
     pub(super) fn found(found: &Found) -> Self {
         let mut claims: HashMap<_, Vec<_>> = HashMap::new();
         for (job, of_job) in &found.jobs {
@@ -36,19 +36,19 @@ impl Held {
         Self { claims: Mutex::new(claims) }
     }
 
-    /// An attempt was given out.
+    /// Adds an attempt that was granted.
     pub(super) fn claimed(&self, task: TaskPath, attempt: AttemptId, at: Revision) {
         self.claims().entry(task).or_default().push((attempt, at));
     }
 
-    /// When the claim of an attempt came to be; never, if it holds its task no longer.
+    /// Returns the create revision of an attempt's claim, or [`NEVER`] if the attempt no longer holds its task.
     pub(super) fn claim_of(&self, task: &TaskPath, attempt: AttemptId) -> Revision {
         let claims = self.claims();
         let mut of_task = claims.get(task).into_iter().flatten();
         of_task.find(|(held, _)| *held == attempt).map_or(NEVER, |(_, at)| *at)
     }
 
-    /// An attempt is over.
+    /// Removes an attempt that is over.
     pub(super) fn ended(&self, task: &TaskPath, attempt: AttemptId) {
         let mut claims = self.claims();
         if let Some(of_task) = claims.get_mut(task) {
@@ -59,18 +59,18 @@ impl Held {
         }
     }
 
-    /// Forgets every attempt at these tasks.
+    /// Removes every attempt at these tasks.
     pub(super) fn forget(&self, is_over: impl Fn(&TaskPath) -> bool) {
         self.claims().retain(|task, _| !is_over(task));
     }
 
-    /// Forgets every attempt at a task that is done.
+    /// Removes every attempt at a task that is done.
     pub(super) fn done(&self, task: &TaskPath) {
         self.claims().remove(task);
     }
 
     fn claims(&self) -> MutexGuard<'_, HashMap<TaskPath, Vec<(AttemptId, Revision)>>> {
-        // Nothing panics while it is held.
+        // No code panics while it holds the lock.
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

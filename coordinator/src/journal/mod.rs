@@ -1,21 +1,21 @@
-//! The one door for durable change: nobody else writes the cluster's state.
+//! Journal: the only way of durable change. No other module writes the cluster's state.
 //!
-//! Changes of tasks are gathered into transactions: whatever is asked for while others are under way goes together, so the
-//! journal is as fast as the store takes batches. Jobs and shards are written one by one. Every write carries the proof that
-//! we lead, and compares what it replaces; one whose outcome cannot be found out ends the leadership, and the next leader
-//! reads what is there.
+//! Changes of tasks are gathered into transactions: changes that are requested while others are in flight travel together,
+//! so the store's speed with batches sets the journal's. Jobs and shards are written one by one. Every write carries the
+//! proof that we lead, and compares the records that it replaces. A write whose outcome cannot be determined ends the
+//! leadership, and the next leader reads the state.
 //!
-//! | what a write meets | what follows |
+//! | a write meets | result |
 //! |---|---|
 //! | another leader | [`JournalError::Over`]: stop, rejoin the election |
-//! | an outcome that stays unknown | the same: whoever leads next reads it |
-//! | a claim that is gone, a task that is done, a shard that has ended | [`JournalError::Stale`]: the attempt's word does not count |
-//! | a store without space | [`JournalError::Blocked`]: nothing was changed, ask again later |
+//! | an outcome that stays unknown | [`JournalError::Over`]: the next leader reads it |
+//! | a claim that is gone, a task that is done, a shard that has ended | [`JournalError::Stale`]: the attempt's report does not count |
+//! | a store without space | [`JournalError::Blocked`]: nothing was changed, try again later |
 
-mod batch; //    changes of tasks, gathered
-mod held; //     by which claim an attempt holds its task
-mod records; //  jobs, shards, datasets
-mod recover; //  what another leader left
+mod batch; //    transactions of task changes
+mod held; //     claims by which attempts hold their tasks
+mod records; //  records of jobs, shards, datasets
+mod recover; //  state that an earlier leader left
 
 #[cfg(test)]
 mod tests;
@@ -37,29 +37,29 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use held::Held;
 pub(crate) use recover::{Found, FoundJob, FoundShard, recover};
 
-/// Transactions of records under way at once, beside those of tasks: a job of tens of thousands of shards wants to write as
-/// many at one instant, and etcd has other things to do, such as keeping leases alive.
+/// Most transactions of records in flight, beside those of tasks. A job of tens of thousands of shards may write as
+/// many records at once, and etcd must still keep leases alive.
 const RECORD_TXNS_MAX: usize = 256;
 
-/// Why a change was not made.
+/// Reason for which a change was not made.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum JournalError {
-    /// We lead no longer, or cannot know what we did.
+    /// We lead no longer, or cannot determine the outcome of a write.
     #[error("{reason}")]
     Over {
-        /// Why.
+        /// Cause, for the log.
         reason: String,
     },
     /// The attempt does not hold its task.
     #[error("{reason}")]
     Stale {
-        /// Why.
+        /// Cause, for the log.
         reason: String,
     },
-    /// Nothing was changed, and nothing can be right now.
+    /// Nothing was changed, and nothing can be changed right now.
     #[error("{reason}")]
     Blocked {
-        /// Why, and what to do.
+        /// Cause, and the next step.
         reason: String,
     },
 }
@@ -91,13 +91,13 @@ impl From<MetaError> for JournalError {
     }
 }
 
-/// A change that waits for its transaction.
+/// Change that waits for its transaction.
 struct Queued {
     change: TaskChange,
     reply: oneshot::Sender<Result<Changed, ClaimError>>,
 }
 
-/// The right to change one task.
+/// Exclusive right to change one task.
 struct Turn<'a> {
     shared: &'a Shared,
     task: TaskPath,
@@ -107,14 +107,14 @@ struct Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut under_way = self.shared.under_way();
-        // Ours and the map's own: nobody waits.
+        // The two references are ours and the map's: nobody waits.
         if under_way.get(&self.task).is_some_and(|turn| Arc::strong_count(turn) <= 2) {
             under_way.remove(&self.task);
         }
     }
 }
 
-/// The door. Clones are the same door.
+/// Handle of the journal. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Journal {
     shared: Arc<Shared>,
@@ -127,35 +127,35 @@ struct Shared {
     leadership: Leadership,
     /// Attempts of tasks that were tried and are not done, as they were last seen.
     attempts: Mutex<HashMap<TaskPath, SeenAttempts>>,
-    /// Attempts that were given out.
+    /// Claims of attempts that were granted.
     held: Held,
-    /// When each record of a dataset, job or shard was written.
+    /// Revisions of each record of a dataset, job or shard.
     written: Mutex<BTreeMap<String, Written>>,
-    /// Counts the orders to leave that were written.
+    /// Record that counts how often orders to leave were written.
     drains_written: std::sync::atomic::AtomicU64,
-    /// Fields of shards' records that a newer version wrote: they stay, whatever else is written there.
+    /// Fields of shards' records that a newer version wrote. They are kept when this version writes the record.
     unknown: Mutex<BTreeMap<String, Unknown>>,
-    /// Records of shards that are being written: what they are in the store may be what we know, or what we write.
+    /// Records of shards that are being written: the store may have the old or the new content.
     writing: Mutex<HashSet<String>>,
-    /// Transactions of records that may be under way.
+    /// Permits for transactions of records in flight.
     records: Semaphore,
-    /// The right to write heads: the next write of one has to see what that one leaves.
+    /// Exclusive right to write heads, because a write of a head must see the result of the one before.
     heads: tokio::sync::Mutex<()>,
-    /// Tasks with a change under way: the next change of one has to see what that one leaves.
+    /// Tasks with a change in flight, because a change must see the result of the one before.
     under_way: Mutex<HashMap<TaskPath, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-/// When a record was written.
+/// Revisions of a record.
 #[derive(Debug, Clone, Copy)]
 struct Written {
-    /// When it came to be: a record that went, and came again, has another.
+    /// Revision at which it was created; a record that was deleted and created again has another one.
     created: Revision,
-    /// When it was written last.
+    /// Revision of its last write.
     modified: Revision,
 }
 
 impl Shared {
-    /// Waits for the changes of `task` that are under way.
+    /// Waits for the changes of `task` that are in flight.
     async fn in_turn(&self, task: &TaskPath) -> Turn<'_> {
         let turn = Arc::clone(self.under_way().entry(task.clone()).or_default());
         Turn { shared: self, task: task.clone(), _guard: turn.lock_owned().await }
@@ -166,7 +166,7 @@ impl Shared {
     }
 
     fn attempts(&self) -> MutexGuard<'_, HashMap<TaskPath, SeenAttempts>> {
-        // Nothing panics while it is held.
+        // No code panics while it holds the lock.
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -183,7 +183,7 @@ impl Shared {
     }
 }
 
-/// A record of a shard that is being written, until what became of it is known.
+/// Shard's record that is being written, until the outcome is known.
 struct Writing<'a> {
     shared: &'a Shared,
     key: &'a str,
@@ -203,7 +203,7 @@ impl Drop for Writing<'_> {
 }
 
 impl Journal {
-    /// Opens the door for as long as `leadership` holds, knowing what `found` says.
+    /// Opens the journal for as long as `leadership` holds; `found` is the state that was read.
     pub(crate) fn open(store: Arc<dyn MetaStore>, leadership: Leadership, found: &Found) -> Self {
         let (queue, queued) = mpsc::channel(JOURNAL_QUEUE_MAX);
         let shared = Arc::new(Shared {
@@ -223,13 +223,14 @@ impl Journal {
         Self { shared, queue }
     }
 
-    /// The proof that we lead.
+    /// Returns the proof that we lead.
     pub(crate) fn leadership(&self) -> &Leadership {
         &self.shared.leadership
     }
 
-    /// Binds an attempt to a worker, at `at_ms`: its fencing token. `number` is what the scheduler counted, past the last one
-    /// on record (LS-1); it may leave out numbers of claims that were refused, since their workers were lost together.
+    /// Binds an attempt to a worker, at `at_ms`, and returns its fencing token. `number` is counted by the scheduler
+    /// and larger than the last one on record (LS-1). It may skip the numbers of claims that were refused because
+    /// their workers were lost together.
     pub(crate) async fn claim(
         &self,
         task: TaskPath,
@@ -260,7 +261,7 @@ impl Journal {
         match self.ask(claim).await? {
             Ok(Changed::Claimed { attempt, .. }) => Ok(attempt),
             Ok(other) => Err(mismatch(&other)),
-            // Every claim of the shard would be refused for ever.
+            // From now on every claim of the shard would be refused.
             Err(ClaimError::Late { .. }) if self.is_as_known(&key, shard) => Err(records::moved(&key)),
             Err(error) => Err(error.into()),
         }
@@ -298,7 +299,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Ends an attempt uncharged.
+    /// Ends an attempt without charging it.
     pub(crate) async fn hand_back(&self, task: TaskPath, attempt: AttemptId) -> Result<(), JournalError> {
         let _turn = self.shared.in_turn(&task).await;
         let claimed = self.shared.held.claim_of(&task, attempt);
@@ -307,7 +308,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Opens a task that `attempt` did.
+    /// Opens a task again that `attempt` did.
     pub(crate) async fn reopen(&self, task: TaskPath, attempt: AttemptId, tried: Tried) -> Result<(), JournalError> {
         let _turn = self.shared.in_turn(&task).await;
         let key = String::from(StateKey::Done(task.clone()));
@@ -320,12 +321,12 @@ impl Journal {
         self.change(TaskChange::Reopen { task, done, charged, exact_start }).await.map(drop)
     }
 
-    /// Makes a change that has to be made, however long the store takes none.
+    /// Makes a change that has to be made, for as long as the store accepts none.
     pub(crate) async fn insist<T, F>(&self, change: impl Fn() -> F) -> Result<T, JournalError>
     where
         F: Future<Output = Result<T, JournalError>>,
     {
-        /// Between two tries: an operator makes room in minutes.
+        /// Pause between two tries: an operator makes room within minutes.
         const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
         loop {
             match change().await {
@@ -335,7 +336,7 @@ impl Journal {
         }
     }
 
-    /// Forgets what was seen of the tasks of a shard that has ended.
+    /// Drops what was seen of the tasks of a shard that has ended.
     pub(crate) fn forget_tasks(&self, is_over: impl Fn(&TaskPath) -> bool + Copy) {
         self.shared.attempts().retain(|task, _| !is_over(task));
         self.shared.held.forget(is_over);
@@ -359,7 +360,7 @@ impl Journal {
         Ok(self.ask(change).await??)
     }
 
-    /// Makes a change; what stands against it is the inner error.
+    /// Makes a change; the inner error is the reason against it.
     async fn ask(&self, change: TaskChange) -> Result<Result<Changed, ClaimError>, JournalError> {
         let task = change.task().clone();
         let shard = String::from(StateKey::Shard(task.job.clone(), task.shard));
@@ -372,7 +373,7 @@ impl Journal {
             Ok(changed) => changed,
             Err(refused) => return Ok(Err(refused)),
         };
-        // The answer was long on its way: what is known of the task by now is of another round, or will be.
+        // The answer was late: by now, what is known of the task belongs to another round.
         if incarnation() != before {
             return Err(JournalError::Stale { reason: format!("the shard of {task} has ended meanwhile") });
         }

@@ -1,14 +1,15 @@
 //! Records of jobs, shards and datasets: written one at a time, each against what was there before.
 //!
-//! A copy of a transaction may reach the store long after its answer, when all that it wrote has gone again: then a record that it
-//! wants absent *is* absent. So each compares something that does not come back, beside that we lead:
+//! A copy of a transaction may reach the store long after its answer, when the keys that it wrote are deleted again: a
+//! record that it requires to be absent *is* absent then. Therefore each transaction compares, besides the leadership, a
+//! value that never returns; a late copy is refused by it:
 //!
-//! | a transaction | compares, so that a copy finds it moved |
+//! | transaction | comparison that refuses a copy |
 //! |---|---|
-//! | begins a job | the record of its dataset, which it writes too, and which never goes |
-//! | replaces a head, or deletes it with its job | when the head was written last |
-//! | writes orders to leave | how often orders were written, which it raises, and which never goes |
-//! | writes a shard's record | when the head of its job came to be, and when the record itself was written last |
+//! | begins a job | last write of the dataset's record, which it also writes and which is never deleted |
+//! | replaces a head, or deletes it with its job | last write of the head |
+//! | writes orders to leave | count of such writes, which it increments and which is never deleted |
+//! | writes a shard's record | creation of the job's head, and last write of the record itself |
 
 use std::sync::atomic::Ordering;
 
@@ -25,7 +26,7 @@ use storage::{Settled, settle};
 use super::{Journal, JournalError, Writing, Written};
 
 impl Journal {
-    /// Remembers where the history of jobs lies: before the first of them begins.
+    /// Records the dataset in which the history of jobs lies, before the first of them begins.
     pub(crate) async fn note_dataset(&self, uri: &str) -> Result<(), JournalError> {
         let _turn = self.shared.heads.lock().await;
         let key = dataset_key(uri);
@@ -36,7 +37,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes a job, which has no head, in a dataset that is noted.
+    /// Creates a job that has no head, in a dataset that is recorded.
     pub(crate) async fn begin_job(&self, job: &JobId, head: &JobHead) -> Result<(), JournalError> {
         let _turn = self.shared.heads.lock().await;
         let (key, uri) = (head_key(job), head.dataset.as_str());
@@ -50,7 +51,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Replaces a job's head. One that is archived has nothing to say any more.
+    /// Replaces a job's head. An archived job is left alone.
     pub(crate) async fn put_job(&self, job: &JobId, head: &JobHead) -> Result<(), JournalError> {
         let _turn = self.shared.heads.lock().await;
         let key = head_key(job);
@@ -60,7 +61,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Replaces a shard's record.
+    /// Replaces the record of a shard.
     pub(crate) async fn put_shard(
         &self,
         job: &JobId,
@@ -74,7 +75,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Replaces a shard's record by its last one; the records of its tasks go in the same transaction.
+    /// Replaces a shard's record by its last one, and deletes the records of its tasks in the same transaction.
     pub(crate) async fn end_shard(
         &self,
         job: &JobId,
@@ -85,13 +86,13 @@ impl Journal {
         let tasks = ["attempts/", "claims/", "done/"].map(|kind| Op::delete_prefix(format!("{prefix}{kind}")));
         let _writing = Writing::begin(&self.shared, &key);
         self.replace_shard(job, &key, record, tasks.into()).await?;
-        // Nothing is given out by it any more: a claim is made against the record that is known.
+        // No claim is made by this record any more: claims compare the record that is known.
         self.shared.written().remove(&key);
         self.forget_tasks(|task| task.job == *job && task.shard == shard);
         Ok(())
     }
 
-    /// Removes everything of a job that is on record elsewhere.
+    /// Deletes all keys of a job whose result is recorded in its dataset.
     pub(crate) async fn forget_job(&self, job: &JobId) -> Result<(), JournalError> {
         let _turn = self.shared.heads.lock().await;
         let key = head_key(job);
@@ -106,7 +107,7 @@ impl Journal {
         if let Settled::Refused { current } = settle(&*self.shared.store, txn, &key, gone).await? {
             let mut current = current.into_iter();
             self.check_leader(current.next().flatten().as_ref())?;
-            // An earlier try may have done it, whose outcome was not known.
+            // An earlier try with an unknown outcome may have done it.
             if current.next().flatten().is_some() {
                 return Err(moved(&key));
             }
@@ -117,11 +118,11 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes orders to leave, and removes those that are carried out or taken back. One write at a time: the next one has to
-    /// see what that one leaves.
+    /// Writes orders to leave, and removes those that are carried out or withdrawn. Writes are serialised, because
+    /// each must see the result of the one before.
     pub(crate) async fn write_drains(&self, orders: &[(LeaseId, Option<DrainRecord>)]) -> Result<(), JournalError> {
         let key = String::from(StateKey::DrainSerial);
-        // One operation is the count's.
+        // One of the operations is that of the count.
         for orders in orders.chunks(STATE_TXN_OPS_MAX - 1) {
             let op = |(worker, order): &(LeaseId, Option<DrainRecord>)| match order {
                 Some(order) => Ok(Op::put(StateKey::Drain(*worker), value(order)?)),
@@ -135,15 +136,15 @@ impl Journal {
         Ok(())
     }
 
-    /// Every dataset that has, or had, a job. A record that cannot be read hides no other.
+    /// Lists every dataset that has, or had, a job. A record that cannot be read hides no other.
     pub(crate) async fn datasets(&self) -> Result<Vec<String>, MetaError> {
         let listing = self.shared.store.list(format::state_keys::DATASETS).await?;
         let uri = |entry: &Entry| entry.record().map(|record: DatasetRecord| record.uri.to_string()).ok();
         Ok(listing.entries.iter().filter_map(uri).collect())
     }
 
-    /// Says which format the state has, where it is not said yet or an older version said it: before anything else is
-    /// written, so that no version that would misread us leads after us.
+    /// Records the format of the state, unless it is recorded already. It is the first write of a leader, so that no
+    /// version that would misread our state leads after us.
     pub(crate) async fn note_format(&self, found: Option<u32>) -> Result<(), JournalError> {
         if found.is_some_and(|found| found >= STATE_FORMAT) {
             return Ok(());
@@ -166,7 +167,7 @@ impl Journal {
         self.replace(key, record, [Compare::created(&head, job.created), self.unmoved(key)].into(), also).await
     }
 
-    /// Writes a record that has to be as we know it.
+    /// Replaces a record, which must be as we know it.
     async fn replace(
         &self,
         key: &str,
@@ -177,7 +178,8 @@ impl Journal {
         self.put(key, record, when, also).await?.ok_or_else(|| moved(key))
     }
 
-    /// Writes a record, and what goes with it, if we lead and all of `when` holds; tells when it was written, if it was.
+    /// Writes a record and the operations that go with it, if we lead and all of `when` holds; returns the revision
+    /// of the write, if it was made.
     async fn put(
         &self,
         key: &str,
@@ -206,7 +208,7 @@ impl Journal {
         self.shared.unknown().get(key).cloned()
     }
 
-    /// Holds as long as a record is as it was seen, or is not there yet.
+    /// Returns a comparison that holds as long as a record is as it was seen, or does not exist yet.
     fn unmoved(&self, key: &str) -> Compare {
         match self.written(key) {
             Some(seen) => Compare::modified(key, seen.modified),
@@ -244,7 +246,8 @@ fn value(record: &impl StateRecord) -> Result<Vec<u8>, MetaError> {
     record.encode().map_err(|error| MetaError::Invalid { reason: error.to_string() })
 }
 
-/// Only we write what is of jobs, one write of a record after another: whoever leads has to read anew what is there.
+/// Creates the error for a record that changed. Only a leader writes records of jobs, one after another, so somebody
+/// else leads, and the state must be read again.
 pub(super) fn moved(key: &str) -> JournalError {
     JournalError::Over {
         reason: format!("{key}, or what it hangs on, is not as we wrote it; its reader must start anew"),

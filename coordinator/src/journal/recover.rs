@@ -1,13 +1,13 @@
-//! What another leader left: every record that we know how to read.
+//! State that an earlier leader left: every record that this version can read.
 //!
-//! A cluster's state is read by other versions than the one that wrote it, and etcd is open to whoever has its address. So
-//! nothing that lies there stops a leader:
+//! Versions read state that other versions wrote, and anybody with etcd's address can write there. Therefore no content of
+//! the state stops a leader:
 //!
-//! | what is found | what follows |
+//! | found | result |
 //! |---|---|
-//! | a key that this version does not know | passed over, warned of once a term, kept |
-//! | a field that this version does not know | passed over, kept where the record is written again |
-//! | a head that cannot be read, or none above a job's other records | the job is not touched; it is listed, with the reason |
+//! | a key that this version does not know | skipped and kept; one warning a term |
+//! | a field that this version does not know | skipped, and kept when the record is written again |
+//! | a head that cannot be read, or no head above a job's other records | the job is left alone, and listed with the reason |
 //! | another record of a job that cannot be read | its shard ends as failed, with the reason |
 //! | a format of the state that only a newer version knows | this replica does not lead |
 
@@ -26,64 +26,64 @@ use storage::meta::{Entry, MetaError, MetaStore, Revision};
 
 use super::Written;
 
-/// Everything that the state says.
+/// Content of the cluster's state.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// As of when the workers are: watch what comes after it.
+    /// Revision at which the workers were read; a watch continues after it.
     pub(crate) revision: Revision,
-    /// Format of the state, where one is on record.
+    /// Format of the state, if one is recorded.
     pub(crate) format: Option<u32>,
     /// Jobs that have not been archived.
     pub(crate) jobs: BTreeMap<JobId, FoundJob>,
-    /// Workers, with their records as they lie.
+    /// Workers, with their raw entries.
     pub(crate) workers: Vec<Entry>,
-    /// Orders to leave, by the worker that each was given last.
+    /// Orders to leave, by the worker that last received each.
     pub(crate) drains: BTreeMap<LeaseId, DrainRecord>,
-    /// How often orders were written.
+    /// Record that counts how often orders were written.
     pub(super) drain_serial: DrainSerial,
-    /// When each record of a dataset, job or shard was written.
+    /// Revisions of each record of a dataset, job or shard.
     pub(super) written: BTreeMap<String, Written>,
     passed_over: PassedOver,
 }
 
-/// What this version cannot read: how much, and the first of it.
+/// Records that this version cannot read: their number, and the first one.
 #[derive(Debug, Default)]
 struct PassedOver {
     count: usize,
     first: Option<String>,
 }
 
-/// One job.
+/// Job in the cluster's state.
 #[derive(Debug, Default)]
 pub(crate) struct FoundJob {
-    /// Where it stands.
+    /// Head of the job; none if it cannot be read.
     pub(crate) head: Option<JobHead>,
-    /// Why that cannot be read, if it is there.
+    /// Reason for which the head cannot be read, if it exists.
     pub(crate) unreadable: Option<String>,
-    /// Its shards.
+    /// Shards of the job.
     pub(crate) shards: BTreeMap<ShardId, FoundShard>,
 }
 
-/// One shard.
+/// Shard in the cluster's state.
 #[derive(Debug, Default)]
 pub(crate) struct FoundShard {
-    /// Where it stands.
+    /// Record of the shard; none if it does not exist or cannot be read.
     pub(crate) record: Option<ShardRecord>,
-    /// Why a record of it, or of one of its tasks, cannot be read.
+    /// Reason for which a record of the shard, or of one of its tasks, cannot be read.
     pub(crate) unreadable: Option<String>,
     /// Tasks that are done.
     pub(crate) done: BTreeMap<TaskId, DoneRecord>,
-    /// Attempts that run.
+    /// Attempts that are running.
     pub(crate) claims: Vec<(TaskId, AttemptId, LeaseId)>,
-    /// When their claims came to be.
+    /// Create revisions of their claims.
     pub(super) claimed: BTreeMap<AttemptId, Revision>,
-    /// Tasks that were done, and that we have opened again since: what is read of them by then does not count.
+    /// Tasks that were done and that we have reopened since: records of them that are read later do not count.
     opened: Mutex<BTreeMap<TaskId, Tried>>,
     tried: BTreeMap<TaskId, SeenAttempts>,
 }
 
 impl Found {
-    /// Attempts of tasks that are not done.
+    /// Iterates over the attempts of tasks that are not done.
     pub(super) fn attempts(&self) -> impl Iterator<Item = (TaskPath, SeenAttempts)> {
         self.jobs.iter().flat_map(|(job, found)| {
             found.shards.iter().flat_map(move |(shard, found)| {
@@ -93,7 +93,7 @@ impl Found {
         })
     }
 
-    /// Fields of shards' records that a newer version wrote, by key.
+    /// Iterates over the fields of shards' records that a newer version wrote, by key.
     pub(super) fn unknown(&self) -> impl Iterator<Item = (String, Unknown)> {
         self.jobs.iter().flat_map(|(job, found)| {
             found.shards.iter().filter_map(move |(shard, found)| {
@@ -104,7 +104,7 @@ impl Found {
         })
     }
 
-    fn take(&mut self, entry: &Entry) {
+    fn note_entry(&mut self, entry: &Entry) {
         match entry.key.parse::<StateKey>() {
             Ok(key) => self.take_known(key, entry),
             Err(error) => drop(self.passed_over.note(entry, &error.to_string())),
@@ -127,7 +127,7 @@ impl Found {
             },
             StateKey::DrainSerial => {
                 self.remember(entry);
-                // One that cannot be read is written over: it counts on from any number.
+                // An unreadable count is overwritten: it may continue from any number.
                 self.drain_serial = entry.record().unwrap_or_default();
             }
             StateKey::Job(job) => {
@@ -166,7 +166,7 @@ impl Found {
         }
     }
 
-    /// Notes what a record says of its shard, or that it cannot be read.
+    /// Stores the content of a shard's record, or notes that it cannot be read.
     fn note_shard<R>(
         &mut self,
         job: &JobId,
@@ -187,20 +187,20 @@ impl Found {
         self.written.insert(entry.key.clone(), written);
     }
 
-    /// Leaves jobs without a head alone, and tells once what was passed over.
+    /// Leaves jobs without a head alone, and logs once what was skipped.
     fn finish(&mut self) {
         for (id, _) in self.jobs.extract_if(.., |_, job| job.head.is_none() && job.unreadable.is_none()) {
             self.passed_over.count += 1;
             self.passed_over.first.get_or_insert_with(|| format!("records of job {id}, which has no head"));
         }
         if let PassedOver { count, first: Some(first) } = &self.passed_over {
-            tracing::warn!(count, first, "passed over keys or records that this version cannot read; they are kept");
+            tracing::warn!(count, first, "passed over keys or records that this version cannot read; they were kept");
         }
     }
 }
 
 impl PassedOver {
-    /// Counts one; returns what it is.
+    /// Counts a skipped entry; returns its description.
     fn note(&mut self, entry: &Entry, reason: &str) -> String {
         self.count += 1;
         let what = if reason.contains(&entry.key) { reason.to_owned() } else { format!("{}: {reason}", entry.key) };
@@ -210,8 +210,9 @@ impl PassedOver {
 }
 
 impl FoundJob {
-    /// The shards of the round that `head` is of: all of them, or none while it is not known which there are. A job that is
-    /// planned has as many as its head says; one that was cancelled before that may have some of them on record.
+    /// Iterates over the shards of the round of `head`: all of them, or none while it is not known which shards there
+    /// are. A planned job has as many as its head says; a job that was cancelled before may have only some of them on
+    /// record.
     pub(crate) fn of_round(&self, head: &JobHead) -> impl Iterator<Item = (ShardId, &FoundShard)> {
         let is_of = |found: &FoundShard| match &found.record {
             Some(record) => record.round == head.round,
@@ -229,7 +230,7 @@ impl FoundJob {
 }
 
 impl FoundShard {
-    /// Its record; of one that cannot be read, what stands in for it until the shard has ended.
+    /// Returns the shard's record; for one that cannot be read, a substitute until the shard has ended.
     pub(crate) fn record_or_lost(&self) -> ShardRecord {
         self.record.clone().unwrap_or_else(|| ShardRecord {
             phase: ShardPhase::Running,
@@ -244,12 +245,12 @@ impl FoundShard {
         })
     }
 
-    /// Tasks that were done, and that we have opened again since.
+    /// Returns the tasks that were done and that we have reopened since.
     pub(crate) fn opened(&self) -> MutexGuard<'_, BTreeMap<TaskId, Tried>> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tasks that were tried, done or not.
+    /// Iterates over the tasks that were tried, done or not.
     pub(crate) fn tried(&self) -> impl Iterator<Item = (TaskId, Tried)> {
         let open = self.tried.iter().map(|(task, seen)| {
             let record = &seen.record;
@@ -259,25 +260,27 @@ impl FoundShard {
         open.chain(done)
     }
 
-    /// When its first attempt was claimed, where that is on record.
+    /// Returns the time at which its first attempt was claimed, if that is on record.
     pub(crate) fn begun_at_ms(&self) -> Option<TimestampMs> {
         let open = self.tried.values().filter_map(|seen| seen.record.begun_at_ms);
         open.chain(self.done.values().filter_map(|done| done.begun_at_ms)).min()
     }
 }
 
-/// Reads everything that is ours: the known prefixes alone, for another cluster's namespace may lie inside ours.
+/// Reads all keys of the known prefixes. Other keys are left alone, because another cluster's namespace may lie
+/// inside ours.
 ///
 /// # Errors
 /// The store's, and [`MetaError::TooNew`].
 pub(crate) async fn recover(store: &dyn MetaStore) -> Result<Found, MetaError> {
     let format = format_of(store).await?;
-    // Workers first: one that is gone by the time that its claims are read is told by the watch. All else is the leader's.
+    // Workers are read first: the watch reports a worker that is gone by the time its claims are read. All other keys
+    // are the leader's own.
     let workers = store.list(WORKERS).await?;
     let mut found = Found { revision: workers.revision, format, ..Found::default() };
-    workers.entries.iter().for_each(|entry| found.take(entry));
+    workers.entries.iter().for_each(|entry| found.note_entry(entry));
     for prefix in [DATASETS, DRAINS, JOBS] {
-        store.list(prefix).await?.entries.iter().for_each(|entry| found.take(entry));
+        store.list(prefix).await?.entries.iter().for_each(|entry| found.note_entry(entry));
     }
     found.finish();
     Ok(found)
@@ -290,9 +293,9 @@ async fn format_of(store: &dyn MetaStore) -> Result<Option<u32>, MetaError> {
             Err(MetaError::TooNew { found: version, known: STATE_FORMAT })
         }
         Ok(FormatRecord { version }) => Ok(Some(version)),
-        // It is not ours to write over.
+        // The record belongs to a newer version, so it must not be overwritten.
         Err(error) => {
-            tracing::warn!(%error, "the format of the state cannot be read; taken for ours");
+            tracing::warn!(%error, "failed to read the format of the state; took it for ours");
             Ok(Some(STATE_FORMAT))
         }
     }

@@ -16,7 +16,7 @@ use super::*;
 const URI: &str = "s3://tailor/dataset";
 const SHARD: ShardId = ShardId::Shared(7);
 
-/// A store that remembers what it was sent.
+/// Store that remembers every transaction that it received.
 #[derive(Debug, Default)]
 struct Recorder {
     inner: MemoryStore,
@@ -28,13 +28,13 @@ impl Recorder {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends everything once more, and sees that nothing comes of it.
+    /// Sends every transaction once more, and checks that none is applied.
     async fn repeat_all(&self, when: &str) {
         let before = self.inner.list("").await.expect("memory").entries;
         let sent = self.sent().clone();
         for txn in sent {
             let shown = format!("{txn:?}");
-            // A worker's lease may be gone by now: that refuses it too.
+            // A worker's lease may have ended by now, which also refuses the copy.
             let applied = matches!(self.inner.txn(txn).await, Ok(Outcome::Applied { .. }));
             assert!(!applied, "{when}: {shown}");
         }
@@ -201,7 +201,7 @@ async fn the_head_of_a_job_that_is_archived_is_not_made_again() {
     assert_eq!(store.list(format::state_keys::JOBS).await.expect("memory").entries, []);
 }
 
-/// Workers that are lost together leave numbers behind that were counted and never written.
+/// Workers that are lost together leave numbers behind that were counted but never written.
 #[tokio::test(start_paused = true)]
 async fn numbers_may_leave_some_out_but_never_come_back() {
     let store = Arc::new(Recorder::default());
@@ -241,7 +241,7 @@ async fn the_format_of_the_state_is_said_once_and_a_newer_one_keeps_us_from_lead
     assert!(matches!(recover(&*store).await, Err(MetaError::TooNew { found: 4_000_000_000, .. })));
 }
 
-/// Writes a record as somebody does who is no leader.
+/// Writes a record as somebody who does not lead.
 async fn rewrite(
     store: &Recorder,
     key: StateKey,
@@ -320,7 +320,7 @@ async fn a_claim_of_a_version_without_terms_goes_on_under_its_bare_token() {
     session.close().await.expect("memory");
     let worker = store.grant(LONG).await.expect("memory").id;
     let task = TaskPath { job: job(), shard: SHARD, task: TaskId::map(0) };
-    // As that version wrote it, with its leader's revision.
+    // This is the form of that version, with the revision of its leader.
     let claim = format!(r#"{{"attempt":1,"worker":"{worker}","leader":"0000000000000003"}}"#);
     let attempts = r#"{"last":1,"charged":0}"#;
     let put = Txn::when([]).then([

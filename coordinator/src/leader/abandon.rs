@@ -121,7 +121,7 @@ fn lost_spec(id: &JobId, head: &JobHead) -> JobSpec {
         settings: JobSettings::default(),
         shard_map: String::new(),
         reason: head.reason.to_string(),
-        priority: model::spec::PRIORITY_DEFAULT,
+        weight: model::spec::WEIGHT_DEFAULT,
         running_max: None,
         force_replace: None,
         replay_of: None,

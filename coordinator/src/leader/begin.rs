@@ -112,7 +112,7 @@ impl Leader {
     /// Takes a job into the table of live ones, and tells the scheduler its share.
     pub(super) fn insert(&mut self, job: Arc<Job>, spec: Arc<JobSpec>, head: JobHead, earlier: Option<Box<JobReport>>) {
         let id = spec.job.clone();
-        let (weight, running_max) = (spec.priority, spec.running_max);
+        let (weight, running_max) = (spec.weight, spec.running_max);
         let event = Event::JobSpecified { job: id.clone(), round: head.round, weight, running_max };
         let log = EventLog::new(id.clone(), self.journal.leadership().id());
         let before = since(self.clock.now_ms(), head.submitted_at_ms);
@@ -163,7 +163,7 @@ fn not_opened(error: JobError) -> ApiError {
 async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Clock>) -> Result<Begun, BeginError> {
     let invalid = |field: &str, reason: String| ApiError::Invalid { field: field.to_owned(), reason };
     if Text::<384>::cut(&spec.dataset).to_string() != spec.dataset {
-        return Err(invalid("dataset", format!("{} is no URI of at most 384 bytes", spec.dataset)).into());
+        return Err(invalid("dataset", format!("{} is not a URI of at most 384 bytes", spec.dataset)).into());
     }
     let job = Job::open(&spec, Arc::clone(&clock)).await.map_err(not_opened)?;
     let mut round = 1;

@@ -188,7 +188,7 @@ impl Checking<'_> {
         })?;
         let points = books.points_written;
         let counts = [points, books.points_duplicate, books.rollup_rows_written];
-        hold(counts.iter().all(|count| *count <= COUNT_MAX), || format!("{counts:?} are no counts"))?;
+        hold(counts.iter().all(|count| *count <= COUNT_MAX), || format!("{counts:?} are not counts"))?;
         hold(books.points_nan <= points, || format!("{} of {points} points are NaN", books.points_nan))?;
         check_object("the part", report.raw.as_ref(), &keys.part(partition, settings.format), points > 0)?;
         match &report.extent {

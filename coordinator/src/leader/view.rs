@@ -56,7 +56,7 @@ impl Leader {
             shards_failed: count(v1::ShardState::Failed),
             bytes: shards.iter().map(|shard| shard.bytes).sum(),
             bytes_read: shards.iter().map(|shard| shard.bytes_read).sum(),
-            priority: live.spec.priority as i32,
+            weight: live.spec.weight as i32,
             reason: live.spec.reason.clone(),
             cause: live.head.cause.as_ref().map(ToString::to_string).unwrap_or_default(),
             waiting_for: self.waiting_for(live),

@@ -10,7 +10,7 @@ pub(super) async fn abort(root: &Root, settings: &CollectorSettings) {
         Ok(aborted) => {
             for upload in aborted {
                 metrics::counter!("tailor_uploads_aborted_total").increment(1);
-                tracing::info!(object = root.object(&upload.key), "abandoned upload aborted");
+                tracing::info!(object = root.object(&upload.key), "aborted an abandoned upload");
             }
         }
         Err(error) => {

@@ -26,7 +26,7 @@ pub(super) async fn collect(
         Ok(report) => {
             metrics::counter!("tailor_garbage_objects_total").increment(report.objects);
             if report.objects > 0 {
-                tracing::info!(dataset = %root, objects = report.objects, bytes = report.bytes, "garbage removed");
+                tracing::info!(dataset = %root, objects = report.objects, bytes = report.bytes, "removed garbage");
             }
         }
     }

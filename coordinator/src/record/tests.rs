@@ -33,7 +33,7 @@ fn report(round: u32, cause: &str) -> Vec<u8> {
         settings: JobSettings::default(),
         shard_map: String::new(),
         reason: "run".to_owned(),
-        priority: 10,
+        weight: 10,
         running_max: None,
         force_replace: None,
         replay_of: None,

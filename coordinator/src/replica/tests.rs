@@ -70,7 +70,7 @@ impl MetaStore for Hanging {
     }
 }
 
-/// Replica that leads.
+/// Replica that leads a cluster.
 struct Running {
     store: Arc<Hanging>,
     roles: watch::Receiver<Role>,

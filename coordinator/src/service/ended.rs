@@ -48,7 +48,7 @@ mod tests {
             settings: JobSettings::default(),
             shard_map: String::new(),
             reason: String::new(),
-            priority: 10,
+            weight: 10,
             running_max: None,
             force_replace: None,
             replay_of: None,

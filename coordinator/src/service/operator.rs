@@ -25,7 +25,7 @@ use crate::planning::{self, Planned};
 use crate::report::JobReport;
 use model::error::chain;
 
-/// Implementation of `OperatorService`.
+/// Implementation of the service for operators.
 #[derive(Debug)]
 pub(crate) struct Operators {
     pub(crate) door: Door,
@@ -85,7 +85,7 @@ impl OperatorService for Operators {
         let request = request.into_inner();
         let job = parsed("job", &request.job)?;
         check_dataset(&request.dataset)?;
-        let view = look(&self.door.leader()?, &job, &request.dataset).await?;
+        let view = view_job(&self.door.leader()?, &job, &request.dataset).await?;
         Ok(Response::new(page_of(view, &request.shards_after)?))
     }
 
@@ -95,14 +95,14 @@ impl OperatorService for Operators {
         let permit = self.door.gates.watcher()?;
         let job: JobId = parsed("job", &request.into_inner().job)?;
         let watcher = Watcher { view: self.door.views.watch(&job), door: self.door.clone(), job, _permit: permit };
-        let first = watcher.look().await?;
+        let first = watcher.first_page().await?;
         let looks = stream::unfold(Some((watcher, Some(first))), |looking| async {
             let (watcher, at_hand) = looking?;
             let seen = match at_hand {
                 Some(first) => Ok(first),
                 None => {
                     tokio::time::sleep(LOOK_EVERY).await;
-                    watcher.look().await
+                    watcher.first_page().await
                 }
             };
             let goes_on = seen.as_ref().is_ok_and(is_open);
@@ -292,14 +292,14 @@ struct Watcher {
 
 impl Watcher {
     /// Returns the first page of the job as it is now.
-    async fn look(&self) -> Result<v1::GetJobResponse, ApiError> {
-        let view = self.view.see(|| async { look(&self.door.leader()?, &self.job, "").await }).await?;
+    async fn first_page(&self) -> Result<v1::GetJobResponse, ApiError> {
+        let view = self.view.see(|| async { view_job(&self.door.leader()?, &self.job, "").await }).await?;
         page_of(view, "")
     }
 }
 
 /// Returns a job, live or from its record.
-async fn look(leader: &Handle, job: &JobId, dataset: &str) -> Result<v1::GetJobResponse, ApiError> {
+async fn view_job(leader: &Handle, job: &JobId, dataset: &str) -> Result<v1::GetJobResponse, ApiError> {
     let live = leader.ask(|reply| Ask::Job { job: job.clone(), reply }).await?;
     if let Some(live) = live {
         return Ok(live);

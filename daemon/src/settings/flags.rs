@@ -45,11 +45,19 @@ impl<T: Tables> clap::Args for Flags<T> {
             .env("TAILOR_CONFIG")
             .value_name("FILE")
             .value_parser(clap::value_parser!(PathBuf))
-            .help("Settings as TOML; the environment and flags take precedence");
+            .help("Settings file (TOML); environment and flags take precedence. Without it, no file is read")
+            .long_help(
+                "Settings file (TOML); environment and flags take precedence. Without it, no file is read.\n\n\
+                 For example `--config /etc/tailor/settings.toml`.",
+            );
         let print = Arg::new(PRINT_CONFIG)
             .long(PRINT_CONFIG)
             .action(ArgAction::SetTrue)
-            .help("Print every setting and where it comes from, and leave");
+            .help("Print every setting with the origin of its value, and exit")
+            .long_help(
+                "Print every setting with the origin of its value, and exit.\n\n\
+                 For example `tailor worker --slots 8 --print-config`.",
+            );
         command.arg(config).arg(print).args(merged(T::TABLES).iter().map(arg))
     }
 
@@ -60,10 +68,12 @@ impl<T: Tables> clap::Args for Flags<T> {
 
 fn arg(key: &Key) -> Arg {
     let default = key.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
+    let help = format!("{}{default} [env: {}]", key.help, key.variable());
     Arg::new(key.name)
         .long(key.flag())
         .value_name("VALUE")
-        .help(format!("{}{default} [env: {}]", key.help, key.variable()))
+        .long_help(format!("{help}\n\nFor example `--{} {}`.", key.flag(), key.example))
+        .help(help)
         .help_heading("Settings")
 }
 

@@ -6,16 +6,16 @@ use model::ByteSize;
 use super::*;
 
 const SHARED: &[Key] = &[
-    Key::new("etcd.endpoints", Some("http://127.0.0.1:2379"), "The members of etcd"),
-    Key::new("etcd.password-file", None, "A file with the password"),
-    Key::new("http.listen", None, "Where to listen"),
+    Key::new("etcd.endpoints", Some("http://127.0.0.1:2379"), "The members of etcd", "http://e0:2379"),
+    Key::new("etcd.password-file", None, "A file with the password", "/p"),
+    Key::new("http.listen", None, "Where to listen", "127.0.0.1:80"),
 ];
 const OWN: &[Key] = &[
-    Key::new("http.listen", Some("0.0.0.0:8080"), "Where to listen"),
-    Key::new("slots", Some("4"), "Attempts at once"),
-    Key::new("memory", Some("2GiB"), "Of all slots"),
-    Key::new("beat", Some("1s"), "How often to tell"),
-    Key { name: "key", default: None, help: "Never shown", is_secret: true },
+    Key::new("http.listen", Some("0.0.0.0:8080"), "Where to listen", "127.0.0.1:80"),
+    Key::new("slots", Some("4"), "Attempts at once", "8"),
+    Key::new("memory", Some("2GiB"), "Of all slots", "1GiB"),
+    Key::new("beat", Some("1s"), "How often to tell", "2s"),
+    Key { name: "key", default: None, help: "Never shown", example: "secret", is_secret: true },
 ];
 
 struct Program;

@@ -34,7 +34,7 @@ impl Pass<'_> {
     /// Deletes those of `objects`, written by `owner`, that no manifest names, and the versions that are given up
     /// with the objects that only they name. `objects` must have been listed before. Returns true if nothing is left
     /// to sweep.
-    pub(super) async fn settle(
+    pub(super) async fn sweep_shard(
         &mut self,
         window: Window,
         shard: ShardId,
@@ -97,7 +97,7 @@ impl Pass<'_> {
         for job in &writers {
             let own = keys::mark(job, COLLECTOR_RUN);
             if self.is_over(job, Some(&own)).await? {
-                let of_job = take(&mut superseded, |key| writer(key).as_ref() == Some(job));
+                let of_job = split_off(&mut superseded, |key| writer(key).as_ref() == Some(job));
                 self.remove(GarbageReason::ObjectSuperseded, of_job).await?;
                 self.root().remove(&own).await?;
                 self.root().prune(&keys::marks_of(job));
@@ -125,7 +125,7 @@ impl Pass<'_> {
         }
         counts.retain(|place, count| *count > keep && !self.looked_at.contains(place));
         for (window, shard) in counts.into_keys() {
-            let settled = self.settle(window, shard, None, BTreeMap::new()).await.map(drop);
+            let settled = self.sweep_shard(window, shard, None, BTreeMap::new()).await.map(drop);
             self.go_on(settled)?;
         }
         Ok(())
@@ -157,7 +157,7 @@ fn leave_out<'a>(objects: &mut BTreeMap<String, u64>, versions: impl Iterator<It
 }
 
 /// Takes the wanted objects out of the map.
-fn take(objects: &mut BTreeMap<String, u64>, is_wanted: impl Fn(&str) -> bool) -> BTreeMap<String, u64> {
+fn split_off(objects: &mut BTreeMap<String, u64>, is_wanted: impl Fn(&str) -> bool) -> BTreeMap<String, u64> {
     let (wanted, left) = std::mem::take(objects).into_iter().partition(|(key, _)| is_wanted(key));
     *objects = left;
     wanted

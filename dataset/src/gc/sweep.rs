@@ -114,7 +114,7 @@ impl Pass<'_> {
             self.report.objects_young += self.unnamed(window, shard, listed.objects).await?.len();
             return Ok(false);
         }
-        self.settle(window, shard, Some(job), listed.objects).await
+        self.sweep_shard(window, shard, Some(job), listed.objects).await
     }
 
     /// Sweeps the runs, reports and lists of a job; returns true if none is left.

@@ -51,7 +51,11 @@ impl<'a> RowCheck<'a> {
         Self { manifest, partition: entry.partition, place, last: None, extent: None, points_nan: 0, rollups }
     }
 
-    pub(super) async fn take(&mut self, chunk: &Chunk, differences: &mut Differences) -> Result<(), DatasetError> {
+    pub(super) async fn check_chunk(
+        &mut self,
+        chunk: &Chunk,
+        differences: &mut Differences,
+    ) -> Result<(), DatasetError> {
         let Rows::Points(points) = &chunk.rows else { return Ok(()) };
         let is_new = self.last.is_none_or(|(key, _)| key != chunk.key);
         if is_new {

@@ -48,7 +48,7 @@ impl Run<'_> {
         let mut source = self.parts.raw_of(format, Some(entry));
         let mut check = RowCheck::new(&self.parts, manifest, entry, place);
         while let Some(chunk) = source.next().await? {
-            check.take(&chunk, &mut self.differences).await?;
+            check.check_chunk(&chunk, &mut self.differences).await?;
         }
         check.finish(entry, &mut self.differences).await?;
         *counted += &check.counted();

@@ -1,4 +1,4 @@
-//! The books of an import: what was read, and what became of it.
+//! Books of an import: what was read, and what became of each row and value.
 //!
 //! ```text
 //! rows   read = written + blank + skipped (by reason) + refused
@@ -13,21 +13,21 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Reason of what came a second time, in a message of the same bytes: nothing is lost with it.
+/// Reason for points of a message that was delivered twice, byte for byte: nothing is lost with them.
 pub const DELIVERED_TWICE: &str = "delivered twice";
 
-/// What became of the rows, or of the values, of an input.
+/// Account of the rows, or of the values, of an input.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Taken from the input.
+    /// Number read from the input.
     pub read: u64,
-    /// Rows that gave a point at least; values that are points of a segment.
+    /// Number written: rows that gave at least one point; values that are points of a segment.
     pub written: u64,
-    /// Rows without any value; empty values, and those that stand for a missing one.
+    /// Number blank: rows without any value; empty values, and words for a missing value.
     pub blank: u64,
-    /// Left out, by reason.
+    /// Number skipped, by reason.
     pub skipped: BTreeMap<String, u64>,
-    /// The row that ended the import, and its values.
+    /// Number refused: the row that ended the import, and its values.
     pub refused: u64,
 }
 
@@ -43,12 +43,12 @@ impl Account {
         }
     }
 
-    /// All that was skipped.
+    /// Returns the number of all skipped ones.
     pub fn skipped_total(&self) -> u64 {
         self.skipped.values().sum()
     }
 
-    /// Skipped values that are not in another place either.
+    /// Returns the number of skipped values that are in no other place either.
     pub fn lost(&self) -> u64 {
         self.skipped_total() - self.skipped.get(DELIVERED_TWICE).copied().unwrap_or(0)
     }
@@ -66,7 +66,7 @@ impl Account {
     }
 }
 
-/// `read 4 = written 3 + blank 0 + skipped 1 (quoting 1) + refused 0`.
+/// Formats as `read 4 = written 3 + blank 0 + skipped 1 (quoting 1) + refused 0`.
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { read, written, blank, skipped, refused } = self;
@@ -81,15 +81,15 @@ impl fmt::Display for Account {
 
 /// The books of a file, or of all files of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Books {
-    /// Rows of CSV; data points of OTLP.
+pub struct ImportBooks {
+    /// Account of rows: those of CSV, or the data points of OTLP.
     pub rows: Account,
-    /// Values of rows.
+    /// Account of the values of the rows.
     pub values: Account,
 }
 
-impl Books {
-    /// Adds those of another file.
+impl ImportBooks {
+    /// Adds the books of another file.
     pub(super) fn add(&mut self, other: &Self) {
         self.rows.add(&other.rows);
         self.values.add(&other.values);
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn books_balance_or_say_both_sides() {
         let rows = Account { read: 4, written: 2, blank: 1, ..Account::default() };
-        let mut books = Books { rows, ..Books::default() };
+        let mut books = ImportBooks { rows, ..ImportBooks::default() };
         assert!(books.check().expect_err("one row is missing").contains("rows read 4 = written 2 + blank 1"));
         books.rows.skip("quoting", 1);
         books.check().expect("balanced");

@@ -1,11 +1,11 @@
-//! Finds points that share series and time with an earlier point of another value: of two streams that became one series, a
-//! job would keep one and lose the other.
+//! Search for collisions: points that share series and time with an earlier point of another value. If two streams
+//! became one series, a job would keep one of them and lose the other.
 //!
-//! While points pass by, each series keeps its earliest and latest time ([`super::series`]): a series whose points come in
-//! order, or newest first, or file by file, cannot collide and costs two comparisons a point. The points of all others are
-//! read back from the segments that the import wrote, once it has ended, and sorted. Where they are more than
-//! [`COLLISION_POINTS_MAX`], they are first dealt out to temporary files, by series and time, so that points that share both
-//! meet in one file; so the count is exact and the memory bounded.
+//! As points pass by, each series keeps its earliest and latest time ([`super::series`]). A series whose points come
+//! in order, or newest first, or file by file, cannot collide, and costs two comparisons a point. The points of all
+//! other series are read back from the segments once the import has ended, and sorted. If they are more than
+//! [`COLLISION_POINTS_MAX`], they are first distributed to temporary files by series and time, so that points that
+//! share both are in one file. So the count is exact, and the memory bounded.
 
 use std::collections::HashMap;
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
@@ -20,19 +20,19 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::ImportError;
 use super::series::SeriesSeen;
-use crate::segment::Output;
+use crate::segment::SegmentOutput;
 
-/// Examples that are told.
+/// Number of examples that are reported.
 const EXAMPLES: usize = 3;
 
 /// Points that share series and time with an earlier one of another value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Collisions {
-    /// Points that have an earlier one.
+    /// Number of points that have an earlier one.
     pub points: u64,
-    /// Series that have such points.
+    /// Number of series that have such points.
     pub series: u64,
-    /// Some of them: the series as it is named, and the time in milliseconds.
+    /// Examples: the series as it is named, and the time in milliseconds.
     pub examples: Vec<(String, TimestampMs)>,
 }
 
@@ -48,8 +48,12 @@ struct Point {
 /// Bytes of a point in a temporary file.
 const POINT_BYTES: usize = 4 + 8 + 8;
 
-/// Looks through `segments`, in source order, for collisions of the series that may have some.
-pub(super) fn find(output: &Output, segments: &[String], series: &SeriesSeen) -> Result<Collisions, ImportError> {
+/// Searches `segments`, in source order, for collisions of the series that may have some.
+pub(super) fn find(
+    output: &SegmentOutput,
+    segments: &[String],
+    series: &SeriesSeen,
+) -> Result<Collisions, ImportError> {
     let (suspects, points) = series.suspects();
     if suspects.is_empty() {
         return Ok(Collisions::default());
@@ -70,7 +74,7 @@ pub(super) fn find(output: &Output, segments: &[String], series: &SeriesSeen) ->
 }
 
 fn read_segment(
-    output: &Output,
+    output: &SegmentOutput,
     key: &str,
     ordinals: &HashMap<SeriesKey, u32>,
     piles: &mut Piles,
@@ -119,7 +123,7 @@ impl Tally {
     }
 }
 
-/// Points dealt out so that those of one series and time are in one pile, in source order.
+/// Points dealt out to piles: those of one series and time are in one pile, in source order.
 enum Piles {
     Memory(Vec<Point>),
     Files(Vec<BufWriter<std::fs::File>>),
@@ -205,7 +209,7 @@ mod tests {
         let all = [points(0, 5, &[1, 1, 1]), points(0, 6, &[1, 1, 2, 1]), points(1, -6, &[1, 2]), points(2, 6, &[3])];
         let files = Piles::Files((0..3).map(|_| BufWriter::new(tempfile::tempfile().expect("a file"))).collect());
         for mut piles in [Piles::new(10).expect("memory"), files] {
-            // In turns, so that the points of one time are apart.
+            // Takes the points in turns, so that the points of one time are apart.
             for turn in 0..4 {
                 all.iter().filter_map(|points| points.get(turn)).for_each(|point| piles.add(*point).expect("room"));
             }

@@ -1,8 +1,10 @@
-//! Which metric a series is: the id, and the metadata that it is the hash of.
+//! Identity of a series: the metric id, and the metadata that it is the hash of.
 //!
-//! The metadata is compact JSON, keys in the order of their bytes: `{"name":"cpu.user","attributes":{"core":1,"host":"a"}}`.
-//! The metric id is XXH3-64 of these bytes; 0, which no payload may have, becomes 1. So the id can be told from what is
-//! stored beside the series, and two imports of one series meet. OpenTelemetry's streams have more fields behind these two. **Frozen**: a change would split every series in two.
+//! The metadata is compact JSON, with keys in the order of their bytes:
+//! `{"name":"cpu.user","attributes":{"core":1,"host":"a"}}`. The metric id is XXH3-64 of these bytes; 0, which no
+//! payload may have, becomes 1. So the id can be recomputed from what is stored beside the series, and two imports of
+//! one series get the same id. OpenTelemetry's streams have more fields after these two. **Frozen**: a change would
+//! split every series in two.
 
 use std::collections::BTreeMap;
 
@@ -17,14 +19,14 @@ pub type Attributes = BTreeMap<String, Value>;
 /// A series as its producer names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesIdentity {
-    /// The id within its organisation.
+    /// Metric id within the organisation.
     pub metric: MetricId,
-    /// Name and attributes as JSON.
+    /// Name and attributes, as JSON.
     pub metadata: Vec<u8>,
 }
 
 impl SeriesIdentity {
-    /// Of a name and attributes.
+    /// Derives the identity from a name and attributes.
     pub fn new(name: &str, attributes: &Attributes) -> Self {
         #[derive(Serialize)]
         struct Metadata<'a> {
@@ -34,7 +36,7 @@ impl SeriesIdentity {
         Self::of_metadata(serde_json::to_vec(&Metadata { name, attributes }).expect("text keys and plain values"))
     }
 
-    /// Of metadata as it will be stored.
+    /// Derives the identity from metadata as it is stored.
     pub(super) fn of_metadata(metadata: Vec<u8>) -> Self {
         Self { metric: MetricId(xxh3_64(&metadata).max(1)), metadata }
     }

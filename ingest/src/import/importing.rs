@@ -1,4 +1,4 @@
-//! An import: its files in order, what stands at the place already, and what all of it came to.
+//! Import of several files: the files in order, the state of the place before, and the outcome.
 //!
 //! Each file is imported whole or not at all. Of a file that was imported before:
 //!
@@ -18,21 +18,21 @@ use super::input::{Content, InputFile};
 use super::receipt::{Done, Placed, Receipt, Receipts};
 use super::series::SeriesSeen;
 use super::sink::{Imported, Sink};
-use super::{BadRow, Books, ImportError, Target};
+use super::{BadRow, ImportBooks, ImportError, Target};
 
-/// What becomes of files that were imported to the same place before.
+/// Rule for files that were imported to the same place before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Rerun {
-    /// The same content is left as it is, anything else is refused.
+    /// Leaves the same content as it is, and refuses anything else.
     #[default]
     Refuse,
-    /// What a killed import left of a file is removed, and the file imported again.
+    /// Removes what a killed import left of a file, and imports the file again.
     Resume,
-    /// The file is imported again, in the place of what was there.
+    /// Imports the file again, and replaces the earlier import.
     Replace,
 }
 
-/// Told while an import goes on.
+/// Notice to the caller during an import.
 #[derive(Debug)]
 pub enum Notice<'a> {
     /// A row was skipped.
@@ -41,29 +41,29 @@ pub enum Notice<'a> {
     Left(&'a Path),
     /// A file is imported.
     Imported(&'a Path, &'a Done),
-    /// Something about a file that its reader should know; the import goes on.
+    /// A remark on a file, for its reader; the import goes on.
     Remark(&'a Path, String),
 }
 
-/// The caller's ear.
+/// Listener of the caller, called with every notice.
 pub(super) type Listener<'a> = dyn FnMut(Notice<'_>) + 'a;
 
-/// What an import came to.
+/// Outcome of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// Files that were imported.
+pub struct ImportOutcome {
+    /// Number of files that were imported.
     pub files: u64,
-    /// Files that were imported before, and left.
+    /// Number of files that were imported before and left as they are.
     pub files_left: u64,
     /// Books of the files that were imported.
-    pub books: Books,
-    /// What was written.
+    pub books: ImportBooks,
+    /// Series, points, payloads and segments that were written.
     pub imported: Imported,
-    /// Points of one series and time.
+    /// Points that collide in series and time.
     pub collisions: Collisions,
 }
 
-/// An import that goes on.
+/// Import in progress.
 pub(super) struct Importing<'a, 'l> {
     target: &'a Target<'a>,
     rerun: Rerun,
@@ -71,12 +71,13 @@ pub(super) struct Importing<'a, 'l> {
     receipts: Receipts,
     series: SeriesSeen,
     segments: Vec<String>,
-    outcome: Outcome,
+    outcome: ImportOutcome,
     listener: &'l mut Listener<'l>,
 }
 
 impl<'a, 'l> Importing<'a, 'l> {
-    /// `options` is the digest of what says what the input means: of other options, the same content means other points.
+    /// Begins an import. `options` is the digest of the options that give the input its meaning: with other options,
+    /// the same content means other points.
     pub(super) fn begin(
         target: &'a Target<'a>,
         rerun: Rerun,
@@ -84,15 +85,16 @@ impl<'a, 'l> Importing<'a, 'l> {
         listener: &'l mut Listener<'l>,
     ) -> Result<Self, ImportError> {
         let receipts = Receipts::read(target.output)?;
-        let (series, segments, outcome) = (SeriesSeen::default(), Vec::new(), Outcome::default());
+        let (series, segments, outcome) = (SeriesSeen::default(), Vec::new(), ImportOutcome::default());
         Ok(Self { target, rerun, options, receipts, series, segments, outcome, listener })
     }
 
-    /// Imports one file: `read` reads its content into the sink and returns its books, with `values.written` left to us.
+    /// Imports one file. `read` reads the content into the sink and returns the books, in which `values.written` is
+    /// filled in here.
     pub(super) fn import(
         &mut self,
         file: &InputFile,
-        read: impl FnOnce(&InputFile, Content, &mut Sink<'_>, &mut Listener<'_>) -> Result<Books, ImportError>,
+        read: impl FnOnce(&InputFile, Content, &mut Sink<'_>, &mut Listener<'_>) -> Result<ImportBooks, ImportError>,
     ) -> Result<(), ImportError> {
         let previous = match self.previous(file)? {
             Previous::Same => {
@@ -117,7 +119,7 @@ impl<'a, 'l> Importing<'a, 'l> {
 
     fn add(&mut self, imported: &Imported, done: &Done) {
         self.segments.extend(done.segments.iter().cloned());
-        let Outcome { files, books, imported: sum, .. } = &mut self.outcome;
+        let ImportOutcome { files, books, imported: sum, .. } = &mut self.outcome;
         *files += 1;
         books.add(&done.books);
         sum.points += imported.points;
@@ -126,8 +128,8 @@ impl<'a, 'l> Importing<'a, 'l> {
         sum.bytes += imported.bytes;
     }
 
-    /// Looks for collisions, and returns what the import came to.
-    pub(super) fn finish(mut self) -> Result<Outcome, ImportError> {
+    /// Looks for collisions, and returns the outcome of the import.
+    pub(super) fn finish(mut self) -> Result<ImportOutcome, ImportError> {
         self.outcome.imported.series = self.series.count();
         self.outcome.collisions = collisions::find(self.target.output, &self.segments, &self.series)?;
         Ok(self.outcome)
@@ -153,7 +155,7 @@ impl<'a, 'l> Importing<'a, 'l> {
         }
     }
 
-    /// Refuses a file that a version before receipts imported here.
+    /// Refuses a file that was imported here by a version without receipts.
     fn refuse_unreceipted(&self, file: &InputFile) -> Result<(), ImportError> {
         let key = format!("shard={}/import/{}-0000.seg", self.target.shard(), file.name);
         match self.target.output.wait(self.target.output.root().head(&key)) {

@@ -5,69 +5,71 @@
 //!                                   series: ids, times       -> collisions
 //! ```
 //!
-//! - **IM-1** Every row and every value that is read is in the [`Books`]: written, blank, skipped with a reason, or refused.
-//! - **IM-2** Points that share series and time with an earlier one of another value are counted and told.
+//! - **IM-1** Every row and every value that is read is in the [`ImportBooks`]: written, blank, skipped with a reason, or
+//!   refused.
+//! - **IM-2** Points that share series and time with an earlier one of another value are counted and reported.
 //! - **IM-3** Text that is not understood is refused, with its place and the next step.
 //! - **IM-4** A file is imported whole or not at all; its receipt says so, and an import can be repeated.
-//! - **IM-5** The source order of the segments is the order of the input: files as given, rows as they lie. A payload's points
-//!   are consecutive points of its series, and payloads of one series follow one another. So where an input has several points
-//!   at one timestamp, the job's duplicate rule means what a reader of the file would expect.
+//! - **IM-5** The source order of the segments is the order of the input: files as given, rows as in the file. A payload's
+//!   points are consecutive points of its series, and payloads of one series follow one another. So if an input has several
+//!   points at one timestamp, the job's duplicate rule has the effect that a reader of the file would expect.
 
-// Which metric a series is: the id, and the metadata that it is the hash of.
+// Identity of a series: the metric id, and the metadata that it is the hash of.
 pub mod identity;
-// Where imported points go, and as what.
+// Target of the points: place, organisation and sizes.
 pub mod target;
-// What was read, and what became of it.
+// Books: what was read, and what became of it.
 pub mod books;
-// What an import of a file left at its place.
+// Receipt of a file, kept beside its segments.
 pub mod receipt;
-// Files in order, and what was imported before.
+// Order of the files, and rules for files that were imported before.
 mod importing;
 mod input;
 mod series;
 mod sink;
-// Points of one series and time.
+// Points that collide in series and time.
 mod collisions;
 #[cfg(test)]
 mod testing;
-// Rows of text.
+// Import of CSV.
 pub mod csv;
-// OpenTelemetry's metrics, as collectors write them.
+// Import of OpenTelemetry metrics, as collectors write them.
 pub mod otlp;
 
 use std::path::PathBuf;
 
 use storage::StorageError;
 
-pub use self::books::{Account, Books};
+pub use self::books::{Account, ImportBooks};
 pub use self::collisions::Collisions;
 pub use self::csv::{BadRow, CsvSettings, CsvSummary, OnBadRow, import_csv};
 pub use self::identity::SeriesIdentity;
-pub use self::importing::{Notice, Outcome, Rerun};
+pub use self::importing::{ImportOutcome, Notice, Rerun};
 pub use self::input::{FoundFile, FoundFiles, find_files};
 pub use self::otlp::{OtlpSummary, import_otlp};
 pub use self::receipt::{Done, Receipt};
 pub use self::sink::Imported;
 pub use self::target::{Target, shared_shard};
 
-/// Why an import stopped. Files that were imported before it stopped stay: an import that is run again leaves them as they are.
+/// Reason for which an import stopped. Files that were imported before stay: a second run of the import leaves them
+/// as they are.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The input cannot be read at all: fix the path, or the file.
     #[error("cannot read {}", path.display())]
     Read {
-        /// The file or folder.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// The system's word for it.
+        /// Error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// The file is not what it should be.
+    /// The file breaks the rules of its format.
     #[error("{} is not what it should be: {cause}", path.display())]
     Malformed {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong, where, and what to do.
+        /// Description of the fault, its place, and the next step.
         cause: String,
     },
     /// A row cannot be read, and rows may not be skipped.
@@ -76,21 +78,21 @@ pub enum ImportError {
     /// A path is named twice, or by two names.
     #[error("{} is named twice; its points would count twice", path.display())]
     NamedTwice {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
-    /// Folders without a file that is meant.
+    /// The folders have no file with a matching ending.
     #[error("no file ends in {endings} there ({left_out} others were left out); name the file itself to import it")]
     NoFiles {
-        /// What was looked for.
+        /// Endings that were looked for.
         endings: String,
-        /// Files that end in something else.
+        /// Number of files with other endings.
         left_out: usize,
     },
     /// The options contradict themselves, or the input.
     #[error("{cause}")]
     Options {
-        /// How.
+        /// Description of the contradiction.
         cause: String,
     },
     /// The file was imported to this place before, and what is there is not what this import would write.
@@ -99,9 +101,9 @@ pub enum ImportError {
         path.display()
     )]
     ImportedBefore {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What differs.
+        /// Description of the difference.
         what: &'static str,
     },
     /// An import of a file of that name was killed.
@@ -110,51 +112,51 @@ pub enum ImportError {
         path.display()
     )]
     Unfinished {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
     /// An earlier version imported a file of that name, and left no receipt.
     #[error("{object} was imported by an earlier version of tailor; remove it, or import to another place")]
     Unreceipted {
-        /// Its first segment.
+        /// URI of its first segment.
         object: String,
     },
     /// A receipt cannot be read.
     #[error("{object} is not a receipt of an import: {cause}; remove it, or import to another place")]
     Receipt {
-        /// The object.
+        /// URI of the object.
         object: String,
-        /// Why not.
+        /// Description of the fault.
         cause: String,
     },
     /// More files were imported to one place than can be told apart.
     #[error("{place} has receipts of {files} files already; import to another place")]
     PlaceFull {
-        /// The place.
+        /// URI of the place.
         place: String,
-        /// Files.
+        /// Number of files.
         files: u32,
     },
-    /// The books do not balance: a bug of ours.
+    /// The books do not balance, which is a bug of Tailor.
     #[error("the books of {name} do not balance ({accounts}); nothing of it was imported: report this as a bug")]
     Unbalanced {
-        /// The file's name in keys.
+        /// Name of the file in keys.
         name: String,
-        /// Both accounts.
+        /// Accounts of rows and of values.
         accounts: String,
     },
     /// More series than an import holds.
     #[error("it has more than {series} series; does a label column differ in every row?")]
     TooManySeries {
-        /// The bound.
+        /// Most series that an import holds.
         series: usize,
     },
     /// A segment that was just written cannot be read back.
     #[error("{object} is damaged: {cause}")]
     Damaged {
-        /// The segment.
+        /// URI of the segment.
         object: String,
-        /// How.
+        /// Description of the fault.
         cause: String,
     },
     /// The folder of temporary files failed.
@@ -165,14 +167,14 @@ pub enum ImportError {
     /// Two series hash to one metric.
     #[error("two series have the metric id {metric}: {first} and {second}; rename one of them")]
     Collision {
-        /// The id.
+        /// Metric id of both series.
         metric: model::MetricId,
-        /// Metadata of one.
+        /// Metadata of one series.
         first: String,
-        /// Metadata of the other.
+        /// Metadata of the other series.
         second: String,
     },
-    /// The store failed.
+    /// The object store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }

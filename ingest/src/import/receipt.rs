@@ -5,8 +5,9 @@
 //! | `import/<NNNNN>.json` | receipt of one input file | `tailor import` | begun before the first segment, replaced by the whole when the last is there |
 //! | `shard=<s>/import/<NNNNN>-<name>-<MMMM>.seg` | its segments | the same | write-once |
 //!
-//! `<NNNNN>` counts the files that were ever imported to this place, so that the order of keys, which is the source order, is
-//! the order in which files were given. `<name>` is the file's name in characters that every store takes.
+//! `<NNNNN>` counts the files that were ever imported to this place, so that the order of keys, which is the source
+//! order, is the order in which files were given. `<name>` is the file's name, in characters that every store
+//! accepts.
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use model::ShardId;
@@ -15,22 +16,22 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use storage::{Creation, StorageError};
 
-use super::{Books, ImportError};
-use crate::segment::Output;
+use super::{ImportBooks, ImportError};
+use crate::segment::SegmentOutput;
 
 /// Folder of the receipts.
 const FOLDER: &str = "import";
 
-/// Receipts that are read at once.
+/// Number of receipts that are read at once.
 const READS_AT_ONCE: usize = 64;
 
 /// Most files that are ever imported to one place: the digits of `<NNNNN>`.
 const ORDINALS: u32 = 100_000;
 
-/// What was read: size and digest of the file as it lies, compressed or not.
+/// Source of a file: size and digest of its bytes as stored, compressed or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
-    /// Size in bytes.
+    /// File size in bytes.
     pub size: u64,
     /// Digest of the bytes.
     pub digest: Digest,
@@ -39,26 +40,27 @@ pub struct Source {
 /// Receipt of one input file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// The file's name in keys.
+    /// Name of the file in keys.
     pub name: String,
-    /// Digest of the options that say what the input means.
+    /// Digest of the options that give the input its meaning.
     pub options: Digest,
-    /// Segments, books and source once all of it is there; `None` of an import that has not ended, or was killed.
+    /// Segments, books and source, once all segments are there; `None` for an import that has not ended or was
+    /// killed.
     pub done: Option<Done>,
 }
 
 /// A finished import of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
-    /// What was read.
+    /// Size and digest of the file that was read.
     pub source: Source,
     /// Keys of the segments, in source order.
     pub segments: Vec<String>,
-    /// What became of it.
-    pub books: Books,
+    /// Books of the import.
+    pub books: ImportBooks,
 }
 
-/// A receipt and its place in the order of files.
+/// Receipt with its place in the order of files.
 #[derive(Debug, Clone)]
 pub(super) struct Placed {
     pub(super) ordinal: u32,
@@ -70,38 +72,38 @@ impl Placed {
         format!("{FOLDER}/{:05}.json", self.ordinal)
     }
 
-    /// Key of a segment.
+    /// Returns the key of a segment.
     pub(super) fn segment(&self, shard: ShardId, index: u32) -> String {
         format!("shard={shard}/{FOLDER}/{:05}-{}-{index:04}.seg", self.ordinal, self.receipt.name)
     }
 
     /// Writes the receipt of a finished import.
-    pub(super) fn finish(&mut self, output: &Output, done: Done) -> Result<(), StorageError> {
+    pub(super) fn finish(&mut self, output: &SegmentOutput, done: Done) -> Result<(), StorageError> {
         let receipt = Receipt { done: Some(done), ..self.receipt.clone() };
         self.write(output, receipt)
     }
 
-    /// Replaces the receipt by that of an import which begins.
-    pub(super) fn reopen(&mut self, output: &Output, receipt: &Receipt) -> Result<(), StorageError> {
+    /// Replaces the receipt by that of an import that begins.
+    pub(super) fn reopen(&mut self, output: &SegmentOutput, receipt: &Receipt) -> Result<(), StorageError> {
         self.write(output, Receipt { done: None, ..receipt.clone() })
     }
 
-    fn write(&mut self, output: &Output, receipt: Receipt) -> Result<(), StorageError> {
+    fn write(&mut self, output: &SegmentOutput, receipt: Receipt) -> Result<(), StorageError> {
         output.wait(output.root().replace(&self.key(), to_json(&receipt)))?;
         self.receipt = receipt;
         Ok(())
     }
 
-    /// Removes everything of this file: its segments first, so that a receipt is left while there is one.
-    pub(super) fn remove(&self, output: &Output) -> Result<(), StorageError> {
+    /// Removes everything of this file. The segments go first, so that a receipt exists as long as a segment does.
+    pub(super) fn remove(&self, output: &SegmentOutput) -> Result<(), StorageError> {
         for key in self.segments(output)? {
             output.wait(output.root().remove(&key))?;
         }
         output.wait(output.root().remove(&self.key()))
     }
 
-    /// Keys of its segments; of an import that was killed, those that are found.
-    pub(super) fn segments(&self, output: &Output) -> Result<Vec<String>, StorageError> {
+    /// Returns the keys of the segments; for an import that was killed, those that are found.
+    pub(super) fn segments(&self, output: &SegmentOutput) -> Result<Vec<String>, StorageError> {
         if let Some(done) = &self.receipt.done {
             return Ok(done.segments.clone());
         }
@@ -116,7 +118,7 @@ fn to_json(receipt: &Receipt) -> Vec<u8> {
     serde_json::to_vec_pretty(receipt).expect("text keys and plain values")
 }
 
-/// The receipts of a place, by ordinal.
+/// Receipts of a place, by ordinal.
 #[derive(Debug, Default)]
 pub(super) struct Receipts {
     placed: Vec<Placed>,
@@ -124,8 +126,8 @@ pub(super) struct Receipts {
 }
 
 impl Receipts {
-    /// Reads those that are there.
-    pub(super) fn read(output: &Output) -> Result<Self, ImportError> {
+    /// Reads the receipts that are there.
+    pub(super) fn read(output: &SegmentOutput) -> Result<Self, ImportError> {
         let objects = output.wait(output.root().list(FOLDER))?;
         let keys: Vec<_> = objects
             .iter()
@@ -145,13 +147,14 @@ impl Receipts {
         Ok(Self { placed, next })
     }
 
-    /// The receipt of `name`, if it was imported before.
+    /// Returns the receipt of `name`, if it was imported before.
     pub(super) fn of(&self, name: &str) -> Option<&Placed> {
         self.placed.iter().find(|placed| placed.receipt.name == name)
     }
 
-    /// Begins a receipt at the next free ordinal. Create-only: of two imports at once, each gets ordinals of its own.
-    pub(super) fn begin(&mut self, output: &Output, receipt: &Receipt) -> Result<Placed, ImportError> {
+    /// Begins a receipt at the next free ordinal. The write is create-only, so two imports at once get different
+    /// ordinals.
+    pub(super) fn begin(&mut self, output: &SegmentOutput, receipt: &Receipt) -> Result<Placed, ImportError> {
         while self.next < ORDINALS {
             let placed = Placed { ordinal: self.next, receipt: receipt.clone() };
             self.next += 1;

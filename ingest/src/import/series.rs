@@ -1,4 +1,4 @@
-//! Every series that an import has seen, over all its files, and its points that wait for their payload to fill.
+//! Every series that an import has seen, over all its files, with its points that wait for a full payload.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,7 +8,7 @@ use model::{OrgId, SeriesKey, ShardId, TimestampMs};
 
 use super::{ImportError, SeriesIdentity};
 
-/// A series and its points that wait. The metadata stays with it: it is in every payload.
+/// Series with its waiting points. The metadata stays with the series because every payload contains it.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) key: SeriesKey,
@@ -20,15 +20,15 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Forgets the points that wait, and gives their memory back.
+    /// Drops the waiting points, and frees their memory.
     pub(super) fn shrink(&mut self) {
         self.timestamps = Vec::new();
         self.values = Vec::new();
     }
 }
 
-/// The times of a series so far. A point outside of `earliest..=latest` is at a time of its own; one inside may not be, so
-/// the series is looked through once the import has ended.
+/// Range of the times of a series so far. A point outside `earliest..=latest` has a time of its own. A point inside
+/// may share its time with another, so the series is searched once the import has ended.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     earliest: TimestampMs,
@@ -62,7 +62,7 @@ pub(super) struct SeriesSeen {
 }
 
 impl SeriesSeen {
-    /// Series that have a point.
+    /// Returns the number of series that have a point.
     pub(super) fn count(&self) -> u64 {
         self.series.iter().filter(|series| series.span.points > 0).count() as u64
     }
@@ -75,9 +75,9 @@ impl SeriesSeen {
         &mut self.series[series.0]
     }
 
-    /// Takes a point; returns how many wait.
+    /// Adds a point; returns the number of points that wait.
     #[inline]
-    pub(super) fn take(&mut self, series: SeriesHandle, timestamp: TimestampMs, value: f64) -> usize {
+    pub(super) fn add_point(&mut self, series: SeriesHandle, timestamp: TimestampMs, value: f64) -> usize {
         let waiting = &mut self.series[series.0];
         waiting.span.add(timestamp);
         waiting.timestamps.push(timestamp);
@@ -85,19 +85,19 @@ impl SeriesSeen {
         waiting.values.len()
     }
 
-    /// Series that may have two points at one time, and how many points they have together.
+    /// Returns the series that may have two points at one time, and the number of points that they have together.
     pub(super) fn suspects(&self) -> (Vec<SeriesKey>, u64) {
         let suspects = || self.series.iter().filter(|series| series.span.is_suspect);
         (suspects().map(|series| series.key).collect(), suspects().map(|series| series.span.points).sum())
     }
 
-    /// The name that a series has in messages.
+    /// Returns the name of a series for messages.
     pub(super) fn title(&self, key: SeriesKey) -> String {
         let metadata = self.handles.get(&key).map_or(&b""[..], |handle| &self.series[handle.0].metadata);
         if metadata.is_empty() { format!("metric {}", key.metric) } else { text(metadata) }
     }
 
-    /// The handle of a series of `org`, which is new or known.
+    /// Returns the handle of a series of `org`, which is new or known.
     pub(super) fn intern(
         &mut self,
         org: OrgId,

@@ -11,39 +11,39 @@ use storage::StorageError;
 
 use super::receipt::{Done, Placed, Receipt, Receipts, Source};
 use super::series::{SeriesHandle, SeriesSeen};
-use super::{Books, ImportError, Target};
+use super::{ImportBooks, ImportError, Target};
 use crate::segment::{FrameEncoder, SegmentWriter};
 
-/// Points that wait for their payload to fill, over all series, before all are flushed: 64 MiB of columns.
+/// Most points that wait for full payloads, over all series, before all are flushed: 64 MiB of columns.
 const WAITING_POINTS_MAX: usize = 4 << 20;
 
-/// Frames that are gathered before the writer gets them, in bytes.
+/// Size of the frames that are gathered before they go to the writer, in bytes.
 const FRAMES_BYTES: u64 = 1 << 20;
 
-/// What an import wrote.
+/// Totals of what an import wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// Distinct series that have a point.
+    /// Number of distinct series that have a point.
     pub series: u64,
-    /// Points.
+    /// Number of points.
     pub points: u64,
-    /// Payloads.
+    /// Number of payloads.
     pub payloads: u64,
-    /// Segments.
+    /// Number of segments.
     pub segments: u64,
-    /// Their size.
+    /// Size of the segments in bytes.
     pub bytes: u64,
 }
 
-/// Takes the points of one input file.
+/// Sink for the points of one input file.
 pub(super) struct Sink<'a> {
     target: &'a Target<'a>,
     pub(super) series: &'a mut SeriesSeen,
     receipts: &'a mut Receipts,
     receipt: Receipt,
-    /// Begun with the first segment, or that of the import that is replaced.
+    /// Receipt, begun with the first segment; or that of the import that is replaced.
     placed: Option<Placed>,
-    /// Whether `placed` is an earlier import's, which stays as it is until this one is whole.
+    /// True if `placed` belongs to an earlier import, which stays as it is until this one is complete.
     is_replacing: bool,
     encoder: FrameEncoder,
     shards: BTreeMap<ShardId, ShardOutput>,
@@ -51,17 +51,18 @@ pub(super) struct Sink<'a> {
     imported: Imported,
 }
 
-/// The segments of one shard.
+/// Segments of one shard.
 #[derive(Default)]
 struct ShardOutput {
     frames: Vec<u8>,
     writer: Option<SegmentWriter>,
-    /// Whole and not yet visible.
+    /// Segments that are complete but not yet visible.
     ended: Vec<SegmentWriter>,
 }
 
 impl<'a> Sink<'a> {
-    /// For the file that `receipt` names; `previous` is what an earlier import of it left, and is replaced.
+    /// Creates a sink for the file that `receipt` names; `previous` is an earlier import of the file, which is
+    /// replaced.
     pub(super) fn new(
         target: &'a Target<'a>,
         series: &'a mut SeriesSeen,
@@ -83,15 +84,15 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// What the points go to.
+    /// Returns the target of the points.
     pub(super) fn target(&self) -> &'a Target<'a> {
         self.target
     }
 
-    /// Takes one point.
+    /// Adds a point to the payload of its series.
     #[inline]
     pub(super) fn push(&mut self, series: SeriesHandle, timestamp: TimestampMs, value: f64) -> Result<(), ImportError> {
-        let waiting = self.series.take(series, timestamp, value);
+        let waiting = self.series.add_point(series, timestamp, value);
         self.waiting_points += 1;
         if waiting >= self.target.payload_points.clamp(1, PAYLOAD_POINTS_MAX) {
             self.flush(series)
@@ -102,7 +103,7 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// Makes a payload of what waits.
+    /// Builds a payload of the waiting points.
     fn flush(&mut self, series: SeriesHandle) -> Result<(), ImportError> {
         let waiting = self.series.waiting(series);
         let points = waiting.values.len();
@@ -121,7 +122,7 @@ impl<'a> Sink<'a> {
         if is_enough { self.write_frames(shard) } else { Ok(()) }
     }
 
-    /// Flushes every series, and gives back its memory: many series would else keep room for a payload each.
+    /// Flushes every series and frees its memory; otherwise many series would each keep room for a payload.
     fn flush_all(&mut self) -> Result<(), ImportError> {
         for series in self.series.handles() {
             self.flush(series)?;
@@ -147,13 +148,13 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    /// Writes what waits, checks `books`, and makes the segments and their receipt visible. On an error nothing of the
-    /// file is left, as far as the store lets us.
-    pub(super) fn commit(mut self, mut books: Books, source: Source) -> Result<(Imported, Done), ImportError> {
+    /// Writes the waiting points, checks `books`, and makes the segments and their receipt visible. After an error
+    /// nothing of the file is left, as far as the store allows.
+    pub(super) fn commit(mut self, mut books: ImportBooks, source: Source) -> Result<(Imported, Done), ImportError> {
         self.write_all(&mut books, source)
     }
 
-    fn write_all(&mut self, books: &mut Books, source: Source) -> Result<(Imported, Done), ImportError> {
+    fn write_all(&mut self, books: &mut ImportBooks, source: Source) -> Result<(Imported, Done), ImportError> {
         self.flush_all()?;
         let shards: Vec<ShardId> = self.shards.keys().copied().collect();
         for shard in shards {
@@ -175,7 +176,7 @@ impl<'a> Sink<'a> {
         Ok((std::mem::take(&mut self.imported), done))
     }
 
-    /// Marks an import that is replaced as one that has not ended, from its first change on; returns its segments.
+    /// Marks an import that is replaced as not ended, before its first change; returns its segments.
     fn make_room(&mut self) -> Result<Vec<String>, ImportError> {
         match &mut self.placed {
             Some(placed) if self.is_replacing => {
@@ -212,7 +213,8 @@ impl ShardOutput {
     }
 }
 
-/// Series keep what waits over the files of an import: what a failed file left there must not reach the next.
+/// Drops the waiting points: series live over all files of an import, and points of a failed file must not reach the
+/// next one.
 impl Drop for Sink<'_> {
     fn drop(&mut self) {
         for series in self.series.handles() {
@@ -223,7 +225,7 @@ impl Drop for Sink<'_> {
         if let Some(placed) = begun {
             self.shards.clear();
             if let Err(error) = placed.remove(self.target.output) {
-                tracing::warn!(name = placed.receipt.name, %error, "could not remove the receipt of a failed import");
+                tracing::warn!(name = placed.receipt.name, %error, "failed to remove the receipt of a failed import; `--resume` removes it");
             }
         }
     }

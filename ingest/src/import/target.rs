@@ -1,35 +1,35 @@
-//! Where imported points go, and as what.
+//! Target of imported points: place, organisation and sizes.
 
 use std::fmt;
 
 use model::{OrgId, ShardId};
 
-use crate::segment::Output;
+use crate::segment::SegmentOutput;
 
-/// Points of a payload where nothing else is asked for: some kilobytes of a frame. Of 60 points, as agents send them, a frame costs
-/// a third more CPU a point and two thirds more bytes; of more, a damaged frame loses more.
+/// Default number of points in a payload: a frame of some kilobytes. With 60 points, as agents send them, a point
+/// costs a third more CPU and two thirds more bytes; with more points, a damaged frame loses more.
 pub const PAYLOAD_POINTS: usize = 1000;
 
-/// Size after which a segment is ended and the next one begun, in bytes.
+/// Size at which a segment ends and the next one begins, in bytes.
 pub const SEGMENT_BYTES: u64 = 256 << 20;
 
-/// Where imported points go, and as what.
+/// Target of imported points.
 pub struct Target<'a> {
-    /// The place.
-    pub output: &'a Output,
-    /// Whose points they become.
+    /// Place of the segments.
+    pub output: &'a SegmentOutput,
+    /// Organisation that the points are imported for.
     pub org: OrgId,
-    /// The shard map's view of an organisation; [`shared_shard`] where there is no map.
+    /// Shard of an organisation by the shard map; [`shared_shard`] if there is no map.
     pub route: &'a dyn Fn(OrgId) -> ShardId,
-    /// Points of a payload at the most, at least 1 and within the engine's limit.
+    /// Most points in a payload; at least 1, and within the engine's limit.
     pub payload_points: usize,
-    /// Size after which a segment is ended and the next one begun.
+    /// Size at which a segment ends and the next one begins, in bytes.
     pub segment_bytes: u64,
 }
 
 impl<'a> Target<'a> {
-    /// With the usual sizes, and the shard by `org_id % 64`.
-    pub fn new(output: &'a Output, org: OrgId) -> Self {
+    /// Creates a target with the default sizes, and the shard by `org_id % 64`.
+    pub fn new(output: &'a SegmentOutput, org: OrgId) -> Self {
         Self { output, org, route: &shared_shard, payload_points: PAYLOAD_POINTS, segment_bytes: SEGMENT_BYTES }
     }
 
@@ -44,7 +44,7 @@ impl fmt::Debug for Target<'_> {
     }
 }
 
-/// The shared shard of an organisation.
+/// Returns the shared shard of an organisation.
 pub fn shared_shard(org: OrgId) -> ShardId {
     ShardId::Shared((org.0 % model::limits::SHARED_SHARDS) as u8)
 }

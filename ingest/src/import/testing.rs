@@ -7,22 +7,22 @@ use format::frame::{FrameDecoder, Frames};
 use format::payload::PayloadReader;
 use storage::Root;
 
-use crate::segment::Output;
+use crate::segment::SegmentOutput;
 
-/// What an import wrote.
+/// Content of the segments that an import wrote.
 #[derive(Debug, Default)]
 pub(super) struct Read {
     /// Keys of the segments.
     pub(super) keys: Vec<String>,
-    /// By metadata: timestamps and the bits of the values, in source order.
+    /// Timestamps and value bits of each series, by metadata, in source order.
     pub(super) series: BTreeMap<String, Vec<(i64, u64)>>,
 }
 
 /// Runs `import` into memory.
-pub(super) fn imported<T>(import: impl FnOnce(&Output) -> T) -> (T, Read) {
+pub(super) fn imported<T>(import: impl FnOnce(&SegmentOutput) -> T) -> (T, Read) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let store = Arc::new(object_store::memory::InMemory::new());
-    let output = Output::new(Root::of_store("memory://", store), runtime.handle().clone());
+    let output = SegmentOutput::new(Root::of_store("memory://", store), runtime.handle().clone());
     let outcome = import(&output);
     let mut read = Read::default();
     for object in output.wait(output.root().list("")).expect("a listing") {

@@ -1,4 +1,4 @@
-//! Payloads to frames, with one zstd context and one buffer for all of them.
+//! Encoder of payloads as frames, with one zstd context and one buffer for all of them.
 
 use std::fmt;
 
@@ -34,10 +34,10 @@ impl fmt::Debug for FrameEncoder {
 }
 
 impl FrameEncoder {
-    /// The zstd level that suits frames of a kilobyte: higher ones cost more and save next to nothing.
+    /// Level of zstd that suits frames of a kilobyte: higher levels cost more and save next to nothing.
     pub const LEVEL: i32 = 1;
 
-    /// With the zstd level `level`.
+    /// Creates an encoder with the zstd level `level`.
     pub fn new(level: i32) -> Self {
         let mut context = CCtx::create();
         context
@@ -81,7 +81,7 @@ impl FrameEncoder {
     }
 }
 
-/// Like every proto3 field, left out where it is zero.
+/// Writes a number, unless it is zero, as proto3 does.
 fn put_number(content: &mut Vec<u8>, tag: u8, number: u64) {
     if number != 0 {
         content.push(tag);

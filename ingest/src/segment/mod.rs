@@ -7,7 +7,7 @@ mod encode;
 mod write;
 
 pub use encode::FrameEncoder;
-pub use write::{Output, SegmentWriter};
+pub use write::{SegmentOutput, SegmentWriter};
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use storage::Root;
 
 use super::*;
 
-/// The decoded contents of a segment's frames.
+/// Decodes the contents of a segment's frames.
 fn contents(segment: &[u8]) -> Vec<Vec<u8>> {
     let (mut source, mut decoder, mut contents) = (segment, FrameDecoder::default(), Vec::new());
     let mut frames = Frames::new(&mut source, 0, segment.len() as u64);
@@ -31,11 +31,11 @@ proptest! {
     }
 }
 
-/// Hands `test` an output in memory.
-fn with_output(test: impl FnOnce(&Output)) {
+/// Runs `test` with an output in memory.
+fn with_output(test: impl FnOnce(&SegmentOutput)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let store = std::sync::Arc::new(object_store::memory::InMemory::new());
-    test(&Output::new(Root::of_store("memory://", store), runtime.handle().clone()));
+    test(&SegmentOutput::new(Root::of_store("memory://", store), runtime.handle().clone()));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Frames to one object, in any store.
+//! Writer of one segment: frames in, one object out, in any store.
 
 use std::fmt;
 
@@ -8,29 +8,29 @@ use object_store::{MultipartUpload, ObjectStoreExt};
 use storage::{Root, StorageError};
 use tokio::runtime::Handle;
 
-/// What is uploaded at once, in bytes: above the 5 MiB that S3 asks of a part, and enough for a local disk.
+/// Size of an uploaded part in bytes: above the 5 MiB that S3 requires, and large enough for a local disk.
 const PART_BYTES: usize = 8 << 20;
 
-/// Where segments go, and the runtime that carries the store's requests. Segments are made by threads that compute;
-/// they wait for the store here and nowhere else.
+/// Place of the segments, and the runtime that carries the store's requests. Threads that compute make the segments;
+/// they wait for the store only here.
 #[derive(Debug, Clone)]
-pub struct Output {
+pub struct SegmentOutput {
     root: Root,
     runtime: Handle,
 }
 
-impl Output {
-    /// Writes under `root`; `runtime` must be running on other threads than those that write.
+impl SegmentOutput {
+    /// Creates an output under `root`. `runtime` must run on other threads than those that write.
     pub fn new(root: Root, runtime: Handle) -> Self {
         Self { root, runtime }
     }
 
-    /// The place.
+    /// Returns the root of the output.
     pub fn root(&self) -> &Root {
         &self.root
     }
 
-    /// What drives the store's requests.
+    /// Returns the runtime that carries the store's requests.
     pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
     }
@@ -43,7 +43,7 @@ impl Output {
 
 /// Writes one segment. Nothing is visible before [`Self::finish`].
 pub struct SegmentWriter {
-    output: Output,
+    output: SegmentOutput,
     key: String,
     buffer: Vec<u8>,
     upload: Option<Box<dyn MultipartUpload>>,
@@ -57,22 +57,22 @@ impl fmt::Debug for SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// A segment that will be at `key`.
-    pub fn new(output: &Output, key: String) -> Self {
+    /// Begins a segment that will appear at `key`.
+    pub fn new(output: &SegmentOutput, key: String) -> Self {
         Self { output: output.clone(), key, buffer: Vec::new(), upload: None, size_bytes: 0 }
     }
 
-    /// The key that it will have.
+    /// Returns the key that the segment will have.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// Bytes taken so far: where the next frame will start.
+    /// Returns the bytes appended so far, which is the offset of the next frame.
     pub fn size_bytes(&self) -> u64 {
         self.size_bytes
     }
 
-    /// Takes whole frames.
+    /// Appends whole frames.
     ///
     /// # Errors
     /// Those of the store.
@@ -82,8 +82,8 @@ impl SegmentWriter {
         if self.buffer.len() >= PART_BYTES { self.upload_part() } else { Ok(()) }
     }
 
-    /// Uploads what is buffered of a segment that is uploaded in parts: nothing of it is held in memory then, and nothing
-    /// of it is visible. No more frames may follow: stores want every part but the last to have a size.
+    /// Uploads the buffered rest of a segment that is uploaded in parts, so that none of it stays in memory; nothing
+    /// becomes visible. No frames may follow: stores require a minimum size of every part but the last.
     ///
     /// # Errors
     /// Those of the store.
@@ -126,14 +126,14 @@ impl SegmentWriter {
     }
 }
 
-/// An unfinished upload is given up: stores charge for its parts otherwise.
+/// Aborts an unfinished upload, because stores charge for its parts.
 impl Drop for SegmentWriter {
     fn drop(&mut self) {
         if let Some(mut upload) = self.upload.take()
             && let Err(error) = self.output.wait(upload.abort())
         {
             let object = self.output.root.object(&self.key);
-            tracing::warn!(object, %error, "cannot abort an upload; its parts stay until the store expires them");
+            tracing::warn!(object, %error, "failed to abort an upload; its parts stay until the store expires them");
         }
     }
 }

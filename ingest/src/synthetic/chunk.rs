@@ -8,18 +8,18 @@ use super::plan::{Planted, SegmentPlan};
 use super::random::{derive, draw, happens};
 use super::series::{Points, Series};
 use super::settings::GenSettings;
-use super::summary::Totals;
+use super::summary::GenTotals;
 use crate::segment::FrameEncoder;
 
-/// Older points that a correcting payload sends again.
+/// Number of older points that a correcting payload sends again.
 const CORRECTED_POINTS: usize = 3;
 
 /// Frames, ready to be appended.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     pub(super) frames: Vec<u8>,
-    pub(super) totals: Totals,
-    /// Damages, with their offset in `frames` and their length.
+    pub(super) totals: GenTotals,
+    /// Damages: kind, offset in `frames`, and length.
     pub(super) damages: Vec<(DamageKind, usize, usize)>,
 }
 

@@ -1,4 +1,4 @@
-//! Bad frames and odd payloads: what each looks like, and what a reader must make of it.
+//! Bad frames and odd payloads: the form of each, and the result that a reader must reach.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,17 +21,17 @@ pub enum DamageKind {
     ZeroLength,
     /// The length is one over the limit.
     LengthOverLimit,
-    /// Bytes of the body are not those that were written.
+    /// The bytes of the body differ from those that were written.
     CorruptZstd,
-    /// The body is half of what was written, and its length says so.
+    /// The body is half of what was written; the length fits the half.
     TruncatedZstd,
     /// The body is text.
     NotZstd,
-    /// A small body that declares more than a payload may have, and has it.
+    /// A small body that declares a decoded size above the limit of a payload, and has it.
     Bomb,
-    /// The same, without declaring it.
+    /// A bomb that does not declare its decoded size.
     BombUndeclared,
-    /// The content is no protobuf.
+    /// The content is not protobuf.
     NotAPayload,
     /// A payload of an organisation of another shard.
     WrongShard,
@@ -39,18 +39,18 @@ pub enum DamageKind {
     AbsurdTimestamps,
     /// A payload without points.
     EmptyPayload,
-    /// One value fewer than timestamps.
+    /// The payload has one value fewer than timestamps.
     UnequalArrays,
-    /// No organisation.
+    /// The payload names no organisation.
     MissingOrg,
-    /// No metric.
+    /// The payload names no metric.
     MissingMetric,
     /// A segment of no bytes.
     EmptySegment,
 }
 
-/// Every kind, its name, and what a reader makes of it: the name of a fault (`format::frame::FrameFault::name`), or
-/// what a sound frame's points are counted as.
+/// Every kind with its name and the expected result of a reader: the name of a fault
+/// (`format::frame::FrameFault::name`), or the count that a sound frame's points belong to.
 const KINDS: [(DamageKind, &str, &str); 17] = [
     (DamageKind::TornFrame, "torn-frame", "past-end"),
     (DamageKind::BadLength, "bad-length", "corrupt-zstd"),
@@ -71,7 +71,7 @@ const KINDS: [(DamageKind, &str, &str); 17] = [
     (DamageKind::EmptySegment, "empty-segment", "empty"),
 ];
 
-/// Organisations of misplaced payloads: from here on, nobody else's.
+/// First organisation of misplaced payloads; no other payload has this id or a larger one.
 const MISPLACED_ORGS: u64 = 1 << 40;
 
 /// Timestamps that are wrong by a unit or an epoch; the first two are early, the others late.
@@ -80,17 +80,17 @@ const ABSURD_TIMESTAMPS: [TimestampMs; 4] = [-1, 1_767_225_600, 253_402_300_799_
 const HEADER_BYTES: usize = 4;
 
 impl DamageKind {
-    /// Every kind.
+    /// Lists every kind of damage.
     pub fn all() -> impl Iterator<Item = Self> {
         KINDS.iter().map(|(kind, ..)| *kind)
     }
 
-    /// Its name on the command line and in the sidecar.
+    /// Returns the name of the kind on the command line and in the sidecar.
     pub fn name(self) -> &'static str {
         self.row().1
     }
 
-    /// What a reader makes of it.
+    /// Returns the expected result of a reader, as the sidecar names it.
     pub fn expected(self) -> &'static str {
         self.row().2
     }
@@ -99,7 +99,7 @@ impl DamageKind {
         KINDS.iter().find(|(kind, ..)| *kind == self).expect("every kind has its row")
     }
 
-    /// Points that it adds to what a job reads.
+    /// Returns the number of points that the damage adds to what a job reads.
     pub(super) fn points(self) -> u64 {
         match self {
             Self::WrongShard => POINTS as u64,
@@ -108,7 +108,7 @@ impl DamageKind {
         }
     }
 
-    /// Appends the damage to `segment`, a segment of `shard`; `ordinal` tells damages of one kind apart.
+    /// Appends the damage to `segment`, a segment of `shard`; `ordinal` numbers the damages of one kind.
     pub(super) fn write(
         self,
         shard: ShardId,
@@ -138,7 +138,7 @@ impl DamageKind {
         }
     }
 
-    /// Changes a sound frame to the damage; says how many bytes of it to keep if not all.
+    /// Turns a sound frame into the damage; returns the number of bytes to keep if the frame is cut.
     fn spoil(self, frame: &mut [u8]) -> Option<usize> {
         let body_bytes = frame.len().saturating_sub(HEADER_BYTES);
         let mut declare = |length: usize| frame[..HEADER_BYTES].copy_from_slice(&(length as u32).to_be_bytes());
@@ -150,7 +150,7 @@ impl DamageKind {
                 declare(body_bytes / 2);
                 return Some(HEADER_BYTES + body_bytes / 2);
             }
-            // A bit stream ends in a one: without it no decoder goes on.
+            // A bit stream ends in a one bit; without it, no decoder continues.
             Self::CorruptZstd => *frame.last_mut().expect("a frame has a body") = 0,
             _ => {}
         }
@@ -184,7 +184,8 @@ fn put_frame(segment: &mut Vec<u8>, body: &[u8]) {
     segment.extend_from_slice(body);
 }
 
-/// A zstd frame (RFC 8878) of runs of zeros, 128 KiB for four bytes, together twice what a payload may have.
+/// Builds a zstd frame (RFC 8878) of runs of zeros, 128 KiB for four bytes, whose decoded size is twice the limit of
+/// a payload.
 fn bomb(is_declared: bool) -> Vec<u8> {
     const RUN_BYTES: usize = 128 << 10;
     const SIZE: usize = 2 * PAYLOAD_BYTES_MAX;
@@ -211,9 +212,9 @@ impl fmt::Display for DamageKind {
     }
 }
 
-/// Text that names no damage.
+/// Error of a text that names no damage.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is no damage: give KIND or KIND=COUNT with one of {}", DamageKind::all().map(DamageKind::name).collect::<Vec<_>>().join(", "))]
+#[error("'{text}' is not a damage; give KIND or KIND=COUNT with one of {}", DamageKind::all().map(DamageKind::name).collect::<Vec<_>>().join(", "))]
 pub struct ParseDamageError {
     text: String,
 }

@@ -1,8 +1,9 @@
-//! The order in which a segment's payloads lie.
+//! Order of the payloads in a segment.
 //!
-//! Time is the outer loop, as in a log: a stream is a grid of *cells*, one row a slice, one column a series, and each
-//! segment takes from every row the payloads that hash to it. Some come one or two rows late, some a second time. What a
-//! cell emits depends on nothing but the cell, so a segment is made in *chunks* of cells by whoever comes first.
+//! Time is the outer loop, as in a log: a stream is a grid of *cells*, one row for each slice, one column for each
+//! series, and each segment takes from every row the payloads that hash to it. Some payloads come one or two rows
+//! late, some a second time. The payloads of a cell depend on the cell alone, so any thread can generate a *chunk* of
+//! cells.
 
 use std::ops::Range;
 
@@ -11,22 +12,22 @@ use super::random::{derive, happens, scale};
 use super::series::{has_points, series_points, series_seed, slices};
 use super::settings::GenSettings;
 
-/// By how many rows a payload is late at the most.
+/// Most rows by which a payload is late.
 const ROWS_LATE_MAX: u64 = 2;
 
-/// Payloads of a chunk, on average: 2 MB of frames.
+/// Average number of payloads in a chunk: 2 MB of frames.
 const CHUNK_PAYLOADS: u64 = 4096;
 
-/// A payload's place in its stream.
+/// Place of a payload in its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Emission {
     pub(super) series: u64,
     pub(super) slice: u64,
-    /// Whether it was sent before.
+    /// True if the payload was written before.
     pub(super) again: bool,
 }
 
-/// The payloads of one segment, in order.
+/// Payloads of one segment, in order.
 #[derive(Debug)]
 pub(super) struct Order<'a> {
     settings: &'a GenSettings,
@@ -48,12 +49,12 @@ impl<'a> Order<'a> {
         CHUNK_PAYLOADS * u64::from(self.stream.segments)
     }
 
-    /// How many chunks the segment has.
+    /// Returns the number of chunks of the segment.
     pub(super) fn chunks(&self) -> u64 {
         self.cells().div_ceil(self.chunk_cells())
     }
 
-    /// The payloads of a chunk, in order.
+    /// Returns the payloads of a chunk, in order.
     pub(super) fn emissions(&self, chunk: u64) -> Vec<Emission> {
         let cells = self.chunk_cells();
         let mut emissions = Vec::new();
@@ -64,7 +65,7 @@ impl<'a> Order<'a> {
         emissions
     }
 
-    /// What the series of a column sends in a row: the slice of that row, and then what is late from rows before.
+    /// Emits the payloads of a column in a row: the slice of that row, then the late slices of earlier rows.
     fn emit_cell(&self, row: u64, series: u64, emissions: &mut Vec<Emission>) {
         let seed = series_seed(self.stream, series);
         let points = series_points(self.stream, seed);
@@ -84,7 +85,7 @@ impl<'a> Order<'a> {
         }
     }
 
-    /// Slices that may be sent in `row`.
+    /// Returns the range of slices that may be written in `row`.
     fn rows_reaching(&self, row: u64) -> Range<u64> {
         row.saturating_sub(ROWS_LATE_MAX)..(row + 1).min(self.slices)
     }
@@ -94,7 +95,7 @@ impl<'a> Order<'a> {
     }
 }
 
-/// What becomes of one payload, drawn from its place.
+/// Fate of one payload, drawn from its place: late or not, repeated or not.
 struct Fate {
     segment: u64,
     late: u64,
@@ -105,18 +106,19 @@ impl Fate {
     #[inline]
     fn of(seed: u64, slice: u64) -> Self {
         let segment = derive(seed, slice);
-        // Two multiplications each, of one hash: the draws are asked for in every cell, by every segment.
+        // Two multiplications of one hash are enough: every segment draws for every cell.
         let late = segment.wrapping_mul(0xd6e8_feb8_6659_fd93);
         let again = segment.wrapping_mul(0xa076_1d64_78bd_642f) ^ late.rotate_left(32);
         Self { segment, late, again }
     }
 
-    /// How many rows after its own it is sent.
+    /// Returns the number of rows after its own at which the payload is written.
     fn first_row(&self, settings: &GenSettings) -> u64 {
         if happens(self.late, settings.out_of_order_share) { 1 + (self.late & 1) } else { 0 }
     }
 
-    /// How many rows after its own it is sent again, if it is: never before the first time, perhaps in the same row.
+    /// Returns the number of rows after its own at which the payload is repeated, if it is: never before the first
+    /// time, possibly in the same row.
     fn second_row(&self, settings: &GenSettings) -> Option<u64> {
         happens(self.again, settings.duplicate_share).then(|| (1 + (self.again & 1)).max(self.first_row(settings)))
     }

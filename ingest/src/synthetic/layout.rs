@@ -1,4 +1,4 @@
-//! Who has how many series, and which segments they go to.
+//! Distribution of series over organisations, and of organisations over segments.
 //!
 //! A [`Stream`] is the series of one shard that share a shape, and the segments that their payloads are scattered over:
 //! the regular series of each shard, the hot series, and the tiny series of each shard.
@@ -8,10 +8,10 @@ use model::{OrgId, ShardId};
 use super::random::{derive, mix};
 use super::settings::{BIG_ORG, GenSettings};
 
-/// Segments of a topic; a stream with more has several topics.
+/// Most segments of a topic; a stream with more segments has several topics.
 const PARTITIONS_PER_TOPIC: u32 = 4;
 
-/// What sets the series of a stream apart.
+/// Role of the series of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Regular,
@@ -19,11 +19,11 @@ pub(super) enum Role {
     Tiny,
 }
 
-/// How many points each series of a stream has.
+/// Number of points in each series of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SeriesPoints {
     Exactly(u64),
-    /// Drawn for each series.
+    /// One to three points, drawn for each series.
     OneToThree,
 }
 
@@ -36,12 +36,12 @@ impl SeriesPoints {
     }
 }
 
-/// Series of one shard, and the segments they are scattered over.
+/// Series of one shard, and the segments that their payloads are scattered over.
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) shard: ShardId,
     pub(super) role: Role,
-    /// Distinct for each stream of a seed.
+    /// Seed of the stream; distinct for each stream of a run.
     pub(super) seed: u64,
     /// Owners in order, each with the index of its first series.
     owners: Vec<(OrgId, u64)>,
@@ -69,14 +69,15 @@ impl Stream {
         }
     }
 
-    /// The owner of the series at `index`, and which of its series it is.
+    /// Returns the owner of the series at `index`, and the ordinal of the series within that owner.
     pub(super) fn owner(&self, index: u64) -> (OrgId, u64) {
         let after = self.owners.partition_point(|(_, first)| *first <= index);
         let (org, first) = self.owners[after - 1];
         (org, index - first)
     }
 
-    /// The key of one of its segments: a spreading prefix, then where in Kafka it would have come from.
+    /// Returns the key of a segment: a spreading prefix, then a topic, a partition and an offset, as a Kafka consumer
+    /// would name them.
     pub(super) fn segment_key(&self, segment: u32) -> String {
         let spread = derive(self.seed, u64::from(segment)) as u16;
         let topic = match self.role {
@@ -94,7 +95,7 @@ impl Stream {
 
 const BIG_SHARD: ShardId = ShardId::Dedicated(OrgId(BIG_ORG));
 
-/// Every stream that has series.
+/// Lists every stream that has series.
 pub(super) fn streams(settings: &GenSettings) -> Vec<Stream> {
     let regular = settings.regular_series();
     let big = (regular as f64 * settings.big_share).round() as u64;
@@ -125,8 +126,8 @@ fn shared_streams(settings: &GenSettings, role: Role, series: u64) -> Vec<Stream
     streams
 }
 
-/// One series, in segments of its own: as many points as asked in the time of the others, or at the rate of one a
-/// millisecond for longer.
+/// Builds the stream of the one hot series, in segments of its own. Its points fill the time of the others at a
+/// shorter interval, or, at one point a millisecond, a longer time.
 fn hot_stream(settings: &GenSettings) -> Option<Stream> {
     let points = settings.hot_points();
     let org = org_of_rank(0);
@@ -142,13 +143,13 @@ fn shared_remainder(org: OrgId) -> u8 {
     (org.0 % model::limits::SHARED_SHARDS) as u8
 }
 
-/// Organisation of a rank by size, counted from 0. The step is prime to the number of shared shards, so each shard gets
-/// its turn before one gets a second.
+/// Returns the organisation of a rank by size, counted from 0. The step is prime to the number of shared shards, so
+/// each shard gets an organisation before any shard gets a second one.
 fn org_of_rank(rank: u64) -> OrgId {
     const FIRST: u64 = 7;
     const STEP: u64 = 37;
     let id = FIRST + STEP * rank;
-    // The big organisation's id is skipped: it has a shard of its own.
+    // The id of the big organisation is skipped: it has a shard of its own.
     OrgId(if id >= BIG_ORG { id + 1 } else { id })
 }
 

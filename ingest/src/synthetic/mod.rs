@@ -1,15 +1,14 @@
 //! Deterministic segments of any size and shape.
 //!
-//! The bytes are a pure function of the settings: every series, every slice of it and every chunk of a segment is drawn
-//! from the seed and its place alone (`random`), so segments are made on many threads, in bounded memory, and come
-//! out the same on one.
+//! The bytes are a pure function of the settings: every series, slice and chunk is drawn from the seed and its own
+//! place (`random`). So segments can be made on many threads, in bounded memory, with the same result as on one.
 //!
 //! ```text
-//! settings -> streams (layout) -> segments, damage dealt out (plan) -> chunks (emission, series, values) -> frames -> objects (run)
+//! settings -> streams (layout) -> segments with damage (plan) -> chunks (emission, series, values) -> frames, objects (run)
 //! ```
 
 mod random;
-// What is asked for.
+// Settings: the shape of the data.
 pub mod settings;
 mod layout;
 mod series;
@@ -20,7 +19,7 @@ pub mod damage;
 mod plan;
 mod chunk;
 mod run;
-// What was made.
+// Summary of the data that was written.
 pub mod summary;
 
 use futures::StreamExt;
@@ -29,31 +28,31 @@ use storage::StorageError;
 pub use damage::DamageKind;
 pub use plan::NoRoom;
 pub use settings::{BIG_ORG, Damage, GenSettings, SeriesKind, SettingError};
-pub use summary::{GenSummary, PlantedDamage, SIDECAR, Totals};
+pub use summary::{GenSummary, GenTotals, PlantedDamage, SIDECAR};
 
-use crate::segment::Output;
+use crate::segment::SegmentOutput;
 
-/// Why nothing, or not everything, was made.
+/// Error of a generation; nothing or not everything was written.
 #[derive(Debug, thiserror::Error)]
 pub enum GenError {
-    /// Fix the setting.
+    /// A setting makes no sense: fix it.
     #[error(transparent)]
     Setting(#[from] SettingError),
-    /// Ask for less damage or more points.
+    /// The damage does not fit: ask for less damage or for more points.
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
-    /// Something is there: the new data would mix with it.
+    /// The place is not empty: new data would mix with old data.
     #[error("{object} is there already: give an empty place, or empty this one")]
     NotEmpty {
-        /// One of the objects.
+        /// URI of one of the objects found.
         object: String,
     },
-    /// The store failed.
+    /// The object store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// Writes the segments that `settings` describe under `output`, and [`SIDECAR`] last.
+/// Writes the segments that `settings` describe under `output`, and then [`SIDECAR`].
 ///
 /// Blocks: call it from a thread that may, not from an async task. `progress` hears of emitted points as they are
 /// written, from several threads.
@@ -62,7 +61,7 @@ pub enum GenError {
 /// See [`GenError`].
 pub fn generate(
     settings: &GenSettings,
-    output: &Output,
+    output: &SegmentOutput,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<GenSummary, GenError> {
     settings.validate()?;
@@ -82,8 +81,8 @@ pub fn generate(
     Ok(summary)
 }
 
-/// Old segments of other settings would count as part of the new data.
-fn refuse_old_data(output: &Output) -> Result<(), GenError> {
+/// Refuses a place with old data: segments of other settings would count as part of the new data.
+fn refuse_old_data(output: &SegmentOutput) -> Result<(), GenError> {
     let first = output.wait(output.root().store().list(None).next());
     match first {
         None => Ok(()),

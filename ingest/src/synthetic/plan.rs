@@ -1,7 +1,7 @@
-//! Which segments there will be, and where the damage goes.
+//! Plan of all segments, and of the damage in them.
 //!
-//! A damage lies among good payloads of a segment's first chunk, far enough from the next that a reader that has lost
-//! its way finds frames that chain before it meets another. A torn frame ends its segment.
+//! A damage lies among good payloads of a segment's first chunk, far enough from the next one that a reader that has
+//! lost its place finds chained frames before it meets another damage. A torn frame ends its segment.
 
 use model::ShardId;
 
@@ -11,30 +11,30 @@ use super::layout::Stream;
 use super::random::derive;
 use super::settings::GenSettings;
 
-/// Good payloads from one damage to the next: several times what a reader wants to see chained.
+/// Number of good payloads between two damages: several times the number of frames that a reader must see chained.
 const SPACING: usize = 4 * model::limits::RESYNC_CHAIN_FRAMES;
 
-/// A damage, and which of its kind it is.
+/// Damage with its ordinal among damages of the same kind.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Planted {
     pub(super) kind: DamageKind,
     pub(super) ordinal: u64,
 }
 
-/// One segment to write.
+/// Plan of one segment.
 #[derive(Debug)]
 pub(super) struct SegmentPlan<'a> {
     pub(super) key: String,
     pub(super) shard: ShardId,
-    /// Its payloads; none for an empty segment that was asked for.
+    /// Source of the payloads; none for an empty segment that was asked for.
     pub(super) payloads: Option<Payloads<'a>>,
     /// Damages among the payloads of the first chunk.
     pub(super) planted: Vec<Planted>,
-    /// The damage that ends it, if any does.
+    /// Damage that ends the segment, if there is one.
     pub(super) ending: Option<Planted>,
 }
 
-/// Where a segment's payloads come from.
+/// Source of the payloads of a segment: a stream, and the order of its payloads in the segment.
 #[derive(Debug)]
 pub(super) struct Payloads<'a> {
     pub(super) stream: &'a Stream,
@@ -42,12 +42,12 @@ pub(super) struct Payloads<'a> {
 }
 
 impl SegmentPlan<'_> {
-    /// How many pieces it is made in; at least one.
+    /// Returns the number of chunks, which is at least one.
     pub(super) fn chunks(&self) -> u64 {
         self.payloads.as_ref().map_or(1, |payloads| payloads.order.chunks())
     }
 
-    /// The damage that comes before the payload at `position` of the first chunk.
+    /// Returns the damage that comes before the payload at `position` of the first chunk, if there is one.
     pub(super) fn planted_before(&self, position: usize) -> Option<Planted> {
         let is_place = position % SPACING == SPACING / 2;
         self.planted.get(position / SPACING).copied().filter(|_| is_place)
@@ -58,13 +58,13 @@ impl SegmentPlan<'_> {
     }
 }
 
-/// More damage than there is room for.
+/// Error of more damage than there is room for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no room for '{kind}' number {number} among the payloads: give more points, or plant less")]
 pub struct NoRoom {
-    /// What did not fit.
+    /// Name of the kind of damage that did not fit.
     pub kind: &'static str,
-    /// Counted from 1.
+    /// Ordinal of that damage among its kind, counted from 1.
     pub number: u32,
 }
 

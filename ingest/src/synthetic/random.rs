@@ -1,6 +1,6 @@
-//! Randomness that is a function of where it is asked for, so that any part of the data can be made alone.
+//! Randomness as a function of the place in the data, so that any part of the data can be generated alone.
 
-/// 2^64 / golden ratio: steps of it spread over all 64 bits.
+/// 2^64 / golden ratio: its multiples spread over all 64 bits.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The finaliser of splitmix64: a bijection that leaves no visible relation between neighbours.
@@ -11,25 +11,25 @@ pub(super) const fn mix(x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// The `index`th child of `seed`: distinct for distinct indexes.
+/// Returns the `index`th child of `seed`; distinct for distinct indexes.
 #[inline]
 pub(super) const fn derive(seed: u64, index: u64) -> u64 {
     mix(seed.wrapping_add(index.wrapping_add(1).wrapping_mul(GOLDEN)))
 }
 
-/// `hash` mapped evenly to `0..n`, by its high bits.
+/// Maps `hash` evenly to `0..n`, by its high bits.
 #[inline]
 pub(super) const fn scale(hash: u64, n: u64) -> u64 {
     ((hash as u128 * n as u128) >> 64) as u64
 }
 
-/// Whether an event of probability `share` happens, by `hash`.
+/// True if an event of probability `share` happens, by `hash`.
 #[inline]
 pub(super) fn happens(hash: u64, share: f64) -> bool {
     ((hash >> 11) as f64) < share * (1u64 << 53) as f64
 }
 
-/// What is drawn from a series' seed: the child by which each draw is kept apart from the others.
+/// Children of a series' seed, one for each kind of draw, so that draws are independent of each other.
 pub(super) mod draw {
     pub(in crate::synthetic) const KIND: u64 = 1 << 40;
     pub(in crate::synthetic) const JITTER: u64 = 2 << 40;
@@ -37,7 +37,7 @@ pub(super) mod draw {
     pub(in crate::synthetic) const BASE: u64 = 4 << 40;
     pub(in crate::synthetic) const METRIC: u64 = 5 << 40;
     pub(in crate::synthetic) const METADATA: u64 = 6 << 40;
-    // Added to a slice's ordinal.
+    // Added to the ordinal of a slice.
     pub(in crate::synthetic) const CUT: u64 = 1 << 60;
     pub(in crate::synthetic) const ANCHOR: u64 = 2 << 60;
     pub(in crate::synthetic) const WALK: u64 = 3 << 60;
@@ -67,13 +67,13 @@ impl Random {
         drawn
     }
 
-    /// Evenly from `low..=high`.
+    /// Draws an integer evenly from `low..=high`.
     #[inline]
     pub(super) fn between(&mut self, low: i64, high: i64) -> i64 {
         low + scale(self.next(), (high - low + 1) as u64) as i64
     }
 
-    /// Evenly from `0.0..1.0`, all 53 bits drawn.
+    /// Draws a double evenly from `0.0..1.0`, all 53 bits random.
     #[inline]
     pub(super) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
@@ -84,7 +84,7 @@ impl Random {
 mod tests {
     use super::*;
 
-    /// Frozen: a seed names the same data in every later build.
+    /// Draws are frozen: a seed names the same data in every later build.
     #[test]
     fn draws_are_frozen() {
         let mut random = Random::new(1);

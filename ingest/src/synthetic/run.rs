@@ -1,8 +1,8 @@
 //! Makes the segments on several threads.
 //!
-//! Threads claim chunks in order, one segment after the other, make them at once, and append them in turn. So a segment
-//! is never held in memory, one segment larger than all others does not leave the threads idle, and what is written does
-//! not depend on how many there are. The first failure stops all of them.
+//! Threads claim chunks in order, one segment after the other, generate them in parallel, and append them in turn. So
+//! no segment is held in memory, one very large segment does not leave the other threads idle, and the output does
+//! not depend on the number of threads. The first failure stops all of them.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -11,13 +11,13 @@ use storage::StorageError;
 use super::chunk::{Chunk, ChunkMaker};
 use super::plan::SegmentPlan;
 use super::settings::GenSettings;
-use super::summary::{PlantedDamage, Totals};
-use crate::segment::{Output, SegmentWriter};
+use super::summary::{GenTotals, PlantedDamage};
+use crate::segment::{SegmentOutput, SegmentWriter};
 
-/// What was written as one segment.
+/// Segment that was written.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    pub(super) totals: Totals,
+    pub(super) totals: GenTotals,
     pub(super) damages: Vec<PlantedDamage>,
 }
 
@@ -27,21 +27,21 @@ impl Written {
     }
 }
 
-/// The work, shared by the threads.
+/// Work that the threads share.
 struct Work<'a> {
     settings: &'a GenSettings,
     segments: &'a [SegmentPlan<'a>],
-    output: &'a Output,
+    output: &'a SegmentOutput,
     progress: &'a (dyn Fn(u64) + Sync),
-    /// Segment and chunk to be claimed next.
+    /// Segment and chunk that are claimed next.
     next: Mutex<(usize, u64)>,
     progressed: Condvar,
     state: Mutex<State>,
 }
 
-/// What the threads have written.
+/// Output of the threads so far.
 struct State {
-    /// Segment and chunk to be appended next.
+    /// Segment and chunk that are appended next.
     turn: (usize, u64),
     writer: Option<SegmentWriter>,
     written: Vec<Written>,
@@ -53,7 +53,7 @@ struct State {
 pub(super) fn run(
     settings: &GenSettings,
     segments: &[SegmentPlan<'_>],
-    output: &Output,
+    output: &SegmentOutput,
     threads: usize,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<Written>, StorageError> {
@@ -117,7 +117,7 @@ impl Work<'_> {
     }
 }
 
-/// The chunk that comes after one of `segment`.
+/// Returns the chunk that comes after one of `segment`.
 fn after(segment: &SegmentPlan<'_>, (index, ordinal): (usize, u64)) -> (usize, u64) {
     if ordinal + 1 < segment.chunks() { (index, ordinal + 1) } else { (index + 1, 0) }
 }
@@ -128,7 +128,7 @@ impl State {
         segment: &SegmentPlan<'_>,
         ordinal: u64,
         chunk: Chunk,
-        output: &Output,
+        output: &SegmentOutput,
     ) -> Result<(), StorageError> {
         if ordinal == 0 {
             self.writer = Some(SegmentWriter::new(output, segment.key.clone()));
@@ -148,7 +148,7 @@ impl State {
         Ok(())
     }
 
-    /// Ends the segment; one that got nothing is not written, unless nothing is what was asked for.
+    /// Ends the segment. An empty segment is written only if the plan asks for an empty one.
     fn finish(&mut self) -> Result<(), StorageError> {
         let written = self.written.last_mut().expect("pushed with the first chunk");
         if let Some(writer) = self.writer.take().filter(|_| written.is_wanted()) {
@@ -171,7 +171,7 @@ impl Drop for StopOnPanic<'_> {
     }
 }
 
-/// What a panicking thread leaves behind is only read to stop the others.
+/// Locks `mutex`, also after a panic: the state that a panicking thread leaves is only read to stop the others.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,7 @@
-//! The points of a series, any slice of them alone.
+//! Points of a series; any slice of them can be generated alone.
 //!
-//! A series is cut in slices, one payload each: every two slices cover twice the mean, cut somewhere in the middle half
-//! of that. A walk must be continuous across slices that are made apart, so each slice starts at an *anchor*, a value
-//! that is a function of the series and the slice's ordinal, and its walk is bent, by a fraction of a step a point, to
-//! arrive at the anchor of the next.
+//! A series is cut into slices, one payload each: every two slices cover twice the mean, cut somewhere in the middle
+//! half of that.
 
 use std::io::Write;
 use std::ops::Range;
@@ -32,7 +30,7 @@ impl Points {
     }
 }
 
-/// One series.
+/// Series of a stream: its key, shape and seed.
 #[derive(Debug)]
 pub(super) struct Series {
     pub(super) key: SeriesKey,
@@ -42,16 +40,16 @@ pub(super) struct Series {
     payload_points: u64,
     start_ms: TimestampMs,
     interval_ms: u64,
-    /// 0 where its timestamps are regular.
+    /// Jitter of the timestamps in milliseconds; 0 if they are regular.
     jitter_ms: u64,
 }
 
 impl Series {
-    /// The series at `index` of `stream`.
+    /// Builds the series at `index` of `stream`.
     pub(super) fn new(settings: &GenSettings, stream: &Stream, index: u64) -> Self {
         let seed = series_seed(stream, index);
         let (org, own) = stream.owner(index);
-        // Distinct within an organisation: deriving is a bijection of the index.
+        // Metric ids are distinct within an organisation: deriving is a bijection of the index.
         let metric = derive(derive(derive(settings.seed, draw::METRIC + stream.role as u64), org.0), own).max(1);
         let jitters = happens(derive(seed, draw::JITTER), settings.jitter_share);
         Self {
@@ -66,7 +64,7 @@ impl Series {
         }
     }
 
-    /// The indexes of the points in a slice; empty past the end.
+    /// Returns the indexes of the points in a slice; empty past the end.
     pub(super) fn slice(&self, ordinal: u64) -> Range<u64> {
         slice(self.seed, ordinal, self.payload_points, self.points)
     }
@@ -82,7 +80,7 @@ impl Series {
         Values { kind: self.kind, seed: self.seed, ordinal, range }.write(&mut random, &mut points.values);
     }
 
-    /// What a producer says about the series: some hundred bytes of JSON.
+    /// Appends the metadata of the series, as a producer writes it: some hundred bytes of JSON.
     pub(super) fn write_metadata(&self, metadata: &mut Vec<u8>) {
         const NAMES: [&str; 8] = [
             "http.server.request.duration",
@@ -109,12 +107,12 @@ impl Series {
     }
 }
 
-/// The seed of a series, from which everything about it is drawn.
+/// Returns the seed of a series, from which all its properties are drawn.
 pub(super) fn series_seed(stream: &Stream, index: u64) -> u64 {
     derive(stream.seed, index)
 }
 
-/// How many points the series with `seed` has.
+/// Returns the number of points of the series with `seed`.
 pub(super) fn series_points(stream: &Stream, seed: u64) -> u64 {
     match stream.points {
         SeriesPoints::Exactly(points) => points,
@@ -122,12 +120,12 @@ pub(super) fn series_points(stream: &Stream, seed: u64) -> u64 {
     }
 }
 
-/// How many slices cover `points`.
+/// Returns the number of slices that cover `points`.
 pub(super) fn slices(points: u64, payload_points: u64) -> u64 {
     if points <= payload_points / 2 { 1 } else { 2 * points.div_ceil(2 * payload_points) }
 }
 
-/// Point indexes of a slice.
+/// Returns the point indexes of a slice.
 fn slice(seed: u64, ordinal: u64, payload_points: u64, points: u64) -> Range<u64> {
     let pair = ordinal / 2 * 2 * payload_points;
     let least = payload_points / 2;
@@ -136,7 +134,7 @@ fn slice(seed: u64, ordinal: u64, payload_points: u64, points: u64) -> Range<u64
     range.start.min(points)..range.end.min(points)
 }
 
-/// Whether a slice has points, without making its series.
+/// True if a slice has points; does not build the series.
 pub(super) fn has_points(seed: u64, ordinal: u64, payload_points: u64, points: u64) -> bool {
     !slice(seed, ordinal, payload_points, points).is_empty()
 }

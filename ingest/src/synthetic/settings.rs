@@ -1,4 +1,4 @@
-//! What is asked for.
+//! Settings of a generation.
 
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ use crate::segment::FrameEncoder;
 /// The default is the workload that the project measures itself by, at 100 million points.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GenSettings {
-    /// Names the data: another seed, other ids and values of the same shape.
+    /// Seed of the data: another seed gives other ids and values of the same shape.
     pub seed: u64,
     /// Unique points of the regular series and the hot one; rounded down to whole series.
     pub points: u64,
@@ -27,29 +27,30 @@ pub struct GenSettings {
     pub interval_ms: u64,
     /// Organisations in the shared shards.
     pub orgs: u64,
-    /// Exponent of the Zipf law by which the series spread over them: 0 is even, 1 is the usual skew.
+    /// Exponent of the Zipf law by which the series spread over the organisations: 0 is even, 1 is the usual skew.
     pub skew: f64,
     /// Share of the regular series that the organisation [`BIG_ORG`] has, in a shard of its own.
     pub big_share: f64,
-    /// Segments of that shard.
+    /// Segments of the shard of that organisation.
     pub big_partitions: u32,
     /// Segments of each shared shard.
     pub partitions: u32,
-    /// Share of `points` that one series of the first organisation has, at an interval as short as that takes.
+    /// Share of `points` that belong to one series of the first organisation, at an interval as short as the share
+    /// needs.
     pub hot_series_share: f64,
-    /// Series of one to three points, beside the others.
+    /// Number of series of one to three points, in addition to the others.
     pub tiny_series: u64,
-    /// Points of a payload: this many on average, from half of it to one and a half.
+    /// Average number of points in a payload; the numbers range from half of it to one and a half.
     pub payload_points: u64,
-    /// What the values are like; each kind has its weight among those listed.
+    /// Kinds of values; each kind has its weight among those listed.
     pub kinds: Vec<SeriesKind>,
     /// Share of the series whose timestamps jitter by 0 to 40 ms.
     pub jitter_share: f64,
-    /// Share of the payloads that come a little later than their time.
+    /// Share of the payloads that are written later than their time.
     pub out_of_order_share: f64,
-    /// Share of the payloads that are sent a second time, the same bytes.
+    /// Share of the payloads that are written a second time, with the same bytes.
     pub duplicate_share: f64,
-    /// Share of the payloads that send three older points again, with other values.
+    /// Share of the payloads that repeat three older points with other values.
     pub correction_share: f64,
     /// Level of the frames' compression.
     pub zstd_level: i32,
@@ -66,13 +67,13 @@ pub const BIG_ORG: u64 = 1_000_000;
 /// `count` damages of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Damage {
-    /// What is wrong.
+    /// Kind of damage.
     pub kind: DamageKind,
-    /// How many times.
+    /// Number of damages of this kind.
     pub count: u32,
 }
 
-/// `kind=count`, or a kind alone for one of it.
+/// Parses `kind=count`, or a kind alone for a count of one.
 impl FromStr for Damage {
     type Err = ParseDamageError;
 
@@ -83,7 +84,7 @@ impl FromStr for Damage {
     }
 }
 
-/// What the values of a series are like.
+/// Kind of the values of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SeriesKind {
@@ -91,16 +92,16 @@ pub enum SeriesKind {
     Gauge,
     /// Whole numbers that rise by about 0 to 180.
     Counter,
-    /// One value.
+    /// The same value at every point.
     Constant,
-    /// Doubles with every mantissa bit random: nothing compresses them.
+    /// Doubles with random mantissa bits, which do not compress.
     Noisy,
-    /// Zero, and now and then 1 to 9.
+    /// Zero, with a value of 1 to 9 from time to time.
     Sparse,
 }
 
 impl SeriesKind {
-    /// Every kind, with the weight it has among the others and the name the command line knows it by.
+    /// Every kind with its weight among the others and its name on the command line.
     pub const ALL: [(Self, u64, &'static str); 5] = [
         (Self::Gauge, 40, "gauge"),
         (Self::Counter, 20, "counter"),
@@ -153,26 +154,26 @@ impl Default for GenSettings {
     }
 }
 
-/// A setting that makes no sense.
+/// Error of a setting that makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{setting} is {value}: give {expected}")]
 pub struct SettingError {
-    /// Its name.
+    /// Name of the setting.
     pub setting: &'static str,
-    /// What was given.
+    /// Value that was given.
     pub value: String,
-    /// What would be right.
+    /// Values that are possible.
     pub expected: &'static str,
 }
 
-/// Most points that a payload may be asked to have: half as many again still pass the engine's limit.
+/// Largest number of points that a payload may be asked to have: half as many again still fit the engine's limit.
 const PAYLOAD_POINTS_ASKED_MAX: u64 = model::limits::PAYLOAD_POINTS_MAX as u64 / 2;
 
 /// Longest span of time that timestamps may cover, in milliseconds: some 35,000 years.
 const SPAN_MS_MAX: u64 = 1 << 50;
 
 impl GenSettings {
-    /// Checks each setting and what they say together.
+    /// Checks each setting, and all of them together.
     ///
     /// # Errors
     /// Names the first that makes no sense.
@@ -211,12 +212,12 @@ impl GenSettings {
         check(self.start_ms.unsigned_abs() < SPAN_MS_MAX, "start_ms", self.start_ms, "a start within 35,000 years")
     }
 
-    /// Points that the hot series has; 0 where there is none.
+    /// Returns the number of points of the hot series; 0 if there is none.
     pub(super) fn hot_points(&self) -> u64 {
         (self.points as f64 * self.hot_series_share) as u64
     }
 
-    /// Regular series.
+    /// Returns the number of regular series.
     pub(super) fn regular_series(&self) -> u64 {
         let points = self.points - self.hot_points();
         match self.series {
@@ -226,7 +227,7 @@ impl GenSettings {
         }
     }
 
-    /// Points of each regular series.
+    /// Returns the number of points in each regular series.
     pub(super) fn regular_points(&self) -> u64 {
         let points = self.points - self.hot_points();
         match self.series {

@@ -1,4 +1,5 @@
-//! What was made: the totals that a job over it must arrive at, and every damage with what a reader must make of it.
+//! Summary of generated data: the totals that a job over it must reach, and every damage with the expected result of
+//! a reader.
 //!
 //! The same is written beside the segments as `SIDECAR`, so that a check needs neither the generator nor its settings.
 
@@ -15,28 +16,28 @@ pub const SIDECAR: &str = "gen.json";
 /// Version of the sidecar's layout.
 const SIDECAR_VERSION: u32 = 1;
 
-/// Counts over some segments. Damages are in none of them but `segments` and `bytes`.
+/// Counts over some segments. Damages count only in `segments` and `bytes`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Totals {
-    /// Distinct keys.
+pub struct GenTotals {
+    /// Number of distinct keys.
     pub series: u64,
-    /// Distinct (key, timestamp): what a job writes.
+    /// Number of distinct (key, timestamp) pairs, which a job writes.
     pub points_unique: u64,
-    /// Points in all payloads: what a job reads.
+    /// Number of points in all payloads, which a job reads.
     pub points_emitted: u64,
-    /// Points among them that correct an earlier or later one.
+    /// Number of these points that correct another point.
     pub corrections: u64,
-    /// Payloads, those sent again included.
+    /// Number of payloads, repeated ones included.
     pub payloads: u64,
-    /// Payloads that were sent a second time.
+    /// Number of payloads that were written a second time.
     pub payloads_again: u64,
-    /// Segments.
+    /// Number of segments.
     pub segments: u64,
-    /// Their size.
+    /// Size of the segments in bytes.
     pub bytes: u64,
 }
 
-impl Totals {
+impl GenTotals {
     /// Adds the counts of other segments.
     pub fn add(&mut self, other: &Self) {
         self.series += other.series;
@@ -50,20 +51,20 @@ impl Totals {
     }
 }
 
-/// One damage and where it lies.
+/// Damage and its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlantedDamage {
-    /// What is wrong.
+    /// Kind of damage.
     pub kind: DamageKind,
     /// Key of the segment.
     pub segment: String,
-    /// Where it starts.
+    /// Offset of the first bad byte.
     pub offset: u64,
-    /// How many bytes of the segment it takes: what a reader that gives it up leaves out.
+    /// Length in bytes: a reader that gives the damage up leaves out this many.
     pub length: u64,
-    /// The name of the fault, or `misplaced`, `early-late` or `empty` where the frame is sound.
+    /// Name of the fault, or `misplaced`, `early-late` or `empty` if the frame is sound.
     pub expected: &'static str,
-    /// Points that a reader finds in it, beside those of the totals.
+    /// Number of points that a reader finds in the damage, beyond those of the totals.
     pub points: u64,
 }
 
@@ -73,18 +74,18 @@ impl PlantedDamage {
     }
 }
 
-/// What [`super::generate`] made.
+/// Summary of the data that [`super::generate`] wrote.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GenSummary {
     /// Version of this layout.
     pub version: u32,
-    /// What was asked for.
+    /// Settings of the generation.
     pub settings: GenSettings,
-    /// Over all segments.
-    pub totals: Totals,
-    /// By the name of the shard.
-    pub shards: BTreeMap<String, Totals>,
-    /// In the order of segments and offsets.
+    /// Totals over all segments.
+    pub totals: GenTotals,
+    /// Totals of each shard, by its name.
+    pub shards: BTreeMap<String, GenTotals>,
+    /// Damages in the order of segments and offsets.
     pub damages: Vec<PlantedDamage>,
 }
 
@@ -94,7 +95,7 @@ impl GenSummary {
         Self {
             version: SIDECAR_VERSION,
             settings,
-            totals: Totals::default(),
+            totals: GenTotals::default(),
             shards: BTreeMap::new(),
             damages: Vec::new(),
         }

@@ -10,7 +10,7 @@ use storage::Root;
 
 use super::*;
 
-/// A few thousand payloads of every shape.
+/// Settings for a few thousand payloads of every shape.
 fn small() -> GenSettings {
     GenSettings {
         points: 120_000,
@@ -24,7 +24,7 @@ fn small() -> GenSettings {
     }
 }
 
-/// Every segment by key, and the summary.
+/// Generates every segment, by key, and the summary.
 fn made(settings: &GenSettings) -> (BTreeMap<String, Vec<u8>>, GenSummary) {
     let folder = tempfile::tempdir().expect("a folder");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
@@ -33,7 +33,8 @@ fn made(settings: &GenSettings) -> (BTreeMap<String, Vec<u8>>, GenSummary) {
     let progress = |points| {
         heard.fetch_add(points, Ordering::Relaxed);
     };
-    let summary = generate(settings, &Output::new(root, runtime.handle().clone()), &progress).expect("it is made");
+    let summary =
+        generate(settings, &SegmentOutput::new(root, runtime.handle().clone()), &progress).expect("it is made");
     assert_eq!(heard.into_inner(), summary.totals.points_emitted, "progress hears of every point");
     let mut files = BTreeMap::new();
     read_folder(folder.path(), "", &mut files);
@@ -102,7 +103,7 @@ fn the_bytes_do_not_depend_on_the_number_of_threads() {
 fn the_totals_are_what_a_reader_finds() {
     let (segments, summary) = made(&small());
     let mut series = BTreeMap::<_, BTreeSet<i64>>::new();
-    let mut found = Totals { segments: segments.len() as u64, ..Totals::default() };
+    let mut found = GenTotals { segments: segments.len() as u64, ..GenTotals::default() };
     for (key, segment) in &segments {
         let shard = segment_shard(key).expect("a key").expect("a segment").to_string();
         found.bytes += segment.len() as u64;
@@ -121,10 +122,10 @@ fn the_totals_are_what_a_reader_finds() {
     }
     found.series = series.len() as u64;
     found.points_unique = series.values().map(|timestamps| timestamps.len() as u64).sum();
-    let Totals { corrections, payloads_again, .. } = summary.totals;
-    assert_eq!(Totals { corrections, payloads_again, ..found }, summary.totals);
+    let GenTotals { corrections, payloads_again, .. } = summary.totals;
+    assert_eq!(GenTotals { corrections, payloads_again, ..found }, summary.totals);
     assert!(corrections > 100 && payloads_again > 5, "{:?}", summary.totals);
-    let mut of_shards = Totals::default();
+    let mut of_shards = GenTotals::default();
     summary.shards.values().for_each(|totals| of_shards.add(totals));
     assert_eq!(of_shards, summary.totals);
 }
@@ -189,7 +190,7 @@ fn payloads_of_a_series_are_scattered_over_segments_and_some_are_late() {
     assert!(late * 200 > payloads && late * 20 < payloads, "{late} of {payloads} come after a later one");
 }
 
-/// Frozen by content, not by zstd's bytes: a seed names the same data in every later build.
+/// The data is frozen by content, not by zstd's bytes: a seed names the same data in every later build.
 #[test]
 fn the_data_of_a_seed_is_frozen() {
     let mut digester = format::digest::Digester::new();
@@ -231,7 +232,8 @@ fn a_place_that_is_not_empty_is_refused() {
     std::fs::write(folder.path().join("old.seg"), b"").expect("a file");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let root = Root::create(&folder.path().display().to_string()).expect("a root");
-    let refused = generate(&small(), &Output::new(root, runtime.handle().clone()), &|_| ()).expect_err("old data");
+    let refused =
+        generate(&small(), &SegmentOutput::new(root, runtime.handle().clone()), &|_| ()).expect_err("old data");
     assert!(matches!(&refused, GenError::NotEmpty { object } if object.ends_with("/old.seg")), "{refused}");
 }
 
@@ -245,12 +247,12 @@ fn the_first_failure_of_the_store_stops_every_thread() {
     std::fs::write(folder.path().join(spread), b"a file where a folder should be").expect("a file");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let root = Root::create(&folder.path().display().to_string()).expect("a root");
-    let output = Output::new(root, runtime.handle().clone());
+    let output = SegmentOutput::new(root, runtime.handle().clone());
     let failed = run::run(&settings, &segments, &output, 3, &|_| ()).expect_err("a segment that cannot be written");
     assert!(failed.to_string().contains(&segments[9].key), "{failed}");
 }
 
-/// The values of some series of one kind, each whole and in order.
+/// Returns the values of some series of one kind, each whole and in order.
 fn values_of(kind: SeriesKind) -> Vec<Vec<f64>> {
     let settings = GenSettings { kinds: vec![kind], points: 200 * 1440, ..GenSettings::default() };
     let streams = layout::streams(&settings);
@@ -265,7 +267,7 @@ fn values_of(kind: SeriesKind) -> Vec<Vec<f64>> {
     (0..stream.series).map(of_series).collect()
 }
 
-/// Differences between neighbours.
+/// Returns the differences between neighbours.
 fn steps(values: &[f64]) -> impl Iterator<Item = f64> {
     values.windows(2).map(|pair| pair[1] - pair[0])
 }

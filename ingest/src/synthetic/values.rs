@@ -1,40 +1,40 @@
-//! The values of a slice.
+//! Values of a slice.
 //!
-//! A walk must be continuous across slices that are made apart. So each slice starts at an *anchor*, a value that is a
-//! function of the series and the slice's ordinal, and its walk is bent, by a fraction of a step a point, to arrive at
-//! the anchor of the next.
+//! A walk must be continuous across slices that are generated independently. So each slice starts at an *anchor*, a
+//! value that is a function of the series and the slice's ordinal, and its walk is bent, by a fraction of a step at
+//! each point, to reach the anchor of the next slice.
 
 use std::ops::{Range, RangeInclusive};
 
 use super::random::{Random, derive, draw, scale};
 use super::settings::SeriesKind;
 
-/// A gauge's steps, in hundredths; bending widens them to a little more than 1.00.
+/// Steps of a gauge, in hundredths; bending widens them to a little more than 1.00.
 const GAUGE_STEPS: RangeInclusive<i64> = -96..=96;
 
-/// A counter's steps.
+/// Steps of a counter.
 const COUNTER_STEPS: RangeInclusive<i64> = 0..=180;
 
-/// How far apart the anchors of a walk may be, drift aside.
+/// Largest distance between neighbouring anchors of a walk, apart from drift.
 const ANCHOR_SPREAD: u64 = 81;
 
-/// Points that are walked at once: the scratch of a walk, on the stack.
+/// Number of points that are walked at once; bounds the scratch memory on the stack.
 const LEG_POINTS: usize = 128;
 
-/// The values of one slice of a series.
+/// Values of one slice of a series.
 #[derive(Debug)]
 pub(super) struct Values {
     pub(super) kind: SeriesKind,
-    /// Of the series.
+    /// Seed of the series.
     pub(super) seed: u64,
-    /// Of the slice.
+    /// Ordinal of the slice.
     pub(super) ordinal: u64,
-    /// Indexes of its points.
+    /// Indexes of the points in the slice.
     pub(super) range: Range<u64>,
 }
 
 impl Values {
-    /// Appends the values.
+    /// Appends the values of the slice.
     pub(super) fn write(&self, random: &mut Random, values: &mut Vec<f64>) {
         let base = derive(self.seed, draw::BASE);
         let points = self.range.clone();
@@ -50,7 +50,7 @@ impl Values {
     fn write_gauge(&self, base: i64, random: &mut Random, values: &mut Vec<f64>) {
         let mut before = 0;
         self.walk(base, GAUGE_STEPS, random, |hundredths| {
-            // A zero reached from below is -0.0: producers that round make them, so readers must keep them.
+            // A zero reached from below is -0.0: producers that round write it, so readers must keep it.
             let is_negative_zero = hundredths == 0 && before < 0;
             before = hundredths;
             values.push(if is_negative_zero { -0.0 } else { decimal(hundredths) });
@@ -65,8 +65,8 @@ impl Values {
         });
     }
 
-    /// Walks in `steps` from the slice's anchor to that of the next; both lie beside where the drift of the steps would
-    /// have led from `base`.
+    /// Walks in `steps` from the anchor of the slice to that of the next one. Both anchors lie near the place to
+    /// which the drift of the steps leads from `base`.
     fn walk(&self, base: i64, steps: RangeInclusive<i64>, random: &mut Random, mut put: impl FnMut(i64)) {
         let drift = (steps.start() + steps.end()) / 2;
         let anchor = |ordinal, start: u64| {
@@ -107,7 +107,7 @@ fn walk_leg(
     }
 }
 
-/// A number of hundredths, as the nearest double.
+/// Converts hundredths to the nearest double.
 fn decimal(hundredths: i64) -> f64 {
     hundredths as f64 / 100.0
 }

@@ -13,7 +13,7 @@ use super::layout;
 use crate::error::WriteError;
 use crate::order::RowGate;
 use crate::sink::{RowSink, RowSummary};
-use crate::table::{Raw, Rollup, Rows as _, Table};
+use crate::table::{Raw, Rollup, Table, TableRows as _};
 
 /// Writer with one row per point.
 pub type RawParquetWriter = ParquetWriter<Raw>;

@@ -78,7 +78,7 @@ async fn dead() -> String {
 
 fn client(endpoints: &[&str], patience: Duration) -> LeaderClient {
     let endpoints = endpoints.iter().map(|&text| text.to_owned()).collect();
-    let policy = Policy { call_timeout: Duration::from_secs(5), patience };
+    let policy = CallPolicy { call_timeout: Duration::from_secs(5), patience };
     LeaderClient::new(endpoints).expect("addresses").with_policy(policy)
 }
 
@@ -153,7 +153,7 @@ async fn an_answer_that_asking_again_does_not_change_is_given_at_once() {
 #[tokio::test]
 async fn a_coordinator_that_hangs_is_left_after_the_time_of_a_call() {
     let (_hanging, hanging_at) = Coordinator::start("hanging").await;
-    let policy = Policy { call_timeout: SHORT, patience: SHORT };
+    let policy = CallPolicy { call_timeout: SHORT, patience: SHORT };
     let client = client(&[&hanging_at], LONG).with_policy(policy);
     let claim =
         |mut service: WorkerServiceClient<Channel>| async move { service.claim(v1::ClaimRequest::default()).await };
@@ -166,7 +166,7 @@ async fn a_coordinator_that_hangs_leaves_time_for_the_others() {
     let (_hanging, hanging_at) = Coordinator::start("hanging").await;
     let (leader, leader_at) = Coordinator::start("leader").await;
     leader.answers(ApiError::NotFound { what: "task".to_owned() });
-    let policy = Policy { call_timeout: SHORT, patience: LONG };
+    let policy = CallPolicy { call_timeout: SHORT, patience: LONG };
     let client = client(&[&hanging_at, &leader_at], LONG).with_policy(policy);
     // The first coordinator hangs, the second answers: one call finds both.
     let has_asked = AtomicU32::new(0);

@@ -27,8 +27,8 @@ use std::time::Duration;
 /// Pause before an ended job whose record could not be written is archived again.
 pub const ARCHIVE_PAUSE: Duration = Duration::from_secs(5);
 
-/// Times that an object which is gone or damaged is read again before it counts as lost: about a minute. A replica whose file
-/// system is not mounted yet sees an empty folder, and must not fail a job over it.
+/// Times that an object which is gone or damaged is read again before it counts as lost: about a minute. A replica
+/// whose file system is not mounted yet sees an empty folder, and must not fail a job over it.
 pub const RECOVERY_TRIES_MAX: u32 = 30;
 
 /// State of a job whose name is taken.
@@ -215,8 +215,8 @@ pub enum HeadChange {
 pub enum Refusal {
     /// No open job has this name.
     Unknown,
-    /// Another request is creating this job. Two copies of one request must not both find that there is no record yet, or the
-    /// job would run twice.
+    /// Another request is creating this job. Two copies of one request must not both find that there is no record
+    /// yet, or the job would run twice.
     JustBegun,
     /// The job is being taken over from an earlier leader.
     Recovering,

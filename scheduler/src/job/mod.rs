@@ -74,7 +74,7 @@ impl Job {
     /// Updates `ready` after a change of a shard.
     pub(crate) fn update_ready(&mut self, id: ShardId) {
         let Some(shard) = self.shards.get(&id) else { return };
-        let place = (Reverse(shard.weight()), id);
+        let place = (Reverse(shard.bytes()), id);
         if shard.has_open() {
             self.ready.insert(place);
         } else {

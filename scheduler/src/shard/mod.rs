@@ -52,7 +52,7 @@ impl Around<'_> {
 pub(crate) struct Shard {
     plan: Arc<ShardPlan>,
     /// Segment bytes of the plan.
-    weight: u64,
+    bytes: u64,
     pub(crate) maps: Tasks<MapReport>,
     pub(crate) reduces: Tasks<ReduceReport>,
     /// Ordinals of the map tasks of each segment, or pack of segments.
@@ -94,10 +94,10 @@ impl Shard {
         let maps = Tasks::new(plan.map_tasks.iter().map(model::MapTask::bytes));
         let reduces = Tasks::new(plan.partition_ids().map(|_| 0));
         let segments = segments::groups(&plan);
-        let weight = plan.bytes();
+        let bytes = plan.bytes();
         Self {
             plan,
-            weight,
+            bytes,
             maps,
             reduces,
             segments,
@@ -130,8 +130,8 @@ impl Shard {
     }
 
     /// Segment bytes of the shard: the measure of longest-first.
-    pub(crate) fn weight(&self) -> u64 {
-        self.weight
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Counts the attempts that run.
@@ -406,7 +406,7 @@ impl Shard {
         let (frames, bytes) = reports.fold((0, 0), |(frames, bytes), report| {
             (frames + report.books.frames_quarantined, bytes + report.books.bytes_quarantined)
         });
-        let (settings, shard_bytes) = (&self.plan.settings, self.weight);
+        let (settings, shard_bytes) = (&self.plan.settings, self.bytes);
         if frames > settings.bad_frames_max {
             let max = settings.bad_frames_max;
             return Some(format!(

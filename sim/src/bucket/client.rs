@@ -19,7 +19,7 @@ use object_store::{
 use tokio::sync::oneshot;
 
 use super::{Bucket, ObjectAnswer, ObjectCall};
-use crate::planted::Planted;
+use crate::planted::PlantedBug;
 use crate::port::{Message, Port};
 
 /// Longest wait for an answer.
@@ -43,7 +43,7 @@ enum Way {
 pub(crate) struct BucketClient {
     way: Way,
     prefix: String,
-    planted: Option<Planted>,
+    planted: Option<PlantedBug>,
 }
 
 impl fmt::Debug for BucketClient {
@@ -60,7 +60,7 @@ impl fmt::Display for BucketClient {
 
 impl BucketClient {
     /// Creates the client of a simulated process.
-    pub(crate) fn of_process(port: Arc<Port>, prefix: &str, planted: Option<Planted>) -> Self {
+    pub(crate) fn of_process(port: Arc<Port>, prefix: &str, planted: Option<PlantedBug>) -> Self {
         Self { way: Way::Port(port), prefix: prefix.to_owned(), planted }
     }
 

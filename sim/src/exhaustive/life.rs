@@ -66,7 +66,7 @@ impl Promise {
 
 /// Result of a check.
 #[derive(Debug)]
-pub struct Checked {
+pub struct Explored {
     /// Number of different states.
     pub states: usize,
     /// Broken promises, each with the steps that led there.
@@ -75,7 +75,7 @@ pub struct Checked {
     pub reached: Vec<&'static str>,
 }
 
-impl fmt::Display for Checked {
+impl fmt::Display for Explored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "life of a job: {} states, reached: {}", self.states, self.reached.join(", "))?;
         self.broken.iter().try_for_each(|(promise, steps)| write!(f, "\n{} does not hold: {steps}", promise.name()))
@@ -86,7 +86,7 @@ impl fmt::Display for Checked {
 pub const REACHED: [&str; 4] = ["cancelled", "done", "retried", "taken over"];
 
 /// Checks the protocol with a guard left out.
-pub fn check(guard: Guard) -> Checked {
+pub fn check(guard: Guard) -> Explored {
     let checker = Lives { guard }.checker().threads(1).spawn_bfs().join();
     let (mut broken, mut reached) = (Vec::new(), Vec::new());
     for (name, path) in checker.discoveries() {
@@ -99,7 +99,7 @@ pub fn check(guard: Guard) -> Checked {
         }
     }
     reached.sort_unstable();
-    Checked { states: checker.unique_state_count(), broken, reached }
+    Explored { states: checker.unique_state_count(), broken, reached }
 }
 
 /// Model of a job's life, with the guard that is left out.

@@ -1,4 +1,4 @@
-//! Planted bugs in the calls of a worker to its leader.
+//! PlantedBug bugs in the calls of a worker to its leader.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use bytes::Bytes;
 use model::{Failure, FailureClass, Grant, HeldAttempt, LeaseId};
 use proto::dispatch::{Beat, Dispatch, DispatchError, Hello, Orders, Verdict};
 
-use super::{Planted, struck};
+use super::{PlantedBug, struck};
 use crate::port::Port;
 
 /// Leader behind a planted bug.
 #[derive(Debug)]
 pub(super) struct Bent {
-    planted: Planted,
+    planted: PlantedBug,
     inner: Arc<dyn Dispatch>,
     port: Arc<Port>,
 }
 
 impl Bent {
-    pub(super) fn new(planted: Planted, inner: Arc<dyn Dispatch>, port: Arc<Port>) -> Self {
+    pub(super) fn new(planted: PlantedBug, inner: Arc<dyn Dispatch>, port: Arc<Port>) -> Self {
         Self { planted, inner, port }
     }
 }
@@ -41,7 +41,7 @@ impl Dispatch for Bent {
 
     async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), DispatchError> {
         let mut failure = failure.clone();
-        if self.planted == Planted::ThrottledCharges && failure.class == FailureClass::Throttled {
+        if self.planted == PlantedBug::ThrottledCharges && failure.class == FailureClass::Throttled {
             struck(&self.port);
             failure.class = FailureClass::Transient;
         }
@@ -49,7 +49,7 @@ impl Dispatch for Bent {
     }
 
     async fn hand_back(&self, worker: LeaseId, held: &[HeldAttempt], reason: &str) -> Result<(), DispatchError> {
-        if self.planted == Planted::DrainCharges {
+        if self.planted == PlantedBug::DrainCharges {
             for held in held {
                 struck(&self.port);
                 let failure = Failure::new(FailureClass::Transient, reason);

@@ -9,7 +9,7 @@ use format::marks::{JobMark, MarkState};
 use object_store::ObjectMeta;
 use object_store::path::Path;
 
-use super::{Planted, struck};
+use super::{PlantedBug, struck};
 use crate::bucket::{ObjectAnswer, ObjectCall};
 use crate::port::Port;
 
@@ -36,7 +36,7 @@ fn is_manifest(key: &str) -> bool {
     key.strip_prefix("dataset/").is_some_and(|key| key.starts_with(MANIFESTS))
 }
 
-impl Planted {
+impl PlantedBug {
     /// Returns the request to make instead, or the answer if no request is made.
     pub(crate) fn object_call(self, call: ObjectCall, port: &Port) -> Result<ObjectCall, Box<ObjectAnswer>> {
         match (self, call) {

@@ -12,19 +12,19 @@ use storage::meta::{
     Change, Compare, Entry, Lease, Listing, MetaError, MetaStore, Op, Outcome, Revision, Txn, Watch, WatchEvent,
 };
 
-use super::{Planted, struck};
+use super::{PlantedBug, struck};
 use crate::port::Port;
 
 /// Store behind a planted bug.
 #[derive(Debug)]
 pub(super) struct Bent {
-    planted: Planted,
+    planted: PlantedBug,
     inner: Arc<dyn MetaStore>,
     port: Arc<Port>,
 }
 
 impl Bent {
-    pub(super) fn new(planted: Planted, inner: Arc<dyn MetaStore>, port: Arc<Port>) -> Self {
+    pub(super) fn new(planted: PlantedBug, inner: Arc<dyn MetaStore>, port: Arc<Port>) -> Self {
         Self { planted, inner, port }
     }
 
@@ -38,15 +38,15 @@ impl Bent {
     fn is_left_out(&self, compare: &Compare) -> bool {
         let Compare::Created { key, .. } = compare else { return false };
         match self.planted {
-            Planted::NoTokenCheck => key.contains("/claims/"),
-            Planted::DeposedLeaderWrites => *key == String::from(StateKey::Leader),
+            PlantedBug::NoTokenCheck => key.contains("/claims/"),
+            PlantedBug::DeposedLeaderWrites => *key == String::from(StateKey::Leader),
             _ => false,
         }
     }
 
     fn bend_op(&self, op: Op) -> Op {
         let Op::Put { key, value, lease } = op else { return op };
-        if self.planted == Planted::FieldDropped
+        if self.planted == PlantedBug::FieldDropped
             && let Ok(serde_json::Value::Object(mut record)) = serde_json::from_slice(&value)
             && record.remove(crate::wider::STRANGE_FIELD).is_some()
         {
@@ -55,12 +55,12 @@ impl Bent {
             return Op::Put { key, value, lease };
         }
         match (self.planted, key.parse()) {
-            (Planted::ClaimWithoutLease, Ok(StateKey::Claim(..)))
-            | (Planted::WorkerWithoutLease, Ok(StateKey::Worker(_))) => {
+            (PlantedBug::ClaimWithoutLease, Ok(StateKey::Claim(..)))
+            | (PlantedBug::WorkerWithoutLease, Ok(StateKey::Worker(_))) => {
                 struck(&self.port);
                 Op::Put { key, value, lease: None }
             }
-            (Planted::NumberNotRaised, Ok(StateKey::Claim(task, number))) if number > 1 => {
+            (PlantedBug::NumberNotRaised, Ok(StateKey::Claim(task, number))) if number > 1 => {
                 struck(&self.port);
                 let attempt = number - 1;
                 let record = ClaimRecord::decode(&value).map(|record| ClaimRecord { attempt, ..record });
@@ -81,11 +81,11 @@ impl MetaStore for Bent {
     async fn list(&self, prefix: &str) -> Result<Listing, MetaError> {
         let mut listing = self.inner.list(prefix).await?;
         let is_unknown = |entry: &Entry| entry.key.parse::<StateKey>().is_err();
-        if self.planted == Planted::StopsAtUnknownKey && listing.entries.iter().any(is_unknown) {
+        if self.planted == PlantedBug::StopsAtUnknownKey && listing.entries.iter().any(is_unknown) {
             struck(&self.port);
             return Err(MetaError::Invalid { reason: "a key that is not known".to_owned() });
         }
-        if self.planted == Planted::ForgetsDone {
+        if self.planted == PlantedBug::ForgetsDone {
             let before = listing.entries.len();
             listing.entries.retain(|entry| !entry.key.contains("/done/"));
             if listing.entries.len() < before {
@@ -103,7 +103,7 @@ impl MetaStore for Bent {
             .iter()
             .any(|op| matches!(op, Op::Put { key, .. } if key.contains("/attempts/") || key.contains("/done/")));
         match outcome {
-            Ok(Outcome::Unknown { .. }) if self.planted == Planted::BlindRetry && is_of_tasks => {
+            Ok(Outcome::Unknown { .. }) if self.planted == PlantedBug::BlindRetry && is_of_tasks => {
                 struck(&self.port);
                 self.inner.txn(Txn::when([]).then(ops)).await
             }
@@ -117,7 +117,7 @@ impl MetaStore for Bent {
 
     async fn keep_alive(&self, lease: LeaseId) -> Result<(), MetaError> {
         match self.inner.keep_alive(lease).await {
-            Err(MetaError::LeaseGone { .. }) if self.planted == Planted::LeaseFenceOff => {
+            Err(MetaError::LeaseGone { .. }) if self.planted == PlantedBug::LeaseFenceOff => {
                 struck(&self.port);
                 Ok(())
             }
@@ -141,13 +141,13 @@ impl MetaStore for Bent {
 }
 
 /// Changes or drops an event of a watch.
-fn heard(planted: Planted, event: WatchEvent, port: &Port) -> Option<WatchEvent> {
+fn heard(planted: PlantedBug, event: WatchEvent, port: &Port) -> Option<WatchEvent> {
     match (planted, event) {
-        (Planted::NoRelist, WatchEvent::Resync(_)) => {
+        (PlantedBug::NoRelist, WatchEvent::Resync(_)) => {
             struck(port);
             None
         }
-        (Planted::DeafToLosses, WatchEvent::Changed { revision, mut changes }) => {
+        (PlantedBug::DeafToLosses, WatchEvent::Changed { revision, mut changes }) => {
             let before = changes.len();
             changes.retain(|change| matches!(change, Change::Put(_)));
             if changes.len() < before {

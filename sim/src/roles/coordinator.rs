@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use coordinator::Coordinator;
 use coordinator::LeaderSettings;
-use coordinator::member::Member;
 use coordinator::settings::CollectorSettings;
 use storage::meta::{LeaseSettings, MetaStore};
 
 use super::{Env, STATE_TIMEOUT, address, leave};
 use crate::network::serve;
-use crate::planted::Planted;
+use crate::planted::PlantedBug;
 use crate::port::{Message, Truth};
 use crate::state::StateClient;
 
@@ -21,7 +21,7 @@ pub(crate) struct CoordinatorRole {
     pub(crate) policy: scheduler::Policy,
     pub(crate) progress_max: Duration,
     pub(crate) collector: CollectorSettings,
-    pub(crate) planted: Option<Planted>,
+    pub(crate) planted: Option<PlantedBug>,
 }
 
 impl CoordinatorRole {
@@ -37,10 +37,10 @@ impl CoordinatorRole {
         };
         let lease = LeaseSettings { ttl: self.lease_ttl, seed: crate::planted::seed_of_terms(self.planted, env.seed) };
         let clock: Arc<dyn model::Clock> = Arc::new(env.clock);
-        let member = Member::new(settings, lease, self.collector, store, clock);
-        let serving = tokio::spawn(serve(env.incoming, member.services(), Arc::clone(&env.port)));
+        let coordinator = Coordinator::new(settings, lease, self.collector, store, clock);
+        let serving = tokio::spawn(serve(env.incoming, coordinator.services(), Arc::clone(&env.port)));
         let dismissed = Box::pin(async move { drop(leave(env.left).await) });
-        member.run(dismissed).await;
+        coordinator.run(dismissed).await;
         serving.abort();
         env.port.send(Message::Truth(Truth::Left("dismissed".to_owned())));
     }

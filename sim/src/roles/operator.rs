@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Clock as _, JobId, JobSpec, ShardId};
-use proto::client::{LeaderClient, Policy};
+use proto::client::{CallPolicy, LeaderClient};
 use proto::v1::JobState;
 use proto::{ApiError, v1};
 
@@ -47,7 +47,7 @@ impl OperatorRole {
         let port = Arc::clone(&env.port);
         let connect = move |to: &str| SimChannel { port: Arc::clone(&port), to: to.to_owned(), bend: None };
         let client = LeaderClient::connecting(self.coordinators.clone(), Box::new(connect));
-        let client = client.expect("the addresses are ours").with_policy(Policy::default());
+        let client = client.expect("the addresses are ours").with_policy(CallPolicy::default());
         let began_ms = env.clock.now_ms();
         let desk = Arc::new(Desk {
             client,

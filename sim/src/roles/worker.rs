@@ -15,13 +15,13 @@ use proto::v1;
 use storage::meta::{LeaseSettings, MetaStore};
 use storage::segment::SegmentAccess;
 use worker::remote::RemoteLeader;
-use worker::{Agent, AgentSettings, Outcome, SlotLimits};
+use worker::{Agent, AgentSettings, AttemptOutcome, SlotLimits};
 
 use super::{Env, STATE_TIMEOUT, leave};
 use crate::clock::SimClock;
 use crate::in_place::{Coroutines, Look};
 use crate::network::{SimChannel, WireRequest, framed, message};
-use crate::planted::Planted;
+use crate::planted::PlantedBug;
 use crate::port::{Message, Port, Truth};
 use crate::state::StateClient;
 
@@ -40,7 +40,7 @@ pub(crate) struct WorkerRole {
     /// Time from the start of the world during which it forges its reports, if it does.
     pub(crate) lies_for: Option<Duration>,
     pub(crate) scratch: PathBuf,
-    pub(crate) planted: Option<Planted>,
+    pub(crate) planted: Option<PlantedBug>,
 }
 
 impl WorkerRole {
@@ -158,7 +158,7 @@ struct Slow {
     port: Arc<Port>,
     takes_max: Duration,
     random: Mutex<fastrand::Rng>,
-    planted: Option<Planted>,
+    planted: Option<PlantedBug>,
     /// Clock and time up to which reports are forged.
     lies: Option<(SimClock, Duration)>,
 }
@@ -170,7 +170,7 @@ impl Look for Slow {
         self.takes_max.mul_f64(draw * draw * draw)
     }
 
-    fn computed(&self, held: &HeldAttempt, outcome: Outcome) -> Outcome {
+    fn computed(&self, held: &HeldAttempt, outcome: AttemptOutcome) -> AttemptOutcome {
         let lies = self.lies.as_ref().is_some_and(|(clock, until)| clock.is_before(*until));
         let draw = if lies { self.random.lock().unwrap_or_else(PoisonError::into_inner).u8(..4) } else { 3 };
         let outcome = if draw == 0 { forged(outcome) } else { outcome };
@@ -183,19 +183,19 @@ impl Look for Slow {
 
 /// Forges a report of work that was not done: none of the points read lies in the window, or points were counted that
 /// were never written.
-fn forged(outcome: Outcome) -> Outcome {
+fn forged(outcome: AttemptOutcome) -> AttemptOutcome {
     match outcome {
-        Outcome::Mapped(mut report) => {
+        AttemptOutcome::Mapped(mut report) => {
             // Points without a time range are impossible, so the leader can refuse the report. A forged range within
             // the splits' limits could not be detected.
             (report.run, report.time_range_ms) = (None, None);
             report.books.points_early += std::mem::take(&mut report.books.points_routed);
-            Outcome::Mapped(report)
+            AttemptOutcome::Mapped(report)
         }
-        Outcome::Reduced(mut report) => {
+        AttemptOutcome::Reduced(mut report) => {
             report.raw = None;
             report.books.points_duplicate += std::mem::take(&mut report.books.points_written);
-            Outcome::Reduced(report)
+            AttemptOutcome::Reduced(report)
         }
         failed => failed,
     }

@@ -22,8 +22,8 @@ impl Witness {
         self.before.push(std::mem::replace(&mut self.entries, entries));
         self.numbers.clear();
         self.commits.clear();
-        // A job of the lost history may be submitted anew, and a leader of that history may end the commit that it began: then
-        // one round takes two versions of the same content.
+        // A job of the lost history may be submitted anew, and a leader of that history may end the commit that it
+        // began: then one round takes two versions of the same content.
         let known = self.before.last().into_iter().chain([&self.entries]).flat_map(BTreeMap::values);
         let rounds = known.filter_map(|entry| match entry.key.parse() {
             Ok(StateKey::Job(job)) => Some((job, entry.record::<JobHead>().ok()?.round)),

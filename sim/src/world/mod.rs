@@ -24,7 +24,7 @@ use crate::bucket::{Bucket, BucketClient, ObjectCall};
 use crate::clock::SimClock;
 use crate::faults::{Party, Rates};
 use crate::network::WireAnswer;
-use crate::planted::Planted;
+use crate::planted::PlantedBug;
 use crate::port::Port;
 use crate::process::Process;
 use crate::scenario::Scenario;
@@ -56,7 +56,7 @@ pub(crate) struct World {
     storm: (f64, Duration),
     state_away_until: Duration,
     compact_at: Option<Duration>,
-    planted: Option<Planted>,
+    planted: Option<PlantedBug>,
     /// Set when the operator is done.
     pub(crate) is_finished: bool,
     /// Number of times that the planted bug took effect.

@@ -14,7 +14,7 @@ use crate::meta::{
 };
 
 /// Empty store, with two handles to it.
-pub struct Place {
+pub struct StorePair {
     /// First handle to the store.
     pub one: Arc<dyn MetaStore>,
     /// Second handle to the same store.
@@ -30,7 +30,7 @@ const TTL: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs every check, each on a place from `make`.
-pub async fn check_all(make: impl AsyncFn() -> Place) {
+pub async fn check_all(make: impl AsyncFn() -> StorePair) {
     reads_show_what_was_written(&make().await).await;
     revisions_tell_incarnations_apart(&make().await).await;
     a_comparison_that_fails_refuses_everything(&make().await).await;
@@ -80,14 +80,14 @@ async fn until_gone(store: &Arc<dyn MetaStore>, key: &str) {
     tokio::time::timeout(PATIENCE, gone).await.expect("the lease ends in time");
 }
 
-async fn reads_show_what_was_written(place: &Place) {
+async fn reads_show_what_was_written(place: &StorePair) {
     assert_eq!(get(&place.one, "a").await, None);
     let at = put(&place.one, "a", "1").await;
     let entry = Entry { key: "a".into(), value: "1".into(), create_revision: at, mod_revision: at, lease: None };
     assert_eq!(get(&place.two, "a").await, Some(entry));
 }
 
-async fn revisions_tell_incarnations_apart(place: &Place) {
+async fn revisions_tell_incarnations_apart(place: &StorePair) {
     let created = put(&place.one, "a", "1").await;
     let both = apply(&place.two, Txn::default().then([Op::put("a", "2"), Op::put("b", "2")])).await;
     let [a, b] = [get(&place.one, "a").await, get(&place.one, "b").await].map(|e| e.expect("it was written"));
@@ -99,7 +99,7 @@ async fn revisions_tell_incarnations_apart(place: &Place) {
     assert_eq!(get(&place.one, "a").await.map(|a| a.create_revision), Some(again));
 }
 
-async fn a_comparison_that_fails_refuses_everything(place: &Place) {
+async fn a_comparison_that_fails_refuses_everything(place: &StorePair) {
     let store = &place.one;
     let at = put(store, "a", "1").await;
     let then = put(store, "a", "2").await;
@@ -131,7 +131,7 @@ async fn a_comparison_that_fails_refuses_everything(place: &Place) {
     assert_eq!(get(&place.two, "a").await, None);
 }
 
-async fn a_listing_is_of_its_prefix_in_order(place: &Place) {
+async fn a_listing_is_of_its_prefix_in_order(place: &StorePair) {
     // This many keys take more than one page of etcd.
     let keys: Vec<_> = (0..1280).map(|number| format!("many/{number:05}")).collect();
     for some in keys.chunks(128) {
@@ -145,7 +145,7 @@ async fn a_listing_is_of_its_prefix_in_order(place: &Place) {
     assert_eq!(list(&place.two, "none/").await.entries, []);
 }
 
-async fn a_prefix_is_deleted_at_one_revision(place: &Place) {
+async fn a_prefix_is_deleted_at_one_revision(place: &StorePair) {
     for key in ["jobs/a/head", "jobs/a/x/y", "jobs/ab/head"] {
         put(&place.one, key, "1").await;
     }
@@ -156,7 +156,7 @@ async fn a_prefix_is_deleted_at_one_revision(place: &Place) {
     assert_eq!(list(&place.one, "").await.entries.len(), 1);
 }
 
-async fn what_no_store_accepts_changes_nothing(place: &Place) {
+async fn what_no_store_accepts_changes_nothing(place: &StorePair) {
     let refused = [
         Txn::default().then([Op::put("a", "1"), Op::put("a", "2")]),
         Txn::default().then([Op::put("a/b", "1"), Op::delete_prefix("a/")]),
@@ -171,7 +171,7 @@ async fn what_no_store_accepts_changes_nothing(place: &Place) {
     assert_eq!(list(&place.two, "").await.entries, []);
 }
 
-async fn of_rivals_for_one_key_one_wins(place: &Place) {
+async fn of_rivals_for_one_key_one_wins(place: &StorePair) {
     for round in 0..20 {
         let claim = |store: &Arc<dyn MetaStore>| {
             let (store, key) = (Arc::clone(store), format!("claim/{round}"));
@@ -185,7 +185,7 @@ async fn of_rivals_for_one_key_one_wins(place: &Place) {
     }
 }
 
-async fn a_revoked_lease_takes_its_keys_along(place: &Place) {
+async fn a_revoked_lease_takes_its_keys_along(place: &StorePair) {
     let lease = place.one.grant(TTL).await.expect("a lease").id;
     let ops = ["b", "a"].map(|key| Op::put_leased(key, "1", lease));
     let at = apply(&place.one, Txn::default().then(ops).then([Op::put("c", "1")])).await;
@@ -204,7 +204,7 @@ async fn a_revoked_lease_takes_its_keys_along(place: &Place) {
 }
 
 /// Checks that an ended lease refuses every use, and that nothing is written under it.
-async fn gone(place: &Place, lease: LeaseId) {
+async fn gone(place: &StorePair, lease: LeaseId) {
     let before = list(&place.one, "").await;
     assert!(matches!(place.one.keep_alive(lease).await, Err(MetaError::LeaseGone { .. })));
     let late = Txn::default().then([Op::put("kept", "1"), Op::put_leased("late", "1", lease)]);
@@ -212,7 +212,7 @@ async fn gone(place: &Place, lease: LeaseId) {
     assert_eq!(list(&place.two, "").await, before);
 }
 
-async fn a_lease_lasts_as_long_as_it_is_kept_alive(place: &Place) {
+async fn a_lease_lasts_as_long_as_it_is_kept_alive(place: &StorePair) {
     let lease = place.one.grant(TTL).await.expect("a lease");
     assert!(lease.ttl >= TTL);
     apply(&place.one, Txn::default().then([Op::put_leased("a", "1", lease.id), Op::put_leased("b", "1", lease.id)]))
@@ -228,7 +228,7 @@ async fn a_lease_lasts_as_long_as_it_is_kept_alive(place: &Place) {
     gone(place, lease.id).await;
 }
 
-async fn a_watch_tells_whole_transactions_in_order(place: &Place) {
+async fn a_watch_tells_whole_transactions_in_order(place: &StorePair) {
     let start = put(&place.one, "w/0", "before").await;
     let mut watch = place.two.watch("w/", start);
     put(&place.one, "elsewhere", "1").await;
@@ -245,7 +245,7 @@ async fn a_watch_tells_whole_transactions_in_order(place: &Place) {
     assert_eq!(shown(&mut watch).await, (second, vec!["w/b".to_owned(), "w/c".to_owned()]));
 }
 
-async fn a_watch_from_the_past_catches_up(place: &Place) {
+async fn a_watch_from_the_past_catches_up(place: &StorePair) {
     let start = put(&place.one, "a", "1").await;
     let revisions = [put(&place.one, "a", "2").await, put(&place.one, "a", "3").await];
     let mut watch = place.two.watch("a", start);
@@ -260,7 +260,7 @@ async fn a_watch_from_the_past_catches_up(place: &Place) {
     }
 }
 
-async fn a_watch_without_its_history_lists_anew(place: &Place) {
+async fn a_watch_without_its_history_lists_anew(place: &StorePair) {
     let start = put(&place.one, "a", "1").await;
     put(&place.one, "b", "1").await;
     apply(&place.one, Txn::default().then([Op::delete("a")])).await;

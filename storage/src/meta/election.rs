@@ -1,14 +1,13 @@
 //! Election of the leader.
 //!
-//! One key, `leader`, lies on the lease of the coordinator that leads. It is created, never overwritten. Every write
-//! of the leader compares its create revision and its value (`Leadership::holds`), so the writes of a leader that
-//! was deposed without noticing (stopped, cut off) are refused from then on. The lease only decides how soon others
-//! may try.
+//! The key `leader` lies on the lease of the coordinator that leads. It is created, never overwritten. Every write of
+//! the leader compares its create revision and its value (`Leadership::holds`), so the writes of a leader that was
+//! deposed without noticing (stopped, cut off) are refused from then on. The lease only decides how soon others may try.
 //!
 //! Each election comes with a [`Term`], random bits that are part of the key's value and of every token that the
-//! leader gives out. So neither a value nor a token ever comes again, even if the store is lost, or restored, and
-//! hands its revisions out a second time. A create revision can come again: comparing it alone let a leader of the
-//! lost history go on writing.
+//! leader gives out. So no value and no token ever occurs twice, even if the store is lost or restored and gives its
+//! revisions out a second time. A create revision can come again: when it was compared alone, a leader of the lost
+//! history could go on writing.
 
 use std::time::Duration;
 
@@ -21,11 +20,12 @@ use model::{FencingToken, LeaderId, Term};
 use crate::meta::{Change, Compare, Entry, LeaseSession, Listing, MetaError, MetaStore, Op, Revision, Txn, WatchEvent};
 use crate::outcome::{Settled, settle};
 
-/// Pause before a campaign that the store could not decide goes on.
+/// Pause before a campaign that the store could not decide continues.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How often a candidate reads who leads, beside its watch: one that was opened just after the store was restored may begin
-/// with what came after, and would wait for the end of a leader that is not there.
+/// Interval at which a candidate reads the leader's key, in addition to its watch. A watch that was opened just after
+/// the store was restored may begin with later changes only, and would wait for the end of a leader that is not
+/// there.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Proof that we were elected, compared in every write.
@@ -96,7 +96,8 @@ impl Candidate {
     }
 }
 
-/// Waits until we lead, in `term`, which nobody has drawn before. The call may be dropped at any time and tried again.
+/// Waits until we lead, in `term`, which nobody has drawn before. The call may be dropped at any time and tried
+/// again.
 ///
 /// # Errors
 /// [`MetaError::LeaseGone`] once the session is lost; otherwise only what waiting does not mend.
@@ -129,8 +130,8 @@ async fn campaign_on(store: &dyn MetaStore, session: &LeaseSession, value: &Byte
     }
 }
 
-/// Tries once: returns the revision since which we lead, or the entry of the leader. That may be an office of an
-/// earlier term of ours, whose resignation was lost.
+/// Tries once: returns the revision since which we lead, or the entry of the leader. That entry may be an earlier
+/// term of ours, whose resignation was lost.
 async fn stand(
     store: &dyn MetaStore,
     session: &LeaseSession,
@@ -191,7 +192,7 @@ async fn withdraw(store: &dyn MetaStore, value: &Bytes) -> Result<(), MetaError>
     settle(store, txn, &key, gone).await.map(drop)
 }
 
-/// Streams the present leader and every change of it; none while there is no leader.
+/// Streams the current leader and every change of it; none while there is no leader.
 ///
 /// # Errors
 /// The store could not be asked for the first; later, only what ends a watch.

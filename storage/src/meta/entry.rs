@@ -82,10 +82,10 @@ pub enum WatchEvent {
         /// Changes in key order.
         changes: Vec<Change>,
     },
-    /// Changes were missed, because their history is gone. The listing is complete: forget all keys that it lacks.
+    /// Changes were missed, because their history is gone. The listing is complete: drop all keys that it lacks.
     Resync(Listing),
-    /// The store was lost or restored: it has another history, in which revisions come again. This is all there is
-    /// now, and whatever was read before is of a state that no longer exists.
+    /// The store was lost or restored: it has another history, in which revisions come again. The listing is the
+    /// complete state now; everything read before belongs to a state that no longer exists.
     Restored(Listing),
 }
 

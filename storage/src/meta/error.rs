@@ -35,7 +35,7 @@ pub enum MetaError {
         operation: &'static str,
         /// Key, prefix or lease.
         object: String,
-        /// Message of etcd.
+        /// Message of etcd, with its reason.
         reason: String,
     },
     /// The settings cannot be used: fix them.

@@ -44,7 +44,7 @@ pub use etcd::{EtcdSettings, EtcdStore, EtcdTls, EtcdUser};
 pub use memory::Backup;
 pub use memory::MemoryStore;
 pub use model::LeaseId;
-pub use session::{LeaseSession, LeaseSettings, Life};
+pub use session::{LeaseSession, LeaseSettings, SessionLife};
 pub use txn::{Compare, Op, Txn};
 
 pub use crate::outcome::{Outcome, Settled, settle};

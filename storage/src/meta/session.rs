@@ -53,7 +53,7 @@ impl LeaseSettings {
 
 /// State of the session: held or lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Life {
+pub enum SessionLife {
     /// The lease may be relied on until the deadline, which moves with every renewal.
     Held {
         /// Deadline on tokio's clock.
@@ -77,7 +77,7 @@ pub enum Loss {
 pub struct LeaseSession {
     store: Arc<dyn MetaStore>,
     lease: Lease,
-    life: watch::Receiver<Life>,
+    life: watch::Receiver<SessionLife>,
     renewal: JoinHandle<()>,
 }
 
@@ -89,7 +89,7 @@ impl LeaseSession {
     pub async fn open(store: Arc<dyn MetaStore>, settings: LeaseSettings) -> Result<Self, MetaError> {
         let sent_at = Instant::now();
         let lease = store.grant(settings.ttl).await?;
-        let (sender, life) = watch::channel(Life::Held { until: sent_at + trusted(lease.ttl) });
+        let (sender, life) = watch::channel(SessionLife::Held { until: sent_at + trusted(lease.ttl) });
         let renewal = Renewal {
             store: Arc::clone(&store),
             lease,
@@ -109,21 +109,21 @@ impl LeaseSession {
 
     /// True if the lease may be relied on at this instant. Check it before starting anything that takes time.
     pub fn is_held(&self) -> bool {
-        matches!(*self.life.borrow(), Life::Held { until } if Instant::now() < until)
+        matches!(*self.life.borrow(), SessionLife::Held { until } if Instant::now() < until)
     }
 
     /// Watches the state of the session.
-    pub fn life(&self) -> watch::Receiver<Life> {
+    pub fn life(&self) -> watch::Receiver<SessionLife> {
         self.life.clone()
     }
 
     /// Waits until the session is lost.
     pub async fn lost(&self) -> Loss {
         let mut life = self.life.clone();
-        match life.wait_for(|life| matches!(life, Life::Lost(_))).await.map(|life| *life) {
-            Ok(Life::Lost(loss)) => loss,
+        match life.wait_for(|life| matches!(life, SessionLife::Lost(_))).await.map(|life| *life) {
+            Ok(SessionLife::Lost(loss)) => loss,
             // The renewal task ends with a loss or with the session, so here it can only have panicked.
-            Ok(Life::Held { .. }) | Err(_) => Loss::Silence,
+            Ok(SessionLife::Held { .. }) | Err(_) => Loss::Silence,
         }
     }
 
@@ -152,7 +152,7 @@ fn trusted(ttl: Duration) -> Duration {
 struct Renewal {
     store: Arc<dyn MetaStore>,
     lease: Lease,
-    life: watch::Sender<Life>,
+    life: watch::Sender<SessionLife>,
     random: fastrand::Rng,
     /// Send time of the last renewal that was answered.
     renewed_at: Instant,
@@ -168,8 +168,8 @@ impl Renewal {
                 break loss;
             }
         };
-        tracing::warn!(%lease, ?loss, "lost a lease; the work under it stops");
-        self.life.send_replace(Life::Lost(loss));
+        tracing::warn!(%lease, ?loss, "lost a lease; stopping the work under it");
+        self.life.send_replace(SessionLife::Lost(loss));
     }
 
     /// Renews the lease after `pause`; tries until a renewal is answered or the deadline is reached.
@@ -192,7 +192,7 @@ impl Renewal {
                 Ok(Ok(())) => {
                     self.renewed_at = sent_at;
                     self.deadline = sent_at + trusted(self.lease.ttl);
-                    self.life.send_replace(Life::Held { until: self.deadline });
+                    self.life.send_replace(SessionLife::Held { until: self.deadline });
                     return Ok(());
                 }
                 Ok(Err(MetaError::LeaseGone { .. })) => return Err(Loss::Ended),

@@ -10,7 +10,7 @@ use super::client::Connection;
 use super::failure::Failure;
 use super::pace::Pace;
 use crate::metrics::{self, Again};
-use crate::retry::{FailureClass, RetryBudget, RetryPolicy};
+use crate::retry::{Retriability, RetryBudget, RetryPolicy};
 
 /// Failures of one request, about two seconds in all, after which a warning is logged.
 const FAILURES_UNTIL_WARNING: u32 = 5;
@@ -82,7 +82,7 @@ impl Attempts<'_> {
                 if let Some(credentials) = self.connection.credentials.as_ref().filter(|_| failure.is_refusal()) {
                     credentials.refused();
                 }
-                if matches!(failure.class, FailureClass::Throttled { .. }) {
+                if matches!(failure.retriability, Retriability::Throttled { .. }) {
                     entry.throttled();
                 }
                 Err(failure)
@@ -95,21 +95,21 @@ impl Attempts<'_> {
         self.failed += 1;
         let delay = {
             let mut shared = self.calls.shared();
-            let Some(delay) = self.calls.policy.delay(self.failed, failure.class, &mut shared.jitter) else {
+            let Some(delay) = self.calls.policy.delay(self.failed, failure.retriability, &mut shared.jitter) else {
                 return Err(failure);
             };
             if !shared.budget.withdraw(self.calls.since.elapsed()) {
-                tracing::warn!(error = %failure, "gave up a request: too many fail at once to try again");
+                tracing::warn!(error = %failure, "gave up a request because too many failed at once");
                 return Err(failure);
             }
             delay
         };
-        metrics::asked_again(match failure.class {
-            FailureClass::Throttled { .. } => Again::Throttled,
-            FailureClass::Transient | FailureClass::Permanent => Again::Failed,
+        metrics::asked_again(match failure.retriability {
+            Retriability::Throttled { .. } => Again::Throttled,
+            Retriability::Transient | Retriability::Permanent => Again::Failed,
         });
         match self.failed {
-            FAILURES_UNTIL_WARNING => tracing::warn!(error = %failure, "a request keeps failing; trying again"),
+            FAILURES_UNTIL_WARNING => tracing::warn!(error = %failure, "a request failed several times; trying again"),
             attempt => tracing::debug!(error = %failure, attempt, ?delay, "try again"),
         }
         tokio::time::sleep(delay).await;

@@ -7,7 +7,7 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use model::error::chain;
 
-use crate::retry::FailureClass;
+use crate::retry::Retriability;
 
 /// Failed request, with its kind and class.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -15,7 +15,7 @@ use crate::retry::FailureClass;
 pub(super) struct Failure {
     operation: &'static str,
     pub(super) kind: Kind,
-    pub(super) class: FailureClass,
+    pub(super) retriability: Retriability,
     message: String,
 }
 
@@ -102,7 +102,7 @@ impl Failure {
     }
 
     fn of_answer(operation: &'static str, status: u16, code: &str, text: &str, raw: &HttpResponse) -> Self {
-        let (kind, class) = sort(status, code, retry_after(raw));
+        let (kind, retriability) = sort(status, code, retry_after(raw));
         let mut message = format!("HTTP {status} {code}: {text}");
         let hint = match kind {
             _ if code == "NoSuchBucket" => Some("create the bucket or correct the URI".to_owned()),
@@ -124,28 +124,28 @@ impl Failure {
             message = format!("{}; ", message.trim_end_matches(['.', ' ']));
             message.push_str(&hint);
         }
-        Self { operation, kind, class, message }
+        Self { operation, kind, retriability, message }
     }
 
     /// Changes the kind, for a caller with another next step; the failure becomes permanent.
     pub(super) fn into_kind(self, kind: Kind) -> Self {
-        Self { kind, class: FailureClass::Permanent, ..self }
+        Self { kind, retriability: Retriability::Permanent, ..self }
     }
 
     /// True if the store refuses the form of the request: it does not know the operation, or wants it in another
     /// form. Credentials, permissions and load play no part.
     pub(super) fn is_refused_as_such(&self) -> bool {
-        self.class == FailureClass::Permanent && matches!(self.kind, Kind::Unsupported | Kind::Failed)
+        self.retriability == Retriability::Permanent && matches!(self.kind, Kind::Unsupported | Kind::Failed)
     }
 
     /// Creates a failure with an unknown outcome; a repetition may help.
     pub(super) fn unknown(operation: &'static str, message: impl fmt::Display) -> Self {
-        Self { operation, kind: Kind::Unknown, class: FailureClass::Transient, message: message.to_string() }
+        Self { operation, kind: Kind::Unknown, retriability: Retriability::Transient, message: message.to_string() }
     }
 
     /// Creates a failure that would happen again with the same request.
     pub(super) fn permanent(operation: &'static str, kind: Kind, message: impl fmt::Display) -> Self {
-        Self { operation, kind, class: FailureClass::Permanent, message: message.to_string() }
+        Self { operation, kind, retriability: Retriability::Permanent, message: message.to_string() }
     }
 
     /// Converts the failure to an error of the `object_store` crate.
@@ -166,8 +166,8 @@ impl Failure {
     }
 }
 
-fn sort(status: u16, code: &str, retry_after: Option<Duration>) -> (Kind, FailureClass) {
-    use FailureClass::{Permanent, Throttled, Transient};
+fn sort(status: u16, code: &str, retry_after: Option<Duration>) -> (Kind, Retriability) {
+    use Retriability::{Permanent, Throttled, Transient};
     match (status, code) {
         (_, "SlowDown" | "TooManyRequests" | "RequestLimitExceeded" | "Throttling" | "ThrottlingException")
         | (429 | 503, _) => (Kind::Failed, Throttled { retry_after }),
@@ -210,21 +210,22 @@ fn retry_after(raw: &HttpResponse) -> Option<Duration> {
 pub(crate) fn is_away(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut chain = std::iter::successors(Some(error), |error| error.source());
     let failure = chain.find_map(|error| error.downcast_ref::<Failure>());
-    failure.is_some_and(|failure| failure.class != FailureClass::Permanent || failure.is_refusal())
+    failure.is_some_and(|failure| failure.retriability != Retriability::Permanent || failure.is_refusal())
 }
 
 /// True if an error comes from a store's answer, or from missing settings, that a repetition does not change.
 pub(crate) fn is_lasting(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut chain = std::iter::successors(Some(error), |error| error.source());
     let failure = chain.find_map(|error| error.downcast_ref::<Failure>());
-    failure.is_some_and(|failure| failure.class == FailureClass::Permanent)
+    failure.is_some_and(|failure| failure.retriability == Retriability::Permanent)
 }
 
 /// Error of a bucket that asks for time through all tries, for simulated stores.
 #[cfg(feature = "testing")]
 pub fn slow_down(location: &object_store::path::Path) -> object_store::Error {
-    let class = FailureClass::Throttled { retry_after: None };
-    Failure { operation: "AnyRequest", kind: Kind::Failed, class, message: "HTTP 503 SlowDown".to_owned() }.at(location)
+    let retriability = Retriability::Throttled { retry_after: None };
+    Failure { operation: "AnyRequest", kind: Kind::Failed, retriability, message: "HTTP 503 SlowDown".to_owned() }
+        .at(location)
 }
 
 /// Error of a bucket that cannot be reached through all tries, for simulated stores: the request may have been done.
@@ -246,8 +247,8 @@ mod tests {
     }
 
     fn answered(status: u16, code: &str) -> StorageError {
-        let (kind, class) = sort(status, code, None);
-        as_seen(Failure { operation: "GetObject", kind, class, message: code.to_owned() })
+        let (kind, retriability) = sort(status, code, None);
+        as_seen(Failure { operation: "GetObject", kind, retriability, message: code.to_owned() })
     }
 
     #[test]

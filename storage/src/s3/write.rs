@@ -19,12 +19,12 @@ pub(super) enum Found {
     Ours(PutResult),
     /// Another writer made the object.
     Theirs,
-    /// No object exists.
+    /// No object exists there.
     Nothing,
 }
 
-/// Result of settling a conditional write that failed.
-enum Settled {
+/// Result of resolving a conditional write that failed.
+enum Resolved {
     /// The write was done.
     Done(PutResult),
     /// The write was not done; it may be tried again if the failure's class allows it.
@@ -72,9 +72,9 @@ impl S3Store {
                 Err(failure) => failure,
             };
             let failure = match &put_id {
-                Some(put_id) => match self.settle(location, &options.mode, put_id, failure).await? {
-                    Settled::Done(written) => return Ok(written),
-                    Settled::Open(failure) => failure,
+                Some(put_id) => match self.resolve(location, &options.mode, put_id, failure).await? {
+                    Resolved::Done(written) => return Ok(written),
+                    Resolved::Open(failure) => failure,
                 },
                 None => failure,
             };
@@ -82,28 +82,28 @@ impl S3Store {
         }
     }
 
-    /// Determines if a conditional write that failed was done after all.
-    async fn settle(
+    /// Resolves a conditional write that failed: looks up if it was done after all.
+    async fn resolve(
         &self,
         location: &Path,
         mode: &PutMode,
         put_id: &str,
         failure: Failure,
-    ) -> Result<Settled, Failure> {
+    ) -> Result<Resolved, Failure> {
         let is_refused = match failure.kind {
             Kind::Refused | Kind::NotFound => true,
             Kind::Conflict | Kind::Unknown => false,
-            _ => return Ok(Settled::Open(failure)),
+            _ => return Ok(Resolved::Open(failure)),
         };
         match (self.find(location, put_id, &failure).await?, mode) {
-            (Found::Ours(written), _) => Ok(Settled::Done(written)),
+            (Found::Ours(written), _) => Ok(Resolved::Done(written)),
             (Found::Theirs, PutMode::Create) => Err(failure.into_kind(Kind::Exists)),
             (_, PutMode::Update(_)) if is_refused => Err(failure.into_kind(Kind::Refused)),
             // The object that refused us is gone again, so the name is free.
             (Found::Nothing, PutMode::Create) if is_refused => {
-                Ok(Settled::Open(Failure::unknown("PutObject", failure)))
+                Ok(Resolved::Open(Failure::unknown("PutObject", failure)))
             }
-            _ => Ok(Settled::Open(failure)),
+            _ => Ok(Resolved::Open(failure)),
         }
     }
 

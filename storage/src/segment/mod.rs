@@ -16,7 +16,7 @@ use crate::{Root, StorageError};
 pub use mapped::MappedSegment;
 pub use ranged::RangedSegment;
 
-/// Access to segments.
+/// Access to segments: mapped or ranged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SegmentAccess {
     /// Map segments if the root is a local folder, else use ranged reads.

@@ -24,7 +24,7 @@ pub struct RangedSegment {
     ahead: Option<Ahead>,
 }
 
-/// Read in flight.
+/// Read that is in flight.
 #[derive(Debug)]
 struct Ahead {
     start: u64,

@@ -11,7 +11,7 @@ use model::digest::Digest;
 use model::limits::{OPEN_TASKS_MAX, STATE_BYTES_MAX, STATE_TXN_OPS_MAX};
 use model::{ShardId, TaskId, Term};
 use storage::meta::claim::{CHANGES_PER_TXN_MAX, Changed, SeenAttempts, TaskChange, apply, apply_one, token_of};
-use storage::meta::conformance::{Place, check_all};
+use storage::meta::conformance::{StorePair, check_all};
 use storage::meta::election::{Candidate, campaign};
 use storage::meta::session::Loss;
 use storage::meta::{
@@ -45,7 +45,7 @@ async fn etcd_conforms() {
         let one = support::store(&endpoint, &namespace).await;
         let two = support::store(&endpoint, &namespace).await;
         let endpoint = endpoint.clone();
-        Place { one, two, compact: Box::new(move |up_to| support::compact(endpoint.clone(), up_to).boxed()) }
+        StorePair { one, two, compact: Box::new(move |up_to| support::compact(endpoint.clone(), up_to).boxed()) }
     })
     .await;
 }

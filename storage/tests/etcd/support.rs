@@ -148,7 +148,7 @@ pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
 /// Behaviour of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Network {
-    /// The network works.
+    /// The network works without faults.
     Fine,
     /// Requests get through, but answers are dropped, and then the connection breaks.
     LosesResponses,

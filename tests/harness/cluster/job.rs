@@ -20,7 +20,7 @@ const OPTIONS: &str = "--split-size 48KiB --partition-size 48KiB --rollup 5m";
 
 /// Job whose input exists, and which may be submitted.
 #[derive(Debug)]
-pub struct Job {
+pub struct ClusterJob {
     operator: Operator,
     name: String,
     /// URI of input and dataset.
@@ -40,7 +40,7 @@ pub struct RunningTask {
     pub attempt: u64,
 }
 
-impl Job {
+impl ClusterJob {
     pub(super) fn generate(operator: Operator, folder: &Path, uri: String, options: &str) -> Self {
         let job = Self { operator, name: "j".to_owned(), uri, folder: folder.to_owned() };
         job.tailor(&format!("gen --out {} --big-share 0 -o json {options}", job.input())).run().done();

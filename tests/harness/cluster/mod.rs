@@ -24,7 +24,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub use etcd::OwnEtcd;
-pub use job::Job;
+pub use job::ClusterJob;
 pub use operator::{Operator, until};
 pub use options::{ClusterOptions, Special};
 pub use server::{CommandLine, Server};
@@ -161,14 +161,19 @@ impl Cluster {
     }
 
     /// Creates a job over new segments, generated with `options`, in a folder.
-    pub fn job_in_folder(&self, options: &str) -> Job {
-        Job::generate(self.operator.clone(), self.path(), self.path().join("data").display().to_string(), options)
+    pub fn job_in_folder(&self, options: &str) -> ClusterJob {
+        ClusterJob::generate(
+            self.operator.clone(),
+            self.path(),
+            self.path().join("data").display().to_string(),
+            options,
+        )
     }
 
     /// Creates a job over new segments, generated with `options`, in the bucket.
-    pub fn job_in_bucket(&self, options: &str) -> Job {
+    pub fn job_in_bucket(&self, options: &str) -> ClusterJob {
         let uri = format!("s3://{}/{}", shared::bucket(), self.namespace);
-        Job::generate(self.operator.clone(), self.path(), uri, options)
+        ClusterJob::generate(self.operator.clone(), self.path(), uri, options)
     }
 }
 

@@ -7,12 +7,14 @@ use format::frame::{FrameDecoder, Frames};
 use format::payload::PayloadReader;
 use ingest::import::csv::EXTENSIONS as CSV;
 use ingest::import::otlp::EXTENSIONS as OTLP;
-use ingest::import::{CsvSettings, ImportError, OnBadRow, Outcome, Rerun, Target, find_files, import_csv, import_otlp};
-use ingest::segment::Output;
+use ingest::import::{
+    CsvSettings, ImportError, ImportOutcome, OnBadRow, Rerun, Target, find_files, import_csv, import_otlp,
+};
+use ingest::segment::SegmentOutput;
 
 /// Rows as text: lines and books balance for any text, and an import that fails leaves nothing.
 pub fn csv(bytes: &[u8]) {
-    use ingest::import::csv::reader::{Next, Punctuation, RowReader};
+    use ingest::import::csv::reader::{CsvItem, Punctuation, RowReader};
 
     let ends = bytes.iter().enumerate().filter(|(at, byte)| match byte {
         b'\n' => true,
@@ -27,9 +29,9 @@ pub fn csv(bytes: &[u8]) {
         let line = reader.line();
         assert_eq!(line, accounted + 1, "a reader knows its line");
         accounted += match reader.next_row().expect("memory does not fail") {
-            Next::Row(row) => row.lines,
-            Next::BlankLine | Next::Comment | Next::Fault(_) => 1,
-            Next::End => break,
+            CsvItem::Row(row) => row.lines,
+            CsvItem::BlankLine | CsvItem::Comment | CsvItem::Fault(_) => 1,
+            CsvItem::End => break,
         };
     }
     assert_eq!(accounted, lines, "every line is a row's, blank, a comment, or at fault");
@@ -57,17 +59,21 @@ pub fn otlp(bytes: &[u8]) {
 
 /// Imports `bytes`, and checks that each value was written, blank or skipped, and that written points are in the
 /// segments.
-fn check_books(name: &str, bytes: &[u8], import: impl FnOnce(PathBuf, &Target<'_>) -> Result<Outcome, ImportError>) {
+fn check_books(
+    name: &str,
+    bytes: &[u8],
+    import: impl FnOnce(PathBuf, &Target<'_>) -> Result<ImportOutcome, ImportError>,
+) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).expect("a file");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let store = std::sync::Arc::new(object_store::memory::InMemory::new());
     let root = storage::Root::of_store("memory://", store);
-    let output = Output::new(root.clone(), runtime.handle().clone());
+    let output = SegmentOutput::new(root.clone(), runtime.handle().clone());
     let imported = import(path, &Target::new(&output, model::OrgId(1)));
     let keys: Vec<_> = runtime.block_on(root.list("")).expect("a listing");
-    let Outcome { books, imported, .. } = match imported {
+    let ImportOutcome { books, imported, .. } = match imported {
         Ok(outcome) => outcome,
         Err(error) => {
             assert!(!matches!(error, ImportError::Unbalanced { .. }), "{error}");

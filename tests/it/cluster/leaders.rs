@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::cluster::job::{STATE_LIMIT, task_count, total};
-use tests::cluster::{Cluster, ClusterOptions, Job, until};
+use tests::cluster::{Cluster, ClusterJob, ClusterOptions, until};
 use tests::proxy::{Fault, HttpProxy};
 
 use super::{DATA, assert_within, slow_s3};
@@ -22,7 +22,7 @@ fn two_coordinators(store: &HttpProxy) -> Cluster {
 }
 
 /// Kills the leader; the other coordinator must answer for the job in time. The killed one stays away.
-fn kill_leader(cluster: &mut Cluster, job: &Job) {
+fn kill_leader(cluster: &mut Cluster, job: &ClusterJob) {
     let leader = cluster.operator.wait_leader();
     cluster.coordinators[leader].kill();
     let killed = Instant::now();
@@ -31,7 +31,7 @@ fn kill_leader(cluster: &mut Cluster, job: &Job) {
 }
 
 /// Asserts the properties that hold after every loss of a leader.
-fn assert_nothing_twice(store: &HttpProxy, job: &Job) {
+fn assert_nothing_twice(store: &HttpProxy, job: &ClusterJob) {
     let ended = job.wait_done();
     assert_eq!(total(&ended, "attempts_failed"), 0, "{ended:#}");
     let again = total(&ended, "attempts").saturating_sub(task_count(&ended));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::cluster::job::{task_count, total};
-use tests::cluster::{Cluster, ClusterOptions, Job, shared};
+use tests::cluster::{Cluster, ClusterJob, ClusterOptions, shared};
 use tests::proxy::{Fault, HttpProxy, Network, TcpProxy};
 use tests::tailor::pause;
 
@@ -17,7 +17,7 @@ fn cluster_on(store: &HttpProxy) -> Cluster {
 }
 
 /// Asserts that a job was only delayed: no failure, no second attempt.
-fn assert_nothing_again(job: &Job) {
+fn assert_nothing_again(job: &ClusterJob) {
     let ended = job.wait_done();
     assert_eq!(total(&ended, "attempts_failed"), 0, "no attempt is charged: {ended:#}");
     assert_eq!(total(&ended, "attempts"), task_count(&ended), "no task had a second attempt: {ended:#}");
@@ -102,7 +102,7 @@ fn completions_whose_answers_are_lost_on_the_way_to_the_worker_are_recognised() 
 }
 
 /// Loses answers for a moment, several times while the job runs.
-fn lose_answers(job: &Job, networks: &[&TcpProxy]) {
+fn lose_answers(job: &ClusterJob, networks: &[&TcpProxy]) {
     job.wait_until("some tasks are done", is_under_way);
     let set = |network| networks.iter().for_each(|proxy| proxy.set(network));
     for _ in 0..4 {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tests::cluster::job::{RunningTask, STATE_LIMIT, task_count, total};
-use tests::cluster::{Cluster, ClusterOptions, Job, Special, WORKER_TTL, until};
+use tests::cluster::{Cluster, ClusterJob, ClusterOptions, Special, WORKER_TTL, until};
 use tests::proxy::Fault;
 use tests::tailor::pause;
 
@@ -13,7 +13,7 @@ use super::{DATA, assert_within, slow_s3};
 const REASSIGN_LIMIT: Duration = Duration::from_secs(2);
 
 /// Waits until none of these attempts counts as running.
-fn wait_given_up(job: &Job, lost: &[RunningTask]) {
+fn wait_given_up(job: &ClusterJob, lost: &[RunningTask]) {
     let is_gone = || {
         let running = job.running("");
         (!lost.iter().any(|attempt| running.contains(attempt))).then_some(())
@@ -96,7 +96,7 @@ fn a_worker_stopped_past_its_lease_is_refused_and_goes_on_with_new_work() {
 }
 
 /// Asserts that a partition's part in the first manifest comes from another attempt than this one.
-fn assert_another_counts(job: &Job, lost: &RunningTask) {
+fn assert_another_counts(job: &ClusterJob, lost: &RunningTask) {
     let (shard, task) = lost.task.split_once('/').expect("SHARD/TASK");
     let manifests = job.manifests();
     let is_meant = |listed: &&serde_json::Value| listed["manifest"]["shard"] == shard;

@@ -13,19 +13,19 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use storage::segment::SegmentAccess;
 use tests::executor::Conditions;
-use tests::segments::{Flaw, Message, Segment, Sent, decoy_frames};
+use tests::segments::{Flaw, Message, Sent, SentSegment, decoy_frames};
 use worker::SlotLimits;
 
 /// Input, with the settings that shape the output.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
-    pub(super) segments: Vec<Segment>,
+    pub(super) segments: Vec<SentSegment>,
     pub(super) settings: JobSettings,
 }
 
 impl Case {
     /// Groups the segments by shard.
-    pub(super) fn by_shard(&self) -> BTreeMap<ShardId, Vec<&Segment>> {
+    pub(super) fn by_shard(&self) -> BTreeMap<ShardId, Vec<&SentSegment>> {
         let mut shards: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for segment in &self.segments {
             let shard = keys::segment_shard(&segment.key).expect("a shard's name").expect("a segment's key");
@@ -120,7 +120,7 @@ fn settings() -> impl Strategy<Value = JobSettings> {
     )
 }
 
-fn segments() -> impl Strategy<Value = Vec<Segment>> {
+fn segments() -> impl Strategy<Value = Vec<SentSegment>> {
     /// Names whose order differs from that of their numbers or folders, and some that a store may want to escape.
     const KEYS: [&str; 8] = [
         "shard=org-mod-01/10.seg",
@@ -140,7 +140,7 @@ fn segments() -> impl Strategy<Value = Vec<Segment>> {
     })
     .prop_map(|(keys, frames, resends)| {
         let mut segments: Vec<_> =
-            keys.iter().zip(frames).map(|(key, sent)| Segment { key: (*key).to_owned(), sent }).collect();
+            keys.iter().zip(frames).map(|(key, sent)| SentSegment { key: (*key).to_owned(), sent }).collect();
         resend(&mut segments, &resends);
         segments
     })
@@ -151,7 +151,7 @@ fn resends() -> impl Strategy<Value = Vec<[proptest::sample::Index; 3]>> {
     vec(any::<[proptest::sample::Index; 3]>(), 0..6)
 }
 
-fn resend(segments: &mut [Segment], resends: &[[proptest::sample::Index; 3]]) {
+fn resend(segments: &mut [SentSegment], resends: &[[proptest::sample::Index; 3]]) {
     for [from, frame, to] in resends {
         let from = &segments[from.index(segments.len())].sent;
         if !from.is_empty() {

@@ -11,14 +11,14 @@ use format::keys;
 use format::run::{RunIndex, TRAILER_BYTES};
 use local::{Resources, Watcher};
 use model::limits::MEMORY_BYTES_MIN;
-use model::spec::PRIORITY_DEFAULT;
+use model::spec::WEIGHT_DEFAULT;
 use model::{ByteSize, Clock, JobSpec, ShardId, ShardPlan, TimestampMs};
 use proto::v1;
 use shard_config::ShardMap;
 use storage::Root;
 use storage::segment::SegmentAccess;
 use tempfile::TempDir;
-use tests::segments::Segment;
+use tests::segments::SentSegment;
 use tokio::runtime::Runtime;
 use worker::task::Stores;
 
@@ -60,7 +60,7 @@ impl Watcher for Nobody {
 
 impl Place {
     /// Creates a place whose input is `segments`.
-    pub(super) fn of(segments: &[Segment]) -> Self {
+    pub(super) fn of(segments: &[SentSegment]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let root = |name: &str| {
             Root::create(folder.path().join(name).to_str().expect("a path in Unicode")).expect("a folder inside")
@@ -108,7 +108,7 @@ impl Place {
             settings: case.settings.clone(),
             shard_map: SHARD_MAP.to_owned(),
             reason: "run".to_owned(),
-            priority: PRIORITY_DEFAULT,
+            weight: WEIGHT_DEFAULT,
             running_max: None,
             force_replace: None,
             replay_of: None,

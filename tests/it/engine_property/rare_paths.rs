@@ -5,7 +5,7 @@ use model::limits::{CHUNK_POINTS_MAX, MERGE_FAN_IN_MAX, OVERLAP_POINTS_MAX};
 use model::{ByteSize, DuplicateRule, JobSettings, SeriesKey, ShardId};
 use storage::segment::SegmentAccess;
 use tests::executor::{Conditions, Execution};
-use tests::segments::{Message, Segment, Sent, decoy_frames};
+use tests::segments::{Message, Sent, SentSegment, decoy_frames};
 use worker::SlotLimits;
 
 use super::cases::{Case, Run};
@@ -30,7 +30,7 @@ fn case(duplicates: DuplicateRule, messages: impl IntoIterator<Item = Message>) 
         partition_bytes: ByteSize(1 << 30),
         ..JobSettings::default()
     };
-    Case { segments: vec![Segment { key: format!("shard={SHARD}/0.seg"), sent }], settings }
+    Case { segments: vec![SentSegment { key: format!("shard={SHARD}/0.seg"), sent }], settings }
 }
 
 /// Runs the case on two workers, and compares its output with the sent messages.

@@ -35,7 +35,7 @@ fn the_seeds_of_specs_are_what_clients_send() {
         settings: JobSettings { window: model::Window::of(0, 7), ..small_plan().settings },
         shard_map: String::new(),
         reason: "run".to_owned(),
-        priority: 10,
+        weight: 10,
         running_max: Some(3),
         force_replace: Some("the other input was wrong".to_owned()),
         replay_of: Some("earlier".parse().expect("a job name")),
@@ -72,12 +72,12 @@ fn the_seeds_of_reports_pass() {
         stages: StageTimes::default(),
         spills: 1,
     });
-    let of = AttemptKeys { window: plan.settings.window, shard: plan.shard, job: &plan.job, attempt: ATTEMPT };
+    let keys = AttemptKeys { window: plan.settings.window, shard: plan.shard, job: &plan.job, attempt: ATTEMPT };
     let (step, partition) = (plan.settings.rollups[0], PartitionId(0));
     let reduced = Report::Reduce(ReduceReport {
         partition,
-        raw: Some(object(of.part(partition, OutputFormat::Part))),
-        rollups: vec![RollupEntry { step, rows: 1, object: object(of.rollup(partition, step, OutputFormat::Part)) }],
+        raw: Some(object(keys.part(partition, OutputFormat::Part))),
+        rollups: vec![RollupEntry { step, rows: 1, object: object(keys.rollup(partition, step, OutputFormat::Part)) }],
         extent: Some(Extent {
             series: 1,
             points: 4,

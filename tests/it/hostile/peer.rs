@@ -17,7 +17,7 @@ use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::v1::worker_service_client::WorkerServiceClient;
 use proto::{ApiError, v1};
 use storage::meta::{EtcdSettings, EtcdStore, LeaseSession, LeaseSettings, MetaStore, Op, Txn};
-use tests::cluster::{Cluster, Job};
+use tests::cluster::{Cluster, ClusterJob};
 use tokio::runtime::Runtime;
 use tonic::Status;
 use tonic::transport::Channel;
@@ -172,7 +172,7 @@ impl Peer {
     }
 
     /// Reads the plan of a grant, as every reader of the dataset can.
-    pub(super) fn read_plan(&self, grant: &v1::Grant, job: &Job) -> ShardPlan {
+    pub(super) fn read_plan(&self, grant: &v1::Grant, job: &ClusterJob) -> ShardPlan {
         let (path, digest): (_, Digest) = (path(grant), grant.plan.parse().expect("a digest"));
         let file = format!("{}/{}", job.dataset(), keys::plan(&path.job, path.shard, digest));
         serde_json::from_slice(&std::fs::read(file).expect("the plan is an object")).expect("a plan")

@@ -45,7 +45,7 @@ impl Backoff {
     }
 
     /// Draws a duration between 3/4 and 5/4 of `pause`.
-    pub(super) fn around(&mut self, pause: Duration) -> Duration {
+    pub(super) fn jittered(&mut self, pause: Duration) -> Duration {
         pause.mul_f64(0.75 + 0.5 * self.random.f64())
     }
 }

@@ -179,7 +179,7 @@ impl<'a> Shift<'a> {
     }
 
     fn beaten(&mut self, beaten: Result<Orders, DispatchError>) -> Result<(), AgentError> {
-        self.beating.end(Instant::now() + self.backoff.around(BEAT_PAUSE));
+        self.beating.end(Instant::now() + self.backoff.jittered(BEAT_PAUSE));
         let orders = match beaten {
             Ok(orders) => orders,
             Err(error) => return self.leader_failed(&error),

@@ -16,7 +16,7 @@ use super::fence::Fence;
 use crate::WorkError;
 use crate::metrics::HeldCompletion;
 use crate::resolve::Roots;
-use crate::slot::Outcome;
+use crate::slot::AttemptOutcome;
 use proto::dispatch::{Dispatch, DispatchError, Verdict};
 
 /// Result of telling the leader.
@@ -49,12 +49,12 @@ pub(super) struct Teller {
 
 impl Teller {
     /// Tells the leader, for as long as the lease holds.
-    pub(super) async fn tell(mut self, grant: &Grant, outcome: Outcome) -> Told {
+    pub(super) async fn tell(mut self, grant: &Grant, outcome: AttemptOutcome) -> Told {
         let held = HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
         let report = match outcome {
-            Outcome::Failed(failure) => return self.fail(&held, failure).await,
-            Outcome::Mapped(report) => Report::Map(report),
-            Outcome::Reduced(report) => Report::Reduce(report),
+            AttemptOutcome::Failed(failure) => return self.fail(&held, failure).await,
+            AttemptOutcome::Mapped(report) => Report::Map(report),
+            AttemptOutcome::Reduced(report) => Report::Reduce(report),
         };
         if !self.fence.is_up() {
             return Told::Fenced;

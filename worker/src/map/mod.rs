@@ -25,7 +25,7 @@ use crate::WorkError;
 use crate::clock::StageClock;
 use crate::limits::SlotLimits;
 use crate::run_writer::RunWriter;
-use crate::task::{Assignment, SplitInput, Surroundings};
+use crate::task::{Assignment, AttemptContext, SplitInput};
 use quarantine::Quarantine;
 use route::Router;
 use watched::Watched;
@@ -77,15 +77,15 @@ impl Mapper {
         &mut self,
         assignment: &Assignment,
         splits: &[SplitInput],
-        around: &Surroundings<'_>,
+        ctx: &AttemptContext<'_>,
     ) -> Result<MapReport, WorkError> {
         self.router.begin(assignment.settings.window, assignment.partitions);
         let Assignment { job, shard, task, attempt, .. } = assignment;
-        let stores = around.stores;
+        let stores = ctx.stores;
         let run_key = keys::run(job, *shard, *task, *attempt);
         let mut attempt = Attempt {
             assignment,
-            around,
+            ctx,
             clock: StageClock::start(Stage::Read),
             books: MapBooks::default(),
             quarantine: Quarantine::new(assignment, stores),
@@ -111,11 +111,11 @@ impl Mapper {
 
     fn read_split(&mut self, attempt: &mut Attempt<'_>, input: &SplitInput) -> Result<SplitReport, WorkError> {
         attempt.clock.enter(Stage::Read);
-        let stores = attempt.around.stores;
+        let stores = attempt.ctx.stores;
         let range = input.split.range;
         let segment =
             Segment::open(&stores.input, &input.segment, stores.access, &stores.runtime).map_err(WorkError::reading)?;
-        let mut segment = Watched::new(segment, attempt.around.progress);
+        let mut segment = Watched::new(segment, attempt.ctx.progress);
         let start = SplitStart::of(input);
         let frames = match start {
             SplitStart::Known(offset) => Some(Frames::new(&mut segment, offset, range.end)),
@@ -132,7 +132,7 @@ impl Mapper {
         let guessed = (start == SplitStart::Guessed).then_some(first);
         while self.read_batch(attempt, input, guessed, &mut frames)? {
             self.route_batch(attempt);
-            attempt.around.progress.check()?;
+            attempt.ctx.progress.check()?;
             if self.router.buffer.is_full() {
                 self.spill(attempt)?;
             }
@@ -185,9 +185,9 @@ impl Mapper {
         for placed in &self.batch {
             let content = &self.frames.contents()[placed.content.clone()];
             let payload = self.payloads.payload(&placed.layout, content);
-            self.router.route(&payload, &mut attempt.books, attempt.around.belongs);
+            self.router.route(&payload, &mut attempt.books, attempt.ctx.belongs);
         }
-        attempt.around.progress.add(0, attempt.books.points_read - points_before);
+        attempt.ctx.progress.add(0, attempt.books.points_read - points_before);
     }
 
     fn spill(&mut self, attempt: &mut Attempt<'_>) -> Result<(), WorkError> {
@@ -223,7 +223,7 @@ impl SplitStart {
 /// State of the running attempt.
 struct Attempt<'a> {
     assignment: &'a Assignment,
-    around: &'a Surroundings<'a>,
+    ctx: &'a AttemptContext<'a>,
     clock: StageClock,
     books: MapBooks,
     quarantine: Quarantine,

@@ -18,7 +18,7 @@ use crate::WorkError;
 use crate::limits::SlotLimits;
 use crate::map::pack;
 use crate::run_writer::RunWriter;
-use crate::task::{Assignment, Surroundings};
+use crate::task::{Assignment, AttemptContext};
 
 /// Divisor of a slot's memory that gives the bytes for pieces of slices being read.
 const PIECES_SHARE: u64 = 4;
@@ -41,9 +41,9 @@ pub(crate) struct MergedRuns(Vec<String>);
 
 impl MergedRuns {
     /// Removes the intermediate runs. Leftovers of a failure go with the attempt's folder.
-    pub(crate) fn discard(&self, around: &Surroundings<'_>) {
+    pub(crate) fn discard(&self, ctx: &AttemptContext<'_>) {
         for key in &self.0 {
-            if let Err(error) = remove(&around.stores.local, key, &around.stores.runtime) {
+            if let Err(error) = remove(&ctx.stores.local, key, &ctx.stores.runtime) {
                 tracing::warn!(%error, "failed to remove a merged run; it goes with the attempt's folder");
             }
         }
@@ -59,37 +59,37 @@ pub(crate) fn gather(
     assignment: &Assignment,
     partition: PartitionId,
     runs: &[RunEntry],
-    around: &Surroundings<'_>,
+    ctx: &AttemptContext<'_>,
     limits: &SlotLimits,
 ) -> Result<(Vec<SliceCursor>, MergedRuns), WorkError> {
-    let stores = around.stores;
+    let stores = ctx.stores;
     let runs: Vec<_> = runs.iter().map(|run| &run.object).collect();
-    let mut slices = locate(partition, &stores.scratch, &runs, around)?;
+    let mut slices = locate(partition, &stores.scratch, &runs, ctx)?;
     let mut merged = Vec::new();
     while slices.len() > limits.merge_fan_in_max {
         let mut fewer = Vec::new();
         for group in slices.chunks(limits.merge_fan_in_max) {
             let key =
                 keys::merged_run(&assignment.job, assignment.shard, assignment.task, assignment.attempt, merged.len());
-            let run = merge_group(partition, group, key, around, limits)?;
-            fewer.extend(locate(partition, &stores.local, &[&run], around)?);
+            let run = merge_group(partition, group, key, ctx, limits)?;
+            fewer.extend(locate(partition, &stores.local, &[&run], ctx)?);
             merged.push(run.key);
         }
         slices = fewer;
     }
-    Ok((open_all(&slices, around, limits)?, MergedRuns(merged)))
+    Ok((open_all(&slices, ctx, limits)?, MergedRuns(merged)))
 }
 
 /// Opens slices for reading. Slices of one run are neighbours and share its reader. All reads begin before the first
 /// is waited for.
 fn open_all(
     slices: &[Located<'_>],
-    around: &Surroundings<'_>,
+    ctx: &AttemptContext<'_>,
     limits: &SlotLimits,
 ) -> Result<Vec<SliceCursor>, WorkError> {
     let share = limits.memory_bytes / PIECES_SHARE / slices.len().max(1) as u64;
     let piece_bytes = share.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX) as usize;
-    let stores = around.stores;
+    let stores = ctx.stores;
     let mut open: Option<(&str, Arc<ObjectReader>)> = None;
     let mut begun = Vec::with_capacity(slices.len());
     for (root, run, slice) in slices {
@@ -108,35 +108,35 @@ fn locate<'a>(
     partition: PartitionId,
     root: &'a Root,
     runs: &[&ObjectEntry],
-    around: &Surroundings<'_>,
+    ctx: &AttemptContext<'_>,
 ) -> Result<Vec<Located<'a>>, WorkError> {
     let mut slices = Vec::new();
     for runs in runs.chunks(INDEXES_MAX) {
-        let tails = runs.iter().map(|run| begin_tail(root, run, TAIL_BYTES, around)).collect::<Result<Vec<_>, _>>()?;
+        let tails = runs.iter().map(|run| begin_tail(root, run, TAIL_BYTES, ctx)).collect::<Result<Vec<_>, _>>()?;
         for (run, tail) in runs.iter().zip(tails) {
             let key: Arc<str> = Arc::from(run.key.as_str());
-            let index = read_index(root, run, tail, around)?;
+            let index = read_index(root, run, tail, ctx)?;
             slices.extend(index.of_partition(partition).iter().map(|slice| (root, Arc::clone(&key), *slice)));
         }
     }
     Ok(slices)
 }
 
-fn read_index(root: &Root, run: &ObjectEntry, tail: Ahead, around: &Surroundings<'_>) -> Result<RunIndex, WorkError> {
+fn read_index(root: &Root, run: &ObjectEntry, tail: Ahead, ctx: &AttemptContext<'_>) -> Result<RunIndex, WorkError> {
     let object = tail.reader().object().to_owned();
     let broken = |source| WorkError::Run { run: object.clone(), source };
     let mut tail = read_all(tail)?;
     let len = RunIndex::len_in(&tail).map_err(broken)? + TRAILER_BYTES;
     if len > tail.len() {
-        tail = read_all(begin_tail(root, run, len as u64, around)?)?;
+        tail = read_all(begin_tail(root, run, len as u64, ctx)?)?;
     }
     let start = tail.len().saturating_sub(len);
     RunIndex::from_bytes(&tail[start..]).map_err(broken)
 }
 
 /// Begins to read the last `len` bytes of a run.
-fn begin_tail(root: &Root, run: &ObjectEntry, len: u64, around: &Surroundings<'_>) -> Result<Ahead, WorkError> {
-    let reader = Arc::new(ObjectReader::open(root, &run.key, &around.stores.runtime)?);
+fn begin_tail(root: &Root, run: &ObjectEntry, len: u64, ctx: &AttemptContext<'_>) -> Result<Ahead, WorkError> {
+    let reader = Arc::new(ObjectReader::open(root, &run.key, &ctx.stores.runtime)?);
     // Opened as a single piece, because nothing follows it.
     Ok(Ahead::open(reader, run.size.saturating_sub(len)..run.size, (2 * len.min(run.size)) as usize))
 }
@@ -154,11 +154,11 @@ fn merge_group(
     partition: PartitionId,
     group: &[Located<'_>],
     key: String,
-    around: &Surroundings<'_>,
+    ctx: &AttemptContext<'_>,
     limits: &SlotLimits,
 ) -> Result<ObjectEntry, WorkError> {
-    let stores = around.stores;
-    let mut merger = Merger::new(open_all(group, around, limits)?);
+    let stores = ctx.stores;
+    let mut merger = Merger::new(open_all(group, ctx, limits)?);
     let mut run = RunWriter::new(&stores.local, key, &stores.runtime);
     run.begin_slice(partition, 0, 0)?;
     let mut encoder = format::column::ColumnEncoder::new();
@@ -179,7 +179,7 @@ fn merge_group(
             columns.values.drain(..packed);
         }
         run.end_series();
-        around.progress.check()?;
+        ctx.progress.check()?;
     }
     let run = run.finish()?;
     Ok(run.expect("a run with a slice has an object"))

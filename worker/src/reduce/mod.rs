@@ -19,7 +19,7 @@ use model::{Extent, PartitionId, ReduceReport, RollupEntry, RollupStep, RunEntry
 use crate::WorkError;
 use crate::clock::StageClock;
 use crate::limits::SlotLimits;
-use crate::task::{Assignment, Surroundings};
+use crate::task::{Assignment, AttemptContext};
 use batch::{Batch, Stretch};
 use merge::Merger;
 use output::{Output, Target};
@@ -47,10 +47,10 @@ impl Reducer {
         assignment: &Assignment,
         partition: PartitionId,
         runs: &[RunEntry],
-        around: &Surroundings<'_>,
+        ctx: &AttemptContext<'_>,
     ) -> Result<ReduceReport, WorkError> {
-        let reduced = self.reduce(assignment, partition, runs, around);
-        reduced.map_err(|error| error.of_runs(runs, &around.stores.scratch))
+        let reduced = self.reduce(assignment, partition, runs, ctx);
+        reduced.map_err(|error| error.of_runs(runs, &ctx.stores.scratch))
     }
 
     fn reduce(
@@ -58,24 +58,24 @@ impl Reducer {
         assignment: &Assignment,
         partition: PartitionId,
         runs: &[RunEntry],
-        around: &Surroundings<'_>,
+        ctx: &AttemptContext<'_>,
     ) -> Result<ReduceReport, WorkError> {
         let mut clock = StageClock::start(Stage::Read);
-        let (cursors, merged_runs) = gather::gather(assignment, partition, runs, around, &self.limits)?;
+        let (cursors, merged_runs) = gather::gather(assignment, partition, runs, ctx, &self.limits)?;
         let mut merger = Merger::new(cursors);
-        let mut files = Files::new(assignment, partition, around);
+        let mut files = Files::new(assignment, partition, ctx);
         self.batch.reset();
         loop {
             clock.enter(Stage::Merge);
             if !self.batch.fill(&mut merger, assignment.settings.duplicates)? {
                 break;
             }
-            around.progress.check()?;
+            ctx.progress.check()?;
             files.take(&self.batch, &mut clock)?;
-            around.progress.add(0, self.batch.columns.len() as u64);
+            ctx.progress.add(0, self.batch.columns.len() as u64);
         }
         clock.enter(Stage::Write);
-        merged_runs.discard(around);
+        merged_runs.discard(ctx);
         files.finish(partition, clock)
     }
 }
@@ -89,7 +89,7 @@ struct Files {
 }
 
 impl Files {
-    fn new(assignment: &Assignment, partition: PartitionId, around: &Surroundings<'_>) -> Self {
+    fn new(assignment: &Assignment, partition: PartitionId, ctx: &AttemptContext<'_>) -> Self {
         let settings = &assignment.settings;
         let keys = AttemptKeys {
             window: settings.window,
@@ -98,7 +98,7 @@ impl Files {
             attempt: assignment.attempt,
         };
         let output = |key: String, kind: PartKind| {
-            let stores = around.stores;
+            let stores = ctx.stores;
             let target = Target { root: stores.dataset.clone(), key, runtime: stores.runtime.clone() };
             Output::new(target, kind, settings.format, settings.encoding)
         };

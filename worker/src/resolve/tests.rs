@@ -49,7 +49,7 @@ fn spec() -> JobSpec {
         settings: JobSettings::default(),
         shard_map: String::new(),
         reason: String::new(),
-        priority: model::spec::PRIORITY_DEFAULT,
+        weight: model::spec::WEIGHT_DEFAULT,
         running_max: None,
         force_replace: None,
         replay_of: None,

@@ -15,29 +15,41 @@ use super::Scope;
 use crate::args::{Instant, RowStyle, shown};
 use crate::documents;
 use crate::exit::Code;
-use crate::out::settle;
+use crate::out::ignore_broken_pipe;
 
 /// Options of `tailor dataset cat`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
-    /// How to show the rows.
+    /// Style of the rows.
+    ///
+    /// For example `-o jsonl`.
     #[arg(short, long, value_enum, default_value_t)]
     output: RowStyle,
-    /// The organisation.
+    /// Organisation of the series.
+    ///
+    /// For example `--org 7`.
     #[arg(long)]
     org: u64,
-    /// The metric.
+    /// Metric of the series.
+    ///
+    /// For example `--metric 42`.
     #[arg(long)]
     metric: u64,
-    /// First instant.
+    /// First instant to print. Without it, the first of the series.
+    ///
+    /// For example `--from 2026-01-01T06:00:00Z`.
     #[arg(long, value_name = "TIME")]
     from: Option<Instant>,
-    /// First instant after.
+    /// Instant before which to stop. Without it, the end of the series.
+    ///
+    /// For example `--to 2026-01-02`.
     #[arg(long, value_name = "TIME")]
     to: Option<Instant>,
-    /// Rows of this rollup instead of points.
+    /// Rollup whose rows to print. Without it, the points.
+    ///
+    /// For example `--rollup 5m`.
     #[arg(long, value_name = "STEP")]
     rollup: Option<RollupStep>,
 }
@@ -63,13 +75,13 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         }
     };
     let rows = cat(&catalog, &parts, &options, &mut on_rows).await?;
-    settle(failed.map_or_else(|| out.flush(), Err))?;
+    ignore_broken_pipe(failed.map_or_else(|| out.flush(), Err))?;
     let reads = parts.reads();
     tracing::info!(rows, requests = reads.requests, bytes = reads.bytes, "series read");
     Ok(Code::Done)
 }
 
-/// A line a row: tab-separated, or one object.
+/// Writes each row on a line: tab-separated, or as one object.
 fn write_chunk(out: &mut impl Write, chunk: &Chunk, style: RowStyle) -> std::io::Result<()> {
     match &chunk.rows {
         Rows::Points(points) => {
@@ -113,7 +125,7 @@ fn write_bucket(out: &mut impl Write, row: &RollupRow, style: RowStyle) -> std::
     }
 }
 
-/// JSON has no NaN and no infinity: they come as text.
+/// Converts a number to JSON, which has no NaN and no infinity: those become text.
 fn number(value: f64) -> Value {
     serde_json::Number::from_f64(value).map_or_else(|| Value::String(value.to_string()), Value::Number)
 }

@@ -1,4 +1,4 @@
-//! `tailor dataset diff`.
+//! `tailor dataset diff`: comparison of two versions or two datasets.
 
 use anyhow::Result;
 use dataset::Catalog;
@@ -15,16 +15,25 @@ use crate::out;
 pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
-    /// How to show the result.
+    /// Style of the result.
+    ///
+    /// For example `-o json`.
     #[arg(short, long, value_enum, default_value_t)]
     output: OutputStyle,
-    /// Another dataset to compare the current versions with.
+    /// Other dataset to compare the current versions with: a path, file:// or s3:// URI. Without it, two versions of
+    /// one shard are compared.
+    ///
+    /// For example `tailor dataset diff dataset s3://metrics/dataset`.
     #[arg(value_name = "OTHER", conflicts_with_all = ["before", "after"])]
     other: Option<String>,
-    /// The older version of one shard; without it, the one before `--after`.
+    /// Older version of one shard. Without it, the version that `--after` replaced.
+    ///
+    /// For example `--before 3`.
     #[arg(long, value_name = "N")]
     before: Option<u32>,
-    /// The newer version of one shard; without it, the current one.
+    /// Newer version of one shard. Without it, the current version.
+    ///
+    /// For example `--after 4`.
     #[arg(long, value_name = "N")]
     after: Option<u32>,
 }

@@ -1,4 +1,4 @@
-//! `tailor dataset export`.
+//! `tailor dataset export`: a file for other tools.
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -16,34 +16,46 @@ use crate::out;
 pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
-    /// How to show the result.
+    /// Style of the result.
+    ///
+    /// For example `-o json`.
     #[arg(short, long, value_enum, default_value_t)]
     output: OutputStyle,
-    /// The format of the file.
+    /// Format of the file.
+    ///
+    /// For example `--format parquet`.
     #[arg(long, value_enum)]
     format: FileFormat,
-    /// The file to write: a path or file:// URI. It appears whole, or not at all.
+    /// File to write: a path or file:// URI. The file appears whole, or not at all.
+    ///
+    /// For example `--to points.parquet`.
     #[arg(long, value_name = "PATH")]
     to: String,
-    /// Rows of this rollup instead of points.
+    /// Rollup whose rows to write. Without it, the points.
+    ///
+    /// For example `--rollup 1h`.
     #[arg(long, value_name = "STEP")]
     rollup: Option<RollupStep>,
-    /// Timestamps of text as RFC 3339 instead of milliseconds.
+    /// Write timestamps in CSV and JSON lines as RFC 3339. Without it, as milliseconds.
+    ///
+    /// For example `--format csv --rfc3339`.
     #[arg(long)]
     rfc3339: bool,
-    /// A column `metadata` in each row: name and labels of the series. The points are read twice for it.
+    /// Add a column `metadata` with name and labels of the series to each row. The points are then read twice.
+    ///
+    /// For example `--format csv --metadata`.
     #[arg(long)]
     metadata: bool,
 }
 
-/// A format that other tools read.
+/// Format that other tools read.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum FileFormat {
-    /// One row a point or bucket, sorted.
+    /// A row for each point or bucket, sorted.
     Parquet,
-    /// The same as text; `import csv --dialect tailor` reads it.
+    /// The same rows as text; `import csv --dialect tailor` reads them.
     Csv,
-    /// An object a row, a line each; ids are text.
+    /// An object for each row, on one line; ids are text.
     Jsonl,
 }
 

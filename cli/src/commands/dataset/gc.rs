@@ -1,4 +1,4 @@
-//! `tailor dataset gc`: once, or again and again as a process of its own.
+//! `tailor dataset gc`: one collection, or a collector that repeats it.
 
 use std::time::Duration;
 
@@ -11,35 +11,52 @@ use crate::args::OutputStyle;
 use crate::exit::Code;
 use crate::{json, out};
 
-/// Uploads that nobody finished are aborted at this age: no attempt takes so long for one object.
+/// Age at which unfinished uploads are aborted: no attempt needs so long for one object.
 const UPLOADS_MIN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Options of `tailor dataset gc`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The dataset: a path, file:// or s3:// URI.
+    /// Dataset: a path, file:// or s3:// URI.
+    ///
+    /// For example `tailor dataset gc s3://metrics/dataset`.
     #[arg(value_name = "URI")]
     dataset: String,
-    /// Versions to keep of each window and shard; without it, all.
+    /// Number of versions to keep of each window and shard. Without it, all.
+    ///
+    /// For example `--keep-versions 3`.
     #[arg(long, value_name = "N")]
     keep_versions: Option<usize>,
-    /// Leave younger objects alone, by the store's clock; without it, 1h.
+    /// Least age of objects to collect, by the store's clock. Without it, 1h.
+    ///
+    /// For example `--min-age 6h`.
     #[arg(long, value_name = "DURATION", value_parser = model::time::parse_duration)]
     min_age: Option<Duration>,
-    /// Look only at jobs that ran since they were swept last, instead of all that the dataset knows.
+    /// Look only at jobs that ran since they were swept last. Without it, at all jobs that the dataset knows.
+    ///
+    /// For example `tailor dataset gc dataset --changed`.
     #[arg(long)]
     changed: bool,
-    /// Collect again after each such time, such as 1h, until a signal ends it: a collector apart from the coordinators.
-    /// Needs --delete --yes; aborts uploads that nobody finished within a day, too.
+    /// Time between two collections, repeated until a signal ends the command: a collector apart from the
+    /// coordinators. Needs --delete --yes, and also aborts uploads that stayed unfinished for a day. Without it, one
+    /// collection.
+    ///
+    /// For example `--watch 1h --delete --yes`.
     #[arg(long, value_name = "INTERVAL", value_parser = model::time::parse_duration)]
     watch: Option<Duration>,
-    /// Delete what is found, instead of only listing it.
+    /// Delete what is found. Without it, the objects are only listed.
+    ///
+    /// For example `--delete --yes`.
     #[arg(long)]
     delete: bool,
-    /// Do it: --delete alone only says what it would do.
+    /// Confirm --delete, which without it only shows what would be deleted.
+    ///
+    /// For example `--delete --yes`.
     #[arg(short, long)]
     yes: bool,
-    /// How to show the result. With --watch, `json` is an object a line, one a collection.
+    /// Style of the result. With --watch, `json` prints one object on a line for each collection.
+    ///
+    /// For example `-o json`.
     #[arg(short, long, value_enum, default_value_t)]
     output: OutputStyle,
 }
@@ -65,7 +82,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     Ok(Code::Done)
 }
 
-/// Collects again and again. A collection that fails is told, and the next one tries again.
+/// Collects repeatedly. A failed collection is reported, and the next one tries again.
 async fn watch(catalog: &Catalog, mut options: GcOptions, interval: Duration, style: OutputStyle) -> Result<Code> {
     use tokio::signal::unix::{SignalKind, signal};
     if !options.delete {
@@ -76,7 +93,7 @@ async fn watch(catalog: &Catalog, mut options: GcOptions, interval: Duration, st
     }
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-    // The number of versions to keep may be another than that of the process before.
+    // The number of versions to keep may differ from that of an earlier process.
     options.scope = options.scope.max(Scope::Versions);
     loop {
         let ended = tokio::select! {
@@ -100,7 +117,7 @@ async fn watch(catalog: &Catalog, mut options: GcOptions, interval: Duration, st
 async fn collect_once(catalog: &Catalog, options: &GcOptions, style: OutputStyle) -> Result<()> {
     let report = collect(catalog, options, &SystemClock).await?;
     match style {
-        // A document a collection: a line each, so that a reader can tell them apart.
+        // One document for each collection, on one line, so that a reader can tell them apart.
         OutputStyle::Json => out::text(json::line(&report).context("write JSON")? + "\n")?,
         OutputStyle::Table if report.objects > 0 => out::text(shown(&report))?,
         OutputStyle::Table => {}

@@ -1,4 +1,4 @@
-//! `tailor dataset manifests`.
+//! `tailor dataset manifests`: the versions of each window and shard.
 
 use anyhow::Result;
 use dataset::catalog::ListedManifest;
@@ -14,7 +14,9 @@ use crate::tables::Table;
 pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
-    /// How to show the result.
+    /// Style of the result.
+    ///
+    /// For example `-o json`.
     #[arg(short, long, value_enum, default_value_t)]
     output: OutputStyle,
 }

@@ -1,4 +1,4 @@
-//! `tailor dataset`: look at, check and mend what was committed. One file a verb.
+//! `tailor dataset`: reads, checks and repairs committed data. One file a verb.
 
 mod cat;
 mod diff;
@@ -16,28 +16,28 @@ use model::{ShardId, Window};
 use crate::args::WindowArg;
 use crate::exit::Code;
 
-/// Verbs on datasets.
+/// Verbs of `tailor dataset`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Dataset {
-    /// Check that what was committed is whole, in order, and what the input gives.
+    /// Check that committed data is complete, in order, and equal to what the input gives
     Verify(verify::Args),
-    /// List manifests: every version of every window and shard.
+    /// List manifests: every version of every window and shard
     Manifests(manifests::Args),
-    /// List series, with their points and range.
+    /// List series, with number of points and range of times
     Series(series::Args),
-    /// Print one series: a footer and one ranged read.
+    /// Print one series: one footer and one ranged read
     Cat(cat::Args),
-    /// Write everything, sorted, to one file: Parquet, CSV or JSON lines.
+    /// Write all rows, sorted, to one file: Parquet, CSV or JSON lines
     Export(export::Args),
-    /// Compare two versions of a shard, or two datasets, point by point.
+    /// Compare two versions of a shard, or two datasets, point by point
     Diff(diff::Args),
-    /// Make the parts of an older version count again, as a new version.
+    /// Restore an older version of a shard, as a new version
     Rollback(rollback::Args),
-    /// Find, and with --delete remove, what no manifest names.
+    /// Find, and with --delete remove, objects that no manifest names
     Gc(gc::Args),
 }
 
-/// Runs a verb to its end.
+/// Runs the verb to its end.
 pub(crate) async fn run(dataset: Dataset) -> Result<Code> {
     match dataset {
         Dataset::Verify(args) => verify::run(args).await,
@@ -51,16 +51,23 @@ pub(crate) async fn run(dataset: Dataset) -> Result<Code> {
     }
 }
 
-/// Which dataset, and which part of it.
+/// Dataset to look at, and part of it.
 #[derive(Debug, clap::Args)]
 struct Scope {
-    /// The dataset: a path, file:// or s3:// URI.
+    /// Dataset: a path, file:// or s3:// URI.
+    ///
+    /// For example `tailor dataset verify s3://metrics/dataset`.
     #[arg(value_name = "URI")]
     dataset: String,
-    /// This window alone, as it was run: START/END or START/DURATION, or its name in listings, such as `all`.
+    /// Window to look at, as it was run: START/END, START/DURATION, or its name in listings, such as `all`. Without
+    /// it, every window.
+    ///
+    /// For example `--window 2026-01-01/P1D`.
     #[arg(long, value_name = "START/END")]
     window: Option<WindowArg>,
-    /// This shard alone. Repeatable.
+    /// Shard to look at; repeatable. Without it, every shard.
+    ///
+    /// For example `--shard org-7`.
     #[arg(long = "shard", value_name = "NAME")]
     shards: Vec<ShardId>,
 }

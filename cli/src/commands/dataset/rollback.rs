@@ -1,4 +1,4 @@
-//! `tailor dataset rollback`.
+//! `tailor dataset rollback`: an older version becomes current again.
 
 use anyhow::Result;
 use dataset::rollback::{RollbackOptions, rollback};
@@ -14,16 +14,24 @@ use crate::out;
 pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
-    /// How to show the result.
+    /// Style of the result.
+    ///
+    /// For example `-o json`.
     #[arg(short, long, value_enum, default_value_t)]
     output: OutputStyle,
-    /// The version whose parts are to count again.
+    /// Version whose parts become current again.
+    ///
+    /// For example `--to 3`.
     #[arg(long, value_name = "N")]
     to: u32,
-    /// Why, for the manifest.
+    /// Reason, kept in the manifest. Without it, none.
+    ///
+    /// For example `--reason "v4 was made of test data"`.
     #[arg(long, value_name = "TEXT", default_value = "", value_parser = crate::args::reason)]
     reason: String,
-    /// Do it.
+    /// Do it. Without it, the command only says what would be replaced.
+    ///
+    /// For example `tailor dataset rollback dataset --shard org-7 --to 3 --yes`.
     #[arg(short, long)]
     yes: bool,
 }

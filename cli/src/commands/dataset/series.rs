@@ -1,4 +1,4 @@
-//! `tailor dataset series`.
+//! `tailor dataset series`: the series of a dataset.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -12,23 +12,31 @@ use super::Scope;
 use crate::args::{RowStyle, shown};
 use crate::documents;
 use crate::exit::Code;
-use crate::out::settle;
+use crate::out::ignore_broken_pipe;
 
 /// Options of `tailor dataset series`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
-    /// How to show the rows.
+    /// Style of the rows.
+    ///
+    /// For example `-o jsonl`.
     #[arg(short, long, value_enum, default_value_t)]
     output: RowStyle,
-    /// Those of one organisation.
+    /// Organisation whose series to list. Without it, every organisation.
+    ///
+    /// For example `--org 7`.
     #[arg(long)]
     org: Option<u64>,
     /// Show metadata too; reads whole blocks for it.
+    ///
+    /// For example `tailor dataset series dataset --metadata`.
     #[arg(long)]
     metadata: bool,
-    /// At most so many.
+    /// Most series to list. Without it, all.
+    ///
+    /// For example `--limit 20`.
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
 }
@@ -58,11 +66,11 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         }
     };
     list_series(&catalog, &parts, &options, &mut on_series).await?;
-    settle(failed.map_or_else(|| out.flush(), Err))?;
+    ignore_broken_pipe(failed.map_or_else(|| out.flush(), Err))?;
     Ok(Code::Done)
 }
 
-/// A line each: a dataset has more series than a table or an array should hold.
+/// Writes one row on a line: a dataset has more series than a table or an array should hold.
 fn write_row(out: &mut impl Write, row: &SeriesRow, style: RowStyle) -> std::io::Result<()> {
     match style {
         RowStyle::Jsonl => writeln!(out, "{}", crate::text::printable(&documents::line("Series", row)?)),

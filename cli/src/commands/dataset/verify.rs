@@ -1,4 +1,4 @@
-//! `tailor dataset verify`.
+//! `tailor dataset verify`: a check of committed data.
 
 use anyhow::Result;
 use dataset::oracle::OracleOptions;
@@ -16,16 +16,25 @@ use crate::out;
 pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
-    /// How to show the result.
+    /// Style of the result.
+    ///
+    /// For example `-o json`.
     #[arg(short, long, value_enum, default_value_t)]
     output: OutputStyle,
-    /// How deep: manifest, objects, rows or oracle (the input is read again, plainly, and compared).
+    /// Depth of the check: manifest, objects, rows, or oracle (a second computation from the input, compared point by
+    /// point).
+    ///
+    /// For example `--level rows`.
     #[arg(long, value_name = "LEVEL", default_value_t)]
     level: Level,
-    /// Where the segments lie; needed by the oracle.
+    /// Segments of the job, for `--level oracle` only: a path, file:// or s3:// URI.
+    ///
+    /// Without it, only the committed data is read. For example `--level oracle --input s3://metrics/segments`.
     #[arg(long, value_name = "URI", required_if_eq("level", "oracle"))]
     input: Option<String>,
     /// Memory for the oracle; larger inputs are read in several passes.
+    ///
+    /// For example `--memory 4GiB`.
     #[arg(long, value_name = "SIZE", default_value = "1GiB")]
     memory: ByteSize,
 }

@@ -1,4 +1,4 @@
-//! Whether the cluster answers, and can work.
+//! Checks of a cluster: it answers, and can work.
 
 use proto::v1::GetClusterResponse;
 
@@ -6,7 +6,7 @@ use super::Check;
 use crate::args::shown;
 use crate::cluster::Cluster;
 
-/// Asks who leads; without an answer there is one line alone.
+/// Asks for the leader; without an answer, the result is one line.
 pub(super) async fn checks(cluster: &Cluster) -> Vec<Check> {
     match cluster.state().await {
         Ok(state) => checks_of(state),

@@ -1,4 +1,4 @@
-//! `tailor doctor`: a checklist. What is wrong has a hint; exit 1 if anything is.
+//! `tailor doctor`: a checklist. Each problem has a hint; the exit code is 1 if there is a problem.
 
 mod cluster;
 mod store;
@@ -17,32 +17,39 @@ use crate::out;
 /// Options of `tailor doctor`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A dataset: small objects are written below its `doctor/`, read and removed.
+    /// Dataset to check: small objects are written below its `doctor/`, read and removed. Without it, no dataset is
+    /// checked.
+    ///
+    /// For example `--dataset s3://metrics/dataset`.
     #[arg(long, value_name = "URI")]
     dataset: Option<String>,
-    /// An input: it is listed and read from.
+    /// Input to check, by a listing and a read. Without it, no input is checked.
+    ///
+    /// For example `--input s3://metrics/segments`.
     #[arg(long, value_name = "URI")]
     input: Option<String>,
     #[command(flatten)]
     context: ContextArgs,
-    /// How to show the result.
+    /// Style of the result.
+    ///
+    /// For example `-o json`.
     #[arg(short, long, value_enum, default_value_t)]
     output: OutputStyle,
 }
 
-/// One line of the checklist.
+/// Line of the checklist.
 #[derive(Debug, Serialize)]
 struct Check {
     check: String,
     is_ok: bool,
-    /// What was found.
+    /// Result of the check.
     found: String,
-    /// What to do; empty where it is well.
+    /// Advice; empty if all is well.
     hint: &'static str,
 }
 
 impl Check {
-    /// A line from what was found, or from what went wrong; `hint` is told with the latter.
+    /// Creates a line from a result or a problem; `hint` is shown only with a problem.
     fn of(check: impl Into<String>, outcome: Result<String, String>, hint: &'static str) -> Self {
         let check = check.into();
         match outcome {
@@ -52,7 +59,7 @@ impl Check {
     }
 }
 
-/// The object behind `-o json`.
+/// Document behind `-o json`.
 #[derive(Debug, Serialize)]
 struct Checklist {
     api_version: &'static str,

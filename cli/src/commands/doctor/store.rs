@@ -1,4 +1,4 @@
-//! Whether a store does what is relied on, tried on objects of its own.
+//! Checks of a store: the properties that Tailor relies on, tried on objects of the doctor's own.
 
 use model::{Clock as _, SystemClock};
 use storage::object::ObjectWriter;
@@ -7,10 +7,10 @@ use tokio::runtime::Handle;
 
 use super::Check;
 
-/// Bytes of an object that goes as a multipart upload: more than one part.
+/// Size of an object that is uploaded in parts.
 const MULTIPART_BYTES: usize = 9 << 20;
 
-/// Tries what a dataset's store is relied on for.
+/// Checks the properties of a store that a dataset relies on.
 pub(super) async fn checks_of_dataset(uri: &str) -> Vec<Check> {
     let root = match Root::open(uri) {
         Ok(root) => root,
@@ -20,7 +20,7 @@ pub(super) async fn checks_of_dataset(uri: &str) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Err(error) = probe.root.create_object(&probe.key("once"), "first").await {
         let hint = "check the credentials, the region, the endpoint, and whether this user may write";
-        checks.push(Check::of(format!("{uri} write"), Err(told(error)), hint));
+        checks.push(Check::of(format!("{uri} write"), Err(described(error)), hint));
         return checks;
     }
     let mut check = |name: &str, outcome: Result<String, String>, hint| {
@@ -36,7 +36,7 @@ pub(super) async fn checks_of_dataset(uri: &str) -> Vec<Check> {
     checks
 }
 
-/// Whether the store keeps what is deleted: right for some, and a cost that nobody sees for others.
+/// Reports versioning of the bucket: some want it, and for others it is a hidden cost.
 async fn versions(root: &Root) -> String {
     match root.keeps_versions().await {
         Some(false) => "what is deleted is gone".to_owned(),
@@ -49,7 +49,7 @@ async fn versions(root: &Root) -> String {
     }
 }
 
-/// Tries to list and read an input.
+/// Lists and reads an input.
 pub(super) async fn checks_of_input(uri: &str) -> Vec<Check> {
     let root = match Root::open(uri) {
         Ok(root) => root,
@@ -59,7 +59,7 @@ pub(super) async fn checks_of_input(uri: &str) -> Vec<Check> {
         Ok(listed) => listed,
         Err(error) => {
             let hint = "check the credentials, the region, the endpoint, and whether this user may list";
-            return vec![Check::of(format!("{uri} listing"), Err(told(error)), hint)];
+            return vec![Check::of(format!("{uri} listing"), Err(described(error)), hint)];
         }
     };
     let segments: Vec<_> = listed.iter().filter(|object| object.location.as_ref().ends_with(".seg")).collect();
@@ -71,7 +71,7 @@ pub(super) async fn checks_of_input(uri: &str) -> Vec<Check> {
     let mut checks = vec![Check::of(format!("{uri} listing"), found, hint)];
     if let Some(segment) = segments.iter().find(|segment| segment.size > 0) {
         let read = root.read_range(segment.location.as_ref(), 0, 1).await;
-        let outcome = read.map(|_| format!("{} can be read", segment.location)).map_err(told);
+        let outcome = read.map(|_| format!("{} can be read", segment.location)).map_err(described);
         checks.push(Check::of(format!("{uri} ranged read"), outcome, "check whether this user may read"));
     }
     checks
@@ -82,8 +82,8 @@ fn unopened(what: &str, uri: &str, error: &StorageError) -> Check {
     Check::of(format!("{what} {uri}"), Err(error.to_string()), hint)
 }
 
-/// An error with its causes.
-fn told(error: StorageError) -> String {
+/// Formats an error with its causes.
+fn described(error: StorageError) -> String {
     format!("{:#}", anyhow::Error::from(error))
 }
 
@@ -103,16 +103,16 @@ impl Probe {
         match self.root.create_object(&key, "second").await {
             Err(StorageError::AlreadyExists { .. }) => {}
             Ok(()) => return Err("a second put of one object was taken".to_owned()),
-            Err(error) => return Err(told(error)),
+            Err(error) => return Err(described(error)),
         }
-        match self.root.read(&key).await.map_err(told)?.as_ref() {
+        match self.root.read(&key).await.map_err(described)?.as_ref() {
             b"first" => Ok("a second put is refused, the first stays".to_owned()),
             _ => Err("a second put was refused, and overwrote the first all the same".to_owned()),
         }
     }
 
     async fn reads_a_range(&self) -> Result<String, String> {
-        match self.root.read_range(&self.key("once"), 1, 3).await.map_err(told)?.as_ref() {
+        match self.root.read_range(&self.key("once"), 1, 3).await.map_err(described)?.as_ref() {
             b"irs" => Ok("gives the bytes that were asked for".to_owned()),
             other => Err(format!("3 bytes were asked for, {} came, or others", other.len())),
         }
@@ -121,9 +121,9 @@ impl Probe {
     async fn lists_what_was_written(&self) -> Result<String, String> {
         let keys: Vec<_> = ["a", "a-b", "b"].map(|name| self.key(name)).into();
         for key in &keys {
-            self.root.create_object(key, "listed").await.map_err(told)?;
+            self.root.create_object(key, "listed").await.map_err(described)?;
         }
-        let listed = self.root.list(&self.folder).await.map_err(told)?;
+        let listed = self.root.list(&self.folder).await.map_err(described)?;
         let listed: Vec<_> = listed.iter().map(|object| object.location.to_string()).collect();
         if listed == [keys, vec![self.key("once")]].concat() {
             Ok("shows what was written, in order".to_owned())
@@ -134,15 +134,15 @@ impl Probe {
 
     async fn uploads_in_parts(&self) -> Result<String, String> {
         let (root, key, runtime) = (self.root.clone(), self.key("parts"), Handle::current());
-        // A writer waits for its uploads, which only a thread that may block can do.
+        // A writer waits for its uploads, which is allowed only on a thread that may block.
         let upload = tokio::task::spawn_blocking(move || {
             let mut writer = ObjectWriter::begin(&root, &key, &runtime)?;
             writer.write(&vec![b'x'; MULTIPART_BYTES])?;
             writer.write(b"end")?;
             writer.finish()
         });
-        let written = upload.await.map_err(|error| error.to_string())?.map_err(told)?;
-        let end = self.root.read_range(&self.key("parts"), written.size - 3, 3).await.map_err(told)?;
+        let written = upload.await.map_err(|error| error.to_string())?.map_err(described)?;
+        let end = self.root.read_range(&self.key("parts"), written.size - 3, 3).await.map_err(described)?;
         if end.as_ref() == b"end" {
             Ok(format!("{} went up and can be read", model::ByteSize(written.size)))
         } else {
@@ -151,12 +151,12 @@ impl Probe {
     }
 
     async fn remove(&self) -> Result<String, String> {
-        let left = self.root.list(&self.folder).await.map_err(told)?;
+        let left = self.root.list(&self.folder).await.map_err(described)?;
         for object in &left {
-            self.root.remove(object.location.as_ref()).await.map_err(told)?;
+            self.root.remove(object.location.as_ref()).await.map_err(described)?;
         }
         if let Some(folder) = self.root.local_folder() {
-            // Folders are ours alone on a local disk; one with another doctor's objects stays.
+            // Local folders belong to the doctor alone; a folder with objects of another doctor stays.
             let _ = std::fs::remove_dir(folder.join(&self.folder));
             let _ = std::fs::remove_dir(folder.join("doctor"));
         }

@@ -1,9 +1,9 @@
-//! The options of `tailor import csv`.
+//! Options of `tailor import csv`.
 
 use anyhow::Result;
 use ingest::import::csv::preview::preview as preview_file;
 use ingest::import::csv::{
-    Column, Details, Dialect, EXTENSIONS, Encoding, NumberFormat, RepeatedTime, SkippedTime, TimeFormat, parse_zone,
+    Column, Details, Dialect, EXTENSIONS, NumberFormat, RepeatedTime, SkippedTime, TextEncoding, TimeFormat, parse_zone,
 };
 use ingest::import::{CsvSettings, CsvSummary, ImportError, OnBadRow, import_csv};
 use jiff::tz::TimeZone;
@@ -20,71 +20,116 @@ use crate::out;
 pub(crate) struct Args {
     #[command(flatten)]
     pub(super) target: TargetArgs,
-    /// Whose conventions the files follow: plain, influxdb (annotated CSV), or tailor (its own exports).
+    /// Conventions of the files: plain, influxdb (annotated CSV), or tailor (Tailor's own exports).
+    ///
+    /// For example `--dialect influxdb`.
     #[arg(long, value_name = "DIALECT", default_value_t)]
     dialect: Dialect,
-    /// The column of timestamps, by name or by number from 1; the texts of several are joined by a space. Default: 1.
+    /// Column of timestamps, by name or by number from 1; the texts of several are joined by a space. Without it,
+    /// column 1.
+    ///
+    /// For example `--timestamp date,time`.
     #[arg(long, visible_alias = "time", value_name = "COLUMN", value_delimiter = ',')]
     timestamp: Vec<Column>,
-    /// A column of values, by name or number; without it, every other. Repeatable, or with commas.
+    /// Column of values, by name or number; repeatable, or with commas. Without it, every column that is not a
+    /// timestamp or a label.
+    ///
+    /// For example `--value cpu,memory`.
     #[arg(long = "value", value_name = "COLUMN", value_delimiter = ',')]
     values: Vec<Column>,
-    /// A column that tells series apart, by name or number; its texts become attributes. Repeatable, or with commas.
+    /// Column that tells series apart, by name or number; its texts become attributes. Repeatable, or with commas.
+    /// Without it, none.
+    ///
+    /// For example `--labels host,region`.
     #[arg(long, visible_alias = "label-columns", value_name = "COLUMN", value_delimiter = ',')]
     labels: Vec<Column>,
-    /// What separates fields: a character, \t, or tab; without it, a comma, or a tab in .tsv files.
+    /// Separator of fields: a character, \t, or tab. Without it, a comma, or a tab in .tsv files.
+    ///
+    /// For example `--delimiter ";"`.
     #[arg(long, value_name = "CHAR", value_parser = parse_delimiter, allow_hyphen_values = true)]
     delimiter: Option<u8>,
-    /// Quotes are characters like any other.
+    /// Treat quotes as ordinary characters.
+    ///
+    /// For example `--delimiter tab --no-quotes`.
     #[arg(long)]
     no_quotes: bool,
-    /// Lines that begin with this character are no rows.
+    /// Character that begins a comment line. Without it, no line is a comment.
+    ///
+    /// For example `--comment "#"`.
     #[arg(long, value_name = "CHAR", value_parser = parse_ascii)]
     comment: Option<u8>,
-    /// Lines before the header, or before the first row.
+    /// Number of lines to skip before the header, or before the first row.
+    ///
+    /// For example `--skip-lines 3`.
     #[arg(long, visible_alias = "skip-rows", value_name = "N", default_value_t = 0)]
     skip_lines: u64,
-    /// The first row is data, not names.
+    /// Read the first row as data. Without it, the first row has the names of the columns.
+    ///
+    /// For example `--no-header --timestamp 1 --value 2`.
     #[arg(long)]
     no_header: bool,
-    /// The encoding of files without a byte-order mark: utf-8, utf-16le, latin1, and others.
+    /// Encoding of files without a byte-order mark: utf-8, utf-16le, latin1, and others.
+    ///
+    /// For example `--encoding latin1`.
     #[arg(long, value_name = "ENCODING", default_value_t)]
-    encoding: Encoding,
-    /// How timestamps are written: rfc3339, unix-s, unix-ms, unix-us, unix-ns, or a strptime pattern.
+    encoding: TextEncoding,
+    /// Form of timestamps: rfc3339, unix-s, unix-ms, unix-us, unix-ns, or a strptime pattern.
+    ///
+    /// For example `--time-format "%d.%m.%Y %H:%M"`.
     #[arg(long, value_name = "FORMAT", default_value = "rfc3339")]
     time_format: TimeFormat,
     /// Zone of timestamps that name none: an IANA name or an offset.
+    ///
+    /// For example `--zone Europe/Berlin`.
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = parse_zone, allow_hyphen_values = true)]
     zone: TimeZone,
-    /// Local times that come twice, where clocks are put back: refuse, earlier, later, or infer (by the order of rows).
+    /// Rule for local times that occur twice, where clocks are put back: refuse, earlier, later, or infer (by the
+    /// order of rows).
+    ///
+    /// For example `--repeated-time infer`.
     #[arg(long, visible_alias = "ambiguous-time", value_name = "RULE", default_value_t)]
     repeated_time: RepeatedTime,
-    /// Local times that never come, where clocks are put forward: refuse, or forward (by the gap).
+    /// Rule for local times that do not exist, where clocks are put forward: refuse, or forward (by the gap).
+    ///
+    /// For example `--skipped-time forward`.
     #[arg(long, value_name = "RULE", default_value_t)]
     skipped_time: SkippedTime,
-    /// A word that stands for a missing value, beside the empty field. Repeatable, or with commas.
+    /// Word for a missing value, besides the empty field; repeatable, or with commas. Without it, only the empty
+    /// field.
+    ///
+    /// For example `--null NA,-`.
     #[arg(long = "null", value_name = "WORD", value_delimiter = ',', allow_hyphen_values = true)]
     nulls: Vec<String>,
-    /// Decimals are separated by a comma, not by a point.
+    /// Read a comma as the decimal separator. Without it, the separator is a point.
+    ///
+    /// For example `--decimal-comma --delimiter ";"`.
     #[arg(long)]
     decimal_comma: bool,
-    /// What separates groups of three digits: a character, or space.
+    /// Separator of groups of three digits: a character, or space. Without it, none.
+    ///
+    /// For example `--thousands space`.
     #[arg(long, value_name = "CHAR", value_parser = parse_thousands)]
     thousands: Option<char>,
-    /// The metric's name; without it, the file's.
+    /// Name of the metric. Without it, the file's name.
+    ///
+    /// For example `--metric temperature`.
     #[arg(long, value_name = "NAME")]
     metric: Option<String>,
-    /// An attribute of every series, NAME=VALUE. Repeatable.
+    /// Attribute of every series, NAME=VALUE; repeatable. Without it, none.
+    ///
+    /// For example `--attribute site=berlin`.
     #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = parse_attribute)]
     attributes: Vec<(String, String)>,
-    /// What a row that cannot be read does: fail stops the import, skip reports it and goes on.
+    /// Rule for a row that cannot be read: fail stops the import, skip reports the row and goes on.
+    ///
+    /// For example `--on-bad-row skip`.
     #[arg(long, value_name = "RULE", default_value_t)]
     on_bad_row: OnBadRow,
 }
 
 fn parse_attribute(text: &str) -> Result<(String, String), String> {
     let split = text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-    split.ok_or_else(|| format!("'{text}' is no attribute: give NAME=VALUE"))
+    split.ok_or_else(|| format!("'{text}' is not an attribute; give NAME=VALUE"))
 }
 
 fn parse_ascii(text: &str) -> Result<u8, String> {
@@ -166,7 +211,7 @@ pub(super) fn run(args: &Args) -> Result<ImportReport> {
     Ok(ImportReport { left_out, lines_skipped, lines_passed, times_rounded, ..ImportReport::of(outcome) })
 }
 
-/// A stop at a file's content is the moment for a look at it; of standard input there is nothing left to look at.
+/// Suggests a preview after an error in a file's content; standard input cannot be read again.
 fn suggest_preview(error: &ImportError) {
     let path = match error {
         ImportError::BadRow(row) => &row.path,
@@ -181,7 +226,7 @@ fn suggest_preview(error: &ImportError) {
     }
 }
 
-/// Shows what the first file looks like, and the options to type.
+/// Shows the layout of the first file, and the options to type.
 pub(super) fn preview(args: &Args) -> Result<Code> {
     if args.target.output != OutputStyle::Table {
         return Err(Exit::error(Code::Usage, "a preview is for people alone: leave out -o"));

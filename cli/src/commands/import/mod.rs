@@ -1,4 +1,4 @@
-//! `tailor import`: other formats to segments.
+//! `tailor import`: segments from other formats.
 
 mod csv; //    the options of CSV
 mod otlp; //   and of OTLP
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use ingest::import::target::PAYLOAD_POINTS;
 use ingest::import::{FoundFiles, ImportError, Notice, Rerun, Target, find_files};
-use ingest::segment::Output;
+use ingest::segment::SegmentOutput;
 use model::OrgId;
 use storage::Root;
 
@@ -20,46 +20,67 @@ use crate::args::OutputStyle;
 use crate::exit::{Code, Exit};
 use crate::out;
 
-/// Formats.
+/// Formats that can be imported.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Import {
-    /// Rows of text: a timestamp and one or more values each; gzip and zstd too. docs/import.md shows each dialect.
+    /// Import CSV: rows with a timestamp and values, also as gzip or zstd. docs/import.md has each dialect
     Csv(Box<csv::Args>),
-    /// OpenTelemetry metrics as collectors write them: protobuf or JSON, plain or packed. docs/import.md has the forms.
+    /// Import OTLP: protobuf or JSON as OpenTelemetry collectors write it. docs/import.md has the forms
     Otlp(otlp::Args),
 }
 
-/// Where imported points go.
+/// Options of every import: files, and the target of their points.
 #[derive(Debug, clap::Args)]
 struct TargetArgs {
     /// Files, in source order; folders to search; - for standard input.
+    ///
+    /// For example `tailor import csv --org 7 --out segments january.csv february.csv`.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Where the segments go: a path, file:// or s3:// URI.
+    /// Place of the segments: a path, file:// or s3:// URI. Needed unless --preview is given.
+    ///
+    /// For example `--out segments`.
     #[arg(long, value_name = "URI", required_unless_present = "preview")]
     out: Option<String>,
-    /// The organisation whose points they become.
+    /// Organisation that the points are imported for. Without it, only `--dialect tailor` works, whose rows name
+    /// their organisation.
+    ///
+    /// For example `--org 7`.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     org: Option<u64>,
-    /// The shard map; without one, 64 shared shards.
+    /// Shard map, as TOML. Without it, 64 shared shards.
+    ///
+    /// For example `--shard-config shards.toml`.
     #[arg(long, value_name = "FILE")]
     shard_config: Option<PathBuf>,
-    /// Points of a payload at the most.
+    /// Most points in a payload.
+    ///
+    /// For example `--payload-points 1000`.
     #[arg(long, value_name = "N", default_value_t = PAYLOAD_POINTS as u32, value_parser = clap::value_parser!(u32).range(1..=65536))]
     payload_points: u32,
-    /// Import files again that were imported to the same place before, in the place of what is there.
+    /// Import files again that were imported to the same place before, and replace their segments.
+    ///
+    /// For example `tailor import csv --org 7 --out segments january.csv --replace`.
     #[arg(long, conflicts_with = "resume")]
     replace: bool,
     /// Remove what a killed import left of a file, and import the file again.
+    ///
+    /// For example `tailor import csv --org 7 --out segments january.csv --resume`.
     #[arg(long)]
     resume: bool,
-    /// Points that share series and time with an earlier one of another value are fine: exit 0 and not 9.
+    /// Accept points that share series and time with an earlier point of another value: exit 0 instead of 9.
+    ///
+    /// For example `tailor import csv --org 7 --out segments january.csv --allow-collisions`.
     #[arg(long)]
     allow_collisions: bool,
-    /// Show what the first file looks like, and the options to type; writes nothing.
+    /// Show the layout of the first file and the options to type; writes nothing.
+    ///
+    /// For example `tailor import csv --preview january.csv`.
     #[arg(long)]
     preview: bool,
-    /// How to show the summary.
+    /// Style of the summary.
+    ///
+    /// For example `-o json`.
     #[arg(short, long, value_enum, default_value_t)]
     output: OutputStyle,
 }
@@ -73,9 +94,9 @@ impl TargetArgs {
         }
     }
 
-    /// Finds the files; those of folders that are left out are told.
+    /// Finds the files; reports files of folders that are left out.
     fn files(&self, extensions: &[&str]) -> Result<FoundFiles> {
-        /// Names that are told.
+        /// Number of names that are reported.
         const LEFT_OUT_SHOWN: usize = 10;
         let found = find_files(&self.paths, extensions).map_err(coded)?;
         for path in found.left_out.iter().take(LEFT_OUT_SHOWN) {
@@ -92,7 +113,7 @@ impl TargetArgs {
     }
 }
 
-/// Runs an import.
+/// Runs an import of a format.
 pub(crate) fn run(import: &Import) -> Result<Code> {
     let (args, report, next_step) = match import {
         Import::Csv(args) if args.target.preview => return csv::preview(args),
@@ -107,7 +128,7 @@ pub(crate) fn run(import: &Import) -> Result<Code> {
     Ok(if report.books.rows.lost() > 0 { Code::Partly } else { Code::Done })
 }
 
-/// Runs `import` into the target of `args`, and says what is left where it stops.
+/// Runs `import` into the target of `args`; if it fails, reports which files are imported.
 fn with_target<T>(
     args: &TargetArgs,
     import: impl FnOnce(&Target<'_>, &mut dyn FnMut(Notice<'_>)) -> Result<T, ImportError>,
@@ -115,7 +136,7 @@ fn with_target<T>(
     let (map, _) = read_map(args.shard_config.as_deref())?;
     let runtime = runtime()?;
     let uri = args.out.as_deref().ok_or_else(|| Exit::error(Code::Usage, "give --out, where the segments go"))?;
-    let output = Output::new(Root::create(uri)?, runtime.handle().clone());
+    let output = SegmentOutput::new(Root::create(uri)?, runtime.handle().clone());
     let route = |org| map.shard(org);
     let org = OrgId(args.org.unwrap_or_default());
     let target = Target { route: &route, payload_points: args.payload_points as usize, ..Target::new(&output, org) };
@@ -127,7 +148,7 @@ fn with_target<T>(
     outcome.map_err(coded)
 }
 
-/// Options that contradict themselves have the exit code of usage, input that is not there its own.
+/// Gives contradicting options the exit code of usage, and missing input a code of its own.
 fn coded(error: ImportError) -> anyhow::Error {
     match &error {
         ImportError::Options { .. } | ImportError::NamedTwice { .. } => Exit::error(Code::Usage, error.to_string()),

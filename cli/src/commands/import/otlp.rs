@@ -1,4 +1,4 @@
-//! The options of `tailor import otlp`.
+//! Options of `tailor import otlp`.
 
 use anyhow::Result;
 use ingest::import::otlp::EXTENSIONS;

@@ -1,35 +1,35 @@
-//! What an import came to.
+//! Report of an import.
 
 use std::path::PathBuf;
 
 use format::manifest::API_VERSION;
-use ingest::import::{Account, Books, Collisions, Notice, Outcome};
+use ingest::import::{Account, Collisions, ImportBooks, ImportOutcome, Notice};
 use jiff::Timestamp;
 use model::ByteSize;
 use serde::Serialize;
 
-/// The object behind `-o json`.
+/// Document behind `-o json`.
 #[derive(Debug, Serialize)]
 pub(super) struct ImportReport {
     pub(super) api_version: &'static str,
     pub(super) kind: &'static str,
     pub(super) files: u64,
-    /// Files that were imported before, and left as they are.
+    /// Number of files that were imported before and left as they are.
     pub(super) files_left: u64,
     pub(super) rows_read: u64,
     pub(super) rows_imported: u64,
     pub(super) rows_skipped: u64,
-    /// Lines of the rows that were skipped.
+    /// Number of lines in the rows that were skipped.
     pub(super) lines_skipped: u64,
-    /// Blank lines, comments, and lines before the header.
+    /// Number of blank lines, comments, and lines before the header.
     pub(super) lines_passed: u64,
-    /// Times that were finer than a millisecond, and rounded down.
+    /// Number of times that were finer than a millisecond and were rounded down.
     pub(super) times_rounded: u64,
-    /// What became of every row and every value.
-    pub(super) books: Books,
-    /// What the input has and Tailor does not keep as it is, by name.
+    /// Account of every row and every value.
+    pub(super) books: ImportBooks,
+    /// Counts, by name, of input that Tailor does not keep as it is.
     pub(super) left_out: Vec<(&'static str, u64)>,
-    /// Points of one series and time.
+    /// Points that collide in series and time.
     pub(super) collisions: Collisions,
     pub(super) series: u64,
     pub(super) points: u64,
@@ -39,8 +39,8 @@ pub(super) struct ImportReport {
 }
 
 impl ImportReport {
-    pub(super) fn of(outcome: Outcome) -> Self {
-        let Outcome { files, files_left, books, imported, collisions } = outcome;
+    pub(super) fn of(outcome: ImportOutcome) -> Self {
+        let ImportOutcome { files, files_left, books, imported, collisions } = outcome;
         Self {
             api_version: API_VERSION,
             kind: "Import",
@@ -64,7 +64,7 @@ impl ImportReport {
     }
 }
 
-/// The summary for people.
+/// Formats the summary for people.
 pub(super) fn shown(report: &ImportReport) -> String {
     let mut text = format!(
         "{} files, {} rows read, {} skipped: {} points of {} series in {} segments, {}\n",
@@ -87,7 +87,7 @@ pub(super) fn shown(report: &ImportReport) -> String {
         text.push_str(&format!("lines of skipped rows: {}\n", report.lines_skipped));
     }
     if report.lines_passed > 0 {
-        text.push_str(&format!("lines that are no rows: {}\n", report.lines_passed));
+        text.push_str(&format!("lines that are not rows: {}\n", report.lines_passed));
     }
     if report.times_rounded > 0 {
         text.push_str(&format!("times rounded down to a millisecond: {}\n", report.times_rounded));
@@ -102,7 +102,7 @@ fn account(account: &Account) -> String {
     account.to_string()
 }
 
-/// The words for points of one series and time, with examples and the next step.
+/// Formats collisions, with examples and the next step.
 pub(super) fn collisions(report: &ImportReport, next_step: &str) -> String {
     let Collisions { points, series, examples } = &report.collisions;
     let example = |(name, at): &(String, i64)| {
@@ -121,7 +121,7 @@ pub(super) fn collisions(report: &ImportReport, next_step: &str) -> String {
     )
 }
 
-/// Tells what an import does, and what it left where it stops.
+/// Reporter of an import's progress, and of the imported files if it fails.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     imported: Vec<(PathBuf, usize)>,

@@ -1,4 +1,4 @@
-//! `tailor job cancel`.
+//! `tailor job cancel`: stops a job.
 
 use anyhow::Result;
 use proto::v1::{CancelJobRequest, JobSummary};
@@ -13,9 +13,13 @@ use crate::exit::Code;
 /// Options of `tailor job cancel`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The job.
+    /// Name of the job.
+    ///
+    /// For example `tailor job cancel nightly --reason "wrong input"`.
     job: String,
-    /// Why; kept with the job.
+    /// Reason, kept with the job.
+    ///
+    /// For example `--reason "wrong input"`.
     #[arg(long, value_name = "TEXT", value_parser = crate::args::reason)]
     reason: String,
     #[command(flatten)]

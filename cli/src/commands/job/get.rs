@@ -1,4 +1,4 @@
-//! `tailor job get`.
+//! `tailor job get`: one job with its shards.
 
 use anyhow::Result;
 
@@ -10,9 +10,13 @@ use crate::exit::Code;
 /// Options of `tailor job get`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The job.
+    /// Name of the job.
+    ///
+    /// For example `tailor job get nightly`.
     job: String,
-    /// Where to look for a job that has ended; without it, in every dataset that the cluster has worked on.
+    /// Dataset to look in for a job that has ended. Without it, every dataset that the cluster has worked on.
+    ///
+    /// For example `--dataset s3://metrics/dataset`.
     #[arg(long, value_name = "URI")]
     dataset: Option<String>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `tailor job list`.
+//! `tailor job list`: jobs, the latest first.
 
 use anyhow::Result;
 use proto::v1::{ListJobsRequest, ListJobsResponse};
@@ -9,22 +9,30 @@ use crate::context::ContextArgs;
 use crate::documents::{self, JobList};
 use crate::exit::Code;
 
-/// Jobs that are asked for at once.
+/// Number of jobs in one request.
 const PAGE_JOBS: u32 = 1000;
 
 /// Options of `tailor job list`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only jobs that have not ended.
+    /// List only jobs that have not ended.
+    ///
+    /// For example `tailor job list --open`.
     #[arg(long)]
     open: bool,
-    /// A dataset whose history to look at too, beside those that the cluster has worked on.
+    /// Dataset whose history to list too. Without it, only datasets that the cluster has worked on.
+    ///
+    /// For example `--dataset s3://metrics/dataset`.
     #[arg(long, value_name = "URI")]
     dataset: Option<String>,
     /// Most jobs to list, the newest first.
+    ///
+    /// For example `--limit 1000`.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Every job, however many there are.
+    /// List every job, without a limit.
+    ///
+    /// For example `tailor job list --all`.
     #[arg(long, conflicts_with = "limit")]
     all: bool,
     #[command(flatten)]
@@ -51,7 +59,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         };
         let page = client.operator(page).await?;
         list.jobs.extend(page.jobs);
-        // Each page names the datasets that cannot be read.
+        // Each page names datasets that cannot be read.
         list.warnings.extend(page.warnings);
         list.next_page_token = page.next_page_token;
         if list.next_page_token.is_empty() || list.jobs.len() as u32 >= limit {

@@ -13,26 +13,26 @@ use proto::v1::{GetJobResponse, JobState};
 
 use crate::exit::Code;
 
-/// Verbs on jobs.
+/// Verbs of `tailor job`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Job {
-    /// Submit a job. The same under the same --job again changes nothing.
+    /// Submit a job; repeating it under the same --job changes nothing
     Submit(Box<submit::Args>),
-    /// List jobs, the latest first.
+    /// List jobs, the latest first
     List(list::Args),
-    /// Show one job with its shards.
+    /// Show one job with its shards
     Get(get::Args),
-    /// Show how a job goes on, until it has ended. Exits as the job ends: 0 done, 4 failed or cancelled, 9 partly done.
+    /// Show the progress of a job until it ends. Exits 0 if done, 4 if failed or cancelled, 9 if partly done
     Watch(watch::Args),
-    /// Wait until a job has ended. Exits as it ends: 0 done, 4 failed or cancelled, 9 partly done, 5 not in time.
+    /// Wait until a job has ended. Exits 0 if done, 4 if failed or cancelled, 9 if partly done, 5 if not in time
     Wait(wait::Args),
-    /// Stop a job: shards that have not committed end as cancelled.
+    /// Cancel a job: shards that have not committed end as cancelled
     Cancel(cancel::Args),
-    /// Run the shards of a job that failed or were cancelled once more.
+    /// Run the failed and cancelled shards of a job again
     Retry(retry::Args),
 }
 
-/// Runs a verb to its end.
+/// Runs the verb to its end.
 pub(crate) async fn run(job: Job) -> Result<Code> {
     match job {
         Job::Submit(args) => submit::run(*args).await,
@@ -45,7 +45,7 @@ pub(crate) async fn run(job: Job) -> Result<Code> {
     }
 }
 
-/// State of a job, as it was answered.
+/// Returns the state of the job in an answer.
 fn state_of(response: &GetJobResponse) -> JobState {
     response.job.as_ref().map_or(JobState::Unspecified, |job| job.state())
 }

@@ -1,4 +1,4 @@
-//! `tailor job retry`.
+//! `tailor job retry`: failed and cancelled shards run again.
 
 use anyhow::Result;
 use proto::v1::RetryJobRequest;
@@ -12,12 +12,18 @@ use crate::exit::Code;
 /// Options of `tailor job retry`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The job.
+    /// Name of the job.
+    ///
+    /// For example `tailor job retry nightly --reason "the store is back"`.
     job: String,
-    /// Why; kept with the job.
+    /// Reason, kept with the job.
+    ///
+    /// For example `--reason "the store is back"`.
     #[arg(long, value_name = "TEXT", value_parser = crate::args::reason)]
     reason: String,
-    /// Where to look for the job; without it, in every dataset that the cluster has worked on.
+    /// Dataset to look in for a job that has ended. Without it, every dataset that the cluster has worked on.
+    ///
+    /// For example `--dataset s3://metrics/dataset`.
     #[arg(long, value_name = "URI")]
     dataset: Option<String>,
     #[command(flatten)]

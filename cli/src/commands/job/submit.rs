@@ -1,4 +1,4 @@
-//! `tailor job submit`.
+//! `tailor job submit`: a job for the cluster.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 use model::JobSpec;
 use model::admission::is_unprintable;
 use model::limits::SUBMITTER_BYTES_MAX;
-use model::spec::{PRIORITY_DEFAULT, PRIORITY_MAX};
+use model::spec::{WEIGHT_DEFAULT, WEIGHT_MAX};
 use proto::v1::{PlanJobRequest, SubmitJobRequest};
 
 use super::state_of;
@@ -23,19 +23,30 @@ use crate::watch::{Screen, follow};
 pub(crate) struct Args {
     #[command(flatten)]
     job: JobOptions,
-    /// Weight against other jobs: with 20 it gets twice the slots of a job with 10.
-    #[arg(long, value_name = "N", default_value_t = PRIORITY_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=i64::from(PRIORITY_MAX)))]
-    priority: u32,
-    /// Most attempts that it runs at once.
+    /// Share of the cluster, 1 to 100: a job of weight 20 gets twice the slots of a job of weight 10.
+    ///
+    /// For example `--weight 20`.
+    #[arg(long, alias = "priority", value_name = "N", default_value_t = WEIGHT_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=i64::from(WEIGHT_MAX)))]
+    weight: u32,
+    /// Most attempts of the job at once. Without it, no limit.
+    ///
+    /// For example `--running-max 8`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     running_max: Option<u32>,
-    /// Wait until it has ended, and exit as it ends: 0 done, 4 failed or cancelled, 9 partly done, 5 not in time.
+    /// Wait until the job has ended, and exit accordingly: 0 done, 4 failed or cancelled, 9 partly done, 5 not in
+    /// time.
+    ///
+    /// For example `--wait --timeout 2h`.
     #[arg(long)]
     wait: bool,
-    /// How long to wait; the job goes on after it.
+    /// Longest wait; the job goes on after it. Without it, until the job has ended.
+    ///
+    /// For example `--wait --timeout 2h`.
     #[arg(long, value_name = "DURATION", requires = "wait", value_parser = model::time::parse_duration)]
     timeout: Option<Duration>,
-    /// Show what it would do, and submit nothing.
+    /// Show the plan, and submit nothing.
+    ///
+    /// For example `tailor job submit --input s3://metrics/segments --dataset s3://metrics/dataset --dry-run`.
     #[arg(long, conflicts_with = "wait")]
     dry_run: bool,
     #[command(flatten)]
@@ -50,7 +61,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     let spec = JobSpec {
         input: everywhere(spec.input)?,
         dataset: everywhere(spec.dataset)?,
-        priority: args.priority,
+        weight: args.weight,
         running_max: args.running_max,
         submitted_by: submitter(),
         ..spec
@@ -93,7 +104,7 @@ async fn plan(cluster: &Cluster, spec: &JobSpec, output: Output) -> Result<Code>
     Ok(Code::Done)
 }
 
-/// A path means the same folder to every process, wherever that was started.
+/// Makes a path absolute, so that it means the same folder to every process.
 fn everywhere(uri: String) -> Result<String> {
     if uri.contains("://") || uri.is_empty() {
         return Ok(uri);
@@ -101,7 +112,7 @@ fn everywhere(uri: String) -> Result<String> {
     Ok(std::path::absolute(&uri)?.display().to_string())
 }
 
-/// A user and a host, as far as they are known.
+/// Returns user and host, as far as they are known.
 fn submitter() -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -109,6 +120,6 @@ fn submitter() -> String {
         "" => user,
         host => format!("{user}@{host}"),
     };
-    // The environment may hold anything: as much of it as may be kept.
+    // The environment may hold anything, so the text is cleaned and cut to the limit.
     whole.chars().filter(|letter| !is_unprintable(*letter)).take(SUBMITTER_BYTES_MAX / 4).collect()
 }

@@ -1,4 +1,4 @@
-//! `tailor job wait`: as `watch`, and silent until the end.
+//! `tailor job wait`: as `watch`, but silent until the end.
 
 use std::time::Duration;
 
@@ -14,9 +14,13 @@ use crate::watch::follow;
 /// Options of `tailor job wait`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The job.
+    /// Name of the job.
+    ///
+    /// For example `tailor job wait nightly`.
     job: String,
-    /// How long to wait; without it, until the job has ended.
+    /// Longest wait; the job goes on after it. Without it, until the job has ended.
+    ///
+    /// For example `--timeout 2h`.
     #[arg(long, value_name = "DURATION", value_parser = model::time::parse_duration)]
     timeout: Option<Duration>,
     #[command(flatten)]

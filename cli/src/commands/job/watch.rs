@@ -1,4 +1,4 @@
-//! `tailor job watch`.
+//! `tailor job watch`: the progress of a job.
 
 use anyhow::Result;
 
@@ -12,7 +12,9 @@ use crate::watch::{Screen, follow};
 /// Options of `tailor job watch`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The job.
+    /// Name of the job.
+    ///
+    /// For example `tailor job watch nightly`.
     job: String,
     #[command(flatten)]
     context: ContextArgs,

@@ -1,4 +1,4 @@
-//! `tailor shard get`.
+//! `tailor shard get`: one shard of a job.
 
 use anyhow::Result;
 use model::ShardId;
@@ -10,14 +10,16 @@ use crate::exit::Code;
 /// Options of `tailor shard get`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The shard.
+    /// Name of the shard.
+    ///
+    /// For example `tailor shard get org-7 --job nightly`.
     shard: ShardId,
     #[command(flatten)]
-    of: OfJob,
+    target: OfJob,
 }
 
-pub(super) async fn run(Args { shard, of }: Args) -> Result<Code> {
-    let shard = of.context.cluster()?.shard(&of.job, &shard.to_string(), of.dataset.as_deref()).await?;
-    documents::show(of.output.style, &ShardOfJob { job: of.job, shard: shard.into() })?;
+pub(super) async fn run(Args { shard, target }: Args) -> Result<Code> {
+    let shard = target.context.cluster()?.shard(&target.job, &shard.to_string(), target.dataset.as_deref()).await?;
+    documents::show(target.output.style, &ShardOfJob { job: target.job, shard: shard.into() })?;
     Ok(Code::Done)
 }

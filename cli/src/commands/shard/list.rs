@@ -1,4 +1,4 @@
-//! `tailor shard list`.
+//! `tailor shard list`: the shards of a job.
 
 use anyhow::Result;
 
@@ -10,12 +10,12 @@ use crate::exit::Code;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    of: OfJob,
+    target: OfJob,
 }
 
-pub(super) async fn run(Args { of }: Args) -> Result<Code> {
-    let job = of.context.cluster()?.job(&of.job, of.dataset.as_deref()).await?;
+pub(super) async fn run(Args { target }: Args) -> Result<Code> {
+    let job = target.context.cluster()?.job(&target.job, target.dataset.as_deref()).await?;
     let shards = job.shards.into_iter().map(ShardEntry::from).collect();
-    documents::show(of.output.style, &ShardList { job: of.job, shards })?;
+    documents::show(target.output.style, &ShardList { job: target.job, shards })?;
     Ok(Code::Done)
 }

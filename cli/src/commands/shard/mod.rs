@@ -1,4 +1,4 @@
-//! `tailor shard`: shards of a job, and which shard an organisation goes to. One file a verb.
+//! `tailor shard`: shards of a job, and the routing of organisations. One file a verb.
 
 mod get;
 mod list;
@@ -9,20 +9,20 @@ use anyhow::Result;
 
 use crate::exit::Code;
 
-/// Verbs on shards.
+/// Verbs of `tailor shard`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Shard {
-    /// List the shards of a job.
+    /// List the shards of a job
     List(list::Args),
-    /// Show one shard of a job.
+    /// Show one shard of a job
     Get(get::Args),
-    /// Run one shard of a job again, into a new version beside the old.
+    /// Run one shard of a job again, into a new version beside the old
     Replay(replay::Args),
-    /// Tell which shard an organisation goes to, and why.
+    /// Show the shard of an organisation, and the rule behind it
     Route(route::Args),
 }
 
-/// Runs a verb to its end.
+/// Runs the verb to its end.
 pub(crate) async fn run(shard: Shard) -> Result<Code> {
     match shard {
         Shard::List(args) => list::run(args).await,
@@ -32,13 +32,17 @@ pub(crate) async fn run(shard: Shard) -> Result<Code> {
     }
 }
 
-/// Which job, and how to show the result.
+/// Options of verbs on the shards of a job.
 #[derive(Debug, clap::Args)]
 struct OfJob {
-    /// The job.
+    /// Name of the job.
+    ///
+    /// For example `--job nightly`.
     #[arg(long, value_name = "NAME")]
     job: String,
-    /// Where to look for a job that has ended; without it, in every dataset that the cluster has worked on.
+    /// Dataset to look in for a job that has ended. Without it, every dataset that the cluster has worked on.
+    ///
+    /// For example `--dataset s3://metrics/dataset`.
     #[arg(long, value_name = "URI")]
     dataset: Option<String>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `tailor shard replay`.
+//! `tailor shard replay`: one shard of an ended job runs again.
 
 use std::time::Duration;
 
@@ -16,21 +16,31 @@ use crate::watch::{Screen, follow};
 /// Options of `tailor shard replay`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The shard.
+    /// Name of the shard.
+    ///
+    /// For example `tailor shard replay org-7 --job nightly --reason repaired`.
     shard: ShardId,
     #[command(flatten)]
-    of: OfJob,
-    /// Why; kept in the manifest.
+    target: OfJob,
+    /// Reason, kept in the manifest.
+    ///
+    /// For example `--reason repaired`.
     #[arg(long, value_name = "TEXT", value_parser = crate::args::reason)]
     reason: String,
-    /// Replace a version that was committed while the replay ran, even where the replay did not read all of that version's
-    /// input; without it, the replay fails and that version stays. Example: --force-replace "v7 was made of test data".
+    /// Replace a version that was committed while the replay ran, even if the replay did not read all of that
+    /// version's input; the text is the reason. Without it, the replay fails and that version stays.
+    ///
+    /// For example `--force-replace "v7 was made of test data"`.
     #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     force_replace: Option<String>,
-    /// Wait until it has ended, and tell the new version and whether its content is the same.
+    /// Wait until the replay has ended, and show the new version and whether its content is the same.
+    ///
+    /// For example `--wait --timeout 1h`.
     #[arg(long)]
     wait: bool,
-    /// How long to wait; the replay goes on after it.
+    /// Longest wait; the replay goes on after it. Without it, until the replay has ended.
+    ///
+    /// For example `--wait --timeout 1h`.
     #[arg(long, value_name = "DURATION", requires = "wait", value_parser = model::time::parse_duration)]
     timeout: Option<Duration>,
     #[command(flatten)]
@@ -38,12 +48,12 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<Code> {
-    let OfJob { job: of_job, dataset, context, output } = args.of;
+    let OfJob { job: of_job, dataset, context, output } = args.target;
     let cluster = context.cluster()?;
     let shard = args.shard.to_string();
-    let of = cluster.job(&of_job, dataset.as_deref()).await?;
-    refuse_open(&of)?;
-    let before = ShardEntry::from(shard_of(of, &of_job, &shard)?);
+    let ended_job = cluster.job(&of_job, dataset.as_deref()).await?;
+    refuse_open(&ended_job)?;
+    let before = ShardEntry::from(shard_of(ended_job, &of_job, &shard)?);
     args.confirmation.ask(&what_changes(&of_job, &before), &shard)?;
     let request = ReplayShardRequest {
         job: of_job.clone(),
@@ -75,7 +85,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     Ok(Code::Done)
 }
 
-/// A shard of a job that still runs cannot be run again, which is told before anybody is asked to confirm it.
+/// Refuses a job that still runs, before a person is asked to confirm.
 fn refuse_open(job: &GetJobResponse) -> Result<()> {
     use JobState::{Cancelling, Planning, Running};
     let Some(job) = job.job.as_ref().filter(|job| matches!(job.state(), Planning | Running | Cancelling)) else {

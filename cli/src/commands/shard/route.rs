@@ -1,4 +1,4 @@
-//! `tailor shard route`: which shard an organisation goes to, and why. Asks no cluster.
+//! `tailor shard route`: the shard of an organisation, and the rule behind it. Asks no cluster.
 
 use std::path::{Path, PathBuf};
 
@@ -16,18 +16,24 @@ use crate::out;
 /// Options of `tailor shard route`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The organisation.
+    /// Organisation to route.
+    ///
+    /// For example `--org 7`.
     #[arg(long)]
     org: u64,
-    /// The shard map; without one, 64 shared shards.
+    /// Shard map, as TOML. Without it, 64 shared shards.
+    ///
+    /// For example `--shard-config shards.toml`.
     #[arg(long, value_name = "FILE")]
     shard_config: Option<PathBuf>,
-    /// How to show it.
+    /// Style of the result.
+    ///
+    /// For example `-o json`.
     #[arg(short, long, value_enum, default_value_t)]
     output: OutputStyle,
 }
 
-/// The object behind `-o json`.
+/// Document behind `-o json`.
 #[derive(Debug, Serialize)]
 struct RouteReport {
     api_version: &'static str,
@@ -58,7 +64,7 @@ pub(super) fn run(args: &Args) -> Result<Code> {
     Ok(Code::Done)
 }
 
-/// The shard map in a file, with the text of it; without a file the one that is built in, which is no text.
+/// Reads the shard map in a file, and its text. Without a file, returns the built-in map and no text.
 pub(crate) fn read_map(file: Option<&Path>) -> Result<(ShardMap, String)> {
     let Some(file) = file else { return Ok((ShardMap::default(), String::new())) };
     let text = read_text("shard map", file)?;

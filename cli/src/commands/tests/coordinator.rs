@@ -1,4 +1,4 @@
-//! A coordinator that plays a part: it tells what a test gave it, and keeps what it was asked to change.
+//! Fake coordinator: it answers as a test says, and keeps the changes that it was asked for.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -15,9 +15,9 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, async_trait};
 
-type Told = Result<GetJobResponse, ApiError>;
+type WatchedState = Result<GetJobResponse, ApiError>;
 
-/// Serves at a port of its own until it is dropped.
+/// Fake coordinator, which serves at a port of its own until it is dropped.
 pub(super) struct Coordinator {
     address: String,
     part: Arc<Part>,
@@ -27,12 +27,12 @@ pub(super) struct Coordinator {
 #[derive(Default)]
 struct Part {
     known: Mutex<Option<GetJobResponse>>,
-    streams: Mutex<VecDeque<Vec<Told>>>,
+    streams: Mutex<VecDeque<Vec<WatchedState>>>,
     changes: Mutex<Vec<String>>,
     spec: Mutex<Option<JobSpec>>,
 }
 
-/// A job in that state, with one shard.
+/// Creates a job in a state, with one shard.
 pub(super) fn job(state: JobState) -> GetJobResponse {
     let shard = ShardSummary { shard: "org-7".to_owned(), version: 1, ..ShardSummary::default() };
     let job = JobSummary { job: "nightly".to_owned(), state: state.into(), ..JobSummary::default() };
@@ -54,22 +54,22 @@ impl Coordinator {
         &self.address
     }
 
-    /// What the next watch is told before its stream ends; the last one given stays open.
-    pub(super) fn tells(&self, told: impl Into<Vec<Told>>) {
-        held(&self.part.streams).push_back(told.into());
+    /// Sets the answers to the next watch, after which its stream ends; the stream of the last watch stays open.
+    pub(super) fn will_stream(&self, states: impl Into<Vec<WatchedState>>) {
+        held(&self.part.streams).push_back(states.into());
     }
 
-    /// The one job that it knows.
+    /// Sets the one job that the coordinator knows.
     pub(super) fn knows(&self, job: GetJobResponse) {
         *held(&self.part.known) = Some(job);
     }
 
-    /// What it was asked to change.
+    /// Returns the changes that it was asked for.
     pub(super) fn changes(&self) -> Vec<String> {
         held(&self.part.changes).clone()
     }
 
-    /// The spec that was submitted last.
+    /// Returns the spec that was submitted last.
     pub(super) fn spec(&self) -> JobSpec {
         held(&self.part.spec).clone().expect("one was submitted")
     }
@@ -89,11 +89,11 @@ impl OperatorService for Part {
 
     async fn watch_job(&self, _: Request<WatchJobRequest>) -> Result<Response<Self::WatchJobStream>, Status> {
         let mut streams = held(&self.streams);
-        let told = streams.pop_front().ok_or_else(|| Status::unavailable("nothing is left to tell"))?;
-        let told = tokio_stream::iter(told).map(|told| told.map_err(Status::from));
+        let states = streams.pop_front().ok_or_else(|| Status::unavailable("nothing is left to tell"))?;
+        let states = tokio_stream::iter(states).map(|state| state.map_err(Status::from));
         Ok(Response::new(match streams.is_empty() {
-            true => Box::pin(told.chain(tokio_stream::pending())),
-            false => Box::pin(told),
+            true => Box::pin(states.chain(tokio_stream::pending())),
+            false => Box::pin(states),
         }))
     }
 

@@ -1,4 +1,4 @@
-//! Recovery from whatever lies under the namespace.
+//! Recovery from any content of the namespace.
 
 use bytes::Bytes;
 use format::state_records::{LeaderRecord, StateRecord, Text};
@@ -59,7 +59,7 @@ fn names_to_id(name: &str) -> JobId {
     name.parse().expect("a job's name")
 }
 
-/// Keys that are ours, nearly ours, or anybody's.
+/// Generates keys that are ours, nearly ours, or anybody's.
 fn key() -> impl Strategy<Value = String> {
     let ours = prop::sample::select(vec![
         "leader",
@@ -96,7 +96,7 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// Only a format of the state that says so itself keeps a leader from leading.
+    /// Nothing but a newer format of the state keeps a leader from leading.
     #[test]
     fn nothing_under_the_namespace_stops_a_leader(entries in vec((key(), value()), 0..20)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -108,7 +108,7 @@ proptest! {
         let found = found.expect("no value above is a record of a newer format");
         let last: BTreeMap<_, _> = entries.into_iter().collect();
         prop_assert!(kept.iter().map(|entry| (&entry.key, &entry.value)).eq(last.iter()), "all of it is kept");
-        // Where the head is whole, its job is found, whatever lies beside it.
+        // If the head is valid, the job is found, whatever lies beside it.
         let head = last.get("jobs/a/head").is_some_and(|value| *value == HEAD);
         let a = found.jobs.get(&names_to_id("a"));
         prop_assert!(!head || a.is_some_and(|job| job.head.is_some()));

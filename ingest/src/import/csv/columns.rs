@@ -1,23 +1,23 @@
-//! Columns by name or number, found in a file's header.
+//! Columns by name or number, resolved against a file's header.
 
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-use super::reader::Row;
+use super::reader::CsvRow;
 use super::settings::Dialect;
 use super::{CsvSettings, TimeFormat};
 
-/// A column as an operator names it.
+/// Column as an operator names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Column {
-    /// Counted from 1.
+    /// Number of the column, counted from 1.
     Number(usize),
-    /// As the header has it.
+    /// Name in the header.
     Name(String),
 }
 
-/// Digits are a number; to name a column that is called so, give its number.
+/// Parses digits as a number; a column whose name is digits is named by its number.
 impl FromStr for Column {
     type Err = Infallible;
 
@@ -35,31 +35,31 @@ impl fmt::Display for Column {
     }
 }
 
-/// A column and its name, which is its number where it has none.
+/// Column with its name; the number stands for a missing name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named {
     pub(super) index: usize,
     pub(super) name: String,
-    /// It has no name, and nobody asked for it: a value in it is an error.
+    /// True if the column has no name and no option names it: a value in it is an error.
     pub(super) is_nameless: bool,
 }
 
-/// Where the columns of one table are.
+/// Columns of one table, by their role.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Columns {
-    /// Fields of every row.
+    /// Number of fields in every row.
     pub(super) width: usize,
     pub(super) timestamp: Vec<usize>,
     pub(super) labels: Vec<Named>,
     pub(super) values: Vec<Named>,
-    /// Named, and used for nothing.
+    /// Names of the columns that are not used.
     pub(super) unused: Vec<String>,
 }
 
-/// Why the columns of a table cannot be found.
+/// Reason for which the columns of a table cannot be found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ColumnError {
-    /// The file is not what it should be.
+    /// The file breaks the rules.
     File(String),
     /// The options contradict themselves, whatever the file is.
     Options(String),
@@ -71,12 +71,12 @@ const INFLUXDB_NOT_LABELS: [&str; 5] = ["", "result", "table", "_start", "_stop"
 /// Columns of an export that name a series.
 const EXPORT_LABELS: [&str; 2] = ["org_id", "metric_id"];
 
-/// The column of an export that has the series' metadata.
+/// Column of an export that has the metadata of the series.
 pub(super) const EXPORT_METADATA: &str = "metadata";
 
 impl Columns {
-    /// Finds the columns of `settings` in a table by its first row.
-    pub(super) fn resolve(settings: &CsvSettings, first: &Row<'_>) -> Result<Self, ColumnError> {
+    /// Resolves the columns of `settings` in a table by its first row.
+    pub(super) fn resolve(settings: &CsvSettings, first: &CsvRow<'_>) -> Result<Self, ColumnError> {
         let table = Table { names: settings.has_header.then(|| names(first)).transpose()?, width: first.len() };
         let timestamp = match settings.timestamp.as_slice() {
             [] => table.find_all(&[default_timestamp(settings)])?,
@@ -106,7 +106,7 @@ fn default_timestamp(settings: &CsvSettings) -> Column {
     }
 }
 
-/// The labels of the dialect: of InfluxDB, the group key.
+/// Returns the default labels of the dialect: for InfluxDB, the group key.
 fn default_labels(settings: &CsvSettings, table: &Table) -> Vec<Column> {
     let name = |name: &str| Column::Name(name.to_owned());
     let names = table.names.iter().flatten();
@@ -183,8 +183,8 @@ impl Table {
     }
 }
 
-/// The names of a header. A name that is not UTF-8 is refused: two of them could become one.
-fn names(first: &Row<'_>) -> Result<Vec<String>, ColumnError> {
+/// Returns the names of a header. A name that is not UTF-8 is refused, because two such names could become one.
+fn names(first: &CsvRow<'_>) -> Result<Vec<String>, ColumnError> {
     let name = |(index, field): (usize, &[u8])| {
         let refused = |what: &str| {
             let column = index + 1;
@@ -199,7 +199,7 @@ fn names(first: &Row<'_>) -> Result<Vec<String>, ColumnError> {
     first.fields().enumerate().map(name).collect()
 }
 
-/// Names for a message: the first ones of many.
+/// Formats names for a message: the first ones of many.
 fn shown(names: &[String]) -> String {
     const NAMES_MAX: usize = 30;
     let shown: Vec<_> = names.iter().take(NAMES_MAX).map(|name| name.escape_debug().to_string()).collect();
@@ -222,7 +222,7 @@ fn check_roles(
         return Err(ColumnError::Options(format!("column '{name}' is named twice")));
     }
     for columns in [labels, values] {
-        // Nameless columns are told apart by their numbers, and refused if they hold a value.
+        // Nameless columns are numbered, and refused if they hold a value.
         let mut names: Vec<_> = columns.iter().map(|index| (table.named(*index, true).name, *index)).collect();
         names.sort_unstable();
         if let Some([(name, one), (_, other)]) = names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
@@ -243,15 +243,15 @@ fn check_roles(
     }
 }
 
-/// Whether the first row, taken for a header, is a row of data: it has a time where times are.
-pub(super) fn looks_like_data(settings: &CsvSettings, columns: &Columns, first: &Row<'_>) -> bool {
+/// True if the first row, read as a header, is a row of data: it has a time in the column of times.
+pub(super) fn looks_like_data(settings: &CsvSettings, columns: &Columns, first: &CsvRow<'_>) -> bool {
     let is_by_name = settings.timestamp.iter().any(|column| matches!(column, Column::Name(_)));
     if is_by_name || settings.dialect != Dialect::Plain {
         return false;
     }
     let text = super::rows::joined(first, &columns.timestamp);
     let reader = super::time::TimeReader::new(&settings.time_format, &settings.zone, settings.skipped_time);
-    // A year may well name a column: the first one of a table by years is still no row.
+    // A year may well name a column: the header of a table by years is not a row of data.
     let is_bare_year = matches!(&settings.time_format, TimeFormat::Pattern(pattern) if pattern.to_string() == "%Y");
     !is_bare_year && reader.read(&text).is_ok()
 }

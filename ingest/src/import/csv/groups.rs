@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use model::{MetricId, OrgId, SeriesKey, TimestampMs};
 
 use super::columns::{Columns, EXPORT_METADATA};
-use super::reader::Row;
+use super::reader::CsvRow;
 use super::settings::Dialect;
 use super::time::Instants;
 use super::{CsvSettings, RepeatedTime};
@@ -17,18 +17,18 @@ use crate::import::{ImportError, SeriesIdentity};
 /// Columns of InfluxDB that name a metric.
 const INFLUXDB_NAMES: [&str; 2] = ["_measurement", "_field"];
 
-/// The series of one group of label texts.
+/// Series of one group of label texts.
 #[derive(Debug)]
 pub(super) struct Group {
-    /// By value column, once the column has had a value.
+    /// Handle of each value column; set once the column has had a value.
     handles: Vec<Option<SeriesHandle>>,
     labels: Vec<String>,
-    /// As the row names them, in an export.
+    /// Ids that the row of an export names.
     ids: Option<SeriesKey>,
     order: Order,
 }
 
-/// The times of a group's last rows.
+/// Order of a group's last rows.
 #[derive(Debug, Default)]
 struct Order {
     last: Option<TimestampMs>,
@@ -40,17 +40,17 @@ struct Order {
 pub(super) struct Groups {
     ordinals: HashMap<Box<[u8]>, usize>,
     groups: Vec<Group>,
-    /// The texts of the row at hand, and of the last one.
+    /// Label texts of the current row, and of the last one.
     key: Vec<u8>,
     last: Option<(Vec<u8>, usize)>,
 }
 
 impl Groups {
-    /// The group of a row.
-    pub(super) fn of(&mut self, row: &Row<'_>, columns: &Columns, naming: &Naming<'_>) -> Result<usize, String> {
+    /// Returns the group of a row.
+    pub(super) fn of(&mut self, row: &CsvRow<'_>, columns: &Columns, naming: &Naming<'_>) -> Result<usize, String> {
         self.key.clear();
         for label in &columns.labels {
-            // As it lies, with its spaces: two texts must not become one label.
+            // The text keeps its spaces: two texts must not become one label.
             let text = row.field(label.index);
             self.key.extend_from_slice(&(text.len() as u32).to_le_bytes());
             self.key.extend_from_slice(text);
@@ -67,7 +67,7 @@ impl Groups {
         Ok(ordinal)
     }
 
-    fn add(&mut self, row: &Row<'_>, columns: &Columns, naming: &Naming<'_>) -> Result<usize, String> {
+    fn add(&mut self, row: &CsvRow<'_>, columns: &Columns, naming: &Naming<'_>) -> Result<usize, String> {
         let label = |index: usize| {
             let text = std::str::from_utf8(row.field(index));
             let text =
@@ -82,7 +82,7 @@ impl Groups {
         Ok(ordinal)
     }
 
-    /// The series of a group's value column.
+    /// Returns the series of a group's value column.
     #[inline]
     pub(super) fn series(
         &mut self,
@@ -101,7 +101,7 @@ impl Groups {
         Ok(handle)
     }
 
-    /// The instant of a group's row, by the rule for times that come twice.
+    /// Returns the instant of a group's row, by the rule for times that occur twice.
     #[inline]
     pub(super) fn instant(&mut self, ordinal: usize, at: Instants, rule: RepeatedTime) -> Result<TimestampMs, String> {
         let order = &mut self.groups[ordinal].order;
@@ -127,7 +127,7 @@ impl Groups {
 }
 
 impl Order {
-    /// The first of the two that continues the order of rows.
+    /// Returns the first of the two instants that continues the order of rows.
     fn infer(&self, earlier: TimestampMs, later: TimestampMs) -> Option<TimestampMs> {
         match self.last {
             None => Some(earlier),
@@ -146,7 +146,7 @@ impl Order {
     }
 }
 
-/// What the series of a file are called.
+/// Rules for the names of a file's series.
 pub(super) struct Naming<'s> {
     settings: &'s CsvSettings,
     metric: &'s str,
@@ -159,7 +159,7 @@ impl<'s> Naming<'s> {
         Self { settings, metric: settings.metric.as_deref().unwrap_or(stem), attributes }
     }
 
-    /// The ids that a row of an export names its series by.
+    /// Returns the ids by which a row of an export names its series.
     fn ids(&self, columns: &Columns, labels: &[String]) -> Result<Option<SeriesKey>, String> {
         if self.settings.dialect != Dialect::Tailor {
             return Ok(None);
@@ -200,7 +200,7 @@ impl<'s> Naming<'s> {
         sink.series.intern(target.org, target.shard(), SeriesIdentity::new(&name, &attributes))
     }
 
-    /// Whether InfluxDB's columns name the metric: where no option does.
+    /// True if InfluxDB's columns name the metric, which is the case unless an option does.
     fn takes_names(&self) -> bool {
         self.settings.dialect == Dialect::InfluxDb && self.settings.metric.is_none()
     }

@@ -4,71 +4,71 @@
 //! file -> decode (input) -> reader: rows -> columns: which fields -> rows: time, values, group of labels -> sink
 //! ```
 //!
-//! Every value column becomes a series, named after the file's stem (`CsvSettings::metric` says otherwise), or
-//! `<stem>.<column>` where there are several; label columns make one series for each group of their texts. Values keep their
-//! bits as `f64::from_str` reads them: `nan`, `inf` and `-0` are values too. An empty value field is no point; it is counted.
-//! Anything else that cannot be read makes the whole row bad: it is reported with file and line, and skipped or the end of
-//! the import. `docs/import.md` has the rules, each with an example.
+//! Every value column becomes a series, named after the file's stem (or `CsvSettings::metric`), or `<stem>.<column>`
+//! if there are several; label columns make one series for each group of their texts. Values keep their bits as
+//! `f64::from_str` reads them: `nan`, `inf` and `-0` are values too. An empty value field is not a point, but is
+//! counted. Anything else that cannot be read makes the whole row bad: it is reported with file and line, and is
+//! skipped or ends the import. `docs/import.md` has the rules, each with an example.
 
-// Text to rows and fields.
+// Reader of rows and fields.
 pub mod reader;
 // Columns by name or number.
 mod columns;
 // Series of the rows, by their labels.
 mod groups;
-// Rows to points.
+// Conversion of rows to points.
 mod rows;
 mod settings;
-// Timestamps as text.
+// Parser of timestamps.
 pub mod time;
-// Values as text.
+// Parser of values.
 mod value;
-// What a file looks like, and the options to type.
+// Preview of a file, and the options to type.
 pub mod preview;
 
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-pub use super::input::Encoding;
+pub use super::input::TextEncoding;
 pub use columns::Column;
 pub use settings::{CsvSettings, Dialect, OnBadRow};
 pub use time::{RepeatedTime, SkippedTime, TimeFormat, parse_zone};
 pub use value::NumberFormat;
 
 use columns::{ColumnError, Columns, looks_like_data};
-use reader::{Next, Row, RowReader};
+use reader::{CsvItem, CsvRow, RowReader};
 use rows::{Refusal, RowIntake};
 
-use super::importing::{Importing, Listener, Notice, Outcome, Rerun};
+use super::importing::{ImportOutcome, Importing, Listener, Notice, Rerun};
 use super::input::{Content, FoundFile, InputFile, decode, looks_like_utf16, name_files};
 use super::sink::Sink;
-use super::{Books, ImportError, Target};
+use super::{ImportBooks, ImportError, Target};
 
-/// What a folder is searched for, compressed or not.
+/// Endings of the files that a folder is searched for, compressed or not.
 pub const EXTENSIONS: [&str; 2] = [".csv", ".tsv"];
 
-/// What an import of CSV found and wrote.
+/// Summary of an import of CSV.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CsvSummary {
-    /// Files, books, and what was written.
-    pub outcome: Outcome,
-    /// What the books do not say.
+    /// Files, books, and totals.
+    pub outcome: ImportOutcome,
+    /// Details that the books do not have.
     pub details: Details,
 }
 
-/// What the books of an import do not say.
+/// Details of an import that its books do not have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
-    /// Lines of rows that were skipped.
+    /// Number of lines of rows that were skipped.
     pub lines_skipped: u64,
-    /// Lines without a character, comments, and lines before the header.
+    /// Number of blank lines, comments, and lines before the header.
     pub lines_passed: u64,
-    /// Times that were finer than a millisecond, and rounded down.
+    /// Number of times that were finer than a millisecond and were rounded down.
     pub times_rounded: u64,
-    /// Times of second 60, placed at the last millisecond of second 59.
+    /// Number of times with second 60, placed at the last millisecond of second 59.
     pub leap_seconds: u64,
-    /// Integers that are not exact as doubles.
+    /// Number of integers that are not exact as doubles.
     pub integers_inexact: u64,
 }
 
@@ -85,13 +85,13 @@ impl Details {
 /// A row that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRow {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// Its line, counted from 1.
+    /// First line of the row, counted from 1.
     pub line: u64,
-    /// Lines that it takes.
+    /// Number of lines that the row takes.
     pub lines: u64,
-    /// Why not.
+    /// Description of the fault.
     pub cause: String,
 }
 
@@ -106,7 +106,8 @@ impl fmt::Display for BadRow {
     }
 }
 
-/// Imports CSV files, one after another; `listener` hears of every row that is skipped, and of every file. Blocks.
+/// Imports CSV files, one after another; `listener` is called for every row that is skipped, and for every file.
+/// Blocks.
 ///
 /// # Errors
 /// See [`ImportError`]; a bad row is one only with [`OnBadRow::Fail`].
@@ -135,7 +136,7 @@ fn import_file(
     settings: &CsvSettings,
     sink: &mut Sink<'_>,
     listener: &mut Listener<'_>,
-) -> Result<(Books, Details), ImportError> {
+) -> Result<(ImportBooks, Details), ImportError> {
     let mut reader = open(file, content, settings)?;
     let mut lines_passed = skip_lines(file, settings, &mut reader)?;
     let mut intake: Option<RowIntake<'_>> = None;
@@ -143,7 +144,7 @@ fn import_file(
     loop {
         let next = reader.next_row().map_err(|source| file.cannot_read(source))?;
         match next {
-            Next::Row(row) if expects_header => {
+            CsvItem::Row(row) if expects_header => {
                 expects_header = false;
                 let columns = begin_table(file, settings, &row, listener)?;
                 match &mut intake {
@@ -152,41 +153,41 @@ fn import_file(
                 }
                 if !settings.has_header {
                     let intake = intake.as_mut().expect("begun above");
-                    take(file, settings, intake, &row, sink, listener)?;
+                    import_row(file, settings, intake, &row, sink, listener)?;
                 }
             }
-            Next::Row(row) => {
-                take(file, settings, intake.as_mut().expect("the first row begins it"), &row, sink, listener)?;
+            CsvItem::Row(row) => {
+                import_row(file, settings, intake.as_mut().expect("the first row begins it"), &row, sink, listener)?;
             }
-            Next::Fault(fault) => {
+            CsvItem::Fault(fault) => {
                 let Some(intake) = intake.as_mut().filter(|_| !expects_header) else {
-                    let refusal = RowIntake::new(settings, &file.stem, Columns::default()).take_fault(&fault);
+                    let refusal = RowIntake::new(settings, &file.stem, Columns::default()).refuse_line(&fault);
                     return Err(
                         file.malformed(format!("the header cannot be read: {}", refusal.at(&file.path, fault.line, 1)))
                     );
                 };
-                let refusal = intake.take_fault(&fault);
+                let refusal = intake.refuse_line(&fault);
                 refuse(settings, refusal.at(&file.path, fault.line, 1), listener)?;
             }
-            Next::BlankLine => {
+            CsvItem::BlankLine => {
                 lines_passed += 1;
-                // InfluxDB separates tables so.
+                // InfluxDB separates tables with a blank line.
                 expects_header |= settings.dialect == Dialect::InfluxDb;
             }
-            Next::Comment => lines_passed += 1,
-            Next::End => break,
+            CsvItem::Comment => lines_passed += 1,
+            CsvItem::End => break,
         }
     }
     let Some(RowIntake { books, mut details, .. }) = intake else {
         listener(Notice::Remark(&file.path, "it has no row".to_owned()));
-        return Ok((Books::default(), Details { lines_passed, ..Details::default() }));
+        return Ok((ImportBooks::default(), Details { lines_passed, ..Details::default() }));
     };
     details.lines_passed = lines_passed;
     Ok((books, details))
 }
 
 fn open(file: &InputFile, content: Content, settings: &CsvSettings) -> Result<RowReader<Box<dyn Read>>, ImportError> {
-    if settings.encoding == Encoding::default()
+    if settings.encoding == TextEncoding::default()
         && let Some(encoding) = looks_like_utf16(&content.start)
     {
         let label = encoding.name().to_lowercase();
@@ -221,7 +222,7 @@ fn skip_lines<R: Read>(
 fn begin_table(
     file: &InputFile,
     settings: &CsvSettings,
-    first: &Row<'_>,
+    first: &CsvRow<'_>,
     listener: &mut Listener<'_>,
 ) -> Result<Columns, ImportError> {
     let is_annotated =
@@ -244,15 +245,15 @@ fn begin_table(
 }
 
 #[inline]
-fn take(
+fn import_row(
     file: &InputFile,
     settings: &CsvSettings,
     intake: &mut RowIntake<'_>,
-    row: &Row<'_>,
+    row: &CsvRow<'_>,
     sink: &mut Sink<'_>,
     listener: &mut Listener<'_>,
 ) -> Result<(), ImportError> {
-    let refusal: Option<Refusal> = intake.take(row, sink)?;
+    let refusal: Option<Refusal> = intake.import_row(row, sink)?;
     match refusal {
         None => Ok(()),
         Some(refusal) => refuse(settings, refusal.at(&file.path, row.line, row.lines), listener),

@@ -1,17 +1,17 @@
-//! Rows to points, with every row and every value in the books.
+//! Conversion of rows to points; every row and every value enters the books.
 
 use std::borrow::Cow;
 
 use super::columns::Columns;
 use super::groups::{Groups, Naming};
-use super::reader::{Fault, FaultKind, Row};
+use super::reader::{CsvRow, FaultKind, RowFault};
 use super::time::TimeReader;
 use super::value::Value;
 use super::{BadRow, CsvSettings, Details};
 use crate::import::sink::Sink;
-use crate::import::{Books, ImportError};
+use crate::import::{ImportBooks, ImportError};
 
-/// Why a row is bad: the reason that the books have, and the words for it.
+/// Refusal of a row: the reason in the books, and the words for it.
 pub(super) struct Refusal {
     reason: &'static str,
     cause: String,
@@ -23,14 +23,14 @@ impl Refusal {
     }
 }
 
-/// What became of a row.
+/// Fate of a row.
 enum Fate {
     Written,
     Blank,
     Refused(Refusal),
 }
 
-/// Reads the rows of one table after another into a sink.
+/// Intake of the rows of one table after another.
 pub(super) struct RowIntake<'s> {
     settings: &'s CsvSettings,
     naming: Naming<'s>,
@@ -38,7 +38,7 @@ pub(super) struct RowIntake<'s> {
     columns: Columns,
     groups: Groups,
     values: Vec<Value>,
-    pub(super) books: Books,
+    pub(super) books: ImportBooks,
     pub(super) details: Details,
 }
 
@@ -51,20 +51,20 @@ impl<'s> RowIntake<'s> {
             columns,
             groups: Groups::default(),
             values: Vec::new(),
-            books: Books::default(),
+            books: ImportBooks::default(),
             details: Details::default(),
         }
     }
 
-    /// Goes on with a table of other columns.
+    /// Continues with a table of other columns.
     pub(super) fn begin_table(&mut self, columns: Columns) {
         self.columns = columns;
         self.groups = Groups::default();
     }
 
-    /// Takes a row; a bad one is returned.
+    /// Imports a row; returns a refusal if the row is bad.
     #[inline]
-    pub(super) fn take(&mut self, row: &Row<'_>, sink: &mut Sink<'_>) -> Result<Option<Refusal>, ImportError> {
+    pub(super) fn import_row(&mut self, row: &CsvRow<'_>, sink: &mut Sink<'_>) -> Result<Option<Refusal>, ImportError> {
         self.books.rows.read += 1;
         let is_whole = row.len() == self.columns.width;
         let values = if is_whole { self.columns.values.len() as u64 } else { 0 };
@@ -85,8 +85,8 @@ impl<'s> RowIntake<'s> {
         Ok(None)
     }
 
-    /// Takes a line that is no row.
-    pub(super) fn take_fault(&mut self, fault: &Fault) -> Refusal {
+    /// Counts a line that is not a row.
+    pub(super) fn refuse_line(&mut self, fault: &RowFault) -> Refusal {
         let refusal = refusal_of(fault);
         self.books.rows.read += 1;
         self.books.rows.skip(refusal.reason, 1);
@@ -94,7 +94,7 @@ impl<'s> RowIntake<'s> {
         refusal
     }
 
-    fn read(&mut self, row: &Row<'_>, is_whole: bool, sink: &mut Sink<'_>) -> Result<Fate, ImportError> {
+    fn read(&mut self, row: &CsvRow<'_>, is_whole: bool, sink: &mut Sink<'_>) -> Result<Fate, ImportError> {
         match self.parse(row, is_whole) {
             Ok((at, group)) => {
                 let mut has_value = false;
@@ -105,7 +105,7 @@ impl<'s> RowIntake<'s> {
                     self.details.integers_inexact += u64::from(is_inexact);
                     has_value = true;
                 }
-                // The values of a blank row are counted with it, those of a written row here.
+                // The values of a blank row are counted with the row, those of a written row here.
                 if has_value {
                     self.books.values.blank +=
                         self.values.iter().filter(|value| **value == Value::Blank).count() as u64;
@@ -117,8 +117,8 @@ impl<'s> RowIntake<'s> {
         }
     }
 
-    /// Reads the row's time, values and group; nothing of a bad row is kept.
-    fn parse(&mut self, row: &Row<'_>, is_whole: bool) -> Result<(i64, usize), Refusal> {
+    /// Parses the row's time, values and group; nothing of a bad row is kept.
+    fn parse(&mut self, row: &CsvRow<'_>, is_whole: bool) -> Result<(i64, usize), Refusal> {
         if !is_whole {
             return Err(self.wrong_length(row));
         }
@@ -146,13 +146,13 @@ impl<'s> RowIntake<'s> {
         Ok((at, group))
     }
 
-    /// Names the column where there are several.
+    /// Adds the name of the column to `cause`, if there are several columns.
     fn bad_value(&self, column: &str, cause: String) -> Refusal {
         let is_alone = self.columns.values.len() == 1;
         Refusal::new("value", if is_alone { cause } else { format!("column '{column}': {cause}") })
     }
 
-    fn wrong_length(&self, row: &Row<'_>) -> Refusal {
+    fn wrong_length(&self, row: &CsvRow<'_>) -> Refusal {
         let (found, width) = (row.len(), self.columns.width);
         let what = if self.settings.has_header { "the header" } else { "the first row" };
         let hint = match found > width {
@@ -169,8 +169,8 @@ impl Refusal {
     }
 }
 
-fn refusal_of(fault: &Fault) -> Refusal {
-    let Fault { kind, field, quote_line, line } = *fault;
+fn refusal_of(fault: &RowFault) -> Refusal {
+    let RowFault { kind, field, quote_line, line } = *fault;
     let place = if quote_line == line { String::new() } else { format!(" on line {quote_line}") };
     match kind {
         FaultKind::Unclosed => Refusal::new("quoting", format!("the quote of field {field}{place} is never closed")),
@@ -194,9 +194,9 @@ fn refusal_of(fault: &Fault) -> Refusal {
     }
 }
 
-/// The texts of several columns, joined by a space.
+/// Joins the texts of several columns by a space.
 #[inline]
-pub(super) fn joined<'r>(row: &Row<'r>, columns: &[usize]) -> Cow<'r, [u8]> {
+pub(super) fn joined<'r>(row: &CsvRow<'r>, columns: &[usize]) -> Cow<'r, [u8]> {
     match columns {
         [one] => Cow::Borrowed(row.field(*one).trim_ascii()),
         several => {

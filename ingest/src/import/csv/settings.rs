@@ -1,4 +1,4 @@
-//! What the columns mean, and how text is written.
+//! Settings of an import of CSV: the meaning of columns, and the notation of texts.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,17 +11,17 @@ use model::digest::Digest;
 use super::reader::Punctuation;
 use super::value::NumberFormat;
 use super::{Column, RepeatedTime, SkippedTime, TimeFormat};
-use crate::import::input::Encoding;
+use crate::import::input::TextEncoding;
 
-/// Whose conventions a file follows.
+/// Conventions that a file follows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Dialect {
-    /// A header, then rows.
+    /// One header, then rows.
     #[default]
     Plain,
     /// InfluxDB's annotated CSV: tables one after another, each with annotations and a header of its own.
     InfluxDb,
-    /// What `tailor dataset export --format csv` writes: rows name their series by id.
+    /// Output of `tailor dataset export --format csv`: rows name their series by id.
     Tailor,
 }
 
@@ -42,50 +42,50 @@ impl FromStr for Dialect {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.iter().find(|(_, name)| *name == text).map(|(dialect, _)| *dialect);
-        found.ok_or_else(|| format!("'{text}' is none of plain, influxdb, tailor"))
+        found.ok_or_else(|| format!("'{text}' is not one of plain, influxdb, tailor"))
     }
 }
 
-/// How CSV files are read.
+/// Settings of an import of CSV.
 #[derive(Debug, Clone)]
 pub struct CsvSettings {
-    /// Whose conventions the files follow.
+    /// Conventions that the files follow.
     pub dialect: Dialect,
-    /// The only organisation whose rows an export may have.
+    /// Organisation of the points; for an export, the only one whose rows are accepted.
     pub org: Option<OrgId>,
-    /// The columns of the timestamps; the texts of several are joined by a space. Empty: the dialect's.
+    /// Columns of the timestamps; the texts of several are joined by a space. If empty, the default of the dialect.
     pub timestamp: Vec<Column>,
-    /// The columns of the values; empty takes every other column.
+    /// Columns of the values; if empty, every other column.
     pub values: Vec<Column>,
-    /// Columns that tell series apart: their texts become attributes.
+    /// Columns that distinguish series: their texts become attributes.
     pub labels: Vec<Column>,
-    /// What separates fields; where nothing is given, a tab in files that are called `.tsv` and a comma in others.
+    /// Separator of fields. Without one, a tab in files named `.tsv` and a comma in others.
     pub delimiter: Option<u8>,
-    /// If not set, quotes are characters like any other.
+    /// False if quotes are ordinary characters.
     pub has_quotes: bool,
-    /// Begins a line that is no row.
+    /// Character that begins a comment line.
     pub comment: Option<u8>,
-    /// Lines before the header, or before the first row.
+    /// Number of lines before the header, or before the first row.
     pub skip_lines: u64,
-    /// If not set, the first row is data and names no columns.
+    /// False if the first row is data and names no columns.
     pub has_header: bool,
-    /// The encoding of files that have no byte-order mark.
-    pub encoding: Encoding,
-    /// How timestamps are written.
+    /// Encoding of files without a byte-order mark.
+    pub encoding: TextEncoding,
+    /// Format of the timestamps.
     pub time_format: TimeFormat,
-    /// The zone of timestamps that name none.
+    /// Zone of timestamps that name none.
     pub zone: TimeZone,
-    /// What a local time leads to that comes twice.
+    /// Rule for local times that occur twice.
     pub repeated_time: RepeatedTime,
-    /// What a local time leads to that never comes.
+    /// Rule for local times that do not exist.
     pub skipped_time: SkippedTime,
-    /// How values are written.
+    /// Notation of the values.
     pub numbers: NumberFormat,
-    /// The metric's name; the file's stem where there is none.
+    /// Name of the metric; the file's stem if there is none.
     pub metric: Option<String>,
     /// Attributes of every series.
     pub attributes: BTreeMap<String, String>,
-    /// What a row that cannot be read leads to.
+    /// Rule for rows that cannot be read.
     pub on_bad_row: OnBadRow,
 }
 
@@ -102,7 +102,7 @@ impl Default for CsvSettings {
             comment: None,
             skip_lines: 0,
             has_header: true,
-            encoding: Encoding::default(),
+            encoding: TextEncoding::default(),
             time_format: TimeFormat::Rfc3339,
             zone: TimeZone::UTC,
             repeated_time: RepeatedTime::Refuse,
@@ -116,7 +116,7 @@ impl Default for CsvSettings {
 }
 
 impl CsvSettings {
-    /// Of two imports with one digest, the same content becomes the same points.
+    /// Returns the digest of the settings: under equal digests, the same content becomes the same points.
     pub(super) fn digest(&self) -> Digest {
         Digest::of(format!("csv {self:?}").as_bytes())
     }
@@ -129,7 +129,7 @@ impl CsvSettings {
         }
     }
 
-    /// The format of times: the dialect's own where it has one.
+    /// Returns the format of times: the dialect's own if it has one.
     pub(super) fn time_format(&self) -> &TimeFormat {
         match self.dialect {
             Dialect::Tailor => &TimeFormat::Export,
@@ -138,12 +138,12 @@ impl CsvSettings {
     }
 }
 
-/// What a row that cannot be read leads to.
+/// Rule for rows that cannot be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnBadRow {
-    /// It is reported and counted, and the import goes on.
+    /// The row is reported and counted, and the import goes on.
     Skip,
-    /// The import stops and names it.
+    /// The import stops and names the row.
     #[default]
     Fail,
 }

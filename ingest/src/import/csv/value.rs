@@ -1,31 +1,31 @@
-//! Values as text.
+//! Parser of values.
 
 use super::time::quoted;
 
-/// How numbers are written.
+/// Notation of numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NumberFormat {
-    /// The decimal separator is a comma, and not a point.
+    /// True if a comma is the decimal separator, instead of a point.
     pub decimal_comma: bool,
-    /// Stands between groups of three digits.
+    /// Separator of groups of three digits.
     pub thousands: Option<char>,
-    /// Words that stand for a missing value, beside the empty field.
+    /// Words for a missing value, besides the empty field.
     pub nulls: Vec<String>,
 }
 
-/// A value field.
+/// Content of a value field.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Value {
     Blank,
-    /// A number, and if it is an integer that a double cannot hold exactly.
+    /// A number, and true if it is an integer that a double cannot hold exactly.
     Number(f64, bool),
 }
 
-/// Digits that an integer may have and is always exact: 2^53 has 16.
+/// Most digits of an integer that is always exact as a double: 2^53 has 16.
 const DIGITS_EXACT: usize = 15;
 
 impl NumberFormat {
-    /// Reads a field without space around it.
+    /// Reads a field that has no space around it.
     #[inline]
     pub(super) fn read(&self, field: &[u8]) -> Result<Value, String> {
         if field.is_empty() || self.is_null(field) {
@@ -46,7 +46,7 @@ impl NumberFormat {
         self.nulls.iter().any(|word| word.as_bytes() == field)
     }
 
-    /// The number with a point and without separators of thousands, which must lie before every third digit.
+    /// Returns the number with a point and without separators of thousands, which must precede every third digit.
     fn plain(&self, field: &[u8]) -> Option<String> {
         let text = std::str::from_utf8(field).ok()?;
         let point = if self.decimal_comma { ',' } else { '.' };
@@ -93,8 +93,9 @@ impl NumberFormat {
 const POWERS: [f64; DIGITS_EXACT + 1] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
-/// What most fields are: digits, few enough that they are an exact integer, with a point among them. Such an integer over an
-/// exact power of ten is rounded once, so it is the double that the standard library reads too. `None` of all else.
+/// Fast path for the usual field: digits, few enough for an exact integer, with a point among them. Such an integer
+/// over an exact power of ten is rounded once, so the result is the double that the standard library reads too.
+/// Returns `None` for all else.
 #[inline]
 fn plain_decimal(field: &[u8]) -> Option<f64> {
     let (is_negative, text) = match field {
@@ -123,13 +124,13 @@ fn plain_decimal(field: &[u8]) -> Option<f64> {
     Some(if is_negative { -value } else { value })
 }
 
-/// A finite text that a double cannot hold.
+/// True if the text is finite but a double cannot hold it.
 fn is_out_of_range(field: &[u8]) -> bool {
     let text = std::str::from_utf8(field).unwrap_or_default();
     text.parse::<f64>().is_ok_and(f64::is_infinite) && text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-/// Reads a number as the standard library does; one that is too large is none, and not infinity.
+/// Reads a number as the standard library does; a number that is too large is refused instead of becoming infinity.
 #[inline]
 fn parse(text: &[u8]) -> Option<Value> {
     let text = std::str::from_utf8(text).ok()?;

@@ -1,4 +1,4 @@
-//! Text in other encodings, as UTF-8.
+//! Decoder of other encodings to UTF-8.
 //!
 //! A byte-order mark decides where there is one; then the option; else the text is UTF-8 and passes through as it is: the
 //! reader of rows checks the fields that it uses. Bytes that the encoding does not have are an error, never a
@@ -10,25 +10,25 @@ use std::str::FromStr;
 
 use encoding_rs::{Decoder, DecoderResult, UTF_8, UTF_16BE, UTF_16LE};
 
-/// The encoding of a text.
+/// Encoding of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Encoding(&'static encoding_rs::Encoding);
+pub struct TextEncoding(&'static encoding_rs::Encoding);
 
-impl Default for Encoding {
+impl Default for TextEncoding {
     fn default() -> Self {
         Self(UTF_8)
     }
 }
 
-impl fmt::Display for Encoding {
+impl fmt::Display for TextEncoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.name().to_lowercase())
     }
 }
 
-/// By the labels of the WHATWG encoding standard. `latin1` is Windows-1252 there, as in every browser: the two differ
-/// in control characters that no text has.
-impl FromStr for Encoding {
+/// Parses the labels of the WHATWG encoding standard. There `latin1` is Windows-1252, as in every browser; the two
+/// differ only in control characters that no text has.
+impl FromStr for TextEncoding {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -43,15 +43,15 @@ impl FromStr for Encoding {
     }
 }
 
-/// `content`, which starts with `start`, as UTF-8 without a byte-order mark; and the encoding that it has.
+/// Decodes `content`, which starts with `start`, to UTF-8 without a byte-order mark; returns it with its encoding.
 ///
 /// # Errors
 /// Says that UTF-32 is not read.
 pub(crate) fn decode(
     mut start: Vec<u8>,
     rest: Box<dyn Read>,
-    asked: Encoding,
-) -> Result<(Box<dyn Read>, Encoding), String> {
+    asked: TextEncoding,
+) -> Result<(Box<dyn Read>, TextEncoding), String> {
     if start.starts_with(&[0xff, 0xfe, 0, 0]) || start.starts_with(&[0, 0, 0xfe, 0xff]) {
         return Err("it is UTF-32; convert it first (iconv -f UTF-32 -t UTF-8)".to_owned());
     }
@@ -59,12 +59,12 @@ pub(crate) fn decode(
     start.drain(..mark_bytes);
     let content = Box::new(io::Cursor::new(start).chain(rest));
     if encoding == UTF_8 {
-        return Ok((content, Encoding(encoding)));
+        return Ok((content, TextEncoding(encoding)));
     }
-    Ok((Box::new(Decoded::new(content, encoding)), Encoding(encoding)))
+    Ok((Box::new(Decoded::new(content, encoding)), TextEncoding(encoding)))
 }
 
-/// The encoding of a text that looks like UTF-16 without a byte-order mark: every other byte is zero.
+/// Returns the encoding of a text that looks like UTF-16 without a byte-order mark: every other byte is zero.
 pub(crate) fn looks_like_utf16(start: &[u8]) -> Option<&'static encoding_rs::Encoding> {
     let zeros = |offset: usize| start.iter().skip(offset).step_by(2).filter(|byte| **byte == 0).count();
     let half = start.len() / 2;
@@ -76,18 +76,18 @@ pub(crate) fn looks_like_utf16(start: &[u8]) -> Option<&'static encoding_rs::Enc
     }
 }
 
-/// Bytes that are decoded at once.
+/// Number of bytes that are decoded at once.
 const CHUNK_BYTES: usize = 64 << 10;
 
 struct Decoded {
     encoded: Box<dyn Read>,
     encoding: &'static encoding_rs::Encoding,
     decoder: Decoder,
-    /// Read and not yet decoded: `input[from..to]`.
+    /// Bytes that were read but not yet decoded: `input[from..to]`.
     input: Vec<u8>,
     from: usize,
     to: usize,
-    /// Decoded and not yet handed out: `output[given..made]`.
+    /// Text that was decoded but not yet returned: `output[given..made]`.
     output: Vec<u8>,
     given: usize,
     made: usize,
@@ -168,6 +168,6 @@ mod tests {
         assert!(read(&[0xff, 0xfe, b'a', 0, b'b'], "utf-8").expect_err("half a unit").contains("UTF-16LE"));
         assert!(read(&[0xff, 0xfe, 0x00, 0xd8, b'b', 0], "utf-8").is_err(), "half a pair");
         assert!(read(&[0xff, 0xfe, 0, 0], "utf-8").expect_err("not read").contains("UTF-32"));
-        assert!("utf-7".parse::<Encoding>().is_err());
+        assert!("utf-7".parse::<TextEncoding>().is_err());
     }
 }

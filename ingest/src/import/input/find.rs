@@ -1,22 +1,22 @@
-//! Files and folders that a command line names.
+//! Search for the files and folders that a command line names.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::import::ImportError;
 
-/// Endings of compressed files; those that cannot be unpacked are found too, so that opening them says so.
+/// Endings of compressed files. Those that cannot be unpacked are found too, so that opening them reports it.
 const PACKED: [&str; 8] = [".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip", ".z", ".sz"];
 
-/// The path that stands for standard input.
+/// Path that stands for standard input.
 const STDIN: &str = "-";
 
-/// One input file.
+/// Input file that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundFile {
-    /// Where it is; `-` is standard input.
+    /// Path of the file; `-` is standard input.
     pub path: PathBuf,
-    /// The path below the folder that was searched; the file's name where it was named itself.
+    /// Path below the folder that was searched; the file's name if the file itself was named.
     pub relative: PathBuf,
 }
 
@@ -26,17 +26,18 @@ impl FoundFile {
     }
 }
 
-/// What a command line names.
+/// Result of the search.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FoundFiles {
-    /// The input, in source order: as named; the files of a folder in the order of their paths.
+    /// Input files in source order: as named, and within a folder by path.
     pub files: Vec<FoundFile>,
-    /// Files of folders that do not end as asked.
+    /// Files of folders whose ending was not asked for.
     pub left_out: Vec<PathBuf>,
 }
 
-/// The files that `paths` name: a file is itself, a folder every file below it that ends in one of `extensions`
-/// (`.csv`), in any case and compressed or not, in the order of their paths; `-` is standard input.
+/// Finds the files that `paths` name. A file stands for itself. A folder stands for every file below it that ends in
+/// one of `extensions` (`.csv`), in any case and compressed or not, in the order of their paths. `-` is standard
+/// input.
 ///
 /// # Errors
 /// [`ImportError::Read`] for a path that is not there, [`ImportError::NamedTwice`] for a file that is named twice,
@@ -71,7 +72,8 @@ fn cannot_read(path: &Path, source: std::io::Error) -> ImportError {
     ImportError::Read { path: path.to_owned(), source }
 }
 
-/// `folders` are the canonical paths from the top to here: a link back to one of them would never end.
+/// Adds the files of a folder. `folders` are the canonical paths from the top to here: a link back to one of them
+/// would never end.
 fn add_folder(
     top: &Path,
     folder: &Path,
@@ -103,7 +105,7 @@ fn add_folder(
     Ok(())
 }
 
-/// Points of a file that is imported twice would count twice in sums.
+/// Refuses a file that is named twice: its points would count twice in sums.
 fn refuse_repeats(files: &[FoundFile]) -> Result<(), ImportError> {
     let mut seen = BTreeSet::new();
     for file in files {
@@ -115,13 +117,13 @@ fn refuse_repeats(files: &[FoundFile]) -> Result<(), ImportError> {
     Ok(())
 }
 
-/// `name` without its ending, if it has one of `extensions`, compressed or not, in any case.
+/// Returns `name` without its ending, if it ends in one of `extensions`, compressed or not, in any case.
 pub(super) fn split_ending<'a>(name: &'a str, extensions: &[&str]) -> Option<&'a str> {
     let unpacked = without_packing(name);
     extensions.iter().find_map(|extension| strip(unpacked, extension).or_else(|| strip(name, extension)))
 }
 
-/// `name` without the ending of a compression.
+/// Returns `name` without the ending of a compression.
 pub(super) fn without_packing(name: &str) -> &str {
     PACKED.iter().find_map(|ending| strip(name, ending)).unwrap_or(name)
 }

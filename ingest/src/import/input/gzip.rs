@@ -1,18 +1,19 @@
-//! Members of gzip, one after another, and the zero padding that tapes and block devices leave behind the last.
+//! Reader of gzip members, one after another, and of the zero padding that tapes and block devices leave behind the
+//! last.
 
 use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
 
-/// Reads every member. Zero bytes behind a member are passed over, as `gzip -dc` does; anything else is an error, since
-/// nobody can tell if it was meant to be data.
+/// Reads every member. Zero bytes behind a member are skipped, as `gzip -dc` does. Anything else is an error, because
+/// nobody can tell if it was meant as data.
 pub(super) struct GzipMembers<R> {
     state: State<R>,
 }
 
 enum State<R> {
     Member(Box<GzDecoder<R>>),
-    /// Only while a state is left for the next.
+    /// Between two members, while a state is replaced.
     Between,
     Ended,
 }
@@ -22,7 +23,7 @@ impl<R: BufRead> GzipMembers<R> {
         Self { state: State::Member(Box::new(GzDecoder::new(packed))) }
     }
 
-    /// Passes over zeros; what follows is a member or the end.
+    /// Skips zeros; a member or the end follows.
     fn next_member(mut packed: R) -> io::Result<State<R>> {
         loop {
             let bytes = packed.fill_buf()?;
@@ -73,7 +74,7 @@ mod tests {
 
     fn unpacked(packed: &[u8]) -> io::Result<String> {
         let mut text = String::new();
-        // A small buffer: members and padding lie across its ends.
+        // A small buffer puts members and padding across its ends.
         GzipMembers::new(io::BufReader::with_capacity(7, packed)).read_to_string(&mut text).map(|_| text)
     }
 

@@ -1,9 +1,9 @@
-//! Formats that are told by their first bytes.
+//! Formats that are recognised by their first bytes.
 
-/// Bytes that the checks look at: a tar header ends with its magic.
+/// Number of bytes that the checks need: a tar header ends with its magic.
 pub(super) const MAGIC_BYTES: usize = 512;
 
-/// How the bytes of a file are packed.
+/// Compression of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Packing {
     Plain,
@@ -12,18 +12,18 @@ pub(super) enum Packing {
 }
 
 impl Packing {
-    /// Of a file that starts with `start`.
+    /// Returns the compression of a file that starts with `start`.
     pub(super) fn of(start: &[u8]) -> Self {
         match start {
             [0x1f, 0x8b, ..] => Self::Gzip,
-            // A frame, or a skippable one (RFC 8878 3.1.2), as pzstd and seekable writers begin with.
+            // A frame or a skippable frame (RFC 8878 3.1.2); pzstd and seekable writers begin with the latter.
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             _ => Self::Plain,
         }
     }
 }
 
-/// First bytes, the format, and what to do.
+/// First bytes, the format, and the next step.
 const FOREIGN: [(&[u8], &str); 14] = [
     (b"BZh", "compressed by bzip2; unpack it first (bunzip2)"),
     (b"\xfd7zXZ\0", "compressed by xz; unpack it first (unxz)"),
@@ -41,7 +41,7 @@ const FOREIGN: [(&[u8], &str); 14] = [
     (b"%PDF-", "a PDF document"),
 ];
 
-/// The format of a content that starts with `start`, where it is one that no import reads, with the next step.
+/// Returns the format of a content that starts with `start` and that no import reads, with the next step.
 pub(super) fn foreign(start: &[u8]) -> Option<&'static str> {
     let tar = start.get(257..262) == Some(b"ustar");
     let known = FOREIGN.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, what)| *what);

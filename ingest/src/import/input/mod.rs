@@ -4,22 +4,22 @@
 //! paths -> find (folders, endings) -> name (keys, series) -> open (digest -> unpack -> decode) -> text
 //! ```
 
-// Files and folders, and which files of a folder are meant.
+// Search for files, and for the matching files of folders.
 mod find;
-// What segments and series of a file are called.
+// Names of the segments and series of a file.
 mod name;
-// A file's content: counted, digested, unpacked.
+// Content of a file: counted, digested, unpacked.
 mod open;
-// Packed bytes as what they hold.
+// Decompression.
 mod unpack;
-// Members of gzip, and what may stand behind the last.
+// Members of gzip, and padding behind the last.
 mod gzip;
-// Formats that are told by their first bytes.
+// Formats that are recognised by their first bytes.
 mod magic;
-// Text in other encodings, as UTF-8.
+// Decoder of other encodings to UTF-8.
 mod encoding;
 
-pub use encoding::Encoding;
+pub use encoding::TextEncoding;
 pub use find::{FoundFile, FoundFiles, find_files};
 
 pub(super) use encoding::{decode, looks_like_utf16};

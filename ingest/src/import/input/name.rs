@@ -1,4 +1,4 @@
-//! What the segments and the series of an input file are called.
+//! Names of the segments and series of an input file.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,19 +8,19 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::find::{FoundFile, split_ending, without_packing};
 use crate::import::ImportError;
 
-/// One input file and its names.
+/// Input file with its names.
 #[derive(Debug)]
 pub(crate) struct InputFile {
-    /// Where it is; `-` is standard input.
+    /// Path of the file; `-` is standard input.
     pub(crate) path: PathBuf,
-    /// The file's name without its endings: names the series where nothing else does.
+    /// Name of the file without its endings; the default name of its series.
     pub(crate) stem: String,
-    /// Stands in the keys of its segments: characters that every store takes, and no other file of the import has it.
+    /// Name in the keys of the segments: characters that every store accepts, distinct among the files of the import.
     pub(crate) name: String,
     pub(super) is_stdin: bool,
 }
 
-/// Names the files: by their path below the folder that was searched; files that would share a name, by their whole
+/// Names the files by their path below the folder that was searched; files that would share a name, by their whole
 /// path.
 pub(crate) fn name_files(files: &[FoundFile], extensions: &[&str]) -> Result<Vec<InputFile>, ImportError> {
     let mut named: Vec<_> = files.iter().map(|file| of_file(file, extensions)).collect::<Result<_, _>>()?;
@@ -28,7 +28,7 @@ pub(crate) fn name_files(files: &[FoundFile], extensions: &[&str]) -> Result<Vec
     for file in named.iter_mut().filter(|file| shared.contains_key(&file.name)) {
         file.name = clean(without_ending(&file.path.to_string_lossy(), extensions));
     }
-    // Paths that differ in characters that no key may have: told apart by a hash of the whole.
+    // Paths may differ only in characters that keys cannot have; a hash of the whole path then tells them apart.
     let shared = shared_names(&named);
     for file in named.iter_mut().filter(|file| shared.contains_key(&file.name)) {
         let hash = xxh3_64(file.path.as_os_str().as_encoded_bytes());
@@ -63,7 +63,7 @@ fn shared_names(files: &[InputFile]) -> BTreeMap<String, usize> {
     counts
 }
 
-/// Without a known ending, else without the last one.
+/// Returns `name` without its known ending, else without its last one.
 fn without_ending<'a>(name: &'a str, extensions: &[&str]) -> &'a str {
     split_ending(name, extensions).unwrap_or_else(|| {
         let unpacked = without_packing(name);
@@ -75,7 +75,7 @@ fn without_ending<'a>(name: &'a str, extensions: &[&str]) -> &'a str {
     })
 }
 
-/// Stores refuse or hide other characters; a slash would make another folder.
+/// Replaces characters that stores refuse or hide; a slash would create another folder.
 fn clean(name: &str) -> String {
     let name = name.trim_start_matches(['/', '.']);
     name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()

@@ -1,5 +1,5 @@
-//! A file's content: its bytes counted and digested as they are read, and unpacked where they start as gzip or zstd do,
-//! whatever the file is called.
+//! Content of a file: its bytes are counted and digested as they are read, and decompressed if they start as gzip or
+//! zstd do, whatever the file is called.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -15,16 +15,16 @@ use super::unpack::unpack;
 use crate::import::ImportError;
 use crate::import::receipt::Source;
 
-/// Large enough that a disk or a network file system reads ahead.
+/// Buffer size, large enough for a disk or a network file system to read ahead.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// An open input file.
+/// Open input file.
 pub(crate) struct Content {
-    /// The first bytes, unpacked.
+    /// First bytes, decompressed.
     pub(crate) start: Vec<u8>,
-    /// All that follows.
+    /// Reader of the bytes behind `start`.
     pub(crate) rest: Box<dyn Read>,
-    /// Of the bytes as they lie, compressed or not: whole once `rest` has ended.
+    /// Digest of the stored bytes, compressed or not; complete once `rest` has ended.
     pub(crate) digest: Rc<RefCell<Digesting>>,
 }
 
@@ -52,7 +52,7 @@ impl InputFile {
         }
     }
 
-    /// Size and digest of the file as it lies, from a read of its own; `None` of standard input.
+    /// Returns size and digest of the file as stored, which takes a read of its own; `None` for standard input.
     pub(crate) fn digest(&self) -> Result<Option<Source>, ImportError> {
         if self.is_stdin {
             return Ok(None);
@@ -75,7 +75,7 @@ impl InputFile {
     }
 }
 
-/// Size and digest of what was read so far.
+/// Size and digest of the bytes read so far.
 #[derive(Default)]
 pub(crate) struct Digesting {
     digester: Digester,

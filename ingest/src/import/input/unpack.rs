@@ -1,11 +1,11 @@
-//! Packed bytes as what they hold: of a file, or of one message in it.
+//! Decompression of a file, or of one message in it.
 
 use std::io::{self, BufRead, Read};
 
 use super::gzip::GzipMembers;
 use super::magic::Packing;
 
-/// The content of `packed`: of all zstd frames or gzip members, one after another, if the first bytes are those of one.
+/// Decompresses `packed`: all zstd frames or gzip members, one after another, if the first bytes are those of one.
 pub(crate) fn unpack<'a>(mut packed: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match Packing::of(packed.fill_buf()?) {
         Packing::Gzip => Box::new(GzipMembers::new(packed)),
@@ -14,7 +14,7 @@ pub(crate) fn unpack<'a>(mut packed: impl BufRead + 'a) -> io::Result<Box<dyn Re
     })
 }
 
-/// Reads zstd frames, and says what is wrong with them in words that lead on.
+/// Reader of zstd frames, whose errors name the next step.
 struct ZstdFrames<R>(R);
 
 impl<R: Read> Read for ZstdFrames<R> {
@@ -32,7 +32,7 @@ const FAULTS: [(&str, &str); 4] = [
     ("incomplete frame", "the last zstd frame is cut: the file is not whole"),
     ("Dictionary mismatch", "it was compressed with a dictionary; unpack it first (zstd -d -D DICTIONARY)"),
     ("requires too much memory", "its zstd window is over 128 MiB; unpack it first (zstd -d --long=31)"),
-    ("Unknown frame descriptor", "a zstd frame ends, and what follows is no zstd; cut it off"),
+    ("Unknown frame descriptor", "a zstd frame ends, and what follows is not zstd; cut it off"),
 ];
 
 #[cfg(test)]
@@ -66,8 +66,8 @@ mod tests {
         for len in 5..whole.len() {
             assert!(said(&whole[..len]).contains("is cut"), "{len}: {}", said(&whole[..len]));
         }
-        assert!(said(&[&whole[..], b"time,value\n"].concat()).contains("what follows is no zstd"));
-        assert!(said(&[&whole[..], &[0; 9]].concat()).contains("what follows is no zstd"));
+        assert!(said(&[&whole[..], b"time,value\n"].concat()).contains("what follows is not zstd"));
+        assert!(said(&[&whole[..], &[0; 9]].concat()).contains("what follows is not zstd"));
         let mut wide = whole.clone();
         wide[5] = 0xff;
         assert!(said(&wide).contains("window is over 128 MiB"), "{}", said(&wide));

@@ -1,6 +1,6 @@
-//! OTLP/JSON to messages: the JSON mapping of protobuf, where 64-bit numbers are text or numbers, enums numbers or names, and
-//! keys lowerCamelCase. A field that is not known is passed over, as the specification asks; a known one of another shape is
-//! refused with its name.
+//! Parser of OTLP/JSON, the JSON mapping of protobuf: 64-bit numbers are text or numbers, enums are numbers or names,
+//! and keys are lowerCamelCase. An unknown field is ignored, as the specification requires; a known field of another
+//! shape is refused by name.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 type Parsed<T> = Result<T, String>;
 
-/// One document: `MetricsData`, or a request, which has the same shape.
+/// Parses one document: `MetricsData`, or a request, which has the same shape.
 pub(super) fn metrics(document: Value) -> Parsed<MetricsData> {
     let top = object("the document", &document)?;
     if top.0.is_empty() {
@@ -33,12 +33,12 @@ pub(super) fn metrics(document: Value) -> Parsed<MetricsData> {
     Ok(MetricsData { resource_metrics: top.each("resourceMetrics", resource_metrics)? })
 }
 
-/// An object, of which fields are asked by their lowerCamelCase names.
+/// Fields of an object, by their lowerCamelCase names.
 #[derive(Clone, Copy)]
 struct Fields<'a>(&'a Map<String, Value>);
 
 fn object<'a>(what: &str, value: &'a Value) -> Parsed<Fields<'a>> {
-    value.as_object().map(Fields).ok_or_else(|| format!("{what} is no object: {}", short(value)))
+    value.as_object().map(Fields).ok_or_else(|| format!("{what} is not an object: {}", short(value)))
 }
 
 fn short(value: &Value) -> String {
@@ -46,7 +46,7 @@ fn short(value: &Value) -> String {
 }
 
 impl<'a> Fields<'a> {
-    /// A field that is there; null stands for the default.
+    /// Returns a field that is there; null stands for the default.
     fn get(self, name: &str) -> Option<&'a Value> {
         self.0.get(name).or_else(|| self.0.get(&snake(name))).filter(|value| !value.is_null())
     }
@@ -59,7 +59,7 @@ impl<'a> Fields<'a> {
         match self.get(name) {
             None => Ok(Vec::new()),
             Some(Value::Array(values)) => values.iter().map(read).collect(),
-            Some(other) => Err(format!("{name} is no array: {}", short(other))),
+            Some(other) => Err(format!("{name} is not an array: {}", short(other))),
         }
     }
 
@@ -69,7 +69,7 @@ impl<'a> Fields<'a> {
 
     fn text(self, name: &str) -> Parsed<String> {
         self.get(name).map_or(Ok(String::new()), |value| {
-            value.as_str().map(str::to_owned).ok_or_else(|| format!("{name} is no text: {}", short(value)))
+            value.as_str().map(str::to_owned).ok_or_else(|| format!("{name} is not text: {}", short(value)))
         })
     }
 
@@ -112,12 +112,12 @@ impl<'a> Fields<'a> {
     }
 
     fn exemplars(self) -> Parsed<Vec<Exemplar>> {
-        // Counted, and not kept.
+        // Exemplars are counted, but not kept.
         self.list("exemplars", |_| Ok(Exemplar::default()))
     }
 }
 
-/// `timeUnixNano` is `time_unix_nano` in protobuf, and readers take both.
+/// Converts `timeUnixNano` to the `time_unix_nano` of protobuf; readers accept both.
 fn snake(name: &str) -> String {
     let mut text = String::with_capacity(name.len() + 4);
     for letter in name.chars() {
@@ -132,14 +132,14 @@ fn snake(name: &str) -> String {
 fn unsigned(name: &str, value: &Value) -> Parsed<u64> {
     let parsed = match value {
         Value::String(text) => text.parse().ok(),
-        // Some writers have 1e18 or 5.0 for an integer.
+        // Some writers put 1e18 or 5.0 for an integer.
         Value::Number(number) => number.as_u64().or_else(|| {
             let whole = number.as_f64().filter(|value| value.fract() == 0.0 && (0.0..1.8e19).contains(value));
             whole.map(|value| value as u64)
         }),
         _ => None,
     };
-    parsed.ok_or_else(|| format!("{name} is no unsigned 64-bit integer: {}", short(value)))
+    parsed.ok_or_else(|| format!("{name} is not an unsigned 64-bit integer: {}", short(value)))
 }
 
 fn signed(name: &str, value: &Value) -> Parsed<i64> {
@@ -161,7 +161,7 @@ fn double(name: &str, value: &Value) -> Parsed<f64> {
         Value::String(text) => text.parse().ok(),
         _ => None,
     };
-    parsed.ok_or_else(|| format!("{name} is no number: {}", short(value)))
+    parsed.ok_or_else(|| format!("{name} is not a number: {}", short(value)))
 }
 
 fn resource_metrics(fields: Fields<'_>) -> Parsed<ResourceMetrics> {
@@ -300,7 +300,7 @@ fn any_value(fields: Fields<'_>) -> Parsed<AnyValue> {
     Ok(AnyValue { value: Some(kind) })
 }
 
-/// Bytes are base64 in JSON, of either alphabet, with its padding or without.
+/// Decodes base64, which JSON has for bytes: either alphabet, with or without padding.
 fn base64(text: &str) -> Parsed<Vec<u8>> {
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let engine = GeneralPurpose::new(&alphabet::STANDARD, config);
@@ -324,7 +324,7 @@ mod tests {
     fn another_shape_is_refused_by_name() {
         let parsed = |text: &str| metrics(serde_json::from_str(text).expect("JSON")).expect_err("another shape");
         assert!(parsed(r#"{"resourceSpans":[]}"#).contains("resourceSpans"));
-        assert!(parsed(r#"{"resourceMetrics":{}}"#).contains("resourceMetrics is no array"));
+        assert!(parsed(r#"{"resourceMetrics":{}}"#).contains("resourceMetrics is not an array"));
         let point = r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m","gauge":{"dataPoints":[{"asInt":"x"}]}}]}]}]}"#;
         assert_eq!(parsed(point), r#"metric m: asInt is no 64-bit integer: "x""#);
     }

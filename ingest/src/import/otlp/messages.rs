@@ -18,16 +18,17 @@ use super::points::MetricsReader;
 use crate::import::ImportError;
 use crate::import::input::{Content, InputFile, unpack};
 
-/// Longest message, in bytes: collectors send a few megabytes; what is longer is a wrong length.
+/// Longest message, in bytes. Collectors send a few megabytes; a longer one is a wrong length.
 const MESSAGE_BYTES_MAX: u32 = 256 << 20;
 
-/// Field 1, with a length: what a request body begins with. As a length it would be 160 MiB or more.
+/// Tag of field 1, with a length: the first byte of a request body. As a length it would mean 160 MiB or more.
 const RESOURCE_METRICS_TAG: u8 = 0x0a;
 
-/// Bytes that tell JSON from protobuf: a message has the tag of a scope or of an attribute's value among its first.
+/// Number of bytes that distinguish JSON from protobuf: the tag of a scope or of an attribute's value is among the
+/// first bytes of a message.
 const JSON_BYTES: usize = 512;
 
-/// Readable forms, named to those whose file is something else.
+/// Forms that can be read, for the message about a file in another form.
 const FORMS: &str =
     "OTLP files are JSON, one protobuf message, or messages that each lie behind a u32 big-endian length";
 
@@ -46,8 +47,9 @@ pub(super) fn read_messages(
     }
 }
 
-/// Whether a content is JSON, by its first bytes. The tag of `resource_metrics` is a newline too, and the length behind it may be
-/// that of a brace; but a protobuf message has tags that are control characters, which no JSON has.
+/// True if the content is JSON, by its first bytes. The tag of `resource_metrics` is a newline too, and the length
+/// behind it may be that of a brace. But a protobuf message has tags that are control characters, which JSON never
+/// has.
 fn is_json(content: &[u8]) -> bool {
     let start = &content[..content.len().min(JSON_BYTES)];
     let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -70,7 +72,7 @@ fn read_json(file: &InputFile, content: impl Read, reader: &mut MetricsReader<'_
     Ok(())
 }
 
-/// Ends in an error where one document goes on and on: it is in memory before it is read.
+/// Reader that fails if one document exceeds a bound: a document is in memory before it is parsed.
 struct Bounded<R> {
     content: R,
     left: Rc<Cell<u64>>,
@@ -128,7 +130,7 @@ fn read_framed(
     Ok(())
 }
 
-/// The content of a message, which may be compressed by itself, as the collector's file exporter does.
+/// Returns the content of a message, which may be compressed by itself, as the collector's file exporter does.
 fn unpacked(message: &[u8]) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     unpack(message)?.take(u64::from(MESSAGE_BYTES_MAX) + 1).read_to_end(&mut content)?;
@@ -138,7 +140,7 @@ fn unpacked(message: &[u8]) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Reads the message at `offset` (of the decompressed content), and returns how long it is with its length.
+/// Reads the message at `offset` (of the decompressed content); returns its length including the length field.
 fn read_message(
     file: &InputFile,
     content: &mut impl Read,
@@ -151,10 +153,10 @@ fn read_message(
     if header.is_empty() {
         return Ok(None);
     }
-    let cut = |have: usize, of: u64| {
+    let cut = |have: usize, length: u64| {
         let what = if offset == 0 { format!(", or is something else: {FORMS}") } else { String::new() };
         file.malformed(format!(
-            "it ends inside the message at byte {offset}: {have} of {of} bytes are there; its writer stopped there, or goes on \
+            "it ends inside the message at byte {offset}: {have} of {length} bytes are there; its writer stopped there, or goes on \
              writing{what}"
         ))
     };
@@ -162,7 +164,7 @@ fn read_message(
     let length = u32::from_be_bytes(header.try_into().map_err(|_| cut(have, 4))?);
     if length > MESSAGE_BYTES_MAX {
         let cause = format!(
-            "the message at byte {offset} says that it has {length} bytes, over {MESSAGE_BYTES_MAX}: that is no length. {FORMS}"
+            "the message at byte {offset} says that it has {length} bytes, over {MESSAGE_BYTES_MAX}: that cannot be a length. {FORMS}"
         );
         return Err(file.malformed(cause));
     }

@@ -1,8 +1,8 @@
-//! OpenTelemetry's metrics, in each form that collectors write them in: protobuf or JSON, behind lengths, a line each or alone,
-//! plain or compressed with zstd or gzip, message by message or as a stream (`messages`).
+//! Import of OpenTelemetry metrics, in every form that collectors write (`messages`): protobuf or JSON; behind
+//! lengths, one on a line, or alone; plain or compressed with zstd or gzip, message by message or as a stream.
 //!
-//! A series is a metric's name, unit, type, temporality and monotonicity, and the attributes of its resource, scope and point,
-//! each in its place (`stream`). Delta points that lie in one millisecond are added up (`delta`).
+//! A series is a metric's name, unit, type, temporality and monotonicity, and the attributes of its resource, scope
+//! and point, each in its place (`stream`). Delta points that lie in one millisecond are added up (`delta`).
 //!
 //! | metric | becomes |
 //! |---|---|
@@ -10,10 +10,10 @@
 //! | histogram | `<name>.count`, `<name>.sum`, and `<name>.bucket` with the attribute `le`: how many were at most that much |
 //! | exponential histogram, summary | `<name>.count`, `<name>.sum` |
 //!
-//! What is left out is counted by reason (`LeftOut`): a histogram's minimum and maximum, exponential buckets,
-//! quantiles, exemplars, points that say that there is no value, points without a time. Descriptions and start times are not kept. Nanoseconds are
-//! rounded down to milliseconds. Integers become doubles; those past 2^53 that are not exact are counted. A message that comes
-//! twice in a file is read once (`repeats`).
+//! Data that are left out are counted by reason (`LeftOut`): a histogram's minimum and maximum, exponential buckets,
+//! quantiles, exemplars, points flagged as having no value, points without a time. Descriptions and start times are
+//! not kept. Nanoseconds are rounded down to milliseconds. Integers become doubles; those past 2^53 that are not
+//! exact are counted. A message that occurs twice in a file is read once (`repeats`).
 
 mod delta; //    points of one millisecond
 mod json; //     OTLP/JSON
@@ -29,33 +29,33 @@ pub use points::LeftOut;
 use messages::read_messages;
 use points::MetricsReader;
 
-use super::importing::{Importing, Listener, Outcome, Rerun};
+use super::importing::{ImportOutcome, Importing, Listener, Rerun};
 use super::input::{Content, FoundFile, InputFile, name_files};
 use super::sink::Sink;
-use super::{Books, ImportError, Target};
+use super::{ImportBooks, ImportError, Target};
 
-/// What a folder is searched for.
+/// Endings of the files that a folder is searched for.
 pub const EXTENSIONS: [&str; 3] = [".otlp.pb", ".otlp.json", ".otlp.jsonl"];
 
-/// What an import of OTLP found and wrote.
+/// Summary of an import of OTLP.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OtlpSummary {
-    /// Files, books, and what was written.
-    pub outcome: Outcome,
-    /// What the books do not say.
+    /// Files, books, and totals.
+    pub outcome: ImportOutcome,
+    /// Details that the books do not have.
     pub details: Details,
 }
 
-/// What the books of an import do not say.
+/// Details of an import that its books do not have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
-    /// Messages.
+    /// Number of messages.
     pub messages: u64,
-    /// Data points of any kind.
+    /// Number of data points of any kind.
     pub data_points: u64,
-    /// Integers that are not exact as doubles.
+    /// Number of integers that are not exact as doubles.
     pub integers_inexact: u64,
-    /// What was not imported.
+    /// Numbers of what was not imported.
     pub left_out: LeftOut,
 }
 
@@ -82,7 +82,7 @@ fn import_file(
     content: Content,
     sink: &mut Sink<'_>,
     details: &mut Details,
-) -> Result<Books, ImportError> {
+) -> Result<ImportBooks, ImportError> {
     let mut reader = MetricsReader::new(sink, details);
     read_messages(file, content, &mut reader)?;
     reader.finish()

@@ -1,4 +1,4 @@
-//! The points of one message.
+//! Reader of the points of one message.
 
 use model::TimestampMs;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
@@ -16,34 +16,34 @@ use super::stream::{Kind, Labels, Origin, to_map};
 use crate::import::books::DELIVERED_TWICE;
 use crate::import::identity::Attributes;
 use crate::import::sink::Sink;
-use crate::import::{Books, ImportError};
+use crate::import::{ImportBooks, ImportError};
 
 const NS_PER_MS: u64 = 1_000_000;
 
-/// The attribute of a bucket's bound.
+/// Attribute with the bound of a bucket.
 const BOUND: &str = "le";
 
-/// The bound of a histogram's last bucket.
+/// Bound of a histogram's last bucket.
 const INFINITY: &str = "+Inf";
 
-/// What was not imported, by reason.
+/// Numbers of what was not imported, by reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Data points that say that there is no value, or have none.
+    /// Data points without a value, or flagged as such.
     pub without_value: u64,
-    /// Data points with a value and without a time: 0 stands for an unknown one.
+    /// Data points with a value but without a time: 0 stands for an unknown time.
     pub without_time: u64,
-    /// Histograms whose buckets and bounds do not fit together: their count and sum are imported.
+    /// Histograms whose buckets and bounds do not match; their count and sum are imported.
     pub buckets_malformed: u64,
     /// Minima and maxima of histograms.
     pub extremes: u64,
     /// Exponential histograms whose buckets were left out.
     pub exponential_buckets: u64,
-    /// Quantiles of summaries.
+    /// Quantiles of summaries, which are not imported.
     pub quantiles: u64,
-    /// Exemplars.
+    /// Exemplars, which are not imported.
     pub exemplars: u64,
-    /// Metrics without data.
+    /// Metrics without any data.
     pub metrics_empty: u64,
 }
 
@@ -51,19 +51,19 @@ pub struct LeftOut {
 pub(super) struct MetricsReader<'s, 'a> {
     sink: &'s mut Sink<'a>,
     details: &'s mut Details,
-    books: Books,
+    books: ImportBooks,
     deltas: Deltas,
     repeats: Repeats,
 }
 
-/// A metric without its points.
+/// Metric without its points.
 struct MetricStream<'a> {
     name: &'a str,
     origin: &'a Origin,
     kind: Kind<'a>,
 }
 
-/// The stream of one data point, and its place in it.
+/// Stream of one data point, and its place in that stream.
 struct PointSeries<'a> {
     stream: &'a MetricStream<'a>,
     point: Attributes,
@@ -73,7 +73,7 @@ struct PointSeries<'a> {
 
 impl<'s, 'a> MetricsReader<'s, 'a> {
     pub(super) fn new(sink: &'s mut Sink<'a>, details: &'s mut Details) -> Self {
-        Self { sink, details, books: Books::default(), deltas: Deltas::default(), repeats: Repeats::default() }
+        Self { sink, details, books: ImportBooks::default(), deltas: Deltas::default(), repeats: Repeats::default() }
     }
 
     pub(super) fn read(&mut self, metrics: MetricsData) -> Result<(), ImportError> {
@@ -97,8 +97,8 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
         Ok(())
     }
 
-    /// Hands on what waits, and returns the books.
-    pub(super) fn finish(self) -> Result<Books, ImportError> {
+    /// Writes the waiting points, and returns the books.
+    pub(super) fn finish(self) -> Result<ImportBooks, ImportError> {
         self.deltas.finish(self.sink)?;
         Ok(self.books)
     }
@@ -231,7 +231,7 @@ impl<'s, 'a> MetricsReader<'s, 'a> {
     }
 }
 
-/// Of a number that later versions may add, its default.
+/// Returns the name of a temporality; the default for a number that a later version may add.
 fn temporality_name(temporality: i32) -> &'static str {
     match AggregationTemporality::try_from(temporality) {
         Ok(AggregationTemporality::Delta) => "delta",
@@ -240,7 +240,7 @@ fn temporality_name(temporality: i32) -> &'static str {
     }
 }
 
-/// What all kinds of data points have.
+/// Properties that all kinds of data points have.
 trait DataPoint {
     fn flags(&self) -> u32;
     fn has_value(&self) -> bool;

@@ -1,4 +1,4 @@
-//! The promises of every import, kept for OpenTelemetry: books, collisions, files as a whole, their order.
+//! Promises of every import, tested for OpenTelemetry: books, collisions, whole files, their order.
 
 use model::OrgId;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
@@ -11,12 +11,12 @@ use prost::Message as _;
 
 use super::*;
 use crate::import::find_files;
-use crate::segment::Output;
+use crate::segment::SegmentOutput;
 
 /// Files of OTLP, and a place that keeps what is imported.
 struct Place {
     folder: tempfile::TempDir,
-    output: Output,
+    output: SegmentOutput,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -24,7 +24,7 @@ impl Place {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
         let store = std::sync::Arc::new(object_store::memory::InMemory::new());
-        let output = Output::new(storage::Root::of_store("memory://", store), runtime.handle().clone());
+        let output = SegmentOutput::new(storage::Root::of_store("memory://", store), runtime.handle().clone());
         Self { folder: tempfile::tempdir().expect("a folder"), output, _runtime: runtime }
     }
 
@@ -45,7 +45,7 @@ impl Place {
     }
 }
 
-/// A point of the gauge `up` at `ms`.
+/// Builds a point of the gauge `up` at `ms`.
 fn up(ms: u64, value: f64) -> Vec<u8> {
     let value = Some(Value::AsDouble(value));
     let points = vec![NumberDataPoint { time_unix_nano: ms * 1_000_000, value, ..NumberDataPoint::default() }];
@@ -89,11 +89,11 @@ fn files_are_imported_in_the_order_given_whole_or_not_at_all() {
     assert_eq!(place.segments().len(), 2);
 }
 
-/// A point of a delta sum: its time in quarters of a millisecond, so that several share one, and what it has.
+/// Point of a delta sum: its time in quarters of a millisecond, so that several share one; its value; and its flag.
 type Point = (u64, Option<f64>, bool);
 
 proptest! {
-    /// Whatever waits, adds up, contradicts or is left out: what is read is accounted for.
+    /// Books balance whether points wait, add up, contradict or are left out.
     #[test]
     fn books_balance_over_delta_points_in_any_order(
         points in prop::collection::vec((0u64..40, prop::option::of(0u32..5), any::<bool>()), 0..60),

@@ -1,7 +1,7 @@
-//! Messages that come twice: a collector that was not answered in time sends a message again, and its file has both.
+//! Messages that come twice: a collector that gets no answer in time sends a message again, and its file has both.
 //!
-//! A message of the same bytes has the same points at the same times, so the second one says nothing new. It is counted, and not
-//! written: under `--duplicates sum` its points would count double.
+//! A message of the same bytes has the same points at the same times, so the second one adds nothing. It is counted
+//! but not written: under `--duplicates sum` its points would count double.
 
 use std::collections::HashSet;
 
@@ -10,10 +10,11 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, MetricsData};
 use prost::Message as _;
 
-/// Messages of one half of the memory: a message is known for as many messages at least, and for twice as many at most.
+/// Number of messages in one half of the memory: a message is remembered for at least as many messages, and at most
+/// twice as many.
 const HALF: usize = 1 << 18;
 
-/// The digests of the latest messages of a file: 16 MiB at most.
+/// Digests of the latest messages of a file: 16 MiB at most.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
     latest: HashSet<Digest>,
@@ -21,7 +22,8 @@ pub(super) struct Repeats {
 }
 
 impl Repeats {
-    /// Whether a message of these bytes came before; from now on one did. A message without a point is never a repeated one.
+    /// True if a message of these bytes came before; remembers the message. A message without a point is never a
+    /// repeated one.
     pub(super) fn is_repeated(&mut self, metrics: &MetricsData) -> bool {
         let digest = Digest::of(&metrics.encode_to_vec());
         if self.latest.len() >= HALF {
@@ -32,7 +34,7 @@ impl Repeats {
     }
 }
 
-/// Data points of any kind in a message.
+/// Counts the data points of any kind in a message.
 pub(super) fn data_points(metrics: &MetricsData) -> u64 {
     let scopes = metrics.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
     scopes.flat_map(|scope| &scope.metrics).map(|metric| points_of(metric) as u64).sum()

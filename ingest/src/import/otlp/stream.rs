@@ -1,8 +1,8 @@
-//! Which series a data point belongs to: everything that tells two streams apart is in the metadata, so in the id.
+//! Series of a data point: everything that distinguishes two streams is in the metadata, and therefore in the id.
 //!
-//! The flat `attributes` are for people and queries. The fields behind them say the rest, each left out where it has nothing
-//! to say: unit, type, temporality, monotonicity, and which attributes came from the resource and from the scope. From them
-//! the stream can be told back, so two streams never have the same metadata.
+//! The flat `attributes` are for people and queries. The fields after them hold the rest, each left out if empty:
+//! unit, type, temporality, monotonicity, and which attributes came from the resource and from the scope. The stream
+//! can be reconstructed from them, so two streams never have the same metadata.
 
 use std::collections::BTreeMap;
 
@@ -17,12 +17,12 @@ use crate::import::identity::Attributes;
 /// Keys under which the scope's own name and version are found.
 const SCOPE_KEYS: [&str; 2] = ["otel.scope.name", "otel.scope.version"];
 
-/// Attributes of resource and scope, apart.
+/// Attributes of resource and scope, separately.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Origin {
     resource: Attributes,
     scope: Attributes,
-    /// Name and version.
+    /// Name and version of the scope.
     scope_names: Attributes,
 }
 
@@ -46,9 +46,9 @@ impl Origin {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Kind<'a> {
     pub(super) unit: &'a str,
-    /// Empty for a gauge.
+    /// Name of the kind; empty for a gauge.
     pub(super) name: &'static str,
-    /// Empty where the producer says none.
+    /// Temporality; empty if the producer sends none.
     pub(super) temporality: &'static str,
     pub(super) is_monotonic: bool,
 }
@@ -59,20 +59,20 @@ impl Kind<'_> {
     }
 }
 
-/// The attributes of a series in one map, and where they came from.
+/// Attributes of a series in one map, with their origin.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Labels {
     attributes: Attributes,
     resource: Vec<String>,
     scope: Vec<String>,
-    /// Of keys that had to give way: what the producer calls them.
+    /// Keys that were renamed, each with the producer's key.
     renamed: BTreeMap<String, String>,
 }
 
 impl Labels {
-    /// Joins the attributes of a point with those around it. Where two have one key the inner one keeps it, and the outer
-    /// one becomes `scope.<key>` or `resource.<key>`. `own` is a key that we add: a point's attribute of that name is
-    /// `point.<key>`.
+    /// Joins the attributes of a point with those around it. If two share a key, the inner one keeps it, and the
+    /// outer one becomes `scope.<key>` or `resource.<key>`. `own` is a key that we add: a point's attribute of that
+    /// name becomes `point.<key>`.
     pub(super) fn new(origin: &Origin, point: &Attributes, own: Option<&str>) -> Self {
         let mut labels = Self::default();
         if let Some(own) = own {
@@ -87,7 +87,7 @@ impl Labels {
         }
         for (key, value) in &origin.scope {
             let key = if SCOPE_KEYS.contains(&key.as_str()) {
-                // Always renamed, or it would be taken for the name of the scope where that has none.
+                // Always renamed; otherwise it would be read as the name of a scope that has none.
                 let renamed = labels.place("scope", &format!("scope.attributes.{key}"), value);
                 labels.renamed.insert(renamed.clone(), key.clone());
                 renamed
@@ -103,12 +103,12 @@ impl Labels {
         labels
     }
 
-    /// Sets the value of a key that is ours.
+    /// Sets the value of one of our own keys.
     pub(super) fn set(&mut self, key: &str, value: Value) {
         self.attributes.insert(key.to_owned(), value);
     }
 
-    /// Adds an attribute, under a name with prefixes where its own is taken; returns the name.
+    /// Adds an attribute, under a name with prefixes if its own is taken; returns the name.
     fn place(&mut self, prefix: &str, key: &str, value: &Value) -> String {
         let mut placed = key.to_owned();
         while self.attributes.contains_key(&placed) {
@@ -121,7 +121,7 @@ impl Labels {
         placed
     }
 
-    /// The series of a metric with these labels.
+    /// Returns the series of a metric with these labels.
     pub(super) fn identity(&self, name: &str, kind: &Kind<'_>) -> SeriesIdentity {
         let Self { attributes, resource, scope, renamed } = self;
         let Kind { unit, name: kind, temporality, is_monotonic } = *kind;
@@ -161,19 +161,19 @@ struct Metadata<'a> {
     renamed: &'a BTreeMap<String, String>,
 }
 
-/// Attributes as a sorted map: the order that a producer happened to write is no part of the identity.
+/// Sorts attributes: the order in which a producer wrote them is not part of the identity.
 pub(super) fn to_map(attributes: Vec<KeyValue>) -> Attributes {
     attributes.into_iter().map(|attribute| (attribute.key, to_json(attribute.value))).collect()
 }
 
-/// Bytes become hexadecimal text; a number that JSON does not have becomes its name.
+/// Converts a value to JSON: bytes become hexadecimal text; a number that JSON does not have becomes its name.
 fn to_json(value: Option<opentelemetry_proto::tonic::common::v1::AnyValue>) -> Value {
     match value.and_then(|value| value.value) {
         None => Value::Null,
         Some(AnyValue::StringValue(text)) => text.into(),
         Some(AnyValue::BoolValue(value)) => value.into(),
         Some(AnyValue::IntValue(value)) => value.into(),
-        // An index into a table that only profiles have: nothing to look it up in.
+        // This index refers to a table that only profiles have, so it cannot be resolved.
         Some(AnyValue::StringValueStrindex(index)) => index.into(),
         Some(AnyValue::DoubleValue(value)) if value.is_finite() => value.into(),
         Some(AnyValue::DoubleValue(value)) => value.to_string().into(),

@@ -25,7 +25,7 @@ fn attributes(pairs: &[(&str, &str)]) -> Vec<KeyValue> {
     pairs.iter().map(pair).collect()
 }
 
-/// A point at `ms`, with a nanosecond short of the next.
+/// Builds a point at `ms`, one nanosecond before the next millisecond.
 fn number(ms: u64, value: Value, pairs: &[(&str, &str)]) -> NumberDataPoint {
     let time_unix_nano = ms * 1_000_000 + 999_999;
     NumberDataPoint { time_unix_nano, value: Some(value), attributes: attributes(pairs), ..Default::default() }
@@ -58,7 +58,7 @@ fn read(name: &str, content: &[u8]) -> (Result<OtlpSummary, ImportError>, Read) 
     imported(|output| import_otlp(&files, &Target::new(output, OrgId(7)), Rerun::Refuse, &mut |_| ()))
 }
 
-/// Timestamps and values of each series, by metadata without the attributes that all have.
+/// Returns timestamps and values of each series, by metadata without the attributes that all series have.
 fn shown(read: &Read) -> BTreeMap<String, Vec<(i64, f64)>> {
     let show = |(metadata, points): (&String, &Vec<(i64, u64)>)| {
         let short = metadata.replace(r#""host":"a","#, "").replace(r#""lib":"x""#, "");
@@ -314,7 +314,7 @@ fn every_form_of_file_gives_the_same_points() {
     for (content, said) in [
         (&br#"{"resourceSpans":[]}"#[..], "resourceSpans"),
         (&body[..body.len() - 1], "may be cut"),
-        (b"\xff\xff\xff\xffno", "no length"),
+        (b"\xff\xff\xff\xffno", "cannot be a length"),
     ] {
         let failed = read("x.otlp.pb", content).0.expect_err("no metrics").to_string();
         assert!(failed.contains(said) && !failed.contains("copy it again"), "{failed}");

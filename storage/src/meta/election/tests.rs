@@ -142,7 +142,7 @@ async fn a_candidate_whose_own_earlier_office_was_not_given_up_leads_in_its_new_
     assert!(!writes(&*store, &first).await && writes(&*store, &second).await);
 }
 
-/// A watch that tells nothing: of a history that its store no longer has.
+/// Watch that reports nothing: its history is one that the store no longer has.
 #[derive(Debug)]
 struct Deaf(MemoryStore);
 

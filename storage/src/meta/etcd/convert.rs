@@ -1,4 +1,4 @@
-//! Our keys and transactions as etcd's, and back.
+//! Conversion of keys and transactions to those of etcd, and back.
 
 use bytes::Bytes;
 use etcd_client as etcd;
@@ -7,7 +7,7 @@ use model::LeaseId;
 
 use crate::meta::{Compare, Entry, EtcdSettings, MetaError, Op, Revision, Txn};
 
-/// What every key starts with, in etcd and nowhere else.
+/// Prefix of every key in etcd; callers never see it.
 #[derive(Debug, Clone)]
 pub(super) struct Namespace(String);
 
@@ -23,15 +23,15 @@ impl Namespace {
         Err(MetaError::Settings { endpoints: settings.endpoints.join(","), reason })
     }
 
-    /// A key, or the start of a prefix.
+    /// Converts a key, or the start of a prefix.
     pub(super) fn key(&self, key: &str) -> Vec<u8> {
         [self.0.as_bytes(), key.as_bytes()].concat()
     }
 
-    /// The first key after all that start with `prefix`: that prefix, with its last byte one larger.
+    /// Returns the first key after all that start with `prefix`: the prefix with its last byte one larger.
     pub(super) fn end_of(&self, prefix: &str) -> Vec<u8> {
         let mut end = self.key(prefix);
-        // Keys are UTF-8, where no byte is 0xff, and the namespace is never empty.
+        // Keys are UTF-8, in which no byte is 0xff, and the namespace is never empty.
         if let Some(last) = end.last_mut() {
             *last += 1;
         }
@@ -72,7 +72,7 @@ impl Namespace {
         }
     }
 
-    /// What a refused transaction read.
+    /// Returns the entries that a refused transaction read.
     pub(super) fn reads(&self, response: &TxnResponse) -> Result<Vec<Option<Entry>>, MetaError> {
         let reads = response.op_responses().into_iter().filter_map(|response| match response {
             TxnOpResponse::Get(read) => Some(read),
@@ -91,7 +91,7 @@ impl Namespace {
         })
     }
 
-    /// The key without the namespace.
+    /// Returns the key without the namespace.
     pub(super) fn strip(&self, kv: &etcd::KeyValue) -> Result<String, MetaError> {
         let key = std::str::from_utf8(kv.key()).ok().and_then(|key| key.strip_prefix(&self.0));
         key.map(str::to_owned).ok_or_else(|| MetaError::Foreign {
@@ -101,13 +101,13 @@ impl Namespace {
     }
 }
 
-/// The revision that an answer is of.
+/// Returns the revision of an answer.
 pub(super) fn revision(header: Option<&ResponseHeader>) -> Revision {
     Revision(header.map_or(0, |header| header.revision() as u64))
 }
 
 impl Op {
-    /// What an error names.
+    /// Returns the object that an error names.
     pub(super) fn object(&self) -> &str {
         match self {
             Self::Put { key, .. } | Self::Delete { key } => key,

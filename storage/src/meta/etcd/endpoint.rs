@@ -1,4 +1,4 @@
-//! One endpoint of etcd: its connections, and whether it is in service.
+//! Endpoint of etcd: its connections, and its standing (in service, suspected or at rest).
 //!
 //! ```text
 //!                 a call hangs or breaks              a probe, at once, is not answered in time
@@ -8,10 +8,10 @@
 //!      +--------------------------------------+--------------------------------------------------+  +-----+
 //! ```
 //!
-//! A frozen process is the reason for all of this. Its kernel goes on accepting connections, so it looks ready, and only
-//! a call that waits in vain shows that it is not. Therefore no caller is sent to an endpoint that is suspected or at rest
-//! while another one is in service; a probe beside the callers finds out when it may return. A suspicion that was wrong
-//! costs milliseconds, and no connection.
+//! The reason for this is a frozen process. Its kernel still accepts connections, so the endpoint looks ready; only a call
+//! without an answer shows that it is not. Therefore no caller is sent to an endpoint that is suspected or at rest while
+//! another one is in service. Probes, which run beside the callers, decide when it returns. A wrong suspicion costs
+//! milliseconds, and no connection.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -27,17 +27,17 @@ use crate::meta::etcd::lane::Lane;
 /// First rest; it doubles up to [`REST_MAX`].
 const REST_MIN: Duration = Duration::from_secs(1);
 
-/// Longest rest: so late at most is a member used again that is well again.
+/// Longest rest, and therefore the longest time that a healthy member stays unused.
 const REST_MAX: Duration = Duration::from_secs(30);
 
-/// Longest wait for the answer to a probe. Shorter than the patience with a call, so that an endpoint which is slow, but
-/// answers, does not return only to hold up the next call.
+/// Longest wait for the answer to a probe. It is shorter than the patience with a call, so that an endpoint which
+/// answers slowly does not return only to delay the next call.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// An endpoint that is put aside again so soon after its return goes on with the rest that it had.
+/// Time after its return within which an endpoint that is put aside again continues with the length of its last rest.
 const RELAPSE: Duration = Duration::from_secs(60);
 
-/// Whether callers are sent there.
+/// Standing of an endpoint; callers are sent only to one in service, unless there is no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     InService,
@@ -45,7 +45,7 @@ enum Standing {
     AtRest,
 }
 
-/// The end of an endpoint's last rest.
+/// End of an endpoint's last rest.
 #[derive(Debug)]
 struct Return {
     at: Instant,
@@ -54,17 +54,17 @@ struct Return {
 
 type Slot = Arc<OnceCell<Client>>;
 
-/// One endpoint.
+/// Endpoint of etcd with its connections.
 pub(super) struct Endpoint {
     url: String,
     settings: Arc<EtcdSettings>,
-    /// A key that this user may read.
+    /// Key that this user may read.
     probed: Vec<u8>,
-    /// The connection of each lane; a new one is made by its first call.
+    /// Connection of each lane; a new one connects with its first call.
     slots: Mutex<[Slot; Lane::COUNT]>,
     standing: watch::Sender<Standing>,
     returned: Mutex<Option<Return>>,
-    /// Whether no other endpoint is known: this one is then never put aside.
+    /// True if no other endpoint is known: this one is never put aside.
     is_alone: bool,
 }
 
@@ -86,7 +86,7 @@ impl Endpoint {
         *self.standing.borrow() == Standing::InService
     }
 
-    /// The connection of a lane; nothing is sent by asking for it.
+    /// Returns the connection of a lane; sends nothing.
     pub(super) fn connection(self: &Arc<Self>, lane: Lane) -> Connection {
         let slot = Arc::clone(&self.slots()[lane.index()]);
         Connection { endpoint: Arc::clone(self), slot }
@@ -100,11 +100,11 @@ impl Endpoint {
         let client = Client::connect([&self.url], Some(self.settings.options()))
             .await
             .map_err(|error| fault::on_connect(&self.settings, error))?;
-        // Only an answer shows that there is a connection, and somebody behind it.
+        // Only an answer proves that there is a connection with a server behind it.
         self.read(&client).await.map(|()| client)
     }
 
-    /// A read that needs the quorum, too. A refusal is an answer.
+    /// Reads a key, which needs the quorum, too. A refusal counts as an answer.
     async fn read(&self, client: &Client) -> Result<(), Fault> {
         match client.kv_client().get(self.probed.clone(), None).await {
             Ok(_) => Ok(()),
@@ -115,7 +115,7 @@ impl Endpoint {
         }
     }
 
-    /// Probes until the endpoint answers, and lets it return.
+    /// Probes until the endpoint answers, then puts it back into service.
     async fn rest(endpoint: Weak<Self>) {
         let mut rest = None;
         loop {
@@ -126,17 +126,18 @@ impl Endpoint {
                 endpoint.return_to_service(rest);
                 return;
             }
-            // What does not answer may be the connection alone.
+            // Perhaps only the connection is dead.
             endpoint.renew_connections();
             rest = Some(rest.map_or_else(|| endpoint.rest_at_first(), |rest| (rest * 2).min(REST_MAX)));
         }
     }
 
-    /// Begins a rest; the first of an endpoint that has just returned is as long as its last.
+    /// Returns the length of the first rest. For an endpoint that returned just now, that is the length of its last
+    /// rest.
     fn rest_at_first(&self) -> Duration {
         self.standing.send_replace(Standing::AtRest);
         crate::metrics::endpoint_put_aside();
-        tracing::warn!(endpoint = self.url, "etcd endpoint does not answer; the others are asked until it does");
+        tracing::warn!(endpoint = self.url, "etcd endpoint did not answer; the others are asked until it does");
         match &*self.returned.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(last) if last.at.elapsed() < RELAPSE => last.after,
             _ => REST_MIN,
@@ -147,18 +148,18 @@ impl Endpoint {
         if let Some(after) = rest {
             let last = Return { at: Instant::now(), after };
             *self.returned.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
-            tracing::info!(endpoint = self.url, rest = ?after, "etcd endpoint answers again");
+            tracing::info!(endpoint = self.url, rest = ?after, "etcd endpoint answered again; it is back in service");
         }
         self.standing.send_replace(Standing::InService);
     }
 
-    /// Calls under way keep the old ones.
+    /// Replaces the connections; calls in flight keep the old ones.
     fn renew_connections(&self) {
         *self.slots() = <[Slot; Lane::COUNT]>::default();
     }
 }
 
-/// A connection to one endpoint, made by its first call. Cheap to clone.
+/// Connection to one endpoint, made by its first call. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Connection {
     endpoint: Arc<Endpoint>,
@@ -166,7 +167,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects, if that is still to do.
+    /// Connects, unless it is connected.
     ///
     /// # Errors
     /// Nothing of the caller's was sent.
@@ -174,7 +175,7 @@ impl Connection {
         self.slot.get_or_try_init(|| self.endpoint.connect()).await
     }
 
-    /// One call; once more with a new token if it was refused for an old one.
+    /// Makes one call, and repeats it with a new token if it was refused for an expired one.
     pub(super) async fn call<T, F>(
         &self,
         operation: &'static str,
@@ -195,7 +196,7 @@ impl Connection {
         }
     }
 
-    /// Whether the endpoint answers a read on this very connection.
+    /// True if the endpoint answers a read on this very connection.
     pub(super) async fn probe(&self) -> bool {
         match self.connected().await {
             Ok(client) => self.endpoint.read(client).await.is_ok(),
@@ -208,11 +209,11 @@ impl Connection {
         Arc::ptr_eq(&self.endpoint, &other.endpoint)
     }
 
-    /// Sends no call to the endpoint until a probe was answered.
+    /// Puts the endpoint aside: no call is sent to it until a probe is answered.
     pub(super) fn put_aside(&self) {
         let endpoint = &self.endpoint;
         if endpoint.is_alone {
-            // There is nobody else to ask; but what hangs or broke may be the connection alone.
+            // No other endpoint can be asked, but perhaps only the connection hangs or broke.
             endpoint.renew_connections();
             return;
         }
@@ -229,7 +230,7 @@ impl Connection {
         }
     }
 
-    /// Waits until the endpoint rests, whoever found out that it hangs.
+    /// Waits until the endpoint rests, whichever caller noticed that it hangs.
     pub(super) async fn rests(&self) {
         let mut standing = self.endpoint.standing.subscribe();
         // The sender lives as long as the endpoint, which this connection holds.

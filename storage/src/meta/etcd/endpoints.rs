@@ -1,16 +1,15 @@
-//! All endpoints of etcd, and which of them is asked.
+//! Endpoints of etcd, and the choice of the one that is asked.
 //!
-//! Each process has a first endpoint, by chance, and stays with it; the next in the row take over while it rests
-//! (`endpoint`). One that hangs is told from a cluster that is slow by comparison alone: it *hangs* if another endpoint
-//! answered in the meantime and it did not. So a slow disk, an election or a lost quorum, which hold up all of them, put
-//! nobody aside.
+//! Each process draws a first endpoint at random and stays with it; the next ones take over while it rests (`endpoint`).
+//! Only a comparison distinguishes an endpoint that hangs from a slow cluster: it *hangs* if another endpoint answered in
+//! the meantime and it did not. A slow disk, an election or a lost quorum delay all endpoints, so none is put aside.
 //!
 //! | call | sent to |
 //! |---|---|
-//! | `ask`: reads, leases | the first; after its lane's patience also to the next; the first answer counts. Twice does no harm |
-//! | `once`: a transaction, a new watch | one, which has answered before. If it hangs the outcome is unknown, and whoever settles it reads from another |
+//! | `ask`: reads, leases | the first; after its lane's patience also to the next; the first answer counts. Sending them twice is harmless |
+//! | `once`: a transaction, a new watch | one that has answered before. If it hangs, the outcome is unknown; `settle` then reads from another endpoint |
 //!
-//! With a single endpoint there is nothing to compare: every call has its whole timeout.
+//! With a single endpoint there is no comparison: every call waits for its whole timeout.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,26 +23,27 @@ use crate::meta::etcd::endpoint::{Connection, Endpoint};
 use crate::meta::etcd::fault::{self, Fault};
 use crate::meta::etcd::lane::Lane;
 
-/// How long a call's endpoint may answer a probe before others are probed: then it is slow, and does not hang.
+/// Time that a call's endpoint has to answer a probe before others are probed; within it, the endpoint is slow but
+/// does not hang.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// How long it may still answer after another one did.
+/// Time that it still has after another endpoint has answered.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// A comparison that came to nothing for so long (nobody answers) is begun anew.
+/// Time after which a comparison without any answer starts over.
 const COMPARISON_MAX: Duration = Duration::from_secs(2);
 
-/// A call, as errors name it.
+/// Call, as errors name it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call<'a> {
     pub(super) lane: Lane,
-    /// A verb.
+    /// Operation, as a verb.
     pub(super) operation: &'static str,
-    /// A key, a prefix, a lease.
+    /// Object: a key, a prefix or a lease.
     pub(super) object: &'a str,
 }
 
-/// The endpoints of one etcd.
+/// Endpoints of one etcd.
 pub(super) struct Endpoints {
     all: Vec<Arc<Endpoint>>,
     first: usize,
@@ -51,7 +51,7 @@ pub(super) struct Endpoints {
 }
 
 impl Endpoints {
-    /// Sends nothing.
+    /// Creates the endpoints; sends nothing.
     pub(super) fn new(settings: &EtcdSettings, probed: &[u8]) -> Self {
         let shared = Arc::new(settings.clone());
         let endpoint = |url: &String| Arc::new(Endpoint::new(url.clone(), Arc::clone(&shared), probed.to_vec()));
@@ -59,14 +59,14 @@ impl Endpoints {
         Self { first: settings.first % all.len().max(1), all, call_timeout: settings.call_timeout }
     }
 
-    /// One connection an endpoint, in the order in which they are asked: those in service first.
+    /// Returns a connection to each endpoint, in the order in which they are asked: those in service first.
     fn in_order(&self, lane: Lane) -> Vec<Connection> {
         let row = self.all[self.first..].iter().chain(&self.all[..self.first]);
         let (serving, resting): (Vec<_>, Vec<_>) = row.partition(|endpoint| endpoint.is_in_service());
         serving.into_iter().chain(resting).map(|endpoint| endpoint.connection(lane)).collect()
     }
 
-    /// One call that may be made twice: of whichever endpoint answers first.
+    /// Makes a call that may be made twice: the first answer of any endpoint counts.
     pub(super) async fn ask<T, F>(&self, call: Call<'_>, work: impl Fn(Client) -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, etcd_client::Error>>,
@@ -76,7 +76,8 @@ impl Endpoints {
         self.in_time(call, self.one_after_the_other(call.lane, attempt)).await
     }
 
-    /// One call that is sent to one endpoint, which has answered before; and the connection that it went over.
+    /// Makes a call that is sent to one endpoint only, one that has answered before; also returns the connection that
+    /// was used.
     ///
     /// # Errors
     /// [`Fault::Open`] also where no endpoint could be reached, and nothing was sent: the caller settles both alike.
@@ -106,7 +107,7 @@ impl Endpoints {
         match tokio::time::timeout(self.call_timeout, work).await {
             Ok(answer) => answer,
             Err(_) => {
-                // What does not answer may be the connection alone, and the address one of several servers.
+                // Perhaps only the connection is dead, or the address stands for several servers.
                 if let [only] = &*self.all {
                     only.connection(call.lane).put_aside();
                 }
@@ -115,8 +116,8 @@ impl Endpoints {
         }
     }
 
-    /// Asks the first endpoint; each further one as soon as those before have failed, or have been silent for the lane's
-    /// patience. Puts aside what broke, and what was overtaken by an endpoint that was asked later.
+    /// Asks the first endpoint, and each further one as soon as those before have failed or have been silent for the
+    /// lane's patience. Puts an endpoint aside if it broke, or if one that was asked later answered first.
     async fn one_after_the_other<T, F>(&self, lane: Lane, attempt: impl Fn(Connection) -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,
@@ -153,7 +154,7 @@ impl Endpoints {
         }
     }
 
-    /// Resolves once an endpoint hangs: probed every `pause`, it was silent while another answered.
+    /// Resolves once the endpoint hangs: probed every `pause`, it was silent while another answered.
     pub(super) async fn hangs(&self, connection: &Connection, pause: Duration) {
         loop {
             tokio::time::sleep(pause).await;

@@ -1,4 +1,4 @@
-//! What an error of etcd says about what was done.
+//! Faults of etcd, by what they say about the change that was requested.
 //!
 //! Only what etcd itself refused *before* it proposed a change is certainly not done; those answers are listed here. All
 //! else (a broken connection, a timeout, a leader that stepped down) leaves it open.
@@ -11,20 +11,20 @@ use tonic::{Code, Status};
 use crate::meta::etcd::endpoints::Call;
 use crate::meta::{EtcdSettings, MetaError};
 
-/// A failed call.
+/// Fault of a call, by its outcome.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// Certainly not done.
+    /// The change was certainly not made.
     NotDone(MetaError),
-    /// Perhaps done, perhaps not, perhaps later.
+    /// The change may have been made, may not, or may be made later.
     Open(MetaError),
-    /// Not done: the lease is no more.
+    /// The change was not made: the lease has ended.
     LeaseMissing(MetaError),
-    /// Not done: the revision that was asked for is compacted.
+    /// The call was not made: the requested revision is compacted.
     Compacted(MetaError),
-    /// Not done: the revision that was asked for is not of this history, or has not come in it yet.
+    /// The call was not made: the requested revision belongs to another history, or is still to come.
     Elsewhere(MetaError),
-    /// Not done: the token of authentication has to be renewed.
+    /// The call was not made: the token of authentication must be renewed.
     TokenExpired(MetaError),
 }
 
@@ -40,7 +40,8 @@ impl Fault {
         }
     }
 
-    /// Sorts by code; where etcd uses one code for several things, by the words that its clients match, too.
+    /// Classifies a status by its code, and by its words where etcd uses one code for several faults, as its own
+    /// clients do.
     fn of_status(operation: &'static str, object: &str, status: Status) -> Self {
         let says = |words: &str| status.message().contains(words);
         let reason = status.message().to_owned();
@@ -64,7 +65,7 @@ impl Fault {
         }
     }
 
-    /// For calls that change nothing, or whose caller asks again anyway.
+    /// Converts the fault, for calls that change nothing or whose caller asks again anyway.
     pub(super) fn into_error(self) -> MetaError {
         match self {
             Self::NotDone(error)
@@ -85,19 +86,19 @@ pub(super) fn unavailable(
     MetaError::Unavailable { operation, object: object.to_owned(), source: Box::new(source) }
 }
 
-/// No answer came in time.
+/// Creates the fault of a call without an answer in time.
 pub(super) fn silence(operation: &'static str, object: &str, waited: Duration) -> MetaError {
     let source = format!("no answer from etcd within {waited:?}").into();
     MetaError::Unavailable { operation, object: object.to_owned(), source }
 }
 
-/// One endpoint did not answer, and another one did meanwhile.
+/// Creates the fault of an endpoint that did not answer while another one did.
 pub(super) fn hang(call: Call<'_>) -> MetaError {
     let source = "the endpoint of etcd hangs: another one answered meanwhile".into();
     MetaError::Unavailable { operation: call.operation, object: call.object.to_owned(), source }
 }
 
-/// What keeps a connection from being made.
+/// Classifies an error that prevented a connection.
 pub(super) fn on_connect(settings: &EtcdSettings, error: Error) -> Fault {
     let endpoints = settings.endpoints.join(",");
     match error {

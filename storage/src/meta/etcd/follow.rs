@@ -1,18 +1,18 @@
-//! A watch that resumes.
+//! Watch that resumes after a broken stream.
 //!
-//! A broken stream is opened anew after the last revision that was told, so nothing is missed and nothing told twice. Where
-//! etcd no longer has that history (compaction), or cannot send it in one message, the whole prefix is listed and told as
-//! `WatchEvent::Resync`; the watch goes on from there. Only what waiting does not mend ends it.
+//! A broken stream is opened again after the last reported revision, so that no change is missed or reported twice. If etcd
+//! no longer has that history (compaction), or cannot send it in one message, the watch lists the whole prefix, reports it
+//! as `WatchEvent::Resync`, and continues from there. Only an error that waiting does not cure ends the watch.
 //!
-//! An etcd that was lost, or restored in place, comes back under its address with another history, whose revisions
-//! come again: a stream that is opened after a revision that it has not reached is silent until then, and one that
-//! it has reached misses what came before. So before each stream is opened the prefix is listed as of that very
-//! revision. If that is not what was told, the prefix is listed anew and told as `WatchEvent::Restored`. If it is,
-//! going on from there misses nothing, whichever history it is.
+//! An etcd that was lost, or restored in place, comes back at the same address with another history, in which revisions
+//! come again. A stream from a revision that the new history has not reached would be silent until then; from one that it
+//! has reached, it would miss earlier changes. Therefore the watch lists the prefix at that very revision before it opens a
+//! stream. If the listing differs from what was reported, the watch lists the prefix again and reports it as
+//! `WatchEvent::Restored`. If it is equal, continuing from there misses nothing, whichever history it is.
 //!
-//! A quiet watch and one that hangs look alike. So a watch moves to another endpoint when its own is at rest, whoever found
-//! that out; when the probes of HTTP/2 are not answered; and when a read that is tried every [`QUIET_MAX`] hangs there and
-//! not elsewhere, which also finds a member that lives and no longer follows its leader.
+//! A quiet watch and one that hangs look alike. Therefore a watch moves to another endpoint in three cases: its own is at
+//! rest; the probes of HTTP/2 get no answer; or a read, tried every [`QUIET_MAX`], hangs there and not elsewhere. The last
+//! case also finds a member that lives but no longer follows its leader.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -28,16 +28,17 @@ use crate::meta::etcd::fault::{self, Fault};
 use crate::meta::etcd::lane::Lane;
 use crate::meta::{Change, Entry, Listing, MetaError, MetaStore, Revision, Watch, WatchEvent, etcd::convert};
 
-/// First pause before a broken watch is opened anew; it doubles up to [`PAUSE_MAX`].
+/// First pause before a broken watch is opened again; it doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
-/// Longest pause.
+/// Longest pause before a broken watch is opened again.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// How long a watch may be quiet before its endpoint is compared with others.
+/// Time without a message after which the endpoint of a watch is compared with others.
 const QUIET_MAX: Duration = Duration::from_secs(10);
 
-/// Largest message of a watch, in bytes: a finished job's keys are deleted in one transaction, and told in one message.
+/// Largest message of a watch, in bytes: the keys of a finished job are deleted in one transaction, which is one
+/// message.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
 pub(super) fn follow(store: EtcdStore, prefix: String, after: Revision) -> Watch {
@@ -56,9 +57,9 @@ pub(super) fn follow(store: EtcdStore, prefix: String, after: Revision) -> Watch
 struct Follower {
     store: EtcdStore,
     prefix: String,
-    /// The last revision that was read: all up to it is in `told`, or was.
+    /// Last revision that was read: all changes up to it are in `told`, or were.
     after: Revision,
-    /// Entries under the prefix at that revision, by key; they recognise the history. None before the first stream.
+    /// Entries under the prefix at that revision, by key; they identify the history. None before the first stream.
     known: Option<BTreeMap<String, Entry>>,
     stream: Option<(WatchStream, Connection)>,
     told: VecDeque<WatchEvent>,
@@ -75,12 +76,12 @@ impl Follower {
                 Ok(()) => self.pause = PAUSE_MIN,
                 Err(Fault::Compacted(_)) => {
                     self.stream = None;
-                    tracing::info!(prefix = %self.prefix, after = %self.after, "watch lost its history, listing anew");
+                    tracing::info!(prefix = %self.prefix, after = %self.after, "a watch lost its history; listing again");
                     self.list_anew(WatchEvent::Resync).await?;
                 }
                 Err(Fault::Elsewhere(_)) => {
                     self.stream = None;
-                    tracing::warn!(prefix = %self.prefix, after = %self.after, "the cluster's state was lost or restored, listing anew");
+                    tracing::warn!(prefix = %self.prefix, after = %self.after, "the cluster's state was lost or restored; listing again");
                     self.list_anew(WatchEvent::Restored).await?;
                 }
                 Err(fault) => {
@@ -91,7 +92,7 @@ impl Follower {
         }
     }
 
-    /// One message, over the stream that is open or a new one.
+    /// Reads one message, over the open stream or a new one.
     async fn read(&mut self) -> Result<(), Fault> {
         if self.stream.is_none() {
             self.recognise().await?;
@@ -113,13 +114,13 @@ impl Follower {
         let fault = match message {
             Ok(Some(message)) => match self.fault_in(&message) {
                 None => {
-                    self.take(&message);
+                    self.queue_events(&message);
                     return Ok(());
                 }
                 Some(fault) => fault,
             },
             Ok(None) => Fault::Open(broken(&self.prefix, "the server closed the stream")),
-            // More than fits into one message: the pages of a listing do fit.
+            // The changes do not fit into one message; the pages of a listing do.
             Err(Error::GRpcStatus(status)) if status.code() == Code::OutOfRange => {
                 Fault::Compacted(broken(&self.prefix, status.message()))
             }
@@ -133,9 +134,9 @@ impl Follower {
         Err(fault)
     }
 
-    /// Holds what lies under the prefix at `after` against what was told.
+    /// Compares the content of the prefix at `after` with what was reported.
     async fn recognise(&mut self) -> Result<(), Fault> {
-        // Revision 0 is before anything was written, in every history; to etcd it means "now".
+        // Revision 0 precedes every write, in any history; for etcd it means "now".
         let listed = match self.after {
             Revision(0) => BTreeMap::new(),
             after => by_key(self.store.pages(&self.prefix, Some(after)).await?),
@@ -151,13 +152,14 @@ impl Follower {
         }
     }
 
-    /// Why a message ends the watch, if it does.
+    /// Returns the fault with which a message ends the watch, if it does.
     fn fault_in(&self, message: &WatchResponse) -> Option<Fault> {
         if message.compact_revision() > 0 {
             return Some(Fault::Compacted(broken(&self.prefix, "compacted")));
         }
         if convert::revision(message.header()) < self.after {
-            // Restored since the history was recognised, or of a member that lags behind: opening it anew tells.
+            // Either etcd was restored since the history was identified, or the member lags behind: opening the
+            // stream again decides.
             return Some(Fault::Open(broken(&self.prefix, "its endpoint is behind what was told")));
         }
         message.canceled().then(|| {
@@ -166,8 +168,8 @@ impl Follower {
         })
     }
 
-    /// Sorts the events of a message by revision. etcd never sends a part of one.
-    fn take(&mut self, message: &WatchResponse) {
+    /// Adds the events of a message, by revision. etcd never sends a part of a revision.
+    fn queue_events(&mut self, message: &WatchResponse) {
         for event in message.events() {
             let Some(kv) = event.kv() else { continue };
             let at = Revision(kv.mod_revision() as u64);
@@ -175,7 +177,7 @@ impl Follower {
                 EventType::Put => self.store.namespace.entry(kv).map(Change::Put),
                 EventType::Delete => self.store.namespace.strip(kv).map(|key| Change::Deleted { key }),
             };
-            // A key that is no text is none of ours.
+            // A key that is not text belongs to somebody else.
             let Ok(change) = change else { continue };
             if let Some(known) = &mut self.known {
                 match &change {
@@ -196,7 +198,7 @@ impl Follower {
         }
     }
 
-    /// Goes on from what there is now, and tells it as `event`.
+    /// Lists the prefix, reports the listing as `event`, and continues from there.
     async fn list_anew(&mut self, event: impl FnOnce(Listing) -> WatchEvent) -> Result<(), MetaError> {
         match self.store.list(&self.prefix).await {
             Ok(listing) => {
@@ -209,7 +211,7 @@ impl Follower {
         }
     }
 
-    /// Waits, if waiting may mend it.
+    /// Waits, if the error may go away by itself.
     async fn wait_out(&mut self, error: MetaError) -> Result<(), MetaError> {
         if !error.is_transient() {
             return Err(error);
@@ -237,7 +239,7 @@ fn by_key(listing: Listing) -> BTreeMap<String, Entry> {
     listing.entries.into_iter().map(|entry| (entry.key.clone(), entry)).collect()
 }
 
-/// etcd puts the code of a cancellation into its words.
+/// Parses the code of a cancellation, which etcd puts into its message.
 fn code_of(reason: &str) -> Code {
     if reason.contains("PermissionDenied") || reason.contains("permission denied") {
         Code::PermissionDenied

@@ -1,15 +1,15 @@
-//! Two connections to each endpoint: what is in a hurry does not wait behind what is large.
+//! Lanes: two connections to each endpoint, so that urgent calls do not wait behind large ones.
 
 use std::time::Duration;
 
 use format::state_keys::StateKey;
 
-/// What a connection carries.
+/// Lane of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lane {
-    /// Leases and the election: small, few, and late is as bad as never.
+    /// Leases and the election: few and small calls, useless if late.
     Liveness,
-    /// Everything else: transactions, listings, watches.
+    /// All other calls: transactions, listings, watches.
     Work,
 }
 
@@ -23,18 +23,19 @@ impl Lane {
         }
     }
 
-    /// The lane of a key, or of a prefix.
+    /// Returns the lane of a key or prefix.
     pub(super) fn of(key: &str) -> Self {
         if key == String::from(StateKey::Leader) { Self::Liveness } else { Self::Work }
     }
 
-    /// How long an endpoint may be silent before another one is asked beside it.
+    /// Returns the silence of an endpoint after which another one is asked, too.
     pub(super) const fn patience(self) -> Duration {
         match self {
-            // The shortest lease (2 s) gives each try of a renewal half a second: two endpoints have to fit into it.
+            // The shortest lease (2 s) allows half a second for each try of a renewal, which two endpoints must
+            // share.
             Self::Liveness => Duration::from_millis(250),
-            // A transaction takes some ten milliseconds; while etcd elects a leader, all its members are silent for
-            // 1 to 2 s.
+            // A transaction takes some ten milliseconds; while etcd elects a leader, all members are silent for 1 to
+            // 2 s.
             Self::Work => Duration::from_secs(1),
         }
     }

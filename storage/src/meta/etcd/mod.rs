@@ -1,10 +1,10 @@
 //! The cluster's store: etcd, through `etcd-client`.
 //!
-//! Each endpoint has two connections: one for what is in a hurry (leases, the election), one for everything else. An
-//! endpoint that hangs is put aside, and others are asked (`endpoints`). Every call is bounded in time; a member that is
-//! cut off from its leader refuses at once instead of answering from the past. A read or a call of a lease may be sent to
-//! several endpoints. A transaction is sent to one, once; only what an expired token of authentication refused is sent
-//! again: that was certainly not done.
+//! Each endpoint has two connections: one for urgent calls (leases, the election), one for all others. An endpoint that
+//! hangs is put aside, and others are asked (`endpoints`). Every call is bounded in time; a member that is cut off from its
+//! leader refuses at once instead of answering with old data. A read or a call of a lease may be sent to several endpoints.
+//! A transaction is sent to one endpoint, once. It is repeated only if an expired token of authentication caused a refusal,
+//! because then it was certainly not applied.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,19 +18,19 @@ use model::limits::{MESSAGE_BYTES_MAX, STATE_PAGE_KEYS_MAX};
 use crate::meta::{Entry, Lease, Listing, MetaError, MetaStore, Op, Revision, Txn, Watch};
 use crate::outcome::Outcome;
 
-// Endpoints, credentials, timeouts.
+// Settings: endpoints, credentials, timeouts.
 mod settings;
-// Two connections to each endpoint.
+// Lanes: two connections to each endpoint.
 mod lane;
-// One endpoint: its connections, and whether it is in service.
+// Endpoint: its connections and its standing.
 mod endpoint;
-// All of them, and which is asked.
+// Endpoints, and the choice of the one that is asked.
 mod endpoints;
-// Our keys and transactions as etcd's, and back.
+// Conversion of keys and transactions to those of etcd, and back.
 mod convert;
-// What an error of etcd says about what was done.
+// Faults of etcd, by the outcome of the change.
 mod fault;
-// A watch that resumes.
+// Watch that resumes.
 mod follow;
 
 pub use settings::{EtcdSettings, EtcdTls, EtcdUser};
@@ -40,7 +40,7 @@ use endpoints::{Call, Endpoints};
 use fault::Fault;
 use lane::Lane;
 
-/// The state of a cluster in etcd. Cheap to clone.
+/// State of a cluster in etcd. Cheap to clone.
 #[derive(Clone)]
 pub struct EtcdStore {
     endpoints: Arc<Endpoints>,
@@ -54,7 +54,7 @@ impl std::fmt::Debug for EtcdStore {
 }
 
 impl EtcdStore {
-    /// Checks the settings. Without a user nothing is sent yet: a server that is down is found by the first call.
+    /// Checks the settings. Without a user nothing is sent yet: the first call finds a server that is down.
     ///
     /// # Errors
     /// [`MetaError::Settings`] for settings that no server can mend; with a user, also what the server says to it.
@@ -71,7 +71,7 @@ impl EtcdStore {
         Ok(store)
     }
 
-    /// One page of a listing: as of `revision`, or as of now.
+    /// Reads one page of a listing: as of `revision`, or as of now.
     async fn page(&self, prefix: &str, from: Vec<u8>, revision: Option<Revision>) -> Result<Page, Fault> {
         let end = self.namespace.end_of(prefix);
         let call = Call { lane: Lane::of(prefix), operation: "list", object: prefix };
@@ -88,12 +88,12 @@ impl EtcdStore {
             })
             .await?;
         let next = response.more().then(|| response.kvs().last().map(|last| [last.key(), b"\0"].concat())).flatten();
-        // A key that is no text is none of ours.
+        // A key that is not text belongs to somebody else.
         let entries = response.kvs().iter().filter_map(|kv| self.namespace.entry(kv).ok()).collect();
         Ok(Page { revision: convert::revision(response.header()), entries, next })
     }
 
-    /// All pages at one revision: that one, or the one that is current.
+    /// Reads all pages at one revision: the given one, or the current one.
     async fn pages(&self, prefix: &str, at: Option<Revision>) -> Result<Listing, Fault> {
         let first = self.page(prefix, self.namespace.key(prefix), at).await?;
         let (revision, mut entries, mut next) = (at.unwrap_or(first.revision), first.entries, first.next);
@@ -109,11 +109,11 @@ impl EtcdStore {
 struct Page {
     revision: Revision,
     entries: Vec<Entry>,
-    /// Where the next one starts.
+    /// Start of the next page.
     next: Option<Vec<u8>>,
 }
 
-/// How often a listing starts over because its revision was compacted between two of its pages.
+/// Most times that a listing starts over because its revision was compacted between two pages.
 const LIST_TRIES_MAX: u32 = 3;
 
 #[async_trait]
@@ -168,7 +168,7 @@ impl MetaStore for EtcdStore {
     async fn grant(&self, ttl: Duration) -> Result<Lease, MetaError> {
         let seconds = ttl.as_secs_f64().ceil() as i64;
         let grant = |client: Client| async move { client.lease_client().grant(seconds, None).await };
-        // Of two that are granted, the one that nobody hears of ends by itself.
+        // If two leases are granted, the one whose answer was lost ends by itself.
         let call = Call { lane: Lane::Liveness, operation: "grant", object: "a lease" };
         let granted = self.endpoints.ask(call, grant).await.map_err(Fault::into_error)?;
         let ttl = Duration::from_secs(u64::try_from(granted.ttl()).unwrap_or_default());
@@ -176,7 +176,7 @@ impl MetaStore for EtcdStore {
     }
 
     async fn keep_alive(&self, lease: LeaseId) -> Result<(), MetaError> {
-        // A stream for each renewal: it is answered, or it fails and another endpoint is asked.
+        // Each renewal opens a stream: it is answered, or it fails and another endpoint is asked.
         let renew = |client: Client| async move { client.lease_client().keep_alive(lease.0 as i64).await.map(drop) };
         let call = Call { lane: Lane::Liveness, operation: "renew", object: &lease.to_string() };
         match self.endpoints.ask(call, renew).await {

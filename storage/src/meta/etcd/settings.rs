@@ -1,22 +1,23 @@
-//! Endpoints, credentials, timeouts.
+//! Settings of etcd: endpoints, credentials, timeouts.
 
 use std::fmt;
 use std::time::Duration;
 
 use etcd_client::{Certificate, Client, ConnectOptions, Error, Identity, TlsOptions};
 
-/// Where etcd is, and how to talk to it.
+/// Settings of the connection to etcd.
 #[derive(Debug, Clone)]
 pub struct EtcdSettings {
-    /// `http://host:port` or `https://host:port`, each a member.
+    /// Endpoints, `http://host:port` or `https://host:port`, one for each member.
     pub endpoints: Vec<String>,
-    /// Place of the endpoint that is asked first, counted round: another one for each process, so that they spread.
+    /// Index, modulo their number, of the endpoint that is asked first; it differs from process to process, so that
+    /// the load spreads.
     pub first: usize,
-    /// What every key starts with; ends in `/`. Two clusters of Tailor in one etcd have different ones.
+    /// Prefix of every key; ends in `/`. Two clusters of Tailor in one etcd have different ones.
     pub namespace: String,
-    /// User and password, where the server asks for them.
+    /// User and password, if the server asks for them.
     pub user: Option<EtcdUser>,
-    /// Certificates, for `https` endpoints; none trusts nobody.
+    /// Certificates, for `https` endpoints; without them no server is trusted.
     pub tls: Option<EtcdTls>,
     /// Longest wait for a connection.
     pub connect_timeout: Duration,
@@ -24,12 +25,12 @@ pub struct EtcdSettings {
     pub call_timeout: Duration,
 }
 
-/// A user of etcd. The password is not shown.
+/// User of etcd. The password is not shown.
 #[derive(Clone)]
 pub struct EtcdUser {
-    /// Its name.
+    /// Name of the user.
     pub name: String,
-    /// Its password.
+    /// Password of the user.
     pub password: String,
 }
 
@@ -42,11 +43,11 @@ impl fmt::Debug for EtcdUser {
 /// Certificates, as PEM. The key is not shown.
 #[derive(Clone)]
 pub struct EtcdTls {
-    /// Whom to trust.
+    /// Certificates of the authorities that are trusted.
     pub ca_pem: Vec<u8>,
-    /// Certificate and key that we show, where the server asks for them.
+    /// Certificate and key that we show, if the server asks for them.
     pub identity_pem: Option<(Vec<u8>, Vec<u8>)>,
-    /// The name in the server's certificate, where it is not the endpoint's.
+    /// Name in the server's certificate, if it differs from the endpoint's.
     pub server_name: Option<String>,
 }
 
@@ -58,17 +59,17 @@ impl fmt::Debug for EtcdTls {
 }
 
 impl EtcdSettings {
-    /// What keys start with unless it is said otherwise.
+    /// Default prefix of all keys.
     pub const NAMESPACE: &str = "/tailor/";
 
-    /// How often a connection with open streams is probed: soon enough for a watch on an endpoint that hangs. etcd closes a
-    /// connection that is probed more often than every 5 s, or at all while it is idle.
+    /// Interval between probes of a connection with open streams, short enough for a watch on an endpoint that hangs.
+    /// etcd closes a connection that is probed more often than every 5 s, or at all while it is idle.
     const PROBE_EVERY: Duration = Duration::from_secs(6);
 
-    /// How long a probe may take.
+    /// Longest wait for the answer to a probe.
     const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-    /// These endpoints, without credentials, with the usual timeouts.
+    /// Creates settings for these endpoints, without credentials and with the default timeouts.
     pub fn of<E: Into<String>>(endpoints: impl IntoIterator<Item = E>) -> Self {
         Self {
             endpoints: endpoints.into_iter().map(Into::into).collect(),
@@ -81,7 +82,7 @@ impl EtcdSettings {
         }
     }
 
-    /// Tells whether a client can be made of each endpoint; sends nothing.
+    /// Checks that each endpoint can have a client; sends nothing.
     pub(super) async fn check(&self) -> Result<(), Error> {
         let anonymous = Self { user: None, ..self.clone() };
         Client::connect(&self.endpoints, Some(anonymous.options())).await.map(drop)

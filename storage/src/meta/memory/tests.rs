@@ -1,18 +1,18 @@
 use futures::FutureExt;
 
-use crate::meta::conformance::{Place, check_all};
+use crate::meta::conformance::{StorePair, check_all};
 use crate::meta::faulty::{Faults, FaultyStore};
 
 use super::*;
 
-fn place(wrap: impl Fn(MemoryStore) -> Arc<dyn MetaStore>) -> Place {
+fn place(wrap: impl Fn(MemoryStore) -> Arc<dyn MetaStore>) -> StorePair {
     let store = MemoryStore::new();
     let compacted = store.clone();
     let compact = Box::new(move |revision| {
         compacted.compact(revision);
         std::future::ready(()).boxed()
     });
-    Place { one: wrap(store.clone()), two: wrap(store), compact }
+    StorePair { one: wrap(store.clone()), two: wrap(store), compact }
 }
 
 #[tokio::test(start_paused = true)]

@@ -43,7 +43,7 @@ impl Shift<'_> {
         match claimed {
             Ok(grants) => {
                 self.backoff.reset();
-                let pause = if grants.is_empty() { self.backoff.around(EMPTY_PAUSE_MAX / 2) } else { Duration::ZERO };
+                let pause = if grants.is_empty() { self.backoff.jittered(EMPTY_PAUSE_MAX / 2) } else { Duration::ZERO };
                 self.claiming.end(now + pause);
                 self.begin_attempts(grants);
                 Ok(())

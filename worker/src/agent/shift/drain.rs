@@ -63,7 +63,7 @@ impl Draining {
 
 impl Shift<'_> {
     pub(super) fn begin_drain(&mut self, reason: String) {
-        tracing::info!(reason, attempts = self.running.beats().len(), "draining");
+        tracing::info!(reason, attempts = self.running.beats().len(), "began to drain");
         let now = Instant::now();
         let (give_up_at, posted_by) = (now + self.agent.settings.drain_timeout, now + POST_MAX);
         let pace = self.pace;

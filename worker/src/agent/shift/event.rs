@@ -5,7 +5,7 @@ use storage::meta::MetaError;
 
 use crate::agent::standing::Step;
 use crate::agent::tell::Told;
-use crate::slot::Outcome;
+use crate::slot::AttemptOutcome;
 use proto::dispatch::{DispatchError, Orders};
 
 /// End of an operation that ran beside the loop.
@@ -17,7 +17,7 @@ pub(super) enum Event {
     /// The leader answered a heartbeat.
     Beaten(Result<Orders, DispatchError>),
     /// An attempt has left its slot.
-    Computed(Box<Grant>, Box<Outcome>),
+    Computed(Box<Grant>, Box<AttemptOutcome>),
     /// The leader has been told of an attempt, or the telling was given up.
     Told(HeldAttempt, Told),
     /// The leader knows of the attempts handed back, or will learn of them when the lease ends.

@@ -11,11 +11,11 @@ use crate::agent::backoff::Backoff;
 use crate::agent::fence::Fence;
 use crate::agent::tell::{Teller, Told};
 use crate::metrics;
-use crate::slot::Outcome;
+use crate::slot::AttemptOutcome;
 
 impl Shift<'_> {
     /// Handles an attempt that has left its slot: tells the leader, unless the attempt was given up.
-    pub(super) fn computed(&mut self, grant: Grant, outcome: Outcome) {
+    pub(super) fn computed(&mut self, grant: Grant, outcome: AttemptOutcome) {
         let held = HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
         let kind = held.task.task.kind;
         let Some(attempt) = self.running.get_mut(&held) else { return };
@@ -27,11 +27,11 @@ impl Shift<'_> {
         let took = attempt.began_at.elapsed();
         metrics::attempt_computed(kind, &outcome, took);
         match &outcome {
-            Outcome::Failed(failure) if failure.class == FailureClass::Resource => {
+            AttemptOutcome::Failed(failure) if failure.class == FailureClass::Resource => {
                 self.become_unfit(failure.message.clone());
             }
-            Outcome::Failed(_) => {}
-            Outcome::Mapped(_) | Outcome::Reduced(_) => self.pace.learn(kind, took),
+            AttemptOutcome::Failed(_) => {}
+            AttemptOutcome::Mapped(_) | AttemptOutcome::Reduced(_) => self.pace.learn(kind, took),
         }
         let teller = Teller {
             leader: Arc::clone(&self.agent.leader),

@@ -14,7 +14,7 @@ pub(super) struct Unfit {
 
 impl Shift<'_> {
     pub(super) fn become_unfit(&mut self, reason: String) {
-        tracing::warn!(reason, "this machine cannot work; taking no work until that has changed");
+        tracing::warn!(reason, "this machine became unfit; the worker claims no work until that has changed");
         metrics::unfit(true);
         self.unfit = Some(Unfit { reason, look_at: Instant::now() + self.agent.settings.unfit_pause });
     }
@@ -24,7 +24,7 @@ impl Shift<'_> {
         if self.fitness.trouble().is_some() {
             unfit.look_at = now + self.agent.settings.unfit_pause;
         } else {
-            tracing::info!("this machine can work again");
+            tracing::info!("this machine became fit again; the worker claims work");
             metrics::unfit(false);
             self.unfit = None;
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use format::keys;
-use model::spec::PRIORITY_DEFAULT;
+use model::spec::WEIGHT_DEFAULT;
 use model::{
     ByteRange, Digest, Grant, HeldAttempt, JobSettings, JobSpec, MapTask, Report, SegmentRef, ShardPlan, Split,
     SystemClock,
@@ -44,7 +44,7 @@ async fn shard(folder: &Path) -> [Grant; 2] {
         settings: JobSettings::default(),
         shard_map: String::new(),
         reason: String::new(),
-        priority: PRIORITY_DEFAULT,
+        weight: WEIGHT_DEFAULT,
         running_max: None,
         force_replace: None,
         replay_of: None,

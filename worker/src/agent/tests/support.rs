@@ -17,7 +17,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::super::*;
-use crate::slot::Outcome;
+use crate::slot::AttemptOutcome;
 use crate::task::Progress;
 use proto::dispatch::{Beat, DispatchError, Hello, Orders, Verdict};
 
@@ -119,7 +119,7 @@ struct FakeExecute;
 
 #[async_trait]
 impl Execute for FakeExecute {
-    async fn run(&self, grant: &Grant, progress: &Arc<Progress>, permit: OwnedSemaphorePermit) -> Outcome {
+    async fn run(&self, grant: &Grant, progress: &Arc<Progress>, permit: OwnedSemaphorePermit) -> AttemptOutcome {
         let ordinal = grant.task.task.ordinal;
         let mut seconds = match ordinal {
             HOUR => 3600,
@@ -128,7 +128,7 @@ impl Execute for FakeExecute {
         };
         progress.plan(100);
         progress.add(if ordinal == NEARLY_DONE { 99 } else { 1 }, 0);
-        let failed = |class, message: &str| Outcome::Failed(Failure::new(class, message));
+        let failed = |class, message: &str| AttemptOutcome::Failed(Failure::new(class, message));
         while seconds > 0 {
             tokio::time::sleep(Duration::from_secs(1)).await;
             seconds -= 1;
@@ -141,7 +141,7 @@ impl Execute for FakeExecute {
         if ordinal == NO_ROOM {
             return failed(FailureClass::Resource, "no space left on device");
         }
-        Outcome::Mapped(MapReport {
+        AttemptOutcome::Mapped(MapReport {
             splits: Vec::new(),
             run: Some(ObjectEntry { key: run_key(ordinal), size: 0, digest: Digest(0) }),
             books: Default::default(),

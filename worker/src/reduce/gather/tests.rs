@@ -66,7 +66,7 @@ impl Bench {
     /// Reads all of `bytes` as a run of `size` bytes.
     fn read(&self, bytes: &[u8], size: u64) -> Result<Vec<Row>, WorkError> {
         self.runtime.block_on(self.stores.scratch.replace("read", bytes.to_vec())).expect("memory");
-        let around = Surroundings { stores: &self.stores, belongs: &|_| true, progress: &self.progress };
+        let ctx = AttemptContext { stores: &self.stores, belongs: &|_| true, progress: &self.progress };
         let run = ObjectEntry { key: "read".to_owned(), size, digest: model::digest::Digest(0) };
         let assignment = Assignment {
             job: "j".parse().expect("a job's name"),
@@ -82,7 +82,7 @@ impl Bench {
         for partition in 0..PARTITIONS {
             let limits = SlotLimits::within(1 << 20);
             let runs = [RunEntry { map_task: 0, object: run.clone() }];
-            let (cursors, _) = gather(&assignment, PartitionId(partition), &runs, &around, &limits)?;
+            let (cursors, _) = gather(&assignment, PartitionId(partition), &runs, &ctx, &limits)?;
             let mut merger = Merger::new(cursors);
             while let Some(key) = merger.next_series()? {
                 let mut columns = Columns::default();

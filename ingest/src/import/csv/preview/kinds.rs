@@ -1,4 +1,4 @@
-//! What the columns hold.
+//! Kinds of columns, by their content.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,16 +8,16 @@ use super::super::time::guess;
 use super::super::value::Value;
 use super::shape::Shape;
 
-/// Texts of a column that are shown.
+/// Number of texts of a column that are shown.
 const SAMPLES: usize = 3;
 
-/// Words that stand for a missing value in most files that have them.
+/// Words for a missing value that are common in files.
 const NULLS: [&str; 12] = ["NA", "N/A", "n/a", "NULL", "null", "nil", "None", "-", "--", ".", "?", "\\N"];
 
-/// What a column seems to hold.
+/// Likely content of a column.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind {
-    /// Times, in these formats.
+    /// Times, in each of these formats.
     Time(Vec<String>),
     /// Hours or times of day beside a column of dates.
     PartOfTime,
@@ -26,13 +26,13 @@ pub(super) enum Kind {
         decimal_comma: bool,
         thousands: Option<char>,
     },
-    /// Texts that come again: they tell series apart.
+    /// Texts that repeat: they distinguish series.
     Label,
     Text,
     Blank,
 }
 
-/// A column as it was seen.
+/// Column with its likely content.
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) index: usize,
@@ -56,7 +56,7 @@ impl fmt::Display for Seen {
     }
 }
 
-/// The columns of a text. The first one of times is that of the timestamps.
+/// Finds the kind of each column. The first column of times is that of the timestamps.
 pub(super) fn kinds(shape: &Shape, settings: &CsvSettings) -> Vec<Seen> {
     let (header, rows) = match shape.has_header {
         true => shape.rows.split_first().map_or((None, &[][..]), |(header, rows)| (Some(header), rows)),
@@ -102,7 +102,7 @@ fn kind(name: &str, texts: &[String], has_time: bool, settings: &CsvSettings) ->
     })
 }
 
-/// The formats in which every text is a time; plain small numbers are none.
+/// Returns the formats in which every text is a time; small plain numbers are not times.
 fn common_formats(texts: &[String]) -> Option<Vec<String>> {
     let mut formats = guess::formats(texts[0].as_bytes());
     for text in texts {
@@ -112,7 +112,7 @@ fn common_formats(texts: &[String]) -> Option<Vec<String>> {
     (!formats.is_empty()).then_some(formats)
 }
 
-/// Numbers, in the notation in which all but words are numbers.
+/// Tries the notations of numbers; returns the one in which every text, apart from words, is a number.
 fn number(texts: &[String], settings: &CsvSettings) -> Option<Kind> {
     let notations = [(false, None), (false, Some(',')), (true, None), (true, Some('.')), (true, Some(' '))];
     notations.into_iter().find_map(|(decimal_comma, thousands)| {
@@ -125,7 +125,7 @@ fn number(texts: &[String], settings: &CsvSettings) -> Option<Kind> {
     })
 }
 
-/// The options that these columns ask for; `settings` then have them too.
+/// Returns the options that these columns need, and sets them in `settings`.
 pub(super) fn options(columns: &[Seen], settings: &mut CsvSettings) -> Vec<String> {
     let mut options = Vec::new();
     let name = |column: &Seen| {
@@ -168,7 +168,7 @@ pub(super) fn options(columns: &[Seen], settings: &mut CsvSettings) -> Vec<Strin
     options
 }
 
-/// The pattern of a date and the time of day beside it.
+/// Returns the pattern of a date with the time of day beside it.
 fn of_day(columns: &[Seen], date: &str) -> String {
     let sample =
         columns.iter().find(|column| column.kind == Kind::PartOfTime).and_then(|column| column.samples.first());

@@ -1,13 +1,13 @@
-//! What a file looks like, and the options to type. It suggests; an import never guesses.
+//! Preview of a file: its layout, and the options to type. A preview suggests; an import never guesses.
 //!
 //! ```text
 //! first bytes -> shape: delimiter, lines before the header -> columns: times, numbers, texts -> options
 //!             -> rows as the options would import them
 //! ```
 
-// Delimiter, lines before the header, the header.
+// Delimiter, lines before the header, and the header.
 mod shape;
-// What the columns hold.
+// Kinds of columns, by their content.
 mod kinds;
 
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use std::io::Read as _;
 
 use jiff::Timestamp;
 
-use super::reader::{Next, RowReader};
+use super::reader::{CsvItem, RowReader};
 use super::rows::joined;
 use super::time::{Instants, TimeReader};
 use super::value::Value;
@@ -26,14 +26,14 @@ use crate::import::input::{FoundFile, decode, looks_like_utf16, name_files};
 use kinds::{Kind, kinds};
 use shape::Shape;
 
-/// Bytes of a file that a preview reads.
+/// Number of bytes that a preview reads.
 const SAMPLE_BYTES: u64 = 256 << 10;
 
-/// Rows that are shown as they would be imported.
+/// Number of rows that are shown as they would be imported.
 const ROWS_SHOWN: usize = 5;
 
-/// Shows what `file` looks like: dialect, columns, the options to type, and the first rows by these options. What
-/// `settings` say beyond the defaults is taken as said.
+/// Describes `file`: dialect, columns, the options to type, and the first rows under these options. Options in
+/// `settings` that differ from the defaults are kept.
 ///
 /// # Errors
 /// Those of opening the file.
@@ -74,7 +74,7 @@ pub fn preview(file: &FoundFile, settings: &CsvSettings) -> Result<String, Impor
     Ok(shown)
 }
 
-/// Leaves the last line out where it may be cut.
+/// Removes the last line, which may be cut.
 fn cut_at_line(sample: &mut Vec<u8>) {
     if sample.len() as u64 == SAMPLE_BYTES
         && let Some(at) = memchr::memrchr2(b'\n', b'\r', sample)
@@ -83,13 +83,13 @@ fn cut_at_line(sample: &mut Vec<u8>) {
     }
 }
 
-/// The first rows as the options would import them: time, labels, values.
+/// Writes the first rows as the options would import them: time, labels, values.
 fn write_rows(shown: &mut String, sample: &[u8], settings: &CsvSettings, columns: &[kinds::Seen]) {
-    let of =
+    let indexes =
         |kind: fn(&Kind) -> bool| columns.iter().filter(move |column| kind(&column.kind)).map(|column| column.index);
-    let timestamp: Vec<usize> = of(|kind| matches!(kind, Kind::Time(_) | Kind::PartOfTime)).collect();
-    let labels: Vec<usize> = of(|kind| matches!(kind, Kind::Label)).collect();
-    let values: Vec<usize> = of(|kind| matches!(kind, Kind::Number { .. })).collect();
+    let timestamp: Vec<usize> = indexes(|kind| matches!(kind, Kind::Time(_) | Kind::PartOfTime)).collect();
+    let labels: Vec<usize> = indexes(|kind| matches!(kind, Kind::Label)).collect();
+    let values: Vec<usize> = indexes(|kind| matches!(kind, Kind::Number { .. })).collect();
     if timestamp.is_empty() || values.is_empty() {
         shown.push_str("\nno column of times, or none of numbers: name them by --timestamp and --value, and the time's form by --time-format\n");
         return;
@@ -104,12 +104,12 @@ fn write_rows(shown: &mut String, sample: &[u8], settings: &CsvSettings, columns
     let mut rows = 0;
     while rows < ROWS_SHOWN {
         let row = match reader.next_row() {
-            Ok(Next::Row(_)) if is_header => {
+            Ok(CsvItem::Row(_)) if is_header => {
                 is_header = false;
                 continue;
             }
-            Ok(Next::Row(row)) if row.len() == columns.len() => row,
-            Ok(Next::End) | Err(_) => break,
+            Ok(CsvItem::Row(row)) if row.len() == columns.len() => row,
+            Ok(CsvItem::End) | Err(_) => break,
             _ => continue,
         };
         let at = match times.read(&joined(&row, &timestamp)).map(|reading| reading.at) {

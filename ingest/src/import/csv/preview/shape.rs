@@ -1,34 +1,34 @@
-//! How a text is laid out.
+//! Layout of a text: delimiter, lines before the header, header.
 
 use std::fmt;
 
 use super::super::CsvSettings;
-use super::super::reader::{Next, Punctuation, RowReader};
+use super::super::reader::{CsvItem, Punctuation, RowReader};
 use super::super::settings::Dialect;
 use super::super::time::guess;
 
-/// Delimiters that a text may have.
+/// Delimiters that are tried.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// Rows that are looked at.
+/// Most rows that are examined.
 const ROWS_MAX: usize = 200;
 
-/// Lines before the header that are looked for.
+/// Most lines before the header that are tried.
 const SKIP_LINES_MAX: usize = 30;
 
-/// How a text is laid out.
+/// Layout of a text.
 pub(super) struct Shape {
     pub(super) delimiter: u8,
     default_delimiter: u8,
     pub(super) skip_lines: u64,
     pub(super) has_header: bool,
     is_influxdb: bool,
-    /// The header and the rows behind it.
+    /// Header and the rows behind it.
     pub(super) rows: Vec<Vec<Vec<u8>>>,
 }
 
 impl Shape {
-    /// Looks for the delimiter by which most rows have one length, and the rows from which on they do.
+    /// Finds the delimiter by which most rows have one length, and the line from which on they do.
     pub(super) fn of(sample: &[u8], settings: &CsvSettings, is_tabbed: bool) -> Self {
         let default_delimiter = if is_tabbed { b'\t' } else { b',' };
         let is_influxdb =
@@ -40,7 +40,7 @@ impl Shape {
             let rows = rows(sample, punctuation, settings.skip_lines);
             let width = usual_width(&rows);
             let fitting = rows.iter().filter(|(_, row)| row.len() == width).count();
-            // A delimiter that cuts every row alike, and more finely, is the better one; the default wins a draw.
+            // A delimiter that cuts every row alike, and more finely, is better; the default wins a draw.
             let score =
                 if width > 1 { fitting * 1000 + width * 2 + usize::from(delimiter == default_delimiter) } else { 0 };
             (score, delimiter, rows, width)
@@ -93,7 +93,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// The first rows, and their lines.
+/// Returns the first rows, with their lines.
 fn rows(sample: &[u8], punctuation: Punctuation, skip_lines: u64) -> Vec<(u64, Vec<Vec<u8>>)> {
     let mut reader = RowReader::new(sample, punctuation);
     for _ in 0..skip_lines {
@@ -102,15 +102,15 @@ fn rows(sample: &[u8], punctuation: Punctuation, skip_lines: u64) -> Vec<(u64, V
     let mut rows = Vec::new();
     while rows.len() < ROWS_MAX {
         match reader.next_row() {
-            Ok(Next::Row(row)) => rows.push((row.line, row.fields().map(<[u8]>::to_vec).collect())),
-            Ok(Next::End) | Err(_) => break,
+            Ok(CsvItem::Row(row)) => rows.push((row.line, row.fields().map(<[u8]>::to_vec).collect())),
+            Ok(CsvItem::End) | Err(_) => break,
             Ok(_) => {}
         }
     }
     rows
 }
 
-/// The length that most rows have.
+/// Returns the length that most rows have.
 fn usual_width(rows: &[(u64, Vec<Vec<u8>>)]) -> usize {
     let mut widths: Vec<usize> = rows.iter().map(|(_, row)| row.len()).collect();
     widths.sort_unstable();
@@ -118,7 +118,7 @@ fn usual_width(rows: &[(u64, Vec<Vec<u8>>)]) -> usize {
     most.map_or(1, |chunk| chunk[0])
 }
 
-/// A header has no number and no time.
+/// True if no field is a number or a time.
 fn is_header(row: &[Vec<u8>]) -> bool {
     let is_data = |field: &Vec<u8>| {
         let text = std::str::from_utf8(field).unwrap_or_default().trim();

@@ -1,7 +1,7 @@
 use super::*;
 use crate::import::find_files;
 
-/// What a preview of `content` says to type.
+/// Returns the options that a preview of `content` suggests.
 fn options(name: &str, content: &[u8]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join(name);

@@ -1,5 +1,5 @@
-//! Takes text apart into rows and fields, as strictly as RFC 4180: a quote opens a field or doubles inside one, and what
-//! follows a closing quote is a delimiter or the end of the row. Lines end with LF, CRLF or CR.
+//! Reader of rows and fields, as strict as RFC 4180: a quote opens a field or is doubled inside one, and a delimiter
+//! or the end of the row follows a closing quote. Lines end with LF, CRLF or CR.
 //!
 //! ```text
 //!            delimiter, line end            quote at the start of a field
@@ -21,17 +21,17 @@ use model::limits::{CSV_COLUMNS_MAX, CSV_ROW_BYTES_MAX};
 
 use quoted::{Quoted, read_quoted};
 
-/// Bytes that are read at once.
+/// Number of bytes that are read at once.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// How text is taken apart.
+/// Rules by which text is split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Punctuation {
-    /// Separates fields.
+    /// Character that separates fields.
     pub delimiter: u8,
-    /// If not set, a quote is a character like any other.
+    /// False if a quote is an ordinary character.
     pub has_quotes: bool,
-    /// Begins a line that is no row.
+    /// Character that begins a comment line.
     pub comment: Option<u8>,
 }
 
@@ -41,32 +41,32 @@ impl Default for Punctuation {
     }
 }
 
-/// Where fields lie in the bytes of their row.
+/// Places of the fields in the bytes of their row.
 pub(super) type Fields = Vec<(u32, u32)>;
 
-/// A row, taken apart.
+/// Row, split into fields.
 #[derive(Debug, Clone, Copy)]
-pub struct Row<'r> {
+pub struct CsvRow<'r> {
     bytes: &'r [u8],
     fields: &'r [(u32, u32)],
-    /// Where it starts, from 1.
+    /// Line of its start, counted from 1.
     pub line: u64,
-    /// Lines that it takes: more than one where a quoted field has line ends.
+    /// Number of lines; more than one if a quoted field has line ends.
     pub lines: u64,
 }
 
-impl<'r> Row<'r> {
-    /// How many fields it has.
+impl<'r> CsvRow<'r> {
+    /// Returns the number of fields.
     pub fn len(&self) -> usize {
         self.fields.len()
     }
 
-    /// A row has a field at least, which may be empty.
+    /// Always false: a row has at least one field, which may be empty.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
 
-    /// The field at `index`, without quotes.
+    /// Returns the field at `index`, without quotes.
     ///
     /// # Panics
     /// If there is none.
@@ -76,14 +76,14 @@ impl<'r> Row<'r> {
         &self.bytes[start as usize..end as usize]
     }
 
-    /// Every field.
+    /// Iterates over the fields.
     pub fn fields(&self) -> impl Iterator<Item = &'r [u8]> + use<'r> {
         let bytes = self.bytes;
         self.fields.iter().map(move |(start, end)| &bytes[*start as usize..*end as usize])
     }
 }
 
-/// Why a line is no row.
+/// Kind of fault that keeps a line from being a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
     /// The text ends inside a quoted field.
@@ -102,38 +102,38 @@ pub enum FaultKind {
 
 /// A line that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fault {
-    /// Why.
+pub struct RowFault {
+    /// Kind of the fault.
     pub kind: FaultKind,
-    /// The line that is lost.
+    /// Line that is lost.
     pub line: u64,
-    /// The line of the quote in question.
+    /// Line of the quote that caused the fault.
     pub quote_line: u64,
-    /// The field in question, from 1.
+    /// Field that caused the fault, counted from 1.
     pub field: usize,
 }
 
-/// The next thing in a text.
+/// Next item of a text.
 #[derive(Debug)]
-pub enum Next<'r> {
-    /// A row.
-    Row(Row<'r>),
+pub enum CsvItem<'r> {
+    /// A row with its fields.
+    Row(CsvRow<'r>),
     /// A line without a character.
     BlankLine,
-    /// A line that begins as comments do.
+    /// A comment line.
     Comment,
     /// A line that cannot be read.
-    Fault(Fault),
-    /// The text is over.
+    Fault(RowFault),
+    /// The end of the text.
     End,
 }
 
-/// Reads rows. See the module.
+/// Reader of rows; the module describes its rules.
 pub struct RowReader<R> {
     text: R,
     punctuation: Punctuation,
     buffer: Vec<u8>,
-    /// What was read and not yet handed out: `buffer[start..end]`.
+    /// Bytes that were read but not yet returned: `buffer[start..end]`.
     start: usize,
     end: usize,
     is_ended: bool,
@@ -142,18 +142,18 @@ pub struct RowReader<R> {
     unquoted: Vec<u8>,
 }
 
-/// Where the line that starts at `start` ends.
+/// End of the line that starts at `start`.
 enum LineEnd {
-    /// At the offset; the next line starts at the other.
+    /// The line ends at the first offset; the next line starts at the second.
     At(usize, usize),
-    /// A quote comes before it.
+    /// A quote comes before the end of the line.
     Quote,
-    /// Past what a row may have.
+    /// The line exceeds the limit of a row.
     TooFar,
 }
 
 impl<R: Read> RowReader<R> {
-    /// Reads `text`.
+    /// Creates a reader of `text`.
     pub fn new(text: R, punctuation: Punctuation) -> Self {
         Self {
             text,
@@ -168,12 +168,12 @@ impl<R: Read> RowReader<R> {
         }
     }
 
-    /// The line that comes next, from 1.
+    /// Returns the number of the next line, counted from 1.
     pub fn line(&self) -> u64 {
         self.line
     }
 
-    /// Passes over a line, whatever it is; `false` at the end of the text.
+    /// Skips a line, whatever it is; returns `false` at the end of the text.
     ///
     /// # Errors
     /// Those of the text.
@@ -185,23 +185,23 @@ impl<R: Read> RowReader<R> {
         Ok(true)
     }
 
-    /// The next row, or what is in its place.
+    /// Returns the next item of the text.
     ///
     /// # Errors
     /// Those of the text.
     #[inline]
-    pub fn next_row(&mut self) -> io::Result<Next<'_>> {
+    pub fn next_row(&mut self) -> io::Result<CsvItem<'_>> {
         if self.start == self.end && !self.fill()? {
-            return Ok(Next::End);
+            return Ok(CsvItem::End);
         }
         if self.punctuation.comment == Some(self.buffer[self.start]) {
             self.discard_line()?;
-            return Ok(Next::Comment);
+            return Ok(CsvItem::Comment);
         }
         match self.find_line_end(self.punctuation.has_quotes)? {
             LineEnd::At(end, next) if end == self.start => {
                 self.pass_to(next, 1);
-                Ok(Next::BlankLine)
+                Ok(CsvItem::BlankLine)
             }
             LineEnd::At(end, next) => self.plain_row(end, next),
             LineEnd::Quote => self.quoted_row(),
@@ -209,7 +209,7 @@ impl<R: Read> RowReader<R> {
         }
     }
 
-    fn plain_row(&mut self, end: usize, next: usize) -> io::Result<Next<'_>> {
+    fn plain_row(&mut self, end: usize, next: usize) -> io::Result<CsvItem<'_>> {
         let bytes = &self.buffer[self.start..end];
         self.fields.clear();
         let mut from = 0;
@@ -223,10 +223,10 @@ impl<R: Read> RowReader<R> {
         }
         let (start, line) = (self.start, self.line);
         self.pass_to(next, 1);
-        Ok(Next::Row(Row { bytes: &self.buffer[start..end], fields: &self.fields, line, lines: 1 }))
+        Ok(CsvItem::Row(CsvRow { bytes: &self.buffer[start..end], fields: &self.fields, line, lines: 1 }))
     }
 
-    fn quoted_row(&mut self) -> io::Result<Next<'_>> {
+    fn quoted_row(&mut self) -> io::Result<CsvItem<'_>> {
         loop {
             let bytes = &self.buffer[self.start..self.end];
             let room = CSV_ROW_BYTES_MAX.min(bytes.len());
@@ -245,7 +245,7 @@ impl<R: Read> RowReader<R> {
                 Quoted::Row { next, lines } => {
                     let line = self.line;
                     self.pass_to(self.start + next, lines);
-                    return Ok(Next::Row(Row { bytes: &self.unquoted, fields: &self.fields, line, lines }));
+                    return Ok(CsvItem::Row(CsvRow { bytes: &self.unquoted, fields: &self.fields, line, lines }));
                 }
                 Quoted::Fault { kind, field, lines } => return self.fault(kind, field, self.line + lines),
                 Quoted::Cut { field, lines } if room == CSV_ROW_BYTES_MAX => {
@@ -256,11 +256,11 @@ impl<R: Read> RowReader<R> {
         }
     }
 
-    /// Reports a fault of the row at hand, and goes on behind its first line end.
-    fn fault(&mut self, kind: FaultKind, field: usize, quote_line: u64) -> io::Result<Next<'_>> {
+    /// Reports a fault of the current row, and continues behind its first line end.
+    fn fault(&mut self, kind: FaultKind, field: usize, quote_line: u64) -> io::Result<CsvItem<'_>> {
         let line = self.line;
         self.discard_line()?;
-        Ok(Next::Fault(Fault { kind, line, quote_line, field }))
+        Ok(CsvItem::Fault(RowFault { kind, line, quote_line, field }))
     }
 
     fn pass_to(&mut self, next: usize, lines: u64) {
@@ -300,7 +300,7 @@ impl<R: Read> RowReader<R> {
         }
     }
 
-    /// Passes over what is left of the line, in bounded memory.
+    /// Skips the rest of the line, in bounded memory.
     fn discard_line(&mut self) -> io::Result<()> {
         loop {
             match memchr2(b'\n', b'\r', &self.buffer[self.start..self.end]).map(|at| self.start + at) {
@@ -325,7 +325,7 @@ impl<R: Read> RowReader<R> {
         }
     }
 
-    /// Reads more behind what is there; `false` at the end of the text.
+    /// Reads more bytes behind those in the buffer; returns `false` at the end of the text.
     fn fill(&mut self) -> io::Result<bool> {
         if self.is_ended {
             return Ok(false);

@@ -1,28 +1,28 @@
-//! Rows that have a quote: character by character.
+//! Reader of rows that have a quote, character by character.
 
 use super::{FaultKind, Fields};
 
-/// What a row with a quote came to.
+/// Outcome of reading a row with a quote.
 pub(super) enum Quoted {
     /// A row; the next one starts at `next`.
     Row { next: usize, lines: u64 },
-    /// It is none; the quote in question lies `lines` further down.
+    /// Not a row; the quote that caused the fault is `lines` further down.
     Fault { kind: FaultKind, field: usize, lines: u64 },
-    /// The bytes end inside it, in the field that starts `lines` further down.
+    /// The bytes end inside the row, in the field that starts `lines` further down.
     Cut { field: usize, lines: u64 },
 }
 
-/// What the end of a field says about the row.
+/// Position after a field.
 enum After {
     Field,
-    /// Bytes of the line end.
+    /// End of the row, with the length of the line end in bytes.
     Row(usize),
     Other,
     Cut,
 }
 
-/// Takes the row at the start of `bytes` apart: the fields' bytes without quotes go to `unquoted`. If `is_whole`, the text
-/// ends where the bytes do.
+/// Splits the row at the start of `bytes`; the bytes of the fields without quotes go to `unquoted`. If `is_whole`,
+/// the text ends with the bytes.
 pub(super) fn read_quoted(
     bytes: &[u8],
     is_whole: bool,
@@ -54,7 +54,7 @@ pub(super) fn read_quoted(
                 None if is_whole => return Quoted::Fault { kind: FaultKind::Unclosed, field, lines: opened },
                 None => return Quoted::Cut { field, lines: opened },
             }
-            // A quote that ends the bytes may be the first of two.
+            // A quote at the end of the bytes may be the first of two.
             if at == bytes.len() && !is_whole {
                 return Quoted::Cut { field, lines: opened };
             }
@@ -82,7 +82,7 @@ pub(super) fn read_quoted(
     }
 }
 
-/// Reads up to and with the closing quote; returns how many bytes that is, `None` where there is no such quote.
+/// Reads up to and including the closing quote; returns the number of bytes, or `None` if there is no such quote.
 fn read_quoted_field(bytes: &[u8], unquoted: &mut Vec<u8>, lines: &mut u64) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -99,7 +99,7 @@ fn read_quoted_field(bytes: &[u8], unquoted: &mut Vec<u8>, lines: &mut u64) -> O
     }
 }
 
-/// Line ends of a text: LF, CRLF and CR, each once. A text ends before a quote, so that no CRLF is cut.
+/// Counts the line ends of a text: LF, CRLF and CR, each once. The text ends before a quote, so that no CRLF is cut.
 fn line_ends(text: &[u8]) -> u64 {
     let crs = memchr::memchr_iter(b'\r', text).filter(|at| text.get(at + 1) != Some(&b'\n')).count();
     (memchr::memchr_iter(b'\n', text).count() + crs) as u64

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Hands out a few bytes at a time, so that every row lies across the end of what was read.
+/// Reader that returns a few bytes at a time, so that every row crosses the end of a read.
 struct Trickle<'a>(&'a [u8], usize);
 
 impl Read for Trickle<'_> {
@@ -15,21 +15,21 @@ impl Read for Trickle<'_> {
     }
 }
 
-/// Shows a text as the reader sees it: `LINE: a|b`, `LINE! fault`, `LINE~` for a blank line, `LINE#` for a comment.
+/// Formats a text as the reader sees it: `LINE: a|b`, `LINE! fault`, `LINE~` for a blank line, `LINE#` for a comment.
 fn read_by(text: &[u8], punctuation: Punctuation, chunk: usize) -> Vec<String> {
     let mut reader = RowReader::new(Trickle(text, chunk), punctuation);
     let mut seen = Vec::new();
     loop {
         let line = reader.line();
         match reader.next_row().expect("memory") {
-            Next::Row(row) => {
+            CsvItem::Row(row) => {
                 let fields: Vec<_> = row.fields().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
                 seen.push(format!("{}: {}", row.line, fields.join("|")));
             }
-            Next::BlankLine => seen.push(format!("{line}~")),
-            Next::Comment => seen.push(format!("{line}#")),
-            Next::Fault(fault) => seen.push(format!("{}! {:?} field {}", fault.line, fault.kind, fault.field)),
-            Next::End => return seen,
+            CsvItem::BlankLine => seen.push(format!("{line}~")),
+            CsvItem::Comment => seen.push(format!("{line}#")),
+            CsvItem::Fault(fault) => seen.push(format!("{}! {:?} field {}", fault.line, fault.kind, fault.field)),
+            CsvItem::End => return seen,
         }
     }
 }
@@ -86,15 +86,15 @@ fn a_row_longer_than_the_bound_ends_in_bounded_memory_and_the_next_is_read() {
     ] {
         let text = [&row[..], b"\n1,2\n"].concat();
         let mut reader = RowReader::new(&text[..], Punctuation::default());
-        let Next::Fault(fault) = reader.next_row().expect("memory") else { panic!("a fault") };
+        let CsvItem::Fault(fault) = reader.next_row().expect("memory") else { panic!("a fault") };
         assert_eq!((fault.kind, fault.line), (kind, 1));
-        let Next::Row(row) = reader.next_row().expect("memory") else { panic!("a row") };
+        let CsvItem::Row(row) = reader.next_row().expect("memory") else { panic!("a row") };
         assert_eq!((row.line, row.field(1)), (2, &b"2"[..]));
         assert!(reader.buffer.len() <= CSV_ROW_BYTES_MAX + 3 * CHUNK_BYTES, "{} bytes", reader.buffer.len());
     }
     let longest = [&vec![b'x'; CSV_ROW_BYTES_MAX][..], b"\n"].concat();
     let mut reader = RowReader::new(&longest[..], Punctuation::default());
-    assert!(matches!(reader.next_row().expect("memory"), Next::Row(row) if row.field(0).len() == CSV_ROW_BYTES_MAX));
+    assert!(matches!(reader.next_row().expect("memory"), CsvItem::Row(row) if row.field(0).len() == CSV_ROW_BYTES_MAX));
 }
 
 #[test]
@@ -105,9 +105,9 @@ fn a_quote_unclosed_over_many_lines_costs_one_line_and_not_the_file() {
     let (mut rows, mut faults) = (0, 0);
     loop {
         match reader.next_row().expect("memory") {
-            Next::Row(_) => rows += 1,
-            Next::Fault(_) => faults += 1,
-            Next::End => break,
+            CsvItem::Row(_) => rows += 1,
+            CsvItem::Fault(_) => faults += 1,
+            CsvItem::End => break,
             other => panic!("{other:?}"),
         }
     }
@@ -115,7 +115,7 @@ fn a_quote_unclosed_over_many_lines_costs_one_line_and_not_the_file() {
 }
 
 proptest! {
-    /// Any fields, written as RFC 4180 asks, come back; by the widest used reader of CSV in Rust too.
+    /// Fields that are written by the rules of RFC 4180 come back; the most widely used CSV reader in Rust agrees.
     #[test]
     fn what_is_quoted_by_the_rules_comes_back(
         rows in vec(vec("[a\" ,\r\n;é]{0,6}", 1..5), 1..8),
@@ -126,11 +126,11 @@ proptest! {
         let text = writer.into_inner().expect("memory");
         let mut reader = RowReader::new(Trickle(&text, chunk), Punctuation::default());
         for expected in &rows {
-            let Next::Row(row) = reader.next_row().expect("memory") else { panic!("a row") };
+            let CsvItem::Row(row) = reader.next_row().expect("memory") else { panic!("a row") };
             let fields: Vec<_> = row.fields().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
             prop_assert_eq!(&fields, expected);
         }
-        prop_assert!(matches!(reader.next_row().expect("memory"), Next::End));
+        prop_assert!(matches!(reader.next_row().expect("memory"), CsvItem::End));
     }
 
     /// The pieces in which a text comes make no difference.

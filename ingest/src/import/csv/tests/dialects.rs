@@ -1,4 +1,4 @@
-//! Options of text, one by one; files of other programs.
+//! Options of text, one by one, and files of other programs.
 
 use super::*;
 

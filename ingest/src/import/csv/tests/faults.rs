@@ -1,4 +1,4 @@
-//! Rows that are none: named by line, counted by reason, skipped or the end.
+//! Lines that are not rows: named by line, counted by reason, skipped or the end of the import.
 
 use super::*;
 

@@ -12,7 +12,7 @@ mod faults; //    rows that are none
 mod reruns; //    what was imported before
 mod times; //     timestamps
 
-/// What an import of one file came to.
+/// Outcome of an import of one file.
 struct Seen {
     summary: Result<CsvSummary, String>,
     bad_rows: Vec<String>,
@@ -29,7 +29,7 @@ impl Seen {
         self.summary.as_ref().expect_err("it is refused")
     }
 
-    /// Every series, `name{label="text"} time=value ...`.
+    /// Formats every series as `name{label="text"} time=value ...`.
     fn series(&self) -> Vec<String> {
         let shown = |(metadata, points): (&String, &Vec<(i64, u64)>)| {
             let points: Vec<_> = points.iter().map(|(at, bits)| format!(" {at}={}", f64::from_bits(*bits))).collect();
@@ -63,19 +63,19 @@ fn import(name: &str, content: &[u8], settings: &CsvSettings) -> Seen {
     Seen { summary: summary.map_err(|error| without_folder(chain(&error))), bad_rows, remarks, read }
 }
 
-/// An error and its causes.
+/// Formats an error with its causes.
 fn chain(error: &ImportError) -> String {
     let source = std::error::Error::source(error).map(|source| format!(": {source}"));
     format!("{error}{}", source.unwrap_or_default())
 }
 
-/// The same with the older shape of the result.
+/// Imports one file, and returns the result with its series.
 fn read(name: &str, content: &[u8], settings: &CsvSettings) -> (Result<CsvSummary, String>, Vec<String>, Read) {
     let Seen { summary, bad_rows, read, .. } = import(name, content, settings);
     (summary, bad_rows, read)
 }
 
-/// The points of headless rows, each a time and a value of 1.
+/// Returns the times of headless rows, each a time and a value of 1.
 fn times_by(settings: &CsvSettings, rows: &[&str]) -> Result<Vec<i64>, String> {
     let settings = CsvSettings { has_header: false, ..settings.clone() };
     let content: String = rows.iter().map(|row| format!("\"{row}\",1\n")).collect();

@@ -1,11 +1,11 @@
-//! Imports that are run again: what is left, refused, replaced.
+//! Imports that are run again: files that are left, refused or replaced.
 
 use super::*;
 
-/// A folder of input, and a place that keeps what is imported.
+/// Folder of input, and a place that keeps what is imported.
 struct Place {
     folder: tempfile::TempDir,
-    output: crate::segment::Output,
+    output: crate::segment::SegmentOutput,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -13,7 +13,8 @@ impl Place {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
         let store = std::sync::Arc::new(object_store::memory::InMemory::new());
-        let output = crate::segment::Output::new(storage::Root::of_store("memory://", store), runtime.handle().clone());
+        let output =
+            crate::segment::SegmentOutput::new(storage::Root::of_store("memory://", store), runtime.handle().clone());
         Self { folder: tempfile::tempdir().expect("a folder"), output, _runtime: runtime }
     }
 
@@ -95,7 +96,7 @@ fn what_a_killed_import_left_is_told_and_resumed() {
     let place = Place::new();
     place.write("a.csv", ROW);
     place.import(&["a.csv"], Rerun::Refuse).expect("an import");
-    // As a kill leaves it: a receipt that was begun, and a segment.
+    // This is the state after a kill: a receipt that was begun, and a segment.
     let bytes = place.output.wait(place.output.root().read("import/00000.json")).expect("a receipt");
     let begun = super::super::super::receipt::Receipt { done: None, ..serde_json::from_slice(&bytes).expect("JSON") };
     let begun = serde_json::to_vec(&begun).expect("JSON");

@@ -1,4 +1,4 @@
-//! Timestamps: every form, and what is refused.
+//! Timestamps in every form, and refusals.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn instants(format: &str, zone: &str, rows: &[&str]) -> Vec<String> {
     times(format, zone, rows).into_iter().map(show).collect()
 }
 
-/// Each text is refused, and the message has the words.
+/// Checks that each text is refused with a message that has the words.
 fn refused(settings: &CsvSettings, cases: &[(&str, &str)]) {
     for (text, words) in cases {
         let error = times_by(settings, &[text]).expect_err(text);

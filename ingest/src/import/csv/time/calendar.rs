@@ -1,6 +1,6 @@
-//! The calendar of ISO 8601: Gregorian, before its introduction too.
+//! Calendar of ISO 8601: Gregorian, also before its introduction.
 
-/// Days from 0000-03-01, where the cycle of leap years starts, to the UNIX epoch.
+/// Days from 0000-03-01, the start of the cycle of leap years, to the UNIX epoch.
 const EPOCH_DAY: i64 = 719_468;
 
 /// Days in the 400 years after which the calendar repeats.
@@ -13,7 +13,7 @@ const fn is_leap(year: i64) -> bool {
     year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
 }
 
-/// Days of a month of 1 to 12.
+/// Returns the days of a month; months are 1 to 12.
 pub(super) const fn days_of_month(year: i64, month: u32) -> u32 {
     match month {
         2 => 28 + is_leap(year) as u32,
@@ -22,13 +22,13 @@ pub(super) const fn days_of_month(year: i64, month: u32) -> u32 {
     }
 }
 
-/// Days since 1970 of a date; `None` if there is no such date.
+/// Returns the days from 1970 to a date; `None` if there is no such date.
 #[inline]
 pub(super) fn day_of(year: i64, month: u32, day: u32) -> Option<i64> {
     if !(1..=12).contains(&month) || day == 0 || day > days_of_month(year, month) {
         return None;
     }
-    // Years from March, so that the leap day is the last of its year.
+    // Years are counted from March, so that the leap day is the last of its year.
     let year = if month <= 2 { year - 1 } else { year };
     let month_from_march = i64::from(if month > 2 { month - 3 } else { month + 9 });
     let year_day = (153 * month_from_march + 2) / 5 + i64::from(day) - 1;
@@ -37,16 +37,16 @@ pub(super) fn day_of(year: i64, month: u32, day: u32) -> Option<i64> {
     Some(cycle * CYCLE_DAYS + cycle_day - EPOCH_DAY)
 }
 
-/// Days since 1970 of the `ordinal`th day of a year, from 1.
+/// Returns the days from 1970 to the `ordinal`th day of a year, counted from 1.
 pub(super) fn day_of_year(year: i64, ordinal: u32) -> Option<i64> {
     let days = 365 + u32::from(is_leap(year));
     let first = day_of(year, 1, 1)?;
     (1..=days).contains(&ordinal).then_some(first + i64::from(ordinal) - 1)
 }
 
-/// Days since 1970 of a day of an ISO week; weekdays are 1 for Monday to 7.
+/// Returns the days from 1970 to a day of an ISO week; weekdays are 1 for Monday to 7.
 pub(super) fn day_of_week(iso_year: i64, week: u32, weekday: u32) -> Option<i64> {
-    // Week 1 has the year's 4 January in it.
+    // Week 1 contains the 4 January of the year.
     let start = |year| -> Option<i64> {
         let fourth = day_of(year, 1, 4)?;
         Some(fourth - i64::from(weekday_of(fourth)) + 1)
@@ -55,14 +55,14 @@ pub(super) fn day_of_week(iso_year: i64, week: u32, weekday: u32) -> Option<i64>
     (week >= 1 && day < start(iso_year + 1)?).then_some(day)
 }
 
-/// The weekday of a day since 1970: 1 for Monday to 7.
+/// Returns the weekday of a day since 1970: 1 for Monday to 7.
 pub(super) fn weekday_of(day: i64) -> u32 {
     (day + 3).rem_euclid(7) as u32 + 1 // 1970-01-01 was a Thursday
 }
 
-/// Whether a day since 1970 is the last of its month; of days before 1970, none: leap seconds began in 1972.
+/// True if a day since 1970 is the last of its month. Days before 1970 never are: leap seconds began in 1972.
 pub(super) fn is_month_end(day: i64) -> bool {
-    // Years of 366 days fall behind the calendar's by less than 18 until the year 9999.
+    // Years of 366 days fall behind the calendar by less than 18 until the year 9999.
     let earliest_year = 1970 + day / 366;
     let years = earliest_year..earliest_year + 18;
     let ends = years.flat_map(|year| (1..=12).map(move |month| day_of(year, month, days_of_month(year, month))));

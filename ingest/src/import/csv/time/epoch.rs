@@ -1,17 +1,17 @@
-//! Decimal numbers of a unit since 1970, exactly: a double would be off by 200 ns today.
+//! Decimal numbers of a unit since 1970, computed exactly: a double would be off by 200 ns today.
 
 use model::TimestampMs;
 
-/// The unit of a UNIX timestamp.
+/// Unit of a UNIX timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnixUnit {
-    /// Seconds.
+    /// Seconds since 1970, UTC.
     Seconds,
-    /// Milliseconds.
+    /// Milliseconds since 1970, UTC.
     Millis,
-    /// Microseconds.
+    /// Microseconds since 1970, UTC.
     Micros,
-    /// Nanoseconds.
+    /// Nanoseconds since 1970, UTC.
     Nanos,
 }
 
@@ -28,7 +28,7 @@ impl UnixUnit {
         Self::ALL.into_iter().find(|(unit, ..)| *unit == self).expect("every unit has its row")
     }
 
-    /// As an operator names it.
+    /// Returns the name of the unit, as an operator types it.
     pub fn name(self) -> &'static str {
         self.row().1
     }
@@ -38,13 +38,13 @@ impl UnixUnit {
     }
 }
 
-/// Digits that a number may have: more than any time since the beginning of all has in nanoseconds.
+/// Most digits of a number: any time since the beginning of the universe has fewer in nanoseconds.
 const DIGITS_MAX: usize = 38;
 
-/// Digits of an integer that any unit makes milliseconds of without an overflow: 10^15 seconds are 10^18 ms.
+/// Most digits of an integer that becomes milliseconds in any unit without an overflow: 10^15 seconds are 10^18 ms.
 const DIGITS_PLAIN: usize = 15;
 
-/// [`read`] of what most files have: digits alone, as many as always fit.
+/// Fast path of [`read`] for the usual case: digits alone, few enough that they always fit.
 #[inline]
 fn read_plain(text: &[u8], unit: UnixUnit) -> Option<(TimestampMs, bool)> {
     if text.is_empty() || text.len() > DIGITS_PLAIN {
@@ -66,7 +66,7 @@ fn read_plain(text: &[u8], unit: UnixUnit) -> Option<(TimestampMs, bool)> {
     })
 }
 
-/// Reads `-12`, `1.5`, `1.7E9`, `.5`: milliseconds, rounded down, and if the text is finer.
+/// Reads `-12`, `1.5`, `1.7E9` or `.5`. Returns milliseconds, rounded down, and true if the text is finer.
 #[inline]
 pub(super) fn read(text: &[u8], unit: UnixUnit) -> Option<(TimestampMs, bool)> {
     read_plain(text, unit).or_else(|| read_any(text, unit))
@@ -98,14 +98,14 @@ fn read_any(text: &[u8], unit: UnixUnit) -> Option<(TimestampMs, bool)> {
     scale(mantissa, exponent - fraction_len as i32 + unit.row().2)
 }
 
-/// Digits and the exponent behind them.
+/// Splits digits from the exponent behind them.
 fn split_exponent(text: &[u8]) -> Option<(&[u8], i32)> {
     let Some(at) = text.iter().position(|byte| matches!(byte, b'e' | b'E')) else { return Some((text, 0)) };
     let exponent: i32 = std::str::from_utf8(&text[at + 1..]).ok()?.parse().ok()?;
     (exponent.unsigned_abs() < 1000).then_some((&text[..at], exponent))
 }
 
-/// `mantissa * 10^power`, rounded down.
+/// Computes `mantissa * 10^power`, rounded down.
 fn scale(mantissa: i128, power: i32) -> Option<(TimestampMs, bool)> {
     if mantissa == 0 {
         return Some((0, false));

@@ -1,8 +1,8 @@
-//! Formats that a text may be in: for messages and previews. An import never guesses.
+//! Formats that a text may have, for messages and previews. An import never guesses.
 
 use super::{Pattern, TimeFormat, UnixUnit, epoch, iso};
 
-/// Patterns of files that people have, the usual ones first.
+/// Patterns that are common in files, the usual ones first.
 const PATTERNS: [&str; 37] = [
     "%Y-%m",
     "%Y-%m-%d %H:%M:%S%.f %z",
@@ -43,10 +43,10 @@ const PATTERNS: [&str; 37] = [
     "%YQ%q",
 ];
 
-/// Times that a plain number is taken for: 1990 to 2070.
+/// Range in which a plain number may be a time: 1990 to 2070.
 const PLAUSIBLE_MS: std::ops::Range<i64> = 631_152_000_000..3_155_760_000_000;
 
-/// The formats that `text` can be read in, as `--time-format` takes them.
+/// Returns the formats in which `text` can be read, as `--time-format` accepts them.
 pub(in crate::import::csv) fn formats(text: &[u8]) -> Vec<String> {
     let text = text.trim_ascii();
     if iso::read(text).is_some() {

@@ -1,4 +1,4 @@
-//! RFC 3339 and RFC 9557, with what is usually left out: the `T`, the zone, the seconds, the time of day.
+//! RFC 3339 and RFC 9557, with parts that are often left out: the `T`, the zone, the seconds, the time of day.
 
 use jiff::tz::TimeZone;
 
@@ -6,7 +6,7 @@ use super::calendar::{DAY_MS, day_of};
 use super::place::named_zone;
 use super::{Local, Zone};
 
-/// A text that is read from its start.
+/// Cursor over a text, from its start.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'t>(pub(super) &'t [u8]);
 
@@ -22,7 +22,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// A number of exactly `digits` digits.
+    /// Reads a number of exactly `digits` digits.
     #[inline]
     pub(super) fn digits(&mut self, digits: usize) -> Option<u32> {
         let (number, rest) = self.0.split_at_checked(digits)?;
@@ -38,13 +38,13 @@ impl<'t> Cursor<'t> {
         Some(value)
     }
 
-    /// A number of 1 to `most` digits.
+    /// Reads a number of 1 to `most` digits.
     pub(super) fn up_to(&mut self, most: usize) -> Option<u32> {
         let count = self.0.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count();
         if count == 0 { None } else { self.digits(count) }
     }
 
-    /// Digits of a fraction of a second, as many as there are: milliseconds, and if something finer is left.
+    /// Reads the digits of a fraction of a second. Returns milliseconds, and true if something finer is left.
     #[inline]
     pub(super) fn fraction(&mut self) -> Option<(i64, bool)> {
         let count = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -55,7 +55,7 @@ impl<'t> Cursor<'t> {
         (count > 0).then(|| (ms(0) * 100 + ms(1) * 10 + ms(2), is_finer))
     }
 
-    /// `+01:00`, `+0100`, `+01`, `+01:00:30`, `Z`, `UTC` or `GMT`.
+    /// Reads `+01:00`, `+0100`, `+01`, `+01:00:30`, `Z`, `UTC` or `GMT`.
     pub(super) fn offset(&mut self) -> Option<Zone> {
         if self.next_is(b'Z') || self.next_is(b'z') {
             return Some(Zone::Zulu);
@@ -85,7 +85,7 @@ impl<'t> Cursor<'t> {
     }
 }
 
-/// Hour, minute and second of a day, where second 60 may be a leap second and 24:00:00 is the next midnight.
+/// Combines hour, minute and second of a day. Second 60 may be a leap second, and 24:00:00 is the next midnight.
 #[inline]
 pub(super) fn time_of_day(hour: u32, minute: u32, second: u32, fraction_ms: i64) -> Option<(i64, bool)> {
     if minute > 59 || second > 60 || hour > 24 {
@@ -130,7 +130,7 @@ pub(super) fn read(text: &[u8]) -> Option<Local> {
     zone(text, local)
 }
 
-/// The zone at the end of a text.
+/// Reads the zone at the end of a text.
 fn zone(mut text: Cursor<'_>, mut local: Local) -> Option<Local> {
     if text.0.is_empty() {
         return Some(local);
@@ -144,7 +144,7 @@ fn zone(mut text: Cursor<'_>, mut local: Local) -> Option<Local> {
     if let Some(named) = annotations(text)? {
         local.zone = match local.zone {
             Zone::Offset(seconds) => Zone::Both(seconds, named),
-            // The instant is said; the zone is how to show it (RFC 9557 2.2).
+            // The instant is given; the zone only says how to show it (RFC 9557 2.2).
             Zone::Zulu => Zone::Zulu,
             _ => Zone::Named(named),
         };
@@ -152,7 +152,8 @@ fn zone(mut text: Cursor<'_>, mut local: Local) -> Option<Local> {
     Some(local)
 }
 
-/// `[Europe/Berlin]`, `[!Europe/Berlin]`, `[+01:00]`, and `[u-ca=gregory]`, which says nothing about the instant.
+/// Reads `[Europe/Berlin]`, `[!Europe/Berlin]`, `[+01:00]`, and `[u-ca=gregory]`, which says nothing about the
+/// instant.
 fn annotations(mut text: Cursor<'_>) -> Option<Option<TimeZone>> {
     let mut named = None;
     while text.next_is(b'[') {

@@ -1,4 +1,4 @@
-//! Timestamps as text, to milliseconds. What is finer is rounded down, before 1970 too, and counted.
+//! Parser of timestamps to milliseconds. Finer times are rounded down, also before 1970, and counted.
 //!
 //! ```text
 //! text -> (iso | epoch | pattern) -> Local: date, time, and the zone that the text names
@@ -10,15 +10,15 @@
 
 // Days, months and weeks of the calendar.
 mod calendar;
-// RFC 3339 and RFC 9557, with what is usually left out of them.
+// RFC 3339 and RFC 9557, with the parts that are often left out.
 mod iso;
 // Numbers of seconds, or of smaller units.
 mod epoch;
 // Patterns as of strptime.
 mod pattern;
-// Local times to instants.
+// Conversion of local times to instants.
 mod place;
-// Formats that a text may be in.
+// Formats that a text may have.
 pub(super) mod guess;
 
 use std::fmt;
@@ -33,11 +33,11 @@ pub use place::{RepeatedTime, SkippedTime, parse_zone};
 
 pub(super) use place::Instants;
 
-/// How timestamps are written.
+/// Format of timestamps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TimeFormat {
-    /// RFC 3339, `2026-01-01T00:00:00.5Z`; with a space for the `T`, without a zone, or the date alone, too; a zone in
-    /// brackets as in RFC 9557.
+    /// RFC 3339, `2026-01-01T00:00:00.5Z`; also with a space for the `T`, without a zone, as a date alone, or with a
+    /// zone in brackets as in RFC 9557.
     Rfc3339,
     /// A decimal number of a unit since 1970, UTC.
     Unix(UnixUnit),
@@ -75,34 +75,34 @@ impl fmt::Display for TimeFormat {
     }
 }
 
-/// A time as its text says it.
+/// Time as its text gives it.
 #[derive(Debug, Clone, PartialEq)]
 struct Local {
     /// Milliseconds since 1970-01-01T00:00 on the clock of the zone.
     ms: i64,
-    /// The text is finer than a millisecond.
+    /// True if the text is finer than a millisecond.
     is_rounded: bool,
-    /// The text says second 60; `ms` is the last millisecond of second 59.
+    /// True if the text has second 60; `ms` is then the last millisecond of second 59.
     is_leap: bool,
     zone: Zone,
 }
 
-/// The zone that a text names.
+/// Zone that a text names.
 #[derive(Debug, Clone, PartialEq)]
 enum Zone {
-    /// None: that of the settings.
+    /// None: the zone of the settings holds.
     Unsaid,
     /// An offset from UTC, in seconds.
     Offset(i32),
-    /// UTC, by the letter: says nothing of a zone that stands beside it.
+    /// UTC by its letter, which does not contradict a zone beside it.
     Zulu,
     /// A zone of the database.
     Named(TimeZone),
-    /// Both, which must agree.
+    /// An offset and a zone, which must agree.
     Both(i32, TimeZone),
 }
 
-/// Reads timestamps of one file.
+/// Reader of the timestamps of one file.
 #[derive(Debug)]
 pub(super) struct TimeReader<'a> {
     format: &'a TimeFormat,
@@ -111,7 +111,7 @@ pub(super) struct TimeReader<'a> {
     skipped: SkippedTime,
 }
 
-/// A time that was read.
+/// Time that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reading {
     pub(super) at: Instants,
@@ -131,7 +131,7 @@ impl<'a> TimeReader<'a> {
         Self { format, zone, fixed_offset, skipped }
     }
 
-    /// Reads a text without space around it.
+    /// Reads a text that has no space around it.
     #[inline]
     pub(super) fn read(&self, text: &[u8]) -> Result<Reading, String> {
         let local = match self.format {
@@ -166,9 +166,9 @@ fn is_integer(text: &[u8]) -> bool {
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
-/// A field for a message: its start, without control characters that a terminal would obey.
+/// Quotes the start of a field for a message, without control characters that a terminal would obey.
 pub(super) fn quoted(field: &[u8]) -> String {
-    /// Enough to see what it is.
+    /// Number of characters that are enough to recognise the field.
     const CHARS_MAX: usize = 64;
     let text = String::from_utf8_lossy(field);
     let mut shown: String = text.chars().take(CHARS_MAX).flat_map(char::escape_debug).collect();

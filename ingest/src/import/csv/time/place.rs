@@ -1,4 +1,4 @@
-//! Local times to instants.
+//! Conversion of local times to instants.
 //!
 //! Where clocks are put back, an hour comes twice; where they are put forward, one never comes. Both are refused unless an
 //! option says what to do: nobody can tell from the text.
@@ -14,27 +14,27 @@ use super::calendar::{DAY_MS, is_month_end};
 use super::iso::Cursor;
 use super::{Local, Reading, TimeReader, Zone};
 
-/// What a local time leads to that comes twice.
+/// Rule for a local time that occurs twice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RepeatedTime {
     /// The row is bad.
     #[default]
     Refuse,
-    /// Its first occurrence.
+    /// The first occurrence counts.
     Earlier,
-    /// Its second occurrence.
+    /// The second occurrence counts.
     Later,
-    /// The one that continues the order of the rows of its series.
+    /// The occurrence that continues the order of the rows of its series counts.
     Infer,
 }
 
-/// What a local time leads to that never comes.
+/// Rule for a local time that does not exist.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SkippedTime {
     /// The row is bad.
     #[default]
     Refuse,
-    /// It is moved forward by the gap, as calendars do (RFC 5545).
+    /// The time moves forward by the gap, as calendars do (RFC 5545).
     Forward,
 }
 
@@ -62,7 +62,7 @@ macro_rules! named_rule {
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 let found = Self::ALL.iter().find(|(_, name)| *name == text).map(|(rule, _)| *rule);
                 let names: Vec<_> = Self::ALL.iter().map(|(_, name)| *name).collect();
-                found.ok_or_else(|| format!("'{text}' is none of {}", names.join(", ")))
+                found.ok_or_else(|| format!("'{text}' is not one of {}", names.join(", ")))
             }
         }
     };
@@ -71,7 +71,7 @@ macro_rules! named_rule {
 named_rule!(RepeatedTime);
 named_rule!(SkippedTime);
 
-/// The instants that a local time may mean.
+/// Instants that a local time may mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::import::csv) enum Instants {
     One(TimestampMs),
@@ -100,7 +100,7 @@ pub(super) fn named_zone(text: &str) -> Option<TimeZone> {
 }
 
 impl TimeReader<'_> {
-    /// The instants of a local time.
+    /// Returns the instants of a local time.
     #[inline]
     pub(super) fn place(&self, local: &Local) -> Result<Reading, String> {
         let at = match (&local.zone, self.fixed_offset) {
@@ -133,14 +133,14 @@ impl TimeReader<'_> {
     }
 }
 
-/// How the offsets of a zone lie around a local time.
+/// Returns the offsets of a zone around a local time.
 fn offsets(ms: i64, zone: &TimeZone) -> Result<AmbiguousOffset, String> {
     let utc = jiff::Timestamp::from_millisecond(ms).map_err(|_| "is out of the range of zones".to_owned())?;
     let local: DateTime = TimeZone::UTC.to_datetime(utc);
     Ok(zone.to_ambiguous_timestamp(local).offset())
 }
 
-/// The instant of a text that names an offset and a zone, which must have that offset then.
+/// Returns the instant of a text that names an offset and a zone; the zone must have that offset then.
 fn agreed(ms: i64, seconds: i32, zone: &TimeZone) -> Result<TimestampMs, String> {
     let has = |offset: jiff::tz::Offset| offset.seconds() == seconds;
     let agrees = match offsets(ms, zone)? {
@@ -159,7 +159,7 @@ pub(super) fn name_of(zone: &TimeZone) -> String {
     zone.iana_name().map_or_else(offset, str::to_owned)
 }
 
-/// Leap seconds come at the end of a month, UTC; any other second 60 is an error of the clock.
+/// Refuses a second 60 that is not a leap second: those come at the end of a month, UTC.
 fn check_leap(at: Instants) -> Result<(), String> {
     let is_leap = |ms: i64| ms.rem_euclid(DAY_MS) == DAY_MS - 1 && is_month_end(ms.div_euclid(DAY_MS));
     let is_right = match at {

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 proptest! {
-    /// What another library makes of an instant and an offset, we read as that instant.
+    /// Instants with an offset are read as the same instants that another library writes.
     #[test]
     fn instants_are_read_as_another_library_writes_them(
         second in -62_167_219_200i64..253_402_000_000,

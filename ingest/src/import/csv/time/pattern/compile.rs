@@ -1,4 +1,4 @@
-//! Directives to items.
+//! Compiler of directives to items.
 
 use std::str::FromStr;
 
@@ -30,7 +30,7 @@ fn compile(text: &str, items: &mut Vec<Item>) -> Result<(), String> {
     Ok(())
 }
 
-/// The letter of a directive, with what stands between: flags of padding and widths say how to write, not how to read.
+/// Returns the letter of a directive, and skips flags of padding and widths: those say how to write, not how to read.
 fn directive(characters: &mut std::str::Chars<'_>) -> String {
     let mut directive = String::new();
     for character in characters.by_ref() {
@@ -38,7 +38,7 @@ fn directive(characters: &mut std::str::Chars<'_>) -> String {
             '-' | '_' | '0'..='9' if directive.is_empty() => {}
             ':' | '.' if directive.is_empty() => directive.push(character),
             letter => {
-                // A width may stand behind the point: `%.3f`.
+                // A width may follow the point: `%.3f`.
                 if letter.is_ascii_digit() && directive == "." {
                     continue;
                 }
@@ -86,7 +86,7 @@ fn compile_directive(directive: &str, items: &mut Vec<Item>) -> Result<(), Strin
     Ok(())
 }
 
-/// Refuses a pattern that says no date, or a component twice or for nothing.
+/// Refuses a pattern without a date, with a component twice, or with a component that is not used.
 fn check(items: &[Item]) -> Result<(), String> {
     let count = |kinds: &[Item]| items.iter().filter(|item| kinds.contains(item)).count();
     let has = |kind: Item| count(&[kind]) > 0;

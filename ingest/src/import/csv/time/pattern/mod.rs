@@ -1,5 +1,5 @@
-//! Patterns as of `strptime`. Our own, since every component that a text has must count: libraries leave out a fraction
-//! behind `%s`, take one form of `%z`, or ask for a day where a month is meant.
+//! Patterns as of `strptime`. The implementation is our own, because every component of a text must count: libraries
+//! leave out a fraction behind `%s`, accept one form of `%z`, or ask for a day where a month is meant.
 //!
 //! | component | directives |
 //! |---|---|
@@ -14,9 +14,9 @@
 //!
 //! A missing day or month is the first, a missing time of day is midnight.
 
-// Directives to items.
+// Compiler of directives to items.
 mod compile;
-// What a text says, by component.
+// Components that a text gives.
 mod parts;
 
 use std::fmt;
@@ -25,7 +25,7 @@ use parts::Parts;
 
 use super::Local;
 
-/// One item of a pattern.
+/// Item of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Item {
     Text(char),
@@ -39,9 +39,9 @@ enum Item {
     IsoWeek,
     Day,
     DayOfYear,
-    /// 1 for Monday to 7.
+    /// Weekday, 1 for Monday to 7.
     Weekday,
-    /// 0 for Sunday to 6.
+    /// Weekday, 0 for Sunday to 6.
     WeekdayFromSunday,
     WeekdayName,
     Hour,
@@ -56,7 +56,7 @@ enum Item {
     Epoch,
 }
 
-/// A pattern, checked: it says a date, no component twice, and nothing that is not used.
+/// Checked pattern: it gives a date, no component twice, and no component that is not used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     text: String,
@@ -64,7 +64,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Reads the whole of a text.
+    /// Reads a text, which must match to its end.
     pub(super) fn read(&self, text: &[u8]) -> Option<Local> {
         let mut parts = Parts::new(text);
         self.items.iter().try_for_each(|item| parts.read(*item))?;

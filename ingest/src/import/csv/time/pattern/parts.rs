@@ -1,4 +1,4 @@
-//! What a text says, by component.
+//! Components that a text gives.
 
 use super::super::calendar::{DAY_MS, day_of, day_of_week, day_of_year, weekday_of};
 use super::super::iso::{Cursor, time_of_day};
@@ -23,7 +23,7 @@ const MONTHS: [&str; 12] = [
 
 const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
-/// The components that were read so far.
+/// Components that were read so far.
 pub(super) struct Parts<'t> {
     text: Cursor<'t>,
     year: Option<i64>,
@@ -41,7 +41,7 @@ pub(super) struct Parts<'t> {
     second: u32,
     fraction_ms: i64,
     is_rounded: bool,
-    /// Whole seconds, and if a minus sign stands before them.
+    /// Whole seconds, and true if a minus sign precedes them.
     epoch: Option<(i64, bool)>,
     zone: Zone,
 }
@@ -70,7 +70,7 @@ impl<'t> Parts<'t> {
         }
     }
 
-    /// Reads what `item` stands for.
+    /// Reads the component of `item`.
     pub(super) fn read(&mut self, item: Item) -> Option<()> {
         let text = &mut self.text;
         match item {
@@ -115,7 +115,7 @@ impl<'t> Parts<'t> {
         Some(())
     }
 
-    /// The time that the components say together.
+    /// Combines the components to a time.
     pub(super) fn finish(self) -> Option<Local> {
         if !self.text.0.is_empty() {
             return None;
@@ -135,7 +135,8 @@ impl<'t> Parts<'t> {
         Some(Local { ms: day * DAY_MS + of_day_ms, is_rounded: self.is_rounded, is_leap, zone: self.zone })
     }
 
-    /// Days since 1970; the first of what is not said. A weekday that is not the date's is an error.
+    /// Returns the days since 1970; components that are not given are the first. A weekday that does not match the
+    /// date is an error.
     fn day(&self) -> Option<i64> {
         if let (Some(year), Some(week)) = (self.iso_year, self.week) {
             return day_of_week(year, week, self.weekday.unwrap_or(1));
@@ -151,7 +152,7 @@ impl<'t> Parts<'t> {
     }
 }
 
-/// A name, or its first three letters, in any case: its ordinal from 1.
+/// Reads a name, or its first three letters, in any case; returns its ordinal, counted from 1.
 fn name_in(text: &mut Cursor<'_>, names: &[&str]) -> Option<u32> {
     let starts_with =
         |name: &str| text.0.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()));
@@ -164,7 +165,7 @@ fn name_in(text: &mut Cursor<'_>, names: &[&str]) -> Option<u32> {
     Some(at as u32 + 1)
 }
 
-/// `AM`, `pm`, `a.m.`: if it is the afternoon.
+/// Reads `AM`, `pm` or `a.m.`; returns true for the afternoon.
 fn half_of_day(text: &mut Cursor<'_>) -> Option<bool> {
     let forms = [("am", false), ("pm", true), ("a.m.", false), ("p.m.", true)];
     let is_at_start =
@@ -174,7 +175,7 @@ fn half_of_day(text: &mut Cursor<'_>) -> Option<bool> {
     Some(is_afternoon)
 }
 
-/// A name of the zone database, or an offset. Abbreviations are refused but for UTC: `CST` is three zones.
+/// Reads a name of the zone database, or an offset. Abbreviations other than UTC are refused: `CST` is three zones.
 fn zone_name(text: &mut Cursor<'_>) -> Option<Zone> {
     let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"/_-+:".contains(byte);
     let len = text.0.iter().take_while(|byte| is_of_name(byte)).count();
@@ -188,7 +189,7 @@ fn zone_name(text: &mut Cursor<'_>) -> Option<Zone> {
     }
 }
 
-/// Seconds without their sign, and the sign: a fraction may follow, and `-0.5` has one.
+/// Reads seconds without their sign, and the sign separately: a fraction may follow, and `-0.5` has a sign.
 fn epoch(text: &mut Cursor<'_>) -> Option<(i64, bool)> {
     let is_negative = text.next_is(b'-');
     let len = text.0.iter().take_while(|byte| byte.is_ascii_digit()).count();

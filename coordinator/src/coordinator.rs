@@ -18,19 +18,19 @@ use crate::service::{BySize, Door, Operators, Workers};
 use crate::settings::CollectorSettings;
 
 /// Coordinator: replica, collector, services.
-pub struct Member {
+pub struct Coordinator {
     replica: Replica,
     collector: Collector,
     door: Door,
 }
 
-impl std::fmt::Debug for Member {
+impl std::fmt::Debug for Coordinator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Member").field("door", &self.door).finish_non_exhaustive()
+        f.debug_struct("Coordinator").field("door", &self.door).finish_non_exhaustive()
     }
 }
 
-impl Member {
+impl Coordinator {
     /// Creates a follower that is not running yet.
     pub fn new(
         settings: LeaderSettings,
