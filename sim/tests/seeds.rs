@@ -163,3 +163,26 @@ fn a_version_that_a_pin_keeps_leaves_no_gap_above_it() {
 fn a_job_that_was_running_when_etcd_went_back_may_commit_again_and_loses_nothing() {
     holds(2655, Mode::Liveness);
 }
+
+#[test]
+fn a_slow_reduce_has_no_second_attempt_while_a_map_task_is_open_again() {
+    holds(13173, Mode::Liveness);
+}
+
+#[test]
+fn a_completion_that_is_told_twice_does_not_close_a_task_that_was_opened_again() {
+    holds(3208, Mode::Safety);
+}
+
+#[test]
+fn a_task_does_not_wait_for_a_worker_that_is_turned_away_again_and_again() {
+    holds(23422, Mode::Safety);
+}
+
+#[test]
+fn a_job_that_was_given_up_or_whose_history_was_lost_runs_anew_under_its_name() {
+    for (seed, mode) in [(3151, Mode::Liveness), (3129, Mode::Liveness), (13273, Mode::Liveness), (13684, Mode::Safety)]
+    {
+        holds(seed, mode);
+    }
+}
