@@ -1,19 +1,20 @@
-//! Who gets what: the policy of assignments.
+//! Policy of assignments: which task a worker that asks for work gets.
 //!
-//! **Between jobs**: each slot goes to the job that has the fewest attempts for its weight, so a job of weight 20 runs twice
-//! as many as one of 10, and a new job gets its share as soon as attempts end. **Inside a job**: the heaviest shard first,
-//! and in it the heaviest task. **When nothing is open**: a second attempt beside one that runs far longer than others did.
+//! **Between jobs**: each slot goes to the job that has the fewest attempts for its weight, so a job of weight 20 runs
+//! twice as many as one of 10, and a new job gets its share as soon as attempts end. **Inside a job**: the heaviest
+//! shard first, and in it the heaviest task. **Without an open task**: a second attempt beside one that runs far longer
+//! than others did.
 
 use model::limits::OPEN_TASKS_MAX;
 use model::{JobId, ShardId, TaskId};
 
 use crate::event::{NextAttempt, WorkerId};
 use crate::policy::Speculation;
-use crate::shard::Around;
+use crate::shard::ShardContext;
 use crate::state::State;
 
-/// Hands out up to `slots` tasks to a worker that lives and does not rest; never more than [`OPEN_TASKS_MAX`] at once, for
-/// the cluster's state is planned for as many.
+/// Assigns up to `slots` tasks to a worker that lives and does not rest. At most [`OPEN_TASKS_MAX`] run at once,
+/// because the cluster's state is planned for as many.
 pub(crate) fn claim(state: &mut State, worker: WorkerId, slots: usize, now: std::time::Duration) -> Vec<NextAttempt> {
     let (mut assigned, running) = (Vec::new(), state.running());
     if !state.workers.contains(&worker) || state.resting.contains(&worker) {
@@ -26,8 +27,9 @@ pub(crate) fn claim(state: &mut State, worker: WorkerId, slots: usize, now: std:
     assigned
 }
 
-/// An open task of the job that is furthest behind its share.
+/// Assigns an open task of the job that is furthest behind its share.
 fn open_task(state: &mut State, worker: WorkerId, now: std::time::Duration) -> Option<NextAttempt> {
+    // Each assignment changes a job's share, so the jobs are sorted again for each slot.
     let mut jobs: Vec<(u64, u64, &JobId)> = state
         .jobs
         .iter()
@@ -40,11 +42,11 @@ fn open_task(state: &mut State, worker: WorkerId, now: std::time::Duration) -> O
 }
 
 fn open_task_of(state: &mut State, id: &JobId, worker: WorkerId, now: std::time::Duration) -> Option<NextAttempt> {
-    let around = Around { now, workers: &state.workers, resting: &state.resting, policy: &state.policy };
+    let ctx = ShardContext { now, workers: &state.workers, resting: &state.resting, policy: &state.policy };
     let job = state.jobs.get_mut(id)?;
     let shards: Vec<ShardId> = job.ready().collect();
     for id in shards {
-        let assigned = job.shards.get_mut(&id).and_then(|shard| shard.claim(worker, around));
+        let assigned = job.shards.get_mut(&id).and_then(|shard| shard.claim(worker, ctx));
         job.update_ready(id);
         if let Some(NextAttempt { task, number, .. }) = &assigned {
             job.begun(id, task.task, *number, worker, now);
@@ -54,7 +56,7 @@ fn open_task_of(state: &mut State, id: &JobId, worker: WorkerId, now: std::time:
     None
 }
 
-/// A second attempt, on another worker, at the task that is slowest against the others of its kind.
+/// Assigns a second attempt, on another worker, at the task that is slowest against the others of its kind.
 fn slow_task(state: &mut State, worker: WorkerId, now: std::time::Duration) -> Option<NextAttempt> {
     let speculation = state.policy.speculation?;
     let (id, shard_id, task) = slowest(state, worker, now, &speculation)?;

@@ -18,12 +18,12 @@ pub type WorkerId = LeaseId;
 /// Input of [`step`](crate::step): a fact that the coordinator reports.
 #[derive(Debug)]
 pub enum Event {
-    /// Something happened to a job as a whole; [`life`](crate::life) decides what follows.
+    /// Something happened to a job as a whole; [`life`](crate::life) decides the effects.
     Job {
-        /// Job in question.
+        /// Job that the event happened to.
         job: JobId,
-        /// Round that the event belongs to: the one in which its effect was asked for. The event of another round changes
-        /// nothing. Requests of operators, and what is found of an earlier leader, belong to any round: none.
+        /// Round in which the effect behind the event was asked for; the event of another round changes nothing. Absent
+        /// for requests of operators and for jobs that an earlier leader left, which belong to any round.
         round: Option<u32>,
         /// Request, or result of a [`JobEffect`].
         event: JobEvent,
@@ -58,7 +58,8 @@ pub enum Event {
         /// True when the rest begins.
         rests: bool,
     },
-    /// A worker's lease ended. Its attempts are given up, their tasks reopened, and its later events ignored.
+    /// The lease of a worker ended. The worker's attempts are given up, their tasks reopened, and its later events
+    /// ignored.
     WorkerLost {
         /// Lease that has ended.
         worker: WorkerId,
@@ -70,7 +71,7 @@ pub enum Event {
         /// Attempt number with the claim's token.
         attempt: AttemptId,
     },
-    /// The claim of an assignment was not written, and never will be. Its number may stay unused.
+    /// The claim of an assignment was not written, and never will be. The attempt's number may stay unused.
     ClaimRefused {
         /// Task that is not claimed.
         task: TaskPath,
@@ -92,7 +93,7 @@ pub enum Event {
         task: TaskPath,
         /// Attempt with its token.
         attempt: AttemptId,
-        /// Failure class, which decides what follows, and message.
+        /// Message of the failure, and its class, which decides the consequence.
         failure: Failure,
     },
     /// A worker gave up an attempt without a failure of the task, for example because it drains.
@@ -140,7 +141,7 @@ pub enum Event {
         job: JobId,
         /// Shard that ends as failed.
         shard: ShardId,
-        /// Message that names what is lost, and the next step.
+        /// Message that names the lost object, and the next step.
         cause: String,
     },
     /// The shards of a job that was cancelled are to end, as [`JobEffect::StopShards`] asked. A shard whose commit has begun
@@ -221,9 +222,9 @@ pub enum Effect {
     },
     /// Work for a job as a whole.
     Job {
-        /// Job in question.
+        /// Job that the work is for.
         job: JobId,
-        /// Work to perform.
+        /// Work that the coordinator performs.
         effect: JobEffect,
     },
 }

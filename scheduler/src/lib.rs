@@ -1,5 +1,5 @@
-//! Decides: plans shards, assigns their tasks, judges failures. It does no I/O and has no clock or randomness: the
-//! same state and the same event give the same effects, on every machine.
+//! Decides: plans shards, assigns their tasks, judges failures. The crate does no I/O and has no clock or randomness:
+//! the same state and the same event give the same effects, on every machine.
 //!
 //! The coordinator performs the effects and feeds their outcomes back as events.
 

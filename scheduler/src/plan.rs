@@ -1,5 +1,5 @@
-//! Turns segments and settings into a shard's plan. Pure function; the number of workers is left out on purpose, so
-//! that the same input gives the same plan on every cluster.
+//! Turns segments and settings into a shard's plan. The function is pure, and the number of workers is left out on
+//! purpose, so that the same input gives the same plan on every cluster.
 
 use model::limits::{MAP_TASKS_PER_SHARD_MAX, PARTITIONS_PER_SHARD_MAX};
 use model::{ByteRange, JobId, JobSettings, MapTask, SegmentList, ShardId, ShardPlan, Split};

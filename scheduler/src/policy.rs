@@ -45,8 +45,9 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Pause after a task's `failures`th failure in a row. It doubles, with jitter: tasks that failed together must
-    /// not return together. The jitter is drawn from the attempt's name, so that every replica decides alike.
+    /// Returns the pause after a task's `failures`th failure in a row. The pause doubles, and has jitter so
+    /// that tasks that failed together do not return together. The jitter is drawn from the attempt's name, so that
+    /// every replica decides alike.
     pub(crate) fn pause(&self, task: &TaskPath, failures: u32) -> Duration {
         let bound = self.pause_first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(self.pause_max);
         let mut hasher = std::hash::DefaultHasher::new();

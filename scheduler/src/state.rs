@@ -11,7 +11,7 @@ use crate::event::{Effect, Event, NextAttempt, Restored, ShardEnd, WorkerId};
 use crate::job::Job;
 use crate::job::life::{self, JobEffect, JobEvent, Life, Refusal};
 use crate::policy::Policy;
-use crate::shard::{Around, Shard};
+use crate::shard::{Shard, ShardContext};
 use crate::task::Status;
 
 /// State of the scheduler: policy, jobs, workers.
@@ -96,18 +96,18 @@ impl State {
         job: &JobId,
         id: ShardId,
         now: Duration,
-        change: impl FnOnce(&mut Shard, Around<'_>, &mut Vec<Effect>),
+        change: impl FnOnce(&mut Shard, ShardContext<'_>, &mut Vec<Effect>),
     ) -> Vec<Effect> {
-        let around = Around { now, workers: &self.workers, resting: &self.resting, policy: &self.policy };
-        let Some(of) = self.jobs.get_mut(job) else { return Vec::new() };
-        let Some(shard) = of.shards.get_mut(&id).filter(|shard| !shard.has_ended()) else { return Vec::new() };
+        let ctx = ShardContext { now, workers: &self.workers, resting: &self.resting, policy: &self.policy };
+        let Some(entry) = self.jobs.get_mut(job) else { return Vec::new() };
+        let Some(shard) = entry.shards.get_mut(&id).filter(|shard| !shard.has_ended()) else { return Vec::new() };
         let mut effects = Vec::new();
-        change(shard, around, &mut effects);
+        change(shard, ctx, &mut effects);
         let has_ended = shard.has_ended();
         if has_ended {
-            of.close(id);
+            entry.close(id);
         }
-        of.update_ready(id);
+        entry.update_ready(id);
         if has_ended {
             effects.extend(self.move_job(job, JobEvent::ShardEnded, now));
             self.end_if_idle(job, now, &mut effects);
@@ -186,26 +186,26 @@ impl State {
         now: Duration,
     ) -> Vec<Effect> {
         let (job, id) = (plan.job.clone(), plan.shard);
-        let Some(of) = self.jobs.get_mut(&job) else { return Vec::new() };
+        let Some(entry) = self.jobs.get_mut(&job) else { return Vec::new() };
         let mut shard = Shard::new(plan);
         if let Some(restored) = restored {
             for (task, attempt, worker) in &restored.running {
-                of.begun(id, *task, attempt.number, *worker, now);
+                entry.begun(id, *task, attempt.number, *worker, now);
             }
             shard.restore(*restored, now);
         }
-        of.open(id, shard);
+        entry.open(id, shard);
         // A shard without input has no tasks: it commits at once, as empty.
-        self.on_shard(&job, id, now, |shard, around, effects| {
-            shard.stitch_all(around, effects);
+        self.on_shard(&job, id, now, |shard, ctx, effects| {
+            shard.stitch_all(ctx, effects);
             shard.advance(effects);
         })
     }
 
     fn cancel(&mut self, job: &JobId, cause: &str, now: Duration) -> Vec<Effect> {
-        let Some(of) = self.jobs.get(job) else { return Vec::new() };
+        let Some(entry) = self.jobs.get(job) else { return Vec::new() };
         // A shard in `Committing` may be visible already, so its commit decides how it ends.
-        let open = of.shards.iter().filter(|(_, shard)| shard.can_be_cancelled()).map(|(id, _)| *id);
+        let open = entry.shards.iter().filter(|(_, shard)| shard.can_be_cancelled()).map(|(id, _)| *id);
         let open: Vec<ShardId> = open.collect();
         let mut effects = Vec::new();
         for id in open {
@@ -264,8 +264,8 @@ pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
             if let Some(job) = state.jobs.get_mut(&task.job) {
                 job.all_over(task.shard, task.task, attempt.number, now);
             }
-            state.on_shard(&task.job, task.shard, now, |shard, around, effects| {
-                shard.recorded(task.task, attempt, *report, around, effects);
+            state.on_shard(&task.job, task.shard, now, |shard, ctx, effects| {
+                shard.recorded(task.task, attempt, *report, ctx, effects);
             })
         }
         Event::Failed { task, attempt, .. } | Event::HandedBack { task, attempt } if !state.holds(&task, attempt) => {
@@ -273,8 +273,8 @@ pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
             Vec::new()
         }
         Event::Failed { task, attempt, failure } => {
-            let effects = state.on_shard(&task.job, task.shard, now, |shard, around, effects| {
-                shard.failed(task.task, attempt, failure, around, effects);
+            let effects = state.on_shard(&task.job, task.shard, now, |shard, ctx, effects| {
+                shard.failed(task.task, attempt, failure, ctx, effects);
             });
             state.attempt_over(&task, attempt.number);
             state.note_rest(&task);

@@ -12,7 +12,7 @@
 //!         +---------- refuted ----+---------- reopened --+
 //! ```
 //!
-//! A running task may have a second, speculative attempt beside the first. Whichever is recorded first is the one.
+//! A running task may have a second, speculative attempt beside the first. The attempt that is recorded first counts.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -21,15 +21,15 @@ use std::time::Duration;
 use model::{AttemptId, Failure};
 
 use crate::event::{Tried, WorkerId};
-use crate::shard::Around;
+use crate::shard::ShardContext;
 
-/// A task of a shard; `R` is the report of its attempts.
+/// Task of a shard; `R` is the report of its attempts.
 #[derive(Debug)]
 pub(crate) struct Task<R> {
     pub(crate) status: Status<R>,
     pub(crate) tried: Tried,
-    /// Largest number of an attempt that no longer counts, because the task was done and is opened again. The completion of
-    /// such an attempt may be told a second time: its worker repeats what was not answered.
+    /// Largest number of an attempt that no longer counts, because the task was done and is opened again. The
+    /// completion of such an attempt may arrive a second time, because a worker repeats a report that was not answered.
     pub(crate) void: u32,
     /// Failures in a row, charged or not; they decide the pause.
     pub(crate) failures: u32,
@@ -128,8 +128,8 @@ impl<R> Task<R> {
     /// True if `worker`, which takes work, may begin the task. If the task failed on all workers that take work, one
     /// of them may try again: if the others were lost meanwhile, or stay unfit, nobody else would ever run the task
     /// (LV-1).
-    fn is_for(&self, worker: WorkerId, around: Around<'_>) -> bool {
-        !self.avoided.contains(&worker) || around.all_active_are_in(&self.avoided)
+    fn is_for(&self, worker: WorkerId, ctx: ShardContext<'_>) -> bool {
+        !self.avoided.contains(&worker) || ctx.all_active_are_in(&self.avoided)
     }
 }
 
@@ -158,7 +158,7 @@ impl<R> Tasks<R> {
         self.done
     }
 
-    /// Input bytes of the tasks that are done.
+    /// Returns the input bytes of the tasks that are done.
     pub(crate) fn done_bytes(&self) -> u64 {
         self.done_bytes
     }
@@ -185,12 +185,13 @@ impl<R> Tasks<R> {
     }
 
     /// Returns the first open task that `worker`, which takes work, may begin.
-    pub(crate) fn open_to(&self, worker: WorkerId, around: Around<'_>) -> Option<u32> {
+    pub(crate) fn open_to(&self, worker: WorkerId, ctx: ShardContext<'_>) -> Option<u32> {
         let ordinals = self.open.iter().map(|(_, ordinal)| *ordinal);
-        ordinals.into_iter().find(|ordinal| self.tasks[*ordinal as usize].is_for(worker, around))
+        ordinals.into_iter().find(|ordinal| self.tasks[*ordinal as usize].is_for(worker, ctx))
     }
 
-    /// Changes one task, and updates the counts and the index that follow from its status; nothing else does.
+    /// Changes one task, and updates the counts and the index that follow from its status. No other function changes
+    /// them.
     pub(crate) fn change<T>(&mut self, ordinal: u32, change: impl FnOnce(&mut Task<R>) -> T) -> T {
         let task = &mut self.tasks[ordinal as usize];
         let (was_done, was_running) = (task.done().is_some(), task.running().len());

@@ -140,7 +140,7 @@ fn a_lost_workers_task_goes_to_another_and_what_the_lost_one_says_is_refused() {
 
 #[test]
 fn a_claim_of_a_lost_worker_gets_nothing_and_does_not_bring_it_back() {
-    // If it did, the input's failure on the only other worker would wait for it for ever (LV-1).
+    // If the claim brought the lost worker back, the input's failure would wait for that worker for ever (LV-1).
     check(
         "plan 10/10 into 1 | w1 claims 0 | w2 claims 0 | w1 lost | w1 claims | w2 claims | w2 fails m0 input",
         expect![[r#"
@@ -223,7 +223,7 @@ fn a_worker_without_disk_tries_again_when_the_others_are_lost() {
     );
 }
 
-/// The other one is unfit, or drains, for as long as it likes (LV-1).
+/// The other worker may stay unfit, or drain, for as long as it likes (LV-1).
 #[test]
 fn a_task_that_failed_on_the_only_worker_that_takes_work_is_tried_there_again() {
     check(
@@ -507,7 +507,7 @@ fn a_slow_attempt_gets_a_second_beside_it_and_the_first_to_finish_wins() {
     );
 }
 
-/// A worker repeats a completion that was not answered; the repetition is told after the run was found to be lost.
+/// A worker repeats a completion that was not answered; the repetition arrives after the run was found to be lost.
 #[test]
 fn a_completion_that_is_told_twice_does_not_close_a_task_that_was_opened_again() {
     check(
@@ -529,7 +529,7 @@ fn a_completion_that_is_told_twice_does_not_close_a_task_that_was_opened_again()
     );
 }
 
-/// A list of runs that was made while a map task is open again would lack that task's run, and lose its points.
+/// A run list that was made while a map task is open again would lack that task's run, and lose its points.
 #[test]
 fn a_slow_reduce_gets_no_second_attempt_while_a_map_task_is_open_again() {
     check(

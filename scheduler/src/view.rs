@@ -74,7 +74,7 @@ pub struct AttemptView {
 }
 
 impl State {
-    /// Message of the stores that turn tasks of a job away, with one of the shards concerned.
+    /// Returns the message of the stores that turn tasks of a job away, with one of the shards concerned.
     pub fn turned_away(&self, job: &JobId) -> Option<(ShardId, &str)> {
         let shards = &self.jobs.get(job)?.shards;
         shards.iter().find_map(|(id, shard)| Some((*id, shard.turned_away()?)))
@@ -127,7 +127,7 @@ impl State {
         self.jobs.get(job).and_then(|job| job.shards.get(&id)).is_some_and(|shard| !shard.has_ended())
     }
 
-    /// Progress of a shard that has not ended. Linear in its tasks: meant for people, not for each change.
+    /// Returns the progress of a shard that has not ended. Linear in its tasks: meant for people, not for each change.
     pub fn shard(&self, job: &JobId, id: ShardId) -> Option<ShardView> {
         let shard = self.jobs.get(job)?.shards.get(&id).filter(|shard| !shard.has_ended())?;
         Some(view(shard))

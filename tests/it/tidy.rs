@@ -20,10 +20,6 @@ const PRONOUNS: [&str; 11] = ["What", "Whether", "Who", "How", "Where", "Why", "
 /// fewer.
 const PROSE_PERCENT_MAX: (usize, usize) = (5, 5);
 
-/// Crates whose prose is unfinished, with both of their own ceilings in percent. A ceiling may only sink; a crate that
-/// keeps [`PROSE_PERCENT_MAX`] leaves the list.
-const PROSE_UNFINISHED: [(&str, usize, usize); 1] = [("coordinator", 9, 5)];
-
 /// Most columns of a comment line; rustfmt wraps code, not comments.
 const COMMENT_COLUMNS_MAX: usize = 125;
 
@@ -225,17 +221,10 @@ fn doc_comments_name_their_subject_and_say_more_than_the_name() {
         let fillers = comments.iter().filter(|comment| is_filler(comment)).count();
         let exceeds = |found: usize, max_percent: usize| found * 100 > max_percent * comments.len();
 
-        let unfinished = PROSE_UNFINISHED.iter().find(|(unfinished, ..)| *unfinished == name);
-        let (pronouns_max, fillers_max) = unfinished.map_or(PROSE_PERCENT_MAX, |(_, first, second)| (*first, *second));
+        let (pronouns_max, fillers_max) = PROSE_PERCENT_MAX;
         let all = comments.len();
         assert!(!exceeds(pronouns, pronouns_max), "{pronouns} of {all} doc comments of {name} begin with {PRONOUNS:?}");
         assert!(!exceeds(fillers, fillers_max), "{fillers} of {all} doc comments of {name} have at most three words");
-
-        let is_finished = !exceeds(pronouns, PROSE_PERCENT_MAX.0) && !exceeds(fillers, PROSE_PERCENT_MAX.1);
-        assert!(
-            unfinished.is_none() || !is_finished,
-            "the prose of {name} is finished: remove it from PROSE_UNFINISHED"
-        );
     }
 }
 
@@ -280,8 +269,7 @@ fn a_public_type_name_stands_in_one_crate() {
 
 #[test]
 fn comments_fit_the_width() {
-    let is_finished = |name: &String| PROSE_UNFINISHED.iter().all(|(unfinished, ..)| unfinished != name);
-    for path in crates().into_iter().filter(is_finished).flat_map(|name| files(&root().join(name), &[".rs"])) {
+    for path in crates().into_iter().flat_map(|name| files(&root().join(name), &[".rs"])) {
         for (at, line) in read(&path).lines().enumerate() {
             let text = line.trim_start();
             // A row of a table cannot be wrapped.

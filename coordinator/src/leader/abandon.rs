@@ -1,4 +1,4 @@
-//! The end of a job that cannot be taken over: what it was is lost, that it was and why it ended goes on record.
+//! End of a job that cannot be taken over: its spec is lost, but its existence and the cause of its end go on record.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ use crate::journal::{FoundJob, Journal, JournalError};
 use crate::report::{JobReport, ShardReport};
 use model::error::chain;
 
-/// How often its record is tried to be written: the dataset may be what is gone.
+/// Most tries to write the record, because the dataset itself may be gone.
 const RECORD_TRIES_MAX: u32 = 5;
-/// Between two tries.
+/// Pause between two tries.
 const PAUSE: Duration = Duration::from_secs(2);
 
 impl Leader {
@@ -55,7 +55,7 @@ impl Leader {
     }
 }
 
-/// Writes the record, if the dataset still takes one, and lets the job's keys go.
+/// Writes the record, if the dataset still takes one, and deletes the job's keys.
 async fn end(
     journal: &Journal,
     id: &JobId,
@@ -111,7 +111,7 @@ async fn record(
     archive(journal, &dataset, &report).await
 }
 
-/// A spec of which only the head's part is known.
+/// Builds a spec of which only the head's part is known.
 fn lost_spec(id: &JobId, head: &JobHead) -> JobSpec {
     JobSpec {
         job: id.clone(),

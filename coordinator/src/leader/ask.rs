@@ -1,4 +1,4 @@
-//! Requests of operators.
+//! Answers the requests of operators, from the leader's state or by the handler of the request.
 
 use std::collections::HashSet;
 

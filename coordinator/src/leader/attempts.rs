@@ -1,7 +1,7 @@
-//! What workers say of their attempts: finished, failed, handed back.
+//! Reports of workers on their attempts: finished, failed, handed back.
 //!
-//! Nothing counts before it is on record. A word about an attempt that does not hold its task is refused, whoever says it; one
-//! that was answered before is answered the same again.
+//! A report counts only once it is on record. A report on an attempt that does not hold its task is refused, no matter
+//! which worker sends it; a completion that counted before gets the same reply again.
 
 use bytes::Bytes;
 use format::state_records::{FailureRecord, Text};
@@ -17,7 +17,7 @@ use super::reports::Fault;
 use crate::journal::JournalError;
 
 impl Leader {
-    /// An attempt finished: it is recorded, if it holds its task.
+    /// Records the completion of an attempt, if the attempt holds its task.
     pub(super) fn complete(
         &mut self,
         worker: LeaseId,
@@ -51,7 +51,7 @@ impl Leader {
         }
     }
 
-    /// Reads a report that can be this attempt's.
+    /// Parses a report, and checks that this attempt can have made it.
     fn read_report(&self, held: &HeldAttempt, bytes: &[u8]) -> Result<Report, Fault> {
         let HeldAttempt { task, attempt } = held;
         if bytes.len() > REPORT_BYTES_MAX {
@@ -102,7 +102,7 @@ impl Leader {
         let _ = reply.send(answer);
     }
 
-    /// An attempt failed: that is recorded, if it holds its task.
+    /// Records the failure of an attempt, if the attempt holds its task.
     pub(super) fn fail(
         &mut self,
         worker: LeaseId,
@@ -169,7 +169,7 @@ impl Leader {
         }
     }
 
-    /// Attempts are handed back by their worker.
+    /// Ends the claims of attempts that their worker hands back.
     pub(super) fn hand_back(
         &mut self,
         worker: LeaseId,
@@ -185,7 +185,7 @@ impl Leader {
         self.end_claims(worker, held, reason, Some(reply));
     }
 
-    /// Attempts that a worker does not know of, or that nobody wants.
+    /// Takes back attempts that their worker does not know of, or whose claim was given up before it was answered.
     pub(super) fn take_back(&mut self, worker: LeaseId, held: Vec<HeldAttempt>, reason: &str) {
         if !held.is_empty() {
             self.end_claims(worker, held, reason, None);
@@ -227,7 +227,7 @@ impl Leader {
             match self.unless_over(result) {
                 None => answer = Err(away("the leader has to stop")),
                 Some(Err(JournalError::Blocked { reason })) => answer = Err(DispatchError::Away { reason }),
-                // Be it by this change or before: the attempt holds its task no longer.
+                // The attempt holds its task no longer, by this change or by an earlier one.
                 Some(_) => {
                     self.apply(Event::HandedBack { task: held.task, attempt: held.attempt });
                 }
@@ -238,7 +238,8 @@ impl Leader {
         }
     }
 
-    /// An attempt that no longer counts: its claim ends, and its worker hears of it with its next beat.
+    /// Ends the claim of an attempt that no longer counts. The reply to its worker's next heartbeat tells the worker to
+    /// stop.
     pub(super) fn stop(&mut self, task: TaskPath, attempt: AttemptId) {
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {

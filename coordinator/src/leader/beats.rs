@@ -1,8 +1,9 @@
-//! What beats show: how far attempts are, and which of them their worker does not know.
+//! Heartbeats: the progress of attempts, and the attempts that their worker does not know.
 //!
-//! A worker lists every attempt that it has not told the end of. One that runs by the record, and stands in no beat of its
-//! worker for [`UNSEEN_MAX`], is nobody's: its grant was lost on the way, a return of it was, or another leader died between
-//! the record and the answer. It is taken back, uncharged; nobody else would ever end it.
+//! A worker lists every attempt whose end it has not reported. An attempt that is recorded as running but missing from
+//! its worker's heartbeats for [`UNSEEN_MAX`] is orphaned: its grant was lost on the way, its return was lost, or
+//! another leader died between the record and the reply. Such an attempt is taken back, uncharged, because nobody else
+//! would ever end it.
 
 use std::time::Duration;
 
@@ -15,18 +16,19 @@ use super::live::Watched;
 use super::message::Reply;
 use super::recovering::awaits_takeover;
 
-/// How long an attempt may stand in no beat: its grant may be under way.
+/// Longest time that an attempt may be missing from heartbeats: its grant may still be under way.
 const UNSEEN_MAX: Duration = Duration::from_secs(10);
 
 impl Leader {
-    /// An attempt runs on `worker` by the record: its beats have to show it from now on.
+    /// Notes that an attempt is recorded as running on `worker`, so that the worker's heartbeats have to show it from
+    /// now on.
     pub(super) fn expect_beats(&mut self, worker: LeaseId, task: TaskPath, attempt: AttemptId) {
         if let Some(live) = self.workers.get_mut(&worker) {
             live.attempts.insert(HeldAttempt { task, attempt }, Watched::from(Instant::now()));
         }
     }
 
-    /// How a worker does; what it should do.
+    /// Handles a heartbeat: notes the progress of each attempt, and replies with the orders for the worker.
     pub(super) fn beat(&mut self, worker: LeaseId, beat: &Beat, reply: Reply<Orders, DispatchError>) {
         let now = Instant::now();
         let state = &self.state;
@@ -50,7 +52,7 @@ impl Leader {
         let unseen = live.attempts.iter_mut().filter(|(_, watched)| now - watched.seen > UNSEEN_MAX);
         let unseen: Vec<_> = unseen
             .map(|(held, watched)| {
-                // If it cannot be taken back now, it is unseen again.
+                // If the attempt cannot be taken back now, it counts as unseen again after another `UNSEEN_MAX`.
                 watched.seen = now;
                 held.clone()
             })
@@ -60,14 +62,15 @@ impl Leader {
         let _ = reply.send(Ok(Orders { stop, drain }));
     }
 
-    /// Attempts that read and write nothing any more: a process may live on while a thread of it hangs.
+    /// Fails attempts that read and write nothing any more: a process may live on while one of its threads hangs.
     pub(super) fn give_up_the_stuck(&mut self) {
         let (now, max) = (Instant::now(), self.settings.progress_max);
         let mut stuck = Vec::new();
         for (worker, live) in &mut self.workers {
             for (held, watched) in &mut live.attempts {
                 if now - watched.changed > max && self.state.runs(&held.task, held.attempt, *worker) {
-                    // If that cannot be recorded now, it is stuck again.
+                    // If the failure cannot be recorded now, the attempt counts as stuck again after another
+                    // `progress_max`.
                     watched.changed = now;
                     stuck.push((*worker, held.clone()));
                 }

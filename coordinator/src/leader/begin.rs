@@ -1,7 +1,7 @@
-//! The beginning of a job, or of its next round: spec object, then head.
+//! Beginning of a job, or of its next round: the spec object is written, then the head.
 //!
-//! No task is given out before a later head says `running`, so a leader that dies on the way leaves nothing that the next one
-//! could not plan anew.
+//! No task is granted before a later head says `running`, so a leader that dies on the way leaves nothing that the next
+//! one could not plan anew.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,12 +50,12 @@ impl Leader {
                 let begun = begin_again(&journal, earlier, &reason, clock).await;
                 handle.tell(Outcome::Begun { job, begun, asker: Asker::Retry { shards, reply } });
             })),
-            // Nobody waits for it any more.
+            // Nobody waits for the beginning of the job any more.
             Some(Request::Cancel { .. }) | None => self.tell_job(id, None, JobEvent::NotBegun),
         }
     }
 
-    /// Takes a job on whose head is written, or frees its name.
+    /// Adds a job whose head is written, or frees its name.
     pub(super) fn begun(&mut self, id: &JobId, begun: Result<Begun, BeginError>, asker: Asker) {
         let begun = begun.map_err(|error| self.not_begun(error));
         match (begun, asker) {
@@ -82,8 +82,8 @@ impl Leader {
         }
     }
 
-    /// Turns a failed beginning into the caller's reply. If it is not known whether our head was written, the leader steps down:
-    /// otherwise the job would wait for the next takeover.
+    /// Turns a failed beginning into the caller's reply. If the leader cannot tell whether its head was written, it
+    /// steps down: otherwise the job would wait for the next takeover.
     fn not_begun(&mut self, error: BeginError) -> ApiError {
         match error {
             BeginError::Asked(error) => error,
@@ -109,7 +109,7 @@ impl Leader {
         self.tell_job(&id, None, JobEvent::Begun);
     }
 
-    /// Takes a job into the table of live ones, and tells the scheduler its share.
+    /// Adds a job to the table of live ones, and tells the scheduler its share.
     pub(super) fn insert(&mut self, job: Arc<Job>, spec: Arc<JobSpec>, head: JobHead, earlier: Option<Box<JobReport>>) {
         let id = spec.job.clone();
         let (weight, running_max) = (spec.weight, spec.running_max);
@@ -159,7 +159,7 @@ fn not_opened(error: JobError) -> ApiError {
     }
 }
 
-/// Writes the spec and the head of a job, unless it is there.
+/// Writes the spec and the head of a job, unless the job exists already.
 async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Clock>) -> Result<Begun, BeginError> {
     let invalid = |field: &str, reason: String| ApiError::Invalid { field: field.to_owned(), reason };
     if Text::<384>::cut(&spec.dataset).to_string() != spec.dataset {
@@ -168,16 +168,18 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Cloc
     let job = Job::open(&spec, Arc::clone(&clock)).await.map_err(not_opened)?;
     let mut round = 1;
     if !anew {
-        // A client waits for the answer: it hears which store is away while it still listens.
+        // A client waits for the reply, so it is told which store is away while it still listens.
         let record = in_time("the dataset", &spec.dataset, history::record(&job.dataset, &spec.job)).await?;
         if let Some(earlier) = record {
             if !earlier.has_lost_spec() {
                 known(&spec, &earlier.spec)?;
-                // In another cluster's history, perhaps: whoever asks for the job next has to find it here.
+                // The record may come from another cluster; the dataset is noted so that later requests find the job
+                // here.
                 journal.note_dataset(&spec.dataset).await?;
                 return Ok(Begun::Known);
             }
-            // Another job of that name, in a round of its own: its record comes after the one of the job that was lost.
+            // The name belonged to another job, whose spec is lost. This job takes the round after it, so that its
+            // record comes after the one of the lost job.
             round = earlier.round + 1;
         }
     }
@@ -199,7 +201,7 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Cloc
     Ok(Begun::New(Box::new(NewJob { job: Arc::new(job), spec: Arc::new(spec), head, earlier: None })))
 }
 
-/// Writes a head for a job that has ended: its next round.
+/// Writes the spec and the head of the next round of a job that has ended.
 async fn begin_again(
     journal: &Journal,
     earlier: Box<JobReport>,
@@ -228,7 +230,7 @@ async fn begin_again(
     Ok(Begun::New(Box::new(NewJob { job: Arc::new(job), spec: Arc::new(spec), head, earlier: Some(earlier) })))
 }
 
-/// Writes an object that is named by its digest; one that lies there already is the same.
+/// Writes an object that is named by its digest. An object that lies there already is the same.
 async fn write_object(root: &Root, bytes: Vec<u8>, key: impl FnOnce(Digest) -> String) -> Result<Digest, ApiError> {
     let digest = Digest::of(&bytes);
     let key = key(digest);

@@ -1,4 +1,4 @@
-//! Cancelling a job: its head says so with the reason, then its shards end.
+//! Cancels a job: its head says so with the reason, then its shards end.
 
 use format::state_records::{JobHead, JobPhase, Text};
 use model::JobId;
@@ -6,7 +6,7 @@ use scheduler::Event;
 
 use super::Leader;
 
-/// Bytes of a cancel's reason that each shard's cause repeats; the whole is in the job's head and its event log.
+/// Bytes of a cancel's reason that each shard's cause repeats; the whole reason is in the job's head and its event log.
 const SHARD_CAUSE_BYTES: usize = 128;
 
 /// Marks a head as cancelled, with the operator's reason.

@@ -1,8 +1,8 @@
-//! Who waits for work, and gets it.
+//! Claims: workers that wait for work, and the grants that they get.
 //!
-//! A claim waits until there is work or its time is up. What the scheduler assigns is written first, then given out; an
-//! answer that reaches nobody is handed back at once, and one that was lost on its way as soon as the worker's beats show that
-//! it does not know of it.
+//! A claim waits until there is work or its time is up. Assignments of the scheduler are journaled first, then granted.
+//! If the caller is gone, its grants are handed back at once. If the reply was lost on the network, `beats` takes the
+//! grants back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use super::message::{Assigned, Outcome, Reply};
 use crate::journal::JournalError;
 use model::error::chain;
 
-/// Longest wait of a claim: shorter than what proxies cut off.
+/// Longest wait of a claim: shorter than the wait that proxies cut off.
 const WAIT_MAX: Duration = Duration::from_secs(30);
-/// Most tasks of one claim.
+/// Most tasks that one claim gets.
 const SLOTS_MAX: u32 = 256;
 
-/// A claim that waits.
+/// Claim that waits for work.
 pub(crate) struct Waiting {
     worker: LeaseId,
     slots: u32,
@@ -46,7 +46,7 @@ impl Leader {
         self.waiting.push_back(Waiting { worker, slots, until, reply });
     }
 
-    /// A worker is gone: its claims wait for nobody, and must not bring it back.
+    /// Refuses the waiting claims of a worker that is gone: they must not bring it back.
     pub(super) fn drop_claims(&mut self, worker: LeaseId) {
         let (gone, left): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|waiting| waiting.worker == worker);
         self.waiting = left.into();
@@ -55,7 +55,7 @@ impl Leader {
         }
     }
 
-    /// Gives work to the claims that wait, as far as there is any. Slow attempts are looked for with each tick alone.
+    /// Assigns work to the claims that wait, as far as there is any. Slow attempts are looked for only with each tick.
     pub(super) fn serve(&mut self, is_tick: bool) {
         let now = Instant::now();
         self.waiting.retain(|waiting| !waiting.reply.is_closed());
@@ -106,7 +106,7 @@ impl Leader {
         });
     }
 
-    /// Claims were written, or not: what stands is given out.
+    /// Grants the assignments whose claims were written and still stand.
     pub(super) fn assigned(
         &mut self,
         worker: LeaseId,
@@ -117,7 +117,7 @@ impl Leader {
         for Assigned { task, round, number, input, result } in assigned {
             match self.unless_over(result) {
                 None => return,
-                // The next round has an attempt of that number too.
+                // The job is in another round by now, which has an attempt of that number too.
                 Some(_) if self.round(&task.job) != round => {}
                 Some(Ok(attempt)) => {
                     self.apply(Event::Claimed { task: task.clone(), attempt });

@@ -1,4 +1,5 @@
-//! Commits: so many at once, the others wait their turn, and one that has not begun can still be withdrawn.
+//! Commits: at most [`COMMITS_AT_ONCE`] run at once, the others wait their turn, and a commit that no leader has begun
+//! can still be withdrawn.
 //!
 //! ```text
 //! Effect::Commit -> waiting -> record (committing) -> manifest -> Event::Committed | CommitFailed
@@ -24,32 +25,34 @@ use crate::probe::Probes;
 use crate::report::Totals;
 use model::error::chain;
 
-/// Commits under way at once. Each asks the store for what it names, and has a transaction or two: enough to hide the round
-/// trips, few enough that a job of tens of thousands of empty shards leaves room for claims and for the leader's lease.
+/// Most commits under way at once. Each asks the store for the objects that it names, and has a transaction or two:
+/// enough to hide the round trips, few enough that a job of tens of thousands of empty shards leaves room for claims
+/// and for the leader's lease.
 pub(super) const COMMITS_AT_ONCE: usize = 64;
-/// Commits withdrawn in one turn of the leader's loop: thousands take milliseconds, and whoever asks is answered in between.
+/// Most commits withdrawn in one turn of the leader's loop: thousands take milliseconds, and requests are answered in
+/// between.
 const WITHDRAWN_AT_ONCE: usize = 4096;
-/// Until a commit is tried again whose store is away.
+/// Pause before a commit whose store is away is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
-/// How often a commit is tried while its store is away: a minute or so beside the store's own patience.
+/// Most times that a commit is tried again while its store is away: about a minute, beside the store's own patience.
 const COMMIT_TRIES_MAX: u32 = 12;
 
-/// Commits that wait, and those under way.
+/// Commits that wait, and commits under way.
 #[derive(Default)]
 pub(crate) struct Commits {
     waiting: VecDeque<Box<ShardOutput>>,
     under_way: usize,
-    /// Tasks of the commits under way. They stop with the leader: one that is deposed begins no further put.
+    /// Tasks of the commits under way. They stop with the leader, so that a deposed leader begins no further put.
     tasks: JoinSet<()>,
 }
 
 impl Leader {
-    /// A shard's output is to be made visible, as soon as it is its turn.
+    /// Queues a commit, which makes the shard's output visible when its turn comes.
     pub(super) fn commit(&mut self, output: Box<ShardOutput>) {
         self.commits.waiting.push_back(output);
     }
 
-    /// Begins the commits whose turn it is, and withdraws those of jobs that were cancelled.
+    /// Begins the commits whose turn it is, and withdraws the commits of cancelled jobs.
     pub(super) fn begin_commits(&mut self) {
         for _ in 0..WITHDRAWN_AT_ONCE {
             if self.commits.under_way >= COMMITS_AT_ONCE {
@@ -65,13 +68,13 @@ impl Leader {
         let is_cancelled = self.is_cancelled(&id);
         let Some(live) = self.jobs.get_mut(&id) else { return };
         let reason = live.head.reason.to_string();
-        let Some(of) = live.shards.get_mut(&shard) else { return };
-        // One that a leader has begun may be visible already: it ends as its commit does.
-        if is_cancelled && of.record.phase == ShardPhase::Running {
+        let Some(live_shard) = live.shards.get_mut(&shard) else { return };
+        // A commit that a leader has begun may be visible already, so the shard ends as its commit does.
+        if is_cancelled && live_shard.record.phase == ShardPhase::Running {
             return self.apply(Event::CommitWithdrawn { job: id, shard, cause: format!("cancelled: {reason}") });
         }
-        of.record.phase = ShardPhase::Committing;
-        let (record, job, round) = (of.record.clone(), Arc::clone(&live.job), Round::of(&live.head));
+        live_shard.record.phase = ShardPhase::Committing;
+        let (record, job, round) = (live_shard.record.clone(), Arc::clone(&live.job), Round::of(&live.head));
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         let probes = Arc::clone(&self.probes);
         self.commits.under_way += 1;
@@ -81,7 +84,7 @@ impl Leader {
                 journal.insist(|| journal.put_shard(&id, shard, &record)).await?;
                 commit_patiently(&job, round, &output, &probes).await
             };
-            // A shard whose commit says nothing would stay open for ever.
+            // A panic becomes an error, because a shard whose commit reports nothing would stay open for ever.
             let result = AssertUnwindSafe(committing).catch_unwind().await.unwrap_or(Err(CommitError::Panicked));
             handle.tell(Outcome::Committed { output, result });
         });
@@ -104,12 +107,12 @@ impl Leader {
                 Event::CommitFailed { job, shard, cause }
             }
             Ok(committed) => {
-                if let Some(of) = self.jobs.get_mut(&job).and_then(|live| live.shards.get_mut(&shard)) {
-                    of.report.content_digest = Some(committed.digest);
-                    of.report.warnings = committed.warnings;
-                    of.report.totals = Totals::of(output);
-                    of.report.replaces = committed.replaces.map(|(version, _)| version);
-                    of.report.same_content = committed.replaces.map(|(_, is_same)| is_same);
+                if let Some(live_shard) = self.jobs.get_mut(&job).and_then(|live| live.shards.get_mut(&shard)) {
+                    live_shard.report.content_digest = Some(committed.digest);
+                    live_shard.report.warnings = committed.warnings;
+                    live_shard.report.totals = Totals::of(output);
+                    live_shard.report.replaces = committed.replaces.map(|(version, _)| version);
+                    live_shard.report.same_content = committed.replaces.map(|(_, is_same)| is_same);
                 }
                 Event::Committed { job, shard, version: committed.version }
             }
@@ -118,7 +121,8 @@ impl Leader {
     }
 }
 
-/// Commits, and waits for a store that is away: the work is done, and an hour of it is not given up for a minute.
+/// Commits a shard, and tries again while its store is away, so that an outage of a minute does not fail an hour of
+/// work.
 async fn commit_patiently(
     job: &crate::Job,
     round: Round,

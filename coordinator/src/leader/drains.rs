@@ -1,4 +1,4 @@
-//! Orders to leave. An order holds by name until it is carried out or taken back.
+//! Orders to leave. An order belongs to a worker's name until it is carried out or taken back.
 //!
 //! ```text
 //!            told with a beat           its record says that it drains, then its lease goes
@@ -9,9 +9,9 @@
 //!      +------ name joins ------ lost
 //! ```
 //!
-//! A worker that was stopped past its lease comes back under another id: it is told again, by its name. Orders are on record,
-//! so the next leader gives them again. An operator is answered once that is done: until then a change of leaders loses the
-//! order, and the answer says nothing.
+//! A worker that was stopped past its lease comes back under another id, and is told again, by its name. Orders are on
+//! record, so the next leader gives them again. An operator gets the reply once the order is on record: until then a
+//! change of leaders loses the order, and no reply has confirmed it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,21 +25,21 @@ use super::message::{Outcome, Reply};
 use super::{Leader, LiveWorker};
 use crate::journal::JournalError;
 
-/// An order that is not carried out.
+/// Order to leave that is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct DrainOrder {
     record: DrainRecord,
-    /// Its lease ended before it had left.
+    /// True if the worker's lease ended before the worker had left.
     is_lost: bool,
 }
 
-/// All orders, by the id that their worker had last.
+/// Orders to leave, by the id that their worker had last.
 #[derive(Debug, Default)]
 pub(crate) struct DrainOrders {
     orders: BTreeMap<LeaseId, DrainOrder>,
-    /// Workers whose order is not on record as it is here.
+    /// Workers whose order on record differs from the order here.
     unwritten: BTreeSet<LeaseId>,
-    /// Orders are being written; who is told once the next write is done.
+    /// Set while orders are being written: the replies that wait for the next write.
     write: Option<Vec<Told>>,
 }
 
@@ -64,8 +64,8 @@ impl DrainOrders {
         Some(order)
     }
 
-    /// Takes over what another leader had on record, before any worker is known. An order whose worker left meanwhile, as it
-    /// was told, is carried out.
+    /// Restores the orders that another leader had on record, before any worker is known. An order whose worker left
+    /// meanwhile, as it was told, is carried out.
     fn restore(&mut self, drains: BTreeMap<LeaseId, DrainRecord>, is_alive: impl Fn(LeaseId) -> bool) {
         for (worker, record) in drains {
             let is_lost = !is_alive(worker);
@@ -78,7 +78,8 @@ impl DrainOrders {
         self.shed();
     }
 
-    /// A worker joins: what it is told, if an order waits for its name, or was given to it by another leader.
+    /// Notes that a worker joins. Returns the reason to leave if another leader gave it an order, or if an order waits
+    /// for its name.
     fn joins(&mut self, worker: LeaseId, name: &str) -> Option<String> {
         if let Some(order) = self.orders.get(&worker) {
             return Some(order.record.reason.to_string());
@@ -91,7 +92,7 @@ impl DrainOrders {
         Some(reason)
     }
 
-    /// The record of a worker says that it leaves.
+    /// Notes that a worker's record says that it leaves.
     fn leaves(&mut self, worker: LeaseId) {
         if let Some(order) = self.orders.get_mut(&worker).filter(|order| !order.record.leaving) {
             order.record.leaving = true;
@@ -99,7 +100,7 @@ impl DrainOrders {
         }
     }
 
-    /// A worker is gone; `has_drained` if its record said that it was leaving.
+    /// Notes that a worker is gone; `has_drained` if its record said that it was leaving.
     fn gone(&mut self, worker: LeaseId, has_drained: bool) {
         if has_drained {
             self.remove(worker);
@@ -109,7 +110,7 @@ impl DrainOrders {
         }
     }
 
-    /// Forgets orders for workers that are not there, beyond so many: the ids of the oldest are the smallest, mostly.
+    /// Forgets orders for lost workers beyond `DRAIN_ORDERS_MAX`, smallest ids first: these are mostly the oldest.
     fn shed(&mut self) {
         let lost: Vec<_> = self.orders.iter().filter(|(_, order)| order.is_lost).map(|(worker, _)| *worker).collect();
         for worker in lost.iter().take(lost.len().saturating_sub(DRAIN_ORDERS_MAX)) {
@@ -117,7 +118,7 @@ impl DrainOrders {
         }
     }
 
-    /// Takes back every order of that id or name.
+    /// Removes every order whose worker has the id or the name `named`; returns the ids of their workers.
     fn take_back(&mut self, named: &str) -> Vec<LeaseId> {
         let is_it = |(worker, order): &(&LeaseId, &DrainOrder)| {
             order.record.name.as_str() == named || worker.to_string() == named
@@ -127,13 +128,13 @@ impl DrainOrders {
         taken
     }
 
-    /// Changes that wait to be written or removed.
+    /// Takes the changes that wait to be written; `None` removes an order from the record.
     fn take_unwritten(&mut self) -> Vec<(LeaseId, Option<DrainRecord>)> {
         let unwritten = std::mem::take(&mut self.unwritten).into_iter();
         unwritten.map(|worker| (worker, self.orders.get(&worker).map(|order| order.record.clone()))).collect()
     }
 
-    /// As operators see them.
+    /// Lists the orders as operators see them.
     pub(super) fn views(&self) -> Vec<v1::DrainOrder> {
         let view = |(worker, order): (&LeaseId, &DrainOrder)| v1::DrainOrder {
             name: order.record.name.to_string(),
@@ -146,7 +147,7 @@ impl DrainOrders {
 }
 
 impl Leader {
-    /// Asks a worker to leave.
+    /// Orders a worker to leave.
     pub(super) fn drain(&mut self, name: &str, reason: &str, reply: Reply<LeaseId>) {
         match self.order(name, reason) {
             Ok(worker) => self.write_drains(Some((worker, reply))),
@@ -154,7 +155,7 @@ impl Leader {
         }
     }
 
-    /// Takes an order back.
+    /// Takes an order to leave back.
     pub(super) fn undrain(&mut self, name: &str, reason: &str, reply: Reply<LeaseId>) {
         match self.take_order_back(name, reason) {
             Ok(worker) => self.write_drains(Some((worker, reply))),
@@ -203,33 +204,34 @@ impl Leader {
         Ok(last)
     }
 
-    /// What a worker that joins is told.
+    /// Returns the reason to leave for a worker that joins, if there is an order for it.
     pub(super) fn drain_of(&mut self, worker: LeaseId, name: &str) -> Option<String> {
         let reason = self.drains.joins(worker, name)?;
-        tracing::info!(%worker, name, reason, "worker has an order to leave, by its name; it is told");
+        tracing::info!(%worker, name, reason, "told a worker that joins to leave, as an order for it says");
         self.write_drains(None);
         Some(reason)
     }
 
-    /// Takes over the orders of another leader: before the workers, which are told by them.
+    /// Restores the orders of another leader. Workers are added afterwards, because each is told of its order when it
+    /// joins.
     pub(super) fn restore_drains(&mut self, drains: BTreeMap<LeaseId, DrainRecord>, workers: &BTreeSet<LeaseId>) {
         self.drains.restore(drains, |worker| workers.contains(&worker));
         self.write_drains(None);
     }
 
-    /// A worker's record says that it leaves.
+    /// Notes that a worker's record says that it leaves.
     pub(super) fn leaves(&mut self, worker: LeaseId) {
         self.drains.leaves(worker);
         self.write_drains(None);
     }
 
-    /// A worker is gone.
+    /// Notes that a worker is gone: its order is carried out, or lost.
     pub(super) fn drained_or_lost(&mut self, worker: LeaseId, live: &LiveWorker) {
         self.drains.gone(worker, live.record.draining.is_some());
         self.write_drains(None);
     }
 
-    /// Writes what has changed, one write after another; `told` hears of it once its order is on record.
+    /// Writes the orders that have changed, one write after another; `told` is sent once its order is on record.
     pub(super) fn write_drains(&mut self, told: Option<Told>) {
         if let Some(told_next) = &mut self.drains.write {
             return told_next.extend(told);
@@ -250,10 +252,10 @@ impl Leader {
         });
     }
 
-    /// Orders are on record, or not.
+    /// Sends the replies that waited for a write of orders, then writes the orders that changed meanwhile.
     pub(super) fn drains_written(&mut self, result: Result<(), JournalError>, told: Vec<Told>) {
         let told_next = self.drains.write.take().unwrap_or_default();
-        // Who hears nothing asks the next leader.
+        // Operators who get no reply ask the next leader.
         let Some(result) = self.unless_over(result) else { return };
         for (worker, reply) in told {
             let _ = reply
@@ -271,7 +273,7 @@ impl Leader {
 mod tests {
     use super::*;
 
-    /// Names and reasons of orders, and whether their worker was lost.
+    /// Lists the id and the name of each order, and whether its worker was lost.
     fn shown(orders: &DrainOrders) -> Vec<(String, String, bool)> {
         orders.views().into_iter().map(|order| (order.worker, order.name, order.lost)).collect()
     }

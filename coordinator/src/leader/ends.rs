@@ -1,11 +1,11 @@
-//! The ends of shards and jobs: what is written last, and in which order.
+//! Ends of shards and jobs: their last writes, in order.
 //!
 //! ```text
 //! shard: record (committing) -> manifest -> report object -> record (done), its tasks' keys gone -> runs removed
 //! job:   last shard closed -> event log, record object -> its keys gone -> mark (over)
 //! ```
 //!
-//! Each step may be done again by the next leader: the manifest is found if it is there, an object is named by its digest,
+//! Each step may be repeated by the next leader: a manifest that exists is found, an object is named by its digest, and
 //! the record is replaced by the same.
 
 use std::sync::Arc;
@@ -29,33 +29,33 @@ use crate::record;
 use crate::report::{JobReport, ShardReport};
 use model::error::chain;
 
-/// Ends of shards that are written at once: each lists and removes runs, writes a report and a record.
+/// Most ends of shards written at once: each lists and removes runs, writes a report and a record.
 pub(super) const ENDS_AT_ONCE: usize = 64;
 
-/// An event log, and the dataset that it goes to.
+/// Event log, and the dataset that it goes to.
 pub(super) type Log = (EventLog, Root);
 
 impl Leader {
-    /// A shard has ended: its last record is written, its runs are removed.
+    /// Ends a shard: writes its last record, then removes its runs.
     pub(super) fn end_shard(&mut self, id: &JobId, shard: ShardId, end: ShardEnd) {
         let counts = self.state.counts(id, shard);
         self.run_lists.forget(id, shard);
         let Some(live) = self.jobs.get_mut(id) else { return };
         let scratch = live.scratch(self.settings.scratch.as_deref());
         let dataset = live.job.dataset.clone();
-        let Some(of) = live.shards.get_mut(&shard) else { return };
-        of.report.elapsed = of.elapsed();
-        of.report.end(&end);
-        of.report.count(counts);
-        of.planned = None;
+        let Some(live_shard) = live.shards.get_mut(&shard) else { return };
+        live_shard.report.elapsed = live_shard.elapsed();
+        live_shard.report.end(&end);
+        live_shard.report.count(counts);
+        live_shard.planned = None;
         let (phase, version, cause) = match &end {
             ShardEnd::Done { version } => (ShardPhase::Done, Some(*version), None),
             ShardEnd::Failed { cause } => (ShardPhase::Failed, None, Some(cause)),
             ShardEnd::Cancelled { cause } => (ShardPhase::Cancelled, None, Some(cause)),
         };
         let cause = cause.map(|cause| Text::cut(cause));
-        of.record = ShardRecord { phase, version, cause, ..of.record.clone() };
-        let (record, report) = (of.record.clone(), of.report.clone());
+        live_shard.record = ShardRecord { phase, version, cause, ..live_shard.record.clone() };
+        let (record, report) = (live_shard.record.clone(), live_shard.report.clone());
         tracing::info!(job = %id, %shard, ?phase, version, cause = record.cause.as_ref().map(Text::as_str), "shard ended");
         metrics::counter!("tailor_shards_total", "state" => phase_name(phase)).increment(1);
         let fields = json!({ "shard": shard, "state": phase, "version": version, "cause": report.cause });
@@ -64,16 +64,17 @@ impl Leader {
         let ends = Arc::clone(&self.ends);
         tokio::spawn(async move {
             let _permit = ends.acquire_owned().await;
-            // Looked for before its end is on record: after that another round may begin, and write its own.
+            // The runs are listed before the shard's end is on record: after that another round may begin, and write
+            // its own.
             let runs = find_runs(&scratch, &id, shard).await;
             let result = close(&journal, &dataset, &id, shard, record, &report).await;
-            // Only whoever still leads may: another leader's tasks could gather them.
+            // Runs are removed only by the leader in office: the tasks of another leader could gather them.
             let is_closed = result.is_ok();
             handle.tell(Outcome::Closed { job: id.clone(), shard, result });
             if is_closed && let Err(error) = remove_runs(runs).await {
-                tracing::warn!(%error, job = %id, %shard, "remove runs; the collector finds them");
+                tracing::warn!(%error, job = %id, %shard, "failed to remove the runs of a shard; the collector removes them later");
             }
-            // Also where its job has ended meanwhile, and found them still there.
+            // The folder is pruned here too, because the job may have ended meanwhile and found the runs still there.
             dataset.prune(&keys::scratch_folder(&id));
         });
     }
@@ -89,7 +90,7 @@ impl Leader {
         self.tell_job(id, None, JobEvent::ShardClosed);
     }
 
-    /// Notes how long a job took.
+    /// Notes the duration of a job that has ended.
     pub(super) fn note_end(&mut self, id: &JobId) {
         if let Some(live) = self.jobs.get_mut(id) {
             live.took = Some(live.elapsed());
@@ -127,7 +128,8 @@ impl Leader {
         let event = match result {
             Ok(()) => JobEvent::Archived,
             Err(ArchiveError::Storage(error)) if !self.settings.insists_on_records => {
-                // What was committed counts, and whoever waits has the report: only the dataset's own history lacks it.
+                // The committed shards count, and the waiter gets the report: only the dataset's own history lacks the
+                // round.
                 tracing::warn!(job = %id, error = chain(&error), "failed to write the job's record; its history lacks this round");
                 JobEvent::Archived
             }
@@ -149,23 +151,23 @@ impl Leader {
         if let Some(mut live) = self.jobs.remove(id) {
             let report = live.report(live.head.submitted_at_ms);
             if let Some(follower) = live.follower.take() {
-                // It may have left meanwhile.
+                // The waiter may have left meanwhile.
                 let _ = follower.send(Box::new(report));
             }
         }
     }
 
-    /// The event logs of all jobs.
+    /// Lists the event logs of the live jobs.
     pub(super) fn logs(&self) -> Vec<Log> {
         self.jobs.values().map(|live| (live.log.clone(), live.job.dataset.clone())).collect()
     }
 }
 
-/// Writes what is not written yet of event logs. Lines that cannot be written now wait for the next time.
+/// Writes the lines of event logs that are not written yet. Lines that cannot be written now wait for the next time.
 pub(super) async fn write_logs(logs: Vec<Log>) {
     let write = |(log, dataset): Log| async move {
         if let Err(error) = log.flush(&dataset).await {
-            tracing::warn!(%error, %dataset, "an event log could not be written; its lines wait for the next time");
+            tracing::warn!(%error, %dataset, "failed to write an event log; its lines wait for the next time");
         }
     };
     stream::iter(logs).for_each_concurrent(REQUESTS_AT_ONCE_MAX, write).await;
@@ -185,8 +187,8 @@ async fn close(
     let report = match written {
         Ok(()) => Some(digest),
         Err(error) => {
-            // The manifest says what it holds; only the account of how it came to be is lost.
-            tracing::warn!(%error, job = %id, %shard, "write the shard's report");
+            // The manifest lists the shard's output; only the account of the way there is lost.
+            tracing::warn!(%error, job = %id, %shard, "failed to write the report of a shard; only how it ended is on record");
             None
         }
     };
@@ -194,8 +196,8 @@ async fn close(
     journal.insist(|| journal.end_shard(id, shard, &record)).await
 }
 
-/// Creates the record of a round, and after it the history's entry, so that a job is listed as ended only if its record can
-/// be read; then lets the job's keys go.
+/// Creates the record of a round, and after it the history's entry, so that a job is listed as ended only if its record
+/// can be read; then deletes the job's keys.
 pub(super) async fn archive(journal: &Journal, dataset: &Root, report: &JobReport) -> Result<(), ArchiveError> {
     let leader = journal.leadership().id();
     record::write(dataset, &report.job, report.round, leader, report.to_bytes()).await?;
@@ -203,7 +205,7 @@ pub(super) async fn archive(journal: &Journal, dataset: &Root, report: &JobRepor
     Ok(journal.insist(|| journal.forget_job(&report.job)).await?)
 }
 
-/// Runs, reports and lists of a shard.
+/// Root of a shard's runs, and the keys of its runs, reports and lists.
 type Runs = (Root, Vec<String>);
 
 async fn find_runs(scratch: &str, id: &JobId, shard: ShardId) -> Result<Runs, StorageError> {

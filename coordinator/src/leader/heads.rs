@@ -1,4 +1,4 @@
-//! Heads of jobs: written one after another, so that what is on record last is what was decided last.
+//! Heads of jobs: written one after another, so that the last decision is the last on record.
 //!
 //! ```text
 //! Idle --- put_head ---> UnderWay ---- put_head ----> UnderWay, again
@@ -6,7 +6,7 @@
 //!  +------- written --------+ <---- written: once more ---+
 //! ```
 //!
-//! A job has a head while it is being taken over, too: it can be cancelled before anything else of it is known.
+//! A job that is being taken over has a head, too, so it can be cancelled before anything else of it is known.
 
 use format::state_records::{JobHead, JobPhase, Text};
 use model::JobId;
@@ -20,23 +20,23 @@ use super::message::{Outcome, Reply};
 use super::requests::Request;
 use crate::journal::JournalError;
 
-/// A head that is being written.
+/// Write of a head that is under way.
 #[derive(Default)]
 pub(crate) struct HeadWrite {
-    /// It has changed meanwhile.
+    /// True if the head has changed meanwhile, and has to be written again.
     again: bool,
-    /// Who is told once the next write is done.
+    /// Replies that wait for the next write.
     told_next: Vec<Reply<()>>,
 }
 
 impl Leader {
-    /// The head of a job as it is by now, on record or soon.
+    /// Returns the head of a job as it is by now, on record or soon.
     fn head(&self, id: &JobId) -> Option<&JobHead> {
         let live = self.jobs.get(id).map(|live| &live.head);
         live.or_else(|| self.recovering.get(id)?.head.as_ref())
     }
 
-    /// Changes a head, and writes it. If the change is that of a request, its reply follows once the head is on record.
+    /// Changes a head, and writes it. If a request asked for the change, its reply follows once the head is on record.
     pub(super) fn change_head(&mut self, id: &JobId, change: HeadChange) {
         let (reason, told) = match self.request.take() {
             Some(Request::Cancel { reason, reply }) => (reason, Some(reply)),
@@ -67,8 +67,8 @@ impl Leader {
             tracing::info!(job = %id, reason, "job cancelled");
             self.note(id, "cancelled", json!({ "reason": reason }));
         } else if let Some(head) = self.recovering.get_mut(id).and_then(|recovering| recovering.head.as_mut()) {
-            // The head alone is written: nothing else of the job may be readable. Its attempts are stopped by their workers'
-            // beats.
+            // Only the head is written: nothing else of the job may be readable. The replies to heartbeats tell workers
+            // to stop the job's attempts.
             cancel::mark(head, reason);
             tracing::info!(job = %id, reason, "job cancelled while it is taken over");
         }
@@ -82,7 +82,7 @@ impl Leader {
         self.note(id, "planning-failed", json!({ "cause": cause }));
     }
 
-    /// Writes a job's head as it is now; `told` hears of it once it is on record.
+    /// Writes a job's head as it is now; `told` is sent once the head is on record.
     fn put_head(&mut self, id: &JobId, told: Option<Reply<()>>) {
         if let Some(write) = self.heads.get_mut(id) {
             write.again = true;
@@ -94,7 +94,7 @@ impl Leader {
 
     fn write_head(&mut self, id: &JobId, told: Vec<Reply<()>>) {
         let Some(head) = self.head(id).cloned() else {
-            // It has been archived, and its record says how it ended.
+            // The job has been archived, and its record says how it ended.
             told.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
             return;
         };
@@ -106,10 +106,10 @@ impl Leader {
         });
     }
 
-    /// A head was written, or not.
+    /// Sends the replies that waited for a head, and writes the head again if it has changed meanwhile.
     pub(super) fn head_put(&mut self, id: &JobId, round: u32, result: Result<(), JournalError>, told: Vec<Reply<()>>) {
         let write = self.heads.remove(id).unwrap_or_default();
-        // Who hears nothing asks the next leader.
+        // Callers who get no reply ask the next leader.
         let Some(result) = self.unless_over(result) else { return };
         for reply in told {
             let _ = reply.send(result.clone().map_err(|error| ApiError::Away { reason: error.to_string() }));

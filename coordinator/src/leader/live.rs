@@ -1,4 +1,4 @@
-//! What the leader knows of jobs and workers beside what the scheduler decides by.
+//! State of jobs and workers beside the scheduler's: specs, heads, reports, heartbeats.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::event_log::EventLog;
 use crate::job::Job;
 use crate::report::{JobReport, ShardReport};
 
-/// A job that has not been archived.
+/// Job that has not been archived.
 pub(crate) struct LiveJob {
     pub(crate) spec: Arc<JobSpec>,
     pub(crate) job: Arc<Job>,
@@ -22,14 +22,15 @@ pub(crate) struct LiveJob {
     pub(crate) shards: BTreeMap<ShardId, LiveShard>,
     pub(crate) warnings: Vec<String>,
     pub(crate) log: EventLog,
-    /// Of a job that is tried again: what it did before.
+    /// Record of the earlier rounds, if the job is tried again.
     pub(crate) earlier: Option<Box<JobReport>>,
-    /// When this leader heard of it, and how long it was there before that, by what is on record.
+    /// Time at which this leader added the job.
     pub(crate) began: Instant,
+    /// Age of the job at that time, by its head on record.
     pub(crate) before: Duration,
     /// Duration of the job, once it has ended.
     pub(crate) took: Option<Duration>,
-    /// Waiter for its end.
+    /// Sender of the job's report to the caller that waits for its end.
     pub(crate) follower: Option<Follower>,
     /// Plans that are made, until their shards are opened.
     pub(crate) planned: Vec<PlannedShard>,
@@ -39,19 +40,20 @@ pub(crate) struct LiveJob {
     pub(crate) recovered: Option<Box<RecoveredShards>>,
 }
 
-/// A shard of it.
+/// Shard of a live job.
 pub(crate) struct LiveShard {
-    /// Its plan; dropped when it has ended.
+    /// Plan of the shard; dropped when the shard has ended.
     pub(crate) planned: Option<PlannedShard>,
     pub(crate) record: ShardRecord,
     pub(crate) report: ShardReport,
-    /// When this leader gave its first attempt out or took it over, and how long it had run before that.
+    /// Time at which this leader granted the shard's first attempt, or took the shard over.
     pub(crate) begun: Option<Instant>,
+    /// Time that the shard had run before that, by its claims on record.
     pub(crate) before: Duration,
 }
 
 impl LiveShard {
-    /// A shard whose tasks are open.
+    /// Creates a shard whose tasks are open.
     pub(crate) fn new(planned: PlannedShard, round: u32) -> Self {
         let plan = &planned.plan;
         let record = ShardRecord {
@@ -69,36 +71,36 @@ impl LiveShard {
         Self { planned: Some(planned), ..Self::of(record, report) }
     }
 
-    /// A shard whose plan is not at hand: it has ended, or is about to.
+    /// Creates a shard whose plan is not at hand: the shard has ended, or is about to.
     pub(crate) const fn of(record: ShardRecord, report: ShardReport) -> Self {
         Self { planned: None, record, report, begun: None, before: Duration::ZERO }
     }
 
-    /// How long it has run.
+    /// Returns the time that the shard has run.
     pub(crate) fn elapsed(&self) -> Duration {
         self.begun.map(|begun| self.before + begun.elapsed()).unwrap_or_default()
     }
 }
 
 impl LiveJob {
-    /// How long it has been there, whoever led.
+    /// Returns the age of the job, under all leaders.
     pub(crate) fn elapsed(&self) -> Duration {
         self.before + self.began.elapsed()
     }
 
-    /// URI of the root of its runs.
+    /// Returns the URI of the root of the job's runs.
     pub(crate) fn scratch(&self, scratch: Option<&str>) -> String {
         let own = || format::keys::scratch_root(&self.spec.dataset, &self.spec.job);
         scratch.map_or_else(own, str::to_owned)
     }
 
-    /// What became of it: only of one whose shards have all ended.
+    /// Builds the report of a job whose shards have all ended.
     pub(crate) fn report(&self, started_at_ms: i64) -> JobReport {
         let shards = self.shards.values().map(|shard| shard.report.clone()).collect();
         let elapsed = self.took.unwrap_or_else(|| self.elapsed());
         let mut report =
             JobReport::of(&self.spec, self.head.round, shards, self.warnings.clone(), started_at_ms, elapsed);
-        // A job that was cancelled when all that it had was being committed is done.
+        // A job that was cancelled while all its shards were being committed is done.
         let is_done = !report.shards.is_empty() && report.is_done();
         report.cause = self.head.cause.as_ref().map(ToString::to_string).filter(|_| !is_done);
         match &self.earlier {
@@ -107,8 +109,8 @@ impl LiveJob {
         }
     }
 
-    /// The shards that this round runs: those that an earlier one did not do, or those that were asked for. An earlier one
-    /// that ended before it was planned knows of none.
+    /// Lists the shards that this round runs: those that the earlier rounds left undone, or else those of the spec. An
+    /// earlier round that ended before it was planned knows of no shards.
     pub(crate) fn shards_to_run(&self) -> Vec<ShardId> {
         let planned = self.earlier.as_ref().filter(|earlier| !earlier.shards.is_empty());
         let Some(earlier) = planned else { return self.spec.shards.clone() };
@@ -116,37 +118,37 @@ impl LiveJob {
     }
 }
 
-/// A worker that lives.
+/// Worker that lives, by its record and its heartbeats.
 pub(crate) struct LiveWorker {
     pub(crate) record: WorkerRecord,
     pub(crate) since_ms: i64,
     pub(crate) heard: Option<Instant>,
-    /// What an operator wants it to leave for.
+    /// Reason for which an operator wants the worker to leave.
     pub(crate) drain: Option<String>,
-    /// Attempts that it runs by the record, or by its beats while their job is being taken over.
+    /// Attempts that run on the worker by the record, or by its heartbeats while their job is being taken over.
     pub(crate) attempts: BTreeMap<HeldAttempt, Watched>,
 }
 
-/// What a worker's beats told of an attempt.
+/// Progress of an attempt, as its worker's heartbeats show it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Watched {
-    /// When a beat showed it last, or when it was granted.
+    /// Time at which a heartbeat showed the attempt last, or at which it was granted.
     pub(crate) seen: Instant,
-    /// Segment bytes read.
+    /// Segment bytes that the attempt has read.
     pub(crate) bytes: u64,
-    /// Points read or written.
+    /// Points that the attempt has read or written.
     pub(crate) points: u64,
-    /// When either changed last.
+    /// Time at which `bytes` or `points` changed last.
     pub(crate) changed: Instant,
 }
 
 impl Watched {
-    /// Of an attempt that no beat has shown yet.
+    /// Creates the progress of an attempt that no heartbeat has shown yet.
     pub(crate) fn from(now: Instant) -> Self {
         Self { seen: now, bytes: 0, points: 0, changed: now }
     }
 
-    /// A beat showed it.
+    /// Notes the progress that a heartbeat shows.
     pub(crate) fn see(&mut self, bytes: u64, points: u64, now: Instant) {
         if (self.bytes, self.points) != (bytes, points) {
             self.changed = now;
@@ -160,8 +162,9 @@ impl LiveWorker {
         Self { record, since_ms, heard: None, drain: None, attempts: BTreeMap::new() }
     }
 
-    /// True if the worker takes no work. A worker of a protocol that is not served only joins to be turned away; one that is
-    /// restarted again and again is there nearly all the time, and tasks that failed elsewhere must not wait for it.
+    /// True if the worker takes no work. A worker of a protocol that is not served only joins to be turned away; if it
+    /// is restarted again and again, it is there nearly all the time, and tasks that failed elsewhere must not wait for
+    /// it.
     pub(crate) fn rests(&self) -> bool {
         let is_served = (PROTOCOL_MIN..=PROTOCOL).contains(&self.record.protocol);
         !is_served || self.record.draining.is_some() || self.record.unfit.is_some() || self.drain.is_some()

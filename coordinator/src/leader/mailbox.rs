@@ -1,9 +1,9 @@
-//! The leader's mailbox: what others ask, at most [`MAILBOX_MAX`] at once, and what became of what the leader began.
+//! Mailbox of the leader: at most [`MAILBOX_MAX`] requests of others, and the outcomes of work that the leader began.
 //!
-//! Requests beyond the bound are refused with a hint before anything is done for them: a leader that falls behind is not helped
-//! by a longer queue. Outcomes are never refused, for nothing that the leader began may be forgotten; there are no more of them
-//! than it has begun, which permits of its own bound. They are taken first: who hears of an outcome and asks about it finds it
-//! known.
+//! Requests beyond the bound are refused with a hint before anything is done for them, because a longer queue does not
+//! help a leader that falls behind. Outcomes are never refused, because nothing that the leader began may be forgotten;
+//! permits bound the work that it begins, and so the outcomes. Outcomes are taken first, so that a caller who hears of
+//! an outcome and asks about it finds it known.
 
 use model::limits::MAILBOX_MAX;
 use tokio::sync::mpsc;
@@ -11,14 +11,14 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::message::{Message, Outcome};
 
-/// Sending half of the mailbox. Clones are the same mailbox.
+/// Sending half of the mailbox. Clones send to the same mailbox.
 #[derive(Debug, Clone)]
 pub(super) struct Slot {
     asked: mpsc::Sender<Message>,
     outcomes: mpsc::UnboundedSender<Outcome>,
 }
 
-/// Receiving half, held by the leader.
+/// Receiving half of the mailbox, held by the leader.
 pub(crate) struct Inbox {
     asked: mpsc::Receiver<Message>,
     outcomes: mpsc::UnboundedReceiver<Outcome>,
@@ -28,13 +28,13 @@ pub(crate) struct Inbox {
 /// Reason for which a request was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotPut {
-    /// Nobody takes anything out any more.
+    /// The leader takes nothing out any more.
     Closed,
-    /// As many wait as may.
+    /// [`MAILBOX_MAX`] requests wait already.
     Full,
 }
 
-/// An empty mailbox.
+/// Opens an empty mailbox.
 pub(super) fn open() -> (Slot, Inbox) {
     let (asked, asks) = mpsc::channel(MAILBOX_MAX);
     let (outcomes, became) = mpsc::unbounded_channel();
@@ -42,7 +42,7 @@ pub(super) fn open() -> (Slot, Inbox) {
 }
 
 impl Slot {
-    /// Puts a request in.
+    /// Queues a request, unless the mailbox is full or closed.
     pub(super) fn ask(&self, message: Message) -> Result<(), NotPut> {
         self.asked.try_send(message).map_err(|error| match error {
             TrySendError::Closed(_) => NotPut::Closed,
@@ -53,7 +53,7 @@ impl Slot {
         })
     }
 
-    /// Puts an outcome in. A leader that has ended wants none.
+    /// Queues an outcome. A leader that has ended wants none.
     pub(super) fn tell(&self, outcome: Outcome) {
         let _ = self.outcomes.send(outcome);
     }
@@ -64,7 +64,8 @@ impl Slot {
 }
 
 impl Inbox {
-    /// Takes up to `limit` messages, outcomes first; waits for the first. Nothing is lost where the wait is given up.
+    /// Takes up to `limit` messages, outcomes first; waits for the first message. Nothing is lost if the wait is given
+    /// up.
     pub(super) async fn take(&mut self, messages: &mut Vec<Message>, limit: usize) {
         tokio::select! {
             biased;

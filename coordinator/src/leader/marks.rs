@@ -1,4 +1,5 @@
-//! Marks of the jobs that this leader runs: what keeps every collector, of this cluster or another, from what they write.
+//! Marks of the jobs that this leader runs: they keep every collector, of this cluster or another, from the jobs'
+//! objects.
 //!
 //! A run of a job is marked as open before its plans are written, again every [`JOB_MARK_EVERY`], and as over once its
 //! record is written. The mark's name comes from the job's head, so the next leader refreshes the same one.
@@ -16,7 +17,7 @@ use super::Leader;
 use super::plans::OBJECTS_AT_ONCE;
 use model::error::chain;
 
-/// The mark of one run of a job.
+/// Mark of one run of a job.
 #[derive(Debug, Clone)]
 pub(super) struct RunMark {
     dataset: Root,
@@ -27,10 +28,11 @@ pub(super) struct RunMark {
 }
 
 impl RunMark {
-    /// The mark of the run that `head` is of. `scratch` is the root of all runs, if they have one of their own.
+    /// Creates the mark of the run that `head` belongs to. `scratch` is the root of all runs, if they have one of their
+    /// own.
     pub(super) fn of(job: &JobId, head: &JobHead, dataset: &Root, scratch: Option<&str>) -> Self {
         let text = format!("{job}/{}/{}/{}", head.spec, head.round, head.submitted_at_ms);
-        // Never 0: that run is a collector's own.
+        // The number is never 0: that run is a collector's own.
         let run = Digest::of(text.as_bytes()).0 as u64 | 1;
         Self { dataset: dataset.clone(), job: job.clone(), run, scratch: scratch.map(str::to_owned) }
     }
@@ -41,20 +43,21 @@ impl RunMark {
         self.refresh().await
     }
 
-    /// Says again that the run is open.
+    /// Marks the run as open once more.
     pub(super) async fn refresh(&self) -> Result<(), StorageError> {
         let process = process_of(&self.dataset, self.scratch.as_deref()).await;
         dataset::marks::mark_open(&self.dataset, &self.job, self.run, process).await
     }
 
-    /// The same where a failure may wait for the next time: the mark counts for many times that long.
+    /// Refreshes the mark, or logs the failure: the mark counts for many times the interval, so the next time is soon
+    /// enough.
     pub(super) async fn refresh_or_warn(&self) {
         if let Err(error) = self.refresh().await {
             tracing::warn!(job = %self.job, error = chain(&error), "failed to refresh a job's mark; trying again later");
         }
     }
 
-    /// Says that the run is over. Where that fails, collectors wait until the mark is stale.
+    /// Marks the run as over. If that fails, collectors wait until the mark is stale.
     pub(super) async fn end(&self) {
         if let Err(error) = dataset::marks::mark_over(&self.dataset, &self.job, self.run).await {
             tracing::warn!(job = %self.job, error = chain(&error), "failed to mark a job as over; its leftovers stay for an hour");
@@ -62,7 +65,7 @@ impl RunMark {
     }
 }
 
-/// The process whose scratch folder in the dataset the runs lie in: that of an embedded job.
+/// Returns the process in whose scratch folder of the dataset the runs lie: that of an embedded job.
 async fn process_of(dataset: &Root, scratch: Option<&str>) -> Option<ProcessName> {
     let parent = dataset.local_folder()?.join(SCRATCH);
     let scratch = Root::reach(scratch?).await.ok()?.local_folder()?.to_owned();
@@ -71,13 +74,13 @@ async fn process_of(dataset: &Root, scratch: Option<&str>) -> Option<ProcessName
 }
 
 impl Leader {
-    /// The mark of a job that is live.
+    /// Returns the mark of a job that is live.
     pub(super) fn mark_of(&self, id: &JobId) -> Option<RunMark> {
         let live = self.jobs.get(id)?;
         Some(RunMark::of(id, &live.head, &live.job.dataset, self.settings.scratch.as_deref()))
     }
 
-    /// Refreshes the marks of all jobs, those too that are still being taken over, when it is time to.
+    /// Refreshes the marks of the jobs, including those that are still being taken over, when it is time to.
     pub(super) fn refresh_marks(&mut self) {
         if Instant::now() < self.marks_at {
             return;

@@ -1,4 +1,4 @@
-//! What reaches the leader, and the handle through which it is asked.
+//! Messages to the leader, and the handle that sends them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -26,65 +26,65 @@ use crate::journal::JournalError;
 use crate::report::{JobReport, ShardReport};
 use format::state_records::ShardRecord;
 
-/// Where an answer goes.
+/// Sender of the reply to a request.
 pub(crate) type Reply<T, E = ApiError> = oneshot::Sender<Result<T, E>>;
 
-/// Who waits for the end of a job.
+/// Sender of a job's report to the caller that waits for its end.
 pub(crate) type Follower = oneshot::Sender<Box<JobReport>>;
 
-/// What reaches the leader: what others ask, and what became of what it began.
+/// Message to the leader: a request of others, or the outcome of work that the leader began.
 pub(crate) enum Message {
-    /// A worker says who it is.
+    /// A worker announces itself.
     Hello { hello: Hello, reply: Reply<(), DispatchError> },
     /// A worker asks for work.
     Claim { worker: LeaseId, slots: u32, wait: Duration, reply: Reply<Vec<Grant>, DispatchError> },
-    /// An attempt finished.
+    /// An attempt finished with a report.
     Complete { worker: LeaseId, held: HeldAttempt, report: Bytes, reply: Reply<Verdict, DispatchError> },
-    /// An attempt failed.
+    /// An attempt failed at its task.
     Fail { worker: LeaseId, held: HeldAttempt, failure: Failure, reply: Reply<(), DispatchError> },
-    /// Attempts are handed back.
+    /// A worker hands attempts back.
     HandBack { worker: LeaseId, held: Vec<HeldAttempt>, reason: String, reply: Reply<(), DispatchError> },
-    /// How a worker does.
+    /// A worker shows its attempts, and asks for orders.
     Beat { worker: LeaseId, beat: Beat, reply: Reply<Orders, DispatchError> },
-    /// An operator's request.
+    /// Request of an operator.
     Ask(Ask),
-    /// What became of something.
+    /// Outcome of work that the leader began.
     Outcome(Outcome),
 }
 
-/// What operators ask.
+/// Request of an operator.
 pub(crate) enum Ask {
-    /// Take a job on, or find that it is there.
+    /// Take a job on, or find that it exists already.
     Submit { spec: Box<JobSpec>, reply: Reply<v1::SubmitJobResponse> },
-    /// Take a job on, even if the history has one of that name, and tell what became of it.
+    /// Take a job on, even if the history has one of that name, and send its report once it has ended.
     Run { spec: Box<JobSpec>, ended: Follower, reply: Reply<v1::SubmitJobResponse> },
-    /// Jobs that have not been archived.
+    /// List the jobs that have not been archived.
     Jobs { reply: Reply<Vec<v1::JobSummary>> },
-    /// One of them.
+    /// Show a job that has not been archived.
     Job { job: JobId, reply: Reply<Option<v1::GetJobResponse>> },
-    /// Stop it.
+    /// Cancel a job, for the operator's reason.
     Cancel { job: JobId, reason: String, reply: Reply<()> },
-    /// Run what failed again; `earlier` is its record.
+    /// Run again the shards of an ended job that are not done; `earlier` is the job's record.
     Retry { job: JobId, reason: String, earlier: Option<Box<JobReport>>, reply: Reply<Vec<ShardId>> },
-    /// Its tasks.
+    /// List the tasks of a job, or of one shard.
     Tasks { request: v1::ListTasksRequest, job: JobId, shard: Option<ShardId>, reply: Reply<v1::ListTasksResponse> },
-    /// Workers that live.
+    /// List the workers that live.
     Workers { reply: Reply<Vec<v1::WorkerSummary>> },
-    /// Ask a worker to leave.
+    /// Order a worker to leave.
     Drain { worker: String, reason: String, reply: Reply<LeaseId> },
     /// Take an order to leave back.
     Undrain { worker: String, reason: String, reply: Reply<LeaseId> },
-    /// Orders to leave that are not carried out.
+    /// List the orders to leave that are not carried out.
     DrainOrders { reply: Reply<Vec<v1::DrainOrder>> },
-    /// How the cluster does.
+    /// Show the leader, the counts of workers and jobs, and the troubles of the cluster.
     Cluster { reply: Reply<v1::GetClusterResponse> },
-    /// Names of all jobs that are not over, those too that are just being begun or taken over.
+    /// List the names of the jobs that are not over, including those that are just being begun or taken over.
     OpenJobs { reply: Reply<HashSet<String>> },
-    /// Datasets with a history.
+    /// List the datasets that have a history.
     Datasets { reply: Reply<Vec<String>> },
 }
 
-/// What became of something that the leader began.
+/// Outcome of work that the leader began.
 pub(crate) enum Outcome {
     /// Claims were written, or not.
     Assigned { worker: LeaseId, assigned: Vec<Assigned>, reply: Reply<Vec<Grant>, DispatchError> },
@@ -112,26 +112,26 @@ pub(crate) enum Outcome {
     Planned { job: JobId, round: u32, planned: Box<Result<Planned, JobError>> },
     /// A job's shards are on record as planned, or not.
     Recorded { job: JobId, round: u32, result: Result<(), JournalError> },
-    /// What another leader knew of a job was read, or not; whether what is missing was taken for lost.
+    /// The job that another leader left was read, or not; `gave_up` if missing objects were taken for lost.
     Recovered { job: JobId, gave_up: bool, recovered: Box<Result<Recovered, TakeoverError>> },
-    /// A job that cannot be taken over is over, or not.
+    /// The end of a job that cannot be taken over is on record, or not.
     Abandoned { job: JobId, result: Result<(), JournalError> },
-    /// A commit ended.
+    /// A shard was committed, or not.
     Committed { output: Arc<ShardOutput>, result: Result<Committed, CommitError> },
     /// The last record of a shard was written, or not.
     Closed { job: JobId, shard: ShardId, result: Result<(), JournalError> },
     /// A job is on record in its dataset, and its keys are gone; or not.
     Archived { job: JobId, round: u32, result: Result<(), ArchiveError> },
-    /// A job's head was replaced, or not; the replies that wait for that.
+    /// A job's head was replaced, or not; `told` are the replies that wait for that.
     HeadPut { job: JobId, round: u32, result: Result<(), JournalError>, told: Vec<Reply<()>> },
-    /// Orders to leave were written, or not; who waits for that.
+    /// Orders to leave were written, or not; `told` are the replies that wait for that.
     DrainsWritten { result: Result<(), JournalError>, told: Vec<Told> },
 }
 
-/// One assignment, and what became of its claim.
+/// Assignment, with the result of writing its claim.
 pub(crate) struct Assigned {
     pub(crate) task: TaskPath,
-    /// The round of its job in which it was assigned.
+    /// Round of the job in which the task was assigned.
     pub(crate) round: Option<u32>,
     pub(crate) number: u32,
     pub(crate) input: TaskInput,
@@ -146,7 +146,7 @@ pub(crate) enum Begun {
     Known,
 }
 
-/// Why a job was not begun.
+/// Reason for which a job was not begun.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BeginError {
     #[error(transparent)]
@@ -155,22 +155,22 @@ pub(crate) enum BeginError {
     Journal(#[from] JournalError),
 }
 
-/// The plans of a job, as objects.
+/// Plans of a job, written as objects.
 pub(crate) struct Planned {
     pub(crate) shards: Vec<PlannedShard>,
     pub(crate) warnings: Vec<String>,
-    /// Digest of their object, where there are any.
+    /// Digest of the object of the warnings, if there are any.
     pub(crate) warned: Option<Digest>,
 }
 
-/// One of them.
+/// Plan of one shard, written as an object.
 #[derive(Clone)]
 pub(crate) struct PlannedShard {
     pub(crate) plan: Arc<ShardPlan>,
     pub(crate) digest: Digest,
 }
 
-/// What another leader knew of a job.
+/// Job that another leader left, as it was read.
 pub(crate) struct Recovered {
     pub(crate) spec: Arc<JobSpec>,
     pub(crate) job: Arc<Job>,
@@ -188,13 +188,13 @@ pub(crate) struct RecoveredShards {
     pub(crate) lost: Vec<(ShardId, ShardRecord, String)>,
 }
 
-/// Why a job was not taken over.
+/// Reason for which a job was not taken over.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TakeoverError {
-    /// An object of it cannot be read right now.
+    /// An object of the job cannot be read right now.
     #[error("{0}")]
     Unread(String),
-    /// An object of it is gone or damaged: reading it again will not help.
+    /// An object of the job is gone or damaged: reading it again will not help.
     #[error("{0}")]
     Lost(String),
     #[error(transparent)]
@@ -209,17 +209,17 @@ impl From<storage::StorageError> for TakeoverError {
     }
 }
 
-/// A shard that another leader began.
+/// Shard that another leader began.
 pub(crate) struct RecoveredShard {
     pub(crate) planned: PlannedShard,
-    /// As it is on record.
+    /// Record of the shard, as the leader found it.
     pub(crate) record: ShardRecord,
-    /// When its first attempt was claimed.
+    /// Time at which the shard's first attempt was claimed.
     pub(crate) begun_at_ms: Option<TimestampMs>,
     pub(crate) restored: Restored,
 }
 
-/// Why a job is not archived.
+/// Reason for which a job is not archived.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ArchiveError {
     #[error(transparent)]
@@ -231,29 +231,30 @@ pub(crate) enum ArchiveError {
 const STEPPED_DOWN: &str = "the leader has just stepped down";
 const FULL: &str = "more requests wait for the leader than it takes in at once; ask again in a second";
 
-/// Asks the leader. Clones ask the same one; once it leads no longer, every answer is [`DispatchError::Away`].
+/// Handle that sends requests to the leader. Clones send to the same leader; once it leads no longer, every reply is
+/// [`DispatchError::Away`].
 #[derive(Debug, Clone)]
 pub(crate) struct Handle {
     mailbox: Slot,
     marks: Marks,
 }
 
-/// Until a request is worth another try that found no room: the leader takes in thousands of messages a second.
+/// Pause before a request that found no room is worth another try: the leader takes in thousands of messages a second.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
 
 impl Handle {
-    /// A leader's handle, and the mailbox that the leader takes from.
+    /// Creates a handle, and the mailbox from which its leader takes messages.
     pub(crate) fn new() -> (Self, Inbox) {
         let (mailbox, inbox) = mailbox::open();
         (Self { mailbox, marks: Marks::default() }, inbox)
     }
 
-    /// Who may speak for which worker.
+    /// Returns the marks that tell which caller may speak for which worker.
     pub(crate) fn marks(&self) -> &Marks {
         &self.marks
     }
 
-    /// Whether nobody reads what it is told any more.
+    /// True if nobody takes outcomes out of the mailbox any more.
     pub(crate) fn is_closed(&self) -> bool {
         self.mailbox.is_closed()
     }
@@ -262,7 +263,7 @@ impl Handle {
         self.mailbox.tell(outcome);
     }
 
-    /// Asks, as an operator does.
+    /// Sends an operator's request, and waits for the reply.
     pub(crate) async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, ApiError> {
         let away = || ApiError::Away { reason: STEPPED_DOWN.to_owned() };
         let (reply, answer) = oneshot::channel();
@@ -284,7 +285,7 @@ impl Handle {
     }
 }
 
-/// Within the process: what gRPC carries otherwise.
+/// Dispatch within the process; gRPC carries the same calls from other processes.
 #[async_trait]
 impl proto::dispatch::Dispatch for Handle {
     async fn hello(&self, hello: &Hello) -> Result<(), DispatchError> {

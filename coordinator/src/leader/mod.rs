@@ -1,17 +1,17 @@
-//! The coordinator that leads: performs the scheduler's effects, and feeds their outcomes back as events.
+//! Leads: performs the scheduler's effects, and feeds their outcomes back as events.
 //!
-//! It is one loop that owns all state; whoever wants something sends a message. Nothing in the loop waits: what takes time
-//! runs beside it and comes back as an [`Outcome`]. What must not be forgotten goes through the journal first, and reaches
-//! the scheduler once it is on record. So a leader that stops at any point leaves nothing half known: the next one reads
-//! the records, the plans and the reports, and goes on.
+//! A single loop owns all state; everybody else sends it a message. Nothing in the loop waits: work that takes time
+//! runs beside it and comes back as an [`Outcome`]. Durable facts go through the journal first, and reach the scheduler
+//! once they are on record. So a leader that stops at any point leaves nothing half known: the next one reads the
+//! records, the plans and the reports, and goes on.
 //!
-//! | what ends it | what follows |
+//! | end of a leadership | consequence |
 //! |---|---|
-//! | a write finds another leader, or its outcome stays unknown | it stops; the replica rejoins the election |
-//! | its lease is lost | the same |
+//! | a write finds another leader, or its outcome stays unknown | the leader stops; the replica rejoins the election |
+//! | the lease is lost | the same |
 //! | SIGTERM | event logs are written, the office is given up at once |
 
-// From messages to events: requests of operators and workers, results of what was begun.
+// From messages to events: requests of operators and workers, outcomes of the leader's own work.
 mod ask; //      requests of operators
 mod attempts; // reports of workers on their attempts
 mod beats; //    heartbeats of workers
@@ -27,8 +27,8 @@ mod workers; //  workers that live
 // From effects to work beside the loop, and back.
 mod abandon; //  end of a job that cannot be taken over
 mod begin; //    first head of a round
-mod cancel; //   end of what a cancelled job has open
-mod commits; //  commits, so many at once
+mod cancel; //   end of the open shards of a cancelled job
+mod commits; //  commits, a bounded number at once
 mod drains; //   orders to leave
 mod ends; //     ends of shards and jobs
 mod heads; //    heads of jobs, one write after another
@@ -36,7 +36,7 @@ mod marks; //    marks that keep collectors from a job's objects
 mod perform; //  effect -> work
 mod plans; //    plans of a job
 mod runs; //     lists of runs, as objects
-mod takeover; // reading of what another leader left
+mod takeover; // jobs that another leader left
 
 // State beside the scheduler's, and views of both.
 mod live; //       jobs and workers
@@ -72,27 +72,28 @@ use runs::RunLists;
 pub(crate) use message::{Ask, Handle};
 pub use reports::{Fault, check as check_report};
 
-/// How often it looks at what time brings: rests that end, attempts that are slow, claims that waited long enough.
+/// Interval at which the leader sees to time: rests that end, attempts that are slow, claims that waited long enough.
 const TICK: Duration = Duration::from_millis(200);
-/// How often event logs are written.
+/// Interval at which event logs are written.
 const LOG_EVERY: Duration = Duration::from_secs(5);
-/// Messages that are taken in before claims are served: they may open work.
+/// Most messages taken in before claims are served, because messages may open work.
 const MESSAGES_AT_ONCE: usize = 512;
 
-/// How a leader leads.
+/// Settings of a leader.
 #[derive(Debug, Clone)]
 pub struct LeaderSettings {
-    /// The scheduler's numbers.
+    /// Numbers that the scheduler's decisions use.
     pub policy: Policy,
-    /// An attempt that reads and writes nothing for so long is given up, and charged.
+    /// Longest time in which an attempt may read and write nothing; after that it is given up, and charged.
     pub progress_max: Duration,
-    /// URI of the root of all runs; without one, they lie in each job's dataset.
+    /// URI of the root of all runs; if absent, they lie in each job's dataset.
     pub scratch: Option<String>,
-    /// Whether a job goes on until its record is written; otherwise whoever waits for it has its report all the same.
+    /// If set, a job is over only once its record is written. Otherwise a failed write is logged, and the caller that
+    /// waits for the job has the report all the same.
     pub insists_on_records: bool,
-    /// Its name and address, for operators.
+    /// Name of the replica, for operators.
     pub replica: String,
-    /// Where others reach it.
+    /// Address at which others reach the replica.
     pub address: String,
 }
 
@@ -109,19 +110,19 @@ impl Default for LeaderSettings {
     }
 }
 
-/// Why a leader ended.
+/// Reason for which a leader ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// It is not needed any more, or was told to go.
+    /// The leader is not needed any more, or was told to go.
     Dismissed,
-    /// Somebody else leads, or it cannot know what it did.
+    /// Another replica leads, or this leader cannot know what it did.
     Over {
-        /// Why.
+        /// Message that names the cause.
         reason: String,
     },
 }
 
-/// The coordinator that leads.
+/// Coordinator that leads: the scheduler's state, and everything that is under way beside it.
 pub(crate) struct Leader {
     settings: Arc<LeaderSettings>,
     clock: Arc<dyn Clock>,
@@ -134,9 +135,9 @@ pub(crate) struct Leader {
     /// Heads that are being written.
     heads: BTreeMap<JobId, HeadWrite>,
     commits: Commits,
-    /// Ends of shards that may be written at once.
+    /// Permits for the ends of shards that are written at once.
     ends: Arc<Semaphore>,
-    /// Jobs that may be read at once.
+    /// Permits for the jobs that are read at once.
     takeovers: Arc<Semaphore>,
     /// Request for a job, while its event is applied.
     request: Option<Request>,
@@ -150,15 +151,16 @@ pub(crate) struct Leader {
     began: Instant,
     began_at_ms: i64,
     logs_at: Instant,
-    /// When the marks of its jobs are refreshed next.
+    /// Time at which the marks of the jobs are refreshed next.
     marks_at: Instant,
     over: Option<String>,
-    /// Why the journal takes nothing, and until when it is not asked again.
+    /// Reason for which the journal takes nothing, and the time until which it is not asked again.
     blocked: Option<(String, Instant)>,
 }
 
 impl Leader {
-    /// A leader that takes over what was found. Messages reach it through `inbox`, whose other end `handle` is.
+    /// Creates a leader that takes over what `found` lists. `handle` is the other end of the inbox that [`Leader::run`]
+    /// gets.
     pub(crate) fn new(
         settings: Arc<LeaderSettings>,
         clock: Arc<dyn Clock>,
@@ -189,14 +191,14 @@ impl Leader {
             began: Instant::now(),
             began_at_ms,
             logs_at: Instant::now() + LOG_EVERY,
-            // At once: those of the leader before may be about to be stale.
+            // Marks are refreshed at once, because those of the leader before may be about to be stale.
             marks_at: Instant::now(),
             over: None,
             blocked: None,
         }
     }
 
-    /// Leads, until it is over.
+    /// Leads until the leadership is over; returns the reason.
     pub(crate) async fn run(
         mut self,
         store: &dyn MetaStore,
@@ -207,7 +209,7 @@ impl Leader {
     ) -> Ended {
         match self.journal.note_format(found.format).await {
             Err(JournalError::Over { reason }) => return Ended::Over { reason },
-            // Nothing else can be written either: the next leader says it.
+            // Nothing else can be written either: the next leader notes the format.
             Ok(()) | Err(JournalError::Blocked { .. } | JournalError::Stale { .. }) => {}
         }
         let mut members = store.watch(format::state_keys::WORKERS, found.revision);
@@ -219,7 +221,7 @@ impl Leader {
         loop {
             let mut is_tick = false;
             tokio::select! {
-                // A process that was stopped finds its mailbox full, and its lease gone.
+                // A process that was stopped past its lease finds its mailbox full, and must not act on it.
                 () = inbox.take(&mut messages, MESSAGES_AT_ONCE), if session.is_held() => {
                     messages.drain(..).for_each(|message| self.handle(message));
                 }
@@ -242,7 +244,7 @@ impl Leader {
         }
     }
 
-    /// Time since it began: what the scheduler counts by.
+    /// Returns the time since the leader began, by which the scheduler counts.
     fn now(&self) -> Duration {
         self.began.elapsed()
     }
@@ -261,7 +263,7 @@ impl Leader {
         ends::write_logs(self.logs()).await;
     }
 
-    /// The result, unless it says that we lead no longer.
+    /// Returns the result, unless it says that this leader leads no longer.
     fn unless_over<T>(&mut self, result: Result<T, JournalError>) -> Option<Result<T, JournalError>> {
         match result {
             Err(JournalError::Over { reason }) => {
@@ -276,9 +278,9 @@ impl Leader {
         }
     }
 
-    /// The journal takes nothing at the moment: no work is given out until it may again.
+    /// Gives out no work until the journal, which takes nothing at the moment, may take changes again.
     fn block(&mut self, reason: String) {
-        /// Until the next try.
+        /// Pause before the next try.
         const PAUSE: Duration = Duration::from_secs(1);
         if self.blocked.is_none() {
             tracing::warn!(%reason, "the cluster's state takes no change; attempts go on, and their completions wait");
@@ -295,7 +297,7 @@ impl Leader {
     }
 }
 
-/// What every leader does before it leads: reads what there is.
+/// Reads the cluster's state, as every leader does before it leads.
 pub(crate) async fn find(store: &dyn MetaStore) -> Result<Found, MetaError> {
     crate::journal::recover(store).await
 }

@@ -1,4 +1,5 @@
-//! Applies events, and performs the effects that follow: each is begun here, runs beside the loop, and returns as an outcome.
+//! Applies events, and performs the effects that follow: each is begun here, runs beside the loop, and returns as an
+//! outcome.
 
 use model::JobId;
 use scheduler::life::{JobEffect, JobEvent};
@@ -7,7 +8,7 @@ use scheduler::{Effect, Event};
 use super::Leader;
 
 impl Leader {
-    /// Tells the scheduler, and performs what follows.
+    /// Applies an event to the scheduler's state, and performs the effects that follow.
     pub(super) fn apply(&mut self, event: Event) {
         let now = self.now();
         let effects = scheduler::step(&mut self.state, event, now);

@@ -25,7 +25,7 @@ use crate::journal::{Journal, JournalError};
 use crate::planning;
 use crate::probe::{ProbeError, Probes};
 
-/// Objects read or written at once for one job.
+/// Most objects read or written at once for one job.
 pub(super) const OBJECTS_AT_ONCE: usize = 32;
 
 impl Leader {
@@ -42,7 +42,7 @@ impl Leader {
         });
     }
 
-    /// Keeps the plans for what follows, or the reason why there are none.
+    /// Keeps the plans until they are recorded, or the reason why there are none.
     pub(super) fn planned(&mut self, id: &JobId, round: u32, planned: Result<Planned, JobError>) {
         let is_cancelled = self.is_cancelled(id);
         let Some(live) = self.jobs.get_mut(id).filter(|live| live.head.round == round) else { return };
@@ -72,7 +72,7 @@ impl Leader {
         });
     }
 
-    /// Goes on once all shards of a job are on record. The head that counts them is next.
+    /// Goes on once all shards of a job are on record. The head that counts the shards is written next.
     pub(super) fn plans_recorded(&mut self, id: &JobId, round: u32, result: Result<(), JournalError>) {
         match self.unless_over(result) {
             Some(Ok(())) => {}
@@ -108,16 +108,17 @@ impl Leader {
     }
 }
 
-/// Plans every shard, and writes the plans. A store that would be refused at the commit is refused before the work. Before
-/// the first plan the dataset is marked as ours, and the job as open: a place whose input could not be planned stays as it
-/// was.
+/// Plans every shard, and writes the plans. A store that the commit would refuse is refused before the work. The
+/// dataset is marked as ours, and the job as open, only before the first plan is written: a place whose input could not
+/// be planned stays as it was.
 async fn plan(job: &Job, round: Round, probes: &Probes, mark: &RunMark) -> Result<Planned, JobError> {
     match probes.check(&job.dataset).await {
         Err(error @ ProbeError::Overwrites { .. }) => return Err(JobError::Store { reason: error.to_string() }),
-        // One that is away is tried again before the commit.
+        // A store that is away is tried again before the commit.
         Ok(()) | Err(ProbeError::Storage(_)) => {}
     }
-    // Before the segments are listed: what is committed after this look is not known to these plans, whatever they list.
+    // The bases are noted before the segments are listed: these plans do not know of anything that is committed after
+    // this look.
     bases::note(job, round).await?;
     let planning::Planned { plans, warnings } = planning::plan(job).await?;
     mark.begin().await?;
@@ -127,7 +128,8 @@ async fn plan(job: &Job, round: Round, probes: &Probes, mark: &RunMark) -> Resul
     Ok(Planned { shards: shards.collect(), warnings, warned })
 }
 
-/// Writes what an operator should look at, so that whoever leads next can tell it; the digest that names it.
+/// Writes the warnings of planning for operators, so that the next leader can tell them; returns the digest that names
+/// the object.
 async fn write_warnings(job: &Job, warnings: &[String]) -> Result<Option<Digest>, JobError> {
     if warnings.is_empty() {
         return Ok(None);

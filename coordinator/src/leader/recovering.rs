@@ -1,4 +1,5 @@
-//! Jobs that another leader left and that cannot go on yet: what is known of them, what is told, and when they are given up.
+//! Jobs that another leader left and that cannot go on yet: their heads, the replies about them, and their end if they
+//! are given up.
 //!
 //! ```text
 //!                       read                           all of it
@@ -21,13 +22,13 @@ use crate::history_view;
 use crate::journal::FoundJob;
 use crate::report::ShardReport;
 
-/// A job that is being taken over.
+/// Job that is being taken over.
 pub(crate) struct Recovering {
-    /// What the state said when the leader began.
+    /// State of the job that the leader found when it began.
     pub(crate) found: Arc<FoundJob>,
-    /// Where it stands by now; none where its record cannot be read.
+    /// Head of the job by now; none if its record cannot be read.
     pub(crate) head: Option<JobHead>,
-    /// Why it is not taken over yet.
+    /// Reason for which the job is not taken over yet.
     pub(crate) trouble: Option<String>,
 }
 
@@ -49,13 +50,13 @@ impl Recovering {
 }
 
 impl Leader {
-    /// True if a job's attempts are not known yet, so that nothing is said about them. The attempts of a cancelled job are
-    /// nobody's.
+    /// True if a job's attempts are not known yet, so that nothing is said about them. The attempts of a cancelled job
+    /// count as known: the replies to the next heartbeats stop them.
     pub(super) fn awaits_takeover(&self, id: &JobId) -> bool {
         awaits_takeover(&self.state, id)
     }
 
-    /// The answer to a submission of a name whose job is being taken over.
+    /// Returns the reply to a submission of a name whose job is being taken over.
     pub(super) fn not_yet_taken_over(&self, id: &JobId) -> ApiError {
         match self.recovering.get(id).and_then(|recovering| recovering.trouble.as_ref()) {
             Some(trouble) => ApiError::Refused {
@@ -80,12 +81,12 @@ impl Leader {
     }
 }
 
-/// See [`Leader::awaits_takeover`].
+/// True if a job's attempts are not known yet; see [`Leader::awaits_takeover`].
 pub(super) fn awaits_takeover(state: &scheduler::State, id: &JobId) -> bool {
     state.life(id).is_some_and(|life| life.is_left_over() && !life.is_cancelled())
 }
 
-/// Summarizes what the records of the shards tell.
+/// Summarizes the shards of a job by their records.
 fn shards(recovering: &Recovering) -> Vec<v1::ShardSummary> {
     let Some(head) = &recovering.head else { return Vec::new() };
     let of_round = recovering.found.of_round(head).map(|(shard, found)| {

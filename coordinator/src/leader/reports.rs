@@ -4,8 +4,8 @@
 //!
 //! - **Keys** are exactly those that `format::keys` makes for this attempt: nobody's report can bring in another object.
 //! - **Counts** are possible for the splits of the task: every byte, frame and point of one side is accounted for on the
-//!   other, as the worker's own code would have left it. Numbers that only the data could refute pass; DT-1 and the digests of
-//!   `dataset verify` come after.
+//!   other, as the worker's own code would have left it. Numbers that only the data could refute pass; DT-1 and the
+//!   digests of `dataset verify` come after.
 //!
 //! A report that breaks a rule is refused, counted in `tailor_reports_refused_total`, and charged as a bug.
 
@@ -41,10 +41,10 @@ impl From<String> for Fault {
     }
 }
 
-/// Checks that `report` can be what `attempt` at `task` did of `plan`.
+/// Checks that `attempt` at `task` of `plan` can have produced `report`.
 ///
 /// # Errors
-/// Says which of its fields cannot be, and what it would have to be.
+/// Names the field that cannot be true, and its possible values.
 pub fn check(plan: &ShardPlan, task: &TaskPath, attempt: AttemptId, report: &Report) -> Result<(), Fault> {
     let checking = Checking { plan, task, attempt };
     let checked = match (task.task.kind, report) {
@@ -58,19 +58,19 @@ pub fn check(plan: &ShardPlan, task: &TaskPath, attempt: AttemptId, report: &Rep
     })
 }
 
-/// What a report is held against.
+/// Attempt and plan that a report is checked against.
 struct Checking<'a> {
     plan: &'a ShardPlan,
     task: &'a TaskPath,
     attempt: AttemptId,
 }
 
-/// The fault, unless the rule holds.
+/// Returns the fault, unless the rule holds.
 fn hold(rule: bool, fault: impl FnOnce() -> String) -> Result<(), Fault> {
     if rule { Ok(()) } else { Err(fault().into()) }
 }
 
-/// An object is there exactly where there is something for it, under its own key.
+/// Checks that an object is named exactly if something was counted for it, and under its own key.
 fn check_object(what: &str, object: Option<&ObjectEntry>, key: &str, is_due: bool) -> Result<(), Fault> {
     match object {
         None => hold(!is_due, || format!("{what} is missing")),
@@ -112,7 +112,7 @@ impl Checking<'_> {
         hold(aside.is_none_or(|aside| aside.frames == frames), || format!("{frames} frames are not all in quarantine"))
     }
 
-    /// Bytes that a split owned.
+    /// Returns the bytes that a split owned, if its report is possible.
     fn split(&self, read: &SplitReport) -> Result<u64, Fault> {
         let range = read.split.range;
         let size = self.plan.segments.get(read.split.segment as usize).map_or(0, |segment| segment.size);

@@ -26,7 +26,7 @@ pub(crate) enum Request {
     },
     /// Run the shards that are not done again.
     Retry { reason: String, earlier: Box<JobReport>, shards: Vec<ShardId>, reply: Reply<Vec<ShardId>> },
-    /// Stop the job.
+    /// Stop the job, for the operator's reason.
     Cancel { reason: String, reply: Reply<()> },
 }
 
@@ -41,7 +41,7 @@ impl Leader {
         self.request(&id, JobEvent::Submitted, Request::Submit { spec, follower, reply });
     }
 
-    /// Runs the shards of a job that has ended, and are not done, once more. `earlier` is its record.
+    /// Runs once more the shards of an ended job that are not done. `earlier` is the job's record.
     pub(super) fn retry(
         &mut self,
         id: &JobId,
@@ -64,8 +64,8 @@ impl Leader {
         }
     }
 
-    /// Stops a job. The reply follows once the cancel is on record, so that the next leader goes on with it. A repeated cancel
-    /// gets the same reply, and the first reason stays.
+    /// Stops a job. The reply follows once the cancel is on record, so that the next leader goes on with it. A repeated
+    /// cancel gets the same reply, and the first reason stays.
     pub(super) fn cancel(&mut self, id: &JobId, reason: String, reply: Reply<()>) {
         self.request(id, JobEvent::Cancelled, Request::Cancel { reason, reply });
     }
@@ -73,11 +73,11 @@ impl Leader {
     fn request(&mut self, id: &JobId, event: JobEvent, request: Request) {
         self.request = Some(request);
         self.tell_job(id, None, event);
-        // Every request has an effect that took it.
+        // The effect of the event has taken the request by now.
         self.request = None;
     }
 
-    /// Turns down the request that waits.
+    /// Refuses the request that waits.
     pub(super) fn refuse(&mut self, id: &JobId, refusal: Refusal) {
         match self.request.take() {
             Some(Request::Submit { spec, reply, .. }) => drop(reply.send(self.submission_refused(&spec, refusal))),
@@ -125,7 +125,7 @@ fn shards_to_retry(id: &JobId, earlier: &JobReport) -> Result<Vec<ShardId>, ApiE
     if earlier.has_lost_spec() {
         return refused(format!("what job {id} was asked to do is lost; submit it again under this name or another"));
     }
-    // One that ended before it was planned has no shard at all: all of them run.
+    // A job that ended before it was planned has no shard on record, so all of them run.
     if shards.is_empty() && (!earlier.shards.is_empty() || earlier.cause.is_none()) {
         return refused(format!("every shard of job {id} is done; `tailor shard replay` runs one again all the same"));
     }
@@ -148,8 +148,8 @@ fn no_job(id: &JobId) -> ApiError {
     ApiError::NotFound { what: format!("job {id}; see `tailor job list`") }
 }
 
-/// Replies while another request is creating this job. Two copies of one request must not both find that there is no record
-/// yet, or the job would run twice.
+/// Builds the reply to a request while another one is creating this job. Two copies of one request must not both find
+/// that there is no record yet, or the job would run twice.
 fn just_begun(job: &JobId) -> ApiError {
     ApiError::Away { reason: format!("job {job} is just being submitted by another request") }
 }

@@ -1,4 +1,4 @@
-//! Lists of runs, as objects: written once a shard, before the first reduce task of it is given out.
+//! Lists of runs, written as objects: once a shard, before its first reduce task is granted.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,16 +9,16 @@ use scheduler::ListedRuns;
 use storage::{Root, StorageError};
 use tokio::sync::OnceCell;
 
-/// Lists kept in mind, at most: past them all are forgotten, and written again if need be.
+/// Most lists remembered. Beyond that all are forgotten, and written again if need be.
 const LISTS_MAX: usize = 4096;
 
-/// Which lists are written, by shard: shards whose lists are the same, those without a run at least, have one each.
+/// Lists that are written, by shard. Shards with the same list, such as those without a run, have one each.
 #[derive(Debug, Default)]
 pub(crate) struct RunLists {
     written: Mutex<HashMap<(JobId, ShardId), Written>>,
 }
 
-/// The list of a shard, written or being written.
+/// List of a shard, written or being written.
 #[derive(Debug)]
 struct Written {
     digest: Digest,
@@ -26,7 +26,7 @@ struct Written {
 }
 
 impl RunLists {
-    /// Writes the list of a shard, unless it is written: what it says is named by its digest, so it never changes.
+    /// Writes the list of a shard, unless it is written. The list is named by its digest, so it never changes.
     pub(crate) async fn publish(&self, scratch: &str, task: &TaskPath, runs: &ListedRuns) -> Result<(), StorageError> {
         let cell = self.cell(task, runs.digest);
         let write = || async {
@@ -41,7 +41,8 @@ impl RunLists {
         cell.get_or_try_init(write).await.map(drop)
     }
 
-    /// Forgets the list of a shard that has ended: it is removed with its runs, and another round writes its own.
+    /// Forgets the list of a shard that has ended: it is removed with the shard's runs, and another round writes its
+    /// own.
     pub(crate) fn forget(&self, job: &JobId, shard: ShardId) {
         self.written().remove(&(job.clone(), shard));
     }

@@ -1,4 +1,4 @@
-//! Which worker may speak: the marks of all secrets, as the workers' records have them.
+//! Right to speak for a worker: the marks of the workers' secrets, as the workers' records have them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,27 +6,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use model::LeaseId;
 use proto::ApiError;
 
-/// The marks of the workers that live. Clones share them: the leader writes, the service of workers reads.
+/// Marks of the workers that live. Clones share them: the leader writes, the service of workers reads.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Marks {
     known: Arc<Mutex<HashMap<LeaseId, Option<String>>>>,
 }
 
 impl Marks {
-    /// A worker lives; `mark` is what its record has, none of an older release.
+    /// Notes the mark in a worker's record; none if the worker is of an older release.
     pub(super) fn note(&self, worker: LeaseId, mark: Option<String>) {
         self.lock().insert(worker, mark);
     }
 
-    /// A worker is gone.
+    /// Forgets the mark of a worker that is gone.
     pub(super) fn forget(&self, worker: LeaseId) {
         self.lock().remove(&worker);
     }
 
-    /// Whether who sends `secret` may speak for `worker`.
+    /// Checks that the sender of `secret` may speak for `worker`.
     ///
     /// # Errors
-    /// [`ApiError::UnknownWorker`] if its record has not been seen; [`ApiError::Refused`] for another's secret.
+    /// [`ApiError::UnknownWorker`] if the worker's record has not been seen; [`ApiError::Refused`] for another's
+    /// secret.
     pub(crate) fn check(&self, worker: LeaseId, secret: &[u8]) -> Result<(), ApiError> {
         let is_known = match self.lock().get(&worker) {
             None => return Err(ApiError::UnknownWorker { worker: worker.to_string() }),
@@ -43,7 +44,7 @@ impl Marks {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<LeaseId, Option<String>>> {
-        // Each change is one insertion or removal, so what a panic left behind is whole.
+        // Each change is one insertion or removal, so a panic leaves the map whole.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
-//! Takeover: what another leader left is read, and goes on.
+//! Takeover: reads the jobs that another leader left, and goes on with them.
 //!
-//! The records were read at once; the objects that they name are read here, many at once: until a job is read, none of its
-//! tasks is given out, and it is listed with what holds it up (`recovering`).
+//! The records were read at once; the objects that they name are read here, many at once. Until a job is read, none of
+//! its tasks is granted, and the job is listed with the reason (`recovering`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,15 +31,15 @@ use crate::read::read_whole;
 use crate::report::ShardReport;
 use model::error::chain;
 
-/// Jobs that are read at once.
+/// Most jobs that are read at once.
 pub(super) const TAKEOVERS_AT_ONCE: usize = 8;
-/// Shards of a job that are read at once, each with up to [`OBJECTS_AT_ONCE`] reports.
+/// Most shards of a job that are read at once, each with up to [`OBJECTS_AT_ONCE`] reports.
 const SHARDS_AT_ONCE: usize = 16;
-/// Between two tries to read what a store does not give at the moment.
+/// Pause before a job that could not be read is read again.
 const PAUSE: Duration = Duration::from_secs(2);
 
 impl Leader {
-    /// Takes over what another leader left.
+    /// Takes over the jobs, workers and orders that another leader left.
     pub(super) fn take_over(&mut self, found: Found) {
         let Found { jobs, workers, drains, .. } = found;
         let alive = workers.iter().filter_map(|entry| lease_of(&entry.key)).collect();
@@ -55,7 +55,7 @@ impl Leader {
         }
     }
 
-    /// Reads a job that has a head; after a pause if it was tried before.
+    /// Reads a job that has a head, after a pause if it was tried before.
     pub(super) fn read_job(&self, id: &JobId, again: bool, gives_up: bool) {
         let Some(recovering) = self.recovering.get(id) else { return };
         let Some(head) = recovering.head.clone() else { return };
@@ -83,7 +83,7 @@ impl Leader {
         }
     }
 
-    /// Notes why a job cannot go on yet.
+    /// Notes the reason for which a job cannot go on yet.
     fn not_recovered(&mut self, id: &JobId, gave_up: bool, error: &TakeoverError) {
         let Some(recovering) = self.recovering.get_mut(id) else { return };
         let is_lost = matches!(error, TakeoverError::Lost(_));
@@ -130,11 +130,11 @@ impl Leader {
         }
     }
 
-    /// Takes a shard on where another leader left it.
+    /// Resumes a shard where another leader left it.
     fn resume(&mut self, id: &JobId, shard: RecoveredShard) {
         let RecoveredShard { planned, record, begun_at_ms, mut restored } = shard;
         let shard = planned.plan.shard;
-        // A claim whose worker is gone by now went with its lease.
+        // A claim whose worker is gone by now went with the worker's lease.
         restored.running.retain(|(_, _, worker)| self.workers.contains_key(worker));
         for (task, attempt, worker) in &restored.running {
             self.expect_beats(*worker, TaskPath { job: id.clone(), shard, task: *task }, *attempt);
@@ -142,30 +142,30 @@ impl Leader {
         let has_begun = begun_at_ms.is_some() || !restored.tried.is_empty();
         let now_ms = self.clock.now_ms();
         self.open_shard(id, planned, Some(Box::new(restored)));
-        if let Some(of) = self.jobs.get_mut(id).and_then(|live| live.shards.get_mut(&shard)) {
-            of.begun = has_begun.then(Instant::now);
-            of.before = begun_at_ms.map_or(Duration::ZERO, |begun_at_ms| since(now_ms, begun_at_ms));
+        if let Some(live_shard) = self.jobs.get_mut(id).and_then(|live| live.shards.get_mut(&shard)) {
+            live_shard.begun = has_begun.then(Instant::now);
+            live_shard.before = begun_at_ms.map_or(Duration::ZERO, |begun_at_ms| since(now_ms, begun_at_ms));
             // A commit that was begun may be visible, and is not withdrawn.
-            of.record.phase = record.phase;
+            live_shard.record.phase = record.phase;
         }
     }
 }
 
-/// What is needed to read a job.
+/// Job to read, and the records that were found of it.
 struct JobReader<'a> {
     journal: &'a Journal,
     id: &'a JobId,
     head: &'a JobHead,
     found: &'a FoundJob,
-    /// Whether a plan or a report that is lost ends its shard.
+    /// If set, a plan or a report that is lost ends its shard.
     gives_up: bool,
 }
 
 impl JobReader<'_> {
-    /// Reads what another leader knew of a job.
+    /// Reads the objects of a job that another leader left.
     async fn read(&self, scratch: Option<&str>, clock: Arc<dyn Clock>) -> Result<Recovered, TakeoverError> {
         let Self { journal, id, head, found, gives_up } = *self;
-        // Opened, not made: an empty folder would look like a dataset that lost everything.
+        // The dataset is opened, not made: an empty folder would look like a dataset that lost everything.
         let dataset = Root::reach(head.dataset.as_str()).await?;
         let spec = read_spec(&dataset, id, head.spec).await?;
         let job = Job::open(&spec, clock).await.map_err(|error| match error {
@@ -175,7 +175,7 @@ impl JobReader<'_> {
         let own = keys::scratch_root(&spec.dataset, id);
         let scratch = Root::reach_or_make(scratch.unwrap_or(&own)).await?;
         let earlier = if head.round > 1 { history::record(&dataset, id).await? } else { None };
-        // Another job, which had the name before this one.
+        // A record with a lost spec is that of another job, which had the name before this one.
         let earlier = earlier.filter(|earlier| !earlier.has_lost_spec());
         let reader = Reader { journal, id, dataset: &dataset, scratch: &scratch, gives_up };
         let shards: Vec<_> = found.of_round(head).map(|(shard, found)| reader.shard(shard, found)).collect();
@@ -202,7 +202,7 @@ async fn read_spec(dataset: &Root, job: &JobId, digest: Digest) -> Result<JobSpe
     JobSpec::from_object(&bytes).map_err(|error| TakeoverError::Lost(format!("{}: {error}", dataset.object(&key))))
 }
 
-/// Reads the warnings of a job's planning. Losing them delays nothing: the loss is itself a warning.
+/// Reads the warnings of a job's planning. A loss of them delays nothing: the loss is itself a warning.
 async fn read_warnings(dataset: &Root, job: &JobId, digest: Option<Digest>) -> Result<Vec<String>, StorageError> {
     let Some(digest) = digest else { return Ok(Vec::new()) };
     let key = keys::warnings(job, digest);
@@ -214,14 +214,14 @@ async fn read_warnings(dataset: &Root, job: &JobId, digest: Option<Digest>) -> R
     Ok(read_whole(dataset, &key, decode).await?.unwrap_or_else(lost))
 }
 
-/// A shard as another leader left it.
+/// Shard as another leader left it.
 enum ShardRead {
     Open(Box<RecoveredShard>),
     Ended(Box<(ShardRecord, ShardReport)>),
     Lost(Box<(ShardId, ShardRecord, String)>),
 }
 
-/// Where a job's objects lie.
+/// Reader of the objects of a job's shards, with the places where they lie.
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     journal: &'a Journal,
@@ -279,7 +279,7 @@ impl Reader<'_> {
         Ok(PlannedShard { plan: Arc::new(plan), digest })
     }
 
-    /// The reports of the tasks that are done. One that is gone or damaged opens its task again.
+    /// Reads the reports of the tasks that are done. A report that is gone or damaged opens its task again.
     async fn reports(self, shard: ShardId, found: &FoundShard) -> Result<Restored, TakeoverError> {
         let done: Vec<_> = found.done.iter().map(|(task, done)| self.done_task(shard, found, *task, done)).collect();
         let read: Vec<Result<_, _>> = stream::iter(done).buffer_unordered(OBJECTS_AT_ONCE).try_collect().await?;
@@ -294,7 +294,8 @@ impl Reader<'_> {
         Ok(restored)
     }
 
-    /// One of them, or what its task has behind it now that it is open again.
+    /// Reads the report of a task that is done. If the report is lost, opens the task again and returns its earlier
+    /// attempts.
     async fn done_task(
         self,
         shard: ShardId,
@@ -303,7 +304,8 @@ impl Reader<'_> {
         done: &DoneRecord,
     ) -> Result<Result<(TaskId, AttemptId, Report), (TaskId, Tried)>, TakeoverError> {
         let path = TaskPath { job: self.id.clone(), shard, task };
-        // In an earlier try to read the job: its report may be whole this time, and is on record no longer.
+        // An earlier try to read the job opened this task: the report may be whole this time, but it is on record no
+        // longer.
         let opened = found.opened().get(&task).copied();
         if let Some(tried) = opened {
             return Ok(Err((task, tried)));
@@ -318,8 +320,8 @@ impl Reader<'_> {
         Ok(Err((task, tried)))
     }
 
-    /// The report of a task; none where it is gone or damaged. One that is torn on its way must not open its task: a shard
-    /// that is being committed would commit another attempt beside the first.
+    /// Reads the report of a task; none if it is gone or damaged. A report that is torn on its way must not open its
+    /// task: a shard that is being committed would commit another attempt beside the first.
     async fn report(self, path: &TaskPath, done: &DoneRecord) -> Result<Option<Report>, StorageError> {
         let decode = |bytes: &[u8]| match Digest::of(bytes) {
             digest if digest == done.report => Report::from_bytes(bytes).map_err(|error| error.to_string()),

@@ -1,12 +1,12 @@
-//! A leader and a worker that is played by the test: what is granted, and what becomes of it when words are lost.
+//! Tests of a leader with a worker that the test plays: grants, and their fate if messages are lost.
 
 mod cancelled; //  a job is told to stop, at any time and more than once
-mod left_behind; // what a leader leaves beside tasks
+mod left_behind; // state that a leader leaves beside tasks
 mod lost; //       workers that are lost, alone and together
 mod many; //       jobs of many shards
 mod slow; //       a store that takes its time
 mod taken_over; // jobs whose spec, plans or dataset are gone
-mod times; //      when a job and its shards began, whoever leads
+mod times; //      begin and end of a job and its shards under several leaders
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ use crate::report::JobReport;
 /// Longer than any wait of the leader's for a worker that lives.
 const LONG: Duration = Duration::from_secs(60);
 
-/// One shard of one task, one worker, and whoever leads.
+/// Cluster with one worker, for a job of one shard and one task; tests elect the leaders.
 struct Cluster {
     store: Arc<dyn MetaStore>,
     worker: LeaseSession,
@@ -35,7 +35,7 @@ struct Cluster {
     clock: Arc<dyn Clock>,
 }
 
-/// A clock that goes as tokio's does, which tests pause.
+/// Clock that goes as tokio's does, which tests pause.
 #[derive(Debug)]
 struct PausedClock(tokio::time::Instant);
 
@@ -61,7 +61,7 @@ impl Cluster {
         Self { store, worker, folder, clock }
     }
 
-    /// Elects a leader, which leads until what comes with it is dropped.
+    /// Elects a leader, which leads until the returned sender is dropped.
     async fn lead(&self) -> (Handle, oneshot::Sender<()>) {
         let session = open_session(&self.store).await;
         let me = election::Candidate { replica: Text::cut("c0"), address: Text::cut("c0:7070") };
@@ -89,7 +89,7 @@ impl Cluster {
         handle.ask(|reply| Ask::Submit { spec, reply }).await.expect("a job that can be planned");
     }
 
-    /// The job: one shard of one task.
+    /// Builds the spec of the job, which has one shard of one task.
     fn spec(&self) -> JobSpec {
         let uri = |name: &str| self.folder.path().join(name).display().to_string();
         JobSpec {
@@ -109,7 +109,7 @@ impl Cluster {
         }
     }
 
-    /// The job, as an operator sees it.
+    /// Returns the job as an operator sees it; none once it is archived.
     async fn view(&self, handle: &Handle) -> Option<v1::JobSummary> {
         let view = handle.ask(|reply| Ask::Job { job: job(), reply }).await.expect("it leads")?;
         view.job
@@ -138,7 +138,7 @@ impl Cluster {
         grants.into_iter().next()
     }
 
-    /// Beats for a while; each beat shows these attempts.
+    /// Sends heartbeats for a while; each shows `attempts`.
     async fn beats(&self, handle: &Handle, attempts: &[AttemptBeat]) {
         let beat = Beat { attempts: attempts.to_vec(), ..Beat::default() };
         for _ in 0..LONG.as_secs() {
@@ -219,7 +219,7 @@ async fn a_grant_that_was_lost_with_its_leader_is_given_again_by_the_next() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancel_is_on_record_when_it_is_answered_whatever_is_being_written_meanwhile() {
-    // Planning, recording the plans, running: wherever so many turns of the others lead to.
+    // The turns reach into planning, into recording the plans, and into running.
     for turns in [0, 3, 10, 20, 30, 40, 60, 100, 1000] {
         let cluster = Cluster::start().await;
         let (leader, leads) = cluster.lead().await;
@@ -232,7 +232,7 @@ async fn a_cancel_is_on_record_when_it_is_answered_whatever_is_being_written_mea
         leader.ask(|reply| Ask::Cancel { job: job.clone(), reason, reply }).await.expect("it runs");
         let head = cluster.store.get(&String::from(StateKey::Job(job.clone()))).await.expect("memory");
         let phase = head.map(|head| head.record::<JobHead>().expect("a head").phase);
-        // Gone is as good: it has been archived as cancelled.
+        // A missing head is as good: the job has been archived as cancelled.
         assert!(matches!(phase, None | Some(JobPhase::Cancelling)), "after {turns} turns: {phase:?}");
         drop(leads);
     }

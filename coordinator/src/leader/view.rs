@@ -1,4 +1,4 @@
-//! How far everything is, as operators see it.
+//! Progress of jobs, shards, tasks and workers, as operators see it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::Leader;
 use super::live::{LiveJob, LiveShard};
 use crate::history_view;
 
-/// Tasks of one answer, unless less is asked for.
+/// Most tasks in one reply, unless the request asks for fewer.
 const TASKS_MAX: usize = 10_000;
 
 impl Leader {
@@ -65,7 +65,7 @@ impl Leader {
         }
     }
 
-    /// What holds a job up right now.
+    /// Returns the reason for which a job does not go on right now; empty if there is none.
     fn waiting_for(&self, live: &LiveJob) -> String {
         if self.state.life(&live.spec.job).is_some_and(Life::has_ended) {
             return "its record to be written".to_owned();
@@ -73,7 +73,7 @@ impl Leader {
         if let Some(trouble) = self.troubles().into_iter().next() {
             return trouble;
         }
-        // Credentials to renew, a policy to mend: nothing goes on before somebody does.
+        // Credentials have to be renewed, or a policy mended: nothing goes on before somebody does that.
         if let Some((shard, said)) = self.state.turned_away(&live.spec.job) {
             let minutes = self.settings.policy.throttled_max.as_secs() / 60;
             return format!(
@@ -98,10 +98,10 @@ impl Leader {
 
     fn shard_summaries(&self, id: &JobId, live: &LiveJob) -> Vec<v1::ShardSummary> {
         let under_way = self.bytes_under_way(id);
-        live.shards.iter().map(|(shard, of)| self.shard_summary(id, *shard, of, &under_way)).collect()
+        live.shards.iter().map(|(shard, live_shard)| self.shard_summary(id, *shard, live_shard, &under_way)).collect()
     }
 
-    /// Segment bytes that running attempts of each shard of a job have read.
+    /// Sums the segment bytes that running attempts of each shard of a job have read.
     fn bytes_under_way(&self, job: &JobId) -> BTreeMap<ShardId, u64> {
         let mut bytes = BTreeMap::new();
         for (worker, live) in &self.workers {
@@ -119,15 +119,15 @@ impl Leader {
         &self,
         id: &JobId,
         shard: ShardId,
-        of: &LiveShard,
+        live_shard: &LiveShard,
         under_way: &BTreeMap<ShardId, u64>,
     ) -> v1::ShardSummary {
-        let mut summary = history_view::shard(&of.report);
-        if matches!(of.record.phase, ShardPhase::Running | ShardPhase::Committing)
+        let mut summary = history_view::shard(&live_shard.report);
+        if matches!(live_shard.record.phase, ShardPhase::Running | ShardPhase::Committing)
             && let Some(view) = self.state.shard(id, shard)
         {
             let more = under_way.get(&shard).copied().unwrap_or_default();
-            open_shard(&mut summary, &view, more, of.elapsed());
+            open_shard(&mut summary, &view, more, live_shard.elapsed());
         }
         summary
     }
@@ -179,8 +179,8 @@ impl Leader {
     fn attempt_summary(&self, view: &AttemptView) -> v1::RunningAttempt {
         let live = self.workers.get(&view.worker);
         let watched = live.and_then(|live| {
-            let of = |(held, _): &(&model::HeldAttempt, _)| Some(held.attempt) == view.attempt;
-            live.attempts.iter().find(of).map(|(_, watched)| *watched)
+            let is_it = |(held, _): &(&model::HeldAttempt, _)| Some(held.attempt) == view.attempt;
+            live.attempts.iter().find(is_it).map(|(_, watched)| *watched)
         });
         let unknown = AttemptId { number: view.number, token: model::FencingToken(0) };
         v1::RunningAttempt {
@@ -225,7 +225,7 @@ impl Leader {
     }
 }
 
-/// What is known of a shard while it runs.
+/// Puts the progress of a shard that runs into its summary.
 fn open_shard(summary: &mut v1::ShardSummary, view: &ShardView, bytes_under_way: u64, elapsed: Duration) {
     summary.state = match view.phase {
         Phase::Mapping => v1::ShardState::Mapping,
@@ -242,7 +242,7 @@ fn open_shard(summary: &mut v1::ShardSummary, view: &ShardView, bytes_under_way:
     summary.eta_ms = eta(summary).as_millis() as u64;
 }
 
-/// By its pace so far; mapping and reducing take about as long as each other.
+/// Estimates the time left by the pace so far; mapping and reducing take about as long as each other.
 fn eta(summary: &v1::ShardSummary) -> Duration {
     let share = |done: u64, all: u64| if all == 0 { 1.0 } else { done as f64 / all as f64 };
     let mapped = share(summary.bytes_read, summary.bytes);

@@ -1,4 +1,4 @@
-//! Who lives: what the workers' keys say.
+//! Workers that live, as their keys in the cluster's state tell.
 
 use std::collections::btree_map::Entry;
 
@@ -16,7 +16,7 @@ use super::live::LiveWorker;
 use super::message::Reply;
 
 impl Leader {
-    /// A worker says who it is; it is known once its key has been seen.
+    /// Replies to a worker that announces itself; the worker is known once its key has been seen.
     pub(super) fn hello(&mut self, hello: &Hello, reply: Reply<(), DispatchError>) {
         let is_known = self.workers.contains_key(&hello.worker);
         let unknown = DispatchError::UnknownWorker { worker: hello.worker };
@@ -38,7 +38,8 @@ impl Leader {
                 }
             }
             Some(Ok(WatchEvent::Resync(listing))) => self.members(&listing.entries),
-            // What this leader has read and written is no longer there; whoever leads next reads what is.
+            // The state that this leader has read and written is no longer there; the next leader reads the state that
+            // is.
             Some(Ok(WatchEvent::Restored(_))) => {
                 self.over = Some("the cluster's state was lost or restored".to_owned())
             }
@@ -47,7 +48,7 @@ impl Leader {
         }
     }
 
-    /// These are all.
+    /// Takes in the list of all workers; those that are missing from it are lost.
     pub(super) fn members(&mut self, entries: &[storage::meta::Entry]) {
         let leases: Vec<LeaseId> = entries.iter().filter_map(|entry| lease_of(&entry.key)).collect();
         let gone: Vec<_> = self.workers.keys().filter(|lease| !leases.contains(lease)).copied().collect();

@@ -19,7 +19,7 @@ use crate::replica::Role;
 use crate::settings::CollectorSettings;
 use model::error::chain;
 
-/// Cleans the datasets on which the cluster works.
+/// Collector of garbage in the datasets on which the cluster works.
 pub(crate) struct Collector {
     settings: CollectorSettings,
     clock: Arc<dyn Clock>,

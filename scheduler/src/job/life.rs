@@ -19,8 +19,8 @@
 //!                            Paused
 //! ```
 //!
-//! A cancel moves no state: it is remembered, and what follows reads it. [`step`] is the only function that moves a job. It
-//! decides, and performs nothing: the leader performs the effects and returns with the next event.
+//! A cancel moves no state: it sets `is_cancelled`, which later steps read. [`step`] is the only function that moves a
+//! job. The function decides, and performs nothing: the leader performs the effects and returns with the next event.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ pub enum Life {
         /// True if an operator cancelled the job.
         is_cancelled: bool,
     },
-    /// All shards are known, and at least one has not ended.
+    /// The shards are known, and at least one of them has not ended.
     Running {
         /// Shards that have ended, and whose end is not on record.
         unrecorded: u32,
@@ -120,12 +120,12 @@ pub enum JobEvent {
     },
     /// An earlier leader left the job, with a head that this version cannot read.
     FoundUnreadable,
-    /// What the earlier leader knew was read.
+    /// The job that the earlier leader left was read.
     Recovered {
         /// True if the shards are on record, or planning has failed; otherwise the job is planned anew.
         is_planned: bool,
     },
-    /// What the earlier leader knew could not be read.
+    /// The job that the earlier leader left could not be read.
     NotRecovered {
         /// True if something is gone or damaged; reading it again will not help.
         is_lost: bool,
@@ -140,7 +140,7 @@ pub enum JobEvent {
     NotPlanned,
     /// The shards are on record.
     Recorded {
-        /// Number of shards.
+        /// Number of the shards on record.
         shards: u32,
     },
     /// A head that [`JobEffect::WriteHead`] asked for is on record.
@@ -157,7 +157,7 @@ pub enum JobEvent {
     Archived,
     /// The job's record could not be written.
     NotArchived,
-    /// Time has passed.
+    /// Time has passed: a pause may have ended.
     Tick,
 }
 
@@ -168,7 +168,7 @@ pub enum JobEffect {
     Begin,
     /// Turn the request down.
     Refuse(Refusal),
-    /// Read what an earlier leader left; answer with [`JobEvent::Recovered`] or [`JobEvent::NotRecovered`].
+    /// Read the job that an earlier leader left; answer with [`JobEvent::Recovered`] or [`JobEvent::NotRecovered`].
     Read {
         /// True if it was tried before: wait a moment.
         again: bool,
@@ -234,7 +234,7 @@ pub enum Refusal {
 pub type Next = (Option<Life>, Vec<JobEffect>);
 
 /// Moves a job; `now` is the time of [`scheduler::step`](crate::step). An event that the state does not expect changes
-/// nothing: it belongs to an earlier round, or repeats one that was heard.
+/// nothing: it belongs to an earlier round, or repeats an event that was handled.
 pub fn step(life: Option<Life>, event: JobEvent, now: Duration) -> Next {
     use JobEvent as E;
     match (life, event) {
@@ -360,7 +360,7 @@ impl Life {
         matches!(self, Self::Unreadable | Self::Recovering { .. } | Self::Abandoning { .. })
     }
 
-    /// True if what is missing of a job that is being taken over counts as lost.
+    /// True if the missing objects of a job that is being taken over count as lost.
     pub const fn gives_up(self) -> bool {
         match self {
             Self::Recovering { tries, is_cancelled } => tries >= RECOVERY_TRIES_MAX || is_cancelled && tries > 0,

@@ -137,10 +137,10 @@ impl Job {
 
     /// Lists the attempts that `worker` runs.
     pub(crate) fn attempts_of(&self, worker: WorkerId) -> Vec<(ShardId, TaskId, u32)> {
-        self.running.iter().filter(|(_, (of, _))| *of == worker).map(|(key, _)| *key).collect()
+        self.running.iter().filter(|(_, (by, _))| *by == worker).map(|(key, _)| *key).collect()
     }
 
-    /// Median duration of the finished attempts of a kind; none if fewer than `least` have finished.
+    /// Returns the median duration of the finished attempts of a kind; none if fewer than `least` have finished.
     pub(crate) fn median(&self, kind: TaskKind, least: usize) -> Option<Duration> {
         let durations = self.durations.get(&kind).filter(|durations| durations.len() >= least.max(1))?;
         let mut sorted: Vec<_> = durations.iter().copied().collect();

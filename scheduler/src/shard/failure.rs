@@ -6,7 +6,7 @@
 //! | throttled | no | rests, then runs again, for as long as `Policy::throttled_max` |
 //! | resource | no | runs on another worker; the shard ends once it failed so on all of them (1) |
 //! | input, from a guess | yes | waits for the stitch: a wrong guess runs again, a right one is the input's failure |
-//! | input, bug | yes | runs on another worker; the second one to say so, or the only one there is, ends the shard (2) |
+//! | input, bug | yes | runs on another worker; the second worker to fail so, or the only one, ends the shard (2) |
 //! | run lost | no | waits for the map task that wrote the run, which is charged |
 //! | cancelled | no | runs again |
 //!
@@ -15,7 +15,7 @@
 
 use model::{AttemptId, Failure, FailureClass, TaskId, TaskKind};
 
-use super::{Around, Shard};
+use super::{Shard, ShardContext};
 use crate::event::{Effect, ShardEnd, Tried, WorkerId};
 use crate::policy::is_charged;
 use crate::task::{Running, Status, Suspicion, Task};
@@ -27,7 +27,7 @@ impl Shard {
         task: TaskId,
         attempt: AttemptId,
         failure: Failure,
-        around: Around<'_>,
+        ctx: ShardContext<'_>,
         effects: &mut Vec<Effect>,
     ) {
         let Some(running) = self.running_as(task, attempt) else { return };
@@ -40,30 +40,30 @@ impl Shard {
             self.turned_away = Some(failure.message.as_str().into());
         }
         let path = self.path(task);
-        let pause = |failures: u32| around.policy.pause(&path, failures);
+        let pause = |failures: u32| ctx.policy.pause(&path, failures);
         let end = match task.kind {
             TaskKind::Map => {
-                self.maps.change(task.ordinal, |entry| judge(entry, task, running.worker, failure, around, pause))
+                self.maps.change(task.ordinal, |entry| judge(entry, task, running.worker, failure, ctx, pause))
             }
             TaskKind::Reduce => {
-                self.reduces.change(task.ordinal, |entry| judge(entry, task, running.worker, failure, around, pause))
+                self.reduces.change(task.ordinal, |entry| judge(entry, task, running.worker, failure, ctx, pause))
             }
         };
         if let Some(cause) = end {
             return self.end(ShardEnd::Failed { cause }, effects);
         }
         if task.kind == TaskKind::Map {
-            self.stitch_around(task.ordinal, around, effects);
+            self.stitch_around(task.ordinal, ctx, effects);
         }
     }
 
     /// Handles a suspect whose guess was right: the failure is the input's.
-    pub(super) fn confirm(&mut self, ordinal: u32, around: Around<'_>, effects: &mut Vec<Effect>) {
+    pub(super) fn confirm(&mut self, ordinal: u32, ctx: ShardContext<'_>, effects: &mut Vec<Effect>) {
         let end = self.maps.change(ordinal, |task| {
             let Status::Suspect(suspicion) = std::mem::replace(&mut task.status, Status::Open) else { return None };
             let Suspicion { guessed, worker, failure } = *suspicion;
             task.tried.exact_start = Some(guessed);
-            doubt(task, worker, &failure.message, around)
+            doubt(task, worker, &failure.message, ctx)
         });
         if let Some(cause) = end {
             self.end(ShardEnd::Failed { cause }, effects);
@@ -102,7 +102,7 @@ fn judge<R>(
     id: TaskId,
     worker: WorkerId,
     failure: Failure,
-    around: Around<'_>,
+    ctx: ShardContext<'_>,
     pause: impl Fn(u32) -> std::time::Duration,
 ) -> Option<String> {
     let cause = format!("task {id}: {}", failure.message);
@@ -125,31 +125,31 @@ fn judge<R>(
             None
         }
         FailureClass::Input { .. } | FailureClass::Bug => {
-            let end = doubt(task, worker, &cause, around);
-            rest_if_nobody_else(task, around, pause);
+            let end = doubt(task, worker, &cause, ctx);
+            rest_if_nobody_else(task, ctx, pause);
             end
         }
         FailureClass::Resource => {
             task.avoided.insert(worker);
-            if around.all_are_in(&task.avoided) {
+            if ctx.all_are_in(&task.avoided) {
                 return Some(cause);
             }
-            if around.all_active_are_in(&task.avoided) && is_out_of_patience(&mut task.starved_since, around) {
-                return Some(format!("{cause} (for {} minutes, and no other worker takes work)", minutes(around)));
+            if ctx.all_active_are_in(&task.avoided) && is_out_of_patience(&mut task.starved_since, ctx) {
+                return Some(format!("{cause} (for {} minutes, and no other worker takes work)", minutes(ctx)));
             }
-            rest_if_nobody_else(task, around, pause);
+            rest_if_nobody_else(task, ctx, pause);
             None
         }
-        FailureClass::Transient if task.tried.charged >= around.policy.attempts_max => {
+        FailureClass::Transient if task.tried.charged >= ctx.policy.attempts_max => {
             Some(format!("{cause} (after {} attempts)", task.tried.last))
         }
-        FailureClass::Throttled if is_out_of_patience(&mut task.throttled_since, around) => {
-            Some(format!("{cause} (for {} minutes)", minutes(around)))
+        FailureClass::Throttled if is_out_of_patience(&mut task.throttled_since, ctx) => {
+            Some(format!("{cause} (for {} minutes)", minutes(ctx)))
         }
         FailureClass::Transient | FailureClass::Throttled => {
             task.failures += 1;
             if is_alone {
-                task.status = Status::Waiting { until: around.now + pause(task.failures) };
+                task.status = Status::Waiting { until: ctx.now + pause(task.failures) };
             }
             None
         }
@@ -159,26 +159,26 @@ fn judge<R>(
 
 /// Handles a failure that another attempt would probably meet as well. The second attempt to meet it ends the shard:
 /// another worker's, or the same worker's if no other takes work. If there is no other worker, the first attempt does.
-fn doubt<R>(task: &mut Task<R>, worker: WorkerId, cause: &str, around: Around<'_>) -> Option<String> {
+fn doubt<R>(task: &mut Task<R>, worker: WorkerId, cause: &str, ctx: ShardContext<'_>) -> Option<String> {
     let is_second = task.is_doubted;
     task.is_doubted = true;
     task.avoided.insert(worker);
-    (is_second || around.all_are_in(&task.avoided)).then(|| cause.to_owned())
+    (is_second || ctx.all_are_in(&task.avoided)).then(|| cause.to_owned())
 }
 
 /// Lets a task rest before a worker that it failed on gets it again: by then another one may take work.
-fn rest_if_nobody_else<R>(task: &mut Task<R>, around: Around<'_>, pause: impl Fn(u32) -> std::time::Duration) {
-    if task.running().is_empty() && around.all_active_are_in(&task.avoided) {
+fn rest_if_nobody_else<R>(task: &mut Task<R>, ctx: ShardContext<'_>, pause: impl Fn(u32) -> std::time::Duration) {
+    if task.running().is_empty() && ctx.all_active_are_in(&task.avoided) {
         task.failures += 1;
-        task.status = Status::Waiting { until: around.now + pause(task.failures) };
+        task.status = Status::Waiting { until: ctx.now + pause(task.failures) };
     }
 }
 
-fn minutes(around: Around<'_>) -> u64 {
-    around.policy.throttled_max.as_secs() / 60
+fn minutes(ctx: ShardContext<'_>) -> u64 {
+    ctx.policy.throttled_max.as_secs() / 60
 }
 
-fn is_out_of_patience(since: &mut Option<std::time::Duration>, around: Around<'_>) -> bool {
-    let since = *since.get_or_insert(around.now);
-    around.now.saturating_sub(since) >= around.policy.throttled_max
+fn is_out_of_patience(since: &mut Option<std::time::Duration>, ctx: ShardContext<'_>) -> bool {
+    let since = *since.get_or_insert(ctx.now);
+    ctx.now.saturating_sub(since) >= ctx.policy.throttled_max
 }

@@ -27,15 +27,15 @@ use crate::task::{Done, Running, Status, Tasks};
 
 /// Context of a change: the time, the live workers, and the policy.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Around<'a> {
+pub(crate) struct ShardContext<'a> {
     pub(crate) now: Duration,
     pub(crate) workers: &'a BTreeSet<WorkerId>,
-    /// Those of them that take no work: they drain, or are unfit.
+    /// Live workers that take no work, because they drain or are unfit.
     pub(crate) resting: &'a BTreeSet<WorkerId>,
     pub(crate) policy: &'a crate::Policy,
 }
 
-impl Around<'_> {
+impl ShardContext<'_> {
     /// True if every live worker is in `avoided`.
     pub(crate) fn all_are_in(&self, avoided: &BTreeSet<WorkerId>) -> bool {
         self.workers.is_subset(avoided)
@@ -47,7 +47,7 @@ impl Around<'_> {
     }
 }
 
-/// A shard from its plan to its end.
+/// Shard, from its plan to its end.
 #[derive(Debug)]
 pub(crate) struct Shard {
     plan: Arc<ShardPlan>,
@@ -74,7 +74,7 @@ pub enum Phase {
     Reducing,
     /// The manifest is being written.
     Committing,
-    /// The shard is over.
+    /// The shard has ended.
     Ended,
 }
 
@@ -108,7 +108,7 @@ impl Shard {
         }
     }
 
-    /// Message of the stores that turn its tasks away, if they do.
+    /// Returns the message of the stores that turn the shard's tasks away, if they do.
     pub(crate) fn turned_away(&self) -> Option<&str> {
         self.turned_away.as_deref()
     }
@@ -129,7 +129,7 @@ impl Shard {
         self.phase == Phase::Ended
     }
 
-    /// Segment bytes of the shard: the measure of longest-first.
+    /// Returns the segment bytes of the shard, by which the longest shard goes first.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -185,15 +185,15 @@ impl Shard {
     }
 
     /// Begins an attempt at the heaviest task that is open to `worker`.
-    pub(crate) fn claim(&mut self, worker: WorkerId, around: Around<'_>) -> Option<NextAttempt> {
+    pub(crate) fn claim(&mut self, worker: WorkerId, ctx: ShardContext<'_>) -> Option<NextAttempt> {
         match self.phase {
             Phase::Mapping => {
-                let ordinal = self.maps.open_to(worker, around)?;
-                Some(self.begin(TaskId::map(ordinal), worker, around.now))
+                let ordinal = self.maps.open_to(worker, ctx)?;
+                Some(self.begin(TaskId::map(ordinal), worker, ctx.now))
             }
             Phase::Reducing => {
-                let ordinal = self.reduces.open_to(worker, around)?;
-                Some(self.begin(TaskId::reduce(PartitionId(ordinal)), worker, around.now))
+                let ordinal = self.reduces.open_to(worker, ctx)?;
+                Some(self.begin(TaskId::reduce(PartitionId(ordinal)), worker, ctx.now))
             }
             Phase::Committing | Phase::Ended => None,
         }
@@ -277,17 +277,17 @@ impl Shard {
         task: TaskId,
         attempt: AttemptId,
         report: Report,
-        around: Around<'_>,
+        ctx: ShardContext<'_>,
         effects: &mut Vec<Effect>,
     ) {
         self.turned_away = None;
-        let others = self.put_done(task, attempt, report, around.now);
+        let others = self.put_done(task, attempt, report, ctx.now);
         let losers = others.into_iter().filter_map(|other| Some((other.attempt?, other.worker)));
         for (loser, worker) in losers.filter(|(loser, _)| *loser != attempt) {
             effects.push(Effect::Stop { worker, task: self.path(task), attempt: loser });
         }
         match task.kind {
-            TaskKind::Map => self.stitch_around(task.ordinal, around, effects),
+            TaskKind::Map => self.stitch_around(task.ordinal, ctx, effects),
             TaskKind::Reduce => {}
         }
         self.advance(effects);
@@ -400,7 +400,7 @@ impl Shard {
         }
     }
 
-    /// Cause of failure if the shard's tasks together quarantine more than the job allows.
+    /// Returns a cause of failure if the shard's tasks together quarantine more than the job allows.
     fn too_much_is_bad(&self) -> Option<String> {
         let reports = self.maps.iter().filter_map(crate::task::Task::report);
         let (frames, bytes) = reports.fold((0, 0), |(frames, bytes), report| {
@@ -453,7 +453,7 @@ fn put_running<R>(tasks: &mut Tasks<R>, ordinal: u32, running: Running) {
     });
 }
 
-/// Puts runs in the order in which they were written: by the token of their attempts.
+/// Puts runs in the order in which they were written, by the token of their attempts.
 #[cfg(feature = "planted")]
 fn planted_order(mut list: RunList) -> RunList {
     if crate::planted::is_planted(crate::planted::Planted::ArrivalOrder) {

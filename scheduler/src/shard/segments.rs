@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use model::{Invariant, MapReport, SegmentRef, ShardPlan, TaskId};
 
-use super::{Around, Shard};
+use super::{Shard, ShardContext};
 use crate::event::{Effect, Tried};
 use crate::stitch::{self, Known, Uncovered, Verdict};
 use crate::task::{Status, Task};
@@ -26,21 +26,21 @@ pub(super) fn groups(plan: &ShardPlan) -> Vec<Range<u32>> {
 
 impl Shard {
     /// Stitches every segment; used after a restore, which brings many reports at once.
-    pub(crate) fn stitch_all(&mut self, around: Around<'_>, effects: &mut Vec<Effect>) {
+    pub(crate) fn stitch_all(&mut self, ctx: ShardContext<'_>, effects: &mut Vec<Effect>) {
         for group in 0..self.segments.len() {
-            self.stitch(group, around, effects);
+            self.stitch(group, ctx, effects);
         }
     }
 
     /// Stitches the segment that the map task `ordinal` reads.
-    pub(super) fn stitch_around(&mut self, ordinal: u32, around: Around<'_>, effects: &mut Vec<Effect>) {
+    pub(super) fn stitch_around(&mut self, ordinal: u32, ctx: ShardContext<'_>, effects: &mut Vec<Effect>) {
         let group = self.segments.partition_point(|group| group.end <= ordinal);
         if group < self.segments.len() {
-            self.stitch(group, around, effects);
+            self.stitch(group, ctx, effects);
         }
     }
 
-    fn stitch(&mut self, group: usize, around: Around<'_>, effects: &mut Vec<Effect>) {
+    fn stitch(&mut self, group: usize, ctx: ShardContext<'_>, effects: &mut Vec<Effect>) {
         let tasks = self.segments[group].clone();
         if tasks.len() == 1 {
             return self.check_whole(tasks.start, effects);
@@ -61,7 +61,7 @@ impl Shard {
         for (ordinal, verdict) in tasks.zip(verdicts) {
             match verdict {
                 Verdict::RunAgain { exact_start } => self.run_again(ordinal, exact_start, effects),
-                Verdict::Fails => self.confirm(ordinal, around, effects),
+                Verdict::Fails => self.confirm(ordinal, ctx, effects),
                 Verdict::Unknown | Verdict::Joins => {}
             }
         }

@@ -17,7 +17,7 @@ use crate::event::{NextAttempt, TaskInput};
 use crate::life::{JobEffect, JobEvent, UNTIL_OPENING};
 use crate::{Effect, Event, ShardEnd, State, WorkerId, claim, step};
 
-/// Random event; its subject is drawn from what exists.
+/// Random event; an attempt in it is drawn from those given so far.
 #[derive(Debug, Clone)]
 enum Happening {
     /// A worker, perhaps a lost one, asks for work. The claims of its grants are written at once, or stay in flight
@@ -230,7 +230,7 @@ impl World {
     fn finished(&mut self, given: &Given, guess: u64) -> Option<Event> {
         let Given { task, attempt, .. } = given.clone();
         self.claims.remove(&(task.clone(), attempt))?;
-        self.claims.retain(|(of, _), _| *of != task);
+        self.claims.retain(|(claimed, _), _| *claimed != task);
         let report = match &given.input {
             TaskInput::Reduce { .. } => Report::Reduce(reduce_report(PartitionId(task.task.ordinal), 0)),
             TaskInput::Map { exact_start } => {
@@ -241,14 +241,14 @@ impl World {
         Some(Event::Recorded { task, attempt, report: Box::new(report) })
     }
 
-    /// First frame and end that a reader finds in a split.
+    /// Returns the first frame and the end that a reader finds in a split.
     fn frames_of(&self, split: Split, exact_start: Option<u64>, guess: u64) -> Option<(u64, u64)> {
         let range = split.range;
         let truth = self.frames.range(range.start..).next().copied();
         let first = match exact_start {
             Some(start) => start,
             None if range.start == 0 => 0,
-            // Half of the guesses are right.
+            // An even `guess` stands for a right one, so half of them are right.
             None if guess.is_multiple_of(2) => truth?,
             None => range.start + guess % range.len(),
         };

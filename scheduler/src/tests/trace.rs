@@ -2,15 +2,15 @@
 //!
 //! ```text
 //! plan SIZE/SPLIT into PARTITIONS [as JOB weighing WEIGHT]   one segment
-//! w1 joins | rests | works                                  it takes no work, and takes it again
-//! w1 claims [SLOTS]                                         one that was never seen joins first; one that was lost does not
-//! w1 maps m0 FIRST..END | none [with N bad [of BYTES]]      the attempt that w1 was given last, be it stale
-//! w1 repeats m0 FIRST..END                                  its completion was recorded, and is told a second time
+//! w1 joins | rests | works                                  `rests`: w1 takes no work; `works`: w1 takes work again
+//! w1 claims [SLOTS]                                         a worker that was never seen joins first; a lost one does not
+//! w1 maps m0 FIRST..END | none [with N bad [of BYTES]]      for the attempt that w1 was given last, even a stale one
+//! w1 repeats m0 FIRST..END                                  a completion that was recorded is reported a second time
 //! w1 reduces r0 [writing POINTS]
 //! w1 fails m0 transient | throttled | resource | bug | cancelled | input [from GUESS] | run of MAP
 //! w1 hands back m0
 //! w1 lost | cancel | committed | commit fails
-//! after SECONDSs                                 time passes
+//! after SECONDSs                                            time passes
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,7 @@ use crate::{Effect, Event, ShardEnd, State, WorkerId, claim, step};
 
 pub(super) const SHARD: ShardId = ShardId::Shared(1);
 
-/// Runs the events of `trace` and compares what each of them caused.
+/// Runs the events of `trace` and compares the effects of each.
 pub(super) fn check(trace: &str, expected: Expect) {
     let mut run = Trace::default();
     let lines: Vec<_> = trace.split('|').map(|event| (event.trim(), run.take(event.trim()))).collect();
@@ -245,9 +245,9 @@ fn job(name: &str) -> JobId {
 
 /// Formats an attempt as `m3#1`, with the job's name unless it is `j`.
 fn shown_attempt(path: &TaskPath, number: u32) -> String {
-    let of = if path.job.as_str() == "j" { String::new() } else { format!("{}:", path.job) };
+    let job = if path.job.as_str() == "j" { String::new() } else { format!("{}:", path.job) };
     let kind = if path.task.kind == TaskKind::Map { 'm' } else { 'r' };
-    format!("{of}{kind}{}#{number}", path.task.ordinal)
+    format!("{job}{kind}{}#{number}", path.task.ordinal)
 }
 
 fn shown_split(split: &Split, exact_start: Option<u64>) -> String {
@@ -284,7 +284,7 @@ pub(super) fn plan(size: u64, split_bytes: u64, partitions: u64) -> ShardPlan {
     plan_shard("j".parse().expect("a job's name"), SHARD, settings, vec![segment])
 }
 
-/// Report of a map attempt that found its first frame and its end, or no frame at all.
+/// Builds the report of a map attempt that found its first frame and its end, or no frame at all.
 pub(super) fn map_report(split: Split, found: Option<(u64, u64)>, (bad, bytes_bad): (u64, u64)) -> MapReport {
     let end = found.map_or(split.range.start, |(_, end)| end);
     MapReport {

@@ -1,4 +1,4 @@
-//! A sound report passes; one that was changed in any way that cannot be is refused.
+//! Tests of the checks: a sound report passes, and a report that was changed in any impossible way is refused.
 
 use model::books::{MapBooks, ReduceBooks};
 use model::{
@@ -45,7 +45,7 @@ fn attempt_keys<'a>(plan: &'a ShardPlan, number: u32) -> AttemptKeys<'a> {
     AttemptKeys { window: plan.settings.window, shard: plan.shard, job: &plan.job, attempt: attempt(number) }
 }
 
-/// What an attempt at the second map task may say: three frames, one of them bad, points on both sides of the window.
+/// Builds a sound report of the second map task: three frames, one of them bad, points on both sides of the window.
 fn map_report(plan: &ShardPlan, number: u32) -> MapReport {
     let task = TaskId::map(1);
     let books = MapBooks {
@@ -121,7 +121,7 @@ fn a_sound_report_passes_and_one_of_another_attempt_does_not() {
     assert!(check(&plan, &path(TaskId::reduce(PartitionId(0))), attempt(2), &reduce(2)).is_err(), "another partition");
 }
 
-/// A change of a report, by name.
+/// Change of a report, with its name.
 type Change<R> = (&'static str, fn(&mut R));
 
 #[test]

@@ -1,4 +1,4 @@
-//! A job is told to stop: at any time, and more than once.
+//! Jobs that are told to stop, at any time and more than once.
 
 use super::*;
 
@@ -14,7 +14,7 @@ async fn whoever_cancels_at_the_same_time_gets_the_same_answer_and_none_sees_it_
         }
         let cancels = (0..5).map(|_| async {
             cluster.cancel(&leader).await.unwrap_or_else(|error| panic!("after {turns} turns: {error}"));
-            // Archived, its record tells; otherwise it must not be said to run.
+            // An archived job is told by its record; any other must not be said to run.
             let state = cluster.view(&leader).await.map(|job| job.state());
             assert!(
                 state.is_none_or(|state| [Cancelling, Cancelled].contains(&state)),
@@ -28,7 +28,7 @@ async fn whoever_cancels_at_the_same_time_gets_the_same_answer_and_none_sees_it_
     }
 }
 
-/// The leader dies right after the answer, be the job planned, its plans being written, or running.
+/// The leader dies right after the reply, while the job is planned, its plans are written, or it runs.
 #[tokio::test(start_paused = true)]
 async fn a_cancel_that_was_answered_holds_for_the_next_leader_and_a_retry_runs_every_shard() {
     for turns in [0, 3, 10, 20, 30, 40, 60, 100, 1000] {

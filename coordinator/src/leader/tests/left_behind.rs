@@ -1,12 +1,12 @@
-//! What a leader leaves to the next one beside its jobs' tasks: orders to leave, what planning warned of; and a state that is
-//! no longer what it read.
+//! State that a leader leaves to the next one beside its jobs' tasks: orders to leave, warnings of planning; and a
+//! state that is no longer the one that the leader read.
 
 use super::*;
 
-/// Puts another leader in the place of this one.
+/// Replaces this leader by another one.
 async fn succeed(cluster: &Cluster, leads: oneshot::Sender<()>) -> (Handle, oneshot::Sender<()>) {
     drop(leads);
-    // It resigns in its own time.
+    // The old leader resigns in its own time.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let led = cluster.lead().await;
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -18,18 +18,18 @@ async fn drain(leader: &Handle, worker: &str) {
     leader.ask(|reply| Ask::Drain { worker, reason, reply }).await.expect("it lives");
 }
 
-/// Names of orders, and whether their worker was lost.
+/// Lists the names of orders, and whether their worker was lost.
 async fn orders(leader: &Handle) -> Vec<(String, bool)> {
     let orders = leader.ask(|reply| Ask::DrainOrders { reply }).await.expect("it leads");
     orders.into_iter().map(|order| (order.name, order.lost)).collect()
 }
 
-/// Reason that a worker is given for leaving.
+/// Returns the reason that a worker is given for leaving.
 async fn told(leader: &Handle, worker: &LeaseSession) -> Option<String> {
     leader.heartbeat(worker.lease(), &Beat::default()).await.expect("it knows the worker").drain
 }
 
-/// Orders on record.
+/// Counts the orders on record.
 async fn on_record(cluster: &Cluster) -> usize {
     let entries = cluster.store.list(format::state_keys::DRAINS).await.expect("memory").entries;
     entries.iter().filter(|entry| matches!(entry.key.parse(), Ok(StateKey::Drain(_)))).count()
@@ -46,7 +46,7 @@ async fn an_order_to_leave_outlives_its_leader_and_follows_its_name_until_it_is_
     assert_eq!(orders(&leader).await, [("w0".to_owned(), false)]);
     assert_eq!(told(&leader, &cluster.worker).await.as_deref(), Some("old image"), "it is told again");
 
-    // Its lease ends while nobody leads, and it comes back under the next leader.
+    // The worker's lease ends while nobody leads, and the worker comes back under the next leader.
     drop(leads);
     tokio::time::sleep(Duration::from_secs(1)).await;
     cluster.store.revoke(cluster.worker.lease()).await.expect("memory");
@@ -67,7 +67,7 @@ async fn an_order_to_leave_outlives_its_leader_and_follows_its_name_until_it_is_
     assert_eq!((orders(&leader).await, told(&leader, &again).await), (Vec::new(), None));
 }
 
-/// Writes the record of a worker, which leaves or not.
+/// Writes the record of a worker, which leaves if `draining` is set.
 async fn register(cluster: &Cluster, worker: &LeaseSession, draining: Option<Text<128>>) {
     let key = String::from(StateKey::Worker(worker.lease()));
     let entry = cluster.store.get(&key).await.expect("memory").expect("it is registered");
@@ -127,7 +127,7 @@ async fn a_leader_whose_state_was_restored_steps_down_and_the_next_runs_what_is_
     let backup = store.backup();
     cluster.cancel(&leader).await.expect("it runs");
     cluster.ended(&leader).await;
-    // Its lease and its office are in the backup: nothing else tells it.
+    // The leader's lease and office are in the backup, so nothing else tells the leader.
     store.restore(Some(&backup));
     for _ in 0..100 {
         if leader.is_closed() {

@@ -9,7 +9,7 @@ use super::*;
 
 const WAIT: Duration = Duration::from_secs(30);
 
-/// A job of so many tasks.
+/// Submits a job of `tasks` tasks.
 async fn submit_tasks(cluster: &Cluster, handle: &Handle, tasks: usize) {
     for ordinal in 0..tasks {
         let segment = cluster.folder.path().join(format!("in/shard=org-mod-01/{ordinal:03}.seg"));
@@ -33,16 +33,16 @@ async fn the_claim_of_a_worker_that_is_lost_while_it_waits_is_answered_and_gets_
     stopped.close().await.expect("memory");
     let answer = tokio::time::timeout(Duration::from_secs(1), waiting).await.expect("at once").expect("no panic");
     assert!(matches!(answer, Err(DispatchError::UnknownWorker { .. })), "{answer:?}");
-    // What comes now is for the worker that lives.
+    // Work that comes now is for the worker that lives.
     cluster.submit(&leader).await;
     assert!(cluster.claim(&leader).await.is_some());
     let listed = leader.ask(|reply| Ask::Workers { reply }).await.expect("it leads");
     assert_eq!(listed.len(), 1, "no ghost: {listed:?}");
 }
 
-/// `lost` of `workers` are gone at one instant, while each has claims under way and one that waits.
+/// Loses `lost` of `workers` at one instant, while each has claims under way and one that waits.
 async fn lose_together(workers: usize, lost: usize, delay_ms: u64, after_ms: u64) {
-    /// More than the workers take in one turn.
+    /// More tasks than the workers take in one turn.
     const TASKS: usize = 24;
     let cluster = Cluster::on(Arc::new(Slow::new(Duration::from_millis(delay_ms)))).await;
     let (leader, _leads) = cluster.lead().await;
@@ -73,7 +73,7 @@ async fn lose_together(workers: usize, lost: usize, delay_ms: u64, after_ms: u64
         cluster.store.revoke(session.lease()).await.expect("memory");
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    // Whoever is left gets all of it, from the same leader.
+    // The worker that is left gets every task, from the same leader.
     let mut held = std::collections::BTreeSet::new();
     while held.len() < TASKS {
         let grants = leader.claim(cluster.worker.lease(), 5, WAIT).await.expect("it leads");

@@ -1,4 +1,4 @@
-//! Jobs of many shards, all of them empty: they commit at once, which is when a leader has the most to do.
+//! Jobs of many shards, all of them empty. Empty shards commit at once, which gives a leader the most to do.
 
 use model::{OrgId, ShardId};
 
@@ -15,7 +15,7 @@ async fn submit_empty(cluster: &Cluster, handle: &Handle) {
     handle.ask(|reply| Ask::Submit { spec, reply }).await.expect("a job that can be planned");
 }
 
-/// Counts of shards that are done, and cancelled.
+/// Counts the shards that are done, and those that are cancelled.
 fn ends(record: &JobReport) -> (usize, usize) {
     let count = |state| record.shards.iter().filter(|shard| shard.state == state).count();
     (count(crate::ShardState::Done), count(crate::ShardState::Cancelled))

@@ -1,4 +1,4 @@
-//! A store that takes its time over transactions, and counts those under way.
+//! Store that takes its time over transactions, and counts those under way.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -20,7 +20,7 @@ impl Slow {
         Self { inner: MemoryStore::default(), delay, under_way: AtomicUsize::new(0), most: AtomicUsize::new(0) }
     }
 
-    /// The most transactions that were under way at once.
+    /// Returns the largest number of transactions that were under way at once.
     pub(super) fn most(&self) -> usize {
         self.most.load(Ordering::Relaxed)
     }

@@ -9,20 +9,21 @@ impl Cluster {
         self.folder.path().join("dataset")
     }
 
-    /// The files of the job whose names begin so.
+    /// Lists the files in `folder` whose names begin with `start`.
     fn files(&self, folder: &str, start: &str) -> Vec<PathBuf> {
         let files = std::fs::read_dir(self.dataset().join(folder)).expect("a folder");
         let paths = files.map(|file| file.expect("a file").path());
         paths.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))).collect()
     }
 
-    /// A job that runs, and another leader that finds it.
+    /// Runs a job until its task is granted, calls `meanwhile` after its leader has resigned, and elects another
+    /// leader.
     async fn take_over(&self, meanwhile: impl FnOnce(&Self)) -> (Handle, oneshot::Sender<()>, Grant) {
         let (leader, leads) = self.lead().await;
         self.submit(&leader).await;
         let grant = self.claim(&leader).await.expect("the only task");
         drop(leads);
-        // It resigns in its own time.
+        // The old leader resigns in its own time.
         tokio::time::sleep(Duration::from_secs(1)).await;
         meanwhile(self);
         let (next, leads) = self.lead().await;
@@ -40,7 +41,7 @@ fn lose_spec(cluster: &Cluster) {
     cluster.files("jobs/j", "spec-").iter().for_each(|spec| std::fs::remove_file(spec).expect("ours"));
 }
 
-/// A link to itself: opening it fails, as a store does that is away.
+/// Replaces the spec by a link to itself: opening it fails, as with a store that is away.
 fn hide_spec(cluster: &Cluster) {
     for spec in cluster.files("jobs/j", "spec-") {
         std::fs::rename(&spec, spec.with_extension("hidden")).expect("ours");

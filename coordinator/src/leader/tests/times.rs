@@ -1,4 +1,4 @@
-//! When a job and its shards began, whoever leads.
+//! Begin and end of a job and its shards, under several leaders.
 
 use super::*;
 
