@@ -63,6 +63,6 @@ pub use coordinator::Coordinator;
 pub use error::JobError;
 pub use job::Job;
 pub use leader::LeaderSettings;
-pub use leader::{Fault, check_report};
+pub use leader::{ReportFault, check_report};
 pub use metrics::VIOLATIONS;
 pub use report::{JobReport, ShardReport, ShardState};

@@ -97,6 +97,7 @@ fn work(
         lease,
         drain_timeout: Duration::ZERO,
         access: resources.access,
+        protocol: proto::dispatch::PROTOCOL,
         secret: None,
     };
     let ended = |error: AgentError| RunError::Worker { reason: chain(&error) };

@@ -153,6 +153,7 @@ fn agent(layers: &Layers, machine: &Machine) -> Result<AgentSettings, SettingsEr
         lease: LeaseSettings { ttl, seed: machine.seed },
         drain_timeout,
         access: SegmentAccess::Auto,
+        protocol: proto::dispatch::PROTOCOL,
         secret: None,
     })
 }

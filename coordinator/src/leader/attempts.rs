@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::Leader;
 use super::message::{Outcome, Reply};
-use super::reports::Fault;
+use super::reports::ReportFault;
 use crate::journal::JournalError;
 
 impl Leader {
@@ -40,7 +40,7 @@ impl Leader {
             return;
         }
         match self.read_report(&held, &report) {
-            Err(Fault { reason, violates }) => {
+            Err(ReportFault { reason, violates }) => {
                 tracing::warn!(%worker, reason, "report refused; the attempt is charged as a bug");
                 metrics::counter!("tailor_reports_refused_total").increment(1);
                 let failure = Failure { class: FailureClass::Bug, message: reason.clone(), violates };
@@ -52,7 +52,7 @@ impl Leader {
     }
 
     /// Parses a report, and checks that this attempt can have made it.
-    fn read_report(&self, held: &HeldAttempt, bytes: &[u8]) -> Result<Report, Fault> {
+    fn read_report(&self, held: &HeldAttempt, bytes: &[u8]) -> Result<Report, ReportFault> {
         let HeldAttempt { task, attempt } = held;
         if bytes.len() > REPORT_BYTES_MAX {
             return Err(format!("the report of {task} has {} bytes, over {REPORT_BYTES_MAX}", bytes.len()).into());

@@ -70,7 +70,7 @@ use requests::Request;
 use runs::RunLists;
 
 pub(crate) use message::{Ask, Handle};
-pub use reports::{Fault, check as check_report};
+pub use reports::{ReportFault, check as check_report};
 
 /// Interval at which the leader sees to time: rests that end, attempts that are slow, claims that waited long enough.
 const TICK: Duration = Duration::from_millis(200);

@@ -28,14 +28,14 @@ const FRAME_HEADER_BYTES: u64 = 4;
 /// Reason for which a report cannot be true.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
-pub struct Fault {
+pub struct ReportFault {
     /// Invariant that the report breaks, if one.
     pub violates: Option<Invariant>,
     /// Field that cannot be, and its possible values.
     pub reason: String,
 }
 
-impl From<String> for Fault {
+impl From<String> for ReportFault {
     fn from(reason: String) -> Self {
         Self { violates: None, reason }
     }
@@ -45,16 +45,16 @@ impl From<String> for Fault {
 ///
 /// # Errors
 /// Names the field that cannot be true, and its possible values.
-pub fn check(plan: &ShardPlan, task: &TaskPath, attempt: AttemptId, report: &Report) -> Result<(), Fault> {
+pub fn check(plan: &ShardPlan, task: &TaskPath, attempt: AttemptId, report: &Report) -> Result<(), ReportFault> {
     let checking = Checking { plan, task, attempt };
     let checked = match (task.task.kind, report) {
         (TaskKind::Map, Report::Map(report)) => checking.map(report),
         (TaskKind::Reduce, Report::Reduce(report)) => checking.reduce(report),
         _ => Err("it is of the other kind of task".to_owned().into()),
     };
-    checked.map_err(|Fault { violates, reason }| {
+    checked.map_err(|ReportFault { violates, reason }| {
         let reason = format!("the report of {task} by {attempt} cannot be: {reason}");
-        Fault { violates, reason }
+        ReportFault { violates, reason }
     })
 }
 
@@ -66,12 +66,12 @@ struct Checking<'a> {
 }
 
 /// Returns the fault, unless the rule holds.
-fn hold(rule: bool, fault: impl FnOnce() -> String) -> Result<(), Fault> {
+fn hold(rule: bool, fault: impl FnOnce() -> String) -> Result<(), ReportFault> {
     if rule { Ok(()) } else { Err(fault().into()) }
 }
 
 /// Checks that an object is named exactly if something was counted for it, and under its own key.
-fn check_object(what: &str, object: Option<&ObjectEntry>, key: &str, is_due: bool) -> Result<(), Fault> {
+fn check_object(what: &str, object: Option<&ObjectEntry>, key: &str, is_due: bool) -> Result<(), ReportFault> {
     match object {
         None => hold(!is_due, || format!("{what} is missing")),
         Some(_) if !is_due => Err(format!("{what} is there, and nothing was counted for it").into()),
@@ -79,7 +79,7 @@ fn check_object(what: &str, object: Option<&ObjectEntry>, key: &str, is_due: boo
             if object.key != key {
                 let invariant = Invariant::Ls3;
                 let reason = format!("{invariant}: {what} lies at {}, not at {key} as this attempt's does", object.key);
-                return Err(Fault { violates: Some(invariant), reason });
+                return Err(ReportFault { violates: Some(invariant), reason });
             }
             hold(object.size > 0, || format!("{what} is empty"))
         }
@@ -92,7 +92,7 @@ impl Checking<'_> {
         AttemptKeys { window, shard: self.task.shard, job: &self.task.job, attempt: self.attempt }
     }
 
-    fn map(&self, report: &MapReport) -> Result<(), Fault> {
+    fn map(&self, report: &MapReport) -> Result<(), ReportFault> {
         let planned = self.plan.map_tasks.get(self.task.task.ordinal as usize);
         let planned = planned.ok_or_else(|| "the plan has no such task".to_owned())?;
         let splits = report.splits.iter().map(|read| read.split);
@@ -113,7 +113,7 @@ impl Checking<'_> {
     }
 
     /// Returns the bytes that a split owned, if its report is possible.
-    fn split(&self, read: &SplitReport) -> Result<u64, Fault> {
+    fn split(&self, read: &SplitReport) -> Result<u64, ReportFault> {
         let range = read.split.range;
         let size = self.plan.segments.get(read.split.segment as usize).map_or(0, |segment| segment.size);
         let is_in = match read.first {
@@ -126,7 +126,7 @@ impl Checking<'_> {
         Ok(read.first.map_or(0, |first| read.end - first))
     }
 
-    fn frames(&self, report: &MapReport, bytes: u64) -> Result<(), Fault> {
+    fn frames(&self, report: &MapReport, bytes: u64) -> Result<(), ReportFault> {
         let (books, settings) = (&report.books, &self.plan.settings);
         hold(books.bytes_read == bytes, || format!("{} bytes read of splits that had {bytes}", books.bytes_read))?;
         let aside = books.frames_quarantined;
@@ -148,7 +148,7 @@ impl Checking<'_> {
         })
     }
 
-    fn points(&self, report: &MapReport) -> Result<(), Fault> {
+    fn points(&self, report: &MapReport) -> Result<(), ReportFault> {
         let (books, window) = (&report.books, self.plan.settings.window);
         let kinds = [books.points_early, books.points_late, books.points_quarantined, books.points_routed];
         let accounted = kinds.iter().try_fold(0u64, |sum, points| sum.checked_add(*points));
@@ -180,7 +180,7 @@ impl Checking<'_> {
         })
     }
 
-    fn reduce(&self, report: &ReduceReport) -> Result<(), Fault> {
+    fn reduce(&self, report: &ReduceReport) -> Result<(), ReportFault> {
         let (books, settings, keys) = (&report.books, &self.plan.settings, self.keys());
         let partition = report.partition;
         hold(partition.0 == self.task.task.ordinal && partition.0 < self.plan.partitions, || {
@@ -198,7 +198,7 @@ impl Checking<'_> {
         self.rollups(report)
     }
 
-    fn extent(&self, extent: &Extent, report: &ReduceReport) -> Result<(), Fault> {
+    fn extent(&self, extent: &Extent, report: &ReduceReport) -> Result<(), ReportFault> {
         let (books, window) = (&report.books, self.plan.settings.window);
         let is_counted = (extent.points, extent.series) == (books.points_written, books.series_written);
         hold(is_counted && (1..=extent.points).contains(&extent.series), || {
@@ -215,7 +215,7 @@ impl Checking<'_> {
         hold(is_ordered && is_inside, || format!("its extent {extent:?} is not of window {window}"))
     }
 
-    fn rollups(&self, report: &ReduceReport) -> Result<(), Fault> {
+    fn rollups(&self, report: &ReduceReport) -> Result<(), ReportFault> {
         let (books, settings, keys) = (&report.books, &self.plan.settings, self.keys());
         let mut steps = settings.rollups.iter();
         let mut rows = 0;

@@ -57,6 +57,7 @@ impl WorkerRole {
             lease: LeaseSettings { ttl: self.lease_ttl, seed: env.seed },
             drain_timeout: self.drain_timeout,
             access: SegmentAccess::Ranged,
+            protocol: self.protocol.unwrap_or(proto::dispatch::PROTOCOL),
             secret: Some(Secret::seeded(env.seed)),
         };
         let random = Mutex::new(fastrand::Rng::with_seed(env.seed));

@@ -81,6 +81,9 @@ pub struct AgentSettings {
     /// Secret that each request carries, so that nobody else can act for this worker; none if the leader is in the
     /// same process.
     pub secret: Option<Secret>,
+    /// Version of the worker protocol that the worker's record states: [`PROTOCOL`](proto::dispatch::PROTOCOL), except where
+    /// mixed versions are tried.
+    pub protocol: u32,
 }
 
 impl AgentSettings {

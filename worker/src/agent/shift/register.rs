@@ -11,7 +11,7 @@ use super::Shift;
 use super::event::{Event, Refusal};
 use crate::agent::standing::{self, Step};
 use crate::agent::{AgentError, may_pass};
-use proto::dispatch::{Hello, PROTOCOL};
+use proto::dispatch::Hello;
 
 impl Shift<'_> {
     /// Record of the worker as it is now.
@@ -22,7 +22,7 @@ impl Shift<'_> {
             slots: settings.slots as u32,
             memory_bytes: settings.memory.0,
             version: Text::cut(env!("CARGO_PKG_VERSION")),
-            protocol: PROTOCOL,
+            protocol: settings.protocol,
             secret_sha256: settings.secret.map(|secret| Text::cut(&secret.mark())),
             draining: self.draining.as_ref().map(|draining| Text::cut(draining.reason())),
             unfit: self.unfit.as_ref().map(|unfit| Text::cut(&unfit.reason)),

@@ -201,6 +201,7 @@ pub(super) fn settings(scratch: &Path, free_min: u64) -> AgentSettings {
         lease: LeaseSettings::seeded(7),
         drain_timeout: Duration::from_secs(100),
         access: SegmentAccess::Auto,
+        protocol: proto::dispatch::PROTOCOL,
         secret: None,
     }
 }
