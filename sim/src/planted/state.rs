@@ -36,7 +36,7 @@ impl Bent {
     }
 
     fn is_left_out(&self, compare: &Compare) -> bool {
-        let Compare::Created { key, .. } = compare else { return false };
+        let (Compare::Created { key, .. } | Compare::Value { key, .. }) = compare else { return false };
         match self.planted {
             PlantedBug::NoTokenCheck => key.contains("/claims/"),
             PlantedBug::DeposedLeaderWrites => *key == String::from(StateKey::Leader),
