@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use coordinator::JobError;
 use dataset::{DatasetError, ErrorKind};
-use local::RunError;
+use local::LocalRunError;
 use proto::status::ApiError;
 use proto::v1::JobState;
 use storage::StorageError;
@@ -68,9 +68,9 @@ impl Code {
         if let Some(exit) = cause.downcast_ref::<Exit>() {
             return Some(exit.code);
         }
-        match cause.downcast_ref::<RunError>() {
-            Some(RunError::TooLittleMemory { .. }) => return Some(Self::Usage),
-            Some(RunError::Job(error)) => return Self::of_job(error),
+        match cause.downcast_ref::<LocalRunError>() {
+            Some(LocalRunError::TooLittleMemory { .. }) => return Some(Self::Usage),
+            Some(LocalRunError::Job(error)) => return Self::of_job(error),
             _ => {}
         }
         if let Some(error) = cause.downcast_ref::<JobError>() {

@@ -5,7 +5,7 @@ use model::ByteSize;
 
 /// Error that prevents a job from starting in this process, or ends it as a whole.
 #[derive(Debug, thiserror::Error)]
-pub enum RunError {
+pub enum LocalRunError {
     /// The memory budget is too small for the fixed buffers of every slot.
     #[error(
         "--memory {memory} is too small for {workers} workers, each needs at least {least}; give more, or fewer --workers"

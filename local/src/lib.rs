@@ -10,6 +10,6 @@ mod resources;
 // Errors of a run.
 mod error;
 
-pub use error::RunError;
+pub use error::LocalRunError;
 pub use resources::Resources;
 pub use run::{Watcher, run};

@@ -5,7 +5,7 @@ use model::limits::MEMORY_BYTES_MIN;
 use storage::Root;
 use storage::segment::SegmentAccess;
 
-use crate::RunError;
+use crate::LocalRunError;
 
 /// Resources that a run may use; they never shape its output.
 #[derive(Debug, Clone)]
@@ -26,12 +26,12 @@ impl Resources {
     /// Checks that the fixed buffers of every slot fit into the memory.
     ///
     /// # Errors
-    /// [`RunError::TooLittleMemory`] if they do not.
-    pub(crate) fn check_memory(&self) -> Result<(), RunError> {
+    /// [`LocalRunError::TooLittleMemory`] if they do not.
+    pub(crate) fn check_memory(&self) -> Result<(), LocalRunError> {
         let workers = self.workers.max(1);
         if self.memory.0 / (workers as u64) < MEMORY_BYTES_MIN {
             let least = ByteSize(MEMORY_BYTES_MIN);
-            return Err(RunError::TooLittleMemory { memory: self.memory, workers, least });
+            return Err(LocalRunError::TooLittleMemory { memory: self.memory, workers, least });
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use worker::ByUri;
 use worker::agent::{Agent, AgentError, AgentSettings, Left};
 
-use crate::{Resources, RunError};
+use crate::{LocalRunError, Resources};
 
 /// TTL of the leases. No other process can take them over, so they only have to outlast a machine that sleeps.
 const LEASE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -36,14 +36,14 @@ pub trait Watcher: Sync {
 /// `cancel` resolves when the operator wants the job to end: shards that have not committed then end as cancelled.
 ///
 /// # Errors
-/// [`RunError`] if the job cannot start, or cannot go on as a whole.
+/// [`LocalRunError`] if the job cannot start, or cannot go on as a whole.
 pub async fn run(
     spec: JobSpec,
     resources: &Resources,
     clock: Arc<dyn Clock>,
     watcher: &dyn Watcher,
     cancel: impl Future<Output = String>,
-) -> Result<JobReport, RunError> {
+) -> Result<JobReport, LocalRunError> {
     resources.check_memory()?;
     spec.validate().map_err(|error| JobError::Refused { reason: error.to_string() })?;
     let job = Job::open(&spec, Arc::clone(&clock)).await?;
@@ -71,7 +71,7 @@ pub async fn run(
             if let Err(error) = working.await {
                 tracing::error!(%error, "the worker panicked; please report this");
             }
-            watched.map_err(RunError::from)
+            watched.map_err(LocalRunError::from)
         }
         ended = &mut working => Err(worker_ended(ended)),
     };
@@ -86,7 +86,7 @@ fn work(
     resources: &Resources,
     leader: &LocalLeader,
     clock: &dyn Clock,
-) -> Result<(oneshot::Sender<String>, Working), RunError> {
+) -> Result<(oneshot::Sender<String>, Working), LocalRunError> {
     let settings = AgentSettings {
         name: "embedded".to_owned(),
         slots: resources.workers.max(1),
@@ -100,7 +100,7 @@ fn work(
         protocol: proto::dispatch::PROTOCOL,
         secret: None,
     };
-    let ended = |error: AgentError| RunError::Worker { reason: chain(&error) };
+    let ended = |error: AgentError| LocalRunError::Worker { reason: chain(&error) };
     let agent = Agent::new(settings, leader.dispatch(), Arc::clone(store), Arc::new(ByUri), clock).map_err(ended)?;
     let (leave, left) = oneshot::channel();
     let working = tokio::spawn(
@@ -109,13 +109,13 @@ fn work(
     Ok((leave, working))
 }
 
-fn worker_ended(ended: Result<Result<Left, AgentError>, tokio::task::JoinError>) -> RunError {
+fn worker_ended(ended: Result<Result<Left, AgentError>, tokio::task::JoinError>) -> LocalRunError {
     let reason = match ended {
         Ok(Ok(left)) => format!("it left while the job ran ({left:?})"),
         Ok(Err(error)) => chain(&error),
         Err(error) => format!("it panicked: {error}; please report this"),
     };
-    RunError::Worker { reason }
+    LocalRunError::Worker { reason }
 }
 
 /// Starts the job, and reports its progress to the watcher until it has ended.

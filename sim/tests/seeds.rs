@@ -186,3 +186,14 @@ fn a_job_that_was_given_up_or_whose_history_was_lost_runs_anew_under_its_name() 
         holds(seed, mode);
     }
 }
+
+#[test]
+fn a_spec_that_is_damaged_on_its_way_to_the_next_leader_is_read_again() {
+    holds(33210, Mode::Safety);
+}
+
+#[test]
+fn jobs_of_two_windows_and_of_a_restored_state_keep_what_is_theirs() {
+    holds(33294, Mode::Safety);
+    holds(33501, Mode::Liveness);
+}

@@ -25,9 +25,8 @@ const COMMENT_COLUMNS_MAX: usize = 125;
 
 /// Names of public types that two crates share, each with the reason. Another shared name needs a second word, as
 /// `docs/glossary.md` gives one meaning to each.
-const SHARED_TYPE_NAMES: [(&str, &str); 4] = [
-    ("Leader", "storage: the elected one, as others see it; worker: the trait by which a worker asks it"),
-    ("Verdict", "scheduler: on a split of the stitch; worker: on a completion, as the trait `Leader` returns it"),
+const SHARED_TYPE_NAMES: [(&str, &str); 3] = [
+    ("Verdict", "scheduler: on a split of the stitch; proto: on a completion, as the trait `Dispatch` returns it"),
     ("ServeError", "each server's own; callers name it by its module"),
     ("Settings", "each program's own; callers name it by its module"),
 ];

@@ -198,8 +198,21 @@ impl JobReader<'_> {
 
 async fn read_spec(dataset: &Root, job: &JobId, digest: Digest) -> Result<JobSpec, TakeoverError> {
     let key = keys::spec(job, digest);
-    let bytes = dataset.read(&key).await?;
+    let bytes = read_by_digest(dataset, &key, digest).await?;
     JobSpec::from_object(&bytes).map_err(|error| TakeoverError::Lost(format!("{}: {error}", dataset.object(&key))))
+}
+
+/// Reads an object that is named by its digest. Bytes that were damaged on their way could still be a spec or a report, of
+/// something else.
+async fn read_by_digest(dataset: &Root, key: &str, digest: Digest) -> Result<Vec<u8>, TakeoverError> {
+    let bytes = dataset.read(key).await?;
+    match Digest::of(&bytes) {
+        found if found == digest => Ok(bytes.into()),
+        found => {
+            let object = dataset.object(key);
+            Err(TakeoverError::Lost(format!("{object} has digest {found}, not that of its name")))
+        }
+    }
 }
 
 /// Reads the warnings of a job's planning. A loss of them delays nothing: the loss is itself a warning.
@@ -267,11 +280,7 @@ impl Reader<'_> {
     async fn plan(self, shard: ShardId, digest: Digest) -> Result<PlannedShard, TakeoverError> {
         let key = keys::plan(self.id, shard, digest);
         let object = || self.dataset.object(&key);
-        let bytes = self.dataset.read(&key).await?;
-        if Digest::of(&bytes) != digest {
-            let found = Digest::of(&bytes);
-            return Err(TakeoverError::Lost(format!("{} has digest {found}, not that of its name", object())));
-        }
+        let bytes = read_by_digest(self.dataset, &key, digest).await?;
         let lost = |reason: String| TakeoverError::Lost(format!("{}: {reason}", object()));
         let document = PlanDocument::from_bytes(&bytes).map_err(lost)?;
         let segments = self.dataset.read_inputs(document.inputs()).await?;
@@ -341,7 +350,7 @@ impl Reader<'_> {
             });
         };
         let key = keys::shard_report(self.id, shard, digest);
-        let bytes = self.dataset.read(&key).await?;
+        let bytes = read_by_digest(self.dataset, &key, digest).await?;
         serde_json::from_slice(&bytes)
             .map_err(|error| TakeoverError::Lost(format!("{}: {error}", self.dataset.object(&key))))
     }
