@@ -1,6 +1,6 @@
 //! Leader of one process, without sockets and without a rival: the coordinator's half of `tailor run`.
 //!
-//! Its mailbox stays private. The worker of the process asks through [`Dispatch`], its operator through the methods here.
+//! The mailbox stays private. The worker of the process asks through [`Dispatch`], the operator through the methods here.
 
 use std::sync::Arc;
 

@@ -15,7 +15,7 @@ const BARS_MAX: usize = 20;
 pub(crate) struct Screen(Style);
 
 enum Style {
-    /// One bar for each shard, and one for the job.
+    /// Bars of progress: a bar for each shard, and one for the job.
     Bars(Box<Bars>),
     /// Plain lines about changes.
     Plain(Printed),

@@ -122,7 +122,7 @@ impl Journal {
     /// each must see the result of the one before.
     pub(crate) async fn write_drains(&self, orders: &[(LeaseId, Option<DrainRecord>)]) -> Result<(), JournalError> {
         let key = String::from(StateKey::DrainSerial);
-        // One of the operations is that of the count.
+        // The count takes one operation of each transaction.
         for orders in orders.chunks(STATE_TXN_OPS_MAX - 1) {
             let op = |(worker, order): &(LeaseId, Option<DrainRecord>)| match order {
                 Some(order) => Ok(Op::put(StateKey::Drain(*worker), value(order)?)),

@@ -183,22 +183,7 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Cloc
             round = earlier.round + 1;
         }
     }
-    let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
-    journal.note_dataset(&spec.dataset).await?;
-    let head = JobHead {
-        phase: JobPhase::Planning,
-        round,
-        dataset: Text::cut(&spec.dataset),
-        spec: digest,
-        shards: 0,
-        submitted_at_ms: clock.now_ms(),
-        cause: None,
-        warnings: None,
-        reason: Text::default(),
-        unknown: Unknown::new(),
-    };
-    journal.begin_job(&spec.job, &head).await?;
-    Ok(Begun::New(Box::new(NewJob { job: Arc::new(job), spec: Arc::new(spec), head, earlier: None })))
+    begin_round(journal, job, spec, Round { round, reason: "", earlier: None }, &*clock).await
 }
 
 /// Writes the spec and the head of the next round of a job that has ended.
@@ -212,11 +197,33 @@ async fn begin_again(
     spec.settings.validate().map_err(|error| ApiError::from(error.within("spec.settings")))?;
     let job =
         Job::open(&spec, Arc::clone(&clock)).await.map_err(|error| ApiError::Refused { reason: chain(&error) })?;
+    let round = Round { round: earlier.round + 1, reason, earlier: Some(earlier) };
+    begin_round(journal, job, spec, round, &*clock).await
+}
+
+/// Round that begins.
+struct Round<'a> {
+    round: u32,
+    /// Reason of the operator; empty for a first round.
+    reason: &'a str,
+    /// Record of the rounds before.
+    earlier: Option<Box<JobReport>>,
+}
+
+/// Writes the spec, then the head of a round in the phase `planning`.
+async fn begin_round(
+    journal: &Journal,
+    job: Job,
+    spec: JobSpec,
+    round: Round<'_>,
+    clock: &dyn Clock,
+) -> Result<Begun, BeginError> {
+    let Round { round, reason, earlier } = round;
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
     journal.note_dataset(&spec.dataset).await?;
     let head = JobHead {
         phase: JobPhase::Planning,
-        round: earlier.round + 1,
+        round,
         dataset: Text::cut(&spec.dataset),
         spec: digest,
         shards: 0,
@@ -227,7 +234,7 @@ async fn begin_again(
         unknown: Unknown::new(),
     };
     journal.begin_job(&spec.job, &head).await?;
-    Ok(Begun::New(Box::new(NewJob { job: Arc::new(job), spec: Arc::new(spec), head, earlier: Some(earlier) })))
+    Ok(Begun::New(Box::new(NewJob { job: Arc::new(job), spec: Arc::new(spec), head, earlier })))
 }
 
 /// Writes an object that is named by its digest. An object that lies there already is the same.

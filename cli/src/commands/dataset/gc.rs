@@ -117,7 +117,7 @@ async fn watch(catalog: &Catalog, mut options: GcOptions, interval: Duration, st
 async fn collect_once(catalog: &Catalog, options: &GcOptions, style: OutputStyle) -> Result<()> {
     let report = collect(catalog, options, &SystemClock).await?;
     match style {
-        // One document for each collection, on one line, so that a reader can tell them apart.
+        // Each collection prints a document on a line of its own, so that a reader can tell them apart.
         OutputStyle::Json => out::text(json::line(&report).context("write JSON")? + "\n")?,
         OutputStyle::Table if report.objects > 0 => out::text(shown(&report))?,
         OutputStyle::Table => {}

@@ -16,7 +16,7 @@ use crate::import::input::TextEncoding;
 /// Conventions that a file follows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Dialect {
-    /// One header, then rows.
+    /// A header, then rows.
     #[default]
     Plain,
     /// InfluxDB's annotated CSV: tables one after another, each with annotations and a header of its own.

@@ -67,7 +67,7 @@ pub(super) enum Work {
 /// A coordinator, and what it believes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Coordinator {
-    /// Its token while it believes that it leads.
+    /// Token of the coordinator while it believes that it leads.
     pub(super) token: Option<u8>,
     pub(super) life: Option<Life>,
     pub(super) head: Option<Head>,
@@ -107,7 +107,7 @@ impl Coordinator {
                 self.tell(JobEvent::Opened, guard);
                 match self.shard {
                     Some(ShardState::Open) => {}
-                    // It had ended under an earlier leader, or there are no shards.
+                    // The shard had ended under an earlier leader, or there is none.
                     _ => self.tell(JobEvent::ShardsEnded, guard),
                 }
             }
