@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use proto::client::{CallPolicy, LeaderClient};
+use proto::client::{CallPolicy, ClientSecurity, LeaderClient, Link};
 use proto::status::ApiError;
 use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::v1::{
@@ -14,7 +14,7 @@ use proto::v1::{
 use crate::exit::{Code, Exit};
 
 /// Client of the operators' service.
-pub(crate) type Operator = OperatorServiceClient<tonic::transport::Channel>;
+pub(crate) type Operator = OperatorServiceClient<Link>;
 
 /// Longest time without a leader that a waiting verb tolerates: several times what a standby needs to take over.
 const PATIENCE: Duration = Duration::from_secs(60);

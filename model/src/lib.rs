@@ -12,6 +12,8 @@ pub mod time;
 pub mod series;
 // Byte ranges of a segment.
 pub mod range;
+// Roles of clients, and the names that certificates carry.
+pub mod identity;
 // Settings of a job that shape its output.
 pub mod job;
 // Spec of a job, as an operator submits it.
@@ -50,6 +52,7 @@ pub use grant::{Grant, HeldAttempt, RunEntry, RunList};
 pub use ids::{
     AttemptId, FencingToken, JobId, LeaseId, MetricId, OrgId, PartitionId, ShardId, TaskId, TaskKind, TaskPath,
 };
+pub use identity::{ClientRole, PeerName};
 pub use invariant::{Broken, Invariant};
 pub use job::{Encoding, JobSettings, OnBadFrame, OutputFormat};
 pub use loss::LossMax;

@@ -85,7 +85,7 @@ fn client(endpoints: &[&str], patience: Duration) -> LeaderClient {
 /// Sends a hello; returns the name of the coordinator that answered.
 async fn hello(client: &LeaderClient) -> Result<String, ApiError> {
     let ask =
-        |mut service: WorkerServiceClient<Channel>| async move { service.hello(v1::HelloRequest::default()).await };
+        |mut service: WorkerServiceClient<Link>| async move { service.hello(v1::HelloRequest::default()).await };
     client.worker(ask).await.map(|response| response.version)
 }
 
@@ -156,7 +156,7 @@ async fn a_coordinator_that_hangs_is_left_after_the_time_of_a_call() {
     let policy = CallPolicy { call_timeout: SHORT, patience: SHORT };
     let client = client(&[&hanging_at], LONG).with_policy(policy);
     let claim =
-        |mut service: WorkerServiceClient<Channel>| async move { service.claim(v1::ClaimRequest::default()).await };
+        |mut service: WorkerServiceClient<Link>| async move { service.claim(v1::ClaimRequest::default()).await };
     let error = client.worker(claim).await.expect_err("it hangs");
     assert!(matches!(&error, ApiError::Away { reason } if reason.contains("no answer within 300ms")), "{error}");
 }
@@ -170,7 +170,7 @@ async fn a_coordinator_that_hangs_leaves_time_for_the_others() {
     let client = client(&[&hanging_at, &leader_at], LONG).with_policy(policy);
     // The first coordinator hangs, the second answers: one call finds both.
     let has_asked = AtomicU32::new(0);
-    let ask = |mut service: WorkerServiceClient<Channel>| {
+    let ask = |mut service: WorkerServiceClient<Link>| {
         let is_first = has_asked.fetch_add(1, Ordering::Relaxed) == 0;
         async move {
             if is_first {
