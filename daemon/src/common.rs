@@ -20,6 +20,25 @@ pub const KEYS: &[Key] = &[
         "Address of probes and metrics, host:port. Without it, the default of the program",
         "127.0.0.1:7080",
     ),
+    Key::new("tls.cert", None, "Certificate (PEM) to show to peers; read again when it changes. Without it, no TLS", "/etc/tailor/tls.crt"),
+    Key::new("tls.key", None, "Key (PEM) of that certificate; read again when it changes. Without it, no TLS", "/etc/tailor/tls.key"),
+    Key::new(
+        "tls.ca",
+        None,
+        "Authority (PEM) by which peers are checked: clients by a server, servers by a client; read again when it changes. \
+         Without it, no peer is checked",
+        "/etc/tailor/ca.crt",
+    ),
+    Key::new(
+        "roots.allowed",
+        None,
+        "Places that jobs may touch: URI prefixes, with commas. Without it, any place; but only buckets where TLS or tokens are set",
+        "s3://metrics/landing,s3://metrics/series",
+    ),
+    Key::switch(
+        "insecure",
+        "Listen beyond this machine also without TLS and roles: whoever reaches the port may use it",
+    ),
     Key::new(
         "etcd.endpoints",
         Some("http://127.0.0.1:2379"),
