@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coordinator::local_leader::LocalLeader;
-use coordinator::{Job, JobError, JobReport, LeaderSettings};
+use coordinator::{Env, Job, JobError, JobReport, LeaderSettings};
 use model::error::chain;
 use model::{ByteSize, Clock, JobSpec};
 use proto::v1;
+use storage::Opener;
 use storage::meta::{LeaseSettings, MemoryStore, MetaStore, Revision};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use worker::ByUri;
 use worker::agent::{Agent, AgentError, AgentSettings, Left};
 
 use crate::{LocalRunError, Resources};
@@ -46,7 +46,8 @@ pub async fn run(
 ) -> Result<JobReport, LocalRunError> {
     resources.check_memory()?;
     spec.validate().map_err(|error| JobError::Refused { reason: error.to_string() })?;
-    let job = Job::open(&spec, Arc::clone(&clock)).await?;
+    let env = Env::with_clock(Arc::clone(&clock));
+    let job = Job::open(&spec, &env).await?;
     // Done before anything is written, so that an input that cannot be planned is reported as such.
     coordinator::discover::discover(&job.input, &job.shards).await?;
 
@@ -60,7 +61,7 @@ pub async fn run(
         insists_on_records: false,
         ..LeaderSettings::default()
     };
-    let leader = LocalLeader::elect(settings, lease, Arc::clone(&store), Arc::clone(&clock)).await?;
+    let leader = LocalLeader::elect(settings, lease, Arc::clone(&store), env).await?;
     let (leave, mut working) = work(&store, lease, resources, &leader, &*clock)?;
 
     let watched = tokio::select! {
@@ -101,7 +102,7 @@ fn work(
         secret: None,
     };
     let ended = |error: AgentError| LocalRunError::Worker { reason: chain(&error) };
-    let agent = Agent::new(settings, leader.dispatch(), Arc::clone(store), Arc::new(ByUri), clock).map_err(ended)?;
+    let agent = Agent::new(settings, leader.dispatch(), Arc::clone(store), Opener::by_uri(), clock).map_err(ended)?;
     let (leave, left) = oneshot::channel();
     let working = tokio::spawn(
         agent.run(async { left.await.unwrap_or_else(|_| "the job has ended".to_owned()) }, std::future::pending()),

@@ -8,6 +8,8 @@
 pub mod root;
 // Opening of places by callers that must not hang if a file system does.
 mod reach;
+// The way in which a process opens places.
+mod opener;
 // Operations on many objects: removal in batches, listings as streams.
 mod bulk;
 // Segment lists that are stored as an object.
@@ -46,6 +48,7 @@ pub mod meta;
 
 pub use error::StorageError;
 pub use metrics::describe_metrics;
+pub use opener::{Missing, Open, Opener};
 pub use outcome::{Outcome, Settled, settle};
 pub use place_name::store_of;
 pub use root::{Creation, Root};

@@ -121,7 +121,9 @@ impl Place {
     pub(super) fn plan(&self, case: &Case, split_bytes: u64) -> Vec<ShardPlan> {
         let mut spec = self.spec(case);
         spec.settings.split_bytes = ByteSize(split_bytes);
-        let job = RUNTIME.block_on(Job::open(&spec, Arc::new(StoppedClock))).expect("both folders are there");
+        let job = RUNTIME
+            .block_on(Job::open(&spec, &coordinator::Env::with_clock(Arc::new(StoppedClock))))
+            .expect("both folders are there");
         RUNTIME.block_on(coordinator::planning::plan(&job)).expect("the input has a segment").plans
     }
 

@@ -40,6 +40,7 @@ use std::time::Duration;
 
 use model::limits::MEMORY_BYTES_MIN;
 use model::{ByteSize, Clock};
+use storage::Opener;
 use storage::meta::{LeaseSession, LeaseSettings, MetaError, MetaStore};
 use storage::segment::SegmentAccess;
 use tokio::sync::{Semaphore, watch};
@@ -48,7 +49,7 @@ use tokio::time::Instant;
 use crate::compute::InPlace;
 use crate::execute::{Execute, Executor};
 use crate::limits::SlotLimits;
-use crate::resolve::{ByUri, Places, Roots};
+use crate::resolve::Roots;
 use backoff::Backoff;
 use proto::dispatch::Dispatch;
 use proto::secret::Secret;
@@ -177,11 +178,11 @@ impl Agent {
         settings: AgentSettings,
         leader: Arc<dyn Dispatch>,
         meta: Arc<dyn MetaStore>,
-        places: Arc<dyn Places>,
+        opener: Opener,
         clock: &dyn Clock,
     ) -> Result<Self, AgentError> {
         let slots = (settings.slots, settings.limits()?);
-        let roots = Arc::new(Roots::new(places));
+        let roots = Arc::new(Roots::new(opener));
         let execute = Executor::start(slots, settings.access, &settings.scratch, Arc::clone(&roots), clock)?;
         Ok(Self::with(settings, leader, meta, roots, Arc::new(execute)))
     }
@@ -194,10 +195,10 @@ impl Agent {
         settings: AgentSettings,
         leader: Arc<dyn Dispatch>,
         meta: Arc<dyn MetaStore>,
-        in_place: Arc<dyn InPlace>,
+        (in_place, opener): (Arc<dyn InPlace>, Opener),
         clock: &dyn Clock,
     ) -> Result<Self, AgentError> {
-        let roots = Arc::new(Roots::new(Arc::new(ByUri)));
+        let roots = Arc::new(Roots::new(opener));
         let execute = Executor::in_place(in_place, &settings.scratch, Arc::clone(&roots), clock)?;
         Ok(Self::with(settings, leader, meta, roots, Arc::new(execute)))
     }
