@@ -10,6 +10,8 @@ pub mod root;
 mod reach;
 // The way in which a process opens places.
 mod opener;
+// Places that jobs may touch.
+pub mod allowed;
 // Operations on many objects: removal in batches, listings as streams.
 mod bulk;
 // Segment lists that are stored as an object.
@@ -46,6 +48,7 @@ pub mod outcome;
 // State of the cluster: etcd, and its in-memory twin.
 pub mod meta;
 
+pub use allowed::{AllowedRoots, RootNotAllowed};
 pub use error::StorageError;
 pub use metrics::describe_metrics;
 pub use opener::{Missing, Open, Opener};
