@@ -20,8 +20,18 @@ pub const KEYS: &[Key] = &[
         "Address of probes and metrics, host:port. Without it, the default of the program",
         "127.0.0.1:7080",
     ),
-    Key::new("tls.cert", None, "Certificate (PEM) to show to peers; read again when it changes. Without it, no TLS", "/etc/tailor/tls.crt"),
-    Key::new("tls.key", None, "Key (PEM) of that certificate; read again when it changes. Without it, no TLS", "/etc/tailor/tls.key"),
+    Key::new(
+        "tls.cert",
+        None,
+        "Certificate (PEM) to show to peers; read again when it changes. Without it, no TLS",
+        "/etc/tailor/tls.crt",
+    ),
+    Key::new(
+        "tls.key",
+        None,
+        "Key (PEM) of that certificate; read again when it changes. Without it, no TLS",
+        "/etc/tailor/tls.key",
+    ),
     Key::new(
         "tls.ca",
         None,

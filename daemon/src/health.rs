@@ -81,13 +81,7 @@ impl Health {
     ///
     /// # Errors
     /// The listener failed.
-    pub async fn serve(
-        self,
-        listener: Incoming,
-        metrics: Metrics,
-        more: Router,
-        shutdown: Shutdown,
-    ) -> io::Result<()> {
+    pub async fn serve(self, listener: Incoming, metrics: Metrics, more: Router, shutdown: Shutdown) -> io::Result<()> {
         let folding = metrics.clone();
         let fold = async move {
             let mut ticks = tokio::time::interval(FOLD_INTERVAL);

@@ -130,7 +130,10 @@ impl<T: Send + Sync + 'static> Reread<T> {
                 Err(error) => {
                     let failure = chain(&error);
                     if failure != last_failure {
-                        tracing::warn!(error = failure, "changed files cannot be used; the earlier content stays in use");
+                        tracing::warn!(
+                            error = failure,
+                            "changed files cannot be used; the earlier content stays in use"
+                        );
                     }
                     last_failure = failure;
                 }

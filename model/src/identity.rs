@@ -190,7 +190,9 @@ mod tests {
             assert!(other.parse::<PeerName>().is_err(), "{other}");
         }
         assert!(PeerName::is_ours("TAILOR://x") && !PeerName::is_ours("spiffe://production/admin/alice"));
-        assert!(PeerName::is_coordinator("tailor://p/coordinator/c0") && !PeerName::is_coordinator("tailor://p/worker/c0"));
+        assert!(
+            PeerName::is_coordinator("tailor://p/coordinator/c0") && !PeerName::is_coordinator("tailor://p/worker/c0")
+        );
     }
 
     proptest! {

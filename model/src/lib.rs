@@ -49,10 +49,10 @@ pub use admission::InvalidField;
 pub use books::Books;
 pub use digest::{Digest, Digester};
 pub use grant::{Grant, HeldAttempt, RunEntry, RunList};
+pub use identity::{ClientRole, PeerName};
 pub use ids::{
     AttemptId, FencingToken, JobId, LeaseId, MetricId, OrgId, PartitionId, ShardId, TaskId, TaskKind, TaskPath,
 };
-pub use identity::{ClientRole, PeerName};
 pub use invariant::{Broken, Invariant};
 pub use job::{Encoding, JobSettings, OnBadFrame, OutputFormat};
 pub use loss::LossMax;

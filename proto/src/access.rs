@@ -45,8 +45,8 @@ const fn row(service: &'static str, name: &'static str, least: ClientRole, effec
 
 /// Table of all methods that need a role. A dry run needs an operator, because it makes a coordinator list stores.
 pub const METHODS: [CallMethod; 20] = {
-    use ClientRole::{Operator, Viewer, Worker};
     use CallEffect::{Changes, Reads, Works};
+    use ClientRole::{Operator, Viewer, Worker};
     [
         row(OPERATORS, "SubmitJob", Operator, Changes),
         row(OPERATORS, "PlanJob", Operator, Reads),

@@ -76,7 +76,9 @@ impl Token {
     pub fn parse(text: &str) -> Result<Self, TokenError> {
         let token = text.trim();
         if token.len() < TOKEN_BYTES_MIN {
-            return Err(TokenError::Token("has fewer than 32 characters, so it can be guessed; `tailor token new` draws one"));
+            return Err(TokenError::Token(
+                "has fewer than 32 characters, so it can be guessed; `tailor token new` draws one",
+            ));
         }
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Token("has more than 512 characters"));

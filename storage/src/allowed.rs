@@ -121,7 +121,10 @@ fn refusal(uri: &str, reason: String) -> RootNotAllowed {
 /// Reads a URI strictly. A form that is refused here may open a place elsewhere, but never under a rule.
 fn locate(uri: &str) -> Result<Location, String> {
     if let Some(at) = uri.find('%').filter(|at| is_escape(&uri.as_bytes()[at + 1..])) {
-        return Err(format!("it has the escape {} at byte {at}; nothing decodes it, so write the letter itself", &uri[at..at + 3]));
+        return Err(format!(
+            "it has the escape {} at byte {at}; nothing decodes it, so write the letter itself",
+            &uri[at..at + 3]
+        ));
     }
     if uri.chars().any(|letter| letter.is_control() || letter == '\\') {
         return Err("it has a control character or a backslash".to_owned());

@@ -293,7 +293,8 @@ impl Root {
             return Ok(listed);
         }
         let root = self.clone();
-        let check = move || listed.iter().try_for_each(|object| root.check_confined(object.location.as_ref())).map(|()| listed);
+        let check =
+            move || listed.iter().try_for_each(|object| root.check_confined(object.location.as_ref())).map(|()| listed);
         let checked = tokio::task::spawn_blocking(check).await;
         checked.map_err(|error| StorageError::of("list", &self.uri, &path_of(""), object_store::Error::from(error)))?
     }

@@ -39,7 +39,9 @@ impl Tls {
     /// The server cannot be reached.
     pub async fn inspect(&self, host: &str, port: u16) -> io::Result<Inspected> {
         let current = self.files.current();
-        let Some(roots) = current.roots.clone() else { return Err(io::Error::other("no authority to check servers by")) };
+        let Some(roots) = current.roots.clone() else {
+            return Err(io::Error::other("no authority to check servers by"));
+        };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let by_name = verifier::ByNameOrPart::new(roots, Arc::clone(&provider)).map_err(io::Error::other)?;
         let recording = Arc::new(Recording { by_name, seen: Mutex::default() });

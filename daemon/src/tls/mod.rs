@@ -91,7 +91,8 @@ impl Tls {
     /// # Errors
     /// A file cannot be read, does not parse, does not fit its partner, or its certificate has expired.
     pub fn load(files: &TlsFiles) -> Result<Option<Self>, FileError> {
-        let named: Vec<_> = files.own.iter().flat_map(|(cert, key)| [cert, key]).chain(&files.authority).cloned().collect();
+        let named: Vec<_> =
+            files.own.iter().flat_map(|(cert, key)| [cert, key]).chain(&files.authority).cloned().collect();
         if named.is_empty() {
             return Ok(None);
         }
@@ -198,7 +199,9 @@ impl Loaded {
         let server = match (&own, &files.own) {
             (Some(own), Some((_, key))) => {
                 let roots = authority.as_ref().map(|authority| Arc::clone(&authority.roots));
-                let made = own.serve(&provider, roots, HTTP_2).and_then(|calls| Ok((calls, own.serve(&provider, None, HTTP_1)?)));
+                let made = own
+                    .serve(&provider, roots, HTTP_2)
+                    .and_then(|calls| Ok((calls, own.serve(&provider, None, HTTP_1)?)));
                 Some(made.map_err(|error| FileError::new(key, error))?)
             }
             _ => None,
@@ -245,7 +248,8 @@ impl Own {
         roots: Option<Arc<RootCertStore>>,
         protocol: &[u8],
     ) -> Result<Arc<ServerConfig>, rustls::Error> {
-        let builder = ServerConfig::builder_with_provider(Arc::clone(provider)).with_safe_default_protocol_versions()?;
+        let builder =
+            ServerConfig::builder_with_provider(Arc::clone(provider)).with_safe_default_protocol_versions()?;
         let builder = match roots {
             Some(roots) => {
                 // A client without a certificate may still have a token, so it is let in as nobody.

@@ -105,7 +105,8 @@ mod tests {
     fn certificate(from: &[u8], until: &[u8]) -> Vec<u8> {
         let validity = der(SEQUENCE, &[from, until].concat());
         let issuer = der(SEQUENCE, &[7; 200]);
-        let tbs = [der(VERSION, &der(2, &[2])), der(2, &[9; 16]), der(SEQUENCE, &[]), issuer, validity, der(SEQUENCE, &[])];
+        let tbs =
+            [der(VERSION, &der(2, &[2])), der(2, &[9; 16]), der(SEQUENCE, &[]), issuer, validity, der(SEQUENCE, &[])];
         der(SEQUENCE, &[der(SEQUENCE, &tbs.concat()), der(SEQUENCE, &[])].concat())
     }
 

@@ -36,7 +36,9 @@ pub enum EndpointsError {
         text: String,
     },
     /// An address needs TLS, but the client has none.
-    #[error("'{text}' needs TLS; name the authority that its certificate is checked by: --tls-ca, TAILOR_TLS_CA or tls.ca")]
+    #[error(
+        "'{text}' needs TLS; name the authority that its certificate is checked by: --tls-ca, TAILOR_TLS_CA or tls.ca"
+    )]
     NoAuthority {
         /// Text that was given.
         text: String,

@@ -163,4 +163,3 @@ impl Service<http::Uri> for Dialler {
         Box::pin(async move { dialling.await.map(TokioIo::new) })
     }
 }
-

@@ -84,8 +84,7 @@ fn client(endpoints: &[&str], patience: Duration) -> LeaderClient {
 
 /// Sends a hello; returns the name of the coordinator that answered.
 async fn hello(client: &LeaderClient) -> Result<String, ApiError> {
-    let ask =
-        |mut service: WorkerServiceClient<Link>| async move { service.hello(v1::HelloRequest::default()).await };
+    let ask = |mut service: WorkerServiceClient<Link>| async move { service.hello(v1::HelloRequest::default()).await };
     client.worker(ask).await.map(|response| response.version)
 }
 
