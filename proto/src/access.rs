@@ -44,7 +44,7 @@ const fn row(service: &'static str, name: &'static str, least: ClientRole, effec
 }
 
 /// Table of all methods that need a role. A dry run needs an operator, because it makes a coordinator list stores.
-pub const METHODS: [CallMethod; 20] = {
+pub const METHODS: [CallMethod; 19] = {
     use CallEffect::{Changes, Reads, Works};
     use ClientRole::{Operator, Viewer, Worker};
     [
@@ -67,7 +67,6 @@ pub const METHODS: [CallMethod; 20] = {
         row(WORKERS, "HandBack", Worker, Works),
         row(WORKERS, "Heartbeat", Worker, Works),
         row(REFLECTION, "ServerReflectionInfo", Viewer, Reads),
-        row("grpc.reflection.v1alpha.ServerReflection", "ServerReflectionInfo", Viewer, Reads),
     ]
 };
 

@@ -2,6 +2,8 @@
 //! names the leader.
 
 mod by_size;
+mod change;
+mod changes;
 mod ended;
 mod gates;
 mod jobs;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 use proto::ApiError;
 use tokio::sync::watch;
 
+use crate::access::Audit;
 use crate::leader::Handle;
 use crate::replica::Role;
 
@@ -35,6 +38,8 @@ pub(crate) struct Door {
     pub(crate) gates: Arc<Gates>,
     /// Views that watchers share.
     pub(crate) views: Arc<Views>,
+    /// Log of changes and of refused calls.
+    pub(crate) audit: Audit,
 }
 
 impl Door {
