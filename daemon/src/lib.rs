@@ -19,6 +19,8 @@ pub mod etcd;
 pub mod reread;
 // TLS of servers and clients.
 pub mod tls;
+// Security of a client's calls.
+pub mod client;
 // Connections that a server accepts, with or without TLS.
 pub mod accept;
 // Log lines that must not flood.
