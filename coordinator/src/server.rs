@@ -140,7 +140,7 @@ async fn connect(settings: &EtcdSettings) -> Result<EtcdStore, MetaError> {
 }
 
 /// Builds the services that are not ours: health for probes, reflection for tools.
-async fn public_services() -> Result<Routes, ServeError> {
+pub(crate) async fn public_services() -> Result<Routes, ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<OperatorServiceServer<Operators>>().await;
     reporter.set_serving::<WorkerServiceServer<Workers>>().await;
