@@ -31,13 +31,10 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Creates a client for the cluster of these coordinators, whose calls have this security.
-    pub(crate) fn new(
-        coordinators: Vec<String>,
-        security: ClientSecurity,
-        request_timeout: Duration,
-    ) -> Result<Self> {
+    pub(crate) fn new(coordinators: Vec<String>, security: ClientSecurity, request_timeout: Duration) -> Result<Self> {
         let share = u32::try_from(coordinators.len().max(1)).unwrap_or(u32::MAX);
-        let client = LeaderClient::secured(coordinators, security).map_err(|error| Exit::error(Code::Usage, error.to_string()))?;
+        let client = LeaderClient::secured(coordinators, security)
+            .map_err(|error| Exit::error(Code::Usage, error.to_string()))?;
         Ok(Self { client, request_timeout, call_timeout: request_timeout / share }.with_patience(request_timeout))
     }
 

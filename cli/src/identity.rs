@@ -71,7 +71,8 @@ impl IdentityArgs {
             return Err(Exit::error(Code::Usage, reason));
         }
         if cert.is_some() && authority.is_none() {
-            let reason = "a certificate is shown under TLS alone; give --tls-ca, too, by which coordinators are checked";
+            let reason =
+                "a certificate is shown under TLS alone; give --tls-ca, too, by which coordinators are checked";
             return Err(Exit::error(Code::Usage, reason));
         }
         Ok(ClientFiles { tls: TlsFiles { own: cert.zip(key), authority }, token })
@@ -84,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_flag_wins_over_a_variable_and_this_over_the_context() {
-        let context = ProfileFiles { tls_ca: Some("/context".into()), token_file: Some("/t".into()), ..Default::default() };
+        let context =
+            ProfileFiles { tls_ca: Some("/context".into()), token_file: Some("/t".into()), ..Default::default() };
         let variable = |name: &str| (name == "TAILOR_TLS_CA").then(|| "/variable".to_owned());
         let authority = |args: &IdentityArgs, variable: &dyn Fn(&str) -> Option<String>| {
             let files = args.resolve(&context, variable).expect("they fit together");

@@ -63,8 +63,8 @@ pub mod local_leader;
 pub mod report;
 mod error;
 
-pub use coordinator::Coordinator;
 pub use access::Access;
+pub use coordinator::Coordinator;
 pub use env::Env;
 pub use error::JobError;
 pub use job::Job;

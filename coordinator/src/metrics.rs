@@ -15,7 +15,10 @@ pub(crate) fn describe() {
     describe_counter!("tailor_strangers_refused_total", "Requests that carried another secret than their worker's");
     describe_counter!("tailor_calls_refused_total", "Calls refused for their caller, or for the place that they name");
     describe_counter!("tailor_handshakes_refused_total", "TLS handshakes that failed");
-    describe_counter!("tailor_audit_objects_lost_total", "Entries of the audit log that could not be written as objects");
+    describe_counter!(
+        "tailor_audit_objects_lost_total",
+        "Entries of the audit log that could not be written as objects"
+    );
     describe_counter!("tailor_connections_shed_total", "Connections beyond what is served at once");
     describe_counter!("tailor_requests_shed_total", "Requests beyond what is served at once, by gate");
     describe_counter!("tailor_workers_lost_total", "Workers whose lease ended while they did not drain");

@@ -18,8 +18,8 @@ use model::limits::REQUESTS_PER_CONNECTION_MAX;
 use proto::token::Tokens;
 use proto::v1::operator_service_server::OperatorServiceServer;
 use proto::v1::worker_service_server::WorkerServiceServer;
-use storage::meta::{EtcdSettings, EtcdStore, MetaError, MetaStore};
 use storage::Opener;
+use storage::meta::{EtcdSettings, EtcdStore, MetaError, MetaStore};
 use tokio::task::JoinHandle;
 use tonic::service::Routes;
 
@@ -100,7 +100,9 @@ fn access(auth: &AuthSettings) -> Result<Access, FileError> {
             };
             let tokens = Arc::new(Reread::load(vec![file.clone()], parse)?);
             tracing::info!(count = tokens.current().count(), "tokens were read");
-            tokio::spawn(Arc::clone(&tokens).follow(|tokens| tracing::info!(count = tokens.count(), "tokens were read")));
+            tokio::spawn(
+                Arc::clone(&tokens).follow(|tokens| tracing::info!(count = tokens.count(), "tokens were read")),
+            );
             Some(tokens)
         }
     };

@@ -219,10 +219,42 @@ fn collector(layers: &Layers) -> Result<CollectorSettings, SettingsError> {
 mod tests {
     use super::*;
 
-    fn resolve(given: &[(&str, &str)]) -> Settings {
+    fn try_resolve(given: &[(&str, &str)]) -> Result<Settings, String> {
         let flags = given.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         let layers = Layers::load(CoordinatorTables::TABLES, None, [], flags).expect("known names");
-        Settings::resolve(&layers, "node-1", 1).expect("they fit together")
+        Settings::resolve(&layers, "node-1", 1).map_err(|error| error.to_string())
+    }
+
+    fn resolve(given: &[(&str, &str)]) -> Settings {
+        try_resolve(given).expect("they fit together")
+    }
+
+    #[test]
+    fn an_address_that_others_reach_needs_tls_and_roles_or_insecure() {
+        let open = ("grpc.listen", "0.0.0.0:7070");
+        let tls = [("tls.cert", "/c"), ("tls.key", "/k")];
+        let (ca, tokens) = (("tls.ca", "/ca"), ("auth.tokens", "/t"));
+        for halves in [&[open][..], &[open, tls[0], tls[1]], &[open, ca], &[open, tokens]] {
+            let error = try_resolve(halves).expect_err("whoever reaches it may do anything");
+            assert!(error.contains("grpc.listen") && error.contains("insecure"), "{error}");
+            let insecure = resolve(&[halves, &[("insecure", "true")]].concat());
+            assert_eq!(insecure.grpc_exposure, Exposure::Insecure);
+        }
+        for whole in [[open, tls[0], tls[1], ca], [open, tls[0], tls[1], tokens]] {
+            let settings = resolve(&whole);
+            assert_eq!((settings.grpc_exposure, settings.auth.is_by_role), (Exposure::Protected, true));
+            assert_eq!(settings.leader.address, "https://node-1:7070");
+            assert_eq!(settings.allowed, AllowedRoots::Buckets, "no folder of the server unless it is listed");
+        }
+        assert_eq!(resolve(&[]).allowed, AllowedRoots::Any);
+        let listed = resolve(&[("roots.allowed", "s3://metrics/in, /data")]).allowed;
+        assert!(listed.check("/data/in").is_ok() && listed.check("/etc").is_err());
+        for (name, text) in
+            [("roots.allowed", "data"), ("auth.cluster", "production"), ("tls.cert", "/c"), ("insecure", "yes")]
+        {
+            let error = try_resolve(&[(name, text)]).expect_err("it does not fit");
+            assert!(error.contains(name), "{error}");
+        }
     }
 
     #[test]
@@ -230,7 +262,7 @@ mod tests {
         let settings = resolve(&[]);
         assert!(settings.grpc_listen.ip().is_loopback() && settings.http_listen.ip().is_loopback());
         assert_eq!(settings.leader.address, "http://127.0.0.1:7070", "a follower names what can be reached");
-        let open = resolve(&[("grpc.listen", "0.0.0.0:7171")]);
+        let open = resolve(&[("grpc.listen", "0.0.0.0:7171"), ("insecure", "true")]);
         assert_eq!(open.leader.address, "http://node-1:7171");
     }
 }

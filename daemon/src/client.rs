@@ -80,7 +80,8 @@ impl Dial for Tls {
         Box::pin(async move {
             let stream = Tls::dial(&tls, &host, port).await;
             // The error of TLS alone does not say which of the two sides it is about.
-            let stream = stream.map_err(|error| io::Error::new(error.kind(), format!("TLS to {host}:{port}: {error}")))?;
+            let stream =
+                stream.map_err(|error| io::Error::new(error.kind(), format!("TLS to {host}:{port}: {error}")))?;
             Ok(Box::new(stream) as Box<dyn Wire>)
         })
     }

@@ -86,7 +86,10 @@ pub fn allowed(layers: &Layers, is_protected: bool) -> Result<AllowedRoots, Sett
         (true, false) => Ok(AllowedRoots::Any),
         (true, true) => Ok(AllowedRoots::Buckets),
         (false, _) => AllowedRoots::listed(&prefixes).map_err(|error| {
-            layers.refuse("roots.allowed", &format!("places such as s3://metrics/landing or /data, with commas ({error})"))
+            layers.refuse(
+                "roots.allowed",
+                &format!("places such as s3://metrics/landing or /data, with commas ({error})"),
+            )
         }),
     }
 }

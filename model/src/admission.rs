@@ -77,7 +77,10 @@ pub fn check_name(field: &str, name: &str) -> Result<(), InvalidField> {
         return Err(InvalidField::new(field, "it is empty"));
     }
     if let Some(separator) = name.chars().find(|letter| ['/', '\\', ','].contains(letter)) {
-        return Err(InvalidField::new(field, format!("it has the separator '{separator}'; give a name without / \\ and ,")));
+        return Err(InvalidField::new(
+            field,
+            format!("it has the separator '{separator}'; give a name without / \\ and ,"),
+        ));
     }
     check_text(field, name, NAME_BYTES_MAX)
 }

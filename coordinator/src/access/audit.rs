@@ -74,7 +74,13 @@ impl Audit {
     }
 
     /// Notes a call that a service has decided on. `of` is its job and the dataset of the job, if there is one.
-    pub(crate) fn note<T>(&self, caller: &Caller, act: Act, decided: &Result<T, ApiError>, of: Option<(JobId, String)>) {
+    pub(crate) fn note<T>(
+        &self,
+        caller: &Caller,
+        act: Act,
+        decided: &Result<T, ApiError>,
+        of: Option<(JobId, String)>,
+    ) {
         let Act { verb, object, reason } = act;
         let (who, role, from, proof) = (&caller.name, caller.role_name(), caller.address(), caller.proof.name());
         let error = decided.as_ref().err().map(ToString::to_string).unwrap_or_default();

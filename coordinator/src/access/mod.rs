@@ -104,7 +104,9 @@ impl Roles {
         let mut ours = uris.iter().filter(|uri| PeerName::is_ours(uri));
         let (Some(uri), None) = (ours.next(), ours.next()) else {
             return match uris.iter().any(|uri| PeerName::is_ours(uri)) {
-                true => Err(nobody("the certificate names several owners; one URI tailor://CLUSTER/ROLE/NAME is right")),
+                true => {
+                    Err(nobody("the certificate names several owners; one URI tailor://CLUSTER/ROLE/NAME is right"))
+                }
                 false => Ok(None),
             };
         };
@@ -113,8 +115,12 @@ impl Roles {
             return Err(nobody(&format!("the certificate is of cluster '{}', not of this one", peer.cluster)));
         }
         match peer.part {
-            PeerPart::Client(role) => Ok(Some(Caller { name: peer.name, role: Some(role), from: None, proof: Proof::Certificate })),
-            PeerPart::Coordinator => Err(nobody("the certificate is that of a coordinator, and coordinators call nobody")),
+            PeerPart::Client(role) => {
+                Ok(Some(Caller { name: peer.name, role: Some(role), from: None, proof: Proof::Certificate }))
+            }
+            PeerPart::Coordinator => {
+                Err(nobody("the certificate is that of a coordinator, and coordinators call nobody"))
+            }
         }
     }
 }

@@ -289,7 +289,10 @@ async fn a_change_is_kept_with_its_job_and_a_place_that_is_not_allowed_is_never_
     assert!(matches!(submit("viewer", &input, &dataset).await, Err(ApiError::Denied { .. })));
     assert_eq!(std::fs::read_dir(&outside).expect("it is there").count(), 1, "nothing was written there");
     assert!(matches!(
-        client("viewer").list_jobs(v1::ListJobsRequest { dataset: outside.clone(), ..Default::default() }).await.map_err(ApiError::from),
+        client("viewer")
+            .list_jobs(v1::ListJobsRequest { dataset: outside.clone(), ..Default::default() })
+            .await
+            .map_err(ApiError::from),
         Err(ApiError::Denied { .. })
     ));
 
@@ -301,7 +304,8 @@ async fn a_change_is_kept_with_its_job_and_a_place_that_is_not_allowed_is_never_
 
     let root = Root::open(&dataset).expect("the job has made it");
     let found = entries(&root, "nightly", 2).await;
-    let told: Vec<_> = found.iter().map(|entry| (entry.verb.as_str(), entry.role.as_str(), entry.reason.as_str())).collect();
+    let told: Vec<_> =
+        found.iter().map(|entry| (entry.verb.as_str(), entry.role.as_str(), entry.reason.as_str())).collect();
     assert_eq!(told, [("SubmitJob", "operator", "trial"), ("CancelJob", "admin", "wrong input")]);
     for entry in &found {
         assert_eq!((entry.who.as_str(), entry.from.as_str()), ("somebody", "10.0.0.7:51234"));

@@ -236,7 +236,8 @@ async fn a_client_under_tls_calls_no_plain_address_and_follows_nobody_to_one() {
 
     let secure = |url: &str| url.replace("http://", "https://");
     let client = LeaderClient::secured(vec![secure(&at)], security).expect("addresses");
-    let client = client.with_policy(CallPolicy { call_timeout: Duration::from_secs(1), patience: Duration::from_millis(300) });
+    let client =
+        client.with_policy(CallPolicy { call_timeout: Duration::from_secs(1), patience: Duration::from_millis(300) });
     follower.answers(ApiError::NotLeader { leader: leads_at.clone(), replica: "c0".to_owned() });
     assert!(matches!(hello(&client).await, Err(ApiError::Away { .. })));
     assert_eq!(leader.asked.load(Ordering::Relaxed), 0, "its address is without TLS");

@@ -73,7 +73,8 @@ impl Certificates {
 
     /// Lists the variables of a command whose user is `owner`; nobody if it is empty.
     pub fn client(&self, owner: &str) -> Vec<(String, String)> {
-        let file = |variable: &str, name: &str| (format!("TAILOR_TLS_{variable}"), self.file(name).display().to_string());
+        let file =
+            |variable: &str, name: &str| (format!("TAILOR_TLS_{variable}"), self.file(name).display().to_string());
         let mut variables = vec![file("CA", "ca.crt")];
         if !owner.is_empty() {
             variables.extend([file("CERT", &format!("{owner}.crt")), file("KEY", &format!("{owner}.key"))]);

@@ -64,21 +64,30 @@ fn a_job_runs_under_tls_a_viewer_looks_and_changes_nothing_and_the_audit_log_tel
     job.wait_done();
 
     let log = cluster.coordinators[0].log();
-    let audited = |words: &[&str]| log.lines().any(|line| line.contains("audit") && words.iter().all(|word| line.contains(word)));
+    let audited =
+        |words: &[&str]| log.lines().any(|line| line.contains("audit") && words.iter().all(|word| line.contains(word)));
     assert!(audited(&["SubmitJob", "alice", "operator", "allowed"]), "{log}");
     assert!(audited(&["CancelJob", "victor", "viewer", "refused"]), "{log}");
     assert!(audited(&["SubmitJob", "alice", "/etc", "refused"]), "{log}");
     assert!(!log.contains(secret.trim()), "a token reached the log");
     let kept = std::path::Path::new(&job.dataset()).join("jobs/j/audit");
-    let kept: Vec<_> = std::fs::read_dir(&kept).expect("it is there").map(|entry| entry.expect("readable").path()).collect();
+    let kept: Vec<_> =
+        std::fs::read_dir(&kept).expect("it is there").map(|entry| entry.expect("readable").path()).collect();
     let entry = std::fs::read_to_string(&kept[0]).expect("it is there");
     assert!(kept.len() == 1 && entry.contains("\"who\":\"alice\"") && entry.contains("SubmitJob"), "{kept:?} {entry}");
-    let printed = format!("coordinator {} --auth-tokens {} --print-config", certificates.flags("coordinator"), tokens.display());
+    let printed =
+        format!("coordinator {} --auth-tokens {} --print-config", certificates.flags("coordinator"), tokens.display());
     assert!(!tailor(&printed).run().done().stdout.contains(secret.trim()));
 
     let metrics = scrape(&certificates, cluster.probes[0], "/metrics");
-    for metric in ["tailor_certificate_expires_timestamp_seconds{certificate=\"own\"}", "tailor_calls_refused_total{reason=\"role\"}"] {
-        let value = metrics.lines().find_map(|line| line.strip_prefix(metric)).unwrap_or_else(|| panic!("{metric}:\n{metrics}"));
+    for metric in [
+        "tailor_certificate_expires_timestamp_seconds{certificate=\"own\"}",
+        "tailor_calls_refused_total{reason=\"role\"}",
+    ] {
+        let value = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(metric))
+            .unwrap_or_else(|| panic!("{metric}:\n{metrics}"));
         assert!(value.trim().parse::<f64>().is_ok_and(|value| value > 1.0), "{metric}{value}");
     }
     let told = job.tailor("doctor").run().done().stdout;
@@ -141,13 +150,17 @@ fn an_expired_certificate_is_refused_when_a_server_starts_and_told_by_the_doctor
 #[test]
 fn a_server_that_others_could_reach_has_tls_and_roles_or_says_that_it_is_insecure() {
     let certificates = Certificates::new();
-    let cert_alone = format!("--tls-cert {0}/coordinator.crt --tls-key {0}/coordinator.key", certificates.path().display());
+    let cert_alone =
+        format!("--tls-cert {0}/coordinator.crt --tls-key {0}/coordinator.key", certificates.path().display());
     for line in [
         "coordinator --grpc-listen 0.0.0.0:0 --print-config".to_owned(),
         "coordinator --http-listen 0.0.0.0:0 --print-config".to_owned(),
         "worker --http-listen 0.0.0.0:0 --print-config".to_owned(),
         format!("coordinator --grpc-listen 0.0.0.0:0 {cert_alone} --print-config"),
-        format!("coordinator --grpc-listen 0.0.0.0:0 --auth-tokens {}/none --print-config", certificates.path().display()),
+        format!(
+            "coordinator --grpc-listen 0.0.0.0:0 --auth-tokens {}/none --print-config",
+            certificates.path().display()
+        ),
     ] {
         let _refused = tailor(&line).run().expect(code::USAGE).says(&["insecure"]);
         let said = tailor(&format!("{line} --insecure")).run().done().stdout;

@@ -27,7 +27,8 @@ pub(super) async fn checks(coordinators: &[String], identity: &ClientIdentity) -
 async fn of_server(url: &str, tls: &Tls, now_ms: TimestampMs) -> Check {
     let name = format!("certificate of {url}");
     let authority = url.trim().trim_end_matches('/').trim_start_matches("https://");
-    let Some((host, port)) = authority.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?))) else {
+    let Some((host, port)) = authority.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)))
+    else {
         return Check::of(name, Err("its address has no port".to_owned()), "write https://host:port");
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
