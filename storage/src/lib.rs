@@ -48,6 +48,10 @@ pub mod outcome;
 // State of the cluster: etcd, and its in-memory twin.
 pub mod meta;
 
+// Store for tests that deviates from another.
+#[cfg(any(test, feature = "testing"))]
+pub mod bent;
+
 pub use allowed::{AllowedRoots, RootNotAllowed};
 pub use error::StorageError;
 pub use metrics::describe_metrics;

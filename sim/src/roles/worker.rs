@@ -48,6 +48,7 @@ impl WorkerRole {
         let store: Arc<dyn MetaStore> = Arc::new(StateClient::new(Arc::clone(&env.port), STATE_TIMEOUT));
         let store = crate::planted::state_of_worker(self.planted, store, &env.port);
         let settings = AgentSettings {
+            limits: None,
             name: env.name.clone(),
             slots: self.slots,
             memory: ByteSize(self.slots as u64 * MEMORY_BYTES_MIN),

@@ -67,6 +67,8 @@ pub struct AgentSettings {
     pub slots: usize,
     /// Memory of all slots together.
     pub memory: ByteSize,
+    /// Limits of each slot. Without them, its equal share of the memory; tests force rare paths with smaller ones.
+    pub limits: Option<SlotLimits>,
     /// Folder for spilled data; the agent makes a subfolder of its own.
     pub scratch: PathBuf,
     /// Free bytes that `scratch` must have before work is taken.
@@ -91,8 +93,11 @@ impl AgentSettings {
     /// Default of `unfit_pause`, in operation.
     pub const UNFIT_PAUSE: Duration = Duration::from_secs(5);
 
-    /// Limits of one slot: its equal share of the memory.
+    /// Returns the limits of one slot: those of the settings, or its equal share of the memory.
     fn limits(&self) -> Result<SlotLimits, AgentError> {
+        if let Some(limits) = self.limits {
+            return Ok(limits);
+        }
         let share = self.memory.0 / self.slots.max(1) as u64;
         if share < MEMORY_BYTES_MIN {
             let least = ByteSize(MEMORY_BYTES_MIN);

@@ -188,6 +188,7 @@ impl Open for OneStore {
 /// Settings with two slots.
 pub(super) fn settings(scratch: &Path, free_min: u64) -> AgentSettings {
     AgentSettings {
+        limits: None,
         name: "w1".to_owned(),
         slots: 2,
         memory: ByteSize(2 * MEMORY_BYTES_MIN),
