@@ -25,6 +25,7 @@ use tonic::{Code, Status};
 use super::*;
 use crate::coordinator::Coordinator;
 use crate::leader::LeaderSettings;
+use crate::service::WATCH_MAX;
 use crate::settings::CollectorSettings;
 use crate::{Env, server};
 
@@ -318,4 +319,31 @@ async fn a_change_is_kept_with_its_job_and_a_place_that_is_not_allowed_is_never_
     assert!(spec.contains("operator/somebody") && !spec.contains("elsewhere"), "not what the client says of itself");
     drop(leave);
     tokio::time::timeout(Duration::from_secs(20), running).await.expect("it leaves").expect("no panic");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_ends_in_time_so_that_the_identity_of_its_caller_is_checked_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::create_dir_all(place("in/shard=org-mod-01")).expect("a writable folder");
+    std::fs::write(place("in/shard=org-mod-01/a.seg"), [0; 100]).expect("a writable folder");
+    let allowed = AllowedRoots::listed(&[folder.path().display().to_string()]).expect("a plain place");
+    let coordinator = coordinator(Opener::within(allowed), Access::by_role(None, None));
+    let mut client = OperatorServiceClient::new(As(coordinator.services(), Shows::role("operator")));
+    let running = tokio::spawn(coordinator.run(Box::pin(std::future::pending::<()>())));
+    let request = v1::SubmitJobRequest { spec: spec("nightly", &place("in"), &place("dataset")) };
+    for _ in 0..500 {
+        match client.submit_job(request.clone()).await {
+            Ok(_) => break,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+    // No worker is there, so the job stays open.
+    let began = tokio::time::Instant::now();
+    let watched = client.watch_job(v1::WatchJobRequest { job: "nightly".to_owned() }).await;
+    let mut stream = watched.expect("an operator may look").into_inner();
+    while stream.message().await.expect("it ends as it should").is_some() {}
+    let took = began.elapsed();
+    assert!((WATCH_MAX..WATCH_MAX * 2).contains(&took), "{took:?}");
+    running.abort();
 }

@@ -1,6 +1,7 @@
 //! Implements the gRPC service that operators call: checks each request, and asks the leader or reads stored records.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures::{Stream, stream};
 use model::admission::check_uri;
@@ -9,6 +10,7 @@ use model::{JobId, JobSpec, ShardId};
 use proto::v1::operator_service_server::OperatorService;
 use proto::{ApiError, convert::parsed, page, v1};
 use storage::Opener;
+use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
 use super::change::{Change, check_place};
@@ -29,6 +31,9 @@ pub(crate) struct Operators {
     pub(crate) door: Door,
     pub(crate) env: Env,
 }
+
+/// Longest stream of a caller with an identity. Its client opens another, and so the identity is checked again.
+pub(crate) const WATCH_MAX: Duration = Duration::from_secs(10 * 60);
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -94,6 +99,7 @@ impl OperatorService for Operators {
 
     async fn watch_job(&self, request: Request<v1::WatchJobRequest>) -> Answer<Self::WatchJobStream> {
         let permit = self.door.gates.watcher()?;
+        let ends_at = Caller::of(request.extensions()).role.map(|_| Instant::now() + WATCH_MAX);
         let job: JobId = parsed("job", &request.into_inner().job)?;
         let watcher = Watcher {
             view: self.door.views.watch(&job),
@@ -103,8 +109,11 @@ impl OperatorService for Operators {
             _permit: permit,
         };
         let first = watcher.first_page().await?;
-        let looks = stream::unfold(Some((watcher, Some(first))), |looking| async {
+        let looks = stream::unfold(Some((watcher, Some(first))), move |looking| async move {
             let (watcher, at_hand) = looking?;
+            if ends_at.is_some_and(|ends_at| Instant::now() >= ends_at) {
+                return None;
+            }
             let seen = match at_hand {
                 Some(first) => Ok(first),
                 None => {

@@ -98,7 +98,7 @@ fn a_job_runs_under_tls_a_viewer_looks_and_changes_nothing_and_the_audit_log_tel
 
 #[test]
 fn certificates_are_replaced_under_load_and_the_job_goes_on_when_the_old_ones_have_ended() {
-    let life = Duration::from_secs(40);
+    let life = Duration::from_secs(60);
     let certificates = Certificates::holding(life);
     let began = std::time::Instant::now();
     let store = slow_s3();
@@ -130,7 +130,7 @@ fn an_expired_certificate_is_refused_when_a_server_starts_and_told_by_the_doctor
         let line = format!("{server} --http-listen 127.0.0.1:0 {}", certificates.flags("late"));
         let _refused = tailor(&line).run().expect(code::FAILED).says(&["tls.cert", "expired"]);
     }
-    let short = Certificates::holding(Duration::from_secs(20));
+    let short = Certificates::holding(Duration::from_secs(30));
     let cluster = Cluster::start(ClusterOptions { workers: 0, ..secured(&short, "") });
     cluster.operator.wait_leader();
     let checks = || cluster.operator.tailor("doctor --request-timeout 2s").run();
