@@ -45,13 +45,14 @@ pub fn exposure(
     is_protected: bool,
     protection: &str,
 ) -> Result<Exposure, SettingsError> {
+    let is_insecure = layers.bool("insecure")?;
     if is_protected {
         return Ok(Exposure::Protected);
     }
     if address.ip().is_loopback() {
         return Ok(Exposure::Loopback);
     }
-    if layers.bool("insecure")? {
+    if is_insecure {
         return Ok(Exposure::Insecure);
     }
     let wanted = format!(
