@@ -46,7 +46,7 @@ class Link:
     @property
     def url(self) -> str:
         """URL at which clients reach the link."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self._loop.host}:{self.port}"
 
     def set(self, **weather) -> None:
         """Changes the weather, for connections that are open too. Without arguments it is fine again."""
