@@ -14,6 +14,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from . import podman, state
 from .start import container, start
@@ -56,9 +57,7 @@ class Namespace:
             if names := [each["Names"][0] for each in podman.containers(label)]:
                 podman.run("rm", "--force", "--time", "0", *names)
         podman.call("network", "rm", "--force", self.name)
-        home = state.folder(self.name)
-        for file in sorted(home.rglob("*"), reverse=True):
-            file.rmdir() if file.is_dir() else file.unlink()
+        _remove_folder(state.folder(self.name))
 
     def _network(self) -> dict[str, str]:
         return json.loads(podman.run("network", "inspect", self.name))[0]["subnets"][0]
@@ -169,6 +168,7 @@ class Namespace:
             return
         now.gone[pod.name] = seen["ExitCode"] if seen is not None else -1
         podman.call("rm", "--force", container(self.name, pod.name))
+        _remove_folder(state.folder(self.name) / pod.name)
         del now.pods[pod.name]
 
     def _create(self, now: State, workload: Workload) -> Pod:
@@ -222,6 +222,11 @@ def is_ready(pod: Pod) -> bool:
             return answer.status == 200
     except (urllib.error.URLError, OSError):
         return False
+
+
+def _remove_folder(folder: Path) -> None:
+    """Removes a folder in which pods, as another user, may have written."""
+    subprocess.run(podman.as_root("rm", "-rf", str(folder)), check=True)
 
 
 def _back_off(exits: int) -> float:

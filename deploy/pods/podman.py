@@ -21,10 +21,15 @@ class PodmanFailed(Exception):
     """Carries the command line and what podman said about its failure."""
 
 
-def line(*words: str) -> list[str]:
-    """Returns the command line; networks and memory limits need the superuser."""
+def as_root(*words: str) -> list[str]:
+    """Returns a command line for the superuser, with podman's settings."""
     prefix = [] if os.geteuid() == 0 else ["sudo", "-n", f"--preserve-env={','.join(_VARIABLES)}"]
-    return [*prefix, "podman", *words]
+    return [*prefix, *words]
+
+
+def line(*words: str) -> list[str]:
+    """Returns a command line of podman; networks and memory limits need the superuser."""
+    return as_root("podman", *words)
 
 
 def environment() -> dict[str, str]:

@@ -25,13 +25,21 @@ def start(namespace: str, pod: Pod, workload: Workload, home: Path) -> None:
     words += ["--label", f"tailor.namespace={namespace}", "--label", f"tailor.pod={pod.name}"]
     if workload.shares_processes:
         words.append("--init")
-    for path, size in workload.empty_dirs.items():
-        words += ["--tmpfs", f"{path}:rw,size={size},mode=1777"]
+    for path in workload.empty_dirs:
+        words += ["--volume", f"{_empty_dir(home / pod.name, path)}:{path}"]
     for path, text in workload.files.items():
         words += ["--volume", f"{_file(home / pod.template, path, text)}:{path}:ro"]
     for name, value in workload.environment.items():
         words += ["--env", f"{name}={expand(value, pod.name, pod.ip)}"]
     podman.run(*words, workload.image, *(expand(word, pod.name, pod.ip) for word in workload.args))
+
+
+def _empty_dir(home: Path, path: str) -> Path:
+    """Makes a folder as a kubelet does: everybody may write, nobody owns it, and it outlives the container's restarts."""
+    folder = home / path.strip("/").replace("/", "-")
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    return folder
 
 
 def _file(home: Path, path: str, text: str) -> Path:

@@ -47,7 +47,7 @@ def coordinator(stores: dict[str, str], replicas: int = 2, args: tuple[str, ...]
             "environment": {**_common("coordinator"), **settings, **stores},
             "ports": {"grpc": GRPC, "http": COORDINATOR_HTTP},
             "memory": "256m",
-            "empty_dirs": {"/tmp": "64m"},
+            "empty_dirs": ["/tmp"],
             "service": _SERVICE,
             "image": image(),
         }
@@ -62,8 +62,8 @@ def worker(stores: dict[str, str], replicas: int = 2, args: tuple[str, ...] = ()
         "TAILOR_HTTP_LISTEN": f"0.0.0.0:{WORKER_HTTP}",
         "TAILOR_SLOTS": "1",
         "TAILOR_MEMORY": "64MiB",
-        "TAILOR_SCRATCH_DIR": "/scratch",
-        "TAILOR_SCRATCH_FREE_MIN": "16MiB",
+        # Everybody may write to an `emptyDir`, so the worker makes a folder inside it for itself alone.
+        "TAILOR_SCRATCH_DIR": "/scratch/tailor",
     }
     return Workload(
         **{
@@ -74,7 +74,7 @@ def worker(stores: dict[str, str], replicas: int = 2, args: tuple[str, ...] = ()
             "environment": {**_common("worker"), **settings, **stores},
             "ports": {"http": WORKER_HTTP},
             "memory": "256m",
-            "empty_dirs": {"/scratch": "96m"},
+            "empty_dirs": ["/scratch"],
             "image": image(),
         }
         | differences

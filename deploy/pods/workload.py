@@ -18,8 +18,8 @@ class Workload:
     ports: dict[str, int] = field(default_factory=dict)
     #: Request and limit; the kernel kills past it.
     memory: str = "256m"
-    #: Folders that may be written to (`emptyDir`), with their size limits.
-    empty_dirs: dict[str, str] = field(default_factory=dict)
+    #: Folders that may be written to (`emptyDir`).
+    empty_dirs: list[str] = field(default_factory=list)
     #: Files from ConfigMaps and Secrets, by path.
     files: dict[str, str] = field(default_factory=dict)
     grace_s: int = 120
