@@ -30,13 +30,28 @@ tmp_dir = "$containers/run/libpod"
 network_backend = "netavark"
 network_config_dir = "$containers/networks"
 CONF
-    # vfs copies each layer, and needs nothing of the kernel.
+    local driver
+    driver=$(storage_driver)
     cat >"$CONTAINERS_STORAGE_CONF" <<CONF
 [storage]
-driver = "vfs"
-graphroot = "$containers/storage"
-runroot = "$containers/run/storage"
+driver = "$driver"
+graphroot = "$containers/$driver"
+runroot = "$containers/run/$driver"
 CONF
 }
 
-write_settings
+# Prints overlay if the kernel mounts one here, else vfs: that needs nothing of the kernel, and copies the image for each container.
+storage_driver() {
+    local folder=$containers/probe options
+    mkdir -p "$folder"/{lower,upper,work,merged}
+    options=lowerdir=$folder/lower,upperdir=$folder/upper,workdir=$folder/work
+    if as_root mount -t overlay overlay -o "$options" "$folder/merged" 2>/dev/null; then
+        as_root umount "$folder/merged"
+        echo overlay
+    else
+        echo vfs
+    fi
+    as_root rm -rf "$folder"
+}
+
+[[ -f $CONTAINERS_STORAGE_CONF ]] || write_settings
