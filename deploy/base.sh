@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # The base of the image: a few packages of Debian, pinned by version and SHA-256 in deploy/base/packages-ARCHITECTURE.lock.
 # apt verifies Debian's signatures; its state lies in .cache/image, so the machine's own lists and sources stay as they are.
-#   base.sh lock                        writes the locks of amd64 and arm64 anew, from the suites of deploy/base/debian.sources
+#   base.sh lock                        writes the locks of amd64 and arm64 anew, from the suites of debian.sources
 #   base.sh fetch ARCHITECTURE FOLDER   puts the pinned packages there, each checked against its lock
 # A mirror drops a version once a newer one is out. `fetch` then asks snapshot.debian.org, which keeps all of them.
 # TAILOR_DEBIAN_SOURCES names other sources, a mirror of your own for example.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(libc6 libgcc-s1 ca-certificates tzdata busybox-static)
+# gcc-12-base has the licence of libgcc-s1.
+packages=(libc6 libgcc-s1 gcc-12-base ca-certificates tzdata busybox-static)
 state=$PWD/.cache/image/apt
 sources=${TAILOR_DEBIAN_SOURCES:-$PWD/deploy/base/debian.sources}
 

@@ -4,8 +4,8 @@
 #   image.sh try                    runs the image as a pod runs it, and a small job in it
 #   image.sh show                   prints sizes and layers
 #   image.sh clean                  removes images, containers and their storage
-# TAILOR_BINARY names the binary; target/release/tailor by default. The same binary gives the same image id, also if NO_CACHE=1
-# lets buildah forget the layers that it has.
+# TAILOR_BINARY names the binary; target/release/tailor by default. The same binary gives the same image id; NO_CACHE=1 builds
+# every layer again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source deploy/lib/podman.bash
@@ -48,7 +48,7 @@ check_c_library() {
 base_folder() {
     local debs=$1 base=$2 package
     mkdir -p "$base"/{etc/ssl/certs,tmp,var/tmp,var/lib/dpkg/status.d}
-    for package in libc6 libgcc-s1 ca-certificates tzdata; do
+    for package in libc6 libgcc-s1 gcc-12-base ca-certificates tzdata; do
         dpkg-deb --extract "$debs/$package.deb" "$base"
         # Scanners find the packages of an image without dpkg in this folder.
         dpkg-deb --field "$debs/$package.deb" >"$base/var/lib/dpkg/status.d/$package"

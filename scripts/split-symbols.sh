@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Splits the symbols off a release binary: `split-symbols.sh BINARY FOLDER` writes FOLDER/tailor, which is what ships, and
-# FOLDER/tailor.debug. The two find each other by build id and by debuglink: a debugger, and a backtrace of Tailor itself, read
-# tailor.debug if it lies beside the binary or in /usr/lib/debug. OBJCOPY names the program for another architecture.
+# FOLDER/tailor.debug. The two find each other by build id and by debuglink: debuggers, and backtraces of Tailor itself, read
+# tailor.debug where it lies beside the binary or in /usr/lib/debug. OBJCOPY names the program for another architecture.
 set -euo pipefail
 
 binary=$1 folder=$2

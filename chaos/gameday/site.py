@@ -34,6 +34,23 @@ class Site(ABC):
     def scrape(self, server: str) -> dict[str, Metrics]:
         """Metrics of those that answer."""
 
+    @abstractmethod
+    def signal(self, name: str, signal: str) -> None:
+        """Sends a signal to one server."""
+
+    @abstractmethod
+    def exit_of(self, name: str) -> int | str | None:
+        """Returns the exit code of a server; `runs` while it runs."""
+
+    def signal_all(self, names: list[str], signal: str) -> None:
+        """Sends a signal to several servers."""
+        for name in names:
+            self.signal(name, signal)
+
+    def worker_name(self, name: str) -> str:
+        """Returns the name under which the cluster lists a worker."""
+        return name
+
     def leader(self) -> str | None:
         """Returns the coordinator whose metrics say that it leads."""
         told = self.scrape("coordinators")

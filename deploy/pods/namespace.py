@@ -40,6 +40,7 @@ class Namespace:
 
     def __init__(self, name: str):
         self.name = name
+        self._stopping: list[subprocess.Popen] = []  # they outlive this process if it is a kubectl
 
     # The namespace itself.
 
@@ -51,13 +52,20 @@ class Namespace:
                    f"tailor.pause={self.name}", "--read-only", "--entrypoint", "sleep", image, "100000")  # fmt: skip
         return self._network()["gateway"]
 
-    def remove(self) -> None:
-        """Removes every pod, the network, and what is remembered."""
-        for label in (f"tailor.namespace={self.name}", f"tailor.pause={self.name}"):
-            if names := [each["Names"][0] for each in podman.containers(label)]:
-                podman.run("rm", "--force", "--time", "0", *names)
-        podman.call("network", "rm", "--force", self.name)
+    def clear(self) -> None:
+        """Removes every pod and workload."""
+        self._remove_containers(f"tailor.namespace={self.name}")
         _remove_folder(state.folder(self.name))
+
+    def remove(self) -> None:
+        """Removes the namespace with everything in it."""
+        self.clear()
+        self._remove_containers(f"tailor.pause={self.name}")
+        podman.call("network", "rm", "--force", self.name)
+
+    def _remove_containers(self, label: str) -> None:
+        if names := [each["Names"][0] for each in podman.containers(label)]:
+            podman.run("rm", "--force", "--time", "0", *names)
 
     def _network(self) -> dict[str, str]:
         return json.loads(podman.run("network", "inspect", self.name))[0]["subnets"][0]
@@ -126,13 +134,15 @@ class Namespace:
             podman.run("stop", "--time", str(grace_s), its, timeout=grace_s + 60)
             self.settle()
         else:
-            subprocess.Popen(
-                podman.line("stop", "--time", str(grace_s), its),
-                env=podman.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
+            self._stopping.append(
+                subprocess.Popen(
+                    podman.line("stop", "--time", str(grace_s), its),
+                    env=podman.environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
             )
 
     def signal(self, name: str, signal: str) -> None:
