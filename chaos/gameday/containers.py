@@ -5,6 +5,7 @@ service and the proxies before them are processes of this machine, so days that 
 """
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,7 @@ _ETCD_NAMESPACE = "/tailor/"
 #: Faults of what stands beside the pods.
 _BESIDE = frozenset(
     {"s3_share", "s3_next", "s3_pace", "spot_notice", "put_foreign", "etcd_fill", "etcd_mend", "etcd_compact"}
+    | {"etcd_snapshot", "etcd_restore", "etcd_replace", "etcd_lose"}
     | {"cut", "blackhole", "blackhole_requests", "blackhole_answers", "lose_answers", "delay", "limit", "heal"}
     | {"break_connections"}
 )
@@ -54,6 +56,8 @@ class ContainerSite(KubernetesSite):
     """Runs a day in pods of this machine."""
 
     possible = POSSIBLE | _BESIDE
+    servers = re.compile(rf"{KubernetesSite.servers.pattern}|etcd\d*|etcd-leader|etcd-follower")
+    links_there = re.compile(r"etcd\d*|etcd-leader|etcd-follower|s3")
 
     def __init__(self, scenario: Scenario, lab: LocalLab, home: Path, pods: Namespace):
         _check(scenario.topology)
@@ -81,6 +85,21 @@ class ContainerSite(KubernetesSite):
             table.worker(stores, topology.workers, tuple(words), **debug),
         ]
 
+    def named(self, server: str) -> list[str]:
+        """Names of the servers that a word means; members of etcd are processes beside the pods."""
+        return [self.etcd.member(server).name] if server.startswith("etcd") else super().named(server)
+
+    def signal(self, name: str, signal: str) -> None:
+        """Sends a signal to a pod, or to a member of etcd."""
+        if name.startswith("etcd"):
+            self.etcd.member(name).process.signal(signal)
+        else:
+            super().signal(name, signal)
+
+    def start(self, name: str) -> None:
+        """Starts a server again."""
+        self.etcd.member(name).start() if name.startswith("etcd") else super().start(name)
+
     def notice(self, worker: str) -> None:
         """Lets the metadata service tell the machine of a pod that it is taken back."""
         pod = self._containers.pod(self._pod(worker))
@@ -94,7 +113,7 @@ class ContainerSite(KubernetesSite):
 
     def links(self, name: str) -> list:
         """The links of that name: to etcd, or to S3."""
-        return self.network.named(name)
+        return self.network.named(self.etcd.member(name).name if name.startswith("etcd-") else name)
 
     def keys_of_jobs(self) -> list[str] | None:
         """Lists the keys of jobs that are left in etcd."""

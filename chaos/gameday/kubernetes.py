@@ -38,12 +38,15 @@ POSSIBLE = frozenset({"kill", "start", "shell", "pause", "damage_segment", "dele
 #: Longest wait until a controller has replaced a pod.
 _REPLACED_LIMIT_S = 60.0
 
+#: Parts of a command that mean processes and files of the machine on which the game day runs.
+_OF_THIS_MACHINE = re.compile(r"&$|\$(HOME_OF_DAY|ETCD|etcd\d*|[cw]\d+)\b")
+
 _WORKLOAD = re.compile(r"(.+)-[a-z0-9]+-[a-z0-9]{5}")
 
 
 def tailor_of(namespace: str, kubectl: str = "kubectl") -> Tailor:
     """The command line, run inside a coordinator."""
-    return Tailor([kubectl, "-n", namespace, "exec", "deploy/tailor-coordinator", "--", "/usr/bin/tailor"], {})
+    return Tailor([kubectl, "-n", namespace, "exec", "deploy/tailor-coordinator", "--", "tailor"], {})
 
 
 class KubernetesSite(Site):
@@ -52,10 +55,12 @@ class KubernetesSite(Site):
     history = None
     etcd = None
     possible = POSSIBLE
+    servers = re.compile(r"[cw]\d+|leader|workers|coordinators")
+    links_there = re.compile("")
 
     def __init__(self, scenario: Scenario, lab: Lab, home: Path, namespace: str, kubectl: str = "kubectl"):
         super().__init__()
-        if cannot := [step.do for step in scenario.steps if faults.parse(step.do).name not in self.possible]:
+        if cannot := [step.do for step in scenario.steps if not self.can(step.do)]:
             raise NotHere(
                 f"kubectl cannot do `{cannot[0]}`; `chaos/run {scenario.name} --chaos-mesh NAMESPACE` prints what "
                 "Chaos Mesh can do of it"
@@ -70,6 +75,17 @@ class KubernetesSite(Site):
         # Whether a pod that takes another's place waits for `start` to give it that one's name.
         self._keeps_names = any(faults.parse(s.do).name == "kill" and s.lasts is not None for s in scenario.steps)
         self._scaled_down: dict[str, int] = {}
+
+    @classmethod
+    def can(cls, line: str) -> bool:
+        """Tells whether a step can be done here: the fault, to this server or link, or this command inside a pod."""
+        fault = faults.parse(line)
+        if fault.name not in cls.possible or _OF_THIS_MACHINE.search(fault.arguments.get("command", "")):
+            return False
+        server, link = fault.arguments.get("server"), fault.arguments.get("link")
+        return (server is None or bool(cls.servers.fullmatch(server))) and (
+            link is None or bool(cls.links_there.fullmatch(link))
+        )
 
     # What faults ask for.
 
