@@ -27,7 +27,8 @@ from pods import tailor as table  # noqa: E402
 from pods.namespace import Namespace  # noqa: E402
 from pods.workload import Workload  # noqa: E402
 
-_KUBECTL = tailor.REPOSITORY / "deploy/bin/kubectl"
+#: Our kubectl, by the interpreter itself: it is started several times a second.
+_KUBECTL = (sys.executable, str(tailor.REPOSITORY / "deploy/bin/kubectl"))
 _ETCD_NAMESPACE = "/tailor/"
 
 #: Faults of what stands beside the pods.
@@ -61,7 +62,7 @@ class ContainerSite(KubernetesSite):
 
     def __init__(self, scenario: Scenario, lab: LocalLab, home: Path, pods: Namespace):
         _check(scenario.topology)
-        super().__init__(scenario, lab, home, pods.name, str(_KUBECTL))
+        super().__init__(scenario, lab, home, pods.name, _KUBECTL)
         self._containers = pods
         self.etcd = Etcd(home, self.topology.etcd_flags.split(), self.topology.etcd_members)
         self.s3_weather = Weather()

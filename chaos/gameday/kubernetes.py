@@ -44,9 +44,9 @@ _OF_THIS_MACHINE = re.compile(r"&$|\$(HOME_OF_DAY|ETCD|etcd\d*|[cw]\d+)\b")
 _WORKLOAD = re.compile(r"(.+)-[a-z0-9]+-[a-z0-9]{5}")
 
 
-def tailor_of(namespace: str, kubectl: str = "kubectl") -> Tailor:
+def tailor_of(namespace: str, kubectl: tuple[str, ...] = ("kubectl",)) -> Tailor:
     """The command line, run inside a coordinator."""
-    return Tailor([kubectl, "-n", namespace, "exec", "deploy/tailor-coordinator", "--", "tailor"], {})
+    return Tailor([*kubectl, "-n", namespace, "exec", "deploy/tailor-coordinator", "--", "tailor"], {})
 
 
 class KubernetesSite(Site):
@@ -58,7 +58,9 @@ class KubernetesSite(Site):
     servers = re.compile(r"[cw]\d+|leader|workers|coordinators")
     links_there = re.compile("")
 
-    def __init__(self, scenario: Scenario, lab: Lab, home: Path, namespace: str, kubectl: str = "kubectl"):
+    def __init__(
+        self, scenario: Scenario, lab: Lab, home: Path, namespace: str, kubectl: tuple[str, ...] = ("kubectl",)
+    ):
         super().__init__()
         if cannot := [step.do for step in scenario.steps if not self.can(step.do)]:
             raise NotHere(
@@ -107,7 +109,7 @@ class KubernetesSite(Site):
             self._kubectl("exec", self._pod(name), "--", "sh", "-c", f"kill -{signal} $(pidof tailor)")
 
     def signal_all(self, names: list[str], signal: str) -> None:
-        """Sends a signal to several pods; all workers are killed by scaling to nothing, or others would come at once."""
+        """Sends a signal to several pods; kills all of them by scaling to nothing, or others would come at once."""
         if signal != "KILL" or len(names) < 2 or set(names) != set(self._listed(names[0][0])):
             super().signal_all(names, signal)
             return
@@ -209,7 +211,7 @@ class KubernetesSite(Site):
             return None
 
     def _kubectl(self, *words: str) -> str:
-        line = [self._program, "-n", self._namespace, *words]
+        line = [*self._program, "-n", self._namespace, *words]
         ended = subprocess.run(line, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
         if ended.returncode != 0:
             raise CommandFailed(f"{' '.join(line)}\nended with {ended.returncode}: {ended.stderr.strip()}")

@@ -35,7 +35,7 @@ def start(namespace: str, pod: Pod, workload: Workload, home: Path) -> None:
 
 
 def _empty_dir(home: Path, path: str) -> Path:
-    """Makes a folder as a kubelet does: everybody may write, nobody owns it, and it outlives the container's restarts."""
+    """Makes a folder as a kubelet does: everybody may write to it, and it outlives restarts of the container."""
     folder = home / path.strip("/").replace("/", "-")
     folder.mkdir(parents=True)
     folder.chmod(0o777)

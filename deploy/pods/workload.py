@@ -25,7 +25,7 @@ class Workload:
     grace_s: int = 120
     #: Headless service: the name by which every pod is found.
     service: str = ""
-    #: Whether the program is not process 1 of its namespace, so that a shell inside may stop it (`shareProcessNamespace`).
+    #: `shareProcessNamespace`: if set, the program is not process 1, and a shell inside may stop it.
     shares_processes: bool = False
     image: str = ""
 

@@ -1,4 +1,4 @@
-"""A cluster of pods for the tests: two coordinators, three workers, etcd and S3 beside them, and an operator's command line."""
+"""A cluster of pods for the tests: two coordinators, three workers, etcd and S3 beside them, and an operator."""
 
 import json
 import os

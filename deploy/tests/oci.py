@@ -48,7 +48,8 @@ def unpack(image: str, folder: Path) -> Files:
     layout = folder / "layout"
     folder.mkdir()
     podman.run("push", "--quiet", image, f"oci:{layout}:image", timeout=120)
-    subprocess.run(["umoci", "unpack", "--image", f"{layout}:image", folder / "bundle"], check=True, capture_output=True)
+    unpack_it = ["umoci", "unpack", "--image", f"{layout}:image", folder / "bundle"]
+    subprocess.run(unpack_it, check=True, capture_output=True)
     return Files(folder / "bundle/rootfs")
 
 

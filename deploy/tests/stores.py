@@ -12,7 +12,7 @@ from pods.podman import REPOSITORY
 
 
 class Stores:
-    """Starts both servers. Requests to S3 wait as long as `weather` says, so that jobs last long enough to be disturbed."""
+    """Starts both servers. Requests to S3 wait as long as `weather` says, so that a job can be disturbed."""
 
     def __init__(self, gateway: str, home: Path):
         self._home = home

@@ -35,6 +35,10 @@ class Pods(unittest.TestCase):
         self.assertLessEqual(attempts_again(ended), again_max)
         self.cluster.verify(dataset)
 
+    def exits_of(self, worker: str) -> list[int]:
+        """Exit codes of a worker's container, of which each led to a restart."""
+        return next(pod.exits for pod in self.cluster.pods("worker") if pod.name == worker)
+
     def test_a_job_is_submitted_computed_and_verified(self):
         self.check("plain", self.cluster.submit("plain"), again_max=0)
         self.assertEqual(self.cluster.metric("tailor_is_leader", "coordinator"), 1)
@@ -51,8 +55,8 @@ class Pods(unittest.TestCase):
         dataset = self.cluster.submit("crash", _PACE_S)
         worker = self.cluster.busy_worker("crash").name
         self.cluster.namespace.signal(worker, "KILL")
-        restarted = wait_for("a restart", 20, lambda: [p for p in self.cluster.pods("worker") if p.name == worker and p.exits])
-        self.assertEqual(restarted[0].exits[-1], _KILLED)
+        exits = wait_for("a restart", 20, lambda: self.exits_of(worker))
+        self.assertEqual(exits, [_KILLED])
         self.check("crash", dataset, again_max=2)
 
     def test_a_worker_that_is_deleted_hands_back_within_its_grace_and_exits_0(self):
@@ -73,10 +77,9 @@ class Pods(unittest.TestCase):
         self.cluster.namespace.apply(self.cluster.workers(memory="24m", **hungry))
         dataset = self.cluster.submit("memory", _PACE_S)
 
-        def killed() -> list[int]:
-            return next(pod.exits for pod in self.cluster.pods("worker") if pod.workload == "tailor-worker-hungry")
-
-        self.assertEqual(wait_for("a kill by the kernel", 60, killed)[0], _KILLED)
+        worker = next(pod.name for pod in self.cluster.pods("worker") if pod.workload == "tailor-worker-hungry")
+        exits = wait_for("a kill by the kernel", 60, lambda: self.exits_of(worker))
+        self.assertEqual(exits[0], _KILLED)
         self.cluster.namespace.apply(self.cluster.workers(memory="256m", **hungry))
         self.check("memory", dataset, again_max=8)
 
