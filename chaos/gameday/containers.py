@@ -57,6 +57,7 @@ class ContainerSite(KubernetesSite):
     """Runs a day in pods of this machine."""
 
     possible = POSSIBLE | _BESIDE
+    pace_factor = 2.0
     servers = re.compile(rf"{KubernetesSite.servers.pattern}|etcd\d*|etcd-leader|etcd-follower")
     links_there = re.compile(r"etcd\d*|etcd-leader|etcd-follower|s3")
 

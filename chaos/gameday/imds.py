@@ -33,6 +33,7 @@ class Imds:
                 pass
 
         self._server = ThreadingHTTPServer((host, 0), Handler)
+        self._server.handle_error = lambda *_: None  # a worker that is killed breaks off in the middle of a request
         threading.Thread(target=self._server.serve_forever, name="imds", daemon=True).start()
 
     @property

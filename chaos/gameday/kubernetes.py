@@ -104,7 +104,8 @@ class KubernetesSite(Site):
     def signal(self, name: str, signal: str) -> None:
         """Deletes the pod at once, or sends a signal inside it."""
         if signal == "KILL":
-            self._kubectl("delete", "pod", self._pod(name), "--grace-period=0", "--force", "--wait=false")
+            self._kubectl("delete", "pod", self._pod(name), "--grace-period=0", "--force",
+                          "--wait=false", "--ignore-not-found")  # fmt: skip
         else:
             self._kubectl("exec", self._pod(name), "--", "sh", "-c", f"kill -{signal} $(pidof tailor)")
 

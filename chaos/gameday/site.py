@@ -26,6 +26,8 @@ class Site(ABC):
     lab: Lab
     input: str
     dataset: str
+    #: Factor for the pace of scenarios, so that a job outlasts steps that take longer than signals to processes.
+    pace_factor = 1.0
 
     def __init__(self) -> None:
         self._saved: tuple[str, bytes] | None = None

@@ -67,7 +67,8 @@ class Kubernetes(unittest.TestCase):
 
     def test_a_kill_deletes_the_pod_at_once(self):
         faults.parse("kill -9 w2").perform(self.site("01-worker-killed-in-map"))
-        self.assertEqual(self.asked(), ["-n metrics delete pod tailor-worker-b --grace-period=0 --force --wait=false"])
+        delete = "delete pod tailor-worker-b --grace-period=0 --force --wait=false --ignore-not-found"
+        self.assertEqual(self.asked(), [f"-n metrics {delete}"])
 
     def test_a_stop_is_a_signal_inside_the_pod_and_is_taken_back(self):
         undo = faults.parse("kill -STOP w1").perform(self.site("03-zombie-returns-late"))

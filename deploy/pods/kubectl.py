@@ -2,7 +2,7 @@
 
     get pods [-l KEY=VALUE] [-o json|name]      get pod NAME -o json      get --raw PATH (metrics of a pod)
     exec POD|deploy/NAME -- COMMAND...          logs POD [--since-time=T]
-    delete pod NAME [--grace-period=N] [--force] [--wait=false]
+    delete pod NAME [--grace-period=N] [--force] [--wait=false] [--ignore-not-found]
     scale deploy/NAME --replicas=N              rollout restart deploy/NAME
 
 Every other command is refused.
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     delete.add_argument("--grace-period", type=int)
     delete.add_argument("--force", action="store_true")
     delete.add_argument("--wait", choices=["true", "false"], default="true")
+    delete.add_argument("--ignore-not-found", action="store_true")
     scale = _verb(verbs, "scale", _scale)
     scale.add_argument("target")
     scale.add_argument("--replicas", type=int, required=True)
@@ -157,7 +158,12 @@ def _delete(namespace: Namespace, options: argparse.Namespace, _: list[str]) -> 
         raise NotThere(f'the server doesn\'t have a resource type "{kind}"')
     if options.grace_period == 0 and not options.force:
         raise OSError("--grace-period=0 must be used with --force")
-    namespace.delete(name, options.grace_period, waits=options.wait == "true")
+    try:
+        namespace.delete(name, options.grace_period, waits=options.wait == "true")
+    except NotThere:
+        if not options.ignore_not_found:
+            raise
+        return 0
     print(f'pod "{name}" deleted')
     return 0
 

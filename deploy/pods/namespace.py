@@ -130,7 +130,10 @@ class Namespace:
             pod.is_leaving = True
             grace_s = pod.grace_s if grace_s is None else grace_s
         its = container(self.name, name)
-        if waits or grace_s == 0:
+        if grace_s == 0:
+            podman.call("kill", "--signal", "KILL", its)  # it may be ending already
+            self.settle()
+        elif waits:
             podman.run("stop", "--time", str(grace_s), its, timeout=grace_s + 60)
             self.settle()
         else:
