@@ -75,7 +75,10 @@ class KubernetesSite(Site):
         self.s3_weather = Weather()
         self._pods: dict[str, list[str]] = {"c": [], "w": []}
         # Whether a pod that takes another's place waits for `start` to give it that one's name.
-        self._keeps_names = any(faults.parse(s.do).name == "kill" and s.lasts is not None for s in scenario.steps)
+        self._keeps_names = any(
+            faults.parse(step.do).name == "start" or step.do.startswith("kill") and step.lasts is not None
+            for step in scenario.steps
+        )
         self._scaled_down: dict[str, int] = {}
 
     @classmethod
@@ -126,11 +129,15 @@ class KubernetesSite(Site):
             workload, replicas = self._scaled_down.popitem()
             self._kubectl("scale", f"deploy/{workload}", f"--replicas={replicas}")
 
+        known = self._pods[name[0]]
+        number = int(name[1:]) - 1
+        if known[number] in self._there(name[0]):
+            return
+
         def fresh() -> str | None:
-            known = self._pods[name[0]]
             return next((pod for pod in self._there(name[0]) if pod not in known), None)
 
-        self._pods[name[0]][int(name[1:]) - 1] = until(f"a pod in the place of {name}", _REPLACED_LIMIT_S, fresh)
+        known[number] = until(f"a pod in the place of {name}", _REPLACED_LIMIT_S, fresh)
 
     def exit_of(self, name: str) -> int | str | None:
         """Returns the exit code with which the container of a pod ended last; `runs` if it never has."""

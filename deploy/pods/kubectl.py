@@ -13,15 +13,13 @@ import json
 import os
 import re
 import sys
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime
 
 from . import podman, state
-from .namespace import Namespace, NotThere, is_ready
+from .namespace import Namespace, NotThere, fetch, is_ready
 from .state import Pod
 
-_RAW = re.compile(r"/api/v1/namespaces/([^/]+)/pods/([^/:]+):(\d+)/proxy(/.*)")
+_RAW = re.compile(r"/api/v1/namespaces/([^/]+)/pods/(https:)?([^/:]+):(\d+)/proxy(/.*)")
 
 
 def main(words: list[str]) -> int:
@@ -117,10 +115,9 @@ def _raw(path: str) -> int:
     match = _RAW.fullmatch(path)
     if match is None:
         raise NotThere("the server could not find the requested resource")
-    namespace, name, port, rest = match.groups()
+    namespace, scheme, name, port, rest = match.groups()
     pod = Namespace(namespace).pod(name)
-    with urllib.request.urlopen(f"http://{pod.ip}:{port}{rest}", timeout=5) as answer:
-        sys.stdout.write(answer.read().decode())
+    sys.stdout.write(fetch(f"{scheme or 'http:'}//{pod.ip}:{port}{rest}", timeout=5))
     return 0
 
 

@@ -18,8 +18,8 @@ def start(namespace: str, pod: Pod, workload: Workload, home: Path) -> None:
     """Creates and starts the container of a pod."""
     words = ["run", "--detach", "--name", container(namespace, pod.name), "--hostname", pod.name]
     words += ["--network", namespace, "--ip", pod.ip]
-    if workload.service:
-        words += ["--network-alias", workload.service]
+    for service in workload.services:
+        words += ["--network-alias", service]
     words += ["--user", _USER, "--read-only", "--read-only-tmpfs=false", "--cap-drop=all"]
     words += ["--security-opt=no-new-privileges", f"--memory={workload.memory}", f"--memory-swap={workload.memory}"]
     words += ["--label", f"tailor.namespace={namespace}", "--label", f"tailor.pod={pod.name}"]

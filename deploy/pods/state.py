@@ -24,6 +24,7 @@ class Pod:
     ip: str
     labels: dict[str, str]
     ports: dict[str, int]
+    scheme: str
     grace_s: int
     created_at: float
     #: Exit codes of its container, one for each restart.

@@ -48,7 +48,7 @@ def coordinator(stores: dict[str, str], replicas: int = 2, args: tuple[str, ...]
             "ports": {"grpc": GRPC, "http": COORDINATOR_HTTP},
             "memory": "256m",
             "empty_dirs": ["/tmp"],
-            "service": _SERVICE,
+            "services": [_SERVICE],
             "image": image(),
         }
         | differences

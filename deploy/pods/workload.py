@@ -23,8 +23,12 @@ class Workload:
     #: Files from ConfigMaps and Secrets, by path.
     files: dict[str, str] = field(default_factory=dict)
     grace_s: int = 120
-    #: Headless service: the name by which every pod is found.
-    service: str = ""
+    #: Services: names by which every pod is found.
+    services: list[str] = field(default_factory=list)
+    #: `https` if probes and metrics are served under TLS.
+    scheme: str = "http"
+    #: Labels of the pods beside name and component.
+    more_labels: dict[str, str] = field(default_factory=dict)
     #: `shareProcessNamespace`: if set, the program is not process 1, and a shell inside may stop it.
     shares_processes: bool = False
     image: str = ""
@@ -39,6 +43,7 @@ class Workload:
     def labels(self) -> dict[str, str]:
         """Labels of the pods, as the chart gives them."""
         return {
+            **self.more_labels,
             "app.kubernetes.io/name": "tailor",
             "app.kubernetes.io/component": self.component,
             "pod-template-hash": self.template,
