@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from gameday import metrics
@@ -15,7 +17,8 @@ from pods.state import Pod
 
 from .stores import Stores
 
-_HOME = podman.REPOSITORY / "target/deploy"
+#: etcd waits for the disk with each write, and images that were just built keep a disk busy for long.
+_HOME = Path("/dev/shm") if Path("/dev/shm").is_dir() else podman.REPOSITORY / "target/deploy"
 _KUBECTL = podman.REPOSITORY / "deploy/bin/kubectl"
 
 Found = TypeVar("Found")
@@ -28,6 +31,7 @@ class Cluster:
         tailor.build()
         self.namespace = Namespace(f"tailor-{os.getpid()}")
         self._home = _HOME / self.namespace.name
+        self._home.mkdir(parents=True)
         gateway = self.namespace.create(tailor.image(is_debug=True))
         try:
             self.stores = Stores(gateway, self._home)
@@ -44,6 +48,7 @@ class Cluster:
         self.namespace.remove()
         if hasattr(self, "stores"):
             self.stores.stop()
+        shutil.rmtree(self._home)
 
     # Workloads.
 
