@@ -36,7 +36,7 @@ check_binary() {
 # Refuses a binary that needs a newer C library than the base has. The loader would say the same, once a pod starts.
 check_c_library() {
     local base=$1 needed had
-    needed=$(objdump -T "$binary" | grep -oE 'GLIBC_[0-9.]+' | sort -Vu | tail -n 1)
+    needed=$(readelf --version-info "$binary" | grep -oE 'GLIBC_2\.[0-9]+' | sort -Vu | tail -n 1)
     had=$(grep -aohE 'GLIBC_2\.[0-9]+' "$base"/lib/*-linux-gnu/libc.so.6 | sort -Vu | tail -n 1)
     [[ $(printf '%s\n' "$needed" "$had" | sort -V | tail -n 1) == "$had" ]] || {
         echo "image: $binary needs $needed, the base has $had; build it on Debian 12 or older" >&2
@@ -96,7 +96,12 @@ build() {
     deploy/base.sh fetch "$architecture" ".cache/image/debs-$architecture"
     if [[ $architecture != $(architecture_here) ]]; then
         suffix=-$architecture
-        [[ $architecture == arm64 ]] && export OBJCOPY=aarch64-linux-gnu-objcopy || export OBJCOPY=x86_64-linux-gnu-objcopy
+        case $architecture in
+            amd64) export OBJCOPY=x86_64-linux-gnu-objcopy ;;
+            arm64) export OBJCOPY=aarch64-linux-gnu-objcopy ;;
+            *) echo "image: there is no image for $architecture" >&2; exit 1 ;;
+        esac
+        command -v "$OBJCOPY" >/dev/null || { echo "image: there is no $OBJCOPY; install binutils for $architecture" >&2; exit 1; }
     fi
     scripts/split-symbols.sh "$binary" "$work"
     rm -rf "$context"
@@ -142,7 +147,7 @@ show() {
     local tag
     for tag in "$image" "$image-debug"; do
         printf '\n%s\nid %s\n' "$tag" "$(as_root podman image inspect --format '{{.Id}}' "$tag")"
-        as_root podman history --no-trunc --format '{{.Size}}\t{{.CreatedBy}}' "$tag" | grep -v '^0B' | cut -c 1-100
+        as_root podman history --no-trunc --format '{{.Size}}\t{{.CreatedBy}}' "$tag" | grep -v '^0 B' | cut -c 1-100
         as_root podman image inspect --format '{{.Architecture}}, {{len .RootFS.Layers}} layers, {{.Size}} bytes' "$tag"
     done
 }
