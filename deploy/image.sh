@@ -4,8 +4,8 @@
 #   image.sh try                    runs the image as a pod runs it, and a small job in it
 #   image.sh show                   prints sizes and layers
 #   image.sh clean                  removes images, containers and their storage
-# TAILOR_BINARY names the binary; target/release/tailor by default. The same binary gives the same image id; NO_CACHE=1 builds
-# every layer again.
+# TAILOR_BINARY names the binary; target/release/tailor by default. The same binary gives the same image id.
+# NO_CACHE=1 builds every layer again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source deploy/lib/podman.bash

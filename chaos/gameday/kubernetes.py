@@ -74,7 +74,7 @@ class KubernetesSite(Site):
         self.dataset = lab.uri(f"datasets/{scenario.name}-{int(time.time())}")
         self.s3_weather = Weather()
         self._pods: dict[str, list[str]] = {"c": [], "w": []}
-        # Whether a pod that takes another's place waits for `start` to give it that one's name.
+        # If set, a pod that takes another's place waits for `start` to give it that one's name.
         self._keeps_names = any(
             faults.parse(step.do).name == "start" or step.do.startswith("kill") and step.lasts is not None
             for step in scenario.steps

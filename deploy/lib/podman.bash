@@ -40,7 +40,8 @@ runroot = "$containers/run/$driver"
 CONF
 }
 
-# Prints overlay if the kernel mounts one here, else vfs: it needs nothing of the kernel, and copies the image for each container.
+# Prints overlay if the kernel mounts one here, else vfs, which needs nothing of the kernel but copies the image for each
+# container.
 storage_driver() {
     local folder=$containers/probe options
     mkdir -p "$folder"/{lower,upper,work,merged}

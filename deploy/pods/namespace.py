@@ -157,7 +157,7 @@ class Namespace:
         with state.change(self.name) as now:
             _found(now.pods, name).is_reclaimed = True
 
-    # What controllers and the kubelet do.
+    # The work of controllers and of the kubelet.
 
     def settle(self) -> State:
         """Restarts, removes and creates until the pods are those that are wanted."""

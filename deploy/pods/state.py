@@ -1,4 +1,4 @@
-"""What the "API server" of a namespace remembers: a JSON file, changed under a lock, replaced as a whole."""
+"""The memory of a namespace, as an API server has it: a JSON file, changed under a lock, replaced as a whole."""
 
 import fcntl
 import json
@@ -30,7 +30,7 @@ class Pod:
     #: Exit codes of its container, one for each restart.
     exits: list[int] = field(default_factory=list)
     is_leaving: bool = False
-    #: Whether its machine is taken back: its container is not restarted, the pod is replaced.
+    #: If set, the machine is taken back: the container is not restarted, another pod takes its place.
     is_reclaimed: bool = False
 
 
