@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs a release: `package.sh BINARY ARCHITECTURE FOLDER` writes tailor-VERSION-linux-ARCHITECTURE.tar.gz to FOLDER, and beside
+# Packs a release: `package.sh BINARY ARCHITECTURE FOLDER` writes tailor-VERSION-linux-ARCHITECTURE.tar.gz to FOLDER, beside
 # it the symbols of its binary (.debug) and the SHA-256 of each. The version is the binary's own; a tag in RELEASE_TAG has to
 # be v and that version.
 set -euo pipefail
