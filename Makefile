@@ -15,13 +15,13 @@ test: venv ## Install what tests need, run every test
 	scripts/setup.sh tests
 	scripts/test.sh
 
-image: $(if $(TAILOR_BINARY),,build) ## The image, and its debug tag: build, run, print sizes and layers (TAILOR_BINARY=PATH for another binary)
+image: $(if $(IMAGE_BINARY),,build) ## The image, and its debug tag: build, run, print sizes and layers (IMAGE_BINARY=PATH for another binary)
 	scripts/setup.sh image
 	deploy/image.sh build
 	deploy/image.sh try
 	deploy/image.sh show
 
-test-deploy: venv $(if $(TAILOR_BINARY),,build) ## The image, and pods of it as containers beside etcd and S3: a job, kills, memory, settings
+test-deploy: venv $(if $(IMAGE_BINARY),,build) ## The image, and pods of it as containers beside etcd and S3: a job, kills, memory, settings
 	scripts/setup.sh image
 	deploy/test.sh
 

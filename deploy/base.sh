@@ -4,14 +4,14 @@
 #   base.sh lock                        writes the locks of amd64 and arm64 anew, from the suites of debian.sources
 #   base.sh fetch ARCHITECTURE FOLDER   puts the pinned packages there, each checked against its lock
 # A mirror drops a version once a newer one is out. `fetch` then asks snapshot.debian.org, which keeps all of them.
-# TAILOR_DEBIAN_SOURCES names other sources, a mirror of your own for example.
+# IMAGE_SOURCES names other sources, a mirror of your own for example.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # gcc-12-base has the licence of libgcc-s1.
 packages=(libc6 libgcc-s1 gcc-12-base ca-certificates tzdata busybox-static)
 state=$PWD/.cache/image/apt
-sources=${TAILOR_DEBIAN_SOURCES:-$PWD/deploy/base/debian.sources}
+sources=${IMAGE_SOURCES:-$PWD/deploy/base/debian.sources}
 
 lock_of() {
     echo "deploy/base/packages-$1.lock"

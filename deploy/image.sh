@@ -4,13 +4,13 @@
 #   image.sh try                    runs the image as a pod runs it, and a small job in it
 #   image.sh show                   prints sizes and layers
 #   image.sh clean                  removes images, containers and their storage
-# TAILOR_BINARY names the binary; target/release/tailor by default. The same binary gives the same image id.
+# IMAGE_BINARY names the binary, target/release/tailor by default (servers refuse unknown TAILOR_ variables, so it is none). The same binary gives the same image id.
 # NO_CACHE=1 builds every layer again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source deploy/lib/podman.bash
 
-binary=${TAILOR_BINARY:-target/release/tailor}
+binary=${IMAGE_BINARY:-target/release/tailor}
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 image=localhost/tailor:$version
 
@@ -25,7 +25,7 @@ architecture_here() {
 # Refuses a binary of another architecture than the image's.
 check_binary() {
     local machine
-    [[ -x $binary ]] || { echo "image: there is no $binary; run \`make build\`, or set TAILOR_BINARY" >&2; exit 1; }
+    [[ -x $binary ]] || { echo "image: there is no $binary; run \`make build\`, or set IMAGE_BINARY" >&2; exit 1; }
     machine=$(readelf -h "$binary" | sed -n 's/ *Machine: *//p')
     case $1,$machine in
         amd64,*X86-64* | arm64,AArch64*) ;;

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Unpacked images have files of root, and so has everything that pods write.
-[[ $(id -u) == 0 ]] || exec sudo -n --preserve-env=PATH,TAILOR_BINARY deploy/test.sh "$@"
+[[ $(id -u) == 0 ]] || exec sudo -n --preserve-env=PATH,IMAGE_BINARY deploy/test.sh "$@"
 source deploy/lib/podman.bash
 
 patterns=()

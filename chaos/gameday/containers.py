@@ -43,7 +43,7 @@ _BESIDE = frozenset(
 def build(binary: Path) -> None:
     """Builds the image of the binary."""
     subprocess.run(
-        [tailor.REPOSITORY / "deploy/image.sh", "build"], env={**os.environ, "TAILOR_BINARY": str(binary)}, check=True
+        [tailor.REPOSITORY / "deploy/image.sh", "build"], env={**os.environ, "IMAGE_BINARY": str(binary)}, check=True
     )
 
 
