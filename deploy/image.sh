@@ -4,8 +4,8 @@
 #   image.sh try                    runs the image as a pod runs it, and a small job in it
 #   image.sh show                   prints sizes and layers
 #   image.sh clean                  removes images, containers and their storage
-# IMAGE_BINARY names the binary, target/release/tailor by default (servers refuse unknown TAILOR_ variables, so it is none). The same binary gives the same image id.
-# NO_CACHE=1 builds every layer again.
+# IMAGE_BINARY names the binary, target/release/tailor by default. (Servers refuse variables TAILOR_... that they do not know.)
+# The same binary gives the same image id. NO_CACHE=1 builds every layer again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source deploy/lib/podman.bash
