@@ -16,7 +16,7 @@ class Stores:
 
     def __init__(self, gateway: str, home: Path):
         self._home = home
-        self._script("start")
+        self._start()
         named = {**_variables(home / "etcd.env"), **_variables(home / "s3.env")}
         self.loop, self.weather = Loop(gateway), Weather()
         etcd = Link(self.loop, _port(named["TAILOR_TEST_ETCD_ENDPOINTS"]))
@@ -34,6 +34,17 @@ class Stores:
         """Ends the proxies and the servers."""
         self.loop.stop()
         self._script("stop")
+
+    def _start(self) -> None:
+        # A port that was free may be taken by the time a server asks for it: then other ports are tried.
+        for is_last in (False, False, True):
+            try:
+                self._script("start")
+                return
+            except subprocess.CalledProcessError:
+                self._script("stop")
+                if is_last:
+                    raise
 
     def _script(self, verb: str) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
