@@ -15,6 +15,9 @@ from .cluster import Cluster, attempts_again, wait_for
 #: Delay of each request to S3 while a job is to be disturbed: a task then lasts about half a second.
 _PACE_S = 0.1
 
+#: Attempts of a worker of one slot: one runs, one waits, and the completion of a third may be on its way.
+_HELD_MAX = 3
+
 _CONFIG = "/etc/tailor/worker.toml"
 
 #: Exit code of a process that the kernel or an operator kills.
@@ -57,7 +60,7 @@ class Pods(unittest.TestCase):
         self.cluster.namespace.signal(worker, "KILL")
         exits = wait_for("a restart", 20, lambda: self.exits_of(worker))
         self.assertEqual(exits, [_KILLED])
-        self.check("crash", dataset, again_max=2)
+        self.check("crash", dataset, again_max=_HELD_MAX)
 
     def test_a_worker_that_is_deleted_hands_back_within_its_grace_and_exits_0(self):
         lost = self.cluster.metric("tailor_workers_lost_total", "coordinator")
@@ -67,7 +70,7 @@ class Pods(unittest.TestCase):
         self.cluster.kubectl("delete", "pod", pod.name)
         self.assertLess(time.monotonic() - began, pod.grace_s)
         self.assertEqual(self.cluster.namespace.exit_code(pod.name), 0)
-        self.check("leave", dataset, again_max=2)
+        self.check("leave", dataset, again_max=_HELD_MAX)
         self.assertEqual(self.cluster.metric("tailor_workers_lost_total", "coordinator"), lost)
         self.assertEqual(len(self.cluster.pods("worker")), 3)
 
