@@ -9,6 +9,7 @@
 //! the record is replaced by the same.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use format::keys;
 use format::state_records::{ShardPhase, ShardRecord, Text};
