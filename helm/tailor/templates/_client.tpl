@@ -42,6 +42,7 @@
   args:
     {{- toYaml (index . 2) | nindent 4 }}
   env:
+    - {name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}
     {{- include "tailor.clientEnv" $root | nindent 4 }}
   resources:
     {{- toYaml $root.Values.test.resources | nindent 4 }}
