@@ -53,14 +53,14 @@ def test_the_schema_knows_every_value_and_no_other():
 
 
 def _is_value(path: str) -> bool:
+    # Resources may be named that no default has, and a setting of both servers may be given to one of them.
+    ends = (".claims", ".pullSecrets.name", ".settings.log.format", ".settings.log.level")
+    if path in _OPEN or path.startswith("workers.image.") or path.endswith(ends):
+        return True
     found = values()
     for key in path.split("."):
-        if not isinstance(found, dict):
+        if not isinstance(found, dict) or key not in found:
             return False
-        if key not in found:
-            # Resources may be named that no default has, and a setting of both servers may be given to one of them.
-            is_open = path.startswith("workers.image.") or path.endswith((".claims", ".pullSecrets.name", ".settings.log.format", ".settings.log.level"))
-            return is_open or path in _OPEN
         found = found[key]
     return True
 
