@@ -45,6 +45,18 @@ cronjob: schedules
 {{- if not $values.roots -}}
 {{- include "tailor.refuse" (list $found "roots is empty, so no job could read or write anything: list URI prefixes, such as s3://metrics/") -}}
 {{- end -}}
+{{- if and $values.roots $values.test.enabled -}}
+{{- $test := include "tailor.testRoot" (index . 0) -}}
+{{- $inside := dict -}}
+{{- range $values.roots -}}
+{{- if hasPrefix (printf "%s/" (trimSuffix "/" .)) (printf "%s/" $test) -}}
+{{- $_ := set $inside "yes" true -}}
+{{- end -}}
+{{- end -}}
+{{- if not $inside -}}
+{{- include "tailor.refuse" (list $found (printf "test.root %s lies below none of roots, so the job of helm test would be refused" $test)) -}}
+{{- end -}}
+{{- end -}}
 {{- if and (not $values.etcd.endpoints) (not $values.etcd.trial.enabled) -}}
 {{- include "tailor.refuse" (list $found "etcd.endpoints is empty: list the members of your etcd, or set etcd.trial.enabled=true to try things") -}}
 {{- end -}}

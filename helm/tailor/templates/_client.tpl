@@ -29,8 +29,8 @@
 
 {{/* Prefix below which `helm test` reads and writes. */}}
 {{- define "tailor.testRoot" -}}
-{{- $first := first .Values.roots | default "" | trimSuffix "/" -}}
-{{ default (printf "%s/helm-test" $first) .Values.test.root | trimSuffix "/" }}
+{{- $last := last .Values.roots | default "" | trimSuffix "/" -}}
+{{ default (printf "%s/helm-test" $last) .Values.test.root | trimSuffix "/" }}
 {{- end -}}
 
 {{/* A step of `helm test`; takes (root, name, arguments). */}}
