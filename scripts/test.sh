@@ -10,13 +10,15 @@ stop() {
     scripts/servers.sh stop >/dev/null
 }
 trap stop EXIT
+source scripts/stage.sh
 
-cargo build --locked -p cli --bin tailor
+stage "building the binary" cargo build --locked -p cli --bin tailor
 mkdir -p target/test-binary
 cp target/debug/tailor target/test-binary/tailor
 export TAILOR_TEST_BINARY=target/test-binary/tailor
 
-scripts/test-chart.sh
-scripts/servers.sh start
-cargo test --locked --workspace --doc --quiet
+stage "building the tests" cargo nextest run --locked --workspace --no-run
+stage "the chart" scripts/test-chart.sh
+stage "starting servers" scripts/servers.sh start
+stage "examples in the docs" cargo test --locked --workspace --doc --quiet
 cargo nextest run --locked --workspace --no-fail-fast

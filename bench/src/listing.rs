@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use model::books::MapBooks;
 use model::{
     AttemptId, ByteSize, FencingToken, JobSettings, JobSpec, MapReport, Report, ShardPlan, SplitReport, StageTimes,
-    SystemClock, TaskId,
+    TaskId,
 };
 use scheduler::{Event, Policy, Restored, State};
 use storage::Root;
@@ -93,7 +93,7 @@ async fn plan(segments: u64, shards: u64) -> Result<Planned> {
         submitted_by: String::new(),
         submitted_at_ms: 0,
     };
-    let mut job = coordinator::Job::reading(&spec, dataset.clone(), Arc::new(SystemClock)).await?;
+    let mut job = coordinator::Job::reading(&spec, dataset.clone(), &coordinator::Env::real()).await?;
     job.input = Root::of_store("listed://input", Arc::new(Listed { segments, shards }));
     let plans = coordinator::planning::plan(&job).await?.plans;
     let written = coordinator::planning::write(&dataset, plans).await?;

@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use model::Clock;
 use model::limits::{MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX};
 use proto::v1::operator_service_server::OperatorServiceServer;
 use storage::meta::{LeaseSettings, MetaStore};
 use tokio::sync::watch;
 use tonic::service::Routes;
 
+use crate::Env;
 use crate::leader::LeaderSettings;
 use crate::reconcile::Collector;
 use crate::replica::{Replica, Role};
@@ -37,7 +37,7 @@ impl Coordinator {
         lease: LeaseSettings,
         collector: CollectorSettings,
         store: Arc<dyn MetaStore>,
-        clock: Arc<dyn Clock>,
+        env: Env,
     ) -> Self {
         let (role, roles) = watch::channel(Role::Follower { leader: String::new() });
         let (state, states) = watch::channel(Ok(()));
@@ -48,8 +48,8 @@ impl Coordinator {
             gates: Arc::default(),
             views: Arc::default(),
         };
-        let collector = Collector::new(collector, Arc::clone(&clock));
-        let replica = Replica { settings: Arc::new(settings), lease, store, clock, role, state };
+        let collector = Collector::new(collector, env.clone());
+        let replica = Replica { settings: Arc::new(settings), lease, store, env, role, state };
         Self { replica, collector, door }
     }
 
@@ -60,8 +60,8 @@ impl Coordinator {
 
     /// Builds the services for workers and operators.
     pub fn services(&self) -> Routes {
-        let clock = Arc::clone(&self.replica.clock);
-        let operators = OperatorServiceServer::new(Operators { door: self.door.clone(), clock })
+        let env = self.replica.env.clone();
+        let operators = OperatorServiceServer::new(Operators { door: self.door.clone(), env })
             .max_decoding_message_size(REQUEST_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         Routes::new(operators).add_service(BySize::new(|| Workers { door: self.door.clone() }))

@@ -6,6 +6,7 @@ use model::{Clock, JobId, JobSettings, JobSpec, ShardId};
 use shard_config::ShardMap;
 use storage::Root;
 
+use crate::Env;
 use crate::JobError;
 use crate::bases::Bases;
 
@@ -41,16 +42,16 @@ impl Job {
     ///
     /// # Errors
     /// A place cannot be opened, or the shard map cannot be parsed.
-    pub async fn open(spec: &JobSpec, clock: Arc<dyn Clock>) -> Result<Self, JobError> {
-        let dataset = Root::reach_or_make(&spec.dataset).await?;
-        Self::reading(spec, dataset, clock).await
+    pub async fn open(spec: &JobSpec, env: &Env) -> Result<Self, JobError> {
+        let dataset = env.stores.reach_or_make(&spec.dataset).await?;
+        Self::reading(spec, dataset, env).await
     }
 
     /// Opens a spec with a given dataset, for a dry run, which must not create one.
     ///
     /// # Errors
     /// As for [`Self::open`].
-    pub async fn reading(spec: &JobSpec, dataset: Root, clock: Arc<dyn Clock>) -> Result<Self, JobError> {
+    pub async fn reading(spec: &JobSpec, dataset: Root, env: &Env) -> Result<Self, JobError> {
         let shard_map = match spec.shard_map.as_str() {
             "" => ShardMap::default(),
             text => ShardMap::parse(text, "the job's shard map")?,
@@ -58,7 +59,7 @@ impl Job {
         Ok(Self {
             id: spec.job.clone(),
             settings: spec.settings.clone(),
-            input: Root::reach(&spec.input).await?,
+            input: env.stores.reach(&spec.input).await?,
             dataset,
             shards: spec.shards.clone(),
             shard_map: Arc::new(shard_map),
@@ -66,7 +67,7 @@ impl Job {
             force_replace: spec.force_replace.clone(),
             bases: Arc::default(),
             submitted_at_ms: spec.submitted_at_ms,
-            clock,
+            clock: Arc::clone(&env.clock),
         })
     }
 }

@@ -3,6 +3,8 @@
 //! The decisions are the scheduler's. This crate performs its effects, and feeds the outcomes back as events. `tailor
 //! coordinator` is one of several replicas; `tailor run` (crate `local`) joins the leader with a worker in one process.
 
+// Outside world of a coordinator: clock and stores.
+mod env;
 // Opened job: settings and stores.
 pub mod job;
 // Discovery of segments under the input prefix, by shard.
@@ -60,6 +62,7 @@ pub mod report;
 mod error;
 
 pub use coordinator::Coordinator;
+pub use env::Env;
 pub use error::JobError;
 pub use job::Job;
 pub use leader::LeaderSettings;

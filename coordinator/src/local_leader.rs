@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use format::state_records::Text;
 use model::error::chain;
-use model::{Clock, JobId, JobSpec, Term};
+use model::{JobId, JobSpec, Term};
 use proto::{ApiError, Dispatch, v1};
 use storage::meta::{LeaseSession, LeaseSettings, MetaError, MetaStore, election};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::JobError;
+use crate::env::Env;
 use crate::leader::{Ask, Handle, Leader, LeaderSettings};
 use crate::report::JobReport;
 
@@ -33,7 +34,7 @@ impl LocalLeader {
         settings: LeaderSettings,
         lease: LeaseSettings,
         store: Arc<dyn MetaStore>,
-        clock: Arc<dyn Clock>,
+        env: Env,
     ) -> Result<Self, JobError> {
         let refused = |error: MetaError| JobError::Refused { reason: chain(&error) };
         let session = LeaseSession::open(Arc::clone(&store), lease).await.map_err(refused)?;
@@ -41,7 +42,7 @@ impl LocalLeader {
         let leadership = election::campaign(&*store, &session, &me, Term::drawn(lease.seed)).await.map_err(refused)?;
         let found = crate::leader::find(&*store).await.map_err(refused)?;
         let (handle, inbox) = Handle::new();
-        let leader = Leader::new(Arc::new(settings), clock, Arc::clone(&store), leadership, &found, handle.clone());
+        let leader = Leader::new(Arc::new(settings), env, Arc::clone(&store), leadership, &found, handle.clone());
         let (dismiss, dismissed) = oneshot::channel::<()>();
         let leading = tokio::spawn(async move {
             let dismissed = async {

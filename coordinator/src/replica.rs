@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use format::state_records::Text;
 use futures::StreamExt as _;
-use model::{Clock, Term};
+use model::Term;
 use storage::meta::election::{self, Candidate, Leadership};
 use storage::meta::{LeaseSession, LeaseSettings, MetaError, MetaStore};
 use tokio::sync::watch;
 
+use crate::Env;
 use crate::leader::{self, Ended, Handle, Leader, LeaderSettings};
 use model::error::chain;
 
@@ -42,7 +43,7 @@ pub(crate) struct Replica {
     pub(crate) settings: Arc<LeaderSettings>,
     pub(crate) lease: LeaseSettings,
     pub(crate) store: Arc<dyn MetaStore>,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) env: Env,
     pub(crate) role: watch::Sender<Role>,
     /// Usability of the cluster's state: `Ok`, or the reason why not.
     pub(crate) state: watch::Sender<Result<(), String>>,
@@ -136,8 +137,8 @@ impl Replica {
         };
         let read_ms = began.elapsed().as_millis() as u64;
         let (handle, inbox) = Handle::new();
-        let (settings, clock, store) = (Arc::clone(&self.settings), Arc::clone(&self.clock), Arc::clone(&self.store));
-        let leader = Leader::new(settings, clock, store, leadership.clone(), &found, handle.clone());
+        let (settings, env, store) = (Arc::clone(&self.settings), self.env.clone(), Arc::clone(&self.store));
+        let leader = Leader::new(settings, env, store, leadership.clone(), &found, handle.clone());
         tracing::info!(token = %leadership.token(), jobs = found.jobs.len(), workers = found.workers.len(), read_ms, "began to lead");
         metrics::gauge!("tailor_is_leader").set(1.0);
         self.role.send_replace(Role::Leader(handle));

@@ -13,13 +13,13 @@ use std::time::Duration;
 use axum::Router;
 use daemon::{Health, ListenError, Metrics, Shutdown, etcd, listen};
 use model::limits::REQUESTS_PER_CONNECTION_MAX;
-use model::{Clock, SystemClock};
 use proto::v1::operator_service_server::OperatorServiceServer;
 use proto::v1::worker_service_server::WorkerServiceServer;
 use storage::meta::{EtcdSettings, EtcdStore, MetaError, MetaStore};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
+use crate::Env;
 use crate::connections;
 use crate::coordinator::Coordinator;
 use crate::service::{Operators, Workers};
@@ -76,8 +76,7 @@ async fn coordinate(
         store = etcd::connect_patiently(health, || connect(&settings.etcd)) => Arc::new(store?),
         () = shutdown.requested() => return Ok(()),
     };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let coordinator = Coordinator::new(settings.leader, settings.lease, settings.collector, store, clock);
+    let coordinator = Coordinator::new(settings.leader, settings.lease, settings.collector, store, Env::real());
     tokio::spawn(health.clone().follow(etcd::CONDITION, coordinator.state()));
     let serving = tokio::spawn(serve_requests(requests, coordinator.services(), shutdown.clone()));
     let requested = shutdown.clone();

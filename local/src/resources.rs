@@ -4,6 +4,7 @@ use model::ByteSize;
 use model::limits::MEMORY_BYTES_MIN;
 use storage::Root;
 use storage::segment::SegmentAccess;
+use worker::SlotLimits;
 
 use crate::LocalRunError;
 
@@ -18,6 +19,8 @@ pub struct Resources {
     pub scratch: Root,
     /// Access to segments: mapped files or ranged reads.
     pub access: SegmentAccess,
+    /// Limits of one attempt. Without them, its equal share of the memory; tests force rare paths with smaller ones.
+    pub limits: Option<SlotLimits>,
     /// 64 random bits, drawn for each run; its attempts are named after them.
     pub seed: u64,
 }

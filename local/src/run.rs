@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coordinator::local_leader::LocalLeader;
-use coordinator::{Job, JobError, JobReport, LeaderSettings};
+use coordinator::{Env, Job, JobError, JobReport, LeaderSettings};
 use model::error::chain;
-use model::{ByteSize, Clock, JobSpec};
+use model::{ByteSize, JobSpec};
 use proto::v1;
 use storage::meta::{LeaseSettings, MemoryStore, MetaStore, Revision};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use worker::ByUri;
 use worker::agent::{Agent, AgentError, AgentSettings, Left};
 
 use crate::{LocalRunError, Resources};
@@ -40,19 +39,19 @@ pub trait Watcher: Sync {
 pub async fn run(
     spec: JobSpec,
     resources: &Resources,
-    clock: Arc<dyn Clock>,
+    env: Env,
     watcher: &dyn Watcher,
     cancel: impl Future<Output = String>,
 ) -> Result<JobReport, LocalRunError> {
     resources.check_memory()?;
     spec.validate().map_err(|error| JobError::Refused { reason: error.to_string() })?;
-    let job = Job::open(&spec, Arc::clone(&clock)).await?;
+    let job = Job::open(&spec, &env).await?;
     // Done before anything is written, so that an input that cannot be planned is reported as such.
     coordinator::discover::discover(&job.input, &job.shards).await?;
 
     // Revisions order the records of runs under one name: 22 bits for changes within a millisecond, the clock above
     // them.
-    let first = Revision(clock.now_ms().cast_unsigned() << 22);
+    let first = Revision(env.clock.now_ms().cast_unsigned() << 22);
     let store: Arc<dyn MetaStore> = Arc::new(MemoryStore::starting_after(first));
     let lease = LeaseSettings { ttl: LEASE, seed: resources.seed };
     let settings = LeaderSettings {
@@ -60,8 +59,8 @@ pub async fn run(
         insists_on_records: false,
         ..LeaderSettings::default()
     };
-    let leader = LocalLeader::elect(settings, lease, Arc::clone(&store), Arc::clone(&clock)).await?;
-    let (leave, mut working) = work(&store, lease, resources, &leader, &*clock)?;
+    let leader = LocalLeader::elect(settings, lease, Arc::clone(&store), env.clone()).await?;
+    let (leave, mut working) = work(&store, lease, resources, &leader, &env)?;
 
     let watched = tokio::select! {
         watched = watch(&leader, spec, watcher, cancel) => {
@@ -85,7 +84,7 @@ fn work(
     lease: LeaseSettings,
     resources: &Resources,
     leader: &LocalLeader,
-    clock: &dyn Clock,
+    env: &Env,
 ) -> Result<(oneshot::Sender<String>, Working), LocalRunError> {
     let settings = AgentSettings {
         name: "embedded".to_owned(),
@@ -96,12 +95,14 @@ fn work(
         unfit_pause: AgentSettings::UNFIT_PAUSE,
         lease,
         drain_timeout: Duration::ZERO,
+        limits: resources.limits,
         access: resources.access,
         protocol: proto::dispatch::PROTOCOL,
         secret: None,
     };
     let ended = |error: AgentError| LocalRunError::Worker { reason: chain(&error) };
-    let agent = Agent::new(settings, leader.dispatch(), Arc::clone(store), Arc::new(ByUri), clock).map_err(ended)?;
+    let agent =
+        Agent::new(settings, leader.dispatch(), Arc::clone(store), env.stores.clone(), &*env.clock).map_err(ended)?;
     let (leave, left) = oneshot::channel();
     let working = tokio::spawn(
         agent.run(async { left.await.unwrap_or_else(|_| "the job has ended".to_owned()) }, std::future::pending()),

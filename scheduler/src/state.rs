@@ -140,10 +140,7 @@ impl State {
     /// Remembers when a task's pause ends.
     fn note_rest(&mut self, path: &TaskPath) {
         let shard = self.jobs.get(&path.job).and_then(|job| job.shards.get(&path.shard));
-        let until = shard.and_then(|shard| match path.task.kind {
-            model::TaskKind::Map => shard.maps.get(path.task.ordinal).and_then(|task| rest_of(&task.status)),
-            model::TaskKind::Reduce => shard.reduces.get(path.task.ordinal).and_then(|task| rest_of(&task.status)),
-        });
+        let until = shard.and_then(|shard| rest_of(&shard.task(path.task)?.status));
         self.waiting.extend(until.map(|until| (until, path.clone())));
     }
 
@@ -216,7 +213,7 @@ impl State {
     }
 }
 
-fn rest_of<R>(status: &Status<R>) -> Option<Duration> {
+fn rest_of(status: &Status) -> Option<Duration> {
     match status {
         Status::Waiting { until } => Some(*until),
         _ => None,

@@ -18,15 +18,15 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use model::{AttemptId, Failure};
+use model::{AttemptId, Failure, MapReport, ReduceReport, Report};
 
 use crate::event::{Tried, WorkerId};
 use crate::shard::ShardContext;
 
-/// Task of a shard; `R` is the report of its attempts.
+/// Task of a shard.
 #[derive(Debug)]
-pub(crate) struct Task<R> {
-    pub(crate) status: Status<R>,
+pub(crate) struct Task {
+    pub(crate) status: Status,
     pub(crate) tried: Tried,
     /// Largest number of an attempt that no longer counts, because the task was done and is opened again. The
     /// completion of such an attempt may arrive a second time, because a worker repeats a report that was not answered.
@@ -48,7 +48,7 @@ pub(crate) struct Task<R> {
 }
 
 #[derive(Debug)]
-pub(crate) enum Status<R> {
+pub(crate) enum Status {
     Open,
     Running(Vec<Running>),
     /// The task failed and pauses.
@@ -57,7 +57,7 @@ pub(crate) enum Status<R> {
     },
     /// The task failed from a guessed start, and waits for its left neighbour to confirm or refute the guess.
     Suspect(Box<Suspicion>),
-    Done(Box<Done<R>>),
+    Done(Box<Done>),
     /// The task was done; its reopening is being journaled.
     Reopening,
 }
@@ -81,13 +81,13 @@ pub(crate) struct Suspicion {
 }
 
 #[derive(Debug)]
-pub(crate) struct Done<R> {
+pub(crate) struct Done {
     pub(crate) attempt: AttemptId,
-    pub(crate) report: R,
+    pub(crate) report: Report,
     pub(crate) at: Duration,
 }
 
-impl<R> Task<R> {
+impl Task {
     fn new(bytes: u64) -> Self {
         Self {
             status: Status::Open,
@@ -103,15 +103,27 @@ impl<R> Task<R> {
         }
     }
 
-    pub(crate) fn done(&self) -> Option<&Done<R>> {
+    pub(crate) fn done(&self) -> Option<&Done> {
         match &self.status {
             Status::Done(done) => Some(done),
             _ => None,
         }
     }
 
-    pub(crate) fn report(&self) -> Option<&R> {
-        self.done().map(|done| &done.report)
+    /// Returns the report of a map task that is done.
+    pub(crate) fn map_report(&self) -> Option<&MapReport> {
+        match self.done().map(|done| &done.report) {
+            Some(Report::Map(report)) => Some(report),
+            _ => None,
+        }
+    }
+
+    /// Returns the report of a reduce task that is done.
+    pub(crate) fn reduce_report(&self) -> Option<&ReduceReport> {
+        match self.done().map(|done| &done.report) {
+            Some(Report::Reduce(report)) => Some(report),
+            _ => None,
+        }
     }
 
     pub(crate) fn running(&self) -> &[Running] {
@@ -135,15 +147,15 @@ impl<R> Task<R> {
 
 /// Tasks of one kind, with an index of the open ones, heaviest first.
 #[derive(Debug)]
-pub(crate) struct Tasks<R> {
-    tasks: Vec<Task<R>>,
+pub(crate) struct Tasks {
+    tasks: Vec<Task>,
     open: BTreeSet<(Reverse<u64>, u32)>,
     done: usize,
     done_bytes: u64,
     running: usize,
 }
 
-impl<R> Tasks<R> {
+impl Tasks {
     pub(crate) fn new(bytes: impl Iterator<Item = u64>) -> Self {
         let tasks: Vec<_> = bytes.map(Task::new).collect();
         let open = tasks.iter().enumerate().map(|(ordinal, task)| (Reverse(task.bytes), ordinal as u32)).collect();
@@ -176,11 +188,11 @@ impl<R> Tasks<R> {
         !self.open.is_empty()
     }
 
-    pub(crate) fn get(&self, ordinal: u32) -> Option<&Task<R>> {
+    pub(crate) fn get(&self, ordinal: u32) -> Option<&Task> {
         self.tasks.get(ordinal as usize)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Task<R>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Task> {
         self.tasks.iter()
     }
 
@@ -192,7 +204,7 @@ impl<R> Tasks<R> {
 
     /// Changes one task, and updates the counts and the index that follow from its status. No other function changes
     /// them.
-    pub(crate) fn change<T>(&mut self, ordinal: u32, change: impl FnOnce(&mut Task<R>) -> T) -> T {
+    pub(crate) fn change<T>(&mut self, ordinal: u32, change: impl FnOnce(&mut Task) -> T) -> T {
         let task = &mut self.tasks[ordinal as usize];
         let (was_done, was_running) = (task.done().is_some(), task.running().len());
         let changed = change(task);
@@ -228,6 +240,44 @@ impl<R> Tasks<R> {
             }
             number
         })
+    }
+
+    /// Records the attempt that counts; returns the attempts that ran at the task. A completed task keeps its output
+    /// (LS-2), and an attempt whose task was opened again never counts a second time.
+    pub(crate) fn put_done(&mut self, ordinal: u32, attempt: AttemptId, report: Report, at: Duration) -> Vec<Running> {
+        if self.get(ordinal).is_none_or(|task| task.done().is_some() || attempt.number <= task.void) {
+            return Vec::new();
+        }
+        self.change(ordinal, |task| {
+            task.tried.last = task.tried.last.max(attempt.number);
+            (task.failures, task.throttled_since, task.starved_since) = (0, None, None);
+            let done = Status::Done(Box::new(Done { attempt, report, at }));
+            match std::mem::replace(&mut task.status, done) {
+                Status::Running(running) => running,
+                _ => Vec::new(),
+            }
+        })
+    }
+
+    /// Restores an attempt that ran under an earlier leader.
+    pub(crate) fn put_running(&mut self, ordinal: u32, running: Running) {
+        if self.get(ordinal).is_none_or(|task| task.done().is_some()) {
+            return;
+        }
+        self.change(ordinal, |task| {
+            task.tried.last = task.tried.last.max(running.number);
+            match &mut task.status {
+                Status::Running(others) => others.push(running),
+                status => *status = Status::Running(vec![running]),
+            }
+        });
+    }
+
+    /// Opens a task, if its status is one that `opens`.
+    pub(crate) fn open_if(&mut self, ordinal: u32, opens: impl Fn(&Status) -> bool) {
+        if self.get(ordinal).is_some_and(|task| opens(&task.status)) {
+            self.change(ordinal, |task| task.status = Status::Open);
+        }
     }
 
     /// Notes that an attempt's claim was written; returns false if the attempt is no longer wanted.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{AttemptId, JobId, PartitionId, ShardId, ShardPlan, TaskId, TaskKind};
+use model::{AttemptId, JobId, PartitionId, ShardId, ShardPlan, TaskId};
 
 use crate::event::{Tried, WorkerId};
 use crate::shard::{Counts, Phase, Shard};
@@ -105,10 +105,7 @@ impl State {
     /// Returns the attempt that counts for a task of an open shard.
     pub fn recorded(&self, path: &model::TaskPath) -> Option<AttemptId> {
         let shard = self.jobs.get(&path.job)?.shards.get(&path.shard)?;
-        match path.task.kind {
-            TaskKind::Map => shard.maps.get(path.task.ordinal)?.done().map(|done| done.attempt),
-            TaskKind::Reduce => shard.reduces.get(path.task.ordinal)?.done().map(|done| done.attempt),
-        }
+        shard.task(path.task)?.done().map(|done| done.attempt)
     }
 
     /// Returns the plan of a known shard; reports of its tasks are checked against it.
@@ -155,7 +152,7 @@ fn view(shard: &Shard) -> ShardView {
     }
 }
 
-fn task_view<R>(id: TaskId, task: &Task<R>) -> TaskView {
+fn task_view(id: TaskId, task: &Task) -> TaskView {
     let state = match task.status {
         Status::Open => TaskState::Open,
         Status::Running(_) => TaskState::Running,

@@ -1,7 +1,6 @@
 //! Port of a process, its only way out: every request leaves through it, and the world carries the request.
 
-use std::cell::RefCell;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use model::{FailureClass, HeldAttempt, Invariant};
 use storage::meta::{MetaError, Revision, WatchEvent};
@@ -54,10 +53,6 @@ impl std::fmt::Debug for Port {
     }
 }
 
-thread_local! {
-    static CURRENT: RefCell<Option<Arc<Port>>> = const { RefCell::new(None) };
-}
-
 impl Port {
     /// Sends a message to the world.
     pub(crate) fn send(&self, message: Message) {
@@ -67,18 +62,5 @@ impl Port {
     /// Takes the messages sent since the last call.
     pub(crate) fn drain(&self) -> Vec<Message> {
         std::mem::take(&mut self.out.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Returns the port of the process that runs now.
-    pub(crate) fn current() -> Option<Arc<Self>> {
-        CURRENT.with_borrow(Clone::clone)
-    }
-
-    /// Runs `work` as a part of this port's process.
-    pub(crate) fn within<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> T {
-        CURRENT.set(Some(Arc::clone(self)));
-        let result = work();
-        CURRENT.set(None);
-        result
     }
 }

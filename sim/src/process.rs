@@ -105,7 +105,7 @@ impl Process {
     /// Runs until the world's time is `until`.
     pub(crate) fn step(&self, until: Duration) {
         let Some(life) = self.life.as_ref().filter(|life| life.stopped_at.is_none()) else { return };
-        life.port.within(|| life.runtime.block_on(async { tokio::time::sleep_until(life.base + until).await }));
+        life.runtime.block_on(async { tokio::time::sleep_until(life.base + until).await });
         // A blocking thread would answer at a time of its own, which no seed could repeat.
         let threads = life.runtime.metrics().num_blocking_threads();
         assert_eq!(threads, 0, "{} leaves work to a thread", self.name);
@@ -130,9 +130,7 @@ impl Process {
 
     /// Ends the process at its current await.
     pub(crate) fn crash(&mut self) {
-        if let Some(Life { runtime, port, .. }) = self.life.take() {
-            port.within(|| drop(runtime));
-        }
+        self.life = None;
     }
 
     /// Stops the process, as SIGSTOP does.
@@ -147,7 +145,7 @@ impl Process {
         self.back_at = None;
         let Some(life) = &mut self.life else { return };
         if let Some(since) = life.stopped_at.take() {
-            life.port.within(|| life.runtime.block_on(async { tokio::time::advance(now - since).await }));
+            life.runtime.block_on(async { tokio::time::advance(now - since).await });
         }
     }
 }

@@ -46,7 +46,6 @@ pub(crate) struct Scenario {
     pub(crate) has_liar: bool,
     /// Time at which the faults end, or come to rest.
     pub(crate) heals_at: Duration,
-    pub(crate) planted: Option<PlantedBug>,
 }
 
 impl Scenario {
@@ -98,19 +97,7 @@ impl Scenario {
         disruptions.extend(wider.disruptions);
         disruptions.sort_by_key(|(at, _)| *at);
         let (strangers, has_liar) = (wider.objects, wider.liar.is_some());
-        Self {
-            seed,
-            mode,
-            coordinators,
-            processes,
-            workload,
-            rates,
-            disruptions,
-            strangers,
-            has_liar,
-            heals_at,
-            planted,
-        }
+        Self { seed, mode, coordinators, processes, workload, rates, disruptions, strangers, has_liar, heals_at }
     }
 
     /// Longest time from the end of the faults until everything must be done: pauses, leases and a takeover, several

@@ -8,6 +8,8 @@
 pub mod root;
 // Opening of places by callers that must not hang if a file system does.
 mod reach;
+// The way in which a process opens places.
+mod opener;
 // Operations on many objects: removal in batches, listings as streams.
 mod bulk;
 // Segment lists that are stored as an object.
@@ -44,8 +46,13 @@ pub mod outcome;
 // State of the cluster: etcd, and its in-memory twin.
 pub mod meta;
 
+// Store for tests that deviates from another.
+#[cfg(any(test, feature = "testing"))]
+pub mod bent;
+
 pub use error::StorageError;
 pub use metrics::describe_metrics;
+pub use opener::{Missing, Open, Opener};
 pub use outcome::{Outcome, Settled, settle};
 pub use place_name::store_of;
 pub use root::{Creation, Root};

@@ -12,7 +12,7 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use model::limits::FOLDER_OPEN_MAX;
 
-use crate::{Root, StorageError};
+use crate::{Missing, Root, StorageError};
 
 /// Function that opens a place.
 type Open = fn(&str) -> Result<Root, StorageError>;
@@ -22,13 +22,7 @@ type Opening = Shared<BoxFuture<'static, Result<Root, Arc<StorageError>>>>;
 
 /// Folders that are being opened in this process. One that hangs stays here, so that further calls cost no further
 /// thread.
-static UNDER_WAY: Mutex<BTreeMap<(Purpose, String), Opening>> = Mutex::new(BTreeMap::new());
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Purpose {
-    Read,
-    Write,
-}
+static UNDER_WAY: Mutex<BTreeMap<(Missing, String), Opening>> = Mutex::new(BTreeMap::new());
 
 /// Error of a folder whose file system did not answer in time.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +35,7 @@ impl Root {
     /// # Errors
     /// As for [`Self::open`], and [`StorageError::Failed`] for a file system that does not answer: its store is away.
     pub async fn reach(uri: &str) -> Result<Self, StorageError> {
-        reach_by(Purpose::Read, Self::open, uri).await
+        reach_by(Missing::Refuse, Self::open, uri).await
     }
 
     /// Opens a place as [`Self::create`] does, but never hangs.
@@ -49,23 +43,23 @@ impl Root {
     /// # Errors
     /// As for [`Self::create`], and [`StorageError::Failed`] for a file system that does not answer: its store is away.
     pub async fn reach_or_make(uri: &str) -> Result<Self, StorageError> {
-        reach_by(Purpose::Write, Self::create, uri).await
+        reach_by(Missing::Make, Self::create, uri).await
     }
 }
 
-async fn reach_by(purpose: Purpose, open: Open, uri: &str) -> Result<Root, StorageError> {
+async fn reach_by(missing: Missing, open: Open, uri: &str) -> Result<Root, StorageError> {
     if !is_folder(uri) {
         return open(uri);
     }
-    match tokio::time::timeout(FOLDER_OPEN_MAX, opening(purpose, open, uri)).await {
+    match tokio::time::timeout(FOLDER_OPEN_MAX, opening(missing, open, uri)).await {
         Ok(opened) => opened.map_err(|error| again(&error)),
         Err(_) => Err(failed(uri, NoAnswer)),
     }
 }
 
 /// Joins the opening of a folder that is in progress, or starts one.
-fn opening(purpose: Purpose, open: Open, uri: &str) -> Opening {
-    let key = (purpose, uri.to_owned());
+fn opening(missing: Missing, open: Open, uri: &str) -> Opening {
+    let key = (missing, uri.to_owned());
     let begin = || {
         let (key, uri) = (key.clone(), uri.to_owned());
         let opened = tokio::task::spawn_blocking(move || {
@@ -83,7 +77,7 @@ fn opening(purpose: Purpose, open: Open, uri: &str) -> Opening {
     under_way().entry(key.clone()).or_insert_with(begin).clone()
 }
 
-fn under_way() -> MutexGuard<'static, BTreeMap<(Purpose, String), Opening>> {
+fn under_way() -> MutexGuard<'static, BTreeMap<(Missing, String), Opening>> {
     // No code panics while it holds the lock.
     UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -133,7 +127,7 @@ mod tests {
         let asks: Vec<_> = (0..40)
             .map(|_| {
                 let uri = uri.clone();
-                tokio::spawn(async move { reach_by(Purpose::Read, hang, &uri).await })
+                tokio::spawn(async move { reach_by(Missing::Refuse, hang, &uri).await })
             })
             .collect();
         tokio::task::yield_now().await;

@@ -51,8 +51,6 @@ impl Root {
         let path = match place(uri)? {
             Place::Folder(path) => path,
             Place::Bucket(store) => return Ok(Self::of_bucket(uri, store)),
-            #[cfg(feature = "testing")]
-            Place::HandedIn(store) => return Ok(Self::of_store(uri, store)),
         };
         match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => Self::of_folder(uri, path),
@@ -72,8 +70,6 @@ impl Root {
         let path = match place(uri)? {
             Place::Folder(path) => path,
             Place::Bucket(store) => return Ok(Self::of_bucket(uri, store)),
-            #[cfg(feature = "testing")]
-            Place::HandedIn(store) => return Ok(Self::of_store(uri, store)),
         };
         if path.is_file() {
             return Err(open_error(uri, "it is a file; name a folder"));
@@ -303,8 +299,6 @@ fn open_error(uri: &str, cause: &str) -> StorageError {
 enum Place {
     Folder(PathBuf),
     Bucket(S3Store),
-    #[cfg(feature = "testing")]
-    HandedIn(Arc<dyn ObjectStore>),
 }
 
 fn place(uri: &str) -> Result<Place, StorageError> {
@@ -316,8 +310,6 @@ fn place(uri: &str) -> Result<Place, StorageError> {
         None => Ok(Place::Folder(PathBuf::from(uri))),
         Some(("file", path)) => Ok(Place::Folder(PathBuf::from(path))),
         Some(("s3", rest)) => bucket(uri, rest).map(Place::Bucket),
-        #[cfg(feature = "testing")]
-        Some((handed_in::SCHEME, _)) => handed_in::store(uri).map(Place::HandedIn),
         Some((scheme, _)) => {
             let cause = format!("there is no store for {scheme}://; give a path, file://PATH or s3://BUCKET/PREFIX");
             Err(open_error(uri, &cause))
@@ -332,37 +324,6 @@ fn bucket(uri: &str, rest: &str) -> Result<S3Store, StorageError> {
     }
     let prefix = Path::parse(prefix).map_err(|error| open_error(uri, &error.to_string()))?;
     Ok(S3Store::new(bucket, prefix, S3Settings::default()))
-}
-
-/// Places for tests: this thread decides which store `test://NAME` opens.
-#[cfg(feature = "testing")]
-pub mod handed_in {
-    use std::cell::RefCell;
-    use std::sync::Arc;
-
-    use object_store::ObjectStore;
-
-    use super::open_error;
-    use crate::StorageError;
-
-    pub(super) const SCHEME: &str = "test";
-
-    /// Function from a URI to a store whose keys are relative to it.
-    pub type Opener = Box<dyn Fn(&str) -> Arc<dyn ObjectStore>>;
-
-    thread_local! {
-        static OPENER: RefCell<Option<Opener>> = const { RefCell::new(None) };
-    }
-
-    /// Opens places by `opener` from now on, on this thread.
-    pub fn open_by(opener: Option<Opener>) {
-        OPENER.set(opener);
-    }
-
-    pub(super) fn store(uri: &str) -> Result<Arc<dyn ObjectStore>, StorageError> {
-        let store = OPENER.with_borrow(|opener| opener.as_ref().map(|opener| opener(uri)));
-        store.ok_or_else(|| open_error(uri, "this thread was handed no places"))
-    }
 }
 
 #[cfg(test)]

@@ -2,20 +2,21 @@
 
 use anyhow::{Context, Result};
 use format::column::ColumnDecoder;
+use format::manifest::PartitionEntry;
 use format::part::{Block, PartFooter, RollupColumns, Tail, read_tail};
-use model::{Columns, ObjectEntry, ReduceReport, RollupStep, SeriesKey};
+use model::{Columns, ObjectEntry, RollupStep, SeriesKey};
 use storage::Root;
 
 use crate::expected::{Row, ShardContent};
 
-/// Reads the parts that the reduce attempts of one shard wrote.
-pub async fn output<'a>(dataset: &Root, reports: impl IntoIterator<Item = &'a ReduceReport>) -> Result<ShardContent> {
+/// Reads the parts of one shard, as its manifest lists them.
+pub async fn output(dataset: &Root, partitions: &[PartitionEntry]) -> Result<ShardContent> {
     let mut output = ShardContent::default();
-    for report in reports {
-        if let Some(object) = &report.raw {
+    for entry in partitions {
+        if let Some(object) = &entry.raw {
             read_raw(&read(dataset, object).await?, &mut output).with_context(|| format!("read {}", object.key))?;
         }
-        for rollup in &report.rollups {
+        for rollup in &entry.rollups {
             let bytes = read(dataset, &rollup.object).await?;
             read_rollup(&bytes, rollup.step, &mut output).with_context(|| format!("read {}", rollup.object.key))?;
         }

@@ -23,8 +23,8 @@ pub mod segments;
 pub mod expected;
 // Content of a shard's parts.
 pub mod found;
-// Execution of plans on one thread, in an order drawn from a seed, with lost workers and late completions.
-pub mod executor;
+// Stores that keep what the engine removes.
+pub mod kept;
 // Random numbers from a seed.
 pub mod random;
 // Properties that hold for any bytes.

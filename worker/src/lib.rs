@@ -43,5 +43,4 @@ pub use agent::{Agent, AgentError, AgentSettings, Left};
 pub use compute::{InPlace, SlotWork};
 pub use error::WorkError;
 pub use limits::SlotLimits;
-pub use resolve::{ByUri, Places};
 pub use slot::{AttemptOutcome, Slot};

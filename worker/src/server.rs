@@ -14,11 +14,11 @@ use axum::Router;
 use daemon::{Health, ListenError, Metrics, Shutdown, etcd, listen};
 use model::SystemClock;
 use proto::client::{EndpointsError, LeaderClient};
+use storage::Opener;
 use storage::meta::{EtcdStore, MetaError, MetaStore};
 
 use crate::agent::{Agent, AgentError, AgentSettings, Left};
 use crate::remote::RemoteLeader;
-use crate::resolve::ByUri;
 use crate::settings::Settings;
 use crate::{metrics, open_files, spot};
 use proto::secret::Secret;
@@ -89,7 +89,7 @@ async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Resul
     let leader = Arc::new(RemoteLeader::new(&client, secret));
     // Done on a blocking thread: the scratch folder may lie in a file system that hangs.
     let agent_settings = AgentSettings { secret: Some(secret), ..settings.agent };
-    let make = move || Agent::new(agent_settings, leader, meta, Arc::new(ByUri), &SystemClock);
+    let make = move || Agent::new(agent_settings, leader, meta, Opener::by_uri(), &SystemClock);
     let agent = tokio::select! {
         made = tokio::task::spawn_blocking(make) => made.map_err(AgentError::Start)??,
         () = shutdown.requested() => return Ok(Left::Drained),

@@ -144,6 +144,7 @@ fn agent(layers: &Layers, machine: &Machine) -> Result<AgentSettings, SettingsEr
     check_name("name", &name).map_err(|error| layers.refuse("name", &error.reason))?;
     let temporary = machine.temporary.clone().unwrap_or_else(|| PathBuf::from("/var/tmp"));
     Ok(AgentSettings {
+        limits: None,
         name,
         slots,
         memory,

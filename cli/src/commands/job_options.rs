@@ -2,7 +2,6 @@
 //! process.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::Result;
 use coordinator::Job;
@@ -116,7 +115,7 @@ impl JobOptions {
     /// Creates a job of this process. `open` opens the dataset, because `plan` must not create it.
     pub(crate) async fn job(self, open: impl FnOnce(&str) -> Result<Root>) -> Result<Job> {
         let (spec, _) = self.spec()?;
-        Ok(Job::reading(&spec, open(&spec.dataset)?, Arc::new(SystemClock)).await?)
+        Ok(Job::reading(&spec, open(&spec.dataset)?, &coordinator::Env::real()).await?)
     }
 
     /// Builds the spec and the shard map. The map is parsed here, so that an error in it names the line.

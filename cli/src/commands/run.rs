@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -70,6 +69,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     let (spec, _) = args.job.spec()?;
     let scratch = Scratch::make(args.scratch.as_deref(), &Root::create(&spec.dataset)?)?;
     let resources = Resources {
+        limits: None,
         workers: args.workers.map_or_else(|| default_workers(args.memory), usize::from),
         memory: args.memory,
         scratch: scratch.root()?,
@@ -83,7 +83,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
         crate::out::say(format_args!("tailor: warning: {shortage}"));
     }
     let progress = Progress::start();
-    let report = local::run(spec, &resources, Arc::new(SystemClock), &progress, interrupted).await;
+    let report = local::run(spec, &resources, coordinator::Env::real(), &progress, interrupted).await;
     progress.finish();
     let report = report?;
     out::show(args.output, &report, tables::job)?;

@@ -1,4 +1,4 @@
-use model::{JobSpec, SystemClock};
+use model::JobSpec;
 
 use super::*;
 
@@ -19,7 +19,7 @@ async fn job(folder: &tempfile::TempDir) -> Job {
         submitted_by: String::new(),
         submitted_at_ms: 0,
     };
-    Job::open(&spec, std::sync::Arc::new(SystemClock)).await.expect("both folders are there")
+    Job::open(&spec, &crate::Env::real()).await.expect("both folders are there")
 }
 
 async fn commit(job: &Job, shard: ShardId, version: u32) {

@@ -4,13 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, Result,
-};
+use object_store::{ObjectStore, PutOptions, PutPayload, PutResult, Result};
+use storage::bent::{Bend, Bent};
 
 use super::*;
 
@@ -21,45 +18,19 @@ struct Moody {
     is_away: AtomicBool,
 }
 
-impl std::fmt::Display for Moody {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("moody")
-    }
-}
-
 #[async_trait]
-impl ObjectStore for Moody {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+impl Bend for Moody {
+    fn inner(&self) -> &dyn ObjectStore {
+        &self.store
+    }
+
+    async fn put(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         // A write takes a while, so that lines come meanwhile.
         tokio::task::yield_now().await;
         match self.is_away.load(Ordering::Relaxed) {
             true => Err(object_store::Error::Generic { store: "moody", source: "away".into() }),
             false => self.store.put_opts(location, payload, options).await,
         }
-    }
-
-    async fn put_multipart_opts(&self, to: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        self.store.put_multipart_opts(to, options).await
-    }
-
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.store.get_opts(location, options).await
-    }
-
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.store.delete_stream(locations)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.store.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.store.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.store.copy_opts(from, to, options).await
     }
 }
 
@@ -68,20 +39,20 @@ fn leader() -> LeaderId {
 }
 
 struct Fixture {
-    store: Arc<Moody>,
+    store: Arc<Bent<Moody>>,
     dataset: Root,
     log: EventLog,
 }
 
 fn fixture() -> Fixture {
-    let store = Arc::new(Moody::default());
+    let store = Arc::new(Bent(Moody::default()));
     let dataset = Root::of_store("moody", Arc::clone(&store) as Arc<dyn ObjectStore>);
     Fixture { store, dataset, log: EventLog::new("j".parse().expect("a job name"), leader()) }
 }
 
 impl Fixture {
     fn be_away(&self, is_away: bool) {
-        self.store.is_away.store(is_away, Ordering::Relaxed);
+        self.store.0.is_away.store(is_away, Ordering::Relaxed);
     }
 
     fn note(&self, ordinal: usize, bytes: usize) {

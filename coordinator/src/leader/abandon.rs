@@ -6,7 +6,7 @@ use format::state_records::{JobHead, JobPhase, ShardPhase};
 use model::{JobId, JobSettings, JobSpec};
 use scheduler::ShardEnd;
 use scheduler::life::JobEvent;
-use storage::{Root, StorageError};
+use storage::{Opener, StorageError};
 
 use super::Leader;
 use super::ends::archive;
@@ -34,10 +34,12 @@ impl Leader {
             }
         };
         tracing::warn!(job = %id, cause, "job cannot be taken over and is given up");
-        let (found, at_ms) = (std::sync::Arc::clone(&recovering.found), self.clock.now_ms());
-        let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
+        let (found, at_ms) = (std::sync::Arc::clone(&recovering.found), self.env.clock.now_ms());
+        let (journal, handle, id, stores) =
+            (self.journal.clone(), self.handle.clone(), id.clone(), self.env.stores.clone());
         tokio::spawn(async move {
-            let result = end(&journal, &id, &head, &found, &cause, at_ms).await;
+            let result =
+                end(Lost { journal: &journal, id: &id, head: &head, found: &found }, &stores, &cause, at_ms).await;
             handle.tell(Outcome::Abandoned { job: id, result });
         });
     }
@@ -55,17 +57,20 @@ impl Leader {
     }
 }
 
+/// Job that is given up, and its records.
+#[derive(Clone, Copy)]
+struct Lost<'a> {
+    journal: &'a Journal,
+    id: &'a JobId,
+    head: &'a JobHead,
+    found: &'a FoundJob,
+}
+
 /// Writes the record, if the dataset still takes one, and deletes the job's keys.
-async fn end(
-    journal: &Journal,
-    id: &JobId,
-    head: &JobHead,
-    found: &FoundJob,
-    cause: &str,
-    at_ms: i64,
-) -> Result<(), JournalError> {
+async fn end(lost: Lost<'_>, stores: &Opener, cause: &str, at_ms: i64) -> Result<(), JournalError> {
+    let Lost { journal, id, .. } = lost;
     for tried in 1..=RECORD_TRIES_MAX {
-        match record(journal, id, head, found, cause, at_ms).await {
+        match record(lost, stores, cause, at_ms).await {
             Ok(()) => return Ok(()),
             Err(ArchiveError::Journal(error)) => return Err(error),
             Err(ArchiveError::Storage(error)) => {
@@ -78,15 +83,9 @@ async fn end(
     journal.insist(|| journal.forget_job(id)).await
 }
 
-async fn record(
-    journal: &Journal,
-    id: &JobId,
-    head: &JobHead,
-    found: &FoundJob,
-    cause: &str,
-    at_ms: i64,
-) -> Result<(), ArchiveError> {
-    let dataset = Root::reach_or_make(head.dataset.as_str()).await?;
+async fn record(lost: Lost<'_>, stores: &Opener, cause: &str, at_ms: i64) -> Result<(), ArchiveError> {
+    let Lost { journal, id, head, found } = lost;
+    let dataset = stores.reach_or_make(head.dataset.as_str()).await?;
     let earlier = match history::record(&dataset, id).await {
         Ok(earlier) if head.round > 1 => earlier.filter(|earlier| !earlier.has_lost_spec()),
         Err(error @ StorageError::Failed { .. }) if error.is_store_away() => return Err(error.into()),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use format::keys;
 use format::state_records::{JobHead, JobPhase, Text, Unknown};
 use model::error::chain;
-use model::{Clock, Digest, JobId, JobSpec, ShardId, TimestampMs};
+use model::{Digest, JobId, JobSpec, ShardId, TimestampMs};
 use proto::{ApiError, v1};
 use scheduler::Event;
 use scheduler::life::JobEvent;
@@ -22,6 +22,7 @@ use super::Leader;
 use super::live::LiveJob;
 use super::message::{BeginError, Begun, Follower, Outcome, Reply};
 use super::requests::{Request, known};
+use crate::Env;
 use crate::error::JobError;
 use crate::event_log::EventLog;
 use crate::history;
@@ -39,15 +40,15 @@ pub(crate) enum Asker {
 impl Leader {
     /// Begins the job of the request that waits.
     pub(super) fn begin(&mut self, id: &JobId) {
-        let (journal, handle, clock) = (self.journal.clone(), self.handle.clone(), Arc::clone(&self.clock));
+        let (journal, handle, env) = (self.journal.clone(), self.handle.clone(), self.env.clone());
         let job = id.clone();
         match self.request.take() {
             Some(Request::Submit { spec, follower, reply }) => drop(tokio::spawn(async move {
-                let begun = begin(&journal, *spec, follower.is_some(), clock).await;
+                let begun = begin(&journal, *spec, follower.is_some(), &env).await;
                 handle.tell(Outcome::Begun { job, begun, asker: Asker::Submit { follower, reply } });
             })),
             Some(Request::Retry { reason, earlier, shards, reply }) => drop(tokio::spawn(async move {
-                let begun = begin_again(&journal, earlier, &reason, clock).await;
+                let begun = begin_again(&journal, earlier, &reason, &env).await;
                 handle.tell(Outcome::Begun { job, begun, asker: Asker::Retry { shards, reply } });
             })),
             // Nobody waits for the beginning of the job any more.
@@ -115,7 +116,7 @@ impl Leader {
         let (weight, running_max) = (spec.weight, spec.running_max);
         let event = Event::JobSpecified { job: id.clone(), round: head.round, weight, running_max };
         let log = EventLog::new(id.clone(), self.journal.leadership().id());
-        let before = since(self.clock.now_ms(), head.submitted_at_ms);
+        let before = since(self.env.clock.now_ms(), head.submitted_at_ms);
         let live = LiveJob {
             spec,
             job,
@@ -160,12 +161,12 @@ fn not_opened(error: JobError) -> ApiError {
 }
 
 /// Writes the spec and the head of a job, unless the job exists already.
-async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Clock>) -> Result<Begun, BeginError> {
+async fn begin(journal: &Journal, spec: JobSpec, anew: bool, env: &Env) -> Result<Begun, BeginError> {
     let invalid = |field: &str, reason: String| ApiError::Invalid { field: field.to_owned(), reason };
     if Text::<384>::cut(&spec.dataset).to_string() != spec.dataset {
         return Err(invalid("dataset", format!("{} is not a URI of at most 384 bytes", spec.dataset)).into());
     }
-    let job = Job::open(&spec, Arc::clone(&clock)).await.map_err(not_opened)?;
+    let job = Job::open(&spec, env).await.map_err(not_opened)?;
     let mut round = 1;
     if !anew {
         // A client waits for the reply, so it is told which store is away while it still listens.
@@ -183,22 +184,16 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, clock: Arc<dyn Cloc
             round = earlier.round + 1;
         }
     }
-    begin_round(journal, job, spec, Round { round, reason: "", earlier: None }, &*clock).await
+    begin_round(journal, job, spec, Round { round, reason: "", earlier: None }, env).await
 }
 
 /// Writes the spec and the head of the next round of a job that has ended.
-async fn begin_again(
-    journal: &Journal,
-    earlier: Box<JobReport>,
-    reason: &str,
-    clock: Arc<dyn Clock>,
-) -> Result<Begun, BeginError> {
+async fn begin_again(journal: &Journal, earlier: Box<JobReport>, reason: &str, env: &Env) -> Result<Begun, BeginError> {
     let spec = earlier.spec.clone();
     spec.settings.validate().map_err(|error| ApiError::from(error.within("spec.settings")))?;
-    let job =
-        Job::open(&spec, Arc::clone(&clock)).await.map_err(|error| ApiError::Refused { reason: chain(&error) })?;
+    let job = Job::open(&spec, env).await.map_err(|error| ApiError::Refused { reason: chain(&error) })?;
     let round = Round { round: earlier.round + 1, reason, earlier: Some(earlier) };
-    begin_round(journal, job, spec, round, &*clock).await
+    begin_round(journal, job, spec, round, env).await
 }
 
 /// Round that begins.
@@ -216,7 +211,7 @@ async fn begin_round(
     job: Job,
     spec: JobSpec,
     round: Round<'_>,
-    clock: &dyn Clock,
+    env: &Env,
 ) -> Result<Begun, BeginError> {
     let Round { round, reason, earlier } = round;
     let digest = write_object(&job.dataset, spec.to_bytes(), |digest| keys::spec(&spec.job, digest)).await?;
@@ -227,7 +222,7 @@ async fn begin_round(
         dataset: Text::cut(&spec.dataset),
         spec: digest,
         shards: 0,
-        submitted_at_ms: clock.now_ms(),
+        submitted_at_ms: env.clock.now_ms(),
         cause: None,
         warnings: None,
         reason: Text::cut(reason),

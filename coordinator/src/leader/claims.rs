@@ -82,7 +82,7 @@ impl Leader {
 
     fn write_claims(&self, waiting: Waiting, assigned: Vec<NextAttempt>) {
         let Waiting { worker, reply, .. } = waiting;
-        let at_ms = self.clock.now_ms();
+        let at_ms = self.env.clock.now_ms();
         let claims = assigned.into_iter().map(|NextAttempt { task, number, input, .. }| {
             let (journal, lists) = (self.journal.clone(), Arc::clone(&self.run_lists));
             let scratch = self.jobs.get(&task.job).map(|live| live.scratch(self.settings.scratch.as_deref()));

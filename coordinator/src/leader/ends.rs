@@ -18,7 +18,7 @@ use model::{Digest, JobId, ShardId};
 use scheduler::ShardEnd;
 use scheduler::life::JobEvent;
 use serde_json::json;
-use storage::{Root, StorageError};
+use storage::{Opener, Root, StorageError};
 
 use super::Leader;
 use super::message::{ArchiveError, Outcome};
@@ -61,12 +61,12 @@ impl Leader {
         let fields = json!({ "shard": shard, "state": phase, "version": version, "cause": report.cause });
         self.note(id, "shard-ended", fields);
         let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
-        let ends = Arc::clone(&self.ends);
+        let (ends, stores) = (Arc::clone(&self.ends), self.env.stores.clone());
         tokio::spawn(async move {
             let _permit = ends.acquire_owned().await;
             // The runs are listed before the shard's end is on record: after that another round may begin, and write
             // its own.
-            let runs = find_runs(&scratch, &id, shard).await;
+            let runs = find_runs(&stores, &scratch, &id, shard).await;
             let result = close(&journal, &dataset, &id, shard, record, &report).await;
             // Runs are removed only by the leader in office: the tasks of another leader could gather them.
             let is_closed = result.is_ok();
@@ -208,8 +208,8 @@ pub(super) async fn archive(journal: &Journal, dataset: &Root, report: &JobRepor
 /// Root of a shard's runs, and the keys of its runs, reports and lists.
 type Runs = (Root, Vec<String>);
 
-async fn find_runs(scratch: &str, id: &JobId, shard: ShardId) -> Result<Runs, StorageError> {
-    let root = Root::reach_or_make(scratch).await?;
+async fn find_runs(stores: &Opener, scratch: &str, id: &JobId, shard: ShardId) -> Result<Runs, StorageError> {
+    let root = stores.reach_or_make(scratch).await?;
     let runs = root.list(&keys::runs_of(id, shard)).await?;
     Ok((root, runs.into_iter().map(|object| object.location.to_string()).collect()))
 }

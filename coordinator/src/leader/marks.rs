@@ -10,7 +10,7 @@ use futures::{StreamExt as _, stream};
 use model::limits::JOB_MARK_EVERY;
 use model::{Digest, JobId};
 use scheduler::life::Life;
-use storage::{Root, StorageError};
+use storage::{Opener, Root, StorageError};
 use tokio::time::Instant;
 
 use super::Leader;
@@ -25,16 +25,23 @@ pub(super) struct RunMark {
     run: u64,
     /// URI of the root of all runs, if they have one of their own.
     scratch: Option<String>,
+    stores: Opener,
 }
 
 impl RunMark {
     /// Creates the mark of the run that `head` belongs to. `scratch` is the root of all runs, if they have one of their
     /// own.
-    pub(super) fn of(job: &JobId, head: &JobHead, dataset: &Root, scratch: Option<&str>) -> Self {
+    fn of(job: &JobId, head: &JobHead, dataset: &Root, scratch: Option<&str>, stores: &Opener) -> Self {
         let text = format!("{job}/{}/{}/{}", head.spec, head.round, head.submitted_at_ms);
         // The number is never 0: that run is a collector's own.
         let run = Digest::of(text.as_bytes()).0 as u64 | 1;
-        Self { dataset: dataset.clone(), job: job.clone(), run, scratch: scratch.map(str::to_owned) }
+        Self {
+            dataset: dataset.clone(),
+            job: job.clone(),
+            run,
+            scratch: scratch.map(str::to_owned),
+            stores: stores.clone(),
+        }
     }
 
     /// Marks the dataset as ours, and the run as open.
@@ -45,7 +52,7 @@ impl RunMark {
 
     /// Marks the run as open once more.
     pub(super) async fn refresh(&self) -> Result<(), StorageError> {
-        let process = process_of(&self.dataset, self.scratch.as_deref()).await;
+        let process = self.process().await;
         dataset::marks::mark_open(&self.dataset, &self.job, self.run, process).await
     }
 
@@ -63,21 +70,26 @@ impl RunMark {
             tracing::warn!(job = %self.job, error = chain(&error), "failed to mark a job as over; its leftovers stay for an hour");
         }
     }
-}
 
-/// Returns the process in whose scratch folder of the dataset the runs lie: that of an embedded job.
-async fn process_of(dataset: &Root, scratch: Option<&str>) -> Option<ProcessName> {
-    let parent = dataset.local_folder()?.join(SCRATCH);
-    let scratch = Root::reach(scratch?).await.ok()?.local_folder()?.to_owned();
-    let name = scratch.strip_prefix(parent).ok()?.to_str()?;
-    name.parse().ok()
+    /// Returns the process in whose scratch folder of the dataset the runs lie: that of an embedded job.
+    async fn process(&self) -> Option<ProcessName> {
+        let parent = self.dataset.local_folder()?.join(SCRATCH);
+        let scratch = self.stores.reach(self.scratch.as_deref()?).await.ok()?.local_folder()?.to_owned();
+        let name = scratch.strip_prefix(parent).ok()?.to_str()?;
+        name.parse().ok()
+    }
 }
 
 impl Leader {
+    /// Returns the mark of the run that `head` belongs to.
+    pub(super) fn mark(&self, id: &JobId, head: &JobHead, dataset: &Root) -> RunMark {
+        RunMark::of(id, head, dataset, self.settings.scratch.as_deref(), &self.env.stores)
+    }
+
     /// Returns the mark of a job that is live.
     pub(super) fn mark_of(&self, id: &JobId) -> Option<RunMark> {
         let live = self.jobs.get(id)?;
-        Some(RunMark::of(id, &live.head, &live.job.dataset, self.settings.scratch.as_deref()))
+        Some(self.mark(id, &live.head, &live.job.dataset))
     }
 
     /// Refreshes the marks of the jobs, including those that are still being taken over, when it is time to.
@@ -94,12 +106,13 @@ impl Leader {
             Some((id.clone(), head.clone()))
         });
         let (recovering, scratch): (Vec<_>, _) = (recovering.collect(), self.settings.scratch.clone());
+        let stores = self.env.stores.clone();
         tokio::spawn(async move {
             let refresh = |mark: RunMark| async move { mark.refresh_or_warn().await };
             stream::iter(marks).for_each_concurrent(OBJECTS_AT_ONCE, refresh).await;
             for (id, head) in recovering {
-                if let Ok(dataset) = Root::reach(head.dataset.as_str()).await {
-                    refresh(RunMark::of(&id, &head, &dataset, scratch.as_deref())).await;
+                if let Ok(dataset) = stores.reach(head.dataset.as_str()).await {
+                    refresh(RunMark::of(&id, &head, &dataset, scratch.as_deref(), &stores)).await;
                 }
             }
         });

@@ -50,13 +50,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use model::{Clock, JobId, LeaseId};
+use model::{JobId, LeaseId};
 use scheduler::{Event, Policy, State};
 use storage::meta::election::Leadership;
 use storage::meta::{LeaseSession, MetaError, MetaStore};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::Env;
 use crate::journal::{Found, Journal, JournalError};
 use crate::probe::Probes;
 use claims::Waiting;
@@ -125,7 +126,7 @@ pub(crate) enum Ended {
 /// Coordinator that leads: the scheduler's state, and everything that is under way beside it.
 pub(crate) struct Leader {
     settings: Arc<LeaderSettings>,
-    clock: Arc<dyn Clock>,
+    env: Env,
     journal: Journal,
     handle: Handle,
     state: State,
@@ -163,19 +164,20 @@ impl Leader {
     /// gets.
     pub(crate) fn new(
         settings: Arc<LeaderSettings>,
-        clock: Arc<dyn Clock>,
+        env: Env,
         store: Arc<dyn MetaStore>,
         leadership: Leadership,
         found: &Found,
         handle: Handle,
     ) -> Self {
-        let began_at_ms = clock.now_ms();
+        let began_at_ms = env.clock.now_ms();
         Self {
             probes: Arc::new(Probes::new(leadership.id())),
             journal: Journal::open(store, leadership, found),
             state: State::new(settings.policy),
             settings,
-            clock,
+            run_lists: Arc::new(RunLists::new(env.stores.clone())),
+            env,
             handle,
             jobs: BTreeMap::new(),
             recovering: BTreeMap::new(),
@@ -187,7 +189,6 @@ impl Leader {
             workers: BTreeMap::new(),
             drains: DrainOrders::default(),
             waiting: VecDeque::new(),
-            run_lists: Arc::default(),
             began: Instant::now(),
             began_at_ms,
             logs_at: Instant::now() + LOG_EVERY,
@@ -290,7 +291,7 @@ impl Leader {
 
     /// Notes an event in a job's log.
     fn note(&mut self, job: &JobId, event: &str, fields: serde_json::Value) {
-        let at_ms = self.clock.now_ms();
+        let at_ms = self.env.clock.now_ms();
         if let Some(live) = self.jobs.get(job) {
             live.log.note(at_ms, event, fields);
         }

@@ -35,7 +35,7 @@ impl Leader {
         let planning = Round::of(&live.head);
         let job = Job { shards: live.shards_to_run(), ..(*live.job).clone() };
         let probes = Arc::clone(&self.probes);
-        let mark = RunMark::of(&id, &live.head, &job.dataset, self.settings.scratch.as_deref());
+        let mark = self.mark(&id, &live.head, &job.dataset);
         tokio::spawn(async move {
             let planned = Box::new(plan(&job, planning, &probes, &mark).await);
             handle.tell(Outcome::Planned { job: id, round, planned });

@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use format::keys;
 use model::{Digest, JobId, ShardId, TaskPath};
 use scheduler::ListedRuns;
-use storage::{Root, StorageError};
+use storage::{Opener, StorageError};
 use tokio::sync::OnceCell;
 
 /// Most lists remembered. Beyond that all are forgotten, and written again if need be.
 const LISTS_MAX: usize = 4096;
 
 /// Lists that are written, by shard. Shards with the same list, such as those without a run, have one each.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RunLists {
+    stores: Opener,
     written: Mutex<HashMap<(JobId, ShardId), Written>>,
 }
 
@@ -26,11 +27,16 @@ struct Written {
 }
 
 impl RunLists {
+    /// Creates the lists of a leader that has written none.
+    pub(crate) fn new(stores: Opener) -> Self {
+        Self { stores, written: Mutex::default() }
+    }
+
     /// Writes the list of a shard, unless it is written. The list is named by its digest, so it never changes.
     pub(crate) async fn publish(&self, scratch: &str, task: &TaskPath, runs: &ListedRuns) -> Result<(), StorageError> {
         let cell = self.cell(task, runs.digest);
         let write = || async {
-            let root = Root::reach_or_make(scratch).await?;
+            let root = self.stores.reach_or_make(scratch).await?;
             let key = keys::run_list(&task.job, task.shard, runs.digest);
             match root.put_by_digest(&key, runs.list.to_bytes()).await {
                 // Readers check the digest: the attempts that find a damaged list fail, and then the shard.

@@ -10,7 +10,7 @@ use format::keys;
 use format::plan::PlanDocument;
 use format::state_records::{DoneRecord, JobHead, JobPhase, ShardPhase, ShardRecord};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use model::{AttemptId, Clock, Digest, JobId, JobSpec, Report, ShardId, TaskId, TaskPath};
+use model::{AttemptId, Digest, JobId, JobSpec, Report, ShardId, TaskId, TaskPath};
 use scheduler::life::JobEvent;
 use scheduler::{Event, Restored, Tried};
 use serde_json::json;
@@ -24,6 +24,7 @@ use super::message::{Outcome, PlannedShard, Recovered, RecoveredShard, Recovered
 use super::plans::OBJECTS_AT_ONCE;
 use super::recovering::Recovering;
 use super::workers::lease_of;
+use crate::Env;
 use crate::history;
 use crate::job::Job;
 use crate::journal::{Found, FoundJob, FoundShard, Journal, JournalError};
@@ -60,7 +61,7 @@ impl Leader {
         let Some(recovering) = self.recovering.get(id) else { return };
         let Some(head) = recovering.head.clone() else { return };
         let found = Arc::clone(&recovering.found);
-        let (handle, journal, clock) = (self.handle.clone(), self.journal.clone(), Arc::clone(&self.clock));
+        let (handle, journal, env) = (self.handle.clone(), self.journal.clone(), self.env.clone());
         let (scratch, takeovers, job) = (self.settings.scratch.clone(), Arc::clone(&self.takeovers), id.clone());
         let pause = if again { PAUSE } else { Duration::ZERO };
         tokio::spawn(async move {
@@ -70,7 +71,7 @@ impl Leader {
             }
             let _permit = takeovers.acquire_owned().await;
             let reader = JobReader { journal: &journal, id: &job, head: &head, found: &found, gives_up };
-            let recovered = Box::new(reader.read(scratch.as_deref(), clock).await);
+            let recovered = Box::new(reader.read(scratch.as_deref(), &env).await);
             handle.tell(Outcome::Recovered { job: job.clone(), gave_up: gives_up, recovered });
         });
     }
@@ -140,7 +141,7 @@ impl Leader {
             self.expect_beats(*worker, TaskPath { job: id.clone(), shard, task: *task }, *attempt);
         }
         let has_begun = begun_at_ms.is_some() || !restored.tried.is_empty();
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.env.clock.now_ms();
         self.open_shard(id, planned, Some(Box::new(restored)));
         if let Some(live_shard) = self.jobs.get_mut(id).and_then(|live| live.shards.get_mut(&shard)) {
             live_shard.begun = has_begun.then(Instant::now);
@@ -163,17 +164,17 @@ struct JobReader<'a> {
 
 impl JobReader<'_> {
     /// Reads the objects of a job that another leader left.
-    async fn read(&self, scratch: Option<&str>, clock: Arc<dyn Clock>) -> Result<Recovered, TakeoverError> {
+    async fn read(&self, scratch: Option<&str>, env: &Env) -> Result<Recovered, TakeoverError> {
         let Self { journal, id, head, found, gives_up } = *self;
         // The dataset is opened, not made: an empty folder would look like a dataset that lost everything.
-        let dataset = Root::reach(head.dataset.as_str()).await?;
+        let dataset = env.stores.reach(head.dataset.as_str()).await?;
         let spec = read_spec(&dataset, id, head.spec).await?;
-        let job = Job::open(&spec, clock).await.map_err(|error| match error {
+        let job = Job::open(&spec, env).await.map_err(|error| match error {
             crate::JobError::Storage(error) => error.into(),
             error => TakeoverError::Lost(chain(&error)),
         })?;
         let own = keys::scratch_root(&spec.dataset, id);
-        let scratch = Root::reach_or_make(scratch.unwrap_or(&own)).await?;
+        let scratch = env.stores.reach_or_make(scratch.unwrap_or(&own)).await?;
         let earlier = if head.round > 1 { history::record(&dataset, id).await? } else { None };
         // A record with a lost spec is that of another job, which had the name before this one.
         let earlier = earlier.filter(|earlier| !earlier.has_lost_spec());

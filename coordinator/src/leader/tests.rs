@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 
 use super::message::{Ask, Handle};
 use super::{Leader, LeaderSettings};
+use crate::Env;
 use crate::report::JobReport;
 
 /// Longer than any wait of the leader's for a worker that lives.
@@ -72,8 +73,8 @@ impl Cluster {
         let found = super::find(&*self.store).await.expect("memory");
         let (handle, inbox) = Handle::new();
         let settings = Arc::new(LeaderSettings::default());
-        let clock = Arc::clone(&self.clock);
-        let leader = Leader::new(settings, clock, Arc::clone(&self.store), leadership, &found, handle.clone());
+        let env = Env::with_clock(Arc::clone(&self.clock) as Arc<dyn model::Clock>);
+        let leader = Leader::new(settings, env, Arc::clone(&self.store), leadership, &found, handle.clone());
         let (dismiss, dismissed) = oneshot::channel::<()>();
         let store = Arc::clone(&self.store);
         tokio::spawn(async move {

@@ -71,7 +71,7 @@ impl Leader {
         }
         if let Entry::Vacant(place) = self.workers.entry(worker) {
             tracing::info!(%worker, name = %record.name, slots = record.slots, version = %record.version, "worker joined");
-            place.insert(LiveWorker::new(record.clone(), self.clock.now_ms()));
+            place.insert(LiveWorker::new(record.clone(), self.env.clock.now_ms()));
             let drain = self.drain_of(worker, record.name.as_str());
             if let Some(live) = self.workers.get_mut(&worker) {
                 live.drain = drain;

@@ -1,14 +1,9 @@
-use std::fmt;
-
 use async_trait::async_trait;
-use futures::stream::BoxStream;
 use model::Term;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-};
+use object_store::{ObjectStore, PutMode, PutOptions, PutPayload, PutResult, Result};
+use storage::bent::{Bend, Bent};
 
 use super::*;
 
@@ -16,44 +11,14 @@ use super::*;
 #[derive(Debug, Default)]
 struct Overwriting(InMemory);
 
-impl fmt::Display for Overwriting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("overwriting")
-    }
-}
-
 #[async_trait]
-impl ObjectStore for Overwriting {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+impl Bend for Overwriting {
+    fn inner(&self) -> &dyn ObjectStore {
+        &self.0
+    }
+
+    async fn put(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         self.0.put_opts(location, payload, PutOptions { mode: PutMode::Overwrite, ..options }).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        options: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.0.put_multipart_opts(location, options).await
-    }
-
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.0.get_opts(location, options).await
-    }
-
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.0.delete_stream(locations)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.0.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.0.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.0.copy_opts(from, to, options).await
     }
 }
 
@@ -63,7 +28,7 @@ fn probes() -> Probes {
 
 #[tokio::test]
 async fn a_store_that_ignores_conditions_is_refused_by_its_name_and_is_tried_again() {
-    let dataset = Root::of_store("s3://lake/metrics", Arc::new(Overwriting::default()));
+    let dataset = Root::of_store("s3://lake/metrics", Arc::new(Bent(Overwriting::default())));
     let probes = probes();
     for _ in 0..2 {
         let refused = probes.check(&dataset).await.expect_err("it overwrites");

@@ -6,14 +6,12 @@ mod collect_garbage;
 mod index_history;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use dataset::gc::Scope;
-use model::Clock;
 use proto::ApiError;
-use storage::Root;
 use tokio::sync::watch;
 
+use crate::Env;
 use crate::leader::{Ask, Handle};
 use crate::replica::Role;
 use crate::settings::CollectorSettings;
@@ -22,12 +20,12 @@ use model::error::chain;
 /// Collector of garbage in the datasets on which the cluster works.
 pub(crate) struct Collector {
     settings: CollectorSettings,
-    clock: Arc<dyn Clock>,
+    env: Env,
 }
 
 impl Collector {
-    pub(crate) const fn new(settings: CollectorSettings, clock: Arc<dyn Clock>) -> Self {
-        Self { settings, clock }
+    pub(crate) const fn new(settings: CollectorSettings, env: Env) -> Self {
+        Self { settings, env }
     }
 
     /// Cleans at intervals, while this replica leads.
@@ -53,7 +51,7 @@ impl Collector {
     async fn clean(&self, leader: &Handle, scopes: &mut BTreeMap<String, Scope>) -> Result<(), ApiError> {
         let datasets: BTreeSet<String> = leader.ask(|reply| Ask::Datasets { reply }).await?.into_iter().collect();
         for dataset in datasets {
-            let root = match Root::reach(&dataset).await {
+            let root = match self.env.stores.reach(&dataset).await {
                 Ok(root) => root,
                 Err(error) => {
                     tracing::warn!(
@@ -64,7 +62,7 @@ impl Collector {
                 }
             };
             let scope = scopes.insert(dataset, Scope::Changed).unwrap_or(Scope::Versions);
-            collect_garbage::collect(&root, leader, &self.settings, scope, &*self.clock).await;
+            collect_garbage::collect(&root, leader, &self.settings, scope, &*self.env.clock).await;
             index_history::complete(&root).await;
             abandon_uploads::abort(&root, &self.settings).await;
         }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use model::{LeaseId, SystemClock};
+use model::LeaseId;
 use storage::meta::{Entry, Lease, Listing, MemoryStore, Outcome, Revision, Txn, Watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -86,7 +86,7 @@ async fn lead() -> Running {
         settings: Arc::new(LeaderSettings::default()),
         lease: LeaseSettings { ttl: TTL, seed: 1 },
         store: Arc::clone(&store) as Arc<dyn MetaStore>,
-        clock: Arc::new(SystemClock),
+        env: Env::real(),
         role,
         state,
     };

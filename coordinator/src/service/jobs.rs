@@ -6,7 +6,7 @@ use futures::{StreamExt as _, stream};
 use model::JobId;
 use model::limits::{DATASETS_AT_ONCE_MAX, JOBS_PER_PAGE_MAX, PAGE_BYTES_MAX, REQUESTS_AT_ONCE_MAX};
 use proto::{ApiError, convert::parsed, v1};
-use storage::{Root, StorageError};
+use storage::{Opener, Root, StorageError};
 
 use super::patience::in_time;
 use crate::history;
@@ -15,7 +15,11 @@ use crate::leader::{Ask, Handle};
 use crate::report::JobReport;
 
 /// Lists one page of all jobs, newest first.
-pub(super) async fn list(leader: &Handle, request: v1::ListJobsRequest) -> Result<v1::ListJobsResponse, ApiError> {
+pub(super) async fn list(
+    leader: &Handle,
+    stores: &Opener,
+    request: v1::ListJobsRequest,
+) -> Result<v1::ListJobsResponse, ApiError> {
     let after = match request.page_token.as_str() {
         "" => None,
         token => Some(parsed::<Position>("page_token", token)?),
@@ -29,7 +33,7 @@ pub(super) async fn list(leader: &Handle, request: v1::ListJobsRequest) -> Resul
         true => BTreeSet::new(),
         false => datasets(leader, &request.dataset).await?,
     };
-    let history = History::read(datasets, after.as_ref(), limit + 1 + live.len()).await;
+    let history = History::read(stores, datasets, after.as_ref(), limit + 1 + live.len()).await;
     let mut page = history.page(live, after.as_ref(), limit).await;
     if request.limit == 0 && request.page_token.is_empty() && !page.next_page_token.is_empty() {
         page.warnings.push(format!("older jobs are left out: one answer holds {} here", page.jobs.len()));
@@ -52,10 +56,10 @@ enum Listed {
 }
 
 impl History {
-    async fn read(datasets: BTreeSet<String>, after: Option<&Position>, wanted: usize) -> Self {
+    async fn read(stores: &Opener, datasets: BTreeSet<String>, after: Option<&Position>, wanted: usize) -> Self {
         let read = |dataset: String| async move {
             let ended = async {
-                let root = Root::reach(&dataset).await?;
+                let root = stores.reach(&dataset).await?;
                 let ended = history_index::ended(&root, after, wanted).await?;
                 Ok::<_, StorageError>((root, ended))
             };
@@ -135,11 +139,16 @@ async fn datasets(leader: &Handle, dataset: &str) -> Result<BTreeSet<String>, Ap
 }
 
 /// Finds the record of an ended job, in the first dataset that has one.
-pub(super) async fn find_record(leader: &Handle, job: &JobId, dataset: &str) -> Result<Option<JobReport>, ApiError> {
+pub(super) async fn find_record(
+    leader: &Handle,
+    stores: &Opener,
+    job: &JobId,
+    dataset: &str,
+) -> Result<Option<JobReport>, ApiError> {
     let datasets = datasets(leader, dataset).await?;
     let read = |dataset: String| async move {
         let record = async {
-            match async { history::record(&Root::reach(&dataset).await?, job).await }.await {
+            match async { history::record(&stores.reach(&dataset).await?, job).await }.await {
                 Err(StorageError::NotFound { .. }) => Ok(None),
                 other => other,
             }

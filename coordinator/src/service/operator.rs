@@ -2,21 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use futures::{Stream, stream};
 use model::admission::{check_name, check_reason, check_uri};
 use model::limits::{PAGE_BYTES_MAX, REASON_BYTES_MAX};
-use model::{Clock, JobId, JobSpec, ShardId};
+use model::{JobId, JobSpec, ShardId};
 use proto::v1::operator_service_server::OperatorService;
 use proto::{ApiError, convert::parsed, page, v1};
-use storage::Root;
+use storage::Opener;
 use tonic::{Request, Response, Status};
 
 use super::gates::{PLAN_TIME_MAX, Permit};
 use super::patience::in_time;
 use super::views::{LOOK_EVERY, Watched};
 use super::{Door, ended, jobs};
+use crate::Env;
 use crate::history;
 use crate::history_view;
 use crate::job::Job;
@@ -29,7 +29,7 @@ use model::error::chain;
 #[derive(Debug)]
 pub(crate) struct Operators {
     pub(crate) door: Door,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) env: Env,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -48,8 +48,8 @@ impl OperatorService for Operators {
         let spec = read_spec(&request.into_inner().spec)?;
         let failed = |error: crate::JobError| ApiError::Refused { reason: chain(&error) };
         // A dry run reads only the input; the dataset need not exist.
-        let dataset = Root::reach(&spec.input).await.map_err(|error| failed(error.into()))?;
-        let job = Job::reading(&spec, dataset, Arc::clone(&self.clock)).await.map_err(failed)?;
+        let dataset = self.env.stores.reach(&spec.input).await.map_err(|error| failed(error.into()))?;
+        let job = Job::reading(&spec, dataset, &self.env).await.map_err(failed)?;
         let planned = tokio::time::timeout(PLAN_TIME_MAX, planning::plan(&job)).await.map_err(|_| {
             let seconds = PLAN_TIME_MAX.as_secs();
             let reason =
@@ -77,7 +77,7 @@ impl OperatorService for Operators {
         let _permit = self.door.gates.operator()?;
         let request = request.into_inner();
         check_dataset(&request.dataset)?;
-        Ok(Response::new(jobs::list(&self.door.leader()?, request).await?))
+        Ok(Response::new(jobs::list(&self.door.leader()?, &self.env.stores, request).await?))
     }
 
     async fn get_job(&self, request: Request<v1::GetJobRequest>) -> Answer<v1::GetJobResponse> {
@@ -85,7 +85,7 @@ impl OperatorService for Operators {
         let request = request.into_inner();
         let job = parsed("job", &request.job)?;
         check_dataset(&request.dataset)?;
-        let view = view_job(&self.door.leader()?, &job, &request.dataset).await?;
+        let view = view_job(&self.door.leader()?, &self.env.stores, &job, &request.dataset).await?;
         Ok(Response::new(page_of(view, &request.shards_after)?))
     }
 
@@ -94,7 +94,13 @@ impl OperatorService for Operators {
     async fn watch_job(&self, request: Request<v1::WatchJobRequest>) -> Answer<Self::WatchJobStream> {
         let permit = self.door.gates.watcher()?;
         let job: JobId = parsed("job", &request.into_inner().job)?;
-        let watcher = Watcher { view: self.door.views.watch(&job), door: self.door.clone(), job, _permit: permit };
+        let watcher = Watcher {
+            view: self.door.views.watch(&job),
+            door: self.door.clone(),
+            stores: self.env.stores.clone(),
+            job,
+            _permit: permit,
+        };
         let first = watcher.first_page().await?;
         let looks = stream::unfold(Some((watcher, Some(first))), |looking| async {
             let (watcher, at_hand) = looking?;
@@ -120,7 +126,7 @@ impl OperatorService for Operators {
         match leader.ask(|reply| Ask::Cancel { job, reason, reply }).await {
             // The job may have ended by now, over an earlier request of the same kind.
             Err(ApiError::NotFound { .. }) => {
-                ended::cancelled(&id, jobs::find_record(&leader, &id, "").await?.as_ref())?
+                ended::cancelled(&id, jobs::find_record(&leader, &self.env.stores, &id, "").await?.as_ref())?
             }
             cancelled => cancelled?,
         }
@@ -134,7 +140,7 @@ impl OperatorService for Operators {
         let reason = reason(request.reason)?;
         check_dataset(&request.dataset)?;
         let leader = self.door.leader()?;
-        let earlier = jobs::find_record(&leader, &job, &request.dataset).await?.map(Box::new);
+        let earlier = jobs::find_record(&leader, &self.env.stores, &job, &request.dataset).await?.map(Box::new);
         let shards = leader.ask(|reply| Ask::Retry { job, reason, earlier, reply }).await?;
         Ok(Response::new(v1::RetryJobResponse { shards: shards.iter().map(ToString::to_string).collect() }))
     }
@@ -151,7 +157,7 @@ impl OperatorService for Operators {
         if leader.ask(|reply| Ask::Job { job: live, reply }).await?.is_some() {
             return Err(ended::not_yet(&job).into());
         }
-        let Some(earlier) = jobs::find_record(&leader, &job, &request.dataset).await? else {
+        let Some(earlier) = jobs::find_record(&leader, &self.env.stores, &job, &request.dataset).await? else {
             return Err(ApiError::NotFound { what: format!("job {job}; see `tailor job list`") }.into());
         };
         if earlier.shards.iter().all(|known| known.shard != shard) {
@@ -224,7 +230,7 @@ impl Operators {
         /// Most names that are tried for replays of one job.
         const REPLAYS_MAX: u32 = 10_000;
         let uri = &earlier.spec.dataset;
-        let named = async { history::jobs(&Root::reach(uri).await?).await };
+        let named = async { history::jobs(&self.env.stores.reach(uri).await?).await };
         let taken: BTreeSet<_> = in_time("the dataset", uri, named).await?.into_iter().collect();
         let live = leader.ask(|reply| Ask::Jobs { reply }).await?;
         let is_free = |job: &JobId| !taken.contains(job) && live.iter().all(|live| live.job != job.as_str());
@@ -239,7 +245,7 @@ impl Operators {
             // The earlier job's permission to replace does not extend to this one.
             force_replace,
             replay_of: Some(earlier.job.clone()),
-            submitted_at_ms: self.clock.now_ms(),
+            submitted_at_ms: self.env.clock.now_ms(),
             ..earlier.spec.clone()
         })
     }
@@ -285,6 +291,7 @@ fn page_of(mut view: v1::GetJobResponse, after: &str) -> Result<v1::GetJobRespon
 /// State of a client that watches a job.
 struct Watcher {
     door: Door,
+    stores: Opener,
     job: JobId,
     view: Watched,
     _permit: Permit,
@@ -293,18 +300,24 @@ struct Watcher {
 impl Watcher {
     /// Returns the first page of the job as it is now.
     async fn first_page(&self) -> Result<v1::GetJobResponse, ApiError> {
-        let view = self.view.see(|| async { view_job(&self.door.leader()?, &self.job, "").await }).await?;
+        let view =
+            self.view.see(|| async { view_job(&self.door.leader()?, &self.stores, &self.job, "").await }).await?;
         page_of(view, "")
     }
 }
 
 /// Returns a job, live or from its record.
-async fn view_job(leader: &Handle, job: &JobId, dataset: &str) -> Result<v1::GetJobResponse, ApiError> {
+async fn view_job(
+    leader: &Handle,
+    stores: &Opener,
+    job: &JobId,
+    dataset: &str,
+) -> Result<v1::GetJobResponse, ApiError> {
     let live = leader.ask(|reply| Ask::Job { job: job.clone(), reply }).await?;
     if let Some(live) = live {
         return Ok(live);
     }
-    let record = jobs::find_record(leader, job, dataset).await?;
+    let record = jobs::find_record(leader, stores, job, dataset).await?;
     let missing = || ApiError::NotFound { what: format!("job {job}; see `tailor job list`") };
     record.as_ref().map(history_view::job).ok_or_else(missing)
 }

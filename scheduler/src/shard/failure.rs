@@ -41,14 +41,8 @@ impl Shard {
         }
         let path = self.path(task);
         let pause = |failures: u32| ctx.policy.pause(&path, failures);
-        let end = match task.kind {
-            TaskKind::Map => {
-                self.maps.change(task.ordinal, |entry| judge(entry, task, running.worker, failure, ctx, pause))
-            }
-            TaskKind::Reduce => {
-                self.reduces.change(task.ordinal, |entry| judge(entry, task, running.worker, failure, ctx, pause))
-            }
-        };
+        let judge = |entry: &mut Task| judge(entry, task, running.worker, failure, ctx, pause);
+        let end = self.tasks_mut(task.kind).change(task.ordinal, judge);
         if let Some(cause) = end {
             return self.end(ShardEnd::Failed { cause }, effects);
         }
@@ -97,8 +91,8 @@ impl Shard {
 }
 
 /// Sets the task's next status; returns a cause if the shard ends.
-fn judge<R>(
-    task: &mut Task<R>,
+fn judge(
+    task: &mut Task,
     id: TaskId,
     worker: WorkerId,
     failure: Failure,
@@ -159,7 +153,7 @@ fn judge<R>(
 
 /// Handles a failure that another attempt would probably meet as well. The second attempt to meet it ends the shard:
 /// another worker's, or the same worker's if no other takes work. If there is no other worker, the first attempt does.
-fn doubt<R>(task: &mut Task<R>, worker: WorkerId, cause: &str, ctx: ShardContext<'_>) -> Option<String> {
+fn doubt(task: &mut Task, worker: WorkerId, cause: &str, ctx: ShardContext<'_>) -> Option<String> {
     let is_second = task.is_doubted;
     task.is_doubted = true;
     task.avoided.insert(worker);
@@ -167,7 +161,7 @@ fn doubt<R>(task: &mut Task<R>, worker: WorkerId, cause: &str, ctx: ShardContext
 }
 
 /// Lets a task rest before a worker that it failed on gets it again: by then another one may take work.
-fn rest_if_nobody_else<R>(task: &mut Task<R>, ctx: ShardContext<'_>, pause: impl Fn(u32) -> std::time::Duration) {
+fn rest_if_nobody_else(task: &mut Task, ctx: ShardContext<'_>, pause: impl Fn(u32) -> std::time::Duration) {
     if task.running().is_empty() && ctx.all_active_are_in(&task.avoided) {
         task.failures += 1;
         task.status = Status::Waiting { until: ctx.now + pause(task.failures) };

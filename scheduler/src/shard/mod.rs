@@ -17,13 +17,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{
-    AttemptId, Invariant, MapReport, PartitionId, ReduceReport, Report, RunEntry, RunList, ShardPlan, TaskId, TaskKind,
-    TaskPath,
-};
+use model::{AttemptId, Invariant, PartitionId, Report, RunEntry, RunList, ShardPlan, TaskId, TaskKind, TaskPath};
 
 use crate::event::{Effect, ListedRuns, NextAttempt, Restored, ShardEnd, TaskInput, WorkerId};
-use crate::task::{Done, Running, Status, Tasks};
+use crate::task::{Running, Status, Task, Tasks};
 
 /// Context of a change: the time, the live workers, and the policy.
 #[derive(Debug, Clone, Copy)]
@@ -53,8 +50,8 @@ pub(crate) struct Shard {
     plan: Arc<ShardPlan>,
     /// Segment bytes of the plan.
     bytes: u64,
-    pub(crate) maps: Tasks<MapReport>,
-    pub(crate) reduces: Tasks<ReduceReport>,
+    pub(crate) maps: Tasks,
+    pub(crate) reduces: Tasks,
     /// Ordinals of the map tasks of each segment, or pack of segments.
     segments: Vec<Range<u32>>,
     phase: Phase,
@@ -153,6 +150,26 @@ impl Shard {
         matches!(self.phase, Phase::Mapping | Phase::Reducing)
     }
 
+    /// Returns the tasks of one kind.
+    pub(crate) fn tasks(&self, kind: TaskKind) -> &Tasks {
+        match kind {
+            TaskKind::Map => &self.maps,
+            TaskKind::Reduce => &self.reduces,
+        }
+    }
+
+    fn tasks_mut(&mut self, kind: TaskKind) -> &mut Tasks {
+        match kind {
+            TaskKind::Map => &mut self.maps,
+            TaskKind::Reduce => &mut self.reduces,
+        }
+    }
+
+    /// Returns a task of the plan; none after the shard's end.
+    pub(crate) fn task(&self, task: TaskId) -> Option<&Task> {
+        self.tasks(task.kind).get(task.ordinal)
+    }
+
     fn path(&self, task: TaskId) -> TaskPath {
         TaskPath { job: self.plan.job.clone(), shard: self.plan.shard, task }
     }
@@ -161,14 +178,9 @@ impl Shard {
     pub(crate) fn restore(&mut self, restored: Restored, now: Duration) {
         self.counts.attempts = restored.tried.iter().map(|(_, tried)| tried.last).sum();
         for (task, tried) in restored.tried {
-            match task.kind {
-                TaskKind::Map if self.maps.get(task.ordinal).is_some() => {
-                    self.maps.change(task.ordinal, |task| task.tried = tried);
-                }
-                TaskKind::Reduce if self.reduces.get(task.ordinal).is_some() => {
-                    self.reduces.change(task.ordinal, |task| task.tried = tried);
-                }
-                _ => {}
+            let tasks = self.tasks_mut(task.kind);
+            if tasks.get(task.ordinal).is_some() {
+                tasks.change(task.ordinal, |task| task.tried = tried);
             }
         }
         for (task, attempt, report) in restored.done {
@@ -177,10 +189,7 @@ impl Shard {
         for (task, attempt, worker) in restored.running {
             let running =
                 Running { number: attempt.number, attempt: Some(attempt), worker, since: now, is_speculative: false };
-            match task.kind {
-                TaskKind::Map => put_running(&mut self.maps, task.ordinal, running),
-                TaskKind::Reduce => put_running(&mut self.reduces, task.ordinal, running),
-            }
+            self.tasks_mut(task.kind).put_running(task.ordinal, running);
         }
     }
 
@@ -202,16 +211,12 @@ impl Shard {
     /// Begins an attempt at `task`, first or second.
     pub(crate) fn begin(&mut self, task: TaskId, worker: WorkerId, now: Duration) -> NextAttempt {
         self.counts.attempts += 1;
-        let (number, input) = match task.kind {
+        let number = self.tasks_mut(task.kind).begin(task.ordinal, worker, now);
+        let input = match task.kind {
             TaskKind::Map => {
-                let number = self.maps.begin(task.ordinal, worker, now);
-                let exact_start = self.maps.get(task.ordinal).and_then(|task| task.tried.exact_start);
-                (number, TaskInput::Map { exact_start })
+                TaskInput::Map { exact_start: self.maps.get(task.ordinal).and_then(|task| task.tried.exact_start) }
             }
-            TaskKind::Reduce => {
-                let number = self.reduces.begin(task.ordinal, worker, now);
-                (number, TaskInput::Reduce { runs: self.runs() })
-            }
+            TaskKind::Reduce => TaskInput::Reduce { runs: self.runs() },
         };
         NextAttempt { worker, task: self.path(task), number, input }
     }
@@ -219,10 +224,11 @@ impl Shard {
     /// Begins a second attempt beside a slow one whose claim stands. A reduce attempt may still run although a map task was
     /// opened again: its own list of runs is complete, and a second attempt would be given one without that task's run.
     pub(crate) fn speculate(&mut self, task: TaskId, worker: WorkerId, now: Duration) -> Option<NextAttempt> {
-        let (running, phase) = match task.kind {
-            TaskKind::Map => (self.maps.get(task.ordinal)?.running(), Phase::Mapping),
-            TaskKind::Reduce => (self.reduces.get(task.ordinal)?.running(), Phase::Reducing),
+        let phase = match task.kind {
+            TaskKind::Map => Phase::Mapping,
+            TaskKind::Reduce => Phase::Reducing,
         };
+        let running = self.task(task)?.running();
         if self.phase != phase || running.len() != 1 || running[0].attempt.is_none() {
             return None;
         }
@@ -234,8 +240,8 @@ impl Shard {
         debug_assert!(self.maps.are_done(), "a list without the run of an open map task loses its points");
         let maps = &self.maps;
         let listed = || {
-            let entry = |(ordinal, task): (usize, &crate::task::Task<MapReport>)| {
-                Some(RunEntry { map_task: ordinal as u32, object: task.report()?.run.clone()? })
+            let entry = |(ordinal, task): (usize, &Task)| {
+                Some(RunEntry { map_task: ordinal as u32, object: task.map_report()?.run.clone()? })
             };
             let list = RunList { runs: maps.iter().enumerate().filter_map(entry).collect() };
             #[cfg(feature = "planted")]
@@ -248,27 +254,17 @@ impl Shard {
     /// Notes that an attempt's claim was written. Returns false if the attempt is no longer wanted and must be
     /// stopped.
     pub(crate) fn claimed(&mut self, task: TaskId, attempt: AttemptId) -> bool {
-        let is_wanted = match task.kind {
-            TaskKind::Map => self.maps.claimed(task.ordinal, attempt),
-            TaskKind::Reduce => self.reduces.claimed(task.ordinal, attempt),
-        };
-        is_wanted && !self.has_ended()
+        self.tasks_mut(task.kind).claimed(task.ordinal, attempt) && !self.has_ended()
     }
 
     /// Returns the attempt if it runs.
     pub(crate) fn running_as(&self, task: TaskId, attempt: AttemptId) -> Option<Running> {
-        match task.kind {
-            TaskKind::Map => self.maps.get(task.ordinal)?.running_as(attempt),
-            TaskKind::Reduce => self.reduces.get(task.ordinal)?.running_as(attempt),
-        }
+        self.task(task)?.running_as(attempt)
     }
 
     /// Ends attempts uncharged: handed back, refused, or of a lost worker.
     pub(crate) fn drop_attempts(&mut self, task: TaskId, is_dropped: impl Fn(&Running) -> bool) {
-        match task.kind {
-            TaskKind::Map => self.maps.drop_attempts(task.ordinal, is_dropped),
-            TaskKind::Reduce => self.reduces.drop_attempts(task.ordinal, is_dropped),
-        };
+        self.tasks_mut(task.kind).drop_attempts(task.ordinal, is_dropped);
     }
 
     /// Records the attempt that counts, and stops every other attempt at its task.
@@ -286,60 +282,39 @@ impl Shard {
         for (loser, worker) in losers.filter(|(loser, _)| *loser != attempt) {
             effects.push(Effect::Stop { worker, task: self.path(task), attempt: loser });
         }
-        match task.kind {
-            TaskKind::Map => self.stitch_around(task.ordinal, ctx, effects),
-            TaskKind::Reduce => {}
+        if task.kind == TaskKind::Map {
+            self.stitch_around(task.ordinal, ctx, effects);
         }
         self.advance(effects);
     }
 
     /// Frees the number of an attempt whose claim was never written.
     pub(crate) fn take_back(&mut self, task: TaskId, number: u32) {
-        fn take_back<R>(tasks: &mut Tasks<R>, ordinal: u32, number: u32) {
-            if tasks.get(ordinal).is_some_and(|task| task.tried.last == number) {
-                tasks.change(ordinal, |task| task.tried.last -= 1);
-            }
-        }
-        match task.kind {
-            TaskKind::Map => take_back(&mut self.maps, task.ordinal, number),
-            TaskKind::Reduce => take_back(&mut self.reduces, task.ordinal, number),
+        let tasks = self.tasks_mut(task.kind);
+        if tasks.get(task.ordinal).is_some_and(|task| task.tried.last == number) {
+            tasks.change(task.ordinal, |task| task.tried.last -= 1);
         }
     }
 
     fn put_done(&mut self, task: TaskId, attempt: AttemptId, report: Report, at: Duration) -> Vec<Running> {
-        match (task.kind, report) {
-            (TaskKind::Map, Report::Map(report)) => put_done(&mut self.maps, task.ordinal, attempt, report, at),
-            (TaskKind::Reduce, Report::Reduce(report)) => {
-                put_done(&mut self.reduces, task.ordinal, attempt, report, at)
+        match (task.kind, &report) {
+            (TaskKind::Map, Report::Map(_)) | (TaskKind::Reduce, Report::Reduce(_)) => {
+                self.tasks_mut(task.kind).put_done(task.ordinal, attempt, report, at)
             }
+            // Reports are checked against their task before they come here (`coordinator::check_report`).
             _ => Vec::new(),
         }
     }
 
     /// Marks a task as open again.
     pub(crate) fn reopened(&mut self, task: TaskId) {
-        fn open<R>(tasks: &mut Tasks<R>, ordinal: u32) {
-            if tasks.get(ordinal).is_some_and(|task| matches!(task.status, Status::Reopening)) {
-                tasks.change(ordinal, |task| task.status = Status::Open);
-            }
-        }
-        match task.kind {
-            TaskKind::Map => open(&mut self.maps, task.ordinal),
-            TaskKind::Reduce => open(&mut self.reduces, task.ordinal),
-        }
+        self.tasks_mut(task.kind).open_if(task.ordinal, |status| matches!(status, Status::Reopening));
     }
 
     /// Opens a task whose pause has ended at `now`.
     pub(crate) fn wake(&mut self, task: TaskId, now: Duration) {
-        fn open<R>(tasks: &mut Tasks<R>, ordinal: u32, now: Duration) {
-            if tasks.get(ordinal).is_some_and(|task| matches!(task.status, Status::Waiting { until } if until <= now)) {
-                tasks.change(ordinal, |task| task.status = Status::Open);
-            }
-        }
-        match task.kind {
-            TaskKind::Map => open(&mut self.maps, task.ordinal, now),
-            TaskKind::Reduce => open(&mut self.reduces, task.ordinal, now),
-        }
+        let has_rested = |status: &Status| matches!(status, Status::Waiting { until } if *until <= now);
+        self.tasks_mut(task.kind).open_if(task.ordinal, has_rested);
     }
 
     /// Lists the attempts that run.
@@ -402,7 +377,7 @@ impl Shard {
 
     /// Returns a cause of failure if the shard's tasks together quarantine more than the job allows.
     fn too_much_is_bad(&self) -> Option<String> {
-        let reports = self.maps.iter().filter_map(crate::task::Task::report);
+        let reports = self.maps.iter().filter_map(Task::map_report);
         let (frames, bytes) = reports.fold((0, 0), |(frames, bytes), report| {
             (frames + report.books.frames_quarantined, bytes + report.books.bytes_quarantined)
         });
@@ -421,36 +396,6 @@ impl Shard {
             )
         })
     }
-}
-
-/// Records the attempt that counts; returns the attempts that ran at the task. A completed task keeps its output
-/// (LS-2), and an attempt whose task was opened again never counts a second time.
-fn put_done<R>(tasks: &mut Tasks<R>, ordinal: u32, attempt: AttemptId, report: R, at: Duration) -> Vec<Running> {
-    if tasks.get(ordinal).is_none_or(|task| task.done().is_some() || attempt.number <= task.void) {
-        return Vec::new();
-    }
-    tasks.change(ordinal, |task| {
-        task.tried.last = task.tried.last.max(attempt.number);
-        (task.failures, task.throttled_since, task.starved_since) = (0, None, None);
-        let done = Status::Done(Box::new(Done { attempt, report, at }));
-        match std::mem::replace(&mut task.status, done) {
-            Status::Running(running) => running,
-            _ => Vec::new(),
-        }
-    })
-}
-
-fn put_running<R>(tasks: &mut Tasks<R>, ordinal: u32, running: Running) {
-    if tasks.get(ordinal).is_none_or(|task| task.done().is_some()) {
-        return;
-    }
-    tasks.change(ordinal, |task| {
-        task.tried.last = task.tried.last.max(running.number);
-        match &mut task.status {
-            Status::Running(others) => others.push(running),
-            status => *status = Status::Running(vec![running]),
-        }
-    });
 }
 
 /// Puts runs in the order in which they were written, by the token of their attempts.

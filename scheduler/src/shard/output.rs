@@ -14,7 +14,7 @@ impl Shard {
         let mut stages = StageTimes::default();
         let mut quarantine = Vec::new();
         let mut time_range_ms: Option<(i64, i64)> = None;
-        for report in self.maps.iter().filter_map(Task::report) {
+        for report in self.maps.iter().filter_map(Task::map_report) {
             books.map += &report.books;
             stages += &report.stages;
             quarantine.extend(report.quarantine.clone());
@@ -24,18 +24,20 @@ impl Shard {
             };
         }
         let mut partitions = Vec::with_capacity(self.reduces.len());
-        for done in self.reduces.iter().filter_map(Task::done) {
-            books.reduce += &done.report.books;
-            stages += &done.report.stages;
-            partitions.push((done.report.partition, done.attempt, done.report.clone()));
+        for task in self.reduces.iter() {
+            let (Some(done), Some(report)) = (task.done(), task.reduce_report()) else { continue };
+            books.reduce += &report.books;
+            stages += &report.stages;
+            partitions.push((report.partition, done.attempt, report.clone()));
         }
         ShardOutput { plan: Arc::clone(self.plan()), partitions, quarantine, books, time_range_ms, stages }
     }
 
     /// Counts the points read and written so far.
     pub(crate) fn points(&self) -> (u64, u64) {
-        let read = self.maps.iter().filter_map(Task::report).map(|report| report.books.points_read).sum();
-        let written = self.reduces.iter().filter_map(Task::report).map(|report| report.books.points_written).sum();
+        let read = self.maps.iter().filter_map(Task::map_report).map(|report| report.books.points_read).sum();
+        let written =
+            self.reduces.iter().filter_map(Task::reduce_report).map(|report| report.books.points_written).sum();
         (read, written)
     }
 }

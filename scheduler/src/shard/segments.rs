@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use model::{Invariant, MapReport, SegmentRef, ShardPlan, TaskId};
+use model::{Invariant, Report, SegmentRef, ShardPlan, TaskId};
 
 use super::{Shard, ShardContext};
 use crate::event::{Effect, Tried};
@@ -71,7 +71,7 @@ impl Shard {
     /// nothing needs them any more, and for millions of segments they would take most of a leader's memory.
     fn check_whole(&mut self, ordinal: u32, effects: &mut Vec<Effect>) {
         let task = &self.plan.map_tasks[ordinal as usize];
-        let Some(report) = self.maps.get(ordinal).and_then(Task::report) else { return };
+        let Some(report) = self.maps.get(ordinal).and_then(Task::map_report) else { return };
         let uncovered = report.splits.iter().zip(task.splits()).find_map(|(read, planned)| {
             let size = if task.is_pack() { planned.range.end } else { self.segment(planned.segment).size };
             let is_covered = read.first == Some(0) && read.end == size;
@@ -133,19 +133,21 @@ impl Shard {
     }
 }
 
-fn known(task: &Task<MapReport>) -> Known {
+fn known(task: &Task) -> Known {
     match &task.status {
-        Status::Done(done) => Known::Read(done.report.splits[0]),
+        Status::Done(_) => task.map_report().map_or(Known::Open, |report| Known::Read(report.splits[0])),
         Status::Suspect(suspicion) => Known::FailedFrom(suspicion.guessed),
         Status::Open | Status::Running(_) | Status::Waiting { .. } | Status::Reopening => Known::Open,
     }
 }
 
-impl Task<MapReport> {
+impl Task {
     /// Drops the report of each split to free memory.
     fn forget_splits(&mut self) {
-        if let Status::Done(done) = &mut self.status {
-            done.report.splits = Vec::new();
+        if let Status::Done(done) = &mut self.status
+            && let Report::Map(report) = &mut done.report
+        {
+            report.splits = Vec::new();
         }
     }
 }

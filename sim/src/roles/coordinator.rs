@@ -8,7 +8,7 @@ use coordinator::LeaderSettings;
 use coordinator::settings::CollectorSettings;
 use storage::meta::{LeaseSettings, MetaStore};
 
-use super::{Env, STATE_TIMEOUT, address, leave};
+use super::{Env, STATE_TIMEOUT, address, leave, places};
 use crate::network::serve;
 use crate::planted::PlantedBug;
 use crate::port::{Message, Truth};
@@ -36,8 +36,8 @@ impl CoordinatorRole {
             ..LeaderSettings::default()
         };
         let lease = LeaseSettings { ttl: self.lease_ttl, seed: crate::planted::seed_of_terms(self.planted, env.seed) };
-        let clock: Arc<dyn model::Clock> = Arc::new(env.clock);
-        let coordinator = Coordinator::new(settings, lease, self.collector, store, clock);
+        let outside = coordinator::Env { clock: Arc::new(env.clock), stores: places(&env.port, self.planted) };
+        let coordinator = Coordinator::new(settings, lease, self.collector, store, outside);
         let serving = tokio::spawn(serve(env.incoming, coordinator.services(), Arc::clone(&env.port)));
         let dismissed = Box::pin(async move { drop(leave(env.left).await) });
         coordinator.run(dismissed).await;

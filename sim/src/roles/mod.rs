@@ -8,10 +8,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use storage::{Missing, Open, Opener, Root, StorageError};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::bucket::BucketClient;
 use crate::clock::SimClock;
 use crate::network::Incoming;
+use crate::planted::PlantedBug;
 use crate::port::Port;
 
 pub(crate) use coordinator::CoordinatorRole;
@@ -64,6 +68,27 @@ async fn leave(left: oneshot::Receiver<String>) -> String {
     match left.await {
         Ok(reason) => reason,
         Err(_) => std::future::pending().await,
+    }
+}
+
+/// Returns an opener of the places in the simulated bucket, for the process behind `port`.
+fn places(port: &Arc<Port>, planted: Option<PlantedBug>) -> Opener {
+    Opener::new(Arc::new(InBucket { port: Arc::clone(port), planted }))
+}
+
+/// Opens `test://PREFIX` in the bucket of the simulated world.
+#[derive(Debug)]
+struct InBucket {
+    port: Arc<Port>,
+    planted: Option<PlantedBug>,
+}
+
+#[async_trait]
+impl Open for InBucket {
+    async fn open(&self, uri: &str, _missing: Missing) -> Result<Root, StorageError> {
+        let prefix = uri.strip_prefix("test://").unwrap_or(uri).trim_matches('/');
+        let client = BucketClient::of_process(Arc::clone(&self.port), prefix, self.planted);
+        Ok(Root::of_store(uri, Arc::new(client)))
     }
 }
 

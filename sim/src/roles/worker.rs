@@ -17,7 +17,7 @@ use storage::segment::SegmentAccess;
 use worker::remote::RemoteLeader;
 use worker::{Agent, AgentSettings, AttemptOutcome, SlotLimits};
 
-use super::{Env, STATE_TIMEOUT, leave};
+use super::{Env, STATE_TIMEOUT, leave, places};
 use crate::clock::SimClock;
 use crate::in_place::{Coroutines, Look};
 use crate::network::{SimChannel, WireRequest, framed, message};
@@ -48,6 +48,7 @@ impl WorkerRole {
         let store: Arc<dyn MetaStore> = Arc::new(StateClient::new(Arc::clone(&env.port), STATE_TIMEOUT));
         let store = crate::planted::state_of_worker(self.planted, store, &env.port);
         let settings = AgentSettings {
+            limits: None,
             name: env.name.clone(),
             slots: self.slots,
             memory: ByteSize(self.slots as u64 * MEMORY_BYTES_MIN),
@@ -71,9 +72,8 @@ impl WorkerRole {
         });
         let slots = Arc::new(Coroutines::new(self.limits, look));
         let agent = match self.leader(&port, Secret::seeded(env.seed)) {
-            Ok(leader) => {
-                Agent::in_place(settings, leader, store, slots, &env.clock).map_err(|error| error.to_string())
-            }
+            Ok(leader) => Agent::in_place(settings, leader, store, (slots, places(&port, self.planted)), &env.clock)
+                .map_err(|error| error.to_string()),
             Err(error) => Err(error),
         };
         let left = match agent {

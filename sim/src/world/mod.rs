@@ -20,12 +20,10 @@ use std::time::Duration;
 use model::Clock as _;
 use tokio::sync::oneshot;
 
-use crate::bucket::{Bucket, BucketClient, ObjectCall};
+use crate::bucket::{Bucket, ObjectCall};
 use crate::clock::SimClock;
 use crate::faults::{Party, Rates};
 use crate::network::WireAnswer;
-use crate::planted::PlantedBug;
-use crate::port::Port;
 use crate::process::Process;
 use crate::scenario::Scenario;
 use crate::state::StateService;
@@ -56,7 +54,6 @@ pub(crate) struct World {
     storm: (f64, Duration),
     state_away_until: Duration,
     compact_at: Option<Duration>,
-    planted: Option<PlantedBug>,
     /// Set when the operator is done.
     pub(crate) is_finished: bool,
     /// Number of times that the planted bug took effect.
@@ -106,20 +103,13 @@ impl World {
             storm: (0.0, Duration::ZERO),
             state_away_until: Duration::ZERO,
             compact_at: None,
-            planted: scenario.planted,
             is_finished: false,
             struck: 0,
         }
     }
 
-    /// Starts every process, and opens its places through the port.
+    /// Starts every process.
     pub(crate) fn start(&mut self) {
-        let planted = self.planted;
-        storage::root::handed_in::open_by(Some(Box::new(move |uri| {
-            let prefix = uri.strip_prefix("test://").unwrap_or(uri);
-            let port = Port::current().expect("places are opened by processes that run");
-            Arc::new(BucketClient::of_process(port, prefix.trim_matches('/'), planted))
-        })));
         (0..self.processes.len()).for_each(|process| self.start_process(process));
     }
 
@@ -156,7 +146,6 @@ impl World {
     /// Ends every process.
     pub(crate) fn end(&mut self) {
         self.processes.iter_mut().for_each(Process::crash);
-        storage::root::handed_in::open_by(None);
     }
 
     /// True if no invariant is broken yet.

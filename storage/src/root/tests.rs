@@ -1,65 +1,30 @@
-use std::fmt;
-
 use async_trait::async_trait;
-use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, Result,
-};
+use object_store::{ObjectStore, PutOptions, PutPayload, PutResult, Result};
 
 use super::*;
+use crate::bent::{Bend, Bent};
 
 /// Store that does every put, and loses its answer.
 #[derive(Debug, Default)]
 struct Forgetful(InMemory);
 
-impl fmt::Display for Forgetful {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("forgetful")
-    }
-}
-
 #[async_trait]
-impl ObjectStore for Forgetful {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+impl Bend for Forgetful {
+    fn inner(&self) -> &dyn ObjectStore {
+        &self.0
+    }
+
+    async fn put(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         self.0.put_opts(location, payload, options).await?;
         Err(object_store::Error::Generic { store: "forgetful", source: "the answer is lost".into() })
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        options: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.0.put_multipart_opts(location, options).await
-    }
-
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.0.get_opts(location, options).await
-    }
-
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.0.delete_stream(locations)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.0.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.0.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.0.copy_opts(from, to, options).await
     }
 }
 
 #[tokio::test]
 async fn the_bytes_that_are_found_tell_whose_object_it_is_if_the_answer_is_lost_too() {
-    let stores: [Arc<dyn ObjectStore>; 2] = [Arc::new(InMemory::new()), Arc::new(Forgetful::default())];
+    let stores: [Arc<dyn ObjectStore>; 2] = [Arc::new(InMemory::new()), Arc::new(Bent(Forgetful::default()))];
     for store in stores {
         let root = Root::of_store("memory", store);
         assert_eq!(root.create_exclusive("v1", "ours").await.expect("it is there"), Creation::Ours);
@@ -71,7 +36,7 @@ async fn the_bytes_that_are_found_tell_whose_object_it_is_if_the_answer_is_lost_
 
 #[tokio::test]
 async fn a_name_with_a_digest_is_put_again_and_refuses_other_bytes() {
-    let stores: [Arc<dyn ObjectStore>; 2] = [Arc::new(InMemory::new()), Arc::new(Forgetful::default())];
+    let stores: [Arc<dyn ObjectStore>; 2] = [Arc::new(InMemory::new()), Arc::new(Bent(Forgetful::default()))];
     for store in stores {
         let root = Root::of_store("memory", store);
         for _ in 0..2 {

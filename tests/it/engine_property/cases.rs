@@ -12,7 +12,6 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use storage::segment::SegmentAccess;
-use tests::executor::Conditions;
 use tests::segments::{Flaw, Message, Sent, SentSegment, decoy_frames};
 use worker::SlotLimits;
 
@@ -48,7 +47,10 @@ impl Case {
 pub(super) struct Run {
     pub(super) split_bytes: u64,
     pub(super) access: SegmentAccess,
-    pub(super) conditions: Conditions,
+    /// Number of attempts at once.
+    pub(super) workers: usize,
+    /// Limits of each attempt.
+    pub(super) limits: SlotLimits,
 }
 
 pub(super) fn case() -> impl Strategy<Value = Case> {
@@ -59,8 +61,11 @@ pub(super) fn run() -> impl Strategy<Value = Run> {
     // The sizes range from a byte to more than any segment here.
     let split_bytes = prop_oneof![1u64..64, 64u64..1024, 1024u64..16_384, Just(1 << 30)];
     let access = select(vec![SegmentAccess::Auto, SegmentAccess::Ranged]);
-    (split_bytes, access, any::<u64>(), 1usize..5, limits()).prop_map(|(split_bytes, access, seed, workers, limits)| {
-        Run { split_bytes, access, conditions: Conditions { seed, workers, limits } }
+    (split_bytes, access, 1usize..5, limits()).prop_map(|(split_bytes, access, workers, limits)| Run {
+        split_bytes,
+        access,
+        workers,
+        limits,
     })
 }
 

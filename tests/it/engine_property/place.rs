@@ -3,27 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use coordinator::Job;
+use coordinator::{Env, JobReport, ShardReport};
 use dataset::Catalog;
 use dataset::oracle::OracleOptions;
 use dataset::verify::{Level, VerifyOptions, verify};
 use format::keys;
+use format::manifest::Manifest;
 use format::run::{RunIndex, TRAILER_BYTES};
 use local::{Resources, Watcher};
 use model::limits::MEMORY_BYTES_MIN;
 use model::spec::WEIGHT_DEFAULT;
-use model::{ByteSize, Clock, JobSpec, ShardId, ShardPlan, TimestampMs};
+use model::{ByteSize, Clock, JobId, JobSpec, MapReport, Report, ShardId, TimestampMs};
 use proto::v1;
-use shard_config::ShardMap;
 use storage::Root;
-use storage::segment::SegmentAccess;
 use tempfile::TempDir;
 use tests::segments::SentSegment;
 use tokio::runtime::Runtime;
-use worker::task::Stores;
 
-use super::cases::Case;
-use super::{Summary, digests};
+use super::cases::{Case, Run};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -33,13 +30,23 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 /// Shard map with an organisation in a shard of its own, as one of the test's keys requires.
 const SHARD_MAP: &str = "version = 1\nshared_shards = 64\n[[dedicated]]\norg = 7\nreason = \"a test\"\n";
 
-/// Input, dataset and scratch of one case.
+/// Splits of one case, roughly; more cost time and show nothing new.
+const SPLITS_MAX: u64 = 200;
+
+/// Input of one case, and room for its executions.
 pub(super) struct Place {
-    _folder: TempDir,
+    folder: TempDir,
     input: Root,
+}
+
+/// Job that ran over the input of a place, with everything that it left.
+pub(super) struct Execution {
+    pub(super) report: JobReport,
+    /// Manifests of the shards that are done.
+    pub(super) manifests: BTreeMap<ShardId, Manifest>,
     pub(super) dataset: Root,
+    /// Root of the runs and reports, which are kept.
     scratch: Root,
-    pub(super) shard_map: Arc<ShardMap>,
 }
 
 /// Clock that always shows the same instant.
@@ -58,54 +65,35 @@ impl Watcher for Nobody {
     fn look(&self, _job: &v1::GetJobResponse) {}
 }
 
+fn job() -> JobId {
+    "proof".parse().expect("a job's name")
+}
+
+/// Waits for an asynchronous result.
+pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
+    RUNTIME.block_on(future)
+}
+
 impl Place {
     /// Creates a place whose input is `segments`.
     pub(super) fn of(segments: &[SentSegment]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let root = |name: &str| {
-            Root::create(folder.path().join(name).to_str().expect("a path in Unicode")).expect("a folder inside")
-        };
-        let (input, dataset, scratch) = (root("input"), root("dataset"), root("scratch"));
+        let input = create(&folder, "input");
         for segment in segments {
-            RUNTIME.block_on(input.create_object(&segment.key, segment.bytes())).expect("a segment of its own key");
+            wait(input.create_object(&segment.key, segment.bytes())).expect("a segment of its own key");
         }
-        let shard_map = Arc::new(ShardMap::parse(SHARD_MAP, "the test's map").expect("a map"));
-        Self { _folder: folder, input, dataset, scratch, shard_map }
+        Self { folder, input }
     }
 
-    /// Waits for an asynchronous result.
-    pub(super) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
-        RUNTIME.block_on(future)
-    }
-
-    /// Removes the runs of an earlier execution: each counts its tokens anew, and would find its own keys taken. A
-    /// cluster never uses a token twice.
-    pub(super) fn forget_runs(&self) {
-        let runs = self.scratch.local_folder().expect("scratch is a folder").join("runs");
-        if runs.exists() {
-            std::fs::remove_dir_all(runs).expect("the runs are ours");
-        }
-    }
-
-    /// Stores that read segments by this access.
-    pub(super) fn stores(&self, access: SegmentAccess) -> Stores {
-        Stores {
-            input: self.input.clone(),
-            dataset: self.dataset.clone(),
-            scratch: self.scratch.clone(),
-            local: self.scratch.clone(),
-            access,
-            runtime: RUNTIME.handle().clone(),
-        }
-    }
-
-    fn spec(&self, case: &Case) -> JobSpec {
+    fn spec(&self, case: &Case, split_bytes: u64, dataset: &Root) -> JobSpec {
+        let mut settings = case.settings.clone();
+        settings.split_bytes = ByteSize(split_bytes);
         JobSpec {
-            job: "proof".parse().expect("a job's name"),
+            job: job(),
             input: self.input.uri().to_owned(),
-            dataset: self.dataset.uri().to_owned(),
+            dataset: dataset.uri().to_owned(),
             shards: Vec::new(),
-            settings: case.settings.clone(),
+            settings,
             shard_map: SHARD_MAP.to_owned(),
             reason: "run".to_owned(),
             weight: WEIGHT_DEFAULT,
@@ -117,62 +105,74 @@ impl Place {
         }
     }
 
-    /// Plans all shards, with splits of that size.
-    pub(super) fn plan(&self, case: &Case, split_bytes: u64) -> Vec<ShardPlan> {
-        let mut spec = self.spec(case);
-        spec.settings.split_bytes = ByteSize(split_bytes);
-        let job = RUNTIME.block_on(Job::open(&spec, Arc::new(StoppedClock))).expect("both folders are there");
-        RUNTIME.block_on(coordinator::planning::plan(&job)).expect("the input has a segment").plans
-    }
-
-    /// Runs the case as `tailor run` does, and reads what it committed.
-    pub(super) fn run_embedded(&self, case: &Case, workers: usize) -> BTreeMap<ShardId, Summary> {
+    /// Runs the case as `tailor run` does, into a dataset of that name.
+    pub(super) fn run(&self, name: &str, case: &Case, run: &Run) -> Execution {
+        let bytes: usize = case.segments.iter().map(|segment| segment.bytes().len()).sum();
+        let split_bytes = run.split_bytes.max(bytes as u64 / SPLITS_MAX);
+        let (dataset, scratch) =
+            (create(&self.folder, &format!("{name}/dataset")), create(&self.folder, &format!("{name}/scratch")));
         let resources = Resources {
-            workers,
-            memory: ByteSize(MEMORY_BYTES_MIN * workers as u64),
-            scratch: self.scratch.clone(),
-            access: SegmentAccess::Auto,
+            workers: run.workers,
+            memory: ByteSize(MEMORY_BYTES_MIN * run.workers as u64),
+            limits: Some(run.limits),
+            scratch: scratch.clone(),
+            access: run.access,
             seed: 1,
         };
-        let run = local::run(self.spec(case), &resources, Arc::new(StoppedClock), &Nobody, std::future::pending());
-        let report = RUNTIME.block_on(run).expect("a job that starts ends");
-        let manifests = RUNTIME.block_on(Catalog::new(self.dataset.clone()).current(&Default::default()));
-        let manifests = manifests.unwrap_or_default();
-        let summary = |shard: &coordinator::ShardReport| {
-            let manifest = manifests.iter().find(|manifest| manifest.shard == shard.shard);
-            let summary = match manifest.filter(|_| shard.is_done()) {
-                Some(manifest) => {
-                    let partitions = manifest.partitions.iter().map(|entry| digests(&entry.raw, &entry.rollups));
-                    Summary::Done(manifest.books.clone(), partitions.collect())
-                }
-                None => Summary::Failed,
-            };
-            (shard.shard, summary)
-        };
-        report.shards.iter().map(summary).collect()
-    }
-
-    /// Reads the indexes of the runs that an execution of one shard left.
-    pub(super) fn runs(&self, shard: ShardId) -> Vec<RunIndex> {
-        let folder = keys::runs_of(&"proof".parse().expect("a job's name"), shard);
-        let listed = RUNTIME.block_on(self.scratch.list(&folder)).expect("a listing");
-        let index = |run: &object_store::ObjectMeta| {
-            let bytes = RUNTIME.block_on(self.scratch.read(run.location.as_ref())).expect("it was listed");
-            let len = RunIndex::len_in(&bytes).expect("a run's end") + TRAILER_BYTES;
-            RunIndex::from_bytes(&bytes[bytes.len() - len..]).expect("a run's index")
-        };
-        listed.iter().map(index).collect()
+        let env = Env { clock: Arc::new(StoppedClock), stores: tests::kept::opener() };
+        let spec = self.spec(case, split_bytes, &dataset);
+        let ran = wait(local::run(spec, &resources, env, &Nobody, std::future::pending()));
+        let report = ran.expect("a job that starts ends");
+        let manifests = wait(Catalog::new(dataset.clone()).current(&Default::default())).unwrap_or_default();
+        let manifests = manifests.into_iter().map(|manifest| (manifest.shard, manifest)).collect();
+        Execution { report, manifests, dataset, scratch }
     }
 
     /// Lets the dataset's own oracle compare every commit with the input, read a second time.
-    pub(super) fn verify(&self) {
+    pub(super) fn verify(&self, execution: &Execution) {
         let oracle = OracleOptions { input: self.input.clone(), memory_bytes: 16 << 20 };
         let options = VerifyOptions { level: Level::Oracle, oracle: Some(oracle), ..VerifyOptions::default() };
-        match RUNTIME.block_on(verify(&Catalog::new(self.dataset.clone()), &options)) {
+        match wait(verify(&Catalog::new(execution.dataset.clone()), &options)) {
             Ok(found) => assert!(found.is_clean(), "{:#?}", found.differences),
             // Every shard failed, so nothing was committed.
             Err(dataset::DatasetError::NoManifest { .. }) => {}
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+impl Execution {
+    pub(super) fn shard(&self, shard: ShardId) -> &ShardReport {
+        let report = self.report.shards.iter().find(|report| report.shard == shard);
+        report.expect("every shard of the input is in the report")
+    }
+
+    /// Reads the indexes of the runs of one shard, also of those that do not count.
+    pub(super) fn runs(&self, shard: ShardId) -> Vec<RunIndex> {
+        let index = |bytes: bytes::Bytes| {
+            let len = RunIndex::len_in(&bytes).expect("a run's end") + TRAILER_BYTES;
+            RunIndex::from_bytes(&bytes[bytes.len() - len..]).expect("a run's index")
+        };
+        self.kept(shard, ".run").into_iter().map(index).collect()
+    }
+
+    /// Reads the reports of the map attempts of one shard.
+    pub(super) fn map_reports(&self, shard: ShardId) -> Vec<MapReport> {
+        let reports = self.kept(shard, ".report.json").into_iter();
+        let map = |bytes: bytes::Bytes| match Report::from_bytes(&bytes).expect("a report") {
+            Report::Map(report) => Some(report),
+            Report::Reduce(_) => None,
+        };
+        reports.filter_map(map).collect()
+    }
+
+    fn kept(&self, shard: ShardId, suffix: &str) -> Vec<bytes::Bytes> {
+        let listed = wait(self.scratch.list(&keys::runs_of(&job(), shard))).expect("a listing");
+        let named = listed.iter().map(|object| object.location.as_ref()).filter(|key| key.ends_with(suffix));
+        named.map(|key| wait(self.scratch.read(key)).expect("it was listed")).collect()
+    }
+}
+
+fn create(folder: &TempDir, name: &str) -> Root {
+    Root::create(folder.path().join(name).to_str().expect("a path in Unicode")).expect("a folder inside")
 }

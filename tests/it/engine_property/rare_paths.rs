@@ -4,13 +4,12 @@
 use model::limits::{CHUNK_POINTS_MAX, MERGE_FAN_IN_MAX, OVERLAP_POINTS_MAX};
 use model::{ByteSize, DuplicateRule, JobSettings, SeriesKey, ShardId};
 use storage::segment::SegmentAccess;
-use tests::executor::{Conditions, Execution};
 use tests::segments::{Message, Sent, SentSegment, decoy_frames};
 use worker::SlotLimits;
 
 use super::cases::{Case, Run};
-use super::place::Place;
-use super::{check_against_what_was_sent, run_by_hand};
+use super::check_against_what_was_sent;
+use super::place::{Execution, Place};
 
 const SHARD: ShardId = ShardId::Shared(1);
 
@@ -36,16 +35,14 @@ fn case(duplicates: DuplicateRule, messages: impl IntoIterator<Item = Message>) 
 /// Runs the case on two workers, and compares its output with the sent messages.
 fn check(case: &Case, split_bytes: u64, limits: SlotLimits) -> (Place, Execution) {
     let place = Place::of(&case.segments);
-    let conditions = Conditions { seed: 7, workers: 2, limits };
-    let run = Run { split_bytes, access: SegmentAccess::Auto, conditions };
-    let execution = run_by_hand(&place, case, &run);
-    check_against_what_was_sent(&place, case, &execution);
+    let execution = place.run("rare", case, &Run { split_bytes, access: SegmentAccess::Auto, workers: 2, limits });
+    check_against_what_was_sent(case, &execution);
     (place, execution)
 }
 
 /// Counts the slices of the only partition, in runs that count and in others.
-fn layers(place: &Place) -> u32 {
-    let runs = place.runs(SHARD);
+fn layers(execution: &Execution) -> u32 {
+    let runs = execution.runs(SHARD);
     runs.iter().flat_map(|run| run.slices()).map(|slice| slice.layer + 1).max().unwrap_or(0)
 }
 
@@ -57,8 +54,8 @@ fn a_series_that_overlaps_itself_beyond_the_limit_is_spilled_in_layers() {
         let other = Message { key: SeriesKey::new(1, 2), ..message(0, 1, 10, 1) };
         let case = case(rule, again.chain([other]));
         let limits = SlotLimits { overlap_points_max: 70, ..ROOMY };
-        let (place, _) = check(&case, 1 << 30, limits);
-        assert!(layers(&place) > 3, "{rule}: {} layers", layers(&place));
+        let (_place, execution) = check(&case, 1 << 30, limits);
+        assert!(layers(&execution) > 3, "{rule}: {} layers", layers(&execution));
     }
 }
 
@@ -67,8 +64,8 @@ fn a_series_that_overlaps_itself_beyond_the_limit_of_production_is_spilled_in_la
     let chunk = CHUNK_POINTS_MAX as i64;
     let payloads = OVERLAP_POINTS_MAX as i64 / chunk + 3;
     let case = case(DuplicateRule::Max, (0..payloads).map(|sent| message(sent, 3, chunk, sent * 7919 % 101)));
-    let (place, _) = check(&case, 1 << 30, ROOMY);
-    assert_eq!(layers(&place), 2);
+    let (_place, execution) = check(&case, 1 << 30, ROOMY);
+    assert_eq!(layers(&execution), 2);
 }
 
 #[test]
@@ -76,9 +73,9 @@ fn more_slices_than_one_merge_reads_are_merged_in_groups() {
     for (_, rule) in DuplicateRule::ALL {
         let case = case(rule, (0..30).map(|sent| message(sent % 5, 1, 20, sent)));
         let limits = SlotLimits { merge_fan_in_max: 2, ..ROOMY };
-        let (place, execution) = check(&case, 40, limits);
-        assert!(place.runs(SHARD).len() >= 30, "a run for each frame, and those of lost workers");
-        assert!(execution.attempts > 30);
+        let (_place, execution) = check(&case, 40, limits);
+        assert!(execution.runs(SHARD).len() >= 30, "a run for each frame");
+        assert!(execution.shard(SHARD).attempts > 30);
     }
 }
 
@@ -89,8 +86,9 @@ fn more_slices_than_one_merge_reads_in_production_are_merged_in_groups() {
     let case = case(DuplicateRule::Last, sent);
     // A spill after each frame, so that every frame leaves a slice.
     let limits = SlotLimits { memory_bytes: 1, map_batch_bytes: 1, ..ROOMY };
-    let (_, execution) = check(&case, 1 << 30, limits);
-    assert!(execution.spills as usize > MERGE_FAN_IN_MAX);
+    let (_place, execution) = check(&case, 1 << 30, limits);
+    let spills: u32 = execution.map_reports(SHARD).iter().map(|report| report.spills).sum();
+    assert!(spills as usize > MERGE_FAN_IN_MAX);
 }
 
 #[test]
@@ -103,8 +101,8 @@ fn a_duplicate_at_the_edge_of_a_batch_is_settled_by_every_rule() {
             let still = (0..3).map(|sent| message(6 * (chunk - 1), 0, chunk, sent));
             let after = Message { key: SeriesKey::new(1, 2), ..message(0, 1, 3, 9) };
             let case = case(rule, hot.chain(still).chain([after]));
-            let (_, execution) = check(&case, 1 << 30, SlotLimits { reduce_batch_points: batch, ..ROOMY });
-            assert!(execution.attempts >= 2);
+            let (_place, execution) = check(&case, 1 << 30, SlotLimits { reduce_batch_points: batch, ..ROOMY });
+            assert!(execution.shard(SHARD).attempts >= 2);
         }
     }
 }
@@ -113,16 +111,8 @@ fn a_duplicate_at_the_edge_of_a_batch_is_settled_by_every_rule() {
 fn frames_inside_a_payload_mislead_a_split_and_the_stitch_runs_it_again() {
     let misleading = |sent| Message { metadata: decoy_frames(), is_stored: true, ..message(sent, 1, 3, sent) };
     let case = case(DuplicateRule::Keep, (0..8).map(misleading));
-    let (_, execution) = check(&case, 100, ROOMY);
-    assert!(execution.stitched > 0, "a split believed in the frames inside a payload");
-}
-
-#[test]
-fn a_seed_gives_the_same_execution_again() {
-    let case = case(DuplicateRule::Last, (0..20).map(|sent| message(sent % 5, 1, 20, sent)));
-    let counts = || {
-        let (_, execution) = check(&case, 40, ROOMY);
-        (execution.attempts, execution.refused, execution.stitched, execution.spills)
-    };
-    assert_eq!(counts(), counts());
+    let (_place, execution) = check(&case, 100, ROOMY);
+    let shard = execution.shard(SHARD);
+    let tasks = shard.map_tasks as u32 + shard.partitions;
+    assert!(shard.attempts > tasks, "a split believed in the frames inside a payload");
 }

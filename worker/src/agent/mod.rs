@@ -40,6 +40,7 @@ use std::time::Duration;
 
 use model::limits::MEMORY_BYTES_MIN;
 use model::{ByteSize, Clock};
+use storage::Opener;
 use storage::meta::{LeaseSession, LeaseSettings, MetaError, MetaStore};
 use storage::segment::SegmentAccess;
 use tokio::sync::{Semaphore, watch};
@@ -48,7 +49,7 @@ use tokio::time::Instant;
 use crate::compute::InPlace;
 use crate::execute::{Execute, Executor};
 use crate::limits::SlotLimits;
-use crate::resolve::{ByUri, Places, Roots};
+use crate::resolve::Roots;
 use backoff::Backoff;
 use proto::dispatch::Dispatch;
 use proto::secret::Secret;
@@ -66,6 +67,8 @@ pub struct AgentSettings {
     pub slots: usize,
     /// Memory of all slots together.
     pub memory: ByteSize,
+    /// Limits of each slot. Without them, its equal share of the memory; tests force rare paths with smaller ones.
+    pub limits: Option<SlotLimits>,
     /// Folder for spilled data; the agent makes a subfolder of its own.
     pub scratch: PathBuf,
     /// Free bytes that `scratch` must have before work is taken.
@@ -90,8 +93,11 @@ impl AgentSettings {
     /// Default of `unfit_pause`, in operation.
     pub const UNFIT_PAUSE: Duration = Duration::from_secs(5);
 
-    /// Limits of one slot: its equal share of the memory.
+    /// Returns the limits of one slot: those of the settings, or its equal share of the memory.
     fn limits(&self) -> Result<SlotLimits, AgentError> {
+        if let Some(limits) = self.limits {
+            return Ok(limits);
+        }
         let share = self.memory.0 / self.slots.max(1) as u64;
         if share < MEMORY_BYTES_MIN {
             let least = ByteSize(MEMORY_BYTES_MIN);
@@ -177,11 +183,11 @@ impl Agent {
         settings: AgentSettings,
         leader: Arc<dyn Dispatch>,
         meta: Arc<dyn MetaStore>,
-        places: Arc<dyn Places>,
+        opener: Opener,
         clock: &dyn Clock,
     ) -> Result<Self, AgentError> {
         let slots = (settings.slots, settings.limits()?);
-        let roots = Arc::new(Roots::new(places));
+        let roots = Arc::new(Roots::new(opener));
         let execute = Executor::start(slots, settings.access, &settings.scratch, Arc::clone(&roots), clock)?;
         Ok(Self::with(settings, leader, meta, roots, Arc::new(execute)))
     }
@@ -194,10 +200,10 @@ impl Agent {
         settings: AgentSettings,
         leader: Arc<dyn Dispatch>,
         meta: Arc<dyn MetaStore>,
-        in_place: Arc<dyn InPlace>,
+        (in_place, opener): (Arc<dyn InPlace>, Opener),
         clock: &dyn Clock,
     ) -> Result<Self, AgentError> {
-        let roots = Arc::new(Roots::new(Arc::new(ByUri)));
+        let roots = Arc::new(Roots::new(opener));
         let execute = Executor::in_place(in_place, &settings.scratch, Arc::clone(&roots), clock)?;
         Ok(Self::with(settings, leader, meta, roots, Arc::new(execute)))
     }

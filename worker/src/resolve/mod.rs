@@ -20,7 +20,6 @@ use crate::WorkError;
 use crate::task::Assignment;
 use recent::Recent;
 pub(crate) use roots::Roots;
-pub use roots::{ByUri, Places};
 
 /// Documents of one kind that are kept; a worker works on few shards at a time.
 const KEPT_MAX: usize = 16;

@@ -7,7 +7,7 @@ use model::{
     TaskId, TaskPath,
 };
 use object_store::memory::InMemory;
-use storage::StorageError;
+use storage::{Missing, Open, Opener, StorageError};
 
 use super::*;
 use crate::task::Work;
@@ -17,12 +17,8 @@ use crate::task::Work;
 struct OneStore(Root, AtomicUsize);
 
 #[async_trait::async_trait]
-impl Places for OneStore {
-    async fn input(&self, uri: &str) -> Result<Root, StorageError> {
-        self.output(uri).await
-    }
-
-    async fn output(&self, _uri: &str) -> Result<Root, StorageError> {
+impl Open for OneStore {
+    async fn open(&self, _uri: &str, _missing: Missing) -> Result<Root, StorageError> {
         self.1.fetch_add(1, Ordering::Relaxed);
         Ok(self.0.clone())
     }
@@ -75,7 +71,7 @@ fn grant(task: TaskId, plan_digest: Digest) -> Grant {
 async fn documents_are_read_once_and_places_opened_once() {
     let root = Root::of_store("memory://", Arc::new(InMemory::new()));
     let places = Arc::new(OneStore(root.clone(), AtomicUsize::new(0)));
-    let resolver = Resolver::new(Arc::new(Roots::new(Arc::clone(&places) as Arc<dyn Places>)));
+    let resolver = Resolver::new(Arc::new(Roots::new(Opener::new(Arc::clone(&places) as Arc<dyn Open>))));
     let bytes = serde_json::to_vec(&plan()).expect("a plan");
     let digest = Digest::of(&bytes);
     let (spec_key, plan_key) =
@@ -100,12 +96,8 @@ async fn documents_are_read_once_and_places_opened_once() {
 struct OneHangs(Root);
 
 #[async_trait::async_trait]
-impl Places for OneHangs {
-    async fn input(&self, uri: &str) -> Result<Root, StorageError> {
-        self.output(uri).await
-    }
-
-    async fn output(&self, uri: &str) -> Result<Root, StorageError> {
+impl Open for OneHangs {
+    async fn open(&self, uri: &str, _missing: Missing) -> Result<Root, StorageError> {
         if uri == "/mnt/dead" {
             std::future::pending::<()>().await;
         }
@@ -116,7 +108,7 @@ impl Places for OneHangs {
 #[tokio::test]
 async fn a_dataset_that_hangs_holds_up_no_other_grant() {
     let root = Root::of_store("memory://", Arc::new(InMemory::new()));
-    let resolver = Resolver::new(Arc::new(Roots::new(Arc::new(OneHangs(root.clone())))));
+    let resolver = Resolver::new(Arc::new(Roots::new(Opener::new(Arc::new(OneHangs(root.clone()))))));
     let bytes = serde_json::to_vec(&plan()).expect("a plan");
     let digest = Digest::of(&bytes);
     root.create_object(&keys::spec(&plan().job, spec().digest()), spec().to_bytes()).await.expect("memory");
@@ -133,7 +125,7 @@ async fn a_dataset_that_hangs_holds_up_no_other_grant() {
 async fn a_plan_with_another_digest_is_refused_and_a_missing_one_is_tried_again() {
     let root = Root::of_store("memory://", Arc::new(InMemory::new()));
     let places = Arc::new(OneStore(root.clone(), AtomicUsize::new(0)));
-    let resolver = Resolver::new(Arc::new(Roots::new(places)));
+    let resolver = Resolver::new(Arc::new(Roots::new(Opener::new(places))));
     root.create_object(&keys::spec(&plan().job, spec().digest()), spec().to_bytes()).await.expect("memory");
     let granted = grant(TaskId::map(0), Digest(5));
 

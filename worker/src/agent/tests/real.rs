@@ -13,7 +13,6 @@ use storage::meta::MemoryStore;
 
 use super::super::*;
 use super::support::{FakeLeader, grant, settings};
-use crate::resolve::ByUri;
 
 /// Writes the documents of a shard with two segments, one empty and one damaged; returns the two grants.
 async fn shard(folder: &Path) -> [Grant; 2] {
@@ -72,9 +71,14 @@ async fn granted_attempts_are_computed_reported_and_leave_nothing_on_the_disk() 
     let spilled = folder.path().join("spilled");
     let leader = Arc::new(FakeLeader::default());
     let as_leader = Arc::clone(&leader) as Arc<dyn Dispatch>;
-    let agent =
-        Agent::new(settings(&spilled, 0), as_leader, Arc::new(MemoryStore::new()), Arc::new(ByUri), &SystemClock)
-            .expect("threads and a folder");
+    let agent = Agent::new(
+        settings(&spilled, 0),
+        as_leader,
+        Arc::new(MemoryStore::new()),
+        storage::Opener::by_uri(),
+        &SystemClock,
+    )
+    .expect("threads and a folder");
     grants.iter().for_each(|grant| leader.grant_this(grant.clone()));
     let heard = Arc::clone(&leader);
     let all_told = async move {

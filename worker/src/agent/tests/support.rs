@@ -12,7 +12,7 @@ use model::{
 };
 use object_store::memory::InMemory;
 use storage::meta::MemoryStore;
-use storage::{Root, StorageError};
+use storage::{Missing, Open, Root, StorageError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -178,13 +178,9 @@ pub(super) fn held(ordinal: u32) -> HeldAttempt {
 #[derive(Debug)]
 struct OneStore(Root);
 
-#[async_trait::async_trait]
-impl Places for OneStore {
-    async fn input(&self, _uri: &str) -> Result<Root, StorageError> {
-        Ok(self.0.clone())
-    }
-
-    async fn output(&self, _uri: &str) -> Result<Root, StorageError> {
+#[async_trait]
+impl Open for OneStore {
+    async fn open(&self, _uri: &str, _missing: Missing) -> Result<Root, StorageError> {
         Ok(self.0.clone())
     }
 }
@@ -192,6 +188,7 @@ impl Places for OneStore {
 /// Settings with two slots.
 pub(super) fn settings(scratch: &Path, free_min: u64) -> AgentSettings {
     AgentSettings {
+        limits: None,
         name: "w1".to_owned(),
         slots: 2,
         memory: ByteSize(2 * MEMORY_BYTES_MIN),
@@ -223,7 +220,7 @@ impl Cluster {
         let (leader, meta) = (Arc::new(FakeLeader::default()), MemoryStore::new());
         let root = Root::of_store("memory://", Arc::new(InMemory::new()));
         let settings = settings(scratch, free_min);
-        let roots = Arc::new(Roots::new(Arc::new(OneStore(root.clone()))));
+        let roots = Arc::new(Roots::new(Opener::new(Arc::new(OneStore(root.clone())))));
         let as_leader = Arc::clone(&leader) as Arc<dyn Dispatch>;
         let agent = Agent::with(settings, as_leader, Arc::new(meta.clone()), roots, Arc::new(FakeExecute));
         let lease = agent.lease();

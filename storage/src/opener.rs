@@ -1,0 +1,72 @@
+//! Opener: the way in which a process opens the places that jobs name, handed to it like its clock.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::{Root, StorageError};
+
+/// Treatment of a folder that is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Missing {
+    /// An error: the place is read.
+    Refuse,
+    /// Made: the place is written.
+    Make,
+}
+
+/// Way to open places. A place that hangs must not hold up a thread of the runtime.
+#[async_trait]
+pub trait Open: Send + Sync + fmt::Debug {
+    /// Opens the place that `uri` names.
+    ///
+    /// # Errors
+    /// As for [`Root::reach`] and [`Root::reach_or_make`].
+    async fn open(&self, uri: &str, missing: Missing) -> Result<Root, StorageError>;
+}
+
+/// Opens the places of a process: servers by their URIs, a simulation in a bucket of its own.
+#[derive(Debug, Clone)]
+pub struct Opener(Arc<dyn Open>);
+
+impl Opener {
+    /// Opens folders and buckets by their URIs.
+    pub fn by_uri() -> Self {
+        Self::new(Arc::new(ByUri))
+    }
+
+    /// Opens places by `open`.
+    pub fn new(open: Arc<dyn Open>) -> Self {
+        Self(open)
+    }
+
+    /// Opens a place for reading.
+    ///
+    /// # Errors
+    /// As for [`Root::reach`].
+    pub async fn reach(&self, uri: &str) -> Result<Root, StorageError> {
+        self.0.open(uri, Missing::Refuse).await
+    }
+
+    /// Opens a place for writing; a folder is made.
+    ///
+    /// # Errors
+    /// As for [`Root::reach_or_make`].
+    pub async fn reach_or_make(&self, uri: &str) -> Result<Root, StorageError> {
+        self.0.open(uri, Missing::Make).await
+    }
+}
+
+#[derive(Debug)]
+struct ByUri;
+
+#[async_trait]
+impl Open for ByUri {
+    async fn open(&self, uri: &str, missing: Missing) -> Result<Root, StorageError> {
+        match missing {
+            Missing::Refuse => Root::reach(uri).await,
+            Missing::Make => Root::reach_or_make(uri).await,
+        }
+    }
+}
