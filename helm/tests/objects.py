@@ -79,7 +79,12 @@ def selects(selector: dict, labels: dict) -> bool:
             return False
     for term in selector.get("matchExpressions") or []:
         is_in = labels.get(term["key"]) in term.get("values", [])
-        holds = {"In": is_in, "NotIn": not is_in, "Exists": term["key"] in labels, "DoesNotExist": term["key"] not in labels}
+        holds = {
+            "In": is_in,
+            "NotIn": not is_in,
+            "Exists": term["key"] in labels,
+            "DoesNotExist": term["key"] not in labels,
+        }
         if not holds[term["operator"]]:
             return False
     return True

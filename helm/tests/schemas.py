@@ -1,4 +1,4 @@
-"""Schemas: Kubernetes' own, strict, for the oldest and the newest version that the chart supports, and the operators' models.
+"""Schemas: Kubernetes' own, strict, for the oldest and the newest version of the chart, and the operators' models.
 
 A kind that neither knows is an error, and so is an unknown field, which the models alone would accept.
 """

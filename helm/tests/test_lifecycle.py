@@ -22,7 +22,11 @@ class Cluster:
         )
 
     def run(self, *words: str) -> subprocess.CompletedProcess:
-        environment = {"PATH": f"{TOOLS}:{os.environ['PATH']}", "HOME": str(self.home), "KUBECONFIG": str(self.home / "kubeconfig")}
+        environment = {
+            "PATH": f"{TOOLS}:{os.environ['PATH']}",
+            "HOME": str(self.home),
+            "KUBECONFIG": str(self.home / "kubeconfig"),
+        }
         command = [str(TOOLS / words[0]), *words[1:]]
         return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=90)
 
@@ -66,7 +70,17 @@ def test_a_release_is_installed_tested_upgraded_rolled_back_and_removed(cluster)
     assert cluster.names("Pod") == ["tailor-test"], "the pod of an earlier run is replaced"
 
     before = cluster.deployment("tailor-coordinator")
-    cluster.helm("upgrade", RELEASE, str(CHART), *case, "--wait", "--timeout", "60s", "--set", "coordinator.settings.gc.interval=2h")
+    cluster.helm(
+        "upgrade",
+        RELEASE,
+        str(CHART),
+        *case,
+        "--wait",
+        "--timeout",
+        "60s",
+        "--set",
+        "coordinator.settings.gc.interval=2h",
+    )
     after = cluster.deployment("tailor-coordinator")
     digest = "tailor/settings-digest"
     assert _annotations(before)[digest] != _annotations(after)[digest]
@@ -79,11 +93,11 @@ def test_a_release_is_installed_tested_upgraded_rolled_back_and_removed(cluster)
 
     cluster.helm("uninstall", RELEASE, "--wait", "--timeout", "60s")
     kinds = ("Deployment", "StatefulSet", "Service", "ConfigMap", "PodDisruptionBudget", "ServiceAccount", "ReplicaSet")
-    assert {kind: cluster.names(kind) for kind in kinds} == dict.fromkeys(kinds, [])
+    assert {kind: cluster.names(kind) for kind in kinds} == {kind: [] for kind in kinds}
 
 
 def test_a_pool_that_something_else_scales_keeps_its_number_through_upgrades(cluster):
-    """The fake server knows no owners of fields, so what an upgrade leaves alone here is what the chart does not name."""
+    """The server knows no owners of fields, so what an upgrade leaves alone is what the chart does not name."""
     case = ("--values", str(values_file("trial")), "--set", "pools[0].name=a,pools[0].autoscaling.mode=external")
     cluster.helm("install", RELEASE, str(CHART), "--create-namespace", *case)
     cluster.kubectl("scale", "deployment/tailor-worker-a", "--replicas=7")
@@ -94,7 +108,17 @@ def test_a_pool_that_something_else_scales_keeps_its_number_through_upgrades(clu
 
 def test_every_case_installs(cluster):
     for case in ("production", "secrets", "pools"):
-        cluster.helm("install", case, str(CHART), "--create-namespace", "--wait", "--timeout", "60s", "--values", str(values_file(case)))
+        cluster.helm(
+            "install",
+            case,
+            str(CHART),
+            "--create-namespace",
+            "--wait",
+            "--timeout",
+            "60s",
+            "--values",
+            str(values_file(case)),
+        )
     assert cluster.names("CronJob") == ["metrics-schedule-hourly"]
     assert len(cluster.names("ScaledObject")) == 2 and len(cluster.names("HorizontalPodAutoscaler")) == 1
 
@@ -104,7 +128,9 @@ def _annotations(deployment: dict) -> dict:
 
 
 def _commands_of_notes_name_what_is_there(cluster, notes: str) -> None:
-    commands = [line.strip() for line in notes.splitlines() if line.startswith("  ") and re.match(r"\s+(kubectl|helm) ", line)]
+    commands = [
+        line.strip() for line in notes.splitlines() if line.startswith("  ") and re.match(r"\s+(kubectl|helm) ", line)
+    ]
     assert len(commands) == 4, notes
     for command in commands:
         assert f"--namespace {NAMESPACE}" in command

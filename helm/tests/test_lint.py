@@ -31,9 +31,22 @@ def test_values_that_cannot_work_are_refused_with_a_sentence(path, helm):
 
 
 def test_yaml_of_values_is_tidy():
-    files = [CHART / "values.yaml", CHART / "Chart.yaml", CHART / "files" / "alerts.yaml", *(CHART / "ci").glob("*.yaml")]
+    files = [
+        CHART / "values.yaml",
+        CHART / "Chart.yaml",
+        CHART / "files" / "alerts.yaml",
+        *(CHART / "ci").glob("*.yaml"),
+    ]
     done = subprocess.run(
-        [sys.executable, "-m", "yamllint", "--strict", "--config-file", str(Path(__file__).parent / "yamllint.yaml"), *map(str, files)],
+        [
+            sys.executable,
+            "-m",
+            "yamllint",
+            "--strict",
+            "--config-file",
+            str(Path(__file__).parent / "yamllint.yaml"),
+            *map(str, files),
+        ],
         capture_output=True,
         text=True,
     )
@@ -66,6 +79,8 @@ def test_keys_to_use_instead_are_keys_of_the_chart():
 def test_templates_make_no_state():
     for path in CHART.glob("templates/**/*"):
         if path.is_file():
-            used = re.findall(r"\b(rand[A-Z]\w+|lookup|genCA|genSignedCert|genPrivateKey|now|uuidv4)\b", path.read_text())
+            used = re.findall(
+                r"\b(rand[A-Z]\w+|lookup|genCA|genSignedCert|genPrivateKey|now|uuidv4)\b", path.read_text()
+            )
             code = [word for word in used if word not in ("now",)]
             assert not code, f"{path.name} uses {code}, so each rendering would differ"

@@ -1,6 +1,6 @@
 """Broken manifests that a real API server refuses, each as a change of what the chart renders.
 
-Each has to be found by a rule or a schema; an unchanged release has to pass both. So a rule that finds nothing fails here.
+Each has to be found by a rule or a schema; an unchanged release has to pass both.
 """
 
 import pytest
@@ -159,7 +159,9 @@ def strategy_that_cannot_move(objects):
 @mutation("has replicas, and a HorizontalPodAutoscaler that sets them too")
 def replicas_beside_a_scaler(objects):
     scaler = {"scaleTargetRef": {"kind": "Deployment", "name": "tailor-worker-default"}}
-    objects.append({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "x"}, "spec": scaler})
+    objects.append(
+        {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "x"}, "spec": scaler}
+    )
 
 
 @mutation("110 s of grace for a drain of 102 s")

@@ -1,6 +1,7 @@
 """The script of schedules: the window follows from the scheduled time, and the job's name from the window."""
 
 import datetime
+import itertools
 import os
 import random
 import subprocess
@@ -49,13 +50,17 @@ def test_windows_of_successive_times_neither_overlap_nor_leave_gaps(tmp_path):
         at = minutes("2026-02-28T22:07:00+00:00") + 60 * tick
         _, (call,) = submit(tmp_path, f"x-{at}", "hourly", "3600", "420", "0")
         starts.append(int(call.split("--window ")[1].split("000/")[0]))
-    assert [later - earlier for earlier, later in zip(starts, starts[1:])] == [3600] * 5
+    assert [later - earlier for earlier, later in itertools.pairwise(starts)] == [3600] * 5
 
 
 def test_older_windows_are_submitted_first_and_one_refusal_does_not_stop_the_others(tmp_path):
     at = minutes("2026-03-01T02:00:00+00:00")
     code, calls = submit(tmp_path, f"x-{at}", "hourly", "3600", "0", "2", fails_on="20260301-0000")
-    assert [call.split()[3] for call in calls] == ["hourly-20260228-2300", "hourly-20260301-0000", "hourly-20260301-0100"]
+    assert [call.split()[3] for call in calls] == [
+        "hourly-20260228-2300",
+        "hourly-20260301-0000",
+        "hourly-20260301-0100",
+    ]
     assert code == 4
 
 

@@ -32,7 +32,8 @@ DERIVED = {
     "insecure": "tls.enabled",
 }
 DERIVED_OF = {
-    "coordinator": DERIVED | {"grpc.listen": "ipFamily", "grpc.advertise": "the address of the pod", "auth.tokens": "auth"},
+    "coordinator": DERIVED
+    | {"grpc.listen": "ipFamily", "grpc.advertise": "the address of the pod", "auth.tokens": "auth"},
     "worker": DERIVED | {"coordinators": "the service", "scratch.dir": "scratch", "auth.token-file": "auth"},
 }
 #: Defaults that the chart sets where the program would ask the machine.
@@ -43,7 +44,9 @@ FROM_RESOURCES = {"slots", "memory"}
 def binary() -> Path:
     path = ROOT / os.environ.get("TAILOR_TEST_BINARY", "target/debug/tailor")
     if not path.is_file():
-        pytest.fail(f"there is no binary at {path}: run `cargo build -p cli`, or name one by TAILOR_TEST_BINARY", pytrace=False)
+        pytest.fail(
+            f"there is no binary at {path}: run `cargo build -p cli`, or name one by TAILOR_TEST_BINARY", pytrace=False
+        )
     return path
 
 
@@ -117,7 +120,9 @@ def test_the_programs_accept_what_is_rendered(case, tmp_path):
         shown = _shown(objects, workload, tmp_path)
         assert 'log.level = "' in shown
         if workload.component == "coordinator":
-            assert re.search(r'grpc\.advertise = "https?://(10\.1\.2\.3|\[fd00::3\]):7070"  # from environment', shown), shown
+            assert re.search(
+                r'grpc\.advertise = "https?://(10\.1\.2\.3|\[fd00::3\]):7070"  # from environment', shown
+            ), shown
             assert re.search(r'grpc\.listen = "(0\.0\.0\.0|\[::\]):7070"', shown)
         else:
             assert re.search(r'coordinators = "https?://[a-z]+-coordinators:7070"', shown), shown
@@ -141,7 +146,11 @@ def _shown(objects, workload, folder: Path) -> str:
 
 def variables(container: dict) -> dict:
     """Returns the variables of a container as a kubelet sets them."""
-    fields = {"metadata.name": "pod-1", "metadata.uid": "0000-uid", "status.podIP": "fd00::3" if "[$(POD_IP)]" in str(container) else "10.1.2.3"}
+    fields = {
+        "metadata.name": "pod-1",
+        "metadata.uid": "0000-uid",
+        "status.podIP": "fd00::3" if "[$(POD_IP)]" in str(container) else "10.1.2.3",
+    }
     found = {}
     for variable in container["env"]:
         if "value" in variable:

@@ -31,7 +31,9 @@ def test_every_value_is_described():
 
 
 def test_the_readme_has_the_table_of_values():
-    table = "".join(f"{row}\n" for row in ["| key | default | meaning |", "|---|---|---|", *(value.row for value in described())])
+    table = "".join(
+        f"{row}\n" for row in ["| key | default | meaning |", "|---|---|---|", *(value.row for value in described())]
+    )
     text = README.read_text()
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
@@ -65,8 +67,10 @@ def _is_value(path: str) -> bool:
     return True
 
 
-#: Keys that values.yaml does not have on purpose: a parent chart's condition, the name that only pools have, keys that moved.
-_OPEN = {"enabled", "workers.name"} | {key for key, item in schema()["properties"].items() if "Moved" in item.get("description", "")}
+#: Keys that values.yaml does not have on purpose: a parent chart's condition, the name of pools, keys that moved.
+_OPEN = {"enabled", "workers.name"} | {
+    key for key, item in schema()["properties"].items() if "Moved" in item.get("description", "")
+}
 
 
 def _properties(node: dict, path: str = "") -> list[str]:
@@ -106,7 +110,11 @@ def test_the_chart_works_as_a_subchart(helm):
 
 
 def test_a_pool_overrides_with_false_and_zero_too():
-    text = MINIMAL + "pools: [{name: a, replicas: 0, pdb: {enabled: false}, scratch: {claim: false}}]\nworkers: {scratch: {claim: true}}\n"
+    text = (
+        MINIMAL
+        + "pools: [{name: a, replicas: 0, pdb: {enabled: false}, scratch: {claim: false}}]\n"
+        + "workers: {scratch: {claim: true}}\n"
+    )
     objects = rendered_with(text)
     pool = one(objects, "Deployment", "tailor-worker-a")
     assert pool["spec"]["replicas"] == 0

@@ -46,7 +46,10 @@ for _api_version, _names in _TABLE.items():
     _group, _, _version = _api_version.rpartition("/")
     KINDS += [Kind(_group, _version, name, _plural(name)) for name in _names.split()]
 
-_PATH = re.compile(r"(?P<prefix>/api/v1|/apis/[^/]+/[^/]+)(/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[^/]+)(/(?P<name>[^/]+)(/(?P<sub>.+))?)?")
+_PATH = re.compile(
+    r"(?P<prefix>/api/v1|/apis/[^/]+/[^/]+)(/namespaces/(?P<namespace>[^/]+))?"
+    r"/(?P<plural>[^/]+)(/(?P<name>[^/]+)(/(?P<sub>.+))?)?"
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,12 @@ def discovery(path: str) -> dict | None:
     found = [kind for kind in KINDS if kind.prefix == path]
     if found:
         resources = [_resource(kind) for kind in found]
-        return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": found[0].api_version, "resources": resources}
+        return {
+            "kind": "APIResourceList",
+            "apiVersion": "v1",
+            "groupVersion": found[0].api_version,
+            "resources": resources,
+        }
     return None
 
 
@@ -102,7 +110,13 @@ def _group_of(group: str) -> dict:
 
 def _resource(kind: Kind) -> dict:
     verbs = ["create", "delete", "get", "list", "patch", "update", "watch"]
-    return {"name": kind.plural, "singularName": "", "namespaced": kind.is_namespaced, "kind": kind.kind, "verbs": verbs}
+    return {
+        "name": kind.plural,
+        "singularName": "",
+        "namespaced": kind.is_namespaced,
+        "kind": kind.kind,
+        "verbs": verbs,
+    }
 
 
 def _openapi(prefix: str) -> dict:
@@ -111,7 +125,9 @@ def _openapi(prefix: str) -> dict:
     for kind in KINDS:
         if kind.prefix == prefix:
             named = {"group": kind.group, "version": kind.version, "kind": kind.kind}
-            parameters = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("dryRun", "fieldValidation")]
+            parameters = [
+                {"name": name, "in": "query", "schema": {"type": "string"}} for name in ("dryRun", "fieldValidation")
+            ]
             patch = {"x-kubernetes-group-version-kind": named, "parameters": parameters, "responses": {}}
             paths[f"{prefix}/namespaces/{{namespace}}/{kind.plural}/{{name}}"] = {"patch": patch}
     return {"openapi": "3.0.0", "info": {"title": "Kubernetes", "version": "v1.37.0"}, "paths": paths}

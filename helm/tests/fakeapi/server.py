@@ -54,7 +54,15 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             items = self.store.items(place, options.get("labelSelector", ""), options.get("fieldSelector", ""))
             meta = {"resourceVersion": str(self.store.version)}
-            self._answer(200, {"apiVersion": place.kind.api_version, "kind": f"{place.kind.kind}List", "metadata": meta, "items": items})
+            self._answer(
+                200,
+                {
+                    "apiVersion": place.kind.api_version,
+                    "kind": f"{place.kind.kind}List",
+                    "metadata": meta,
+                    "items": items,
+                },
+            )
 
     def do_POST(self):
         url, options = self._request()
@@ -115,7 +123,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._event("ADDED", item)
             meta = {"resourceVersion": str(after), "annotations": {"k8s.io/initial-events-end": "true"}}
             if options.get("sendInitialEvents") == "true":
-                self._event("BOOKMARK", {"apiVersion": place.kind.api_version, "kind": place.kind.kind, "metadata": meta})
+                self._event(
+                    "BOOKMARK", {"apiVersion": place.kind.api_version, "kind": place.kind.kind, "metadata": meta}
+                )
         while not self.is_over.is_set():
             now = self.store.version
             for word, item in self.store.events(place, after, _WATCH_SECONDS):
@@ -134,14 +144,26 @@ class _Handler(BaseHTTPRequestHandler):
         return url.path, {key: values[0] for key, values in parse_qs(url.query).items()}
 
     def _body(self):
-        return wire.parse(self.rfile.read(int(self.headers.get("Content-Length") or 0)), self.headers.get("Content-Type", ""))
+        return wire.parse(
+            self.rfile.read(int(self.headers.get("Content-Length") or 0)), self.headers.get("Content-Type", "")
+        )
 
     def _answer(self, code: int, item: dict) -> None:
         self._send(code, json.dumps(item).encode(), "application/json")
 
     def _refuse(self, code: int, message: str, reason: str = "") -> None:
         reason = reason or {404: "NotFound"}.get(code, "Invalid")
-        self._answer(code, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "reason": reason, "code": code})
+        self._answer(
+            code,
+            {
+                "kind": "Status",
+                "apiVersion": "v1",
+                "status": "Failure",
+                "message": message,
+                "reason": reason,
+                "code": code,
+            },
+        )
 
     def _send(self, code: int, body: bytes, content_type: str) -> None:
         self.send_response(code)
@@ -154,7 +176,13 @@ class _Handler(BaseHTTPRequestHandler):
 def _scale(item: dict) -> dict:
     meta = {key: item["metadata"][key] for key in ("name", "namespace", "resourceVersion", "uid")}
     count = item["spec"]["replicas"]
-    return {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": meta, "spec": {"replicas": count}, "status": {"replicas": count}}
+    return {
+        "apiVersion": "autoscaling/v1",
+        "kind": "Scale",
+        "metadata": meta,
+        "spec": {"replicas": count},
+        "status": {"replicas": count},
+    }
 
 
 @contextlib.contextmanager

@@ -17,7 +17,12 @@ def settle(item: dict) -> list[dict]:
             return [_replica_set(item, count)]
         case "StatefulSet":
             count = item["spec"].setdefault("replicas", 1)
-            revisions = {"currentRevision": "r1", "updateRevision": "r1", "currentReplicas": count, "updatedReplicas": count}
+            revisions = {
+                "currentRevision": "r1",
+                "updateRevision": "r1",
+                "currentReplicas": count,
+                "updatedReplicas": count,
+            }
             item["status"] = _counts(count, generation) | revisions
         case "Service":
             item["spec"].setdefault("clusterIP", "10.96.0.9")
@@ -26,7 +31,12 @@ def settle(item: dict) -> list[dict]:
             containers = [{"name": one["name"], "ready": False, "state": done} for one in item["spec"]["containers"]]
             item["status"] = {"phase": "Succeeded", "containerStatuses": containers, "conditions": []}
         case "PodDisruptionBudget":
-            item["status"] = {"observedGeneration": generation, "currentHealthy": 2, "desiredHealthy": 1, "disruptionsAllowed": 1}
+            item["status"] = {
+                "observedGeneration": generation,
+                "currentHealthy": 2,
+                "desiredHealthy": 1,
+                "disruptionsAllowed": 1,
+            }
         case "Certificate" | "Issuer" | "ScaledObject":
             item["status"] = {"conditions": [_condition("Ready")]}
     return []
@@ -46,11 +56,22 @@ def _replica_set(deployment: dict, count: int) -> dict:
     labels = template["metadata"].setdefault("labels", {})
     labels["pod-template-hash"] = digest
     meta = deployment["metadata"]
-    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": meta["name"], "uid": meta["uid"], "controller": True}
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "name": meta["name"],
+        "uid": meta["uid"],
+        "controller": True,
+    }
     return {
         "apiVersion": "apps/v1",
         "kind": "ReplicaSet",
-        "metadata": {"name": f"{meta['name']}-{digest}", "namespace": meta["namespace"], "labels": labels, "ownerReferences": [owner]},
+        "metadata": {
+            "name": f"{meta['name']}-{digest}",
+            "namespace": meta["namespace"],
+            "labels": labels,
+            "ownerReferences": [owner],
+        },
         "spec": {"replicas": count, "selector": {"matchLabels": labels}, "template": template},
         "status": _counts(count, 1),
     }

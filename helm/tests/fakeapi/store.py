@@ -24,7 +24,9 @@ class Store:
 
     def items(self, place: Place, labels: str = "", fields: str = "") -> list[dict]:
         with self._changed:
-            found = [item for key, item in self._objects.items() if key[0] == place.kind and place.namespace in ("", key[1])]
+            found = [
+                item for key, item in self._objects.items() if key[0] == place.kind and place.namespace in ("", key[1])
+            ]
             return copy.deepcopy([item for item in found if matches(item, labels, fields)])
 
     def put(self, place: Place, item: dict) -> dict:

@@ -64,7 +64,10 @@ def _secret(data: bytes) -> dict:
         return {}
     secret = _all(envelope[2][0])
     meta = _all(secret[1][0])
-    metadata = {"name": meta[1][0].decode(), "labels": {key: text.decode() for key, text in _map(meta.get(11, [])).items()}}
+    metadata = {
+        "name": meta[1][0].decode(),
+        "labels": {key: text.decode() for key, text in _map(meta.get(11, [])).items()},
+    }
     data = {key: base64.b64encode(value).decode() for key, value in _map(secret.get(2, [])).items()}
     kind_of = secret.get(3, [b"Opaque"])[0].decode()
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind_of, "data": data}

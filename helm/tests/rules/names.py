@@ -45,7 +45,11 @@ def labels_and_annotations_are_valid(objects):
     for item in objects:
         for path, value in walk(item):
             field = path.rsplit(".", 1)[-1]
-            if field in ("labels", "matchLabels", "nodeSelector") and isinstance(value, dict) and "dashboard" not in path:
+            if (
+                field in ("labels", "matchLabels", "nodeSelector")
+                and isinstance(value, dict)
+                and "dashboard" not in path
+            ):
                 yield from _wrong_labels(item, path, value)
             if field == "annotations" and isinstance(value, dict) and ".rules" not in path:
                 yield from _wrong_annotations(item, path, value)

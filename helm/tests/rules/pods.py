@@ -53,7 +53,10 @@ def quantities_parse_and_requests_stay_below_limits(objects):
         for at, container in workload.containers():
             resources = container.get("resources", {})
             try:
-                parsed = {kind: {key: quantity(text) for key, text in resources.get(kind, {}).items()} for kind in ("requests", "limits")}
+                parsed = {
+                    kind: {key: quantity(text) for key, text in resources.get(kind, {}).items()}
+                    for kind in ("requests", "limits")
+                }
             except ValueError as error:
                 yield f"{at}: {error}"
                 continue

@@ -8,7 +8,9 @@ from quantities import quantity, seconds
 
 def servers_survive_a_drain_of_their_node(objects):
     budgets = of_kind(objects, "PodDisruptionBudget")
-    scaled = {item["spec"]["scaleTargetRef"]["name"] for item in of_kind(objects, "HorizontalPodAutoscaler", "ScaledObject")}
+    scaled = {
+        item["spec"]["scaleTargetRef"]["name"] for item in of_kind(objects, "HorizontalPodAutoscaler", "ScaledObject")
+    }
     for workload in workloads(objects):
         if not workload.is_server:
             continue

@@ -15,7 +15,9 @@ def selectors_select_their_own_pods_for_ever(objects):
             yield f"{workload.at}: the selector does not match the labels of its pods"
         if _VERSIONED & selector.get("matchLabels", {}).keys():
             yield f"{workload.at}: the selector holds a version, and can never be upgraded"
-        others = [other.at for other in workloads(objects) if other.at != workload.at and selects(selector, other.labels)]
+        others = [
+            other.at for other in workloads(objects) if other.at != workload.at and selects(selector, other.labels)
+        ]
         if others:
             yield f"{workload.at}: the selector also selects {others}"
 
@@ -82,7 +84,9 @@ def ports_of_probes_are_there(objects):
 def policies_name_ports_of_their_pods(objects):
     for policy in of_kind(objects, "NetworkPolicy"):
         at = f"NetworkPolicy {policy['metadata']['name']}"
-        chosen = [workload for workload in workloads(objects) if selects(policy["spec"]["podSelector"], workload.labels)]
+        chosen = [
+            workload for workload in workloads(objects) if selects(policy["spec"]["podSelector"], workload.labels)
+        ]
         if not chosen:
             yield f"{at}: selects no pods"
         for rule in policy["spec"].get("ingress", []):
@@ -122,7 +126,11 @@ def named_objects_exist(objects):
                 yield f"{item['kind']}{path}: no certificate makes the secret {name}"
     for workload in workloads(objects):
         account = workload.spec.get("serviceAccountName", "default")
-        if account.startswith(prefix) and of_kind(objects, "ServiceAccount") and ("ServiceAccount", account) not in made:
+        if (
+            account.startswith(prefix)
+            and of_kind(objects, "ServiceAccount")
+            and ("ServiceAccount", account) not in made
+        ):
             yield f"{workload.at}: the service account {account} is not there"
 
 

@@ -1,4 +1,7 @@
-"""The restricted Pod Security Standard, which a namespace may enforce: a Deployment that breaks it is accepted, and its pods are not."""
+"""The restricted Pod Security Standard, which a namespace may enforce.
+
+A Deployment that breaks it is accepted, and its pods are not.
+"""
 
 from objects import workloads
 
