@@ -66,7 +66,7 @@ def test_a_release_is_installed_tested_upgraded_rolled_back_and_removed(cluster)
     tested = cluster.helm("test", RELEASE)
     assert re.search(r"Phase:\s+Succeeded", tested), tested
     assert cluster.names("Pod") == ["tailor-test"]
-    cluster.helm("test", RELEASE)
+    assert "verified" in cluster.helm("test", RELEASE, "--logs")
     assert cluster.names("Pod") == ["tailor-test"], "the pod of an earlier run is replaced"
 
     before = cluster.deployment("tailor-coordinator")

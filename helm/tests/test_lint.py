@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from chart import CASES, CHART, HELMS, refusal, run, values_file
+from chart import CASES, CHART, HELMS, refusal, run, template, values_file
+from schemas import VERSIONS
 
 REFUSED = sorted((Path(__file__).parent / "refused").glob("*.yaml"))
 
@@ -28,6 +29,13 @@ def test_values_that_cannot_work_are_refused_with_a_sentence(path, helm):
     message = refusal(text, helm)
     for words in expected:
         assert words in message, f"{path.name}: {message or 'accepted'}"
+
+
+@pytest.mark.parametrize("helm", HELMS)
+def test_only_supported_versions_of_kubernetes_are_accepted(helm):
+    case = (str(values_file("trial")),)
+    codes = {version: template(helm, case, "--kube-version", version).returncode for version in ("1.26", *VERSIONS)}
+    assert codes == {"1.26": 1} | dict.fromkeys(VERSIONS, 0)
 
 
 def test_yaml_of_values_is_tidy():
