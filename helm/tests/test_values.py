@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 
 import pytest
 import yaml
 from chart import CHART, HELMS, ROOT, refusal, rendered_with, values_file
 from objects import of_kind, one, workloads
+from rules import broken
 from values_file import described, leaves
 
 README = ROOT / "helm" / "README.md"
@@ -137,8 +139,6 @@ def _digests(text: str) -> dict:
 
 
 def test_names_fit_however_long_the_release_is():
-    from rules import broken
-
     text = values_file("secrets").read_text().replace("fullnameOverride: metrics", f"fullnameOverride: {'m' * 60}")
     text = text.replace("name: hourly", "name: twelve-chars")
     text += f"pools: [{{name: {'p' * 20}}}]\n"
@@ -148,3 +148,20 @@ def test_names_fit_however_long_the_release_is():
 def test_the_chart_has_the_version_of_the_programs():
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert f'version = "{chart["appVersion"]}"' in (ROOT / "Cargo.toml").read_text()
+
+
+@pytest.mark.parametrize("helm", HELMS)
+def test_values_in_the_documents_render_and_hold_every_rule(helm):
+    text = (ROOT / "docs" / "kubernetes.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    whole = [block for block in blocks if block.startswith("# values.yaml")]
+    parts = [block for block in blocks if block.startswith("schedules:")]
+    assert (len(whole), len(parts)) == (1, 1)
+    assert broken(rendered_with(whole[0] + parts[0], helm)) == []
+
+
+def test_commands_in_the_documents_set_keys_of_the_chart():
+    for path in (ROOT / "docs" / "kubernetes.md", ROOT / "README.md", README):
+        for key in re.findall(r"--set '?([A-Za-z.]+)=", path.read_text()):
+            # `crds.enabled` is a key of the chart of cert-manager.
+            assert _is_value(key) or key == "crds.enabled", f"{path}: {key} is not a key of values.yaml"
