@@ -1,5 +1,5 @@
 # `make demo`, `make cluster`, `make test` and `make gameday` do everything on a fresh Debian machine with the Rust toolchain.
-.PHONY: demo cluster test test-chart chart-golden gameday sim lint unused deny venv setup build bench bench-quick bench-scale fuzz help
+.PHONY: demo cluster test gameday sim lint unused deny venv setup build bench bench-quick bench-scale fuzz help
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -15,14 +15,6 @@ test: venv ## Install what tests need, run every test
 	scripts/setup.sh tests
 	scripts/test.sh
 
-test-chart: ## The chart: lint, golden files, schemas, rules, alerts, settings against those of the binary
-	scripts/setup.sh
-	cargo build --locked -p cli --bin tailor
-	scripts/test-chart.sh
-
-chart-golden: ## Write the golden files of the chart and the table of helm/README.md anew; the diff is the review
-	UPDATE_GOLDEN=1 scripts/test-chart.sh -k "golden or readme"
-
 gameday: venv build ## Every game day of chaos/scenarios, on real processes; reports in chaos/reports
 	scripts/setup.sh gameday
 	TAILOR=target/release/tailor chaos/run --all
@@ -31,6 +23,15 @@ SEEDS ?= 100
 SEED ?= 1
 sim: ## Seeds of the simulation under faults (SEEDS=N, from SEED=N); a failing one prints the command that repeats it
 	cargo run --locked -p sim -- --seed $(SEED) --seeds $(SEEDS)
+
+.PHONY: test-chart chart-golden
+test-chart: ## The chart: lint, golden files, schemas, rules, alerts, settings against those of the binary
+	scripts/setup.sh
+	cargo build --locked -p cli --bin tailor
+	scripts/test-chart.sh
+
+chart-golden: ## Write the golden files of the chart and the table of helm/README.md anew; the diff is the review
+	UPDATE_GOLDEN=1 scripts/test-chart.sh -k "golden or readme"
 
 lint: ## Format and lints, warnings denied
 	cargo fmt --all --check
