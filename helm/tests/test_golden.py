@@ -29,7 +29,7 @@ def dump(objects: list[dict]) -> str:
             item["data"] = {name: "(file)" for name in item["data"]}
         if item["kind"] == "PrometheusRule":
             item["spec"] = "(file)"
-    return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, width=140)
+    return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=True, width=140)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -47,7 +47,7 @@
   resources:
     {{- toYaml $root.Values.test.resources | nindent 4 }}
   securityContext:
-    {{- include "tailor.containerSecurity" $root | nindent 4 }}
+    {{- toYaml $root.Values.securityContext | nindent 4 }}
   volumeMounts:
     {{- include "tailor.clientMounts" $root | nindent 4 }}
 {{- end -}}

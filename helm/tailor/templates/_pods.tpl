@@ -1,20 +1,5 @@
 {{/* Pieces of pods that every workload shares. */}}
 
-{{- define "tailor.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
-fsGroup: 10001
-fsGroupChangePolicy: OnRootMismatch
-seccompProfile: {type: RuntimeDefault}
-{{- end -}}
-
-{{- define "tailor.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: {drop: [ALL]}
-{{- end -}}
-
 {{/* Fields of every pod that uses the store, whose rights come by the service account; takes the root. */}}
 {{- define "tailor.podBasics" -}}
 serviceAccountName: {{ include "tailor.serviceAccountName" . }}
@@ -30,7 +15,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 securityContext:
-  {{- include "tailor.podSecurity" . | nindent 2 }}
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
 {{- end -}}
 
 {{/* Where pods go; takes (root, values of the workload, selector labels as YAML). */}}
@@ -38,6 +23,9 @@ securityContext:
 {{- $values := index . 1 -}}
 {{- with $values.priorityClassName }}
 priorityClassName: {{ . }}
+{{- end }}
+{{- with $values.extraPodSpec }}
+{{ toYaml . }}
 {{- end }}
 {{- with $values.nodeSelector }}
 nodeSelector:
@@ -151,22 +139,14 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* Probes of a server. The start has two minutes, because etcd may come up at the same time. */}}
+{{/* Probes of a server. */}}
 {{- define "tailor.probes" -}}
 {{- $scheme := include "tailor.scheme" . | upper -}}
-startupProbe:
-  httpGet: {path: /livez, port: http, scheme: {{ $scheme }}}
-  periodSeconds: 2
-  failureThreshold: 60
-livenessProbe:
-  httpGet: {path: /livez, port: http, scheme: {{ $scheme }}}
-  periodSeconds: 10
-  timeoutSeconds: 5
-  failureThreshold: 6
-readinessProbe:
-  httpGet: {path: /readyz, port: http, scheme: {{ $scheme }}}
-  periodSeconds: 5
-  timeoutSeconds: 3
+{{- range $name, $path := dict "startup" "/livez" "liveness" "/livez" "readiness" "/readyz" }}
+{{ $name }}Probe:
+  httpGet: {path: {{ $path }}, port: http, scheme: {{ $scheme }}}
+  {{- toYaml (get $.Values.probes $name) | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{/* Annotations of a pod; takes (root, values of the workload, settings file). */}}
