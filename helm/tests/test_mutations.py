@@ -212,6 +212,47 @@ def selector_of_every_pod(objects):
     del worker(objects)["spec"]["selector"]["matchLabels"]["tailor/pool"]
 
 
+@mutation("is there twice")
+def object_twice(objects):
+    objects.append(coordinator(objects))
+
+
+@mutation("Tailor is not a name")
+def container_with_capitals(objects):
+    pod(worker(objects))["containers"].append(container(worker(objects)) | {"name": "Tailor", "ports": []})
+
+
+@mutation("readinessProbe asks the port metrics, which is not there")
+def probe_of_a_missing_port(objects):
+    container(worker(objects))["readinessProbe"]["httpGet"]["port"] = "metrics"
+
+
+@mutation("lets metrics in, which the pods do not have")
+def policy_of_a_missing_port(objects):
+    labels = worker(objects)["spec"]["selector"]
+    spec = {"podSelector": labels, "ingress": [{"ports": [{"port": "metrics"}]}]}
+    objects.append(
+        {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "x"}, "spec": spec}
+    )
+
+
+@mutation("mounts a token of the API server")
+def token_of_the_api_server(objects):
+    del pod(worker(objects))["automountServiceAccountToken"]
+
+
+@mutation("counts pods of older templates")
+def spread_over_older_templates(objects):
+    del pod(worker(objects))["topologySpreadConstraints"][0]["matchLabelKeys"]
+
+
+@mutation("followers cannot name this leader: https://$(HOSTNAME):7070")
+def url_by_the_name_of_a_pod(objects):
+    for variable in container(coordinator(objects))["env"]:
+        if variable["name"] == "TAILOR_GRPC_ADVERTISE":
+            variable["value"] = "https://$(HOSTNAME):7070"
+
+
 def broken(objects) -> list[str]:
     return rules.broken(objects) + schemas.broken(objects, schemas.VERSIONS[-1])
 
@@ -227,3 +268,12 @@ def test_a_broken_manifest_is_found(change, words):
 def test_the_unchanged_release_passes():
     assert broken(rendered("production")) == []
     assert len(of_kind(rendered("production"), "Deployment")) == 2
+
+
+def test_every_rule_finds_something():
+    idle = {rule.__name__ for rule in rules.RULES}
+    for change, _ in (parameters.values for parameters in MUTATIONS):
+        objects = rendered("production")
+        change(objects)
+        idle -= {sentence.split(":")[0] for sentence in rules.broken(objects)}
+    assert idle == set(), "write a mutation that each of these rules finds"

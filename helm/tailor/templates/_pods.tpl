@@ -18,7 +18,7 @@ securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
 {{- end -}}
 
-{{/* Where pods go; takes (root, values of the workload, selector labels as YAML). */}}
+{{/* Placement of pods; takes (root, values of the workload, selector labels as YAML). */}}
 {{- define "tailor.placement" -}}
 {{- $values := index . 1 -}}
 {{- with $values.priorityClassName }}
