@@ -33,7 +33,12 @@ DERIVED = {
 }
 DERIVED_OF = {
     "coordinator": DERIVED
-    | {"grpc.listen": "ipFamily", "grpc.advertise": "the address of the pod", "auth.tokens": "auth"},
+    | {
+        "grpc.listen": "ipFamily",
+        "grpc.advertise": "the address of the pod",
+        "auth.tokens": "auth",
+        "auth.cluster": "tls.cluster",
+    },
     "worker": DERIVED | {"coordinators": "the service", "scratch.dir": "scratch", "auth.token-file": "auth"},
 }
 #: Defaults that the chart sets where the program would ask the machine.

@@ -3,7 +3,7 @@
 {{- $root := index . 0 -}}
 {{- $who := index . 1 -}}
 {{- $full := include "tailor.fullname" $root -}}
-{{- $cluster := default $full $root.Values.tls.cluster -}}
+{{- $cluster := include "tailor.cluster" $root -}}
 commonName: {{ $full }}-{{ $who }}
 uris: [{{ printf "tailor://%s/%s/%s" $cluster $who $who | quote }}]
 {{- if eq $who "operator" }}
@@ -19,6 +19,12 @@ dnsNames:
   - localhost
 ipAddresses: [127.0.0.1, "::1"]
 {{- end }}
+{{- end -}}
+
+{{/* Cluster that certificates name; empty where they are the user's and no name is given, so that any cluster is accepted. */}}
+{{- define "tailor.cluster" -}}
+{{- $ours := .Values.tls.certManager.enabled | ternary (include "tailor.fullname" .) "" -}}
+{{- .Values.tls.enabled | ternary (default $ours .Values.tls.cluster) "" -}}
 {{- end -}}
 
 {{/* True if there is an operator's certificate: the command line inside a coordinator's pod uses it. */}}

@@ -51,9 +51,11 @@ insecure: true
 {{- include "tailor.lay" (list $settings (include "tailor.commonSettings" (list . "coordinator") | fromYaml)) -}}
 {{- $any := include "tailor.anyAddress" . -}}
 {{- $own := dict "grpc" (dict "listen" (printf "%s:7070" $any)) "http" (dict "listen" (printf "%s:7080" $any)) -}}
+{{- $auth := dict "cluster" (include "tailor.cluster" .) -}}
 {{- if .Values.auth.tokensSecret -}}
-{{- $_ := set $own "auth" (dict "tokens" "/etc/tailor/tokens/tokens") -}}
+{{- $_ := set $auth "tokens" "/etc/tailor/tokens/tokens" -}}
 {{- end -}}
+{{- $_ := set $own "auth" $auth -}}
 {{- include "tailor.lay" (list $settings $own) -}}
 {{- include "tailor.toml" (list "" $settings) -}}
 {{- end -}}
