@@ -23,7 +23,7 @@ ipAddresses: [127.0.0.1, "::1"]
 
 {{/* Cluster that certificates name; empty where they are the user's and no name is given, so that any cluster is accepted. */}}
 {{- define "tailor.cluster" -}}
-{{- $ours := .Values.tls.certManager.enabled | ternary (include "tailor.fullname" .) "" -}}
+{{- $ours := .Values.tls.certManager.enabled | ternary (printf "%s.%s" .Release.Namespace (include "tailor.fullname" .)) "" -}}
 {{- .Values.tls.enabled | ternary (default $ours .Values.tls.cluster) "" -}}
 {{- end -}}
 
