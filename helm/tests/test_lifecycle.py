@@ -106,6 +106,17 @@ def test_a_pool_that_something_else_scales_keeps_its_number_through_upgrades(clu
     assert cluster.deployment("tailor-worker-a")["spec"]["replicas"] == 7
 
 
+def test_a_pool_loses_its_number_when_autoscaling_begins_under_helm_3(tmp_path):
+    """helm/README.md warns of it; if a later helm stops doing so, the warning can go."""
+    case = ("--values", str(values_file("trial")), "--set", "pools[0].name=a,pools[0].replicas=4")
+    with running() as (url, store):
+        cluster = Cluster("helm3", url, store, tmp_path)
+        cluster.helm("install", RELEASE, str(CHART), "--create-namespace", *case)
+        assert cluster.deployment("tailor-worker-a")["spec"]["replicas"] == 4
+        cluster.helm("upgrade", RELEASE, str(CHART), *case, "--set", "pools[0].autoscaling.mode=external")
+        assert cluster.deployment("tailor-worker-a")["spec"]["replicas"] == 1
+
+
 def test_every_case_installs(cluster):
     for case in ("production", "secrets", "pools"):
         cluster.helm(

@@ -85,6 +85,8 @@ def test_the_cron_job_hands_the_script_what_it_reads():
     (workload,) = [workload for workload in workloads([item])]
     container = workload.container("submit")
     assert container["args"][:4] == ["hourly", "3600", "300", "2"]
+    assert "serviceAccountName" not in workload.spec
+    assert not [variable for variable in container["env"] if variable["name"].startswith("AWS_")]
     field = container["env"][0]["valueFrom"]["fieldRef"]["fieldPath"]
     assert (container["env"][0]["name"], field) == ("JOB_NAME", "metadata.labels['batch.kubernetes.io/job-name']")
 

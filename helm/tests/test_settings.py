@@ -195,3 +195,17 @@ def test_the_steps_of_helm_test_run_and_verify_a_job(tmp_path):
     verified = tailor(*command("verify"))
     assert verified.returncode == 0, verified.stderr
     assert "no difference" in verified.stdout
+
+
+def test_the_command_of_a_schedule_is_one_of_the_program(tmp_path):
+    (workload,) = [workload for workload in workloads(rendered("secrets")) if workload.kind == "CronJob"]
+    container = workload.container("submit")
+    # The script calls `tailor`, which is the binary with the address of a cluster that is not there.
+    wrapper = tmp_path / "tailor"
+    wrapper.write_text(f'#!/bin/sh\nexec {binary()} "$@" --coordinators=http://127.0.0.1:1 --request-timeout=100ms\n')
+    wrapper.chmod(0o755)
+    environment = {"PATH": str(tmp_path), "JOB_NAME": "metrics-schedule-hourly-29401330"}
+    command = ["/bin/sh", CHART / "files" / "submit-window.sh", *container["args"]]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode not in (0, 2), done.stderr
+    assert "127.0.0.1:1" in done.stderr, "the words were accepted, and the cluster was asked"

@@ -6,7 +6,6 @@
 {{- if .Values.auth.operatorTokenSecret }}
 - {name: TAILOR_TOKEN_FILE, value: /etc/tailor/token/token}
 {{- end }}
-{{- include "tailor.storeEnv" . }}
 {{- end -}}
 
 {{- define "tailor.clientMounts" -}}
@@ -44,6 +43,7 @@
   env:
     - {name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}
     {{- include "tailor.clientEnv" $root | nindent 4 }}
+    {{- include "tailor.storeEnv" $root | indent 4 }}
   resources:
     {{- toYaml $root.Values.test.resources | nindent 4 }}
   securityContext:
