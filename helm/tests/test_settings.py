@@ -38,6 +38,7 @@ DERIVED_OF = {
         "grpc.advertise": "the address of the pod",
         "auth.tokens": "auth",
         "auth.cluster": "tls.cluster",
+        "autoscaling.pools": "pools",
     },
     "worker": DERIVED | {"coordinators": "the service", "scratch.dir": "scratch", "auth.token-file": "auth"},
 }

@@ -29,6 +29,7 @@ cronjob: schedules
 {{- include "tailor.checkCluster" (list . $found) -}}
 {{- include "tailor.checkTls" (list . $found) -}}
 {{- include "tailor.checkPools" (list . $found) -}}
+{{- include "tailor.checkShares" (list . $found) -}}
 {{- include "tailor.checkSchedules" (list . $found) -}}
 {{- with $found.list -}}
 {{- fail (printf "\n\nThese values do not work:\n  - %s\n" (join "\n  - " .)) -}}
@@ -140,6 +141,18 @@ cronjob: schedules
 {{- end -}}
 {{- if and (eq $scaling.mode "keda") (eq $scaling.keda.trigger "prometheus") (not $scaling.keda.serverAddress) -}}
 {{- include "tailor.refuse" (list $found (printf "%sautoscaling.keda.serverAddress is empty: give the URL of Prometheus, or set keda.trigger=external" $at)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "tailor.checkShares" -}}
+{{- $pools := include "tailor.scaledPools" (index . 0) -}}
+{{- $sum := dict "percent" 0 -}}
+{{- range splitList "," $pools -}}
+{{- $share := regexFind "[0-9]+%" . | trimSuffix "%" | default "0" | int64 -}}
+{{- $_ := set $sum "percent" (add $sum.percent $share) -}}
+{{- end -}}
+{{- if and (contains "," $pools) (ne (int64 $sum.percent) 100) -}}
+{{- include "tailor.refuse" (list (index . 1) (printf "autoscaling.share of the scaled pools come to %d, not to 100: %s" (int64 $sum.percent) $pools)) -}}
 {{- end -}}
 {{- end -}}
 

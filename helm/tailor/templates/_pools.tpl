@@ -67,3 +67,23 @@ true
 {{- end -}}
 {{- end -}}
 {{- end -}}
+
+{{/* Pools that something scales, as the coordinators count their workers: NAME=SLOTS, with a share each if there are several. */}}
+{{- define "tailor.scaledPools" -}}
+{{- $scaled := list -}}
+{{- range .Values.pools -}}
+{{- $pool := include "tailor.pool" (list $ .) | fromYaml -}}
+{{- if include "tailor.isScaled" $pool -}}
+{{- $scaled = append $scaled $pool -}}
+{{- end -}}
+{{- end -}}
+{{- $count := len $scaled -}}
+{{- $parts := list -}}
+{{- range $at, $pool := $scaled -}}
+{{- $equal := add (div 100 $count) (ternary (mod 100 $count) 0 (eq $at 0)) -}}
+{{- $share := kindIs "invalid" $pool.autoscaling.share | ternary $equal (int64 $pool.autoscaling.share) -}}
+{{- $slots := include "tailor.slots" $pool -}}
+{{- $parts = append $parts (gt $count 1 | ternary (printf "%s=%s:%d%%" $pool.name $slots $share) (printf "%s=%s" $pool.name $slots)) -}}
+{{- end -}}
+{{- join "," $parts -}}
+{{- end -}}

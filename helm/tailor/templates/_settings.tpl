@@ -56,6 +56,7 @@ insecure: true
 {{- $_ := set $auth "tokens" "/etc/tailor/tokens/tokens" -}}
 {{- end -}}
 {{- $_ := set $own "auth" $auth -}}
+{{- $_ := set $own "autoscaling" (dict "pools" (include "tailor.scaledPools" .)) -}}
 {{- include "tailor.lay" (list $settings $own) -}}
 {{- include "tailor.toml" (list "" $settings) -}}
 {{- end -}}
