@@ -1,5 +1,5 @@
 # `make demo`, `make cluster`, `make test` and `make gameday` do everything on a fresh Debian machine with the Rust toolchain.
-.PHONY: demo cluster test gameday sim lint unused deny venv setup build bench bench-quick bench-scale fuzz help
+.PHONY: demo cluster test image test-deploy gameday sim lint unused deny venv setup build bench bench-quick bench-scale fuzz help
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -14,6 +14,16 @@ cluster: venv build ## etcd, S3, a coordinator, three workers: run, kill, replay
 test: venv ## Install what tests need, run every test
 	scripts/setup.sh tests
 	scripts/test.sh
+
+image: $(if $(IMAGE_BINARY),,build) ## The image, and its debug tag: build, run, print sizes and layers (IMAGE_BINARY=PATH for another binary)
+	scripts/setup.sh image
+	deploy/image.sh build
+	deploy/image.sh try
+	deploy/image.sh show
+
+test-deploy: venv $(if $(IMAGE_BINARY),,build) ## The image, and pods of it as containers beside etcd and S3: a job, kills, memory, settings
+	scripts/setup.sh image
+	deploy/test.sh
 
 gameday: venv build ## Every game day of chaos/scenarios, on real processes; reports in chaos/reports
 	scripts/setup.sh gameday
