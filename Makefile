@@ -34,6 +34,15 @@ SEED ?= 1
 sim: ## Seeds of the simulation under faults (SEEDS=N, from SEED=N); a failing one prints the command that repeats it
 	cargo run --locked -p sim -- --seed $(SEED) --seeds $(SEEDS)
 
+.PHONY: test-chart chart-golden
+test-chart: ## The chart: lint, golden files, schemas, rules, alerts, settings against those of the binary
+	scripts/setup.sh
+	cargo build --locked -p cli --bin tailor
+	scripts/test-chart.sh
+
+chart-golden: ## Write the golden files of the chart and the table of helm/README.md anew; the diff is the review
+	UPDATE_GOLDEN=1 scripts/test-chart.sh -k "golden or readme"
+
 lint: ## Format and lints, warnings denied
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings

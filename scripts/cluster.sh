@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A cluster on this machine, and a bad day of it: etcd, an S3 server, one coordinator, three workers; a job, a worker that is
-# killed, a replay, a drain. Each command is shown as it would be typed by hand. Everything lies under target/cluster.
+# killed, a replay, a drain. TLS and roles are on, and jobs may touch one bucket. Each command is shown as it would be typed
+# by hand. Everything lies under target/cluster.
 #   cluster.sh          ends with everything stopped; KEEP=1 leaves it running
 #   cluster.sh stop     stops what KEEP=1 left
 set -euo pipefail
@@ -8,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 tailor=${TAILOR:-target/release/tailor}
 home=target/cluster
+certs=$PWD/$home/certs
 export SERVERS_HOME=$home/servers
 
 step() {
@@ -73,13 +75,14 @@ PYTHON
 }
 
 is_ready() {
-    curl --silent --fail --max-time 1 --output /dev/null "http://127.0.0.1:$1/readyz"
+    curl --silent --fail --max-time 1 --output /dev/null --cacert "$certs/ca.crt" "https://127.0.0.1:$1/readyz"
 }
 
 # `worker N`: a worker with one slot, called worker-N.
 worker() {
     local port=${ports[$1 + 1]}
     serve "worker-$1" worker --name "worker-$1" --slots 1 --memory 64MiB --lease-ttl 5s \
+        --tls-cert "$certs/worker.crt" --tls-key "$certs/worker.key" --roots-allowed "s3://$TAILOR_TEST_S3_BUCKET" \
         --scratch-dir "$home/scratch" --http-listen "127.0.0.1:$port"
     await 20 "worker-$1" is_ready "$port"
 }
@@ -118,9 +121,12 @@ set -a
 . "$SERVERS_HOME/s3.env"
 set +a
 read -r -a ports <<<"$(free_ports 6)"
+printf '$ scripts/certificates.sh %s trial coordinator/coordinator worker/worker operator/alice viewer/victor\n' "$home/certs"
+scripts/certificates.sh "$home/certs" trial coordinator/coordinator worker/worker operator/alice viewer/victor
 cat >"$home/env" <<ENV
 export TAILOR_ETCD_ENDPOINTS=$TAILOR_TEST_ETCD_ENDPOINTS
-export TAILOR_COORDINATORS=http://127.0.0.1:${ports[0]}
+export TAILOR_COORDINATORS=https://127.0.0.1:${ports[0]}
+export TAILOR_TLS_CA=$certs/ca.crt TAILOR_TLS_CERT=$certs/alice.crt TAILOR_TLS_KEY=$certs/alice.key
 export AWS_ENDPOINT_URL_S3=$TAILOR_TEST_S3_ENDPOINT AWS_REGION=$AWS_REGION
 export AWS_ACCESS_KEY_ID=$AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY=$AWS_SECRET_ACCESS_KEY
 ENV
@@ -131,10 +137,21 @@ dataset=s3://$TAILOR_TEST_S3_BUCKET/dataset
 
 step "2. One coordinator, three workers; coordinators are as many as you like, and one leads"
 serve coordinator coordinator --name coordinator-1 --grpc-listen "127.0.0.1:${ports[0]}" \
-    --grpc-advertise "http://127.0.0.1:${ports[0]}" --http-listen "127.0.0.1:${ports[1]}"
+    --tls-cert "$certs/coordinator.crt" --tls-key "$certs/coordinator.key" --auth-cluster trial \
+    --roots-allowed "s3://$TAILOR_TEST_S3_BUCKET" --http-listen "127.0.0.1:${ports[1]}"
 await 20 "the coordinator" is_ready "${ports[1]}"
 for number in 1 2 3; do worker $number; done
 show worker list
+refused() {
+    printf '$ %s\n' "$*"
+    if "$@"; then
+        echo "cluster: that should have been refused" >&2
+        exit 1
+    fi
+}
+refused env TAILOR_TLS_CERT="$certs/victor.crt" TAILOR_TLS_KEY="$certs/victor.key" \
+    "$tailor" worker drain worker-1 --reason "a viewer may look, and change nothing" --yes
+refused "$tailor" job submit --job elsewhere --input /etc --dataset "$dataset"
 
 step "3. Two million points of eight organisations, and a look at what the job relies on"
 show gen --points 2000000 --seed 7 --orgs 8 --big-share 0 --out "$input"
@@ -180,6 +197,7 @@ Try next, after \`KEEP=1 make cluster\` and \`. $home/env\`:
   $tailor dataset diff $dataset --shard $shard
   $tailor dataset rollback $dataset --shard $shard --to 1 --yes
   $tailor coordinator --print-config
-  curl -s http://127.0.0.1:${ports[1]}/metrics | grep ^tailor_
+  curl -s --cacert $home/certs/ca.crt https://127.0.0.1:${ports[1]}/metrics | grep ^tailor_
+  grep audit $home/coordinator.log
   scripts/cluster.sh stop
 NEXT

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs the programs that the build and the tests need besides the Rust toolchain. Running it again changes nothing.
 #   setup.sh          a C compiler (zstd is built from source), protoc (etcd-client) and Python with venv
-#   setup.sh servers  also curl, for the servers of scripts/servers/
-#   setup.sh tests    also curl, npm and cargo-nextest
+#   setup.sh servers  also curl and openssl, for the servers of scripts/servers/ and their certificates
+#   setup.sh tests    also curl, openssl, npm and cargo-nextest
 #   setup.sh image    also curl, and what builds and runs images: buildah, podman, runc, umoci
-#   setup.sh gameday  also curl, and what game days do to processes with: strace, libfaketime, etcdctl, etcd
+#   setup.sh gameday  also curl and openssl, and what game days do to processes with: strace, libfaketime, etcdctl, etcd
 set -euo pipefail
 
 as_root() {
@@ -22,6 +22,7 @@ command -v protoc >/dev/null || debian_packages+=(protobuf-compiler) # for etcd-
 command -v python3 >/dev/null || debian_packages+=(python3)
 python3 -c 'import ensurepip, venv' 2>/dev/null || debian_packages+=(python3-venv)
 [[ -z ${1:-} ]] || command -v curl >/dev/null || debian_packages+=(curl)
+[[ -z ${1:-} ]] || command -v openssl >/dev/null || debian_packages+=(openssl) # for scripts/certificates.sh
 if [[ ${1:-} == tests ]]; then
     command -v npm >/dev/null || debian_packages+=(nodejs npm) # for the third S3 server
 fi

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use proto::client::{CallPolicy, LeaderClient};
+use proto::client::{CallPolicy, ClientSecurity, LeaderClient, Link};
 use proto::status::ApiError;
 use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::v1::{
@@ -14,7 +14,7 @@ use proto::v1::{
 use crate::exit::{Code, Exit};
 
 /// Client of the operators' service.
-pub(crate) type Operator = OperatorServiceClient<tonic::transport::Channel>;
+pub(crate) type Operator = OperatorServiceClient<Link>;
 
 /// Longest time without a leader that a waiting verb tolerates: several times what a standby needs to take over.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,10 +30,11 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Creates a client for the cluster of these coordinators.
-    pub(crate) fn new(coordinators: Vec<String>, request_timeout: Duration) -> Result<Self> {
+    /// Creates a client for the cluster of these coordinators, whose calls have this security.
+    pub(crate) fn new(coordinators: Vec<String>, security: ClientSecurity, request_timeout: Duration) -> Result<Self> {
         let share = u32::try_from(coordinators.len().max(1)).unwrap_or(u32::MAX);
-        let client = LeaderClient::new(coordinators).map_err(|error| Exit::error(Code::Usage, error.to_string()))?;
+        let client = LeaderClient::secured(coordinators, security)
+            .map_err(|error| Exit::error(Code::Usage, error.to_string()))?;
         Ok(Self { client, request_timeout, call_timeout: request_timeout / share }.with_patience(request_timeout))
     }
 

@@ -9,7 +9,14 @@
 //!
 //! [contexts.local]
 //! coordinators = ["http://127.0.0.1:7070"]
+//!
+//! [contexts.production]
+//! coordinators = ["https://c0:7070", "https://c1:7070"]
+//! tls-ca = "/home/alice/.config/tailor/ca.crt"
+//! token-file = "/home/alice/.config/tailor/token"      # or tls-cert and tls-key
 //! ```
+//!
+//! The identity that goes with it is resolved file by file: flag, then variable, then the context that was chosen.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +28,8 @@ use serde::Deserialize;
 use crate::cluster::Cluster;
 use crate::exit::{Code, Exit};
 use crate::files::read_text;
+use crate::identity::{IdentityArgs, ProfileFiles};
+use daemon::client::ClientIdentity;
 
 /// Address of the coordinator if nothing names another.
 const DEFAULT_COORDINATOR: &str = "http://127.0.0.1:7070";
@@ -44,32 +53,60 @@ pub(crate) struct ContextArgs {
     /// For example `--request-timeout 30s`.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = model::time::parse_duration)]
     request_timeout: Duration,
+    #[command(flatten)]
+    identity: IdentityArgs,
+}
+
+/// Cluster that was chosen: its coordinators, and the files of the context if one was.
+#[derive(Debug, Default)]
+struct Chosen {
+    coordinators: Vec<String>,
+    files: ProfileFiles,
+}
+
+impl From<Vec<String>> for Chosen {
+    fn from(coordinators: Vec<String>) -> Self {
+        Self { coordinators, files: ProfileFiles::default() }
+    }
 }
 
 impl ContextArgs {
     /// Returns a client of the chosen cluster. Nothing is sent before the first request.
     pub(crate) fn cluster(&self) -> Result<Cluster> {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let coordinators = self.resolve(variable)?;
-        Cluster::new(coordinators, self.request_timeout)
+        let chosen = self.resolve(variable)?;
+        let identity = self.identity.load(&chosen.files, variable)?;
+        Cluster::new(chosen.coordinators, identity.security(), self.request_timeout)
     }
 
-    fn resolve(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Vec<String>> {
+    /// Returns the coordinators of the chosen cluster, and the files by which they are called.
+    pub(crate) fn connection(&self) -> Result<(Vec<String>, ClientIdentity)> {
+        let chosen = self.resolve(variable)?;
+        let identity = self.identity.load(&chosen.files, variable)?;
+        Ok((chosen.coordinators, identity))
+    }
+
+    fn resolve(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Chosen> {
         if !self.coordinators.is_empty() {
-            return Ok(self.coordinators.clone());
+            return Ok(self.coordinators.clone().into());
         }
         if let Some(name) = &self.context {
-            return Profiles::read(&variable)?.coordinators(name);
+            return Profiles::read(&variable)?.chosen(name);
         }
         if let Some(coordinators) = variable("TAILOR_COORDINATORS") {
-            return Ok(coordinators.split(',').map(|url| url.trim().to_owned()).collect());
+            let coordinators: Vec<_> = coordinators.split(',').map(|url| url.trim().to_owned()).collect();
+            return Ok(coordinators.into());
         }
         let profiles = Profiles::read(&variable)?;
         match variable("TAILOR_CONTEXT").or_else(|| profiles.raw.current.clone()) {
-            Some(name) => profiles.coordinators(&name),
-            None => Ok(vec![DEFAULT_COORDINATOR.to_owned()]),
+            Some(name) => profiles.chosen(&name),
+            None => Ok(vec![DEFAULT_COORDINATOR.to_owned()].into()),
         }
     }
+}
+
+/// Returns a variable of the environment that is not empty.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Content of the client's file.
@@ -87,6 +124,14 @@ struct RawProfiles {
 #[serde(deny_unknown_fields)]
 struct RawProfile {
     coordinators: Vec<String>,
+    #[serde(rename = "tls-ca")]
+    tls_ca: Option<PathBuf>,
+    #[serde(rename = "tls-cert")]
+    tls_cert: Option<PathBuf>,
+    #[serde(rename = "tls-key")]
+    tls_key: Option<PathBuf>,
+    #[serde(rename = "token-file")]
+    token_file: Option<PathBuf>,
 }
 
 /// Client's file with its path.
@@ -119,7 +164,7 @@ impl Profiles {
         Ok(Self { path, raw })
     }
 
-    fn coordinators(&self, name: &str) -> Result<Vec<String>> {
+    fn chosen(&self, name: &str) -> Result<Chosen> {
         let path = self.path.display();
         let Some(profile) = self.raw.contexts.get(name) else {
             let known: Vec<_> = self.raw.contexts.keys().map(String::as_str).collect();
@@ -130,7 +175,13 @@ impl Profiles {
         if profile.coordinators.is_empty() {
             return Err(Exit::error(Code::Usage, format!("context '{name}' in {path} names no coordinators")));
         }
-        Ok(profile.coordinators.clone())
+        let files = ProfileFiles {
+            tls_ca: profile.tls_ca.clone(),
+            tls_cert: profile.tls_cert.clone(),
+            tls_key: profile.tls_key.clone(),
+            token_file: profile.token_file.clone(),
+        };
+        Ok(Chosen { coordinators: profile.coordinators.clone(), files })
     }
 }
 
@@ -161,7 +212,7 @@ mod tests {
             "TAILOR_CLIENT_CONFIG" => Some(path.display().to_string()),
             _ => variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
         };
-        Ok(line.context.resolve(variable)?.join(" "))
+        Ok(line.context.resolve(variable)?.coordinators.join(" "))
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(crate) enum Code {
     Difference = 6,
     /// Confirmation by `--yes` is missing.
     NeedsYes = 7,
-    /// This user may not read a named file.
+    /// This user may not read a named file, or may not make the call.
     NotAllowed = 8,
     /// Part of the work is done.
     Partly = 9,
@@ -95,6 +95,7 @@ impl Code {
             ApiError::NotFound { .. } => Some(Self::NotFound),
             ApiError::Invalid { .. } => Some(Self::Usage),
             ApiError::Away { .. } => Some(Self::TimedOut),
+            ApiError::Denied { .. } | ApiError::Unauthenticated { .. } => Some(Self::NotAllowed),
             _ => None,
         }
     }

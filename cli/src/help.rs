@@ -9,7 +9,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Run on this machine", &["run", "plan", "gen", "import"]),
     ("Cluster", &["job", "shard", "task", "doctor"]),
     ("Dataset", &["dataset"]),
-    ("Servers", &["coordinator", "worker"]),
+    ("Servers", &["coordinator", "worker", "token"]),
     ("Help", &["help", "completions"]),
 ];
 

@@ -5,6 +5,8 @@
 mod args;
 // Choice of the cluster that a command asks.
 mod context;
+// Certificate or token of this client.
+mod identity;
 // Client of the cluster.
 mod cluster;
 // Commands, one file a verb.

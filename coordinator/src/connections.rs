@@ -1,57 +1,47 @@
-//! Accepts at most [`CONNECTIONS_MAX`] connections at once. Further ones are closed at once, so that the client tries
-//! another coordinator or comes back; they take no descriptor and no buffer.
+//! Connections of the gRPC server: those that `daemon::accept` hands over, at most [`CONNECTIONS_MAX`] at once.
+//!
+//! Further ones are closed at once, so that the client tries another coordinator or comes back; they take no buffer.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use futures::{Stream, StreamExt as _};
+use daemon::accept::Purpose;
+use daemon::{Accepted, Incoming, PeerAddress, Tls};
+use futures::Stream;
 use model::limits::CONNECTIONS_MAX;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tokio::net::TcpListener;
+use tonic::transport::server::Connected;
 
-/// Streams the connections of a listener, up to the limit.
-pub(crate) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<Connection>> {
-    bounded(TcpListenerStream::new(listener), Arc::new(Semaphore::new(CONNECTIONS_MAX)))
+/// Streams the connections of a listener, under TLS if there is any, up to the limit.
+pub(crate) fn incoming(listener: TcpListener, tls: Option<Tls>) -> io::Result<Connections> {
+    Incoming::new(listener, tls, Purpose::Calls, CONNECTIONS_MAX).map(Connections)
 }
 
-fn bounded<S>(accepted: S, room: Arc<Semaphore>) -> impl Stream<Item = io::Result<Connection>>
-where
-    S: Stream<Item = io::Result<TcpStream>>,
-{
-    accepted.filter_map(move |accepted| {
-        let room = Arc::clone(&room);
-        async move {
-            let stream = match accepted {
-                Ok(stream) => stream,
-                Err(error) => return Some(Err(error)),
-            };
-            let Ok(permit) = room.try_acquire_owned() else {
-                metrics::counter!("tailor_connections_shed_total").increment(1);
-                tracing::debug!("connection closed: there are as many as are served at once");
-                return None;
-            };
-            Some(Ok(Connection { stream, _permit: permit }))
-        }
-    })
+/// Stream of accepted connections.
+#[derive(Debug)]
+pub(crate) struct Connections(Incoming);
+
+impl Stream for Connections {
+    type Item = io::Result<Connection>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let accepted = ready!(self.0.poll_next(context));
+        Poll::Ready(accepted.map(|accepted| Ok(Connection(accepted))))
+    }
 }
 
 /// Connection that is being served.
 #[derive(Debug)]
-pub(crate) struct Connection {
-    stream: TcpStream,
-    _permit: OwnedSemaphorePermit,
-}
+pub(crate) struct Connection(Accepted);
 
+/// Each request of the connection carries the address and the certificate of its client.
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = PeerAddress;
 
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.stream.connect_info()
+    fn connect_info(&self) -> PeerAddress {
+        self.0.peer().clone()
     }
 }
 
@@ -61,21 +51,21 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        Pin::new(&mut self.0).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        Pin::new(&mut self.0).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        Pin::new(&mut self.0).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        Pin::new(&mut self.0).poll_shutdown(context)
     }
 
     fn poll_write_vectored(
@@ -83,37 +73,10 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        Pin::new(&mut self.0).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::io::AsyncReadExt as _;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_connection_beyond_the_bound_is_closed_and_room_comes_back() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
-        let served = bounded(TcpListenerStream::new(listener), Arc::new(Semaphore::new(1)));
-        let mut served = std::pin::pin!(served);
-        let _first = TcpStream::connect(address).await.expect("it listens");
-        let first = served.next().await.expect("it is served").expect("it is accepted");
-        let mut second = TcpStream::connect(address).await.expect("it listens");
-        let mut byte = [0; 1];
-        let closed = tokio::select! {
-            closed = second.read(&mut byte) => closed,
-            _ = served.next() => panic!("there is no room"),
-        };
-        assert!(matches!(closed, Ok(0) | Err(_)), "closed: {closed:?}");
-        drop(first);
-        let _third = TcpStream::connect(address).await.expect("it listens");
-        served.next().await.expect("it is served").expect("there is room again");
+        self.0.is_write_vectored()
     }
 }

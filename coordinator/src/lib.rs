@@ -35,6 +35,8 @@ mod connections;
 mod replica;
 // Background duties: garbage, abandoned uploads.
 mod reconcile;
+// Identities, roles, the audit log.
+mod access;
 // Services over gRPC.
 pub(crate) mod service;
 // Metrics of the coordinator.
@@ -61,6 +63,7 @@ pub mod local_leader;
 pub mod report;
 mod error;
 
+pub use access::Access;
 pub use coordinator::Coordinator;
 pub use env::Env;
 pub use error::JobError;

@@ -9,10 +9,20 @@ pub const VIOLATIONS: &str = "tailor_invariant_violations_total";
 /// Describes each metric; call it once.
 pub(crate) fn describe() {
     describe_gauge!("tailor_is_leader", "1 while this coordinator leads");
+    describe_gauge!(
+        crate::leader::WORKERS_WANTED,
+        "Workers that the open work needs, by pool: a total, for an autoscaler; 0 unless this coordinator leads"
+    );
     describe_counter!("tailor_shards_total", "Shards that have ended, by state");
     describe_counter!("tailor_completions_refused_total", "Completions of attempts that no longer held their task");
     describe_counter!("tailor_reports_refused_total", "Reports that could not be of their attempt and its plan");
     describe_counter!("tailor_strangers_refused_total", "Requests that carried another secret than their worker's");
+    describe_counter!("tailor_calls_refused_total", "Calls refused for their caller, or for the place that they name");
+    describe_counter!("tailor_handshakes_refused_total", "TLS handshakes that failed");
+    describe_counter!(
+        "tailor_audit_objects_lost_total",
+        "Entries of the audit log that could not be written as objects"
+    );
     describe_counter!("tailor_connections_shed_total", "Connections beyond what is served at once");
     describe_counter!("tailor_requests_shed_total", "Requests beyond what is served at once, by gate");
     describe_counter!("tailor_workers_lost_total", "Workers whose lease ended while they did not drain");
@@ -36,11 +46,16 @@ pub(crate) fn describe() {
     for gate in crate::service::GATES.into_iter().chain([crate::service::MAILBOX]) {
         metrics::counter!("tailor_requests_shed_total", "gate" => gate).absolute(0);
     }
+    for reason in crate::access::REFUSALS {
+        metrics::counter!("tailor_calls_refused_total", "reason" => reason).absolute(0);
+    }
     metrics::gauge!("tailor_is_leader").set(0.0);
     for name in [
         "tailor_completions_refused_total",
         "tailor_reports_refused_total",
         "tailor_strangers_refused_total",
+        "tailor_handshakes_refused_total",
+        "tailor_audit_objects_lost_total",
         "tailor_connections_shed_total",
         "tailor_workers_lost_total",
         "tailor_garbage_objects_total",

@@ -11,19 +11,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use daemon::{Health, ListenError, Metrics, Shutdown, etcd, listen};
+use daemon::accept::Purpose;
+use daemon::reread::{FileError, Reread};
+use daemon::{Health, Incoming, ListenError, Metrics, Shutdown, Tls, etcd, health, listen};
 use model::limits::REQUESTS_PER_CONNECTION_MAX;
+use proto::token::Tokens;
 use proto::v1::operator_service_server::OperatorServiceServer;
 use proto::v1::worker_service_server::WorkerServiceServer;
+use storage::Opener;
 use storage::meta::{EtcdSettings, EtcdStore, MetaError, MetaStore};
-use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tonic::service::Routes;
 
 use crate::Env;
-use crate::connections;
+use crate::access::Access;
+use crate::connections::{self, Connections};
 use crate::coordinator::Coordinator;
 use crate::service::{Operators, Workers};
-use crate::settings::Settings;
+use crate::settings::{AuthSettings, Settings};
 
 /// Longest time for requests to finish after resigning.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,6 +45,12 @@ pub enum ServeError {
     /// The settings of etcd are invalid, or etcd refuses them.
     #[error(transparent)]
     State(#[from] MetaError),
+    /// A certificate, a key, an authority or a file of tokens cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A listener has no address.
+    #[error("read the address of a listener")]
+    Address(#[from] std::io::Error),
     /// The gRPC server failed.
     #[error("serve gRPC")]
     Grpc(#[from] tonic::transport::Error),
@@ -54,21 +65,53 @@ pub enum ServeError {
 /// See [`ServeError`].
 pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) -> Result<(), ServeError> {
     crate::metrics::describe();
+    let tls = Tls::load(&settings.tls)?;
+    let access = access(&settings.auth)?;
     let health = Health::new(&[etcd::CONDITION]);
     let probes = listen(settings.http_listen, "http.listen").await?;
     let requests = listen(settings.grpc_listen, "grpc.listen").await?;
+    settings.http_exposure.tell("http.listen", settings.http_listen);
+    settings.grpc_exposure.tell("grpc.listen", settings.grpc_listen);
+    let probes = Incoming::new(probes, tls.clone(), Purpose::Probes, health::CONNECTIONS_MAX)?;
     let probing = tokio::spawn(health.clone().serve(probes, exporter, Router::new(), shutdown.clone()));
+    let requests = connections::incoming(requests, tls.clone())?;
+    let rereading = tls.map(|tls| tokio::spawn(tls.follow()));
     let served = tokio::select! {
-        served = coordinate(settings, requests, &health, &shutdown) => served,
+        served = coordinate(settings, (requests, access), &health, &shutdown) => served,
         () = shutdown.now() => Ok(()),
     };
     probing.abort();
+    rereading.inspect(JoinHandle::abort);
     served
+}
+
+/// Builds the rule by which callers are let in, and reads its tokens again when they change.
+fn access(auth: &AuthSettings) -> Result<Access, FileError> {
+    if !auth.is_by_role {
+        return Ok(Access::open());
+    }
+    let tokens = match &auth.tokens {
+        None => None,
+        Some(file) => {
+            let named = file.clone();
+            let parse = move |contents: &[Vec<u8>]| {
+                let text = std::str::from_utf8(&contents[0]).map_err(|error| FileError::new(&named, error))?;
+                Tokens::parse(text).map_err(|error| FileError::new(&named, error))
+            };
+            let tokens = Arc::new(Reread::load(vec![file.clone()], parse)?);
+            tracing::info!(count = tokens.current().count(), "tokens were read");
+            tokio::spawn(
+                Arc::clone(&tokens).follow(|tokens| tracing::info!(count = tokens.count(), "tokens were read")),
+            );
+            Some(tokens)
+        }
+    };
+    Ok(Access::by_role(auth.cluster.clone(), tokens))
 }
 
 async fn coordinate(
     settings: Settings,
-    requests: TcpListener,
+    (requests, access): (Connections, Access),
     health: &Health,
     shutdown: &Shutdown,
 ) -> Result<(), ServeError> {
@@ -76,9 +119,12 @@ async fn coordinate(
         store = etcd::connect_patiently(health, || connect(&settings.etcd)) => Arc::new(store?),
         () = shutdown.requested() => return Ok(()),
     };
-    let coordinator = Coordinator::new(settings.leader, settings.lease, settings.collector, store, Env::real());
+    let env = Env { stores: Opener::within(settings.allowed), ..Env::real() };
+    let coordinator = Coordinator::new(settings.leader, settings.lease, settings.collector, store, env);
+    let coordinator = coordinator.guarded(access);
     tokio::spawn(health.clone().follow(etcd::CONDITION, coordinator.state()));
-    let serving = tokio::spawn(serve_requests(requests, coordinator.services(), shutdown.clone()));
+    let services = coordinator.services_beside(public_services().await?);
+    let serving = tokio::spawn(serve_requests(requests, services, shutdown.clone()));
     let requested = shutdown.clone();
     coordinator.run(Box::pin(async move { requested.requested().await })).await;
     match tokio::time::timeout(CLOSE_TIMEOUT, serving).await {
@@ -95,23 +141,25 @@ async fn connect(settings: &EtcdSettings) -> Result<EtcdStore, MetaError> {
     Ok(store)
 }
 
-async fn serve_requests(listener: TcpListener, services: Routes, shutdown: Shutdown) -> Result<(), ServeError> {
+/// Builds the services that are not ours: health for probes, reflection for tools.
+pub(crate) async fn public_services() -> Result<Routes, ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<OperatorServiceServer<Operators>>().await;
     reporter.set_serving::<WorkerServiceServer<Workers>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .build_v1()?;
+    Ok(Routes::new(health).add_service(reflection))
+}
+
+async fn serve_requests(requests: Connections, services: Routes, shutdown: Shutdown) -> Result<(), ServeError> {
     tonic::transport::Server::builder()
         .concurrency_limit_per_connection(REQUESTS_PER_CONNECTION_MAX)
         .max_concurrent_streams(Some(REQUESTS_PER_CONNECTION_MAX as u32))
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
-        .tcp_nodelay(true)
         .add_routes(services)
-        .add_service(health)
-        .add_service(reflection)
-        .serve_with_incoming_shutdown(connections::incoming(listener), async move { shutdown.requested().await })
+        .serve_with_incoming_shutdown(requests, async move { shutdown.requested().await })
         .await?;
     Ok(())
 }

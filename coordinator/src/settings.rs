@@ -3,11 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use daemon::reread::NamedFile;
+use daemon::tls::{Exposure, TlsFiles, exposure};
 use daemon::{Key, Layers, LogFormat, SettingsError, Tables};
 use model::admission::check_name;
+use model::identity::is_plain;
+use storage::AllowedRoots;
 use storage::meta::{EtcdSettings, LeaseSettings};
 
-use crate::leader::LeaderSettings;
+use crate::leader::{LeaderSettings, PoolsError};
 
 /// Bounds of `lease.ttl`: it decides how soon a dead leader is replaced, and an operator waits for that. With a
 /// shorter lease, a slow disk of etcd would depose a healthy leader.
@@ -21,22 +25,46 @@ pub const KEYS: &[Key] = &[
     Key::new(
         "grpc.listen",
         Some("127.0.0.1:7070"),
-        "Address for workers and operators, host:port. Whoever reaches it may do anything, so the default is this machine alone",
+        "Address for workers and operators, host:port. Other addresses than those of this machine need TLS and roles, or insecure",
         "0.0.0.0:7070",
     ),
     Key::new(
         "grpc.advertise",
         None,
-        "URL under which others reach this coordinator. Without it, http://, the name and the port; on a loopback address, that address",
+        "URL under which others reach this coordinator. Without it, http:// or https://, the name and the port; on a loopback address, that address",
         "http://coordinator-0.tailor:7070",
     ),
     Key::new("http.listen", Some("127.0.0.1:7080"), "Address of probes and metrics, host:port", "0.0.0.0:7080"),
+    Key::new(
+        "auth.tokens",
+        None,
+        "File with the hashes of bearer tokens, their roles and names (`tailor token new`); read again when it changes. Without it, no tokens",
+        "/etc/tailor/tokens",
+    ),
+    Key::new(
+        "auth.cluster",
+        None,
+        "Cluster that the certificates of clients must name. Without it, any cluster of the authority",
+        "production",
+    ),
     Key::new("lease.ttl", Some("5s"), "Time after which a silent leader loses its office, 2s to 30s", "8s"),
     Key::new(
         "attempt.progress-max",
         Some("10m"),
         "Time after which an attempt that reads and writes nothing is given up",
         "20m",
+    ),
+    Key::new(
+        "autoscaling.target",
+        Some("30m"),
+        "Time in which work is to be done after it came: `tailor_workers_wanted` is the number of workers for that",
+        "15m",
+    ),
+    Key::new(
+        "autoscaling.pools",
+        Some("default=2"),
+        "Pools of workers that are scaled: name and slots of a worker, and the share of the work if there are several",
+        "spot=4:80%, on-demand=2:20%",
     ),
     Key::new("speculation.enabled", Some("true"), "Start a second attempt beside a slow one: true or false", "false"),
     Key::new("speculation.elapsed-min", Some("30s"), "Age below which an attempt is not slow", "2m"),
@@ -70,6 +98,16 @@ pub struct Settings {
     pub grpc_listen: SocketAddr,
     /// Address of probes and metrics.
     pub http_listen: SocketAddr,
+    /// Certificate, key and authority.
+    pub tls: TlsFiles,
+    /// Identities of callers.
+    pub auth: AuthSettings,
+    /// Protection of the port for workers and operators.
+    pub grpc_exposure: Exposure,
+    /// Protection of the port for probes.
+    pub http_exposure: Exposure,
+    /// Places that jobs may touch.
+    pub allowed: AllowedRoots,
     /// Connection to the cluster's state.
     pub etcd: EtcdSettings,
     /// Timing of the lease.
@@ -78,6 +116,17 @@ pub struct Settings {
     pub leader: LeaderSettings,
     /// Settings of the collector.
     pub collector: CollectorSettings,
+}
+
+/// Settings of identities: sources of roles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthSettings {
+    /// True if callers need a role.
+    pub is_by_role: bool,
+    /// File of tokens, if any.
+    pub tokens: Option<NamedFile>,
+    /// Cluster that certificates must name; none for any.
+    pub cluster: Option<String>,
 }
 
 /// Settings of the collector: targets and times.
@@ -102,10 +151,12 @@ impl Settings {
         let grpc_listen: SocketAddr = layers.parse("grpc.listen", "an address with a port, such as 127.0.0.1:7070")?;
         let name = layers.optional("name").unwrap_or_else(|| host.to_owned());
         check_name("name", &name).map_err(|error| layers.refuse("name", &error.reason))?;
+        let tls = daemon::tls::files(layers)?;
+        let scheme = if tls.own.is_some() { "https" } else { "http" };
         // An address of this machine alone cannot be reached under the machine's name.
         let own = || match grpc_listen.ip().is_loopback() {
-            true => format!("http://{grpc_listen}"),
-            false => format!("http://{name}:{}", grpc_listen.port()),
+            true => format!("{scheme}://{grpc_listen}"),
+            false => format!("{scheme}://{name}:{}", grpc_listen.port()),
         };
         let address = layers.optional("grpc.advertise").unwrap_or_else(own);
         let ttl = layers.duration("lease.ttl")?;
@@ -114,6 +165,8 @@ impl Settings {
         }
         let mut leader = LeaderSettings {
             progress_max: layers.duration("attempt.progress-max")?,
+            work_target: layers.duration("autoscaling.target")?,
+            pools: layers.parse("autoscaling.pools", PoolsError::FORM)?,
             replica: name,
             address,
             ..LeaderSettings::default()
@@ -123,17 +176,40 @@ impl Settings {
             true => leader.policy.speculation.map(|policy| scheduler::Speculation { elapsed_min, ..policy }),
             false => None,
         };
+        let http_listen = layers.parse("http.listen", "an address with a port, such as 127.0.0.1:7080")?;
+        let auth = auth(layers, &tls)?;
+        let is_protected = tls.own.is_some() && auth.is_by_role;
+        let protection = "tls.cert and tls.key with tls.ca or auth.tokens";
         Ok(Self {
             log_format: layers.parse("log.format", "text or json")?,
             log_level: layers.string("log.level")?,
             grpc_listen,
-            http_listen: layers.parse("http.listen", "an address with a port, such as 127.0.0.1:7080")?,
+            http_listen,
+            grpc_exposure: exposure(layers, "grpc.listen", grpc_listen, is_protected, protection)?,
+            http_exposure: exposure(layers, "http.listen", http_listen, tls.own.is_some(), "tls.cert and tls.key")?,
+            allowed: daemon::common::allowed(layers, auth.is_by_role)?,
+            auth,
+            tls,
             etcd: daemon::etcd::settings(layers, seed)?,
             lease: LeaseSettings { ttl, seed },
             leader,
             collector: collector(layers)?,
         })
     }
+}
+
+fn auth(layers: &Layers, tls: &TlsFiles) -> Result<AuthSettings, SettingsError> {
+    let tokens = layers.optional("auth.tokens");
+    let tokens = tokens.map(|path| NamedFile { setting: "auth.tokens", path: path.into() });
+    let has_certificates = tls.own.is_some() && tls.authority.is_some();
+    let cluster = layers.optional("auth.cluster");
+    if cluster.is_some() && !has_certificates {
+        return Err(layers.refuse("auth.cluster", "the cluster of certificates; set tls.cert, tls.key and tls.ca, too"));
+    }
+    if cluster.as_deref().is_some_and(|cluster| !is_plain(cluster)) {
+        return Err(layers.refuse("auth.cluster", "a name of letters, digits and -_.@"));
+    }
+    Ok(AuthSettings { is_by_role: has_certificates || tokens.is_some(), tokens, cluster })
 }
 
 fn collector(layers: &Layers) -> Result<CollectorSettings, SettingsError> {
@@ -157,10 +233,42 @@ fn collector(layers: &Layers) -> Result<CollectorSettings, SettingsError> {
 mod tests {
     use super::*;
 
-    fn resolve(given: &[(&str, &str)]) -> Settings {
+    fn try_resolve(given: &[(&str, &str)]) -> Result<Settings, String> {
         let flags = given.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         let layers = Layers::load(CoordinatorTables::TABLES, None, [], flags).expect("known names");
-        Settings::resolve(&layers, "node-1", 1).expect("they fit together")
+        Settings::resolve(&layers, "node-1", 1).map_err(|error| error.to_string())
+    }
+
+    fn resolve(given: &[(&str, &str)]) -> Settings {
+        try_resolve(given).expect("they fit together")
+    }
+
+    #[test]
+    fn an_address_that_others_reach_needs_tls_and_roles_or_insecure() {
+        let open = ("grpc.listen", "0.0.0.0:7070");
+        let tls = [("tls.cert", "/c"), ("tls.key", "/k")];
+        let (ca, tokens) = (("tls.ca", "/ca"), ("auth.tokens", "/t"));
+        for halves in [&[open][..], &[open, tls[0], tls[1]], &[open, ca], &[open, tokens]] {
+            let error = try_resolve(halves).expect_err("whoever reaches it may do anything");
+            assert!(error.contains("grpc.listen") && error.contains("insecure"), "{error}");
+            let insecure = resolve(&[halves, &[("insecure", "true")]].concat());
+            assert_eq!(insecure.grpc_exposure, Exposure::Insecure);
+        }
+        for whole in [[open, tls[0], tls[1], ca], [open, tls[0], tls[1], tokens]] {
+            let settings = resolve(&whole);
+            assert_eq!((settings.grpc_exposure, settings.auth.is_by_role), (Exposure::Protected, true));
+            assert_eq!(settings.leader.address, "https://node-1:7070");
+            assert_eq!(settings.allowed, AllowedRoots::Buckets, "no folder of the server unless it is listed");
+        }
+        assert_eq!(resolve(&[]).allowed, AllowedRoots::Any);
+        let listed = resolve(&[("roots.allowed", "s3://metrics/in, /data")]).allowed;
+        assert!(listed.check("/data/in").is_ok() && listed.check("/etc").is_err());
+        for (name, text) in
+            [("roots.allowed", "data"), ("auth.cluster", "production"), ("tls.cert", "/c"), ("insecure", "yes")]
+        {
+            let error = try_resolve(&[(name, text)]).expect_err("it does not fit");
+            assert!(error.contains(name), "{error}");
+        }
     }
 
     #[test]
@@ -168,7 +276,7 @@ mod tests {
         let settings = resolve(&[]);
         assert!(settings.grpc_listen.ip().is_loopback() && settings.http_listen.ip().is_loopback());
         assert_eq!(settings.leader.address, "http://127.0.0.1:7070", "a follower names what can be reached");
-        let open = resolve(&[("grpc.listen", "0.0.0.0:7171")]);
+        let open = resolve(&[("grpc.listen", "0.0.0.0:7171"), ("insecure", "true")]);
         assert_eq!(open.leader.address, "http://node-1:7171");
     }
 }

@@ -17,14 +17,17 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::accept::Incoming;
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 
 /// Interval at which samples are sorted into buckets while nobody scrapes.
 const FOLD_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Most connections of probes and scrapers at once; a handful is usual.
+pub const CONNECTIONS_MAX: usize = 256;
 
 /// Conditions that a server needs to be ready. Cheap to clone; clones share the conditions.
 #[derive(Debug, Clone)]
@@ -78,13 +81,7 @@ impl Health {
     ///
     /// # Errors
     /// The listener failed.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        metrics: Metrics,
-        more: Router,
-        shutdown: Shutdown,
-    ) -> io::Result<()> {
+    pub async fn serve(self, listener: Incoming, metrics: Metrics, more: Router, shutdown: Shutdown) -> io::Result<()> {
         let folding = metrics.clone();
         let fold = async move {
             let mut ticks = tokio::time::interval(FOLD_INTERVAL);
@@ -123,9 +120,10 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpStream;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
+    use crate::accept::Purpose;
     use crate::telemetry;
 
     /// Returns the status line and the body of the answer at `path`.
@@ -143,6 +141,7 @@ mod tests {
     async fn it_is_ready_once_every_condition_holds_and_says_which_does_not() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
+        let listener = Incoming::new(listener, None, Purpose::Probes, CONNECTIONS_MAX).expect("an address");
         let health = Health::new(&["etcd", "store"]);
         let more = Router::new().route("/jobs", get(async || "none"));
         let (trigger, shutdown) = Shutdown::new();

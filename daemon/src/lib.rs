@@ -15,6 +15,16 @@ pub mod settings;
 pub mod common;
 // Connection to etcd: settings, and patience.
 pub mod etcd;
+// Files that are read again when they change.
+pub mod reread;
+// TLS of servers and clients.
+pub mod tls;
+// Security of a client's calls.
+pub mod client;
+// Connections that a server accepts, with or without TLS.
+pub mod accept;
+// Log lines that must not flood.
+pub mod budget;
 // Sockets to listen on.
 mod listen;
 // Logs to stderr, and metrics for scrapers.
@@ -24,8 +34,10 @@ pub mod health;
 // Orderly end after a signal.
 pub mod shutdown;
 
+pub use accept::{Accepted, Incoming, PeerAddress};
 pub use health::Health;
 pub use listen::{ListenError, listen};
 pub use settings::{Flags, Key, Layers, SettingsError, Tables};
 pub use shutdown::{Shutdown, ShutdownTrigger};
 pub use telemetry::{LogFormat, Metrics};
+pub use tls::{Tls, TlsFiles};

@@ -47,6 +47,8 @@ pub struct Key {
     pub example: &'static str,
     /// True if the value is never shown.
     pub is_secret: bool,
+    /// True for a setting that is true or false, whose flag alone means true.
+    pub is_switch: bool,
 }
 
 impl Key {
@@ -57,7 +59,12 @@ impl Key {
         help: &'static str,
         example: &'static str,
     ) -> Self {
-        Self { name, default, help, example, is_secret: false }
+        Self { name, default, help, example, is_secret: false, is_switch: false }
+    }
+
+    /// Declares a setting that is off by default, and that its flag alone switches on.
+    pub const fn switch(name: &'static str, help: &'static str) -> Self {
+        Self { name, default: Some("false"), help, example: "true", is_secret: false, is_switch: true }
     }
 
     /// Environment variable of the setting: `TAILOR_ETCD_CA_FILE`.

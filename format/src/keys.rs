@@ -13,6 +13,7 @@
 //! | `jobs/<job>/reports/<shard>-<digest>.json` | shard report | the coordinator | write-once |
 //! | `jobs/<job>/segments/<shard>-<digest>.segments` | the segments of a shard, where they are too many for its plan and manifest | the planner | write-once |
 //! | `jobs/<job>/events/<leader>-<NNNNNN>.jsonl` | event log, one line per event | that leader, alone | appended to until it is full |
+//! | `jobs/<job>/audit/<ms>-<digest>.json` | entry of the audit log: who changed the job, and why | a coordinator, create-only | write-once |
 //! | `jobs/<job>/records/<round>-<leader>.json` | job report: the job, and the outcome of that round | the coordinator, create-only | write-once; the highest round is current |
 //! | `jobs/probe-<leader>` | nothing: tests that the store refuses a second put | a leader, once for each dataset | removed at once |
 //! | `jobs/<job>/record.json` | job report of older versions | nobody any more | read if no record is of a later round |
@@ -243,6 +244,16 @@ pub fn shard_report(job: &JobId, shard: ShardId, report: Digest) -> String {
 /// Key of the `ordinal`th piece of a job's event log that this leader wrote.
 pub fn events(job: &JobId, leader: LeaderId, ordinal: u32) -> String {
     format!("{JOBS}/{job}/events/{leader}-{ordinal:06}.jsonl")
+}
+
+/// Folder of the audit log of a job.
+pub fn audit_of(job: &JobId) -> String {
+    format!("{JOBS}/{job}/audit")
+}
+
+/// Key of an entry of a job's audit log. Keys are in the order of time, and one entry has one key.
+pub fn audit(job: &JobId, at_ms: TimestampMs, entry: Digest) -> String {
+    format!("{}/{:013}-{entry}.json", audit_of(job), at_ms.max(0))
 }
 
 /// Key of the object with which a leader probes a dataset's store.

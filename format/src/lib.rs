@@ -8,6 +8,8 @@
 pub mod keys;
 // Objects that a collector reads before it deletes anything: the dataset's marker, the marks of its jobs.
 pub mod marks;
+// Entries of the audit log.
+pub mod audit;
 // Keys of the cluster's state.
 pub mod state_keys;
 // Values of the cluster's state.

@@ -67,13 +67,20 @@ pub fn check_reason(reason: &str) -> Result<(), InvalidField> {
     check_text("reason", reason, REASON_BYTES_MAX)
 }
 
-/// Checks the name of a process: at most [`NAME_BYTES_MAX`], without control characters, and not empty.
+/// Checks the name of a process: at most [`NAME_BYTES_MAX`], without control characters and separators of paths and
+/// lists, and not empty.
 ///
 /// # Errors
 /// The error names `field`.
 pub fn check_name(field: &str, name: &str) -> Result<(), InvalidField> {
     if name.is_empty() {
         return Err(InvalidField::new(field, "it is empty"));
+    }
+    if let Some(separator) = name.chars().find(|letter| ['/', '\\', ','].contains(letter)) {
+        return Err(InvalidField::new(
+            field,
+            format!("it has the separator '{separator}'; give a name without / \\ and ,"),
+        ));
     }
     check_text(field, name, NAME_BYTES_MAX)
 }

@@ -12,6 +12,8 @@ pub mod time;
 pub mod series;
 // Byte ranges of a segment.
 pub mod range;
+// Roles of clients, and the names that certificates carry.
+pub mod identity;
 // Settings of a job that shape its output.
 pub mod job;
 // Spec of a job, as an operator submits it.
@@ -47,6 +49,7 @@ pub use admission::InvalidField;
 pub use books::Books;
 pub use digest::{Digest, Digester};
 pub use grant::{Grant, HeldAttempt, RunEntry, RunList};
+pub use identity::{ClientRole, PeerName};
 pub use ids::{
     AttemptId, FencingToken, JobId, LeaseId, MetricId, OrgId, PartitionId, ShardId, TaskId, TaskKind, TaskPath,
 };

@@ -26,7 +26,6 @@ use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::client::GrpcService;
 use tonic::codegen::{Body as HttpBody, Bytes, StdError};
-use tonic::transport::Channel;
 use tonic::{Response, Status};
 
 use crate::status::ApiError;
@@ -35,11 +34,14 @@ use crate::v1::worker_service_client::WorkerServiceClient;
 
 // Known coordinators, with a channel to each.
 mod endpoints;
+// Connection to one coordinator: TLS, token.
+mod link;
 #[cfg(test)]
 mod tests;
 
-use endpoints::Endpoints;
+use endpoints::{Address, Endpoints, Scheme};
 pub use endpoints::{Connect, EndpointsError};
+pub use link::{ClientSecurity, Dial, Dialling, Link, TokenSource, Wire};
 
 /// Connection to a coordinator: HTTP/2, or a substitute in the simulation.
 pub trait Connection:
@@ -76,7 +78,7 @@ impl Default for CallPolicy {
 }
 
 /// Client of the coordinator that leads. Cheap to clone; clones share connections and the last known leader.
-pub struct LeaderClient<C = Channel> {
+pub struct LeaderClient<C = Link> {
     endpoints: Arc<Endpoints<C>>,
     policy: CallPolicy,
 }
@@ -100,7 +102,21 @@ impl LeaderClient {
     /// # Errors
     /// The list is empty, or an entry is not such an address.
     pub fn new(endpoints: Vec<String>) -> Result<Self, EndpointsError> {
-        Self::connecting(endpoints, Box::new(endpoints::connect_lazy))
+        Self::secured(endpoints, ClientSecurity::default())
+    }
+
+    /// Creates a client whose calls have this security. Under TLS an address is `https://host:port` or `host:port`.
+    ///
+    /// # Errors
+    /// The list is empty, or an entry is not such an address, or of another scheme.
+    pub fn secured(endpoints: Vec<String>, security: ClientSecurity) -> Result<Self, EndpointsError> {
+        let scheme = if security.tls.is_some() { Scheme::Https } else { Scheme::Http };
+        let connect = move |url: &str| {
+            let address = Address::parse(url, scheme).expect("only addresses that were read are kept");
+            Link::new(address, security.clone())
+        };
+        let endpoints = Arc::new(Endpoints::new(endpoints, scheme, Box::new(connect))?);
+        Ok(Self { endpoints, policy: CallPolicy::default() })
     }
 }
 
@@ -110,7 +126,8 @@ impl<C: Connection> LeaderClient<C> {
     /// # Errors
     /// The list is empty, or an entry is not such an address.
     pub fn connecting(endpoints: Vec<String>, connect: Connect<C>) -> Result<Self, EndpointsError> {
-        Ok(Self { endpoints: Arc::new(Endpoints::new(endpoints, connect)?), policy: CallPolicy::default() })
+        let endpoints = Arc::new(Endpoints::new(endpoints, Scheme::Http, connect)?);
+        Ok(Self { endpoints, policy: CallPolicy::default() })
     }
 
     /// Returns the same client with another policy.

@@ -17,6 +17,10 @@ pub mod page;
 pub mod dispatch;
 // Secret of a worker process, sent with each of its calls.
 pub mod secret;
+// Least role of each method.
+pub mod access;
+// Bearer tokens, and the file of their hashes.
+pub mod token;
 // Client of the leader: finds it, stays with it, follows when it moves.
 pub mod client;
 

@@ -13,6 +13,8 @@
 //! | `AlreadyExists` | ALREADY_EXISTS | `ALREADY_EXISTS` | takes another name |
 //! | `Refused` | FAILED_PRECONDITION | `REFUSED` | changes what is in the way |
 //! | `UnknownWorker` | FAILED_PRECONDITION | `UNKNOWN_WORKER` | registers again |
+//! | `Denied` | PERMISSION_DENIED | `DENIED` | asks somebody whose role allows it, or names another place |
+//! | `Unauthenticated` | UNAUTHENTICATED | `UNAUTHENTICATED` | shows a certificate or a token that the server accepts |
 //! | `Incompatible` | FAILED_PRECONDITION | `INCOMPATIBLE` | is upgraded |
 //! | `TooMany` | RESOURCE_EXHAUSTED | `TOO_MANY`, with a `RetryInfo` | waits so long |
 //! | `Bug` | INTERNAL | `BUG` | reports it |
@@ -90,6 +92,18 @@ pub enum ApiError {
         /// Lease id of the worker.
         worker: String,
     },
+    /// The caller's role does not allow the call, or the server does not allow its object.
+    #[error("{reason}")]
+    Denied {
+        /// Role of the caller and the one that is needed, or the object.
+        reason: String,
+    },
+    /// The caller has shown no identity that the server accepts.
+    #[error("{reason}")]
+    Unauthenticated {
+        /// Missing proof, and how to give it.
+        reason: String,
+    },
     /// Client and server cannot work together, also if the call is repeated.
     #[error("{reason}")]
     Incompatible {
@@ -147,6 +161,10 @@ impl From<ApiError> for Status {
             ApiError::UnknownWorker { worker } => {
                 (Code::FailedPrecondition, "UNKNOWN_WORKER", vec![("worker", worker)])
             }
+            ApiError::Denied { reason } => (Code::PermissionDenied, "DENIED", vec![("reason", reason)]),
+            ApiError::Unauthenticated { reason } => {
+                (Code::Unauthenticated, "UNAUTHENTICATED", vec![("reason", reason)])
+            }
             ApiError::Incompatible { reason } => (Code::FailedPrecondition, "INCOMPATIBLE", vec![("reason", reason)]),
             ApiError::TooMany { reason, retry_after } => {
                 details.set_retry_info(Some(retry_after));
@@ -187,6 +205,8 @@ fn error_in(details: &ErrorDetails) -> Option<ApiError> {
         "ALREADY_EXISTS" => ApiError::AlreadyExists { reason: reason() },
         "REFUSED" => ApiError::Refused { reason: reason() },
         "UNKNOWN_WORKER" => ApiError::UnknownWorker { worker: field("worker") },
+        "DENIED" => ApiError::Denied { reason: reason() },
+        "UNAUTHENTICATED" => ApiError::Unauthenticated { reason: reason() },
         "INCOMPATIBLE" => ApiError::Incompatible { reason: reason() },
         "TOO_MANY" => ApiError::TooMany { reason: reason(), retry_after: retry_after(details) },
         "BUG" => ApiError::Bug { reason: reason() },
@@ -201,9 +221,9 @@ fn by_code(status: &Status, details: &ErrorDetails) -> ApiError {
         Code::NotFound => ApiError::NotFound { what: reason },
         Code::InvalidArgument | Code::OutOfRange => ApiError::Invalid { field: "request".to_owned(), reason },
         Code::AlreadyExists => ApiError::AlreadyExists { reason },
-        Code::FailedPrecondition | Code::Aborted | Code::PermissionDenied | Code::Unauthenticated => {
-            ApiError::Refused { reason }
-        }
+        Code::FailedPrecondition | Code::Aborted => ApiError::Refused { reason },
+        Code::PermissionDenied => ApiError::Denied { reason },
+        Code::Unauthenticated => ApiError::Unauthenticated { reason },
         Code::Unimplemented => ApiError::Incompatible {
             reason: format!("the coordinator does not offer this call ({reason}); it may be of an older version"),
         },

@@ -10,6 +10,8 @@ pub mod root;
 mod reach;
 // The way in which a process opens places.
 mod opener;
+// Places that jobs may touch.
+pub mod allowed;
 // Operations on many objects: removal in batches, listings as streams.
 mod bulk;
 // Segment lists that are stored as an object.
@@ -50,6 +52,7 @@ pub mod meta;
 #[cfg(any(test, feature = "testing"))]
 pub mod bent;
 
+pub use allowed::{AllowedRoots, RootNotAllowed};
 pub use error::StorageError;
 pub use metrics::describe_metrics;
 pub use opener::{Missing, Open, Opener};

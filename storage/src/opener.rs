@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::allowed::RootNotAllowed;
 use crate::{Root, StorageError};
 
 /// Treatment of a folder that is missing.
@@ -24,6 +25,14 @@ pub trait Open: Send + Sync + fmt::Debug {
     /// # Errors
     /// As for [`Root::reach`] and [`Root::reach_or_make`].
     async fn open(&self, uri: &str, missing: Missing) -> Result<Root, StorageError>;
+
+    /// Checks by the text of the URI whether the place may be opened at all.
+    ///
+    /// # Errors
+    /// The place is not among those that are allowed.
+    fn allows(&self, _uri: &str) -> Result<(), RootNotAllowed> {
+        Ok(())
+    }
 }
 
 /// Opens the places of a process: servers by their URIs, a simulation in a bucket of its own.
@@ -55,6 +64,17 @@ impl Opener {
     /// As for [`Root::reach_or_make`].
     pub async fn reach_or_make(&self, uri: &str) -> Result<Root, StorageError> {
         self.0.open(uri, Missing::Make).await
+    }
+}
+
+impl Opener {
+    /// Checks by the text of the URI whether the place may be opened at all. [`Self::reach`] checks it again, and what
+    /// is behind it.
+    ///
+    /// # Errors
+    /// The place is not among those that are allowed.
+    pub fn allows(&self, uri: &str) -> Result<(), RootNotAllowed> {
+        self.0.allows(uri)
     }
 }
 

@@ -14,15 +14,15 @@ use model::limits::FOLDER_OPEN_MAX;
 
 use crate::{Missing, Root, StorageError};
 
-/// Function that opens a place.
-type Open = fn(&str) -> Result<Root, StorageError>;
+/// Rule by which a folder is opened, so that callers share an opening only under the same rule; 0 for none.
+pub(crate) type RuleId = usize;
 
 /// Place that a thread is opening, with its waiting callers.
 type Opening = Shared<BoxFuture<'static, Result<Root, Arc<StorageError>>>>;
 
 /// Folders that are being opened in this process. One that hangs stays here, so that further calls cost no further
 /// thread.
-static UNDER_WAY: Mutex<BTreeMap<(Missing, String), Opening>> = Mutex::new(BTreeMap::new());
+static UNDER_WAY: Mutex<BTreeMap<(Missing, RuleId, String), Opening>> = Mutex::new(BTreeMap::new());
 
 /// Error of a folder whose file system did not answer in time.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ impl Root {
     /// # Errors
     /// As for [`Self::open`], and [`StorageError::Failed`] for a file system that does not answer: its store is away.
     pub async fn reach(uri: &str) -> Result<Self, StorageError> {
-        reach_by(Missing::Refuse, Self::open, uri).await
+        reach_by((Missing::Refuse, 0), Self::open, uri).await
     }
 
     /// Opens a place as [`Self::create`] does, but never hangs.
@@ -43,27 +43,36 @@ impl Root {
     /// # Errors
     /// As for [`Self::create`], and [`StorageError::Failed`] for a file system that does not answer: its store is away.
     pub async fn reach_or_make(uri: &str) -> Result<Self, StorageError> {
-        reach_by(Missing::Make, Self::create, uri).await
+        reach_by((Missing::Make, 0), Self::create, uri).await
     }
 }
 
-async fn reach_by(missing: Missing, open: Open, uri: &str) -> Result<Root, StorageError> {
+/// Opens a place by `open` under a rule.
+pub(crate) async fn reach_by(
+    (missing, rule): (Missing, RuleId),
+    open: impl FnOnce(&str) -> Result<Root, StorageError> + Send + 'static,
+    uri: &str,
+) -> Result<Root, StorageError> {
     if !is_folder(uri) {
         return open(uri);
     }
-    match tokio::time::timeout(FOLDER_OPEN_MAX, opening(missing, open, uri)).await {
+    match tokio::time::timeout(FOLDER_OPEN_MAX, opening((missing, rule), open, uri)).await {
         Ok(opened) => opened.map_err(|error| again(&error)),
         Err(_) => Err(failed(uri, NoAnswer)),
     }
 }
 
 /// Joins the opening of a folder that is in progress, or starts one.
-fn opening(missing: Missing, open: Open, uri: &str) -> Opening {
-    let key = (missing, uri.to_owned());
+fn opening(
+    (missing, rule): (Missing, RuleId),
+    open: impl FnOnce(&str) -> Result<Root, StorageError> + Send + 'static,
+    uri: &str,
+) -> Opening {
+    let key = (missing, rule, uri.to_owned());
     let begin = || {
         let (key, uri) = (key.clone(), uri.to_owned());
         let opened = tokio::task::spawn_blocking(move || {
-            let opened = open(&key.1).map_err(Arc::new);
+            let opened = open(&key.2).map_err(Arc::new);
             under_way().remove(&key);
             opened
         });
@@ -77,7 +86,7 @@ fn opening(missing: Missing, open: Open, uri: &str) -> Opening {
     under_way().entry(key.clone()).or_insert_with(begin).clone()
 }
 
-fn under_way() -> MutexGuard<'static, BTreeMap<(Missing, String), Opening>> {
+fn under_way() -> MutexGuard<'static, BTreeMap<(Missing, RuleId, String), Opening>> {
     // No code panics while it holds the lock.
     UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -127,7 +136,7 @@ mod tests {
         let asks: Vec<_> = (0..40)
             .map(|_| {
                 let uri = uri.clone();
-                tokio::spawn(async move { reach_by(Missing::Refuse, hang, &uri).await })
+                tokio::spawn(async move { reach_by((Missing::Refuse, 0), hang, &uri).await })
             })
             .collect();
         tokio::task::yield_now().await;
@@ -154,6 +163,6 @@ mod tests {
         Root::reach(&missing).await.expect("it is there");
         let scheme = Root::reach("gopher://hole").await;
         assert!(matches!(&scheme, Err(StorageError::Open { uri, .. }) if uri == "gopher://hole"), "{scheme:?}");
-        assert!(under_way().keys().all(|(_, uri)| *uri != missing), "nothing is left");
+        assert!(under_way().keys().all(|(_, _, uri)| *uri != missing), "nothing is left");
     }
 }

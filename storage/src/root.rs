@@ -34,6 +34,8 @@ pub struct Root {
     store: Arc<dyn ObjectStore>,
     local: Option<PathBuf>,
     bucket: Option<S3Store>,
+    /// True if no link may lead out of a local folder.
+    is_confined: bool,
 }
 
 impl fmt::Display for Root {
@@ -88,17 +90,35 @@ impl Root {
     fn of_folder(uri: &str, path: PathBuf) -> Result<Self, StorageError> {
         let path = path.canonicalize().map_err(|error| open_error(uri, &error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| open_error(uri, &error.to_string()))?;
-        Ok(Self { uri: uri.to_owned(), store: Arc::new(store), local: Some(path), bucket: None })
+        Ok(Self { uri: uri.to_owned(), store: Arc::new(store), local: Some(path), bucket: None, is_confined: false })
     }
 
     /// Opens a place in a given store, such as memory or a decorator.
     pub fn of_store(uri: &str, store: Arc<dyn ObjectStore>) -> Self {
-        Self { uri: uri.to_owned(), store, local: None, bucket: None }
+        Self { uri: uri.to_owned(), store, local: None, bucket: None, is_confined: false }
     }
 
     /// Opens a place in a bucket.
     pub fn of_bucket(uri: &str, bucket: S3Store) -> Self {
         Self { bucket: Some(bucket.clone()), ..Self::of_store(uri, Arc::new(bucket)) }
+    }
+
+    /// Returns the same place, in whose folder no segment is read through a link that leads out of it.
+    #[must_use]
+    pub(crate) fn confined(self) -> Self {
+        Self { is_confined: true, ..self }
+    }
+
+    /// Checks that the object at `key` lies in the folder, all links followed, if the place is confined. Blocks.
+    pub(crate) fn check_confined(&self, key: &str) -> Result<(), StorageError> {
+        let Some(folder) = self.local.as_deref().filter(|_| self.is_confined) else { return Ok(()) };
+        match folder.join(key).canonicalize() {
+            Ok(real) if !real.starts_with(folder) => {
+                Err(open_error(&self.object(key), "it is a link out of its folder, which this server may not follow"))
+            }
+            // A file that is gone, or cannot be looked at, is told by the operation that follows.
+            _ => Ok(()),
+        }
     }
 
     /// Returns the bucket, if the place is in one.
@@ -268,7 +288,15 @@ impl Root {
     /// # Errors
     /// See [`StorageError`].
     pub async fn list_input(&self) -> Result<Vec<ObjectMeta>, StorageError> {
-        self.list_where("", |_| true).await
+        let listed = self.list_where("", |_| true).await?;
+        if self.local.is_none() || !self.is_confined {
+            return Ok(listed);
+        }
+        let root = self.clone();
+        let check =
+            move || listed.iter().try_for_each(|object| root.check_confined(object.location.as_ref())).map(|()| listed);
+        let checked = tokio::task::spawn_blocking(check).await;
+        checked.map_err(|error| StorageError::of("list", &self.uri, &path_of(""), object_store::Error::from(error)))?
     }
 
     async fn list_where(

@@ -26,6 +26,8 @@ pub mod code {
     pub const DIFFERENCE: i32 = 6;
     /// The command was refused without `--yes`.
     pub const NEEDS_YES: i32 = 7;
+    /// The user's role does not allow the call, or the user may not read a file.
+    pub const NOT_ALLOWED: i32 = 8;
     /// A part of the request is done.
     pub const PARTLY: i32 = 9;
     /// ctrl-C while it waited; what it waited for goes on.

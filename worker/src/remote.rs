@@ -9,10 +9,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::{Failure, Grant, HeldAttempt, Invariant, LeaseId};
-use proto::client::{CallPolicy, Connection, LeaderClient};
+use proto::client::{CallPolicy, Connection, LeaderClient, Link};
 use proto::status::ApiError;
 use proto::v1;
-use tonic::transport::Channel;
 
 use proto::dispatch::{Beat, Dispatch, DispatchError, Hello, Orders, PROTOCOL, Verdict};
 use proto::secret::Secret;
@@ -24,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Leader of a cluster, reached over gRPC.
-pub struct RemoteLeader<C = Channel> {
+pub struct RemoteLeader<C = Link> {
     client: LeaderClient<C>,
     /// Secret that every request carries.
     secret: Bytes,

@@ -11,11 +11,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use daemon::{Health, ListenError, Metrics, Shutdown, etcd, listen};
+use daemon::accept::Purpose;
+use daemon::client::ClientIdentity;
+use daemon::reread::FileError;
+use daemon::{Health, Incoming, ListenError, Metrics, Shutdown, etcd, health, listen};
 use model::SystemClock;
 use proto::client::{EndpointsError, LeaderClient};
 use storage::Opener;
 use storage::meta::{EtcdStore, MetaError, MetaStore};
+use tokio::task::JoinHandle;
 
 use crate::agent::{Agent, AgentError, AgentSettings, Left};
 use crate::remote::RemoteLeader;
@@ -41,6 +45,12 @@ pub enum ServeError {
     /// The address for probes and metrics cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// A certificate, a key, an authority or a token cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A listener has no address.
+    #[error("read the address of a listener")]
+    Address(#[from] std::io::Error),
     /// An entry of `coordinators` is not an address.
     #[error("coordinators")]
     Coordinators(#[source] EndpointsError),
@@ -68,19 +78,32 @@ pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) ->
         tracing::warn!(shortage, "the limit of open files was found too low; merges of many runs may fail");
     }
     let health = Health::new(&[etcd::CONDITION, AGENT]);
+    let identity = ClientIdentity::load(&settings.files)?;
     let listener = listen(settings.http_listen, "http.listen").await?;
+    settings.http_exposure.tell("http.listen", settings.http_listen);
+    let listener = Incoming::new(listener, identity.tls.clone(), Purpose::Probes, health::CONNECTIONS_MAX)?;
     let probes = tokio::spawn(health.clone().serve(listener, exporter, Router::new(), shutdown.clone()));
+    let rereading = [
+        identity.tls.clone().map(|tls| tokio::spawn(tls.follow())),
+        Some(tokio::spawn(identity.clone().follow_token())),
+    ];
     let left = tokio::select! {
-        left = work(settings, &health, &shutdown) => left,
+        left = work(settings, &identity, &health, &shutdown) => left,
         // No agent exists yet, so nothing has to be handed back.
         () = shutdown.now() => Ok(Left::AtOnce),
     };
     probes.abort();
+    rereading.iter().flatten().for_each(JoinHandle::abort);
     left
 }
 
-async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Result<Left, ServeError> {
-    let client = LeaderClient::new(settings.coordinators).map_err(ServeError::Coordinators)?;
+async fn work(
+    settings: Settings,
+    identity: &ClientIdentity,
+    health: &Health,
+    shutdown: &Shutdown,
+) -> Result<Left, ServeError> {
+    let client = LeaderClient::secured(settings.coordinators, identity.security()).map_err(ServeError::Coordinators)?;
     let meta: Arc<dyn MetaStore> = tokio::select! {
         store = etcd::connect_patiently(health, || EtcdStore::connect(&settings.etcd)) => Arc::new(store?),
         () = shutdown.requested() => return Ok(Left::Drained),
@@ -89,7 +112,8 @@ async fn work(settings: Settings, health: &Health, shutdown: &Shutdown) -> Resul
     let leader = Arc::new(RemoteLeader::new(&client, secret));
     // Done on a blocking thread: the scratch folder may lie in a file system that hangs.
     let agent_settings = AgentSettings { secret: Some(secret), ..settings.agent };
-    let make = move || Agent::new(agent_settings, leader, meta, Opener::by_uri(), &SystemClock);
+    let stores = Opener::within(settings.allowed);
+    let make = move || Agent::new(agent_settings, leader, meta, stores, &SystemClock);
     let agent = tokio::select! {
         made = tokio::task::spawn_blocking(make) => made.map_err(AgentError::Start)??,
         () = shutdown.requested() => return Ok(Left::Drained),

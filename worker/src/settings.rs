@@ -4,10 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use daemon::client::ClientFiles;
+use daemon::reread::NamedFile;
+use daemon::tls::{Exposure, exposure};
 use daemon::{Key, Layers, LogFormat, SettingsError, Tables};
 use model::ByteSize;
 use model::admission::check_name;
 use model::limits::MEMORY_BYTES_MIN;
+use storage::AllowedRoots;
 use storage::meta::{EtcdSettings, LeaseSettings};
 use storage::segment::SegmentAccess;
 
@@ -29,8 +33,14 @@ pub const KEYS: &[Key] = &[
     Key::new(
         "coordinators",
         Some("http://127.0.0.1:7070"),
-        "URLs of the coordinators, with commas",
+        "URLs of the coordinators, with commas; https:// where tls.ca is set",
         "http://c0:7070,http://c1:7070",
+    ),
+    Key::new(
+        "auth.token-file",
+        None,
+        "File with the bearer token to show to coordinators; read again when it changes. Without it, tls.cert says who this worker is",
+        "/etc/tailor/token",
     ),
     Key::new("slots", None, "Attempts at once. Without it, one for each core that there is memory for", "8"),
     Key::new("memory", Some("512MiB"), "Memory of all slots together; the rest is spilled", "8GiB"),
@@ -74,6 +84,12 @@ pub struct Settings {
     pub log_level: String,
     /// Address of probes and metrics.
     pub http_listen: SocketAddr,
+    /// Certificate, key, authority and token.
+    pub files: ClientFiles,
+    /// Protection of the port for probes.
+    pub http_exposure: Exposure,
+    /// Places that jobs may touch.
+    pub allowed: AllowedRoots,
     /// Connection to the cluster's state.
     pub etcd: EtcdSettings,
     /// Addresses of the coordinators.
@@ -108,10 +124,18 @@ impl Settings {
         if coordinators.is_empty() {
             return Err(layers.refuse("coordinators", "at least one, such as http://127.0.0.1:7070"));
         }
+        let http_listen = layers.parse("http.listen", "an address with a port, such as 127.0.0.1:7081")?;
+        let tls = daemon::tls::files(layers)?;
+        let token = layers.optional("auth.token-file");
+        let token = token.map(|path| NamedFile { setting: "auth.token-file", path: path.into() });
+        let is_protected = tls.authority.is_some() || token.is_some();
         Ok(Self {
             log_format: layers.parse("log.format", "text or json")?,
             log_level: layers.string("log.level")?,
-            http_listen: layers.parse("http.listen", "an address with a port, such as 127.0.0.1:7081")?,
+            http_listen,
+            http_exposure: exposure(layers, "http.listen", http_listen, tls.own.is_some(), "tls.cert and tls.key")?,
+            allowed: daemon::common::allowed(layers, is_protected)?,
+            files: ClientFiles { tls, token },
             etcd: daemon::etcd::settings(layers, machine.seed)?,
             coordinators,
             spot_endpoint: layers.optional("spot.endpoint"),
@@ -187,6 +211,16 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_others_reach_has_tls_or_says_that_it_is_insecure() {
+        let open = ("http.listen", "0.0.0.0:7081");
+        assert_eq!(resolve(&[open, ("insecure", "true")]).expect("it was said").http_exposure, Exposure::Insecure);
+        let secure = resolve(&[open, ("tls.cert", "/c"), ("tls.key", "/k"), ("tls.ca", "/ca")]).expect("TLS");
+        assert_eq!((secure.http_exposure, secure.allowed), (Exposure::Protected, AllowedRoots::Buckets));
+        let own = resolve(&[]).expect("defaults");
+        assert_eq!((own.http_exposure, own.allowed), (Exposure::Loopback, AllowedRoots::Any));
+    }
+
+    #[test]
     fn what_does_not_fit_together_is_refused_by_name() {
         let refused = [
             (("slots", "17"), "memory"),
@@ -200,6 +234,12 @@ mod tests {
             (("etcd.key-file", "/k"), "etcd.cert-file"),
             (("etcd.ca-file", "/ca"), "etcd.endpoints"),
             (("name", "\u{1b}[31m"), "name"),
+            (("name", "../w0"), "name"),
+            (("tls.cert", "/c"), "tls.key"),
+            (("tls.key", "/k"), "tls.cert"),
+            (("http.listen", "0.0.0.0:7081"), "insecure"),
+            (("roots.allowed", "s3://a/../b"), "roots.allowed"),
+            (("roots.allowed", "relative"), "roots.allowed"),
         ];
         for (given, named) in refused {
             let error = resolve(&[given]).expect_err("it does not fit");

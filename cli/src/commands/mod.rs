@@ -14,6 +14,7 @@ mod shard;
 mod task;
 #[cfg(test)]
 mod tests;
+mod token;
 mod worker;
 mod workers;
 
@@ -55,6 +56,9 @@ pub(crate) enum Command {
     Dataset(dataset::Dataset),
     /// Check a cluster and its stores
     Doctor(doctor::Args),
+    /// Make bearer tokens, by which coordinators know clients
+    #[command(subcommand)]
+    Token(token::TokenVerb),
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -84,6 +88,7 @@ pub(crate) fn run(command: Command) -> Result<Code> {
         Command::Worker(args) => block_on(worker::run(*args)),
         Command::Dataset(dataset) => block_on(dataset::run(dataset)),
         Command::Doctor(args) => block_on(doctor::run(args)),
+        Command::Token(verb) => token::run(&verb),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -2,6 +2,8 @@
 //! names the leader.
 
 mod by_size;
+mod change;
+mod changes;
 mod ended;
 mod gates;
 mod jobs;
@@ -15,12 +17,15 @@ use std::sync::Arc;
 use proto::ApiError;
 use tokio::sync::watch;
 
+use crate::access::Audit;
 use crate::leader::Handle;
 use crate::replica::Role;
 
 pub(crate) use by_size::BySize;
 pub(crate) use gates::{Gates, MAILBOX, NAMES as GATES};
 pub(crate) use operator::Operators;
+#[cfg(test)]
+pub(crate) use operator::WATCH_MAX;
 pub(crate) use views::Views;
 pub(crate) use worker::Workers;
 
@@ -35,6 +40,8 @@ pub(crate) struct Door {
     pub(crate) gates: Arc<Gates>,
     /// Views that watchers share.
     pub(crate) views: Arc<Views>,
+    /// Log of changes and of refused calls.
+    pub(crate) audit: Audit,
 }
 
 impl Door {

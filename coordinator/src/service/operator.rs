@@ -1,28 +1,28 @@
 //! Implements the gRPC service that operators call: checks each request, and asks the leader or reads stored records.
 
-use std::collections::BTreeSet;
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures::{Stream, stream};
-use model::admission::{check_name, check_reason, check_uri};
-use model::limits::{PAGE_BYTES_MAX, REASON_BYTES_MAX};
+use model::admission::check_uri;
+use model::limits::PAGE_BYTES_MAX;
 use model::{JobId, JobSpec, ShardId};
 use proto::v1::operator_service_server::OperatorService;
 use proto::{ApiError, convert::parsed, page, v1};
 use storage::Opener;
+use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
+use super::change::{Change, check_place};
 use super::gates::{PLAN_TIME_MAX, Permit};
-use super::patience::in_time;
 use super::views::{LOOK_EVERY, Watched};
-use super::{Door, ended, jobs};
+use super::{Door, jobs};
 use crate::Env;
-use crate::history;
+use crate::access::Caller;
 use crate::history_view;
 use crate::job::Job;
 use crate::leader::{Ask, Handle};
 use crate::planning::{self, Planned};
-use crate::report::JobReport;
 use model::error::chain;
 
 /// Implementation of the service for operators.
@@ -32,20 +32,24 @@ pub(crate) struct Operators {
     pub(crate) env: Env,
 }
 
+/// Longest stream of a caller with an identity. Its client opens another, and so the identity is checked again.
+pub(crate) const WATCH_MAX: Duration = Duration::from_secs(10 * 60);
+
 type Answer<T> = Result<Response<T>, Status>;
 
 #[tonic::async_trait]
 impl OperatorService for Operators {
     async fn submit_job(&self, request: Request<v1::SubmitJobRequest>) -> Answer<v1::SubmitJobResponse> {
-        let _permit = self.door.gates.operator()?;
-        let spec = Box::new(read_spec(&request.into_inner().spec)?);
-        let leader = self.door.leader()?;
-        Ok(Response::new(leader.ask(|reply| Ask::Submit { spec, reply }).await?))
+        let (mut change, request) = self.change("SubmitJob", request, |_| (String::new(), ""));
+        let submitted = self.submit(request, &mut change).await;
+        change.decided(submitted)
     }
 
     async fn plan_job(&self, request: Request<v1::PlanJobRequest>) -> Answer<v1::PlanJobResponse> {
         let _permit = self.door.gates.plan()?;
+        let caller = Caller::of(request.extensions());
         let spec = read_spec(&request.into_inner().spec)?;
+        self.check_places(&caller, "PlanJob", &spec)?;
         let failed = |error: crate::JobError| ApiError::Refused { reason: chain(&error) };
         // A dry run reads only the input; the dataset need not exist.
         let dataset = self.env.stores.reach(&spec.input).await.map_err(|error| failed(error.into()))?;
@@ -75,16 +79,18 @@ impl OperatorService for Operators {
 
     async fn list_jobs(&self, request: Request<v1::ListJobsRequest>) -> Answer<v1::ListJobsResponse> {
         let _permit = self.door.gates.operator()?;
+        let caller = Caller::of(request.extensions());
         let request = request.into_inner();
-        check_dataset(&request.dataset)?;
+        self.check_dataset(&caller, "ListJobs", &request.dataset)?;
         Ok(Response::new(jobs::list(&self.door.leader()?, &self.env.stores, request).await?))
     }
 
     async fn get_job(&self, request: Request<v1::GetJobRequest>) -> Answer<v1::GetJobResponse> {
         let _permit = self.door.gates.operator()?;
+        let caller = Caller::of(request.extensions());
         let request = request.into_inner();
         let job = parsed("job", &request.job)?;
-        check_dataset(&request.dataset)?;
+        self.check_dataset(&caller, "GetJob", &request.dataset)?;
         let view = view_job(&self.door.leader()?, &self.env.stores, &job, &request.dataset).await?;
         Ok(Response::new(page_of(view, &request.shards_after)?))
     }
@@ -93,6 +99,7 @@ impl OperatorService for Operators {
 
     async fn watch_job(&self, request: Request<v1::WatchJobRequest>) -> Answer<Self::WatchJobStream> {
         let permit = self.door.gates.watcher()?;
+        let ends_at = Caller::of(request.extensions()).role.map(|_| Instant::now() + WATCH_MAX);
         let job: JobId = parsed("job", &request.into_inner().job)?;
         let watcher = Watcher {
             view: self.door.views.watch(&job),
@@ -102,8 +109,11 @@ impl OperatorService for Operators {
             _permit: permit,
         };
         let first = watcher.first_page().await?;
-        let looks = stream::unfold(Some((watcher, Some(first))), |looking| async {
+        let looks = stream::unfold(Some((watcher, Some(first))), move |looking| async move {
             let (watcher, at_hand) = looking?;
+            if ends_at.is_some_and(|ends_at| Instant::now() >= ends_at) {
+                return None;
+            }
             let seen = match at_hand {
                 Some(first) => Ok(first),
                 None => {
@@ -118,59 +128,24 @@ impl OperatorService for Operators {
     }
 
     async fn cancel_job(&self, request: Request<v1::CancelJobRequest>) -> Answer<v1::CancelJobResponse> {
-        let _permit = self.door.gates.operator()?;
-        let request = request.into_inner();
-        let (job, reason) = (parsed("job", &request.job)?, reason(request.reason)?);
-        let leader = self.door.leader()?;
-        let id = JobId::clone(&job);
-        match leader.ask(|reply| Ask::Cancel { job, reason, reply }).await {
-            // The job may have ended by now, over an earlier request of the same kind.
-            Err(ApiError::NotFound { .. }) => {
-                ended::cancelled(&id, jobs::find_record(&leader, &self.env.stores, &id, "").await?.as_ref())?
-            }
-            cancelled => cancelled?,
-        }
-        Ok(Response::new(v1::CancelJobResponse {}))
+        let named = |request: &v1::CancelJobRequest| format!("job {}", request.job);
+        let (mut change, request) = self.change("CancelJob", request, |request| (named(request), &request.reason));
+        let cancelled = self.cancel(request, &mut change).await;
+        change.decided(cancelled)
     }
 
     async fn retry_job(&self, request: Request<v1::RetryJobRequest>) -> Answer<v1::RetryJobResponse> {
-        let _permit = self.door.gates.operator()?;
-        let request = request.into_inner();
-        let job: JobId = parsed("job", &request.job)?;
-        let reason = reason(request.reason)?;
-        check_dataset(&request.dataset)?;
-        let leader = self.door.leader()?;
-        let earlier = jobs::find_record(&leader, &self.env.stores, &job, &request.dataset).await?.map(Box::new);
-        let shards = leader.ask(|reply| Ask::Retry { job, reason, earlier, reply }).await?;
-        Ok(Response::new(v1::RetryJobResponse { shards: shards.iter().map(ToString::to_string).collect() }))
+        let named = |request: &v1::RetryJobRequest| format!("job {}", request.job);
+        let (mut change, request) = self.change("RetryJob", request, |request| (named(request), &request.reason));
+        let retried = self.retry(request, &mut change).await;
+        change.decided(retried)
     }
 
     async fn replay_shard(&self, request: Request<v1::ReplayShardRequest>) -> Answer<v1::ReplayShardResponse> {
-        let _permit = self.door.gates.operator()?;
-        let request = request.into_inner();
-        let job: JobId = parsed("job", &request.job)?;
-        let shard: ShardId = parsed("shard", &request.shard)?;
-        let reason = reason(request.reason)?;
-        check_dataset(&request.dataset)?;
-        let leader = self.door.leader()?;
-        let live = job.clone();
-        if leader.ask(|reply| Ask::Job { job: live, reply }).await?.is_some() {
-            return Err(ended::not_yet(&job).into());
-        }
-        let Some(earlier) = jobs::find_record(&leader, &self.env.stores, &job, &request.dataset).await? else {
-            return Err(ApiError::NotFound { what: format!("job {job}; see `tailor job list`") }.into());
-        };
-        if earlier.shards.iter().all(|known| known.shard != shard) {
-            let what = format!("shard {shard} in job {job}; see `tailor shard list --job {job}`");
-            return Err(ApiError::NotFound { what }.into());
-        }
-        let force_replace = Some(request.force_replace).filter(|given| !given.is_empty());
-        let spec = self.replay_of(&leader, &earlier, shard, (&reason, force_replace)).await?;
-        spec.validate().map_err(|error| ApiError::from(error.within("spec")))?;
-        let name = spec.job.to_string();
-        let spec = Box::new(spec);
-        leader.ask(|reply| Ask::Submit { spec, reply }).await?;
-        Ok(Response::new(v1::ReplayShardResponse { job: name }))
+        let named = |request: &v1::ReplayShardRequest| format!("shard {} of job {}", request.shard, request.job);
+        let (mut change, request) = self.change("ReplayShard", request, |request| (named(request), &request.reason));
+        let replayed = self.replay(request, &mut change).await;
+        change.decided(replayed)
     }
 
     async fn list_tasks(&self, request: Request<v1::ListTasksRequest>) -> Answer<v1::ListTasksResponse> {
@@ -200,16 +175,13 @@ impl OperatorService for Operators {
     }
 
     async fn drain_worker(&self, request: Request<v1::DrainWorkerRequest>) -> Answer<v1::DrainWorkerResponse> {
-        let _permit = self.door.gates.operator()?;
-        let v1::DrainWorkerRequest { worker, reason: why, cancel } = request.into_inner();
-        check_name("worker", &worker).map_err(ApiError::from)?;
-        let reason = reason(why)?;
-        let leader = self.door.leader()?;
-        let worker = match cancel {
-            false => leader.ask(|reply| Ask::Drain { worker, reason, reply }).await?,
-            true => leader.ask(|reply| Ask::Undrain { worker, reason, reply }).await?,
+        let named = |request: &v1::DrainWorkerRequest| {
+            let what = if request.cancel { "order to drain worker" } else { "worker" };
+            format!("{what} {}", request.worker)
         };
-        Ok(Response::new(v1::DrainWorkerResponse { worker: worker.to_string() }))
+        let (change, request) = self.change("DrainWorker", request, |request| (named(request), &request.reason));
+        let drained = self.drain(request).await;
+        change.decided(drained)
     }
 
     async fn get_cluster(&self, _request: Request<v1::GetClusterRequest>) -> Answer<v1::GetClusterResponse> {
@@ -219,58 +191,36 @@ impl OperatorService for Operators {
 }
 
 impl Operators {
-    /// Builds the spec of a job that replays one shard of `earlier`; its name counts on from earlier replays.
-    async fn replay_of(
+    /// Begins a change that the audit log tells of.
+    fn change<R>(
         &self,
-        leader: &Handle,
-        earlier: &JobReport,
-        shard: ShardId,
-        (reason, force_replace): (&str, Option<String>),
-    ) -> Result<JobSpec, ApiError> {
-        /// Most names that are tried for replays of one job.
-        const REPLAYS_MAX: u32 = 10_000;
-        let uri = &earlier.spec.dataset;
-        let named = async { history::jobs(&self.env.stores.reach(uri).await?).await };
-        let taken: BTreeSet<_> = in_time("the dataset", uri, named).await?.into_iter().collect();
-        let live = leader.ask(|reply| Ask::Jobs { reply }).await?;
-        let is_free = |job: &JobId| !taken.contains(job) && live.iter().all(|live| live.job != job.as_str());
-        let named = (1..=REPLAYS_MAX).map(|ordinal| earlier.job.replay(ordinal));
-        let job = named.into_iter().find(is_free).ok_or_else(|| ApiError::Refused {
-            reason: format!("job {} has {REPLAYS_MAX} replays; submit another job instead", earlier.job),
-        })?;
-        Ok(JobSpec {
-            job,
-            shards: vec![shard],
-            reason: replay_reason(&earlier.job, reason),
-            // The earlier job's permission to replace does not extend to this one.
-            force_replace,
-            replay_of: Some(earlier.job.clone()),
-            submitted_at_ms: self.env.clock.now_ms(),
-            ..earlier.spec.clone()
-        })
+        verb: &'static str,
+        request: Request<R>,
+        of: impl FnOnce(&R) -> (String, &str),
+    ) -> (Change<'_>, R) {
+        Change::begin(&self.door, verb, request, of)
+    }
+
+    /// Checks that this coordinator may touch the places of a spec.
+    pub(super) fn check_places(&self, caller: &Caller, verb: &'static str, spec: &JobSpec) -> Result<(), ApiError> {
+        for place in [("input", spec.input.as_str()), ("dataset", spec.dataset.as_str())] {
+            check_place((&self.door, &self.env), caller, verb, place)?;
+        }
+        Ok(())
+    }
+
+    /// Checks the dataset of a request; it may be empty.
+    pub(super) fn check_dataset(&self, caller: &Caller, verb: &'static str, uri: &str) -> Result<(), ApiError> {
+        if uri.is_empty() {
+            return Ok(());
+        }
+        check_uri("dataset", uri)?;
+        check_place((&self.door, &self.env), caller, verb, ("dataset", uri))
     }
 }
 
-fn read_spec(bytes: &[u8]) -> Result<JobSpec, ApiError> {
+pub(super) fn read_spec(bytes: &[u8]) -> Result<JobSpec, ApiError> {
     JobSpec::from_bytes(bytes).map_err(|error| ApiError::Invalid { field: error.field(), reason: error.reason() })
-}
-
-/// Checks a reason that will be kept.
-fn reason(reason: String) -> Result<String, ApiError> {
-    check_reason(&reason)?;
-    Ok(reason)
-}
-
-/// Checks the dataset of a request; it may be empty.
-fn check_dataset(uri: &str) -> Result<(), ApiError> {
-    if uri.is_empty() { Ok(()) } else { Ok(check_uri("dataset", uri)?) }
-}
-
-/// Builds the reason of a replay, cut to the length that a reason may have.
-fn replay_reason(job: &JobId, reason: &str) -> String {
-    let mut text = format!("replay of {job}: {reason}");
-    text.truncate(text.floor_char_boundary(REASON_BYTES_MAX));
-    text
 }
 
 /// Returns the page of a job's shards after the named one; the first page includes the job and its record.
@@ -307,7 +257,7 @@ impl Watcher {
 }
 
 /// Returns a job, live or from its record.
-async fn view_job(
+pub(super) async fn view_job(
     leader: &Handle,
     stores: &Opener,
     job: &JobId,

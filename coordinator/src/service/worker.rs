@@ -12,22 +12,26 @@ use tonic::{Request, Response, Status};
 
 use super::Door;
 use super::gates::Permit;
+use crate::access::Caller;
 use crate::leader::Handle;
 
 /// Implementation of `WorkerService`; a replica that does not lead refuses its calls.
 #[derive(Debug)]
 pub(crate) struct Workers {
     pub(crate) door: Door,
+    /// True if callers have identities.
+    pub(crate) is_by_role: bool,
 }
 
 #[tonic::async_trait]
 impl WorkerService for Workers {
     async fn hello(&self, request: Request<v1::HelloRequest>) -> Result<Response<v1::HelloResponse>, Status> {
+        let caller = Caller::of(request.extensions());
         let request = request.into_inner();
         let protocol = common_protocol(&request)?;
         check_name("name", &request.name).map_err(ApiError::from)?;
         check_text("version", &request.version, NAME_BYTES_MAX).map_err(ApiError::from)?;
-        let (leader, worker, _permit) = self.admit(&request.worker, &request.secret)?;
+        let (leader, worker, _permit) = self.admit(&caller, &request.worker, &request.secret)?;
         let hello = Hello { worker, name: request.name, version: request.version, slots: request.slots };
         leader.hello(&hello).await.map_err(status)?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -35,8 +39,9 @@ impl WorkerService for Workers {
     }
 
     async fn claim(&self, request: Request<v1::ClaimRequest>) -> Result<Response<v1::ClaimResponse>, Status> {
+        let caller = Caller::of(request.extensions());
         let request = request.into_inner();
-        let (leader, worker, _permit) = self.admit(&request.worker, &request.secret)?;
+        let (leader, worker, _permit) = self.admit(&caller, &request.worker, &request.secret)?;
         let wait = Duration::from_millis(request.wait_ms.into());
         let grants = leader.claim(worker, request.slots, wait).await.map_err(status)?;
         let grants = grants.iter().map(v1::Grant::from).collect();
@@ -44,8 +49,9 @@ impl WorkerService for Workers {
     }
 
     async fn complete(&self, request: Request<v1::CompleteRequest>) -> Result<Response<v1::CompleteResponse>, Status> {
+        let caller = Caller::of(request.extensions());
         let request = request.into_inner();
-        let (leader, worker, _permit) = self.admit(&request.worker, &request.secret)?;
+        let (leader, worker, _permit) = self.admit(&caller, &request.worker, &request.secret)?;
         let held = held(request.task, request.attempt)?;
         if request.report.len() > REPORT_BYTES_MAX {
             let reason = format!("it has {} bytes, over {REPORT_BYTES_MAX}", request.report.len());
@@ -63,8 +69,9 @@ impl WorkerService for Workers {
     }
 
     async fn fail(&self, request: Request<v1::FailRequest>) -> Result<Response<v1::FailResponse>, Status> {
+        let caller = Caller::of(request.extensions());
         let request = request.into_inner();
-        let (leader, worker, _permit) = self.admit(&request.worker, &request.secret)?;
+        let (leader, worker, _permit) = self.admit(&caller, &request.worker, &request.secret)?;
         let held = held(request.task, request.attempt)?;
         let mut failure: Failure = required("failure", request.failure).map_err(ApiError::from)?;
         // Cut and cleaned rather than refused, because a failure must be recorded whatever its text quotes.
@@ -74,8 +81,9 @@ impl WorkerService for Workers {
     }
 
     async fn hand_back(&self, request: Request<v1::HandBackRequest>) -> Result<Response<v1::HandBackResponse>, Status> {
+        let caller = Caller::of(request.extensions());
         let request = request.into_inner();
-        let (leader, worker, _permit) = self.admit(&request.worker, &request.secret)?;
+        let (leader, worker, _permit) = self.admit(&caller, &request.worker, &request.secret)?;
         check_count(request.attempts.len())?;
         check_reason(&request.reason).map_err(ApiError::from)?;
         let held: Result<Vec<HeldAttempt>, _> = request.attempts.into_iter().map(HeldAttempt::try_from).collect();
@@ -88,8 +96,9 @@ impl WorkerService for Workers {
         &self,
         request: Request<v1::HeartbeatRequest>,
     ) -> Result<Response<v1::HeartbeatResponse>, Status> {
+        let caller = Caller::of(request.extensions());
         let request = request.into_inner();
-        let (leader, worker, _permit) = self.admit(&request.worker, &request.secret)?;
+        let (leader, worker, _permit) = self.admit(&caller, &request.worker, &request.secret)?;
         check_count(request.attempts.len())?;
         let attempts: Result<Vec<_>, ApiError> = request.attempts.into_iter().map(attempt_beat).collect();
         let some = |text: String| Some(kept(&text)).filter(|text| !text.is_empty());
@@ -104,11 +113,16 @@ impl WorkerService for Workers {
 
 impl Workers {
     /// Checks that the request comes from that worker; returns the leader, the worker's id, and a permit.
-    fn admit(&self, worker: &str, secret: &[u8]) -> Result<(Handle, LeaseId, Permit), ApiError> {
+    fn admit(&self, caller: &Caller, worker: &str, secret: &[u8]) -> Result<(Handle, LeaseId, Permit), ApiError> {
         let permit = self.door.gates.worker()?;
         let worker: LeaseId = parsed("worker", worker)?;
         let leader = self.door.leader()?;
-        leader.marks().check(worker, secret)?;
+        let owner = self.is_by_role.then_some(caller.name.as_str());
+        leader.marks().check(worker, secret, owner).inspect_err(|error| {
+            if matches!(error, ApiError::Refused { .. }) {
+                self.door.audit.refuse(caller, "WorkerService", "lease", error);
+            }
+        })?;
         Ok((leader, worker, permit))
     }
 }

@@ -5,8 +5,14 @@ use super::{Given, Key, Origin, SettingsError};
 /// Prefix of all our variables.
 pub(super) const PREFIX: &str = "TAILOR_";
 /// Variables of the command line, the client's commands and the tests.
-const OTHERS: [&str; 5] =
-    ["TAILOR_CONFIG", "TAILOR_LOG", "TAILOR_CONTEXT", "TAILOR_CLIENT_CONFIG", "TAILOR_COORDINATORS"];
+const OTHERS: [&str; 6] = [
+    "TAILOR_CONFIG",
+    "TAILOR_LOG",
+    "TAILOR_CONTEXT",
+    "TAILOR_CLIENT_CONFIG",
+    "TAILOR_COORDINATORS",
+    "TAILOR_TOKEN_FILE",
+];
 const OF_TESTS: &str = "TAILOR_TEST_";
 
 /// Lists the variables of this process; a variable that is not UTF-8 cannot be ours.

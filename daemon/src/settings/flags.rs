@@ -69,12 +69,15 @@ impl<T: Tables> clap::Args for Flags<T> {
 fn arg(key: &Key) -> Arg {
     let default = key.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
     let help = format!("{}{default} [env: {}]", key.help, key.variable());
-    Arg::new(key.name)
-        .long(key.flag())
-        .value_name("VALUE")
-        .long_help(format!("{help}\n\nFor example `--{} {}`.", key.flag(), key.example))
-        .help(help)
-        .help_heading("Settings")
+    let arg = Arg::new(key.name).long(key.flag()).help_heading("Settings");
+    let (arg, example) = match key.is_switch {
+        true => {
+            let arg = arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("true|false");
+            (arg, format!("--{}", key.flag()))
+        }
+        false => (arg.value_name("VALUE"), format!("--{} {}", key.flag(), key.example)),
+    };
+    arg.long_help(format!("{help}\n\nFor example `{example}`.")).help(help)
 }
 
 impl<T: Tables> clap::FromArgMatches for Flags<T> {

@@ -15,7 +15,7 @@ const OWN: &[Key] = &[
     Key::new("slots", Some("4"), "Attempts at once", "8"),
     Key::new("memory", Some("2GiB"), "Of all slots", "1GiB"),
     Key::new("beat", Some("1s"), "How often to tell", "2s"),
-    Key { name: "key", default: None, help: "Never shown", example: "secret", is_secret: true },
+    Key { name: "key", default: None, help: "Never shown", example: "secret", is_secret: true, is_switch: false },
 ];
 
 struct Program;

@@ -83,6 +83,8 @@ pub enum JobObject {
     Report(ShardId, Digest),
     /// Piece of the event log, by leader and ordinal.
     Events(LeaderId, u32),
+    /// Entry of the audit log, by its time and digest.
+    Audit(TimestampMs, Digest),
     /// Base versions of a round that was submitted at this instant.
     Bases(u32, TimestampMs),
     /// Warnings of its planning.
@@ -206,6 +208,10 @@ impl JobObject {
                 let (leader, ordinal) = file.strip_suffix(".jsonl")?.rsplit_once('-')?;
                 Some(Self::Events(leader.parse().ok()?, ordinal.parse().ok()?))
             }
+            "audit" => {
+                let (at_ms, digest) = file.strip_suffix(".json")?.split_once('-')?;
+                Some(Self::Audit(at_ms.parse().ok()?, digest.parse().ok()?))
+            }
             "bases" => {
                 let (round, submitted_at_ms) = file.strip_suffix(".json")?.split_once('-')?;
                 Some(Self::Bases(round.parse().ok()?, submitted_at_ms.parse().ok()?))
@@ -226,6 +232,7 @@ impl JobObject {
             Self::Segments(shard, digest) => super::segments(job, shard, digest),
             Self::Report(shard, digest) => super::shard_report(job, shard, digest),
             Self::Events(leader, ordinal) => super::events(job, leader, ordinal),
+            Self::Audit(at_ms, digest) => super::audit(job, at_ms, digest),
             Self::Bases(round, submitted_at_ms) => super::bases(job, round, submitted_at_ms),
             Self::Warnings(digest) => super::warnings(job, digest),
             Self::Record(round, leader) => RecordName { job: job.clone(), round, leader }.to_string(),

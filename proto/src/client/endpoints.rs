@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 
 /// Function that makes the connection to a coordinator; it connects on first use.
 pub type Connect<C> = Box<dyn Fn(&str) -> C + Send + Sync>;
@@ -28,11 +29,26 @@ pub enum EndpointsError {
         /// Text that was given.
         text: String,
     },
+    /// An address is plain, but the client has TLS.
+    #[error("'{text}' is without TLS, and this client has an authority to check servers by; write https://host:port")]
+    Plain {
+        /// Text that was given.
+        text: String,
+    },
+    /// An address needs TLS, but the client has none.
+    #[error(
+        "'{text}' needs TLS; name the authority that its certificate is checked by: --tls-ca, TAILOR_TLS_CA or tls.ca"
+    )]
+    NoAuthority {
+        /// Text that was given.
+        text: String,
+    },
 }
 
 /// Known coordinators, and the current one.
 pub(super) struct Endpoints<C> {
     known: Vec<String>,
+    scheme: Scheme,
     connect: Connect<C>,
     state: Mutex<State<C>>,
 }
@@ -46,13 +62,12 @@ struct State<C> {
 }
 
 impl<C: Clone> Endpoints<C> {
-    pub(super) fn new(texts: Vec<String>, connect: Connect<C>) -> Result<Self, EndpointsError> {
-        let malformed = |text: &String| EndpointsError::Malformed { text: text.clone() };
-        let known: Vec<_> =
-            texts.iter().map(|text| normal(text).ok_or_else(|| malformed(text))).collect::<Result<_, _>>()?;
+    pub(super) fn new(texts: Vec<String>, scheme: Scheme, connect: Connect<C>) -> Result<Self, EndpointsError> {
+        let known = texts.iter().map(|text| Address::parse(text, scheme).map(|address| address.to_string()));
+        let known: Vec<_> = known.collect::<Result<_, _>>()?;
         let current = known.first().ok_or(EndpointsError::None)?.clone();
         let next = 1 % known.len();
-        Ok(Self { known, connect, state: Mutex::new(State { current, next, channels: HashMap::new() }) })
+        Ok(Self { known, scheme, connect, state: Mutex::new(State { current, next, channels: HashMap::new() }) })
     }
 
     /// Returns the current coordinator with its channel, which connects on first use.
@@ -64,9 +79,10 @@ impl<C: Clone> Endpoints<C> {
     }
 
     /// Switches to `leader`, which `asked` has named. Returns false if they are the same, or `leader` is not an
-    /// address.
+    /// address of the client's scheme: nobody leads a client under TLS to a plain connection.
     pub(super) fn follow(&self, asked: &str, leader: &str) -> bool {
-        let Some(leader) = normal(leader).filter(|leader| leader != asked) else { return false };
+        let leader = Address::parse(leader, self.scheme).map(|leader| leader.to_string());
+        let Some(leader) = leader.ok().filter(|leader| leader != asked) else { return false };
         self.move_from(asked, |_| leader);
         true
     }
@@ -106,23 +122,84 @@ impl<C> fmt::Display for Endpoints<C> {
     }
 }
 
-/// Normalises `http://host:port` or `host:port` to the former; none for other texts.
-fn normal(text: &str) -> Option<String> {
-    let text = text.trim().trim_end_matches('/');
-    let authority = text.strip_prefix("http://").unwrap_or(text);
-    let (host, port) = authority.rsplit_once(':')?;
-    let is_whole = !host.is_empty() && !host.contains(['/', '@']) && port.parse::<u16>().is_ok();
-    let normal = format!("http://{authority}");
-    (is_whole && Endpoint::from_shared(normal.clone()).is_ok()).then_some(normal)
+/// Scheme of a client's connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// Without TLS.
+    Http,
+    /// With TLS.
+    Https,
 }
 
-pub(super) fn connect_lazy(endpoint: &str) -> Channel {
-    Endpoint::from_shared(endpoint.to_owned())
-        .expect("only addresses that were read are kept")
+impl Scheme {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Http => "http://",
+            Self::Https => "https://",
+        }
+    }
+}
+
+/// Address of a coordinator: `http://host:port` or `https://host:port`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Address {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+}
+
+impl Address {
+    /// Parses a URL, or `host:port` with the scheme of the client.
+    pub(super) fn parse(text: &str, scheme: Scheme) -> Result<Self, EndpointsError> {
+        let whole = text.trim().trim_end_matches('/');
+        let authority = match (whole.strip_prefix("http://"), whole.strip_prefix("https://"), scheme) {
+            (Some(_), None, Scheme::Https) => return Err(EndpointsError::Plain { text: text.to_owned() }),
+            (None, Some(_), Scheme::Http) => return Err(EndpointsError::NoAuthority { text: text.to_owned() }),
+            (Some(authority), ..) | (None, Some(authority), _) => authority,
+            (None, None, _) => whole,
+        };
+        let malformed = || EndpointsError::Malformed { text: text.to_owned() };
+        let (host, port) = authority.rsplit_once(':').ok_or_else(malformed)?;
+        let port = port.parse().map_err(|_| malformed())?;
+        let address = Self { scheme, host: host.to_owned(), port };
+        let is_whole = !host.is_empty() && !host.contains(['/', '@']);
+        let is_valid = is_whole && Endpoint::from_shared(address.to_string()).is_ok();
+        if is_valid { Ok(address) } else { Err(malformed()) }
+    }
+
+    /// Host to connect to, without the brackets of an IPv6 address.
+    pub(super) fn host(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    pub(super) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// True if the address is of this machine alone.
+    pub(super) fn is_loopback(&self) -> bool {
+        let address = self.host().parse::<IpAddr>();
+        self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}:{}", self.scheme.prefix(), self.host, self.port)
+    }
+}
+
+/// Returns the settings of connections to a coordinator. The URI is plain also under TLS, because the connector of the
+/// channel encrypts; servers see the true scheme.
+pub(super) fn endpoint(address: &Address) -> Endpoint {
+    let plain = Address { scheme: Scheme::Http, ..address.clone() };
+    let read = "only addresses that were read are kept";
+    Endpoint::from_shared(plain.to_string())
+        .expect(read)
+        .origin(address.to_string().parse().expect(read))
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE)
         .keep_alive_while_idle(true)
         .tcp_nodelay(true)
-        .connect_lazy()
 }

@@ -84,8 +84,7 @@ fn client(endpoints: &[&str], patience: Duration) -> LeaderClient {
 
 /// Sends a hello; returns the name of the coordinator that answered.
 async fn hello(client: &LeaderClient) -> Result<String, ApiError> {
-    let ask =
-        |mut service: WorkerServiceClient<Channel>| async move { service.hello(v1::HelloRequest::default()).await };
+    let ask = |mut service: WorkerServiceClient<Link>| async move { service.hello(v1::HelloRequest::default()).await };
     client.worker(ask).await.map(|response| response.version)
 }
 
@@ -156,7 +155,7 @@ async fn a_coordinator_that_hangs_is_left_after_the_time_of_a_call() {
     let policy = CallPolicy { call_timeout: SHORT, patience: SHORT };
     let client = client(&[&hanging_at], LONG).with_policy(policy);
     let claim =
-        |mut service: WorkerServiceClient<Channel>| async move { service.claim(v1::ClaimRequest::default()).await };
+        |mut service: WorkerServiceClient<Link>| async move { service.claim(v1::ClaimRequest::default()).await };
     let error = client.worker(claim).await.expect_err("it hangs");
     assert!(matches!(&error, ApiError::Away { reason } if reason.contains("no answer within 300ms")), "{error}");
 }
@@ -170,7 +169,7 @@ async fn a_coordinator_that_hangs_leaves_time_for_the_others() {
     let client = client(&[&hanging_at, &leader_at], LONG).with_policy(policy);
     // The first coordinator hangs, the second answers: one call finds both.
     let has_asked = AtomicU32::new(0);
-    let ask = |mut service: WorkerServiceClient<Channel>| {
+    let ask = |mut service: WorkerServiceClient<Link>| {
         let is_first = has_asked.fetch_add(1, Ordering::Relaxed) == 0;
         async move {
             if is_first {
@@ -183,12 +182,86 @@ async fn a_coordinator_that_hangs_leaves_time_for_the_others() {
     assert_eq!(has_asked.load(Ordering::Relaxed), 2);
 }
 
-#[test]
-fn addresses_are_checked_before_anyone_is_asked() {
-    for text in ["c1", "https://c1:7400", "http://c1", "c1:port", "http://c1:7400/v1", ":7400", ""] {
+#[tokio::test]
+async fn addresses_are_checked_before_anyone_is_asked() {
+    for text in ["c1", "http://c1", "c1:port", "http://c1:7400/v1", ":7400", ""] {
         let error = LeaderClient::new(vec![text.to_owned()]).expect_err(text);
         assert_eq!(error, EndpointsError::Malformed { text: text.to_owned() });
     }
     assert_eq!(LeaderClient::new(vec![]).expect_err("none"), EndpointsError::None);
     assert!(LeaderClient::new(vec!["[::1]:7400".to_owned(), "http://c1:7400/".to_owned()]).is_ok());
+    let text = "https://c1:7400".to_owned();
+    let error = LeaderClient::new(vec![text.clone()]).expect_err("there is no authority to check it by");
+    assert_eq!(error, EndpointsError::NoAuthority { text });
+}
+
+/// Token and TLS of tests; the connections of this TLS are plain.
+#[derive(Debug, Default)]
+struct Plain {
+    generation: std::sync::atomic::AtomicU64,
+    dialled: Mutex<Vec<String>>,
+}
+
+impl Dial for Plain {
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    fn dial(&self, host: String, port: u16) -> Dialling {
+        self.dialled.lock().expect("no test panics while it holds it").push(host.clone());
+        Box::pin(async move {
+            let stream = tokio::net::TcpStream::connect((host, port)).await?;
+            Ok(Box::new(stream) as Box<dyn Wire>)
+        })
+    }
+}
+
+#[derive(Debug)]
+struct OneToken(crate::token::Token);
+
+impl TokenSource for OneToken {
+    fn token(&self) -> crate::token::Token {
+        self.0.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_client_under_tls_calls_no_plain_address_and_follows_nobody_to_one() {
+    let (follower, at) = Coordinator::start("c0").await;
+    let (leader, leads_at) = Coordinator::start("c1").await;
+    let tls = Arc::new(Plain::default());
+    let security = ClientSecurity { tls: Some(Arc::clone(&tls) as Arc<dyn Dial>), token: None };
+    let error = LeaderClient::secured(vec![at.clone()], security.clone()).expect_err("it is plain");
+    assert_eq!(error, EndpointsError::Plain { text: at.clone() });
+
+    let secure = |url: &str| url.replace("http://", "https://");
+    let client = LeaderClient::secured(vec![secure(&at)], security).expect("addresses");
+    let client =
+        client.with_policy(CallPolicy { call_timeout: Duration::from_secs(1), patience: Duration::from_millis(300) });
+    follower.answers(ApiError::NotLeader { leader: leads_at.clone(), replica: "c0".to_owned() });
+    assert!(matches!(hello(&client).await, Err(ApiError::Away { .. })));
+    assert_eq!(leader.asked.load(Ordering::Relaxed), 0, "its address is without TLS");
+    follower.answers(ApiError::NotLeader { leader: secure(&leads_at), replica: "c0".to_owned() });
+    assert_eq!(hello(&client).await, Ok("c1".to_owned()));
+
+    let before = tls.dialled.lock().expect("no panic").len();
+    assert_eq!(hello(&client).await, Ok("c1".to_owned()));
+    assert_eq!(tls.dialled.lock().expect("no panic").len(), before, "the connection is kept");
+    tls.generation.fetch_add(1, Ordering::Relaxed);
+    assert_eq!(hello(&client).await, Ok("c1".to_owned()));
+    assert_eq!(tls.dialled.lock().expect("no panic").len(), before + 1, "the files have changed");
+}
+
+#[tokio::test]
+async fn a_token_goes_to_this_machine_or_under_tls_and_nowhere_else() {
+    let token: Arc<dyn TokenSource> = Arc::new(OneToken(crate::token::Token::draw().expect("randomness")));
+    let security = ClientSecurity { tls: None, token: Some(token) };
+    let policy = CallPolicy { call_timeout: Duration::from_secs(1), patience: Duration::from_millis(300) };
+    let (_coordinator, at) = Coordinator::start("c0").await;
+    let own = LeaderClient::secured(vec![at], security.clone()).expect("an address").with_policy(policy);
+    assert_eq!(hello(&own).await, Ok("c0".to_owned()));
+    // An address for documents, at which nobody listens: nothing is sent there.
+    let far = LeaderClient::secured(vec!["http://192.0.2.1:7070".to_owned()], security).expect("an address");
+    let error = hello(&far.with_policy(policy)).await.expect_err("it is plain");
+    assert!(matches!(&error, ApiError::Unauthenticated { reason } if reason.contains("without TLS")), "{error:?}");
 }

@@ -11,6 +11,8 @@ fn every_variant() -> Vec<ApiError> {
         ApiError::AlreadyExists { reason: reason() },
         ApiError::Refused { reason: reason() },
         ApiError::UnknownWorker { worker: "l-000000000000002a".into() },
+        ApiError::Denied { reason: reason() },
+        ApiError::Unauthenticated { reason: reason() },
         ApiError::Incompatible { reason: reason() },
         ApiError::TooMany { reason: reason(), retry_after: Duration::from_millis(1500) },
         ApiError::Bug { reason: reason() },
@@ -33,7 +35,7 @@ fn a_status_of_any_code_and_without_details_is_an_error_all_the_same() {
         assert!(error.to_string().contains("as it is"), "{code:?}: {error}");
     }
     let refused = ApiError::from(Status::permission_denied("not yours"));
-    assert_eq!(refused, ApiError::Refused { reason: "not yours".into() });
+    assert_eq!(refused, ApiError::Denied { reason: "not yours".into() });
 }
 
 #[test]

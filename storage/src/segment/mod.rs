@@ -48,6 +48,7 @@ impl Segment {
     ) -> Result<Self, StorageError> {
         match (root.local_folder(), access) {
             (Some(folder), SegmentAccess::Auto) => {
+                root.check_confined(&segment.key)?;
                 let path = folder.join(&segment.key);
                 MappedSegment::open(&path, root.object(&segment.key), segment.size).map(Self::Mapped)
             }

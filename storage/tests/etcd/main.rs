@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{Permission, PermissionType};
 use format::state_keys::{StateKey, TaskPath};
 use format::state_records::{AttemptsRecord, ClaimRecord, DoneRecord, StateRecord, Text};
 use futures::{FutureExt, StreamExt, TryStreamExt};
@@ -15,13 +14,13 @@ use storage::meta::conformance::{StorePair, check_all};
 use storage::meta::election::{Candidate, campaign};
 use storage::meta::session::Loss;
 use storage::meta::{
-    Compare, EtcdStore, EtcdUser, LeaseSession, LeaseSettings, MetaError, MetaStore, Op, Outcome, Revision, Txn,
-    WatchEvent,
+    Compare, EtcdStore, LeaseSession, LeaseSettings, MetaError, MetaStore, Op, Outcome, Revision, Txn, WatchEvent,
 };
 
 mod cluster;
 mod hanging;
 mod restored;
+mod users;
 mod support;
 
 use support::{Network, OwnEtcd, Proxy, next};
@@ -227,37 +226,6 @@ async fn an_etcd_that_is_out_of_space_says_what_to_do() {
         }
     }
     panic!("16 MiB were never full");
-}
-
-#[tokio::test]
-async fn a_user_is_asked_for_and_held_to_its_keys() {
-    let etcd = OwnEtcd::start(&[]).await;
-    let mut raw = support::raw(&etcd.endpoint()).await;
-    raw.user_add("root", "secret", None).await.expect("root");
-    raw.user_grant_role("root", "root").await.expect("root");
-    raw.role_add("tailor").await.expect("a role");
-    let keys = Permission::new(PermissionType::Readwrite, "/own/").with_prefix();
-    raw.role_grant_permission("tailor", keys).await.expect("granted");
-    raw.user_add("tailor", "pass", None).await.expect("a user");
-    raw.user_grant_role("tailor", "tailor").await.expect("granted");
-    raw.auth_enable().await.expect("enabled");
-
-    let with = async |name: &str, password: &str, namespace: &str| {
-        let user = EtcdUser { name: name.to_owned(), password: password.to_owned() };
-        let settings = support::settings(&etcd.endpoint(), namespace);
-        EtcdStore::connect(&storage::meta::EtcdSettings { user: Some(user), ..settings }).await
-    };
-    let ours: Arc<dyn MetaStore> = Arc::new(with("tailor", "pass", "/own/").await.expect("a user"));
-    put(&ours, "a").await;
-    let wrong = with("tailor", "wrong", "/own/").await;
-    assert!(matches!(wrong, Err(MetaError::NotAllowed { .. })), "{wrong:?}");
-    let elsewhere = with("tailor", "pass", "/other/").await.expect("a user");
-    assert!(matches!(elsewhere.get("a").await, Err(MetaError::NotAllowed { .. })));
-    let watched = elsewhere.watch("", Revision(0)).next().await;
-    assert!(matches!(watched, Some(Err(MetaError::NotAllowed { .. }))), "{watched:?}");
-    let nobody = support::store(&etcd.endpoint(), "/own/").await;
-    let refused = nobody.txn(Txn::default().then([Op::put("a", "1")])).await;
-    assert!(matches!(refused, Err(MetaError::NotAllowed { .. })), "{refused:?}");
 }
 
 /// Worst case: each open task has been claimed once before, and is claimed now.

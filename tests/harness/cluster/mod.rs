@@ -15,6 +15,8 @@ pub mod options;
 pub mod etcd;
 // Servers that all tests share.
 pub mod shared;
+// Certificates of a cluster with TLS and roles.
+pub mod certificates;
 // Unique ports.
 mod ports;
 
@@ -23,6 +25,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+pub use certificates::Certificates;
 pub use etcd::OwnEtcd;
 pub use job::ClusterJob;
 pub use operator::{Operator, until};
@@ -48,8 +51,10 @@ pub struct Cluster {
     pub workers: Vec<Server>,
     /// Proxies before the coordinators, if requested.
     pub proxies: Vec<TcpProxy>,
-    /// Operator with the addresses of the coordinators.
+    /// Operator with the addresses of the coordinators; `alice` if the cluster has TLS and roles.
     pub operator: Operator,
+    /// Ports of the coordinators' probes, in the order of their names.
+    pub probes: Vec<u16>,
     options: ClusterOptions,
     folder: Option<TempDir>,
     namespace: String,
@@ -70,8 +75,12 @@ impl Cluster {
             folder: Some(folder),
             namespace: name,
             operator: Operator::default(),
+            probes: Vec::new(),
             options,
         };
+        if let Some(certificates) = &cluster.options.certificates {
+            cluster.operator = Operator::with(certificates.client("alice"));
+        }
         (0..cluster.options.coordinators).for_each(|_| cluster.add_coordinator());
         (0..cluster.options.workers).for_each(|_| cluster.add_worker());
         cluster.operator.wait_workers(cluster.options.workers);
@@ -99,7 +108,9 @@ impl Cluster {
     fn add_coordinator(&mut self) {
         let (grpc, http) = (free_port(), free_port());
         let listen = format!("127.0.0.1:{grpc}");
-        let mut url = format!("http://{listen}");
+        let scheme = if self.options.certificates.is_some() { "https" } else { "http" };
+        let mut url = format!("{scheme}://{listen}");
+        self.probes.push(http);
         if self.options.is_proxied {
             let proxy = TcpProxy::before(&url);
             url = proxy.endpoint();
@@ -108,8 +119,9 @@ impl Cluster {
         let name = format!("c{}", self.coordinators.len());
         let flags = format!(
             "coordinator --name {name} --grpc-listen {listen} --grpc-advertise {url} --lease-ttl {}s --http-listen \
-             127.0.0.1:{http} {}",
+             127.0.0.1:{http} {} {}",
             LEADER_TTL.as_secs(),
+            self.flags_of("coordinator"),
             self.options.coordinator_flags
         );
         let s3 = self.options.coordinator_s3.clone();
@@ -133,11 +145,12 @@ impl Cluster {
         std::fs::create_dir(&scratch).expect("make its scratch folder");
         let flags = format!(
             "worker --name {name} --coordinators {} --slots 1 --memory 64MiB --scratch-dir {} --lease-ttl {}s \
-             --http-listen 127.0.0.1:{} {}",
+             --http-listen 127.0.0.1:{} {} {}",
             self.operator.urls(),
             scratch.display(),
             WORKER_TTL.as_secs(),
             free_port(),
+            self.flags_of("worker"),
             special.flags
         );
         let mut line = self.line(&flags, special.s3.or(self.options.worker_s3.as_deref()));
@@ -146,6 +159,13 @@ impl Cluster {
             line = line.on_small_disk(&scratch, size);
         }
         self.workers.push(Server::start(&name, line, self.path()));
+    }
+
+    /// Returns the flags by which a server is `owner`, and may touch the places of this test alone.
+    fn flags_of(&self, owner: &str) -> String {
+        let Some(certificates) = &self.options.certificates else { return String::new() };
+        let places = format!("{},s3://{}/{}", self.path().display(), shared::bucket(), self.namespace);
+        format!("{} --roots-allowed {places}", certificates.flags(owner))
     }
 
     fn line(&self, flags: &str, s3: Option<&str>) -> CommandLine {

@@ -15,9 +15,22 @@ const READY_LIMIT: Duration = Duration::from_secs(30);
 pub struct Operator {
     /// URLs of the coordinators, in the order of their names.
     urls: Vec<String>,
+    /// Variables that say who the operator is; empty if the cluster does not ask.
+    identity: Vec<(String, String)>,
 }
 
 impl Operator {
+    /// Creates an operator with an identity, who knows no coordinator yet.
+    pub(super) fn with(identity: Vec<(String, String)>) -> Self {
+        Self { urls: Vec::new(), identity }
+    }
+
+    /// Returns another person at the same cluster.
+    #[must_use]
+    pub fn who_is(&self, identity: Vec<(String, String)>) -> Self {
+        Self { urls: self.urls.clone(), identity }
+    }
+
     pub(super) fn add(&mut self, url: String) {
         self.urls.push(url);
     }
@@ -30,7 +43,8 @@ impl Operator {
     /// Prepares `tailor` with the arguments in `words`.
     pub fn tailor(&self, words: &str) -> Tailor {
         let variables = shared::s3_environment(shared::s3());
-        tailor(words).envs(variables).envs([("TAILOR_COORDINATORS".to_owned(), self.urls())])
+        let cluster = [("TAILOR_COORDINATORS".to_owned(), self.urls())];
+        tailor(words).envs(variables).envs(cluster).envs(self.identity.iter().cloned())
     }
 
     /// Returns the answer of `worker list`; empty while there is no leader.

@@ -1,5 +1,7 @@
 //! Options of a cluster.
 
+use super::certificates::Certificates;
+
 /// Options with which a cluster is started.
 #[derive(Debug, Clone)]
 pub struct ClusterOptions {
@@ -17,6 +19,8 @@ pub struct ClusterOptions {
     pub coordinator_flags: String,
     /// True if workers and operators reach coordinators through proxies.
     pub is_proxied: bool,
+    /// Certificates, if the cluster has TLS and roles; its owners are those of [`super::certificates::OWNERS`].
+    pub certificates: Option<Certificates>,
 }
 
 impl Default for ClusterOptions {
@@ -29,6 +33,7 @@ impl Default for ClusterOptions {
             worker_s3: None,
             coordinator_flags: String::new(),
             is_proxied: false,
+            certificates: None,
         }
     }
 }

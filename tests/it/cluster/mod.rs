@@ -9,6 +9,7 @@ mod etcd; //      outage of etcd, or no space
 mod leaders; //   the leader is killed, or hangs
 mod refused; //   places and stores that cannot be used
 mod s3; //        the store is slow, away, or silent
+mod secure; //    TLS, roles, places, the audit log
 mod shards; //    one shard fails, or is run again
 mod workers; //   a worker is killed, hangs, or has no room
 

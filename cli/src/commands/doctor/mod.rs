@@ -1,5 +1,6 @@
 //! `tailor doctor`: a checklist. Each problem has a hint; the exit code is 1 if there is a problem.
 
+mod certificates;
 mod cluster;
 mod store;
 
@@ -68,7 +69,9 @@ struct Checklist {
 }
 
 pub(crate) async fn run(args: Args) -> Result<Code> {
+    let (coordinators, identity) = args.context.connection()?;
     let mut checks = cluster::checks(&args.context.cluster()?).await;
+    checks.extend(certificates::checks(&coordinators, &identity).await);
     if let Some(uri) = &args.dataset {
         checks.extend(store::checks_of_dataset(uri).await);
     }

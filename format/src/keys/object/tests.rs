@@ -68,6 +68,7 @@ fn of_jobs() -> impl Strategy<Value = ObjectKey> {
         (shards(), digest()).prop_map(|(shard, digest)| JobObject::Segments(shard, digest)),
         (shards(), digest()).prop_map(|(shard, digest)| JobObject::Report(shard, digest)),
         (leaders(), any::<u32>()).prop_map(|(leader, ordinal)| JobObject::Events(leader, ordinal)),
+        (0..=i64::MAX, digest()).prop_map(|(at_ms, digest)| JobObject::Audit(at_ms, digest)),
         (any::<u32>(), any::<i64>()).prop_map(|(round, at_ms)| JobObject::Bases(round, at_ms)),
         digest().prop_map(JobObject::Warnings),
         (any::<u32>(), leaders()).prop_map(|(round, leader)| JobObject::Record(round, leader)),
