@@ -39,8 +39,15 @@ def environment() -> dict[str, str]:
 
 def call(*words: str, timeout: float = _LIMIT_S) -> subprocess.CompletedProcess[str]:
     """Runs podman to its end, whatever its exit code is."""
+    # conmon leaves a file called `oom` in its working folder when the kernel kills a container.
     return subprocess.run(
-        line(*words), env=environment(), capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL
+        line(*words),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        cwd=_SETTINGS,
     )
 
 
