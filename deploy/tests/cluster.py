@@ -57,8 +57,8 @@ class Cluster:
         return tailor.coordinator(self.stores.variables, args=("--lease-ttl", "5s"), **differences)
 
     def workers(self, **differences):
-        """Three workers of one slot, which are lost after five seconds."""
-        return tailor.worker(self.stores.variables, args=("--lease-ttl", "5s"), **{"replicas": 3} | differences)
+        """Three workers of one slot, with the lease of a release: a shorter one may be lost on a busy machine."""
+        return tailor.worker(self.stores.variables, **{"replicas": 3} | differences)
 
     # The operator.
 
