@@ -5,11 +5,11 @@
 //! seconds of work left = units left / pace of one slot
 //! ```
 //!
-//! A unit is a byte of input that one stage passes: a byte of a segment counts once when it is mapped, and once when
-//! its partition is reduced. Running tasks count as left until they are done, so a cluster that has handed out all its
-//! tasks keeps its workers. Work is due a target time after it came: were the target counted from now on, the number
-//! would sink with the work that is left, and the end would never come near. The number is a total, independent of the workers that exist: an autoscaler that divides it
-//! by its replicas would scale twice.
+//! A unit is a byte of input that one stage passes: a byte of a segment counts once when it is mapped, and once when its
+//! partition is reduced. Running tasks count as left until they are done, so a cluster that has handed out all its tasks
+//! keeps its workers. Work is due a target time after it came: were the target counted from now on, the number would
+//! sink with the work that is left, and the end would never come near. The number is a total, independent of the workers
+//! that exist: an autoscaler that divides it by its replicas would scale twice.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -37,7 +37,7 @@ const SLOWER_MAX: f64 = 8.0;
 
 /// Work that is open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Work {
+pub struct OpenWork {
     /// Units that are not done, those of running tasks included.
     pub left: u64,
     /// Most tasks that could run at once until the end of their shards.
@@ -57,7 +57,7 @@ pub struct Demand {
     target: Duration,
     /// Time at which the open work is due, that of several jobs weighted by their units.
     due: Duration,
-    looks: VecDeque<(Duration, Work)>,
+    looks: VecDeque<(Duration, OpenWork)>,
 }
 
 impl Demand {
@@ -67,7 +67,7 @@ impl Demand {
     }
 
     /// Notes the open work at `now`.
-    pub fn look(&mut self, now: Duration, work: Work) {
+    pub fn look(&mut self, now: Duration, work: OpenWork) {
         self.set_due(now, work);
         self.looks.push_back((now, work));
         while self.looks.len() > 2 && self.looks[1].0 + MEASURED_OVER <= now {
@@ -76,7 +76,7 @@ impl Demand {
     }
 
     /// Work that came since the last look is due after the target time; so is the whole, by the share that it has.
-    fn set_due(&mut self, now: Duration, work: Work) {
+    fn set_due(&mut self, now: Duration, work: OpenWork) {
         let before = self.looks.back().map_or(0, |(_, last)| last.left + last.done);
         let came = (work.left + work.done).saturating_sub(before).min(work.left);
         if came > 0 {
@@ -117,8 +117,8 @@ impl Demand {
 
 impl State {
     /// Sums up the open work of all jobs. Linear in the shards.
-    pub fn work(&self) -> Work {
-        let mut work = Work { done: self.units_done, busy: self.busy, ..Work::default() };
+    pub fn work(&self) -> OpenWork {
+        let mut work = OpenWork { done: self.units_done, busy: self.busy, ..OpenWork::default() };
         for job in self.jobs.values() {
             work.is_open = true;
             for shard in job.shards.values() {

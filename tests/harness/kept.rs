@@ -55,7 +55,7 @@ impl Bend for Store {
 
     fn remove(&self, locations: Paths) -> Paths {
         let Removal::After(time) = self.removal else { return locations };
-        let waits = |location| async move {
+        let waits = move |location| async move {
             tokio::time::sleep(time).await;
             location
         };

@@ -117,7 +117,7 @@ impl Drop for Wanted {
 
 #[cfg(test)]
 mod tests {
-    use scheduler::demand::{PACE_UNMEASURED, Work};
+    use scheduler::demand::{OpenWork, PACE_UNMEASURED};
 
     use super::*;
 
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(wanted.by_pool().map(|(_, wanted)| wanted).sum::<u32>(), 0, "no job, no worker");
         // 400 slots' work of the target time.
         let left = (PACE_UNMEASURED * 600.0 * 400.0) as u64;
-        let work = Work { left, tasks: 100_000, is_open: true, ..Work::default() };
+        let work = OpenWork { left, tasks: 100_000, is_open: true, ..OpenWork::default() };
         wanted.demand.look(Duration::ZERO, work);
         assert_eq!(wanted.by_pool().collect::<Vec<_>>(), [("spot", 80), ("on-demand", 40)]);
     }

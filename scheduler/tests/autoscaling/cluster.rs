@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use scheduler::demand::{Demand, PACE_UNMEASURED, Work};
+use scheduler::demand::{Demand, OpenWork, PACE_UNMEASURED};
 
 pub(crate) const MINUTE: u64 = 60;
 /// Slots of a worker.
@@ -72,7 +72,7 @@ pub(crate) struct Moment {
 pub(crate) fn run(day: Day) -> Vec<Moment> {
     let mut demand = Demand::new(day.target);
     let (mut left, mut done, mut busy_seconds) = (day.units as f64, 0.0, 0.0);
-    let mut reported = Work::default();
+    let mut reported = OpenWork::default();
     let (mut replicas, mut ready) = (0, 0);
     let mut starting: VecDeque<u64> = VecDeque::new();
     let mut wishes: VecDeque<u32> = VecDeque::new();
@@ -100,7 +100,7 @@ pub(crate) fn run(day: Day) -> Vec<Moment> {
                 (reported.done, reported.busy) = (done as u64, Duration::from_secs_f64(busy_seconds));
             }
             let undone = (left + done) as u64 - reported.done;
-            demand.look(Duration::from_secs(second), Work { left: undone, tasks, is_open, ..reported });
+            demand.look(Duration::from_secs(second), OpenWork { left: undone, tasks, is_open, ..reported });
         }
         let wanted = demand.workers_wanted(SLOTS);
         if second % DECIDE_EVERY == 0 {

@@ -14,7 +14,7 @@ use storage::meta::conformance::{StorePair, check_all};
 use storage::meta::election::{Candidate, campaign};
 use storage::meta::session::Loss;
 use storage::meta::{
-    Compare, EtcdStore, LeaseSession, LeaseSettings, MetaError, MetaStore, Op, Outcome, Revision, Txn, WatchEvent,
+    Compare, LeaseSession, LeaseSettings, MetaError, MetaStore, Op, Outcome, Revision, Txn, WatchEvent,
 };
 
 mod cluster;
