@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Packs a release: `package.sh BINARY ARCHITECTURE FOLDER` writes FOLDER/tailor-VERSION-linux-ARCHITECTURE.tar.gz and its SHA-256
-# beside it. The version is the binary's own; a tag in RELEASE_TAG has to be v and that version.
+# Packs a release: `package.sh BINARY ARCHITECTURE FOLDER` writes tailor-VERSION-linux-ARCHITECTURE.tar.gz to FOLDER, beside
+# it the symbols of its binary (.debug) and the SHA-256 of each. The version is the binary's own; a tag in RELEASE_TAG has to
+# be v and that version.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,7 +17,9 @@ name=tailor-$version-linux-$architecture
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/$name" "$folder"
-install -m 755 "$binary" "$work/$name/tailor"
+scripts/split-symbols.sh "$binary" "$work/split"
+install -m 755 "$work/split/tailor" "$work/$name/tailor"
+install -m 644 "$work/split/tailor.debug" "$folder/$name.debug"
 cp LICENSE README.md CHANGELOG.md "$work/$name/"
 
 # Check that the binary in the archive works.
@@ -28,5 +31,7 @@ cp LICENSE README.md CHANGELOG.md "$work/$name/"
 # The same content gives the same bytes, on any machine and at any time.
 tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime='2000-01-01 UTC' --directory "$work" "$name" |
     gzip --no-name >"$folder/$name.tar.gz"
-(cd "$folder" && sha256sum "$name.tar.gz" >"$name.tar.gz.sha256")
-ls -l "$folder/$name.tar.gz" "$folder/$name.tar.gz.sha256"
+for file in "$name.tar.gz" "$name.debug"; do
+    (cd "$folder" && sha256sum "$file" >"$file.sha256")
+done
+ls -l "$folder/$name".*

@@ -3,6 +3,7 @@
 #   setup.sh          a C compiler (zstd is built from source), protoc (etcd-client) and Python with venv
 #   setup.sh servers  also curl and openssl, for the servers of scripts/servers/ and their certificates
 #   setup.sh tests    also curl, openssl, npm and cargo-nextest
+#   setup.sh image    also curl, and what builds and runs images: buildah, podman, runc, umoci
 #   setup.sh gameday  also curl and openssl, and what game days do to processes with: strace, libfaketime, etcdctl, etcd
 set -euo pipefail
 
@@ -31,11 +32,20 @@ if [[ ${1:-} == gameday ]]; then
     command -v etcd >/dev/null || debian_packages+=(etcd-server)
     command -v etcdctl >/dev/null || debian_packages+=(etcd-client)
 fi
+apt_options=()
+if [[ ${1:-} == image ]]; then
+    # Without what they recommend: neither a desktop's session nor containers of users without rights are needed.
+    apt_options=(--no-install-recommends)
+    for package in buildah podman runc conmon catatonit netavark aardvark-dns iptables umoci binutils debian-archive-keyring; do
+        dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null | grep -q '^installed' ||
+            debian_packages+=("$package")
+    done
+fi
 if ((${#debian_packages[@]})); then
     echo "installing ${debian_packages[*]}" >&2
     as_root apt-get update -qq
     # Services of packages must not start, because they would take the ports of real ones.
-    as_root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${debian_packages[@]}"
+    as_root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${apt_options[@]}" "${debian_packages[@]}"
 fi
 
 if [[ ${1:-} == tests ]] && ! command -v cargo-nextest >/dev/null; then

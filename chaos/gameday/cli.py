@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import chaosmesh, faults, kubernetes, report, scenario, soak
+from . import chaosmesh, containers, faults, kubernetes, report, scenario, soak
 from .day import Day
 from .kubernetes import KubernetesSite
 from .lab import LocalLab, kubernetes_lab
@@ -23,7 +23,7 @@ from .verdict import Judgement, Verdict, judge
 SCENARIOS = REPOSITORY / "chaos/scenarios"
 REPORTS = REPOSITORY / "chaos/reports"
 
-Site = LocalSite | KubernetesSite
+Site = LocalSite | KubernetesSite  # and so `containers.ContainerSite`
 
 _USAGE, _FAILED, _NOT_HELD = 2, 1, 6
 
@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     kubernetes.add_argument(
         "--kubernetes", metavar="NAMESPACE", help="run in the cluster of this namespace, faults through kubectl"
     )
+    kubernetes.add_argument("--containers", action="store_true", help="run in pods that are containers of podman here")
     kubernetes.add_argument("--bucket", metavar="URI", help="where input and dataset go, as s3://BUCKET/PREFIX")
     kubernetes.add_argument("--chaos-mesh", metavar="NAMESPACE", help="print manifests for Chaos Mesh, and run nothing")
     long_day = parser.add_argument_group("soak")
@@ -90,6 +91,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.chaos_mesh:
         print(*(chaosmesh.manifests(each, options.chaos_mesh) for each in chosen), sep="---\n", end="")
         return 0
+    if options.containers:
+        return _in_containers(chosen)
     return _in_namespace(chosen, options) if options.kubernetes else _here(chosen)
 
 
@@ -109,6 +112,20 @@ def _here(chosen: list[Scenario]) -> int:
         return _days(chosen, home, lambda each, folder: LocalSite(each, lab, folder))
     finally:
         lab.stop()
+
+
+def _in_containers(chosen: list[Scenario]) -> int:
+    home, program = _home(), binary()
+    containers.build(program)
+    pods, gateway = containers.network()
+    try:
+        lab = LocalLab(home, program, gateway)
+        try:
+            return _days(chosen, home, lambda each, folder: containers.ContainerSite(each, lab, folder, pods))
+        finally:
+            lab.stop()
+    finally:
+        pods.remove()
 
 
 def _in_namespace(chosen: list[Scenario], options: argparse.Namespace) -> int:

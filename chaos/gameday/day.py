@@ -93,7 +93,7 @@ class Day:
 
     def _submit(self) -> None:
         workload = self._scenario.workload
-        self._site.s3_weather.pace_s = units.duration(workload.pace)
+        self._site.s3_weather.pace_s = units.duration(workload.pace) * self._site.pace_factor
         words = ["--input", self._site.input, "--dataset", self._site.dataset, *workload.job.split()]
         self._site.tailor.run("job", "submit", "--job", JOB, *words).done()
         self._submitted = time.monotonic()

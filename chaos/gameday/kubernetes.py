@@ -1,15 +1,20 @@
 """A cluster in a Kubernetes namespace: the same day, its faults through kubectl.
 
 Pods are found by the labels `app.kubernetes.io/component=worker` and `=coordinator`; `w1` is the first worker that
-was ever seen, and a pod that takes another's place is the next. Processes are killed by deleting their pods and
-stopped by a signal from inside, for which pods need `shareProcessNamespace: true` (nobody can stop process 1 of its
-own namespace) and an image with a shell. What needs a proxy, etcd's own port or the machine is not done here:
-`--chaos-mesh` prints manifests for it.
+was ever seen, and a pod that takes another's place is the next. Where a step starts again what it killed (`for`), the
+pod that takes the place takes the name as well.
+
+Processes are killed by deleting their pods, all workers by scaling their deployments to nothing, because controllers
+replace pods at once. They are stopped by a signal from inside, for which pods need `shareProcessNamespace: true`
+(nobody can stop process 1 of its own namespace) and an image with a shell. What needs a proxy, etcd's own port or the
+machine is not done here: `--containers` does some of it, and `--chaos-mesh` prints manifests for it.
 """
 
 import json
+import re
 import subprocess
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +23,7 @@ from .faults import NotHere
 from .job import JOB
 from .lab import Lab
 from .metrics import Metrics
+from .poll import until
 from .s3proxy import Weather
 from .scenario import Scenario
 from .site import Site
@@ -27,17 +33,20 @@ _COMPONENT = "app.kubernetes.io/component"
 _PORTS = {"c": 7080, "w": 7081}
 
 #: Faults that kubectl can do.
-_POSSIBLE = {"kill", "start", "shell", "pause", "damage_segment", "delete_segment", "repair_segment"}
+POSSIBLE = frozenset({"kill", "start", "shell", "pause", "damage_segment", "delete_segment", "repair_segment"})
+
+#: Longest wait until a controller has replaced a pod.
+_REPLACED_LIMIT_S = 60.0
+
+#: Parts of a command that mean processes and files of the machine on which the game day runs.
+_OF_THIS_MACHINE = re.compile(r"&$|\$(HOME_OF_DAY|ETCD|etcd\d*|[cw]\d+)\b")
+
+_WORKLOAD = re.compile(r"(.+)-[a-z0-9]+-[a-z0-9]{5}")
 
 
-def tailor_of(namespace: str) -> Tailor:
+def tailor_of(namespace: str, kubectl: tuple[str, ...] = ("kubectl",)) -> Tailor:
     """The command line, run inside a coordinator."""
-    return Tailor(["kubectl", "-n", namespace, "exec", "deploy/tailor-coordinator", "--", "tailor"], {})
-
-
-def impossible(scenario: Scenario) -> list[str]:
-    """Steps that kubectl cannot do."""
-    return [step.do for step in scenario.steps if faults.parse(step.do).name not in _POSSIBLE]
+    return Tailor([*kubectl, "-n", namespace, "exec", "deploy/tailor-coordinator", "--", "tailor"], {})
 
 
 class KubernetesSite(Site):
@@ -45,20 +54,43 @@ class KubernetesSite(Site):
 
     history = None
     etcd = None
+    possible = POSSIBLE
+    servers = re.compile(r"[cw]\d+|leader|workers|coordinators")
+    links_there = re.compile("")
 
-    def __init__(self, scenario: Scenario, lab: Lab, home: Path, namespace: str):
+    def __init__(
+        self, scenario: Scenario, lab: Lab, home: Path, namespace: str, kubectl: tuple[str, ...] = ("kubectl",)
+    ):
         super().__init__()
-        if cannot := impossible(scenario):
+        if cannot := [step.do for step in scenario.steps if not self.can(step.do)]:
             raise NotHere(
                 f"kubectl cannot do `{cannot[0]}`; `chaos/run {scenario.name} --chaos-mesh NAMESPACE` prints what "
                 "Chaos Mesh can do of it"
             )
         self.lab, self.home, self.topology, self._namespace = lab, home, scenario.topology, namespace
-        self.tailor = tailor_of(namespace)
+        self._program = kubectl
+        self.tailor = tailor_of(namespace, kubectl)
         self.input = lab.input(scenario.workload, scenario.name)
         self.dataset = lab.uri(f"datasets/{scenario.name}-{int(time.time())}")
         self.s3_weather = Weather()
         self._pods: dict[str, list[str]] = {"c": [], "w": []}
+        # If set, a pod that takes another's place waits for `start` to give it that one's name.
+        self._keeps_names = any(
+            faults.parse(step.do).name == "start" or step.do.startswith("kill") and step.lasts is not None
+            for step in scenario.steps
+        )
+        self._scaled_down: dict[str, int] = {}
+
+    @classmethod
+    def can(cls, line: str) -> bool:
+        """Tells whether a step can be done here: the fault, to this server or link, or this command inside a pod."""
+        fault = faults.parse(line)
+        if fault.name not in cls.possible or _OF_THIS_MACHINE.search(fault.arguments.get("command", "")):
+            return False
+        server, link = fault.arguments.get("server"), fault.arguments.get("link")
+        return (server is None or bool(cls.servers.fullmatch(server))) and (
+            link is None or bool(cls.links_there.fullmatch(link))
+        )
 
     # What faults ask for.
 
@@ -75,12 +107,47 @@ class KubernetesSite(Site):
     def signal(self, name: str, signal: str) -> None:
         """Deletes the pod at once, or sends a signal inside it."""
         if signal == "KILL":
-            self._kubectl("delete", "pod", self._pod(name), "--grace-period=0", "--force", "--wait=false")
+            self._kubectl("delete", "pod", self._pod(name), "--grace-period=0", "--force",
+                          "--wait=false", "--ignore-not-found")  # fmt: skip
         else:
             self._kubectl("exec", self._pod(name), "--", "sh", "-c", f"kill -{signal} $(pidof tailor)")
 
+    def signal_all(self, names: list[str], signal: str) -> None:
+        """Sends a signal to several pods; kills all of them by scaling to nothing, or others would come at once."""
+        if signal != "KILL" or len(names) < 2 or set(names) != set(self._listed(names[0][0])):
+            super().signal_all(names, signal)
+            return
+        pods = [self._pod(name) for name in names]
+        self._scaled_down = Counter(match[1] for pod in pods if (match := _WORKLOAD.fullmatch(pod)))
+        for workload in self._scaled_down:
+            self._kubectl("scale", f"deploy/{workload}", "--replicas=0")
+        super().signal_all(names, signal)
+
     def start(self, name: str) -> None:
-        """Nothing: the controller replaces pods by itself."""
+        """Waits until a controller has replaced the pod of a server; the new pod takes its name."""
+        while self._scaled_down:
+            workload, replicas = self._scaled_down.popitem()
+            self._kubectl("scale", f"deploy/{workload}", f"--replicas={replicas}")
+
+        known = self._pods[name[0]]
+        number = int(name[1:]) - 1
+        if known[number] in self._there(name[0]):
+            return
+
+        def fresh() -> str | None:
+            return next((pod for pod in self._there(name[0]) if pod not in known), None)
+
+        known[number] = until(f"a pod in the place of {name}", _REPLACED_LIMIT_S, fresh)
+
+    def exit_of(self, name: str) -> int | str | None:
+        """Returns the exit code with which the container of a pod ended last; `runs` if it never has."""
+        pod = json.loads(self._kubectl("get", "pod", self._pod(name), "-o", "json"))
+        last = pod["status"]["containerStatuses"][0].get("lastState", {})
+        return last["terminated"]["exitCode"] if last else "runs"
+
+    def worker_name(self, name: str) -> str:
+        """Returns the name of the pod, under which the worker registers."""
+        return self._pod(name) if re.fullmatch(r"w\d+", name) else name
 
     def shell(self, command: str) -> str:
         """Runs a command inside a coordinator."""
@@ -111,21 +178,30 @@ class KubernetesSite(Site):
         return None
 
     def is_ready(self) -> bool:
-        """Tells whether there is a leader, and as many workers as the scenario wants."""
-        return self.leader() is not None and len(self._listed("w")) >= self.topology.workers
+        """Tells whether there is a leader, and as many active workers as the scenario wants."""
+        if self.leader() is None or len(self._listed("w")) < self.topology.workers:
+            return False
+        listed = self.tailor.ask("worker", "list", "--request-timeout", "2s") or {"workers": []}
+        active = [worker for worker in listed["workers"] if worker["state"] == "active"]
+        return len(active) >= self.topology.workers
 
     def stop(self) -> None:
         """Does nothing, because the cluster existed before the day."""
 
     # kubectl.
 
-    def _listed(self, kind: str) -> list[str]:
+    def _there(self, kind: str) -> list[str]:
         component = {"c": "coordinator", "w": "worker"}[kind]
         pods = json.loads(self._kubectl("get", "pods", "-l", f"{_COMPONENT}={component}", "-o", "json"))["items"]
-        there = [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        return [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+    def _listed(self, kind: str) -> list[str]:
+        there = self._there(kind)
         known = self._pods[kind]
-        known += [pod for pod in sorted(there) if pod not in known]
-        return [f"{kind}{known.index(pod) + 1}" for pod in there]
+        wanted = {"c": self.topology.coordinators, "w": self.topology.workers}[kind]
+        if not self._keeps_names or len(known) < wanted:
+            known += [pod for pod in sorted(there) if pod not in known]
+        return [f"{kind}{known.index(pod) + 1}" for pod in there if pod in known]
 
     def _pod(self, name: str) -> str:
         kind, number = name[0], int(name[1:])
@@ -143,7 +219,7 @@ class KubernetesSite(Site):
             return None
 
     def _kubectl(self, *words: str) -> str:
-        line = ["kubectl", "-n", self._namespace, *words]
+        line = [*self._program, "-n", self._namespace, *words]
         ended = subprocess.run(line, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
         if ended.returncode != 0:
             raise CommandFailed(f"{' '.join(line)}\nended with {ended.returncode}: {ended.stderr.strip()}")

@@ -73,8 +73,8 @@ class LocalLab(Lab):
     of our own, started by `scripts/servers/s3.sh`.
     """
 
-    def __init__(self, home: Path, binary: Path):
-        self.loop = Loop()
+    def __init__(self, home: Path, binary: Path, host: str = "127.0.0.1"):
+        self.loop = Loop(host)  # `host` is the address at which servers of a day reach this machine
         self._servers = home / "servers"
         self._servers.mkdir(parents=True, exist_ok=True)
         self._is_ours = "TAILOR_TEST_S3_ENDPOINT" not in os.environ

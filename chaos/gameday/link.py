@@ -32,7 +32,7 @@ class Weather:
 class Link:
     """A proxy before one server, which may come up later."""
 
-    def __init__(self, loop: Loop, server_port: int, seed: int = 1):
+    def __init__(self, loop: Loop, server_port: int, seed: int = 1, server_host: str = "127.0.0.1"):
         self.answers_lost = 0
         self.bytes_passed = 0
         self.connections_open = 0
@@ -40,13 +40,13 @@ class Link:
         self._changed = asyncio.Event()
         self._random = random.Random(seed)
         self._writers: set[asyncio.StreamWriter] = set()
-        self._loop, self._server_port = loop, server_port
+        self._loop, self._server_port, self._server_host = loop, server_port, server_host
         self.port = loop.serve(self._serve)
 
     @property
     def url(self) -> str:
         """URL at which clients reach the link."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self._loop.host}:{self.port}"
 
     def set(self, **weather) -> None:
         """Changes the weather, for connections that are open too. Without arguments it is fine again."""
@@ -69,7 +69,7 @@ class Link:
             answers.transport.abort()
             return
         try:
-            server, requests = await asyncio.open_connection("127.0.0.1", self._server_port)
+            server, requests = await asyncio.open_connection(self._server_host, self._server_port)
         except OSError:
             answers.transport.abort()
             raise

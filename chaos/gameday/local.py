@@ -12,7 +12,6 @@ from pathlib import Path
 from . import metrics
 from .etcd import Etcd
 from .history import History
-from .imds import Imds
 from .job import JOB
 from .lab import LocalLab
 from .launch import Launcher
@@ -76,6 +75,11 @@ class LocalSite(Site):
     def signal(self, name: str, signal: str) -> None:
         """Sends a signal to one server."""
         self.process(name).signal(signal)
+
+    def exit_of(self, name: str) -> int | str | None:
+        """Returns the exit code of a server; `runs` while it runs."""
+        process = self.process(name)
+        return "runs" if process.is_running else process.exit_code
 
     def start(self, name: str) -> None:
         """Starts a server: for the first time, or again."""
@@ -145,9 +149,9 @@ class LocalSite(Site):
         """The worker's scratch folder, as it sees it: its disk may be there for it alone."""
         return Path(f"/proc/{self.process(worker).pid}/root{self._launcher.scratch(worker)}")
 
-    def spot(self, worker: str) -> Imds:
-        """The metadata service of a worker."""
-        return self._launcher.spots[worker]
+    def notice(self, worker: str) -> None:
+        """Lets the metadata service of a worker tell that its machine is taken back."""
+        self._launcher.spots[worker].is_noticed = True
 
     # What probes ask for.
 

@@ -22,9 +22,10 @@ def connection(serve):
 
 
 class Loop:
-    """Runs an event loop on a thread of its own."""
+    """Runs an event loop on a thread of its own. Its servers listen on one address of this machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host = host
         self._loop = asyncio.new_event_loop()
         self._servers: list[asyncio.Server] = []
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxies", daemon=True)
@@ -36,7 +37,7 @@ class Loop:
 
     def serve(self, serve) -> int:
         """Serves connections on a free port of this machine; the port."""
-        server = self.call(asyncio.start_server(connection(serve), "127.0.0.1", 0, limit=_LINE_BYTES_MAX))
+        server = self.call(asyncio.start_server(connection(serve), self.host, 0, limit=_LINE_BYTES_MAX))
         self._servers.append(server)
         return server.sockets[0].getsockname()[1]
 

@@ -49,7 +49,7 @@ class Network:
     def _shared(self, kind: str, owner: str, port: int) -> str:
         name = _name(kind, owner)
         if name not in self._links:
-            self._links[name] = [Link(self._loop, port)]
+            self._links[name] = [Link(self._loop, port, server_host=self._loop.host)]
         return self._links[name][0].url
 
 

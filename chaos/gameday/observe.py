@@ -68,7 +68,8 @@ class Observer:
             self._is_over.wait(period)
 
     def _audit(self) -> None:
-        self._site.history.catch_up()
+        if self._site.history is not None:
+            self._site.history.catch_up()
         self._manifests.look()
 
     def _sample(self) -> None:

@@ -77,8 +77,7 @@ class Probes:
             case ["leader"]:
                 return self._site.leader()
             case ["exit", "of", name]:
-                process = self._site.process(name)
-                return "runs" if process.is_running else process.exit_code
+                return self._site.exit_of(name)
             case ["s3", "met", fate]:
                 return self._site.s3_weather.met[fate]
             case ["answers", "lost", "by", link]:
@@ -112,7 +111,8 @@ class Probes:
         listed = self._ask("worker", "list")
         if listed is None:
             return None
-        found = [worker for worker in listed["workers"] if worker["name"] == name]
+        its_name = self._site.worker_name(name)
+        found = [worker for worker in listed["workers"] if worker["name"] == its_name]
         return (found[-1][field] or absent) if found else absent
 
     def _running(self, kind: str, worker: str) -> Reading:
@@ -121,7 +121,7 @@ class Probes:
             return None
         tasks_ = [task for task in listed["tasks"] if task["task"].startswith({"map": "m", "reduce": "r"}[kind])]
         names = [running["worker_name"] for task in tasks_ for running in task["running"]]
-        return len(names) if worker == "anybody" else names.count(worker)
+        return len(names) if worker == "anybody" else names.count(self._site.worker_name(worker))
 
     def _ask(self, *words: str) -> dict | None:
         at, document = self._documents.get(words, (0.0, None))

@@ -26,6 +26,8 @@ class Site(ABC):
     lab: Lab
     input: str
     dataset: str
+    #: Factor for the pace of scenarios, so that a job outlasts steps that take longer than signals to processes.
+    pace_factor = 1.0
 
     def __init__(self) -> None:
         self._saved: tuple[str, bytes] | None = None
@@ -33,6 +35,23 @@ class Site(ABC):
     @abstractmethod
     def scrape(self, server: str) -> dict[str, Metrics]:
         """Metrics of those that answer."""
+
+    @abstractmethod
+    def signal(self, name: str, signal: str) -> None:
+        """Sends a signal to one server."""
+
+    @abstractmethod
+    def exit_of(self, name: str) -> int | str | None:
+        """Returns the exit code of a server; `runs` while it runs."""
+
+    def signal_all(self, names: list[str], signal: str) -> None:
+        """Sends a signal to several servers."""
+        for name in names:
+            self.signal(name, signal)
+
+    def worker_name(self, name: str) -> str:
+        """Returns the name under which the cluster lists a worker."""
+        return name
 
     def leader(self) -> str | None:
         """Returns the coordinator whose metrics say that it leads."""

@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -24,6 +25,7 @@ KUBECTL = """#!/bin/sh
 echo "$*" >> "$ASKED"
 case "$*" in
   *"get pods"*) cat "$PODS";;
+  *"get pod "*) echo '{"status": {"containerStatuses": [{"lastState": {"terminated": {"exitCode": 137}}}]}}';;
   *"get --raw"*) echo 'tailor_is_leader 1';;
 esac
 """
@@ -65,7 +67,8 @@ class Kubernetes(unittest.TestCase):
 
     def test_a_kill_deletes_the_pod_at_once(self):
         faults.parse("kill -9 w2").perform(self.site("01-worker-killed-in-map"))
-        self.assertEqual(self.asked(), ["-n metrics delete pod tailor-worker-b --grace-period=0 --force --wait=false"])
+        delete = "delete pod tailor-worker-b --grace-period=0 --force --wait=false --ignore-not-found"
+        self.assertEqual(self.asked(), [f"-n metrics {delete}"])
 
     def test_a_stop_is_a_signal_inside_the_pod_and_is_taken_back(self):
         undo = faults.parse("kill -STOP w1").perform(self.site("03-zombie-returns-late"))
@@ -84,6 +87,39 @@ class Kubernetes(unittest.TestCase):
         replaced = {"items": [{"metadata": {"name": name}} for name in ("tailor-worker-b", "tailor-worker-c")]}
         (self.home / "pods.json").write_text(json.dumps(replaced))
         self.assertEqual(site.named("workers"), ["w2", "w3"])
+
+    def replace_pods(self, *names: str) -> None:
+        (self.home / "pods.json").write_text(json.dumps({"items": [{"metadata": {"name": name}} for name in names]}))
+
+    def test_a_pod_takes_the_name_of_the_one_that_a_step_starts_again(self):
+        site = self.site("35-workers-die-all-along")
+        self.assertEqual(site.named("workers"), ["w1", "w2"])
+        site.topology = replace(site.topology, workers=2)
+        self.replace_pods("tailor-worker-b", "tailor-worker-c")
+        self.assertEqual(site.named("workers"), ["w2"])
+        site.start("w1")
+        self.assertEqual(sorted(site.named("workers")), ["w1", "w2"])
+        self.assertEqual(site.worker_name("w1"), "tailor-worker-c")
+
+    def test_all_workers_are_killed_by_scaling_to_nothing_and_come_back(self):
+        self.replace_pods("tailor-worker-5d4c-abcde", "tailor-worker-5d4c-fghjk")
+        site = self.site("36-no-worker-left")
+        undo = faults.parse("kill -9 workers").perform(site)
+        self.replace_pods("tailor-worker-5d4c-mnpqr", "tailor-worker-5d4c-stvwx")
+        undo()
+        self.assertEqual(
+            [line.removeprefix("-n metrics ").split(" --grace")[0] for line in self.asked()],
+            [
+                "scale deploy/tailor-worker --replicas=0",
+                "delete pod tailor-worker-5d4c-abcde",
+                "delete pod tailor-worker-5d4c-fghjk",
+                "scale deploy/tailor-worker --replicas=2",
+            ],
+        )
+        self.assertEqual(site.worker_name("w2"), "tailor-worker-5d4c-stvwx")
+
+    def test_the_exit_code_is_that_of_the_container_that_ended_last(self):
+        self.assertEqual(self.site("01-worker-killed-in-map").exit_of("w1"), 137)
 
     def test_metrics_come_through_the_api_server(self):
         self.assertEqual(self.site("01-worker-killed-in-map").leader(), "c1")

@@ -58,7 +58,7 @@ impl Coordinator {
             views: Arc::default(),
         };
         let collector = Collector::new(collector, env.clone());
-        let replica = Replica { settings: Arc::new(settings), lease, store, env, role, state };
+        let replica = Replica { settings: Arc::new(settings), lease, store, env, role, elected: Arc::default(), state };
         Self { replica, collector, door, access: Access::open(), audit }
     }
 

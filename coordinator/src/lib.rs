@@ -68,7 +68,7 @@ pub use coordinator::Coordinator;
 pub use env::Env;
 pub use error::JobError;
 pub use job::Job;
-pub use leader::LeaderSettings;
+pub use leader::{LeaderSettings, Pool, Pools, PoolsError};
 pub use leader::{ReportFault, check_report};
 pub use metrics::VIOLATIONS;
 pub use report::{JobReport, ShardReport, ShardState};

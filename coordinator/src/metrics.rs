@@ -9,6 +9,10 @@ pub const VIOLATIONS: &str = "tailor_invariant_violations_total";
 /// Describes each metric; call it once.
 pub(crate) fn describe() {
     describe_gauge!("tailor_is_leader", "1 while this coordinator leads");
+    describe_gauge!(
+        crate::leader::WORKERS_WANTED,
+        "Workers that the open work needs, by pool: a total, for an autoscaler; 0 unless this coordinator leads"
+    );
     describe_counter!("tailor_shards_total", "Shards that have ended, by state");
     describe_counter!("tailor_completions_refused_total", "Completions of attempts that no longer held their task");
     describe_counter!("tailor_reports_refused_total", "Reports that could not be of their attempt and its plan");

@@ -7,7 +7,7 @@
 //!     +-----------------------------------------+      told to go: gives the office up, ends its lease
 //! ```
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use format::state_records::Text;
@@ -45,6 +45,9 @@ pub(crate) struct Replica {
     pub(crate) store: Arc<dyn MetaStore>,
     pub(crate) env: Env,
     pub(crate) role: watch::Sender<Role>,
+    /// Address of the coordinator that was elected last, as far as this replica knows; empty if there is none. It is
+    /// written and read under the lock of `role`.
+    pub(crate) elected: Arc<Mutex<String>>,
     /// Usability of the cluster's state: `Ok`, or the reason why not.
     pub(crate) state: watch::Sender<Result<(), String>>,
 }
@@ -52,7 +55,7 @@ pub(crate) struct Replica {
 impl Replica {
     /// Stands for election and leads, until `dismissed`.
     pub(crate) async fn run(self, dismissed: impl Future<Output = ()>) {
-        let observing = tokio::spawn(observe(Arc::clone(&self.store), self.role.clone()));
+        let observing = tokio::spawn(observe(Arc::clone(&self.store), self.role.clone(), Arc::clone(&self.elected)));
         tokio::pin!(dismissed);
         let mut random = fastrand::Rng::with_seed(self.lease.seed);
         loop {
@@ -115,13 +118,23 @@ impl Replica {
             () = &mut *dismissed => return Ok(Ended::Dismissed),
         };
         let ended = self.lead(&leadership, session, dismissed).await;
-        self.role.send_replace(Role::Follower { leader: String::new() });
+        self.step_down();
         match tokio::time::timeout(leave_max(session), election::resign(&*self.store, &leadership)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::info!(%error, "failed to resign; the office ends with the lease"),
             Err(_) => tracing::info!("did not resign in time; the office ends with the lease"),
         }
         ended
+    }
+
+    /// Follows the coordinator that was elected meanwhile: its election may have been noticed while this replica still
+    /// led, as after a pause of the process, and is not told a second time.
+    fn step_down(&self) {
+        self.role.send_modify(|role| {
+            let elected = lock(&self.elected).clone();
+            let leader = if elected == self.settings.address { String::new() } else { elected };
+            *role = Role::Follower { leader };
+        });
     }
 
     async fn lead(
@@ -160,8 +173,13 @@ fn leave_max(session: &LeaseSession) -> Duration {
     if session.is_held() { LEAVE_MAX } else { LEAVE_LOST_MAX }
 }
 
-/// Follows who leads, while this replica does not.
-async fn observe(store: Arc<dyn MetaStore>, role: watch::Sender<Role>) {
+fn lock(elected: &Mutex<String>) -> MutexGuard<'_, String> {
+    // No code panics while it holds the lock.
+    elected.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes who is elected, and follows the coordinator that leads while this replica does not.
+async fn observe(store: Arc<dyn MetaStore>, role: watch::Sender<Role>, elected: Arc<Mutex<String>>) {
     loop {
         match election::observe(&*store).await {
             Err(error) => tracing::debug!(%error, "ask who leads"),
@@ -169,11 +187,14 @@ async fn observe(store: Arc<dyn MetaStore>, role: watch::Sender<Role>) {
                 let mut leaders = std::pin::pin!(leaders);
                 while let Some(Ok(leader)) = leaders.next().await {
                     let address = leader.map(|leader| leader.record.address.to_string()).unwrap_or_default();
-                    role.send_if_modified(|role| match role {
-                        Role::Leader(_) => false,
-                        Role::Follower { leader } => {
-                            *leader = address;
-                            true
+                    role.send_if_modified(|role| {
+                        lock(&elected).clone_from(&address);
+                        match role {
+                            Role::Leader(_) => false,
+                            Role::Follower { leader } => {
+                                *leader = address;
+                                true
+                            }
                         }
                     });
                 }

@@ -11,7 +11,7 @@ use model::identity::is_plain;
 use storage::AllowedRoots;
 use storage::meta::{EtcdSettings, LeaseSettings};
 
-use crate::leader::LeaderSettings;
+use crate::leader::{LeaderSettings, PoolsError};
 
 /// Bounds of `lease.ttl`: it decides how soon a dead leader is replaced, and an operator waits for that. With a
 /// shorter lease, a slow disk of etcd would depose a healthy leader.
@@ -53,6 +53,18 @@ pub const KEYS: &[Key] = &[
         Some("10m"),
         "Time after which an attempt that reads and writes nothing is given up",
         "20m",
+    ),
+    Key::new(
+        "autoscaling.target",
+        Some("30m"),
+        "Time in which work is to be done after it came: `tailor_workers_wanted` is the number of workers for that",
+        "15m",
+    ),
+    Key::new(
+        "autoscaling.pools",
+        Some("default=2"),
+        "Pools of workers that are scaled: name and slots of a worker, and the share of the work if there are several",
+        "spot=4:80%, on-demand=2:20%",
     ),
     Key::new("speculation.enabled", Some("true"), "Start a second attempt beside a slow one: true or false", "false"),
     Key::new("speculation.elapsed-min", Some("30s"), "Age below which an attempt is not slow", "2m"),
@@ -153,6 +165,8 @@ impl Settings {
         }
         let mut leader = LeaderSettings {
             progress_max: layers.duration("attempt.progress-max")?,
+            work_target: layers.duration("autoscaling.target")?,
+            pools: layers.parse("autoscaling.pools", PoolsError::FORM)?,
             replica: name,
             address,
             ..LeaderSettings::default()

@@ -23,6 +23,8 @@ pub mod event;
 mod state;
 // Views of progress for people.
 pub mod view;
+// Demand for workers, for an autoscaler.
+pub mod demand;
 
 #[cfg(feature = "planted")]
 pub mod planted;

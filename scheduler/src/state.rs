@@ -24,6 +24,9 @@ pub struct State {
     /// Pausing tasks, by the time at which they open again.
     waiting: BTreeSet<(Duration, TaskPath)>,
     jobs_seen: u64,
+    /// Units of the tasks that were done, and the time of the attempts that did them; see `demand`.
+    pub(crate) units_done: u64,
+    pub(crate) busy: Duration,
 }
 
 impl State {
@@ -260,6 +263,12 @@ pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
         Event::Recorded { task, attempt, report } => {
             if let Some(job) = state.jobs.get_mut(&task.job) {
                 job.all_over(task.shard, task.task, attempt.number, now);
+                if let Some((shard, running)) =
+                    job.shards.get(&task.shard).and_then(|shard| Some((shard, shard.running_as(task.task, attempt)?)))
+                {
+                    state.units_done += shard.units_of(task.task);
+                    state.busy += now.saturating_sub(running.since);
+                }
             }
             state.on_shard(&task.job, task.shard, now, |shard, ctx, effects| {
                 shard.recorded(task.task, attempt, *report, ctx, effects);

@@ -23,7 +23,7 @@ pub mod segments;
 pub mod expected;
 // Content of a shard's parts.
 pub mod found;
-// Stores that keep what the engine removes.
+// Stores that keep what the engine removes, or are slow to remove it.
 pub mod kept;
 // Random numbers from a seed.
 pub mod random;

@@ -51,7 +51,7 @@ def limit_memory(site, server: str, size: str) -> Undo:
 @fault("spot notice to {worker}")
 def spot_notice(site, worker: str) -> Undo:
     """Lets the metadata service tell that the machine is taken back in two minutes; needs `spot = true`."""
-    site.spot(worker).is_noticed = True
+    site.notice(worker)
     return None
 
 

@@ -9,11 +9,10 @@ from .registry import Undo, fault
 def kill(site, signal: str, server: str) -> Undo:
     """Sends a signal: 9 kills, STOP hangs, CONT goes on, TERM asks to leave. `for` starts or continues it again."""
     names = site.named(server)
-    for name in names:
-        site.signal(name, {"9": "KILL"}.get(signal, signal))
+    site.signal_all(names, {"9": "KILL"}.get(signal, signal))
     match signal:
         case "STOP":
-            return lambda: [site.signal(name, "CONT") for name in names] and None
+            return lambda: site.signal_all(names, "CONT")
         case "9" | "KILL":
             return lambda: [site.start(name) for name in names] and None
     return None

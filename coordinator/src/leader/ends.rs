@@ -9,6 +9,7 @@
 //! the record is replaced by the same.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use format::keys;
 use format::state_records::{ShardPhase, ShardRecord, Text};
@@ -72,11 +73,19 @@ impl Leader {
             let is_closed = result.is_ok();
             handle.tell(Outcome::Closed { job: id.clone(), shard, result });
             if is_closed && let Err(error) = remove_runs(runs).await {
-                tracing::warn!(%error, job = %id, %shard, "failed to remove the runs of a shard; the collector removes them later");
+                tracing::warn!(error = chain(&error), job = %id, %shard, "failed to remove the runs of a shard; the collector removes them later");
             }
             // The folder is pruned here too, because the job may have ended meanwhile and found the runs still there.
             dataset.prune(&keys::scratch_folder(&id));
         });
+    }
+
+    /// Waits for the ends of shards that are being written, and for the removal of their runs, but not for a store that is
+    /// away: a process that left at once would cut them off.
+    pub(super) async fn ends_are_written(&self) {
+        /// Longest wait.
+        const WAIT_MAX: Duration = Duration::from_secs(2);
+        drop(tokio::time::timeout(WAIT_MAX, self.ends.acquire_many(ENDS_AT_ONCE as u32)).await);
     }
 
     pub(super) fn closed(&mut self, id: &JobId, shard: ShardId, result: Result<(), JournalError>) {

@@ -39,6 +39,7 @@ mod runs; //     lists of runs, as objects
 mod takeover; // jobs that another leader left
 
 // State beside the scheduler's, and views of both.
+mod demand; //     workers that the open work needs
 mod live; //       jobs and workers
 mod recovering; // jobs that cannot go on yet
 #[cfg(test)]
@@ -62,6 +63,7 @@ use crate::journal::{Found, Journal, JournalError};
 use crate::probe::Probes;
 use claims::Waiting;
 use commits::Commits;
+use demand::Wanted;
 use drains::DrainOrders;
 use heads::HeadWrite;
 use live::{LiveJob, LiveWorker};
@@ -70,6 +72,8 @@ use recovering::Recovering;
 use requests::Request;
 use runs::RunLists;
 
+pub(crate) use demand::WORKERS_WANTED;
+pub use demand::{Pool, Pools, PoolsError};
 pub(crate) use message::{Ask, Handle};
 pub use reports::{ReportFault, check as check_report};
 
@@ -87,6 +91,10 @@ pub struct LeaderSettings {
     pub policy: Policy,
     /// Longest time in which an attempt may read and write nothing; after that it is given up, and charged.
     pub progress_max: Duration,
+    /// Time in which work is to be done after it came, by which an autoscaler adds workers.
+    pub work_target: Duration,
+    /// Pools of workers that are scaled.
+    pub pools: Pools,
     /// URI of the root of all runs; if absent, they lie in each job's dataset.
     pub scratch: Option<String>,
     /// If set, a job is over only once its record is written. Otherwise a failed write is logged, and the caller that
@@ -103,6 +111,8 @@ impl Default for LeaderSettings {
         Self {
             policy: Policy::default(),
             progress_max: Duration::from_secs(10 * 60),
+            work_target: Duration::from_secs(30 * 60),
+            pools: Pools(Vec::new()),
             scratch: None,
             insists_on_records: true,
             replica: "embedded".to_owned(),
@@ -151,6 +161,8 @@ pub(crate) struct Leader {
     probes: Arc<Probes>,
     began: Instant,
     began_at_ms: i64,
+    /// Demand for workers.
+    wanted: Wanted,
     logs_at: Instant,
     /// Time at which the marks of the jobs are refreshed next.
     marks_at: Instant,
@@ -175,6 +187,7 @@ impl Leader {
             probes: Arc::new(Probes::new(leadership.id())),
             journal: Journal::open(store, leadership, found),
             state: State::new(settings.policy),
+            wanted: Wanted::new(settings.work_target, &settings.pools),
             settings,
             run_lists: Arc::new(RunLists::new(env.stores.clone())),
             env,
@@ -234,6 +247,7 @@ impl Leader {
                 loss = session.lost() => self.over = Some(format!("the lease was lost ({loss:?})")),
                 () = &mut dismissed => {
                     self.write_logs().await;
+                    self.ends_are_written().await;
                     return Ended::Dismissed;
                 }
             }
@@ -254,6 +268,7 @@ impl Leader {
         self.apply(Event::Tick);
         self.give_up_the_stuck();
         self.refresh_marks();
+        self.publish_demand();
         if self.logs_at <= Instant::now() {
             self.logs_at = Instant::now() + LOG_EVERY;
             tokio::spawn(ends::write_logs(self.logs()));

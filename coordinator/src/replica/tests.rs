@@ -88,6 +88,7 @@ async fn lead() -> Running {
         store: Arc::clone(&store) as Arc<dyn MetaStore>,
         env: Env::real(),
         role,
+        elected: Arc::default(),
         state,
     };
     let replica = tokio::spawn(replica.run(std::future::pending()));
@@ -127,5 +128,21 @@ async fn an_office_is_given_up_within_a_second_once_its_lease_is_lost() {
     states.wait_for(|state| *state != lost).await.expect("it runs");
     let limit = 2 * LEAVE_LOST_MAX + PAUSE + CALL_TIMEOUT + Duration::from_millis(100);
     assert!(lost_at.elapsed() <= limit, "asked for another lease after {:?}", lost_at.elapsed());
+    replica.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_was_replaced_unnoticed_names_its_successor() {
+    let Running { store, mut roles, states: _, replica } = lead().await;
+    let ours = store.inner.list("").await.expect("memory").entries.into_iter().find_map(|entry| entry.lease);
+    store.inner.revoke(ours.expect("the office hangs on a lease")).await.expect("memory");
+    let state: Arc<dyn MetaStore> = Arc::new(store.inner.clone());
+    let session = LeaseSession::open(Arc::clone(&state), LeaseSettings { ttl: TTL, seed: 2 }).await.expect("memory");
+    let other = Candidate { replica: Text::cut("other"), address: Text::cut("http://other:7070") };
+    election::campaign(&*state, &session, &other, Term::drawn(2)).await.expect("the office is vacant");
+    assert!(matches!(&*roles.borrow(), Role::Leader(_)), "it has not noticed yet");
+
+    let follows = roles.wait_for(|role| matches!(role, Role::Follower { .. })).await.expect("it runs").clone();
+    assert!(matches!(&follows, Role::Follower { leader } if leader == "http://other:7070"), "{follows:?}");
     replica.abort();
 }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | coordinator, gRPC | its certificate | `tls.ca`, if the client shows a certificate; without one the client needs a token |
 //! | both servers, HTTP | its certificate | nothing: probes and scrapers have no certificate |
-//! | worker and command line | their certificate, if they have one | `tls.ca`: the chain, the dates, and the name (see [`verifier`]) |
+//! | worker and command line | their certificate, if they have one | `tls.ca`: the chain, the dates, and the name (see `verifier.rs`) |
 //!
 //! ```text
 //! files --Reread--> Loaded: configurations of rustls --> each new connection takes the current one

@@ -17,6 +17,7 @@ use model::{ByteSize, Clock, JobId, JobSpec, MapReport, Report, ShardId, Timesta
 use proto::v1;
 use storage::Root;
 use tempfile::TempDir;
+use tests::kept::Removal;
 use tests::segments::SentSegment;
 use tokio::runtime::Runtime;
 
@@ -105,8 +106,13 @@ impl Place {
         }
     }
 
-    /// Runs the case as `tailor run` does, into a dataset of that name.
+    /// Runs the case as `tailor run` does, into a dataset of that name, and keeps its runs.
     pub(super) fn run(&self, name: &str, case: &Case, run: &Run) -> Execution {
+        self.run_over(name, case, run, Removal::Kept)
+    }
+
+    /// Runs the case over stores that treat removals so.
+    pub(super) fn run_over(&self, name: &str, case: &Case, run: &Run, removal: Removal) -> Execution {
         let bytes: usize = case.segments.iter().map(|segment| segment.bytes().len()).sum();
         let split_bytes = run.split_bytes.max(bytes as u64 / SPLITS_MAX);
         let (dataset, scratch) =
@@ -119,7 +125,7 @@ impl Place {
             access: run.access,
             seed: 1,
         };
-        let env = Env { clock: Arc::new(StoppedClock), stores: tests::kept::opener() };
+        let env = Env { clock: Arc::new(StoppedClock), stores: tests::kept::opener(removal) };
         let spec = self.spec(case, split_bytes, &dataset);
         let ran = wait(local::run(spec, &resources, env, &Nobody, std::future::pending()));
         let report = ran.expect("a job that starts ends");

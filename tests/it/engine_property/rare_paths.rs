@@ -1,9 +1,12 @@
 //! Paths that production reaches only with billions of points, forced with a handful; some of them at production
 //! limits.
 
+use std::time::Duration;
+
 use model::limits::{CHUNK_POINTS_MAX, MERGE_FAN_IN_MAX, OVERLAP_POINTS_MAX};
 use model::{ByteSize, DuplicateRule, JobSettings, SeriesKey, ShardId};
 use storage::segment::SegmentAccess;
+use tests::kept::Removal;
 use tests::segments::{Message, Sent, SentSegment, decoy_frames};
 use worker::SlotLimits;
 
@@ -115,4 +118,14 @@ fn frames_inside_a_payload_mislead_a_split_and_the_stitch_runs_it_again() {
     let shard = execution.shard(SHARD);
     let tasks = shard.map_tasks as u32 + shard.partitions;
     assert!(shard.attempts > tasks, "a split believed in the frames inside a payload");
+}
+
+#[test]
+fn a_job_that_has_ended_leaves_no_run_behind_however_slow_its_store_removes_them() {
+    let case = case(DuplicateRule::Last, (0..4).map(|sent| message(sent, 1, 20, sent)));
+    let place = Place::of(&case.segments);
+    let run = Run { split_bytes: 1 << 30, access: SegmentAccess::Auto, workers: 2, limits: ROOMY };
+    let execution = place.run_over("slow", &case, &run, Removal::After(Duration::from_millis(200)));
+    check_against_what_was_sent(&case, &execution);
+    assert_eq!(execution.runs(SHARD).len(), 0);
 }

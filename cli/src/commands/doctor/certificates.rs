@@ -53,7 +53,7 @@ fn judge(end_ms: TimestampMs, now_ms: TimestampMs) -> Result<String, String> {
     let at = format!("{}, {}", shown(end_ms), in_words(left_ms));
     match left_ms {
         ..=0 => Err(format!("it expired at {at}")),
-        ..EXPIRES_SOON_MS => Err(format!("it expires at {at}")),
+        1..EXPIRES_SOON_MS => Err(format!("it expires at {at}")),
         _ => Ok(format!("it holds until {at}")),
     }
 }

@@ -1,0 +1,120 @@
+"""Pods of the image beside real etcd and S3: a job, and what happens to pods while one runs.
+
+Each test has a job of its own, and ends with a second reading of its input.
+"""
+
+import time
+import unittest
+from dataclasses import replace
+
+from pods import tailor
+from pods.workload import Workload
+
+from .cluster import Cluster, attempts_again, wait_for
+
+#: Delay of each request to S3 while a job is to be disturbed: a task then lasts about half a second.
+_PACE_S = 0.1
+
+#: Attempts of a worker of one slot: one runs, one waits, and the completion of a third may be on its way.
+_HELD_MAX = 3
+
+_CONFIG = "/etc/tailor/worker.toml"
+
+#: Exit code of a process that the kernel or an operator kills.
+_KILLED = 137
+
+
+class Pods(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster()
+        cls.addClassCleanup(cls.cluster.stop)
+
+    def check(self, job: str, dataset: str, again_max: int) -> None:
+        """Lets a job end: nothing failed or was charged, few attempts again, the right content."""
+        ended = self.cluster.end(job)
+        self.assertEqual(ended["state"], "done")
+        self.assertEqual(ended["attempts_failed"], 0)
+        self.assertLessEqual(attempts_again(ended), again_max)
+        self.cluster.verify(dataset)
+
+    def exits_of(self, worker: str) -> list[int]:
+        """Exit codes of a worker's container, of which each led to a restart."""
+        return next(pod.exits for pod in self.cluster.pods("worker") if pod.name == worker)
+
+    def test_a_job_is_submitted_computed_and_verified(self):
+        self.check("plain", self.cluster.submit("plain"), again_max=0)
+        # An election may be under way on a busy machine.
+        wait_for("one leader", 20, lambda: self.cluster.metric("tailor_is_leader", "coordinator") == 1)
+
+    def test_a_process_may_write_to_its_scratch_folder_and_nowhere_else(self):
+        self.cluster.namespace.apply(self.cluster.workers(image=tailor.image(is_debug=True)))
+        worker = self.cluster.pods("worker")[0].name
+        self.cluster.kubectl("exec", worker, "--", "sh", "-c", "echo x >/scratch/x && cat /scratch/x")
+        for path in ("/x", "/tmp/x", "/etc/x", "/usr/bin/x"):
+            told = self.cluster.kubectl("exec", worker, "--", "sh", "-c", f"echo x >{path} || echo refused")
+            self.assertIn("refused", told, path)
+
+    def test_a_worker_whose_process_is_killed_is_restarted_and_costs_what_it_held(self):
+        dataset = self.cluster.submit("crash", _PACE_S)
+        worker = self.cluster.busy_worker("crash").name
+        self.cluster.namespace.signal(worker, "KILL")
+        exits = wait_for("a restart", 20, lambda: self.exits_of(worker))
+        self.assertEqual(exits, [_KILLED])
+        self.check("crash", dataset, again_max=_HELD_MAX)
+
+    def test_a_worker_that_is_deleted_hands_back_within_its_grace_and_exits_0(self):
+        lost = self.cluster.metric("tailor_workers_lost_total", "coordinator")
+        dataset = self.cluster.submit("leave", _PACE_S)
+        pod = self.cluster.busy_worker("leave")
+        began = time.monotonic()
+        self.cluster.kubectl("delete", "pod", pod.name)
+        self.assertLess(time.monotonic() - began, pod.grace_s)
+        self.assertEqual(self.cluster.namespace.exit_code(pod.name), 0)
+        self.check("leave", dataset, again_max=_HELD_MAX)
+        self.assertEqual(self.cluster.metric("tailor_workers_lost_total", "coordinator"), lost)
+        self.assertEqual(len(self.cluster.pods("worker")), 3)
+
+    def test_a_worker_that_exceeds_its_memory_is_killed_and_the_job_goes_on_once_it_has_more(self):
+        hungry = {"name": "tailor-worker-hungry", "replicas": 1}
+        self.addCleanup(self.cluster.namespace.scale, "tailor-worker-hungry", 0)
+        self.cluster.namespace.apply(self.cluster.workers(memory="24m", **hungry))
+        dataset = self.cluster.submit("memory", _PACE_S)
+
+        worker = next(pod.name for pod in self.cluster.pods("worker") if pod.workload == "tailor-worker-hungry")
+        exits = wait_for("a kill by the kernel", 60, lambda: self.exits_of(worker))
+        self.assertEqual(exits[0], _KILLED)
+        self.cluster.namespace.apply(self.cluster.workers(memory="256m", **hungry))
+        self.check("memory", dataset, again_max=8)
+
+    def test_a_changed_file_of_settings_replaces_the_workers_under_a_job(self):
+        def workers(slots: int) -> Workload:
+            usual = self.cluster.workers()
+            environment = {name: value for name, value in usual.environment.items() if name != "TAILOR_SLOTS"}
+            args = [*usual.args, "--config", _CONFIG]
+            return replace(usual, args=args, environment=environment, files={_CONFIG: f"slots = {slots}\n"})
+
+        self.addCleanup(self.cluster.namespace.apply, self.cluster.workers())
+        self.cluster.namespace.apply(workers(1))
+        dataset = self.cluster.submit("config", _PACE_S)
+        self.cluster.busy_worker("config")
+        self.cluster.namespace.apply(workers(2))
+        listed = self.cluster.ask("worker", "list")["workers"]
+        self.assertEqual({worker["slots"] for worker in listed if worker["state"] == "active"}, {2})
+        self.check("config", dataset, again_max=6)
+
+    def test_a_leader_that_is_killed_is_followed_and_replaced(self):
+        dataset = self.cluster.submit("leader", _PACE_S)
+        self.cluster.busy_worker("leader")
+        leader = self.cluster.leader()
+        self.cluster.kubectl("delete", "pod", leader.name, "--grace-period=0", "--force")
+        followed = wait_for("another leader", 15, self.cluster.leader)
+        self.assertNotEqual(followed.name, leader.name)
+        self.cluster.namespace.wait_ready("tailor-coordinator")
+        self.assertEqual(len(self.cluster.pods("coordinator")), 2)
+        self.check("leader", dataset, again_max=4)
+
+    def test_a_certificate_that_is_rotated_under_a_job_is_used_without_a_restart(self):
+        if not tailor.knows("worker", "tls.cert"):
+            self.skipTest("the servers of this image have no TLS yet")
+        self.skipTest("the pods of this table have no certificates yet")
