@@ -135,13 +135,21 @@ def test_the_programs_accept_what_is_rendered(case, tmp_path):
             assert re.search(r'name = "pod-1"  # from environment TAILOR_NAME', shown)
 
 
+def _with_secrets(text: str, folder: Path) -> str:
+    """Puts the files of etcd's identity into the folder: the programs read them with their settings, and others only at start."""
+    secrets = r"/etc/tailor/(etcd-auth|etcd-tls)/([a-z.]+)"
+    for _, name in re.findall(secrets, text):
+        (folder / name).write_text("of a test")
+    return re.sub(secrets, rf"{folder}/\2", text)
+
+
 def _shown(objects, workload, folder: Path) -> str:
     """Runs a server as its pod would, with `--print-config`: its arguments, its variables, its mounted settings."""
     container = workload.container("tailor")
     program = workload.component
     volume = next(volume for volume in workload.spec["volumes"] if volume["name"] == "settings")
     for name, text in one(objects, "ConfigMap", volume["configMap"]["name"])["data"].items():
-        (folder / name).write_text(text)
+        (folder / name).write_text(_with_secrets(text, folder))
     mount = next(mount for mount in container["volumeMounts"] if mount["name"] == "settings")
     arguments = [argument.replace(mount["mountPath"], str(folder)) for argument in container["args"]]
     assert arguments[0] == program
