@@ -39,6 +39,8 @@ impl Leader {
     fn summary(&self, id: &JobId, live: &LiveJob, shards: &[v1::ShardSummary]) -> v1::JobSummary {
         let state = match live.head.phase {
             JobPhase::Planning => v1::JobState::Planning,
+            // The head that releases the job is being written; its shards open, and are seen, once it is on record.
+            JobPhase::Running if !live.planned.is_empty() => v1::JobState::Planning,
             JobPhase::Cancelling => v1::JobState::Cancelling,
             JobPhase::Running | JobPhase::Ended => v1::JobState::Running,
         };
