@@ -154,7 +154,7 @@ impl AuditWriter {
         for _ in 0..TRIES {
             let result = async {
                 if !open.contains_key(dataset) {
-                    // One job after the other is usual; the store of each is kept while they come.
+                    // Entries of one job follow each other, so its store is kept until another job comes.
                     open.clear();
                     open.insert(dataset.clone(), self.stores.reach(dataset).await?);
                 }

@@ -25,7 +25,7 @@ impl Operators {
         let mut spec = Box::new(read_spec(&request.spec)?);
         change.names(format!("job {} into {}", spec.job, spec.dataset), &spec.reason);
         self.check_places(change.caller(), "SubmitJob", &spec)?;
-        // What a client says of itself gives way to what it has proven.
+        // A proven name replaces the one that the client gives itself.
         spec.submitted_by = change.caller().proven().unwrap_or(spec.submitted_by);
         let leader = self.door.leader()?;
         let (job, dataset) = (spec.job.clone(), spec.dataset.clone());

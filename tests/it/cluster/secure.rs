@@ -134,7 +134,7 @@ fn an_expired_certificate_is_refused_when_a_server_starts_and_told_by_the_doctor
     let cluster = Cluster::start(ClusterOptions { workers: 0, ..secured(&short, "") });
     cluster.operator.wait_leader();
     let checks = || cluster.operator.tailor("doctor --request-timeout 2s").run();
-    // It holds, but not for long, which is a problem already.
+    // A certificate that ends soon is a problem already, although it still holds.
     assert!(checks().expect(code::FAILED).stdout.contains("it expires at"));
     short.make(&["operator/alice"], "");
     until("the coordinator's certificate ends", Duration::from_secs(60), || {
