@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # s3rver (npm) as a third S3 implementation, on a free port of this machine: a store that ignores the conditions of a put.
-# SERVERS_HOME names another folder than .cache/servers, so that several may run beside each other.
-#   s3rver.sh start     writes s3rver.env there once the server has made the bucket of the tests
+#   s3rver.sh start     writes s3rver.env once the server has made the bucket of the tests
 #   s3rver.sh stop
 set -euo pipefail
 
@@ -19,14 +18,20 @@ install() {
 }
 [[ ${1:-} == stop ]] || install
 
-serve() { # PORT STATE
-    exec "$program" --address 127.0.0.1 --port "$1" --directory "$2/data" --silent
+ports() {
+    free_ports 1
 }
 
-variables() { # ENDPOINT
-    echo "TAILOR_TEST_S3RVER_ENDPOINT=$1"
+serve() { # STATE PORT
+    exec setsid "$program" --address 127.0.0.1 --port "$2" --directory "$1/data" --silent
 }
 
-# s3rver accepts only these credentials.
-credentials=S3RVER:S3RVER
-source scripts/servers/lib/store.bash
+answers() { # PORT; s3rver accepts only these credentials
+    put_s3 S3RVER:S3RVER "http://127.0.0.1:$1/tailor-tests"
+}
+
+variables() { # PORT
+    echo "TAILOR_TEST_S3RVER_ENDPOINT=http://127.0.0.1:$1"
+}
+
+source scripts/servers/lib/server.bash
