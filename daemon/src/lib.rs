@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! settings::Flags -> Layers -> its own Settings     once; then immutable
-//! telemetry::init_logs, init_metrics                once
+//! telemetry::init_logs, init_metrics, Traces::new   once
 //! Shutdown::on_signals                              SIGTERM: finish or hand back, then leave; again: leave now
 //! Health::serve                                     probes and scrapers, until the very end
 //! ```
@@ -29,6 +29,8 @@ pub mod budget;
 mod listen;
 // Logs to stderr, and metrics for scrapers.
 pub mod telemetry;
+// Traces for a collector.
+pub mod trace;
 // HTTP probes for liveness and readiness.
 pub mod health;
 // Orderly end after a signal.

@@ -8,9 +8,12 @@ use std::io::IsTerminal as _;
 use std::str::FromStr;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+use tracing_subscriber::{EnvFilter, Layer as _, fmt};
+
+use crate::trace::Traces;
 
 /// Upper ends of the buckets of every duration, in seconds: from one answer of etcd up to a long attempt.
 const SECONDS_BUCKETS: [f64; 16] =
@@ -56,19 +59,21 @@ pub enum TelemetryError {
     Metrics(#[from] BuildError),
 }
 
-/// Logs to stderr from here on.
+/// Logs to stderr from here on, and sends spans to `traces`. Spans are no part of log lines.
 ///
 /// # Errors
 /// The level cannot be parsed, or logs were set up before.
-pub fn init_logs(format: LogFormat, level: &str) -> Result<(), TelemetryError> {
+pub fn init_logs(format: LogFormat, level: &str, traces: &Traces) -> Result<(), TelemetryError> {
+    let without_spans = format!("{level},{}=off", crate::trace::TARGET);
     let filter = EnvFilter::builder()
-        .parse(level)
+        .parse(without_spans)
         .map_err(|source| TelemetryError::Level { level: level.to_owned(), source })?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => logs.with_ansi(std::io::stderr().is_terminal()).finish().try_init()?,
-        LogFormat::Json => logs.json().flatten_event(true).finish().try_init()?,
-    }
+    let logs = fmt::layer().with_writer(std::io::stderr);
+    let logs = match format {
+        LogFormat::Text => logs.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => logs.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry().with(logs.with_filter(filter)).with(traces.layer()).try_init()?;
     Ok(())
 }
 
@@ -134,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_level_that_is_none_is_refused_before_anything_is_set_up() {
-        let error = init_logs(LogFormat::Json, "storage=loud").expect_err("no such level");
+        let error = init_logs(LogFormat::Json, "storage=loud", &Traces::default()).expect_err("no such level");
         assert!(error.to_string().starts_with("'storage=loud' is not a log level"), "{error}");
         assert!("yaml".parse::<LogFormat>().is_err());
     }
