@@ -5,9 +5,15 @@ use std::path::PathBuf;
 use prost::Message as _;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files =
-        ["tailor/v1/payload.proto", "tailor/v1/common.proto", "tailor/v1/worker.proto", "tailor/v1/operator.proto"];
+    let files = [
+        "tailor/v1/payload.proto",
+        "tailor/v1/common.proto",
+        "tailor/v1/worker.proto",
+        "tailor/v1/operator.proto",
+        "externalscaler/externalscaler.proto",
+    ];
     println!("cargo:rerun-if-changed=tailor");
+    println!("cargo:rerun-if-changed=externalscaler");
     let descriptors = protox::compile(files, ["."])?;
     // Descriptors for gRPC reflection, so that `grpcurl` and similar tools work without the files.
     let out = PathBuf::from(std::env::var("OUT_DIR")?).join("descriptors.bin");

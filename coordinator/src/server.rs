@@ -15,6 +15,7 @@ use daemon::accept::Purpose;
 use daemon::reread::{FileError, Reread};
 use daemon::{Health, Incoming, ListenError, Metrics, Shutdown, Tls, etcd, health, listen};
 use model::limits::REQUESTS_PER_CONNECTION_MAX;
+use proto::externalscaler::external_scaler_server::ExternalScalerServer;
 use proto::token::Tokens;
 use proto::v1::operator_service_server::OperatorServiceServer;
 use proto::v1::worker_service_server::WorkerServiceServer;
@@ -27,7 +28,7 @@ use crate::Env;
 use crate::access::Access;
 use crate::connections::{self, Connections};
 use crate::coordinator::Coordinator;
-use crate::service::{Operators, Workers};
+use crate::service::{Operators, Scaler, Workers};
 use crate::settings::{AuthSettings, Settings};
 
 /// Longest time for requests to finish after resigning.
@@ -146,6 +147,7 @@ pub(crate) async fn public_services() -> Result<Routes, ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<OperatorServiceServer<Operators>>().await;
     reporter.set_serving::<WorkerServiceServer<Workers>>().await;
+    reporter.set_serving::<ExternalScalerServer<Scaler>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .build_v1()?;

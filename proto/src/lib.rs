@@ -35,6 +35,12 @@ pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/tailor.v1.rs"));
 }
 
+/// Messages and service by which KEDA asks how many workers a pool should have.
+#[allow(missing_docs, reason = "generated from the commented .proto files")]
+pub mod externalscaler {
+    include!(concat!(env!("OUT_DIR"), "/externalscaler.rs"));
+}
+
 /// Compiled `.proto` files, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 

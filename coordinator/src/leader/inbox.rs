@@ -34,6 +34,7 @@ impl Leader {
             Outcome::Archived { job, round, result } => self.archived(&job, round, result),
             Outcome::HeadPut { job, round, result, told } => self.head_put(&job, round, result, told),
             Outcome::DrainsWritten { result, told } => self.drains_written(result, told),
+            Outcome::DemandPut { pool, wanted, result } => self.demand_put(pool, wanted, result),
         }
     }
 }

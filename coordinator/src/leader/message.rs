@@ -126,6 +126,8 @@ pub(crate) enum Outcome {
     HeadPut { job: JobId, round: u32, result: Result<(), JournalError>, told: Vec<Reply<()>> },
     /// Orders to leave were written, or not; `told` are the replies that wait for that.
     DrainsWritten { result: Result<(), JournalError>, told: Vec<Told> },
+    /// The demand for workers of a pool is on record, or not.
+    DemandPut { pool: String, wanted: u32, result: Result<(), JournalError> },
 }
 
 /// Assignment, with the result of writing its claim.

@@ -9,6 +9,7 @@ mod gates;
 mod jobs;
 mod operator;
 pub(crate) mod patience;
+mod scaler;
 mod views;
 mod worker;
 
@@ -26,6 +27,7 @@ pub(crate) use gates::{Gates, MAILBOX, NAMES as GATES};
 pub(crate) use operator::Operators;
 #[cfg(test)]
 pub(crate) use operator::WATCH_MAX;
+pub(crate) use scaler::Scaler;
 pub(crate) use views::Views;
 pub(crate) use worker::Workers;
 

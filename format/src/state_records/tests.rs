@@ -64,6 +64,7 @@ fn the_worst_record_of_each_kind_fits_into_a_value() {
         }),
         bytes_of(&DrainRecord { name: longest(), reason: longest(), leaving: true, unknown: Unknown::new() }),
         bytes_of(&DrainSerial { last: u64::MAX }),
+        bytes_of(&DemandRecord { wanted: u32::MAX }),
         bytes_of(&ShardRecord {
             phase: ShardPhase::Committing,
             round: u32::MAX,

@@ -2,6 +2,7 @@
 //! the content of an undisturbed run.
 
 mod answers; //   answers of commands about jobs that others know
+mod autoscaling; // demand for workers
 mod collector; // foreign files in a dataset
 mod commits; //   commits of others, and a lost state
 mod drain; //     drain of a worker

@@ -4,8 +4,8 @@ use format::keys::{self, AttemptKeys};
 use format::run::{ChunkHeader, RunIndex, SERIES_END, SeriesHeader, SliceEntry};
 use format::state_keys::StateKey;
 use format::state_records::{
-    AttemptsRecord, ClaimRecord, DatasetRecord, DoneRecord, DrainRecord, DrainSerial, FailureRecord, JobHead, JobPhase,
-    LeaderRecord, ShardPhase, ShardRecord, StateRecord, Text, Unknown, WorkerRecord,
+    AttemptsRecord, ClaimRecord, DatasetRecord, DemandRecord, DoneRecord, DrainRecord, DrainSerial, FailureRecord,
+    JobHead, JobPhase, LeaderRecord, ShardPhase, ShardRecord, StateRecord, Text, Unknown, WorkerRecord,
 };
 use model::books::{MapBooks, ReduceBooks};
 use model::{
@@ -142,6 +142,7 @@ fn the_seeds_of_records_are_of_every_kind() {
     };
     seed("drain", StateKey::Drain(worker), &order);
     seed("drain-serial", StateKey::DrainSerial, &DrainSerial { last: 3 });
+    seed("demand", StateKey::Demand("spot".to_owned()), &DemandRecord { wanted: 12 });
     let head = JobHead {
         phase: JobPhase::Running,
         round: 1,

@@ -30,6 +30,7 @@ fn read_all(folder: &str) -> Vec<(String, String)> {
             "dataset" => read::<DatasetRecord>(&file),
             "drain" => read::<DrainRecord>(&file),
             "drain-serial" => read::<DrainSerial>(&file),
+            "demand" => read::<DemandRecord>(&file),
             "head" => read::<JobHead>(&file),
             "shard" => read::<ShardRecord>(&file),
             "attempts" => read::<AttemptsRecord>(&file),
