@@ -207,7 +207,7 @@ mod tests {
                     StateKey::Dataset(Digest(digest)),
                     StateKey::Drain(LeaseId(lease)),
                     StateKey::DrainSerial,
-                    StateKey::Demand(pool),
+                    StateKey::Demand(pool.clone()),
                     StateKey::Job(job.clone()),
                 ];
                 for key in of_shard.into_iter().chain(others) {
