@@ -1,0 +1,28 @@
+"""The commands of runbooks exist, with their options. TAILOR names the binary."""
+
+import re
+import subprocess
+
+import pytest
+from gameday.tailor import binary
+from sources import RUNBOOKS
+
+#: A command of Tailor in a runbook, between backticks.
+COMMAND = re.compile(r"`tailor ((?:[a-z]+)(?: [a-z]+)?)((?: [^`]*)?)`")
+
+
+def commands() -> dict[str, set[str]]:
+    """Verbs that runbooks name, each with its options."""
+    found: dict[str, set[str]] = {}
+    for path in RUNBOOKS.glob("*.md"):
+        for verb, words in COMMAND.findall(path.read_text()):
+            found.setdefault(verb, set()).update(re.findall(r"--[a-z-]+", words))
+    return found
+
+
+@pytest.mark.parametrize("verb", commands())
+def test_a_command_of_a_runbook_has_the_options_that_it_is_given(verb):
+    done = subprocess.run([binary(), *verb.split(), "--help"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    options = set(re.findall(r"--[a-z-]+", done.stdout))
+    assert commands()[verb] <= options
