@@ -113,7 +113,7 @@ def _is_number(found: list[dict]) -> bool:
 
 def test_every_expression_of_the_dashboards_answers(scraped):
     silent = {where for where, has_answered in scraped.answers.items() if not has_answered}
-    assert silent == set(ONLY_WHEN_WRONG)
+    assert silent == set(ONLY_WHEN_WRONG), "\n".join(sorted(silent ^ set(ONLY_WHEN_WRONG)))
 
 
 def test_every_rule_is_evaluated_and_none_fires_in_a_calm_cluster(scraped):
