@@ -1,4 +1,4 @@
-"""A Prometheus beside a cluster: it scrapes every server once a second, and evaluates the alerts of `monitoring/`.
+"""A Prometheus beside a cluster: scrapes every server once a second, and evaluates the alerts of `monitoring/`.
 
 The wait of each alert (`for`) is cut to a second, because a day is shorter than most waits; expressions are as they are.
 """
@@ -41,24 +41,28 @@ class Prometheus:
         (home / "prometheus.yml").write_text(_CONFIG)
         (home / "rules.yml").write_text(re.sub(r"^(\s+for): \S+$", r"\1: 1s", rules.read_text(), flags=re.M))
         self._url = f"http://127.0.0.1:{ports.free()}"
-        line = [program("prometheus"), f"--config.file={home / 'prometheus.yml'}", f"--storage.tsdb.path={home / 'data'}"]
-        line += [f"--web.listen-address={self._url.removeprefix('http://')}", "--log.level=warn"]
-        self._process = Process("prometheus", line, {}, home / "prometheus.log")
+        self._process: Process | None = None
 
     def start(self, targets: dict[str, str]) -> None:
         """Starts the server, and waits until it has scraped each target."""
         self.aim(targets)
+        line = [program("prometheus"), f"--config.file={self._home / 'prometheus.yml'}"]
+        line += [f"--storage.tsdb.path={self._home / 'data'}", "--log.level=warn"]
+        line += [f"--web.listen-address={self._url.removeprefix('http://')}"]
+        self._process = Process("prometheus", line, {}, self._home / "prometheus.log")
         self._process.start()
         until("Prometheus has scraped every target", _START_LIMIT_S, lambda: len(self.up()) == len(targets))
 
     def stop(self) -> None:
-        """Ends the server."""
-        self._process.end()
+        """Ends the server, if it was started."""
+        if self._process is not None:
+            self._process.end()
 
     def aim(self, targets: dict[str, str]) -> None:
         """Sets what is scraped: addresses by the value of the label `instance`."""
         groups = [
-            {"targets": [address], "labels": {"cluster": CLUSTER, "instance": name}} for name, address in targets.items()
+            {"targets": [address], "labels": {"cluster": CLUSTER, "instance": name}}
+            for name, address in targets.items()
         ]
         # Prometheus reads the file again when it changes, and must not find half of it.
         fresh = self._home / "targets.new"

@@ -91,15 +91,16 @@ def documented() -> dict[str, set[str]]:
     """Metrics of the table in docs/operations.md, with their labels."""
     text = (ROOT / "docs/operations.md").read_text()
     table = text.split("| metric | meaning |\n|---|---|\n", 1)[1].split("\n\n", 1)[0]
-    names = [found for row in table.splitlines() for found in re.findall(r"`(tailor_[a-z_]+)(?:\{([a-z_,]+)\})?`", row.split("|")[1])]
+    cells = " ".join(row.split("|")[1] for row in table.splitlines())
+    names = re.findall(r"`(tailor_[a-z_]+)(?:\{([a-z_,]+)\})?`", cells)
     return {name: set(labels.split(",")) if labels else set() for name, labels in names}
 
 
 def in_code() -> dict[str, str]:
     """Metrics that the programs describe, each with its kind."""
     kinds = {}
-    for path in _code():
-        for kind, argument in re.findall(r"describe_(counter|gauge|histogram)!\(\s*([\w:]+|\"[a-z_]+\")", path.read_text()):
+    for path, text in _code():
+        for kind, argument in re.findall(r"describe_(counter|gauge|histogram)!\(\s*([\w:]+|\"[a-z_]+\")", text):
             kinds[_resolved(argument, path)] = kind
     return kinds
 
@@ -107,14 +108,16 @@ def in_code() -> dict[str, str]:
 def emitted() -> set[str]:
     """Metrics that the programs set somewhere, as far as the name stands there."""
     found = set()
-    for path in _code():
-        for argument in re.findall(r"\b(?:counter|gauge|histogram)!\(\s*([A-Z_]{2,}|\"[a-z_]+\")", path.read_text()):
+    for path, text in _code():
+        for argument in re.findall(r"\b(?:counter|gauge|histogram)!\(\s*([A-Z_]{2,}|\"[a-z_]+\")", text):
             found.add(_resolved(argument, path))
     return found
 
 
-def _code() -> list[Path]:
-    return [path for path in ROOT.glob("*/src/**/*.rs") if "tests" not in path.parts and path.stem != "tests"]
+def _code() -> list[tuple[Path, str]]:
+    """Every file of the programs, without its tests."""
+    files = [path for path in ROOT.glob("*/src/**/*.rs") if "tests" not in path.parts and path.stem != "tests"]
+    return [(path, path.read_text().partition("#[cfg(test)]\nmod tests {")[0]) for path in files]
 
 
 def _resolved(argument: str, path: Path) -> str:

@@ -10,7 +10,9 @@ EXPRESSIONS = [
     *((query.where, query.expr) for path in DASHBOARDS for query in queries(path)),
 ]
 
-by_expression = pytest.mark.parametrize("expr", [expr for _, expr in EXPRESSIONS], ids=[where for where, _ in EXPRESSIONS])
+by_expression = pytest.mark.parametrize(
+    "expr", [expr for _, expr in EXPRESSIONS], ids=[where for where, _ in EXPRESSIONS]
+)
 
 #: The series of the alerts themselves, which Prometheus writes.
 OF_PROMETHEUS = {"ALERTS"}

@@ -13,8 +13,8 @@ by_alert = pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert
 
 
 def test_promtool_accepts_the_rules_and_the_example_of_a_scrape():
-    for words in (("check", "rules", str(RULES)), ("check", "config", "--syntax-only", str(MONITORING / "prometheus.yml"))):
-        done = promtool(*words)
+    for words in (("rules", RULES), ("config", "--syntax-only", MONITORING / "prometheus.yml")):
+        done = promtool("check", *map(str, words))
         assert done.returncode == 0, done.stdout + done.stderr
 
 
