@@ -99,7 +99,7 @@ def documented() -> dict[str, set[str]]:
 def in_code() -> dict[str, str]:
     """Metrics that the programs describe, each with its kind."""
     kinds = {}
-    for path, text in _code():
+    for path, text in code():
         for kind, argument in re.findall(r"describe_(counter|gauge|histogram)!\(\s*([\w:]+|\"[a-z_]+\")", text):
             kinds[_resolved(argument, path)] = kind
     return kinds
@@ -108,13 +108,13 @@ def in_code() -> dict[str, str]:
 def emitted() -> set[str]:
     """Metrics that the programs set somewhere, as far as the name stands there."""
     found = set()
-    for path, text in _code():
+    for path, text in code():
         for argument in re.findall(r"\b(?:counter|gauge|histogram)!\(\s*([A-Z_]{2,}|\"[a-z_]+\")", text):
             found.add(_resolved(argument, path))
     return found
 
 
-def _code() -> list[tuple[Path, str]]:
+def code() -> list[tuple[Path, str]]:
     """Every file of the programs, without its tests."""
     files = [path for path in ROOT.glob("*/src/**/*.rs") if "tests" not in path.parts and path.stem != "tests"]
     return [(path, path.read_text().partition("#[cfg(test)]\nmod tests {")[0]) for path in files]
