@@ -35,6 +35,14 @@ def test_an_expression_names_metrics_that_are_served(expr, served):
 
 
 @by_expression
+def test_a_selector_asks_for_labels_that_the_metric_has(expr, kinds):
+    for metric, matchers in re.findall(rf"({METRIC.pattern})\{{([^}}]*)\}}", expr):
+        asked = set(re.findall(r"([a-z_]+)(?:=~|!~|!=|=)", re.sub(r'"[^"]*"', "", matchers)))
+        has = documented().get(base(metric, kinds), set()) | {"cluster", "instance"}
+        assert asked <= has, metric
+
+
+@by_expression
 def test_counters_are_read_by_their_rate_and_gauges_as_they_are(expr, kinds):
     for name in set(METRIC.findall(expr)):
         uses = len(re.findall(rf"\b{name}\b", expr))

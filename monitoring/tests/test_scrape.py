@@ -7,6 +7,7 @@ import re
 import time
 
 import pytest
+from gameday import units
 from gameday.job import JOB
 from gameday.lab import LocalLab
 from gameday.local import LocalSite
@@ -55,7 +56,7 @@ def _scenario() -> Scenario:
         faults=(),
         is_fast=True,
         topology=Topology(coordinators=2, workers=2),
-        workload=Workload(gen="--points 200000 --orgs 4 --partitions 3 --big-share 0", pace="20ms"),
+        workload=Workload(gen="--points 200000 --orgs 4 --partitions 3 --big-share 0", pace="50ms"),
         steps=(),
         detect=(),
         detect_within=0.0,
@@ -97,7 +98,7 @@ def scraped(tmp_path_factory):
 
 def _watch(site: LocalSite, day: Scenario, prometheus: Prometheus) -> dict[str, bool]:
     """Runs a job, and asks every expression of the dashboards again until it has answered, or the time is up."""
-    site.s3_weather.pace_s = 0.02
+    site.s3_weather.pace_s = units.duration(day.workload.pace)
     words = ["--input", site.input, "--dataset", site.dataset, *day.workload.job.split()]
     site.tailor.run("job", "submit", "--job", JOB, *words).done()
     expressions = {
