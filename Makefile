@@ -35,13 +35,19 @@ sim: ## Seeds of the simulation under faults (SEEDS=N, from SEED=N); a failing o
 	cargo run --locked -p sim -- --seed $(SEED) --seeds $(SEEDS)
 
 .PHONY: test-chart chart-golden
-test-chart: ## The chart: lint, golden files, schemas, rules, alerts, settings against those of the binary
+test-chart: ## The chart: lint, golden files, schemas, rules, settings against those of the binary
 	scripts/setup.sh
 	cargo build --locked -p cli --bin tailor
 	scripts/test-chart.sh
 
 chart-golden: ## Write the golden files of the chart and the table of helm/README.md anew; the diff is the review
 	UPDATE_GOLDEN=1 scripts/test-chart.sh -k "golden or readme"
+
+.PHONY: test-monitoring
+test-monitoring: venv ## Alerts and dashboards: unit tests, runbooks, and a real Prometheus beside a real cluster
+	scripts/setup.sh gameday
+	cargo build --locked -p cli --bin tailor
+	scripts/test-monitoring.sh
 
 lint: ## Format and lints, warnings denied
 	cargo fmt --all --check

@@ -164,6 +164,11 @@ class LocalSite(Site):
         }
         return {name: found for name, found in told.items() if found is not None}
 
+    def targets(self) -> dict[str, str]:
+        """Addresses of `/metrics` by name: of the servers that were started so far, and of etcd's members."""
+        servers = {name: f"127.0.0.1:{self._launcher.http[name]}" for name in self._servers}
+        return servers | {member.name: f"127.0.0.1:{member.port}" for member in self.etcd.members}
+
     def log_size(self, name: str) -> int:
         """Returns the present size of a server's log; 0 if there is no log yet."""
         return self.process(name).log_size() if name.startswith("etcd") or name in self._servers else 0

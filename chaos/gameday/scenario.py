@@ -79,6 +79,7 @@ class Scenario:
     steps: tuple[Step, ...]
     detect: tuple[Condition, ...]
     detect_within: float
+    alert: str  # the alert that must fire where a Prometheus stands beside the cluster; empty if none has to
     unseen: str  # why nothing of it is to be seen, where that is known
     recover: Condition
     recover_within: float
@@ -109,6 +110,7 @@ def _scenario(name: str, raw: dict) -> Scenario:
         steps=tuple(_step(step) for step in top.tables("fault")),
         detect=detect.conditions("by", []),
         detect_within=detect.duration("within", "0s"),
+        alert=detect.take("alert", str, ""),
         unseen=detect.take("unseen", str, ""),
         recover=recover.condition("when") or condition.parse("job tasks_done rises"),
         recover_within=recover.duration("within"),
