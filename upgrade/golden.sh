@@ -42,13 +42,11 @@ write() {
     mkdir -p "$dataset"
     (
         cd "$dataset"
-        "$tailor" gen --out segments --points 6000 --seed 12 --orgs 3 --partitions 2 --points-per-series 500 --big-share 0 \
+        "$tailor" gen --out segments --points 3000 --seed 12 --orgs 2 --partitions 2 --points-per-series 500 --big-share 0 \
             --duplicates 0.02
-        # Two jobs, so that there is a version that another replaces, and small tasks, so that segments are cut.
-        for job in first second; do
-            "$tailor" run --input segments --dataset dataset --rollup 5m --job "$job" --split-size 4KiB \
-                --partition-size 16KiB --shard-config segments/shards.toml
-        done
+        # Small tasks, so that segments are cut and shards have several partitions.
+        "$tailor" run --input segments --dataset dataset --rollup 5m --job first --split-size 4KiB --partition-size 16KiB \
+            --shard-config segments/shards.toml
     )
 }
 

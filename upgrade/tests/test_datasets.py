@@ -16,7 +16,7 @@ class _Datasets:
         self.assertEqual(self.digests(self.reader, self.dataset), self.calm)
 
     def test_the_reader_verifies_every_point_and_prints_the_same_rows(self) -> None:
-        self.assertGreater(self.verified(self.reader, self.dataset)["points"], 100_000)
+        self.assertGreater(self.verified(self.reader, self.dataset)["checked"]["points"], 100_000)
         series = ("dataset", "series", self.dataset, "-o", "jsonl")
         self.same(self.writer.run(*series), self.reader.run(*series))
         first = self.reader.run(*series, "--limit", "1").done().json()

@@ -71,7 +71,8 @@ fn what_a_release_wrote_is_read_and_written_alike() {
     }
 }
 
-/// `what_a_release_wrote_is_read_and_written_alike` proves that no field of a release was renamed or left out; this one that it has seen all of them.
+/// No field of a release was renamed or left out, because
+/// `what_a_release_wrote_is_read_and_written_alike`; this test says that the golden files have seen every field.
 /// A new field needs a new golden file beside the old ones.
 #[test]
 fn every_field_stands_in_a_golden_record() {
