@@ -10,8 +10,8 @@ if [[ -z ${TAILOR:-} ]]; then
     cargo build --locked -p cli --bin tailor
     export TAILOR=$PWD/target/debug/tailor
 fi
-TAILOR_PREVIOUS=$(upgrade/build.sh)
-export TAILOR_PREVIOUS
+PREVIOUS_TAILOR=$(upgrade/build.sh)
+export PREVIOUS_TAILOR
 
 if (($#)); then
     patterns=()

@@ -15,11 +15,11 @@ _BUILD = REPOSITORY / "upgrade/build.sh"
 
 
 def previous() -> Path:
-    """The binary of the previous release: `TAILOR_PREVIOUS`, or the one that `upgrade/build.sh` has built and kept."""
-    if named := os.environ.get("TAILOR_PREVIOUS"):
+    """The binary of the previous release: `PREVIOUS_TAILOR`, or the one that `upgrade/build.sh` has built and kept."""
+    if named := os.environ.get("PREVIOUS_TAILOR"):
         found = shutil.which(named)
         if found is None:
-            raise CommandFailed(f"TAILOR_PREVIOUS names {named}, and there is no such program")
+            raise CommandFailed(f"PREVIOUS_TAILOR names {named}, and there is no such program")
         return Path(found).resolve()
     built = subprocess.run([_BUILD], stdout=subprocess.PIPE, text=True)
     if built.returncode != 0:

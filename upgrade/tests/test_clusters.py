@@ -116,14 +116,15 @@ class _Clusters:
         self.tailor("worker", "drain", "w2", "--reason", "upgrade", "--yes")
         self.site.signal("w2", "KILL")
         self.site.replace("c1", self.READER)
+        self.site.tailor.binary = self.reader.binary
+        # The order is for a name whose last worker is lost: before, another process of that name is not meant.
+        poll.until("w2 is lost", 60, lambda: self._workers() == ["w1"])
         self.site.start("w2")
         poll.until("w2 leaves", 60, lambda: self.site.exit_of("w2") == 0)
-        listed = self.reader_of_cluster("worker", "list", "-o", "json").json()
-        self.assertEqual([worker["name"] for worker in listed["workers"]], ["w1"])
+        poll.until("only w1 is left", 60, lambda: self._workers() == ["w1"])
 
-    def reader_of_cluster(self, *words: str):
-        self.site.tailor.binary = self.reader.binary
-        return self.tailor(*words)
+    def _workers(self) -> list[str]:
+        return sorted(worker["name"] for worker in self.tailor("worker", "list", "-o", "json").json()["workers"])
 
 
 class ClustersOfThePreviousRelease(_Clusters, Place):
