@@ -44,9 +44,9 @@ class _Clusters:
         self.site.tailor.binary = self.writer.binary
         poll.until("the cluster is ready", 60, self.site.is_ready)
 
-    def submit(self, job: str, *words: str) -> None:
-        words = ("--input", self.input, "--dataset", self.site.dataset, *JOB_OPTIONS, *words)
-        self.tailor("job", "submit", "--job", job, *words)
+    def submit(self, job: str) -> dict:
+        words = ("--input", self.input, "--dataset", self.site.dataset, *JOB_OPTIONS, "-o", "json")
+        return self.tailor("job", "submit", "--job", job, *words).json()
 
     def tailor(self, *words: str):
         """Runs a command of the cluster, by the release that its servers run at the time."""
@@ -70,21 +70,35 @@ class _Clusters:
         self.site.tailor.binary = {self.WRITER: self.writer, self.READER: self.reader}[release].binary
 
     def test_ended_jobs_are_listed_and_replayed_by_the_other_release_and_back(self) -> None:
-        self.submit("first", "--wait")
+        self.submit("first")
+        self.ended("first")
         self.replace(self.READER)
-        first = self.job("first")
-        self.assertEqual((first["state"], first["attempts_failed"]), ("done", 0))
+        for commands in (self.writer, self.reader):
+            self.site.tailor.binary = commands.binary
+            first = self.job("first")
+            self.assertEqual((first["state"], first["attempts_failed"]), ("done", 0))
         shard = sorted(self.calm)[0]
         replay = ("shard", "replay", shard, "--reason", "rehearsal", "--wait", "--yes", "-o", "json")
         replayed = self.tailor(*replay, "--job", "first").json()
         self.assertTrue(replayed["same_content"], replayed)
-        self.submit("second", "--wait")
+        self.submit("second")
+        self.ended("second")
         self.replace(self.WRITER)
+        self.assertTrue(self.submit("second")["existed"], "repeated under the other release, a submission changes nothing")
         listed = {job["job"]: job["state"] for job in self.tailor("job", "list", "-o", "json").json()["jobs"]}
         self.assertEqual(listed, {"first": "done", replayed["job"]: "done", "second": "done"})
         self.assertTrue(self.tailor(*replay, "--job", "second").json()["same_content"])
+        self._is_swept_by_both_and_stays_whole()
+
+    def _is_swept_by_both_and_stays_whole(self) -> None:
+        # As a coordinator with roles keeps it; the previous release has neither roles nor an audit log.
+        audit = f"{self.lab.key(self.site.dataset)}/jobs/first/audit/1795910000000-{0xAB:032x}.json"
+        self.lab.s3.put(audit, b"{}")
+        for tailor in (self.writer, self.reader):
+            tailor.run("dataset", "gc", self.site.dataset, "--min-age", "0s", "--delete", "--yes").done()
+            self.verified(tailor, self.site.dataset)
+            self.assertTrue(self.lab.s3.exists(audit), "the audit log stays")
         self.assertEqual(self.digests(self.reader, self.site.dataset), self.calm)
-        self.verified(self.reader, self.site.dataset)
 
     def test_a_job_that_is_being_planned_is_planned_by_the_other_release(self) -> None:
         self.site.s3_weather.pace_s = 0.5
