@@ -4,64 +4,75 @@
 //! `golden/` holds the `.proto` files of that release, as `upgrade/golden.sh` takes them from its commit.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use protox::prost_reflect::prost_types::FileDescriptorSet;
-use protox::prost_reflect::{DescriptorPool, FieldDescriptor, MethodDescriptor};
-
-const FILES: [&str; 4] =
-    ["tailor/v1/payload.proto", "tailor/v1/common.proto", "tailor/v1/worker.proto", "tailor/v1/operator.proto"];
+use prost::Message as _;
+use prost_types::{FieldDescriptorProto, FileDescriptorSet, MethodDescriptorProto};
 
 /// Renamed since the previous release, with number and type as before: names are not on the wire.
-const RENAMED: [(&str, &str); 1] = [("tailor.v1.JobSummary 13", "priority")];
+const RENAMED: [(&str, &str); 1] = [("JobSummary 13", "priority")];
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+/// Name of a thing on the wire, and the rest of its form.
+type Form = (String, String);
+
+fn before() -> FileDescriptorSet {
+    decoded(include_bytes!(concat!(env!("OUT_DIR"), "/previous.bin")))
 }
 
-fn compiled(folder: &Path) -> FileDescriptorSet {
-    protox::compile(FILES, [folder]).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+fn now() -> FileDescriptorSet {
+    decoded(proto::DESCRIPTORS)
 }
 
-/// Lists what stands on the wire: its place, then its name, then the rest of its form.
-fn forms(set: FileDescriptorSet) -> BTreeMap<String, (String, String)> {
-    let pool = DescriptorPool::from_file_descriptor_set(set).expect("compiled files refer to each other");
+fn decoded(bytes: &[u8]) -> FileDescriptorSet {
+    FileDescriptorSet::decode(bytes).expect("descriptors of the build")
+}
+
+/// Lists what stands on the wire by its place: a message and a number, an enum and a number, or a method.
+fn forms(set: &FileDescriptorSet) -> BTreeMap<String, Form> {
     let mut forms = BTreeMap::new();
-    for message in pool.all_messages() {
-        for field in message.fields() {
-            let place = format!("{} {}", message.full_name(), field.number());
-            forms.insert(place, (field.name().to_owned(), form(&field)));
+    for file in &set.file {
+        for message in &file.message_type {
+            assert!(
+                message.nested_type.is_empty() && message.enum_type.is_empty(),
+                "types within types are not compared"
+            );
+            for field in &message.field {
+                let place = format!("{} {}", message.name(), field.number());
+                forms.insert(place, (field.name().to_owned(), form(field)));
+            }
         }
-    }
-    for all in pool.all_enums() {
-        for value in all.values() {
-            forms.insert(format!("{} {}", all.full_name(), value.number()), (value.name().to_owned(), String::new()));
+        for all in &file.enum_type {
+            for value in &all.value {
+                let place = format!("{} {}", all.name(), value.number());
+                forms.insert(place, (value.name().to_owned(), String::new()));
+            }
         }
-    }
-    for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
-        forms.insert(format!("method {}", method.full_name()), (String::new(), call(&method)));
+        for (service, method) in
+            file.service.iter().flat_map(|each| each.method.iter().map(move |method| (each, method)))
+        {
+            let place = format!("method {}/{}.{}", file.package(), service.name(), method.name());
+            forms.insert(place, (method.name().to_owned(), call(method)));
+        }
     }
     forms
 }
 
-fn form(field: &FieldDescriptor) -> String {
-    let oneof = field.containing_oneof().map(|oneof| oneof.name().to_owned());
-    format!("{:?} {:?}, packed {}, oneof {oneof:?}", field.cardinality(), field.kind(), field.is_packed())
+fn form(field: &FieldDescriptorProto) -> String {
+    let presence = field.oneof_index.map(|_| if field.proto3_optional() { "optional" } else { "one of several" });
+    format!("{:?} {:?} {} {presence:?}", field.label(), field.r#type(), field.type_name())
 }
 
-fn call(method: &MethodDescriptor) -> String {
+fn call(method: &MethodDescriptorProto) -> String {
     let side = |name: &str, is_stream| format!("{}{name}", if is_stream { "stream " } else { "" });
-    let (input, output) = (method.input(), method.output());
-    let asked = side(input.full_name(), method.is_client_streaming());
-    format!("{asked} -> {}", side(output.full_name(), method.is_server_streaming()))
+    let asked = side(method.input_type(), method.client_streaming());
+    format!("{asked} -> {}", side(method.output_type(), method.server_streaming()))
 }
 
 /// Lists what of `before` is gone, renamed or of another form in `now`.
-fn broken(before: FileDescriptorSet, now: FileDescriptorSet) -> Vec<String> {
+fn broken(before: &FileDescriptorSet, now: &FileDescriptorSet) -> Vec<String> {
     let now = forms(now);
     let changed = |(place, (name, form)): (String, (String, String))| match now.get(&place) {
         None => Some(format!("{place} ({name}) is gone")),
-        Some((other, _)) if *other != name && !RENAMED.contains(&(&place, &name)) => {
+        Some((other, _)) if *other != name && !RENAMED.contains(&(place.as_str(), name.as_str())) => {
             Some(format!("{place} ({name}) is {other} now"))
         }
         Some((_, other)) if *other != form => Some(format!("{place} ({name}) was {form}, and is {other}")),
@@ -72,14 +83,13 @@ fn broken(before: FileDescriptorSet, now: FileDescriptorSet) -> Vec<String> {
 
 #[test]
 fn fields_and_methods_of_the_previous_release_are_what_they_were() {
-    let before = compiled(&root().join("golden"));
-    assert!(forms(before.clone()).len() > 150, "messages, enums and methods are compared");
-    assert_eq!(broken(before, compiled(&root())), Vec::<String>::new());
+    assert!(forms(&before()).len() > 150, "messages, enums and methods are compared");
+    assert_eq!(broken(&before(), &now()), Vec::<String>::new());
 }
 
 #[test]
 fn a_rename_that_is_excused_took_place() {
-    let (before, now) = (forms(compiled(&root().join("golden"))), forms(compiled(&root())));
+    let (before, now) = (forms(&before()), forms(&now()));
     for (place, name) in RENAMED {
         assert_eq!(before[place].0, name);
         assert_ne!(now[place].0, name, "{place} has its old name: excuse it no longer");
@@ -88,25 +98,22 @@ fn a_rename_that_is_excused_took_place() {
 
 #[test]
 fn every_kind_of_break_is_found() {
-    let now = compiled(&root());
-    let message = |set: &mut FileDescriptorSet, break_it: fn(&mut Vec<_>)| {
-        let common = set.file.iter_mut().find(|file| file.name().ends_with("common.proto")).expect("it is compiled");
+    let found = |break_it: fn(&mut Vec<FieldDescriptorProto>)| {
+        let mut changed = now();
+        let common =
+            changed.file.iter_mut().find(|file| file.name().ends_with("common.proto")).expect("it is compiled");
         let task = common.message_type.iter_mut().find(|message| message.name() == "TaskPath").expect("a message");
         break_it(&mut task.field);
+        broken(&now(), &changed)
     };
-    let found = |break_it| {
-        let mut broken_set = now.clone();
-        message(&mut broken_set, break_it);
-        broken(now.clone(), broken_set)
-    };
-    assert_eq!(found(|fields| drop(fields.pop())), ["tailor.v1.TaskPath 3 (task) is gone"]);
-    assert_eq!(found(|fields| fields[2].number = Some(9)), ["tailor.v1.TaskPath 3 (task) is gone"]);
-    assert_eq!(found(|fields| fields[0].name = Some("work".to_owned())), ["tailor.v1.TaskPath 1 (job) is work now"]);
+    assert_eq!(found(|fields| drop(fields.pop())), ["TaskPath 3 (task) is gone"]);
+    assert_eq!(found(|fields| fields[2].number = Some(9)), ["TaskPath 3 (task) is gone"]);
+    assert_eq!(found(|fields| fields[0].name = Some("work".to_owned())), ["TaskPath 1 (job) is work now"]);
     let retyped = found(|fields| fields[1].r#type = Some(12));
-    assert!(matches!(&retyped[..], [one] if one.starts_with("tailor.v1.TaskPath 2 (shard) was Optional")), "{retyped:?}");
-    let mut without_a_method = now.clone();
-    for file in &mut without_a_method.file {
-        file.service.iter_mut().for_each(|service| drop(service.method.pop()));
+    assert!(matches!(&retyped[..], [one] if one.starts_with("TaskPath 2 (shard) was Optional String")), "{retyped:?}");
+    let mut without_methods = now();
+    for service in without_methods.file.iter_mut().flat_map(|file| &mut file.service) {
+        service.method.pop();
     }
-    assert_eq!(broken(now, without_a_method).len(), 2, "each service lost its last method");
+    assert_eq!(broken(&now(), &without_methods).len(), 2, "each service lost its last method");
 }

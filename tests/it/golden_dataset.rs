@@ -92,7 +92,8 @@ fn every_object_of_a_job_is_known_and_read_and_written_alike() {
                     plans += 1;
                 }
                 ObjectKey::OfJob(_, JobObject::Record(..)) => {
-                    let record: JobReport = serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{key}: {error}"));
+                    let record: JobReport =
+                        serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{key}: {error}"));
                     assert_eq!(serde_json::to_value(&record).expect("JSON"), json(&bytes), "{key}");
                     records += 1;
                 }
