@@ -1,13 +1,12 @@
 """What all tests share: the store, both programs, one input, and the content that an undisturbed run makes of it."""
 
-import tempfile
+import time
 import unittest
-from pathlib import Path
 
 from gameday.lab import LocalLab
 from gameday.releases import RELEASES
 from gameday.scenario import Workload
-from gameday.tailor import Ended, Tailor, binary
+from gameday.tailor import REPOSITORY, Ended, Tailor, binary
 
 #: Four shards, some fifty tasks.
 WORKLOAD = Workload(gen="--points 200000 --orgs 4 --partitions 6 --big-share 0", pace="50ms")
@@ -22,10 +21,9 @@ class Place(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls._folder = tempfile.TemporaryDirectory(prefix="tailor-upgrade-")
-        cls.home = Path(cls._folder.name)
+        cls.home = REPOSITORY / "target/upgrade" / f"{time.strftime('%Y%m%d-%H%M%S')}-{cls.__name__}"
+        cls.home.mkdir(parents=True)
         cls.lab = LocalLab(cls.home, binary())
-        cls.addClassCleanup(cls._folder.cleanup)
         cls.addClassCleanup(cls.lab.stop)
         environment = cls.lab.s3.environment()
         programs = {release: Tailor(cls.lab.program(release), environment) for release in RELEASES}
