@@ -4,16 +4,14 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
-commit=$(grep -v '^#' upgrade/previous-release)
+source upgrade/previous.bash
+commit=$(previous_commit)
 kept=$PWD/.cache/releases/$commit/tailor
 if [[ -x $kept ]]; then
     echo "$kept"
     exit 0
 fi
-if ! git cat-file -e "$commit^{commit}" 2>/dev/null; then
-    echo "the previous release, commit $commit, is not in this clone: fetch it by \`git fetch --unshallow\`" >&2
-    exit 1
-fi
+have_previous_commit
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -10,7 +10,9 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
-commit=$(grep -v '^#' upgrade/previous-release)
+source upgrade/previous.bash
+have_previous_commit
+commit=$(previous_commit)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 git archive "$commit" proto/tailor format/golden | tar -x -C "$work"
