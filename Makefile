@@ -1,5 +1,5 @@
 # `make demo`, `make cluster`, `make test` and `make gameday` do everything on a fresh Debian machine with the Rust toolchain.
-.PHONY: demo cluster test image test-deploy gameday sim lint unused deny venv setup build bench bench-quick bench-scale fuzz help
+.PHONY: demo cluster test image test-deploy test-upgrade gameday sim lint unused deny venv setup build bench bench-quick bench-scale fuzz help
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -24,6 +24,10 @@ image: $(if $(IMAGE_BINARY),,build) ## The image, and its debug tag: build, run,
 test-deploy: venv $(if $(IMAGE_BINARY),,build) ## The image, and pods of it as containers beside etcd and S3: a job, kills, memory, settings
 	scripts/setup.sh image
 	deploy/test.sh
+
+test-upgrade: venv ## This release beside the previous one (upgrade/previous-release), which is built once: upgrade, rollback, datasets
+	scripts/setup.sh gameday
+	upgrade/test.sh
 
 gameday: venv build ## Every game day of chaos/scenarios, on real processes; reports in chaos/reports
 	scripts/setup.sh gameday

@@ -20,6 +20,7 @@ mod real_files; //      CSV files of real packages
 mod parquet_peers; //   readers of other projects see the same rows
 mod fuzz_corpus; //     seeds of the fuzz targets
 mod golden_segment; //  segments of every released version
+mod golden_dataset; //  datasets of every released version
 mod cluster; //         the cluster on bad days
 mod hostile; //         hostile clients of a coordinator
 mod command_line; //    arguments of any kind
