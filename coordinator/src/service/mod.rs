@@ -9,6 +9,7 @@ mod gates;
 mod jobs;
 mod operator;
 pub(crate) mod patience;
+mod tasks;
 mod views;
 mod worker;
 
