@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use model::{MapBooks, MapReport, StageTimes};
+use model::books::MapBooks;
+use model::{MapReport, StageTimes};
 
 use super::*;
 

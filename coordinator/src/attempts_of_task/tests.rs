@@ -23,7 +23,7 @@ fn line(event: &str, ordinal: u32, number: u32, end: Option<AttemptEnd>) -> Atte
 }
 
 fn log(revision: u64) -> EventLog {
-    EventLog::new("j".parse().expect("a name"), LeaderId { revision, term: Term(1) })
+    EventLog::new("j".parse().expect("a name"), LeaderId { revision, term: Term::drawn(1) })
 }
 
 #[tokio::test]
