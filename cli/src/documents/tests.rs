@@ -255,8 +255,8 @@ fn a_task_tells_its_attempts_and_what_is_not_known_any_more() {
             bytes      0B
             not known  attempts 1: nothing is in the event log
 
-            ATTEMPT  OUTCOME           WORKER  STARTED                  TIME  THROTTLED  REQUESTS  ERROR
-            2        failed, run-lost  spot-5  2023-11-14T22:13:20Z   1m 01s         1s        14  run 3 is missing
+            ATTEMPT  OUTCOME           WORKER  STARTED                 TIME  THROTTLED  REQUESTS  ERROR
+            2        failed, run-lost  spot-5  2023-11-14T22:13:20Z  1m 01s         1s        14  run 3 is missing
         "#]],
     );
 }

@@ -8,9 +8,9 @@ use super::trace::after;
 use crate::find::{TaskFilter, TaskOrder};
 use crate::view::{TaskCounts, TaskState, TaskWait};
 
-/// Four map tasks: m0 is done, m1 fails and rests, m2 runs a second time, m3 runs on another worker.
+/// Four map tasks: m0 is done, m1 has failed and m2 was handed back, both run again; m3 runs.
 const TRACE: &str = "plan 40/10 into 2 | w1 joins | w2 joins | w1 claims 3 | after 5s | w1 maps m0 0..12 | w1 fails m1 transient \
-                     | w1 hands back m2 | after 2s | w2 claims 2 | after 1s";
+                     | w1 hands back m2 | after 2s | w2 claims 3 | after 1s";
 
 struct Found {
     tasks: Vec<String>,

@@ -16,6 +16,8 @@ pub(crate) struct Args {
     /// For example `tailor job compare last-week nightly`.
     before: String,
     /// Name of the job that is compared.
+    ///
+    /// For example `tailor job compare last-week nightly`.
     after: String,
     /// Dataset to look in. Without it, every dataset that the cluster has worked on.
     ///

@@ -29,22 +29,23 @@ pub(crate) struct Args {
     /// For example `--state running`.
     #[arg(long, value_enum)]
     state: Option<State>,
-    /// Only tasks that are not done, and of which an attempt has ended before: what is being tried again.
+    /// List only what is tried again: tasks that are not done, and of which an attempt has ended before.
     ///
     /// For example `tailor task list --job nightly --retrying`.
     #[arg(long)]
     retrying: bool,
-    /// The N tasks with the longest attempt, the longest first: that which runs, or that which counts.
+    /// List the N tasks with the longest attempt, the longest first: the attempt that runs, or the one that counts.
+    /// Without it, the order of the plan.
     ///
     /// For example `--slowest 20`.
     #[arg(long, value_name = "N", conflicts_with = "limit", value_parser = clap::value_parser!(u32).range(1..))]
     slowest: Option<u32>,
-    /// Worker that runs an attempt of the task, by its name or id.
+    /// Worker that runs an attempt of the task, by its name or id. Without it, any.
     ///
     /// For example `--worker spot-5`.
     #[arg(long, value_name = "WORKER")]
     worker: Option<String>,
-    /// Class of the last failure of the task.
+    /// Class of the last failure of the task. Without it, any.
     ///
     /// For example `--class throttled`.
     #[arg(long, value_enum)]

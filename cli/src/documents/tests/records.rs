@@ -85,15 +85,15 @@ fn a_cost_is_slots_and_requests_by_their_prices_with_waste_apart() {
             for more data     2x: 8.00, 10x: 40.00
             not counted       requests of coordinators, and those for plans and reports, are not counted
 
-                             USEFUL  WASTED   PRICE
-            slot time       15m 00s  1m 40s    1.00
-            get requests       1000       0
-            list requests       100       0
-            put requests        300       0
-            delete requests      70       0
-            all requests       1470       0    3.00
-            throttled            2s     0ms
-            total              3.90  0.1000    4.00
+                              USEFUL  WASTED  PRICE
+            slot time        15m 00s  1m 40s   1.00
+            get requests        1000       0
+            list requests        100       0
+            put requests         300       0
+            delete requests       70       0
+            all requests        1470       0   3.00
+            throttled             2s     0ms
+            total               3.90  0.1000   4.00
         "#]],
     );
 }
