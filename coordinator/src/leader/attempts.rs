@@ -192,12 +192,7 @@ impl Leader {
         }
     }
 
-    fn end_claims(
-        &mut self,
-        held: Vec<HeldAttempt>,
-        reason: &str,
-        reply: Option<Reply<(), DispatchError>>,
-    ) {
+    fn end_claims(&mut self, held: Vec<HeldAttempt>, reason: &str, reply: Option<Reply<(), DispatchError>>) {
         let reason = reason.to_owned();
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
