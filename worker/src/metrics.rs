@@ -55,7 +55,9 @@ const KINDS: [TaskKind; 2] = [TaskKind::Map, TaskKind::Reduce];
 struct Seconds(AtomicU64);
 
 impl Seconds {
-    const ZERO: Self = Self(AtomicU64::new(0));
+    const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
 
     /// Adds a time; returns the whole seconds that are to be counted now.
     fn add(&self, time: Duration) -> u64 {
@@ -140,7 +142,7 @@ pub(crate) fn leader_answered(at_ms: TimestampMs) {
 
 /// Counts an attempt that ended for the cluster with `outcome`, one of [`OUTCOMES`], after it had its slot for `took`.
 pub(crate) fn attempt_ended(kind: TaskKind, outcome: &'static str, took: Duration) {
-    static WASTED_PARTS: [Seconds; OUTCOMES.len()] = [Seconds::ZERO; OUTCOMES.len()];
+    static WASTED_PARTS: [Seconds; OUTCOMES.len()] = [const { Seconds::new() }; OUTCOMES.len()];
     counter!(ATTEMPTS, "kind" => kind.name(), "outcome" => outcome).increment(1);
     let place = OUTCOMES.iter().position(|known| *known == outcome).unwrap_or_default();
     if place > 0 {
@@ -150,7 +152,7 @@ pub(crate) fn attempt_ended(kind: TaskKind, outcome: &'static str, took: Duratio
 
 fn stages(kind: TaskKind, stages: &StageTimes) {
     static PARTS: [[[Seconds; 2]; Stage::ALL.len()]; 2] =
-        [const { [const { [Seconds::ZERO; 2] }; Stage::ALL.len()] }; 2];
+        [const { [const { [const { Seconds::new() }; 2] }; Stage::ALL.len()] }; 2];
     for stage in Stage::ALL {
         let time = stages.of(stage);
         let parts = &PARTS[kind as usize][stage as usize];
@@ -219,7 +221,7 @@ mod tests {
 
     #[test]
     fn parts_of_a_second_are_counted_once_they_make_a_whole_one() {
-        let seconds = Seconds::ZERO;
+        let seconds = Seconds::new();
         let counted = [400, 400, 400, 2900, 0, 900].map(|ms| seconds.add(Duration::from_millis(ms)));
         assert_eq!(counted, [0, 0, 1, 3, 0, 1], "1.2 s, then 4.1 s, then 5.0 s");
     }

@@ -52,7 +52,7 @@ enum Target {
     /// File that is written beside its place, then linked there.
     File { file: File, staged: PathBuf, place: PathBuf, meter: Meter },
     /// Multipart upload, begun with the first full part.
-    Store { root: Root, upload: Option<WriteMultipart>, pending: Vec<u8>, runtime: Handle },
+    Store { root: Box<Root>, upload: Option<WriteMultipart>, pending: Vec<u8>, runtime: Handle },
     /// The object was finished or given up.
     Closed,
 }
@@ -79,7 +79,10 @@ impl ObjectWriter {
                 let file = create_with_folders(&staged).map_err(|error| failed("create", &object, error))?;
                 Target::File { file, staged, place, meter: root.meter().clone() }
             }
-            None => Target::Store { root: root.clone(), upload: None, pending: Vec::new(), runtime: runtime.clone() },
+            None => {
+                let (root, runtime) = (Box::new(root.clone()), runtime.clone());
+                Target::Store { root, upload: None, pending: Vec::new(), runtime }
+            }
         };
         Ok(Self { key: key.to_owned(), object, size: 0, digester: Digester::new(), target })
     }
