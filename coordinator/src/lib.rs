@@ -55,6 +55,10 @@ mod history;
 mod history_index;
 // Event log of a job, one line per event.
 mod event_log;
+// Lines about attempts in event logs.
+mod attempt_line;
+// Attempts at a task, from an event log.
+mod attempts_of_task;
 // Views of ended jobs for operators.
 mod history_view;
 // Leader of one process, without sockets: the half of `tailor run`.

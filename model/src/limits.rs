@@ -171,12 +171,17 @@ pub const REQUESTS_AT_ONCE_MAX: usize = 64;
 /// Size at which a piece of an event log is full, in bytes; every write of a piece rewrites it as a whole.
 pub const EVENT_PIECE_BYTES_MAX: usize = 256 << 10;
 
-/// Most bytes of one job's event log that wait for a store that is away: hours of a large job. In the worst case a
-/// leader holds that much for each open job.
-pub const EVENTS_UNWRITTEN_BYTES_MAX: usize = 4 << 20;
+/// Most bytes of one job's event log that wait for a store that is away: several minutes of a large job, and no attempt
+/// ends while its dataset is away. In the worst case a leader holds that much for each open job.
+pub const EVENTS_UNWRITTEN_BYTES_MAX: usize = 20 << 20;
 
-/// Most bytes of a job's event log under one leader. It bounds the log to a few hundred objects.
+/// Most bytes of a job's event log under one leader, but for the ends of attempts. It bounds the log to a few hundred
+/// objects.
 pub const EVENTS_BYTES_MAX: usize = 64 << 20;
+
+/// Most bytes of the ends of attempts in a job's event log under one leader: a million at half a KiB each, so that none
+/// is left out of a job of 300,000 tasks.
+pub const ATTEMPT_EVENTS_BYTES_MAX: usize = 512 << 20;
 
 /// Most jobs in one answer of a listing; the rest is requested page by page.
 pub const JOBS_PER_PAGE_MAX: usize = 5000;

@@ -45,7 +45,7 @@ const fn row(service: &'static str, name: &'static str, least: ClientRole, effec
 }
 
 /// Table of all methods that need a role. A dry run needs an operator, because it makes a coordinator list stores.
-pub const METHODS: [CallMethod; 24] = {
+pub const METHODS: [CallMethod; 25] = {
     use CallEffect::{Changes, Reads, Works};
     use ClientRole::{Operator, Viewer, Worker};
     [
@@ -58,6 +58,7 @@ pub const METHODS: [CallMethod; 24] = {
         row(OPERATORS, "RetryJob", Operator, Changes),
         row(OPERATORS, "ReplayShard", Operator, Changes),
         row(OPERATORS, "ListTasks", Viewer, Reads),
+        row(OPERATORS, "GetTask", Viewer, Reads),
         row(OPERATORS, "ListWorkers", Viewer, Reads),
         row(OPERATORS, "DrainWorker", Operator, Changes),
         row(OPERATORS, "GetCluster", Viewer, Reads),

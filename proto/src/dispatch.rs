@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{Failure, Grant, HeldAttempt, Invariant, LeaseId};
+use model::{Effort, Failure, Grant, HeldAttempt, Invariant, LeaseId, Stage};
 
 /// The version of the worker protocol that this build speaks.
 pub const PROTOCOL: u32 = 2;
@@ -37,6 +37,10 @@ pub struct AttemptBeat {
     pub bytes: u64,
     /// Points read (map) or written (reduce) so far.
     pub points: u64,
+    /// Stage of the work; none before the first. An older worker names none.
+    pub stage: Option<Stage>,
+    /// Requests and time so far. An older worker tells of none.
+    pub effort: Effort,
 }
 
 /// Heartbeat: state of a worker.

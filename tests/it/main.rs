@@ -25,4 +25,5 @@ mod cluster; //         the cluster on bad days
 mod hostile; //         hostile clients of a coordinator
 mod command_line; //    arguments of any kind
 mod gameday; //         chaos/: the runner, and its fast scenarios
+mod metrics; //         code, page and servers name the same metrics
 mod tidy; //            promises of ARCHITECTURE.md, and rules of prose

@@ -139,7 +139,13 @@ fn held_by(grant: &Grant) -> HeldAttempt {
 }
 
 fn beat(grants: &[Grant]) -> Beat {
-    let attempts = grants.iter().map(|grant| AttemptBeat { held: held_by(grant), bytes: 0, points: 0 });
+    let attempts = grants.iter().map(|grant| AttemptBeat {
+        held: held_by(grant),
+        bytes: 0,
+        points: 0,
+        stage: None,
+        effort: model::Effort::default(),
+    });
     Beat { attempts: attempts.collect(), unfit: None, draining: None }
 }
 
@@ -165,6 +171,7 @@ fn report(grant: &Grant) -> Report {
                 time_range_ms: None,
                 stages: StageTimes::default(),
                 spills: 0,
+                effort: None,
             })
         }
         TaskKind::Reduce => Report::Reduce(ReduceReport {
@@ -174,6 +181,7 @@ fn report(grant: &Grant) -> Report {
             extent: None,
             books: ReduceBooks::default(),
             stages: StageTimes::default(),
+            effort: None,
         }),
     }
 }

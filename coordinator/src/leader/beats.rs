@@ -46,7 +46,7 @@ impl Leader {
                 stop.push(attempt.held.clone());
             } else {
                 let watched = live.attempts.entry(attempt.held.clone()).or_insert_with(|| Watched::from(now));
-                watched.see(attempt.bytes, attempt.points, now);
+                watched.see(attempt, now);
             }
         }
         let unseen = live.attempts.iter_mut().filter(|(_, watched)| now - watched.seen > UNSEEN_MAX);
@@ -58,7 +58,7 @@ impl Leader {
             })
             .collect();
         let drain = live.drain.clone().filter(|_| beat.draining.is_none());
-        self.take_back(worker, unseen, "its worker does not know of it");
+        self.take_back(unseen, "its worker does not know of it");
         let _ = reply.send(Ok(Orders { stop, drain }));
     }
 

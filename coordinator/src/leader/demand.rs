@@ -113,14 +113,16 @@ impl Wanted {
 }
 
 impl Leader {
-    /// Publishes the demand for workers, when it is time to look.
+    /// Publishes the demand for workers, and the other gauges, when it is time to look.
     pub(super) fn publish_demand(&mut self) {
         let now = self.now();
         if Instant::now() < self.wanted.look_at {
             return;
         }
         self.wanted.look_at = Instant::now() + LOOK_EVERY;
-        self.wanted.demand.look(now, self.state.work());
+        let work = self.state.work();
+        self.wanted.demand.look(now, work);
+        self.publish_gauges(work.left);
         for (pool, wanted) in self.wanted.by_pool() {
             metrics::gauge!(WORKERS_WANTED, "pool" => pool.to_owned()).set(wanted);
         }

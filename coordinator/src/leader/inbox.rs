@@ -22,7 +22,7 @@ impl Leader {
             Outcome::Assigned { worker, assigned, reply } => self.assigned(worker, assigned, reply),
             Outcome::Completed { held, report, result, reply } => self.completed(&held, report, result, reply),
             Outcome::Failed { held, failure, result, reply } => self.failed(held, failure, result, reply),
-            Outcome::HandedBack { held, reply } => self.handed_back(held, reply),
+            Outcome::HandedBack { held, reason, reply } => self.handed_back(held, &reason, reply),
             Outcome::Reopened { task, result } => self.reopened(task, result),
             Outcome::Begun { job, begun, asker } => self.begun(&job, begun, asker),
             Outcome::Planned { job, round, planned } => self.planned(&job, round, *planned),

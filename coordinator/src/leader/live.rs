@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use format::state_records::{JobHead, ShardPhase, ShardRecord, Unknown, WorkerRecord};
-use model::{HeldAttempt, JobSpec, ShardId};
-use proto::dispatch::{PROTOCOL, PROTOCOL_MIN};
+use model::{Effort, HeldAttempt, JobSpec, ShardId, Stage};
+use proto::dispatch::{AttemptBeat, PROTOCOL, PROTOCOL_MIN};
 use tokio::time::Instant;
 
 use super::message::{Follower, PlannedShard, RecoveredShards};
@@ -140,20 +140,25 @@ pub(crate) struct Watched {
     pub(crate) points: u64,
     /// Time at which `bytes` or `points` changed last.
     pub(crate) changed: Instant,
+    /// Stage of the work; none before the first.
+    pub(crate) stage: Option<Stage>,
+    /// Requests and time so far.
+    pub(crate) effort: Effort,
 }
 
 impl Watched {
     /// Creates the progress of an attempt that no heartbeat has shown yet.
     pub(crate) fn from(now: Instant) -> Self {
-        Self { seen: now, bytes: 0, points: 0, changed: now }
+        Self { seen: now, bytes: 0, points: 0, changed: now, stage: None, effort: Effort::default() }
     }
 
     /// Notes the progress that a heartbeat shows.
-    pub(crate) fn see(&mut self, bytes: u64, points: u64, now: Instant) {
-        if (self.bytes, self.points) != (bytes, points) {
+    pub(crate) fn see(&mut self, beat: &AttemptBeat, now: Instant) {
+        if (self.bytes, self.points) != (beat.bytes, beat.points) {
             self.changed = now;
         }
-        (self.seen, self.bytes, self.points) = (now, bytes, points);
+        (self.seen, self.bytes, self.points) = (now, beat.bytes, beat.points);
+        (self.stage, self.effort) = (beat.stage, beat.effort);
     }
 }
 

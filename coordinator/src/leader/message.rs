@@ -13,14 +13,17 @@ use model::{
 use proto::dispatch::{Beat, DispatchError, Hello, Orders, Verdict};
 use proto::{ApiError, v1};
 use scheduler::{Restored, ShardOutput, TaskInput};
+use storage::Root;
 use tokio::sync::oneshot;
 
 use super::begin::{Asker, NewJob};
 use super::drains::Told;
 use super::mailbox::{self, Inbox, NotPut, Slot};
 use super::secrets::Marks;
+use super::tasks::TaskSearch;
 use crate::commit::{CommitError, Committed};
 use crate::error::JobError;
+use crate::event_log::EventLog;
 use crate::job::Job;
 use crate::journal::JournalError;
 use crate::report::{JobReport, ShardReport};
@@ -52,6 +55,20 @@ pub(crate) enum Message {
     Outcome(Outcome),
 }
 
+/// Task of a job that has not been archived.
+pub(crate) struct LiveTask {
+    /// The task; none if its shard has ended, or its plan has no such task.
+    pub(crate) task: Option<v1::TaskSummary>,
+    /// Attempts that run.
+    pub(crate) running: Vec<v1::AttemptRecord>,
+    /// True if the job has such a shard.
+    pub(crate) has_shard: bool,
+    /// Log of the job, for the lines that are not written yet.
+    pub(crate) log: EventLog,
+    /// Dataset with the log's pieces.
+    pub(crate) dataset: Root,
+}
+
 /// Request of an operator.
 pub(crate) enum Ask {
     /// Take a job on, or find that it exists already.
@@ -67,7 +84,9 @@ pub(crate) enum Ask {
     /// Run again the shards of an ended job that are not done; `earlier` is the job's record.
     Retry { job: JobId, reason: String, earlier: Option<Box<JobReport>>, reply: Reply<Vec<ShardId>> },
     /// List the tasks of a job, or of one shard.
-    Tasks { request: v1::ListTasksRequest, job: JobId, shard: Option<ShardId>, reply: Reply<v1::ListTasksResponse> },
+    Tasks { search: TaskSearch, reply: Reply<v1::ListTasksResponse> },
+    /// A task, as far as it is not over.
+    Task { path: TaskPath, reply: Reply<Option<LiveTask>> },
     /// List the workers that live.
     Workers { reply: Reply<Vec<v1::WorkerSummary>> },
     /// Order a worker to leave.
@@ -103,7 +122,11 @@ pub(crate) enum Outcome {
         reply: Option<Reply<(), DispatchError>>,
     },
     /// Attempts were handed back, or not.
-    HandedBack { held: Vec<(HeldAttempt, Result<(), JournalError>)>, reply: Option<Reply<(), DispatchError>> },
+    HandedBack {
+        held: Vec<(HeldAttempt, Result<(), JournalError>)>,
+        reason: String,
+        reply: Option<Reply<(), DispatchError>>,
+    },
     /// A task was opened again, or not.
     Reopened { task: TaskPath, result: Result<(), JournalError> },
     /// The head of a job's new round was written, or not.

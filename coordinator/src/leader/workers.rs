@@ -12,6 +12,7 @@ use serde_json::json;
 use storage::meta::{Change, MetaError, WatchEvent};
 
 use super::Leader;
+use super::attempt_events::End;
 use super::live::LiveWorker;
 use super::message::Reply;
 
@@ -93,6 +94,10 @@ impl Leader {
     }
 
     fn lose(&mut self, worker: LeaseId) {
+        // Before the worker's last heartbeats are forgotten.
+        let held = self.workers.get(&worker).into_iter().flat_map(|live| live.attempts.keys());
+        let held: Vec<_> = held.cloned().collect();
+        held.iter().for_each(|held| self.note_end_of(&held.task, held.attempt, &End::WorkerLost));
         let Some(live) = self.workers.remove(&worker) else { return };
         self.handle.marks().forget(worker);
         self.drained_or_lost(worker, &live);

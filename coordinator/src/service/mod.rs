@@ -10,6 +10,7 @@ mod jobs;
 mod operator;
 pub(crate) mod patience;
 mod scaler;
+mod tasks;
 mod views;
 mod worker;
 

@@ -1,6 +1,7 @@
 //! The cluster on bad days: real processes, a real etcd, a real S3 server. Each day ends with the oracle, and with
 //! the content of an undisturbed run.
 
+mod attempts; //  attempts that are tried again, lost, told and paid
 mod answers; //   answers of commands about jobs that others know
 mod autoscaling; // demand for workers
 mod collector; // foreign files in a dataset

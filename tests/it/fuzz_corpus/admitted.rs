@@ -71,6 +71,7 @@ fn the_seeds_of_reports_pass() {
         time_range_ms: Some((1, 9)),
         stages: StageTimes::default(),
         spills: 1,
+        effort: None,
     });
     let keys = AttemptKeys { window: plan.settings.window, shard: plan.shard, job: &plan.job, attempt: ATTEMPT };
     let (step, partition) = (plan.settings.rollups[0], PartitionId(0));
@@ -96,6 +97,7 @@ fn the_seeds_of_reports_pass() {
             points_nan: 0,
         },
         stages: StageTimes::default(),
+        effort: None,
     });
     for (name, path, report) in [("map", &map, &mapped), ("reduce", &reduce, &reduced)] {
         assert_eq!(coordinator::check_report(&plan, path, ATTEMPT, report), Ok(()), "{name}");

@@ -138,6 +138,10 @@ impl OperatorService for Part {
         answer()
     }
 
+    async fn get_task(&self, _: Request<GetTaskRequest>) -> Result<Response<GetTaskResponse>, Status> {
+        answer()
+    }
+
     async fn list_workers(&self, _: Request<ListWorkersRequest>) -> Result<Response<ListWorkersResponse>, Status> {
         answer()
     }

@@ -149,6 +149,7 @@ impl Execute for FakeExecute {
             time_range_ms: None,
             stages: Default::default(),
             spills: 0,
+            effort: None,
         })
     }
 }
