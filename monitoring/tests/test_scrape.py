@@ -20,35 +20,26 @@ from sources import DASHBOARDS, METRIC, base, boxes, documented, queries, rules
 #: Metrics that a calm cluster without TLS does not serve, each with the event after which it does.
 AFTER_AN_EVENT = {
     "tailor_certificate_expires_timestamp_seconds": "TLS is on",
-    "tailor_worker_held_completions": "a completion waits for a leader",
-    "tailor_worker_leases_lost_total": "a lease is lost",
-    "tailor_worker_unfit": "a machine is unfit",
 }
 
 #: Alerts that read a series that does not exist before an event, each with the event.
-ALERTS_AFTER_AN_EVENT = {
-    "TailorCertificateExpires": "TLS is on",
-    "TailorAttemptsFail": "an attempt fails",
-    "TailorWorkersUnfit": "a machine is unfit",
-    "TailorLeasesLost": "a lease is lost",
-    "TailorCompletionsHeld": "a completion waits",
-}
+ALERTS_AFTER_AN_EVENT = {"TailorCertificateExpires": "TLS is on"}
 
 #: Panels without a series in a calm cluster, each with the reason.
 ONLY_WHEN_WRONG = {
     "stores: etcd: lost answers, endpoints put aside: B": "no endpoint of etcd hangs",
-    "workers: Unfit: A": "a worker sets it once it looks at its machine and finds a fault",
-    "workers: Held completions: A": "a worker sets it with the first completion that waits",
-    "workers: Workers and leases lost: B": "a worker sets it with the first lease that is lost",
 }
 
 #: Alerts that a machine with too little CPU sets off: they judge time, and the tests do not.
 OF_A_BUSY_MACHINE = {
     "TailorCompletionsHeld",
     "TailorEtcdEndpointAside",
+    "TailorEtcdSlow",
+    "TailorLeaderSlow",
     "TailorLeasesLost",
     "TailorNoLeader",
     "TailorStoreFails",
+    "TailorWorkerUnheard",
 }
 
 #: Labels that the scrape and histograms add.
