@@ -57,6 +57,8 @@ mod history_index;
 mod event_log;
 // Views of ended jobs for operators.
 mod history_view;
+// Indexes of the coverage of datasets.
+mod coverage;
 // Leader of one process, without sockets: the half of `tailor run`.
 pub mod local_leader;
 // Report of a job, for people and programs.

@@ -44,7 +44,7 @@ const fn row(service: &'static str, name: &'static str, least: ClientRole, effec
 }
 
 /// Table of all methods that need a role. A dry run needs an operator, because it makes a coordinator list stores.
-pub const METHODS: [CallMethod; 19] = {
+pub const METHODS: [CallMethod; 20] = {
     use CallEffect::{Changes, Reads, Works};
     use ClientRole::{Operator, Viewer, Worker};
     [
@@ -60,6 +60,7 @@ pub const METHODS: [CallMethod; 19] = {
         row(OPERATORS, "ListWorkers", Viewer, Reads),
         row(OPERATORS, "DrainWorker", Operator, Changes),
         row(OPERATORS, "GetCluster", Viewer, Reads),
+        row(OPERATORS, "GetCoverage", Viewer, Reads),
         row(WORKERS, "Hello", Worker, Works),
         row(WORKERS, "Claim", Worker, Works),
         row(WORKERS, "Complete", Worker, Works),

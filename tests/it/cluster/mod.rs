@@ -3,6 +3,7 @@
 
 mod answers; //   answers of commands about jobs that others know
 mod collector; // foreign files in a dataset
+mod coverage; //  windows that are complete, or are not
 mod commits; //   commits of others, and a lost state
 mod drain; //     drain of a worker
 mod etcd; //      outage of etcd, or no space
