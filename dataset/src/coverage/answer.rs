@@ -96,7 +96,17 @@ fn counts(shards: &[ShardCoverage]) -> String {
             );
         }
     }
+    let failed = || shards.iter().filter(|shard| shard.state.is_complete() && has_failed_since(shard));
+    if failed().next().is_some() {
+        let names = named(failed().map(|shard| shard.shard.to_string()));
+        let _ = write!(text, "; a later try over the same input failed on {} of them ({names})", failed().count());
+    }
     text
+}
+
+/// True if a job tried a shard in vain after the version that readers see.
+fn has_failed_since(shard: &ShardCoverage) -> bool {
+    shard.later.as_ref().is_some_and(|later| matches!(later.outcome.as_str(), "failed" | "cancelled" | "lost"))
 }
 
 fn named(names: impl Iterator<Item = String>) -> String {

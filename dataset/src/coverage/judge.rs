@@ -176,7 +176,7 @@ impl<'a> Judge<'a> {
         match self.plan {
             None if has_no_shard || self.question == Question::All => Some(self.without_plan()),
             // The shard of an organisation follows from the shard map.
-            Some(plan) if has_no_shard => {
+            Some(plan) if plan.map.is_none() && matches!(self.question, Question::Org(_)) => {
                 let reason = format!("the shard map of job {} cannot be read, so the shard is not known", plan.job);
                 Some((CoverageState::Unknown, reason))
             }

@@ -177,6 +177,14 @@ fn an_organisation_beyond_the_listed_ones_may_lie_among_the_unlisted() {
 }
 
 #[test]
+fn an_organisation_whose_shard_map_is_lost_is_not_known() {
+    let mut read = facts("job a at 10 whole: org-mod-01 done v1 of 2\norg-mod-01 v1 by a at 11 of 2");
+    read.jobs.values_mut().for_each(|job| job.map = None);
+    assert_eq!(judge(WINDOW, &read, Question::Org(OrgId(1))).state, CoverageState::Unknown);
+    assert_eq!(judge(WINDOW, &read, Question::All).state, CoverageState::Complete);
+}
+
+#[test]
 fn an_organisation_that_moved_is_judged_in_each_shard_whose_job_routed_it_there() {
     // The map changed between the jobs, and the old shard was not run again.
     let text = "job a at 10 whole: org-mod-07 done v1 of 2

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! SEGMENTS is `?` if the number is not known, and `-` if the job had not listed them. A job that is `open` or `lost`
-//! was asked for the whole input; the plan of an `unrecorded` or lost one may have more shards. The line of a shard that comes later replaces an earlier one.
+//! was asked for the whole input; the plan of an `unrecorded` or lost one may have more shards. The line of a shard
+//! that comes later replaces an earlier one.
 
 use std::sync::Arc;
 

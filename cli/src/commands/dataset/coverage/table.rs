@@ -31,7 +31,8 @@ pub(super) fn shown(coverage: &Coverage) -> String {
 
 fn of_window(window: &WindowCoverage) -> String {
     let is_short = window.shards.len() <= SHARDS_LISTED;
-    let mut shards: Vec<_> = window.shards.iter().filter(|shard| is_short || !shard.state.is_complete()).collect();
+    let mut shards: Vec<_> =
+        window.shards.iter().filter(|shard| is_short || !shard.state.is_complete() || shard.later.is_some()).collect();
     if shards.is_empty() {
         return String::new();
     }
