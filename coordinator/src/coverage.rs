@@ -36,7 +36,9 @@ impl DatasetPlace {
 
 /// Indexes of the datasets that were asked for, the latest first.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct CoverageIndexes(Arc<Mutex<Vec<(DatasetPlace, Arc<CoverageIndex>)>>>);
+pub(crate) struct CoverageIndexes(Arc<Mutex<Indexes>>);
+
+type Indexes = Vec<(DatasetPlace, Arc<CoverageIndex>)>;
 
 impl CoverageIndexes {
     /// Returns the index of a dataset, which is empty at first. The one that was asked for longest ago makes room.

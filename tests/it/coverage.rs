@@ -22,7 +22,8 @@ fn states(coverage: &Value) -> Vec<String> {
 #[test]
 fn a_job_that_is_killed_leaves_its_window_missing_and_another_one_completes_it() {
     let place = Place::generated("--points 1500000 --orgs 1 --partitions 2 --big-share 0.5");
-    let mut job = place.job("run", "-o json --job first --workers 1").spawn();
+    let map = format!("--shard-config {}", place.input().join("shards.toml").display());
+    let mut job = place.job("run", &format!("-o json --job first --workers 1 {map}")).spawn();
     let plans = place.dataset().join("jobs/first/plans");
     let planned = || fs::read_dir(&plans).into_iter().flatten().count();
     assert!(job.wait_until(|| planned() > 0), "it is planned");
@@ -34,7 +35,7 @@ fn a_job_that_is_killed_leaves_its_window_missing_and_another_one_completes_it()
     drop(job.wait());
     let lost = coverage(&place, "-o json").expect(code::PARTLY).json();
     assert_eq!(states(&lost), ["missing"], "{lost:#}");
-    place.run("--job second").done();
+    place.run(&format!("--job second {map}")).done();
     let told = coverage(&place, "-o json").done().json();
     assert_eq!(told["windows"][0]["plan"]["job"], "second", "{told:#}");
     let table = coverage(&place, "").done().stdout;

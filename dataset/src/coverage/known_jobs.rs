@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use format::keys::{self, HISTORY, HistoryName, JOBS, MANIFESTS, MARKS};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use model::limits::{COVERAGE_JOBS_MAX, REQUESTS_AT_ONCE_MAX};
+use model::limits::{COVERAGE_JOBS_MAX, JOB_MARK_STALE_AFTER, REQUESTS_AT_ONCE_MAX};
 use model::{JobId, TimestampMs, Window};
 use serde::Deserialize;
 use storage::{Root, StorageError};
@@ -23,7 +23,7 @@ pub(super) struct KnownJobs {
     listed: Option<(Instant, TimestampMs)>,
     ended: BTreeMap<JobId, EndedJob>,
     /// Jobs without a record: they run elsewhere, or were lost.
-    unrecorded: BTreeMap<JobId, (Window, JobFacts)>,
+    unrecorded: BTreeMap<JobId, UnrecordedJob>,
     /// Jobs on record of which somebody else runs another round.
     reopened: BTreeSet<JobId>,
     /// Windows that have manifests.
@@ -31,6 +31,23 @@ pub(super) struct KnownJobs {
     /// Jobs that cannot be read, with the reason; and a word if older jobs were left out.
     unreadable: BTreeMap<JobId, String>,
     is_cut: bool,
+}
+
+/// Job without a record.
+#[derive(Debug)]
+struct UnrecordedJob {
+    window: Window,
+    facts: JobFacts,
+    read: Instant,
+}
+
+impl UnrecordedJob {
+    /// True if nobody can have run the job since it was read: it was lost, has no mark, and a mark of a later run would
+    /// still count.
+    fn is_settled(&self, marked: &BTreeSet<JobId>) -> bool {
+        let is_lost = self.facts.stage == JobStage::Lost && !marked.contains(&self.facts.job);
+        is_lost && self.read.elapsed() < JOB_MARK_STALE_AFTER / 2
+    }
 }
 
 /// Job on record.
@@ -68,7 +85,7 @@ impl KnownJobs {
     /// Returns every window that has manifests or jobs.
     pub(super) fn windows(&self) -> BTreeSet<Window> {
         let ended = self.ended.values().map(|job| job.window);
-        let unrecorded = self.unrecorded.values().map(|(window, _)| *window);
+        let unrecorded = self.unrecorded.values().map(|job| job.window);
         self.windows.iter().copied().chain(ended).chain(unrecorded).collect()
     }
 
@@ -165,17 +182,20 @@ impl KnownJobs {
         now_ms: TimestampMs,
     ) -> Result<(), DatasetError> {
         for job in unlisted {
-            let is_lost = self.unrecorded.get(job).is_some_and(|(_, job)| job.stage == JobStage::Lost);
-            if self.ended.contains_key(job) || (is_lost && !marked.contains(job)) {
+            let is_settled = self.unrecorded.get(job).is_some_and(|known| known.is_settled(marked));
+            if self.ended.contains_key(job) || is_settled {
                 continue;
             }
+            let read = Instant::now();
             match read_unlisted(root, job, now_ms).await {
                 Ok(Some((window, facts))) if facts.stage == JobStage::Ended => {
                     self.unrecorded.remove(job);
                     let record = KnownRecord::Read(Box::new(facts));
                     self.ended.insert(job.clone(), EndedJob { entry: None, window, record });
                 }
-                Ok(Some(found)) => drop(self.unrecorded.insert(job.clone(), found)),
+                Ok(Some((window, facts))) => {
+                    self.unrecorded.insert(job.clone(), UnrecordedJob { window, facts, read });
+                }
                 Ok(None) => {}
                 Err(DatasetError::Storage(error)) if is_away(&error) => return Err(error.into()),
                 Err(error) => drop(self.unreadable.insert(job.clone(), model::error::chain(&error))),
@@ -223,8 +243,8 @@ impl KnownJobs {
                 KnownRecord::Unread => facts.unread.push(format!("the record of job {job} was not read yet")),
             }
         }
-        let unrecorded = self.unrecorded.iter().filter(|(job, (of, _))| *of == window && !open.contains(*job));
-        unrecorded.for_each(|(_, (_, job))| facts.add_job(job.clone()));
+        let unrecorded = self.unrecorded.iter().filter(|(job, known)| known.window == window && !open.contains(*job));
+        unrecorded.for_each(|(_, known)| facts.add_job(known.facts.clone()));
         if self.is_cut && !facts.jobs.values().any(JobFacts::has_whole_plan) {
             facts.unread.push(format!("only the {COVERAGE_JOBS_MAX} jobs that were submitted last are known"));
         }

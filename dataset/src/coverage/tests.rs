@@ -47,7 +47,7 @@ fn each_reason_for_which_a_shard_is_not_complete_is_a_state_of_its_own() {
          org-mod-02 v1 by a at 11 of 1 bad 3
          org-mod-03 v1 by a at 11 of 1 misplaced 9",
         &expect![[r#"
-            window 1970-01-01T00:00:00Z/1970-01-01T00:10:00Z is not complete: 0 of 7 shards are complete, 2 failed (org-mod-01, org-mod-05), 2 missing (org-mod-04, org-mod-07), 1 running (org-mod-06), 2 with holes (org-mod-02, org-mod-03) (plan of job a, 1970-01-01T00:00:00.01Z)
+            window 1970-01-01T00:00:00Z/1970-01-01T00:10:00Z is not complete: 0 of 7 shards are complete, 2 failed (org-mod-01, org-mod-05), 2 missing (org-mod-04, org-mod-07), 1 running (org-mod-06), 2 with holes (org-mod-02, org-mod-03) (plan of job b, 1970-01-01T00:00:00.02Z); job c was lost; submit it again
             org-mod-01 failed
             org-mod-02 holes
             org-mod-03 holes

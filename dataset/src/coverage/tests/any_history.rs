@@ -121,6 +121,7 @@ impl World {
             Step::Lose { job, window, shard, is_committed, is_ours } => {
                 let (id, window, shard) = (job_at(job), WINDOWS[window], SHARDS[shard]);
                 self.place.submit(&id, window, &[]).await;
+                self.place.mark_open(&id).await;
                 self.place.plan(&id, shard).await;
                 if is_committed {
                     let manifest = self.place.commit(&id, window, shard, books(0, None), 1).await;

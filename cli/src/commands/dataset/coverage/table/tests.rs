@@ -60,13 +60,37 @@ fn check(windows: Vec<WindowCoverage>, question: Question, expected: &Expect) {
 
 #[test]
 fn one_window_tells_its_shards_and_sums_up_those_that_are_complete() {
-    check(vec![window(0, Some(3), Some(5), 64, Question::All)], Question::All, &expect![[r#""#]]);
+    check(
+        vec![window(0, Some(3), Some(5), 64, Question::All)],
+        Question::All,
+        &expect![[r#"
+        window 2026-01-01T00:00:00Z/2026-01-01T01:00:00Z is not complete: 62 of 64 shards are complete, 1 failed (org-mod-03), 1 with holes (org-mod-05) (plan of job nightly, 2026-01-01T01:00:00Z)
+
+        SHARD       STATE   VERSION  JOB      COMMITTED             SEGMENTS  HOLES                      LATER           CAUSE
+        org-mod-03  failed        -  -        -                            0                             nightly failed  segment a.seg, offset 7: corrupt
+        org-mod-05  holes        v1  nightly  2026-01-01T01:01:00Z         2  1 bad frames of 100 bytes
+        62 more shards are complete
+
+        segments that arrived after a plan are not known here: `tailor plan` lists the input as it is now
+    "#]],
+    );
 }
 
 #[test]
 fn an_organisation_is_told_in_one_line() {
     let question = Question::Org(OrgId(3));
-    check(vec![window(0, Some(3), None, 64, question)], question, &expect![[r#""#]]);
+    check(
+        vec![window(0, Some(3), None, 64, question)],
+        question,
+        &expect![[r#"
+        window 2026-01-01T00:00:00Z/2026-01-01T01:00:00Z is not complete for organisation 3: shard org-mod-03 has no version, state failed: segment a.seg, offset 7: corrupt (plan of job nightly, 2026-01-01T01:00:00Z)
+
+        SHARD       STATE   VERSION  JOB  COMMITTED  SEGMENTS  HOLES  LATER           CAUSE
+        org-mod-03  failed        -  -    -                 0         nightly failed  segment a.seg, offset 7: corrupt
+
+        segments that arrived after a plan are not known here: `tailor plan` lists the input as it is now
+    "#]],
+    );
 }
 
 #[test]
