@@ -61,6 +61,8 @@ mod attempt_line;
 mod attempts_of_task;
 // Views of ended jobs for operators.
 mod history_view;
+// Indexes of the coverage of datasets.
+mod coverage;
 // Leader of one process, without sockets: the half of `tailor run`.
 pub mod local_leader;
 // Report of a job, for people and programs.

@@ -252,6 +252,35 @@ pub const GARBAGE_LISTED_MAX: usize = 10_000;
 /// Most requests of a collector at once; a shard of a thousand partitions has as many folders to list.
 pub const GC_REQUESTS_MAX: usize = 32;
 
+/// Most current versions that a coordinator's index of one dataset keeps: those of 1,500 windows of 65 shards, about
+/// 30 MB. The windows that were asked for longest ago are read again when they are asked for.
+pub const COVERAGE_CELLS_MAX: usize = 100_000;
+
+/// Most datasets of which a coordinator keeps an index of coverage.
+pub const COVERAGE_DATASETS_MAX: usize = 8;
+
+/// Most ended jobs whose windows an index of coverage knows, the newest first; about 20 MB.
+pub const COVERAGE_JOBS_MAX: usize = 100_000;
+
+/// Most commits and ends that wait for the next question about coverage. Beyond that, the question looks at the store.
+pub const COVERAGE_NOTES_MAX: usize = 10_000;
+
+/// Most shards in one answer about coverage, unless one window has more: a few MB on the wire.
+pub const COVERAGE_PAGE_CELLS_MAX: usize = 20_000;
+
+/// Most causes of shards that are not complete in one window of an answer; each has up to a kilobyte or so.
+pub const COVERAGE_CAUSES_MAX: usize = 1000;
+
+/// Most windows in one answer about coverage.
+pub const COVERAGE_WINDOWS_MAX: usize = 500;
+
+/// Age up to which an answer about coverage uses facts of the store without another look, unless the caller asks for
+/// fresher ones: others than the cluster's own jobs rarely commit.
+pub const COVERAGE_FRESH_FOR: Duration = Duration::from_secs(30);
+
+/// Shortest time between two looks at a dataset for its coverage, whatever callers ask for.
+pub const COVERAGE_LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// Checks that a page of a listing fits into one message, keys and framing included.
 const _: () = assert!(STATE_PAGE_KEYS_MAX * (STATE_VALUE_BYTES_MAX + 512) <= MESSAGE_BYTES_MAX);
 

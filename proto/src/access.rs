@@ -45,7 +45,7 @@ const fn row(service: &'static str, name: &'static str, least: ClientRole, effec
 }
 
 /// Table of all methods that need a role. A dry run needs an operator, because it makes a coordinator list stores.
-pub const METHODS: [CallMethod; 25] = {
+pub const METHODS: [CallMethod; 26] = {
     use CallEffect::{Changes, Reads, Works};
     use ClientRole::{Operator, Viewer, Worker};
     [
@@ -62,6 +62,7 @@ pub const METHODS: [CallMethod; 25] = {
         row(OPERATORS, "ListWorkers", Viewer, Reads),
         row(OPERATORS, "DrainWorker", Operator, Changes),
         row(OPERATORS, "GetCluster", Viewer, Reads),
+        row(OPERATORS, "GetCoverage", Viewer, Reads),
         row(WORKERS, "Hello", Worker, Works),
         row(WORKERS, "Claim", Worker, Works),
         row(WORKERS, "Complete", Worker, Works),

@@ -5,6 +5,7 @@ mod bad_frames; //      bad frames: fail, or quarantine
 mod empty_input; //     empty input
 mod changed_input; //   segments that change
 mod overtaken; //       newer versions that are committed meanwhile
+mod coverage; //        windows that are complete, or are not
 mod timestamps; //      instants wrong by an epoch or a unit
 mod values; //          NaN, -0.0, infinities
 mod no_room; //         full disks, missing permissions

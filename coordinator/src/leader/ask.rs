@@ -26,6 +26,7 @@ impl Leader {
             Ask::Cluster { reply } => drop(reply.send(Ok(self.cluster_view()))),
             Ask::OpenJobs { reply } => drop(reply.send(Ok(self.open_jobs()))),
             Ask::Datasets { reply } => read_datasets(self.journal.clone(), reply),
+            Ask::OpenOn { place, reply } => drop(reply.send(Ok(self.open_on(&place)))),
         }
     }
 

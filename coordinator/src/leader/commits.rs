@@ -89,6 +89,9 @@ impl Leader {
             // A panic becomes an error, because a shard whose commit reports nothing would stay open for ever.
             let result = AssertUnwindSafe(committing).catch_unwind().await.unwrap_or(Err(CommitError::Panicked));
             metrics::histogram!("tailor_commit_seconds").record(began.elapsed().as_secs_f64());
+            if let Ok(committed) = &result {
+                handle.coverage().committed(&job.dataset, &output, committed);
+            }
             handle.tell(Outcome::Committed { output, result });
         });
     }

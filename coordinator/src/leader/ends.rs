@@ -124,6 +124,9 @@ impl Leader {
         tokio::spawn(async move {
             let is_written = log.flush_all(&dataset).await.is_ok();
             let result = archive(&journal, &dataset, &report).await;
+            if result.is_ok() {
+                handle.coverage().ended(&dataset, &report, journal.leadership().id());
+            }
             if !is_written && (result.is_ok() || is_last_try) {
                 log.finish(&dataset).await;
             }

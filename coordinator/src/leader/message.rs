@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use dataset::coverage::OpenJobs;
 use model::{
     AttemptId, Digest, Failure, Grant, HeldAttempt, JobId, JobSpec, LeaseId, Report, ShardId, ShardPlan, TaskPath,
     TimestampMs,
@@ -22,6 +23,7 @@ use super::mailbox::{self, Inbox, NotPut, Slot};
 use super::secrets::Marks;
 use super::tasks::TaskSearch;
 use crate::commit::{CommitError, Committed};
+use crate::coverage::{CoverageIndexes, DatasetPlace};
 use crate::error::JobError;
 use crate::event_log::EventLog;
 use crate::job::Job;
@@ -101,6 +103,8 @@ pub(crate) enum Ask {
     OpenJobs { reply: Reply<HashSet<String>> },
     /// List the datasets that have a history.
     Datasets { reply: Reply<Vec<String>> },
+    /// Show the open jobs on a dataset, as facts about its coverage.
+    OpenOn { place: DatasetPlace, reply: Reply<OpenJobs> },
 }
 
 /// Outcome of work that the leader began.
@@ -262,6 +266,7 @@ const FULL: &str = "more requests wait for the leader than it takes in at once; 
 pub(crate) struct Handle {
     mailbox: Slot,
     marks: Marks,
+    coverage: CoverageIndexes,
 }
 
 /// Pause before a request that found no room is worth another try: the leader takes in thousands of messages a second.
@@ -271,12 +276,17 @@ impl Handle {
     /// Creates a handle, and the mailbox from which its leader takes messages.
     pub(crate) fn new() -> (Self, Inbox) {
         let (mailbox, inbox) = mailbox::open();
-        (Self { mailbox, marks: Marks::default() }, inbox)
+        (Self { mailbox, marks: Marks::default(), coverage: CoverageIndexes::default() }, inbox)
     }
 
     /// Returns the marks that tell which caller may speak for which worker.
     pub(crate) fn marks(&self) -> &Marks {
         &self.marks
+    }
+
+    /// Returns the indexes of coverage that live as long as the leadership.
+    pub(crate) fn coverage(&self) -> &CoverageIndexes {
+        &self.coverage
     }
 
     /// True if nobody takes outcomes out of the mailbox any more.

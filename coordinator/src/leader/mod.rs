@@ -40,6 +40,7 @@ mod runs; //     lists of runs, as objects
 mod takeover; // jobs that another leader left
 
 // State beside the scheduler's, and views of both.
+mod coverage; //   open jobs on a dataset, for its coverage
 mod demand; //     workers that the open work needs
 mod gauges; //     counts of tasks, jobs and workers, for alerts
 mod live; //       jobs and workers

@@ -4,6 +4,7 @@
 mod by_size;
 mod change;
 mod changes;
+mod coverage;
 mod ended;
 mod gates;
 mod jobs;

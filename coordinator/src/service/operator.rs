@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 use super::change::{Change, check_place};
 use super::gates::{PLAN_TIME_MAX, Permit};
 use super::views::{LOOK_EVERY, Watched};
-use super::{Door, jobs, tasks};
+use super::{Door, coverage, jobs, tasks};
 use crate::Env;
 use crate::access::Caller;
 use crate::history_view;
@@ -182,6 +182,14 @@ impl OperatorService for Operators {
         let (change, request) = self.change("DrainWorker", request, |request| (named(request), &request.reason));
         let drained = self.drain(request).await;
         change.decided(drained)
+    }
+
+    async fn get_coverage(&self, request: Request<v1::GetCoverageRequest>) -> Answer<v1::GetCoverageResponse> {
+        let _permit = self.door.gates.operator()?;
+        let caller = Caller::of(request.extensions());
+        let request = request.into_inner();
+        self.check_dataset(&caller, "GetCoverage", &request.dataset)?;
+        Ok(Response::new(coverage::answer(&self.door.leader()?, &self.env, request).await?))
     }
 
     async fn get_cluster(&self, _request: Request<v1::GetClusterRequest>) -> Answer<v1::GetClusterResponse> {

@@ -5,6 +5,7 @@ mod attempts; //  attempts that are tried again, lost, told and paid
 mod answers; //   answers of commands about jobs that others know
 mod autoscaling; // demand for workers
 mod collector; // foreign files in a dataset
+mod coverage; //  windows that are complete, or are not
 mod commits; //   commits of others, and a lost state
 mod drain; //     drain of a worker
 mod etcd; //      outage of etcd, or no space

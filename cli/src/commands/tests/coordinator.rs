@@ -150,6 +150,10 @@ impl OperatorService for Part {
         answer()
     }
 
+    async fn get_coverage(&self, _: Request<GetCoverageRequest>) -> Result<Response<GetCoverageResponse>, Status> {
+        answer()
+    }
+
     async fn get_cluster(&self, _: Request<GetClusterRequest>) -> Result<Response<GetClusterResponse>, Status> {
         answer()
     }
