@@ -1,0 +1,81 @@
+//! Frame of a page: head, navigation, the sections of a view, and the command that says the same.
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::Links;
+use crate::http::assets;
+use crate::views::{Page, Section};
+
+/// Surroundings of a view.
+#[derive(Debug)]
+pub(crate) struct Frame<'a> {
+    pub(crate) links: &'a Links,
+    /// Name of the viewer; none where nobody is asked for an identity.
+    pub(crate) viewer: Option<&'a str>,
+    /// Link to the view itself, with its query.
+    pub(crate) here: &'a str,
+    /// Reason for which the page is not of this moment, if it is not.
+    pub(crate) stale: Option<String>,
+}
+
+/// Views that the navigation names: path and text.
+const NAVIGATION: [(&str, &str); 3] = [("", "Jobs"), ("trouble", "Trouble"), ("workers", "Workers")];
+
+/// Renders a whole page.
+pub(crate) fn frame(page: &Page, frame: &Frame<'_>) -> Markup {
+    let links = frame.links;
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                title { (crate::text::printable(&page.title)) " · Tailor" }
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                link rel="icon" href=(links.to(assets::ICON.path));
+                link rel="stylesheet" href=(links.to(assets::STYLE.path));
+                script src=(links.to(assets::SCRIPT.path)) defer {}
+            }
+            body data-live=(format!("{}&version={}", with_format(frame.here, "live"), page.version())) {
+                a.skip href="#main" { "Skip to the content" }
+                header {
+                    nav aria-label="Views" {
+                        ul {
+                            @for (path, text) in NAVIGATION {
+                                @let is_here = page.crumbs.is_empty() && page.nav == text;
+                                li { a href=(links.to(path)) aria-current=[is_here.then_some("page")] { (text) } }
+                            }
+                        }
+                    }
+                    p #live role="status" { (frame.stale.as_deref().unwrap_or_default()) }
+                }
+                main #main tabindex="-1" {
+                    @if !page.crumbs.is_empty() {
+                        nav.crumbs aria-label="Path" {
+                            ol { @for (text, link) in &page.crumbs { li { a href=(link) { (super::name(text)) } } } }
+                        }
+                    }
+                    h1 { (super::name(&page.title)) }
+                    @for section in &page.sections { (placed(section)) }
+                }
+                footer {
+                    p { "The same by the command line: " code { (crate::text::printable(&page.command)) } }
+                    p {
+                        a href=(with_format(frame.here, "json")) { "JSON of this page" }
+                        @if let Some(viewer) = frame.viewer { " · you are " (super::name(viewer)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn placed(section: &Section) -> Markup {
+    html! { section id=(section.id) data-live[section.is_live] { (section.html) } }
+}
+
+/// Adds a format to the query of a link.
+fn with_format(link: &str, format: &str) -> String {
+    let joint = if link.contains('?') { '&' } else { '?' };
+    format!("{link}{joint}format={format}")
+}
