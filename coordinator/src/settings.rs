@@ -12,6 +12,7 @@ use storage::AllowedRoots;
 use storage::meta::{EtcdSettings, LeaseSettings};
 
 use crate::leader::{LeaderSettings, PoolsError};
+use crate::pages::DashboardSettings;
 
 /// Bounds of `lease.ttl`: it decides how soon a dead leader is replaced, and an operator waits for that. With a
 /// shorter lease, a slow disk of etcd would depose a healthy leader.
@@ -34,7 +35,19 @@ pub const KEYS: &[Key] = &[
         "URL under which others reach this coordinator. Without it, http:// or https://, the name and the port; on a loopback address, that address",
         "http://coordinator-0.tailor:7070",
     ),
-    Key::new("http.listen", Some("127.0.0.1:7080"), "Address of probes and metrics, host:port", "0.0.0.0:7080"),
+    Key::new("http.listen", Some("127.0.0.1:7080"), "Address of probes, metrics and pages, host:port", "0.0.0.0:7080"),
+    Key::new(
+        "dashboard.enabled",
+        Some("true"),
+        "Serve pages for people at /ui/ of http.listen, to whom the port for operators serves the same: true or false",
+        "false",
+    ),
+    Key::new(
+        "dashboard.hosts",
+        None,
+        "Names with a dot by which browsers reach the pages, with commas. Without it, addresses and plain names alone",
+        "tailor.example.com",
+    ),
     Key::new(
         "auth.tokens",
         None,
@@ -106,6 +119,8 @@ pub struct Settings {
     pub grpc_exposure: Exposure,
     /// Protection of the port for probes.
     pub http_exposure: Exposure,
+    /// Pages for people.
+    pub dashboard: DashboardSettings,
     /// Places that jobs may touch.
     pub allowed: AllowedRoots,
     /// Connection to the cluster's state.
@@ -176,8 +191,15 @@ impl Settings {
             true => leader.policy.speculation.map(|policy| scheduler::Speculation { elapsed_min, ..policy }),
             false => None,
         };
-        let http_listen = layers.parse("http.listen", "an address with a port, such as 127.0.0.1:7080")?;
+        let http_listen: SocketAddr = layers.parse("http.listen", "an address with a port, such as 127.0.0.1:7080")?;
         let auth = auth(layers, &tls)?;
+        let http_exposure = exposure(layers, "http.listen", http_listen, tls.own.is_some(), "tls.cert and tls.key")?;
+        // Where nobody is asked for a role, a port that others reach serves no pages unless it is said to be insecure.
+        let is_open = !auth.is_by_role && http_exposure == Exposure::Protected && !http_listen.ip().is_loopback();
+        let dashboard = DashboardSettings {
+            is_enabled: layers.bool("dashboard.enabled")? && (!is_open || layers.bool("insecure")?),
+            hosts: layers.list("dashboard.hosts"),
+        };
         let is_protected = tls.own.is_some() && auth.is_by_role;
         let protection = "tls.cert and tls.key with tls.ca or auth.tokens";
         Ok(Self {
@@ -186,7 +208,8 @@ impl Settings {
             grpc_listen,
             http_listen,
             grpc_exposure: exposure(layers, "grpc.listen", grpc_listen, is_protected, protection)?,
-            http_exposure: exposure(layers, "http.listen", http_listen, tls.own.is_some(), "tls.cert and tls.key")?,
+            http_exposure,
+            dashboard,
             allowed: daemon::common::allowed(layers, auth.is_by_role)?,
             auth,
             tls,
@@ -269,6 +292,19 @@ mod tests {
             let error = try_resolve(&[(name, text)]).expect_err("it does not fit");
             assert!(error.contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn pages_are_served_to_nobody_whom_the_port_for_operators_would_refuse() {
+        let (beyond, tls) = (("http.listen", "0.0.0.0:7080"), [("tls.cert", "/c"), ("tls.key", "/k")]);
+        let is_served = |given: &[(&str, &str)]| resolve(given).dashboard.is_enabled;
+        assert!(is_served(&[]), "this machine alone, where every program may ask");
+        assert!(!is_served(&[beyond, tls[0], tls[1]]), "TLS asks nobody for a role");
+        assert!(is_served(&[beyond, tls[0], tls[1], ("auth.tokens", "/t")]));
+        assert!(is_served(&[beyond, ("insecure", "true")]));
+        assert!(!is_served(&[("dashboard.enabled", "false")]));
+        let hosts = resolve(&[("dashboard.hosts", "a.example.com, b.example.com")]).dashboard.hosts;
+        assert_eq!(hosts, ["a.example.com", "b.example.com"]);
     }
 
     #[test]

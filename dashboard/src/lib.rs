@@ -3,10 +3,10 @@
 //! ```text
 //! browser --GET--> http: host, identity --> View (from the URL) --> Looks: at most one look a second for each view
 //!                                                                     |
-//!     page, JSON or a stream of changed sections <-- views: decide and render <-- Source: cluster or dataset
+//!     page, JSON or a stream of changed sections <-- views: decide and render <-- PageSource: cluster or dataset
 //! ```
 //!
-//! The dashboard reads what [`Source`] gives, which is what an operator may ask by RPC, and decides nothing about jobs.
+//! The dashboard reads what [`PageSource`] gives, which is what an operator may ask by RPC, and decides nothing about jobs.
 //! Each view is one URL with three representations: HTML, JSON (`?format=json`) and a stream of changes
 //! (`?format=live`). A page loads nothing from elsewhere and runs one script of ours. Nothing here reads flags.
 
@@ -23,5 +23,5 @@ mod looks;
 // Server: routes, headers, checks of requests.
 mod http;
 
-pub use http::{Guard, Refusal, Served, Viewer, routes};
-pub use source::{ClusterSource, Source};
+pub use http::{ViewerGuard, KeyGuard, ViewerRefusal, ServedPages, Viewer, routes};
+pub use source::{ClusterSource, PageSource};

@@ -19,7 +19,7 @@ use model::{Clock, TimestampMs};
 use proto::ApiError;
 use tokio::time::Instant;
 
-use crate::source::Source;
+use crate::source::PageSource;
 use crate::views::{Page, View};
 
 /// Interval between two looks at one view.
@@ -50,7 +50,7 @@ struct Cell {
 
 /// Views that are watched, or were a moment ago.
 pub(crate) struct Looks {
-    source: Arc<dyn Source>,
+    source: Arc<dyn PageSource>,
     clock: Arc<dyn Clock>,
     cells: Mutex<HashMap<View, (Instant, Arc<Cell>)>>,
     /// Instant of the next turn.
@@ -72,7 +72,7 @@ pub(crate) struct Watched {
 }
 
 impl Looks {
-    pub(crate) fn new(source: Arc<dyn Source>, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub(crate) fn new(source: Arc<dyn PageSource>, clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self { source, clock, cells: Mutex::default(), turn: Mutex::new(Instant::now()) })
     }
 

@@ -45,6 +45,11 @@ impl Caller {
         Self { name: "anybody".to_owned(), role: None, from, proof: Proof::Nothing }
     }
 
+    /// Caller for all who look at the pages of this coordinator: they were identified before.
+    pub(crate) fn pages() -> Self {
+        Self { name: "dashboard".to_owned(), role: Some(ClientRole::Viewer), from: None, proof: Proof::Nothing }
+    }
+
     /// Returns the caller of a request that the guard has let in.
     pub(crate) fn of(extensions: &Extensions) -> Self {
         extensions.get().cloned().unwrap_or_else(|| Self::anybody(None))

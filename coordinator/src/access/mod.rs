@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use daemon::PeerAddress;
 use daemon::reread::Reread;
-use model::{PeerName, TimestampMs, identity::PeerPart};
+use model::{ClientRole, PeerName, TimestampMs, identity::PeerPart};
 use proto::ApiError;
 use proto::access::CallMethod;
 use proto::token::Tokens;
@@ -68,7 +68,7 @@ impl Access {
     }
 
     /// Identifies the caller of a request.
-    fn identify(
+    pub(crate) fn identify(
         &self,
         peer: Option<&PeerAddress>,
         headers: &HeaderMap,
@@ -118,9 +118,13 @@ impl Roles {
             PeerPart::Client(role) => {
                 Ok(Some(Caller { name: peer.name, role: Some(role), from: None, proof: Proof::Certificate }))
             }
-            PeerPart::Coordinator => {
-                Err(nobody("the certificate is that of a coordinator, and coordinators call nobody"))
-            }
+            // The pages of a coordinator that follows ask the one that leads.
+            PeerPart::Coordinator => Ok(Some(Caller {
+                name: peer.name,
+                role: Some(ClientRole::Viewer),
+                from: None,
+                proof: Proof::Certificate,
+            })),
         }
     }
 }

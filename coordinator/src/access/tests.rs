@@ -181,7 +181,6 @@ async fn a_proof_that_is_none_lets_nobody_in() {
         (Shows::certificate(&["TAILOR://trial/admin/alice"]), "not a URI"),
         (Shows::certificate(&["tailor://trial/root/alice"]), "not a URI"),
         (Shows::certificate(&["tailor://staging/admin/alice"]), "staging"),
-        (Shows::certificate(&["tailor://trial/coordinator/c0"]), "coordinators call nobody"),
         (Shows::certificate(&["spiffe://trial/admin/alice"]), "asks for an identity"),
         (Shows::token("tailor_unknown"), "not known"),
         (header(token.expose()), "not known"),
@@ -197,6 +196,17 @@ async fn a_proof_that_is_none_lets_nobody_in() {
     let meshed = with_token(Shows::certificate(&["spiffe://mesh/ns/tailor"]));
     let code = call(&routes, meshed, path).await.map(|status| status.code());
     assert!(!matches!(code, Some(Code::Unauthenticated | Code::PermissionDenied)), "{code:?}");
+}
+
+#[tokio::test]
+async fn another_coordinator_may_read_and_nothing_else() {
+    let routes = services(Access::by_role(Some("trial".to_owned()), None)).await;
+    let shows = Shows::certificate(&["tailor://trial/coordinator/c1"]);
+    for method in METHODS {
+        let code = call(&routes, shows.clone(), &format!("/{}/{}", method.service, method.name)).await;
+        let is_denied = code.is_some_and(|status| status.code() == Code::PermissionDenied);
+        assert_eq!(is_denied, method.least != ClientRole::Viewer, "{}", method.name);
+    }
 }
 
 #[tokio::test]

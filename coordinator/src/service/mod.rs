@@ -22,6 +22,8 @@ use crate::leader::Handle;
 use crate::replica::Role;
 
 pub(crate) use by_size::BySize;
+pub(crate) use jobs::list_ended;
+pub(crate) use patience::in_time;
 pub(crate) use gates::{Gates, MAILBOX, NAMES as GATES};
 pub(crate) use operator::Operators;
 #[cfg(test)]

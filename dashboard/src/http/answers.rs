@@ -7,7 +7,7 @@ use maud::{DOCTYPE, html};
 use proto::ApiError;
 use serde_json::json;
 
-use super::{CHALLENGE, Format, Refusal, assets};
+use super::{CHALLENGE, Format, ViewerRefusal, assets};
 use crate::html::{Links, long};
 
 /// Policy of every page: nothing from elsewhere, nothing in place, no frame around it.
@@ -62,7 +62,7 @@ pub(super) fn error(error: &ApiError, format: Format, depth: usize) -> Response 
 }
 
 /// Answers a viewer who is not let in.
-pub(super) fn refused(refusal: &Refusal, format: Format, depth: usize) -> Response {
+pub(super) fn refused(refusal: &ViewerRefusal, format: Format, depth: usize) -> Response {
     let status = if refusal.is_unknown { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
     let mut response = told(status, &refusal.reason, format, depth);
     if refusal.is_unknown {

@@ -7,13 +7,15 @@
 //! | `/ui/...` | GET | a view as HTML; `?format=json` as JSON; `?format=live` as a stream of changes |
 //!
 //! Any other method is answered 405, because nothing here changes anything. A request for a host that is not ours is refused
-//! (421), so that no page of a stranger can read these by a name that it points here. Views need the identity that [`Guard`]
+//! (421), so that no page of a stranger can read these by a name that it points here. Views need the identity that [`ViewerGuard`]
 //! asks for.
 
 // Files that pages load.
 pub(crate) mod assets;
 // Hosts by which the dashboard may be asked.
 mod hosts;
+// Key of a dashboard on a person's own machine.
+mod key;
 // Headers of answers, and pages that tell of an error.
 mod answers;
 // Streams of changed sections.
@@ -38,8 +40,10 @@ use tokio::sync::Semaphore;
 
 use crate::html::{Frame, Links, frame};
 use crate::looks::{Looks, Seen};
-use crate::source::Source;
+use crate::source::PageSource;
 use crate::views::View;
+
+pub use key::KeyGuard;
 
 /// Most streams at once; beyond them a page asks again after a while.
 const STREAMS_MAX: usize = 128;
@@ -49,7 +53,7 @@ const QUERY_BYTES_MAX: usize = 8 << 10;
 
 /// Settings of a served dashboard.
 #[derive(Debug, Clone, Default)]
-pub struct Served {
+pub struct ServedPages {
     /// Further names by which it is reached, beside addresses and names without a dot.
     pub hosts: Vec<String>,
 }
@@ -61,9 +65,9 @@ pub struct Viewer {
     pub name: Option<String>,
 }
 
-/// Refusal of a request.
+/// ViewerRefusal of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ViewerRefusal {
     /// Reason, and what to do.
     pub reason: String,
     /// True if another identity would help: the browser asks for one.
@@ -71,18 +75,18 @@ pub struct Refusal {
 }
 
 /// Rule by which viewers are let in.
-pub trait Guard: fmt::Debug + Send + Sync {
+pub trait ViewerGuard: fmt::Debug + Send + Sync {
     /// Identifies the viewer of a request.
     ///
     /// # Errors
     /// The request shows no identity that may look.
-    fn admit(&self, request: &Parts) -> Result<Viewer, Refusal>;
+    fn admit(&self, request: &Parts) -> Result<Viewer, ViewerRefusal>;
 }
 
 #[derive(Debug)]
 struct Dashboard {
     looks: Arc<Looks>,
-    guard: Arc<dyn Guard>,
+    guard: Arc<dyn ViewerGuard>,
     hosts: hosts::Hosts,
     streams: Arc<Semaphore>,
 }
@@ -96,7 +100,7 @@ enum Format {
 }
 
 /// Builds the routes of a dashboard.
-pub fn routes(served: &Served, source: Arc<dyn Source>, guard: Arc<dyn Guard>, clock: Arc<dyn Clock>) -> Router {
+pub fn routes(served: &ServedPages, source: Arc<dyn PageSource>, guard: Arc<dyn ViewerGuard>, clock: Arc<dyn Clock>) -> Router {
     let dashboard = Arc::new(Dashboard {
         looks: Looks::new(source, clock),
         guard,

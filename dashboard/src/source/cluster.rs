@@ -7,7 +7,7 @@ use proto::client::Connection;
 use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::{ApiError, LeaderClient, v1};
 
-use super::{Origin, Source};
+use super::{SourceKind, PageSource};
 
 /// Source over the operators' service.
 pub struct ClusterSource<C> {
@@ -40,12 +40,12 @@ macro_rules! ask {
 }
 
 #[async_trait]
-impl<C> Source for ClusterSource<C>
+impl<C> PageSource for ClusterSource<C>
 where
     C: Connection<Future: Send> + Send + Sync + 'static,
 {
-    fn origin(&self) -> Origin {
-        Origin::Cluster
+    fn kind(&self) -> SourceKind {
+        SourceKind::Cluster
     }
 
     async fn jobs(&self, request: v1::ListJobsRequest) -> Result<v1::ListJobsResponse, ApiError> {

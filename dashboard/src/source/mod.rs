@@ -19,7 +19,7 @@ pub use cluster::ClusterSource;
 
 /// Origin of answers, as a page names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum SourceKind {
     /// A cluster that lives.
     Cluster,
     /// Records in a dataset; its URI.
@@ -28,9 +28,9 @@ pub enum Origin {
 
 /// Source of what the dashboard shows.
 #[async_trait]
-pub trait Source: fmt::Debug + Send + Sync {
+pub trait PageSource: fmt::Debug + Send + Sync {
     /// Returns the origin of the answers.
-    fn origin(&self) -> Origin;
+    fn kind(&self) -> SourceKind;
 
     /// Lists one page of jobs, latest first.
     async fn jobs(&self, request: v1::ListJobsRequest) -> Result<v1::ListJobsResponse, ApiError>;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use proto::{ApiError, v1};
 
-use super::{Origin, Source};
+use super::{SourceKind, PageSource};
 
 /// Names that try to leave their place: markup, quotes, directions, controls, length.
 pub(crate) const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&lt;\u{202e}gnp\u{0}\u{1b}[31m";
@@ -142,9 +142,9 @@ impl Simulated {
 }
 
 #[async_trait]
-impl Source for Simulated {
-    fn origin(&self) -> Origin {
-        Origin::Cluster
+impl PageSource for Simulated {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Cluster
     }
 
     async fn jobs(&self, request: v1::ListJobsRequest) -> Result<v1::ListJobsResponse, ApiError> {

@@ -10,7 +10,7 @@ use super::banner::{self, ClusterFacts};
 use super::facts::{JobFacts, is_open};
 use super::{Look, Page, ROWS, Section, document};
 use crate::html::{Links, bar, instant, long, name, state, table, warnings};
-use crate::source::Origin;
+use crate::source::SourceKind;
 use crate::text;
 
 /// Query of the list.
@@ -71,9 +71,9 @@ pub(super) async fn look(look: &Look<'_>, query: &Query) -> Result<Page, ApiErro
         limit: ROWS as u32,
         page_token: query.after.clone(),
     };
-    let (cluster, dataset) = match look.source.origin() {
-        Origin::Cluster => (Some(look.source.cluster().await?.into()), None),
-        Origin::Dataset(uri) => (None, Some(uri)),
+    let (cluster, dataset) = match look.source.kind() {
+        SourceKind::Cluster => (Some(look.source.cluster().await?.into()), None),
+        SourceKind::Dataset(uri) => (None, Some(uri)),
     };
     let list = look.source.jobs(request).await?;
     let (open, ended): (Vec<_>, Vec<_>) = list.jobs.iter().partition(|job| is_open(job));

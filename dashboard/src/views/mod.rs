@@ -32,7 +32,7 @@ mod task;
 mod trouble;
 mod workers;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ use serde::Serialize;
 
 use crate::html::Links;
 use crate::html::links;
-use crate::source::Source;
+use crate::source::PageSource;
 use listing::Listing;
 
 /// Most rows of a table on one page; 200 rows render in a millisecond and stay below 300 KB.
@@ -125,7 +125,7 @@ fn document<F: Serialize>(kind: &'static str, facts: &F) -> serde_json::Value {
 /// Surroundings of a look.
 #[derive(Debug)]
 pub(crate) struct Look<'a> {
-    pub(crate) source: &'a dyn Source,
+    pub(crate) source: &'a dyn PageSource,
     pub(crate) now_ms: TimestampMs,
     pub(crate) links: Links,
 }
@@ -181,7 +181,7 @@ impl View {
     ///
     /// # Errors
     /// The source's.
-    pub(crate) async fn look(&self, source: &dyn Source, now_ms: TimestampMs) -> Result<Page, ApiError> {
+    pub(crate) async fn look(&self, source: &dyn PageSource, now_ms: TimestampMs) -> Result<Page, ApiError> {
         let look = Look { source, now_ms, links: Links::at(self.depth()) };
         match self {
             Self::Jobs(query) => jobs::look(&look, query).await,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::facts::{JobFacts, TaskFacts, WorkerFacts, is_open};
 use super::{Look, Page, Section, document};
 use crate::html::{Links, long, name, state, table};
-use crate::source::Origin;
+use crate::source::SourceKind;
 use crate::text;
 
 /// Most open jobs whose tasks are looked at.
@@ -45,7 +45,7 @@ impl Trouble {
 }
 
 pub(super) async fn look(look: &Look<'_>) -> Result<Page, ApiError> {
-    if let Origin::Dataset(_) = look.source.origin() {
+    if let SourceKind::Dataset(_) = look.source.kind() {
         return Err(ApiError::NotFound { what: "cluster behind these records; a dataset has no trouble of its own".to_owned() });
     }
     let open = look.source.jobs(v1::ListJobsRequest { open_only: true, ..Default::default() }).await?.jobs;
