@@ -12,6 +12,8 @@
 
 // Source of what is shown: a cluster, or the records of a dataset.
 pub mod source;
+// Records of jobs that have ended.
+mod record;
 // Text for people: numbers, times, names of strangers.
 mod text;
 // Pieces of HTML: the frame of a page, tables, states, pictures.
@@ -24,4 +26,5 @@ mod looks;
 mod http;
 
 pub use http::{ViewerGuard, KeyGuard, ViewerRefusal, ServedPages, Viewer, routes};
+pub use record::{JobRecord, RecordedEffort, RecordedShard, RecordedTotals};
 pub use source::{ClusterSource, PageSource};

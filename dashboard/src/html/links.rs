@@ -35,6 +35,11 @@ impl Links {
         self.to(&shard_path(job, shard))
     }
 
+    /// Links to the comparison of two jobs.
+    pub(crate) fn compare(&self, a: &str, b: &str) -> String {
+        self.to(&compare_path(a, b))
+    }
+
     /// Links to a task of a shard.
     pub(crate) fn task(&self, job: &str, shard: &str, task: &str) -> String {
         self.to(&task_path(job, shard, task))
@@ -54,6 +59,11 @@ pub(crate) fn shard_path(job: &str, shard: &str) -> String {
 /// Path of a task's view below the root.
 pub(crate) fn task_path(job: &str, shard: &str, task: &str) -> String {
     format!("{}/tasks/{}", shard_path(job, shard), segment(task))
+}
+
+/// Path of the comparison of two jobs below the root.
+pub(crate) fn compare_path(a: &str, b: &str) -> String {
+    format!("{}/vs/{}", job_path(a), segment(b))
 }
 
 fn segment(name: &str) -> String {

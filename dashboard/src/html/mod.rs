@@ -6,7 +6,7 @@
 // Frame of a page: head, navigation, footer.
 mod frame;
 // Links to views, relative to the page.
-mod links;
+pub(crate) mod links;
 // Tables with captions, and the way to their other pages.
 mod table;
 // Pictures as SVG.

@@ -42,6 +42,11 @@ pub(super) fn json(status: StatusCode, document: &serde_json::Value) -> Response
     (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
+/// Answers with the way to another path.
+pub(super) fn moved(to: String) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response()
+}
+
 /// Answers a stream that has no room. A page asks again by itself.
 pub(super) fn busy() -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "15")], Body::empty()).into_response()

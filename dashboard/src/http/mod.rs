@@ -108,7 +108,7 @@ pub fn routes(served: &ServedPages, source: Arc<dyn PageSource>, guard: Arc<dyn 
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
     });
     Router::new()
-        .route("/ui", get(async || (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, "ui/")])))
+        .route("/ui", get(async || answers::moved("ui/".to_owned())))
         .route("/ui/", get(show))
         .route("/ui/assets/{name}", get(assets::serve))
         .route("/ui/{*view}", get(show))
@@ -152,6 +152,10 @@ async fn show(State(dashboard): State<Arc<Dashboard>>, request: Request) -> Resp
     let Some(view) = View::parse(below, &query) else {
         return answers::error(&ApiError::NotFound { what: "page of this name".to_owned() }, format, depth);
     };
+    if view.depth() != depth {
+        // A form cannot put what was typed into the path.
+        return answers::moved(Links::at(depth).to(&view.url()));
+    }
     let watched = dashboard.looks.watch(view.clone());
     if format == Format::Live {
         return match Arc::clone(&dashboard.streams).try_acquire_owned() {

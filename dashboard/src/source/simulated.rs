@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use proto::{ApiError, v1};
+use serde_json::json;
 
 use super::{SourceKind, PageSource};
 
@@ -116,6 +117,34 @@ impl Simulated {
         }
     }
 
+    /// Record of an ended job. The second shard has another content in each job.
+    fn record(&self, job: u32) -> serde_json::Value {
+        let time = |ms: u32| json!({ "secs": ms / 1000, "nanos": ms % 1000 * 1_000_000 });
+        let stage = |ms: u32| json!({ "wall": time(ms + ms / 10), "cpu": time(ms) });
+        let stages: Vec<_> = (1..=8).map(|at| stage(at * 1000 + job)).collect();
+        let totals = json!({
+            "books": model::Books::default(),
+            "bytes_in": 100 << 20,
+            "bytes_raw": 10 << 20,
+            "bytes_rollup": 2 << 20,
+            "bits_per_point": 10.5,
+            "stages": stages,
+            "effort": { "wall": time(40_000), "requests": { "get": 120, "put": 9 }, "throttled": time(0) },
+        });
+        let shard = |at: u32| {
+            let digest = if at == 1 { format!("{job:032x}") } else { format!("{at:032x}") };
+            json!({
+                "shard": self.shard(at).shard,
+                "state": "done",
+                "content_digest": digest,
+                "elapsed": time(90_000 + at * job),
+                "totals": totals,
+            })
+        };
+        let shards: Vec<_> = (0..self.shards).map(shard).collect();
+        json!({ "round": 1, "elapsed": time(600_000), "warnings": [self.text], "shards": shards, "totals": totals })
+    }
+
     fn task(&self, shard: &str, at: u32) -> v1::TaskSummary {
         let states = [v1::TaskState::Running, v1::TaskState::Done, v1::TaskState::Waiting, v1::TaskState::Open];
         let state = states[at as usize % states.len()];
@@ -159,7 +188,8 @@ impl PageSource for Simulated {
         let at = job.strip_prefix('j').and_then(|at| at.parse().ok()).filter(|at| *at < self.jobs);
         let at = at.ok_or_else(|| ApiError::NotFound { what: format!("job {job}") })?;
         let shards = (0..self.shards).map(|at| self.shard(at)).collect();
-        self.answer(v1::GetJobResponse { job: Some(self.summary(at)), shards, ..Default::default() })
+        let record = if at == 0 { Vec::new() } else { self.record(at).to_string().into_bytes() };
+        self.answer(v1::GetJobResponse { job: Some(self.summary(at)), shards, record: record.into(), more: false })
     }
 
     async fn tasks(&self, request: v1::ListTasksRequest) -> Result<v1::ListTasksResponse, ApiError> {

@@ -10,8 +10,10 @@ use super::estimate::Estimate;
 use super::facts::{JobFacts, ShardFacts, is_open};
 use super::listing::Listing;
 use super::spread::Spread;
+use super::stages::{self, StageFacts};
 use super::{Look, Page, ROWS, Section, document};
 use crate::html::{Links, Pager, bar, facts, instant, long, name, pager, state, table, warnings};
+use crate::record::JobRecord;
 use crate::text;
 
 /// States that the list can be filtered by.
@@ -32,6 +34,8 @@ struct Job {
     /// Unevenness of the shards' input, in bytes, and of their time, in milliseconds.
     bytes_of_shards: Option<Spread>,
     elapsed_ms_of_shards: Option<Spread>,
+    /// Time by stage, once the job has ended.
+    stages: Vec<StageFacts>,
     /// Number of shards that the filter lets pass, and those of this page.
     shards_matching: usize,
     shards: Vec<ShardFacts>,
@@ -45,13 +49,17 @@ pub(super) async fn look(look: &Look<'_>, id: &JobId, listing: &Listing) -> Resu
     let grid = grid(&summary, &seen.shards, &look.links);
     filter_and_order(&mut shards, listing);
     let place = listing.cut(&mut shards);
-    let warnings = seen.shards.iter().flat_map(|shard| shard.warnings.iter().map(|text| format!("{}: {text}", shard.shard)));
+    let record = JobRecord::parse(&seen.record);
+    let of_job = record.iter().flat_map(|record| record.warnings.clone());
+    let of_shards = seen.shards.iter().flat_map(|shard| shard.warnings.iter().map(|text| format!("{}: {text}", shard.shard)));
+    let warnings = of_job.chain(of_shards);
     let estimate = if is_open(&summary) { Estimate::of_job(&summary, &seen.shards, look.now_ms) } else { None };
     let job = Job {
         facts: JobFacts::from(&summary),
         estimate,
         bytes_of_shards: Spread::of(seen.shards.iter().map(|shard| shard.bytes)),
         elapsed_ms_of_shards: Spread::of(seen.shards.iter().map(|shard| shard.elapsed_ms).filter(|ms| *ms > 0)),
+        stages: record.as_ref().map(|record| stages::facts(&record.totals.stages, record.totals.bytes_in)).unwrap_or_default(),
         shards_matching: place.total,
         shards: shards.into_iter().map(ShardFacts::from).collect(),
         warnings: warnings.take(ROWS).collect(),
@@ -89,6 +97,8 @@ fn page(job: &Job, summary: &v1::JobSummary, list: (&Listing, Pager), grid: Mark
             Section::live("answer", answer(job, summary)),
             Section::live("grid", grid),
             Section::live("facts", about(job)),
+            Section::live("stages", stages::render(&job.stages)),
+            Section::still("compare", compare_form(&job.facts.job, links)),
             Section::still("filters", filters(list.0, &links.job(&job.facts.job))),
             Section::live("shards", shards(job, list, links)),
             Section::live("warnings", warnings("Warnings", &job.warnings)),
@@ -169,6 +179,16 @@ fn letter(state: ShardState) -> char {
         ShardState::Failed => 'F',
         ShardState::Cancelled => 'X',
         ShardState::Unspecified => '?',
+    }
+}
+
+/// Shows a form that names another job to compare with.
+fn compare_form(job: &str, links: &Links) -> Markup {
+    html! {
+        form method="get" action=(format!("{}/vs", links.job(job))) {
+            label { "Compare with job " input name="with" type="text" required maxlength="64"; }
+            button { "Compare" }
+        }
     }
 }
 

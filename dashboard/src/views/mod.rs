@@ -6,6 +6,7 @@
 //! | `jobs/J` | [`job`] | `tailor job get J` |
 //! | `jobs/J/shards/S` | [`shard`] | `tailor shard get S --job J` |
 //! | `jobs/J/shards/S/tasks/T` | [`task`] | `tailor task list --job J --shard S` |
+//! | `jobs/J/vs/K` | [`compare`] | `tailor job get` of both |
 //! | `trouble` | [`trouble`] | `tailor job list --open` and the tasks that wait |
 //! | `workers` | [`workers`] | `tailor worker list` |
 //!
@@ -24,7 +25,10 @@ mod slow;
 mod spread;
 // Lists that are filtered, ordered and cut to pages.
 mod listing;
+// Time by stage.
+mod stages;
 mod banner;
+mod compare;
 mod job;
 mod jobs;
 mod shard;
@@ -59,6 +63,7 @@ pub(crate) enum View {
     Job(JobId, Listing),
     Shard(JobId, ShardId, Listing),
     Task(JobId, ShardId, TaskId),
+    Compare(JobId, JobId, Listing),
     Trouble,
     Workers(Listing),
 }
@@ -141,6 +146,11 @@ impl View {
             ["trouble"] => Self::Trouble,
             ["workers"] => Self::Workers(Listing::of(query, &workers::STATES, &workers::SORTS)),
             ["jobs", job] => Self::Job(job.parse().ok()?, Listing::of(query, &job::STATES, &job::SORTS)),
+            ["jobs", a, "vs", b] => Self::Compare(a.parse().ok()?, b.parse().ok()?, Listing::of(query, &[], &[])),
+            // As the form of a job's page asks.
+            ["jobs", a, "vs"] => {
+                Self::Compare(a.parse().ok()?, query.get("with")?.trim().parse().ok()?, Listing::default())
+            }
             ["jobs", job, "shards", shard] => Self::Shard(
                 job.parse().ok()?,
                 shard.parse().ok()?,
@@ -163,6 +173,7 @@ impl View {
             Self::Shard(job, shard, listing) => {
                 format!("{}{}", links::shard_path(job.as_str(), &shard.to_string()), listing.query(listing.from))
             }
+            Self::Compare(a, b, listing) => format!("{}{}", links::compare_path(a.as_str(), b.as_str()), listing.query(listing.from)),
             Self::Task(job, shard, task) => links::task_path(job.as_str(), &shard.to_string(), &task.to_string()),
         }
     }
@@ -172,7 +183,7 @@ impl View {
         match self {
             Self::Jobs(_) | Self::Trouble | Self::Workers(_) => 0,
             Self::Job(..) => 1,
-            Self::Shard(..) => 3,
+            Self::Shard(..) | Self::Compare(..) => 3,
             Self::Task(..) => 5,
         }
     }
@@ -189,6 +200,7 @@ impl View {
             Self::Workers(listing) => workers::look(&look, listing).await,
             Self::Job(job, listing) => job::look(&look, job, listing).await,
             Self::Shard(job, shard, listing) => shard::look(&look, (job, *shard), listing).await,
+            Self::Compare(a, b, listing) => compare::look(&look, (a, b), listing).await,
             Self::Task(job, shard, task) => task::look(&look, (job, *shard, *task)).await,
         }
     }

@@ -7,13 +7,14 @@ use super::*;
 use crate::source::simulated::{HOSTILE, SUBMITTED_MS, Simulated};
 
 /// Paths of every view, with a query where it has one.
-pub(crate) const PATHS: [&str; 8] = [
+pub(crate) const PATHS: [&str; 9] = [
     "",
     "?after=1",
     "jobs/j0",
     "jobs/j1?state=failed&sort=bytes",
     "jobs/j0/shards/org-mod-00",
     "jobs/j0/shards/org-mod-00/tasks/m-00002",
+    "jobs/j1/vs/j2",
     "trouble",
     "workers",
 ];
@@ -30,7 +31,7 @@ async fn look(url: &str, source: &Simulated) -> Page {
 
 /// Compares a page with the reviewed one: its sections, then its JSON.
 async fn check(url: &str, expected: ExpectFile) {
-    let page = look(url, &Simulated::default()).await;
+    let page = look(url, &Simulated { jobs: 3, ..Simulated::default() }).await;
     let mut text = format!("title: {}\ncommand: {}\n", page.title, page.command);
     for section in &page.sections {
         let html = section.html.0.replace("><", ">\n<");
@@ -47,6 +48,7 @@ async fn each_view_renders_as_it_was_reviewed() {
     check("jobs/j1?state=failed", expect_file!["../../golden/job-ended.txt"]).await;
     check("jobs/j0/shards/org-mod-00", expect_file!["../../golden/shard.txt"]).await;
     check("jobs/j0/shards/org-mod-00/tasks/m-00000", expect_file!["../../golden/task.txt"]).await;
+    check("jobs/j1/vs/j2", expect_file!["../../golden/compare.txt"]).await;
     check("trouble", expect_file!["../../golden/trouble.txt"]).await;
     check("workers", expect_file!["../../golden/workers.txt"]).await;
 }
@@ -68,7 +70,7 @@ fn a_view_has_one_url_and_parses_from_it() {
 async fn names_of_strangers_stay_text_wherever_they_stand() {
     let long = format!("{HOSTILE}{}", "x".repeat(10_000));
     for text in [HOSTILE, &long] {
-        let source = Simulated { text: text.to_owned(), ..Simulated::default() };
+        let source = Simulated { jobs: 3, text: text.to_owned(), ..Simulated::default() };
         for url in PATHS {
             let page = look(url, &source).await;
             for section in &page.sections {
