@@ -74,7 +74,7 @@
       say(stale || "Live");
     });
     source.addEventListener("stale", (event) => {
-      stale = event.data;
+      stale = JSON.parse(event.data);
       say(stale || "Live");
     });
     source.addEventListener("error", () => {

@@ -25,6 +25,6 @@ mod looks;
 // Server: routes, headers, checks of requests.
 mod http;
 
-pub use http::{ViewerGuard, KeyGuard, ViewerRefusal, ServedPages, Viewer, routes};
+pub use http::{KeyGuard, ServedPages, Viewer, ViewerGuard, ViewerRefusal, routes};
 pub use record::{JobRecord, RecordedEffort, RecordedShard, RecordedTotals};
 pub use source::{ClusterSource, PageSource};

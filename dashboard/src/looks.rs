@@ -84,7 +84,8 @@ impl Looks {
         let is_watched = |cell: &Arc<Cell>| Arc::strong_count(cell) > 1;
         cells.retain(|_, (used, cell)| is_watched(cell) || now.duration_since(*used) < KEPT_MAX);
         let idle = cells.iter().filter(|(_, (_, cell))| !is_watched(cell));
-        if let Some(oldest) = idle.clone().min_by_key(|(_, (used, _))| *used).filter(|_| idle.count() >= VIEWS_KEPT_MAX) {
+        if let Some(oldest) = idle.clone().min_by_key(|(_, (used, _))| *used).filter(|_| idle.count() >= VIEWS_KEPT_MAX)
+        {
             let oldest = oldest.0.clone();
             cells.remove(&oldest);
         }
@@ -128,7 +129,9 @@ impl Watched {
         };
         let seen = match (looked, last.take()) {
             (Ok(page), _) => Seen { page: Arc::new(page), at_ms: self.looks.clock.now_ms(), stale: None },
-            (Err(error), Some((_, earlier))) if is_passing(&error) => Seen { stale: Some(error.to_string()), ..earlier },
+            (Err(error), Some((_, earlier))) if is_passing(&error) => {
+                Seen { stale: Some(error.to_string()), ..earlier }
+            }
             (Err(error), _) => return Err(error),
         };
         *last = Some((Instant::now(), seen.clone()));

@@ -81,6 +81,8 @@ impl JobRecord {
         if bytes.is_empty() {
             return None;
         }
-        serde_json::from_slice(bytes).inspect_err(|error| tracing::debug!(%error, "failed to read the record of a job")).ok()
+        serde_json::from_slice(bytes)
+            .inspect_err(|error| tracing::debug!(%error, "failed to read the record of a job"))
+            .ok()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use coordinator::pages::RecordsSource;
-use dashboard::{ClusterSource, KeyGuard, ServedPages, PageSource};
+use dashboard::{ClusterSource, KeyGuard, PageSource, ServedPages};
 use model::SystemClock;
 use proto::CallPolicy;
 use proto::token::Token;

@@ -15,10 +15,10 @@ use storage::meta::{LeaseSettings, MemoryStore};
 use tonic::codegen::Service as _;
 
 use super::*;
+use crate::Env;
 use crate::coordinator::Coordinator;
 use crate::leader::LeaderSettings;
 use crate::settings::CollectorSettings;
-use crate::Env;
 
 fn viewers(access: Access) -> Viewers {
     Viewers { access, clock: Arc::new(SystemClock) }
@@ -66,7 +66,13 @@ async fn with_roles_a_viewer_shows_a_certificate_or_a_token_as_a_password() {
     assert_eq!(admit(&viewers, basic("anybody", viewer.expose()), None), victor);
     assert_eq!(admit(&viewers, basic("", viewer.expose()), None), victor);
     assert_eq!(admit(&viewers, None, Some("tailor://trial/operator/alice")), Ok(Some("operator/alice".to_owned())));
-    for unknown in [None, basic("victor", "guess"), basic("victor", ""), Some("Basic !".to_owned()), Some(viewer.expose().to_owned())] {
+    for unknown in [
+        None,
+        basic("victor", "guess"),
+        basic("victor", ""),
+        Some("Basic !".to_owned()),
+        Some(viewer.expose().to_owned()),
+    ] {
         assert_eq!(admit(&viewers, unknown.clone(), None), Err(true), "{unknown:?}");
     }
     assert_eq!(admit(&viewers, None, Some("tailor://staging/viewer/victor")), Err(true), "of another cluster");

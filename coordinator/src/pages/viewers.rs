@@ -11,8 +11,8 @@ use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use daemon::PeerAddress;
-use dashboard::{ViewerGuard, ViewerRefusal, Viewer};
-use model::{Clock, ClientRole};
+use dashboard::{Viewer, ViewerGuard, ViewerRefusal};
+use model::{ClientRole, Clock};
 
 use crate::access::Access;
 

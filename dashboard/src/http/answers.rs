@@ -60,8 +60,12 @@ pub(super) fn error(error: &ApiError, format: Format, depth: usize) -> Response 
         ApiError::Denied { .. } => StatusCode::FORBIDDEN,
         ApiError::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
         ApiError::Refused { .. } | ApiError::AlreadyExists { .. } => StatusCode::CONFLICT,
-        ApiError::Away { .. } | ApiError::NotLeader { .. } | ApiError::TooMany { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        ApiError::UnknownWorker { .. } | ApiError::Incompatible { .. } | ApiError::Bug { .. } => StatusCode::BAD_GATEWAY,
+        ApiError::Away { .. } | ApiError::NotLeader { .. } | ApiError::TooMany { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        ApiError::UnknownWorker { .. } | ApiError::Incompatible { .. } | ApiError::Bug { .. } => {
+            StatusCode::BAD_GATEWAY
+        }
     };
     told(status, &error.to_string(), format, depth)
 }

@@ -15,8 +15,11 @@ pub(crate) struct Asset {
 }
 
 /// Style of all pages, light and dark.
-pub(crate) const STYLE: Asset =
-    Asset { path: "assets/style.css", kind: "text/css; charset=utf-8", content: include_str!("../../assets/style.css") };
+pub(crate) const STYLE: Asset = Asset {
+    path: "assets/style.css",
+    kind: "text/css; charset=utf-8",
+    content: include_str!("../../assets/style.css"),
+};
 /// Script of all pages: follows the stream.
 pub(crate) const SCRIPT: Asset = Asset {
     path: "assets/live.js",
@@ -29,7 +32,8 @@ pub(crate) const ICON: Asset =
 
 /// Serves a file. A browser asks each time and is told, by the digest, that its copy is still right.
 pub(super) async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let found = [STYLE, SCRIPT, ICON].into_iter().find(|asset| asset.path.strip_prefix("assets/") == Some(name.as_str()));
+    let found =
+        [STYLE, SCRIPT, ICON].into_iter().find(|asset| asset.path.strip_prefix("assets/") == Some(name.as_str()));
     let Some(asset) = found else { return StatusCode::NOT_FOUND.into_response() };
     let tag = format!("\"{}\"", Digest::of(asset.content.as_bytes()));
     let kept = headers.get(header::IF_NONE_MATCH).and_then(|tag| tag.to_str().ok());

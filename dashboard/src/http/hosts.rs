@@ -24,7 +24,8 @@ impl Hosts {
         }
         let (name, port) = host.find(':').map_or((host, ""), |at| host.split_at(at));
         let name = name.trim_end_matches('.').to_ascii_lowercase();
-        let is_plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+        let is_plain =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
         let is_ours = !name.contains('.') || name.parse::<IpAddr>().is_ok() || self.listed.contains(&name);
         is_plain && is_ours && is_port(port)
     }
@@ -42,10 +43,21 @@ mod tests {
     #[test]
     fn names_that_a_stranger_could_have_are_not_ours() {
         let hosts = Hosts::new(&["Tailor.Example.com".to_owned()]);
-        for ours in ["127.0.0.1:7080", "localhost", "[::1]:7080", "tailor-coordinator:7080", "tailor.example.com.", "10.0.0.7"] {
+        for ours in
+            ["127.0.0.1:7080", "localhost", "[::1]:7080", "tailor-coordinator:7080", "tailor.example.com.", "10.0.0.7"]
+        {
             assert!(hosts.has(ours), "{ours}");
         }
-        for foreign in ["evil.example", "evil.example:7080", "127.0.0.1.evil.example", "[::1", "[::1]x", "a@b", "", "tailor.example.com:x"] {
+        for foreign in [
+            "evil.example",
+            "evil.example:7080",
+            "127.0.0.1.evil.example",
+            "[::1",
+            "[::1]x",
+            "a@b",
+            "",
+            "tailor.example.com:x",
+        ] {
             assert!(!hosts.has(foreign), "{foreign}");
         }
     }

@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
-use super::{ViewerGuard, ViewerRefusal, Viewer};
+use super::{Viewer, ViewerGuard, ViewerRefusal};
 
 /// Name of the cookie.
 const COOKIE: &str = "tailor-dashboard-key";
@@ -72,10 +72,15 @@ impl ViewerGuard for KeyGuard {
 async fn enter(State(guard): State<KeyGuard>, RawQuery(query): RawQuery) -> Response {
     let given = query.as_deref().and_then(|query| query.strip_prefix("key=")).unwrap_or_default();
     if !guard.is_key(given) {
-        return (StatusCode::FORBIDDEN, "this is not the key; open the link that the dashboard printed\n").into_response();
+        return (StatusCode::FORBIDDEN, "this is not the key; open the link that the dashboard printed\n")
+            .into_response();
     }
     let cookie = format!("{COOKIE}={given}; HttpOnly; SameSite=Strict; Path=/ui/");
-    let headers = [(header::SET_COOKIE, cookie), (header::LOCATION, "./".to_owned()), (header::CACHE_CONTROL, "no-store".to_owned())];
+    let headers = [
+        (header::SET_COOKIE, cookie),
+        (header::LOCATION, "./".to_owned()),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 
@@ -113,7 +118,9 @@ mod tests {
         let pair = cookie.split(';').next().expect("a pair");
         assert!(may_look(&guard, "cookie", pair) && may_look(&guard, "cookie", &format!("a=b; {pair}")));
         assert!(may_look(&guard, "authorization", "Bearer tailor_right"));
-        for (name, value) in [("cookie", "tailor-dashboard-key=tailor_wrong"), ("cookie", "tailor-dashboard-key="), ("accept", "*/*")] {
+        for (name, value) in
+            [("cookie", "tailor-dashboard-key=tailor_wrong"), ("cookie", "tailor-dashboard-key="), ("accept", "*/*")]
+        {
             assert!(!may_look(&guard, name, value), "{value}");
         }
         let wrong = enter("/ui/enter?key=tailor_righ".to_owned()).await.expect("an answer");

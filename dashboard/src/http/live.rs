@@ -3,7 +3,7 @@
 //! | event | data | the page |
 //! |---|---|---|
 //! | `sections` | `{"id": "html", ...}`: the sections that have changed | puts them in place of those with these ids |
-//! | `stale` | reason for which nothing newer is known; empty once there is | shows it |
+//! | `stale` | reason for which nothing newer is known, as a JSON string; empty once there is | shows it |
 //!
 //! A stream ends after [`STREAM_MAX`]; the page opens another, and so the viewer's identity is checked again.
 
@@ -78,7 +78,7 @@ impl Following {
         };
         if stale != self.stale {
             self.stale.clone_from(&stale);
-            return Some(Event::default().event("stale").data(one_line(&stale)));
+            return Some(Event::default().event("stale").data(serde_json::Value::from(stale).to_string()));
         }
         let page = page?;
         let earlier = self.sent.replace(Arc::clone(&page));
@@ -88,8 +88,10 @@ impl Following {
         let had = earlier.as_ref().map(|earlier| earlier.sections.as_slice()).unwrap_or_default();
         let is_known = |section: &Section| had.iter().any(|had| had.id == section.id && had.html.0 == section.html.0);
         let changed = page.sections.iter().filter(|section| section.is_live && !is_known(section));
-        let changed: serde_json::Map<_, _> = changed.map(|section| (section.id.to_owned(), section.html.0.clone().into())).collect();
-        (!changed.is_empty()).then(|| Event::default().event("sections").data(serde_json::Value::from(changed).to_string()))
+        let changed: serde_json::Map<_, _> =
+            changed.map(|section| (section.id.to_owned(), section.html.0.clone().into())).collect();
+        (!changed.is_empty())
+            .then(|| Event::default().event("sections").data(serde_json::Value::from(changed).to_string()))
     }
 }
 
@@ -98,9 +100,4 @@ pub(super) fn stale(seen: &Seen) -> Option<String> {
     let reason = seen.stale.as_ref()?;
     let since = text::instant(seen.at_ms).unwrap_or_default();
     Some(format!("As of {since}: {reason}"))
-}
-
-/// Puts a text on one line, as an event needs it.
-fn one_line(text: &str) -> String {
-    text::printable(text).replace('\n', " ")
 }

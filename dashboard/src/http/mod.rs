@@ -100,7 +100,12 @@ enum Format {
 }
 
 /// Builds the routes of a dashboard.
-pub fn routes(served: &ServedPages, source: Arc<dyn PageSource>, guard: Arc<dyn ViewerGuard>, clock: Arc<dyn Clock>) -> Router {
+pub fn routes(
+    served: &ServedPages,
+    source: Arc<dyn PageSource>,
+    guard: Arc<dyn ViewerGuard>,
+    clock: Arc<dyn Clock>,
+) -> Router {
     let dashboard = Arc::new(Dashboard {
         looks: Looks::new(source, clock),
         guard,
@@ -178,4 +183,5 @@ fn page(view: &View, seen: &Seen, viewer: &Viewer) -> String {
 }
 
 /// Header that makes a browser ask for an identity.
-const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Tailor: a token as the password\", charset=\"UTF-8\"");
+const CHALLENGE: HeaderValue =
+    HeaderValue::from_static("Basic realm=\"Tailor: a token as the password\", charset=\"UTF-8\"");

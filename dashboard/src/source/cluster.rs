@@ -7,7 +7,7 @@ use proto::client::Connection;
 use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::{ApiError, LeaderClient, v1};
 
-use super::{SourceKind, PageSource};
+use super::{PageSource, SourceKind};
 
 /// Source over the operators' service.
 pub struct ClusterSource<C> {

@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use proto::{ApiError, v1};
 use serde_json::json;
 
-use super::{SourceKind, PageSource};
+use super::{PageSource, SourceKind};
 
 /// Names that try to leave their place: markup, quotes, directions, controls, length.
-pub(crate) const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&lt;\u{202e}gnp\u{0}\u{1b}[31m";
+pub(crate) const HOSTILE: &str =
+    "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&lt;\u{202e}gnp\u{0}\u{1b}[31m";
 
 /// Cluster of a test.
 #[derive(Debug)]
@@ -218,7 +219,12 @@ impl PageSource for Simulated {
             draining: if at == 1 { self.text.clone() } else { String::new() },
             unfit: if at == 2 { self.text.clone() } else { String::new() },
         };
-        let lost = v1::DrainOrder { name: "w9".to_owned(), worker: "0000000000000099".to_owned(), reason: self.text.clone(), lost: true };
+        let lost = v1::DrainOrder {
+            name: "w9".to_owned(),
+            worker: "0000000000000099".to_owned(),
+            reason: self.text.clone(),
+            lost: true,
+        };
         let workers = (0..self.workers).map(worker).collect();
         self.answer(v1::ListWorkersResponse { workers, more: false, drains: vec![lost] })
     }

@@ -32,7 +32,8 @@ pub(crate) fn of_job(job: &JobSummary) -> String {
 
 /// Says how much of a job is done.
 fn progress(job: &JobSummary) -> String {
-    let mut said = format!("{} of {} done", text::count(job.shards_done.into()), text::counted(job.shards.into(), "shard"));
+    let mut said =
+        format!("{} of {} done", text::count(job.shards_done.into()), text::counted(job.shards.into(), "shard"));
     if job.shards_failed > 0 {
         said.push_str(&format!(", {} failed", text::count(job.shards_failed.into())));
     }
@@ -70,7 +71,9 @@ pub(crate) fn of_shard(shard: &ShardSummary) -> String {
         ShardState::Done => match (shard.replaces, shard.same_content) {
             (0, _) => format!("Complete: {} is committed, after {took}.", version()),
             (old, Some(true)) => format!("Complete: {} is committed, with the content of version {old}.", version()),
-            (old, _) => format!("Complete: {} is committed, and replaces the other content of version {old}.", version()),
+            (old, _) => {
+                format!("Complete: {} is committed, and replaces the other content of version {old}.", version())
+            }
         },
         ShardState::Failed => "Failed: nothing of it is visible.".to_owned(),
         ShardState::Cancelled => "Cancelled: nothing of it is visible.".to_owned(),

@@ -57,7 +57,8 @@ pub(super) async fn look(look: &Look<'_>, (a, b): (&JobId, &JobId), listing: &Li
     let records = JobRecord::parse(&seen_a.record).zip(JobRecord::parse(&seen_b.record));
     let facts = |seen: &v1::GetJobResponse| JobFacts::from(&seen.job.clone().unwrap_or_default());
     let mut shards = records.as_ref().map(|(a, b)| pairs(a, b)).unwrap_or_default();
-    let (shards_total, shards_same) = (shards.len(), shards.iter().filter(|pair| pair.same_content == Some(true)).count());
+    let (shards_total, shards_same) =
+        (shards.len(), shards.iter().filter(|pair| pair.same_content == Some(true)).count());
     let place = listing.cut(&mut shards);
     let compare = Compare {
         a: facts(&seen_a),
@@ -79,7 +80,12 @@ fn figures(a: &JobRecord, b: &JobRecord) -> Vec<Figure> {
         figure("rollups", "bytes", a.totals.bytes_rollup as f64, b.totals.bytes_rollup as f64),
         figure("points read", "count", points(a).0, points(b).0),
         figure("points written", "count", points(a).1, points(b).1),
-        figure("a point", "bits", a.totals.bits_per_point.unwrap_or_default(), b.totals.bits_per_point.unwrap_or_default()),
+        figure(
+            "a point",
+            "bits",
+            a.totals.bits_per_point.unwrap_or_default(),
+            b.totals.bits_per_point.unwrap_or_default(),
+        ),
         figure("CPU of all stages", "ms", ms(a.totals.stages.total().cpu), ms(b.totals.stages.total().cpu)),
     ];
     let stage = |stage: Stage| {
@@ -109,7 +115,8 @@ fn pairs(a: &JobRecord, b: &JobRecord) -> Vec<ShardPair> {
         joined.entry(&shard.shard).or_default().1 = Some(shard);
     }
     let mut pairs: Vec<_> = joined.into_iter().map(|(name, (a, b))| pair(name, a, b)).collect();
-    let difference = |pair: &ShardPair| pair.elapsed_ms_a.unwrap_or_default().abs_diff(pair.elapsed_ms_b.unwrap_or_default());
+    let difference =
+        |pair: &ShardPair| pair.elapsed_ms_a.unwrap_or_default().abs_diff(pair.elapsed_ms_b.unwrap_or_default());
     pairs.sort_by_key(|pair| (pair.same_content == Some(true), std::cmp::Reverse(difference(pair))));
     pairs
 }
@@ -170,11 +177,13 @@ fn shown(figure: &Figure, value: f64) -> String {
 }
 
 fn figures_table(compare: &Compare) -> Markup {
-    let row = |figure: &Figure| html! {
-        th scope="row" { (figure.name) }
-        td.number { (shown(figure, figure.a)) }
-        td.number { (shown(figure, figure.b)) }
-        td.number { @if let Some(ratio) = figure.ratio { (format!("{ratio:.2}")) " ×" } @else { "-" } }
+    let row = |figure: &Figure| {
+        html! {
+            th scope="row" { (figure.name) }
+            td.number { (shown(figure, figure.a)) }
+            td.number { (shown(figure, figure.b)) }
+            td.number { @if let Some(ratio) = figure.ratio { (format!("{ratio:.2}")) " ×" } @else { "-" } }
+        }
     };
     let rows: Vec<_> = compare.figures.iter().map(row).collect();
     let (a, b) = (text::printable(&compare.a.job), text::printable(&compare.b.job));

@@ -51,7 +51,8 @@ pub(super) async fn look(look: &Look<'_>, id: &JobId, listing: &Listing) -> Resu
     let place = listing.cut(&mut shards);
     let record = JobRecord::parse(&seen.record);
     let of_job = record.iter().flat_map(|record| record.warnings.clone());
-    let of_shards = seen.shards.iter().flat_map(|shard| shard.warnings.iter().map(|text| format!("{}: {text}", shard.shard)));
+    let of_shards =
+        seen.shards.iter().flat_map(|shard| shard.warnings.iter().map(|text| format!("{}: {text}", shard.shard)));
     let warnings = of_job.chain(of_shards);
     let estimate = if is_open(&summary) { Estimate::of_job(&summary, &seen.shards, look.now_ms) } else { None };
     let job = Job {
@@ -59,7 +60,10 @@ pub(super) async fn look(look: &Look<'_>, id: &JobId, listing: &Listing) -> Resu
         estimate,
         bytes_of_shards: Spread::of(seen.shards.iter().map(|shard| shard.bytes)),
         elapsed_ms_of_shards: Spread::of(seen.shards.iter().map(|shard| shard.elapsed_ms).filter(|ms| *ms > 0)),
-        stages: record.as_ref().map(|record| stages::facts(&record.totals.stages, record.totals.bytes_in)).unwrap_or_default(),
+        stages: record
+            .as_ref()
+            .map(|record| stages::facts(&record.totals.stages, record.totals.bytes_in))
+            .unwrap_or_default(),
         shards_matching: place.total,
         shards: shards.into_iter().map(ShardFacts::from).collect(),
         warnings: warnings.take(ROWS).collect(),

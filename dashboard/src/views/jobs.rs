@@ -29,7 +29,8 @@ const VALUE_BYTES_MAX: usize = 2048;
 
 impl Query {
     pub(crate) fn of(query: &BTreeMap<String, String>) -> Self {
-        let value = |key: &str| query.get(key).filter(|value| value.len() <= VALUE_BYTES_MAX).cloned().unwrap_or_default();
+        let value =
+            |key: &str| query.get(key).filter(|value| value.len() <= VALUE_BYTES_MAX).cloned().unwrap_or_default();
         Self { after: value("after"), dataset: value("dataset"), open_only: query.contains_key("open") }
     }
 
@@ -86,7 +87,9 @@ pub(super) async fn look(look: &Look<'_>, query: &Query) -> Result<Page, ApiErro
 fn page(jobs: &Jobs, query: &Query, links: &Links) -> Page {
     let head = match (&jobs.cluster, &jobs.dataset) {
         (Some(cluster), _) => banner::render(cluster),
-        (None, uri) => html! { p { "Records in " (name(uri.as_deref().unwrap_or_default())) "; no cluster is asked." } },
+        (None, uri) => {
+            html! { p { "Records in " (name(uri.as_deref().unwrap_or_default())) "; no cluster is asked." } }
+        }
     };
     Page {
         title: "Jobs".to_owned(),

@@ -23,7 +23,8 @@ impl Listing {
     /// Reads the query; a value that none of `states` or `sorts` is stands for the default.
     pub(crate) fn of(query: &BTreeMap<String, String>, states: &[&str], sorts: &[&str]) -> Self {
         let known = |key: &str, known: &[&str]| {
-            let value = query.get(key).filter(|value| value.len() <= VALUE_BYTES_MAX && known.contains(&value.as_str()));
+            let value =
+                query.get(key).filter(|value| value.len() <= VALUE_BYTES_MAX && known.contains(&value.as_str()));
             value.cloned().unwrap_or_default()
         };
         let from = query.get("from").and_then(|from| from.parse::<u32>().ok()).unwrap_or_default();

@@ -151,11 +151,9 @@ impl View {
             ["jobs", a, "vs"] => {
                 Self::Compare(a.parse().ok()?, query.get("with")?.trim().parse().ok()?, Listing::default())
             }
-            ["jobs", job, "shards", shard] => Self::Shard(
-                job.parse().ok()?,
-                shard.parse().ok()?,
-                Listing::of(query, &shard::STATES, &[]),
-            ),
+            ["jobs", job, "shards", shard] => {
+                Self::Shard(job.parse().ok()?, shard.parse().ok()?, Listing::of(query, &shard::STATES, &[]))
+            }
             ["jobs", job, "shards", shard, "tasks", task] => {
                 Self::Task(job.parse().ok()?, shard.parse().ok()?, task.parse().ok()?)
             }
@@ -173,7 +171,9 @@ impl View {
             Self::Shard(job, shard, listing) => {
                 format!("{}{}", links::shard_path(job.as_str(), &shard.to_string()), listing.query(listing.from))
             }
-            Self::Compare(a, b, listing) => format!("{}{}", links::compare_path(a.as_str(), b.as_str()), listing.query(listing.from)),
+            Self::Compare(a, b, listing) => {
+                format!("{}{}", links::compare_path(a.as_str(), b.as_str()), listing.query(listing.from))
+            }
             Self::Task(job, shard, task) => links::task_path(job.as_str(), &shard.to_string(), &task.to_string()),
         }
     }

@@ -51,7 +51,9 @@ pub(super) async fn look(look: &Look<'_>, (job, id): (&JobId, ShardId), listing:
     let (tasks, no_tasks) = match look.source.tasks(request).await {
         Ok(tasks) => (tasks, None),
         // Tasks are of a job that runs; a job that has ended has none, which is no error of the page.
-        Err(error @ (ApiError::NotFound { .. } | ApiError::Refused { .. })) => (Default::default(), Some(error.to_string())),
+        Err(error @ (ApiError::NotFound { .. } | ApiError::Refused { .. })) => {
+            (Default::default(), Some(error.to_string()))
+        }
         Err(error) => return Err(error),
     };
     let mut listed: Vec<&TaskSummary> = tasks.tasks.iter().collect();
@@ -64,7 +66,9 @@ pub(super) async fn look(look: &Look<'_>, (job, id): (&JobId, ShardId), listing:
         says: answer::of_shard(&summary),
         reasons: slow::reasons(&summary, &tasks.tasks),
         bytes_of_tasks: Spread::of(tasks.tasks.iter().map(|task| task.bytes).filter(|bytes| *bytes > 0)),
-        elapsed_ms_of_running: Spread::of(tasks.tasks.iter().flat_map(|task| &task.running).map(|attempt| attempt.elapsed_ms)),
+        elapsed_ms_of_running: Spread::of(
+            tasks.tasks.iter().flat_map(|task| &task.running).map(|attempt| attempt.elapsed_ms),
+        ),
         no_tasks,
         tasks: listed.into_iter().map(TaskFacts::from).collect(),
         tasks_left_out: tasks.more,

@@ -77,7 +77,8 @@ fn slow_worker(tasks: &[TaskSummary]) -> Option<Reason> {
     let paces = tasks.iter().flat_map(|task| task.running.iter().map(move |attempt| (task, attempt)));
     let paces: Vec<_> =
         paces.filter_map(|(task, attempt)| Some((pace(attempt).filter(|_| task.bytes > 0)?, task, attempt))).collect();
-    let median = Spread::of(paces.iter().map(|(pace, ..)| *pace)).filter(|spread| spread.count >= PACES_MIN as u64)?.median;
+    let median =
+        Spread::of(paces.iter().map(|(pace, ..)| *pace)).filter(|spread| spread.count >= PACES_MIN as u64)?.median;
     let (slowest, task, attempt) = paces.into_iter().min_by_key(|(pace, ..)| *pace)?;
     let ratio = median as f64 / slowest.max(1) as f64;
     (ratio >= UNUSUAL).then(|| Reason {
@@ -119,7 +120,10 @@ fn waiting(tasks: &[TaskSummary]) -> Option<Reason> {
     let first = tasks.iter().find(|task| task.state() == TaskState::Waiting)?;
     Some(Reason {
         rule: "waiting",
-        says: format!("{} waiting: for a pause after a failure, or for a neighbour to confirm a start.", are(waiting, "task")),
+        says: format!(
+            "{} waiting: for a pause after a failure, or for a neighbour to confirm a start.",
+            are(waiting, "task")
+        ),
         task: Some(first.task.clone()),
     })
 }
@@ -144,7 +148,8 @@ mod tests {
     }
 
     fn check(shard: &ShardSummary, tasks: &[TaskSummary], expected: &expect_test::Expect) {
-        let said: String = reasons(shard, tasks).into_iter().map(|reason| format!("{}: {}\n", reason.rule, reason.says)).collect();
+        let said: String =
+            reasons(shard, tasks).into_iter().map(|reason| format!("{}: {}\n", reason.rule, reason.says)).collect();
         expected.assert_eq(&said);
     }
 
@@ -155,28 +160,44 @@ mod tests {
         check(&quiet, &even, &expect_test::expect![""]);
 
         let starved = [task(0, TaskState::Open, 1), task(1, TaskState::Done, 1)];
-        check(&ShardSummary::default(), &starved, &expect_test::expect![[r#"
+        check(
+            &ShardSummary::default(),
+            &starved,
+            &expect_test::expect![[r#"
             capacity: No slot is free: 1 task is open and none runs. More workers would help.
-        "#]]);
+        "#]],
+        );
 
         let mut uneven = even.clone();
         uneven.push(running(9, 500 << 20, 50 << 20));
-        check(&quiet, &uneven, &expect_test::expect![[r#"
+        check(
+            &quiet,
+            &uneven,
+            &expect_test::expect![[r#"
             skew: Task m-00009 has 500 MiB of input, 5.0 times the median of its shard: the input is uneven.
-        "#]]);
+        "#]],
+        );
 
         let mut slow = even.clone();
         slow[2] = running(2, 100 << 20, 10 << 20);
-        check(&quiet, &slow, &expect_test::expect![[r#"
+        check(
+            &quiet,
+            &slow,
+            &expect_test::expect![[r#"
             worker: Task m-00002 on worker w2 reads 5.0 times slower than the median of this shard's attempts.
-        "#]]);
+        "#]],
+        );
 
         let retried = ShardSummary { attempts: 9, attempts_failed: 2, running: 1, ..Default::default() };
         let mut failing = task(3, TaskState::Waiting, 1);
         (failing.error, failing.attempts) = ("503".to_owned(), 3);
-        check(&retried, &[failing], &expect_test::expect![[r#"
+        check(
+            &retried,
+            &[failing],
+            &expect_test::expect![[r#"
             retries: 2 of 9 attempts failed; task m-00003 was tried 3 times.
             waiting: 1 task is waiting: for a pause after a failure, or for a neighbour to confirm a start.
-        "#]]);
+        "#]],
+        );
     }
 }

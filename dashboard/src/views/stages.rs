@@ -34,7 +34,8 @@ pub(crate) fn facts(times: &StageTimes, bytes_in: u64) -> Vec<StageFacts> {
 
 /// Renders the stages; nothing if no time is known.
 pub(crate) fn render(stages: &[StageFacts]) -> Markup {
-    let labels: Vec<_> = stages.iter().map(|stage| format!("{} {}", stage.stage, text::span_ms(stage.wall_ms))).collect();
+    let labels: Vec<_> =
+        stages.iter().map(|stage| format!("{} {}", stage.stage, text::span_ms(stage.wall_ms))).collect();
     let pieces: Vec<_> = stages
         .iter()
         .zip(&labels)

@@ -23,7 +23,8 @@ pub(super) async fn look(look: &Look<'_>, (job, shard, id): (&JobId, ShardId, Ta
     let listed = look.source.tasks(request).await?;
     let name = id.to_string();
     let found = listed.tasks.iter().find(|task| task.task == name);
-    let found = found.ok_or_else(|| ApiError::NotFound { what: format!("task {name} of shard {shard} of job {job}") })?;
+    let found =
+        found.ok_or_else(|| ApiError::NotFound { what: format!("task {name} of shard {shard} of job {job}") })?;
     Ok(page(&Task { job: job.to_string(), facts: TaskFacts::from(found) }, &look.links))
 }
 

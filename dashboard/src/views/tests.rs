@@ -61,7 +61,17 @@ fn a_view_has_one_url_and_parses_from_it() {
         assert_eq!(view.depth(), url.split('?').next().unwrap_or_default().matches('/').count(), "{url}");
     }
     let none = BTreeMap::new();
-    for strange in ["jobs", "jobs/", "jobs/j0/", "jobs/a%2Fb", "jobs/%ff", "jobs/j0/shards/org-mod-99", "workers/", "../etc", "jobs/<script>"] {
+    for strange in [
+        "jobs",
+        "jobs/",
+        "jobs/j0/",
+        "jobs/a%2Fb",
+        "jobs/%ff",
+        "jobs/j0/shards/org-mod-99",
+        "workers/",
+        "../etc",
+        "jobs/<script>",
+    ] {
         assert_eq!(View::parse(strange, &none), None, "{strange}");
     }
 }

@@ -46,7 +46,9 @@ impl Trouble {
 
 pub(super) async fn look(look: &Look<'_>) -> Result<Page, ApiError> {
     if let SourceKind::Dataset(_) = look.source.kind() {
-        return Err(ApiError::NotFound { what: "cluster behind these records; a dataset has no trouble of its own".to_owned() });
+        return Err(ApiError::NotFound {
+            what: "cluster behind these records; a dataset has no trouble of its own".to_owned(),
+        });
     }
     let open = look.source.jobs(v1::ListJobsRequest { open_only: true, ..Default::default() }).await?.jobs;
     let workers = look.source.workers().await?.workers;
@@ -108,12 +110,14 @@ fn told(trouble: &Trouble) -> Markup {
 }
 
 fn jobs(trouble: &Trouble, links: &Links) -> Markup {
-    let row = |job: &JobFacts| html! {
-        th scope="row" { a href=(links.job(&job.job)) { (name(&job.job)) } }
-        td { (state(&job.state)) }
-        td.number { (text::count(job.shards_failed.into())) }
-        td { @if let Some(obstacle) = &job.waiting_for { (long(&format!("wait-{}", job.job), obstacle)) } }
-        td { (job.says) }
+    let row = |job: &JobFacts| {
+        html! {
+            th scope="row" { a href=(links.job(&job.job)) { (name(&job.job)) } }
+            td { (state(&job.state)) }
+            td.number { (text::count(job.shards_failed.into())) }
+            td { @if let Some(obstacle) = &job.waiting_for { (long(&format!("wait-{}", job.job), obstacle)) } }
+            td { (job.says) }
+        }
     };
     let rows: Vec<_> = trouble.jobs.iter().map(row).collect();
     html! {
@@ -125,12 +129,14 @@ fn jobs(trouble: &Trouble, links: &Links) -> Markup {
 }
 
 fn tasks(trouble: &Trouble, links: &Links) -> Markup {
-    let row = |of: &TaskOfJob| html! {
-        th scope="row" { a href=(links.task(&of.job, &of.task.shard, &of.task.task)) { (name(&of.task.task)) } }
-        td { a href=(links.shard(&of.job, &of.task.shard)) { (name(&of.task.shard)) } }
-        td { a href=(links.job(&of.job)) { (name(&of.job)) } }
-        td.number { (text::count(of.task.attempts.into())) }
-        td { @if let Some(error) = &of.task.error { (long(&format!("error-{}-{}-{}", of.job, of.task.shard, of.task.task), error)) } @else { "its neighbour is to confirm a start" } }
+    let row = |of: &TaskOfJob| {
+        html! {
+            th scope="row" { a href=(links.task(&of.job, &of.task.shard, &of.task.task)) { (name(&of.task.task)) } }
+            td { a href=(links.shard(&of.job, &of.task.shard)) { (name(&of.task.shard)) } }
+            td { a href=(links.job(&of.job)) { (name(&of.job)) } }
+            td.number { (text::count(of.task.attempts.into())) }
+            td { @if let Some(error) = &of.task.error { (long(&format!("error-{}-{}-{}", of.job, of.task.shard, of.task.task), error)) } @else { "its neighbour is to confirm a start" } }
+        }
     };
     let rows: Vec<_> = trouble.tasks.iter().map(row).collect();
     html! {
@@ -142,11 +148,13 @@ fn tasks(trouble: &Trouble, links: &Links) -> Markup {
 }
 
 fn workers(trouble: &Trouble) -> Markup {
-    let row = |worker: &WorkerFacts| html! {
-        th scope="row" { (name(&worker.name)) }
-        td { (state(worker.state)) }
-        td.number { (text::count(worker.running.into())) }
-        td { @if let Some(reason) = &worker.reason { (long(&format!("reason-{}", worker.worker), reason)) } }
+    let row = |worker: &WorkerFacts| {
+        html! {
+            th scope="row" { (name(&worker.name)) }
+            td { (state(worker.state)) }
+            td.number { (text::count(worker.running.into())) }
+            td { @if let Some(reason) = &worker.reason { (long(&format!("reason-{}", worker.worker), reason)) } }
+        }
     };
     let rows: Vec<_> = trouble.workers.iter().map(row).collect();
     html! {

@@ -64,6 +64,7 @@ fn lost(order: &DrainOrder) -> WorkerFacts {
         name: order.name.clone(),
         state: "lost",
         reason: Some(format!("to leave if it comes back: {}", order.reason)),
+        version: String::new(),
         slots: 0,
         running: 0,
         memory_bytes: 0,
