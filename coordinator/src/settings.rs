@@ -43,6 +43,12 @@ pub const KEYS: &[Key] = &[
         "false",
     ),
     Key::new(
+        "dashboard.actions",
+        Some("false"),
+        "Let pages cancel, retry, replay and drain, for those whose role allows it: true or false",
+        "true",
+    ),
+    Key::new(
         "dashboard.hosts",
         None,
         "Names with a dot by which browsers reach the pages, with commas. Without it, addresses and plain names alone",
@@ -198,6 +204,7 @@ impl Settings {
         let is_open = !auth.is_by_role && http_exposure == Exposure::Protected && !http_listen.ip().is_loopback();
         let dashboard = DashboardSettings {
             is_enabled: layers.bool("dashboard.enabled")? && (!is_open || layers.bool("insecure")?),
+            may_act: layers.bool("dashboard.actions")?,
             hosts: layers.list("dashboard.hosts"),
         };
         let is_protected = tls.own.is_some() && auth.is_by_role;

@@ -27,4 +27,4 @@ mod http;
 
 pub use http::{KeyGuard, ServedPages, Viewer, ViewerGuard, ViewerRefusal, routes};
 pub use record::{JobRecord, RecordedEffort, RecordedShard, RecordedTotals};
-pub use source::{ClusterSource, PageSource};
+pub use source::{ActionRequest, ClusterSource, PageAction, PageSource};

@@ -19,7 +19,8 @@ use model::{Clock, TimestampMs};
 use proto::ApiError;
 use tokio::time::Instant;
 
-use crate::source::PageSource;
+use crate::html::links;
+use crate::source::{ActionRequest, PageSource};
 use crate::views::{Page, View};
 
 /// Interval between two looks at one view.
@@ -92,6 +93,16 @@ impl Looks {
         let (used, cell) = cells.entry(view.clone()).or_insert_with(|| (now, Arc::default()));
         *used = now;
         Watched { looks: Arc::clone(self), view, cell: Arc::clone(cell) }
+    }
+
+    /// Makes a change; returns the path of the page that shows it. Views are looked at anew after it.
+    ///
+    /// # Errors
+    /// The source's.
+    pub(crate) async fn act(&self, request: ActionRequest) -> Result<String, ApiError> {
+        let job = self.source.act(request).await?;
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, (_, cell)| Arc::strong_count(cell) > 1);
+        Ok(job.map_or_else(|| "workers".to_owned(), |job| links::job_path(&job)))
     }
 
     /// Waits for a turn.

@@ -17,6 +17,8 @@ pub mod page;
 pub mod dispatch;
 // Secret of a worker process, sent with each of its calls.
 pub mod secret;
+// Calls that a coordinator makes on behalf of a viewer of its pages.
+pub mod relay;
 // Least role of each method.
 pub mod access;
 // Bearer tokens, and the file of their hashes.

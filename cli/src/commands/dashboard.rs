@@ -30,6 +30,11 @@ pub(crate) struct Args {
     /// For example `--listen 127.0.0.1:8000`.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7090")]
     listen: SocketAddr,
+    /// Let the pages cancel, retry, replay and drain, as far as your role allows it.
+    ///
+    /// For example `tailor dashboard --actions`.
+    #[arg(long, conflicts_with = "dataset")]
+    actions: bool,
     #[command(flatten)]
     context: ContextArgs,
 }
@@ -46,7 +51,8 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     };
     let key = Token::draw().context("draw the key of the pages")?;
     let guard = KeyGuard::new(key.expose());
-    let routes = dashboard::routes(&ServedPages::default(), source, Arc::new(guard.clone()), Arc::new(SystemClock));
+    let served = ServedPages { may_act: args.actions, ..ServedPages::default() };
+    let routes = dashboard::routes(&served, source, Arc::new(guard.clone()), Arc::new(SystemClock));
     let listener = tokio::net::TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("listen on {}; --listen names another address", args.listen))?;
     let address = listener.local_addr().context("read the address of the pages")?;

@@ -12,6 +12,8 @@ pub(crate) enum Proof {
     Certificate,
     /// Bearer token of the request.
     Token,
+    /// Word of another coordinator, or of this one's pages, which have seen the proof.
+    Relayed,
     /// Nothing: the coordinator asks for no identity.
     Nothing,
 }
@@ -21,6 +23,7 @@ impl Proof {
         match self {
             Self::Certificate => "certificate",
             Self::Token => "token",
+            Self::Relayed => "coordinator",
             Self::Nothing => "nothing",
         }
     }
@@ -47,7 +50,7 @@ impl Caller {
 
     /// Caller for all who look at the pages of this coordinator: they were identified before.
     pub(crate) fn pages() -> Self {
-        Self { name: "dashboard".to_owned(), role: Some(ClientRole::Viewer), from: None, proof: Proof::Nothing }
+        Self { name: "dashboard".to_owned(), role: None, from: None, proof: Proof::Nothing }
     }
 
     /// Returns the caller of a request that the guard has let in.

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Pages ask what any viewer may ask, as nobody in particular: the viewer is known at the door, and all viewers share the
-//! looks. A coordinator that follows asks the leader with its own certificate, whose role is that of a viewer.
+//! looks. A coordinator that follows asks the leader with its own certificate, whose role is that of a viewer. A change is made
+//! on behalf of the person who asks for it (`proto::relay`), so the leader checks that person's role and notes the name.
 
 // Viewers: the identity of a request for a page.
 mod viewers;
@@ -42,6 +43,8 @@ pub(crate) const CONNECTIONS_MAX: usize = 512;
 pub struct DashboardSettings {
     /// True if pages are served.
     pub is_enabled: bool,
+    /// True if pages may change something.
+    pub may_act: bool,
     /// Further names by which pages are asked for.
     pub hosts: Vec<String>,
 }
@@ -58,6 +61,6 @@ pub(crate) fn routes(
     let security = ClientSecurity { tls, token: None };
     let client = LeaderClient::from_within(security, Reach::Own(own), Reach::Other).with_policy(POLICY);
     let viewers = Viewers { access, clock: Arc::clone(&clock) };
-    let served = ServedPages { hosts: settings.hosts.clone() };
+    let served = ServedPages { hosts: settings.hosts.clone(), may_act: settings.may_act };
     dashboard::routes(&served, Arc::new(ClusterSource::new(client)), Arc::new(viewers), clock)
 }

@@ -6,12 +6,13 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use proto::client::Link;
+use proto::relay;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{Service, StdError, http};
 use tonic::service::Routes;
 
-use crate::access::Caller;
+use crate::access::{Caller, relayed};
 
 /// Services of this process, once it has them: before etcd is reached there are none.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +53,12 @@ impl Service<http::Request<Body>> for Reach {
             let away = Status::unavailable("this coordinator has not reached etcd yet");
             return Box::pin(async move { Ok(away.into_http()) });
         };
-        request.extensions_mut().insert(Caller::pages());
+        let caller = match request.headers().get(relay::ON_BEHALF_OF).map(relayed) {
+            None => Caller::pages(),
+            Some(Ok(person)) => person,
+            Some(Err(refused)) => return Box::pin(async move { Ok(Status::from(refused).into_http()) }),
+        };
+        request.extensions_mut().insert(caller);
         Box::pin(async move { Ok(services.call(request).await?) })
     }
 }

@@ -1,7 +1,7 @@
 //! Source of the dashboard over the records of one dataset alone: jobs that have ended, also when their cluster is gone.
 
 use async_trait::async_trait;
-use dashboard::PageSource;
+use dashboard::{ActionRequest, PageSource};
 use dashboard::source::SourceKind;
 use proto::convert::parsed;
 use proto::{ApiError, v1};
@@ -61,5 +61,10 @@ impl PageSource for RecordsSource {
 
     async fn cluster(&self) -> Result<v1::GetClusterResponse, ApiError> {
         Err(Self::no_cluster("leader"))
+    }
+
+    async fn act(&self, request: ActionRequest) -> Result<Option<String>, ApiError> {
+        let reason = format!("these pages show the records of a dataset and cannot {}", request.action);
+        Err(ApiError::Refused { reason })
     }
 }

@@ -42,7 +42,10 @@ impl ViewerGuard for Viewers {
                 let reason = format!("{role} {} may not look at these pages, which need the role viewer", caller.name);
                 Err(ViewerRefusal { reason, is_unknown: false })
             }
-            _ => Ok(Viewer { name: caller.proven() }),
+            role => {
+                let may_act = role.is_none_or(|role| role.may(ClientRole::Operator));
+                Ok(Viewer { name: caller.proven(), may_act })
+            }
         }
     }
 }

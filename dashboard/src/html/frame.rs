@@ -4,6 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::Links;
 use crate::http::assets;
+use crate::source::PageAction;
 use crate::views::{Page, Section};
 
 /// Surroundings of a view.
@@ -16,6 +17,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) here: &'a str,
     /// Reason for which the page is not of this moment, if it is not.
     pub(crate) stale: Option<String>,
+    /// Changes that the viewer may make here.
+    pub(crate) actions: &'a [PageAction],
 }
 
 /// Views that the navigation names: path and text.
@@ -57,6 +60,7 @@ pub(crate) fn frame(page: &Page, frame: &Frame<'_>) -> Markup {
                     }
                     h1 { (super::name(&page.title)) }
                     @for section in &page.sections { (placed(section)) }
+                    (actions(frame))
                 }
                 footer {
                     p { "The same by the command line: " code { (crate::text::printable(&page.command)) } }
@@ -65,6 +69,41 @@ pub(crate) fn frame(page: &Page, frame: &Frame<'_>) -> Markup {
                         @if let Some(viewer) = frame.viewer { " · you are " (super::name(viewer)) }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Shows a form for each change: the name has to be typed, and a reason given.
+fn actions(frame: &Frame<'_>) -> Markup {
+    html! {
+        @if !frame.actions.is_empty() {
+            section #actions {
+                h2 { "Change" }
+                @for (at, action) in frame.actions.iter().enumerate() { (form(at, action, frame.links)) }
+            }
+        }
+    }
+}
+
+fn form(at: usize, action: &PageAction, links: &Links) -> Markup {
+    let (path, verb, typed) = match action {
+        PageAction::CancelJob { job } => (format!("{}/cancel", links.job(job)), "Cancel this job", job.as_str()),
+        PageAction::RetryJob { job } => {
+            (format!("{}/retry", links.job(job)), "Run failed and cancelled shards again", job.as_str())
+        }
+        PageAction::ReplayShard { job, shard } => {
+            (format!("{}/replay", links.shard(job, shard)), "Replay this shard into a new version", shard.as_str())
+        }
+        PageAction::DrainWorker { .. } => (links.to("workers/drain"), "Drain a worker", "the name of the worker"),
+    };
+    html! {
+        details id=(format!("action-{at}")) {
+            summary { (verb) }
+            form method="post" action=(path) {
+                label { "Type " (super::name(typed)) " " input name="name" type="text" required autocomplete="off" maxlength="256"; }
+                label { "Reason, which is kept " input name="reason" type="text" required maxlength="1024"; }
+                button { (verb) }
             }
         }
     }

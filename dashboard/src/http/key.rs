@@ -59,7 +59,7 @@ impl ViewerGuard for KeyGuard {
     fn admit(&self, request: &Parts) -> Result<Viewer, ViewerRefusal> {
         let given = cookie(&request.headers).or_else(|| bearer(&request.headers));
         match given.is_some_and(|given| self.is_key(given)) {
-            true => Ok(Viewer { name: None }),
+            true => Ok(Viewer { name: None, may_act: true }),
             false => Err(ViewerRefusal {
                 reason: "this dashboard was opened for somebody else, or has been started again; open the link that it printed"
                     .to_owned(),

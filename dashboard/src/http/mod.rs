@@ -5,11 +5,14 @@
 //! | `/ui` | GET | the way to `/ui/` |
 //! | `/ui/assets/NAME` | GET | style, script, icon |
 //! | `/ui/...` | GET | a view as HTML; `?format=json` as JSON; `?format=live` as a stream of changes |
+//! | see `actions.rs` | POST | a change, where the settings allow any |
 //!
-//! Any other method is answered 405, because nothing here changes anything. A request for a host that is not ours is refused
+//! Without that setting the routes of changes do not exist, and any method but GET is answered 405. A request for a host that is not ours is refused
 //! (421), so that no page of a stranger can read these by a name that it points here. Views need the identity that [`ViewerGuard`]
 //! asks for.
 
+// Routes that change something.
+mod actions;
 // Files that pages load.
 pub(crate) mod assets;
 // Hosts by which the dashboard may be asked.
@@ -56,6 +59,8 @@ const QUERY_BYTES_MAX: usize = 8 << 10;
 pub struct ServedPages {
     /// Further names by which it is reached, beside addresses and names without a dot.
     pub hosts: Vec<String>,
+    /// True if pages may change something: cancel, retry, replay, drain.
+    pub may_act: bool,
 }
 
 /// Viewer of a page.
@@ -63,6 +68,8 @@ pub struct ServedPages {
 pub struct Viewer {
     /// Role and name, as text; none where nobody is asked for an identity.
     pub name: Option<String>,
+    /// True if the viewer may also change something, where pages may.
+    pub may_act: bool,
 }
 
 /// ViewerRefusal of a request.
@@ -89,6 +96,7 @@ struct Dashboard {
     guard: Arc<dyn ViewerGuard>,
     hosts: hosts::Hosts,
     streams: Arc<Semaphore>,
+    may_act: bool,
 }
 
 /// Representation of a view.
@@ -111,12 +119,15 @@ pub fn routes(
         guard,
         hosts: hosts::Hosts::new(&served.hosts),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        may_act: served.may_act,
     });
+    let actions = if served.may_act { actions::routes() } else { Router::new() };
     Router::new()
         .route("/ui", get(async || answers::moved("ui/".to_owned())))
         .route("/ui/", get(show))
         .route("/ui/assets/{name}", get(assets::serve))
         .route("/ui/{*view}", get(show))
+        .merge(actions)
         .layer(middleware::from_fn_with_state(Arc::clone(&dashboard), check_host))
         .layer(middleware::map_response(answers::secured))
         .with_state(dashboard)
@@ -171,15 +182,16 @@ async fn show(State(dashboard): State<Arc<Dashboard>>, request: Request) -> Resp
     match watched.see().await {
         Err(error) => answers::error(&error, format, depth),
         Ok(seen) if format == Format::Json => answers::json(StatusCode::OK, &seen.page.document),
-        Ok(seen) => answers::html(StatusCode::OK, page(&view, &seen, &viewer)),
+        Ok(seen) => answers::html(StatusCode::OK, page(&view, &seen, &viewer, dashboard.may_act)),
     }
 }
 
-fn page(view: &View, seen: &Seen, viewer: &Viewer) -> String {
+fn page(view: &View, seen: &Seen, viewer: &Viewer, may_act: bool) -> String {
     let links = Links::at(view.depth());
     let here = links.to(&view.url());
-    let around = Frame { links: &links, viewer: viewer.name.as_deref(), here: &here, stale: live::stale(seen) };
-    frame(&seen.page, &around).into_string()
+    let actions = if may_act && viewer.may_act { seen.page.actions.as_slice() } else { &[] };
+    let viewer = viewer.name.as_deref();
+    frame(&seen.page, &Frame { links: &links, viewer, here: &here, stale: live::stale(seen), actions }).into_string()
 }
 
 /// Header that makes a browser ask for an identity.

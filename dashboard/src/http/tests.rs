@@ -18,14 +18,23 @@ struct Testing;
 impl ViewerGuard for Testing {
     fn admit(&self, request: &Parts) -> Result<Viewer, ViewerRefusal> {
         match request.headers.get("x-refuse").map(HeaderValue::as_bytes) {
-            None => Ok(Viewer { name: Some("viewer/victor".to_owned()) }),
+            None => {
+                let may_act = !request.headers.contains_key("x-viewer");
+                Ok(Viewer { name: Some("operator/alice".to_owned()), may_act })
+            }
             Some(how) => Err(ViewerRefusal { reason: "show a token".to_owned(), is_unknown: how == b"unknown" }),
         }
     }
 }
 
 fn router(source: Arc<Simulated>) -> Router {
-    let served = ServedPages { hosts: vec!["tailor.example.com".to_owned()] };
+    let served = ServedPages { hosts: vec!["tailor.example.com".to_owned()], may_act: false };
+    routes(&served, source, Arc::new(Testing), Arc::new(SystemClock))
+}
+
+/// Pages that may change something.
+fn acting(source: Arc<Simulated>) -> Router {
+    let served = ServedPages { may_act: true, ..ServedPages::default() };
     routes(&served, source, Arc::new(Testing), Arc::new(SystemClock))
 }
 
@@ -321,4 +330,87 @@ async fn a_stream_ends_so_that_the_viewer_is_identified_again_and_their_number_i
         StatusCode::OK,
         "there is room again"
     );
+}
+
+/// Headers of a form that a page of ours sends.
+const OURS: [(&str, &str); 2] = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
+
+async fn send(router: &Router, path: &str, headers: &[(&str, &str)], form: &str) -> (StatusCode, String, String) {
+    let mut request = Request::post(path).header("host", "127.0.0.1:7080");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Body::from(form.to_owned())).expect("a request");
+    let response = router.clone().oneshot(request).await.expect("a router answers");
+    let to = response.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default().to_owned();
+    (response.status(), to, text(response).await)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_needs_the_name_and_a_reason_and_leads_to_the_page_that_shows_it() {
+    let source = Arc::new(Simulated { jobs: 3, ..Simulated::default() });
+    let router = acting(source.clone());
+    for (path, form, shows) in [
+        ("/ui/jobs/j0/cancel", "name=j0&reason=no+longer+wanted", "/ui/jobs/j0"),
+        ("/ui/jobs/j1/retry", "name=j1&reason=again", "/ui/jobs/j1"),
+        ("/ui/jobs/j1/shards/org-mod-01/replay", "name=org-mod-01&reason=rehearsal", "/ui/jobs/j1-r1"),
+        ("/ui/workers/drain", "name=w0&reason=upgrade", "/ui/workers"),
+    ] {
+        let (status, to, _) = send(&router, path, &OURS, form).await;
+        assert_eq!((status, resolve(path, &to).as_str()), (StatusCode::SEE_OTHER, shows), "{path}");
+        let (status, _, told) = send(&router, path, &OURS, "name=other&reason=x").await;
+        assert!(path.ends_with("drain") || status == StatusCode::BAD_REQUEST && told.contains("nothing was changed"), "{told}");
+        for without in ["reason=x", form.split('&').next().expect("a name")] {
+            assert_eq!(send(&router, path, &OURS, without).await.0, StatusCode::BAD_REQUEST, "{path} {without}");
+        }
+        assert_eq!(ask(&router, "GET", path, &[]).await.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+    }
+    let acted: Vec<_> = source.acted.lock().expect("nobody panics").iter().map(|request| (request.action.to_string(), request.clone())).collect();
+    let said: Vec<_> = acted.iter().map(|(said, _)| said.as_str()).collect();
+    let all = ["cancel job j0", "retry job j1", "replay shard org-mod-01 of job j1", "drain worker w0", "drain worker other"];
+    assert_eq!(said, all);
+    let first = &acted[0].1;
+    assert_eq!((first.reason.as_str(), first.on_behalf_of.as_deref()), ("no longer wanted", Some("operator/alice")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_another_site_or_a_viewer_asks_for_is_refused() {
+    let source = Arc::new(Simulated { jobs: 3, ..Simulated::default() });
+    let router = acting(source.clone());
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    for headers in [
+        &[form, ("sec-fetch-site", "cross-site")][..],
+        &[form, ("sec-fetch-site", "same-site")],
+        &[form, ("sec-fetch-site", "none")],
+        &[form, ("origin", "http://evil.example")],
+        &[form, ("origin", "null")],
+        &[form],
+        &[("content-type", "text/plain"), ("sec-fetch-site", "same-origin")],
+        &[("sec-fetch-site", "same-origin")],
+        &[form, ("sec-fetch-site", "same-origin"), ("x-viewer", "1")],
+    ] {
+        let (status, ..) = send(&router, "/ui/jobs/j0/cancel", headers, "name=j0&reason=x").await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{headers:?}");
+    }
+    let large = format!("name=j0&reason={}", "x".repeat(20_000));
+    assert_eq!(send(&router, "/ui/jobs/j0/cancel", &OURS, &large).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(source.acted.lock().expect("nobody panics").is_empty());
+    let (status, ..) = send(&router, "/ui/jobs/j0/cancel", &[form, ("origin", "http://127.0.0.1:7080")], "name=j0&reason=x").await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "an older browser tells its origin");
+    let unknown = [OURS[0], OURS[1], ("x-refuse", "unknown")];
+    assert_eq!(send(&router, "/ui/jobs/j0/cancel", &unknown, "name=j0&reason=x").await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn forms_are_shown_to_those_who_may_send_them() {
+    let source = Arc::new(Simulated { jobs: 3, ..Simulated::default() });
+    let has_form = |html: &str, action: &str| html.contains(&format!("/{action}\"")) && html.contains("method=\"post\"");
+    for (path, action) in [("jobs/j0", "cancel"), ("jobs/j1", "retry"), ("jobs/j1/shards/org-mod-01", "replay"), ("workers", "drain")] {
+        let path = format!("/ui/{path}");
+        let (_, html) = get_text(&acting(source.clone()), &path).await;
+        assert!(has_form(&html, action), "{path}: {html}");
+        let viewer = text(ask(&acting(source.clone()), "GET", &path, &[("x-viewer", "1")]).await).await;
+        let (_, off) = get_text(&router(source.clone()), &path).await;
+        assert!(!has_form(&viewer, action) && !has_form(&off, action), "{path}");
+    }
 }

@@ -7,7 +7,7 @@ use proto::client::Connection;
 use proto::v1::operator_service_client::OperatorServiceClient;
 use proto::{ApiError, LeaderClient, v1};
 
-use super::{PageSource, SourceKind};
+use super::{ActionRequest, PageAction, PageSource, SourceKind};
 
 /// Source over the operators' service.
 pub struct ClusterSource<C> {
@@ -33,6 +33,21 @@ macro_rules! ask {
         let request = $request;
         let call = |mut operator: OperatorServiceClient<C>| {
             let request = request.clone();
+            async move { operator.$method(request).await }
+        };
+        $source.client.operator(call).await
+    }};
+}
+
+/// Calls one method on behalf of somebody.
+macro_rules! act {
+    ($source:expr, $method:ident, $request:expr, $by:expr) => {{
+        let (request, by) = ($request, $by.map(proto::relay::metadata).transpose()?);
+        let call = |mut operator: OperatorServiceClient<C>| {
+            let mut request = tonic::Request::new(request.clone());
+            if let Some(by) = by.clone() {
+                request.metadata_mut().insert(proto::relay::ON_BEHALF_OF, by);
+            }
             async move { operator.$method(request).await }
         };
         $source.client.operator(call).await
@@ -81,5 +96,29 @@ where
 
     async fn cluster(&self) -> Result<v1::GetClusterResponse, ApiError> {
         ask!(self, get_cluster, v1::GetClusterRequest {})
+    }
+
+    async fn act(&self, request: ActionRequest) -> Result<Option<String>, ApiError> {
+        let ActionRequest { action, reason, on_behalf_of } = request;
+        let by = on_behalf_of.as_deref();
+        match action {
+            PageAction::CancelJob { job } => {
+                act!(self, cancel_job, v1::CancelJobRequest { job: job.clone(), reason }, by)?;
+                Ok(Some(job))
+            }
+            PageAction::RetryJob { job } => {
+                let request = v1::RetryJobRequest { job: job.clone(), reason, ..Default::default() };
+                act!(self, retry_job, request, by)?;
+                Ok(Some(job))
+            }
+            PageAction::ReplayShard { job, shard } => {
+                let request = v1::ReplayShardRequest { job, shard, reason, ..Default::default() };
+                Ok(Some(act!(self, replay_shard, request, by)?.job))
+            }
+            PageAction::DrainWorker { worker } => {
+                act!(self, drain_worker, v1::DrainWorkerRequest { worker, reason, cancel: false }, by)?;
+                Ok(None)
+            }
+        }
     }
 }

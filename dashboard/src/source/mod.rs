@@ -6,6 +6,8 @@
 //!
 //! Each answer is one message of the wire: views do not depend on where it came from.
 
+// Changes that a page may ask for.
+mod action;
 mod cluster;
 #[cfg(test)]
 pub(crate) mod simulated;
@@ -15,6 +17,7 @@ use std::fmt;
 use async_trait::async_trait;
 use proto::{ApiError, v1};
 
+pub use action::{ActionRequest, PageAction};
 pub use cluster::ClusterSource;
 
 /// Origin of answers, as a page names it.
@@ -46,4 +49,7 @@ pub trait PageSource: fmt::Debug + Send + Sync {
 
     /// Returns the leader, and the troubles of the stores.
     async fn cluster(&self) -> Result<v1::GetClusterResponse, ApiError>;
+
+    /// Makes a change; returns the name of the job that does it, if there is one.
+    async fn act(&self, request: ActionRequest) -> Result<Option<String>, ApiError>;
 }

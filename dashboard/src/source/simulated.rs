@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use proto::{ApiError, v1};
 use serde_json::json;
 
-use super::{PageSource, SourceKind};
+use super::{ActionRequest, PageAction, PageSource, SourceKind};
 
 /// Names that try to leave their place: markup, quotes, directions, controls, length.
 pub(crate) const HOSTILE: &str =
@@ -28,6 +28,8 @@ pub(crate) struct Simulated {
     pub(crate) asked: AtomicU64,
     /// Bytes that are read of each shard.
     pub(crate) read: AtomicU64,
+    /// Changes that were asked for.
+    pub(crate) acted: Mutex<Vec<ActionRequest>>,
 }
 
 impl Default for Simulated {
@@ -41,6 +43,7 @@ impl Default for Simulated {
             error: Mutex::default(),
             asked: AtomicU64::default(),
             read: AtomicU64::new(60 << 20),
+            acted: Mutex::default(),
         }
     }
 }
@@ -241,5 +244,15 @@ impl PageSource for Simulated {
             slots: self.workers * 4,
             jobs: 1,
         })
+    }
+
+    async fn act(&self, request: ActionRequest) -> Result<Option<String>, ApiError> {
+        let job = match &request.action {
+            PageAction::ReplayShard { job, .. } => Some(format!("{job}-r1")),
+            PageAction::CancelJob { job } | PageAction::RetryJob { job } => Some(job.clone()),
+            PageAction::DrainWorker { .. } => None,
+        };
+        self.acted.lock().expect("nobody panics").push(request);
+        self.answer(job)
     }
 }

@@ -14,6 +14,7 @@ use super::stages::{self, StageFacts};
 use super::{Look, Page, ROWS, Section, document};
 use crate::html::{Links, Pager, bar, facts, instant, long, name, pager, state, table, warnings};
 use crate::record::JobRecord;
+use crate::source::PageAction;
 use crate::text;
 
 /// States that the list can be filtered by.
@@ -109,6 +110,17 @@ fn page(job: &Job, summary: &v1::JobSummary, list: (&Listing, Pager), grid: Mark
         ],
         document: document("JobPage", job),
         command: format!("tailor job get {}", job.facts.job),
+        actions: actions(summary),
+    }
+}
+
+/// Changes that make sense in the job's state.
+fn actions(job: &v1::JobSummary) -> Vec<PageAction> {
+    let name = job.job.clone();
+    match job.state() {
+        JobState::Planning | JobState::Running => vec![PageAction::CancelJob { job: name }],
+        JobState::PartlyDone | JobState::Failed | JobState::Cancelled => vec![PageAction::RetryJob { job: name }],
+        _ => Vec::new(),
     }
 }
 

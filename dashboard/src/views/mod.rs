@@ -47,7 +47,7 @@ use serde::Serialize;
 
 use crate::html::Links;
 use crate::html::links;
-use crate::source::PageSource;
+use crate::source::{PageAction, PageSource};
 use listing::Listing;
 
 /// Most rows of a table on one page; 200 rows render in a millisecond and stay below 300 KB.
@@ -81,6 +81,8 @@ pub(crate) struct Page {
     pub(crate) document: serde_json::Value,
     /// Command that says the same.
     pub(crate) command: String,
+    /// Changes that make sense here, where pages may change something.
+    pub(crate) actions: Vec<PageAction>,
 }
 
 impl Page {

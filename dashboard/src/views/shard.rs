@@ -13,6 +13,7 @@ use super::slow::{self, Reason};
 use super::spread::Spread;
 use super::{Look, Page, ROWS, Section, answer, document};
 use crate::html::{Links, Pager, bar, facts, long, name, pager, state, table, warnings};
+use crate::source::PageAction;
 use crate::text;
 
 /// States that the list can be filtered by.
@@ -104,7 +105,14 @@ fn page(shard: &Shard, list: (&Listing, Pager), links: &Links) -> Page {
         ],
         document: document("ShardPage", shard),
         command: format!("tailor shard get {name} --job {job}"),
+        actions: actions(shard),
     }
+}
+
+/// Replays are of shards that are done; others are run again with their job.
+fn actions(shard: &Shard) -> Vec<PageAction> {
+    let (job, name) = (shard.job.clone(), shard.facts.shard.clone());
+    if shard.facts.state == "done" { vec![PageAction::ReplayShard { job, shard: name }] } else { Vec::new() }
 }
 
 fn told(shard: &Shard, links: &Links) -> Markup {

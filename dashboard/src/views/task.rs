@@ -41,6 +41,7 @@ fn page(task: &Task, links: &Links) -> Page {
         sections: vec![Section::live("answer", told(&task.facts)), Section::live("attempts", attempts(&task.facts))],
         document: document("TaskPage", task),
         command: format!("tailor task list --job {job} --shard {shard}"),
+        actions: Vec::new(),
     }
 }
 

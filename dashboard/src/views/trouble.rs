@@ -96,6 +96,7 @@ fn page(trouble: &Trouble, links: &Links) -> Page {
         ],
         document: document("TroublePage", trouble),
         command: "tailor job list --open; tailor task list --job JOB --state waiting; tailor worker list".to_owned(),
+        actions: Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ use super::job::choice;
 use super::listing::Listing;
 use super::{Look, Page, ROWS, Section, document};
 use crate::html::{Links, Pager, bar, instant, long, name, pager, state, table};
+use crate::source::PageAction;
 use crate::text;
 
 /// States that the list can be filtered by.
@@ -85,6 +86,7 @@ fn page(workers: &Workers, list: (&Listing, Pager), links: &Links) -> Page {
         ],
         document: document("WorkersPage", workers),
         command: "tailor worker list -o wide".to_owned(),
+        actions: vec![PageAction::DrainWorker { worker: String::new() }],
     }
 }
 
