@@ -6,6 +6,7 @@ use std::time::Duration;
 use daemon::reread::NamedFile;
 use daemon::tls::{Exposure, TlsFiles, exposure};
 use daemon::{Key, Layers, LogFormat, SettingsError, Tables};
+use dashboard::PagePrices;
 use model::admission::check_name;
 use model::identity::is_plain;
 use storage::AllowedRoots;
@@ -54,6 +55,10 @@ pub const KEYS: &[Key] = &[
         "Names with a dot by which browsers reach the pages, with commas. Without it, addresses and plain names alone",
         "tailor.example.com",
     ),
+    Key::new("prices.slot", Some("0.015"), "Price of a slot for an hour, by which pages tell a cost", "0.04"),
+    Key::new("prices.put", Some("0.005"), "Price of a thousand PUT, POST, COPY and LIST requests", "0.0055"),
+    Key::new("prices.get", Some("0.0004"), "Price of a thousand GET and HEAD requests", "0.00044"),
+    Key::new("prices.storage", Some("0.023"), "Price of a gigabyte that is stored for a month", "0.0125"),
     Key::new(
         "auth.tokens",
         None,
@@ -205,6 +210,7 @@ impl Settings {
         let dashboard = DashboardSettings {
             is_enabled: layers.bool("dashboard.enabled")? && (!is_open || layers.bool("insecure")?),
             may_act: layers.bool("dashboard.actions")?,
+            prices: prices(layers)?,
             hosts: layers.list("dashboard.hosts"),
         };
         let is_protected = tls.own.is_some() && auth.is_by_role;
@@ -240,6 +246,20 @@ fn auth(layers: &Layers, tls: &TlsFiles) -> Result<AuthSettings, SettingsError> 
         return Err(layers.refuse("auth.cluster", "a name of letters, digits and -_.@"));
     }
     Ok(AuthSettings { is_by_role: has_certificates || tokens.is_some(), tokens, cluster })
+}
+
+fn prices(layers: &Layers) -> Result<PagePrices, SettingsError> {
+    let price = |name: &str| {
+        let price: f64 = layers.parse(name, "a price, such as 0.005")?;
+        let is_price = price.is_finite() && price >= 0.0;
+        is_price.then_some(price).ok_or_else(|| layers.refuse(name, "a price that is not negative, such as 0.005"))
+    };
+    Ok(PagePrices {
+        slot_hour: price("prices.slot")?,
+        put_thousand: price("prices.put")?,
+        get_thousand: price("prices.get")?,
+        stored_gb_month: price("prices.storage")?,
+    })
 }
 
 fn collector(layers: &Layers) -> Result<CollectorSettings, SettingsError> {
@@ -310,6 +330,8 @@ mod tests {
         assert!(is_served(&[beyond, tls[0], tls[1], ("auth.tokens", "/t")]));
         assert!(is_served(&[beyond, ("insecure", "true")]));
         assert!(!is_served(&[("dashboard.enabled", "false")]));
+        assert_eq!(resolve(&[("prices.slot", "0.04")]).dashboard.prices.slot_hour, 0.04);
+        assert!(try_resolve(&[("prices.put", "-1")]).is_err_and(|error| error.contains("prices.put")));
         let hosts = resolve(&[("dashboard.hosts", "a.example.com, b.example.com")]).dashboard.hosts;
         assert_eq!(hosts, ["a.example.com", "b.example.com"]);
     }

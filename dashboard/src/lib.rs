@@ -14,6 +14,8 @@
 pub mod source;
 // Records of jobs that have ended.
 mod record;
+// Prices, by which a cost is told.
+mod price;
 // Text for people: numbers, times, names of strangers.
 mod text;
 // Pieces of HTML: the frame of a page, tables, states, pictures.
@@ -26,5 +28,6 @@ mod looks;
 mod http;
 
 pub use http::{KeyGuard, ServedPages, Viewer, ViewerGuard, ViewerRefusal, routes};
+pub use price::PagePrices;
 pub use record::{JobRecord, RecordedEffort, RecordedShard, RecordedTotals};
 pub use source::{ActionRequest, ClusterSource, PageAction, PageSource};

@@ -20,7 +20,8 @@ use proto::ApiError;
 use tokio::time::Instant;
 
 use crate::html::links;
-use crate::source::{ActionRequest, PageSource};
+use crate::price::PagePrices;
+use crate::source::{ActionRequest, PageSource, SourceKind};
 use crate::views::{Page, View};
 
 /// Interval between two looks at one view.
@@ -52,6 +53,7 @@ struct Cell {
 /// Views that are watched, or were a moment ago.
 pub(crate) struct Looks {
     source: Arc<dyn PageSource>,
+    prices: PagePrices,
     clock: Arc<dyn Clock>,
     cells: Mutex<HashMap<View, (Instant, Arc<Cell>)>>,
     /// Instant of the next turn.
@@ -73,8 +75,13 @@ pub(crate) struct Watched {
 }
 
 impl Looks {
-    pub(crate) fn new(source: Arc<dyn PageSource>, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { source, clock, cells: Mutex::default(), turn: Mutex::new(Instant::now()) })
+    pub(crate) fn new(source: Arc<dyn PageSource>, prices: PagePrices, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { source, prices, clock, cells: Mutex::default(), turn: Mutex::new(Instant::now()) })
+    }
+
+    /// Returns the kind of the source.
+    pub(crate) fn kind(&self) -> SourceKind {
+        self.source.kind()
     }
 
     /// Returns the handle of a view, shared with everybody who watches an equal one.
@@ -135,7 +142,7 @@ impl Watched {
             return Ok(seen.clone());
         }
         let looked = match self.looks.turn().await {
-            Ok(()) => self.view.look(&*self.looks.source, self.looks.clock.now_ms()).await,
+            Ok(()) => self.view.look(&*self.looks.source, self.looks.prices, self.looks.clock.now_ms()).await,
             Err(error) => Err(error),
         };
         let seen = match (looked, last.take()) {

@@ -75,6 +75,18 @@ pub struct RecordedEffort {
     pub throttled: Duration,
 }
 
+impl RecordedEffort {
+    /// Adds another effort.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.wall += other.wall;
+        self.throttled += other.throttled;
+        for (kind, count) in &other.requests {
+            let of_kind = self.requests.entry(kind.clone()).or_default();
+            *of_kind = of_kind.saturating_add(*count);
+        }
+    }
+}
+
 impl JobRecord {
     /// Parses a record; none if there is none, or it is none that this version can read.
     pub fn parse(bytes: &[u8]) -> Option<Self> {

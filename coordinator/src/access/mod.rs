@@ -135,7 +135,8 @@ impl Roles {
 
 /// Returns the person for whom a coordinator calls.
 pub(crate) fn relayed(sent: &HeaderValue) -> Result<Caller, ApiError> {
-    let (role, name) = sent.to_str().ok().and_then(relay::parse).ok_or_else(|| nobody("the call is for nobody in particular"))?;
+    let (role, name) =
+        sent.to_str().ok().and_then(relay::parse).ok_or_else(|| nobody("the call is for nobody in particular"))?;
     Ok(Caller { name, role: Some(role), from: None, proof: Proof::Relayed })
 }
 

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use axum::Router;
 use daemon::Tls;
-use dashboard::{ClusterSource, ServedPages};
+use dashboard::{ClusterSource, PagePrices, ServedPages};
 use model::Clock;
 use proto::client::{CallPolicy, ClientSecurity, Dial, LeaderClient};
 
@@ -39,12 +39,14 @@ const POLICY: CallPolicy = CallPolicy { call_timeout: Duration::from_secs(4), pa
 pub(crate) const CONNECTIONS_MAX: usize = 512;
 
 /// Settings of the dashboard.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DashboardSettings {
     /// True if pages are served.
     pub is_enabled: bool,
     /// True if pages may change something.
     pub may_act: bool,
+    /// Prices by which a cost is told.
+    pub prices: PagePrices,
     /// Further names by which pages are asked for.
     pub hosts: Vec<String>,
 }
@@ -61,6 +63,6 @@ pub(crate) fn routes(
     let security = ClientSecurity { tls, token: None };
     let client = LeaderClient::from_within(security, Reach::Own(own), Reach::Other).with_policy(POLICY);
     let viewers = Viewers { access, clock: Arc::clone(&clock) };
-    let served = ServedPages { hosts: settings.hosts.clone(), may_act: settings.may_act };
+    let served = ServedPages { hosts: settings.hosts.clone(), may_act: settings.may_act, prices: settings.prices };
     dashboard::routes(&served, Arc::new(ClusterSource::new(client)), Arc::new(viewers), clock)
 }

@@ -1,8 +1,8 @@
 //! Source of the dashboard over the records of one dataset alone: jobs that have ended, also when their cluster is gone.
 
 use async_trait::async_trait;
-use dashboard::{ActionRequest, PageSource};
 use dashboard::source::SourceKind;
+use dashboard::{ActionRequest, PageSource};
 use proto::convert::parsed;
 use proto::{ApiError, v1};
 use storage::{Opener, Root, StorageError};

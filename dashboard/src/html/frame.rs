@@ -17,12 +17,15 @@ pub(crate) struct Frame<'a> {
     pub(crate) here: &'a str,
     /// Reason for which the page is not of this moment, if it is not.
     pub(crate) stale: Option<String>,
+    /// True if a cluster is shown, and not the records of a dataset.
+    pub(crate) is_cluster: bool,
     /// Changes that the viewer may make here.
     pub(crate) actions: &'a [PageAction],
 }
 
-/// Views that the navigation names: path and text.
-const NAVIGATION: [(&str, &str); 3] = [("", "Jobs"), ("trouble", "Trouble"), ("workers", "Workers")];
+/// Views that the navigation names: path, text, and true if only a cluster has them.
+const NAVIGATION: [(&str, &str, bool); 3] =
+    [("", "Jobs", false), ("trouble", "Trouble", true), ("workers", "Workers", true)];
 
 /// Renders a whole page.
 pub(crate) fn frame(page: &Page, frame: &Frame<'_>) -> Markup {
@@ -44,7 +47,7 @@ pub(crate) fn frame(page: &Page, frame: &Frame<'_>) -> Markup {
                 header {
                     nav aria-label="Views" {
                         ul {
-                            @for (path, text) in NAVIGATION {
+                            @for (path, text, _) in NAVIGATION.into_iter().filter(|(.., of_cluster)| frame.is_cluster || !of_cluster) {
                                 @let is_here = page.crumbs.is_empty() && page.nav == text;
                                 li { a href=(links.to(path)) aria-current=[is_here.then_some("page")] { (text) } }
                             }

@@ -43,7 +43,8 @@ use tokio::sync::Semaphore;
 
 use crate::html::{Frame, Links, frame};
 use crate::looks::{Looks, Seen};
-use crate::source::PageSource;
+use crate::price::PagePrices;
+use crate::source::{PageSource, SourceKind};
 use crate::views::View;
 
 pub use key::KeyGuard;
@@ -61,6 +62,8 @@ pub struct ServedPages {
     pub hosts: Vec<String>,
     /// True if pages may change something: cancel, retry, replay, drain.
     pub may_act: bool,
+    /// Prices by which a cost is told.
+    pub prices: PagePrices,
 }
 
 /// Viewer of a page.
@@ -115,7 +118,7 @@ pub fn routes(
     clock: Arc<dyn Clock>,
 ) -> Router {
     let dashboard = Arc::new(Dashboard {
-        looks: Looks::new(source, clock),
+        looks: Looks::new(source, served.prices, clock),
         guard,
         hosts: hosts::Hosts::new(&served.hosts),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
@@ -182,16 +185,23 @@ async fn show(State(dashboard): State<Arc<Dashboard>>, request: Request) -> Resp
     match watched.see().await {
         Err(error) => answers::error(&error, format, depth),
         Ok(seen) if format == Format::Json => answers::json(StatusCode::OK, &seen.page.document),
-        Ok(seen) => answers::html(StatusCode::OK, page(&view, &seen, &viewer, dashboard.may_act)),
+        Ok(seen) => answers::html(StatusCode::OK, dashboard.page(&view, &seen, &viewer)),
     }
 }
 
-fn page(view: &View, seen: &Seen, viewer: &Viewer, may_act: bool) -> String {
-    let links = Links::at(view.depth());
-    let here = links.to(&view.url());
-    let actions = if may_act && viewer.may_act { seen.page.actions.as_slice() } else { &[] };
-    let viewer = viewer.name.as_deref();
-    frame(&seen.page, &Frame { links: &links, viewer, here: &here, stale: live::stale(seen), actions }).into_string()
+impl Dashboard {
+    fn page(&self, view: &View, seen: &Seen, viewer: &Viewer) -> String {
+        let links = Links::at(view.depth());
+        let around = Frame {
+            links: &links,
+            viewer: viewer.name.as_deref(),
+            here: &links.to(&view.url()),
+            stale: live::stale(seen),
+            is_cluster: self.looks.kind() == SourceKind::Cluster,
+            actions: if self.may_act && viewer.may_act { &seen.page.actions } else { &[] },
+        };
+        frame(&seen.page, &around).into_string()
+    }
 }
 
 /// Header that makes a browser ask for an identity.

@@ -28,7 +28,7 @@ impl ViewerGuard for Testing {
 }
 
 fn router(source: Arc<Simulated>) -> Router {
-    let served = ServedPages { hosts: vec!["tailor.example.com".to_owned()], may_act: false };
+    let served = ServedPages { hosts: vec!["tailor.example.com".to_owned()], ..ServedPages::default() };
     routes(&served, source, Arc::new(Testing), Arc::new(SystemClock))
 }
 
@@ -214,7 +214,10 @@ async fn each_view_has_a_json_twin_of_a_kind_of_its_own() {
         kinds.insert(document["kind"].as_str().expect("a kind").to_owned());
     }
     let kinds: Vec<_> = kinds.iter().map(String::as_str).collect();
-    assert_eq!(kinds, ["ComparePage", "JobPage", "JobsPage", "ShardPage", "TaskPage", "TroublePage", "WorkersPage"]);
+    assert_eq!(
+        kinds,
+        ["ComparePage", "CostPage", "JobPage", "JobsPage", "ShardPage", "TaskPage", "TroublePage", "WorkersPage"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -333,7 +336,8 @@ async fn a_stream_ends_so_that_the_viewer_is_identified_again_and_their_number_i
 }
 
 /// Headers of a form that a page of ours sends.
-const OURS: [(&str, &str); 2] = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
+const OURS: [(&str, &str); 2] =
+    [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
 
 async fn send(router: &Router, path: &str, headers: &[(&str, &str)], form: &str) -> (StatusCode, String, String) {
     let mut request = Request::post(path).header("host", "127.0.0.1:7080");
@@ -359,15 +363,25 @@ async fn a_change_needs_the_name_and_a_reason_and_leads_to_the_page_that_shows_i
         let (status, to, _) = send(&router, path, &OURS, form).await;
         assert_eq!((status, resolve(path, &to).as_str()), (StatusCode::SEE_OTHER, shows), "{path}");
         let (status, _, told) = send(&router, path, &OURS, "name=other&reason=x").await;
-        assert!(path.ends_with("drain") || status == StatusCode::BAD_REQUEST && told.contains("nothing was changed"), "{told}");
+        assert!(
+            path.ends_with("drain") || status == StatusCode::BAD_REQUEST && told.contains("nothing was changed"),
+            "{told}"
+        );
         for without in ["reason=x", form.split('&').next().expect("a name")] {
             assert_eq!(send(&router, path, &OURS, without).await.0, StatusCode::BAD_REQUEST, "{path} {without}");
         }
         assert_eq!(ask(&router, "GET", path, &[]).await.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
     }
-    let acted: Vec<_> = source.acted.lock().expect("nobody panics").iter().map(|request| (request.action.to_string(), request.clone())).collect();
+    let acted: Vec<_> = source
+        .acted
+        .lock()
+        .expect("nobody panics")
+        .iter()
+        .map(|request| (request.action.to_string(), request.clone()))
+        .collect();
     let said: Vec<_> = acted.iter().map(|(said, _)| said.as_str()).collect();
-    let all = ["cancel job j0", "retry job j1", "replay shard org-mod-01 of job j1", "drain worker w0", "drain worker other"];
+    let all =
+        ["cancel job j0", "retry job j1", "replay shard org-mod-01 of job j1", "drain worker w0", "drain worker other"];
     assert_eq!(said, all);
     let first = &acted[0].1;
     assert_eq!((first.reason.as_str(), first.on_behalf_of.as_deref()), ("no longer wanted", Some("operator/alice")));
@@ -395,7 +409,8 @@ async fn a_change_that_another_site_or_a_viewer_asks_for_is_refused() {
     let large = format!("name=j0&reason={}", "x".repeat(20_000));
     assert_eq!(send(&router, "/ui/jobs/j0/cancel", &OURS, &large).await.0, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(source.acted.lock().expect("nobody panics").is_empty());
-    let (status, ..) = send(&router, "/ui/jobs/j0/cancel", &[form, ("origin", "http://127.0.0.1:7080")], "name=j0&reason=x").await;
+    let (status, ..) =
+        send(&router, "/ui/jobs/j0/cancel", &[form, ("origin", "http://127.0.0.1:7080")], "name=j0&reason=x").await;
     assert_eq!(status, StatusCode::SEE_OTHER, "an older browser tells its origin");
     let unknown = [OURS[0], OURS[1], ("x-refuse", "unknown")];
     assert_eq!(send(&router, "/ui/jobs/j0/cancel", &unknown, "name=j0&reason=x").await.0, StatusCode::UNAUTHORIZED);
@@ -404,8 +419,11 @@ async fn a_change_that_another_site_or_a_viewer_asks_for_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn forms_are_shown_to_those_who_may_send_them() {
     let source = Arc::new(Simulated { jobs: 3, ..Simulated::default() });
-    let has_form = |html: &str, action: &str| html.contains(&format!("/{action}\"")) && html.contains("method=\"post\"");
-    for (path, action) in [("jobs/j0", "cancel"), ("jobs/j1", "retry"), ("jobs/j1/shards/org-mod-01", "replay"), ("workers", "drain")] {
+    let has_form =
+        |html: &str, action: &str| html.contains(&format!("/{action}\"")) && html.contains("method=\"post\"");
+    for (path, action) in
+        [("jobs/j0", "cancel"), ("jobs/j1", "retry"), ("jobs/j1/shards/org-mod-01", "replay"), ("workers", "drain")]
+    {
         let path = format!("/ui/{path}");
         let (_, html) = get_text(&acting(source.clone()), &path).await;
         assert!(has_form(&html, action), "{path}: {html}");

@@ -99,7 +99,7 @@ fn page(job: &Job, summary: &v1::JobSummary, list: (&Listing, Pager), grid: Mark
         nav: "Jobs",
         crumbs: vec![("Jobs".to_owned(), links.to(""))],
         sections: vec![
-            Section::live("answer", answer(job, summary)),
+            Section::live("answer", answer(job, summary, links)),
             Section::live("grid", grid),
             Section::live("facts", about(job)),
             Section::live("stages", stages::render(&job.stages)),
@@ -124,7 +124,7 @@ fn actions(job: &v1::JobSummary) -> Vec<PageAction> {
     }
 }
 
-fn answer(job: &Job, summary: &v1::JobSummary) -> Markup {
+fn answer(job: &Job, summary: &v1::JobSummary, links: &Links) -> Markup {
     html! {
         p.answer {
             (state(&job.facts.state)) " " (job.facts.says)
@@ -134,6 +134,7 @@ fn answer(job: &Job, summary: &v1::JobSummary) -> Markup {
         @if let Some(obstacle) = &job.facts.waiting_for { p.bad { "It waits for " (long("waiting-for", obstacle)) "." } }
         @if let Some(cause) = &job.facts.cause { p.bad { (long("cause", cause)) } }
         p { (bar("Input that is read", job.facts.bytes_read, job.facts.bytes)) }
+        @if !is_open(summary) { p { a href=(format!("{}/cost", links.job(&job.facts.job))) { "Cost of this job" } } }
     }
 }
 

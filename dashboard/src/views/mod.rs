@@ -7,6 +7,7 @@
 //! | `jobs/J/shards/S` | [`shard`] | `tailor shard get S --job J` |
 //! | `jobs/J/shards/S/tasks/T` | [`task`] | `tailor task list --job J --shard S` |
 //! | `jobs/J/vs/K` | [`compare`] | `tailor job get` of both |
+//! | `jobs/J/cost` | [`cost`] | `tailor job cost J` |
 //! | `trouble` | [`trouble`] | `tailor job list --open` and the tasks that wait |
 //! | `workers` | [`workers`] | `tailor worker list` |
 //!
@@ -29,6 +30,7 @@ mod listing;
 mod stages;
 mod banner;
 mod compare;
+mod cost;
 mod job;
 mod jobs;
 mod shard;
@@ -47,6 +49,7 @@ use serde::Serialize;
 
 use crate::html::Links;
 use crate::html::links;
+use crate::price::PagePrices;
 use crate::source::{PageAction, PageSource};
 use listing::Listing;
 
@@ -64,6 +67,7 @@ pub(crate) enum View {
     Shard(JobId, ShardId, Listing),
     Task(JobId, ShardId, TaskId),
     Compare(JobId, JobId, Listing),
+    Cost(JobId),
     Trouble,
     Workers(Listing),
 }
@@ -133,6 +137,7 @@ fn document<F: Serialize>(kind: &'static str, facts: &F) -> serde_json::Value {
 #[derive(Debug)]
 pub(crate) struct Look<'a> {
     pub(crate) source: &'a dyn PageSource,
+    pub(crate) prices: PagePrices,
     pub(crate) now_ms: TimestampMs,
     pub(crate) links: Links,
 }
@@ -148,6 +153,7 @@ impl View {
             ["trouble"] => Self::Trouble,
             ["workers"] => Self::Workers(Listing::of(query, &workers::STATES, &workers::SORTS)),
             ["jobs", job] => Self::Job(job.parse().ok()?, Listing::of(query, &job::STATES, &job::SORTS)),
+            ["jobs", job, "cost"] => Self::Cost(job.parse().ok()?),
             ["jobs", a, "vs", b] => Self::Compare(a.parse().ok()?, b.parse().ok()?, Listing::of(query, &[], &[])),
             // As the form of a job's page asks.
             ["jobs", a, "vs"] => {
@@ -173,6 +179,7 @@ impl View {
             Self::Shard(job, shard, listing) => {
                 format!("{}{}", links::shard_path(job.as_str(), &shard.to_string()), listing.query(listing.from))
             }
+            Self::Cost(job) => format!("{}/cost", links::job_path(job.as_str())),
             Self::Compare(a, b, listing) => {
                 format!("{}{}", links::compare_path(a.as_str(), b.as_str()), listing.query(listing.from))
             }
@@ -185,6 +192,7 @@ impl View {
         match self {
             Self::Jobs(_) | Self::Trouble | Self::Workers(_) => 0,
             Self::Job(..) => 1,
+            Self::Cost(_) => 2,
             Self::Shard(..) | Self::Compare(..) => 3,
             Self::Task(..) => 5,
         }
@@ -194,14 +202,20 @@ impl View {
     ///
     /// # Errors
     /// The source's.
-    pub(crate) async fn look(&self, source: &dyn PageSource, now_ms: TimestampMs) -> Result<Page, ApiError> {
-        let look = Look { source, now_ms, links: Links::at(self.depth()) };
+    pub(crate) async fn look(
+        &self,
+        source: &dyn PageSource,
+        prices: PagePrices,
+        now_ms: TimestampMs,
+    ) -> Result<Page, ApiError> {
+        let look = Look { source, prices, now_ms, links: Links::at(self.depth()) };
         match self {
             Self::Jobs(query) => jobs::look(&look, query).await,
             Self::Trouble => trouble::look(&look).await,
             Self::Workers(listing) => workers::look(&look, listing).await,
             Self::Job(job, listing) => job::look(&look, job, listing).await,
             Self::Shard(job, shard, listing) => shard::look(&look, (job, *shard), listing).await,
+            Self::Cost(job) => cost::look(&look, job).await,
             Self::Compare(a, b, listing) => compare::look(&look, (a, b), listing).await,
             Self::Task(job, shard, task) => task::look(&look, (job, *shard, *task)).await,
         }

@@ -7,7 +7,7 @@ use super::*;
 use crate::source::simulated::{HOSTILE, SUBMITTED_MS, Simulated};
 
 /// Paths of every view, with a query where it has one.
-pub(crate) const PATHS: [&str; 9] = [
+pub(crate) const PATHS: [&str; 10] = [
     "",
     "?after=1",
     "jobs/j0",
@@ -15,6 +15,7 @@ pub(crate) const PATHS: [&str; 9] = [
     "jobs/j0/shards/org-mod-00",
     "jobs/j0/shards/org-mod-00/tasks/m-00002",
     "jobs/j1/vs/j2",
+    "jobs/j1/cost",
     "trouble",
     "workers",
 ];
@@ -26,7 +27,10 @@ fn view(url: &str) -> View {
 }
 
 async fn look(url: &str, source: &Simulated) -> Page {
-    view(url).look(source, SUBMITTED_MS + 90_000).await.unwrap_or_else(|error| panic!("{url}: {error}"))
+    view(url)
+        .look(source, PagePrices::default(), SUBMITTED_MS + 90_000)
+        .await
+        .unwrap_or_else(|error| panic!("{url}: {error}"))
 }
 
 /// Compares a page with the reviewed one: its sections, then its JSON.
@@ -49,6 +53,7 @@ async fn each_view_renders_as_it_was_reviewed() {
     check("jobs/j0/shards/org-mod-00", expect_file!["../../golden/shard.txt"]).await;
     check("jobs/j0/shards/org-mod-00/tasks/m-00000", expect_file!["../../golden/task.txt"]).await;
     check("jobs/j1/vs/j2", expect_file!["../../golden/compare.txt"]).await;
+    check("jobs/j1/cost", expect_file!["../../golden/cost.txt"]).await;
     check("trouble", expect_file!["../../golden/trouble.txt"]).await;
     check("workers", expect_file!["../../golden/workers.txt"]).await;
 }
