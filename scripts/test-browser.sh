@@ -19,7 +19,7 @@ export BROWSER_PACKAGES=$PWD/.cache/browser BROWSER_PICTURES=$PWD/target/browser
 mkdir -p "$BROWSER_PACKAGES"
 if ! cmp --silent tests/browser/package-lock.json "$BROWSER_PACKAGES/installed.json"; then
     cp tests/browser/package.json tests/browser/package-lock.json "$BROWSER_PACKAGES/"
-    npm ci --prefix "$BROWSER_PACKAGES" --ignore-scripts --no-audit --no-fund
+    (cd "$BROWSER_PACKAGES" && npm ci --ignore-scripts --no-audit --no-fund)
     cp tests/browser/package-lock.json "$BROWSER_PACKAGES/installed.json"
 fi
 

@@ -144,12 +144,23 @@ test("a change keeps what is typed, opened and focused; the keyboard reaches eve
   assert.equal(await page.evaluate(() => document.activeElement.className), "skip", "the first stop skips the navigation");
   await page.keyboard.press("Enter");
   assert.equal(await page.evaluate(() => document.activeElement.id), "main");
-  await page.getByLabel("State").selectOption("draining");
-  await cluster.tailor("worker", "drain", "w2", "--reason", "x".repeat(400), "--yes");
-  await page.getByText("draining", { exact: false }).first().waitFor();
-  assert.equal(await page.getByLabel("State").inputValue(), "draining", "a form stays as it is");
+
+  const submitted = await submit("third", "--split-size", "64KiB", "--partition-size", "64KiB", "--reason", "why ".repeat(200));
+  assert.equal(submitted.code, 0, submitted.stderr);
+  const job = await open(browser, cluster.url(at, "jobs/third"));
+  const reason = job.locator("details#reason");
+  await reason.locator("summary").click();
+  await job.getByLabel("Compare with job").fill("nightl");
+  await job.getByText(/Complete: /).first().waitFor();
+  assert.equal(await reason.getAttribute("open"), "", "what was opened stays open");
+  assert.equal(await job.getByLabel("Compare with job").inputValue(), "nightl");
+  await job.keyboard.type("y");
+  assert.equal(await job.getByLabel("Compare with job").inputValue(), "nightly", "the focus stays, too");
+  await job.keyboard.press("Enter");
+  await job.getByRole("heading", { level: 1, name: "third against nightly" }).waitFor();
+  await job.getByText(/have the same content in both/).waitFor();
 
   const plain = await open(browser, cluster.url(at, "jobs/nightly"), { javaScriptEnabled: false });
   await plain.getByText(/Complete: /).first().waitFor();
-  assert.deepEqual(page.faults.concat(plain.faults), []);
+  assert.deepEqual(page.faults.concat(job.faults, plain.faults), []);
 });

@@ -55,7 +55,7 @@ pub(crate) enum Command {
     /// Read, check, export and repair committed data; collect garbage
     #[command(subcommand)]
     Dataset(dataset::Dataset),
-    /// Show jobs, shards and workers in a browser: of a cluster, or of a dataset whose cluster is gone
+    /// Show a cluster in a browser, or a dataset whose cluster is gone
     Dashboard(dashboard::Args),
     /// Check a cluster and its stores
     Doctor(doctor::Args),
