@@ -21,7 +21,7 @@ struct Cost {
     #[serde(flatten)]
     job: JobFacts,
     prices: PagePrices,
-    /// Figures of a job that has ended; none before, or if its record cannot be read.
+    /// Figures of a job that has ended; none before, or if its record does not tell them: unknown is not 0.
     figures: Option<Figures>,
     /// Sentences about what is not counted.
     incomplete: Vec<String>,
@@ -109,16 +109,21 @@ pub(super) async fn look(look: &Look<'_>, job: &JobId) -> Result<Page, ApiError>
     let cost = Cost {
         job: JobFacts::from(&seen.job.clone().unwrap_or_default()),
         prices: look.prices,
-        figures: record.as_ref().map(|record| Figures::of(record, &look.prices)),
+        figures: record.as_ref().filter(|record| is_known(record)).map(|record| Figures::of(record, &look.prices)),
         incomplete: incomplete(record.as_ref()),
     };
     Ok(page(&cost, &look.links))
 }
 
+/// True if the workers of the job told what they spent.
+fn is_known(record: &JobRecord) -> bool {
+    !record.totals.effort.wall.is_zero() || record.totals.books.map.frames_read == 0
+}
+
 fn incomplete(record: Option<&JobRecord>) -> Vec<String> {
     let mut said = vec!["requests of coordinators, and those for plans and reports, are not counted".to_owned()];
     let Some(record) = record else { return said };
-    if record.totals.effort.wall.is_zero() && !record.totals.stages.total().wall.is_zero() {
+    if !is_known(record) {
         said.push("the workers told neither slot time nor requests: they are of an older version".to_owned());
     }
     let open = record.shards.iter().filter(|shard| shard.state != "done").count() as u64;
@@ -147,7 +152,7 @@ fn page(cost: &Cost, links: &Links) -> Page {
 
 fn told(cost: &Cost) -> Markup {
     let Some(figures) = &cost.figures else {
-        return html! { p.answer { (state(&cost.job.state)) " The cost is told once the job has ended." } };
+        return html! { p.answer { (state(&cost.job.state)) " The cost is not known: it is told once a job has ended, if its workers told what they spent." } };
     };
     let requests = figures.useful.request_cost + figures.wasted.request_cost;
     let wasted = if figures.cost > 0.0 { figures.wasted.total() / figures.cost * 100.0 } else { 0.0 };
