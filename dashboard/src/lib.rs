@@ -6,8 +6,8 @@
 //!     page, JSON or a stream of changed sections <-- views: decide and render <-- PageSource: cluster or dataset
 //! ```
 //!
-//! The dashboard reads what [`PageSource`] gives, which is what an operator may ask by RPC, and decides nothing about jobs.
-//! Each view is one URL with three representations: HTML, JSON (`?format=json`) and a stream of changes
+//! The dashboard reads what [`PageSource`] gives, which is what an operator may ask by RPC, and decides nothing about
+//! jobs. Each view is one URL with three representations: HTML, JSON (`?format=json`) and a stream of changes
 //! (`?format=live`). A page loads nothing from elsewhere and runs one script of ours. Nothing here reads flags.
 
 // Source of what is shown: a cluster, or the records of a dataset.

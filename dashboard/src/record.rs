@@ -1,7 +1,7 @@
 //! Record of a job that has ended: the `JobReport` that `docs/formats.md` describes, as far as pages show it.
 //!
-//! The record is a document of its own version, and pages are one more reader of it: they read the fields that they show,
-//! and a record of an older version lacks some of them.
+//! The record is a document of its own version, and pages are one more reader of it: they read the fields that they
+//! show, and a record of an older version lacks some of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -130,8 +130,8 @@ impl<C: Connection> LeaderClient<C> {
         Ok(Self { endpoints, policy: CallPolicy::default() })
     }
 
-    /// Creates the client of a coordinator that asks itself first, by `own`, which needs no network. Another coordinator that
-    /// leads is asked over a connection of this security, which `other` wraps.
+    /// Creates the client of a coordinator that asks itself first, by `own`, which needs no network. Another
+    /// coordinator that leads is asked over a connection of this security, which `other` wraps.
     pub fn from_within(security: ClientSecurity, own: C, other: impl Fn(Link) -> C + Send + Sync + 'static) -> Self
     where
         C: Send + Sync + 'static,

@@ -1,7 +1,7 @@
 //! Relay: a coordinator's pages make a call on behalf of somebody whom it has identified.
 //!
-//! The header counts only in a call that shows the certificate of a coordinator, or that never leaves the process; anybody
-//! else's is ignored. It never carries the role of a worker.
+//! The header counts only in a call that shows the certificate of a coordinator, or that never leaves the process;
+//! anybody else's is ignored. It never carries the role of a worker.
 
 use model::ClientRole;
 use model::identity::is_plain;

@@ -5,9 +5,10 @@
 //!                                                                               \--> the leader, as a coordinator
 //! ```
 //!
-//! Pages ask what any viewer may ask, as nobody in particular: the viewer is known at the door, and all viewers share the
-//! looks. A coordinator that follows asks the leader with its own certificate, whose role is that of a viewer. A change is made
-//! on behalf of the person who asks for it (`proto::relay`), so the leader checks that person's role and notes the name.
+//! Pages ask what any viewer may ask, as nobody in particular: the viewer is known at the door, and all viewers share
+//! the looks. A coordinator that follows asks the leader with its own certificate, whose role is that of a viewer. A
+//! change is made on behalf of the person who asks for it (`proto::relay`), so the leader checks that person's role and
+//! notes the name.
 
 // Viewers: the identity of a request for a page.
 mod viewers;

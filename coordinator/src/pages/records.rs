@@ -1,4 +1,5 @@
-//! Source of the dashboard over the records of one dataset alone: jobs that have ended, also when their cluster is gone.
+//! Source of the dashboard over the records of one dataset alone: jobs that have ended, also when their cluster is
+//! gone.
 
 use async_trait::async_trait;
 use dashboard::source::SourceKind;

@@ -24,7 +24,8 @@ fn viewers(access: Access) -> Viewers {
     Viewers { access, clock: Arc::new(SystemClock) }
 }
 
-/// Tries a request with a header and a certificate; returns the viewer's name, or the first digit of the refusal's status.
+/// Tries a request with a header and a certificate; returns the viewer's name, or the first digit of the refusal's
+/// status.
 fn admit(viewers: &Viewers, authorization: Option<String>, uri: Option<&str>) -> Result<Option<String>, bool> {
     let mut request = Request::get("/ui/").body(()).expect("a request");
     if let Some(sent) = authorization {

@@ -1,7 +1,8 @@
 //! Pieces of HTML. `maud` escapes every value; [`name`] and [`long`] also spell out what would steer a page's text.
 //!
-//! Rules that `tests/browser` checks by axe: a state is a word beside its colour, a link's label begins with the text that is
-//! shown, a table has a caption and scoped headers, and nothing is styled in place, because the policy of the page forbids it.
+//! Rules that `tests/browser` checks by axe: a state is a word beside its colour, a link's label begins with the text
+//! that is shown, a table has a caption and scoped headers, and nothing is styled in place, because the policy of the
+//! page forbids it.
 
 // Frame of a page: head, navigation, footer.
 mod frame;

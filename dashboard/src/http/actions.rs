@@ -6,8 +6,8 @@
 //! | `/ui/jobs/J/shards/S/replay` | `name` = S, `reason` | the page of the job that runs it |
 //! | `/ui/workers/drain` | `name` = a worker, `reason` | the list of workers |
 //!
-//! A form of another site is refused: the browser says where a request comes from (`Sec-Fetch-Site`), and an older one at
-//! least the origin. The source keeps the audit log.
+//! A form of another site is refused: the browser says where a request comes from (`Sec-Fetch-Site`), and an older one
+//! at least the origin. The source keeps the audit log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Hosts by which the dashboard may be asked.
 //!
 //! A page of a stranger may point a name of its own at this machine and then read what answers there, as if it were its
-//! own. So only names that a stranger cannot have are served: addresses, `localhost`, names without a dot, and those that the
-//! settings list.
+//! own. So only names that a stranger cannot have are served: addresses, `localhost`, names without a dot, and those
+//! that the settings list.
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -7,9 +7,9 @@
 //! | `/ui/...` | GET | a view as HTML; `?format=json` as JSON; `?format=live` as a stream of changes |
 //! | see `actions.rs` | POST | a change, where the settings allow any |
 //!
-//! Without that setting the routes of changes do not exist, and any method but GET is answered 405. A request for a host that is not ours is refused
-//! (421), so that no page of a stranger can read these by a name that it points here. Views need the identity that [`ViewerGuard`]
-//! asks for.
+//! Without that setting the routes of changes do not exist, and any method but GET is answered 405. A request for a
+//! host that is not ours is refused (421), so that no page of a stranger can read these by a name that it points here.
+//! Views need the identity that [`ViewerGuard`] asks for.
 
 // Routes that change something.
 mod actions;

@@ -105,7 +105,8 @@ fn figure(name: &str, unit: &'static str, a: f64, b: f64) -> Figure {
     Figure { name: name.to_owned(), unit, a, b, ratio: (a > 0.0).then(|| b / a) }
 }
 
-/// Joins the shards of both records by name; those whose content differs come first, then those whose time differs most.
+/// Joins the shards of both records by name; those whose content differs come first, then those whose time differs
+/// most.
 fn pairs(a: &JobRecord, b: &JobRecord) -> Vec<ShardPair> {
     let mut joined: BTreeMap<&str, (Option<&RecordedShard>, Option<&RecordedShard>)> = BTreeMap::new();
     for shard in &a.shards {

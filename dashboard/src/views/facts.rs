@@ -1,5 +1,6 @@
-//! Facts of jobs, shards, tasks and workers, as JSON has them. Names and forms are those of the command line's documents:
-//! states are words, instants end in `_at_ms`, durations in `_ms`, unknown values are `null`, and ids are text.
+//! Facts of jobs, shards, tasks and workers, as JSON has them. Names and forms are those of the command line's
+//! documents: states are words, instants end in `_at_ms`, durations in `_ms`, unknown values are `null`, and ids are
+//! text.
 
 use proto::v1;
 use serde::Serialize;

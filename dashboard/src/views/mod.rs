@@ -11,8 +11,8 @@
 //! | `trouble` | [`trouble`] | `tailor job list --open` and the tasks that wait |
 //! | `workers` | [`workers`] | `tailor worker list` |
 //!
-//! The facts of a view are a struct that serialises: the JSON of a page is those facts, so page and JSON cannot differ in
-//! what they say.
+//! The facts of a view are a struct that serialises: the JSON of a page is those facts, so page and JSON cannot differ
+//! in what they say.
 
 // Facts of jobs, shards, tasks and workers, from the wire.
 mod facts;

@@ -1,4 +1,5 @@
-//! Trouble: everything that waits, is tried again or cannot work, over all open jobs, so that nobody has to look for it.
+//! Trouble: everything that waits, is tried again or cannot work, over all open jobs, so that nobody has to look for
+//! it.
 
 use maud::{Markup, html};
 use proto::v1::{JobSummary, TaskState};
