@@ -76,8 +76,8 @@ impl Health {
         self.missing().is_empty()
     }
 
-    /// Serves the probes on `listener`, with the routes of `more`, which find the [`PeerAddress`] of a request, until `shutdown` reaches its last stage or the
-    /// future is dropped: a server that drains is still probed.
+    /// Serves the probes on `listener`, with the routes of `more`, which find the [`PeerAddress`] of a request, until
+    /// `shutdown` reaches its last stage or the future is dropped: a server that drains is still probed.
     ///
     /// # Errors
     /// The listener failed.
