@@ -15,6 +15,12 @@ test: venv ## Install what tests need, run every test
 	scripts/setup.sh tests
 	scripts/test.sh
 
+.PHONY: test-browser
+test-browser: venv ## Journeys through the dashboard in Chromium; pictures in target/browser
+	scripts/setup.sh browser
+	cargo build --locked -p cli --bin tailor
+	scripts/test-browser.sh
+
 image: $(if $(IMAGE_BINARY),,build) ## The image, and its debug tag: build, run, print sizes and layers (IMAGE_BINARY=PATH for another binary)
 	scripts/setup.sh image
 	deploy/image.sh build

@@ -79,19 +79,27 @@ impl Coordinator {
         self.services_beside(Routes::default())
     }
 
+    /// Builds the services for operators without a guard, for the pages of this process.
+    pub(crate) fn unguarded(&self) -> Routes {
+        Routes::new(self.operators())
+    }
+
+    fn operators(&self) -> OperatorServiceServer<Operators> {
+        let operators = Operators { door: self.door.clone(), env: self.replica.env.clone() };
+        OperatorServiceServer::new(operators)
+            .max_decoding_message_size(REQUEST_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
     /// Builds the services for workers, operators and autoscalers, and adds them to `others`: one guard stands before them all.
     pub(crate) fn services_beside(&self, others: Routes) -> Routes {
-        let env = self.replica.env.clone();
-        let clock = Arc::clone(&env.clock);
-        let operators = OperatorServiceServer::new(Operators { door: self.door.clone(), env })
-            .max_decoding_message_size(REQUEST_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let clock = Arc::clone(&self.replica.env.clock);
         let is_by_role = self.access.is_by_role();
         let workers = BySize::new(|| Workers { door: self.door.clone(), is_by_role });
         let (store, pools) = (Arc::clone(&self.replica.store), self.replica.settings.pools.clone());
         let scaler = ExternalScalerServer::new(Scaler { door: self.door.clone(), store, pools })
             .max_decoding_message_size(REQUEST_BYTES_MAX);
-        let services = others.add_service(operators).add_service(workers).add_service(scaler);
+        let services = others.add_service(self.operators()).add_service(workers).add_service(scaler);
         protect(services, self.access.clone(), clock, self.door.audit.clone())
     }
 

@@ -39,6 +39,8 @@ mod reconcile;
 mod access;
 // Services over gRPC.
 pub(crate) mod service;
+// Pages for people, beside the probes.
+pub mod pages;
 // Metrics of the coordinator.
 mod metrics;
 // Settings of the coordinator.

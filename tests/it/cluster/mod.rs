@@ -10,6 +10,7 @@ mod commits; //   commits of others, and a lost state
 mod drain; //     drain of a worker
 mod etcd; //      outage of etcd, or no space
 mod leaders; //   the leader is killed, or hangs
+mod pages; //     pages of the dashboard
 mod refused; //   places and stores that cannot be used
 mod s3; //        the store is slow, away, or silent
 mod secure; //    TLS, roles, places, the audit log
