@@ -160,6 +160,7 @@ impl Simulated {
             points: 12_345,
             elapsed_ms: 4_000,
             speculative: at == 4,
+            ..v1::RunningAttempt::default()
         };
         v1::TaskSummary {
             shard: shard.to_owned(),
@@ -170,6 +171,7 @@ impl Simulated {
             running: if state == v1::TaskState::Running { vec![running] } else { Vec::new() },
             error: if state == v1::TaskState::Waiting { self.text.clone() } else { String::new() },
             bytes: 16 << 20,
+            ..v1::TaskSummary::default()
         }
     }
 }
@@ -202,11 +204,14 @@ impl PageSource for Simulated {
         }
         let shard = if request.shard.is_empty() { "org-mod-00" } else { &request.shard };
         let tasks = (0..self.tasks_per_shard).map(|at| self.task(shard, at));
-        let tasks = tasks.filter(|task| request.state == 0 || request.state == task.state);
+        let all = tasks.len() as u64;
+        let mut tasks: Vec<_> = tasks.filter(|task| request.state == 0 || request.state == task.state).collect();
+        let matching = tasks.len() as u64;
+        tasks.drain(..tasks.len().min(request.offset as usize));
         let limit = if request.limit == 0 { 10_000 } else { request.limit as usize };
-        let tasks: Vec<_> = tasks.take(limit).collect();
-        let more = tasks.len() == limit;
-        self.answer(v1::ListTasksResponse { tasks, more })
+        let more = tasks.len() > limit;
+        tasks.truncate(limit);
+        self.answer(v1::ListTasksResponse { tasks, more, matching, all })
     }
 
     async fn workers(&self) -> Result<v1::ListWorkersResponse, ApiError> {

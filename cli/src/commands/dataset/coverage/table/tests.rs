@@ -100,7 +100,10 @@ fn many_windows_are_a_matrix_with_columns_for_the_shards_that_lack_something() {
         window(1, Some(3), None, 64, Question::All),
         window(0, None, Some(5), 64, Question::All),
     ];
-    check(windows, Question::All, &expect![[r#"
+    check(
+        windows,
+        Question::All,
+        &expect![[r#"
         1 of 3 windows are complete; not: 2026-01-01T01:00:00Z/2026-01-01T02:00:00Z (failed), 2026-01-01T00:00:00Z/2026-01-01T01:00:00Z (holes)
 
         WINDOW                                     STATE     org-mod-03  org-mod-05  OTHERS  NOT COMPLETE
@@ -109,13 +112,17 @@ fn many_windows_are_a_matrix_with_columns_for_the_shards_that_lack_something() {
         2026-01-01T00:00:00Z/2026-01-01T01:00:00Z  holes             v1    v1 holes   62/62
 
         segments that arrived after a plan are not known here: `tailor plan` lists the input as it is now
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_matrix_has_room_for_a_few_columns_and_counts_the_rest() {
     let windows = (0..9).map(|at| window(9 - i64::from(at), Some(at), Some(at + 10), 30, Question::All)).collect();
-    check(windows, Question::All, &expect![[r#"
+    check(
+        windows,
+        Question::All,
+        &expect![[r#"
         0 of 9 windows are complete; not: 2026-01-01T09:00:00Z/2026-01-01T10:00:00Z (failed), 2026-01-01T08:00:00Z/2026-01-01T09:00:00Z (failed), 2026-01-01T07:00:00Z/2026-01-01T08:00:00Z (failed) and 6 more
 
         WINDOW                                     STATE   org-mod-00  org-mod-01  org-mod-02  org-mod-03  org-mod-04  org-mod-05  OTHERS  NOT COMPLETE
@@ -130,5 +137,6 @@ fn a_matrix_has_room_for_a_few_columns_and_counts_the_rest() {
         2026-01-01T01:00:00Z/2026-01-01T02:00:00Z  failed          v1          v1          v1          v1          v1          v1   22/24  1 failed, 1 holes
 
         segments that arrived after a plan are not known here: `tailor plan` lists the input as it is now
-    "#]]);
+    "#]],
+    );
 }
