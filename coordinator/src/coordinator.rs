@@ -91,7 +91,8 @@ impl Coordinator {
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
     }
 
-    /// Builds the services for workers, operators and autoscalers, and adds them to `others`: one guard stands before them all.
+    /// Builds the services for workers, operators and autoscalers, and adds them to `others`. One guard stands before
+    /// them all.
     pub(crate) fn services_beside(&self, others: Routes) -> Routes {
         let clock = Arc::clone(&self.replica.env.clock);
         let is_by_role = self.access.is_by_role();
