@@ -97,8 +97,8 @@ pub struct MapReport {
     pub stages: StageTimes,
     /// Spills of the shuffle buffer.
     pub spills: u32,
-    /// Requests and time of the attempt. An older worker does not tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Requests and time of the attempt, told beside the report: the object stays as the previous release reads it.
+    #[serde(skip)]
     pub effort: Option<Effort>,
 }
 
@@ -118,8 +118,8 @@ pub struct ReduceReport {
     pub books: ReduceBooks,
     /// Time spent in each stage.
     pub stages: StageTimes,
-    /// Requests and time of the attempt. An older worker does not tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Requests and time of the attempt, told beside the report: the object stays as the previous release reads it.
+    #[serde(skip)]
     pub effort: Option<Effort>,
 }
 
@@ -139,6 +139,14 @@ impl Report {
         match self {
             Self::Map(report) => report.effort,
             Self::Reduce(report) => report.effort,
+        }
+    }
+
+    /// Notes the requests and the time of the attempt.
+    pub const fn tell_effort(&mut self, effort: Option<Effort>) {
+        match self {
+            Self::Map(report) => report.effort = effort,
+            Self::Reduce(report) => report.effort = effort,
         }
     }
 

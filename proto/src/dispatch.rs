@@ -116,8 +116,15 @@ pub trait Dispatch: Send + Sync + fmt::Debug {
     /// Asks for up to `slots` tasks; waits up to `wait` for the first.
     async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, DispatchError>;
 
-    /// Reports a finished attempt. `report` holds the bytes of the report object, which is already written.
-    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, DispatchError>;
+    /// Reports a finished attempt. `report` holds the bytes of the report object, which is already written; `effort` is
+    /// what the attempt took, if the worker tells.
+    async fn complete(
+        &self,
+        worker: LeaseId,
+        held: &HeldAttempt,
+        report: Bytes,
+        effort: Option<Effort>,
+    ) -> Result<Verdict, DispatchError>;
 
     /// Reports a failed attempt. The call succeeds even if the leader no longer knows the attempt.
     async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), DispatchError>;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{Clock as _, Failure, Grant, HeldAttempt, Invariant, LeaseId, SystemClock};
+use model::{Clock as _, Effort, Failure, Grant, HeldAttempt, Invariant, LeaseId, SystemClock};
 use proto::client::{CallPolicy, Connection, LeaderClient, Link};
 use proto::status::ApiError;
 use proto::v1;
@@ -83,13 +83,20 @@ where
         })
     }
 
-    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, DispatchError> {
+    async fn complete(
+        &self,
+        worker: LeaseId,
+        held: &HeldAttempt,
+        report: Bytes,
+        effort: Option<Effort>,
+    ) -> Result<Verdict, DispatchError> {
         let request = v1::CompleteRequest {
             worker: worker.to_string(),
             task: Some((&held.task).into()),
             attempt: Some(held.attempt.into()),
             report,
             secret: self.secret.clone(),
+            effort: effort.as_ref().map(Into::into),
         };
         let asked = self.client.worker(|mut client| {
             let request = request.clone();

@@ -150,7 +150,7 @@ fn beat(grants: &[Grant]) -> Beat {
 }
 
 async fn complete(leader: &RemoteLeader, worker: LeaseId, grant: &Grant) -> Result<Verdict> {
-    Ok(leader.complete(worker, &held_by(grant), report(grant).to_bytes().into()).await?)
+    Ok(leader.complete(worker, &held_by(grant), report(grant).to_bytes().into(), None).await?)
 }
 
 /// Builds the report of an attempt that found nothing; its splits join.

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use format::state_records::{FailureRecord, Text};
 use model::limits::REPORT_BYTES_MAX;
-use model::{AttemptId, Digest, Failure, FailureClass, HeldAttempt, LeaseId, Report, TaskPath};
+use model::{AttemptId, Digest, Effort, Failure, FailureClass, HeldAttempt, LeaseId, Report, TaskPath};
 use proto::dispatch::{DispatchError, Verdict};
 use scheduler::{Event, Tried, is_charged};
 use serde_json::json;
@@ -23,7 +23,8 @@ impl Leader {
         &mut self,
         worker: LeaseId,
         held: HeldAttempt,
-        report: Bytes,
+        report: &Bytes,
+        effort: Option<Effort>,
         reply: Reply<Verdict, DispatchError>,
     ) {
         if self.awaits_takeover(&held.task.job) {
@@ -40,7 +41,7 @@ impl Leader {
             let _ = reply.send(Ok(refused(&reason)));
             return;
         }
-        match self.read_report(&held, &report) {
+        match self.read_report(&held, report) {
             Err(ReportFault { reason, violates }) => {
                 tracing::warn!(%worker, reason, "report refused; the attempt is charged as a bug");
                 metrics::counter!("tailor_reports_refused_total").increment(1);
@@ -48,7 +49,10 @@ impl Leader {
                 self.record_failure(held, failure, worker, None);
                 let _ = reply.send(Ok(Verdict::Refused { reason, violates }));
             }
-            Ok(parsed) => self.record(held, parsed, &report, reply),
+            Ok(mut parsed) => {
+                parsed.tell_effort(effort);
+                self.record(held, parsed, report, reply);
+            }
         }
     }
 

@@ -8,7 +8,9 @@ impl Leader {
         match message {
             Message::Hello { hello, reply } => self.hello(&hello, reply),
             Message::Claim { worker, slots, wait, reply } => self.claim(worker, slots, wait, reply),
-            Message::Complete { worker, held, report, reply } => self.complete(worker, held, report, reply),
+            Message::Complete { worker, held, report, effort, reply } => {
+                self.complete(worker, held, &report, effort, reply);
+            }
             Message::Fail { worker, held, failure, reply } => self.fail(worker, held, failure, reply),
             Message::HandBack { worker, held, reason, reply } => self.hand_back(worker, held, &reason, reply),
             Message::Beat { worker, beat, reply } => self.beat(worker, &beat, reply),

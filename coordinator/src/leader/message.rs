@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use dataset::coverage::OpenJobs;
 use model::{
-    AttemptId, Digest, Failure, Grant, HeldAttempt, JobId, JobSpec, LeaseId, Report, ShardId, ShardPlan, TaskPath,
-    TimestampMs,
+    AttemptId, Digest, Effort, Failure, Grant, HeldAttempt, JobId, JobSpec, LeaseId, Report, ShardId, ShardPlan,
+    TaskPath, TimestampMs,
 };
 use proto::dispatch::{Beat, DispatchError, Hello, Orders, Verdict};
 use proto::{ApiError, v1};
@@ -44,7 +44,13 @@ pub(crate) enum Message {
     /// A worker asks for work.
     Claim { worker: LeaseId, slots: u32, wait: Duration, reply: Reply<Vec<Grant>, DispatchError> },
     /// An attempt finished with a report.
-    Complete { worker: LeaseId, held: HeldAttempt, report: Bytes, reply: Reply<Verdict, DispatchError> },
+    Complete {
+        worker: LeaseId,
+        held: HeldAttempt,
+        report: Bytes,
+        effort: Option<Effort>,
+        reply: Reply<Verdict, DispatchError>,
+    },
     /// An attempt failed at its task.
     Fail { worker: LeaseId, held: HeldAttempt, failure: Failure, reply: Reply<(), DispatchError> },
     /// A worker hands attempts back.
@@ -332,9 +338,15 @@ impl proto::dispatch::Dispatch for Handle {
         self.worker(|reply| Message::Claim { worker, slots, wait, reply }).await
     }
 
-    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, DispatchError> {
+    async fn complete(
+        &self,
+        worker: LeaseId,
+        held: &HeldAttempt,
+        report: Bytes,
+        effort: Option<Effort>,
+    ) -> Result<Verdict, DispatchError> {
         let held = held.clone();
-        self.worker(|reply| Message::Complete { worker, held, report, reply }).await
+        self.worker(|reply| Message::Complete { worker, held, report, effort, reply }).await
     }
 
     async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), DispatchError> {

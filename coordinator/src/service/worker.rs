@@ -57,7 +57,8 @@ impl WorkerService for Workers {
             let reason = format!("it has {} bytes, over {REPORT_BYTES_MAX}", request.report.len());
             return Err(ApiError::Invalid { field: "report".to_owned(), reason }.into());
         }
-        let verdict = leader.complete(worker, &held, request.report).await.map_err(status)?;
+        let verdict =
+            leader.complete(worker, &held, request.report, request.effort.map(Effort::from)).await.map_err(status)?;
         let answer = match verdict {
             Verdict::Counts => v1::CompleteResponse { counts: true, ..Default::default() },
             Verdict::Refused { reason, violates } => {

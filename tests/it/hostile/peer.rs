@@ -167,6 +167,7 @@ impl Peer {
             attempt: grant.attempt,
             report: report.to_bytes().into(),
             secret: who.secret.to_bytes().into(),
+            effort: None,
         };
         self.work(|mut client| async move { client.complete(request).await })
     }
