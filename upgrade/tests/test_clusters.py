@@ -25,6 +25,7 @@ def _scenario(name: str, release: str) -> Scenario:
         detect=(),
         detect_within=0,
         unseen="",
+        alert="",
         recover=condition.parse("job tasks_done rises"),
         recover_within=0,
         attempts_again_max=0,
