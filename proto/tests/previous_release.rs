@@ -29,7 +29,8 @@ fn decoded(bytes: &[u8]) -> FileDescriptorSet {
 /// Lists what stands on the wire by its place: a message and a number, an enum and a number, or a method.
 fn forms(set: &FileDescriptorSet) -> BTreeMap<String, Form> {
     let mut forms = BTreeMap::new();
-    for file in &set.file {
+    // Not KEDA's interface, which KEDA changes.
+    for file in set.file.iter().filter(|file| file.package().starts_with("tailor.")) {
         for message in &file.message_type {
             assert!(
                 message.nested_type.is_empty() && message.enum_type.is_empty(),
