@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use prost::Message as _;
-use prost_types::{FieldDescriptorProto, FileDescriptorSet, MethodDescriptorProto};
+use prost_types::{
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet, MethodDescriptorProto,
+};
 
 /// Renamed since the previous release, with number and type as before: names are not on the wire.
 const RENAMED: [(&str, &str); 1] = [("JobSummary 13", "priority")];
@@ -32,20 +34,10 @@ fn forms(set: &FileDescriptorSet) -> BTreeMap<String, Form> {
     // Not KEDA's interface, which KEDA changes.
     for file in set.file.iter().filter(|file| file.package().starts_with("tailor.")) {
         for message in &file.message_type {
-            assert!(
-                message.nested_type.is_empty() && message.enum_type.is_empty(),
-                "types within types are not compared"
-            );
-            for field in &message.field {
-                let place = format!("{} {}", message.name(), field.number());
-                forms.insert(place, (field.name().to_owned(), form(field)));
-            }
+            forms_of_message(message, "", &mut forms);
         }
         for all in &file.enum_type {
-            for value in &all.value {
-                let place = format!("{} {}", all.name(), value.number());
-                forms.insert(place, (value.name().to_owned(), String::new()));
-            }
+            forms_of_enum(all, "", &mut forms);
         }
         for (service, method) in
             file.service.iter().flat_map(|each| each.method.iter().map(move |method| (each, method)))
@@ -55,6 +47,24 @@ fn forms(set: &FileDescriptorSet) -> BTreeMap<String, Form> {
         }
     }
     forms
+}
+
+/// Adds a message, which lies `within` others, and the types within it.
+fn forms_of_message(message: &DescriptorProto, within: &str, forms: &mut BTreeMap<String, Form>) {
+    let name = format!("{within}{}", message.name());
+    for field in &message.field {
+        forms.insert(format!("{name} {}", field.number()), (field.name().to_owned(), form(field)));
+    }
+    let within = format!("{name}.");
+    message.nested_type.iter().for_each(|inner| forms_of_message(inner, &within, forms));
+    message.enum_type.iter().for_each(|inner| forms_of_enum(inner, &within, forms));
+}
+
+fn forms_of_enum(all: &EnumDescriptorProto, within: &str, forms: &mut BTreeMap<String, Form>) {
+    for value in &all.value {
+        let place = format!("{within}{} {}", all.name(), value.number());
+        forms.insert(place, (value.name().to_owned(), String::new()));
+    }
 }
 
 fn form(field: &FieldDescriptorProto) -> String {
