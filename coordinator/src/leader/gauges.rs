@@ -113,7 +113,7 @@ impl Leader {
 
 /// Returns the place of a worker's state in [`Counts::workers`].
 fn state_of(worker: &LiveWorker) -> usize {
-    match (worker.record.draining.is_some() || worker.drain.is_some(), worker.rests()) {
+    match (worker.is_leaving() || worker.drain.is_some(), worker.rests()) {
         (true, _) => 1,
         (false, true) => 2,
         (false, false) => 0,

@@ -125,6 +125,8 @@ pub(crate) struct LiveWorker {
     pub(crate) heard: Option<Instant>,
     /// Reason for which an operator wants the worker to leave.
     pub(crate) drain: Option<String>,
+    /// True once a heartbeat said that the worker leaves. Its record may be late: etcd may be slower than the leader.
+    pub(crate) told_of_leaving: bool,
     /// Attempts that run on the worker by the record, or by its heartbeats while their job is being taken over.
     pub(crate) attempts: BTreeMap<HeldAttempt, Watched>,
 }
@@ -164,7 +166,12 @@ impl Watched {
 
 impl LiveWorker {
     pub(crate) fn new(record: WorkerRecord, since_ms: i64) -> Self {
-        Self { record, since_ms, heard: None, drain: None, attempts: BTreeMap::new() }
+        Self { record, since_ms, heard: None, drain: None, told_of_leaving: false, attempts: BTreeMap::new() }
+    }
+
+    /// True if the worker has said that it leaves, in its record or in a heartbeat.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.record.draining.is_some() || self.told_of_leaving
     }
 
     /// True if the worker takes no work. A worker of a protocol that is not served only joins to be turned away; if it
@@ -172,6 +179,6 @@ impl LiveWorker {
     /// it.
     pub(crate) fn rests(&self) -> bool {
         let is_served = (PROTOCOL_MIN..=PROTOCOL).contains(&self.record.protocol);
-        !is_served || self.record.draining.is_some() || self.record.unfit.is_some() || self.drain.is_some()
+        !is_served || self.is_leaving() || self.record.unfit.is_some() || self.drain.is_some()
     }
 }
