@@ -1,5 +1,5 @@
 # `make demo`, `make cluster`, `make test` and `make gameday` do everything on a fresh Debian machine with the Rust toolchain.
-.PHONY: demo cluster test image test-deploy gameday sim lint unused deny venv setup build bench bench-quick bench-scale fuzz help
+.PHONY: demo cluster test image test-deploy test-upgrade gameday sim lint unused deny venv setup build bench bench-quick bench-scale fuzz help
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -15,6 +15,12 @@ test: venv ## Install what tests need, run every test
 	scripts/setup.sh tests
 	scripts/test.sh
 
+.PHONY: test-browser
+test-browser: venv ## Journeys through the dashboard in Chromium; pictures in target/browser
+	scripts/setup.sh browser
+	cargo build --locked -p cli --bin tailor
+	scripts/test-browser.sh
+
 image: $(if $(IMAGE_BINARY),,build) ## The image, and its debug tag: build, run, print sizes and layers (IMAGE_BINARY=PATH for another binary)
 	scripts/setup.sh image
 	deploy/image.sh build
@@ -24,6 +30,10 @@ image: $(if $(IMAGE_BINARY),,build) ## The image, and its debug tag: build, run,
 test-deploy: venv $(if $(IMAGE_BINARY),,build) ## The image, and pods of it as containers beside etcd and S3: a job, kills, memory, settings
 	scripts/setup.sh image
 	deploy/test.sh
+
+test-upgrade: venv ## This release beside the previous one (upgrade/previous-release), which is built once: upgrade, rollback, datasets
+	scripts/setup.sh gameday
+	upgrade/test.sh
 
 gameday: venv build ## Every game day of chaos/scenarios, on real processes; reports in chaos/reports
 	scripts/setup.sh gameday
@@ -35,13 +45,19 @@ sim: ## Seeds of the simulation under faults (SEEDS=N, from SEED=N); a failing o
 	cargo run --locked -p sim -- --seed $(SEED) --seeds $(SEEDS)
 
 .PHONY: test-chart chart-golden
-test-chart: ## The chart: lint, golden files, schemas, rules, alerts, settings against those of the binary
+test-chart: ## The chart: lint, golden files, schemas, rules, settings against those of the binary
 	scripts/setup.sh
 	cargo build --locked -p cli --bin tailor
 	scripts/test-chart.sh
 
 chart-golden: ## Write the golden files of the chart and the table of helm/README.md anew; the diff is the review
 	UPDATE_GOLDEN=1 scripts/test-chart.sh -k "golden or readme"
+
+.PHONY: test-monitoring
+test-monitoring: venv ## Alerts and dashboards: unit tests, runbooks, and a real Prometheus beside a real cluster
+	scripts/setup.sh gameday
+	cargo build --locked -p cli --bin tailor
+	scripts/test-monitoring.sh
 
 lint: ## Format and lints, warnings denied
 	cargo fmt --all --check

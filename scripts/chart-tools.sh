@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests of the chart use, into .cache/chart: helm 3 and 4, kubectl, promtool, and Python with pytest,
+# Installs what the tests of the chart use, into .cache/chart: helm 3 and 4, kubectl, and Python with pytest,
 # schemas of Kubernetes and models of the operators' objects. Running it again changes nothing.
 set -euo pipefail
 
@@ -41,18 +41,6 @@ for version, programs in taken.items():
         path.chmod(0o755)
 PYTHON
 
-# promtool is in Debian's package of Prometheus, which is unpacked here and not installed, so that no server starts.
-(
-    cd "$work"
-    if ! apt-get download -qq prometheus 2>/dev/null; then
-        if [[ $(id -u) == 0 ]]; then apt-get update -qq; else sudo -n apt-get update -qq; fi
-        apt-get download -qq prometheus
-    fi
-    dpkg-deb --fsys-tarfile prometheus_*.deb | tar --extract ./usr/bin/promtool
-)
-mv "$work/usr/bin/promtool" "$home/bin/promtool"
-
 "$home/bin/helm3" version --short
 "$home/bin/helm4" version --short
-"$home/bin/promtool" --version | head -1
 echo "${layers[*]} ${packages[*]}" >"$stamp"

@@ -120,7 +120,7 @@ set -a
 . "$SERVERS_HOME/etcd.env"
 . "$SERVERS_HOME/s3.env"
 set +a
-read -r -a ports <<<"$(free_ports 6)"
+read -r -a ports <<<"$(free_ports 7)"
 printf '$ scripts/certificates.sh %s trial coordinator/coordinator worker/worker operator/alice viewer/victor\n' "$home/certs"
 scripts/certificates.sh "$home/certs" trial coordinator/coordinator worker/worker operator/alice viewer/victor
 cat >"$home/env" <<ENV
@@ -142,6 +142,12 @@ serve coordinator coordinator --name coordinator-1 --grpc-listen "127.0.0.1:${po
 await 20 "the coordinator" is_ready "${ports[1]}"
 for number in 1 2 3; do worker $number; done
 show worker list
+serve dashboard dashboard --listen "127.0.0.1:${ports[6]}" --actions
+link() {
+    grep -o 'http://127.0.0.1:.*' "$home/dashboard.log"
+}
+await 20 "the dashboard" link >/dev/null
+printf 'the dashboard, as the operator alice: %s\n' "$(link)"
 refused() {
     printf '$ %s\n' "$*"
     if "$@"; then
@@ -192,6 +198,7 @@ show job list
 
 cat <<NEXT
 
+Look at the dashboard, while the cluster is up: $(link)
 Try next, after \`KEEP=1 make cluster\` and \`. $home/env\`:
   $tailor job submit --input $input --dataset $dataset --rollup 5m,1h --job third --wait
   $tailor dataset diff $dataset --shard $shard

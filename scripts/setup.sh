@@ -3,6 +3,7 @@
 #   setup.sh          a C compiler (zstd is built from source), protoc (etcd-client) and Python with venv
 #   setup.sh servers  also curl and openssl, for the servers of scripts/servers/ and their certificates
 #   setup.sh tests    also curl, openssl, npm and cargo-nextest
+#   setup.sh browser  also curl, node, npm and Chromium, for the journeys of tests/browser
 #   setup.sh image    also curl, and what builds and runs images: buildah, podman, runc, umoci
 #   setup.sh gameday  also curl and openssl, and what game days do to processes with: strace, libfaketime, etcdctl, etcd
 set -euo pipefail
@@ -25,6 +26,10 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || debian_packages+=(python3-ven
 [[ -z ${1:-} ]] || command -v openssl >/dev/null || debian_packages+=(openssl) # for scripts/certificates.sh
 if [[ ${1:-} == tests ]]; then
     command -v npm >/dev/null || debian_packages+=(nodejs npm) # for the third S3 server
+fi
+if [[ ${1:-} == browser ]]; then
+    command -v npm >/dev/null || debian_packages+=(nodejs npm)
+    command -v chromium >/dev/null || debian_packages+=(chromium)
 fi
 if [[ ${1:-} == gameday ]]; then
     command -v strace >/dev/null || debian_packages+=(strace)

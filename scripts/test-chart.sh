@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests the chart: lint, golden files, schemas, rules, alerts, and its settings against those of the binary, which
+# Tests the chart: lint, golden files, schemas, rules, and its settings against those of the binary, which
 # TAILOR_TEST_BINARY names (else target/debug/tailor). Words are options of pytest: `scripts/test-chart.sh -k rules`.
 set -euo pipefail
 

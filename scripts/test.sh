@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests the chart, starts the servers that tests use, runs every test, and stops the servers in any case. The runner's
-# summary comes last.
+# Tests the chart and the monitoring, starts the servers that tests use, runs every test, and stops the servers in any
+# case. The runner's summary comes last.
 # The binary that end-to-end tests start is built first, by name: so it has the features that ship, not those that the
 # simulation asks for. It is kept apart from `target/debug/tailor`, which a build of the whole workspace may replace.
 set -euo pipefail
@@ -20,5 +20,6 @@ export TAILOR_TEST_BINARY=target/test-binary/tailor
 stage "building the tests" cargo nextest run --locked --workspace --no-run
 stage "the chart" scripts/test-chart.sh
 stage "starting servers" scripts/servers.sh start
+stage "monitoring" scripts/test-monitoring.sh
 stage "examples in the docs" cargo test --locked --workspace --doc --quiet
 cargo nextest run --locked --workspace --no-fail-fast

@@ -132,6 +132,7 @@ fn recorded(plan: &ShardPlan) -> Vec<(TaskId, AttemptId, Report)> {
             time_range_ms: None,
             stages: StageTimes::default(),
             spills: 0,
+            effort: None,
         };
         let attempt = AttemptId { number: 1, token: FencingToken(1) };
         (TaskId::map(ordinal as u32), attempt, Report::Map(report))

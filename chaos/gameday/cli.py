@@ -15,6 +15,7 @@ from .lab import LocalLab, kubernetes_lab
 from .local import LocalSite
 from .outcome import Outcome
 from .poll import TooLong
+from .prometheus import Prometheus
 from .scenario import Scenario
 from .table import BadScenario
 from .tailor import REPOSITORY, CommandFailed, binary
@@ -53,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fast", action="store_true", help="the fast ones, as `make test` runs them")
     parser.add_argument("--list", action="store_true", help="list scenarios with their hypotheses")
     parser.add_argument("--faults", action="store_true", help="list what a step may do")
+    parser.add_argument(
+        "--prometheus", action="store_true", help="scrape the cluster, and ask for the alert that the scenario names"
+    )
     kubernetes = parser.add_argument_group("on Kubernetes")
     kubernetes.add_argument(
         "--kubernetes", metavar="NAMESPACE", help="run in the cluster of this namespace, faults through kubectl"
@@ -91,9 +95,11 @@ def _run(options: argparse.Namespace) -> int:
     if options.chaos_mesh:
         print(*(chaosmesh.manifests(each, options.chaos_mesh) for each in chosen), sep="---\n", end="")
         return 0
+    if options.prometheus and (options.containers or options.kubernetes):
+        raise BadScenario("--prometheus stands beside processes of this machine, not beside pods")
     if options.containers:
         return _in_containers(chosen)
-    return _in_namespace(chosen, options) if options.kubernetes else _here(chosen)
+    return _in_namespace(chosen, options) if options.kubernetes else _here(chosen, options.prometheus)
 
 
 def _is_named(each: Scenario, names: list[str]) -> bool:
@@ -105,11 +111,11 @@ def _home() -> Path:
     return REPOSITORY / "target/chaos" / time.strftime("%Y%m%d-%H%M%S")
 
 
-def _here(chosen: list[Scenario]) -> int:
+def _here(chosen: list[Scenario], has_prometheus: bool) -> int:
     home = _home()
     lab = LocalLab(home, binary())
     try:
-        return _days(chosen, home, lambda each, folder: LocalSite(each, lab, folder))
+        return _days(chosen, home, lambda each, folder: LocalSite(each, lab, folder), has_prometheus)
     finally:
         lab.stop()
 
@@ -135,12 +141,14 @@ def _in_namespace(chosen: list[Scenario], options: argparse.Namespace) -> int:
     return _days(chosen, _home(), lambda each, folder: KubernetesSite(each, lab, folder, options.kubernetes))
 
 
-def _days(chosen: list[Scenario], home: Path, site_of: Callable[[Scenario, Path], Site]) -> int:
+def _days(
+    chosen: list[Scenario], home: Path, site_of: Callable[[Scenario, Path], Site], has_prometheus: bool = False
+) -> int:
     results, not_run = [], []
     REPORTS.mkdir(exist_ok=True)
     for each in chosen:
         try:
-            results.append(_day(each, home, site_of))
+            results.append(_day(each, home, site_of, has_prometheus))
         except _TROUBLES as error:
             not_run.append(each.name)
             print(f"chaos: {each.name} could not be run: {error}", file=sys.stderr)
@@ -152,15 +160,20 @@ def _days(chosen: list[Scenario], home: Path, site_of: Callable[[Scenario, Path]
     return 0 if all(judgement.verdict == Verdict.HELD for _, judgement in results) else _NOT_HELD
 
 
-def _day(each: Scenario, home: Path, site_of: Callable[[Scenario, Path], Site]) -> tuple[Outcome, Judgement]:
+def _day(
+    each: Scenario, home: Path, site_of: Callable[[Scenario, Path], Site], has_prometheus: bool
+) -> tuple[Outcome, Judgement]:
     print(f"\n{each.name}: {each.hypothesis}", flush=True)
     folder = home / each.name
     folder.mkdir(parents=True)
     say = _speaker()
+    prometheus = Prometheus(folder / "prometheus") if has_prometheus else None
     site = site_of(each, folder)
     try:
-        outcome = Day(each, site, _commit(), say).run()
+        outcome = Day(each, site, _commit(), say, prometheus).run()
     finally:
+        if prometheus is not None:
+            prometheus.stop()
         site.stop()
     judgement = judge(outcome)
     path = report.write(REPORTS, outcome)

@@ -16,9 +16,10 @@ from .condition import Condition
 from .invariants import Evidence, check_all
 from .job import JOB, attempts_again, tasks
 from .manifests import Manifests
-from .outcome import Detection, Done, Expectation, Outcome, Waste
+from .outcome import Alerted, Detection, Done, Expectation, Outcome, Waste
 from .poll import TooLong, until
 from .probes import Probes
+from .prometheus import Prometheus
 from .scenario import Scenario, Step
 from .watcher import Watcher
 
@@ -26,6 +27,9 @@ _READY_LIMIT_S = 60.0
 
 #: Longest wait of a step for its condition.
 _STEP_LIMIT_S = 90.0
+
+#: Longest wait for an alert once work goes on: a few scrapes and evaluations.
+_ALERT_LIMIT_S = 15.0
 
 
 class Aborted(Exception):
@@ -35,8 +39,15 @@ class Aborted(Exception):
 class Day:
     """Runs one scenario on one site."""
 
-    def __init__(self, scenario: Scenario, site, commit: str, say: Callable[[str], None]):
-        self._scenario, self._site, self._say = scenario, site, say
+    def __init__(
+        self,
+        scenario: Scenario,
+        site,
+        commit: str,
+        say: Callable[[str], None],
+        prometheus: Prometheus | None = None,
+    ):
+        self._scenario, self._site, self._say, self._prometheus = scenario, site, say, prometheus
         self._probes = Probes(site)
         self._manifests = Manifests(site.lab.s3, site.lab.key(site.dataset))
         self._submitted = self._first_step = self._recovered = 0.0
@@ -62,6 +73,8 @@ class Day:
     def run(self) -> Outcome:
         """Runs the day to its end; the caller stops the site."""
         until("the cluster is ready", _READY_LIMIT_S, self._site.is_ready)
+        if self._prometheus is not None:
+            self._prometheus.start(self._site.targets())
         observer = observe.Observer(self._site, self._manifests)
         try:
             self._course()
@@ -88,6 +101,7 @@ class Day:
             watcher.wait()
         finally:
             watcher.stop()
+        self._await_alert()
         self._site.s3_weather.pace_s = 0
         self._wait_end()
 
@@ -114,6 +128,8 @@ class Day:
         done = Done(step.do, self._since_submitted())
         self.outcome.steps.append(done)
         undo = faults.parse(step.do).perform(self._site)
+        if self._prometheus is not None:
+            self._prometheus.aim(self._site.targets())
         if step.lasts is not None:
             self._pass(step.lasts)
             if undo is not None:
@@ -132,6 +148,20 @@ class Day:
         self._recovered = time.monotonic()
         self.outcome.recovered_after = self._recovered - began
         self._say(f"recovered after {self.outcome.recovered_after:.1f} s: {self._scenario.recover.text}")
+
+    def _await_alert(self) -> None:
+        """Waits for the alert that has to fire, which may have done so long ago."""
+        if self._prometheus is None or not self._scenario.alert:
+            return
+        alert = Alerted(self._scenario.alert)
+        self.outcome.alerts.append(alert)
+        deadline = time.monotonic() + _ALERT_LIMIT_S
+        while alert.after is None and time.monotonic() < deadline:
+            if (fired := self._prometheus.first_fired(alert.name)) is not None:
+                # Prometheus tells wall time.
+                alert.after = fired - (time.time() - time.monotonic()) - self._first_step
+                self._say(f"alert {alert.name} fired {alert.after:.1f} s after the first step")
+            self._pass(0.5)
 
     def _wait_end(self) -> None:
         def ended() -> dict | None:

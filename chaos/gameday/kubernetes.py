@@ -67,6 +67,8 @@ class KubernetesSite(Site):
                 f"kubectl cannot do `{cannot[0]}`; `chaos/run {scenario.name} --chaos-mesh NAMESPACE` prints what "
                 "Chaos Mesh can do of it"
             )
+        if scenario.topology.has_previous:
+            raise NotHere("a server of the previous release is a matter of local processes: pods have one image")
         self.lab, self.home, self.topology, self._namespace = lab, home, scenario.topology, namespace
         self._program = kubectl
         self.tailor = tailor_of(namespace, kubectl)

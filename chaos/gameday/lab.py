@@ -5,6 +5,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from . import releases
 from .loop import Loop
 from .s3 import S3
 from .scenario import Workload
@@ -19,8 +20,15 @@ class Lab:
     def __init__(self, tailor: Tailor, s3: S3, calm_root: str, prefix: str = ""):
         self.tailor, self.s3, self._calm_root = tailor, s3, calm_root
         self._prefix = f"{prefix}chaos-{os.getpid()}-{int(time.time())}"
+        self.programs = {releases.THIS: tailor.binary}
         self._inputs: dict[str, str] = {}
         self._calm: dict[tuple[str, str], dict[str, str]] = {}
+
+    def program(self, release: str) -> list[str]:
+        """Returns the command of a release; the previous one is built when it is first asked for."""
+        if release not in self.programs:
+            self.programs[release] = [str(releases.previous())]
+        return self.programs[release]
 
     def uri(self, key: str) -> str:
         """Returns the URI in the bucket of a part of this run."""

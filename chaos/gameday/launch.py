@@ -7,6 +7,7 @@ from .imds import Imds
 from .lab import LocalLab
 from .network import Network
 from .process import Process
+from .releases import PREVIOUS, THIS
 from .scenario import Server, Topology
 
 _FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
@@ -72,12 +73,20 @@ class Launcher:
         for process in processes:
             process.line[process.line.index(_NAMESPACE) + 1] = namespace
 
+    def use_release(self, release: str, process: Process) -> None:
+        """Changes the program of a server that starts again from now on."""
+        wanted = self._lab.program(release)
+        begins = {tuple(self._lab.program(each)) for each in (THIS, PREVIOUS)}
+        at = next(at for at in range(len(process.line)) if tuple(process.line[at : at + len(wanted)]) in begins)
+        process.line[at : at + len(wanted)] = wanted
+
     def _process(self, name: str, words: list[str], owner: str) -> Process:
         server = self.server(name)
         self.http[name] = ports.free()
         words = [*words, "--http-listen", f"127.0.0.1:{self.http[name]}", "--etcd-endpoints", self._network.etcd(owner)]
         words += [_NAMESPACE, self._namespace, *server.flags.split()]
-        line = [*server.under.split(), *self._lab.tailor.binary, *words]
+        program = self._lab.program(self._topology.release_of(name))
+        line = [*server.under.split(), *program, *words]
         if server.disk:
             line = _on_small_disk(line, self.scratch(name), server.disk)
         environment = self._lab.s3.environment(self._network.s3(owner))

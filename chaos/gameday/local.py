@@ -17,13 +17,18 @@ from .lab import LocalLab
 from .launch import Launcher
 from .metrics import Metrics
 from .network import Network
+from .poll import until
 from .process import Process
+from .releases import PREVIOUS, RELEASES
 from .s3proxy import Weather
 from .scenario import Scenario
 from .site import Site
 from .tailor import CommandFailed, Tailor
 
 _SHELL_LIMIT_S = 180
+
+#: Longest wait for a server that was asked to leave: a worker exits within 110 s.
+_LEAVE_LIMIT_S = 120
 
 
 class LocalSite(Site):
@@ -90,6 +95,23 @@ class LocalSite(Site):
             self._servers[name] = self._launcher.worker(name)
         if not self._servers[name].is_running:
             self._servers[name].start()
+
+    def replace(self, name: str, release: str) -> None:
+        """Lets a server leave, and starts it as another release; returns once that one serves."""
+        process = self.process(name)
+        process.signal("TERM")
+        until(f"{name} leaves with exit code 0", _LEAVE_LIMIT_S, lambda: self.exit_of(name) == 0)
+        self._launcher.use_release(release, process)
+        process.start()
+        until(f"{name} serves again", _LEAVE_LIMIT_S, lambda: self._serves(name))
+
+    def release_of(self, name: str) -> str:
+        """Returns the release that a server runs, by the file that the kernel executes; `none` if it does not run."""
+        process = self.process(name)
+        if not process.is_running:
+            return "none"
+        runs = os.readlink(f"/proc/{process.pid}/exe")
+        return next((each for each in RELEASES if os.path.realpath(self.lab.program(each)[0]) == runs), "another")
 
     def process(self, name: str) -> Process:
         """The process of one server."""
@@ -164,6 +186,11 @@ class LocalSite(Site):
         }
         return {name: found for name, found in told.items() if found is not None}
 
+    def targets(self) -> dict[str, str]:
+        """Addresses of `/metrics` by name: of the servers that were started so far, and of etcd's members."""
+        servers = {name: f"127.0.0.1:{self._launcher.http[name]}" for name in self._servers}
+        return servers | {member.name: f"127.0.0.1:{member.port}" for member in self.etcd.members}
+
     def log_size(self, name: str) -> int:
         """Returns the present size of a server's log; 0 if there is no log yet."""
         return self.process(name).log_size() if name.startswith("etcd") or name in self._servers else 0
@@ -188,6 +215,12 @@ class LocalSite(Site):
         active = {worker["name"] for worker in listed["workers"] if worker["state"] == "active"}
         return active >= set(self.named("workers"))
 
+    def _serves(self, name: str) -> bool:
+        if name.startswith("c"):
+            return bool(self.scrape(name))
+        listed = self.tailor.ask("worker", "list", "--request-timeout", "2s") or {"workers": []}
+        return any(worker["name"] == name and worker["state"] == "active" for worker in listed["workers"])
+
     def stop(self) -> None:
         """Ends everything that was started."""
         for process in [*self._beside, *self._servers.values(), *(member.process for member in self.etcd.members)]:
@@ -205,6 +238,7 @@ class LocalSite(Site):
             "DATASET": self.dataset,
             "JOB": JOB,
             "HOME_OF_DAY": str(self.home),
+            **{release.upper(): program[0] for release, program in self.lab.programs.items()},
         }
         path = f"{self.lab.path}:{os.environ.get('PATH', '')}"
         return {**os.environ, **self.environment, **pids, **named, "PATH": path, "ETCD": self.etcd.url}

@@ -24,6 +24,14 @@ class Detection:
 
 
 @dataclass
+class Alerted:
+    """Holds an alert that had to fire, and the time from the first step to it: negative if it fired before."""
+
+    name: str
+    after: float | None = None
+
+
+@dataclass
 class Expectation:
     """Holds a condition that had to hold at the end of the day."""
 
@@ -58,6 +66,7 @@ class Outcome:
     detections: list[Detection] = field(default_factory=list)
     detect_within: float = 0.0
     unseen: str = ""
+    alerts: list[Alerted] = field(default_factory=list)
     recovered_after: float | None = None
     recover_within: float = 0.0
     recover_when: str = ""

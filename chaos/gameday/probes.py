@@ -22,6 +22,8 @@ _FORMS = (
     r"workers",
     r"running (map|reduce) of \S+",
     r"charged",
+    r"charged ever",
+    r"release of \S+",
     r"leader",
     r"exit of \S+",
     r"s3 met \S+",
@@ -74,6 +76,10 @@ class Probes:
             case ["charged"]:
                 tasks = self._ask("task", "list", "--job", JOB)
                 return None if tasks is None else max((task["charged"] for task in tasks["tasks"]), default=0)
+            case ["charged", "ever"]:
+                return self._charged_ever()
+            case ["release", "of", server]:
+                return " ".join(sorted({self._site.release_of(name) for name in self._site.named(server)}))
             case ["leader"]:
                 return self._site.leader()
             case ["exit", "of", name]:
@@ -106,6 +112,12 @@ class Probes:
         """A field of a job, or a sum over its shards; none where nobody answers."""
         told = self.job(name)
         return None if told is None or "shards" not in told else job.field(told, field)
+
+    def _charged_ever(self) -> Reading:
+        past = self._site.history
+        if past is None or past.gaps:
+            return None
+        return max((each.value["charged"] for each in past.changes if "/attempts/" in each.key and each.value), default=0)
 
     def _worker(self, name: str, field: str, absent: str) -> Reading:
         listed = self._ask("worker", "list")

@@ -55,6 +55,7 @@ def markdown(outcome: Outcome, judgement: Judgement) -> str:
                     [f"seen: `{each.by}`", seconds(each.after), seconds(outcome.detect_within)]
                     for each in outcome.detections
                 ),
+                *([f"alert: `{each.name}`", seconds(each.after), "-"] for each in outcome.alerts),
                 [
                     f"recovered: `{outcome.recover_when}`",
                     seconds(outcome.recovered_after),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import condition, faults, units
 from .condition import Condition
+from .releases import PREVIOUS, RELEASES, THIS
 from .table import BadScenario, Table
 
 _SERVER = re.compile(r"[cw]\d+")
@@ -25,6 +26,7 @@ class Server:
     has_clock: bool = False  # whether its wall clock can be set
     has_spot: bool = False  # whether it asks a metadata service of ours for notices
     is_late: bool = False  # whether only a step starts it
+    release: str = ""  # the release of which it starts, if another than that of the topology
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,18 @@ class Topology:
     lease: str = "5s"
     etcd_flags: str = ""
     etcd_members: int = 1
+    release: str = THIS  # the release of which servers start
     own_links: tuple[str, ...] = ()  # workers whose links to everybody are theirs alone
     servers: dict[str, Server] = field(default_factory=dict)
+
+    @property
+    def has_previous(self) -> bool:
+        """Tells whether a server starts as the previous release."""
+        return PREVIOUS in (self.release, *(server.release for server in self.servers.values()))
+
+    def release_of(self, name: str) -> str:
+        """Returns the release of which a server starts."""
+        return self.servers.get(name, Server()).release or self.release
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,7 @@ class Scenario:
     steps: tuple[Step, ...]
     detect: tuple[Condition, ...]
     detect_within: float
+    alert: str  # the alert that must fire where a Prometheus stands beside the cluster; empty if none has to
     unseen: str  # why nothing of it is to be seen, where that is known
     recover: Condition
     recover_within: float
@@ -109,6 +122,7 @@ def _scenario(name: str, raw: dict) -> Scenario:
         steps=tuple(_step(step) for step in top.tables("fault")),
         detect=detect.conditions("by", []),
         detect_within=detect.duration("within", "0s"),
+        alert=detect.take("alert", str, ""),
         unseen=detect.take("unseen", str, ""),
         recover=recover.condition("when") or condition.parse("job tasks_done rises"),
         recover_within=recover.duration("within"),
@@ -136,6 +150,7 @@ def _topology(table: Table) -> Topology:
         lease=table.take("lease", str, default.lease),
         etcd_flags=table.take("etcd_flags", str, ""),
         etcd_members=table.take("etcd_members", int, default.etcd_members),
+        release=_release(table, default.release),
         own_links=tuple(table.take("own_links", list, [])),
         servers=named,
     )
@@ -151,9 +166,17 @@ def _server(table: Table) -> Server:
         has_clock=table.take("clock", bool, False),
         has_spot=table.take("spot", bool, False),
         is_late=table.take("late", bool, False),
+        release=_release(table, ""),
     )
     table.end()
     return server
+
+
+def _release(table: Table, default: str) -> str:
+    release = table.take("release", str, default)
+    if release not in (*RELEASES, default):
+        raise BadScenario(f"'{release}' is no release: {' or '.join(RELEASES)}")
+    return release
 
 
 def _workload(table: Table) -> Workload:

@@ -6,7 +6,7 @@ A fault that nobody could have seen is a failure too: whoever operates Tailor wo
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .outcome import Outcome
+from .outcome import Alerted, Outcome
 
 #: Most details of one reason in the report; the JSON has all of them.
 _TOLD_MAX = 3
@@ -64,8 +64,15 @@ def _violations(outcome: Outcome) -> list[str]:
 
 def _undetected(outcome: Outcome) -> list[str]:
     known = [outcome.unseen] if outcome.unseen else []
-    return known + [
+    late = [
         f"not seen within {outcome.detect_within:.0f} s: {detection.by}"
         for detection in outcome.detections
         if detection.after is None or detection.after > outcome.detect_within
     ]
+    return known + late + [reason for alert in outcome.alerts if (reason := _wrong_alarm(alert))]
+
+
+def _wrong_alarm(alert: Alerted) -> str:
+    if alert.after is None:
+        return f"the alert {alert.name} did not fire"
+    return f"the alert {alert.name} fired before the first step" if alert.after < 0 else ""

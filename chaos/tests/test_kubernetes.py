@@ -131,6 +131,11 @@ class Kubernetes(unittest.TestCase):
         with self.assertRaisesRegex(faults.NotHere, "kubectl cannot do `blackhole etcd`"):
             self.site("14-etcd-away-for-a-minute")
 
+    def test_a_scenario_with_two_releases_is_refused(self):
+        for name in ("59-rollback-of-an-upgrade", "61-previous-workers"):
+            with self.assertRaisesRegex(faults.NotHere, "replace workers by previous|previous release"):
+                self.site(name)
+
 
 class ChaosMesh(unittest.TestCase):
     def test_manifests_are_those_that_were_looked_through(self):

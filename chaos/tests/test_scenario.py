@@ -58,6 +58,13 @@ class Scenarios(unittest.TestCase):
         self.refused(GOOD.replace("disk =", "disc ="), "there is no key 'topology.w1.disc'")
         self.refused(GOOD.replace("wait =", "waits ="), r"there is no key 'fault\[1\].waits'")
 
+    def test_a_server_starts_as_the_release_of_its_own_or_of_the_topology(self):
+        mixed = load(GOOD.replace("workers = 3", 'workers = 3\nrelease = "previous"') + '[topology.c1]\nrelease = "this"\n')
+        self.assertEqual([mixed.topology.release_of(name) for name in ("c1", "w1")], ["this", "previous"])
+        self.assertTrue(mixed.topology.has_previous)
+        self.assertFalse(load(GOOD).topology.has_previous)
+        self.refused(GOOD.replace("workers = 3", 'release = "next"'), "'next' is no release: this or previous")
+
     def test_a_step_that_is_no_fault_is_refused(self):
         self.refused(GOOD.replace("kill -9 w1", "unplug w1"), "'unplug w1' is no fault")
 
@@ -82,6 +89,7 @@ class Scenarios(unittest.TestCase):
     def test_a_line_is_understood_as_the_fault_it_names(self):
         for line, name, arguments in [
             ("kill -9 w1", "kill", {"signal": "9", "server": "w1"}),
+            ("replace workers by previous", "replace", {"server": "workers", "release": "previous"}),
             ("blackhole etcd", "blackhole", {"link": "etcd"}),
             ("blackhole answers from etcd-of-w1", "blackhole_answers", {"link": "etcd-of-w1"}),
             (

@@ -4,7 +4,7 @@ import unittest
 
 from gameday import report
 from gameday.invariants import Check
-from gameday.outcome import Detection, Expectation, Outcome, Waste
+from gameday.outcome import Alerted, Detection, Expectation, Outcome, Waste
 from gameday.verdict import Verdict, judge
 
 
@@ -46,6 +46,11 @@ class Verdicts(unittest.TestCase):
         self.judged(Verdict.NOT_DETECTED, "not seen within 10 s: workers < 3", detections=[Detection("workers < 3")])
         self.judged(Verdict.NOT_DETECTED, "not seen within", detections=[Detection("workers < 3", 11.0)])
         self.judged(Verdict.NOT_DETECTED, "it heals at once", detections=[], unseen="it heals at once")
+
+    def test_an_alert_that_does_not_fire_or_fires_too_early_is_no_detection(self):
+        self.judged(Verdict.HELD, "", alerts=[Alerted("TailorNoWorkers", 3.0)])
+        self.judged(Verdict.NOT_DETECTED, "the alert TailorNoWorkers did not fire", alerts=[Alerted("TailorNoWorkers")])
+        self.judged(Verdict.NOT_DETECTED, "fired before the first step", alerts=[Alerted("TailorNoWorkers", -2.0)])
 
     def test_each_bound_that_was_passed_violates_the_hypothesis(self):
         for reason, changes in [

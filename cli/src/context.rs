@@ -78,6 +78,13 @@ impl ContextArgs {
         Cluster::new(chosen.coordinators, identity.security(), self.request_timeout)
     }
 
+    /// Returns a client of the cluster that a flag, a variable or the client's file names; none if nothing names one.
+    pub(crate) fn named_cluster(&self) -> Result<Option<Cluster>> {
+        let Some(chosen) = self.resolve_named(variable)? else { return Ok(None) };
+        let identity = self.identity.load(&chosen.files, variable)?;
+        Cluster::new(chosen.coordinators, identity.security(), self.request_timeout).map(Some)
+    }
+
     /// Returns the coordinators of the chosen cluster, and the files by which they are called.
     pub(crate) fn connection(&self) -> Result<(Vec<String>, ClientIdentity)> {
         let chosen = self.resolve(variable)?;
@@ -86,21 +93,24 @@ impl ContextArgs {
     }
 
     fn resolve(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Chosen> {
+        let named = self.resolve_named(variable)?;
+        Ok(named.unwrap_or_else(|| vec![DEFAULT_COORDINATOR.to_owned()].into()))
+    }
+
+    fn resolve_named(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Chosen>> {
         if !self.coordinators.is_empty() {
-            return Ok(self.coordinators.clone().into());
+            return Ok(Some(self.coordinators.clone().into()));
         }
         if let Some(name) = &self.context {
-            return Profiles::read(&variable)?.chosen(name);
+            return Profiles::read(&variable)?.chosen(name).map(Some);
         }
         if let Some(coordinators) = variable("TAILOR_COORDINATORS") {
             let coordinators: Vec<_> = coordinators.split(',').map(|url| url.trim().to_owned()).collect();
-            return Ok(coordinators.into());
+            return Ok(Some(coordinators.into()));
         }
         let profiles = Profiles::read(&variable)?;
-        match variable("TAILOR_CONTEXT").or_else(|| profiles.raw.current.clone()) {
-            Some(name) => profiles.chosen(&name),
-            None => Ok(vec![DEFAULT_COORDINATOR.to_owned()].into()),
-        }
+        let name = variable("TAILOR_CONTEXT").or_else(|| profiles.raw.current.clone());
+        name.map(|name| profiles.chosen(&name)).transpose()
     }
 }
 

@@ -18,3 +18,11 @@ pub(crate) fn read_text(what: &str, path: &Path) -> Result<String> {
         text => text.with_context(|| format!("read {what} {}", path.display())),
     }
 }
+
+/// Makes a path absolute, so that it means the same folder to every process.
+pub(crate) fn everywhere(uri: String) -> Result<String> {
+    if uri.contains("://") || uri.is_empty() {
+        return Ok(uri);
+    }
+    Ok(std::path::absolute(&uri)?.display().to_string())
+}

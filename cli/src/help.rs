@@ -7,7 +7,7 @@ use crate::commands::Command;
 /// Groups of commands, in the order of the screen. A test compares them with the commands that there are.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Run on this machine", &["run", "plan", "gen", "import"]),
-    ("Cluster", &["job", "shard", "task", "doctor"]),
+    ("Cluster", &["job", "shard", "task", "dashboard", "doctor"]),
     ("Dataset", &["dataset"]),
     ("Servers", &["coordinator", "worker", "token"]),
     ("Help", &["help", "completions"]),

@@ -13,7 +13,7 @@ use format::keys::ManifestName;
 use format::manifest::{API_VERSION, Manifest, PartitionEntry};
 use model::books::MapBooks;
 use model::invariant::names_each_once;
-use model::{Invariant, JobId, OrgId, ShardId, Window};
+use model::{Invariant, JobId, OrgId, ShardId, TimestampMs, Window};
 use scheduler::ShardOutput;
 use storage::{Creation, Root, StorageError};
 
@@ -97,6 +97,7 @@ impl From<ProbeError> for CommitError {
 #[derive(Debug)]
 pub(crate) struct Committed {
     pub(crate) version: u32,
+    pub(crate) committed_at_ms: TimestampMs,
     pub(crate) digest: Digest,
     pub(crate) warnings: Vec<String>,
     /// Version that was replaced, and true if it has the same content.
@@ -182,7 +183,8 @@ async fn committed(job: &Job, manifest: &Manifest) -> Result<Committed, CommitEr
         }
         None => None,
     };
-    Ok(Committed { version: manifest.version, digest, warnings: manifest.warnings.clone(), replaces })
+    let (version, committed_at_ms) = (manifest.version, manifest.committed_at_ms);
+    Ok(Committed { version, committed_at_ms, digest, warnings: manifest.warnings.clone(), replaces })
 }
 
 /// Lists all versions of a shard, ascending.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::limits::{MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX};
+use proto::externalscaler::external_scaler_server::ExternalScalerServer;
 use proto::v1::operator_service_server::OperatorServiceServer;
 use storage::meta::{LeaseSettings, MetaStore};
 use tokio::sync::{oneshot, watch};
@@ -16,7 +17,7 @@ use crate::access::{Access, Audit, AuditWriter, protect};
 use crate::leader::LeaderSettings;
 use crate::reconcile::Collector;
 use crate::replica::{Replica, Role};
-use crate::service::{BySize, Door, Operators, Workers};
+use crate::service::{BySize, Door, Operators, Scaler, Workers};
 use crate::settings::CollectorSettings;
 
 /// Longest wait for the last entries of the audit log.
@@ -73,21 +74,34 @@ impl Coordinator {
         self.door.state.clone()
     }
 
-    /// Builds the services for workers and operators.
+    /// Builds the services for workers, operators and autoscalers.
     pub fn services(&self) -> Routes {
         self.services_beside(Routes::default())
     }
 
-    /// Builds the services for workers and operators, and adds them to `others`: one guard stands before them all.
-    pub(crate) fn services_beside(&self, others: Routes) -> Routes {
-        let env = self.replica.env.clone();
-        let clock = Arc::clone(&env.clock);
-        let operators = OperatorServiceServer::new(Operators { door: self.door.clone(), env })
+    /// Builds the services for operators without a guard, for the pages of this process.
+    pub(crate) fn unguarded(&self) -> Routes {
+        Routes::new(self.operators())
+    }
+
+    fn operators(&self) -> OperatorServiceServer<Operators> {
+        let operators = Operators { door: self.door.clone(), env: self.replica.env.clone() };
+        OperatorServiceServer::new(operators)
             .max_decoding_message_size(REQUEST_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+            .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// Builds the services for workers, operators and autoscalers, and adds them to `others`. One guard stands before
+    /// them all.
+    pub(crate) fn services_beside(&self, others: Routes) -> Routes {
+        let clock = Arc::clone(&self.replica.env.clock);
         let is_by_role = self.access.is_by_role();
         let workers = BySize::new(|| Workers { door: self.door.clone(), is_by_role });
-        protect(others.add_service(operators).add_service(workers), self.access.clone(), clock, self.door.audit.clone())
+        let (store, pools) = (Arc::clone(&self.replica.store), self.replica.settings.pools.clone());
+        let scaler = ExternalScalerServer::new(Scaler { door: self.door.clone(), store, pools })
+            .max_decoding_message_size(REQUEST_BYTES_MAX);
+        let services = others.add_service(self.operators()).add_service(workers).add_service(scaler);
+        protect(services, self.access.clone(), clock, self.door.audit.clone())
     }
 
     /// Stands for election, leads, and cleans while it leads, until `dismissed`.

@@ -12,14 +12,16 @@
 //!
 //! A piece whose write failed gets no more lines: the failed request may still arrive, and must not put a shorter
 //! piece over a longer one. While the store is away, pieces wait in memory, [`EVENTS_UNWRITTEN_BYTES_MAX`] bytes at
-//! most; lines past them are dropped, and the log itself and `tailor_event_lines_dropped_total` say how many.
+//! most; lines past them are dropped, and the log itself and `tailor_event_lines_dropped_total` say how many. Lines
+//! about attempts are nearly all of a large job's log, and have a [`LineRank`], so that they crowd nothing out.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use format::keys;
-use model::limits::{EVENT_PIECE_BYTES_MAX, EVENTS_BYTES_MAX, EVENTS_UNWRITTEN_BYTES_MAX};
+use model::limits::{ATTEMPT_EVENTS_BYTES_MAX, EVENT_PIECE_BYTES_MAX, EVENTS_BYTES_MAX, EVENTS_UNWRITTEN_BYTES_MAX};
 use model::{JobId, LeaderId, TimestampMs};
+use serde::Serialize;
 use serde_json::{Value, json};
 use storage::{Root, StorageError};
 
@@ -50,7 +52,20 @@ impl EventLog {
         if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
             line.extend(fields);
         }
-        self.pieces().add(&line.to_string());
+        self.pieces().add(LineRank::Event, &line.to_string());
+    }
+
+    /// Notes the begin or the end of an attempt.
+    pub(crate) fn note_attempt(&self, rank: LineRank, line: &impl Serialize) {
+        let line = serde_json::to_string(line).expect("a line is numbers and names");
+        self.pieces().add(rank, &line);
+    }
+
+    /// Returns the lines that are still in memory and satisfy `is_wanted`; some of them may be written already.
+    pub(crate) fn lines_in_memory(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let pieces = self.pieces();
+        let texts = pieces.waiting.iter().filter_map(|piece| std::str::from_utf8(&piece.bytes).ok());
+        texts.flat_map(str::lines).filter(|line| is_wanted(line)).map(str::to_owned).collect()
     }
 
     /// Writes the lines that are not written yet, unless a flush is in progress.
@@ -104,6 +119,37 @@ impl EventLog {
     }
 }
 
+/// Rank of a line: which lines are left out first if there is no room for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LineRank {
+    /// Begin of an attempt; its end tells it again.
+    Begin,
+    /// End of an attempt, of which a job's pages are made.
+    End,
+    /// Any other event of a job: a few for each shard.
+    Event,
+}
+
+impl LineRank {
+    /// Returns the most bytes of such lines.
+    const fn bytes_max(self) -> usize {
+        match self {
+            Self::Begin => EVENTS_BYTES_MAX / 2,
+            Self::End => ATTEMPT_EVENTS_BYTES_MAX,
+            Self::Event => EVENTS_BYTES_MAX,
+        }
+    }
+
+    /// Returns the most unwritten bytes of all lines at which such a line is still added.
+    const fn unwritten_bytes_max(self) -> usize {
+        match self {
+            Self::Begin => EVENTS_UNWRITTEN_BYTES_MAX / 5,
+            Self::End => EVENTS_UNWRITTEN_BYTES_MAX / 5 * 4,
+            Self::Event => EVENTS_UNWRITTEN_BYTES_MAX,
+        }
+    }
+}
+
 /// Piece of the log, or the part of it that is still unwritten.
 #[derive(Debug, Default)]
 struct Piece {
@@ -119,26 +165,26 @@ struct Pieces {
     /// Pieces that wait to be written, in order, then the open one.
     waiting: VecDeque<Piece>,
     next_ordinal: u32,
-    /// Bytes of all lines so far.
-    bytes: usize,
+    /// Bytes of all lines so far, by rank.
+    bytes: [usize; 3],
     /// Lines that were dropped since the last note about dropped lines.
     dropped: u64,
 }
 
 impl Pieces {
     /// Adds a line, or drops and counts it.
-    fn add(&mut self, line: &str) {
-        if !self.has_room(line.len()) {
+    fn add(&mut self, rank: LineRank, line: &str) {
+        if !self.has_room(rank, line.len()) {
             self.dropped += 1;
             return metrics::counter!("tailor_event_lines_dropped_total").increment(1);
         }
         self.note_dropped();
-        self.push(line);
+        self.push(rank, line);
     }
 
-    fn has_room(&self, len: usize) -> bool {
+    fn has_room(&self, rank: LineRank, len: usize) -> bool {
         let unwritten: usize = self.waiting.iter().map(|piece| piece.bytes.len() - piece.written).sum();
-        unwritten + len <= EVENTS_UNWRITTEN_BYTES_MAX && self.bytes + len <= EVENTS_BYTES_MAX
+        unwritten + len <= rank.unwritten_bytes_max() && self.bytes[rank as usize] + len <= rank.bytes_max()
     }
 
     /// Notes in the log how many lines were dropped here.
@@ -146,11 +192,11 @@ impl Pieces {
         if self.dropped > 0 {
             let line = json!({ "event": "left-out", "lines": self.dropped }).to_string();
             self.dropped = 0;
-            self.push(&line);
+            self.push(LineRank::Event, &line);
         }
     }
 
-    fn push(&mut self, line: &str) {
+    fn push(&mut self, rank: LineRank, line: &str) {
         if self.waiting.back().is_none_or(|piece| piece.is_full) {
             self.waiting.push_back(Piece { ordinal: self.next_ordinal, ..Piece::default() });
             self.next_ordinal += 1;
@@ -159,7 +205,7 @@ impl Pieces {
         piece.bytes.extend_from_slice(line.as_bytes());
         piece.bytes.push(b'\n');
         piece.is_full = piece.bytes.len() >= EVENT_PIECE_BYTES_MAX;
-        self.bytes += line.len() + 1;
+        self.bytes[rank as usize] += line.len() + 1;
     }
 
     /// Returns the first piece that is not completely written.

@@ -37,6 +37,7 @@ pub(crate) fn shard(report: &ShardReport) -> v1::ShardSummary {
         elapsed_ms: report.elapsed.as_millis() as u64,
         eta_ms: 0,
         warnings: report.warnings.clone(),
+        waits_for: String::new(),
     }
 }
 

@@ -39,6 +39,8 @@ mod reconcile;
 mod access;
 // Services over gRPC.
 pub(crate) mod service;
+// Pages for people, beside the probes.
+pub mod pages;
 // Metrics of the coordinator.
 mod metrics;
 // Settings of the coordinator.
@@ -55,8 +57,14 @@ mod history;
 mod history_index;
 // Event log of a job, one line per event.
 mod event_log;
+// Lines about attempts in event logs.
+mod attempt_line;
+// Attempts at a task, from an event log.
+mod attempts_of_task;
 // Views of ended jobs for operators.
 mod history_view;
+// Indexes of the coverage of datasets.
+mod coverage;
 // Leader of one process, without sockets: the half of `tailor run`.
 pub mod local_leader;
 // Report of a job, for people and programs.

@@ -1,7 +1,7 @@
 //! Metrics of the coordinator. Ids are not used as labels, because there is no limit to their number.
 
-use metrics::{describe_counter, describe_gauge};
-use model::Invariant;
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+use model::{Invariant, TaskKind};
 
 /// Counter of broken invariants, by id.
 pub const VIOLATIONS: &str = "tailor_invariant_violations_total";
@@ -14,6 +14,13 @@ pub(crate) fn describe() {
         "Workers that the open work needs, by pool: a total, for an autoscaler; 0 unless this coordinator leads"
     );
     describe_counter!("tailor_shards_total", "Shards that have ended, by state");
+    describe_histogram!("tailor_shard_seconds", "Time from the first attempt of a shard to its end, by state");
+    describe_histogram!("tailor_commit_seconds", "Time of a commit, from its turn to its manifest");
+    describe_histogram!(
+        "tailor_leader_loop_seconds",
+        "Time of a turn of the leader's loop, in which nothing else is served"
+    );
+    describe_counter!("tailor_tasks_done_total", "Tasks whose completion was recorded, by kind");
     describe_counter!("tailor_completions_refused_total", "Completions of attempts that no longer held their task");
     describe_counter!("tailor_reports_refused_total", "Reports that could not be of their attempt and its plan");
     describe_counter!("tailor_strangers_refused_total", "Requests that carried another secret than their worker's");
@@ -40,7 +47,15 @@ pub(crate) fn describe() {
         metrics::counter!(VIOLATIONS, "id" => invariant.id()).absolute(0);
     }
     storage::describe_metrics();
+    crate::leader::describe_gauges();
+    for kind in [TaskKind::Map, TaskKind::Reduce] {
+        metrics::counter!("tailor_tasks_done_total", "kind" => kind.name()).absolute(0);
+    }
+    // A histogram is served from the moment that it is named.
+    drop(metrics::histogram!("tailor_commit_seconds"));
+    drop(metrics::histogram!("tailor_leader_loop_seconds"));
     for state in ["done", "failed", "cancelled"] {
+        drop(metrics::histogram!("tailor_shard_seconds", "state" => state));
         metrics::counter!("tailor_shards_total", "state" => state).absolute(0);
     }
     for gate in crate::service::GATES.into_iter().chain([crate::service::MAILBOX]) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use format::digest::Digest;
 use format::state_records::{ShardPhase, ShardRecord};
-use model::{Books, JobId, JobSettings, JobSpec, ShardId, ShardPlan, StageTimes, Window};
+use model::{Books, Effort, JobId, JobSettings, JobSpec, ShardId, ShardPlan, StageTimes, Window};
 use scheduler::{Counts, ShardEnd, ShardOutput};
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +79,9 @@ pub struct ShardReport {
     pub elapsed: Duration,
     /// Counts of the shard.
     pub totals: Totals,
+    /// Requests and slot time of the attempts that do not count, as far as the leader that ended the shard saw them.
+    #[serde(default)]
+    pub wasted: Effort,
 }
 
 /// State of a shard.
@@ -112,6 +115,9 @@ pub struct Totals {
     pub bits_per_rollup_row: Option<f64>,
     /// Time by stage, of the attempts that count.
     pub stages: StageTimes,
+    /// Requests and slot time of the attempts that count. An older version noted none.
+    #[serde(default)]
+    pub effort: Effort,
 }
 
 /// Measures of how uneven the shards are: the largest value over the median. 1 is even.
@@ -130,6 +136,7 @@ impl Totals {
         self.bytes_raw += other.bytes_raw;
         self.bytes_rollup += other.bytes_rollup;
         self.stages += &other.stages;
+        self.effort += &other.effort;
         self.rate();
     }
 
@@ -159,6 +166,7 @@ impl Totals {
             books: output.books.clone(),
             bytes_in: output.plan.bytes(),
             stages: output.stages,
+            effort: output.effort,
             ..Self::default()
         };
         for (_, _, report) in &output.partitions {
@@ -189,6 +197,7 @@ impl ShardReport {
             attempts_failed: 0,
             elapsed: Duration::ZERO,
             totals: Totals { bytes_in: plan.bytes(), ..Totals::default() },
+            wasted: Effort::default(),
         }
     }
 
@@ -215,6 +224,7 @@ impl ShardReport {
             attempts_failed: 0,
             elapsed: Duration::ZERO,
             totals: Totals::default(),
+            wasted: Effort::default(),
         }
     }
 

@@ -4,7 +4,7 @@
 //! etcd ----> replica <---- gRPC: operators, workers, health, reflection
 //!               |
 //!               +--------> collector, while it leads
-//! signals --> gives the office up      probes and metrics until the very end
+//! signals --> gives the office up      probes, metrics and pages until the very end
 //! ```
 
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use daemon::accept::Purpose;
 use daemon::reread::{FileError, Reread};
 use daemon::{Health, Incoming, ListenError, Metrics, Shutdown, Tls, etcd, health, listen};
 use model::limits::REQUESTS_PER_CONNECTION_MAX;
+use proto::externalscaler::external_scaler_server::ExternalScalerServer;
 use proto::token::Tokens;
 use proto::v1::operator_service_server::OperatorServiceServer;
 use proto::v1::worker_service_server::WorkerServiceServer;
@@ -27,7 +28,8 @@ use crate::Env;
 use crate::access::Access;
 use crate::connections::{self, Connections};
 use crate::coordinator::Coordinator;
-use crate::service::{Operators, Workers};
+use crate::pages::{self, OwnServices};
+use crate::service::{Operators, Scaler, Workers};
 use crate::settings::{AuthSettings, Settings};
 
 /// Longest time for requests to finish after resigning.
@@ -72,12 +74,21 @@ pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) ->
     let requests = listen(settings.grpc_listen, "grpc.listen").await?;
     settings.http_exposure.tell("http.listen", settings.http_listen);
     settings.grpc_exposure.tell("grpc.listen", settings.grpc_listen);
-    let probes = Incoming::new(probes, tls.clone(), Purpose::Probes, health::CONNECTIONS_MAX)?;
-    let probing = tokio::spawn(health.clone().serve(probes, exporter, Router::new(), shutdown.clone()));
+    let own = OwnServices::default();
+    let (purpose, room, more) = match settings.dashboard.is_enabled {
+        true => {
+            let clock = Env::real().clock;
+            let pages = pages::routes(&settings.dashboard, own.clone(), tls.as_ref(), access.clone(), clock);
+            (Purpose::Pages, health::CONNECTIONS_MAX + pages::CONNECTIONS_MAX, pages)
+        }
+        false => (Purpose::Probes, health::CONNECTIONS_MAX, Router::new()),
+    };
+    let probes = Incoming::new(probes, tls.clone(), purpose, room)?;
+    let probing = tokio::spawn(health.clone().serve(probes, exporter, more, shutdown.clone()));
     let requests = connections::incoming(requests, tls.clone())?;
     let rereading = tls.map(|tls| tokio::spawn(tls.follow()));
     let served = tokio::select! {
-        served = coordinate(settings, (requests, access), &health, &shutdown) => served,
+        served = coordinate(settings, (requests, access), own, &health, &shutdown) => served,
         () = shutdown.now() => Ok(()),
     };
     probing.abort();
@@ -112,6 +123,7 @@ fn access(auth: &AuthSettings) -> Result<Access, FileError> {
 async fn coordinate(
     settings: Settings,
     (requests, access): (Connections, Access),
+    own: OwnServices,
     health: &Health,
     shutdown: &Shutdown,
 ) -> Result<(), ServeError> {
@@ -122,6 +134,7 @@ async fn coordinate(
     let env = Env { stores: Opener::within(settings.allowed), ..Env::real() };
     let coordinator = Coordinator::new(settings.leader, settings.lease, settings.collector, store, env);
     let coordinator = coordinator.guarded(access);
+    own.set(coordinator.unguarded());
     tokio::spawn(health.clone().follow(etcd::CONDITION, coordinator.state()));
     let services = coordinator.services_beside(public_services().await?);
     let serving = tokio::spawn(serve_requests(requests, services, shutdown.clone()));
@@ -146,6 +159,7 @@ pub(crate) async fn public_services() -> Result<Routes, ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<OperatorServiceServer<Operators>>().await;
     reporter.set_serving::<WorkerServiceServer<Workers>>().await;
+    reporter.set_serving::<ExternalScalerServer<Scaler>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .build_v1()?;

@@ -6,12 +6,14 @@ use std::time::Duration;
 use daemon::reread::NamedFile;
 use daemon::tls::{Exposure, TlsFiles, exposure};
 use daemon::{Key, Layers, LogFormat, SettingsError, Tables};
+use dashboard::PagePrices;
 use model::admission::check_name;
 use model::identity::is_plain;
 use storage::AllowedRoots;
 use storage::meta::{EtcdSettings, LeaseSettings};
 
 use crate::leader::{LeaderSettings, PoolsError};
+use crate::pages::DashboardSettings;
 
 /// Bounds of `lease.ttl`: it decides how soon a dead leader is replaced, and an operator waits for that. With a
 /// shorter lease, a slow disk of etcd would depose a healthy leader.
@@ -34,7 +36,29 @@ pub const KEYS: &[Key] = &[
         "URL under which others reach this coordinator. Without it, http:// or https://, the name and the port; on a loopback address, that address",
         "http://coordinator-0.tailor:7070",
     ),
-    Key::new("http.listen", Some("127.0.0.1:7080"), "Address of probes and metrics, host:port", "0.0.0.0:7080"),
+    Key::new("http.listen", Some("127.0.0.1:7080"), "Address of probes, metrics and pages, host:port", "0.0.0.0:7080"),
+    Key::new(
+        "dashboard.enabled",
+        Some("true"),
+        "Serve pages for people at /ui/ of http.listen, to whom the port for operators serves the same: true or false",
+        "false",
+    ),
+    Key::new(
+        "dashboard.actions",
+        Some("false"),
+        "Let pages cancel, retry, replay and drain, for those whose role allows it: true or false",
+        "true",
+    ),
+    Key::new(
+        "dashboard.hosts",
+        None,
+        "Names with a dot by which browsers reach the pages, with commas. Without it, addresses and plain names alone",
+        "tailor.example.com",
+    ),
+    Key::new("prices.slot", Some("0.015"), "Price of a slot for an hour, by which pages tell a cost", "0.04"),
+    Key::new("prices.put", Some("0.005"), "Price of a thousand PUT, POST, COPY and LIST requests", "0.0055"),
+    Key::new("prices.get", Some("0.0004"), "Price of a thousand GET and HEAD requests", "0.00044"),
+    Key::new("prices.storage", Some("0.023"), "Price of a gigabyte that is stored for a month", "0.0125"),
     Key::new(
         "auth.tokens",
         None,
@@ -106,6 +130,8 @@ pub struct Settings {
     pub grpc_exposure: Exposure,
     /// Protection of the port for probes.
     pub http_exposure: Exposure,
+    /// Pages for people.
+    pub dashboard: DashboardSettings,
     /// Places that jobs may touch.
     pub allowed: AllowedRoots,
     /// Connection to the cluster's state.
@@ -176,8 +202,17 @@ impl Settings {
             true => leader.policy.speculation.map(|policy| scheduler::Speculation { elapsed_min, ..policy }),
             false => None,
         };
-        let http_listen = layers.parse("http.listen", "an address with a port, such as 127.0.0.1:7080")?;
+        let http_listen: SocketAddr = layers.parse("http.listen", "an address with a port, such as 127.0.0.1:7080")?;
         let auth = auth(layers, &tls)?;
+        let http_exposure = exposure(layers, "http.listen", http_listen, tls.own.is_some(), "tls.cert and tls.key")?;
+        // Where nobody is asked for a role, a port that others reach serves no pages unless it is said to be insecure.
+        let is_open = !auth.is_by_role && http_exposure == Exposure::Protected && !http_listen.ip().is_loopback();
+        let dashboard = DashboardSettings {
+            is_enabled: layers.bool("dashboard.enabled")? && (!is_open || layers.bool("insecure")?),
+            may_act: layers.bool("dashboard.actions")?,
+            prices: prices(layers)?,
+            hosts: layers.list("dashboard.hosts"),
+        };
         let is_protected = tls.own.is_some() && auth.is_by_role;
         let protection = "tls.cert and tls.key with tls.ca or auth.tokens";
         Ok(Self {
@@ -186,7 +221,8 @@ impl Settings {
             grpc_listen,
             http_listen,
             grpc_exposure: exposure(layers, "grpc.listen", grpc_listen, is_protected, protection)?,
-            http_exposure: exposure(layers, "http.listen", http_listen, tls.own.is_some(), "tls.cert and tls.key")?,
+            http_exposure,
+            dashboard,
             allowed: daemon::common::allowed(layers, auth.is_by_role)?,
             auth,
             tls,
@@ -210,6 +246,20 @@ fn auth(layers: &Layers, tls: &TlsFiles) -> Result<AuthSettings, SettingsError> 
         return Err(layers.refuse("auth.cluster", "a name of letters, digits and -_.@"));
     }
     Ok(AuthSettings { is_by_role: has_certificates || tokens.is_some(), tokens, cluster })
+}
+
+fn prices(layers: &Layers) -> Result<PagePrices, SettingsError> {
+    let price = |name: &str| {
+        let price: f64 = layers.parse(name, "a price, such as 0.005")?;
+        let is_price = price.is_finite() && price >= 0.0;
+        is_price.then_some(price).ok_or_else(|| layers.refuse(name, "a price that is not negative, such as 0.005"))
+    };
+    Ok(PagePrices {
+        slot_hour: price("prices.slot")?,
+        put_thousand: price("prices.put")?,
+        get_thousand: price("prices.get")?,
+        stored_gb_month: price("prices.storage")?,
+    })
 }
 
 fn collector(layers: &Layers) -> Result<CollectorSettings, SettingsError> {
@@ -269,6 +319,21 @@ mod tests {
             let error = try_resolve(&[(name, text)]).expect_err("it does not fit");
             assert!(error.contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn pages_are_served_to_nobody_whom_the_port_for_operators_would_refuse() {
+        let (beyond, tls) = (("http.listen", "0.0.0.0:7080"), [("tls.cert", "/c"), ("tls.key", "/k")]);
+        let is_served = |given: &[(&str, &str)]| resolve(given).dashboard.is_enabled;
+        assert!(is_served(&[]), "this machine alone, where every program may ask");
+        assert!(!is_served(&[beyond, tls[0], tls[1]]), "TLS asks nobody for a role");
+        assert!(is_served(&[beyond, tls[0], tls[1], ("auth.tokens", "/t")]));
+        assert!(is_served(&[beyond, ("insecure", "true")]));
+        assert!(!is_served(&[("dashboard.enabled", "false")]));
+        assert_eq!(resolve(&[("prices.slot", "0.04")]).dashboard.prices.slot_hour, 0.04);
+        assert!(try_resolve(&[("prices.put", "-1")]).is_err_and(|error| error.contains("prices.put")));
+        let hosts = resolve(&[("dashboard.hosts", "a.example.com, b.example.com")]).dashboard.hosts;
+        assert_eq!(hosts, ["a.example.com", "b.example.com"]);
     }
 
     #[test]

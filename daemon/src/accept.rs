@@ -66,6 +66,8 @@ pub enum Purpose {
     Calls,
     /// Probes over HTTP: no client shows a certificate.
     Probes,
+    /// Probes, and pages for people over HTTP: a browser may show a certificate.
+    Pages,
 }
 
 /// Connections of one listener, until this is dropped.
@@ -123,6 +125,7 @@ async fn accept(
         let config = tls.as_ref().and_then(|tls| match purpose {
             Purpose::Calls => tls.for_calls(),
             Purpose::Probes => tls.for_probes(),
+            Purpose::Pages => tls.for_pages(),
         });
         let sender = sender.clone();
         tokio::spawn(async move {
@@ -238,6 +241,12 @@ impl axum::serve::Listener for Incoming {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.local)
+    }
+}
+
+impl axum::extract::connect_info::Connected<axum::serve::IncomingStream<'_, Incoming>> for PeerAddress {
+    fn connect_info(stream: axum::serve::IncomingStream<'_, Incoming>) -> Self {
+        stream.io().peer().clone()
     }
 }
 

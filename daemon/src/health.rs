@@ -19,7 +19,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use tokio::sync::watch;
 
-use crate::accept::Incoming;
+use crate::accept::{Incoming, PeerAddress};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 
@@ -76,8 +76,8 @@ impl Health {
         self.missing().is_empty()
     }
 
-    /// Serves the probes on `listener`, with the routes of `more`, until `shutdown` reaches its last stage or the
-    /// future is dropped: a server that drains is still probed.
+    /// Serves the probes on `listener`, with the routes of `more`, which find the [`PeerAddress`] of a request, until
+    /// `shutdown` reaches its last stage or the future is dropped: a server that drains is still probed.
     ///
     /// # Errors
     /// The listener failed.
@@ -96,7 +96,7 @@ impl Health {
             .route("/metrics", get(async move || metrics.render()))
             .merge(more);
         tokio::select! {
-            served = axum::serve(listener, routes).into_future() => served,
+            served = axum::serve(listener, routes.into_make_service_with_connect_info::<PeerAddress>()).into_future() => served,
             () = fold => unreachable!("it folds for ever"),
             () = shutdown.now() => Ok(()),
         }

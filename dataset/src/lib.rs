@@ -31,6 +31,10 @@ pub mod rollback;
 pub mod marks;
 // Collector of objects that no retained manifest names.
 pub mod gc;
+// Coverage: complete, running, failed, with holes or missing, by window and shard.
+pub mod coverage;
+// Current record of a job.
+pub mod record;
 
 mod buckets; //  one row per bucket, for any windows
 mod metadata; // metadata of series, as text and as JSON

@@ -1,23 +1,26 @@
 """Workloads from Kubernetes objects, such as `helm template` renders: how the containers of a Deployment start.
 
-Read are Deployments, the ConfigMaps and Secrets that they mount or take variables from, and Services that select their
-pods. A pod has one container here; a field that would change how it runs and is not known is refused.
+Read are Deployments and Pods, the ConfigMaps and Secrets that they mount or take variables from, and Services that select
+their pods. A pod of a Deployment has one container here; a field that would change how it runs and is not known is refused.
 """
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .workload import Workload
 
-#: Fields of the pod's own that a variable may name, as `expand` puts them in.
-_OWN = {"metadata.name": "$(POD_NAME)", "status.podIP": "$(POD_IP)"}
+#: Fields of the pod's own that a variable may name, as `expand` puts them in. A name is as unique here as a UID.
+_OWN = {"metadata.name": "$(POD_NAME)", "metadata.uid": "$(POD_NAME)", "status.podIP": "$(POD_IP)"}
 
 #: Fields of a pod that tell how it is placed, named or trusted by a cluster, and so mean nothing here.
 _PLACEMENT = {
     "affinity", "automountServiceAccountToken", "enableServiceLinks", "imagePullSecrets", "nodeSelector",
     "priorityClassName", "securityContext", "serviceAccountName", "tolerations", "topologySpreadConstraints",
 }  # fmt: skip
-_READ = {"containers", "volumes", "terminationGracePeriodSeconds", "shareProcessNamespace"}
+_READ = {
+    "activeDeadlineSeconds", "containers", "initContainers", "restartPolicy", "shareProcessNamespace",
+    "terminationGracePeriodSeconds", "volumes",
+}  # fmt: skip
 
 _UNITS = {"Ki": "k", "Mi": "m", "Gi": "g"}
 
@@ -35,26 +38,37 @@ class Release:
 
     def workloads(self, image: str) -> list[Workload]:
         """Workloads of every Deployment, all of one image."""
-        return [self._workload(each, image) for each in self.objects if each and each["kind"] == "Deployment"]
+        return [self._workload(each, image) for each in self.objects if each["kind"] == "Deployment"]
+
+    def steps(self, pod: str, image: str) -> list[Workload]:
+        """Containers of a Pod in the order in which they run: those that prepare, then its own."""
+        (found,) = (each for each in self.objects if each["kind"] == "Pod" and each["metadata"]["name"] == pod)
+        spec, labels = found["spec"], found["metadata"]["labels"]
+        containers = [*spec.get("initContainers", []), *spec["containers"]]
+        return [self._container(pod, spec, labels, container, image) for container in containers]
 
     def _workload(self, deployment: dict, image: str) -> Workload:
-        template = deployment["spec"]["template"]
+        template, name = deployment["spec"]["template"], deployment["metadata"]["name"]
         pod, labels = template["spec"], template["metadata"]["labels"]
-        if unknown := pod.keys() - _PLACEMENT - _READ:
-            raise Unknown(f"{deployment['metadata']['name']}: {', '.join(sorted(unknown))}")
         (container,) = pod["containers"]
+        started = self._container(name, pod, labels, container, image)
+        return replace(started, replicas=deployment["spec"].get("replicas", 1))
+
+    def _container(self, name: str, pod: dict, labels: dict[str, str], container: dict, image: str) -> Workload:
+        if unknown := pod.keys() - _PLACEMENT - _READ:
+            raise Unknown(f"{name}: {', '.join(sorted(unknown))}")
         volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
         mounts = {mount["mountPath"]: volumes[mount["name"]] for mount in container.get("volumeMounts", [])}
         return Workload(
-            name=deployment["metadata"]["name"],
+            name=name,
             component=labels["app.kubernetes.io/component"],
             args=container.get("args", []),
-            replicas=deployment["spec"].get("replicas", 1),
             environment={each["name"]: self._value(each) for each in container.get("env", [])},
             ports={port["name"]: port["containerPort"] for port in container.get("ports", [])},
             memory=_bytes(container["resources"]["limits"]["memory"]),
             empty_dirs=[path for path, volume in mounts.items() if volume.keys() & {"emptyDir", "ephemeral"}],
             files=dict(file for path, volume in mounts.items() for file in self._files(path, volume)),
+            secrets={path: volume["secret"]["secretName"] for path, volume in mounts.items() if "secret" in volume},
             grace_s=pod.get("terminationGracePeriodSeconds", 30),
             services=self._services(labels),
             scheme=container.get("readinessProbe", {}).get("httpGet", {}).get("scheme", "HTTP").lower(),
@@ -76,9 +90,7 @@ class Release:
     def _files(self, path: str, volume: dict) -> list[tuple[str, str]]:
         if "configMap" in volume:
             texts = self._texts("ConfigMap", volume["configMap"]["name"])
-        elif "secret" in volume:
-            texts = self._texts("Secret", volume["secret"]["secretName"])
-        elif volume.keys() & {"emptyDir", "ephemeral"}:
+        elif volume.keys() & {"emptyDir", "ephemeral", "secret"}:
             return []
         else:
             raise Unknown(f"volume {volume}")

@@ -16,8 +16,8 @@ import time
 import urllib.request
 from pathlib import Path
 
-from . import podman, state
-from .start import container, start
+from . import podman, start as containers, state
+from .start import container, secret_folder, start
 from .state import Pod, State
 from .workload import Workload
 
@@ -70,6 +70,22 @@ class Namespace:
     def _network(self) -> dict[str, str]:
         return json.loads(podman.run("network", "inspect", self.name))[0]["subnets"][0]
 
+    # Secrets.
+
+    def put_secret(self, name: str, texts: dict[str, str]) -> None:
+        """Creates or changes a Secret. Pods that mount it see the new files, as a kubelet lets them, without a restart."""
+        folder = self.secret(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        for key, text in texts.items():
+            fresh = folder / f".{key}"
+            fresh.write_text(text)
+            fresh.chmod(0o644)  # of root, and read by the user of the pods
+            fresh.rename(folder / key)
+
+    def secret(self, name: str) -> Path:
+        """Folder with the files of a Secret."""
+        return secret_folder(state.folder(self.name), name)
+
     # Workloads.
 
     def apply(self, workload: Workload) -> None:
@@ -105,6 +121,11 @@ class Namespace:
         self.delete(name)
 
     # Pods.
+
+    def run(self, name: str, steps: list[Workload]) -> list[str]:
+        """Runs the containers of a pod one after the other, each to its end; returns what each said."""
+        pod = f"{name}-{_random_name()}"
+        return [containers.run(self.name, pod, step, state.folder(self.name)) for step in steps]
 
     def pods(self, component: str | None = None) -> list[Pod]:
         """Pods that are there, oldest first, after settling."""

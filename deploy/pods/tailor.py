@@ -1,8 +1,7 @@
-"""The pods of Tailor: a small table, in the shape of the chart's Deployments."""
+"""The pods of game days: a small table, in the shape of the chart's Deployments; and the names of the image."""
 
 import re
 import subprocess
-from functools import cache
 
 from . import podman
 from .workload import Workload
@@ -11,6 +10,9 @@ from .workload import Workload
 GRPC, COORDINATOR_HTTP, WORKER_HTTP = 7070, 7080, 7081
 
 _SERVICE = "tailor-coordinator"
+
+#: Game days are about other doors than identities, and reach the servers from outside the pods.
+_COMMON = {"TAILOR_NAME": "$(POD_NAME)", "TAILOR_INSECURE": "true"}
 
 
 def version() -> str:
@@ -22,13 +24,6 @@ def version() -> str:
 def image(is_debug: bool = False) -> str:
     """Name of the image that `deploy/image.sh build` made."""
     return f"localhost/tailor:{version()}{'-debug' if is_debug else ''}"
-
-
-@cache
-def knows(program: str, setting: str) -> bool:
-    """Tells whether the program in the image has a setting."""
-    told = podman.run("run", "--rm", "--network=none", image(), program, "--print-config")
-    return re.search(rf"^(# )?{re.escape(setting)}\b", told, re.MULTILINE) is not None
 
 
 def coordinator(stores: dict[str, str], replicas: int = 2, args: tuple[str, ...] = (), **differences) -> Workload:
@@ -44,7 +39,7 @@ def coordinator(stores: dict[str, str], replicas: int = 2, args: tuple[str, ...]
             "component": "coordinator",
             "replicas": replicas,
             "args": ["coordinator", *args],
-            "environment": {**_common("coordinator"), **settings, **stores},
+            "environment": {**_COMMON, **settings, **stores},
             "ports": {"grpc": GRPC, "http": COORDINATOR_HTTP},
             "memory": "256m",
             "empty_dirs": ["/tmp"],
@@ -71,7 +66,7 @@ def worker(stores: dict[str, str], replicas: int = 2, args: tuple[str, ...] = ()
             "component": "worker",
             "replicas": replicas,
             "args": ["worker", *args],
-            "environment": {**_common("worker"), **settings, **stores},
+            "environment": {**_COMMON, **settings, **stores},
             "ports": {"http": WORKER_HTTP},
             "memory": "256m",
             "empty_dirs": ["/scratch"],
@@ -79,13 +74,6 @@ def worker(stores: dict[str, str], replicas: int = 2, args: tuple[str, ...] = ()
         }
         | differences
     )
-
-
-def _common(program: str) -> dict[str, str]:
-    settings = {"TAILOR_NAME": "$(POD_NAME)"}
-    if knows(program, "insecure"):
-        settings["TAILOR_INSECURE"] = "true"
-    return settings
 
 
 def build() -> None:

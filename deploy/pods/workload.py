@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Describes pods that are all alike. `$(POD_IP)` and `$(POD_NAME)` in arguments and variables are the pod's own."""
+    """Describes pods that are all alike. `$(NAME)` in arguments and variables is another variable of the pod's."""
 
     name: str
     component: str
@@ -20,8 +21,10 @@ class Workload:
     memory: str = "256m"
     #: Folders that may be written to (`emptyDir`).
     empty_dirs: list[str] = field(default_factory=list)
-    #: Files from ConfigMaps and Secrets, by path.
+    #: Files from ConfigMaps, by path.
     files: dict[str, str] = field(default_factory=dict)
+    #: Names of the Secrets that are mounted, by the path of their folder.
+    secrets: dict[str, str] = field(default_factory=dict)
     grace_s: int = 120
     #: Services: names by which every pod is found.
     services: list[str] = field(default_factory=list)
@@ -50,6 +53,6 @@ class Workload:
         }
 
 
-def expand(text: str, pod: str, ip: str) -> str:
-    """Puts the pod's name and address in their places, as the kubelet does."""
-    return text.replace("$(POD_IP)", ip).replace("$(POD_NAME)", pod)
+def expand(text: str, variables: dict[str, str]) -> str:
+    """Puts the values of variables in their places, as the kubelet does; an unknown name stays as it is."""
+    return re.sub(r"\$\((\w+)\)", lambda name: variables.get(name[1], name[0]), text)

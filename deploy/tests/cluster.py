@@ -1,4 +1,4 @@
-"""A cluster of pods for the tests: two coordinators, three workers, etcd and S3 beside them, and an operator."""
+"""A cluster of pods for the tests: a release of the chart, etcd and S3 beside it, and an operator."""
 
 import json
 import os
@@ -6,15 +6,19 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 from gameday import metrics
 
 from pods import podman, tailor
-from pods.namespace import Namespace
+from pods.namespace import Namespace, fetch
 from pods.state import Pod
+from pods.workload import Workload
 
+from .release import TLS_SECRETS, Certificates, render
 from .stores import Stores
 
 #: etcd waits for the disk with each write, and images that were just built keep a disk busy for long.
@@ -35,6 +39,8 @@ class Cluster:
         gateway = self.namespace.create(tailor.image(is_debug=True))
         try:
             self.stores = Stores(gateway, self._home)
+            self._certificates = Certificates(self._home / "tls")
+            self.rotate()
             self.namespace.apply(self.coordinators())
             self.namespace.apply(self.workers())
         except BaseException:
@@ -50,23 +56,47 @@ class Cluster:
             self.stores.stop()
         shutil.rmtree(self._home)
 
-    # Workloads.
+    # Workloads and Secrets.
 
-    def coordinators(self, **differences):
-        """Two coordinators."""
-        return tailor.coordinator(self.stores.variables, args=("--lease-ttl", "5s"), **differences)
+    def coordinators(self) -> Workload:
+        """Two coordinators, as the chart has them."""
+        return self._workload("coordinator", slots=1)
 
-    def workers(self, **differences):
-        """Three workers of one slot, with the lease of a release: a shorter one may be lost on a busy machine."""
-        return tailor.worker(self.stores.variables, **{"replicas": 3} | differences)
+    def workers(self, slots: int = 1, **differences) -> Workload:
+        """Three workers, as the chart has them but for the differences."""
+        return replace(self._workload("worker", slots), **differences)
+
+    def steps_of_test(self) -> list[Workload]:
+        """Containers of the pod that `helm test` runs."""
+        return self._release(slots=1).steps("tailor-test", tailor.image())
+
+    def rotate(self, until: str = "") -> None:
+        """Puts new certificates in the place of the old ones; they end in 30 days, or at `until` (`YYMMDDHHMMSSZ`)."""
+        for name, texts in self._certificates.make(until).items():
+            self.namespace.put_secret(name, texts)
+
+    def _workload(self, component: str, slots: int) -> Workload:
+        workloads = self._release(slots).workloads(tailor.image())
+        return next(each for each in workloads if each.component == component)
+
+    @cache  # noqa: B019 - a cluster lives as long as the tests of its class
+    def _release(self, slots: int):
+        return render(self.stores, slots)
 
     # The operator.
 
     def tailor(self, *words: str, expect: int = 0) -> str:
         """Runs a command in a container of its own, which finds the coordinators by the name of their service."""
-        variables = {"TAILOR_COORDINATORS": f"http://tailor-coordinator:{tailor.GRPC}", **self.stores.s3}
+        variables = {
+            "TAILOR_COORDINATORS": f"https://tailor-coordinator:{tailor.GRPC}",
+            "TAILOR_TLS_CA": "/tls/ca.crt",
+            "TAILOR_TLS_CERT": "/tls/tls.crt",
+            "TAILOR_TLS_KEY": "/tls/tls.key",
+            **self.stores.s3,
+        }
         environment = [f"--env={name}={value}" for name, value in variables.items()]
         ended = podman.call("run", "--rm", "--network", self.namespace.name, "--read-only", "--cap-drop=all",
+                            "--volume", f"{self.namespace.secret(TLS_SECRETS['operator'])}:/tls:ro",
                             "--user=10001:10001", *environment, tailor.image(), *words, timeout=300)  # fmt: skip
         if ended.returncode != expect:
             raise AssertionError(f"tailor {' '.join(words)}\n{ended.returncode}\n{ended.stdout}{ended.stderr}")
@@ -103,8 +133,21 @@ class Cluster:
 
     def metric(self, name: str, component: str) -> float:
         """The sum of a metric over the pods of a component."""
-        found = [metrics.scrape(f"http://{pod.ip}:{pod.ports['http']}/metrics") for pod in self.pods(component)]
-        return sum(metrics.total(each, name) for each in found if each is not None)
+        return sum(metrics.total(self._metrics_of(pod), name) for pod in self.pods(component))
+
+    def certificates_end(self) -> float:
+        """Time at which the first of the certificates ends that the pods use."""
+        name = 'tailor_certificate_expires_timestamp_seconds{certificate="own"}'
+        pods = [*self.pods("coordinator"), *self.pods("worker")]
+        return min(metrics.total(self._metrics_of(pod), name) for pod in pods)
+
+    @staticmethod
+    def _metrics_of(pod: Pod) -> metrics.Metrics:
+        """Metrics of a pod; none if it does not answer."""
+        try:
+            return metrics.parse(fetch(f"{pod.scheme}://{pod.ip}:{pod.ports['http']}/metrics", timeout=2))
+        except OSError:
+            return {}
 
     def pods(self, component: str) -> list[Pod]:
         """Pods of a component that stay, after settling."""
@@ -113,8 +156,7 @@ class Cluster:
     def leader(self) -> Pod | None:
         """The coordinator whose metrics say that it leads."""
         for pod in self.pods("coordinator"):
-            found = metrics.scrape(f"http://{pod.ip}:{pod.ports['http']}/metrics")
-            if found is not None and metrics.total(found, "tailor_is_leader") == 1:
+            if metrics.total(self._metrics_of(pod), "tailor_is_leader") == 1:
                 return pod
         return None
 

@@ -69,9 +69,8 @@ class Manifest(unittest.TestCase):
         self.assertEqual(workload.image, "localhost/tailor:1")
         self.assertEqual(workload.environment["POD_IP"], "$(POD_IP)")
         self.assertEqual(workload.environment["SECRET"], "x")
-        self.assertEqual(
-            workload.files, {"/etc/tailor/settings/coordinator.toml": "[grpc]\n", "/etc/tailor/tls/tls.crt": "PEM"}
-        )
+        self.assertEqual(workload.files, {"/etc/tailor/settings/coordinator.toml": "[grpc]\n"})
+        self.assertEqual(workload.secrets, {"/etc/tailor/tls": "tls"})
         self.assertEqual(workload.empty_dirs, ["/tmp"])
         self.assertEqual(workload.services, ["nightly-coordinators"])
         self.assertEqual(workload.labels["app.kubernetes.io/instance"], "nightly")

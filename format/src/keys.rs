@@ -241,6 +241,11 @@ pub fn shard_report(job: &JobId, shard: ShardId, report: Digest) -> String {
     format!("{JOBS}/{job}/reports/{shard}-{report}.json")
 }
 
+/// Folder of the event log of a job.
+pub fn events_of(job: &JobId) -> String {
+    format!("{JOBS}/{job}/events")
+}
+
 /// Key of the `ordinal`th piece of a job's event log that this leader wrote.
 pub fn events(job: &JobId, leader: LeaderId, ordinal: u32) -> String {
     format!("{JOBS}/{job}/events/{leader}-{ordinal:06}.jsonl")

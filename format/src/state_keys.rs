@@ -8,6 +8,7 @@
 //! | `datasets/<digest>` | [`DatasetRecord`] | the leader, with each job of a dataset | rewritten with the same value; kept |
 //! | `drains/<lease>` | [`DrainRecord`] | the leader, with each order to leave | replaced; until the worker has left or the order is taken back |
 //! | `drains/serial` | [`DrainSerial`] | the leader, with each change of the orders | replaced; kept |
+//! | `demand/<pool>` | [`DemandRecord`] | the leader, when the demand changes | replaced; kept |
 //! | `jobs/<job>/head` | [`JobHead`] | the leader | replaced; until the job is archived |
 //! | `jobs/<job>/shards/<shard>/state` | [`ShardRecord`] | the leader | replaced; until the job is archived |
 //! | `jobs/<job>/shards/<shard>/attempts/<task>` | [`AttemptsRecord`] | the leader, with each claim and each failure | replaced; until the task is done |
@@ -26,6 +27,7 @@
 //! [`WorkerRecord`]: crate::state_records::WorkerRecord
 //! [`DatasetRecord`]: crate::state_records::DatasetRecord
 //! [`DrainRecord`]: crate::state_records::DrainRecord
+//! [`DemandRecord`]: crate::state_records::DemandRecord
 //! [`DrainSerial`]: crate::state_records::DrainSerial
 //! [`JobHead`]: crate::state_records::JobHead
 //! [`ShardRecord`]: crate::state_records::ShardRecord
@@ -46,6 +48,8 @@ pub const WORKERS: &str = "workers/";
 pub const DATASETS: &str = "datasets/";
 /// Prefix of all orders to leave.
 pub const DRAINS: &str = "drains/";
+/// Prefix of the demand for workers.
+const DEMAND: &str = "demand/";
 /// Prefix of all jobs.
 pub const JOBS: &str = "jobs/";
 
@@ -64,6 +68,8 @@ pub enum StateKey {
     Drain(LeaseId),
     /// Counter of writes to the orders to leave.
     DrainSerial,
+    /// Demand for workers, by the name of the pool.
+    Demand(String),
     /// Head of a job.
     Job(JobId),
     /// State of a shard.
@@ -121,6 +127,7 @@ impl fmt::Display for StateKey {
             Self::Worker(lease) => write!(f, "{WORKERS}{lease}"),
             Self::Drain(worker) => write!(f, "{DRAINS}{worker}"),
             Self::DrainSerial => write!(f, "{DRAINS}serial"),
+            Self::Demand(pool) => write!(f, "{DEMAND}{pool}"),
             Self::Dataset(uri) => write!(f, "{DATASETS}{uri}"),
             Self::Job(job) => write!(f, "{JOBS}{job}/head"),
             Self::Shard(job, shard) => write!(f, "{}state", OfShard(job, *shard)),
@@ -147,6 +154,7 @@ impl FromStr for StateKey {
             ["datasets", uri] => Self::Dataset(uri.parse()?),
             ["drains", "serial"] => Self::DrainSerial,
             ["drains", worker] => Self::Drain(worker.parse()?),
+            ["demand", pool] if model::admission::check_name("pool", pool).is_ok() => Self::Demand(pool.to_owned()),
             ["jobs", job, "head"] => Self::Job(job.parse()?),
             ["jobs", job, "shards", shard, "state"] => Self::Shard(job.parse()?, shard.parse()?),
             ["jobs", job, "shards", shard, "attempts", task] => Self::Attempts(path_of(job, shard, task)?),
@@ -175,7 +183,7 @@ mod tests {
         #[test]
         fn every_key_parses_back_and_lies_under_its_prefixes(
             job in "[a-z0-9][a-z0-9_-]{0,63}", org: u64, remainder in 0u8..64, ordinal: u32, is_map: bool, lease: u64,
-            attempt: u32, digest: u128
+            attempt: u32, digest: u128, pool in "[a-z0-9.-]{1,63}"
         ) {
             let job: JobId = job.parse().expect("a job name");
             let kind = if is_map { TaskKind::Map } else { TaskKind::Reduce };
@@ -199,6 +207,7 @@ mod tests {
                     StateKey::Dataset(Digest(digest)),
                     StateKey::Drain(LeaseId(lease)),
                     StateKey::DrainSerial,
+                    StateKey::Demand(pool.clone()),
                     StateKey::Job(job.clone()),
                 ];
                 for key in of_shard.into_iter().chain(others) {
@@ -208,7 +217,7 @@ mod tests {
         }
 
         #[test]
-        fn a_text_that_parses_is_the_only_spelling_of_its_key(text in "(format|leader|workers/|datasets/|drains/|jobs/(j/shards/org-1/claims/m-00001/)?)?[a-z0-9/+-]{0,60}") {
+        fn a_text_that_parses_is_the_only_spelling_of_its_key(text in "(format|leader|workers/|datasets/|drains/|demand/|jobs/(j/shards/org-1/claims/m-00001/)?)?[a-z0-9/+-]{0,60}") {
             if let Ok(key) = text.parse::<StateKey>() {
                 prop_assert_eq!(key.to_string(), text);
             }
@@ -226,6 +235,7 @@ mod tests {
             StateKey::Dataset(Digest(0xcd)),
             StateKey::Drain(LeaseId(0xab)),
             StateKey::DrainSerial,
+            StateKey::Demand("spot".to_owned()),
             StateKey::Job(job.clone()),
             StateKey::Shard(job, ShardId::Shared(7)),
             StateKey::Attempts(path.clone()),
@@ -239,6 +249,7 @@ mod tests {
             datasets/000000000000000000000000000000cd
             drains/l-00000000000000ab
             drains/serial
+            demand/spot
             jobs/nightly/head
             jobs/nightly/shards/org-mod-07/state
             jobs/nightly/shards/org-mod-07/attempts/m-00012

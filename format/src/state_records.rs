@@ -198,6 +198,13 @@ pub struct DrainSerial {
     pub last: u64,
 }
 
+/// Demand for workers of a pool, from which every coordinator answers an autoscaler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DemandRecord {
+    /// Number of workers with which the open work is done in time; 0 if no job is open.
+    pub wanted: u32,
+}
+
 /// State of a job. Its spec is an object in the dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobHead {
@@ -362,6 +369,7 @@ records! {
     DatasetRecord => "dataset record",
     DrainRecord => "order to leave",
     DrainSerial => "count of orders to leave",
+    DemandRecord => "demand for workers",
     JobHead => "job head",
     ShardRecord => "shard record",
     AttemptsRecord => "attempts record",

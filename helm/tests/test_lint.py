@@ -42,7 +42,7 @@ def test_yaml_of_values_is_tidy():
     files = [
         CHART / "values.yaml",
         CHART / "Chart.yaml",
-        CHART / "files" / "alerts.yaml",
+        CHART / "files" / "rules.yml",
         *(CHART / "ci").glob("*.yaml"),
     ]
     done = subprocess.run(

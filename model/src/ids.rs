@@ -176,6 +176,16 @@ pub enum TaskKind {
     Reduce,
 }
 
+impl TaskKind {
+    /// Returns the name, as in labels and documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Map => "map",
+            Self::Reduce => "reduce",
+        }
+    }
+}
+
 /// Task of a shard's plan: `m-00012` or `r-00003`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId {

@@ -30,6 +30,8 @@ pub mod grant;
 pub mod digest;
 // The stages of the work, and the time spent in each.
 pub mod stage;
+// Requests and time of attempts.
+pub mod effort;
 // Reports and failures of attempts.
 pub mod outcome;
 // Named invariants, with their predicates.
@@ -48,6 +50,7 @@ pub mod limits;
 pub use admission::InvalidField;
 pub use books::Books;
 pub use digest::{Digest, Digester};
+pub use effort::{Effort, RequestKind, Requests};
 pub use grant::{Grant, HeldAttempt, RunEntry, RunList};
 pub use identity::{ClientRole, PeerName};
 pub use ids::{

@@ -171,12 +171,17 @@ pub const REQUESTS_AT_ONCE_MAX: usize = 64;
 /// Size at which a piece of an event log is full, in bytes; every write of a piece rewrites it as a whole.
 pub const EVENT_PIECE_BYTES_MAX: usize = 256 << 10;
 
-/// Most bytes of one job's event log that wait for a store that is away: hours of a large job. In the worst case a
-/// leader holds that much for each open job.
-pub const EVENTS_UNWRITTEN_BYTES_MAX: usize = 4 << 20;
+/// Most bytes of one job's event log that wait for a store that is away: several minutes of a large job, and no attempt
+/// ends while its dataset is away. In the worst case a leader holds that much for each open job.
+pub const EVENTS_UNWRITTEN_BYTES_MAX: usize = 20 << 20;
 
-/// Most bytes of a job's event log under one leader. It bounds the log to a few hundred objects.
+/// Most bytes of a job's event log under one leader, but for the ends of attempts. It bounds the log to a few hundred
+/// objects.
 pub const EVENTS_BYTES_MAX: usize = 64 << 20;
+
+/// Most bytes of the ends of attempts in a job's event log under one leader: a million at half a KiB each, so that none
+/// is left out of a job of 300,000 tasks.
+pub const ATTEMPT_EVENTS_BYTES_MAX: usize = 512 << 20;
 
 /// Most jobs in one answer of a listing; the rest is requested page by page.
 pub const JOBS_PER_PAGE_MAX: usize = 5000;
@@ -246,6 +251,35 @@ pub const GARBAGE_LISTED_MAX: usize = 10_000;
 
 /// Most requests of a collector at once; a shard of a thousand partitions has as many folders to list.
 pub const GC_REQUESTS_MAX: usize = 32;
+
+/// Most current versions that a coordinator's index of one dataset keeps: those of 1,500 windows of 65 shards, about
+/// 30 MB. The windows that were asked for longest ago are read again when they are asked for.
+pub const COVERAGE_CELLS_MAX: usize = 100_000;
+
+/// Most datasets of which a coordinator keeps an index of coverage.
+pub const COVERAGE_DATASETS_MAX: usize = 8;
+
+/// Most ended jobs whose windows an index of coverage knows, the newest first; about 20 MB.
+pub const COVERAGE_JOBS_MAX: usize = 100_000;
+
+/// Most commits and ends that wait for the next question about coverage. Beyond that, the question looks at the store.
+pub const COVERAGE_NOTES_MAX: usize = 10_000;
+
+/// Most shards in one answer about coverage, unless one window has more: a few MB on the wire.
+pub const COVERAGE_PAGE_CELLS_MAX: usize = 20_000;
+
+/// Most causes of shards that are not complete in one window of an answer; each has up to a kilobyte or so.
+pub const COVERAGE_CAUSES_MAX: usize = 1000;
+
+/// Most windows in one answer about coverage.
+pub const COVERAGE_WINDOWS_MAX: usize = 500;
+
+/// Age up to which an answer about coverage uses facts of the store without another look, unless the caller asks for
+/// fresher ones: others than the cluster's own jobs rarely commit.
+pub const COVERAGE_FRESH_FOR: Duration = Duration::from_secs(30);
+
+/// Shortest time between two looks at a dataset for its coverage, whatever callers ask for.
+pub const COVERAGE_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Checks that a page of a listing fits into one message, keys and framing included.
 const _: () = assert!(STATE_PAGE_KEYS_MAX * (STATE_VALUE_BYTES_MAX + 512) <= MESSAGE_BYTES_MAX);

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Invariant;
 use crate::books::{MapBooks, ReduceBooks};
 use crate::digest::Digest;
+use crate::effort::Effort;
 use crate::ids::PartitionId;
 use crate::plan::Split;
 use crate::stage::StageTimes;
@@ -96,6 +97,9 @@ pub struct MapReport {
     pub stages: StageTimes,
     /// Spills of the shuffle buffer.
     pub spills: u32,
+    /// Requests and time of the attempt, told beside the report: the object stays as the previous release reads it.
+    #[serde(skip)]
+    pub effort: Option<Effort>,
 }
 
 /// Report of a finished reduce attempt.
@@ -114,6 +118,9 @@ pub struct ReduceReport {
     pub books: ReduceBooks,
     /// Time spent in each stage.
     pub stages: StageTimes,
+    /// Requests and time of the attempt, told beside the report: the object stays as the previous release reads it.
+    #[serde(skip)]
+    pub effort: Option<Effort>,
 }
 
 /// Report of a finished attempt: an object beside its run, named by digest in the cluster's state.
@@ -127,6 +134,30 @@ pub enum Report {
 }
 
 impl Report {
+    /// Returns the requests and the time of the attempt, if its worker told.
+    pub const fn effort(&self) -> Option<Effort> {
+        match self {
+            Self::Map(report) => report.effort,
+            Self::Reduce(report) => report.effort,
+        }
+    }
+
+    /// Notes the requests and the time of the attempt.
+    pub const fn tell_effort(&mut self, effort: Option<Effort>) {
+        match self {
+            Self::Map(report) => report.effort = effort,
+            Self::Reduce(report) => report.effort = effort,
+        }
+    }
+
+    /// Returns the time spent in each stage.
+    pub const fn stages(&self) -> &StageTimes {
+        match self {
+            Self::Map(report) => &report.stages,
+            Self::Reduce(report) => &report.stages,
+        }
+    }
+
     /// Serialises the report; the same report gives the same bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a report is numbers and names")

@@ -32,11 +32,10 @@ impl Stage {
     /// Every stage, in the order of the work.
     pub const ALL: [Self; 8] =
         [Self::Read, Self::Decode, Self::Route, Self::Spill, Self::Merge, Self::Encode, Self::Rollup, Self::Write];
-}
 
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+    /// Returns the name, as in labels and documents.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Read => "read",
             Self::Decode => "decode",
             Self::Route => "route",
@@ -45,7 +44,13 @@ impl fmt::Display for Stage {
             Self::Encode => "encode",
             Self::Rollup => "rollup",
             Self::Write => "write",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

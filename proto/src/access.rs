@@ -10,6 +10,7 @@ mod tests;
 
 const OPERATORS: &str = "tailor.v1.OperatorService";
 const WORKERS: &str = "tailor.v1.WorkerService";
+const SCALER: &str = "externalscaler.ExternalScaler";
 const REFLECTION: &str = "grpc.reflection.v1.ServerReflection";
 
 /// Service for health checks, which anybody may call: a probe has no certificate.
@@ -44,7 +45,7 @@ const fn row(service: &'static str, name: &'static str, least: ClientRole, effec
 }
 
 /// Table of all methods that need a role. A dry run needs an operator, because it makes a coordinator list stores.
-pub const METHODS: [CallMethod; 19] = {
+pub const METHODS: [CallMethod; 26] = {
     use CallEffect::{Changes, Reads, Works};
     use ClientRole::{Operator, Viewer, Worker};
     [
@@ -57,15 +58,22 @@ pub const METHODS: [CallMethod; 19] = {
         row(OPERATORS, "RetryJob", Operator, Changes),
         row(OPERATORS, "ReplayShard", Operator, Changes),
         row(OPERATORS, "ListTasks", Viewer, Reads),
+        row(OPERATORS, "GetTask", Viewer, Reads),
         row(OPERATORS, "ListWorkers", Viewer, Reads),
         row(OPERATORS, "DrainWorker", Operator, Changes),
         row(OPERATORS, "GetCluster", Viewer, Reads),
+        row(OPERATORS, "GetCoverage", Viewer, Reads),
         row(WORKERS, "Hello", Worker, Works),
         row(WORKERS, "Claim", Worker, Works),
         row(WORKERS, "Complete", Worker, Works),
         row(WORKERS, "Fail", Worker, Works),
         row(WORKERS, "HandBack", Worker, Works),
         row(WORKERS, "Heartbeat", Worker, Works),
+        row(SCALER, "IsActive", Viewer, Reads),
+        row(SCALER, "StreamIsActive", Viewer, Reads),
+        row(SCALER, "GetMetricSpec", Viewer, Reads),
+        row(SCALER, "GetMetrics", Viewer, Reads),
+        row(SCALER, "StreamMetricSpec", Viewer, Reads),
         row(REFLECTION, "ServerReflectionInfo", Viewer, Reads),
     ]
 };

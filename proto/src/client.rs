@@ -130,6 +130,27 @@ impl<C: Connection> LeaderClient<C> {
         Ok(Self { endpoints, policy: CallPolicy::default() })
     }
 
+    /// Creates the client of a coordinator that asks itself first, by `own`, which needs no network. Another
+    /// coordinator that leads is asked over a connection of this security, which `other` wraps.
+    pub fn from_within(security: ClientSecurity, own: C, other: impl Fn(Link) -> C + Send + Sync + 'static) -> Self
+    where
+        C: Send + Sync + 'static,
+    {
+        let (scheme, own_name) = match security.tls {
+            Some(_) => (Scheme::Https, "https://own:1"),
+            None => (Scheme::Http, "http://own:1"),
+        };
+        let connect = move |url: &str| {
+            if url == own_name {
+                return own.clone();
+            }
+            let address = Address::parse(url, scheme).expect("only addresses that were read are kept");
+            other(Link::new(address, security.clone()))
+        };
+        let endpoints = Endpoints::new(vec![own_name.to_owned()], scheme, Box::new(connect));
+        Self { endpoints: Arc::new(endpoints.expect("the name is an address")), policy: CallPolicy::default() }
+    }
+
     /// Returns the same client with another policy.
     #[must_use]
     pub fn with_policy(&self, policy: CallPolicy) -> Self {

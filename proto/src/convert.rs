@@ -6,8 +6,9 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
-use model::{AttemptId, FailureClass, FencingToken, Grant, HeldAttempt, Invariant, TaskPath};
+use model::{AttemptId, Effort, FailureClass, FencingToken, Grant, HeldAttempt, Invariant, Requests, TaskPath};
 
 use crate::v1;
 
@@ -147,26 +148,48 @@ impl TryFrom<v1::Grant> for Grant {
     }
 }
 
+impl From<&Effort> for v1::Effort {
+    fn from(effort: &Effort) -> Self {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let Requests { get, head, list, put, multipart, copy, delete, other } = effort.requests;
+        let requests = v1::Requests { get, head, list, put, multipart, copy, delete, other };
+        Self { wall_ms: millis(effort.wall), requests: Some(requests), throttled_ms: millis(effort.throttled) }
+    }
+}
+
+impl From<v1::Effort> for Effort {
+    fn from(wire: v1::Effort) -> Self {
+        let v1::Requests { get, head, list, put, multipart, copy, delete, other } = wire.requests.unwrap_or_default();
+        let requests = Requests { get, head, list, put, multipart, copy, delete, other };
+        let (wall, throttled) = (Duration::from_millis(wire.wall_ms), Duration::from_millis(wire.throttled_ms));
+        Self { wall, requests, throttled }
+    }
+}
+
 impl From<&model::Failure> for v1::Failure {
     fn from(failure: &model::Failure) -> Self {
-        let (mut guessed, mut map_task) = (None, None);
-        let class = match failure.class {
-            FailureClass::Transient => v1::FailureClass::Transient,
-            FailureClass::Throttled => v1::FailureClass::Throttled,
-            FailureClass::Resource => v1::FailureClass::Resource,
-            FailureClass::Input { guessed: at } => {
-                guessed = at;
-                v1::FailureClass::Input
-            }
-            FailureClass::RunLost { map_task: ordinal } => {
-                map_task = Some(ordinal);
-                v1::FailureClass::RunLost
-            }
-            FailureClass::Cancelled => v1::FailureClass::Cancelled,
-            FailureClass::Bug => v1::FailureClass::Bug,
+        let (guessed, map_task) = match failure.class {
+            FailureClass::Input { guessed } => (guessed, None),
+            FailureClass::RunLost { map_task } => (None, Some(map_task)),
+            _ => (None, None),
         };
+        let class = v1::FailureClass::from(failure.class).into();
         let violates = failure.violates.map(|invariant| invariant.id().to_owned());
-        Self { class: class.into(), message: failure.message.clone(), guessed, map_task, violates }
+        Self { class, message: failure.message.clone(), guessed, map_task, violates }
+    }
+}
+
+impl From<FailureClass> for v1::FailureClass {
+    fn from(class: FailureClass) -> Self {
+        match class {
+            FailureClass::Transient => Self::Transient,
+            FailureClass::Throttled => Self::Throttled,
+            FailureClass::Resource => Self::Resource,
+            FailureClass::Input { .. } => Self::Input,
+            FailureClass::RunLost { .. } => Self::RunLost,
+            FailureClass::Cancelled => Self::Cancelled,
+            FailureClass::Bug => Self::Bug,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{Failure, Grant, HeldAttempt, Invariant, LeaseId};
+use model::{Effort, Failure, Grant, HeldAttempt, Invariant, LeaseId, Stage};
 
 /// The version of the worker protocol that this build speaks.
 pub const PROTOCOL: u32 = 2;
@@ -37,6 +37,10 @@ pub struct AttemptBeat {
     pub bytes: u64,
     /// Points read (map) or written (reduce) so far.
     pub points: u64,
+    /// Stage of the work; none before the first. An older worker names none.
+    pub stage: Option<Stage>,
+    /// Requests and time so far. An older worker tells of none.
+    pub effort: Effort,
 }
 
 /// Heartbeat: state of a worker.
@@ -112,8 +116,15 @@ pub trait Dispatch: Send + Sync + fmt::Debug {
     /// Asks for up to `slots` tasks; waits up to `wait` for the first.
     async fn claim(&self, worker: LeaseId, slots: u32, wait: Duration) -> Result<Vec<Grant>, DispatchError>;
 
-    /// Reports a finished attempt. `report` holds the bytes of the report object, which is already written.
-    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, DispatchError>;
+    /// Reports a finished attempt. `report` holds the bytes of the report object, which is already written; `effort` is
+    /// what the attempt took, if the worker tells.
+    async fn complete(
+        &self,
+        worker: LeaseId,
+        held: &HeldAttempt,
+        report: Bytes,
+        effort: Option<Effort>,
+    ) -> Result<Verdict, DispatchError>;
 
     /// Reports a failed attempt. The call succeeds even if the leader no longer knows the attempt.
     async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), DispatchError>;

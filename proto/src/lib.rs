@@ -1,8 +1,8 @@
 //! The wire: the `.proto` files, their generated code, and all conversions to and from the model.
 //!
 //! Servers and clients speak [`v1`]; the code behind them speaks `model`. In between are [`convert`] (messages),
-//! [`status`] (errors) and [`client`] (search for the leader, timeouts). [`dispatch`] is the worker's side of the protocol
-//! as a trait, so that one process needs no sockets.
+//! [`status`] (errors) and [`client`] (search for the leader, timeouts). [`dispatch`] is the worker's side of the
+//! protocol as a trait, so that one process needs no sockets.
 //!
 //! The engine reads payloads in place (`format::payload`). The `Payload` of [`v1`] serves the oracle, the importers
 //! and the tests, which must not share the engine's reader.
@@ -17,6 +17,8 @@ pub mod page;
 pub mod dispatch;
 // Secret of a worker process, sent with each of its calls.
 pub mod secret;
+// Calls that a coordinator makes on behalf of a viewer of its pages.
+pub mod relay;
 // Least role of each method.
 pub mod access;
 // Bearer tokens, and the file of their hashes.
@@ -33,6 +35,12 @@ pub use status::ApiError;
 #[allow(missing_docs, reason = "generated from the commented .proto files")]
 pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/tailor.v1.rs"));
+}
+
+/// Messages and service by which KEDA asks how many workers a pool should have.
+#[allow(missing_docs, reason = "generated from the commented .proto files")]
+pub mod externalscaler {
+    include!(concat!(env!("OUT_DIR"), "/externalscaler.rs"));
 }
 
 /// Compiled `.proto` files, for gRPC reflection.

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use model::{
-    AttemptId, Books, Digest, Failure, Invariant, JobId, LeaseId, PartitionId, QuarantineEntry, ReduceReport, Report,
-    RunList, ShardId, ShardPlan, StageTimes, TaskId, TaskPath,
+    AttemptId, Books, Digest, Effort, Failure, Invariant, JobId, LeaseId, PartitionId, QuarantineEntry, ReduceReport,
+    Report, RunList, ShardId, ShardPlan, StageTimes, TaskId, TaskPath,
 };
 
 use crate::job::life::{JobEffect, JobEvent};
@@ -301,4 +301,6 @@ pub struct ShardOutput {
     pub time_range_ms: Option<(i64, i64)>,
     /// Time by stage, summed over the attempts that count.
     pub stages: StageTimes,
+    /// Requests and time of the attempts that count, as far as their workers told.
+    pub effort: Effort,
 }

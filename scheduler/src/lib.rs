@@ -23,6 +23,8 @@ pub mod event;
 mod state;
 // Views of progress for people.
 pub mod view;
+// Search of tasks for people.
+pub mod find;
 // Demand for workers, for an autoscaler.
 pub mod demand;
 

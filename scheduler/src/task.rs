@@ -18,10 +18,11 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use model::{AttemptId, Failure, MapReport, ReduceReport, Report};
+use model::{AttemptId, Failure, FailureClass, MapReport, ReduceReport, Report};
 
 use crate::event::{Tried, WorkerId};
 use crate::shard::ShardContext;
+use crate::view::TaskCounts;
 
 /// Task of a shard.
 #[derive(Debug)]
@@ -41,8 +42,9 @@ pub(crate) struct Task {
     pub(crate) avoided: BTreeSet<WorkerId>,
     /// Set when one worker failed on the task's input or over a bug: a second such failure ends the shard.
     pub(crate) is_doubted: bool,
-    /// Message of the last failure.
+    /// Message and class of the last failure.
     pub(crate) error: Option<Box<str>>,
+    pub(crate) class: Option<FailureClass>,
     /// Bytes of input; the heaviest task goes first.
     pub(crate) bytes: u64,
 }
@@ -99,6 +101,7 @@ impl Task {
             avoided: BTreeSet::new(),
             is_doubted: false,
             error: None,
+            class: None,
             bytes,
         }
     }
@@ -152,14 +155,16 @@ pub(crate) struct Tasks {
     open: BTreeSet<(Reverse<u64>, u32)>,
     done: usize,
     done_bytes: u64,
+    /// Attempts that run, and tasks at which any runs.
     running: usize,
+    running_tasks: usize,
 }
 
 impl Tasks {
     pub(crate) fn new(bytes: impl Iterator<Item = u64>) -> Self {
         let tasks: Vec<_> = bytes.map(Task::new).collect();
         let open = tasks.iter().enumerate().map(|(ordinal, task)| (Reverse(task.bytes), ordinal as u32)).collect();
-        Self { tasks, open, done: 0, done_bytes: 0, running: 0 }
+        Self { tasks, open, done: 0, done_bytes: 0, running: 0, running_tasks: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -178,6 +183,13 @@ impl Tasks {
     /// Counts the attempts that run.
     pub(crate) fn running(&self) -> usize {
         self.running
+    }
+
+    /// Counts the tasks by state.
+    pub(crate) fn counts(&self) -> TaskCounts {
+        let (open, running, done) = (self.open.len(), self.running_tasks, self.done);
+        let waiting = self.tasks.len() - open - running - done;
+        TaskCounts { open: open as u64, running: running as u64, waiting: waiting as u64, done: done as u64 }
     }
 
     pub(crate) fn are_done(&self) -> bool {
@@ -214,6 +226,7 @@ impl Tasks {
         let (is_done, is_running) = (task.done().is_some(), task.running().len());
         self.done = self.done + usize::from(is_done) - usize::from(was_done);
         self.running = self.running + is_running - was_running;
+        self.running_tasks = self.running_tasks + usize::from(is_running > 0) - usize::from(was_running > 0);
         match (was_done, is_done) {
             (false, true) => self.done_bytes += task.bytes,
             (true, false) => self.done_bytes -= task.bytes,

@@ -1,6 +1,7 @@
 //! Traces of the scheduler: each event with the effects that it caused.
 
 mod any_order;
+mod find;
 mod life;
 mod trace;
 

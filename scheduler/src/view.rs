@@ -1,13 +1,14 @@
 //! Progress of jobs, shards and tasks, for people. No decision reads it.
 
+use std::ops::AddAssign;
 use std::time::Duration;
 
-use model::{AttemptId, JobId, PartitionId, ShardId, ShardPlan, TaskId};
+use model::{AttemptId, FailureClass, JobId, PartitionId, Report, ShardId, ShardPlan, TaskId, TaskKind};
 
 use crate::event::{Tried, WorkerId};
 use crate::shard::{Counts, Phase, Shard};
 use crate::state::State;
-use crate::task::{Status, Task};
+use crate::task::{Running, Status, Task};
 
 /// Progress of a shard that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,28 @@ pub struct ShardView {
     pub counts: Counts,
 }
 
+/// Number of tasks in each state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TaskCounts {
+    /// See [`TaskState::Open`].
+    pub open: u64,
+    /// See [`TaskState::Running`].
+    pub running: u64,
+    /// See [`TaskState::Waiting`].
+    pub waiting: u64,
+    /// See [`TaskState::Done`].
+    pub done: u64,
+}
+
+impl AddAssign for TaskCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.open += other.open;
+        self.running += other.running;
+        self.waiting += other.waiting;
+        self.done += other.done;
+    }
+}
+
 /// Progress of a task whose shard has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskView {
@@ -41,8 +64,31 @@ pub struct TaskView {
     pub running: Vec<AttemptView>,
     /// Message of the last failure.
     pub error: Option<String>,
+    /// Class of the last failure, if it happened under this leader.
+    pub class: Option<FailureClass>,
     /// Segment bytes of a map task; 0 for a reduce task.
     pub bytes: u64,
+    /// Obstacle for which the task does not run; none if it runs or is done.
+    pub waits_for: Option<TaskWait>,
+}
+
+/// Obstacle for which a task does not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskWait {
+    /// No worker has asked for the task yet.
+    Slot,
+    /// No worker has asked for it on which it has not failed.
+    OtherWorker,
+    /// The map tasks of the shard are not all done, of a reduce task.
+    Maps,
+    /// A pause after a failure, until a time on the clock of `step`'s `now`.
+    Pause(Duration),
+    /// A pause after a store turned the task away.
+    Store(Duration),
+    /// The map task before it, whose end confirms or refutes the start that was guessed.
+    Neighbour,
+    /// The record that opens it again.
+    Record,
 }
 
 /// State of a task, as shown to operators.
@@ -80,6 +126,11 @@ impl State {
         shards.iter().find_map(|(id, shard)| Some((*id, shard.turned_away()?)))
     }
 
+    /// Returns the message of the store that turns tasks of a shard away.
+    pub fn shard_turned_away(&self, job: &JobId, shard: ShardId) -> Option<&str> {
+        self.jobs.get(job)?.shards.get(&shard)?.turned_away()
+    }
+
     /// Lists the live workers.
     pub fn workers(&self) -> impl Iterator<Item = WorkerId> {
         self.workers.iter().copied()
@@ -100,6 +151,12 @@ impl State {
     pub fn runs(&self, path: &model::TaskPath, attempt: AttemptId, worker: WorkerId) -> bool {
         let job = self.jobs.get(&path.job);
         job.and_then(|job| job.worker_of(path.shard, path.task, attempt.number)) == Some(worker)
+    }
+
+    /// Returns a running attempt whose claim is written.
+    pub fn attempt(&self, path: &model::TaskPath, attempt: AttemptId) -> Option<AttemptView> {
+        let shard = self.jobs.get(&path.job)?.shards.get(&path.shard)?;
+        shard.running_as(path.task, attempt).map(attempt_view)
     }
 
     /// Returns the attempt that counts for a task of an open shard.
@@ -124,6 +181,17 @@ impl State {
         self.jobs.get(job).and_then(|job| job.shards.get(&id)).is_some_and(|shard| !shard.has_ended())
     }
 
+    /// Counts the tasks of all shards that have not ended: map tasks, then reduce tasks. Linear in the shards.
+    pub fn task_counts(&self) -> (TaskCounts, TaskCounts) {
+        let shards = self.jobs.values().flat_map(|job| job.shards.values());
+        let mut counts = (TaskCounts::default(), TaskCounts::default());
+        for shard in shards.filter(|shard| !shard.has_ended()) {
+            counts.0 += shard.maps.counts();
+            counts.1 += shard.reduces.counts();
+        }
+        counts
+    }
+
     /// Returns the progress of a shard that has not ended. Linear in its tasks: meant for people, not for each change.
     pub fn shard(&self, job: &JobId, id: ShardId) -> Option<ShardView> {
         let shard = self.jobs.get(job)?.shards.get(&id).filter(|shard| !shard.has_ended())?;
@@ -133,10 +201,20 @@ impl State {
     /// Lists the tasks of a shard that has not ended, in order.
     pub fn tasks(&self, job: &JobId, id: ShardId) -> Vec<TaskView> {
         let Some(shard) = self.jobs.get(job).and_then(|job| job.shards.get(&id)) else { return Vec::new() };
-        let maps = shard.maps.iter().enumerate().map(|(at, task)| task_view(TaskId::map(at as u32), task));
-        let reduces = shard.reduces.iter().enumerate();
-        let reduces = reduces.map(|(at, task)| task_view(TaskId::reduce(PartitionId(at as u32)), task));
-        maps.chain(reduces).collect()
+        tasks_of(shard).map(|(id, task)| task_view(shard, id, task)).collect()
+    }
+
+    /// Returns one task of a shard that has not ended.
+    pub fn task(&self, path: &model::TaskPath) -> Option<TaskView> {
+        let shard = self.jobs.get(&path.job)?.shards.get(&path.shard)?;
+        shard.task(path.task).map(|task| task_view(shard, path.task, task))
+    }
+
+    /// Returns the report of the attempt that counts for a task of an open shard, with its time on the clock of `step`'s
+    /// `now`.
+    pub fn done(&self, path: &model::TaskPath) -> Option<(AttemptId, &Report, Duration)> {
+        let shard = self.jobs.get(&path.job)?.shards.get(&path.shard)?;
+        shard.task(path.task)?.done().map(|done| (done.attempt, &done.report, done.at))
     }
 }
 
@@ -152,26 +230,51 @@ fn view(shard: &Shard) -> ShardView {
     }
 }
 
-fn task_view(id: TaskId, task: &Task) -> TaskView {
-    let state = match task.status {
+const fn attempt_view(running: Running) -> AttemptView {
+    let Running { number, attempt, worker, since, is_speculative } = running;
+    AttemptView { number, attempt, worker, since, is_speculative }
+}
+
+/// Lists the tasks of a shard in the order of its plan: map tasks, then reduce tasks.
+pub(crate) fn tasks_of(shard: &Shard) -> impl Iterator<Item = (TaskId, &Task)> {
+    let maps = shard.maps.iter().enumerate().map(|(at, task)| (TaskId::map(at as u32), task));
+    let reduces = shard.reduces.iter().enumerate();
+    maps.chain(reduces.map(|(at, task)| (TaskId::reduce(PartitionId(at as u32)), task)))
+}
+
+/// Returns the state of a task, as operators see it.
+pub(crate) const fn state_of(task: &Task) -> TaskState {
+    match task.status {
         Status::Open => TaskState::Open,
         Status::Running(_) => TaskState::Running,
         Status::Waiting { .. } | Status::Suspect(_) | Status::Reopening => TaskState::Waiting,
         Status::Done(_) => TaskState::Done,
-    };
-    let running = task.running().iter().map(|running| AttemptView {
-        number: running.number,
-        attempt: running.attempt,
-        worker: running.worker,
-        since: running.since,
-        is_speculative: running.is_speculative,
-    });
+    }
+}
+
+fn waits_for(shard: &Shard, id: TaskId, task: &Task) -> Option<TaskWait> {
+    match task.status {
+        Status::Running(_) | Status::Done(_) => None,
+        Status::Waiting { until } if task.throttled_since.is_some() => Some(TaskWait::Store(until)),
+        Status::Waiting { until } => Some(TaskWait::Pause(until)),
+        Status::Suspect(_) => Some(TaskWait::Neighbour),
+        Status::Reopening => Some(TaskWait::Record),
+        Status::Open if id.kind == TaskKind::Reduce && shard.phase() == Phase::Mapping => Some(TaskWait::Maps),
+        Status::Open if !task.avoided.is_empty() => Some(TaskWait::OtherWorker),
+        Status::Open => Some(TaskWait::Slot),
+    }
+}
+
+pub(crate) fn task_view(shard: &Shard, id: TaskId, task: &Task) -> TaskView {
+    let running = task.running().iter().copied().map(attempt_view);
     TaskView {
         task: id,
-        state,
+        state: state_of(task),
         tried: task.tried,
         running: running.collect(),
         error: task.error.as_deref().map(str::to_owned),
+        class: task.class,
         bytes: task.bytes,
+        waits_for: waits_for(shard, id, task),
     }
 }

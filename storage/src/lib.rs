@@ -27,6 +27,10 @@ mod place_name;
 
 // Metrics of the stores.
 mod metrics;
+// Requests, counted where they are made.
+mod requests;
+// Decorator that counts the requests to a folder.
+mod metered;
 
 // S3 and compatible stores.
 pub mod s3;
@@ -58,5 +62,6 @@ pub use metrics::describe_metrics;
 pub use opener::{Missing, Open, Opener};
 pub use outcome::{Outcome, Settled, settle};
 pub use place_name::store_of;
+pub use requests::Tally;
 pub use root::{Creation, Root};
 pub use s3::{S3Settings, S3Store};

@@ -13,6 +13,8 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 
+use crate::metered::Metered;
+use crate::requests::{Meter, Tally};
 use crate::{S3Settings, S3Store, StorageError};
 
 /// Author of an object that was to be created.
@@ -32,8 +34,11 @@ const CREATE_TRIES: u32 = 4;
 pub struct Root {
     uri: String,
     store: Arc<dyn ObjectStore>,
+    /// The store without its meter.
+    inner: Arc<dyn ObjectStore>,
     local: Option<PathBuf>,
     bucket: Option<S3Store>,
+    meter: Meter,
     /// True if no link may lead out of a local folder.
     is_confined: bool,
 }
@@ -90,17 +95,50 @@ impl Root {
     fn of_folder(uri: &str, path: PathBuf) -> Result<Self, StorageError> {
         let path = path.canonicalize().map_err(|error| open_error(uri, &error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| open_error(uri, &error.to_string()))?;
-        Ok(Self { uri: uri.to_owned(), store: Arc::new(store), local: Some(path), bucket: None, is_confined: false })
+        Ok(Self { local: Some(path), ..Self::of_store(uri, Arc::new(store)) })
     }
 
     /// Opens a place in a given store, such as memory or a decorator.
     pub fn of_store(uri: &str, store: Arc<dyn ObjectStore>) -> Self {
-        Self { uri: uri.to_owned(), store, local: None, bucket: None, is_confined: false }
+        let meter = Meter::default();
+        let metered = Metered::new(Arc::clone(&store), meter.clone());
+        let (uri, inner) = (uri.to_owned(), store);
+        Self { uri, store: Arc::new(metered), inner, local: None, bucket: None, meter, is_confined: false }
     }
 
     /// Opens a place in a bucket.
     pub fn of_bucket(uri: &str, bucket: S3Store) -> Self {
-        Self { bucket: Some(bucket.clone()), ..Self::of_store(uri, Arc::new(bucket)) }
+        // A bucket counts its requests itself, each try alone.
+        let store: Arc<dyn ObjectStore> = Arc::new(bucket.clone());
+        let inner = Arc::clone(&store);
+        let (uri, meter) = (uri.to_owned(), Meter::default());
+        Self { uri, store, inner, local: None, bucket: Some(bucket), meter, is_confined: false }
+    }
+
+    /// Returns the same place, whose requests are also counted in `tally`.
+    #[must_use]
+    pub fn counted(&self, tally: Arc<Tally>) -> Self {
+        self.metered(Meter::of(tally))
+    }
+
+    /// Returns the same place, whose requests are not counted: this machine's own disk.
+    #[must_use]
+    pub fn uncounted(&self) -> Self {
+        self.metered(Meter::off())
+    }
+
+    fn metered(&self, meter: Meter) -> Self {
+        let bucket = self.bucket.as_ref().map(|bucket| bucket.metered(meter.clone()));
+        let store: Arc<dyn ObjectStore> = match &bucket {
+            Some(bucket) => Arc::new(bucket.clone()),
+            None => Arc::new(Metered::new(Arc::clone(&self.inner), meter.clone())),
+        };
+        Self { store, bucket, meter, ..self.clone() }
+    }
+
+    /// Returns the meter of the place, for what goes past its store.
+    pub(crate) const fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Returns the same place, in whose folder no segment is read through a link that leads out of it.

@@ -11,8 +11,8 @@ use format::payload::PayloadReader;
 use format::run::{CHUNK_BODY_BYTES_MAX, ChunkHeader, RunIndex, SeriesHeader, TRAILER_BYTES};
 use format::state_keys::StateKey;
 use format::state_records::{
-    AttemptsRecord, ClaimRecord, DatasetRecord, DoneRecord, DrainRecord, DrainSerial, FormatRecord, JobHead,
-    LeaderRecord, ShardRecord, StateRecord, WorkerRecord,
+    AttemptsRecord, ClaimRecord, DatasetRecord, DemandRecord, DoneRecord, DrainRecord, DrainSerial, FormatRecord,
+    JobHead, LeaderRecord, ShardRecord, StateRecord, WorkerRecord,
 };
 use model::admission::is_unprintable;
 use model::limits::{CHUNK_POINTS_MAX, METADATA_BYTES_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_POINTS_MAX};
@@ -168,6 +168,7 @@ pub fn state_record(bytes: &[u8]) {
         StateKey::Dataset(_) => reads_back::<DatasetRecord>(value),
         StateKey::Drain(_) => reads_back::<DrainRecord>(value),
         StateKey::DrainSerial => reads_back::<DrainSerial>(value),
+        StateKey::Demand(_) => reads_back::<DemandRecord>(value),
         StateKey::Job(_) => reads_back::<JobHead>(value),
         StateKey::Shard(..) => reads_back::<ShardRecord>(value),
         StateKey::Attempts(_) => reads_back::<AttemptsRecord>(value),

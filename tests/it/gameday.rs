@@ -1,4 +1,4 @@
-//! Game days: the runner's own tests, and the five fast scenarios on real processes.
+//! Game days: the runner's own tests, and the five fast scenarios on real processes with a Prometheus beside them.
 
 use std::process::Command;
 
@@ -22,5 +22,10 @@ fn the_runner_of_game_days_reads_scenarios_injects_faults_and_judges() {
 fn the_fast_game_days_hold() {
     let store = [("TAILOR_TEST_S3_ENDPOINT", shared::s3()), ("TAILOR_TEST_S3_BUCKET", shared::bucket())];
     let mut fast = Command::new("chaos/run");
-    run(fast.arg("--fast").env("TAILOR", binary()).envs(store).envs(shared::s3_environment(shared::s3())));
+    run(&mut Command::new("scripts/prometheus.sh"));
+    run(fast
+        .args(["--fast", "--prometheus"])
+        .env("TAILOR", binary())
+        .envs(store)
+        .envs(shared::s3_environment(shared::s3())));
 }

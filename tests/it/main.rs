@@ -5,6 +5,7 @@ mod bad_frames; //      bad frames: fail, or quarantine
 mod empty_input; //     empty input
 mod changed_input; //   segments that change
 mod overtaken; //       newer versions that are committed meanwhile
+mod coverage; //        windows that are complete, or are not
 mod timestamps; //      instants wrong by an epoch or a unit
 mod values; //          NaN, -0.0, infinities
 mod no_room; //         full disks, missing permissions
@@ -20,8 +21,10 @@ mod real_files; //      CSV files of real packages
 mod parquet_peers; //   readers of other projects see the same rows
 mod fuzz_corpus; //     seeds of the fuzz targets
 mod golden_segment; //  segments of every released version
+mod golden_dataset; //  datasets of every released version
 mod cluster; //         the cluster on bad days
 mod hostile; //         hostile clients of a coordinator
 mod command_line; //    arguments of any kind
 mod gameday; //         chaos/: the runner, and its fast scenarios
+mod metrics; //         code, page and servers name the same metrics
 mod tidy; //            promises of ARCHITECTURE.md, and rules of prose

@@ -3,23 +3,29 @@
 //! Stages are switched once per batch of frames or series, not once per frame: reading the CPU clock is a system
 //! call.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::{Stage, StageTimes};
 
-/// Stop-watch that always runs for exactly one stage.
+use crate::task::Progress;
+
+/// Stop-watch that always runs for exactly one stage, and shows it in the attempt's progress.
 #[derive(Debug)]
 pub(crate) struct StageClock {
     times: StageTimes,
     stage: Stage,
     wall: Instant,
     cpu: Duration,
+    progress: Arc<Progress>,
 }
 
 impl StageClock {
     /// Starts the clock in `stage`.
-    pub(crate) fn start(stage: Stage) -> Self {
-        Self { times: StageTimes::default(), stage, wall: Instant::now(), cpu: thread_cpu() }
+    pub(crate) fn start(stage: Stage, progress: &Arc<Progress>) -> Self {
+        progress.enter(stage);
+        let progress = Arc::clone(progress);
+        Self { times: StageTimes::default(), stage, wall: Instant::now(), cpu: thread_cpu(), progress }
     }
 
     /// Adds the time since the last switch to the stage before, and enters `stage`.
@@ -27,6 +33,7 @@ impl StageClock {
         let (wall, cpu) = (Instant::now(), thread_cpu());
         self.times.add(self.stage, wall - self.wall, cpu.saturating_sub(self.cpu));
         (self.stage, self.wall, self.cpu) = (stage, wall, cpu);
+        self.progress.enter(stage);
     }
 
     /// Stops the clock; returns the times of all stages.

@@ -86,9 +86,9 @@ impl Executor {
         let held = HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
         let scratch = self.scratch.of_attempt(&held).map_err(WorkError::Scratch)?;
         let stores = Stores {
-            input: resolved.input,
-            dataset: resolved.dataset,
-            scratch: resolved.scratch,
+            input: resolved.input.counted(Arc::clone(progress.tally())),
+            dataset: resolved.dataset.counted(Arc::clone(progress.tally())),
+            scratch: resolved.scratch.counted(Arc::clone(progress.tally())),
             local: scratch.root.clone(),
             access: self.access,
             runtime: self.runtime.clone(),

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{Failure, Grant, HeldAttempt, Invariant, LeaseId};
+use model::{Clock as _, Effort, Failure, Grant, HeldAttempt, Invariant, LeaseId, SystemClock};
 use proto::client::{CallPolicy, Connection, LeaderClient, Link};
 use proto::status::ApiError;
 use proto::v1;
 
 use proto::dispatch::{Beat, Dispatch, DispatchError, Hello, Orders, PROTOCOL, Verdict};
 use proto::secret::Secret;
+
+use crate::metrics;
 
 /// Longest duration of one search for a leader.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -81,13 +83,20 @@ where
         })
     }
 
-    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, DispatchError> {
+    async fn complete(
+        &self,
+        worker: LeaseId,
+        held: &HeldAttempt,
+        report: Bytes,
+        effort: Option<Effort>,
+    ) -> Result<Verdict, DispatchError> {
         let request = v1::CompleteRequest {
             worker: worker.to_string(),
             task: Some((&held.task).into()),
             attempt: Some(held.attempt.into()),
             report,
             secret: self.secret.clone(),
+            effort: effort.as_ref().map(Into::into),
         };
         let asked = self.client.worker(|mut client| {
             let request = request.clone();
@@ -135,6 +144,8 @@ where
             held: Some((&attempt.held).into()),
             bytes: attempt.bytes,
             points: attempt.points,
+            stage: attempt.stage.map(|stage| stage.to_string()).unwrap_or_default(),
+            effort: Some((&attempt.effort).into()),
         });
         let request = v1::HeartbeatRequest {
             worker: worker.to_string(),
@@ -148,6 +159,8 @@ where
             async move { client.heartbeat(request).await }
         });
         let answer = asked.await.map_err(|error| refusal(worker, error))?;
+        // Only a gauge depends on this machine's clock.
+        metrics::leader_answered(SystemClock.now_ms());
         // Ignore attempt names that do not parse: they cannot be ours.
         let stop = answer.stop.into_iter().filter_map(|held| HeldAttempt::try_from(held).ok()).collect();
         Ok(Orders { stop, drain: Some(answer.drain).filter(|reason| !reason.is_empty()) })

@@ -44,7 +44,7 @@ impl Scratch {
     /// Creates the folder of one attempt.
     pub(crate) fn of_attempt(&self, held: &HeldAttempt) -> Result<AttemptScratch, StorageError> {
         let path = self.path.join(format!("{}-{}", held.task.task, held.attempt));
-        let root = Root::create(&path.display().to_string())?;
+        let root = Root::create(&path.display().to_string())?.uncounted();
         Ok(AttemptScratch { root, path })
     }
 }

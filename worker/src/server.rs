@@ -74,6 +74,7 @@ pub enum ServeError {
 /// See [`ServeError`].
 pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) -> Result<Left, ServeError> {
     metrics::describe();
+    metrics::size(settings.agent.slots, settings.agent.memory);
     if let Some(shortage) = open_files::shortage(settings.agent.slots) {
         tracing::warn!(shortage, "the limit of open files was found too low; merges of many runs may fail");
     }
@@ -83,9 +84,10 @@ pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) ->
     settings.http_exposure.tell("http.listen", settings.http_listen);
     let listener = Incoming::new(listener, identity.tls.clone(), Purpose::Probes, health::CONNECTIONS_MAX)?;
     let probes = tokio::spawn(health.clone().serve(listener, exporter, Router::new(), shutdown.clone()));
-    let rereading = [
+    let beside = [
         identity.tls.clone().map(|tls| tokio::spawn(tls.follow())),
         Some(tokio::spawn(identity.clone().follow_token())),
+        Some(tokio::spawn(metrics::watch_memory())),
     ];
     let left = tokio::select! {
         left = work(settings, &identity, &health, &shutdown) => left,
@@ -93,7 +95,7 @@ pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) ->
         () = shutdown.now() => Ok(Left::AtOnce),
     };
     probes.abort();
-    rereading.iter().flatten().for_each(JoinHandle::abort);
+    beside.iter().flatten().for_each(JoinHandle::abort);
     left
 }
 

@@ -1,6 +1,6 @@
 //! Slot: runs one attempt at a time, and keeps contexts and arenas between attempts.
 
-use model::{Broken, Failure, FailureClass, Invariant, MapReport, ReduceReport};
+use model::{Broken, Effort, Failure, FailureClass, Invariant, MapReport, ReduceReport};
 
 use crate::limits::SlotLimits;
 use crate::map::Mapper;
@@ -16,6 +16,17 @@ pub enum AttemptOutcome {
     Reduced(ReduceReport),
     /// The attempt wrote nothing that counts.
     Failed(Failure),
+}
+
+impl AttemptOutcome {
+    /// Puts requests and time of the attempt into its report.
+    pub(crate) fn tell_effort(&mut self, effort: Effort) {
+        match self {
+            Self::Mapped(report) => report.effort = Some(effort),
+            Self::Reduced(report) => report.effort = Some(effort),
+            Self::Failed(_) => {}
+        }
+    }
 }
 
 /// Capacity for one attempt. Mapper and reducer are made on first use: a slot that never reduces has no memory for

@@ -1,13 +1,15 @@
 //! Input and context of an attempt.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 
 use model::{
-    AttemptId, HeldAttempt, JobId, JobSettings, PartitionId, RunEntry, SegmentRef, ShardId, Split, TaskId, TaskPath,
+    AttemptId, Effort, HeldAttempt, JobId, JobSettings, PartitionId, RunEntry, SegmentRef, ShardId, Split, Stage,
+    TaskId, TaskPath,
 };
-use storage::Root;
 use storage::segment::SegmentAccess;
+use storage::{Root, Tally};
 use tokio::runtime::Handle;
 
 use crate::WorkError;
@@ -95,6 +97,9 @@ pub struct Progress {
     bytes: AtomicU64,
     points: AtomicU64,
     bytes_planned: AtomicU64,
+    /// Stage of the work, by its place in [`Stage::ALL`], counted from 1; 0 before the first.
+    stage: AtomicU8,
+    tally: Arc<Tally>,
     cancelled: AtomicBool,
 }
 
@@ -108,6 +113,27 @@ impl Progress {
     /// Returns bytes and points so far.
     pub fn so_far(&self) -> (u64, u64) {
         (self.bytes.load(Ordering::Relaxed), self.points.load(Ordering::Relaxed))
+    }
+
+    /// Notes that a stage of the work begins.
+    pub(crate) fn enter(&self, stage: Stage) {
+        self.stage.store(stage as u8 + 1, Ordering::Relaxed);
+    }
+
+    /// Returns the stage of the work; none before the first.
+    pub(crate) fn stage(&self) -> Option<Stage> {
+        let place = self.stage.load(Ordering::Relaxed).checked_sub(1)?;
+        Stage::ALL.get(usize::from(place)).copied()
+    }
+
+    /// Returns the tally that the attempt's stores count in.
+    pub(crate) fn tally(&self) -> &Arc<Tally> {
+        &self.tally
+    }
+
+    /// Returns the effort so far of an attempt that was granted `wall` ago.
+    pub(crate) fn effort(&self, wall: Duration) -> Effort {
+        Effort { wall, requests: self.tally.requests(), throttled: self.tally.throttled() }
     }
 
     /// Sets the number of segment bytes to read.

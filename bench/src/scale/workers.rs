@@ -139,12 +139,18 @@ fn held_by(grant: &Grant) -> HeldAttempt {
 }
 
 fn beat(grants: &[Grant]) -> Beat {
-    let attempts = grants.iter().map(|grant| AttemptBeat { held: held_by(grant), bytes: 0, points: 0 });
+    let attempts = grants.iter().map(|grant| AttemptBeat {
+        held: held_by(grant),
+        bytes: 0,
+        points: 0,
+        stage: None,
+        effort: model::Effort::default(),
+    });
     Beat { attempts: attempts.collect(), unfit: None, draining: None }
 }
 
 async fn complete(leader: &RemoteLeader, worker: LeaseId, grant: &Grant) -> Result<Verdict> {
-    Ok(leader.complete(worker, &held_by(grant), report(grant).to_bytes().into()).await?)
+    Ok(leader.complete(worker, &held_by(grant), report(grant).to_bytes().into(), None).await?)
 }
 
 /// Builds the report of an attempt that found nothing; its splits join.
@@ -165,6 +171,7 @@ fn report(grant: &Grant) -> Report {
                 time_range_ms: None,
                 stages: StageTimes::default(),
                 spills: 0,
+                effort: None,
             })
         }
         TaskKind::Reduce => Report::Reduce(ReduceReport {
@@ -174,6 +181,7 @@ fn report(grant: &Grant) -> Report {
             extent: None,
             books: ReduceBooks::default(),
             stages: StageTimes::default(),
+            effort: None,
         }),
     }
 }

@@ -24,3 +24,11 @@ def start(site, server: str) -> Undo:
     for name in site.named(server):
         site.start(name)
     return None
+
+
+@fault("replace {server} by {release}")
+def replace(site, server: str, release: str) -> Undo:
+    """Asks a server to leave, and starts it as the release `this` or `previous` once it has exited with 0; several in turn."""
+    for name in sorted(site.named(server)):
+        site.replace(name, release)
+    return None

@@ -1,5 +1,6 @@
 //! Options that commands share: output format, times, windows.
 
+mod prices;
 mod window;
 
 use clap::ValueEnum;
@@ -7,6 +8,7 @@ use jiff::Timestamp;
 use model::TimestampMs;
 use model::admission::check_reason;
 
+pub(crate) use prices::Prices;
 pub(crate) use window::{Instant, WindowArg};
 
 /// Style of a result.

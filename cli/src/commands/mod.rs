@@ -2,6 +2,7 @@
 
 mod completions;
 mod coordinator_server;
+mod dashboard;
 mod dataset;
 mod doctor;
 mod gen_segments;
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     /// Read, check, export and repair committed data; collect garbage
     #[command(subcommand)]
     Dataset(dataset::Dataset),
+    /// Show a cluster in a browser, or a dataset whose cluster is gone
+    Dashboard(dashboard::Args),
     /// Check a cluster and its stores
     Doctor(doctor::Args),
     /// Make bearer tokens, by which coordinators know clients
@@ -87,6 +90,7 @@ pub(crate) fn run(command: Command) -> Result<Code> {
         Command::Task(task) => block_on(task::run(task)),
         Command::Worker(args) => block_on(worker::run(*args)),
         Command::Dataset(dataset) => block_on(dataset::run(dataset)),
+        Command::Dashboard(args) => block_on(dashboard::run(args)),
         Command::Doctor(args) => block_on(doctor::run(args)),
         Command::Token(verb) => token::run(&verb),
         Command::Completions(args) => completions::run(&args),

@@ -10,15 +10,20 @@
 //! | `Job` | [`Job`] | `job get`, `watch`, `wait`, `submit --wait` |
 //! | `Submitted` | [`Submitted`] | `job submit`, `shard replay` |
 //! | `JobPlan` | [`JobPlan`] | `job submit --dry-run` |
+//! | `JobCost` | [`JobCost`] | `job cost` |
+//! | `Comparison` | [`Comparison`] | `job compare` |
 //! | `Cancelled` | [`Cancelled`] | `job cancel` |
 //! | `Retried` | [`Retried`] | `job retry` |
 //! | `ShardList`, `Shard` | [`ShardList`], [`ShardOfJob`] | `shard list`, `shard get` |
 //! | `Replayed` | [`Replayed`] | `shard replay --wait` |
-//! | `TaskList` | [`TaskList`] | `task list` |
+//! | `TaskList`, `Task` | [`TaskList`], [`TaskOfJob`] | `task list`, `task get` |
 //! | `WorkerList` | [`WorkerList`] | `worker list` |
 //! | `Drained`, `Undrained` | [`Drained`], [`Undrained`] | `worker drain`, with `--cancel` |
 
+mod attempt;
 mod changes;
+mod compare;
+mod cost;
 mod job;
 mod plan;
 mod replayed;
@@ -34,7 +39,10 @@ use anyhow::{Context, Result};
 use format::manifest::API_VERSION;
 use serde::Serialize;
 
+pub(crate) use attempt::TaskOfJob;
 pub(crate) use changes::{Cancelled, Drained, Retried, Submitted, Undrained};
+pub(crate) use compare::Comparison;
+pub(crate) use cost::JobCost;
 pub(crate) use job::{Job, JobList};
 pub(crate) use plan::JobPlan;
 pub(crate) use replayed::Replayed;

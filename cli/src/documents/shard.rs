@@ -39,6 +39,8 @@ pub(crate) struct ShardEntry {
     points_written: u64,
     elapsed_ms: u64,
     eta_ms: Option<u64>,
+    /// Obstacle for which no attempt of the shard gets on.
+    waits_for: Option<String>,
     warnings: Vec<String>,
 }
 
@@ -67,6 +69,7 @@ impl From<v1::ShardSummary> for ShardEntry {
             points_written: shard.points_written,
             elapsed_ms: shard.elapsed_ms,
             eta_ms: (shard.eta_ms > 0).then_some(shard.eta_ms),
+            waits_for: filled(shard.waits_for),
             warnings: shard.warnings,
         }
     }

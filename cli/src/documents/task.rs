@@ -6,24 +6,33 @@ use model::ByteSize;
 use proto::v1;
 use serde::Serialize;
 
+use super::attempt::{AttemptEntry, EffortEntry, class};
 use super::{Document, cell, filled, span, word};
 use crate::tables::Table;
 
 /// Summary of one task.
 #[derive(Debug, Serialize)]
-struct TaskEntry {
+pub(super) struct TaskEntry {
     shard: String,
     task: String,
     /// `open`, `running`, `waiting` or `done`.
-    state: String,
-    attempts: u32,
+    pub(super) state: String,
+    pub(super) attempts: u32,
     /// Number of attempts that are charged to the task.
-    charged: u32,
+    pub(super) charged: u32,
     running: Vec<Running>,
     /// Error of the last attempt that failed.
     error: Option<String>,
+    /// Class of that failure: `transient`, `throttled`, `resource`, `input`, `run-lost`, `cancelled` or `bug`.
+    class: Option<String>,
     /// Segment bytes of a map task.
-    bytes: u64,
+    pub(super) bytes: u64,
+    /// Time until a task that waits may be tried again.
+    next_try_ms: Option<u64>,
+    /// Obstacle for which the task does not run.
+    pub(super) waits_for: Option<String>,
+    /// Attempt that counts.
+    counts: Option<AttemptEntry>,
 }
 
 /// Attempt that is running.
@@ -37,6 +46,11 @@ struct Running {
     elapsed_ms: u64,
     /// True if the attempt was started beside a slow one.
     speculative: bool,
+    /// Stage of the work: `read`, `decode`, `route`, `spill`, `merge`, `encode`, `rollup` or `write`.
+    stage: Option<String>,
+    /// Time since it last read or wrote anything.
+    idle_ms: u64,
+    effort: Option<EffortEntry>,
 }
 
 impl From<v1::RunningAttempt> for Running {
@@ -49,6 +63,9 @@ impl From<v1::RunningAttempt> for Running {
             points: running.points,
             elapsed_ms: running.elapsed_ms,
             speculative: running.speculative,
+            stage: filled(running.stage),
+            idle_ms: running.idle_ms,
+            effort: running.effort.map(EffortEntry::from),
         }
     }
 }
@@ -57,6 +74,7 @@ impl From<v1::TaskSummary> for TaskEntry {
     fn from(task: v1::TaskSummary) -> Self {
         Self {
             state: word(task.state().as_str_name(), "TASK_STATE_"),
+            class: class(task.class()),
             shard: task.shard,
             task: task.task,
             attempts: task.attempts,
@@ -64,6 +82,9 @@ impl From<v1::TaskSummary> for TaskEntry {
             running: task.running.into_iter().map(Running::from).collect(),
             error: filled(task.error),
             bytes: task.bytes,
+            next_try_ms: (task.next_try_ms > 0).then_some(task.next_try_ms),
+            waits_for: filled(task.waits_for),
+            counts: task.counts.map(AttemptEntry::from),
         }
     }
 }
@@ -75,11 +96,20 @@ pub(crate) struct TaskList {
     tasks: Vec<TaskEntry>,
     /// True if there are more tasks than the limit.
     pub(crate) more: bool,
+    /// Number of tasks that the filter lets through, and of all tasks.
+    pub(crate) matching: u64,
+    pub(crate) all: u64,
 }
 
 impl TaskList {
     pub(crate) fn new(job: String, list: v1::ListTasksResponse) -> Self {
-        Self { job, tasks: list.tasks.into_iter().map(TaskEntry::from).collect(), more: list.more }
+        let v1::ListTasksResponse { tasks, more, matching, all } = list;
+        Self { job, tasks: tasks.into_iter().map(TaskEntry::from).collect(), more, matching, all }
+    }
+
+    /// Counts the tasks that are listed.
+    pub(crate) fn shown(&self) -> usize {
+        self.tasks.len()
     }
 }
 
@@ -89,10 +119,11 @@ impl Document for TaskList {
     fn table(&self, is_wide: bool) -> String {
         let mut header = vec!["SHARD", "TASK", "STATE", "ATTEMPTS", "CHARGED", "WORKER"];
         if is_wide {
-            header.extend(["BYTES", "AT", "POINTS", "ELAPSED"]);
+            header.extend(["STAGE", "BYTES", "AT", "POINTS", "CLASS"]);
         }
-        header.push("ERROR");
-        let mut table = Table::new(&header).text(&["TASK", "STATE", "WORKER", "ERROR"]);
+        header.extend(["TIME", "WAITS FOR", "ERROR"]);
+        let texts = ["TASK", "STATE", "WORKER", "STAGE", "CLASS", "WAITS FOR", "ERROR"];
+        let mut table = Table::new(&header).text(&texts);
         for task in &self.tasks {
             table.row(task.row(is_wide));
         }
@@ -105,6 +136,14 @@ impl Document for TaskList {
 }
 
 impl TaskEntry {
+    /// Returns the obstacle, and the time until the next try if one is set.
+    pub(super) fn waiting(&self) -> String {
+        match (&self.waits_for, self.next_try_ms) {
+            (Some(obstacle), Some(ms)) => format!("{obstacle}, {}", span(Duration::from_millis(ms))),
+            (obstacle, _) => cell(obstacle.as_ref()),
+        }
+    }
+
     fn row(&self, is_wide: bool) -> Vec<String> {
         let of_each = |cell_of: &dyn Fn(&Running) -> String| {
             let all: Vec<_> = self.running.iter().map(cell_of).collect();
@@ -124,12 +163,19 @@ impl TaskEntry {
         ];
         if is_wide {
             row.extend([
+                of_each(&|running| cell(running.stage.as_ref())),
                 ByteSize(self.bytes).to_string(),
                 of_each(&|running| ByteSize(running.bytes).to_string()),
                 of_each(&|running| running.points.to_string()),
-                of_each(&|running| span(Duration::from_millis(running.elapsed_ms))),
+                cell(self.class.as_ref()),
             ]);
         }
+        let took = self.counts.as_ref().and_then(|counts| counts.effort.as_ref()).map(|effort| effort.wall_ms);
+        row.push(match took {
+            Some(wall_ms) => span(Duration::from_millis(wall_ms)),
+            None => of_each(&|running| span(Duration::from_millis(running.elapsed_ms))),
+        });
+        row.push(self.waiting());
         row.push(self.error.clone().unwrap_or_default());
         row
     }

@@ -3,6 +3,8 @@ use proto::v1;
 
 use super::*;
 
+mod records; // documents about records of ended jobs
+
 fn job() -> v1::JobSummary {
     v1::JobSummary {
         job: "nightly".to_owned(),
@@ -178,13 +180,13 @@ fn a_task_tells_who_runs_it_and_how_it_failed() {
         error: "connection lost".to_owned(),
         ..v1::TaskSummary::default()
     };
-    let list = TaskList::new("nightly".to_owned(), v1::ListTasksResponse { tasks: vec![task], more: false });
+    let list = TaskList::new("nightly".to_owned(), v1::ListTasksResponse { tasks: vec![task], ..Default::default() });
     check(
         ListStyle::Table,
         &list,
         &expect![[r#"
-            SHARD  TASK     STATE    ATTEMPTS  CHARGED  WORKER                ERROR
-            org-7  m-00003  running         3        1  spot-5 (speculative)  connection lost
+            SHARD  TASK     STATE    ATTEMPTS  CHARGED  WORKER                TIME  WAITS FOR  ERROR
+            org-7  m-00003  running         3        1  spot-5 (speculative)   0ms  -          connection lost
         "#]],
     );
     check(ListStyle::Name, &list, &expect!["org-7/m-00003\n"]);
@@ -206,6 +208,55 @@ fn a_worker_that_takes_no_work_tells_why() {
         &expect![[r#"
             WORKER  NAME    STATE  RUNNING  SLOTS   HEARD  REASON
             w-5     spot-5  unfit        0      4  1s ago  its scratch disk is full
+        "#]],
+    );
+}
+
+#[test]
+fn a_task_tells_its_attempts_and_what_is_not_known_any_more() {
+    let effort = v1::Effort {
+        wall_ms: 61_000,
+        requests: Some(v1::Requests { get: 12, put: 2, ..v1::Requests::default() }),
+        throttled_ms: 1_500,
+    };
+    let failed = v1::AttemptRecord {
+        attempt: Some(v1::Attempt { number: 2, token: 90 }),
+        worker_name: "spot-5".to_owned(),
+        start_ms: 1_700_000_000_000,
+        end_ms: 1_700_000_061_000,
+        outcome: "failed".to_owned(),
+        class: v1::FailureClass::RunLost.into(),
+        error: "run 3 is missing".to_owned(),
+        effort: Some(effort),
+        stage: "merge".to_owned(),
+        ..v1::AttemptRecord::default()
+    };
+    let now = v1::TaskSummary {
+        shard: "org-7".to_owned(),
+        task: "r-00003".to_owned(),
+        state: v1::TaskState::Waiting.into(),
+        attempts: 2,
+        charged: 1,
+        next_try_ms: 4_000,
+        waits_for: "the end of its pause after a failure".to_owned(),
+        ..v1::TaskSummary::default()
+    };
+    let unknown = vec!["attempts 1: nothing is in the event log".to_owned()];
+    let names = ("nightly".to_owned(), "org-7".to_owned(), "r-00003".to_owned());
+    let found = v1::GetTaskResponse { task: Some(now), attempts: vec![failed], unknown };
+    check(
+        ListStyle::Table,
+        &TaskOfJob::new(names, found),
+        &expect![[r#"
+            task       org-7/r-00003 of job nightly
+            state      waiting
+            waits for  the end of its pause after a failure, 4s
+            attempts   2, 1 charged
+            bytes      0B
+            not known  attempts 1: nothing is in the event log
+
+            ATTEMPT  OUTCOME           WORKER  STARTED                 TIME  THROTTLED  REQUESTS  ERROR
+            2        failed, run-lost  spot-5  2023-11-14T22:13:20Z  1m 01s         1s        14  run 3 is missing
         "#]],
     );
 }

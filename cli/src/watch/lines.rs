@@ -25,7 +25,11 @@ pub(super) fn shard(shard: &ShardSummary) -> String {
         0 => String::new(),
         failed => format!(", {failed} failed"),
     };
-    format!("{state}; attempts {}{failed}{}", shard.attempts, eta(shard))
+    let waiting = match shard.waits_for.as_str() {
+        "" => String::new(),
+        obstacle => format!("; waiting for {obstacle}"),
+    };
+    format!("{state}; attempts {}{failed}{}{waiting}", shard.attempts, eta(shard))
 }
 
 fn eta(shard: &ShardSummary) -> String {

@@ -8,6 +8,8 @@
 mod lines;
 // Screen of the display: bars or plain lines.
 mod screen;
+// Choice of the shards that a screen shows.
+mod worst;
 #[cfg(test)]
 mod tests;
 

@@ -3,13 +3,20 @@
 use std::io::IsTerminal;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use proto::v1::{GetJobResponse, ShardState, ShardSummary};
+use proto::v1::GetJobResponse;
 
 use super::lines::{self, Printed};
+use super::worst::worst;
 use crate::text::cell;
 
-/// Most shards that have a bar; the others count only in the last line.
-const BARS_MAX: usize = 20;
+/// Lines of a screen whose height is not known.
+const LINES_DEFAULT: usize = 24;
+
+/// Lines that are left to the job, and to the cursor.
+const LINES_OF_JOB: usize = 2;
+
+/// Most shards that have a bar, however high the screen is.
+const BARS_MAX: usize = 100;
 
 /// Screen that shows a job.
 pub(crate) struct Screen(Style);
@@ -59,7 +66,7 @@ impl Bars {
     }
 
     fn show(&mut self, response: &GetJobResponse) {
-        let shown = shown(&response.shards);
+        let (shown, rest) = worst(&response.shards, bars_max());
         while self.shards.len() < shown.len() {
             let bar = ProgressBar::new(100).with_style(style("{prefix:14} {bar:20} {wide_msg}"));
             self.shards.push(self.all.insert_before(&self.job, bar));
@@ -73,9 +80,7 @@ impl Bars {
             bar.set_position(lines::percent(shard));
             bar.set_message(cell(&lines::shard(shard)).into_owned());
         }
-        let hidden = response.shards.len() - shown.len();
-        let more = if hidden > 0 { format!("{hidden} more shards; ") } else { String::new() };
-        self.job.set_message(cell(&format!("{more}{}", lines::job(response))).into_owned());
+        self.job.set_message(cell(&format!("{rest}{}", lines::job(response))).into_owned());
     }
 
     fn finish(self) {
@@ -84,20 +89,10 @@ impl Bars {
     }
 }
 
-/// Returns the most interesting shards, in the order of shards: those that run first, then failed ones, then done
-/// ones.
-fn shown(shards: &[ShardSummary]) -> Vec<&ShardSummary> {
-    let rank = |shard: &ShardSummary| match shard.state() {
-        ShardState::Mapping if shard.attempts == 0 => 1,
-        ShardState::Mapping | ShardState::Reducing | ShardState::Committing => 0,
-        ShardState::Failed => 2,
-        ShardState::Unspecified | ShardState::Done | ShardState::Cancelled => 3,
-    };
-    let mut ranked: Vec<_> = shards.iter().enumerate().collect();
-    ranked.sort_by_key(|(_, shard)| rank(shard));
-    ranked.truncate(BARS_MAX);
-    ranked.sort_by_key(|(place, _)| *place);
-    ranked.into_iter().map(|(_, shard)| shard).collect()
+/// Returns the number of shards that the screen has room for.
+fn bars_max() -> usize {
+    let lines = console::Term::stderr().size_checked().map_or(LINES_DEFAULT, |(lines, _)| usize::from(lines));
+    lines.saturating_sub(LINES_OF_JOB).clamp(1, BARS_MAX)
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -84,3 +84,31 @@ fn the_end_tells_versions_and_causes() {
             job nightly partly done, shards 1/2, 1 failed, 4MiB/8MiB read"#]],
     );
 }
+
+#[test]
+fn a_screen_shows_the_worst_shards_first_and_sums_up_the_others() {
+    let running = |name: &str, eta_ms| ShardSummary { running: 1, eta_ms, ..shard(name, ShardState::Mapping) };
+    let waiting = ShardSummary {
+        running: 1,
+        waits_for: "a store, which turns it away: 503".to_owned(),
+        ..shard("org-3", ShardState::Reducing)
+    };
+    let shards = vec![
+        shard("org-1", ShardState::Done),
+        running("org-2", 5_000),
+        waiting,
+        running("org-4", 90_000),
+        shard("org-5", ShardState::Failed),
+        shard("org-6", ShardState::Done),
+        shard("org-7", ShardState::Committing),
+    ];
+    let shown = |lines| {
+        let (worst, rest) = super::worst::worst(&shards, lines);
+        (worst.iter().map(|shard| shard.shard.as_str()).collect::<Vec<_>>(), rest)
+    };
+    assert_eq!(shown(3), (vec!["org-5", "org-3", "org-4"], "+1 running, 1 committing, 2 done; ".to_owned()));
+    assert_eq!(shown(5).0, ["org-5", "org-3", "org-4", "org-2", "org-7"]);
+    assert_eq!(shown(100), (vec!["org-5", "org-3", "org-4", "org-2", "org-7", "org-1", "org-6"], String::new()));
+    let line = super::lines::shard(&shards[2]);
+    assert!(line.ends_with("; waiting for a store, which turns it away: 503"), "{line}");
+}

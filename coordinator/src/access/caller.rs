@@ -12,6 +12,8 @@ pub(crate) enum Proof {
     Certificate,
     /// Bearer token of the request.
     Token,
+    /// Word of another coordinator, or of this one's pages, which have seen the proof.
+    Relayed,
     /// Nothing: the coordinator asks for no identity.
     Nothing,
 }
@@ -21,6 +23,7 @@ impl Proof {
         match self {
             Self::Certificate => "certificate",
             Self::Token => "token",
+            Self::Relayed => "coordinator",
             Self::Nothing => "nothing",
         }
     }
@@ -43,6 +46,11 @@ impl Caller {
     /// Caller of a coordinator that asks for no identity.
     pub(crate) fn anybody(from: Option<SocketAddr>) -> Self {
         Self { name: "anybody".to_owned(), role: None, from, proof: Proof::Nothing }
+    }
+
+    /// Caller for all who look at the pages of this coordinator: they were identified before.
+    pub(crate) fn pages() -> Self {
+        Self { name: "dashboard".to_owned(), role: None, from: None, proof: Proof::Nothing }
     }
 
     /// Returns the caller of a request that the guard has let in.

@@ -23,11 +23,12 @@ use std::sync::Arc;
 
 use daemon::PeerAddress;
 use daemon::reread::Reread;
-use model::{PeerName, TimestampMs, identity::PeerPart};
+use model::{ClientRole, PeerName, TimestampMs, identity::PeerPart};
 use proto::ApiError;
 use proto::access::CallMethod;
+use proto::relay;
 use proto::token::Tokens;
-use tonic::codegen::http::HeaderMap;
+use tonic::codegen::http::{HeaderMap, HeaderValue};
 
 pub(crate) use audit::{Act, Audit, AuditWriter};
 pub(crate) use caller::{Caller, Proof};
@@ -68,7 +69,7 @@ impl Access {
     }
 
     /// Identifies the caller of a request.
-    fn identify(
+    pub(crate) fn identify(
         &self,
         peer: Option<&PeerAddress>,
         headers: &HeaderMap,
@@ -80,8 +81,8 @@ impl Access {
             if certificate.until_ms.is_some_and(|until_ms| until_ms <= now_ms) {
                 return Err(nobody("the certificate of this connection has expired; connect with its successor"));
             }
-            if let Some(name) = roles.owner(&certificate.uris)? {
-                return Ok(Caller { from, proof: Proof::Certificate, ..name });
+            if let Some(name) = roles.owner(&certificate.uris, headers)? {
+                return Ok(Caller { from, ..name });
             }
         }
         let Some(sent) = headers.get("authorization") else {
@@ -100,7 +101,7 @@ impl Access {
 
 impl Roles {
     /// Returns the owner that a certificate names; none if it names no owner of ours.
-    fn owner(&self, uris: &[String]) -> Result<Option<Caller>, ApiError> {
+    fn owner(&self, uris: &[String], headers: &HeaderMap) -> Result<Option<Caller>, ApiError> {
         let mut ours = uris.iter().filter(|uri| PeerName::is_ours(uri));
         let (Some(uri), None) = (ours.next(), ours.next()) else {
             return match uris.iter().any(|uri| PeerName::is_ours(uri)) {
@@ -118,11 +119,25 @@ impl Roles {
             PeerPart::Client(role) => {
                 Ok(Some(Caller { name: peer.name, role: Some(role), from: None, proof: Proof::Certificate }))
             }
-            PeerPart::Coordinator => {
-                Err(nobody("the certificate is that of a coordinator, and coordinators call nobody"))
-            }
+            // The pages of a coordinator that follows ask the one that leads, and act for those who look at them.
+            PeerPart::Coordinator => match headers.get(relay::ON_BEHALF_OF) {
+                None => Ok(Some(Caller {
+                    name: peer.name,
+                    role: Some(ClientRole::Viewer),
+                    from: None,
+                    proof: Proof::Certificate,
+                })),
+                Some(sent) => relayed(sent).map(Some),
+            },
         }
     }
+}
+
+/// Returns the person for whom a coordinator calls.
+pub(crate) fn relayed(sent: &HeaderValue) -> Result<Caller, ApiError> {
+    let (role, name) =
+        sent.to_str().ok().and_then(relay::parse).ok_or_else(|| nobody("the call is for nobody in particular"))?;
+    Ok(Caller { name, role: Some(role), from: None, proof: Proof::Relayed })
 }
 
 fn nobody(reason: &str) -> ApiError {

@@ -181,7 +181,6 @@ async fn a_proof_that_is_none_lets_nobody_in() {
         (Shows::certificate(&["TAILOR://trial/admin/alice"]), "not a URI"),
         (Shows::certificate(&["tailor://trial/root/alice"]), "not a URI"),
         (Shows::certificate(&["tailor://staging/admin/alice"]), "staging"),
-        (Shows::certificate(&["tailor://trial/coordinator/c0"]), "coordinators call nobody"),
         (Shows::certificate(&["spiffe://trial/admin/alice"]), "asks for an identity"),
         (Shows::token("tailor_unknown"), "not known"),
         (header(token.expose()), "not known"),
@@ -197,6 +196,40 @@ async fn a_proof_that_is_none_lets_nobody_in() {
     let meshed = with_token(Shows::certificate(&["spiffe://mesh/ns/tailor"]));
     let code = call(&routes, meshed, path).await.map(|status| status.code());
     assert!(!matches!(code, Some(Code::Unauthenticated | Code::PermissionDenied)), "{code:?}");
+}
+
+#[tokio::test]
+async fn another_coordinator_may_read_and_nothing_else() {
+    let routes = services(Access::by_role(Some("trial".to_owned()), None)).await;
+    let shows = Shows::certificate(&["tailor://trial/coordinator/c1"]);
+    for method in METHODS {
+        let code = call(&routes, shows.clone(), &format!("/{}/{}", method.service, method.name)).await;
+        let is_denied = code.is_some_and(|status| status.code() == Code::PermissionDenied);
+        assert_eq!(is_denied, method.least != ClientRole::Viewer, "{}", method.name);
+    }
+}
+
+#[tokio::test]
+async fn another_coordinator_calls_for_the_person_whom_its_pages_have_identified() {
+    let routes = services(Access::by_role(Some("trial".to_owned()), None)).await;
+    let code = async |shows: Shows, by: &str, path: &str| {
+        let frame = Body::new(http_body_of(&[0; 5]));
+        let request = http::Request::post(format!("http://c0{path}")).header("content-type", "application/grpc");
+        let request = request.header(proto::relay::ON_BEHALF_OF, by).body(frame).expect("a request");
+        let answer = As(routes.clone(), shows).call(request).await.unwrap_or_else(|never| match never {});
+        Status::from_header_map(answer.headers()).map(|status| status.code())
+    };
+    let cancel = "/tailor.v1.OperatorService/CancelJob";
+    let coordinator = || Shows::certificate(&["tailor://trial/coordinator/c1"]);
+    let refused = |code: Option<Code>| matches!(code, Some(Code::PermissionDenied | Code::Unauthenticated));
+    assert!(!refused(code(coordinator(), "operator/alice", cancel).await));
+    assert!(refused(code(coordinator(), "viewer/victor", cancel).await));
+    for nobody in ["", "alice", "root/alice", "worker/w0"] {
+        assert!(refused(code(coordinator(), nobody, cancel).await), "{nobody}");
+    }
+    assert!(refused(code(coordinator(), "worker/w0", "/tailor.v1.WorkerService/Claim").await));
+    assert!(refused(code(Shows::role("viewer"), "operator/alice", cancel).await), "nobody else speaks for others");
+    assert!(refused(code(Shows::default(), "operator/alice", cancel).await));
 }
 
 #[tokio::test]

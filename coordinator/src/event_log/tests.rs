@@ -145,6 +145,46 @@ async fn memory_is_bounded_and_what_is_dropped_is_counted_in_the_log() {
 }
 
 #[tokio::test]
+async fn the_ends_of_the_attempts_of_three_hundred_thousand_tasks_are_kept_and_crowd_nothing_out() {
+    const TASKS: usize = 300_000;
+    let fixture = fixture();
+    let line = |event: &str, bytes| json!({ "event": event, "text": "x".repeat(bytes) });
+    let (begin, end) = (line("attempt-assigned", 200), line("attempt-done", 600));
+    for task in 0..TASKS {
+        fixture.log.note_attempt(LineRank::Begin, &begin);
+        fixture.log.note_attempt(LineRank::End, &end);
+        if task % 1000 == 0 {
+            fixture.log.flush(&fixture.dataset).await.expect("it is written");
+        }
+    }
+    fixture.note(1, 10);
+    fixture.log.finish(&fixture.dataset).await;
+    let (mut ends, mut left_out, mut last) = (0, 0, Value::Null);
+    for line in fixture.lines().await {
+        ends += usize::from(line["event"] == "attempt-done");
+        left_out += line["lines"].as_u64().unwrap_or_default();
+        last = line;
+    }
+    assert_eq!(ends, TASKS);
+    assert!(left_out > 0 && left_out < TASKS as u64, "begins alone are left out, and counted: {left_out}");
+    assert_eq!(last["ordinal"], 1);
+}
+
+#[tokio::test]
+async fn begins_of_attempts_are_dropped_before_their_ends_and_those_before_other_events() {
+    let fixture = fixture();
+    fixture.be_away(true);
+    let line = json!({ "event": "attempt", "text": "x".repeat(1000) });
+    let held = || fixture.log.pieces().waiting.iter().map(|piece| piece.bytes.len()).sum::<usize>();
+    let mut before = 0;
+    for rank in [LineRank::Begin, LineRank::End, LineRank::Event] {
+        (0..EVENTS_UNWRITTEN_BYTES_MAX / 1000).for_each(|_| fixture.log.note_attempt(rank, &line));
+        assert!(held() > before && held() <= rank.unwritten_bytes_max() + 200, "{rank:?}: {}", held());
+        before = held();
+    }
+}
+
+#[tokio::test]
 async fn a_log_has_a_bounded_number_of_objects_and_says_what_it_left_out() {
     let fixture = fixture();
     let lines = 70;

@@ -9,14 +9,15 @@
 //! | begins a job | last write of the dataset's record, which it also writes and which is never deleted |
 //! | replaces a head, or deletes it with its job | last write of the head |
 //! | writes orders to leave | count of such writes, which it increments and which is never deleted |
+//! | replaces the demand for a pool | last write of the record, which is never deleted |
 //! | writes a shard's record | creation of the job's head, and last write of the record itself |
 
 use std::sync::atomic::Ordering;
 
 use format::state_keys::{StateKey, job_prefix, shard_prefix};
 use format::state_records::{
-    DatasetRecord, DrainRecord, DrainSerial, FormatRecord, JobHead, STATE_FORMAT, ShardRecord, StateRecord, Text,
-    Unknown,
+    DatasetRecord, DemandRecord, DrainRecord, DrainSerial, FormatRecord, JobHead, STATE_FORMAT, ShardRecord,
+    StateRecord, Text, Unknown,
 };
 use model::limits::STATE_TXN_OPS_MAX;
 use model::{Digest, JobId, LeaseId, ShardId};
@@ -133,6 +134,19 @@ impl Journal {
             let revision = self.replace(&key, &DrainSerial { last }, [self.unmoved(&key)].into(), ops).await?;
             self.remember(&key, revision);
         }
+        Ok(())
+    }
+
+    /// Replaces the demand for workers of a pool.
+    pub(crate) async fn put_demand(&self, pool: &str, record: DemandRecord) -> Result<(), JournalError> {
+        let key = String::from(StateKey::Demand(pool.to_owned()));
+        if self.written(&key).is_none()
+            && let Some(entry) = self.shared.store.get(&key).await?
+        {
+            self.remember(&key, entry.mod_revision);
+        }
+        let revision = self.replace(&key, &record, [self.unmoved(&key)].into(), Vec::new()).await?;
+        self.remember(&key, revision);
         Ok(())
     }
 

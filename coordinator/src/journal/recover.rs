@@ -113,7 +113,8 @@ impl Found {
 
     fn take_known(&mut self, key: StateKey, entry: &Entry) {
         match key {
-            StateKey::Leader | StateKey::Format => {}
+            // The leader computes the demand anew, and reads its record when it replaces it.
+            StateKey::Leader | StateKey::Format | StateKey::Demand(_) => {}
             StateKey::Dataset(_) => {
                 self.remember(entry);
                 if let Err(error) = entry.record::<DatasetRecord>() {

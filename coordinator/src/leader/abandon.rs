@@ -10,7 +10,7 @@ use storage::{Opener, StorageError};
 
 use super::Leader;
 use super::ends::archive;
-use super::message::{ArchiveError, Outcome};
+use super::message::{ArchiveError, Handle, Outcome};
 use crate::history;
 use crate::journal::{FoundJob, Journal, JournalError};
 use crate::report::{JobReport, ShardReport};
@@ -38,8 +38,13 @@ impl Leader {
         let (journal, handle, id, stores) =
             (self.journal.clone(), self.handle.clone(), id.clone(), self.env.stores.clone());
         tokio::spawn(async move {
-            let result =
-                end(Lost { journal: &journal, id: &id, head: &head, found: &found }, &stores, &cause, at_ms).await;
+            let result = end(
+                Lost { journal: &journal, handle: &handle, id: &id, head: &head, found: &found },
+                &stores,
+                &cause,
+                at_ms,
+            )
+            .await;
             handle.tell(Outcome::Abandoned { job: id, result });
         });
     }
@@ -61,6 +66,7 @@ impl Leader {
 #[derive(Clone, Copy)]
 struct Lost<'a> {
     journal: &'a Journal,
+    handle: &'a Handle,
     id: &'a JobId,
     head: &'a JobHead,
     found: &'a FoundJob,
@@ -84,7 +90,7 @@ async fn end(lost: Lost<'_>, stores: &Opener, cause: &str, at_ms: i64) -> Result
 }
 
 async fn record(lost: Lost<'_>, stores: &Opener, cause: &str, at_ms: i64) -> Result<(), ArchiveError> {
-    let Lost { journal, id, head, found } = lost;
+    let Lost { journal, handle, id, head, found } = lost;
     let dataset = stores.reach_or_make(head.dataset.as_str()).await?;
     let earlier = match history::record(&dataset, id).await {
         Ok(earlier) if head.round > 1 => earlier.filter(|earlier| !earlier.has_lost_spec()),
@@ -107,7 +113,9 @@ async fn record(lost: Lost<'_>, stores: &Opener, cause: &str, at_ms: i64) -> Res
     if let Some(earlier) = earlier {
         report = report.merge(earlier);
     }
-    archive(journal, &dataset, &report).await
+    archive(journal, &dataset, &report).await?;
+    handle.coverage().ended(&dataset, &report, journal.leadership().id());
+    Ok(())
 }
 
 /// Builds a spec of which only the head's part is known.

@@ -17,7 +17,8 @@ impl Leader {
             Ask::Job { job, reply } => drop(reply.send(Ok(self.job_view(&job)))),
             Ask::Cancel { job, reason, reply } => self.cancel(&job, reason, reply),
             Ask::Retry { job, reason, earlier, reply } => self.retry(&job, reason, earlier, reply),
-            Ask::Tasks { request, job, shard, reply } => drop(reply.send(self.task_views(&request, &job, shard))),
+            Ask::Tasks { search, reply } => drop(reply.send(self.task_views(&search))),
+            Ask::Task { path, reply } => drop(reply.send(self.task_view(&path))),
             Ask::Workers { reply } => drop(reply.send(Ok(self.worker_views()))),
             Ask::Drain { worker, reason, reply } => self.drain(&worker, &reason, reply),
             Ask::Undrain { worker, reason, reply } => self.undrain(&worker, &reason, reply),
@@ -25,6 +26,7 @@ impl Leader {
             Ask::Cluster { reply } => drop(reply.send(Ok(self.cluster_view()))),
             Ask::OpenJobs { reply } => drop(reply.send(Ok(self.open_jobs()))),
             Ask::Datasets { reply } => read_datasets(self.journal.clone(), reply),
+            Ask::OpenOn { place, reply } => drop(reply.send(Ok(self.open_on(&place)))),
         }
     }
 

@@ -6,12 +6,13 @@
 use bytes::Bytes;
 use format::state_records::{FailureRecord, Text};
 use model::limits::REPORT_BYTES_MAX;
-use model::{AttemptId, Digest, Failure, FailureClass, HeldAttempt, LeaseId, Report, TaskPath};
+use model::{AttemptId, Digest, Effort, Failure, FailureClass, HeldAttempt, LeaseId, Report, TaskPath};
 use proto::dispatch::{DispatchError, Verdict};
 use scheduler::{Event, Tried, is_charged};
 use serde_json::json;
 
 use super::Leader;
+use super::attempt_events::End;
 use super::message::{Outcome, Reply};
 use super::reports::ReportFault;
 use crate::journal::JournalError;
@@ -22,7 +23,8 @@ impl Leader {
         &mut self,
         worker: LeaseId,
         held: HeldAttempt,
-        report: Bytes,
+        report: &Bytes,
+        effort: Option<Effort>,
         reply: Reply<Verdict, DispatchError>,
     ) {
         if self.awaits_takeover(&held.task.job) {
@@ -39,7 +41,7 @@ impl Leader {
             let _ = reply.send(Ok(refused(&reason)));
             return;
         }
-        match self.read_report(&held, &report) {
+        match self.read_report(&held, report) {
             Err(ReportFault { reason, violates }) => {
                 tracing::warn!(%worker, reason, "report refused; the attempt is charged as a bug");
                 metrics::counter!("tailor_reports_refused_total").increment(1);
@@ -47,7 +49,10 @@ impl Leader {
                 self.record_failure(held, failure, worker, None);
                 let _ = reply.send(Ok(Verdict::Refused { reason, violates }));
             }
-            Ok(parsed) => self.record(held, parsed, &report, reply),
+            Ok(mut parsed) => {
+                parsed.tell_effort(effort);
+                self.record(held, parsed, report, reply);
+            }
         }
     }
 
@@ -89,11 +94,14 @@ impl Leader {
             Some(Ok(())) => {
                 let (task, attempt) = (held.task.clone(), held.attempt);
                 let is_open = self.state.is_open(&task.job, task.shard);
+                metrics::counter!("tailor_tasks_done_total", "kind" => task.task.kind.name()).increment(1);
+                self.note_end_of(&task, attempt, &End::Counts(&report));
                 self.apply(Event::Recorded { task, attempt, report });
                 if is_open { Ok(Verdict::Counts) } else { Ok(refused("its shard has ended")) }
             }
             Some(Err(JournalError::Blocked { reason })) => Err(DispatchError::Away { reason }),
             Some(Err(error)) => {
+                self.note_end_of(&held.task, held.attempt, &End::HandedBack(&error.to_string()));
                 self.apply(Event::HandedBack { task: held.task.clone(), attempt: held.attempt });
                 metrics::counter!("tailor_completions_refused_total").increment(1);
                 Ok(refused(&error.to_string()))
@@ -130,12 +138,6 @@ impl Leader {
         if let Some(invariant) = failure.violates {
             crate::metrics::violated(invariant, &failure.message);
         }
-        let name = self.workers.get(&worker).map(|live| live.record.name.to_string()).unwrap_or_default();
-        let fields = json!({
-            "shard": held.task.shard, "task": held.task.task, "attempt": held.attempt, "worker": worker, "name": name,
-            "class": failure.class, "error": failure.message,
-        });
-        self.note(&held.task.job, "attempt-failed", fields);
         let record = FailureRecord { worker, cause: Text::cut(&failure.message) };
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
@@ -155,11 +157,13 @@ impl Leader {
         let answer = match self.unless_over(result) {
             None => Err(away("the leader has to stop")),
             Some(Ok(())) => {
+                self.note_end_of(&held.task, held.attempt, &End::Failed(&failure));
                 self.apply(Event::Failed { task: held.task, attempt: held.attempt, failure });
                 Ok(())
             }
             Some(Err(JournalError::Blocked { reason })) => Err(DispatchError::Away { reason }),
-            Some(Err(_)) => {
+            Some(Err(error)) => {
+                self.note_end_of(&held.task, held.attempt, &End::HandedBack(&error.to_string()));
                 self.apply(Event::HandedBack { task: held.task, attempt: held.attempt });
                 Ok(())
             }
@@ -182,30 +186,18 @@ impl Leader {
             return;
         }
         let held = held.into_iter().filter(|held| self.state.runs(&held.task, held.attempt, worker)).collect();
-        self.end_claims(worker, held, reason, Some(reply));
+        self.end_claims(held, reason, Some(reply));
     }
 
     /// Takes back attempts that their worker does not know of, or whose claim was given up before it was answered.
-    pub(super) fn take_back(&mut self, worker: LeaseId, held: Vec<HeldAttempt>, reason: &str) {
+    pub(super) fn take_back(&mut self, held: Vec<HeldAttempt>, reason: &str) {
         if !held.is_empty() {
-            self.end_claims(worker, held, reason, None);
+            self.end_claims(held, reason, None);
         }
     }
 
-    fn end_claims(
-        &mut self,
-        worker: LeaseId,
-        held: Vec<HeldAttempt>,
-        reason: &str,
-        reply: Option<Reply<(), DispatchError>>,
-    ) {
-        for held in &held {
-            let fields = json!({
-                "shard": held.task.shard, "task": held.task.task, "attempt": held.attempt, "worker": worker,
-                "reason": reason,
-            });
-            self.note(&held.task.job, "attempt-handed-back", fields);
-        }
+    fn end_claims(&mut self, held: Vec<HeldAttempt>, reason: &str, reply: Option<Reply<(), DispatchError>>) {
+        let reason = reason.to_owned();
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
             let ended = held.into_iter().map(|held| async {
@@ -213,13 +205,14 @@ impl Leader {
                 (held, result)
             });
             let held = futures::future::join_all(ended).await;
-            handle.tell(Outcome::HandedBack { held, reply });
+            handle.tell(Outcome::HandedBack { held, reason, reply });
         });
     }
 
     pub(super) fn handed_back(
         &mut self,
         held: Vec<(HeldAttempt, Result<(), JournalError>)>,
+        reason: &str,
         reply: Option<Reply<(), DispatchError>>,
     ) {
         let mut answer = Ok(());
@@ -229,6 +222,7 @@ impl Leader {
                 Some(Err(JournalError::Blocked { reason })) => answer = Err(DispatchError::Away { reason }),
                 // The attempt holds its task no longer, by this change or by an earlier one.
                 Some(_) => {
+                    self.note_end_of(&held.task, held.attempt, &End::HandedBack(reason));
                     self.apply(Event::HandedBack { task: held.task, attempt: held.attempt });
                 }
             }
@@ -240,11 +234,13 @@ impl Leader {
 
     /// Ends the claim of an attempt that no longer counts. The reply to its worker's next heartbeat tells the worker to
     /// stop.
-    pub(super) fn stop(&mut self, task: TaskPath, attempt: AttemptId) {
+    pub(super) fn stop(&mut self, worker: LeaseId, task: TaskPath, attempt: AttemptId) {
+        self.note_stopped(&task, attempt, worker);
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
             let result = journal.hand_back(task.clone(), attempt).await;
-            handle.tell(Outcome::HandedBack { held: vec![(HeldAttempt { task, attempt }, result)], reply: None });
+            let held = vec![(HeldAttempt { task, attempt }, result)];
+            handle.tell(Outcome::HandedBack { held, reason: String::new(), reply: None });
         });
     }
 

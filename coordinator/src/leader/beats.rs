@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use model::{AttemptId, Failure, FailureClass, HeldAttempt, LeaseId, TaskPath};
 use proto::dispatch::{Beat, DispatchError, Orders};
+use scheduler::Event;
 use tokio::time::Instant;
 
 use super::Leader;
@@ -39,6 +40,8 @@ impl Leader {
             return;
         };
         live.heard = Some(now);
+        let begins_to_leave = beat.draining.is_some() && !live.is_leaving();
+        live.told_of_leaving |= beat.draining.is_some();
         live.attempts.retain(|held, _| !is_over(held));
         let mut stop = Vec::new();
         for attempt in &beat.attempts {
@@ -46,7 +49,7 @@ impl Leader {
                 stop.push(attempt.held.clone());
             } else {
                 let watched = live.attempts.entry(attempt.held.clone()).or_insert_with(|| Watched::from(now));
-                watched.see(attempt.bytes, attempt.points, now);
+                watched.see(attempt, now);
             }
         }
         let unseen = live.attempts.iter_mut().filter(|(_, watched)| now - watched.seen > UNSEEN_MAX);
@@ -58,7 +61,11 @@ impl Leader {
             })
             .collect();
         let drain = live.drain.clone().filter(|_| beat.draining.is_none());
-        self.take_back(worker, unseen, "its worker does not know of it");
+        self.take_back(unseen, "its worker does not know of it");
+        if begins_to_leave {
+            self.leaves(worker);
+            self.apply(Event::WorkerRests { worker, rests: true });
+        }
         let _ = reply.send(Ok(Orders { stop, drain }));
     }
 

@@ -122,6 +122,7 @@ impl Leader {
                 Some(Ok(attempt)) => {
                     self.apply(Event::Claimed { task: task.clone(), attempt });
                     if self.state.runs(&task, attempt, worker) {
+                        self.note_assigned(&task, attempt);
                         grants.extend(self.grant(HeldAttempt { task, attempt }, input));
                     }
                 }
@@ -170,7 +171,7 @@ impl Leader {
             self.expect_beats(worker, held.task.clone(), held.attempt);
         }
         if reply.send(Ok(grants)).is_err() {
-            self.take_back(worker, held, "its claim was given up before it was answered");
+            self.take_back(held, "its claim was given up before it was answered");
         }
     }
 }

@@ -16,6 +16,7 @@ use format::state_records::ShardPhase;
 use futures::FutureExt as _;
 use scheduler::{Event, ShardOutput};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::Leader;
 use super::message::Outcome;
@@ -79,6 +80,7 @@ impl Leader {
         let probes = Arc::clone(&self.probes);
         self.commits.under_way += 1;
         self.commits.tasks.spawn(async move {
+            let began = Instant::now();
             let output: Arc<ShardOutput> = Arc::from(output);
             let committing = async {
                 journal.insist(|| journal.put_shard(&id, shard, &record)).await?;
@@ -86,6 +88,10 @@ impl Leader {
             };
             // A panic becomes an error, because a shard whose commit reports nothing would stay open for ever.
             let result = AssertUnwindSafe(committing).catch_unwind().await.unwrap_or(Err(CommitError::Panicked));
+            metrics::histogram!("tailor_commit_seconds").record(began.elapsed().as_secs_f64());
+            if let Ok(committed) = &result {
+                handle.coverage().committed(&job.dataset, &output, committed);
+            }
             handle.tell(Outcome::Committed { output, result });
         });
     }

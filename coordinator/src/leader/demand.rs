@@ -1,14 +1,19 @@
-//! Demand for workers, as a metric that an autoscaler reads.
+//! Demand for workers: a metric of the leader, and a record from which every coordinator answers KEDA.
 //!
-//! Any pool can run any task. A cluster of several pools gives each a share of the whole demand.
+//! Any pool can run any task. A cluster of several pools gives each a share of the whole demand. The record outlives its
+//! leader: while nobody leads, an autoscaler keeps the workers that it has.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
+use format::state_records::DemandRecord;
 use scheduler::demand::Demand;
 use tokio::time::Instant;
 
 use super::Leader;
+use super::message::Outcome;
+use crate::journal::JournalError;
 
 /// Interval between looks at the open work; well below the interval in which an autoscaler decides.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -74,11 +79,21 @@ pub(super) struct Wanted {
     demand: Demand,
     pools: Vec<Pool>,
     look_at: Instant,
+    /// Workers wanted by pool, as this leader has put them on record.
+    on_record: BTreeMap<String, u32>,
+    /// True while a record is being written.
+    is_writing: bool,
 }
 
 impl Wanted {
     pub(super) fn new(target: Duration, pools: &Pools) -> Self {
-        Self { demand: Demand::new(target), pools: pools.0.clone(), look_at: Instant::now() }
+        Self {
+            demand: Demand::new(target),
+            pools: pools.0.clone(),
+            look_at: Instant::now(),
+            on_record: BTreeMap::new(),
+            is_writing: false,
+        }
     }
 
     /// Returns the workers that each pool should have.
@@ -88,19 +103,49 @@ impl Wanted {
             (pool.name.as_str(), (all * u64::from(pool.share)).div_ceil(100) as u32)
         })
     }
+
+    /// Returns a pool whose demand differs from its record, if no record is being written.
+    fn next_write(&self) -> Option<(String, u32)> {
+        let differs = |(pool, wanted): &(&str, u32)| self.on_record.get(*pool) != Some(wanted);
+        let unwritten = self.by_pool().find(differs).filter(|_| !self.is_writing);
+        unwritten.map(|(pool, wanted)| (pool.to_owned(), wanted))
+    }
 }
 
 impl Leader {
-    /// Publishes the demand for workers, when it is time to look.
+    /// Publishes the demand for workers, and the other gauges, when it is time to look.
     pub(super) fn publish_demand(&mut self) {
         let now = self.now();
         if Instant::now() < self.wanted.look_at {
             return;
         }
         self.wanted.look_at = Instant::now() + LOOK_EVERY;
-        self.wanted.demand.look(now, self.state.work());
+        let work = self.state.work();
+        self.wanted.demand.look(now, work);
+        self.publish_gauges(work.left);
         for (pool, wanted) in self.wanted.by_pool() {
             metrics::gauge!(WORKERS_WANTED, "pool" => pool.to_owned()).set(wanted);
+        }
+        self.record_demand();
+    }
+
+    /// Writes the record of the first pool whose demand has changed; the others follow one by one.
+    fn record_demand(&mut self) {
+        let Some((pool, wanted)) = self.wanted.next_write() else { return };
+        self.wanted.is_writing = true;
+        let (journal, handle) = (self.journal.clone(), self.handle.clone());
+        tokio::spawn(async move {
+            let result = journal.put_demand(&pool, DemandRecord { wanted }).await;
+            handle.tell(Outcome::DemandPut { pool, wanted, result });
+        });
+    }
+
+    /// Goes on with the next pool. A demand that could not be written is written after the next look.
+    pub(super) fn demand_put(&mut self, pool: String, wanted: u32, result: Result<(), JournalError>) {
+        self.wanted.is_writing = false;
+        if let Some(Ok(())) = self.unless_over(result) {
+            self.wanted.on_record.insert(pool, wanted);
+            self.record_demand();
         }
     }
 }
@@ -140,5 +185,12 @@ mod tests {
         let work = OpenWork { left, tasks: 100_000, is_open: true, ..OpenWork::default() };
         wanted.demand.look(Duration::ZERO, work);
         assert_eq!(wanted.by_pool().collect::<Vec<_>>(), [("spot", 80), ("on-demand", 40)]);
+        assert_eq!(wanted.next_write(), Some(("spot".to_owned(), 80)));
+        wanted.on_record.insert("spot".to_owned(), 80);
+        assert_eq!(wanted.next_write(), Some(("on-demand".to_owned(), 40)));
+        wanted.is_writing = true;
+        assert_eq!(wanted.next_write(), None, "one write after another");
+        (wanted.is_writing, wanted.on_record) = (false, [("spot".to_owned(), 80), ("on-demand".to_owned(), 40)].into());
+        assert_eq!(wanted.next_write(), None, "what is on record is not written again");
     }
 }

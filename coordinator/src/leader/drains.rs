@@ -100,7 +100,7 @@ impl DrainOrders {
         }
     }
 
-    /// Notes that a worker is gone; `has_drained` if its record said that it was leaving.
+    /// Notes that a worker is gone; `has_drained` if it had said that it was leaving.
     fn gone(&mut self, worker: LeaseId, has_drained: bool) {
         if has_drained {
             self.remove(worker);
@@ -192,7 +192,7 @@ impl Leader {
         };
         for worker in taken {
             let Some(live) = self.workers.get_mut(&worker) else { continue };
-            if live.record.draining.is_some() {
+            if live.is_leaving() {
                 let reason = format!("worker {name} is leaving already; start it again once it is gone");
                 return Err(ApiError::Refused { reason });
             }
@@ -219,7 +219,7 @@ impl Leader {
         self.write_drains(None);
     }
 
-    /// Notes that a worker's record says that it leaves.
+    /// Notes that a worker has said that it leaves.
     pub(super) fn leaves(&mut self, worker: LeaseId) {
         self.drains.leaves(worker);
         self.write_drains(None);
@@ -227,7 +227,7 @@ impl Leader {
 
     /// Notes that a worker is gone: its order is carried out, or lost.
     pub(super) fn drained_or_lost(&mut self, worker: LeaseId, live: &LiveWorker) {
-        self.drains.gone(worker, live.record.draining.is_some());
+        self.drains.gone(worker, live.is_leaving());
         self.write_drains(None);
     }
 

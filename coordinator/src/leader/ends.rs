@@ -59,6 +59,8 @@ impl Leader {
         let (record, report) = (live_shard.record.clone(), live_shard.report.clone());
         tracing::info!(job = %id, %shard, ?phase, version, cause = record.cause.as_ref().map(Text::as_str), "shard ended");
         metrics::counter!("tailor_shards_total", "state" => phase_name(phase)).increment(1);
+        let took = report.elapsed.as_secs_f64();
+        metrics::histogram!("tailor_shard_seconds", "state" => phase_name(phase)).record(took);
         let fields = json!({ "shard": shard, "state": phase, "version": version, "cause": report.cause });
         self.note(id, "shard-ended", fields);
         let (journal, handle, id) = (self.journal.clone(), self.handle.clone(), id.clone());
@@ -122,6 +124,9 @@ impl Leader {
         tokio::spawn(async move {
             let is_written = log.flush_all(&dataset).await.is_ok();
             let result = archive(&journal, &dataset, &report).await;
+            if result.is_ok() {
+                handle.coverage().ended(&dataset, &report, journal.leadership().id());
+            }
             if !is_written && (result.is_ok() || is_last_try) {
                 log.finish(&dataset).await;
             }

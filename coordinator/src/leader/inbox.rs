@@ -8,7 +8,9 @@ impl Leader {
         match message {
             Message::Hello { hello, reply } => self.hello(&hello, reply),
             Message::Claim { worker, slots, wait, reply } => self.claim(worker, slots, wait, reply),
-            Message::Complete { worker, held, report, reply } => self.complete(worker, held, report, reply),
+            Message::Complete { worker, held, report, effort, reply } => {
+                self.complete(worker, held, &report, effort, reply);
+            }
             Message::Fail { worker, held, failure, reply } => self.fail(worker, held, failure, reply),
             Message::HandBack { worker, held, reason, reply } => self.hand_back(worker, held, &reason, reply),
             Message::Beat { worker, beat, reply } => self.beat(worker, &beat, reply),
@@ -22,7 +24,7 @@ impl Leader {
             Outcome::Assigned { worker, assigned, reply } => self.assigned(worker, assigned, reply),
             Outcome::Completed { held, report, result, reply } => self.completed(&held, report, result, reply),
             Outcome::Failed { held, failure, result, reply } => self.failed(held, failure, result, reply),
-            Outcome::HandedBack { held, reply } => self.handed_back(held, reply),
+            Outcome::HandedBack { held, reason, reply } => self.handed_back(held, &reason, reply),
             Outcome::Reopened { task, result } => self.reopened(task, result),
             Outcome::Begun { job, begun, asker } => self.begun(&job, begun, asker),
             Outcome::Planned { job, round, planned } => self.planned(&job, round, *planned),
@@ -34,6 +36,7 @@ impl Leader {
             Outcome::Archived { job, round, result } => self.archived(&job, round, result),
             Outcome::HeadPut { job, round, result, told } => self.head_put(&job, round, result, told),
             Outcome::DrainsWritten { result, told } => self.drains_written(result, told),
+            Outcome::DemandPut { pool, wanted, result } => self.demand_put(pool, wanted, result),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use format::state_records::{JobHead, ShardPhase, ShardRecord, Unknown, WorkerRecord};
-use model::{HeldAttempt, JobSpec, ShardId};
-use proto::dispatch::{PROTOCOL, PROTOCOL_MIN};
+use model::{Effort, HeldAttempt, JobSpec, ShardId, Stage};
+use proto::dispatch::{AttemptBeat, PROTOCOL, PROTOCOL_MIN};
 use tokio::time::Instant;
 
 use super::message::{Follower, PlannedShard, RecoveredShards};
@@ -125,6 +125,8 @@ pub(crate) struct LiveWorker {
     pub(crate) heard: Option<Instant>,
     /// Reason for which an operator wants the worker to leave.
     pub(crate) drain: Option<String>,
+    /// True once a heartbeat said that the worker leaves. Its record may be late: etcd may be slower than the leader.
+    pub(crate) told_of_leaving: bool,
     /// Attempts that run on the worker by the record, or by its heartbeats while their job is being taken over.
     pub(crate) attempts: BTreeMap<HeldAttempt, Watched>,
 }
@@ -140,26 +142,36 @@ pub(crate) struct Watched {
     pub(crate) points: u64,
     /// Time at which `bytes` or `points` changed last.
     pub(crate) changed: Instant,
+    /// Stage of the work; none before the first.
+    pub(crate) stage: Option<Stage>,
+    /// Requests and time so far.
+    pub(crate) effort: Effort,
 }
 
 impl Watched {
     /// Creates the progress of an attempt that no heartbeat has shown yet.
     pub(crate) fn from(now: Instant) -> Self {
-        Self { seen: now, bytes: 0, points: 0, changed: now }
+        Self { seen: now, bytes: 0, points: 0, changed: now, stage: None, effort: Effort::default() }
     }
 
     /// Notes the progress that a heartbeat shows.
-    pub(crate) fn see(&mut self, bytes: u64, points: u64, now: Instant) {
-        if (self.bytes, self.points) != (bytes, points) {
+    pub(crate) fn see(&mut self, beat: &AttemptBeat, now: Instant) {
+        if (self.bytes, self.points) != (beat.bytes, beat.points) {
             self.changed = now;
         }
-        (self.seen, self.bytes, self.points) = (now, bytes, points);
+        (self.seen, self.bytes, self.points) = (now, beat.bytes, beat.points);
+        (self.stage, self.effort) = (beat.stage, beat.effort);
     }
 }
 
 impl LiveWorker {
     pub(crate) fn new(record: WorkerRecord, since_ms: i64) -> Self {
-        Self { record, since_ms, heard: None, drain: None, attempts: BTreeMap::new() }
+        Self { record, since_ms, heard: None, drain: None, told_of_leaving: false, attempts: BTreeMap::new() }
+    }
+
+    /// True if the worker has said that it leaves, in its record or in a heartbeat.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.record.draining.is_some() || self.told_of_leaving
     }
 
     /// True if the worker takes no work. A worker of a protocol that is not served only joins to be turned away; if it
@@ -167,6 +179,6 @@ impl LiveWorker {
     /// it.
     pub(crate) fn rests(&self) -> bool {
         let is_served = (PROTOCOL_MIN..=PROTOCOL).contains(&self.record.protocol);
-        !is_served || self.record.draining.is_some() || self.record.unfit.is_some() || self.drain.is_some()
+        !is_served || self.is_leaving() || self.record.unfit.is_some() || self.drain.is_some()
     }
 }

@@ -6,21 +6,26 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use dataset::coverage::OpenJobs;
 use model::{
-    AttemptId, Digest, Failure, Grant, HeldAttempt, JobId, JobSpec, LeaseId, Report, ShardId, ShardPlan, TaskPath,
-    TimestampMs,
+    AttemptId, Digest, Effort, Failure, Grant, HeldAttempt, JobId, JobSpec, LeaseId, Report, ShardId, ShardPlan,
+    TaskPath, TimestampMs,
 };
 use proto::dispatch::{Beat, DispatchError, Hello, Orders, Verdict};
 use proto::{ApiError, v1};
 use scheduler::{Restored, ShardOutput, TaskInput};
+use storage::Root;
 use tokio::sync::oneshot;
 
 use super::begin::{Asker, NewJob};
 use super::drains::Told;
 use super::mailbox::{self, Inbox, NotPut, Slot};
 use super::secrets::Marks;
+use super::tasks::TaskSearch;
 use crate::commit::{CommitError, Committed};
+use crate::coverage::{CoverageIndexes, DatasetPlace};
 use crate::error::JobError;
+use crate::event_log::EventLog;
 use crate::job::Job;
 use crate::journal::JournalError;
 use crate::report::{JobReport, ShardReport};
@@ -39,7 +44,13 @@ pub(crate) enum Message {
     /// A worker asks for work.
     Claim { worker: LeaseId, slots: u32, wait: Duration, reply: Reply<Vec<Grant>, DispatchError> },
     /// An attempt finished with a report.
-    Complete { worker: LeaseId, held: HeldAttempt, report: Bytes, reply: Reply<Verdict, DispatchError> },
+    Complete {
+        worker: LeaseId,
+        held: HeldAttempt,
+        report: Bytes,
+        effort: Option<Effort>,
+        reply: Reply<Verdict, DispatchError>,
+    },
     /// An attempt failed at its task.
     Fail { worker: LeaseId, held: HeldAttempt, failure: Failure, reply: Reply<(), DispatchError> },
     /// A worker hands attempts back.
@@ -50,6 +61,20 @@ pub(crate) enum Message {
     Ask(Ask),
     /// Outcome of work that the leader began.
     Outcome(Outcome),
+}
+
+/// Task of a job that has not been archived.
+pub(crate) struct LiveTask {
+    /// The task; none if its shard has ended, or its plan has no such task.
+    pub(crate) task: Option<v1::TaskSummary>,
+    /// Attempts that run.
+    pub(crate) running: Vec<v1::AttemptRecord>,
+    /// True if the job has such a shard.
+    pub(crate) has_shard: bool,
+    /// Log of the job, for the lines that are not written yet.
+    pub(crate) log: EventLog,
+    /// Dataset with the log's pieces.
+    pub(crate) dataset: Root,
 }
 
 /// Request of an operator.
@@ -67,7 +92,9 @@ pub(crate) enum Ask {
     /// Run again the shards of an ended job that are not done; `earlier` is the job's record.
     Retry { job: JobId, reason: String, earlier: Option<Box<JobReport>>, reply: Reply<Vec<ShardId>> },
     /// List the tasks of a job, or of one shard.
-    Tasks { request: v1::ListTasksRequest, job: JobId, shard: Option<ShardId>, reply: Reply<v1::ListTasksResponse> },
+    Tasks { search: TaskSearch, reply: Reply<v1::ListTasksResponse> },
+    /// A task, as far as it is not over.
+    Task { path: TaskPath, reply: Reply<Option<LiveTask>> },
     /// List the workers that live.
     Workers { reply: Reply<Vec<v1::WorkerSummary>> },
     /// Order a worker to leave.
@@ -82,6 +109,8 @@ pub(crate) enum Ask {
     OpenJobs { reply: Reply<HashSet<String>> },
     /// List the datasets that have a history.
     Datasets { reply: Reply<Vec<String>> },
+    /// Show the open jobs on a dataset, as facts about its coverage.
+    OpenOn { place: DatasetPlace, reply: Reply<OpenJobs> },
 }
 
 /// Outcome of work that the leader began.
@@ -103,7 +132,11 @@ pub(crate) enum Outcome {
         reply: Option<Reply<(), DispatchError>>,
     },
     /// Attempts were handed back, or not.
-    HandedBack { held: Vec<(HeldAttempt, Result<(), JournalError>)>, reply: Option<Reply<(), DispatchError>> },
+    HandedBack {
+        held: Vec<(HeldAttempt, Result<(), JournalError>)>,
+        reason: String,
+        reply: Option<Reply<(), DispatchError>>,
+    },
     /// A task was opened again, or not.
     Reopened { task: TaskPath, result: Result<(), JournalError> },
     /// The head of a job's new round was written, or not.
@@ -126,6 +159,8 @@ pub(crate) enum Outcome {
     HeadPut { job: JobId, round: u32, result: Result<(), JournalError>, told: Vec<Reply<()>> },
     /// Orders to leave were written, or not; `told` are the replies that wait for that.
     DrainsWritten { result: Result<(), JournalError>, told: Vec<Told> },
+    /// The demand for workers of a pool is on record, or not.
+    DemandPut { pool: String, wanted: u32, result: Result<(), JournalError> },
 }
 
 /// Assignment, with the result of writing its claim.
@@ -237,6 +272,7 @@ const FULL: &str = "more requests wait for the leader than it takes in at once; 
 pub(crate) struct Handle {
     mailbox: Slot,
     marks: Marks,
+    coverage: CoverageIndexes,
 }
 
 /// Pause before a request that found no room is worth another try: the leader takes in thousands of messages a second.
@@ -246,12 +282,17 @@ impl Handle {
     /// Creates a handle, and the mailbox from which its leader takes messages.
     pub(crate) fn new() -> (Self, Inbox) {
         let (mailbox, inbox) = mailbox::open();
-        (Self { mailbox, marks: Marks::default() }, inbox)
+        (Self { mailbox, marks: Marks::default(), coverage: CoverageIndexes::default() }, inbox)
     }
 
     /// Returns the marks that tell which caller may speak for which worker.
     pub(crate) fn marks(&self) -> &Marks {
         &self.marks
+    }
+
+    /// Returns the indexes of coverage that live as long as the leadership.
+    pub(crate) fn coverage(&self) -> &CoverageIndexes {
+        &self.coverage
     }
 
     /// True if nobody takes outcomes out of the mailbox any more.
@@ -297,9 +338,15 @@ impl proto::dispatch::Dispatch for Handle {
         self.worker(|reply| Message::Claim { worker, slots, wait, reply }).await
     }
 
-    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, DispatchError> {
+    async fn complete(
+        &self,
+        worker: LeaseId,
+        held: &HeldAttempt,
+        report: Bytes,
+        effort: Option<Effort>,
+    ) -> Result<Verdict, DispatchError> {
         let held = held.clone();
-        self.worker(|reply| Message::Complete { worker, held, report, reply }).await
+        self.worker(|reply| Message::Complete { worker, held, report, effort, reply }).await
     }
 
     async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), DispatchError> {

@@ -14,6 +14,7 @@
 // From messages to events: requests of operators and workers, outcomes of the leader's own work.
 mod ask; //      requests of operators
 mod attempts; // reports of workers on their attempts
+mod attempt_events; // lines about attempts, in their jobs' logs
 mod beats; //    heartbeats of workers
 mod claims; //   workers that wait for work
 mod inbox; //    message -> handler
@@ -39,11 +40,14 @@ mod runs; //     lists of runs, as objects
 mod takeover; // jobs that another leader left
 
 // State beside the scheduler's, and views of both.
+mod coverage; //   open jobs on a dataset, for its coverage
 mod demand; //     workers that the open work needs
+mod gauges; //     counts of tasks, jobs and workers, for alerts
 mod live; //       jobs and workers
 mod recovering; // jobs that cannot go on yet
 #[cfg(test)]
 mod tests;
+mod tasks; //      tasks and attempts, for people
 mod view; //       progress, for people
 
 use std::collections::{BTreeMap, VecDeque};
@@ -65,6 +69,7 @@ use claims::Waiting;
 use commits::Commits;
 use demand::Wanted;
 use drains::DrainOrders;
+use gauges::Gauges;
 use heads::HeadWrite;
 use live::{LiveJob, LiveWorker};
 use mailbox::Inbox;
@@ -74,8 +79,10 @@ use runs::RunLists;
 
 pub(crate) use demand::WORKERS_WANTED;
 pub use demand::{Pool, Pools, PoolsError};
+pub(crate) use gauges::describe as describe_gauges;
 pub(crate) use message::{Ask, Handle};
 pub use reports::{ReportFault, check as check_report};
+pub(crate) use tasks::TaskSearch;
 
 /// Interval at which the leader sees to time: rests that end, attempts that are slow, claims that waited long enough.
 const TICK: Duration = Duration::from_millis(200);
@@ -163,6 +170,7 @@ pub(crate) struct Leader {
     began_at_ms: i64,
     /// Demand for workers.
     wanted: Wanted,
+    _gauges: Gauges,
     logs_at: Instant,
     /// Time at which the marks of the jobs are refreshed next.
     marks_at: Instant,
@@ -188,6 +196,7 @@ impl Leader {
             journal: Journal::open(store, leadership, found),
             state: State::new(settings.policy),
             wanted: Wanted::new(settings.work_target, &settings.pools),
+            _gauges: Gauges,
             settings,
             run_lists: Arc::new(RunLists::new(env.stores.clone())),
             env,
@@ -233,18 +242,26 @@ impl Leader {
         let mut messages = Vec::with_capacity(MESSAGES_AT_ONCE);
         tokio::pin!(dismissed);
         loop {
+            let turn;
             let mut is_tick = false;
             tokio::select! {
                 // A process that was stopped past its lease finds its mailbox full, and must not act on it.
                 () = inbox.take(&mut messages, MESSAGES_AT_ONCE), if session.is_held() => {
+                    turn = Instant::now();
                     messages.drain(..).for_each(|message| self.handle(message));
                 }
-                event = members.next() => self.members_changed(event),
+                event = members.next() => {
+                    turn = Instant::now();
+                    self.members_changed(event);
+                }
                 _ = ticks.tick() => {
-                    is_tick = true;
+                    (turn, is_tick) = (Instant::now(), true);
                     self.tick();
                 }
-                loss = session.lost() => self.over = Some(format!("the lease was lost ({loss:?})")),
+                loss = session.lost() => {
+                    turn = Instant::now();
+                    self.over = Some(format!("the lease was lost ({loss:?})"));
+                }
                 () = &mut dismissed => {
                     self.write_logs().await;
                     self.ends_are_written().await;
@@ -256,6 +273,7 @@ impl Leader {
             }
             self.begin_commits();
             self.serve(is_tick);
+            metrics::histogram!("tailor_leader_loop_seconds").record(turn.elapsed().as_secs_f64());
         }
     }
 

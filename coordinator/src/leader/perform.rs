@@ -24,7 +24,7 @@ impl Leader {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Stop { task, attempt, .. } => self.stop(task, attempt),
+            Effect::Stop { worker, task, attempt } => self.stop(worker, task, attempt),
             Effect::Reopen { task, attempt, tried } => self.reopen(task, attempt, tried),
             Effect::Commit { output } => self.commit(output),
             Effect::End { job, shard, end } => self.end_shard(&job, shard, end),

@@ -179,7 +179,7 @@ async fn open_session(store: &Arc<dyn MetaStore>) -> LeaseSession {
 
 fn shown(grant: &Grant) -> AttemptBeat {
     let held = model::HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
-    AttemptBeat { held, bytes: 0, points: 0 }
+    AttemptBeat { held, bytes: 0, points: 0, stage: None, effort: model::Effort::default() }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,23 +1,20 @@
-//! Progress of jobs, shards, tasks and workers, as operators see it.
+//! Progress of jobs, shards and workers, as operators see it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use format::state_records::{JobPhase, ShardPhase};
 use model::limits::OPEN_TASKS_MAX;
-use model::{AttemptId, JobId, LeaseId, ShardId};
-use proto::{ApiError, v1};
+use model::{JobId, LeaseId, ShardId};
+use proto::v1;
 use scheduler::Phase;
 use scheduler::life::Life;
-use scheduler::view::{AttemptView, ShardView, TaskState, TaskView};
+use scheduler::view::ShardView;
 use tokio::time::Instant;
 
 use super::Leader;
 use super::live::{LiveJob, LiveShard};
 use crate::history_view;
-
-/// Most tasks in one reply, unless the request asks for fewer.
-const TASKS_MAX: usize = 10_000;
 
 impl Leader {
     pub(super) fn job_summaries(&self) -> Vec<v1::JobSummary> {
@@ -130,70 +127,13 @@ impl Leader {
         {
             let more = under_way.get(&shard).copied().unwrap_or_default();
             open_shard(&mut summary, &view, more, live_shard.elapsed());
+            summary.waits_for = match self.state.shard_turned_away(id, shard) {
+                Some(said) => format!("a store, which turns it away: {said}"),
+                None if view.running == 0 && is_open(view.phase) => "a free slot of a worker".to_owned(),
+                None => String::new(),
+            };
         }
         summary
-    }
-
-    pub(super) fn task_views(
-        &self,
-        request: &v1::ListTasksRequest,
-        job: &JobId,
-        shard: Option<ShardId>,
-    ) -> Result<v1::ListTasksResponse, ApiError> {
-        if let Some(recovering) = self.recovering_view(job) {
-            let reason = recovering.job.map(|job| job.waiting_for).unwrap_or_default();
-            return Err(ApiError::Refused { reason: format!("tasks of job {job} are not known yet: {reason}") });
-        }
-        let Some(live) = self.jobs.get(job) else {
-            return Err(ApiError::NotFound {
-                what: format!("job {job} that runs; tasks of one that has ended are in its event log"),
-            });
-        };
-        let limit = if request.limit == 0 { TASKS_MAX } else { (request.limit as usize).min(TASKS_MAX) };
-        let mut tasks = Vec::new();
-        let shards = live.shards.keys().filter(|id| shard.is_none_or(|shard| shard == **id));
-        for id in shards {
-            let views = self.state.tasks(job, *id).into_iter();
-            let wanted = views.filter(|task| request.state == 0 || request.state == task_state(task.state) as i32);
-            tasks.extend(wanted.take(limit + 1 - tasks.len()).map(|task| self.task_summary(*id, &task)));
-            if tasks.len() > limit {
-                break;
-            }
-        }
-        let more = tasks.len() > limit;
-        tasks.truncate(limit);
-        Ok(v1::ListTasksResponse { tasks, more })
-    }
-
-    fn task_summary(&self, shard: ShardId, task: &TaskView) -> v1::TaskSummary {
-        v1::TaskSummary {
-            shard: shard.to_string(),
-            task: task.task.to_string(),
-            state: task_state(task.state).into(),
-            attempts: task.tried.last,
-            charged: task.tried.charged,
-            running: task.running.iter().map(|attempt| self.attempt_summary(attempt)).collect(),
-            error: task.error.clone().unwrap_or_default(),
-            bytes: task.bytes,
-        }
-    }
-
-    fn attempt_summary(&self, view: &AttemptView) -> v1::RunningAttempt {
-        let live = self.workers.get(&view.worker);
-        let watched = live.and_then(|live| {
-            let is_it = |(held, _): &(&model::HeldAttempt, _)| Some(held.attempt) == view.attempt;
-            live.attempts.iter().find(is_it).map(|(_, watched)| *watched)
-        });
-        let unknown = AttemptId { number: view.number, token: model::FencingToken(0) };
-        v1::RunningAttempt {
-            attempt: Some(v1::Attempt::from(view.attempt.unwrap_or(unknown))),
-            worker: view.worker.to_string(),
-            worker_name: live.map(|live| live.record.name.to_string()).unwrap_or_default(),
-            bytes: watched.map_or(0, |watched| watched.bytes),
-            points: watched.map_or(0, |watched| watched.points),
-            elapsed_ms: self.now().saturating_sub(view.since).as_millis() as u64,
-            speculative: view.is_speculative,
-        }
     }
 
     pub(super) fn worker_views(&self) -> Vec<v1::WorkerSummary> {
@@ -227,6 +167,10 @@ impl Leader {
     }
 }
 
+const fn is_open(phase: Phase) -> bool {
+    matches!(phase, Phase::Mapping | Phase::Reducing)
+}
+
 /// Puts the progress of a shard that runs into its summary.
 fn open_shard(summary: &mut v1::ShardSummary, view: &ShardView, bytes_under_way: u64, elapsed: Duration) {
     summary.state = match view.phase {
@@ -254,13 +198,4 @@ fn eta(summary: &v1::ShardSummary) -> Duration {
         return Duration::ZERO;
     }
     Duration::from_millis(summary.elapsed_ms).mul_f64((1.0 - done).max(0.0) / done)
-}
-
-const fn task_state(state: TaskState) -> v1::TaskState {
-    match state {
-        TaskState::Open => v1::TaskState::Open,
-        TaskState::Running => v1::TaskState::Running,
-        TaskState::Waiting => v1::TaskState::Waiting,
-        TaskState::Done => v1::TaskState::Done,
-    }
 }

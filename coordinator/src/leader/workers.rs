@@ -12,6 +12,7 @@ use serde_json::json;
 use storage::meta::{Change, MetaError, WatchEvent};
 
 use super::Leader;
+use super::attempt_events::End;
 use super::live::LiveWorker;
 use super::message::Reply;
 
@@ -85,7 +86,7 @@ impl Leader {
             tracing::info!(%worker, name = %record.name, ?draining, ?unfit, "worker changed");
         }
         live.record = record;
-        let (rests, leaves) = (live.rests(), live.record.draining.is_some());
+        let (rests, leaves) = (live.rests(), live.is_leaving());
         if leaves {
             self.leaves(worker);
         }
@@ -93,11 +94,15 @@ impl Leader {
     }
 
     fn lose(&mut self, worker: LeaseId) {
+        // Before the worker's last heartbeats are forgotten.
+        let held = self.workers.get(&worker).into_iter().flat_map(|live| live.attempts.keys());
+        let held: Vec<_> = held.cloned().collect();
+        held.iter().for_each(|held| self.note_end_of(&held.task, held.attempt, &End::WorkerLost));
         let Some(live) = self.workers.remove(&worker) else { return };
         self.handle.marks().forget(worker);
         self.drained_or_lost(worker, &live);
         // A worker that was asked to leave and had little to do may be gone before its record says so.
-        let was_leaving = live.record.draining.is_some() || live.drain.is_some();
+        let was_leaving = live.is_leaving() || live.drain.is_some();
         tracing::info!(%worker, name = %live.record.name, was_leaving, "worker gone");
         metrics::counter!("tailor_workers_lost_total").increment(u64::from(!was_leaving));
         let jobs: Vec<_> = self.jobs.keys().cloned().collect();

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use format::keys;
 use model::{JobSettings, JobSpec, Term};
 use tempfile::TempDir;
 

@@ -20,14 +20,7 @@ pub(super) async fn list(
     stores: &Opener,
     request: v1::ListJobsRequest,
 ) -> Result<v1::ListJobsResponse, ApiError> {
-    let after = match request.page_token.as_str() {
-        "" => None,
-        token => Some(parsed::<Position>("page_token", token)?),
-    };
-    let limit = match request.limit as usize {
-        0 => JOBS_PER_PAGE_MAX,
-        limit => limit.min(JOBS_PER_PAGE_MAX),
-    };
+    let (after, limit) = place(&request)?;
     let live = leader.ask(|reply| Ask::Jobs { reply }).await?;
     let datasets = match request.open_only {
         true => BTreeSet::new(),
@@ -39,6 +32,34 @@ pub(super) async fn list(
         page.warnings.push(format!("older jobs are left out: one answer holds {} here", page.jobs.len()));
     }
     Ok(page)
+}
+
+/// Lists one page of the ended jobs of a dataset, newest first, without a leader.
+pub(crate) async fn list_ended(
+    stores: &Opener,
+    dataset: &str,
+    request: &v1::ListJobsRequest,
+) -> Result<v1::ListJobsResponse, ApiError> {
+    let (after, limit) = place(request)?;
+    let datasets = match request.open_only {
+        true => BTreeSet::new(),
+        false => BTreeSet::from([dataset.to_owned()]),
+    };
+    let history = History::read(stores, datasets, after.as_ref(), limit + 1).await;
+    Ok(history.page(Vec::new(), after.as_ref(), limit).await)
+}
+
+/// Reads the place and the length of a page.
+fn place(request: &v1::ListJobsRequest) -> Result<(Option<Position>, usize), ApiError> {
+    let after = match request.page_token.as_str() {
+        "" => None,
+        token => Some(parsed::<Position>("page_token", token)?),
+    };
+    let limit = match request.limit as usize {
+        0 => JOBS_PER_PAGE_MAX,
+        limit => limit.min(JOBS_PER_PAGE_MAX),
+    };
+    Ok((after, limit))
 }
 
 /// Histories of several datasets after a position.

@@ -4,11 +4,14 @@
 mod by_size;
 mod change;
 mod changes;
+mod coverage;
 mod ended;
 mod gates;
 mod jobs;
 mod operator;
 pub(crate) mod patience;
+mod scaler;
+mod tasks;
 mod views;
 mod worker;
 
@@ -23,9 +26,12 @@ use crate::replica::Role;
 
 pub(crate) use by_size::BySize;
 pub(crate) use gates::{Gates, MAILBOX, NAMES as GATES};
+pub(crate) use jobs::list_ended;
 pub(crate) use operator::Operators;
 #[cfg(test)]
 pub(crate) use operator::WATCH_MAX;
+pub(crate) use patience::in_time;
+pub(crate) use scaler::Scaler;
 pub(crate) use views::Views;
 pub(crate) use worker::Workers;
 

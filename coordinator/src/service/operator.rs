@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 use super::change::{Change, check_place};
 use super::gates::{PLAN_TIME_MAX, Permit};
 use super::views::{LOOK_EVERY, Watched};
-use super::{Door, jobs};
+use super::{Door, coverage, jobs, tasks};
 use crate::Env;
 use crate::access::Caller;
 use crate::history_view;
@@ -150,15 +150,15 @@ impl OperatorService for Operators {
 
     async fn list_tasks(&self, request: Request<v1::ListTasksRequest>) -> Answer<v1::ListTasksResponse> {
         let _permit = self.door.gates.operator()?;
+        Ok(Response::new(tasks::list(&self.door.leader()?, request.into_inner()).await?))
+    }
+
+    async fn get_task(&self, request: Request<v1::GetTaskRequest>) -> Answer<v1::GetTaskResponse> {
+        let _permit = self.door.gates.operator()?;
+        let caller = Caller::of(request.extensions());
         let request = request.into_inner();
-        let job = parsed("job", &request.job)?;
-        let shard = match request.shard.as_str() {
-            "" => None,
-            text => Some(parsed("shard", text)?),
-        };
-        let mut answer = self.door.leader()?.ask(|reply| Ask::Tasks { request, job, shard, reply }).await?;
-        answer.more |= page::cut(&mut answer.tasks);
-        Ok(Response::new(answer))
+        self.check_dataset(&caller, "GetTask", &request.dataset)?;
+        Ok(Response::new(tasks::get(&self.door.leader()?, &self.env.stores, &request).await?))
     }
 
     async fn list_workers(&self, request: Request<v1::ListWorkersRequest>) -> Answer<v1::ListWorkersResponse> {
@@ -182,6 +182,14 @@ impl OperatorService for Operators {
         let (change, request) = self.change("DrainWorker", request, |request| (named(request), &request.reason));
         let drained = self.drain(request).await;
         change.decided(drained)
+    }
+
+    async fn get_coverage(&self, request: Request<v1::GetCoverageRequest>) -> Answer<v1::GetCoverageResponse> {
+        let _permit = self.door.gates.operator()?;
+        let caller = Caller::of(request.extensions());
+        let request = request.into_inner();
+        self.check_dataset(&caller, "GetCoverage", &request.dataset)?;
+        Ok(Response::new(coverage::answer(&self.door.leader()?, &self.env, request).await?))
     }
 
     async fn get_cluster(&self, _request: Request<v1::GetClusterRequest>) -> Answer<v1::GetClusterResponse> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::admission::{check_name, check_reason, check_text, is_unprintable};
 use model::limits::{ATTEMPTS_PER_REQUEST_MAX, FAILURE_BYTES_MAX, NAME_BYTES_MAX, REPORT_BYTES_MAX};
-use model::{Failure, HeldAttempt, LeaseId};
+use model::{Effort, Failure, HeldAttempt, LeaseId, Stage};
 use proto::dispatch::{AttemptBeat, Beat, Dispatch as _, DispatchError, Hello, PROTOCOL, PROTOCOL_MIN, Verdict};
 use proto::v1::worker_service_server::WorkerService;
 use proto::{ApiError, convert::parsed, required, v1};
@@ -57,7 +57,8 @@ impl WorkerService for Workers {
             let reason = format!("it has {} bytes, over {REPORT_BYTES_MAX}", request.report.len());
             return Err(ApiError::Invalid { field: "report".to_owned(), reason }.into());
         }
-        let verdict = leader.complete(worker, &held, request.report).await.map_err(status)?;
+        let verdict =
+            leader.complete(worker, &held, request.report, request.effort.map(Effort::from)).await.map_err(status)?;
         let answer = match verdict {
             Verdict::Counts => v1::CompleteResponse { counts: true, ..Default::default() },
             Verdict::Refused { reason, violates } => {
@@ -160,7 +161,10 @@ fn common_protocol(request: &v1::HelloRequest) -> Result<u32, ApiError> {
 
 fn attempt_beat(progress: v1::AttemptProgress) -> Result<AttemptBeat, ApiError> {
     let held = required("attempts.held", progress.held)?;
-    Ok(AttemptBeat { held, bytes: progress.bytes, points: progress.points })
+    // A stage that this version does not know is none.
+    let stage = Stage::ALL.into_iter().find(|stage| stage.name() == progress.stage);
+    let effort = progress.effort.map(Effort::from).unwrap_or_default();
+    Ok(AttemptBeat { held, bytes: progress.bytes, points: progress.points, stage, effort })
 }
 
 fn held(task: Option<v1::TaskPath>, attempt: Option<v1::Attempt>) -> Result<HeldAttempt, ApiError> {

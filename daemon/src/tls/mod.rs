@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | coordinator, gRPC | its certificate | `tls.ca`, if the client shows a certificate; without one the client needs a token |
 //! | both servers, HTTP | its certificate | nothing: probes and scrapers have no certificate |
+//! | coordinator, HTTP with the dashboard | its certificate | `tls.ca`, if the client shows a certificate: a browser may |
 //! | worker and command line | their certificate, if they have one | `tls.ca`: the chain, the dates, and the name (see `verifier.rs`) |
 //!
 //! ```text
@@ -68,12 +69,22 @@ pub struct Tls {
 /// Configurations that the files give.
 #[derive(Debug)]
 struct Loaded {
-    /// Configuration of gRPC, and that of probes.
-    server: Option<(Arc<ServerConfig>, Arc<ServerConfig>)>,
+    server: Option<ServerConfigs>,
     client: Option<Arc<ClientConfig>>,
     /// Authority of peers, for a look at a certificate that may be refused.
     roots: Option<Arc<RootCertStore>>,
     ends: Ends,
+}
+
+/// Configurations of a server.
+#[derive(Debug)]
+struct ServerConfigs {
+    /// Configuration of gRPC.
+    calls: Arc<ServerConfig>,
+    /// Configuration of HTTP, which asks nobody for a certificate.
+    probes: Arc<ServerConfig>,
+    /// Configuration of HTTP that takes a certificate.
+    pages: Arc<ServerConfig>,
 }
 
 /// Ends of the certificates of a process, as far as they can be read.
@@ -140,12 +151,17 @@ impl Tls {
 
     /// Returns the current configuration for calls.
     pub(crate) fn for_calls(&self) -> Option<Arc<ServerConfig>> {
-        self.files.current().server.as_ref().map(|(calls, _)| Arc::clone(calls))
+        self.files.current().server.as_ref().map(|server| Arc::clone(&server.calls))
     }
 
     /// Returns the current configuration for probes.
     pub(crate) fn for_probes(&self) -> Option<Arc<ServerConfig>> {
-        self.files.current().server.as_ref().map(|(_, probes)| Arc::clone(probes))
+        self.files.current().server.as_ref().map(|server| Arc::clone(&server.probes))
+    }
+
+    /// Returns the current configuration for pages.
+    pub(crate) fn for_pages(&self) -> Option<Arc<ServerConfig>> {
+        self.files.current().server.as_ref().map(|server| Arc::clone(&server.pages))
     }
 
     fn for_client(&self) -> io::Result<Arc<ClientConfig>> {
@@ -199,9 +215,7 @@ impl Loaded {
         let server = match (&own, &files.own) {
             (Some(own), Some((_, key))) => {
                 let roots = authority.as_ref().map(|authority| Arc::clone(&authority.roots));
-                let made = own
-                    .serve(&provider, roots, HTTP_2)
-                    .and_then(|calls| Ok((calls, own.serve(&provider, None, HTTP_1)?)));
+                let made = own.serve_all(&provider, roots);
                 Some(made.map_err(|error| FileError::new(key, error))?)
             }
             _ => None,
@@ -239,6 +253,19 @@ impl Own {
         let parsed = PrivateKeyDer::from_pem_slice(key.1);
         let key = parsed.map_err(|error| FileError::new(key.0, format!("no private key in PEM: {error}")))?;
         Ok(Self { chain, key, until_ms })
+    }
+
+    /// Builds the configurations of a server whose clients may show certificates of `roots`, if there are any.
+    fn serve_all(
+        &self,
+        provider: &Arc<CryptoProvider>,
+        roots: Option<Arc<RootCertStore>>,
+    ) -> Result<ServerConfigs, rustls::Error> {
+        Ok(ServerConfigs {
+            calls: self.serve(provider, roots.clone(), HTTP_2)?,
+            probes: self.serve(provider, None, HTTP_1)?,
+            pages: self.serve(provider, roots, HTTP_1)?,
+        })
     }
 
     /// Builds the configuration of a server that checks certificates of clients by `roots`, if there are any.

@@ -54,6 +54,7 @@ pub use uploads::abort_uploads;
 use crate::catalog::Catalog;
 use crate::error::DatasetError;
 use crate::marks;
+pub(crate) use pass::is_open;
 use pass::{Now, Pass};
 
 /// Default age below which nothing is garbage; a shard commits long before its last part is that old.

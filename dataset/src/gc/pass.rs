@@ -107,7 +107,7 @@ impl<'a> Pass<'a> {
     pub(super) async fn state(&self, job: &JobId, own: Option<&str>) -> Result<JobState, DatasetError> {
         let mut marks = marks::of_job(self.root(), job).await?;
         marks.retain(|mark| Some(mark.key.as_str()) != own);
-        if marks.iter().any(|mark| self.is_open(mark)) {
+        if marks.iter().any(|mark| is_open(self.root(), mark, self.now.stale_from_ms)) {
             return Ok(JobState::Open);
         }
         if marks.iter().any(|mark| mark.refreshed_at_ms > self.now.young_from_ms) {
@@ -124,19 +124,6 @@ impl<'a> Pass<'a> {
     /// True if a job is over; the mark at `own` is ignored.
     pub(super) async fn is_over(&self, job: &JobId, own: Option<&str>) -> Result<bool, DatasetError> {
         Ok(matches!(self.state(job, own).await?, JobState::Over(_)))
-    }
-
-    fn is_open(&self, found: &FoundMark) -> bool {
-        let is_fresh = found.refreshed_at_ms > self.now.stale_from_ms;
-        match found.mark {
-            Some(JobMark { state: MarkState::Over, .. }) => false,
-            Some(JobMark { process: Some(process), .. }) => match folder::lock_of(self.root(), process) {
-                Lock::Held => true,
-                Lock::Free => false,
-                Lock::Unknown => is_fresh,
-            },
-            Some(JobMark { process: None, .. }) | None => is_fresh,
-        }
     }
 
     /// Counts garbage, and deletes it if the options say so. The caller has made the last check.
@@ -162,5 +149,20 @@ impl<'a> Pass<'a> {
             self.report.add(Garbage { reason, key, size });
         }
         Ok(())
+    }
+}
+
+/// True if a mark says that its run is open, and a process stands behind it: one that holds its lock, or that
+/// refreshed the mark after `stale_from_ms`.
+pub(crate) fn is_open(root: &Root, found: &FoundMark, stale_from_ms: TimestampMs) -> bool {
+    let is_fresh = found.refreshed_at_ms > stale_from_ms;
+    match found.mark {
+        Some(JobMark { state: MarkState::Over, .. }) => false,
+        Some(JobMark { process: Some(process), .. }) => match folder::lock_of(root, process) {
+            Lock::Held => true,
+            Lock::Free => false,
+            Lock::Unknown => is_fresh,
+        },
+        Some(JobMark { process: None, .. }) | None => is_fresh,
     }
 }

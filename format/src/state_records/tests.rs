@@ -28,65 +28,78 @@ fn worst_claim() -> ClaimRecord {
     ClaimRecord { attempt: u32::MAX, worker: LeaseId(u64::MAX), term: Term::drawn(u64::MAX) }
 }
 
-fn bytes_of<R: StateRecord + PartialEq + std::fmt::Debug>(record: &R) -> usize {
+/// Bytes of a record, which read back as the record.
+fn encoded<R: StateRecord + PartialEq + std::fmt::Debug>(record: &R) -> Vec<u8> {
     let bytes = record.encode().expect("every record is bounded");
     assert_eq!(&R::decode(&bytes).expect("what was encoded"), record);
-    bytes.len()
+    bytes
+}
+
+/// Largest record of each kind, with every field, by the name of its golden files.
+fn worst_records() -> [(&'static str, Vec<u8>); 12] {
+    let leader = LeaderRecord { replica: longest(), address: longest(), term: Some(Term::drawn(u64::MAX)) };
+    let worker = WorkerRecord {
+        name: longest(),
+        slots: u32::MAX,
+        memory_bytes: u64::MAX,
+        version: longest(),
+        protocol: u32::MAX,
+        secret_sha256: Some(longest()),
+        draining: Some(longest()),
+        unfit: Some(longest()),
+    };
+    let head = JobHead {
+        phase: JobPhase::Cancelling,
+        round: u32::MAX,
+        dataset: longest(),
+        spec: Digest(u128::MAX),
+        shards: u32::MAX,
+        submitted_at_ms: i64::MIN,
+        cause: Some(longest()),
+        warnings: Some(Digest(u128::MAX)),
+        reason: longest(),
+        unknown: Unknown::new(),
+    };
+    let shard = ShardRecord {
+        phase: ShardPhase::Committing,
+        round: u32::MAX,
+        plan: Digest(u128::MAX),
+        map_tasks: u32::MAX,
+        partitions: u32::MAX,
+        version: Some(u32::MAX),
+        cause: Some(longest()),
+        report: Some(Digest(u128::MAX)),
+        unknown: Unknown::new(),
+    };
+    let done = DoneRecord {
+        attempt: AttemptId { number: u32::MAX, token: FencingToken(u64::MAX) },
+        last: u32::MAX,
+        report: Digest(u128::MAX),
+        report_bytes: u64::MAX,
+        begun_at_ms: Some(i64::MIN),
+    };
+    let drain = DrainRecord { name: longest(), reason: longest(), leaving: true, unknown: Unknown::new() };
+    [
+        ("format", encoded(&FormatRecord { version: u32::MAX })),
+        ("leader", encoded(&leader)),
+        ("worker", encoded(&worker)),
+        ("dataset", encoded(&DatasetRecord { uri: longest() })),
+        ("drain", encoded(&drain)),
+        ("drain-serial", encoded(&DrainSerial { last: u64::MAX })),
+        ("demand", encoded(&DemandRecord { wanted: u32::MAX })),
+        ("head", encoded(&head)),
+        ("shard", encoded(&shard)),
+        ("attempts", encoded(&worst_attempts())),
+        ("claim", encoded(&worst_claim())),
+        ("done", encoded(&done)),
+    ]
 }
 
 #[test]
 fn the_worst_record_of_each_kind_fits_into_a_value() {
-    let attempt = AttemptId { number: u32::MAX, token: FencingToken(u64::MAX) };
-    let sizes = [
-        bytes_of(&LeaderRecord { replica: longest(), address: longest(), term: Some(Term::drawn(u64::MAX)) }),
-        bytes_of(&WorkerRecord {
-            name: longest(),
-            slots: u32::MAX,
-            memory_bytes: u64::MAX,
-            version: longest(),
-            protocol: u32::MAX,
-            secret_sha256: Some(longest()),
-            draining: Some(longest()),
-            unfit: Some(longest()),
-        }),
-        bytes_of(&DatasetRecord { uri: longest() }),
-        bytes_of(&JobHead {
-            phase: JobPhase::Cancelling,
-            round: u32::MAX,
-            dataset: longest(),
-            spec: Digest(u128::MAX),
-            shards: u32::MAX,
-            submitted_at_ms: i64::MIN,
-            cause: Some(longest()),
-            warnings: Some(Digest(u128::MAX)),
-            reason: longest(),
-            unknown: Unknown::new(),
-        }),
-        bytes_of(&DrainRecord { name: longest(), reason: longest(), leaving: true, unknown: Unknown::new() }),
-        bytes_of(&DrainSerial { last: u64::MAX }),
-        bytes_of(&ShardRecord {
-            phase: ShardPhase::Committing,
-            round: u32::MAX,
-            plan: Digest(u128::MAX),
-            map_tasks: u32::MAX,
-            partitions: u32::MAX,
-            version: Some(u32::MAX),
-            cause: Some(longest()),
-            report: Some(Digest(u128::MAX)),
-            unknown: Unknown::new(),
-        }),
-        bytes_of(&FormatRecord { version: u32::MAX }),
-        bytes_of(&worst_attempts()),
-        bytes_of(&worst_claim()),
-        bytes_of(&DoneRecord {
-            attempt,
-            last: u32::MAX,
-            report: Digest(u128::MAX),
-            report_bytes: u64::MAX,
-            begun_at_ms: Some(i64::MIN),
-        }),
-    ];
-    assert!(sizes.iter().all(|bytes| *bytes <= STATE_VALUE_BYTES_MAX), "{sizes:?}");
+    for (kind, bytes) in worst_records() {
+        assert!(bytes.len() <= STATE_VALUE_BYTES_MAX, "{kind}: {} bytes", bytes.len());
+    }
 }
 
 /// Worst case: every open task was claimed again after a failure with a long message, in a job with the longest name.

@@ -51,15 +51,27 @@ fn classes() -> impl Strategy<Value = FailureClass> {
     ]
 }
 
+fn efforts() -> impl Strategy<Value = Effort> {
+    (any::<u32>(), proptest::array::uniform8(any::<u64>()), any::<u32>()).prop_map(|(wall_ms, counts, throttled_ms)| {
+        let mut requests = Requests::default();
+        for (kind, count) in model::RequestKind::ALL.into_iter().zip(counts) {
+            requests.add(kind, count);
+        }
+        let (wall, throttled) = (Duration::from_millis(wall_ms.into()), Duration::from_millis(throttled_ms.into()));
+        Effort { wall, requests, throttled }
+    })
+}
+
 proptest! {
     #[test]
     fn what_goes_over_the_wire_comes_back_as_it_was(
         task in paths(), attempt in attempts(), grant in grants(), class in classes(), message: String,
-        violates in option::of(proptest::sample::select(&model::Invariant::ALL[..]))
+        violates in option::of(proptest::sample::select(&model::Invariant::ALL[..])), effort in efforts()
     ) {
         let held = HeldAttempt { task, attempt };
         prop_assert_eq!(HeldAttempt::try_from(v1::HeldAttempt::from(&held)), Ok(held));
         prop_assert_eq!(Grant::try_from(v1::Grant::from(&grant)), Ok(grant));
+        prop_assert_eq!(Effort::from(v1::Effort::from(&effort)), effort);
         let failure = model::Failure { class, message, violates };
         prop_assert_eq!(model::Failure::try_from(v1::Failure::from(&failure)), Ok(failure));
     }

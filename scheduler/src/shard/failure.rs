@@ -100,7 +100,7 @@ fn judge(
     pause: impl Fn(u32) -> std::time::Duration,
 ) -> Option<String> {
     let cause = format!("task {id}: {}", failure.message);
-    task.error = Some(failure.message.as_str().into());
+    (task.error, task.class) = (Some(failure.message.as_str().into()), Some(failure.class));
     task.tried.charged += u32::from(is_charged(failure.class));
     if failure.class != FailureClass::Throttled {
         task.throttled_since = None;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Books, StageTimes};
+use model::{Books, Effort, StageTimes};
 
 use super::Shard;
 use crate::event::ShardOutput;
@@ -11,12 +11,13 @@ use crate::task::Task;
 impl Shard {
     pub(super) fn output(&self) -> ShardOutput {
         let mut books = Books::default();
-        let mut stages = StageTimes::default();
+        let (mut stages, mut effort) = (StageTimes::default(), Effort::default());
         let mut quarantine = Vec::new();
         let mut time_range_ms: Option<(i64, i64)> = None;
         for report in self.maps.iter().filter_map(Task::map_report) {
             books.map += &report.books;
             stages += &report.stages;
+            report.effort.iter().for_each(|told| effort += told);
             quarantine.extend(report.quarantine.clone());
             time_range_ms = match (time_range_ms, report.time_range_ms) {
                 (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
@@ -28,9 +29,10 @@ impl Shard {
             let (Some(done), Some(report)) = (task.done(), task.reduce_report()) else { continue };
             books.reduce += &report.books;
             stages += &report.stages;
+            report.effort.iter().for_each(|told| effort += told);
             partitions.push((report.partition, done.attempt, report.clone()));
         }
-        ShardOutput { plan: Arc::clone(self.plan()), partitions, quarantine, books, time_range_ms, stages }
+        ShardOutput { plan: Arc::clone(self.plan()), partitions, quarantine, books, time_range_ms, stages, effort }
     }
 
     /// Counts the points read and written so far.

@@ -41,6 +41,13 @@ pub(super) fn check(trace: &str, expected: Expect) {
     expected.assert_eq(&shown.collect::<String>());
 }
 
+/// Returns the state after the events of `trace`, and the time by then.
+pub(super) fn after(trace: &str) -> (State, Duration) {
+    let mut run = Trace::default();
+    trace.split('|').for_each(|event| drop(run.take(event.trim())));
+    (run.state, run.now)
+}
+
 /// Scheduler with a journal that performs each effect at once.
 #[derive(Default)]
 struct Trace {
@@ -300,12 +307,14 @@ pub(super) fn map_report(split: Split, found: Option<(u64, u64)>, (bad, bytes_ba
         time_range_ms: None,
         stages: StageTimes::default(),
         spills: 1,
+        effort: None,
     }
 }
 
 pub(super) fn reduce_report(partition: PartitionId, points_written: u64) -> ReduceReport {
     let books = ReduceBooks { points_written, ..ReduceBooks::default() };
-    ReduceReport { partition, raw: None, rollups: Vec::new(), extent: None, books, stages: StageTimes::default() }
+    let stages = StageTimes::default();
+    ReduceReport { partition, raw: None, rollups: Vec::new(), extent: None, books, stages, effort: None }
 }
 
 pub(super) fn failure(class: &str, guessed: Option<u64>) -> Failure {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{Failure, FailureClass, Grant, HeldAttempt, LeaseId};
+use model::{Effort, Failure, FailureClass, Grant, HeldAttempt, LeaseId};
 use proto::dispatch::{Beat, Dispatch, DispatchError, Hello, Orders, Verdict};
 
 use super::{PlantedBug, struck};
@@ -35,8 +35,14 @@ impl Dispatch for Bent {
         self.inner.claim(worker, slots, wait).await
     }
 
-    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, DispatchError> {
-        self.inner.complete(worker, held, report).await
+    async fn complete(
+        &self,
+        worker: LeaseId,
+        held: &HeldAttempt,
+        report: Bytes,
+        effort: Option<Effort>,
+    ) -> Result<Verdict, DispatchError> {
+        self.inner.complete(worker, held, report, effort).await
     }
 
     async fn fail(&self, worker: LeaseId, held: &HeldAttempt, failure: &Failure) -> Result<(), DispatchError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::limits::MEMORY_BYTES_MIN;
-use model::{ByteSize, Failure, Grant, HeldAttempt, LeaseId};
+use model::{ByteSize, Effort, Failure, Grant, HeldAttempt, LeaseId};
 use proto::client::LeaderClient;
 use proto::dispatch::{Beat, Dispatch, DispatchError, Hello, Orders, Verdict};
 use proto::secret::Secret;
@@ -129,8 +129,14 @@ impl Dispatch for Overheard {
         self.inner.claim(worker, slots, wait).await
     }
 
-    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, report: Bytes) -> Result<Verdict, DispatchError> {
-        let verdict = self.inner.complete(worker, held, report).await;
+    async fn complete(
+        &self,
+        worker: LeaseId,
+        held: &HeldAttempt,
+        report: Bytes,
+        effort: Option<Effort>,
+    ) -> Result<Verdict, DispatchError> {
+        let verdict = self.inner.complete(worker, held, report, effort).await;
         // A leader that finds a broken invariant in a report is a witness like any other.
         if let Ok(Verdict::Refused { reason, violates: Some(invariant) }) = &verdict
             && !self.is_liar

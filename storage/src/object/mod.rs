@@ -6,12 +6,14 @@ mod writer;
 
 use std::io;
 
+use model::RequestKind;
 use tokio::runtime::Handle;
 
 pub use ahead::Ahead;
 pub use reader::ObjectReader;
 pub use writer::{ObjectWriter, WrittenObject};
 
+use crate::requests::RequestEnd;
 use crate::wait::wait;
 use crate::{Root, StorageError};
 
@@ -23,7 +25,9 @@ use crate::{Root, StorageError};
 /// See [`StorageError`].
 pub fn remove(root: &Root, key: &str, runtime: &Handle) -> Result<(), StorageError> {
     let Some(folder) = root.local_folder() else { return wait(runtime, root.remove(key)) };
-    match std::fs::remove_file(folder.join(key)) {
+    let removed = std::fs::remove_file(folder.join(key));
+    root.meter().count(RequestKind::Delete, RequestEnd::of_file(&removed));
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &root.object(key), error)),
         _ => Ok(()),
     }

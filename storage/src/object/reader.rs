@@ -4,9 +4,11 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use bytes::Bytes;
+use model::RequestKind;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::requests::{Meter, RequestEnd};
 use crate::wait::wait;
 use crate::{Root, StorageError, private};
 
@@ -15,6 +17,7 @@ use crate::{Root, StorageError, private};
 pub struct ObjectReader {
     object: String,
     source: Source,
+    meter: Meter,
 }
 
 #[derive(Debug)]
@@ -41,7 +44,7 @@ impl ObjectReader {
             },
             None => Source::Store { root: root.clone(), key: key.to_owned(), runtime: runtime.clone() },
         };
-        Ok(Self { object, source })
+        Ok(Self { object, source, meter: root.meter().clone() })
     }
 
     /// Returns the object's full URI, for messages.
@@ -58,7 +61,10 @@ impl ObjectReader {
             Source::File(file) => {
                 let start = buffer.len();
                 buffer.resize(start + len, 0);
-                file.read_exact_at(&mut buffer[start..], offset).map_err(|error| StorageError::Failed {
+                let counted = self.meter.begin(RequestKind::Get);
+                let read = file.read_exact_at(&mut buffer[start..], offset);
+                counted.end(RequestEnd::of_file(&read));
+                read.map_err(|error| StorageError::Failed {
                     operation: "read",
                     object: self.object.clone(),
                     source: Box::new(error),

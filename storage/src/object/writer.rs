@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use format::digest::{Digest, Digester};
+use model::RequestKind;
 use object_store::path::Path;
 use object_store::{ObjectStore as _, PutMode, PutMultipartOptions, PutOptions, WriteMultipart};
 use tokio::runtime::Handle;
 
 use super::failed;
+use crate::requests::{Meter, RequestEnd};
 use crate::s3::CreateOnly;
 use crate::wait::wait;
 use crate::{Root, StorageError};
@@ -48,9 +50,9 @@ pub struct ObjectWriter {
 
 enum Target {
     /// File that is written beside its place, then linked there.
-    File { file: File, staged: PathBuf, place: PathBuf },
+    File { file: File, staged: PathBuf, place: PathBuf, meter: Meter },
     /// Multipart upload, begun with the first full part.
-    Store { root: Root, upload: Option<WriteMultipart>, pending: Vec<u8>, runtime: Handle },
+    Store { root: Box<Root>, upload: Option<WriteMultipart>, pending: Vec<u8>, runtime: Handle },
     /// The object was finished or given up.
     Closed,
 }
@@ -75,9 +77,12 @@ impl ObjectWriter {
                 // it.
                 let staged = PathBuf::from(format!("{}#1", place.display()));
                 let file = create_with_folders(&staged).map_err(|error| failed("create", &object, error))?;
-                Target::File { file, staged, place }
+                Target::File { file, staged, place, meter: root.meter().clone() }
             }
-            None => Target::Store { root: root.clone(), upload: None, pending: Vec::new(), runtime: runtime.clone() },
+            None => {
+                let (root, runtime) = (Box::new(root.clone()), runtime.clone());
+                Target::Store { root, upload: None, pending: Vec::new(), runtime }
+            }
         };
         Ok(Self { key: key.to_owned(), object, size: 0, digester: Digester::new(), target })
     }
@@ -116,10 +121,11 @@ impl ObjectWriter {
     /// [`StorageError::AlreadyExists`] if another writer created an object of this name. See [`StorageError`].
     pub fn finish(mut self) -> Result<WrittenObject, StorageError> {
         match std::mem::replace(&mut self.target, Target::Closed) {
-            Target::File { file, staged, place } => {
+            Target::File { file, staged, place, meter } => {
                 drop(file);
                 // Unlike a rename, a link never replaces an existing object.
                 let linked = std::fs::hard_link(&staged, &place);
+                meter.count(RequestKind::Put, RequestEnd::of_file(&linked));
                 remove_staged(&staged);
                 linked.map_err(|error| publish_error(&self.object, error))?;
             }

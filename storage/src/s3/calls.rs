@@ -4,12 +4,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use model::RequestKind;
 use tokio::time::Instant;
 
 use super::client::Connection;
 use super::failure::Failure;
 use super::pace::Pace;
 use crate::metrics::{self, Again};
+use crate::requests::{Meter, RequestEnd};
 use crate::retry::{Retriability, RetryBudget, RetryPolicy};
 
 /// Failures of one request, about two seconds in all, after which a warning is logged.
@@ -37,8 +39,14 @@ impl Calls {
     }
 
     /// Starts the attempts of one request on `key`.
-    pub(super) fn begin<'a>(&'a self, operation: &'static str, connection: &'a Connection, key: &str) -> Attempts<'a> {
-        Attempts { calls: self, operation, connection, prefix: prefix(key).to_owned(), failed: 0 }
+    pub(super) fn begin<'a>(
+        &'a self,
+        operation: &'static str,
+        connection: &'a Connection,
+        key: &str,
+        meter: &'a Meter,
+    ) -> Attempts<'a> {
+        Attempts { calls: self, operation, connection, meter, prefix: prefix(key).to_owned(), failed: 0 }
     }
 
     /// Returns a fresh id, different with each call and in each process.
@@ -57,6 +65,7 @@ pub(super) struct Attempts<'a> {
     calls: &'a Calls,
     operation: &'static str,
     connection: &'a Connection,
+    meter: &'a Meter,
     prefix: String,
     failed: u32,
 }
@@ -70,15 +79,20 @@ impl Attempts<'_> {
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
+        let waits = Instant::now();
         let entry = self.calls.pace.enter(&self.prefix).await;
+        self.meter.throttled(waits.elapsed());
+        let counted = self.meter.begin(kind_of(self.operation));
         match request.await {
             Ok(answer) => {
+                counted.end(RequestEnd::Ok);
                 entry.succeeded();
                 self.calls.shared().budget.deposit();
                 Ok(answer)
             }
             Err(error) => {
                 let failure = Failure::of(self.operation, &self.connection.endpoint, error);
+                counted.end(failure.end());
                 if let Some(credentials) = self.connection.credentials.as_ref().filter(|_| failure.is_refusal()) {
                     credentials.refused();
                 }
@@ -113,6 +127,9 @@ impl Attempts<'_> {
             attempt => tracing::debug!(error = %failure, attempt, ?delay, "try again"),
         }
         tokio::time::sleep(delay).await;
+        if matches!(failure.retriability, Retriability::Throttled { .. }) {
+            self.meter.throttled(delay);
+        }
         Ok(())
     }
 
@@ -128,6 +145,20 @@ impl Attempts<'_> {
                 Err(failure) => self.back_off(failure).await?,
             }
         }
+    }
+}
+
+/// Returns the kind of an operation of S3, as it is counted and priced.
+fn kind_of(operation: &str) -> RequestKind {
+    match operation {
+        "GetObject" => RequestKind::Get,
+        "HeadObject" => RequestKind::Head,
+        "PutObject" => RequestKind::Put,
+        "CopyObject" => RequestKind::Copy,
+        "ListObjectsV2" | "ListMultipartUploads" => RequestKind::List,
+        "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => RequestKind::Multipart,
+        "DeleteObject" | "DeleteObjects" | "AbortMultipartUpload" => RequestKind::Delete,
+        _ => RequestKind::Other,
     }
 }
 

@@ -7,6 +7,7 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use model::error::chain;
 
+use crate::requests::RequestEnd;
 use crate::retry::Retriability;
 
 /// Failed request, with its kind and class.
@@ -57,6 +58,19 @@ impl Failure {
     /// help.
     pub(super) fn is_refusal(&self) -> bool {
         matches!(self.kind, Kind::Unauthenticated | Kind::Denied)
+    }
+
+    /// Returns the end of the request, as it is counted.
+    pub(super) const fn end(&self) -> RequestEnd {
+        if matches!(self.retriability, Retriability::Throttled { .. }) {
+            return RequestEnd::Throttled;
+        }
+        match self.kind {
+            Kind::NotFound => RequestEnd::NotFound,
+            Kind::Exists | Kind::Refused | Kind::Conflict | Kind::NotModified => RequestEnd::Conflict,
+            Kind::NoCredentials | Kind::Unauthenticated | Kind::Denied => RequestEnd::Denied,
+            Kind::Unsupported | Kind::Failed | Kind::Unknown => RequestEnd::Error,
+        }
     }
 
     /// Classifies an error of the SDK; `endpoint` names the server for messages.

@@ -61,6 +61,7 @@ use calls::{Attempts, Calls};
 use client::Connection;
 use failure::{Failure, Kind};
 
+use crate::requests::Meter;
 pub use client::S3Settings;
 pub(crate) use failure::{is_away, is_lasting};
 #[cfg(feature = "testing")]
@@ -71,6 +72,7 @@ pub(crate) use upload::CreateOnly;
 #[derive(Debug, Clone)]
 pub struct S3Store {
     shared: Arc<Shared>,
+    meter: Meter,
 }
 
 #[derive(Debug)]
@@ -96,7 +98,13 @@ impl S3Store {
         let calls = Calls::new(settings.retries, fastrand::Rng::new());
         let (bucket, connection) = (bucket.to_owned(), OnceCell::new());
         let removes_singly = AtomicBool::new(false);
-        Self { shared: Arc::new(Shared { bucket, prefix, settings, connection, calls, removes_singly }) }
+        let shared = Arc::new(Shared { bucket, prefix, settings, connection, calls, removes_singly });
+        Self { shared, meter: Meter::default() }
+    }
+
+    /// Returns the same store, whose requests are counted by `meter`.
+    pub(crate) fn metered(&self, meter: Meter) -> Self {
+        Self { shared: Arc::clone(&self.shared), meter }
     }
 
     async fn connection(&self) -> Result<&Connection, Failure> {
@@ -116,7 +124,7 @@ impl S3Store {
     }
 
     fn attempts<'a>(&'a self, operation: &'static str, connection: &'a Connection, location: &Path) -> Attempts<'a> {
-        self.shared.calls.begin(operation, connection, location.as_ref())
+        self.shared.calls.begin(operation, connection, location.as_ref(), &self.meter)
     }
 }
 

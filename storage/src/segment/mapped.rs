@@ -6,8 +6,10 @@ use std::path::Path;
 
 use format::frame::SegmentBytes;
 use memmap2::MmapOptions;
+use model::RequestKind;
 
 use super::torn::Window;
+use crate::requests::{Meter, RequestEnd};
 use crate::{StorageError, private};
 
 /// Bytes that are mapped at once: large enough that mapping costs nothing, small enough to stay out of the memory
@@ -25,6 +27,7 @@ pub struct MappedSegment {
     size: u64,
     base: u64,
     window: Option<Window>,
+    meter: Meter,
 }
 
 impl MappedSegment {
@@ -37,9 +40,14 @@ impl MappedSegment {
             std::io::ErrorKind::NotFound => StorageError::NotFound { object: object.clone() },
             _ => StorageError::Failed { operation: "open", object: object.clone(), source: Box::new(error) },
         })?;
-        let segment = Self { file, object, size, base: 0, window: None };
+        let segment = Self { file, object, size, base: 0, window: None, meter: Meter::default() };
         segment.check_size()?;
         Ok(segment)
+    }
+
+    /// Returns the same segment; each window that is mapped counts as a request by `meter`.
+    pub(crate) fn counted(self, meter: &Meter) -> Self {
+        Self { meter: meter.clone(), ..self }
     }
 
     fn failed(&self, operation: &'static str, error: std::io::Error) -> StorageError {
@@ -62,10 +70,12 @@ impl MappedSegment {
         let end = (self.base + WINDOW_BYTES).max(offset + len).min(self.size);
         let mut options = MmapOptions::new();
         options.offset(self.base).len((end - self.base) as usize).populate();
+        let counted = self.meter.begin(RequestKind::Get);
         // SAFETY: the mapping is read-only and private to this reader, and segments are immutable. If a writer
         // changed one anyway, the size check just made, zstd's checks, or the check of size and etag before the
         // commit would find it. A file that is cut short between that check and a read is a torn window.
         let window = unsafe { options.map(&self.file) };
+        counted.end(RequestEnd::of_file(&window));
         self.window = Some(Window::new(window.map_err(|error| self.failed("map", error))?));
         Ok(())
     }

@@ -50,7 +50,8 @@ impl Segment {
             (Some(folder), SegmentAccess::Auto) => {
                 root.check_confined(&segment.key)?;
                 let path = folder.join(&segment.key);
-                MappedSegment::open(&path, root.object(&segment.key), segment.size).map(Self::Mapped)
+                let mapped = MappedSegment::open(&path, root.object(&segment.key), segment.size)?;
+                Ok(Self::Mapped(mapped.counted(root.meter())))
             }
             _ => Ok(Self::Ranged(RangedSegment::open(root, segment, runtime))),
         }

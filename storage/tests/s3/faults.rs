@@ -70,6 +70,19 @@ async fn an_update_whose_answer_is_lost_is_recognised_as_ours() {
 }
 
 #[tokio::test]
+async fn each_try_is_counted_and_so_is_the_time_that_the_store_asked_for() {
+    let (_server, proxy, store) = fixture().await;
+    let tally = std::sync::Arc::<storage::Tally>::default();
+    let root = storage::Root::of_bucket("s3://test", store).counted(std::sync::Arc::clone(&tally));
+    proxy.inject("PUT", "/part", 2, Fault::Answer(answer(503, "", &error_body("SlowDown"))));
+    root.create_object("part", "points").await.expect("the third try is taken");
+    root.read("part").await.expect("it is there");
+    let requests = tally.requests();
+    assert_eq!((requests.put, requests.get, requests.total()), (3, 1, 4));
+    assert!(tally.throttled() > Duration::ZERO);
+}
+
+#[tokio::test]
 async fn a_conflict_is_repeated_until_it_is_settled() {
     let (_server, proxy, store) = fixture().await;
     let path = Path::from("manifest");

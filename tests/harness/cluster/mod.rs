@@ -19,6 +19,8 @@ pub mod shared;
 pub mod certificates;
 // Unique ports.
 mod ports;
+// Metrics of a server, as a scraper gets them.
+mod scrape;
 
 use std::path::Path;
 use std::time::Duration;
@@ -55,6 +57,8 @@ pub struct Cluster {
     pub operator: Operator,
     /// Ports of the coordinators' probes, in the order of their names.
     pub probes: Vec<u16>,
+    /// Ports of the workers' probes, in the order of their names.
+    worker_probes: Vec<u16>,
     options: ClusterOptions,
     folder: Option<TempDir>,
     namespace: String,
@@ -76,6 +80,7 @@ impl Cluster {
             namespace: name,
             operator: Operator::default(),
             probes: Vec::new(),
+            worker_probes: Vec::new(),
             options,
         };
         if let Some(certificates) = &cluster.options.certificates {
@@ -143,13 +148,14 @@ impl Cluster {
         let name = format!("w{}", self.workers.len());
         let scratch = self.path().join(format!("{name}-scratch"));
         std::fs::create_dir(&scratch).expect("make its scratch folder");
+        let http = free_port();
+        self.worker_probes.push(http);
         let flags = format!(
             "worker --name {name} --coordinators {} --slots 1 --memory 64MiB --scratch-dir {} --lease-ttl {}s \
-             --http-listen 127.0.0.1:{} {} {}",
+             --http-listen 127.0.0.1:{http} {} {}",
             self.operator.urls(),
             scratch.display(),
             WORKER_TTL.as_secs(),
-            free_port(),
             self.flags_of("worker"),
             special.flags
         );
@@ -178,6 +184,16 @@ impl Cluster {
             args: all.split_whitespace().map(str::to_owned).collect(),
             environment: shared::s3_environment(s3.unwrap_or_else(|| shared::s3())),
         }
+    }
+
+    /// Returns the metrics of a coordinator of a cluster without TLS.
+    pub fn scrape_coordinator(&self, number: usize) -> String {
+        scrape::metrics(self.probes[number])
+    }
+
+    /// Returns the metrics of a worker of a cluster without TLS.
+    pub fn scrape_worker(&self, number: usize) -> String {
+        scrape::metrics(self.worker_probes[number])
     }
 
     /// Creates a job over new segments, generated with `options`, in a folder.

@@ -1,12 +1,16 @@
 //! The cluster on bad days: real processes, a real etcd, a real S3 server. Each day ends with the oracle, and with
 //! the content of an undisturbed run.
 
+mod attempts; //  attempts that are tried again, lost, told and paid
 mod answers; //   answers of commands about jobs that others know
+mod autoscaling; // demand for workers
 mod collector; // foreign files in a dataset
+mod coverage; //  windows that are complete, or are not
 mod commits; //   commits of others, and a lost state
 mod drain; //     drain of a worker
 mod etcd; //      outage of etcd, or no space
 mod leaders; //   the leader is killed, or hangs
+mod pages; //     pages of the dashboard
 mod refused; //   places and stores that cannot be used
 mod s3; //        the store is slow, away, or silent
 mod secure; //    TLS, roles, places, the audit log

@@ -4,8 +4,8 @@ use format::keys::{self, AttemptKeys};
 use format::run::{ChunkHeader, RunIndex, SERIES_END, SeriesHeader, SliceEntry};
 use format::state_keys::StateKey;
 use format::state_records::{
-    AttemptsRecord, ClaimRecord, DatasetRecord, DoneRecord, DrainRecord, DrainSerial, FailureRecord, JobHead, JobPhase,
-    LeaderRecord, ShardPhase, ShardRecord, StateRecord, Text, Unknown, WorkerRecord,
+    AttemptsRecord, ClaimRecord, DatasetRecord, DemandRecord, DoneRecord, DrainRecord, DrainSerial, FailureRecord,
+    JobHead, JobPhase, LeaderRecord, ShardPhase, ShardRecord, StateRecord, Text, Unknown, WorkerRecord,
 };
 use model::books::{MapBooks, ReduceBooks};
 use model::{
@@ -71,6 +71,7 @@ fn the_seeds_of_reports_pass() {
         time_range_ms: Some((1, 9)),
         stages: StageTimes::default(),
         spills: 1,
+        effort: None,
     });
     let keys = AttemptKeys { window: plan.settings.window, shard: plan.shard, job: &plan.job, attempt: ATTEMPT };
     let (step, partition) = (plan.settings.rollups[0], PartitionId(0));
@@ -96,6 +97,7 @@ fn the_seeds_of_reports_pass() {
             points_nan: 0,
         },
         stages: StageTimes::default(),
+        effort: None,
     });
     for (name, path, report) in [("map", &map, &mapped), ("reduce", &reduce, &reduced)] {
         assert_eq!(coordinator::check_report(&plan, path, ATTEMPT, report), Ok(()), "{name}");
@@ -142,6 +144,7 @@ fn the_seeds_of_records_are_of_every_kind() {
     };
     seed("drain", StateKey::Drain(worker), &order);
     seed("drain-serial", StateKey::DrainSerial, &DrainSerial { last: 3 });
+    seed("demand", StateKey::Demand("spot".to_owned()), &DemandRecord { wanted: 12 });
     let head = JobHead {
         phase: JobPhase::Running,
         round: 1,

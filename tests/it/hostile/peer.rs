@@ -167,6 +167,7 @@ impl Peer {
             attempt: grant.attempt,
             report: report.to_bytes().into(),
             secret: who.secret.to_bytes().into(),
+            effort: None,
         };
         self.work(|mut client| async move { client.complete(request).await })
     }
@@ -209,6 +210,7 @@ pub(super) fn forgeries(grant: &v1::Grant, plan: &ShardPlan) -> Vec<(&'static st
         time_range_ms: Some((0, 1)),
         stages: StageTimes::default(),
         spills: 0,
+        effort: None,
     };
     let routed = MapBooks { points_early: 0, points_routed: 10_000, ..all_early.books.clone() };
     let other = AttemptId { token: FencingToken(attempt.token.0 - 1), ..attempt };
@@ -226,6 +228,7 @@ pub(super) fn forgeries(grant: &v1::Grant, plan: &ShardPlan) -> Vec<(&'static st
         extent: None::<Extent>,
         books: ReduceBooks::default(),
         stages: StageTimes::default(),
+        effort: None,
     };
     vec![
         ("all points early, and no run", Report::Map(all_early)),

@@ -9,8 +9,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use model::HeldAttempt;
+use model::{HeldAttempt, TaskKind};
 use tokio::time::Instant;
 
 use crate::drain::Pace;
@@ -37,6 +38,14 @@ pub(super) struct Attempt {
     pub(super) phase: Phase,
     /// Time of the grant.
     pub(super) began_at: Instant,
+    /// Time for which the attempt had its slot, once it has left it.
+    pub(super) took: Option<Duration>,
+}
+
+impl Attempt {
+    fn slot_time(&self) -> Duration {
+        self.took.unwrap_or_else(|| self.began_at.elapsed())
+    }
 }
 
 /// Attempts of a shift by task and attempt id. When dropped, it stops them all.
@@ -47,7 +56,8 @@ impl Running {
     /// Adds an attempt in `Computing`.
     pub(super) fn begin(&mut self, held: HeldAttempt) -> Arc<Progress> {
         let progress = Arc::<Progress>::default();
-        let attempt = Attempt { progress: Arc::clone(&progress), phase: Phase::Computing, began_at: Instant::now() };
+        let attempt =
+            Attempt { progress: Arc::clone(&progress), phase: Phase::Computing, began_at: Instant::now(), took: None };
         self.0.insert(held, attempt);
         progress
     }
@@ -67,9 +77,15 @@ impl Running {
         self.0.get_mut(held)
     }
 
-    /// Forgets an attempt that has ended.
-    pub(super) fn remove(&mut self, held: &HeldAttempt) {
-        self.0.remove(held);
+    /// Forgets an attempt that has ended; returns the time for which it had its slot.
+    pub(super) fn remove(&mut self, held: &HeldAttempt) -> Duration {
+        self.0.remove(held).map(|attempt| attempt.slot_time()).unwrap_or_default()
+    }
+
+    /// Lists the attempts that end with the lease: each with the time for which it had its slot.
+    pub(super) fn lost(&self) -> impl Iterator<Item = (TaskKind, Duration)> {
+        let ours = self.0.iter().filter(|(_, attempt)| attempt.phase != Phase::HandedBack);
+        ours.map(|(held, attempt)| (held.task.task.kind, attempt.slot_time()))
     }
 
     /// Stops an attempt, as the leader ordered.
@@ -100,7 +116,8 @@ impl Running {
         let ours = self.0.iter().filter(|(_, attempt)| attempt.phase != Phase::HandedBack);
         ours.map(|(held, attempt)| {
             let (bytes, points) = attempt.progress.so_far();
-            AttemptBeat { held: held.clone(), bytes, points }
+            let (stage, effort) = (attempt.progress.stage(), attempt.progress.effort(attempt.began_at.elapsed()));
+            AttemptBeat { held: held.clone(), bytes, points, stage, effort }
         })
         .collect()
     }

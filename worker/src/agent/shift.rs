@@ -98,6 +98,9 @@ impl<'a> Shift<'a> {
                 loss = self.session.lost() => {
                     tracing::warn!(worker = %self.worker(), ?loss, attempts = self.running.beats().len(), "lost the lease; stopped all attempts");
                     metrics::lease_lost();
+                    for (kind, took) in self.running.lost() {
+                        metrics::attempt_ended(kind, metrics::LEASE_LOST, took);
+                    }
                     return Ok(if self.draining.is_some() { ShiftEnd::Drained } else { ShiftEnd::Lost });
                 }
                 reason = &mut wish, if self.draining.is_none() => {

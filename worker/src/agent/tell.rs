@@ -75,7 +75,7 @@ impl Teller {
             Err(failure) => return self.fail(&held, failure).await,
         };
         let (leader, worker) = (Arc::clone(&self.leader), self.worker);
-        let verdict = self.ask(|| leader.complete(worker, &held, bytes.clone())).await;
+        let verdict = self.ask(|| leader.complete(worker, &held, bytes.clone(), report.effort())).await;
         match verdict {
             Ok(Verdict::Counts) => Told::Counts,
             Ok(Verdict::Refused { reason, .. }) => {

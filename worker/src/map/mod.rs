@@ -86,7 +86,7 @@ impl Mapper {
         let mut attempt = Attempt {
             assignment,
             ctx,
-            clock: StageClock::start(Stage::Read),
+            clock: StageClock::start(Stage::Read, ctx.progress),
             books: MapBooks::default(),
             quarantine: Quarantine::new(assignment, stores),
             run: RunWriter::new(&stores.scratch, run_key, &stores.runtime),
@@ -106,6 +106,7 @@ impl Mapper {
             time_range_ms: self.router.time_range_ms(),
             stages: attempt.clock.stop(),
             spills: attempt.spills,
+            effort: None,
         })
     }
 

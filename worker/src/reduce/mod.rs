@@ -60,7 +60,7 @@ impl Reducer {
         runs: &[RunEntry],
         ctx: &AttemptContext<'_>,
     ) -> Result<ReduceReport, WorkError> {
-        let mut clock = StageClock::start(Stage::Read);
+        let mut clock = StageClock::start(Stage::Read, ctx.progress);
         let (cursors, merged_runs) = gather::gather(assignment, partition, runs, ctx, &self.limits)?;
         let mut merger = Merger::new(cursors);
         let mut files = Files::new(assignment, partition, ctx);
@@ -177,7 +177,8 @@ impl Files {
         }
         let raw = self.raw.finish()?;
         clock.enter(Stage::Write);
-        Ok(ReduceReport { partition, raw, rollups, extent: self.extent, books: self.books, stages: clock.stop() })
+        let (extent, books, stages) = (self.extent, self.books, clock.stop());
+        Ok(ReduceReport { partition, raw, rollups, extent, books, stages, effort: None })
     }
 }
 

@@ -1,6 +1,7 @@
 //! `tailor dataset`: reads, checks and repairs committed data. One file a verb.
 
 mod cat;
+mod coverage;
 mod diff;
 mod export;
 mod gc;
@@ -23,6 +24,8 @@ pub(crate) enum Dataset {
     Verify(verify::Args),
     /// List manifests: every version of every window and shard
     Manifests(manifests::Args),
+    /// Tell whether windows are complete: for every shard, or for one organisation
+    Coverage(coverage::Args),
     /// List series, with number of points and range of times
     Series(series::Args),
     /// Print one series: one footer and one ranged read
@@ -42,6 +45,7 @@ pub(crate) async fn run(dataset: Dataset) -> Result<Code> {
     match dataset {
         Dataset::Verify(args) => verify::run(args).await,
         Dataset::Manifests(args) => manifests::run(args).await,
+        Dataset::Coverage(args) => coverage::run(args).await,
         Dataset::Series(args) => series::run(args).await,
         Dataset::Cat(args) => cat::run(args).await,
         Dataset::Export(args) => export::run(args).await,

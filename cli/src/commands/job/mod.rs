@@ -1,8 +1,11 @@
 //! `tailor job`: jobs of a cluster. One file a verb.
 
 mod cancel;
+mod compare;
+mod cost;
 mod get;
 mod list;
+mod record;
 mod retry;
 mod submit;
 mod wait;
@@ -26,6 +29,10 @@ pub(crate) enum Job {
     Watch(watch::Args),
     /// Wait until a job has ended. Exits 0 if done, 4 if failed or cancelled, 9 if partly done, 5 if not in time
     Wait(wait::Args),
+    /// Show what a job took that has ended: time of slots, requests, bytes, and their price
+    Cost(cost::Args),
+    /// Compare two jobs that have ended, measure by measure and shard by shard
+    Compare(compare::Args),
     /// Cancel a job: shards that have not committed end as cancelled
     Cancel(cancel::Args),
     /// Run the failed and cancelled shards of a job again
@@ -40,6 +47,8 @@ pub(crate) async fn run(job: Job) -> Result<Code> {
         Job::Get(args) => get::run(args).await,
         Job::Watch(args) => watch::run(args).await,
         Job::Wait(args) => wait::run(args).await,
+        Job::Cost(args) => cost::run(args).await,
+        Job::Compare(args) => compare::run(args).await,
         Job::Cancel(args) => cancel::run(args).await,
         Job::Retry(args) => retry::run(args).await,
     }

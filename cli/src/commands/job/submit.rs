@@ -16,6 +16,7 @@ use crate::commands::job_options::JobOptions;
 use crate::context::ContextArgs;
 use crate::documents::{self, Job, JobPlan, Submitted};
 use crate::exit::Code;
+use crate::files::everywhere;
 use crate::watch::{Screen, follow};
 
 /// Options of `tailor job submit`: those of `run` that shape the output, and how the job shares the cluster.
@@ -102,14 +103,6 @@ async fn plan(cluster: &Cluster, spec: &JobSpec, output: Output) -> Result<Code>
     }
     documents::show(output.style, &planned)?;
     Ok(Code::Done)
-}
-
-/// Makes a path absolute, so that it means the same folder to every process.
-fn everywhere(uri: String) -> Result<String> {
-    if uri.contains("://") || uri.is_empty() {
-        return Ok(uri);
-    }
-    Ok(std::path::absolute(&uri)?.display().to_string())
 }
 
 /// Returns user and host, as far as they are known.

@@ -69,6 +69,7 @@ fn map_report(plan: &ShardPlan, number: u32) -> MapReport {
         time_range_ms: Some((999, 2000)),
         stages: StageTimes::default(),
         spills: 1,
+        effort: None,
     }
 }
 
@@ -101,6 +102,7 @@ fn reduce_report(plan: &ShardPlan, number: u32) -> ReduceReport {
             points_duplicate: 3,
         },
         stages: StageTimes::default(),
+        effort: None,
     }
 }
 

@@ -103,6 +103,18 @@ async fn an_order_that_is_carried_out_is_removed_whoever_leads_then() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_worker_that_says_by_heartbeat_that_it_leaves_is_not_lost_though_its_record_is_late() {
+    let cluster = Cluster::start().await;
+    let (leader, _leads) = cluster.lead().await;
+    drain(&leader, "w0").await;
+    let beat = Beat { draining: Some("old image".to_owned()), ..Beat::default() };
+    leader.heartbeat(cluster.worker.lease(), &beat).await.expect("it leads");
+    cluster.store.revoke(cluster.worker.lease()).await.expect("memory");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((on_record(&cluster).await, orders(&leader).await), (0, Vec::new()), "it is carried out");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_planning_warned_of_is_in_the_record_whoever_led_then() {
     let cluster = Cluster::start().await;
     std::fs::write(cluster.folder.path().join("in/loose.seg"), "of no shard").expect("a file");

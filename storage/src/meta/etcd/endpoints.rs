@@ -17,11 +17,13 @@ use std::time::Duration;
 use etcd_client::Client;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio::time::Instant;
 
 use crate::meta::EtcdSettings;
 use crate::meta::etcd::endpoint::{Connection, Endpoint};
 use crate::meta::etcd::fault::{self, Fault};
 use crate::meta::etcd::lane::Lane;
+use crate::metrics;
 
 /// Time that a call's endpoint has to answer a probe before others are probed; within it, the endpoint is slow but
 /// does not hang.
@@ -41,6 +43,13 @@ pub(super) struct Call<'a> {
     pub(super) operation: &'static str,
     /// Object: a key, a prefix or a lease.
     pub(super) object: &'a str,
+}
+
+impl Call<'_> {
+    /// Returns the operation as one word, for the label of a metric.
+    fn label(&self) -> &'static str {
+        self.operation.split(' ').next().unwrap_or(self.operation)
+    }
 }
 
 /// Endpoints of one etcd.
@@ -104,7 +113,10 @@ impl Endpoints {
     }
 
     async fn in_time<T>(&self, call: Call<'_>, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-        match tokio::time::timeout(self.call_timeout, work).await {
+        let began = Instant::now();
+        let answer = tokio::time::timeout(self.call_timeout, work).await;
+        metrics::state_asked(call.label(), began.elapsed());
+        match answer {
             Ok(answer) => answer,
             Err(_) => {
                 // Perhaps only the connection is dead, or the address stands for several servers.

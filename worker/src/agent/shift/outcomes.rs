@@ -15,16 +15,18 @@ use crate::slot::AttemptOutcome;
 
 impl Shift<'_> {
     /// Handles an attempt that has left its slot: tells the leader, unless the attempt was given up.
-    pub(super) fn computed(&mut self, grant: Grant, outcome: AttemptOutcome) {
+    pub(super) fn computed(&mut self, grant: Grant, mut outcome: AttemptOutcome) {
         let held = HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
         let kind = held.task.task.kind;
         let Some(attempt) = self.running.get_mut(&held) else { return };
         if attempt.phase == Phase::HandedBack {
-            metrics::attempt_ended(kind, "handed-back");
-            return self.running.remove(&held);
+            let took = self.running.remove(&held);
+            return metrics::attempt_ended(kind, "handed-back", took);
         }
         attempt.phase = Phase::Telling;
         let took = attempt.began_at.elapsed();
+        attempt.took = Some(took);
+        outcome.tell_effort(attempt.progress.effort(took));
         metrics::attempt_computed(kind, &outcome, took);
         match &outcome {
             AttemptOutcome::Failed(failure) if failure.class == FailureClass::Resource => {
@@ -45,9 +47,9 @@ impl Shift<'_> {
 
     /// Forgets an attempt of which the leader knows, or never will.
     pub(super) fn told(&mut self, held: &HeldAttempt, told: Told) -> Result<(), AgentError> {
-        self.running.remove(held);
+        let took = self.running.remove(held);
         let outcome = match told {
-            Told::Counts => "counts",
+            Told::Counts => metrics::COUNTS,
             Told::Refused => "refused",
             Told::Failed(failure) if failure.class == FailureClass::Cancelled => "cancelled",
             Told::Failed(failure) => {
@@ -59,7 +61,7 @@ impl Shift<'_> {
             Told::Fenced => "fenced",
             Told::Incompatible { reason } => return Err(AgentError::Incompatible { reason }),
         };
-        metrics::attempt_ended(held.task.task.kind, outcome);
+        metrics::attempt_ended(held.task.task.kind, outcome, took);
         Ok(())
     }
 }

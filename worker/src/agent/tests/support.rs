@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::{
-    AttemptId, Digest, Failure, FailureClass, FencingToken, Grant, HeldAttempt, LeaseId, MapReport, ObjectEntry,
-    ShardId, TaskId, TaskKind, TaskPath,
+    AttemptId, Digest, Effort, Failure, FailureClass, FencingToken, Grant, HeldAttempt, LeaseId, MapReport,
+    ObjectEntry, ShardId, TaskId, TaskKind, TaskPath,
 };
 use object_store::memory::InMemory;
 use storage::meta::MemoryStore;
@@ -82,7 +82,13 @@ impl Dispatch for FakeLeader {
         })
     }
 
-    async fn complete(&self, worker: LeaseId, held: &HeldAttempt, _report: Bytes) -> Result<Verdict, DispatchError> {
+    async fn complete(
+        &self,
+        worker: LeaseId,
+        held: &HeldAttempt,
+        _report: Bytes,
+        _effort: Option<Effort>,
+    ) -> Result<Verdict, DispatchError> {
         self.answer(worker, |state| {
             state.heard.push(format!("complete {}", held.task.task));
             state.refusal.clone().map_or(Verdict::Counts, |reason| Verdict::Refused { reason, violates: None })
@@ -149,6 +155,7 @@ impl Execute for FakeExecute {
             time_range_ms: None,
             stages: Default::default(),
             spills: 0,
+            effort: None,
         })
     }
 }

@@ -1,0 +1,102 @@
+//! Attempts at one task, from the event log of its job: all that is known of a task once its leader, its job or its cluster
+//! is gone.
+
+use std::collections::BTreeMap;
+
+use format::keys;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use model::{JobId, TaskPath};
+use proto::v1;
+use storage::{Root, StorageError};
+
+use crate::attempt_line::{ASSIGNED, AttemptLine, DONE};
+use crate::event_log::EventLog;
+
+/// Most pieces of a log that are read at once: each is 256 KiB, and a coordinator answers others meanwhile.
+const PIECES_AT_ONCE: usize = 8;
+
+/// Attempts at a task in the order in which they began: tokens grow, and numbers begin anew if a job is tried again.
+pub(crate) type Attempts = BTreeMap<(u64, u32), v1::AttemptRecord>;
+
+/// Reads the attempts at a task from the pieces of its job's log, and from the lines that `log` has in memory.
+pub(crate) async fn read(dataset: &Root, log: Option<&EventLog>, path: &TaskPath) -> Result<Attempts, StorageError> {
+    let pieces = dataset.list(&keys::events_of(&path.job)).await?;
+    let read = |key: String| async move {
+        match dataset.read(&key).await {
+            Ok(bytes) => Ok(lines_of(&String::from_utf8_lossy(&bytes), path)),
+            // A collector or an operator removed it since.
+            Err(StorageError::NotFound { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    };
+    let keys = pieces.into_iter().map(|piece| piece.location.to_string());
+    let mut lines: Vec<_> = stream::iter(keys)
+        .map(read)
+        .buffered(PIECES_AT_ONCE)
+        .try_collect::<Vec<_>>()
+        .await?
+        .into_iter()
+        .flatten()
+        .collect();
+    let in_memory = log.map(|log| log.lines_in_memory(|line| is_about(line, path))).unwrap_or_default();
+    lines.extend(in_memory.iter().filter_map(|line| parsed(line, path)));
+    Ok(by_number(lines))
+}
+
+fn lines_of(text: &str, path: &TaskPath) -> Vec<AttemptLine> {
+    text.lines().filter(|line| is_about(line, path)).filter_map(|line| parsed(line, path)).collect()
+}
+
+/// True if a line may be about the task. It spares the parsing of nearly all lines of a large log.
+fn is_about(line: &str, path: &TaskPath) -> bool {
+    line.contains(&format!("\"{}\"", path.task)) && line.contains(&format!("\"{}\"", path.shard))
+}
+
+fn parsed(line: &str, path: &TaskPath) -> Option<AttemptLine> {
+    let line: AttemptLine = serde_json::from_str(line).ok()?;
+    let is_wanted =
+        [ASSIGNED, DONE].contains(&line.event.as_str()) && line.shard == path.shard && line.task == path.task;
+    is_wanted.then_some(line)
+}
+
+/// Puts the lines of each attempt together: its end says all that its begin says.
+fn by_number(mut lines: Vec<AttemptLine>) -> Attempts {
+    lines.sort_by_key(|line| line.event == DONE);
+    lines.into_iter().map(|line| ((line.attempt.token.0, line.attempt.number), line.into())).collect()
+}
+
+/// Adds what is known from elsewhere of attempts that run or count.
+pub(crate) fn add(attempts: &mut Attempts, known: impl IntoIterator<Item = v1::AttemptRecord>) {
+    for record in known {
+        let id = record.attempt.map(|attempt| (attempt.token, attempt.number)).unwrap_or_default();
+        if attempts.get(&id).is_none_or(|told| told.outcome.is_empty()) {
+            attempts.insert(id, record);
+        }
+    }
+}
+
+/// Returns sentences about what is not known of the attempts, of which `last` is the largest number that was given.
+pub(crate) fn unknown(attempts: &Attempts, last: u32, job: &JobId) -> Vec<String> {
+    let is_known = |number: &u32| attempts.keys().any(|(_, known)| known == number);
+    let missing: Vec<_> = (1..=last).filter(|number| !is_known(number)).collect();
+    let mut sentences = Vec::new();
+    if !missing.is_empty() {
+        let named: Vec<_> = missing.iter().take(10).map(u32::to_string).collect();
+        let more = if missing.len() > named.len() { ", ..." } else { "" };
+        sentences.push(format!(
+            "attempts {}{more}: nothing is in the event log of job {job}; its leader ended before it wrote the lines, or left them out",
+            named.join(", ")
+        ));
+    }
+    for ((_, number), attempt) in attempts {
+        if attempt.outcome.is_empty() {
+            sentences.push(format!(
+                "attempt {number}: its end is not in the event log; its leader ended before it wrote the line"
+            ));
+        }
+    }
+    sentences
+}
+
+#[cfg(test)]
+mod tests;

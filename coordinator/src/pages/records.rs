@@ -1,0 +1,71 @@
+//! Source of the dashboard over the records of one dataset alone: jobs that have ended, also when their cluster is
+//! gone.
+
+use async_trait::async_trait;
+use dashboard::source::SourceKind;
+use dashboard::{ActionRequest, PageSource};
+use proto::convert::parsed;
+use proto::{ApiError, v1};
+use storage::{Opener, Root, StorageError};
+
+use crate::service::{in_time, list_ended};
+use crate::{history, history_view};
+
+/// Records of one dataset.
+#[derive(Debug)]
+pub struct RecordsSource {
+    stores: Opener,
+    root: Root,
+}
+
+impl RecordsSource {
+    /// Opens the dataset at `uri`.
+    ///
+    /// # Errors
+    /// The place cannot be opened.
+    pub async fn open(uri: &str) -> Result<Self, StorageError> {
+        let stores = Opener::by_uri();
+        let root = stores.reach(uri).await?;
+        Ok(Self { stores, root })
+    }
+
+    /// Error for what only a cluster knows.
+    fn no_cluster(what: &str) -> ApiError {
+        ApiError::NotFound { what: format!("{what}: these pages show the records of a dataset, and ask no cluster") }
+    }
+}
+
+#[async_trait]
+impl PageSource for RecordsSource {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Dataset(self.root.uri().to_owned())
+    }
+
+    async fn jobs(&self, request: v1::ListJobsRequest) -> Result<v1::ListJobsResponse, ApiError> {
+        list_ended(&self.stores, self.root.uri(), &request).await
+    }
+
+    async fn job(&self, job: &str) -> Result<v1::GetJobResponse, ApiError> {
+        let id = parsed("job", job)?;
+        let record = in_time("the dataset", self.root.uri(), history::record(&self.root, &id)).await?;
+        let missing = || ApiError::NotFound { what: format!("record of job {id} in {}", self.root.uri()) };
+        record.as_ref().map(history_view::job).ok_or_else(missing)
+    }
+
+    async fn tasks(&self, _request: v1::ListTasksRequest) -> Result<v1::ListTasksResponse, ApiError> {
+        Err(Self::no_cluster("list of tasks"))
+    }
+
+    async fn workers(&self) -> Result<v1::ListWorkersResponse, ApiError> {
+        Err(Self::no_cluster("list of workers"))
+    }
+
+    async fn cluster(&self) -> Result<v1::GetClusterResponse, ApiError> {
+        Err(Self::no_cluster("leader"))
+    }
+
+    async fn act(&self, request: ActionRequest) -> Result<Option<String>, ApiError> {
+        let reason = format!("these pages show the records of a dataset and cannot {}", request.action);
+        Err(ApiError::Refused { reason })
+    }
+}

@@ -1,0 +1,263 @@
+//! Source for tests: a cluster as large, and with names as hostile, as a test asks for.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use proto::{ApiError, v1};
+use serde_json::json;
+
+use super::{ActionRequest, PageAction, PageSource, SourceKind};
+
+/// Names that try to leave their place: markup, quotes, directions, controls, length.
+pub(crate) const HOSTILE: &str =
+    "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&lt;\u{202e}gnp\u{0}\u{1b}[31m";
+
+/// Cluster of a test.
+#[derive(Debug)]
+pub(crate) struct Simulated {
+    pub(crate) jobs: u32,
+    pub(crate) shards: u32,
+    pub(crate) tasks_per_shard: u32,
+    pub(crate) workers: u32,
+    /// Text that stands in every field that others may fill.
+    pub(crate) text: String,
+    /// Error of every answer, if there is one.
+    pub(crate) error: Mutex<Option<ApiError>>,
+    /// Number of answers so far.
+    pub(crate) asked: AtomicU64,
+    /// Bytes that are read of each shard.
+    pub(crate) read: AtomicU64,
+    /// Changes that were asked for.
+    pub(crate) acted: Mutex<Vec<ActionRequest>>,
+}
+
+impl Default for Simulated {
+    fn default() -> Self {
+        Self {
+            jobs: 2,
+            shards: 4,
+            tasks_per_shard: 6,
+            workers: 3,
+            text: "as planned".to_owned(),
+            error: Mutex::default(),
+            asked: AtomicU64::default(),
+            read: AtomicU64::new(60 << 20),
+            acted: Mutex::default(),
+        }
+    }
+}
+
+/// Submission of all jobs: 2026-01-01T00:00:00Z.
+pub(crate) const SUBMITTED_MS: i64 = 1_767_225_600_000;
+
+impl Simulated {
+    fn answer<T>(&self, answer: T) -> Result<T, ApiError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        match &*self.error.lock().expect("nobody panics") {
+            Some(error) => Err(error.clone()),
+            None => Ok(answer),
+        }
+    }
+
+    fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    fn summary(&self, at: u32) -> v1::JobSummary {
+        let is_open = at == 0;
+        let (state, done, failed) = match at {
+            0 => (v1::JobState::Running, 1, 1),
+            1 => (v1::JobState::PartlyDone, self.shards - 1, 1),
+            _ => (v1::JobState::Done, self.shards, 0),
+        };
+        v1::JobSummary {
+            job: format!("j{at}"),
+            state: state.into(),
+            dataset: format!("s3://metrics/{}", self.text),
+            input: format!("s3://metrics/landing/{}", self.text),
+            window: "1767225600000-1767240000000".to_owned(),
+            submitted_at_ms: SUBMITTED_MS,
+            ended_at_ms: if is_open { 0 } else { SUBMITTED_MS + 600_000 },
+            shards: self.shards,
+            shards_done: done,
+            shards_failed: failed,
+            bytes: u64::from(self.shards) * (100 << 20),
+            bytes_read: u64::from(self.shards) * self.read(),
+            weight: 10,
+            reason: self.text.clone(),
+            cause: if at == 1 { self.text.clone() } else { String::new() },
+            waiting_for: if is_open { self.text.clone() } else { String::new() },
+            attempts: 40,
+            attempts_failed: 3,
+        }
+    }
+
+    fn shard(&self, at: u32) -> v1::ShardSummary {
+        let states = [v1::ShardState::Mapping, v1::ShardState::Done, v1::ShardState::Failed, v1::ShardState::Reducing];
+        let state = states[at as usize % states.len()];
+        let is_done = state == v1::ShardState::Done;
+        v1::ShardSummary {
+            shard: if at < 64 { format!("org-mod-{at:02}") } else { format!("org-{at}") },
+            state: state.into(),
+            cause: if state == v1::ShardState::Failed { self.text.clone() } else { String::new() },
+            version: u32::from(is_done),
+            content_digest: if is_done { "0123456789abcdef0123456789abcdef".to_owned() } else { String::new() },
+            segments: 8,
+            bytes: 100 << 20,
+            bytes_read: self.read(),
+            map_tasks: self.tasks_per_shard / 2,
+            map_tasks_done: self.tasks_per_shard / 4,
+            partitions: self.tasks_per_shard / 2,
+            running: 2,
+            attempts: 10,
+            attempts_failed: 1,
+            points_read: 1_000_000,
+            points_written: 900_000,
+            elapsed_ms: 90_000,
+            eta_ms: if is_done { 0 } else { 60_000 },
+            warnings: if at == 0 { vec![self.text.clone()] } else { Vec::new() },
+            ..Default::default()
+        }
+    }
+
+    /// Record of an ended job. The second shard has another content in each job.
+    fn record(&self, job: u32) -> serde_json::Value {
+        let time = |ms: u32| json!({ "secs": ms / 1000, "nanos": ms % 1000 * 1_000_000 });
+        let stage = |ms: u32| json!({ "wall": time(ms + ms / 10), "cpu": time(ms) });
+        let stages: Vec<_> = (1..=8).map(|at| stage(at * 1000 + job)).collect();
+        let totals = json!({
+            "books": model::Books::default(),
+            "bytes_in": 100 << 20,
+            "bytes_raw": 10 << 20,
+            "bytes_rollup": 2 << 20,
+            "bits_per_point": 10.5,
+            "stages": stages,
+            "effort": { "wall": time(40_000), "requests": { "get": 120, "put": 9 }, "throttled": time(0) },
+        });
+        let shard = |at: u32| {
+            let digest = if at == 1 { format!("{job:032x}") } else { format!("{at:032x}") };
+            json!({
+                "shard": self.shard(at).shard,
+                "state": "done",
+                "content_digest": digest,
+                "elapsed": time(90_000 + at * job),
+                "totals": totals,
+            })
+        };
+        let shards: Vec<_> = (0..self.shards).map(shard).collect();
+        json!({ "round": 1, "elapsed": time(600_000), "warnings": [self.text], "shards": shards, "totals": totals })
+    }
+
+    fn task(&self, shard: &str, at: u32) -> v1::TaskSummary {
+        let states = [v1::TaskState::Running, v1::TaskState::Done, v1::TaskState::Waiting, v1::TaskState::Open];
+        let state = states[at as usize % states.len()];
+        let running = v1::RunningAttempt {
+            attempt: Some(v1::Attempt { number: 1, token: 7 }),
+            worker: "00000000000000aa".to_owned(),
+            worker_name: self.text.clone(),
+            bytes: 5 << 20,
+            points: 12_345,
+            elapsed_ms: 4_000,
+            speculative: at == 4,
+            ..v1::RunningAttempt::default()
+        };
+        v1::TaskSummary {
+            shard: shard.to_owned(),
+            task: format!("m-{at:05}"),
+            state: state.into(),
+            attempts: 1 + at % 3,
+            charged: at % 3,
+            running: if state == v1::TaskState::Running { vec![running] } else { Vec::new() },
+            error: if state == v1::TaskState::Waiting { self.text.clone() } else { String::new() },
+            bytes: 16 << 20,
+            ..v1::TaskSummary::default()
+        }
+    }
+}
+
+#[async_trait]
+impl PageSource for Simulated {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Cluster
+    }
+
+    async fn jobs(&self, request: v1::ListJobsRequest) -> Result<v1::ListJobsResponse, ApiError> {
+        let from: u32 = request.page_token.parse().unwrap_or_default();
+        let end = if request.open_only { 1 } else { (from + request.limit.max(1)).min(self.jobs) };
+        let next = if end < self.jobs && !request.open_only { end.to_string() } else { String::new() };
+        let jobs = (from..end).map(|at| self.summary(at)).collect();
+        self.answer(v1::ListJobsResponse { jobs, warnings: vec![self.text.clone()], next_page_token: next })
+    }
+
+    async fn job(&self, job: &str) -> Result<v1::GetJobResponse, ApiError> {
+        let at = job.strip_prefix('j').and_then(|at| at.parse().ok()).filter(|at| *at < self.jobs);
+        let at = at.ok_or_else(|| ApiError::NotFound { what: format!("job {job}") })?;
+        let shards = (0..self.shards).map(|at| self.shard(at)).collect();
+        let record = if at == 0 { Vec::new() } else { self.record(at).to_string().into_bytes() };
+        self.answer(v1::GetJobResponse { job: Some(self.summary(at)), shards, record: record.into(), more: false })
+    }
+
+    async fn tasks(&self, request: v1::ListTasksRequest) -> Result<v1::ListTasksResponse, ApiError> {
+        if request.job != "j0" {
+            return Err(ApiError::NotFound { what: format!("job {} that runs", request.job) });
+        }
+        let shard = if request.shard.is_empty() { "org-mod-00" } else { &request.shard };
+        let tasks = (0..self.tasks_per_shard).map(|at| self.task(shard, at));
+        let all = tasks.len() as u64;
+        let mut tasks: Vec<_> = tasks.filter(|task| request.state == 0 || request.state == task.state).collect();
+        let matching = tasks.len() as u64;
+        tasks.drain(..tasks.len().min(request.offset as usize));
+        let limit = if request.limit == 0 { 10_000 } else { request.limit as usize };
+        let more = tasks.len() > limit;
+        tasks.truncate(limit);
+        self.answer(v1::ListTasksResponse { tasks, more, matching, all })
+    }
+
+    async fn workers(&self) -> Result<v1::ListWorkersResponse, ApiError> {
+        let worker = |at: u32| v1::WorkerSummary {
+            worker: format!("{at:016x}"),
+            name: format!("w{at}"),
+            version: "0.1.0".to_owned(),
+            slots: 4,
+            running: 3,
+            memory_bytes: 512 << 20,
+            since_ms: SUBMITTED_MS,
+            silent_ms: 400,
+            draining: if at == 1 { self.text.clone() } else { String::new() },
+            unfit: if at == 2 { self.text.clone() } else { String::new() },
+        };
+        let lost = v1::DrainOrder {
+            name: "w9".to_owned(),
+            worker: "0000000000000099".to_owned(),
+            reason: self.text.clone(),
+            lost: true,
+        };
+        let workers = (0..self.workers).map(worker).collect();
+        self.answer(v1::ListWorkersResponse { workers, more: false, drains: vec![lost] })
+    }
+
+    async fn cluster(&self) -> Result<v1::GetClusterResponse, ApiError> {
+        self.answer(v1::GetClusterResponse {
+            leader: "coordinator-0".to_owned(),
+            address: "http://127.0.0.1:7070".to_owned(),
+            token: u64::MAX,
+            since_ms: SUBMITTED_MS,
+            version: "0.1.0".to_owned(),
+            troubles: vec![self.text.clone()],
+            workers: self.workers,
+            slots: self.workers * 4,
+            jobs: 1,
+        })
+    }
+
+    async fn act(&self, request: ActionRequest) -> Result<Option<String>, ApiError> {
+        let job = match &request.action {
+            PageAction::ReplayShard { job, .. } => Some(format!("{job}-r1")),
+            PageAction::CancelJob { job } | PageAction::RetryJob { job } => Some(job.clone()),
+            PageAction::DrainWorker { .. } => None,
+        };
+        self.acted.lock().expect("nobody panics").push(request);
+        self.answer(job)
+    }
+}

@@ -1,0 +1,231 @@
+//! Two jobs beside each other: what they took, what they wrote, and shard by shard whether the content is the same.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+use model::{JobId, Stage};
+use proto::{ApiError, v1};
+use serde::Serialize;
+
+use super::facts::JobFacts;
+use super::listing::Listing;
+use super::{Look, Page, ROWS, Section, document};
+use crate::html::{Links, Pager, name, pager, state, table};
+use crate::record::{JobRecord, RecordedShard};
+use crate::text;
+
+/// Facts of the view.
+#[derive(Debug, Serialize)]
+struct Compare {
+    a: JobFacts,
+    b: JobFacts,
+    /// Figures of both; empty unless both have ended, with records that can be read.
+    figures: Vec<Figure>,
+    shards_total: usize,
+    shards_same: usize,
+    shards: Vec<ShardPair>,
+}
+
+/// Figure of both jobs.
+#[derive(Debug, Serialize)]
+struct Figure {
+    name: String,
+    /// `ms`, `bytes`, `count` or `bits`.
+    unit: &'static str,
+    a: f64,
+    b: f64,
+    /// The second over the first; none if the first is 0.
+    ratio: Option<f64>,
+}
+
+/// Shard of both jobs.
+#[derive(Debug, Clone, Serialize)]
+struct ShardPair {
+    shard: String,
+    state_a: Option<String>,
+    state_b: Option<String>,
+    elapsed_ms_a: Option<u64>,
+    elapsed_ms_b: Option<u64>,
+    bytes_a: Option<u64>,
+    bytes_b: Option<u64>,
+    /// True if both are done with equal content; none unless both are done.
+    same_content: Option<bool>,
+}
+
+pub(super) async fn look(look: &Look<'_>, (a, b): (&JobId, &JobId), listing: &Listing) -> Result<Page, ApiError> {
+    let (seen_a, seen_b) = (look.source.job(a.as_str()).await?, look.source.job(b.as_str()).await?);
+    let records = JobRecord::parse(&seen_a.record).zip(JobRecord::parse(&seen_b.record));
+    let facts = |seen: &v1::GetJobResponse| JobFacts::from(&seen.job.clone().unwrap_or_default());
+    let mut shards = records.as_ref().map(|(a, b)| pairs(a, b)).unwrap_or_default();
+    let (shards_total, shards_same) =
+        (shards.len(), shards.iter().filter(|pair| pair.same_content == Some(true)).count());
+    let place = listing.cut(&mut shards);
+    let compare = Compare {
+        a: facts(&seen_a),
+        b: facts(&seen_b),
+        figures: records.as_ref().map(|(a, b)| figures(a, b)).unwrap_or_default(),
+        shards_total,
+        shards_same,
+        shards,
+    };
+    Ok(page(&compare, (listing, place), &look.links))
+}
+
+fn figures(a: &JobRecord, b: &JobRecord) -> Vec<Figure> {
+    let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
+    let mut figures = vec![
+        figure("time from start to end", "ms", ms(a.elapsed), ms(b.elapsed)),
+        figure("input", "bytes", a.totals.bytes_in as f64, b.totals.bytes_in as f64),
+        figure("raw parts", "bytes", a.totals.bytes_raw as f64, b.totals.bytes_raw as f64),
+        figure("rollups", "bytes", a.totals.bytes_rollup as f64, b.totals.bytes_rollup as f64),
+        figure("points read", "count", points(a).0, points(b).0),
+        figure("points written", "count", points(a).1, points(b).1),
+        figure(
+            "a point",
+            "bits",
+            a.totals.bits_per_point.unwrap_or_default(),
+            b.totals.bits_per_point.unwrap_or_default(),
+        ),
+        figure("CPU of all stages", "ms", ms(a.totals.stages.total().cpu), ms(b.totals.stages.total().cpu)),
+    ];
+    let stage = |stage: Stage| {
+        figure(&format!("CPU of {stage}"), "ms", ms(a.totals.stages.of(stage).cpu), ms(b.totals.stages.of(stage).cpu))
+    };
+    figures.extend(Stage::ALL.map(stage));
+    figures.retain(|figure| figure.a > 0.0 || figure.b > 0.0);
+    figures
+}
+
+fn points(record: &JobRecord) -> (f64, f64) {
+    let books = &record.totals.books;
+    (books.map.points_read as f64, books.reduce.points_written as f64)
+}
+
+fn figure(name: &str, unit: &'static str, a: f64, b: f64) -> Figure {
+    Figure { name: name.to_owned(), unit, a, b, ratio: (a > 0.0).then(|| b / a) }
+}
+
+/// Joins the shards of both records by name; those whose content differs come first, then those whose time differs
+/// most.
+fn pairs(a: &JobRecord, b: &JobRecord) -> Vec<ShardPair> {
+    let mut joined: BTreeMap<&str, (Option<&RecordedShard>, Option<&RecordedShard>)> = BTreeMap::new();
+    for shard in &a.shards {
+        joined.entry(&shard.shard).or_default().0 = Some(shard);
+    }
+    for shard in &b.shards {
+        joined.entry(&shard.shard).or_default().1 = Some(shard);
+    }
+    let mut pairs: Vec<_> = joined.into_iter().map(|(name, (a, b))| pair(name, a, b)).collect();
+    let difference =
+        |pair: &ShardPair| pair.elapsed_ms_a.unwrap_or_default().abs_diff(pair.elapsed_ms_b.unwrap_or_default());
+    pairs.sort_by_key(|pair| (pair.same_content == Some(true), std::cmp::Reverse(difference(pair))));
+    pairs
+}
+
+fn pair(name: &str, a: Option<&RecordedShard>, b: Option<&RecordedShard>) -> ShardPair {
+    let digest = |shard: Option<&RecordedShard>| shard?.content_digest.clone();
+    let elapsed_ms = |shard: Option<&RecordedShard>| shard.map(|shard| shard.elapsed.as_millis() as u64);
+    ShardPair {
+        shard: name.to_owned(),
+        state_a: a.map(|shard| shard.state.clone()),
+        state_b: b.map(|shard| shard.state.clone()),
+        elapsed_ms_a: elapsed_ms(a),
+        elapsed_ms_b: elapsed_ms(b),
+        bytes_a: a.map(|shard| shard.totals.bytes_in),
+        bytes_b: b.map(|shard| shard.totals.bytes_in),
+        same_content: digest(a).zip(digest(b)).map(|(a, b)| a == b),
+    }
+}
+
+fn page(compare: &Compare, list: (&Listing, Pager), links: &Links) -> Page {
+    let (a, b) = (&compare.a.job, &compare.b.job);
+    Page {
+        title: format!("{a} against {b}"),
+        nav: "Jobs",
+        crumbs: vec![("Jobs".to_owned(), links.to("")), (a.clone(), links.job(a)), (b.clone(), links.job(b))],
+        sections: vec![
+            Section::live("answer", told(compare)),
+            Section::live("figures", figures_table(compare)),
+            Section::live("shards", shards(compare, list, links)),
+        ],
+        document: document("ComparePage", compare),
+        command: format!("tailor job get {a} -o json; tailor job get {b} -o json"),
+        actions: Vec::new(),
+    }
+}
+
+fn told(compare: &Compare) -> Markup {
+    html! {
+        p { (name(&compare.a.job)) " " (state(&compare.a.state)) " " (compare.a.says) }
+        p { (name(&compare.b.job)) " " (state(&compare.b.state)) " " (compare.b.says) }
+        @if compare.figures.is_empty() {
+            p.answer { "They can be compared once both have ended, with records of this version." }
+        } @else {
+            p.answer {
+                "Of " (text::counted(compare.shards_total as u64, "shard")) ", " (text::count(compare.shards_same as u64))
+                " have the same content in both."
+            }
+        }
+    }
+}
+
+fn shown(figure: &Figure, value: f64) -> String {
+    match figure.unit {
+        "ms" => text::span_ms(value as u64),
+        "bytes" => text::bytes(value as u64),
+        "bits" => format!("{value:.2} bits"),
+        _ => text::count(value as u64),
+    }
+}
+
+fn figures_table(compare: &Compare) -> Markup {
+    let row = |figure: &Figure| {
+        html! {
+            th scope="row" { (figure.name) }
+            td.number { (shown(figure, figure.a)) }
+            td.number { (shown(figure, figure.b)) }
+            td.number { @if let Some(ratio) = figure.ratio { (format!("{ratio:.2}")) " ×" } @else { "-" } }
+        }
+    };
+    let rows: Vec<_> = compare.figures.iter().map(row).collect();
+    let (a, b) = (text::printable(&compare.a.job), text::printable(&compare.b.job));
+    html! {
+        @if !rows.is_empty() {
+            h2 { "Figures" }
+            (table("Figures of both jobs", &["Figure", &a, &b, "Second over first"], &rows))
+        }
+    }
+}
+
+fn shards(compare: &Compare, (listing, place): (&Listing, Pager), links: &Links) -> Markup {
+    let here = links.compare(&compare.a.job, &compare.b.job);
+    let rows: Vec<_> = compare.shards.iter().map(|pair| row(pair, compare, links)).collect();
+    html! {
+        @if compare.shards_total > 0 {
+            h2 { "Shard by shard" }
+            (pager("shards", place, ROWS, |from| format!("{here}{}", listing.query(from))))
+            @if !rows.is_empty() {
+                (table("Shards of both jobs, those that differ first", &["Shard", "State", "State of the second", "Time", "Time of the second", "Input", "Input of the second", "Content"], &rows))
+            }
+        }
+    }
+}
+
+fn row(pair: &ShardPair, compare: &Compare, links: &Links) -> Markup {
+    let content = match pair.same_content {
+        Some(true) => "the same",
+        Some(false) => "differs",
+        None => "not both are done",
+    };
+    let word = |state: &Option<String>| state.clone().unwrap_or_else(|| "none".to_owned());
+    html! {
+        th scope="row" { a href=(links.shard(&compare.b.job, &pair.shard)) { (name(&pair.shard)) } }
+        td { (name(&word(&pair.state_a))) }
+        td { (name(&word(&pair.state_b))) }
+        td.number { @if let Some(ms) = pair.elapsed_ms_a { (text::span_ms(ms)) } }
+        td.number { @if let Some(ms) = pair.elapsed_ms_b { (text::span_ms(ms)) } }
+        td.number { @if let Some(bytes) = pair.bytes_a { (text::bytes(bytes)) } }
+        td.number { @if let Some(bytes) = pair.bytes_b { (text::bytes(bytes)) } }
+        td { (content) }
+    }
+}

@@ -1,0 +1,222 @@
+//! Shard: where it stands, why it does not go faster, how uneven its tasks are, and the tasks.
+
+use maud::{Markup, html};
+use model::{JobId, ShardId};
+use proto::v1::{ShardSummary, TaskState, TaskSummary};
+use proto::{ApiError, v1};
+use serde::Serialize;
+
+use super::facts::{ShardFacts, TaskFacts};
+use super::job::choice;
+use super::listing::Listing;
+use super::slow::{self, Reason};
+use super::spread::Spread;
+use super::{Look, Page, ROWS, Section, answer, document};
+use crate::html::{Links, Pager, bar, facts, long, name, pager, state, table, warnings};
+use crate::source::PageAction;
+use crate::text;
+
+/// States that the list can be filtered by.
+pub(crate) const STATES: [&str; 4] = ["open", "running", "waiting", "done"];
+
+/// Facts of the view.
+#[derive(Debug, Serialize)]
+struct Shard {
+    job: String,
+    #[serde(flatten)]
+    facts: ShardFacts,
+    says: String,
+    /// Reasons for which it does not go faster, the plainest first.
+    reasons: Vec<Reason>,
+    /// Spreads over the tasks that are listed: input of map tasks, and time of running attempts.
+    bytes_of_tasks: Option<Spread>,
+    elapsed_ms_of_running: Option<Spread>,
+    /// Reason for which no tasks are listed, if none can be.
+    no_tasks: Option<String>,
+    tasks: Vec<TaskFacts>,
+    /// True if there are more tasks than the source lists at once.
+    tasks_left_out: bool,
+}
+
+/// Finds a shard among those of its job.
+pub(super) async fn find(look: &Look<'_>, job: &JobId, shard: ShardId) -> Result<ShardSummary, ApiError> {
+    let seen = look.source.job(job.as_str()).await?;
+    let name = shard.to_string();
+    let found = seen.shards.into_iter().find(|known| known.shard == name);
+    found.ok_or_else(|| ApiError::NotFound { what: format!("shard {name} of job {job}") })
+}
+
+pub(super) async fn look(look: &Look<'_>, (job, id): (&JobId, ShardId), listing: &Listing) -> Result<Page, ApiError> {
+    let summary = find(look, job, id).await?;
+    let request = v1::ListTasksRequest { job: job.to_string(), shard: id.to_string(), ..Default::default() };
+    let (tasks, no_tasks) = match look.source.tasks(request).await {
+        Ok(tasks) => (tasks, None),
+        // Tasks are of a job that runs; a job that has ended has none, which is no error of the page.
+        Err(error @ (ApiError::NotFound { .. } | ApiError::Refused { .. })) => {
+            (Default::default(), Some(error.to_string()))
+        }
+        Err(error) => return Err(error),
+    };
+    let mut listed: Vec<&TaskSummary> = tasks.tasks.iter().collect();
+    listed.retain(|task| listing.state.is_empty() || TaskFacts::from(*task).state == listing.state);
+    listed.sort_by_key(|task| std::cmp::Reverse(urgency(task)));
+    let place = listing.cut(&mut listed);
+    let shard = Shard {
+        job: job.to_string(),
+        facts: ShardFacts::from(&summary),
+        says: answer::of_shard(&summary),
+        reasons: slow::reasons(&summary, &tasks.tasks),
+        bytes_of_tasks: Spread::of(tasks.tasks.iter().map(|task| task.bytes).filter(|bytes| *bytes > 0)),
+        elapsed_ms_of_running: Spread::of(
+            tasks.tasks.iter().flat_map(|task| &task.running).map(|attempt| attempt.elapsed_ms),
+        ),
+        no_tasks,
+        tasks: listed.into_iter().map(TaskFacts::from).collect(),
+        tasks_left_out: tasks.more,
+    };
+    Ok(page(&shard, (listing, place), &look.links))
+}
+
+/// Orders by what wants to be looked at: tasks that wait or failed before, then the longest running.
+fn urgency(task: &TaskSummary) -> (u8, u32, u64) {
+    let class = match task.state() {
+        TaskState::Waiting => 3,
+        TaskState::Running => 2,
+        TaskState::Open | TaskState::Unspecified => 1,
+        TaskState::Done => 0,
+    };
+    let elapsed_ms = task.running.iter().map(|attempt| attempt.elapsed_ms).max().unwrap_or_default();
+    (class, task.charged, elapsed_ms)
+}
+
+fn page(shard: &Shard, list: (&Listing, Pager), links: &Links) -> Page {
+    let (job, name) = (&shard.job, &shard.facts.shard);
+    Page {
+        title: format!("{name} of {job}"),
+        nav: "Jobs",
+        crumbs: vec![("Jobs".to_owned(), links.to("")), (job.clone(), links.job(job))],
+        sections: vec![
+            Section::live("answer", told(shard, links)),
+            Section::live("facts", about(&shard.facts)),
+            Section::live("spread", spreads(shard)),
+            Section::still("filters", filters(list.0, &links.shard(job, name))),
+            Section::live("tasks", tasks(shard, list, links)),
+            Section::live("warnings", warnings("Warnings", &shard.facts.warnings)),
+        ],
+        document: document("ShardPage", shard),
+        command: format!("tailor shard get {name} --job {job}"),
+        actions: actions(shard),
+    }
+}
+
+/// Replays are of shards that are done; others are run again with their job.
+fn actions(shard: &Shard) -> Vec<PageAction> {
+    let (job, name) = (shard.job.clone(), shard.facts.shard.clone());
+    if shard.facts.state == "done" { vec![PageAction::ReplayShard { job, shard: name }] } else { Vec::new() }
+}
+
+fn told(shard: &Shard, links: &Links) -> Markup {
+    let facts = &shard.facts;
+    html! {
+        p.answer { (state(&facts.state)) " " (shard.says) @if let Some(eta_ms) = facts.eta_ms { " About " (text::span_ms(eta_ms)) " are left." } }
+        @if let Some(cause) = &facts.cause { p.bad { (long("cause", cause)) } }
+        p { (bar("Input that is read", facts.bytes_read, facts.bytes)) }
+        @if !shard.reasons.is_empty() {
+            h2 { "Why it takes its time" }
+            ul.reasons {
+                @for reason in &shard.reasons {
+                    li {
+                        strong { (reason.rule) } ": " (text::printable(&reason.says))
+                        @if let Some(task) = &reason.task { " " a href=(links.task(&shard.job, &facts.shard, task)) { (name(task)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn about(shard: &ShardFacts) -> Markup {
+    let replaces = shard.replaces.map(|version| match shard.same_content {
+        Some(true) => format!("version {version}, of the same content"),
+        Some(false) => format!("version {version}, of other content"),
+        None => format!("version {version}"),
+    });
+    html! {
+        h2 { "About" }
+        (facts(&[
+            ("Version", shard.version.map(|version| html! { (version) })),
+            ("Replaces", replaces.map(|text| html! { (text) })),
+            ("Content", shard.content_digest.as_deref().map(name)),
+            ("Segments", Some(html! { (text::count(shard.segments)) ", " (text::bytes(shard.bytes)) })),
+            ("Map tasks", Some(html! { (text::count(shard.map_tasks_done.into())) " of " (text::count(shard.map_tasks.into())) " done" })),
+            ("Partitions", Some(html! { (text::count(shard.partitions_done.into())) " of " (text::count(shard.partitions.into())) " done" })),
+            ("Attempts", Some(html! { (text::count(shard.attempts.into())) ", " (text::count(shard.attempts_failed.into())) " failed, " (text::count(shard.running.into())) " running" })),
+            ("Points", Some(html! { (text::count(shard.points_read)) " read, " (text::count(shard.points_written)) " written" })),
+            ("Time", Some(html! { (text::span_ms(shard.elapsed_ms)) })),
+        ]))
+    }
+}
+
+fn spreads(shard: &Shard) -> Markup {
+    let rows: Vec<_> = [
+        ("Input of a map task", shard.bytes_of_tasks, text::bytes as fn(u64) -> String),
+        ("Time of running attempts", shard.elapsed_ms_of_running, text::span_ms),
+    ]
+    .into_iter()
+    .filter_map(|(label, spread, shown)| spread.map(|spread| spread_row(label, &spread, shown)))
+    .collect();
+    html! {
+        @if !rows.is_empty() {
+            h2 { "How even the tasks are" }
+            (table("Quantiles over the tasks of this shard", &["Of", "Tasks", "Least", "25 %", "Median", "75 %", "Most", "Most over median"], &rows))
+        }
+    }
+}
+
+fn spread_row(label: &str, spread: &Spread, shown: fn(u64) -> String) -> Markup {
+    html! {
+        th scope="row" { (label) }
+        td.number { (text::count(spread.count)) }
+        @for value in [spread.min, spread.p25, spread.median, spread.p75, spread.max] { td.number { (shown(value)) } }
+        td.number { @if let Some(skew) = spread.skew() { (text::ratio(skew)) " ×, + " (shown(spread.excess())) } @else { "-" } }
+    }
+}
+
+fn filters(listing: &Listing, here: &str) -> Markup {
+    html! {
+        form method="get" action=(here) {
+            (choice("State", "state", &listing.state, &STATES))
+            button { "Show" }
+        }
+    }
+}
+
+fn tasks(shard: &Shard, (listing, place): (&Listing, Pager), links: &Links) -> Markup {
+    let here = links.shard(&shard.job, &shard.facts.shard);
+    let rows: Vec<_> = shard.tasks.iter().map(|task| row(&shard.job, task, links)).collect();
+    html! {
+        h2 { "Tasks" }
+        @match &shard.no_tasks {
+            Some(reason) => p { "No tasks are listed: " (text::printable(reason)) "." },
+            None => (pager("tasks", place, ROWS, |from| format!("{here}{}", listing.query(from)))),
+        }
+        @if shard.tasks_left_out { p { "There are more tasks than are listed at once." } }
+        @if !rows.is_empty() {
+            (table("Tasks of this shard, those that wait first", &["Task", "State", "Attempts", "Charged", "Input", "Worker", "Read", "Time", "Error"], &rows))
+        }
+    }
+}
+
+fn row(job: &str, task: &TaskFacts, links: &Links) -> Markup {
+    html! {
+        th scope="row" { a href=(links.task(job, &task.shard, &task.task)) { (name(&task.task)) } }
+        td { (state(&task.state)) }
+        td.number { (text::count(task.attempts.into())) }
+        td.number { (text::count(task.charged.into())) }
+        td.number { (text::bytes(task.bytes)) }
+        td { @for attempt in &task.running { div { (name(&attempt.worker_name)) @if attempt.speculative { " (twin)" } } } }
+        td.number { @for attempt in &task.running { div { (text::bytes(attempt.bytes)) } } }
+        td.number { @for attempt in &task.running { div { (text::span_ms(attempt.elapsed_ms)) } } }
+        td { @if let Some(error) = &task.error { (long(&format!("error-{}", task.task), error)) } }
+    }
+}

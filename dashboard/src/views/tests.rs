@@ -1,0 +1,113 @@
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use expect_test::{ExpectFile, expect_file};
+
+use super::*;
+use crate::source::simulated::{HOSTILE, SUBMITTED_MS, Simulated};
+
+/// Paths of every view, with a query where it has one.
+pub(crate) const PATHS: [&str; 10] = [
+    "",
+    "?after=1",
+    "jobs/j0",
+    "jobs/j1?state=failed&sort=bytes",
+    "jobs/j0/shards/org-mod-00",
+    "jobs/j0/shards/org-mod-00/tasks/m-00002",
+    "jobs/j1/vs/j2",
+    "jobs/j1/cost",
+    "trouble",
+    "workers",
+];
+
+fn view(url: &str) -> View {
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let query: BTreeMap<_, _> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    View::parse(path, &query).unwrap_or_else(|| panic!("{url} is a view"))
+}
+
+async fn look(url: &str, source: &Simulated) -> Page {
+    view(url)
+        .look(source, PagePrices::default(), SUBMITTED_MS + 90_000)
+        .await
+        .unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
+/// Compares a page with the reviewed one: its sections, then its JSON.
+async fn check(url: &str, expected: ExpectFile) {
+    let page = look(url, &Simulated { jobs: 3, ..Simulated::default() }).await;
+    let mut text = format!("title: {}\ncommand: {}\n", page.title, page.command);
+    for section in &page.sections {
+        let html = section.html.0.replace("><", ">\n<");
+        writeln!(text, "\n-- {} {}\n{html}", section.id, if section.is_live { "live" } else { "still" }).expect("text");
+    }
+    let json = serde_json::to_string_pretty(&page.document).expect("JSON");
+    expected.assert_eq(&format!("{text}\n-- json\n{json}\n"));
+}
+
+#[tokio::test]
+async fn each_view_renders_as_it_was_reviewed() {
+    check("", expect_file!["../../golden/jobs.txt"]).await;
+    check("jobs/j0", expect_file!["../../golden/job.txt"]).await;
+    check("jobs/j1?state=failed", expect_file!["../../golden/job-ended.txt"]).await;
+    check("jobs/j0/shards/org-mod-00", expect_file!["../../golden/shard.txt"]).await;
+    check("jobs/j0/shards/org-mod-00/tasks/m-00000", expect_file!["../../golden/task.txt"]).await;
+    check("jobs/j1/vs/j2", expect_file!["../../golden/compare.txt"]).await;
+    check("jobs/j1/cost", expect_file!["../../golden/cost.txt"]).await;
+    check("trouble", expect_file!["../../golden/trouble.txt"]).await;
+    check("workers", expect_file!["../../golden/workers.txt"]).await;
+}
+
+#[test]
+fn a_view_has_one_url_and_parses_from_it() {
+    for url in PATHS {
+        let view = view(url);
+        assert_eq!(view.url(), url);
+        assert_eq!(view.depth(), url.split('?').next().unwrap_or_default().matches('/').count(), "{url}");
+    }
+    let none = BTreeMap::new();
+    for strange in [
+        "jobs",
+        "jobs/",
+        "jobs/j0/",
+        "jobs/a%2Fb",
+        "jobs/%ff",
+        "jobs/j0/shards/org-mod-99",
+        "workers/",
+        "../etc",
+        "jobs/<script>",
+    ] {
+        assert_eq!(View::parse(strange, &none), None, "{strange}");
+    }
+}
+
+#[tokio::test]
+async fn names_of_strangers_stay_text_wherever_they_stand() {
+    let long = format!("{HOSTILE}{}", "x".repeat(10_000));
+    for text in [HOSTILE, &long] {
+        let source = Simulated { jobs: 3, text: text.to_owned(), ..Simulated::default() };
+        for url in PATHS {
+            let page = look(url, &source).await;
+            for section in &page.sections {
+                let html = &section.html.0;
+                assert!(!html.contains("<script") && !html.contains("<img"), "{url} {}: {html}", section.id);
+                let steers = |letter: char| model::admission::is_unprintable(letter) && letter != '\n';
+                assert!(!html.contains(steers), "{url} {}", section.id);
+                // Attributes are in double quotes: one inside a value would end it.
+                assert!(!html.contains("\"'>"), "{url} {}: {html}", section.id);
+                assert!(html.len() < 300_000, "{url} {}: {} bytes", section.id, html.len());
+            }
+            assert!(page.document.to_string().contains("onerror"), "JSON of {url} has the whole text");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_largest_cluster_has_small_pages() {
+    let source = Simulated { jobs: 5_000, shards: 65, tasks_per_shard: 4_616, workers: 500, ..Simulated::default() };
+    for url in PATHS {
+        let page = look(url, &source).await;
+        let bytes: usize = page.sections.iter().map(|section| section.html.0.len()).sum();
+        assert!(bytes < 300_000, "{url} has {bytes} bytes");
+    }
+}

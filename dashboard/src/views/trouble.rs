@@ -1,0 +1,168 @@
+//! Trouble: everything that waits, is tried again or cannot work, over all open jobs, so that nobody has to look for
+//! it.
+
+use maud::{Markup, html};
+use proto::v1::{JobSummary, TaskState};
+use proto::{ApiError, v1};
+use serde::Serialize;
+
+use super::facts::{JobFacts, TaskFacts, WorkerFacts, is_open};
+use super::{Look, Page, Section, document};
+use crate::html::{Links, long, name, state, table};
+use crate::source::SourceKind;
+use crate::text;
+
+/// Most open jobs whose tasks are looked at.
+const JOBS_MAX: usize = 50;
+/// Most tasks that are shown of one job.
+const TASKS_PER_JOB_MAX: u32 = 50;
+
+/// Facts of the view.
+#[derive(Debug, Serialize)]
+struct Trouble {
+    /// Troubles of the stores, as the leader tells them.
+    stores: Vec<String>,
+    /// Open jobs that wait, or have failed shards.
+    jobs: Vec<JobFacts>,
+    tasks: Vec<TaskOfJob>,
+    /// Workers that leave or cannot work now.
+    workers: Vec<WorkerFacts>,
+    /// Jobs whose tasks were not looked at, because there are too many, or their tasks are not known yet.
+    left_out: Vec<String>,
+}
+
+/// Task that waits, with its job.
+#[derive(Debug, Serialize)]
+struct TaskOfJob {
+    job: String,
+    #[serde(flatten)]
+    task: TaskFacts,
+}
+
+impl Trouble {
+    fn is_none(&self) -> bool {
+        self.stores.is_empty() && self.jobs.is_empty() && self.tasks.is_empty() && self.workers.is_empty()
+    }
+}
+
+pub(super) async fn look(look: &Look<'_>) -> Result<Page, ApiError> {
+    if let SourceKind::Dataset(_) = look.source.kind() {
+        return Err(ApiError::NotFound {
+            what: "cluster behind these records; a dataset has no trouble of its own".to_owned(),
+        });
+    }
+    let open = look.source.jobs(v1::ListJobsRequest { open_only: true, ..Default::default() }).await?.jobs;
+    let workers = look.source.workers().await?.workers;
+    let mut trouble = Trouble {
+        stores: look.source.cluster().await?.troubles,
+        jobs: open.iter().filter(|job| is_troubled(job)).map(JobFacts::from).collect(),
+        tasks: Vec::new(),
+        workers: workers.iter().map(WorkerFacts::from).filter(|worker| worker.state != "active").collect(),
+        left_out: open.iter().skip(JOBS_MAX).map(|job| job.job.clone()).collect(),
+    };
+    for job in open.iter().take(JOBS_MAX) {
+        let request = v1::ListTasksRequest {
+            job: job.job.clone(),
+            state: TaskState::Waiting.into(),
+            limit: TASKS_PER_JOB_MAX,
+            ..Default::default()
+        };
+        match look.source.tasks(request).await {
+            Ok(tasks) => {
+                let of_job = |task| TaskOfJob { job: job.job.clone(), task: TaskFacts::from(task) };
+                trouble.tasks.extend(tasks.tasks.iter().map(of_job));
+            }
+            // The job has ended meanwhile, or is being taken over.
+            Err(ApiError::NotFound { .. } | ApiError::Refused { .. }) => trouble.left_out.push(job.job.clone()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(page(&trouble, &look.links))
+}
+
+fn is_troubled(job: &JobSummary) -> bool {
+    is_open(job) && (!job.waiting_for.is_empty() || job.shards_failed > 0)
+}
+
+fn page(trouble: &Trouble, links: &Links) -> Page {
+    Page {
+        title: "Trouble".to_owned(),
+        nav: "Trouble",
+        crumbs: Vec::new(),
+        sections: vec![
+            Section::live("answer", told(trouble)),
+            Section::live("jobs", jobs(trouble, links)),
+            Section::live("tasks", tasks(trouble, links)),
+            Section::live("workers", workers(trouble)),
+        ],
+        document: document("TroublePage", trouble),
+        command: "tailor job list --open; tailor task list --job JOB --state waiting; tailor worker list".to_owned(),
+        actions: Vec::new(),
+    }
+}
+
+fn told(trouble: &Trouble) -> Markup {
+    html! {
+        @if trouble.is_none() { p.answer { "Nothing waits, nothing is tried again, and every worker can work." } }
+        @for (at, store) in trouble.stores.iter().enumerate() { p.bad { (long(&format!("store-{at}"), store)) } }
+        @if !trouble.left_out.is_empty() {
+            p { "Tasks of " (text::counted(trouble.left_out.len() as u64, "open job")) " were not looked at." }
+        }
+    }
+}
+
+fn jobs(trouble: &Trouble, links: &Links) -> Markup {
+    let row = |job: &JobFacts| {
+        html! {
+            th scope="row" { a href=(links.job(&job.job)) { (name(&job.job)) } }
+            td { (state(&job.state)) }
+            td.number { (text::count(job.shards_failed.into())) }
+            td { @if let Some(obstacle) = &job.waiting_for { (long(&format!("wait-{}", job.job), obstacle)) } }
+            td { (job.says) }
+        }
+    };
+    let rows: Vec<_> = trouble.jobs.iter().map(row).collect();
+    html! {
+        @if !rows.is_empty() {
+            h2 { "Jobs" }
+            (table("Open jobs that wait, or have failed shards", &["Job", "State", "Failed shards", "Waits for", "Answer"], &rows))
+        }
+    }
+}
+
+fn tasks(trouble: &Trouble, links: &Links) -> Markup {
+    let row = |of: &TaskOfJob| {
+        html! {
+            th scope="row" { a href=(links.task(&of.job, &of.task.shard, &of.task.task)) { (name(&of.task.task)) } }
+            td { a href=(links.shard(&of.job, &of.task.shard)) { (name(&of.task.shard)) } }
+            td { a href=(links.job(&of.job)) { (name(&of.job)) } }
+            td.number { (text::count(of.task.attempts.into())) }
+            td { @if let Some(error) = &of.task.error { (long(&format!("error-{}-{}-{}", of.job, of.task.shard, of.task.task), error)) } @else { "its neighbour is to confirm a start" } }
+        }
+    };
+    let rows: Vec<_> = trouble.tasks.iter().map(row).collect();
+    html! {
+        @if !rows.is_empty() {
+            h2 { "Tasks" }
+            (table("Tasks that wait", &["Task", "Shard", "Job", "Attempts", "Last failure"], &rows))
+        }
+    }
+}
+
+fn workers(trouble: &Trouble) -> Markup {
+    let row = |worker: &WorkerFacts| {
+        html! {
+            th scope="row" { (name(&worker.name)) }
+            td { (state(worker.state)) }
+            td.number { (text::count(worker.running.into())) }
+            td { @if let Some(reason) = &worker.reason { (long(&format!("reason-{}", worker.worker), reason)) } }
+        }
+    };
+    let rows: Vec<_> = trouble.workers.iter().map(row).collect();
+    html! {
+        @if !rows.is_empty() {
+            h2 { "Workers" }
+            (table("Workers that leave or cannot work now", &["Worker", "State", "Busy", "Reason"], &rows))
+        }
+    }
+}

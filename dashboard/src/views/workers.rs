@@ -1,0 +1,137 @@
+//! Workers: those that leave, are unfit or silent first.
+
+use maud::{Markup, html};
+use proto::ApiError;
+use proto::v1::DrainOrder;
+use serde::Serialize;
+
+use super::facts::WorkerFacts;
+use super::job::choice;
+use super::listing::Listing;
+use super::{Look, Page, ROWS, Section, document};
+use crate::html::{Links, Pager, bar, instant, long, name, pager, state, table};
+use crate::source::PageAction;
+use crate::text;
+
+/// States that the list can be filtered by.
+pub(crate) const STATES: [&str; 4] = ["active", "draining", "unfit", "lost"];
+/// Orders of the list; without one, those that want to be looked at come first.
+pub(crate) const SORTS: [&str; 3] = ["name", "running", "silent"];
+
+/// Facts of the view.
+#[derive(Debug, Serialize)]
+struct Workers {
+    count: usize,
+    slots: u64,
+    running: u64,
+    draining: usize,
+    unfit: usize,
+    /// Number of workers that the filter lets pass, and those of this page.
+    matching: usize,
+    workers: Vec<WorkerFacts>,
+}
+
+pub(super) async fn look(look: &Look<'_>, listing: &Listing) -> Result<Page, ApiError> {
+    let seen = look.source.workers().await?;
+    let live: Vec<_> = seen.workers.iter().map(WorkerFacts::from).collect();
+    let count_of = |state: &str| live.iter().filter(|worker| worker.state == state).count();
+    let mut workers = Workers {
+        count: live.len(),
+        slots: live.iter().map(|worker| u64::from(worker.slots)).sum(),
+        running: live.iter().map(|worker| u64::from(worker.running)).sum(),
+        draining: count_of("draining"),
+        unfit: count_of("unfit"),
+        matching: 0,
+        workers: Vec::new(),
+    };
+    let lost = seen.drains.iter().filter(|order| order.lost).map(lost);
+    let mut listed: Vec<_> = live.into_iter().chain(lost).collect();
+    listed.retain(|worker| listing.state.is_empty() || worker.state == listing.state);
+    match listing.sort.as_str() {
+        "name" => listed.sort_by(|a, b| a.name.cmp(&b.name)),
+        "running" => listed.sort_by_key(|worker| std::cmp::Reverse(worker.running)),
+        "silent" => listed.sort_by_key(|worker| std::cmp::Reverse(worker.silent_ms)),
+        _ => listed.sort_by(|a, b| (a.state == "active").cmp(&(b.state == "active")).then_with(|| a.name.cmp(&b.name))),
+    }
+    let place = listing.cut(&mut listed);
+    (workers.matching, workers.workers) = (place.total, listed);
+    Ok(page(&workers, (listing, place), &look.links))
+}
+
+/// Worker that was lost while it was to leave: it gets the order again if it comes back.
+fn lost(order: &DrainOrder) -> WorkerFacts {
+    WorkerFacts {
+        worker: order.worker.clone(),
+        name: order.name.clone(),
+        state: "lost",
+        reason: Some(format!("to leave if it comes back: {}", order.reason)),
+        version: String::new(),
+        slots: 0,
+        running: 0,
+        memory_bytes: 0,
+        since_at_ms: 0,
+        silent_ms: 0,
+    }
+}
+
+fn page(workers: &Workers, list: (&Listing, Pager), links: &Links) -> Page {
+    Page {
+        title: "Workers".to_owned(),
+        nav: "Workers",
+        crumbs: Vec::new(),
+        sections: vec![
+            Section::live("answer", told(workers)),
+            Section::still("filters", filters(list.0, links)),
+            Section::live("workers", listed(workers, list, links)),
+        ],
+        document: document("WorkersPage", workers),
+        command: "tailor worker list -o wide".to_owned(),
+        actions: vec![PageAction::DrainWorker { worker: String::new() }],
+    }
+}
+
+fn told(workers: &Workers) -> Markup {
+    html! {
+        p.answer {
+            (text::counted(workers.count as u64, "worker")) ", " (text::count(workers.running)) " of "
+            (text::counted(workers.slots, "slot")) " busy; " (text::count(workers.draining as u64)) " leave, "
+            (text::count(workers.unfit as u64)) " cannot work now."
+        }
+        p { (bar("Slots that are busy", workers.running, workers.slots)) }
+    }
+}
+
+fn filters(listing: &Listing, links: &Links) -> Markup {
+    html! {
+        form method="get" action=(links.to("workers")) {
+            (choice("State", "state", &listing.state, &STATES))
+            (choice("Order", "sort", &listing.sort, &SORTS))
+            button { "Show" }
+        }
+    }
+}
+
+fn listed(workers: &Workers, (listing, place): (&Listing, Pager), links: &Links) -> Markup {
+    let rows: Vec<_> = workers.workers.iter().map(row).collect();
+    html! {
+        (pager("workers", place, ROWS, |from| links.to(&format!("workers{}", listing.query(from)))))
+        @if !rows.is_empty() {
+            (table("Workers, those that leave or are unfit first", &["Worker", "State", "Busy", "Slots", "Memory", "Since", "Heard", "Version", "Id", "Reason"], &rows))
+        }
+    }
+}
+
+fn row(worker: &WorkerFacts) -> Markup {
+    html! {
+        th scope="row" { (name(&worker.name)) }
+        td { (state(worker.state)) }
+        td.number { (text::count(worker.running.into())) }
+        td.number { (text::count(worker.slots.into())) }
+        td.number { (text::bytes(worker.memory_bytes)) }
+        td { (instant(worker.since_at_ms)) }
+        td.number { (text::span_ms(worker.silent_ms)) " ago" }
+        td { (name(&worker.version)) }
+        td { (name(&worker.worker)) }
+        td { @if let Some(reason) = &worker.reason { (long(&format!("reason-{}", worker.worker), reason)) } }
+    }
+}

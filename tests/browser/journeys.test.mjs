@@ -1,0 +1,166 @@
+// Journeys of an operator: pages follow a job, a lost worker and a lost leader without a reload; every view, light and dark.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { cpSync } from "node:fs";
+import { join } from "node:path";
+import { Cluster, until } from "./cluster.mjs";
+import { check, launch, open, picture } from "./browser.mjs";
+
+const HOSTILE = "<script>document.title='owned'</script>\"'><img src=x onerror=document.title='owned'>";
+
+let cluster;
+let browser;
+const input = () => join(cluster.folder, "in");
+const dataset = () => join(cluster.folder, "dataset");
+
+const submit = (job, ...more) =>
+  cluster.tailor("job", "submit", "--job", job, "--input", input(), "--dataset", dataset(), "--rollup", "5m", ...more);
+
+// Finds a coordinator that answers; the first journey kills the other.
+const serving = () =>
+  until("a coordinator that answers", async () => {
+    const answers = [0, 1].map((at) => cluster.json(at, "").then((page) => page.kind === "JobsPage", () => false));
+    const up = (await Promise.all(answers)).indexOf(true);
+    return up >= 0 && String(up);
+  });
+
+// Marks a page, so that a reload would be seen.
+const mark = (page) => page.evaluate(() => { window.isMarked = true; });
+const isMarked = (page) => page.evaluate(() => window.isMarked === true);
+
+before(async () => {
+  cluster = await Cluster.start(join(process.env.BROWSER_PICTURES, "logs"));
+  browser = await launch();
+  const made = await cluster.tailor("gen", "--out", input(), "--points", "6000000", "--orgs", "12", "--seed", "7");
+  assert.equal(made.code, 0, made.stderr);
+});
+
+after(async () => {
+  await browser?.close();
+  cluster?.stop();
+});
+
+test("a job appears and goes on, a worker is killed, the leader changes: the pages follow without a reload", async () => {
+  const leader = await cluster.leader();
+  // The pages of the coordinator that follows outlive the leader.
+  const at = 1 - leader;
+  const jobs = await open(browser, cluster.url(at), { expected: ["503"] });
+  await jobs.getByText("No job is open.").waitFor();
+  await mark(jobs);
+  const workers = await open(browser, cluster.url(at, "workers"), { expected: ["503"] });
+  await mark(workers);
+  await workers.getByRole("rowheader", { name: "w1" }).waitFor();
+
+  const submitted = await submit("nightly", "--split-size", "64KiB", "--partition-size", "64KiB", "--reason", HOSTILE);
+  assert.equal(submitted.code, 0, submitted.stderr);
+  await jobs.getByRole("link", { name: "nightly" }).first().waitFor();
+  assert.ok(await isMarked(jobs), "the list was not reloaded");
+  await picture(jobs, "jobs-open");
+
+  await jobs.getByRole("link", { name: "nightly" }).first().click();
+  await jobs.getByText(/^Running: /).or(jobs.getByText(/Running: /)).first().waitFor();
+  await mark(jobs);
+  await picture(jobs, "job-running");
+
+  cluster.kill("w1");
+  await workers.getByRole("rowheader", { name: "w1" }).waitFor({ state: "detached" });
+  assert.ok(await isMarked(workers), "the list of workers was not reloaded");
+
+  cluster.kill(`c${leader}`);
+  await jobs.getByText(/Complete: /).first().waitFor();
+  assert.ok(await isMarked(jobs), "the page of the job was not reloaded");
+  assert.equal(await jobs.title(), "nightly · Tailor", "a reason with markup stays text");
+  await jobs.getByText("<script>", { exact: false }).first().waitFor();
+  assert.deepEqual(jobs.faults.concat(workers.faults), []);
+});
+
+test("a shard that failed runs again from the page, and one that is done is replayed", async () => {
+  const [bad, out] = [join(cluster.folder, "bad"), join(cluster.folder, "bad-dataset")];
+  const small = ["--points", "200000", "--orgs", "4", "--seed", "9"];
+  assert.equal((await cluster.tailor("gen", "--out", bad, ...small, "--plant", "torn-frame")).code, 0);
+  const ended = await cluster.tailor("job", "submit", "--job", "torn", "--input", bad, "--dataset", out, "--wait");
+  assert.notEqual(ended.code, 0, "a torn frame fails its shard");
+  const at = await serving();
+  const page = await open(browser, cluster.url(at, "jobs/torn"));
+  await page.getByText(/Not complete: |Failed after /).first().waitFor();
+  await page.locator(".cell.s-failed").first().waitFor();
+  await picture(page, "job-failed");
+
+  // The segment is repaired: the same seed without damage has the same files.
+  const good = await cluster.tailor("gen", "--out", join(cluster.folder, "good"), ...small);
+  assert.equal(good.code, 0, good.stderr);
+  cpSync(join(cluster.folder, "good"), bad, { recursive: true, force: true });
+  await page.getByText("Run failed and cancelled shards again").first().click();
+  await page.getByLabel(/^Type/).fill("wrong");
+  await page.getByLabel(/^Reason/).fill("the segment is repaired");
+  page.faults.length = 0;
+  await page.getByRole("button", { name: "Run failed and cancelled shards again" }).click();
+  await page.getByText("nothing was changed").waitFor();
+  assert.ok(page.faults.every((fault) => fault.includes("400")), page.faults.join());
+  await page.goBack();
+  await page.getByText("Run failed and cancelled shards again").first().click();
+  await page.getByLabel(/^Type/).fill("torn");
+  await page.getByLabel(/^Reason/).fill("the segment is repaired");
+  await page.getByRole("button", { name: "Run failed and cancelled shards again" }).click();
+  await page.getByText(/Complete: /).first().waitFor();
+
+  await page.locator(".cell.s-done").first().click();
+  await page.getByText("Replay this shard into a new version").first().click();
+  const { shard } = await cluster.json(at, new URL(page.url()).pathname.replace("/ui/", ""));
+  await page.getByLabel(/^Type/).fill(shard);
+  await page.getByLabel(/^Reason/).fill("rehearsal");
+  await page.getByRole("button", { name: "Replay this shard into a new version" }).click();
+  await page.getByRole("heading", { level: 1, name: "torn-r1" }).waitFor();
+  await page.getByText(/Complete: /).first().waitFor();
+  await picture(page, "job-replayed");
+});
+
+test("every view is whole in light and in dark, and on a phone", async () => {
+  const again = await submit("second", "--wait");
+  assert.equal(again.code, 0, again.stderr);
+  const at = await serving();
+  const { shards } = await cluster.json(at, "jobs/second");
+  const views = {
+    jobs: "", job: "jobs/second", shard: `jobs/second/shards/${shards[0].shard}`, compare: "jobs/nightly/vs/second",
+    trouble: "trouble", workers: "workers",
+  };
+  for (const colorScheme of ["light", "dark"]) {
+    for (const [name, path] of Object.entries(views)) {
+      const page = await open(browser, cluster.url(at, path), { colorScheme });
+      await check(page, `${name}, ${colorScheme}`);
+      await picture(page, `${name}-${colorScheme}`);
+      await page.setViewportSize({ width: 360, height: 740 });
+      await check(page, `${name}, ${colorScheme}, on a phone`);
+      await page.context().close();
+    }
+  }
+});
+
+test("a change keeps what is typed, opened and focused; the keyboard reaches everything; scripts are not needed", async () => {
+  const at = await serving();
+  const page = await open(browser, cluster.url(at, "workers"));
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.className), "skip", "the first stop skips the navigation");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+
+  const submitted = await submit("third", "--split-size", "64KiB", "--partition-size", "64KiB", "--reason", "why ".repeat(200));
+  assert.equal(submitted.code, 0, submitted.stderr);
+  const job = await open(browser, cluster.url(at, "jobs/third"));
+  const reason = job.locator("details#reason");
+  await reason.locator("summary").click();
+  await job.getByLabel("Compare with job").fill("nightl");
+  await job.getByText(/Complete: /).first().waitFor();
+  assert.equal(await reason.getAttribute("open"), "", "what was opened stays open");
+  assert.equal(await job.getByLabel("Compare with job").inputValue(), "nightl");
+  await job.keyboard.type("y");
+  assert.equal(await job.getByLabel("Compare with job").inputValue(), "nightly", "the focus stays, too");
+  await job.keyboard.press("Enter");
+  await job.getByRole("heading", { level: 1, name: "third against nightly" }).waitFor();
+  await job.getByText(/have the same content in both/).waitFor();
+
+  const plain = await open(browser, cluster.url(at, "jobs/nightly"), { javaScriptEnabled: false });
+  await plain.getByText(/Complete: /).first().waitFor();
+  assert.deepEqual(page.faults.concat(job.faults, plain.faults), []);
+});
