@@ -98,6 +98,9 @@ pub(crate) struct AttemptLine {
     /// Time for which requests waited because a store asked for fewer, in milliseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) throttled_ms: u64,
+    /// Id of the trace, if a collector gets it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) trace_id: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
@@ -135,6 +138,7 @@ impl AttemptLine {
             wall_ms: 0,
             requests: BTreeMap::new(),
             throttled_ms: 0,
+            trace_id: String::new(),
         }
     }
 
@@ -204,6 +208,7 @@ impl From<AttemptLine> for v1::AttemptRecord {
             effort: is_end.then(|| (&effort).into()),
             speculative: line.speculative,
             stage: line.stage.map(|stage| stage.to_string()).unwrap_or_default(),
+            trace_id: line.trace_id,
         }
     }
 }

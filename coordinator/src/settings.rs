@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use daemon::reread::NamedFile;
 use daemon::tls::{Exposure, TlsFiles, exposure};
+use daemon::trace::TraceSettings;
 use daemon::{Key, Layers, LogFormat, SettingsError, Tables};
 use dashboard::PagePrices;
 use model::admission::check_name;
@@ -108,7 +109,7 @@ pub const KEYS: &[Key] = &[
 pub struct CoordinatorTables;
 
 impl Tables for CoordinatorTables {
-    const TABLES: &'static [&'static [Key]] = &[daemon::common::KEYS, KEYS];
+    const TABLES: &'static [&'static [Key]] = &[daemon::common::KEYS, daemon::trace::KEYS, KEYS];
 }
 
 /// Resolved settings of a coordinator.
@@ -118,6 +119,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Filter for log lines, such as `info`.
     pub log_level: String,
+    /// Collector of traces; none traces nothing.
+    pub trace: Option<TraceSettings>,
     /// Address for workers and operators.
     pub grpc_listen: SocketAddr,
     /// Address of probes and metrics.
@@ -218,6 +221,7 @@ impl Settings {
         Ok(Self {
             log_format: layers.parse("log.format", "text or json")?,
             log_level: layers.string("log.level")?,
+            trace: TraceSettings::resolve(layers)?,
             grpc_listen,
             http_listen,
             grpc_exposure: exposure(layers, "grpc.listen", grpc_listen, is_protected, protection)?,

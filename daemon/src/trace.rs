@@ -20,8 +20,11 @@ mod tests;
 
 use std::time::Duration;
 
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TracerProvider as _};
-use opentelemetry::{KeyValue, trace::TraceState};
+use model::TraceParent;
+use opentelemetry::trace::{
+    SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState, TracerProvider as _,
+};
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -37,7 +40,11 @@ use dropped::{CountedExporter, CountedProcessor, Waiting};
 use sampler::AttemptSampler;
 
 /// Target of every span that belongs to a trace. Spans of libraries have others, and are left out.
-pub const TARGET: &str = "trace";
+pub const TARGET: &str = "tailor::trace";
+
+/// Header of calls with the position of the caller's span
+/// (<https://www.w3.org/TR/trace-context/#traceparent-header>).
+pub const HEADER: &str = "traceparent";
 
 /// Longest time that the exporter is given for one batch.
 const EXPORT_MAX: Duration = Duration::from_secs(10);
@@ -129,7 +136,7 @@ impl Traces {
             .with_span_processor(processor)
             .with_resource(resource.build())
             .build();
-        metrics::describe_counter!(dropped::DROPPED, "Spans that were to be kept, and did not reach the collector.");
+        metrics::describe_counter!(dropped::DROPPED, "Spans that were to be kept, and did not reach the collector");
         metrics::counter!(dropped::DROPPED).absolute(0);
         Ok(Self { provider: Some(provider), waiting })
     }
@@ -137,7 +144,7 @@ impl Traces {
     /// Builds the layer through which spans are sent; none if nothing is traced.
     pub(crate) fn layer<S>(&self) -> Option<impl Layer<S> + Send + Sync + use<S>>
     where
-        S: Subscriber + for<'span> LookupSpan<'span>,
+        S: Subscriber + Send + Sync + for<'span> LookupSpan<'span>,
     {
         let tracer = self.provider.as_ref()?.tracer("tailor");
         let layer = tracing_opentelemetry::layer().with_tracer(tracer);
@@ -157,31 +164,35 @@ impl Traces {
     }
 }
 
-/// Returns the context of a span in the form of the header `traceparent`
-/// (<https://www.w3.org/TR/trace-context/#traceparent-header>); none if the span is not traced.
-pub fn parent_of(span: &Span) -> Option<String> {
-    let context = span.context();
-    let context = context.span().span_context().clone();
-    context.is_valid().then(|| {
-        let flags = context.trace_flags().to_u8();
-        format!("00-{}-{}-{flags:02x}", context.trace_id(), context.span_id())
-    })
-}
-
-/// Links a span to another one, given by its `traceparent`. Anything else links nothing.
-pub fn link(span: &Span, parent: &str) {
-    if let Some(context) = parse(parent) {
-        span.add_link(context);
-    }
-}
-
-fn parse(parent: &str) -> Option<SpanContext> {
-    let parts: Vec<_> = parent.split('-').collect();
-    let ["00", trace, span, flags] = parts[..] else { return None };
-    if (trace.len(), span.len(), flags.len()) != (32, 16, 2) {
+/// Returns the position of a span in its trace; none if the span is not traced.
+pub fn parent_of(span: &Span) -> Option<TraceParent> {
+    if span.is_disabled() {
         return None;
     }
-    let (trace, span) = (TraceId::from_hex(trace).ok()?, SpanId::from_hex(span).ok()?);
-    let flags = TraceFlags::new(u8::from_str_radix(flags, 16).ok()?);
-    Some(SpanContext::new(trace, span, flags, true, TraceState::NONE)).filter(SpanContext::is_valid)
+    let context = span.context();
+    let context = context.span().span_context().clone();
+    let (trace, span) = (u128::from_be_bytes(context.trace_id().to_bytes()), context.span_id().to_bytes());
+    TraceParent::new(trace, u64::from_be_bytes(span), context.is_sampled())
+}
+
+/// Makes a span that has no child yet a child of a span of another process.
+pub fn set_parent(span: &Span, parent: TraceParent) {
+    // The error says that nothing is traced, or that the span has begun; neither is anything to act on.
+    let _ = span.set_parent(Context::new().with_remote_span_context(remote(parent)));
+}
+
+/// Links a span to another one.
+pub fn link(span: &Span, to: TraceParent) {
+    span.add_link(remote(to));
+}
+
+/// Adds an attribute that the span's fields do not name.
+pub fn note(span: &Span, key: String, value: i64) {
+    span.set_attribute(key, value);
+}
+
+fn remote(parent: TraceParent) -> SpanContext {
+    let flags = if parent.is_sampled() { TraceFlags::SAMPLED } else { TraceFlags::default() };
+    let (trace, span) = (TraceId::from_bytes(parent.trace().to_be_bytes()), SpanId::from(parent.span()));
+    SpanContext::new(trace, span, flags, true, TraceState::NONE)
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::ids::{AttemptId, TaskPath};
 use crate::outcome::ObjectEntry;
+use crate::trace::TraceParent;
 
 /// Assignment of one attempt at one task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Grant {
     pub exact_start: Option<u64>,
     /// Reduce task: digest of the run list, an object of the root of runs.
     pub runs: Option<Digest>,
+    /// Span of the leader that begins the attempt's trace, if the leader is traced.
+    pub trace: Option<TraceParent>,
 }
 
 /// Attempt together with its task.

@@ -26,6 +26,8 @@ pub mod plan;
 pub mod segments;
 // Grant of an attempt to a worker, and the run list that a reduce gathers.
 pub mod grant;
+// Position in a trace, as the grant and calls carry it.
+pub mod trace;
 // Digest of a content: XXH3-128 of the bytes.
 pub mod digest;
 // The stages of the work, and the time spent in each.
@@ -72,3 +74,4 @@ pub use spec::{JobSpec, SpecError};
 pub use stage::{Stage, StageTimes};
 pub use term::{LeaderId, Term};
 pub use time::{Clock, RollupStep, SystemClock, TimestampMs, Window};
+pub use trace::TraceParent;

@@ -127,6 +127,7 @@ impl From<&Grant> for v1::Grant {
             plan: grant.plan.to_string(),
             exact_start: grant.exact_start,
             runs: grant.runs.map(|digest| digest.to_string()).unwrap_or_default(),
+            traceparent: grant.trace.map(|trace| trace.to_string()).unwrap_or_default(),
         }
     }
 }
@@ -144,6 +145,8 @@ impl TryFrom<v1::Grant> for Grant {
             plan: parsed("plan", &wire.plan)?,
             exact_start: wire.exact_start,
             runs: if wire.runs.is_empty() { None } else { Some(parsed("runs", &wire.runs)?) },
+            // A trace is never a reason to refuse work.
+            trace: wire.traceparent.parse().ok(),
         })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{Effort, Failure, Grant, HeldAttempt, Invariant, LeaseId, Stage};
+use model::{Effort, Failure, Grant, HeldAttempt, Invariant, LeaseId, Stage, TraceParent};
 
 /// The version of the worker protocol that this build speaks.
 pub const PROTOCOL: u32 = 2;
@@ -41,6 +41,8 @@ pub struct AttemptBeat {
     pub stage: Option<Stage>,
     /// Requests and time so far. An older worker tells of none.
     pub effort: Effort,
+    /// Span of the attempt, if it is traced.
+    pub trace: Option<TraceParent>,
 }
 
 /// Heartbeat: state of a worker.

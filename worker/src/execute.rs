@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use daemon::trace::TARGET;
 use model::{Clock, Grant, HeldAttempt};
 use storage::segment::SegmentAccess;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument as _;
 
 use crate::WorkError;
 use crate::agent::AgentError;
@@ -101,8 +103,9 @@ impl Executor {
 #[async_trait]
 impl Execute for Executor {
     async fn run(&self, grant: &Grant, progress: &Arc<Progress>, permit: OwnedSemaphorePermit) -> AttemptOutcome {
-        match self.attempt(grant, progress, permit).await {
-            Ok(attempt) => self.compute.run(attempt).await,
+        let resolve = tracing::info_span!(target: TARGET, "resolve");
+        match self.attempt(grant, progress, permit).instrument(resolve).await {
+            Ok(attempt) => self.compute.run(attempt).instrument(tracing::info_span!(target: TARGET, "compute")).await,
             Err(error) => AttemptOutcome::Failed(error.blame_open_files().into()),
         }
     }

@@ -38,6 +38,8 @@ mod clock;
 mod error;
 // Metrics for a scraper.
 pub mod metrics;
+// Spans for a collector.
+mod trace;
 
 pub use agent::{Agent, AgentError, AgentSettings, Left};
 pub use compute::{InPlace, SlotWork};

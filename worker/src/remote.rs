@@ -16,7 +16,7 @@ use proto::v1;
 use proto::dispatch::{Beat, Dispatch, DispatchError, Hello, Orders, PROTOCOL, Verdict};
 use proto::secret::Secret;
 
-use crate::metrics;
+use crate::{metrics, trace};
 
 /// Longest duration of one search for a leader.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -100,7 +100,7 @@ where
         };
         let asked = self.client.worker(|mut client| {
             let request = request.clone();
-            async move { client.complete(request).await }
+            async move { client.complete(trace::carried(request)).await }
         });
         let answer = asked.await.map_err(|error| refusal(worker, error))?;
         Ok(if answer.counts {
@@ -120,7 +120,7 @@ where
         };
         let asked = self.client.worker(|mut client| {
             let request = request.clone();
-            async move { client.fail(request).await }
+            async move { client.fail(trace::carried(request)).await }
         });
         asked.await.map(drop).map_err(|error| refusal(worker, error))
     }
@@ -146,6 +146,7 @@ where
             points: attempt.points,
             stage: attempt.stage.map(|stage| stage.to_string()).unwrap_or_default(),
             effort: Some((&attempt.effort).into()),
+            traceparent: attempt.trace.map(|trace| trace.to_string()).unwrap_or_default(),
         });
         let request = v1::HeartbeatRequest {
             worker: worker.to_string(),

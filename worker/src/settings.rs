@@ -7,6 +7,7 @@ use std::time::Duration;
 use daemon::client::ClientFiles;
 use daemon::reread::NamedFile;
 use daemon::tls::{Exposure, exposure};
+use daemon::trace::TraceSettings;
 use daemon::{Key, Layers, LogFormat, SettingsError, Tables};
 use model::ByteSize;
 use model::admission::check_name;
@@ -72,7 +73,7 @@ pub const KEYS: &[Key] = &[
 pub struct WorkerTables;
 
 impl Tables for WorkerTables {
-    const TABLES: &'static [&'static [Key]] = &[daemon::common::KEYS, KEYS];
+    const TABLES: &'static [&'static [Key]] = &[daemon::common::KEYS, daemon::trace::KEYS, KEYS];
 }
 
 /// Resolved settings of a worker.
@@ -82,6 +83,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Filter for log lines, such as `info`.
     pub log_level: String,
+    /// Collector of traces; none traces nothing.
+    pub trace: Option<TraceSettings>,
     /// Address of probes and metrics.
     pub http_listen: SocketAddr,
     /// Certificate, key, authority and token.
@@ -132,6 +135,7 @@ impl Settings {
         Ok(Self {
             log_format: layers.parse("log.format", "text or json")?,
             log_level: layers.string("log.level")?,
+            trace: TraceSettings::resolve(layers)?,
             http_listen,
             http_exposure: exposure(layers, "http.listen", http_listen, tls.own.is_some(), "tls.cert and tls.key")?,
             allowed: daemon::common::allowed(layers, is_protected)?,

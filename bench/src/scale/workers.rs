@@ -145,6 +145,7 @@ fn beat(grants: &[Grant]) -> Beat {
         points: 0,
         stage: None,
         effort: model::Effort::default(),
+        trace: None,
     });
     Beat { attempts: attempts.collect(), unfit: None, draining: None }
 }

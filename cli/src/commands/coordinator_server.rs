@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use coordinator::settings::{CoordinatorTables, Settings};
+use daemon::trace::{Traced, Traces};
 use daemon::{Flags, Shutdown, settings};
 
 use super::worker::machine;
@@ -24,10 +25,15 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
         crate::out::text(layers.print())?;
         return Ok(Code::Done);
     }
-    daemon::telemetry::init_logs(resolved.log_format, &resolved.log_level)?;
-    let metrics = daemon::telemetry::init_metrics("coordinator", env!("CARGO_PKG_VERSION"))?;
+    let version = env!("CARGO_PKG_VERSION");
+    let metrics = daemon::telemetry::init_metrics("coordinator", version)?;
+    let name = &resolved.leader.replica;
+    let traces = Traces::new(resolved.trace.as_ref(), Traced { program: "coordinator", version, name })?;
+    daemon::telemetry::init_logs(resolved.log_format, &resolved.log_level, &traces)?;
     let (_trigger, shutdown) = Shutdown::on_signals(coordinator::server::LEAVE_MAX).context("listen for signals")?;
-    coordinator::server::serve(resolved, metrics, shutdown).await?;
+    let served = coordinator::server::serve(resolved, metrics, shutdown).await;
+    traces.end().await;
+    served?;
     tracing::info!("coordinator has left");
     Ok(Code::Done)
 }

@@ -4,6 +4,7 @@
 use std::hash::{BuildHasher as _, Hasher as _};
 
 use anyhow::{Context, Result};
+use daemon::trace::{Traced, Traces};
 use daemon::{Flags, Shutdown, settings};
 use worker::settings::{Machine, Settings, WorkerTables};
 
@@ -42,11 +43,16 @@ async fn serve(flags: &Flags<WorkerTables>) -> Result<Code> {
         crate::out::text(layers.print())?;
         return Ok(Code::Done);
     }
-    daemon::telemetry::init_logs(resolved.log_format, &resolved.log_level)?;
-    let metrics = daemon::telemetry::init_metrics("worker", env!("CARGO_PKG_VERSION"))?;
+    let version = env!("CARGO_PKG_VERSION");
+    let metrics = daemon::telemetry::init_metrics("worker", version)?;
+    let name = &resolved.agent.name;
+    let traces = Traces::new(resolved.trace.as_ref(), Traced { program: "worker", version, name })?;
+    daemon::telemetry::init_logs(resolved.log_format, &resolved.log_level, &traces)?;
     let leave_max = worker::server::leave_max(&resolved);
     let (_trigger, shutdown) = Shutdown::on_signals(leave_max).context("listen for signals")?;
-    let left = worker::server::serve(resolved, metrics, shutdown).await?;
+    let left = worker::server::serve(resolved, metrics, shutdown).await;
+    traces.end().await;
+    let left = left?;
     tracing::info!(?left, "worker has left");
     Ok(Code::Done)
 }

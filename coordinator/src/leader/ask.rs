@@ -11,8 +11,8 @@ use crate::journal::Journal;
 impl Leader {
     pub(super) fn answer(&mut self, ask: Ask) {
         match ask {
-            Ask::Submit { spec, reply } => self.submit(spec, None, reply),
-            Ask::Run { spec, ended, reply } => self.submit(spec, Some(ended), reply),
+            Ask::Submit { spec, trace, reply } => self.submit(spec, (None, trace), reply),
+            Ask::Run { spec, ended, reply } => self.submit(spec, (Some(ended), None), reply),
             Ask::Jobs { reply } => drop(reply.send(Ok(self.job_summaries()))),
             Ask::Job { job, reply } => drop(reply.send(Ok(self.job_view(&job)))),
             Ask::Cancel { job, reason, reply } => self.cancel(&job, reason, reply),

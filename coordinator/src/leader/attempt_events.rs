@@ -3,7 +3,7 @@
 //! The line of an attempt that counts has what its report tells; that of another attempt what its worker's last
 //! heartbeat showed. The effort of attempts that do not count is summed up for the report of their shard.
 
-use model::{AttemptId, Effort, Failure, HeldAttempt, LeaseId, Report, TaskPath};
+use model::{AttemptId, Effort, Failure, HeldAttempt, LeaseId, Report, TaskPath, TraceParent};
 use scheduler::view::AttemptView;
 
 use super::Leader;
@@ -32,11 +32,17 @@ impl End<'_> {
     }
 }
 
+/// Returns the id of a trace that a collector gets; empty for any other.
+pub(super) fn shown(trace: Option<TraceParent>) -> String {
+    trace.and_then(|trace| trace.shown_id()).unwrap_or_default()
+}
+
 impl Leader {
     /// Notes that an attempt was granted.
-    pub(super) fn note_assigned(&self, task: &TaskPath, attempt: AttemptId) {
+    pub(super) fn note_assigned(&self, task: &TaskPath, attempt: AttemptId, trace: Option<TraceParent>) {
         let Some(view) = self.state.attempt(task, attempt) else { return };
-        let line = self.line(ASSIGNED, task, attempt, Some(&view), view.worker);
+        let mut line = self.line(ASSIGNED, task, attempt, Some(&view), view.worker);
+        line.trace_id = shown(trace);
         self.note_line(task, LineRank::Begin, &line);
     }
 
@@ -63,6 +69,7 @@ impl Leader {
         let mut line = self.line(DONE, task, attempt, view, worker);
         let (watched, at_ms) = (self.watched(task, attempt, worker), line.at_ms);
         line.outcome = Some(end.outcome());
+        line.trace_id = shown(watched.and_then(|watched| watched.trace));
         match end {
             End::Counts(report) => line.add_report(report),
             _ => {

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use model::{AttemptId, Failure, FailureClass, HeldAttempt, LeaseId, TaskPath};
+use model::{Failure, FailureClass, HeldAttempt, LeaseId, TraceParent};
 use proto::dispatch::{Beat, DispatchError, Orders};
 use scheduler::Event;
 use tokio::time::Instant;
@@ -23,9 +23,9 @@ const UNSEEN_MAX: Duration = Duration::from_secs(10);
 impl Leader {
     /// Notes that an attempt is recorded as running on `worker`, so that the worker's heartbeats have to show it from
     /// now on.
-    pub(super) fn expect_beats(&mut self, worker: LeaseId, task: TaskPath, attempt: AttemptId) {
+    pub(super) fn expect_beats(&mut self, worker: LeaseId, held: HeldAttempt, trace: Option<TraceParent>) {
         if let Some(live) = self.workers.get_mut(&worker) {
-            live.attempts.insert(HeldAttempt { task, attempt }, Watched::from(Instant::now()));
+            live.attempts.insert(held, Watched { trace, ..Watched::from(Instant::now()) });
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use format::keys;
 use format::state_records::{JobHead, JobPhase, Text, Unknown};
 use model::error::chain;
-use model::{Digest, JobId, JobSpec, ShardId, TimestampMs};
+use model::{Digest, JobId, JobSpec, ShardId, TimestampMs, TraceParent};
 use proto::{ApiError, v1};
 use scheduler::Event;
 use scheduler::life::JobEvent;
@@ -33,7 +33,7 @@ use crate::service::patience::{in_time, refused};
 
 /// Reply of a request that begins a job, sent once the head is written.
 pub(crate) enum Asker {
-    Submit { follower: Option<Follower>, reply: Reply<v1::SubmitJobResponse> },
+    Submit { follower: Option<Follower>, trace: Option<TraceParent>, reply: Reply<v1::SubmitJobResponse> },
     Retry { shards: Vec<ShardId>, reply: Reply<Vec<ShardId>> },
 }
 
@@ -43,9 +43,9 @@ impl Leader {
         let (journal, handle, env) = (self.journal.clone(), self.handle.clone(), self.env.clone());
         let job = id.clone();
         match self.request.take() {
-            Some(Request::Submit { spec, follower, reply }) => drop(tokio::spawn(async move {
+            Some(Request::Submit { spec, follower, trace, reply }) => drop(tokio::spawn(async move {
                 let begun = begin(&journal, *spec, follower.is_some(), &env).await;
-                handle.tell(Outcome::Begun { job, begun, asker: Asker::Submit { follower, reply } });
+                handle.tell(Outcome::Begun { job, begun, asker: Asker::Submit { follower, trace, reply } });
             })),
             Some(Request::Retry { reason, earlier, shards, reply }) => drop(tokio::spawn(async move {
                 let begun = begin_again(&journal, earlier, &reason, &env).await;
@@ -60,14 +60,14 @@ impl Leader {
     pub(super) fn begun(&mut self, id: &JobId, begun: Result<Begun, BeginError>, asker: Asker) {
         let begun = begun.map_err(|error| self.not_begun(error));
         match (begun, asker) {
-            (Ok(Begun::New(new)), Asker::Submit { follower, reply }) => {
+            (Ok(Begun::New(new)), Asker::Submit { follower, trace, reply }) => {
                 tracing::info!(job = %id, dataset = new.spec.dataset, input = new.spec.input, "job submitted");
-                self.add(new, follower);
+                self.add(new, follower, trace);
                 let _ = reply.send(Ok(v1::SubmitJobResponse { job: id.to_string(), existed: false }));
             }
             (Ok(Begun::New(new)), Asker::Retry { shards, reply }) => {
                 tracing::info!(job = %id, reason = %new.head.reason, shards = shards.len(), "job tried again");
-                self.add(new, None);
+                self.add(new, None, None);
                 let _ = reply.send(Ok(shards));
             }
             (begun, asker) => {
@@ -98,12 +98,12 @@ impl Leader {
         }
     }
 
-    fn add(&mut self, new: Box<NewJob>, follower: Option<Follower>) {
+    fn add(&mut self, new: Box<NewJob>, follower: Option<Follower>, trace: Option<TraceParent>) {
         let NewJob { job, spec, head, earlier } = *new;
         let id = spec.job.clone();
         self.insert(job, Arc::clone(&spec), head, earlier);
         if let Some(live) = self.jobs.get_mut(&id) {
-            live.follower = follower;
+            (live.follower, live.submitted) = (follower, trace);
         }
         let fields = json!({ "by": spec.submitted_by, "reason": spec.reason, "input": spec.input });
         self.note(&id, "submitted", fields);
@@ -132,6 +132,7 @@ impl Leader {
             planned: Vec::new(),
             planning_failure: None,
             recovered: None,
+            submitted: None,
         };
         self.jobs.insert(id, live);
         self.apply(event);

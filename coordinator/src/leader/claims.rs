@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Grant, HeldAttempt, JobId, LeaseId};
+use model::{Grant, HeldAttempt, JobId, LeaseId, TraceParent};
 use proto::dispatch::DispatchError;
 use scheduler::{Event, NextAttempt, TaskInput};
 use tokio::time::Instant;
@@ -122,8 +122,9 @@ impl Leader {
                 Some(Ok(attempt)) => {
                     self.apply(Event::Claimed { task: task.clone(), attempt });
                     if self.state.runs(&task, attempt, worker) {
-                        self.note_assigned(&task, attempt);
-                        grants.extend(self.grant(HeldAttempt { task, attempt }, input));
+                        let trace = self.begin_trace(&task, attempt);
+                        self.note_assigned(&task, attempt, trace);
+                        grants.extend(self.grant(HeldAttempt { task, attempt }, input, trace));
                     }
                 }
                 Some(Err(error)) => {
@@ -143,7 +144,7 @@ impl Leader {
         self.jobs.get(job).map(|live| live.head.round)
     }
 
-    fn grant(&mut self, held: HeldAttempt, input: TaskInput) -> Option<Grant> {
+    fn grant(&mut self, held: HeldAttempt, input: TaskInput, trace: Option<TraceParent>) -> Option<Grant> {
         let live = self.jobs.get_mut(&held.task.job)?;
         let scratch = live.scratch(self.settings.scratch.as_deref());
         let shard = live.shards.get_mut(&held.task.shard)?;
@@ -161,14 +162,15 @@ impl Leader {
             plan: shard.record.plan,
             exact_start,
             runs,
+            trace,
         })
     }
 
     fn give(&mut self, worker: LeaseId, grants: Vec<Grant>, reply: Reply<Vec<Grant>, DispatchError>) {
         let held: Vec<_> =
             grants.iter().map(|grant| HeldAttempt { task: grant.task.clone(), attempt: grant.attempt }).collect();
-        for held in &held {
-            self.expect_beats(worker, held.task.clone(), held.attempt);
+        for (held, grant) in held.iter().zip(&grants) {
+            self.expect_beats(worker, held.clone(), grant.trace);
         }
         if reply.send(Ok(grants)).is_err() {
             self.take_back(held, "its claim was given up before it was answered");

@@ -17,6 +17,7 @@ use futures::FutureExt as _;
 use scheduler::{Event, ShardOutput};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::Leader;
 use super::message::Outcome;
@@ -67,6 +68,7 @@ impl Leader {
     fn begin_commit(&mut self, output: Box<ShardOutput>) {
         let (id, shard) = (output.plan.job.clone(), output.plan.shard);
         let is_cancelled = self.is_cancelled(&id);
+        let span = self.commit_span(&id, shard);
         let Some(live) = self.jobs.get_mut(&id) else { return };
         let reason = live.head.reason.to_string();
         let Some(live_shard) = live.shards.get_mut(&shard) else { return };
@@ -87,7 +89,7 @@ impl Leader {
                 commit_patiently(&job, round, &output, &probes).await
             };
             // A panic becomes an error, because a shard whose commit reports nothing would stay open for ever.
-            let result = AssertUnwindSafe(committing).catch_unwind().await.unwrap_or(Err(CommitError::Panicked));
+            let result = AssertUnwindSafe(committing.instrument(span)).catch_unwind().await.unwrap_or(Err(CommitError::Panicked));
             metrics::histogram!("tailor_commit_seconds").record(began.elapsed().as_secs_f64());
             if let Ok(committed) = &result {
                 handle.coverage().committed(&job.dataset, &output, committed);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use format::state_records::{JobHead, ShardPhase, ShardRecord, Unknown, WorkerRecord};
-use model::{Effort, HeldAttempt, JobSpec, ShardId, Stage};
+use model::{Effort, HeldAttempt, JobSpec, ShardId, Stage, TaskId, TraceParent};
 use proto::dispatch::{AttemptBeat, PROTOCOL, PROTOCOL_MIN};
 use tokio::time::Instant;
 
@@ -38,6 +38,8 @@ pub(crate) struct LiveJob {
     pub(crate) planning_failure: Option<String>,
     /// Shards that an earlier leader left, until they are opened.
     pub(crate) recovered: Option<Box<RecoveredShards>>,
+    /// Span of the job's submission, if this leader took the job on and is traced.
+    pub(crate) submitted: Option<TraceParent>,
 }
 
 /// Shard of a live job.
@@ -50,6 +52,8 @@ pub(crate) struct LiveShard {
     pub(crate) begun: Option<Instant>,
     /// Time that the shard had run before that, by its claims on record.
     pub(crate) before: Duration,
+    /// Begin of the last attempt at each task whose trace a collector gets.
+    pub(crate) traces: BTreeMap<TaskId, TraceParent>,
 }
 
 impl LiveShard {
@@ -73,7 +77,7 @@ impl LiveShard {
 
     /// Creates a shard whose plan is not at hand: the shard has ended, or is about to.
     pub(crate) const fn of(record: ShardRecord, report: ShardReport) -> Self {
-        Self { planned: None, record, report, begun: None, before: Duration::ZERO }
+        Self { planned: None, record, report, begun: None, before: Duration::ZERO, traces: BTreeMap::new() }
     }
 
     /// Returns the time that the shard has run.
@@ -146,12 +150,14 @@ pub(crate) struct Watched {
     pub(crate) stage: Option<Stage>,
     /// Requests and time so far.
     pub(crate) effort: Effort,
+    /// Span of the attempt, if it is traced.
+    pub(crate) trace: Option<TraceParent>,
 }
 
 impl Watched {
     /// Creates the progress of an attempt that no heartbeat has shown yet.
     pub(crate) fn from(now: Instant) -> Self {
-        Self { seen: now, bytes: 0, points: 0, changed: now, stage: None, effort: Effort::default() }
+        Self { seen: now, bytes: 0, points: 0, changed: now, stage: None, effort: Effort::default(), trace: None }
     }
 
     /// Notes the progress that a heartbeat shows.
@@ -161,6 +167,8 @@ impl Watched {
         }
         (self.seen, self.bytes, self.points) = (now, beat.bytes, beat.points);
         (self.stage, self.effort) = (beat.stage, beat.effort);
+        // After a takeover only the worker knows it.
+        self.trace = self.trace.or(beat.trace);
     }
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use dataset::coverage::OpenJobs;
 use model::{
     AttemptId, Digest, Effort, Failure, Grant, HeldAttempt, JobId, JobSpec, LeaseId, Report, ShardId, ShardPlan,
-    TaskPath, TimestampMs,
+    TaskPath, TimestampMs, TraceParent,
 };
 use proto::dispatch::{Beat, DispatchError, Hello, Orders, Verdict};
 use proto::{ApiError, v1};
@@ -79,8 +79,8 @@ pub(crate) struct LiveTask {
 
 /// Request of an operator.
 pub(crate) enum Ask {
-    /// Take a job on, or find that it exists already.
-    Submit { spec: Box<JobSpec>, reply: Reply<v1::SubmitJobResponse> },
+    /// Take a job on, or find that it exists already. `trace` is the span of the request, if it is traced.
+    Submit { spec: Box<JobSpec>, trace: Option<TraceParent>, reply: Reply<v1::SubmitJobResponse> },
     /// Take a job on, even if the history has one of that name, and send its report once it has ended.
     Run { spec: Box<JobSpec>, ended: Follower, reply: Reply<v1::SubmitJobResponse> },
     /// List the jobs that have not been archived.

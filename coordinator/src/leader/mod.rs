@@ -48,6 +48,7 @@ mod recovering; // jobs that cannot go on yet
 #[cfg(test)]
 mod tests;
 mod tasks; //      tasks and attempts, for people
+mod traces; //     spans of submissions, plans, attempts and commits
 mod view; //       progress, for people
 
 use std::collections::{BTreeMap, VecDeque};

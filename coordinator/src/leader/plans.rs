@@ -13,6 +13,7 @@ use model::{Digest, JobId};
 use scheduler::life::JobEvent;
 use scheduler::{Event, Restored};
 use serde_json::json;
+use tracing::Instrument as _;
 
 use super::Leader;
 use super::live::LiveShard;
@@ -36,8 +37,9 @@ impl Leader {
         let job = Job { shards: live.shards_to_run(), ..(*live.job).clone() };
         let probes = Arc::clone(&self.probes);
         let mark = self.mark(&id, &live.head, &job.dataset);
+        let span = self.planning_span(&id);
         tokio::spawn(async move {
-            let planned = Box::new(plan(&job, planning, &probes, &mark).await);
+            let planned = Box::new(plan(&job, planning, &probes, &mark).instrument(span).await);
             handle.tell(Outcome::Planned { job: id, round, planned });
         });
     }

@@ -7,7 +7,7 @@
 //! [`JobEffect::Refuse`]: scheduler::life::JobEffect::Refuse
 
 use model::limits::OPEN_JOBS_MAX;
-use model::{JobId, JobSpec, ShardId};
+use model::{JobId, JobSpec, ShardId, TraceParent};
 use proto::{ApiError, v1};
 use scheduler::life::{JobEvent, Life, Refusal};
 
@@ -22,6 +22,8 @@ pub(crate) enum Request {
         spec: Box<JobSpec>,
         /// Waiter for the job's end. With one, a job of this name that has ended is run again.
         follower: Option<Follower>,
+        /// Span of the submission, if it is traced.
+        trace: Option<TraceParent>,
         reply: Reply<v1::SubmitJobResponse>,
     },
     /// Run the shards that are not done again.
@@ -34,11 +36,11 @@ impl Leader {
     pub(super) fn submit(
         &mut self,
         spec: Box<JobSpec>,
-        follower: Option<Follower>,
+        (follower, trace): (Option<Follower>, Option<TraceParent>),
         reply: Reply<v1::SubmitJobResponse>,
     ) {
         let id = spec.job.clone();
-        self.request(&id, JobEvent::Submitted, Request::Submit { spec, follower, reply });
+        self.request(&id, JobEvent::Submitted, Request::Submit { spec, follower, trace, reply });
     }
 
     /// Runs once more the shards of an ended job that are not done. `earlier` is the job's record.

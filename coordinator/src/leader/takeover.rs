@@ -10,7 +10,7 @@ use format::keys;
 use format::plan::PlanDocument;
 use format::state_records::{DoneRecord, JobHead, JobPhase, ShardPhase, ShardRecord};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use model::{AttemptId, Digest, JobId, JobSpec, Report, ShardId, TaskId, TaskPath};
+use model::{AttemptId, Digest, HeldAttempt, JobId, JobSpec, Report, ShardId, TaskId, TaskPath};
 use scheduler::life::JobEvent;
 use scheduler::{Event, Restored, Tried};
 use serde_json::json;
@@ -138,7 +138,8 @@ impl Leader {
         // A claim whose worker is gone by now went with the worker's lease.
         restored.running.retain(|(_, _, worker)| self.workers.contains_key(worker));
         for (task, attempt, worker) in &restored.running {
-            self.expect_beats(*worker, TaskPath { job: id.clone(), shard, task: *task }, *attempt);
+            let task = TaskPath { job: id.clone(), shard, task: *task };
+            self.expect_beats(*worker, HeldAttempt { task, attempt: *attempt }, None);
         }
         let has_begun = begun_at_ms.is_some() || !restored.tried.is_empty();
         let now_ms = self.env.clock.now_ms();

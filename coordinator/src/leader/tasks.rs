@@ -7,9 +7,9 @@ use proto::{ApiError, v1};
 use scheduler::find::{TaskFilter, TaskOrder};
 use scheduler::view::{AttemptView, TaskState, TaskView, TaskWait};
 
-use super::Leader;
 use super::live::Watched;
 use super::message::LiveTask;
+use super::{Leader, attempt_events};
 use crate::attempt_line::{AttemptEnd, AttemptLine, DONE};
 
 /// Most tasks in one reply, unless the request asks for fewer.
@@ -145,6 +145,7 @@ impl Leader {
             effort: summary.effort,
             speculative: summary.speculative,
             stage: summary.stage,
+            trace_id: attempt_events::shown(self.shown(view).and_then(|watched| watched.trace)),
             ..v1::AttemptRecord::default()
         }
     }

@@ -87,7 +87,7 @@ impl Cluster {
 
     async fn submit(&self, handle: &Handle) {
         let spec = Box::new(self.spec());
-        handle.ask(|reply| Ask::Submit { spec, reply }).await.expect("a job that can be planned");
+        handle.ask(|reply| Ask::Submit { spec, trace: None, reply }).await.expect("a job that can be planned");
     }
 
     /// Builds the spec of the job, which has one shard of one task.
@@ -179,7 +179,7 @@ async fn open_session(store: &Arc<dyn MetaStore>) -> LeaseSession {
 
 fn shown(grant: &Grant) -> AttemptBeat {
     let held = model::HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
-    AttemptBeat { held, bytes: 0, points: 0, stage: None, effort: model::Effort::default() }
+    AttemptBeat { held, bytes: 0, points: 0, stage: None, effort: model::Effort::default(), trace: None }
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ use model::admission::{check_name, check_reason};
 use model::limits::REASON_BYTES_MAX;
 use model::{JobId, JobSpec, ShardId};
 use proto::{ApiError, convert::parsed, v1};
+use tracing::Span;
 
 use super::change::Change;
 use super::operator::{Operators, read_spec};
@@ -29,7 +30,8 @@ impl Operators {
         spec.submitted_by = change.caller().proven().unwrap_or(spec.submitted_by);
         let leader = self.door.leader()?;
         let (job, dataset) = (spec.job.clone(), spec.dataset.clone());
-        let submitted = leader.ask(|reply| Ask::Submit { spec, reply }).await?;
+        let trace = daemon::trace::parent_of(&Span::current());
+        let submitted = leader.ask(|reply| Ask::Submit { spec, trace, reply }).await?;
         change.is_of(&job, &dataset);
         Ok(submitted)
     }
@@ -108,7 +110,8 @@ impl Operators {
         let spec = Box::new(JobSpec { submitted_by, ..spec });
         spec.validate().map_err(|error| ApiError::from(error.within("spec")))?;
         let (name, dataset) = (spec.job.clone(), spec.dataset.clone());
-        leader.ask(|reply| Ask::Submit { spec, reply }).await?;
+        let trace = daemon::trace::parent_of(&Span::current());
+        leader.ask(|reply| Ask::Submit { spec, trace, reply }).await?;
         change.is_of(&name, &dataset);
         Ok(v1::ReplayShardResponse { job: name.to_string() })
     }

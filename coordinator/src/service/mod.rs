@@ -12,6 +12,7 @@ mod operator;
 pub(crate) mod patience;
 mod scaler;
 mod tasks;
+mod traces;
 mod views;
 mod worker;
 

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use daemon::trace::TARGET;
 use futures::{Stream, stream};
 use model::admission::check_uri;
 use model::limits::PAGE_BYTES_MAX;
@@ -12,9 +13,11 @@ use proto::{ApiError, convert::parsed, page, v1};
 use storage::Opener;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
 
 use super::change::{Change, check_place};
 use super::gates::{PLAN_TIME_MAX, Permit};
+use super::traces::continued;
 use super::views::{LOOK_EVERY, Watched};
 use super::{Door, coverage, jobs, tasks};
 use crate::Env;
@@ -40,8 +43,9 @@ type Answer<T> = Result<Response<T>, Status>;
 #[tonic::async_trait]
 impl OperatorService for Operators {
     async fn submit_job(&self, request: Request<v1::SubmitJobRequest>) -> Answer<v1::SubmitJobResponse> {
+        let span = continued(&request, tracing::info_span!(target: TARGET, parent: None, "job.submit"));
         let (mut change, request) = self.change("SubmitJob", request, |_| (String::new(), ""));
-        let submitted = self.submit(request, &mut change).await;
+        let submitted = self.submit(request, &mut change).instrument(span).await;
         change.decided(submitted)
     }
 
@@ -143,8 +147,9 @@ impl OperatorService for Operators {
 
     async fn replay_shard(&self, request: Request<v1::ReplayShardRequest>) -> Answer<v1::ReplayShardResponse> {
         let named = |request: &v1::ReplayShardRequest| format!("shard {} of job {}", request.shard, request.job);
+        let span = continued(&request, tracing::info_span!(target: TARGET, parent: None, "job.submit"));
         let (mut change, request) = self.change("ReplayShard", request, |request| (named(request), &request.reason));
-        let replayed = self.replay(request, &mut change).await;
+        let replayed = self.replay(request, &mut change).instrument(span).await;
         change.decided(replayed)
     }
 

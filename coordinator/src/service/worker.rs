@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use daemon::trace::TARGET;
 use model::admission::{check_name, check_reason, check_text, is_unprintable};
 use model::limits::{ATTEMPTS_PER_REQUEST_MAX, FAILURE_BYTES_MAX, NAME_BYTES_MAX, REPORT_BYTES_MAX};
 use model::{Effort, Failure, HeldAttempt, LeaseId, Stage};
@@ -9,9 +10,11 @@ use proto::dispatch::{AttemptBeat, Beat, Dispatch as _, DispatchError, Hello, PR
 use proto::v1::worker_service_server::WorkerService;
 use proto::{ApiError, convert::parsed, required, v1};
 use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
 
 use super::Door;
 use super::gates::Permit;
+use super::traces::continued;
 use crate::access::Caller;
 use crate::leader::Handle;
 
@@ -50,6 +53,7 @@ impl WorkerService for Workers {
 
     async fn complete(&self, request: Request<v1::CompleteRequest>) -> Result<Response<v1::CompleteResponse>, Status> {
         let caller = Caller::of(request.extensions());
+        let span = continued(&request, tracing::info_span!(target: TARGET, parent: None, "attempt.complete"));
         let request = request.into_inner();
         let (leader, worker, _permit) = self.admit(&caller, &request.worker, &request.secret)?;
         let held = held(request.task, request.attempt)?;
@@ -57,8 +61,8 @@ impl WorkerService for Workers {
             let reason = format!("it has {} bytes, over {REPORT_BYTES_MAX}", request.report.len());
             return Err(ApiError::Invalid { field: "report".to_owned(), reason }.into());
         }
-        let verdict =
-            leader.complete(worker, &held, request.report, request.effort.map(Effort::from)).await.map_err(status)?;
+        let told = leader.complete(worker, &held, request.report, request.effort.map(Effort::from));
+        let verdict = told.instrument(span).await.map_err(status)?;
         let answer = match verdict {
             Verdict::Counts => v1::CompleteResponse { counts: true, ..Default::default() },
             Verdict::Refused { reason, violates } => {
@@ -71,13 +75,14 @@ impl WorkerService for Workers {
 
     async fn fail(&self, request: Request<v1::FailRequest>) -> Result<Response<v1::FailResponse>, Status> {
         let caller = Caller::of(request.extensions());
+        let span = continued(&request, tracing::info_span!(target: TARGET, parent: None, "attempt.fail"));
         let request = request.into_inner();
         let (leader, worker, _permit) = self.admit(&caller, &request.worker, &request.secret)?;
         let held = held(request.task, request.attempt)?;
         let mut failure: Failure = required("failure", request.failure).map_err(ApiError::from)?;
         // Cut and cleaned rather than refused, because a failure must be recorded whatever its text quotes.
         failure.message = kept(&failure.message);
-        leader.fail(worker, &held, &failure).await.map_err(status)?;
+        leader.fail(worker, &held, &failure).instrument(span).await.map_err(status)?;
         Ok(Response::new(v1::FailResponse {}))
     }
 
@@ -164,7 +169,8 @@ fn attempt_beat(progress: v1::AttemptProgress) -> Result<AttemptBeat, ApiError> 
     // A stage that this version does not know is none.
     let stage = Stage::ALL.into_iter().find(|stage| stage.name() == progress.stage);
     let effort = progress.effort.map(Effort::from).unwrap_or_default();
-    Ok(AttemptBeat { held, bytes: progress.bytes, points: progress.points, stage, effort })
+    let trace = progress.traceparent.parse().ok();
+    Ok(AttemptBeat { held, bytes: progress.bytes, points: progress.points, stage, effort, trace })
 }
 
 fn held(task: Option<v1::TaskPath>, attempt: Option<v1::Attempt>) -> Result<HeldAttempt, ApiError> {

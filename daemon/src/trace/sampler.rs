@@ -1,4 +1,4 @@
-//! Decision which traces are kept: a share of all, and every attempt after the first.
+//! Decision which traces are kept: a share of the first attempts, every later attempt, and every trace of another kind.
 
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt as _, TraceId};
 use opentelemetry::{Context, KeyValue, Value};
@@ -14,7 +14,8 @@ pub(super) struct AttemptSampler {
 }
 
 impl AttemptSampler {
-    /// Creates a sampler that keeps `ratio` of the traces, and every one that begins with a second attempt.
+    /// Creates a sampler that keeps `ratio` of the traces that begin with a first attempt, and all others: submissions and
+    /// commits are few, and attempts are linked to them.
     pub(super) fn new(ratio: f64) -> Self {
         Self { share: Sampler::TraceIdRatioBased(ratio) }
     }
@@ -32,15 +33,15 @@ impl ShouldSample for AttemptSampler {
     ) -> SamplingResult {
         let mut result = self.share.should_sample(parent, trace, name, kind, attributes, links);
         let parent = parent.filter(|parent| parent.has_active_span());
-        let is_again = attributes.iter().any(|attribute| {
-            attribute.key.as_str() == ATTEMPT && matches!(attribute.value, Value::I64(number) if number > 1)
+        let is_first = attributes.iter().any(|attribute| {
+            attribute.key.as_str() == ATTEMPT && matches!(attribute.value, Value::I64(number) if number <= 1)
         });
         match parent {
             Some(parent) if parent.span().span_context().is_sampled() => {
                 result.decision = SamplingDecision::RecordAndSample;
             }
             Some(_) => result.decision = SamplingDecision::Drop,
-            None if is_again => result.decision = SamplingDecision::RecordAndSample,
+            None if !is_first => result.decision = SamplingDecision::RecordAndSample,
             None => {}
         }
         result

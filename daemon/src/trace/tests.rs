@@ -65,9 +65,8 @@ async fn an_attempt_arrives_with_its_phases_its_link_and_the_id_that_others_are_
     let (traces, guard) = traces(&collector.start().await, 1.0);
     let submitted = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let span = attempt(1);
-    link(&span, submitted);
-    link(&span, "no parent at all");
-    let told = parent_of(&span).expect("it is traced");
+    link(&span, submitted.parse().expect("a position"));
+    let told = parent_of(&span).expect("it is traced").to_string();
     span.in_scope(|| {
         drop(tracing::info_span!(target: TARGET, "read").entered());
         drop(tracing::info_span!(target: "h2", "frame").entered());
@@ -124,25 +123,6 @@ async fn without_an_endpoint_there_is_no_layer_and_no_id() {
     assert_eq!(parent_of(&span), None);
     assert!(span.is_disabled() || !tracing::enabled!(target: TARGET, tracing::Level::TRACE));
     traces.end().await;
-}
-
-#[test]
-fn a_parent_that_is_malformed_is_none() {
-    let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    assert!(parse(good).is_some_and(|context| context.is_remote() && context.is_sampled()));
-    for wrong in [
-        "",
-        "00",
-        "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        "00-0af7651916cd43dd8448eb211c80319-b7ad6b7169203331-01",
-        "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-        "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
-        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1",
-        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
-        "00-\u{e4}af7651916cd43dd8448eb211c8031\u{e4}-b7ad6b7169203331-01",
-    ] {
-        assert_eq!(parse(wrong), None, "{wrong}");
-    }
 }
 
 #[test]

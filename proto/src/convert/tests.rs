@@ -1,4 +1,4 @@
-use model::{Digest, OrgId, ShardId, TaskId, TaskKind};
+use model::{Digest, OrgId, ShardId, TaskId, TaskKind, TraceParent};
 use proptest::option;
 use proptest::prelude::*;
 
@@ -25,8 +25,10 @@ fn digests() -> impl Strategy<Value = Digest> {
 
 fn grants() -> impl Strategy<Value = Grant> {
     let objects = (digests(), digests(), option::of(digests()));
-    (paths(), attempts(), ".{0,20}", objects, option::of(any::<u64>())).prop_map(
-        |(task, attempt, uri, (spec, plan, runs), exact_start)| Grant {
+    let traces = (any::<u128>(), any::<u64>(), any::<bool>());
+    let traces = traces.prop_map(|(trace, span, is_sampled)| TraceParent::new(trace, span, is_sampled));
+    (paths(), attempts(), ".{0,20}", objects, option::of(any::<u64>()), traces).prop_map(
+        |(task, attempt, uri, (spec, plan, runs), exact_start, trace)| Grant {
             task,
             attempt,
             dataset: uri.as_str().into(),
@@ -35,6 +37,7 @@ fn grants() -> impl Strategy<Value = Grant> {
             plan,
             exact_start,
             runs,
+            trace,
         },
     )
 }

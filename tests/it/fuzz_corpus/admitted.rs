@@ -192,6 +192,7 @@ fn the_seeds_of_the_wire_are_of_every_message() {
         plan: Digest(2),
         exact_start: Some(17),
         runs: Some(Digest(3)),
+        trace: None,
     };
     let failure = Failure::new(FailureClass::RunLost { map_task: 3 }, "the run is gone");
     seed("task", 0, v1::TaskPath::from(&path).encode_to_vec());

@@ -11,11 +11,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{HeldAttempt, TaskKind};
+use model::{HeldAttempt, TaskKind, TraceParent};
 use tokio::time::Instant;
+use tracing::Span;
 
 use crate::drain::Pace;
 use crate::task::Progress;
+use crate::trace;
 use proto::dispatch::AttemptBeat;
 
 /// Phase of an attempt.
@@ -40,6 +42,10 @@ pub(super) struct Attempt {
     pub(super) began_at: Instant,
     /// Time for which the attempt had its slot, once it has left it.
     pub(super) took: Option<Duration>,
+    /// Span of the attempt in its trace; a disabled one if nothing is traced.
+    pub(super) span: Span,
+    /// Position of that span, which heartbeats carry.
+    pub(super) trace: Option<TraceParent>,
 }
 
 impl Attempt {
@@ -54,10 +60,17 @@ pub(super) struct Running(BTreeMap<HeldAttempt, Attempt>);
 
 impl Running {
     /// Adds an attempt in `Computing`.
-    pub(super) fn begin(&mut self, held: HeldAttempt) -> Arc<Progress> {
+    pub(super) fn begin(&mut self, held: HeldAttempt, span: Span) -> Arc<Progress> {
         let progress = Arc::<Progress>::default();
-        let attempt =
-            Attempt { progress: Arc::clone(&progress), phase: Phase::Computing, began_at: Instant::now(), took: None };
+        let trace = daemon::trace::parent_of(&span);
+        let attempt = Attempt {
+            progress: Arc::clone(&progress),
+            phase: Phase::Computing,
+            began_at: Instant::now(),
+            took: None,
+            span,
+            trace,
+        };
         self.0.insert(held, attempt);
         progress
     }
@@ -77,9 +90,11 @@ impl Running {
         self.0.get_mut(held)
     }
 
-    /// Forgets an attempt that has ended; returns the time for which it had its slot.
-    pub(super) fn remove(&mut self, held: &HeldAttempt) -> Duration {
-        self.0.remove(held).map(|attempt| attempt.slot_time()).unwrap_or_default()
+    /// Forgets an attempt that has ended, with its outcome; returns the time for which it had its slot.
+    pub(super) fn remove(&mut self, held: &HeldAttempt, outcome: &str) -> Duration {
+        let Some(attempt) = self.0.remove(held) else { return Duration::ZERO };
+        attempt.span.record(trace::OUTCOME, outcome);
+        attempt.slot_time()
     }
 
     /// Lists the attempts that end with the lease: each with the time for which it had its slot.
@@ -117,7 +132,7 @@ impl Running {
         ours.map(|(held, attempt)| {
             let (bytes, points) = attempt.progress.so_far();
             let (stage, effort) = (attempt.progress.stage(), attempt.progress.effort(attempt.began_at.elapsed()));
-            AttemptBeat { held: held.clone(), bytes, points, stage, effort }
+            AttemptBeat { held: held.clone(), bytes, points, stage, effort, trace: attempt.trace }
         })
         .collect()
     }

@@ -14,6 +14,7 @@ mod spill;
 mod time_sort;
 mod watched;
 
+use daemon::trace::TARGET;
 use format::frame::{Frames, SegmentBytes};
 use format::keys;
 use format::payload::Layout;
@@ -93,10 +94,13 @@ impl Mapper {
             spills: 0,
         };
         let mut reports = Vec::with_capacity(splits.len());
+        let reading = tracing::info_span!(target: TARGET, "read").entered();
         for split in splits {
             reports.push(self.read_split(&mut attempt, split)?);
         }
+        drop(reading);
         self.spill(&mut attempt)?;
+        let _span = tracing::info_span!(target: TARGET, "write").entered();
         attempt.clock.enter(Stage::Write);
         Ok(MapReport {
             splits: reports,
@@ -195,6 +199,7 @@ impl Mapper {
         if self.router.buffer.is_empty() {
             return Ok(());
         }
+        let _span = tracing::info_span!(target: TARGET, "spill").entered();
         attempt.clock.enter(Stage::Spill);
         self.spiller.spill(&mut self.router.buffer, &mut attempt.run, attempt.spills)?;
         attempt.spills += 1;

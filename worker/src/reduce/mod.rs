@@ -11,6 +11,7 @@ mod output;
 mod rollup;
 mod slice;
 
+use daemon::trace::TARGET;
 use format::keys::AttemptKeys;
 use format::part::PartKind;
 use model::books::ReduceBooks;
@@ -61,7 +62,10 @@ impl Reducer {
         ctx: &AttemptContext<'_>,
     ) -> Result<ReduceReport, WorkError> {
         let mut clock = StageClock::start(Stage::Read, ctx.progress);
+        let gathering = tracing::info_span!(target: TARGET, "gather").entered();
         let (cursors, merged_runs) = gather::gather(assignment, partition, runs, ctx, &self.limits)?;
+        drop(gathering);
+        let merging = tracing::info_span!(target: TARGET, "merge").entered();
         let mut merger = Merger::new(cursors);
         let mut files = Files::new(assignment, partition, ctx);
         self.batch.reset();
@@ -74,6 +78,8 @@ impl Reducer {
             files.take(&self.batch, &mut clock)?;
             ctx.progress.add(0, self.batch.columns.len() as u64);
         }
+        drop(merging);
+        let _span = tracing::info_span!(target: TARGET, "write").entered();
         clock.enter(Stage::Write);
         merged_runs.discard(ctx);
         files.finish(partition, clock)

@@ -64,6 +64,7 @@ fn grant(task: TaskId, plan_digest: Digest) -> Grant {
         plan: plan_digest,
         exact_start: Some(2),
         runs: None,
+        trace: None,
     }
 }
 

@@ -36,7 +36,7 @@ async fn a_cancel_that_was_answered_holds_for_the_next_leader_and_a_retry_runs_e
         let (leader, leads) = cluster.lead().await;
         let shards = ["org-mod-01", "org-7", "org-8"].map(|shard| shard.parse().expect("a shard"));
         let spec = Box::new(JobSpec { shards: shards.into(), ..cluster.spec() });
-        leader.ask(|reply| Ask::Submit { spec, reply }).await.expect("a job that can be planned");
+        leader.ask(|reply| Ask::Submit { spec, trace: None, reply }).await.expect("a job that can be planned");
         for _ in 0..turns {
             tokio::task::yield_now().await;
         }

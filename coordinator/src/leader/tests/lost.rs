@@ -18,7 +18,7 @@ async fn submit_tasks(cluster: &Cluster, handle: &Handle, tasks: usize) {
     std::fs::remove_file(cluster.folder.path().join("in/shard=org-mod-01/a.seg")).expect("it is there");
     let settings = JobSettings { split_bytes: ByteSize(100), ..JobSettings::default() };
     let spec = Box::new(JobSpec { settings, ..cluster.spec() });
-    handle.ask(|reply| Ask::Submit { spec, reply }).await.expect("a job that can be planned");
+    handle.ask(|reply| Ask::Submit { spec, trace: None, reply }).await.expect("a job that can be planned");
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ const SHARDS: u64 = 400;
 async fn submit_empty(cluster: &Cluster, handle: &Handle) {
     let shards = (0..SHARDS).map(|org| ShardId::Dedicated(OrgId(1000 + org))).collect();
     let spec = Box::new(JobSpec { shards, ..cluster.spec() });
-    handle.ask(|reply| Ask::Submit { spec, reply }).await.expect("a job that can be planned");
+    handle.ask(|reply| Ask::Submit { spec, trace: None, reply }).await.expect("a job that can be planned");
 }
 
 /// Counts the shards that are done, and those that are cancelled.

@@ -64,7 +64,7 @@ async fn a_job_whose_spec_is_gone_is_listed_fails_with_the_cause_and_leaves_its_
     let listed = next.ask(|reply| Ask::Jobs { reply }).await.expect("it leads");
     assert!(listed.iter().any(|job| job.job == "j" && job.waiting_for.contains("spec-")), "{listed:?}");
     let spec = Box::new(cluster.spec());
-    let refused = next.ask(|reply| Ask::Submit { spec, reply }).await;
+    let refused = next.ask(|reply| Ask::Submit { spec, trace: None, reply }).await;
     assert!(matches!(&refused, Err(ApiError::Refused { reason }) if reason.contains("spec-")), "{refused:?}");
     assert_eq!(cluster.beat(&next, &grant).await.stop, [], "nothing is known of its attempts");
     let record = cluster.ended(&next).await;
@@ -73,7 +73,7 @@ async fn a_job_whose_spec_is_gone_is_listed_fails_with_the_cause_and_leaves_its_
     assert_eq!(crate::history_view::summary(&record).state(), v1::JobState::Failed);
     assert_eq!(cluster.beat(&next, &grant).await.stop.len(), 1);
     let spec = Box::new(cluster.spec());
-    let again = next.ask(|reply| Ask::Submit { spec, reply }).await.expect("its name is free");
+    let again = next.ask(|reply| Ask::Submit { spec, trace: None, reply }).await.expect("its name is free");
     assert!(!again.existed);
     tokio::time::sleep(LONG).await;
     assert!(cluster.claim(&next).await.is_some(), "and it runs");
@@ -189,7 +189,7 @@ async fn a_job_that_the_history_of_its_dataset_knows_is_found_by_a_cluster_that_
     let other = Cluster { folder: cluster.folder, ..Cluster::start().await };
     let (leader, _leads) = other.lead().await;
     let spec = Box::new(other.spec());
-    let known = leader.ask(|reply| Ask::Submit { spec, reply }).await.expect("the same");
+    let known = leader.ask(|reply| Ask::Submit { spec, trace: None, reply }).await.expect("the same");
     assert!(known.existed);
     let datasets = leader.ask(|reply| Ask::Datasets { reply }).await.expect("it leads");
     assert_eq!(datasets, [other.spec().dataset], "where get, wait and retry look for it");

@@ -11,6 +11,7 @@ use tracing::Instrument;
 use super::event::Event;
 use super::{Phase, Shift};
 use crate::agent::AgentError;
+use crate::trace;
 use proto::dispatch::DispatchError;
 
 /// Longest time that the leader may hold a claim before it answers that there is no work.
@@ -63,13 +64,13 @@ impl Shift<'_> {
             match permit {
                 Ok(permit) if self.draining.is_none() && self.session.is_held() => {
                     let execute = Arc::clone(&self.agent.execute);
-                    let progress = self.running.begin(held);
-                    let span = tracing::info_span!("attempt", task = %grant.task, attempt = %grant.attempt);
+                    let (span, log) = trace::begin(&grant, self.worker());
+                    let progress = self.running.begin(held, span);
                     let attempt = async move {
                         let outcome = execute.run(&grant, &progress, permit).await;
                         Event::Computed(Box::new(grant), Box::new(outcome))
                     };
-                    self.tasks.spawn(attempt.instrument(span));
+                    self.tasks.spawn(attempt.instrument(log));
                 }
                 _ => unwanted.push(held),
             }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use daemon::trace::TARGET;
 use model::{FailureClass, Grant, HeldAttempt};
+use tracing::Instrument as _;
 
 use super::event::Event;
 use super::{Phase, Shift};
@@ -12,6 +14,10 @@ use crate::agent::fence::Fence;
 use crate::agent::tell::{Teller, Told};
 use crate::metrics;
 use crate::slot::AttemptOutcome;
+use crate::trace;
+
+/// Outcome of an attempt that was given up before it ended.
+const HANDED_BACK: &str = "handed-back";
 
 impl Shift<'_> {
     /// Handles an attempt that has left its slot: tells the leader, unless the attempt was given up.
@@ -20,14 +26,16 @@ impl Shift<'_> {
         let kind = held.task.task.kind;
         let Some(attempt) = self.running.get_mut(&held) else { return };
         if attempt.phase == Phase::HandedBack {
-            let took = self.running.remove(&held);
-            return metrics::attempt_ended(kind, "handed-back", took);
+            let took = self.running.remove(&held, HANDED_BACK);
+            return metrics::attempt_ended(kind, HANDED_BACK, took);
         }
         attempt.phase = Phase::Telling;
         let took = attempt.began_at.elapsed();
         attempt.took = Some(took);
         outcome.tell_effort(attempt.progress.effort(took));
         metrics::attempt_computed(kind, &outcome, took);
+        trace::computed(&attempt.span, &outcome);
+        let span = tracing::info_span!(target: TARGET, parent: &attempt.span, "report");
         match &outcome {
             AttemptOutcome::Failed(failure) if failure.class == FailureClass::Resource => {
                 self.become_unfit(failure.message.clone());
@@ -42,12 +50,11 @@ impl Shift<'_> {
             worker: self.worker(),
             backoff: Backoff::seeded(self.backoff.seed()),
         };
-        self.tasks.spawn(async move { Event::Told(held, teller.tell(&grant, outcome).await) });
+        self.tasks.spawn(async move { Event::Told(held, teller.tell(&grant, outcome).instrument(span).await) });
     }
 
     /// Forgets an attempt of which the leader knows, or never will.
     pub(super) fn told(&mut self, held: &HeldAttempt, told: Told) -> Result<(), AgentError> {
-        let took = self.running.remove(held);
         let outcome = match told {
             Told::Counts => metrics::COUNTS,
             Told::Refused => "refused",
@@ -61,6 +68,7 @@ impl Shift<'_> {
             Told::Fenced => "fenced",
             Told::Incompatible { reason } => return Err(AgentError::Incompatible { reason }),
         };
+        let took = self.running.remove(held, outcome);
         metrics::attempt_ended(held.task.task.kind, outcome, took);
         Ok(())
     }

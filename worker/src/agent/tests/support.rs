@@ -175,6 +175,7 @@ pub(super) fn grant(ordinal: u32) -> Grant {
         plan: Digest(0),
         exact_start: None,
         runs: None,
+        trace: None,
     }
 }
 
