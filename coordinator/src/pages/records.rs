@@ -4,11 +4,13 @@
 use async_trait::async_trait;
 use dashboard::source::SourceKind;
 use dashboard::{ActionRequest, PageSource};
+use dataset::coverage::CoverageIndex;
+use model::SystemClock;
 use proto::convert::parsed;
 use proto::{ApiError, v1};
 use storage::{Opener, Root, StorageError};
 
-use crate::service::{in_time, list_ended};
+use crate::service::{coverage_of_index, in_time, list_ended};
 use crate::{history, history_view};
 
 /// Records of one dataset.
@@ -16,6 +18,7 @@ use crate::{history, history_view};
 pub struct RecordsSource {
     stores: Opener,
     root: Root,
+    coverage: CoverageIndex,
 }
 
 impl RecordsSource {
@@ -26,7 +29,8 @@ impl RecordsSource {
     pub async fn open(uri: &str) -> Result<Self, StorageError> {
         let stores = Opener::by_uri();
         let root = stores.reach(uri).await?;
-        Ok(Self { stores, root })
+        let coverage = CoverageIndex::new(root.clone());
+        Ok(Self { stores, root, coverage })
     }
 
     /// Error for what only a cluster knows.
@@ -62,6 +66,13 @@ impl PageSource for RecordsSource {
 
     async fn cluster(&self) -> Result<v1::GetClusterResponse, ApiError> {
         Err(Self::no_cluster("leader"))
+    }
+
+    async fn coverage(&self, request: v1::GetCoverageRequest) -> Result<v1::GetCoverageResponse, ApiError> {
+        if request.dataset != self.root.uri() {
+            return Err(Self::no_cluster("coverage of another dataset"));
+        }
+        coverage_of_index(&self.coverage, self.root.uri(), &SystemClock, &request).await
     }
 
     async fn act(&self, request: ActionRequest) -> Result<Option<String>, ApiError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dataset::DatasetError;
-use dataset::coverage::{CoverageAsk, CoveredWindows, OpenJobs, Question, judge};
+use dataset::coverage::{CoverageAsk, CoverageIndex, CoveredWindows, OpenJobs, Question, judge};
 use model::error::chain;
 use model::limits::{COVERAGE_FRESH_FOR, COVERAGE_LOOK_EVERY, COVERAGE_WINDOWS_MAX};
 use model::{Clock, OrgId, Window};
@@ -31,10 +31,35 @@ pub(super) async fn answer(
     // The leader is asked first: a job that ends meanwhile is noted in the index before the leader forgets it.
     let open = leader.ask(|reply| Ask::OpenOn { place, reply }).await?;
     let found = look(leader, env, root, ask, open).await?;
+    Ok(judged(found, question))
+}
+
+/// Answers a request from an index alone, where no cluster is asked.
+pub(crate) async fn of_index(
+    index: &CoverageIndex,
+    uri: &str,
+    clock: &dyn Clock,
+    request: &v1::GetCoverageRequest,
+) -> Result<v1::GetCoverageResponse, ApiError> {
+    let (question, ask) = (question(request)?, ask(request)?);
+    let found = index.facts(&ask, &OpenJobs::default(), clock).await.map_err(|error| failed(uri, error))?;
+    Ok(judged(found, question))
+}
+
+/// Judges what was found, and cuts the windows to one page.
+fn judged(found: CoveredWindows, question: Question) -> v1::GetCoverageResponse {
     let judged = found.windows.iter().map(|(window, facts)| judge(*window, facts, question));
     let mut windows: Vec<_> = judged.map(|window| window.to_wire(question)).collect();
     let more = page::cut(&mut windows) | found.more;
-    Ok(v1::GetCoverageResponse { windows, more, as_of_ms: found.as_of_ms, warnings: found.warnings })
+    v1::GetCoverageResponse { windows, more, as_of_ms: found.as_of_ms, warnings: found.warnings }
+}
+
+/// Turns a failed look into the caller's reply.
+fn failed(uri: &str, error: DatasetError) -> ApiError {
+    match error {
+        DatasetError::Storage(error) => refused("the dataset", uri, &error),
+        error => ApiError::Refused { reason: chain(&error) },
+    }
 }
 
 fn question(request: &v1::GetCoverageRequest) -> Result<Question, ApiError> {
@@ -95,8 +120,7 @@ async fn look(
     });
     match tokio::time::timeout(STORE_PATIENCE, look).await {
         Ok(Ok(Ok(found))) => Ok(found),
-        Ok(Ok(Err(DatasetError::Storage(error)))) => Err(refused("the dataset", &uri, &error)),
-        Ok(Ok(Err(error))) => Err(ApiError::Refused { reason: chain(&error) }),
+        Ok(Ok(Err(error))) => Err(failed(&uri, error)),
         Ok(Err(stopped)) => Err(ApiError::Away { reason: format!("the look at {uri} was stopped: {stopped}") }),
         Err(_) => {
             let seconds = STORE_PATIENCE.as_secs();

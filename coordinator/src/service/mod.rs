@@ -26,6 +26,7 @@ use crate::leader::Handle;
 use crate::replica::Role;
 
 pub(crate) use by_size::BySize;
+pub(crate) use coverage::of_index as coverage_of_index;
 pub(crate) use gates::{Gates, MAILBOX, NAMES as GATES};
 pub(crate) use jobs::list_ended;
 pub(crate) use operator::Operators;

@@ -24,8 +24,8 @@ pub(crate) struct Frame<'a> {
 }
 
 /// Views that the navigation names: path, text, and true if only a cluster has them.
-const NAVIGATION: [(&str, &str, bool); 3] =
-    [("", "Jobs", false), ("trouble", "Trouble", true), ("workers", "Workers", true)];
+const NAVIGATION: [(&str, &str, bool); 4] =
+    [("", "Jobs", false), ("coverage", "Coverage", false), ("trouble", "Trouble", true), ("workers", "Workers", true)];
 
 /// Renders a whole page.
 pub(crate) fn frame(page: &Page, frame: &Frame<'_>) -> Markup {

@@ -216,7 +216,17 @@ async fn each_view_has_a_json_twin_of_a_kind_of_its_own() {
     let kinds: Vec<_> = kinds.iter().map(String::as_str).collect();
     assert_eq!(
         kinds,
-        ["ComparePage", "CostPage", "JobPage", "JobsPage", "ShardPage", "TaskPage", "TroublePage", "WorkersPage"]
+        [
+            "ComparePage",
+            "CostPage",
+            "CoveragePage",
+            "JobPage",
+            "JobsPage",
+            "ShardPage",
+            "TaskPage",
+            "TroublePage",
+            "WorkersPage"
+        ]
     );
 }
 

@@ -98,6 +98,10 @@ where
         ask!(self, get_cluster, v1::GetClusterRequest {})
     }
 
+    async fn coverage(&self, request: v1::GetCoverageRequest) -> Result<v1::GetCoverageResponse, ApiError> {
+        ask!(self, get_coverage, request)
+    }
+
     async fn act(&self, request: ActionRequest) -> Result<Option<String>, ApiError> {
         let ActionRequest { action, reason, on_behalf_of } = request;
         let by = on_behalf_of.as_deref();

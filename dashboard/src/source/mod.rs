@@ -50,6 +50,9 @@ pub trait PageSource: fmt::Debug + Send + Sync {
     /// Returns the leader, and the troubles of the stores.
     async fn cluster(&self) -> Result<v1::GetClusterResponse, ApiError>;
 
+    /// Returns the coverage of a dataset; facts of the store may be half a minute old.
+    async fn coverage(&self, request: v1::GetCoverageRequest) -> Result<v1::GetCoverageResponse, ApiError>;
+
     /// Makes a change; returns the name of the job that does it, if there is one.
     async fn act(&self, request: ActionRequest) -> Result<Option<String>, ApiError>;
 }

@@ -149,6 +149,45 @@ impl Simulated {
         json!({ "round": 1, "elapsed": time(600_000), "warnings": [self.text], "shards": shards, "totals": totals })
     }
 
+    /// Coverage of the window of a job: that of the open one has every state.
+    fn window(&self, job: u32, org: Option<u64>) -> v1::WindowCoverage {
+        let shards = (0..self.shards).filter(|at| org.is_none_or(|org| org % 64 == u64::from(*at)));
+        let start_ms = SUBMITTED_MS - i64::from(job) * 14_400_000;
+        v1::WindowCoverage {
+            window: format!("{start_ms}-{}", start_ms + 14_400_000),
+            state: v1::CoverageState::Failed.into(),
+            answer: format!("window {start_ms} is not complete: {}", self.text),
+            plan: Some(v1::CoveragePlan { job: format!("j{job}"), ..Default::default() }),
+            shards: shards.map(|at| self.covered(job, at)).collect(),
+            notes: vec![self.text.clone()],
+        }
+    }
+
+    fn covered(&self, job: u32, at: u32) -> v1::ShardCoverage {
+        use v1::CoverageState::{Complete, Failed, Holes, Missing, Running};
+        let state = match at {
+            0 if job == 0 => Running,
+            2 => Failed,
+            3 => Holes,
+            _ if at > 3 && at + 1 == self.shards => Missing,
+            _ => Complete,
+        };
+        let has_version = matches!(state, Complete | Holes);
+        let (written, tried) = (format!("j{job}"), String::new());
+        let (written, tried) = if has_version { (written, tried) } else { (tried, written) };
+        v1::ShardCoverage {
+            shard: self.shard(at).shard,
+            state: state.into(),
+            version: u32::from(has_version),
+            job: written,
+            committed_at_ms: has_version.then_some(SUBMITTED_MS),
+            frames_quarantined: if state == Holes { 7 } else { 0 },
+            later_job: tried,
+            cause: if state == Complete { String::new() } else { self.text.clone() },
+            ..Default::default()
+        }
+    }
+
     fn task(&self, shard: &str, at: u32) -> v1::TaskSummary {
         let states = [v1::TaskState::Running, v1::TaskState::Done, v1::TaskState::Waiting, v1::TaskState::Open];
         let state = states[at as usize % states.len()];
@@ -249,6 +288,13 @@ impl PageSource for Simulated {
             slots: self.workers * 4,
             jobs: 1,
         })
+    }
+
+    async fn coverage(&self, request: v1::GetCoverageRequest) -> Result<v1::GetCoverageResponse, ApiError> {
+        let windows = (0..request.limit.min(self.jobs)).map(|at| self.window(at, request.org)).collect();
+        let warnings = vec![self.text.clone()];
+        let more = request.windows.is_empty() && self.jobs > request.limit;
+        self.answer(v1::GetCoverageResponse { windows, more, as_of_ms: SUBMITTED_MS, warnings })
     }
 
     async fn act(&self, request: ActionRequest) -> Result<Option<String>, ApiError> {

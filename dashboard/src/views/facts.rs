@@ -216,11 +216,11 @@ impl From<&v1::WorkerSummary> for WorkerFacts {
 }
 
 /// Converts a state of the wire to a word: `JOB_STATE_PARTLY_DONE` to `partly-done`.
-fn word(name: &str, prefix: &str) -> String {
+pub(crate) fn word(name: &str, prefix: &str) -> String {
     name.trim_start_matches(prefix).to_lowercase().replace('_', "-")
 }
 
 /// Returns the text, or none if the wire leaves it empty.
-fn filled(text: &str) -> Option<String> {
+pub(crate) fn filled(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }

@@ -6,6 +6,7 @@ use proto::v1::{JobState, ShardState, ShardSummary};
 use proto::{ApiError, v1};
 use serde::Serialize;
 
+use super::coverage::Question;
 use super::estimate::Estimate;
 use super::facts::{JobFacts, ShardFacts, is_open};
 use super::listing::Listing;
@@ -101,7 +102,7 @@ fn page(job: &Job, summary: &v1::JobSummary, list: (&Listing, Pager), grid: Mark
         sections: vec![
             Section::live("answer", answer(job, summary, links)),
             Section::live("grid", grid),
-            Section::live("facts", about(job)),
+            Section::live("facts", about(job, links)),
             Section::live("stages", stages::render(&job.stages)),
             Section::still("compare", compare_form(&job.facts.job, links)),
             Section::still("filters", filters(list.0, &links.job(&job.facts.job))),
@@ -138,8 +139,9 @@ fn answer(job: &Job, summary: &v1::JobSummary, links: &Links) -> Markup {
     }
 }
 
-fn about(job: &Job) -> Markup {
+fn about(job: &Job, links: &Links) -> Markup {
     let facts_of = &job.facts;
+    let coverage = Question::about(&facts_of.dataset, &facts_of.window).url();
     let uneven = |spread: &Option<Spread>, shown: fn(u64) -> String| {
         let spread = (*spread)?;
         let ratio = spread.skew()?;
@@ -150,7 +152,7 @@ fn about(job: &Job) -> Markup {
         (facts(&[
             ("Window", Some(html! { (name(&text::window(&facts_of.window))) })),
             ("Input", Some(name(&facts_of.input))),
-            ("Dataset", Some(name(&facts_of.dataset))),
+            ("Dataset", Some(html! { (name(&facts_of.dataset)) " " a href=(links.to(&coverage)) { "Coverage of its window" } })),
             ("Reason", facts_of.reason.as_deref().map(|reason| long("reason", reason))),
             ("Submitted", Some(instant(facts_of.submitted_at_ms))),
             ("Ended", facts_of.ended_at_ms.map(instant)),

@@ -8,6 +8,7 @@
 //! | `jobs/J/shards/S/tasks/T` | [`task`] | `tailor task list --job J --shard S` |
 //! | `jobs/J/vs/K` | [`compare`] | `tailor job get` of both |
 //! | `jobs/J/cost` | [`cost`] | `tailor job cost J` |
+//! | `coverage?dataset=D` | [`coverage`] | `tailor dataset coverage D` |
 //! | `trouble` | [`trouble`] | `tailor job list --open` and the tasks that wait |
 //! | `workers` | [`workers`] | `tailor worker list` |
 //!
@@ -31,6 +32,7 @@ mod stages;
 mod banner;
 mod compare;
 mod cost;
+mod coverage;
 mod job;
 mod jobs;
 mod shard;
@@ -68,6 +70,7 @@ pub(crate) enum View {
     Task(JobId, ShardId, TaskId),
     Compare(JobId, JobId, Listing),
     Cost(JobId),
+    Coverage(coverage::Question),
     Trouble,
     Workers(Listing),
 }
@@ -150,6 +153,7 @@ impl View {
         let parts: Vec<_> = decoded.iter().map(String::as_str).collect();
         Some(match parts[..] {
             [""] => Self::Jobs(jobs::Query::of(query)),
+            ["coverage"] => Self::Coverage(coverage::Question::of(query)),
             ["trouble"] => Self::Trouble,
             ["workers"] => Self::Workers(Listing::of(query, &workers::STATES, &workers::SORTS)),
             ["jobs", job] => Self::Job(job.parse().ok()?, Listing::of(query, &job::STATES, &job::SORTS)),
@@ -173,6 +177,7 @@ impl View {
     pub(crate) fn url(&self) -> String {
         match self {
             Self::Jobs(query) => query.query(&query.after),
+            Self::Coverage(question) => question.url(),
             Self::Trouble => "trouble".to_owned(),
             Self::Workers(listing) => format!("workers{}", listing.query(listing.from)),
             Self::Job(job, listing) => format!("{}{}", links::job_path(job.as_str()), listing.query(listing.from)),
@@ -190,7 +195,7 @@ impl View {
     /// Number of folders between the root and the view.
     pub(crate) fn depth(&self) -> usize {
         match self {
-            Self::Jobs(_) | Self::Trouble | Self::Workers(_) => 0,
+            Self::Jobs(_) | Self::Coverage(_) | Self::Trouble | Self::Workers(_) => 0,
             Self::Job(..) => 1,
             Self::Cost(_) => 2,
             Self::Shard(..) | Self::Compare(..) => 3,
@@ -211,6 +216,7 @@ impl View {
         let look = Look { source, prices, now_ms, links: Links::at(self.depth()) };
         match self {
             Self::Jobs(query) => jobs::look(&look, query).await,
+            Self::Coverage(question) => coverage::look(&look, question).await,
             Self::Trouble => trouble::look(&look).await,
             Self::Workers(listing) => workers::look(&look, listing).await,
             Self::Job(job, listing) => job::look(&look, job, listing).await,

@@ -7,7 +7,7 @@ use super::*;
 use crate::source::simulated::{HOSTILE, SUBMITTED_MS, Simulated};
 
 /// Paths of every view, with a query where it has one.
-pub(crate) const PATHS: [&str; 10] = [
+pub(crate) const PATHS: [&str; 13] = [
     "",
     "?after=1",
     "jobs/j0",
@@ -16,6 +16,9 @@ pub(crate) const PATHS: [&str; 10] = [
     "jobs/j0/shards/org-mod-00/tasks/m-00002",
     "jobs/j1/vs/j2",
     "jobs/j1/cost",
+    "coverage",
+    "coverage?dataset=s3%3A%2F%2Fmetrics%2Fd",
+    "coverage?dataset=s3%3A%2F%2Fmetrics%2Fd&org=7&window=1767225600000-1767240000000",
     "trouble",
     "workers",
 ];
@@ -54,6 +57,7 @@ async fn each_view_renders_as_it_was_reviewed() {
     check("jobs/j0/shards/org-mod-00/tasks/m-00000", expect_file!["../../golden/task.txt"]).await;
     check("jobs/j1/vs/j2", expect_file!["../../golden/compare.txt"]).await;
     check("jobs/j1/cost", expect_file!["../../golden/cost.txt"]).await;
+    check("coverage?dataset=s3%3A%2F%2Fmetrics%2Fd", expect_file!["../../golden/coverage.txt"]).await;
     check("trouble", expect_file!["../../golden/trouble.txt"]).await;
     check("workers", expect_file!["../../golden/workers.txt"]).await;
 }
