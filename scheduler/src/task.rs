@@ -87,6 +87,8 @@ pub(crate) struct Done {
     pub(crate) attempt: AttemptId,
     pub(crate) report: Report,
     pub(crate) at: Duration,
+    /// Worker of the attempt; none if it ended under an earlier leader.
+    pub(crate) worker: Option<WorkerId>,
 }
 
 impl Task {
@@ -264,11 +266,13 @@ impl Tasks {
         self.change(ordinal, |task| {
             task.tried.last = task.tried.last.max(attempt.number);
             (task.failures, task.throttled_since, task.starved_since) = (0, None, None);
-            let done = Status::Done(Box::new(Done { attempt, report, at }));
-            match std::mem::replace(&mut task.status, done) {
+            let running = match std::mem::replace(&mut task.status, Status::Open) {
                 Status::Running(running) => running,
                 _ => Vec::new(),
-            }
+            };
+            let worker = running.iter().find(|running| running.attempt == Some(attempt)).map(|running| running.worker);
+            task.status = Status::Done(Box::new(Done { attempt, report, at, worker }));
+            running
         })
     }
 

@@ -51,6 +51,19 @@ impl AddAssign for TaskCounts {
     }
 }
 
+/// Attempt that counts for a task.
+#[derive(Debug, Clone, Copy)]
+pub struct DoneView<'a> {
+    /// Id of the attempt.
+    pub attempt: AttemptId,
+    /// Report of the attempt.
+    pub report: &'a Report,
+    /// Time of its end, on the clock of `step`'s `now`.
+    pub at: Duration,
+    /// Worker that ran it; none if it ended under an earlier leader.
+    pub worker: Option<WorkerId>,
+}
+
 /// Progress of a task whose shard has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskView {
@@ -210,11 +223,11 @@ impl State {
         shard.task(path.task).map(|task| task_view(shard, path.task, task))
     }
 
-    /// Returns the report of the attempt that counts for a task of an open shard, with its time on the clock of `step`'s
-    /// `now`.
-    pub fn done(&self, path: &model::TaskPath) -> Option<(AttemptId, &Report, Duration)> {
+    /// Returns the attempt that counts for a task of an open shard.
+    pub fn done(&self, path: &model::TaskPath) -> Option<DoneView<'_>> {
         let shard = self.jobs.get(&path.job)?.shards.get(&path.shard)?;
-        shard.task(path.task)?.done().map(|done| (done.attempt, &done.report, done.at))
+        let done = shard.task(path.task)?.done()?;
+        Some(DoneView { attempt: done.attempt, report: &done.report, at: done.at, worker: done.worker })
     }
 }
 

@@ -150,16 +150,20 @@ impl Leader {
         }
     }
 
-    /// Returns the record of the attempt that counts, as its report tells it: its worker is in the job's events.
+    /// Returns the record of the attempt that counts, as its report tells it. The worker of an attempt that ended under an
+    /// earlier leader is in the job's events alone.
     fn counting_record(&self, path: &TaskPath) -> Option<v1::AttemptRecord> {
-        let (attempt, report, at) = self.state.done(path)?;
-        let ago = millis(self.now().saturating_sub(at));
+        let done = self.state.done(path)?;
+        let ago = millis(self.now().saturating_sub(done.at));
         let at_ms = self.env.clock.now_ms().saturating_sub_unsigned(ago);
-        let mut line = AttemptLine::new(at_ms, DONE, path, attempt, LeaseId(0));
+        let mut line = AttemptLine::new(at_ms, DONE, path, done.attempt, done.worker.unwrap_or(LeaseId(0)));
+        let live = done.worker.and_then(|worker| self.workers.get(&worker));
+        line.name = live.map(|live| live.record.name.to_string()).unwrap_or_default();
         line.outcome = Some(AttemptEnd::Counts);
-        line.add_report(report);
+        line.add_report(done.report);
         line.start_ms = (line.wall_ms > 0).then(|| at_ms.saturating_sub_unsigned(line.wall_ms));
-        Some(v1::AttemptRecord { worker: String::new(), ..line.into() })
+        let worker = done.worker.map(|worker| worker.to_string()).unwrap_or_default();
+        Some(v1::AttemptRecord { worker, ..line.into() })
     }
 
     fn shown(&self, view: &AttemptView) -> Option<Watched> {

@@ -42,3 +42,33 @@ pub(crate) fn strip(label: &str, pieces: &[Piece<'_>]) -> Markup {
         }
     }
 }
+
+/// Block of a timeline.
+#[derive(Debug, Clone)]
+pub(crate) struct Block {
+    /// Class that colours it, from a fixed list.
+    pub(crate) class: &'static str,
+    /// Name and value, as text.
+    pub(crate) label: String,
+    /// Begin and end, in the unit of the timeline's length.
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
+/// Narrowest block that can be seen, in units of a strip.
+const BLOCK_WIDTH_MIN: f64 = 0.5;
+
+/// Draws blocks at their place on a line of `length`.
+pub(crate) fn timeline(label: &str, length: u64, blocks: &[Block]) -> Markup {
+    let scaled = |at: u64| at as f64 / length.max(1) as f64 * f64::from(STRIP_WIDTH);
+    html! {
+        svg.strip role="img" aria-label=(label) viewBox=(format!("0 0 {STRIP_WIDTH} {STRIP_HEIGHT}")) preserveAspectRatio="none" {
+            @for block in blocks {
+                @let (begin, end) = (scaled(block.start), scaled(block.end));
+                rect class=(block.class) x=(format!("{begin:.1}")) y="0" width=(format!("{:.1}", (end - begin).max(BLOCK_WIDTH_MIN))) height=(STRIP_HEIGHT) {
+                    title { (block.label) }
+                }
+            }
+        }
+    }
+}

@@ -188,6 +188,17 @@ impl Simulated {
         }
     }
 
+    fn counting(&self, at: u32) -> v1::AttemptRecord {
+        let start_ms = SUBMITTED_MS + i64::from(at) * 10;
+        v1::AttemptRecord {
+            worker: format!("{:016x}", at % self.workers),
+            worker_name: self.text.clone(),
+            start_ms,
+            end_ms: start_ms + 3_000,
+            ..v1::AttemptRecord::default()
+        }
+    }
+
     fn task(&self, shard: &str, at: u32) -> v1::TaskSummary {
         let states = [v1::TaskState::Running, v1::TaskState::Done, v1::TaskState::Waiting, v1::TaskState::Open];
         let state = states[at as usize % states.len()];
@@ -208,6 +219,7 @@ impl Simulated {
             attempts: 1 + at % 3,
             charged: at % 3,
             running: if state == v1::TaskState::Running { vec![running] } else { Vec::new() },
+            counts: (state == v1::TaskState::Done).then(|| self.counting(at)),
             error: if state == v1::TaskState::Waiting { self.text.clone() } else { String::new() },
             bytes: 16 << 20,
             ..v1::TaskSummary::default()

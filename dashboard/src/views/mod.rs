@@ -29,6 +29,8 @@ mod spread;
 mod listing;
 // Time by stage.
 mod stages;
+// Stream of attempts by slot.
+mod stream;
 mod banner;
 mod compare;
 mod cost;

@@ -1,4 +1,4 @@
-//! Shard: where it stands, why it does not go faster, how uneven its tasks are, and the tasks.
+//! Shard: where it stands, why it does not go faster, how uneven its tasks are, who ran them when, and the tasks.
 
 use maud::{Markup, html};
 use model::{JobId, ShardId};
@@ -11,6 +11,7 @@ use super::job::choice;
 use super::listing::Listing;
 use super::slow::{self, Reason};
 use super::spread::Spread;
+use super::stream::{self, Stream};
 use super::{Look, Page, ROWS, Section, answer, document};
 use crate::html::{Links, Pager, bar, facts, long, name, pager, state, table, warnings};
 use crate::source::PageAction;
@@ -18,6 +19,9 @@ use crate::text;
 
 /// States that the list can be filtered by.
 pub(crate) const STATES: [&str; 4] = ["open", "running", "waiting", "done"];
+
+/// Number of tasks whose attempts are drawn, if the shard has more than one answer holds.
+const SLOWEST_TASKS: u32 = 1000;
 
 /// Facts of the view.
 #[derive(Debug, Serialize)]
@@ -31,6 +35,8 @@ struct Shard {
     /// Spreads over the tasks that are listed: input of map tasks, and time of running attempts.
     bytes_of_tasks: Option<Spread>,
     elapsed_ms_of_running: Option<Spread>,
+    /// Attempts by slot, as far as their workers are known.
+    stream: Option<Stream>,
     /// Reason for which no tasks are listed, if none can be.
     no_tasks: Option<String>,
     tasks: Vec<TaskFacts>,
@@ -57,6 +63,8 @@ pub(super) async fn look(look: &Look<'_>, (job, id): (&JobId, ShardId), listing:
         }
         Err(error) => return Err(error),
     };
+    // An answer that holds the first tasks of many says little about the slots.
+    let slowest = if tasks.more { Some(slowest(look, job, id).await?) } else { None };
     let mut listed: Vec<&TaskSummary> = tasks.tasks.iter().collect();
     listed.retain(|task| listing.state.is_empty() || TaskFacts::from(*task).state == listing.state);
     listed.sort_by_key(|task| std::cmp::Reverse(urgency(task)));
@@ -70,11 +78,29 @@ pub(super) async fn look(look: &Look<'_>, (job, id): (&JobId, ShardId), listing:
         elapsed_ms_of_running: Spread::of(
             tasks.tasks.iter().flat_map(|task| &task.running).map(|attempt| attempt.elapsed_ms),
         ),
+        stream: Stream::of(slowest.as_deref().unwrap_or(&tasks.tasks), look.now_ms),
         no_tasks,
         tasks: listed.into_iter().map(TaskFacts::from).collect(),
         tasks_left_out: tasks.more,
     };
     Ok(page(&shard, (listing, place), &look.links))
+}
+
+/// Lists the tasks whose attempts took longest.
+async fn slowest(look: &Look<'_>, job: &JobId, shard: ShardId) -> Result<Vec<TaskSummary>, ApiError> {
+    let request = v1::ListTasksRequest {
+        job: job.to_string(),
+        shard: shard.to_string(),
+        order: v1::TaskOrder::Slowest.into(),
+        limit: SLOWEST_TASKS,
+        ..Default::default()
+    };
+    match look.source.tasks(request).await {
+        Ok(tasks) => Ok(tasks.tasks),
+        // The job has ended meanwhile.
+        Err(ApiError::NotFound { .. } | ApiError::Refused { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Orders by what wants to be looked at: tasks that wait or failed before, then the longest running.
@@ -99,6 +125,7 @@ fn page(shard: &Shard, list: (&Listing, Pager), links: &Links) -> Page {
             Section::live("answer", told(shard, links)),
             Section::live("facts", about(&shard.facts)),
             Section::live("spread", spreads(shard)),
+            Section::live("stream", drawn(shard)),
             Section::still("filters", filters(list.0, &links.shard(job, name))),
             Section::live("tasks", tasks(shard, list, links)),
             Section::live("warnings", warnings("Warnings", &shard.facts.warnings)),
@@ -179,6 +206,15 @@ fn spread_row(label: &str, spread: &Spread, shown: fn(u64) -> String) -> Markup 
         td.number { (text::count(spread.count)) }
         @for value in [spread.min, spread.p25, spread.median, spread.p75, spread.max] { td.number { (shown(value)) } }
         td.number { @if let Some(skew) = spread.skew() { (text::ratio(skew)) " ×, + " (shown(spread.excess())) } @else { "-" } }
+    }
+}
+
+fn drawn(shard: &Shard) -> Markup {
+    html! {
+        @if let Some(stream) = &shard.stream { (stream::render(stream)) }
+        @if shard.stream.is_some() && shard.tasks_left_out {
+            p.legend { "Of the many tasks, the " (text::count(SLOWEST_TASKS.into())) " slowest are drawn." }
+        }
     }
 }
 

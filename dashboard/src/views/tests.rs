@@ -115,3 +115,12 @@ async fn the_largest_cluster_has_small_pages() {
         assert!(bytes < 300_000, "{url} has {bytes} bytes");
     }
 }
+
+#[tokio::test]
+async fn a_shard_of_more_tasks_than_an_answer_holds_shows_its_slowest_ones_on_a_small_page() {
+    let source = Simulated { tasks_per_shard: 12_000, workers: 500, ..Simulated::default() };
+    let page = look("jobs/j0/shards/org-mod-00", &source).await;
+    let html: String = page.sections.iter().map(|section| section.html.0.as_str()).collect();
+    assert!(html.contains("the 1,000 slowest are drawn") && html.contains("<rect "), "{html}");
+    assert!(html.len() < 290_000, "{} bytes", html.len());
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{FailureClass, JobId, LeaseId};
+use model::{FailureClass, JobId, LeaseId, TaskId, TaskPath};
 
 use super::trace::after;
 use crate::find::{TaskFilter, TaskOrder};
@@ -104,4 +104,17 @@ fn tasks_are_counted_by_state_as_they_are_listed() {
     };
     assert_eq!(state.task_counts(), (counts("m"), counts("r")));
     assert!(Duration::ZERO < after(TRACE).1);
+}
+
+#[test]
+fn a_task_that_is_done_knows_the_worker_whose_attempt_counts() {
+    let (state, _) = after(&format!("{TRACE} | w2 maps m1 12..20"));
+    let job: JobId = "j".parse().expect("a name");
+    let worker_of = |task: TaskId| {
+        let path = TaskPath { job: job.clone(), shard: super::trace::SHARD, task };
+        state.done(&path).map(|done| done.worker)
+    };
+    assert_eq!(worker_of(TaskId::map(0)), Some(Some(LeaseId(1))));
+    assert_eq!(worker_of(TaskId::map(1)), Some(Some(LeaseId(2))), "the first attempt, of another worker, failed");
+    assert_eq!(worker_of(TaskId::map(2)), None);
 }

@@ -48,6 +48,17 @@ fn the_pages_of_every_coordinator_show_a_job_and_outlive_the_leader() {
         let (status, html) = curl(&[], &format!("{page}jobs/j"));
         assert!(status == 200 && html.contains("Complete: all "), "{html}");
         assert_eq!(json(&format!("{page}workers?format=json"))["count"], 2);
+        let dataset = shown["dataset"].as_str().expect("a URI");
+        let org = |org: &str| json(&format!("{page}coverage?dataset={dataset}&org={org}&format=json"));
+        let (covered, whole) = (org("3"), org(""));
+        assert_eq!(
+            (&covered["windows"][0]["state"], &covered["org"]),
+            (&"complete".into(), &"3".into()),
+            "{covered:#}"
+        );
+        assert_eq!(covered["windows"][0]["shards"].as_array().map(Vec::len), Some(1), "{covered:#}");
+        assert_eq!(whole["windows"][0]["plan"], "j", "{whole:#}");
+        assert_eq!(curl(&[], &format!("{page}coverage?dataset={dataset}&org=three")).0, 400);
     }
 
     let leader = leaders[0].as_str().expect("a name").to_owned();
@@ -147,6 +158,10 @@ fn a_dataset_alone_shows_its_jobs_to_whoever_has_the_link() {
     assert_eq!(shown("")["ended"].as_array().map(Vec::len), Some(2));
     let job = shown("jobs/second");
     assert_eq!(job["state"], "done", "{job:#}");
+    let covered = shown("coverage");
+    let shards = covered["windows"][0]["shards"].as_array().expect("a window of both jobs");
+    let is_second = |shard: &Value| shard["version"] == 2 && shard["job"] == "second" && shard["state"] == "complete";
+    assert!(!shards.is_empty() && shards.iter().all(is_second), "{covered:#}");
     let compared = shown("jobs/first/vs/second");
     assert_eq!(compared["shards_total"], compared["shards_same"], "{compared:#}");
     let shard = job["shards"][0]["shard"].as_str().expect("a name");
