@@ -21,9 +21,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use format::keys;
 use model::limits::{ATTEMPT_EVENTS_BYTES_MAX, EVENT_PIECE_BYTES_MAX, EVENTS_BYTES_MAX, EVENTS_UNWRITTEN_BYTES_MAX};
 use model::{JobId, LeaderId, TimestampMs};
+use proto::v1;
 use serde::Serialize;
 use serde_json::{Value, json};
 use storage::{Root, StorageError};
+
+use crate::job_events::{EVENTS_MAX, is_told, newest_first};
 
 /// Event log of one job under one leader. Clones share it.
 #[derive(Debug, Clone)]
@@ -52,13 +55,28 @@ impl EventLog {
         if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
             line.extend(fields);
         }
-        self.pieces().add(LineRank::Event, &line.to_string());
+        self.add(LineRank::Event, &line.to_string());
     }
 
     /// Notes the begin or the end of an attempt.
     pub(crate) fn note_attempt(&self, rank: LineRank, line: &impl Serialize) {
         let line = serde_json::to_string(line).expect("a line is numbers and names");
-        self.pieces().add(rank, &line);
+        self.add(rank, &line);
+    }
+
+    fn add(&self, rank: LineRank, line: &str) {
+        let mut pieces = self.pieces();
+        pieces.add(rank, line);
+        if is_told(line) {
+            pieces.recent.truncate(EVENTS_MAX - 1);
+            pieces.recent.push_front(line.to_owned());
+        }
+    }
+
+    /// Returns the newest events of this leadership, without a look at the store.
+    pub(crate) fn newest_events(&self, limit: usize) -> Vec<v1::JobEvent> {
+        let recent = self.pieces().recent.clone();
+        newest_first(recent.iter().rev().map(String::as_str), limit)
     }
 
     /// Returns the lines that are still in memory and satisfy `is_wanted`; some of them may be written already.
@@ -165,6 +183,8 @@ struct Pieces {
     /// Pieces that wait to be written, in order, then the open one.
     waiting: VecDeque<Piece>,
     next_ordinal: u32,
+    /// Newest lines that people want to read, the newest first; [`EVENTS_MAX`] at most.
+    recent: VecDeque<String>,
     /// Bytes of all lines so far, by rank.
     bytes: [usize; 3],
     /// Lines that were dropped since the last note about dropped lines.

@@ -61,6 +61,8 @@ mod event_log;
 mod attempt_line;
 // Attempts at a task, from an event log.
 mod attempts_of_task;
+// Newest events of a job, from its leader's memory or its log.
+mod job_events;
 // Views of ended jobs for operators.
 mod history_view;
 // Indexes of the coverage of datasets.

@@ -45,7 +45,7 @@ const fn row(service: &'static str, name: &'static str, least: ClientRole, effec
 }
 
 /// Table of all methods that need a role. A dry run needs an operator, because it makes a coordinator list stores.
-pub const METHODS: [CallMethod; 26] = {
+pub const METHODS: [CallMethod; 27] = {
     use CallEffect::{Changes, Reads, Works};
     use ClientRole::{Operator, Viewer, Worker};
     [
@@ -59,6 +59,7 @@ pub const METHODS: [CallMethod; 26] = {
         row(OPERATORS, "ReplayShard", Operator, Changes),
         row(OPERATORS, "ListTasks", Viewer, Reads),
         row(OPERATORS, "GetTask", Viewer, Reads),
+        row(OPERATORS, "ListEvents", Viewer, Reads),
         row(OPERATORS, "ListWorkers", Viewer, Reads),
         row(OPERATORS, "DrainWorker", Operator, Changes),
         row(OPERATORS, "GetCluster", Viewer, Reads),

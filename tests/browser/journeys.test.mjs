@@ -63,6 +63,15 @@ test("a job appears and goes on, a worker is killed, the leader changes: the pag
   await mark(jobs);
   await picture(jobs, "job-running");
 
+  // A shard at work shows its attempts by slot.
+  const { shards } = await cluster.json(at, "jobs/nightly");
+  const busy = shards.find((shard) => shard.running > 0);
+  const slots = await open(browser, cluster.url(at, `jobs/nightly/shards/${busy.shard}`), { expected: ["503"] });
+  await slots.locator("#stream rect").first().waitFor();
+  await check(slots, "the slots of a shard");
+  await picture(slots, "shard-running");
+  await slots.context().close();
+
   cluster.kill("w1");
   await workers.getByRole("rowheader", { name: "w1" }).waitFor({ state: "detached" });
   assert.ok(await isMarked(workers), "the list of workers was not reloaded");
@@ -116,6 +125,22 @@ test("a shard that failed runs again from the page, and one that is done is repl
   await picture(page, "job-replayed");
 });
 
+test("an organisation is complete in a window, and the page says where it lies and who wrote it", async () => {
+  const at = await serving();
+  const page = await open(browser, cluster.url(at, "jobs/nightly"));
+  await page.getByRole("link", { name: "Coverage of its window" }).click();
+  await page.getByText(/is complete: \d+ of \d+ shards are complete/).waitFor();
+  await check(page, "the coverage of a window");
+  await page.getByLabel("Organisation").fill("3");
+  await page.getByRole("button", { name: "Show" }).click();
+  await page.getByText(/is complete for organisation 3: shard org-mod-03 v1 has all of its plan/).waitFor();
+  await page.getByText("3 modulo 64 is 3").waitFor();
+  await check(page, "the coverage of an organisation");
+  await page.getByRole("link", { name: "C v1: complete" }).click();
+  await page.getByRole("heading", { level: 1, name: "org-mod-03 of nightly" }).waitFor();
+  assert.deepEqual(page.faults, []);
+});
+
 test("every view is whole in light and in dark, and on a phone", async () => {
   const again = await submit("second", "--wait");
   assert.equal(again.code, 0, again.stderr);
@@ -123,7 +148,7 @@ test("every view is whole in light and in dark, and on a phone", async () => {
   const { shards } = await cluster.json(at, "jobs/second");
   const views = {
     jobs: "", job: "jobs/second", shard: `jobs/second/shards/${shards[0].shard}`, compare: "jobs/nightly/vs/second",
-    trouble: "trouble", workers: "workers",
+    coverage: `coverage?dataset=${encodeURIComponent(dataset())}`, trouble: "trouble", workers: "workers",
   };
   for (const colorScheme of ["light", "dark"]) {
     for (const [name, path] of Object.entries(views)) {

@@ -19,6 +19,7 @@ impl Leader {
             Ask::Retry { job, reason, earlier, reply } => self.retry(&job, reason, earlier, reply),
             Ask::Tasks { search, reply } => drop(reply.send(self.task_views(&search))),
             Ask::Task { path, reply } => drop(reply.send(self.task_view(&path))),
+            Ask::Log { job, reply } => drop(reply.send(Ok(self.jobs.get(&job).map(|live| live.log.clone())))),
             Ask::Workers { reply } => drop(reply.send(Ok(self.worker_views()))),
             Ask::Drain { worker, reason, reply } => self.drain(&worker, &reason, reply),
             Ask::Undrain { worker, reason, reply } => self.undrain(&worker, &reason, reply),

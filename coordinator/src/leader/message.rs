@@ -95,6 +95,8 @@ pub(crate) enum Ask {
     Tasks { search: TaskSearch, reply: Reply<v1::ListTasksResponse> },
     /// A task, as far as it is not over.
     Task { path: TaskPath, reply: Reply<Option<LiveTask>> },
+    /// Get the event log of a job that runs.
+    Log { job: JobId, reply: Reply<Option<EventLog>> },
     /// List the workers that live.
     Workers { reply: Reply<Vec<v1::WorkerSummary>> },
     /// Order a worker to leave.

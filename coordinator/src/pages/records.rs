@@ -10,8 +10,8 @@ use proto::convert::parsed;
 use proto::{ApiError, v1};
 use storage::{Opener, Root, StorageError};
 
-use crate::service::{coverage_of_index, in_time, list_ended};
-use crate::{history, history_view};
+use crate::service::{coverage_of_index, events_limit, in_time, list_ended};
+use crate::{history, history_view, job_events};
 
 /// Records of one dataset.
 #[derive(Debug)]
@@ -58,6 +58,13 @@ impl PageSource for RecordsSource {
 
     async fn tasks(&self, _request: v1::ListTasksRequest) -> Result<v1::ListTasksResponse, ApiError> {
         Err(Self::no_cluster("list of tasks"))
+    }
+
+    async fn events(&self, request: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, ApiError> {
+        let job = parsed("job", &request.job)?;
+        let read = job_events::read(&self.root, &job, events_limit(&request));
+        let (events, more) = in_time("the event log in", self.root.uri(), read).await?;
+        Ok(v1::ListEventsResponse { events, more, unknown: Vec::new() })
     }
 
     async fn workers(&self) -> Result<v1::ListWorkersResponse, ApiError> {

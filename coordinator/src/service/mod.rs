@@ -6,6 +6,7 @@ mod change;
 mod changes;
 mod coverage;
 mod ended;
+mod events;
 mod gates;
 mod jobs;
 mod operator;
@@ -27,6 +28,7 @@ use crate::replica::Role;
 
 pub(crate) use by_size::BySize;
 pub(crate) use coverage::of_index as coverage_of_index;
+pub(crate) use events::limit as events_limit;
 pub(crate) use gates::{Gates, MAILBOX, NAMES as GATES};
 pub(crate) use jobs::list_ended;
 pub(crate) use operator::Operators;

@@ -19,7 +19,7 @@ use super::change::{Change, check_place};
 use super::gates::{PLAN_TIME_MAX, Permit};
 use super::traces::continued;
 use super::views::{LOOK_EVERY, Watched};
-use super::{Door, coverage, jobs, tasks};
+use super::{Door, coverage, events, jobs, tasks};
 use crate::Env;
 use crate::access::Caller;
 use crate::history_view;
@@ -164,6 +164,14 @@ impl OperatorService for Operators {
         let request = request.into_inner();
         self.check_dataset(&caller, "GetTask", &request.dataset)?;
         Ok(Response::new(tasks::get(&self.door.leader()?, &self.env.stores, &request).await?))
+    }
+
+    async fn list_events(&self, request: Request<v1::ListEventsRequest>) -> Answer<v1::ListEventsResponse> {
+        let _permit = self.door.gates.operator()?;
+        let caller = Caller::of(request.extensions());
+        let request = request.into_inner();
+        self.check_dataset(&caller, "ListEvents", &request.dataset)?;
+        Ok(Response::new(events::list(&self.door.leader()?, &self.env.stores, &request).await?))
     }
 
     async fn list_workers(&self, request: Request<v1::ListWorkersRequest>) -> Answer<v1::ListWorkersResponse> {

@@ -315,7 +315,11 @@ async fn a_stream_sends_what_has_changed_and_tells_when_nothing_newer_is_known()
 
     let mut body = ask(&router, "GET", "/ui/jobs/j0?format=live", &[]).await.into_body();
     let (_, data) = event(&mut body).await;
-    assert_eq!(sections(&data), ["answer", "facts", "grid", "shards", "stages", "warnings"], "all but the form");
+    assert_eq!(
+        sections(&data),
+        ["answer", "events", "facts", "grid", "shards", "stages", "warnings"],
+        "all but the form"
+    );
     source.read.store(70 << 20, Ordering::Relaxed);
     let (_, data) = event(&mut body).await;
     assert_eq!(sections(&data), ["answer", "grid", "shards"], "what has not changed is not sent");

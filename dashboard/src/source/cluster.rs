@@ -83,6 +83,10 @@ where
         ask!(self, list_tasks, request)
     }
 
+    async fn events(&self, request: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, ApiError> {
+        ask!(self, list_events, request)
+    }
+
     async fn workers(&self) -> Result<v1::ListWorkersResponse, ApiError> {
         let mut whole = ask!(self, list_workers, v1::ListWorkersRequest::default())?;
         while let Some(last) = whole.workers.last().filter(|_| whole.more) {

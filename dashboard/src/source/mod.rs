@@ -44,6 +44,9 @@ pub trait PageSource: fmt::Debug + Send + Sync {
     /// Lists tasks of a job.
     async fn tasks(&self, request: v1::ListTasksRequest) -> Result<v1::ListTasksResponse, ApiError>;
 
+    /// Lists the newest events of a job.
+    async fn events(&self, request: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, ApiError>;
+
     /// Lists all workers, with the orders to leave.
     async fn workers(&self) -> Result<v1::ListWorkersResponse, ApiError>;
 

@@ -265,6 +265,19 @@ impl PageSource for Simulated {
         self.answer(v1::ListTasksResponse { tasks, more, matching, all })
     }
 
+    async fn events(&self, request: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, ApiError> {
+        let event = |at: u32| v1::JobEvent {
+            at_ms: SUBMITTED_MS + i64::from(100 - at) * 1000,
+            event: if at == 0 { "attempt-done" } else { "shard-ended" }.to_owned(),
+            shard: self.shard(0).shard,
+            task: if at == 0 { "m-00002".to_owned() } else { String::new() },
+            text: format!("error: {}", self.text),
+        };
+        let all = self.tasks_per_shard.min(2_000) / 3;
+        let events = (0..all.min(request.limit)).map(event).collect();
+        self.answer(v1::ListEventsResponse { events, more: all > request.limit, unknown: vec![self.text.clone()] })
+    }
+
     async fn workers(&self) -> Result<v1::ListWorkersResponse, ApiError> {
         let worker = |at: u32| v1::WorkerSummary {
             worker: format!("{at:016x}"),

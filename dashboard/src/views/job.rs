@@ -1,4 +1,4 @@
-//! Job: the answer, its shards as a grid and as a list, stages, unevenness, warnings.
+//! Job: the answer, its shards as a grid and as a list, stages, unevenness, events, warnings.
 
 use maud::{Markup, html};
 use model::JobId;
@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::coverage::Question;
 use super::estimate::Estimate;
+use super::events::{self, Events};
 use super::facts::{JobFacts, ShardFacts, is_open};
 use super::listing::Listing;
 use super::spread::Spread;
@@ -41,12 +42,14 @@ struct Job {
     /// Number of shards that the filter lets pass, and those of this page.
     shards_matching: usize,
     shards: Vec<ShardFacts>,
+    events: Events,
     warnings: Vec<String>,
 }
 
 pub(super) async fn look(look: &Look<'_>, id: &JobId, listing: &Listing) -> Result<Page, ApiError> {
     let seen = look.source.job(id.as_str()).await?;
     let summary = seen.job.clone().unwrap_or_default();
+    let events = events::latest(look, &summary).await?;
     let mut shards: Vec<&ShardSummary> = seen.shards.iter().collect();
     let grid = grid(&summary, &seen.shards, &look.links);
     filter_and_order(&mut shards, listing);
@@ -68,6 +71,7 @@ pub(super) async fn look(look: &Look<'_>, id: &JobId, listing: &Listing) -> Resu
             .unwrap_or_default(),
         shards_matching: place.total,
         shards: shards.into_iter().map(ShardFacts::from).collect(),
+        events,
         warnings: warnings.take(ROWS).collect(),
     };
     Ok(page(&job, &summary, (listing, place), grid, &look.links))
@@ -107,6 +111,7 @@ fn page(job: &Job, summary: &v1::JobSummary, list: (&Listing, Pager), grid: Mark
             Section::still("compare", compare_form(&job.facts.job, links)),
             Section::still("filters", filters(list.0, &links.job(&job.facts.job))),
             Section::live("shards", shards(job, list, links)),
+            Section::live("events", events::render(&job.events, summary, links)),
             Section::live("warnings", warnings("Warnings", &job.warnings)),
         ],
         document: document("JobPage", job),

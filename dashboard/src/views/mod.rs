@@ -29,6 +29,8 @@ mod spread;
 mod listing;
 // Time by stage.
 mod stages;
+// Events of a job.
+mod events;
 // Stream of attempts by slot.
 mod stream;
 mod banner;

@@ -142,6 +142,10 @@ impl OperatorService for Part {
         answer()
     }
 
+    async fn list_events(&self, _: Request<ListEventsRequest>) -> Result<Response<ListEventsResponse>, Status> {
+        answer()
+    }
+
     async fn list_workers(&self, _: Request<ListWorkersRequest>) -> Result<Response<ListWorkersResponse>, Status> {
         answer()
     }
