@@ -1,8 +1,8 @@
 //! Newest events of a job, for people: from the memory of the leader that runs it, or from the log of a job that has
 //! ended.
 //!
-//! Nearly all lines of a large log are about attempts that went well; they are left out here, and are on the pages of
-//! their tasks.
+//! Nearly all lines of a large log are about attempts that went well; they are left out here, and are told for each task
+//! (`attempts_of_task`).
 
 use format::keys;
 use model::JobId;
@@ -68,13 +68,13 @@ fn event(line: &str) -> Option<v1::JobEvent> {
     Some(v1::JobEvent { at_ms, event, shard, task, text: sentence(&fields) })
 }
 
-/// Writes the other fields as `key: value`, one after the other.
+/// Writes the other fields that have a value as `key: value`, one after the other.
 fn sentence(fields: &Map<String, Value>) -> String {
     let field = |(key, value): (&String, &Value)| match value {
         Value::String(text) => format!("{key}: {text}"),
         other => format!("{key}: {other}"),
     };
-    let mut text = fields.iter().map(field).collect::<Vec<_>>().join(", ");
+    let mut text = fields.iter().filter(|(_, value)| !value.is_null()).map(field).collect::<Vec<_>>().join(", ");
     text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
     text
 }

@@ -34,7 +34,7 @@ fn told(events: &[v1::JobEvent]) -> Vec<String> {
 async fn the_newest_events_of_all_leaders_come_first_without_the_attempts_that_went_well() {
     let dataset = Root::of_store("memory", Arc::new(InMemory::new()));
     let (first, second) = (log(7), log(8));
-    first.note(1, "submitted", json!({ "reason": "night" }));
+    first.note(1, "submitted", json!({ "reason": "night", "cause": null }));
     note_attempt(&first, 2, 0, AttemptEnd::Counts);
     note_attempt(&first, 3, 1, AttemptEnd::Failed);
     first.flush_all(&dataset).await.expect("memory");

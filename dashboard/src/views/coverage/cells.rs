@@ -117,7 +117,10 @@ impl ShardState {
         let job = self.telling_job()?;
         match self.state.as_str() {
             "failed" => Some(format!("tailor job retry {job} --reason TEXT")),
-            "holes" => Some(format!("tailor shard replay {} --job {job} --reason TEXT", self.shard)),
+            // Frames that lie in the wrong shard lie there again after a replay.
+            "holes" if self.frames_quarantined + self.segments_lacking + self.bytes_lacking > 0 => {
+                Some(format!("tailor shard replay {} --job {job} --reason TEXT", self.shard))
+            }
             // The manifest of a shard that was done is gone.
             "missing" if self.later_outcome.as_deref() == Some("done") => {
                 Some(format!("tailor shard replay {} --job {job} --reason TEXT", self.shard))
@@ -132,7 +135,7 @@ impl ShardState {
 fn routed_because(shard: &ShardCoverage, org: u64) -> String {
     let misplaced = shard.misplaced.get(&org).copied().unwrap_or_default();
     match shard.shard.parse() {
-        Ok(ShardId::Dedicated(OrgId(of))) if of == org => {
+        Ok(ShardId::Dedicated(OrgId(of))) if of == org && misplaced == 0 => {
             "the shard map gives the organisation a shard of its own".to_owned()
         }
         Ok(ShardId::Shared(remainder)) if u64::from(remainder) == org % SHARED_SHARDS && misplaced == 0 => {

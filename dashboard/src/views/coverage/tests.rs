@@ -67,3 +67,19 @@ async fn a_page_of_many_bad_shards_with_long_causes_stays_small() {
     let lacking = page.sections[3].html.0.matches("<tr>").count();
     assert!(bytes < 290_000 && lacking == 38, "{bytes} bytes, {lacking} rows");
 }
+
+#[test]
+fn frames_that_lie_in_a_shard_by_mistake_are_the_reason_to_name_it_and_no_replay_moves_them() {
+    let shard = v1::ShardCoverage {
+        shard: "org-1000000".to_owned(),
+        state: v1::CoverageState::Holes.into(),
+        job: "j".to_owned(),
+        version: 1,
+        misplaced: [(1_000_000, 15)].into(),
+        ..Default::default()
+    };
+    let window = v1::WindowCoverage { shards: vec![shard], ..Default::default() };
+    let facts = &WindowFacts::of(&window, Some(1_000_000)).shards[0];
+    assert_eq!(facts.routed_because.as_deref(), Some("15 frames of it lay in this shard by mistake"));
+    assert_eq!(facts.next_step, None);
+}
