@@ -4,7 +4,7 @@
 //! span!(target: TARGET, ..) -> layer -> sampler -> Counted: queue of 2,048 -> thread of the SDK -> collector
 //! ```
 //!
-//! Without `trace.endpoint` no layer is installed, and a span's callsite is disabled. A collector that hangs or refuses costs
+//! Without `trace.endpoint` no layer is installed, and a span is disabled. A collector that hangs or refuses costs
 //! nothing but its spans: the queue is bounded, nobody waits for it, and the end of the process waits for 2 s at most.
 //!
 //! | metric | kind | tells |

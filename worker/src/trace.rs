@@ -34,9 +34,8 @@ pub(crate) fn begin(grant: &Grant, worker: LeaseId) -> (Span, Span) {
         trace::set_parent(&span, parent);
     }
     let trace_id = trace::parent_of(&span).and_then(|parent| parent.shown_id());
-    let log = span.in_scope(
-        || tracing::info_span!("attempt", task = %grant.task, attempt = %grant.attempt, trace_id = Empty),
-    );
+    let log = span
+        .in_scope(|| tracing::info_span!("attempt", task = %grant.task, attempt = %grant.attempt, trace_id = Empty));
     if let Some(trace_id) = trace_id {
         log.record("trace_id", trace_id);
     }
