@@ -111,6 +111,9 @@ fn an_attempt_is_a_trace_from_the_grant_to_the_report_and_links_what_went_before
         assert!(attempt.attributes.iter().any(|attribute| attribute.key.starts_with("tailor.stage.")), "{attempt:?}");
         let assign = assigned.iter().find(|assign| assign.trace_id == attempt.trace_id).expect("the leader's part");
         assert_eq!(attempt.parent_span_id, assign.span_id);
+        let last =
+            spans.0.iter().filter(|span| span.parent_span_id == attempt.span_id).map(|span| span.end_time_unix_nano);
+        assert!(Some(attempt.end_time_unix_nano) >= last.max(), "an attempt ends after its phases: {attempt:?}");
     }
     let lost = |page: String| {
         let line =
