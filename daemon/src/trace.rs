@@ -4,7 +4,7 @@
 //! span!(target: TARGET, ..) -> layer -> sampler -> Counted: queue of 2,048 -> thread of the SDK -> collector
 //! ```
 //!
-//! Without `trace.endpoint` no layer is installed, and a span's callsite is disabled. A collector that hangs or refuses costs
+//! Without `trace.endpoint` no layer is installed, and a span is disabled. A collector that hangs or refuses costs
 //! nothing but its spans: the queue is bounded, nobody waits for it, and the end of the process waits for 2 s at most.
 //!
 //! | metric | kind | tells |
@@ -121,6 +121,8 @@ impl Traces {
     /// # Errors
     /// The address cannot be parsed.
     pub fn new(settings: Option<&TraceSettings>, traced: Traced<'_>) -> Result<Self, ExporterBuildError> {
+        metrics::describe_counter!(dropped::DROPPED, "Spans that were to be kept, and did not reach the collector");
+        metrics::counter!(dropped::DROPPED).absolute(0);
         let Some(settings) = settings else { return Ok(Self::default()) };
         let exporter =
             SpanExporter::builder().with_tonic().with_endpoint(&settings.endpoint).with_timeout(EXPORT_MAX).build()?;
@@ -136,8 +138,6 @@ impl Traces {
             .with_span_processor(processor)
             .with_resource(resource.build())
             .build();
-        metrics::describe_counter!(dropped::DROPPED, "Spans that were to be kept, and did not reach the collector");
-        metrics::counter!(dropped::DROPPED).absolute(0);
         Ok(Self { provider: Some(provider), waiting })
     }
 

@@ -60,7 +60,8 @@ def _is_value(path: str) -> bool:
     # Fields of Kubernetes may be named that no default has, and a setting of both servers may be given to one of them.
     if path.startswith(("probes.", "coordinator.extraPodSpec.", "workers.extraPodSpec.")):
         return True
-    ends = (".claims", ".pullSecrets.name", ".settings.log.format", ".settings.log.level")
+    of_both = tuple(f".settings.{name}" for name in ("log.format", "log.level", "trace.endpoint", "trace.sample-ratio"))
+    ends = (".claims", ".pullSecrets.name", *of_both)
     if path in _OPEN or path.startswith("workers.image.") or path.endswith(ends):
         return True
     found = values()

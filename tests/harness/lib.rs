@@ -12,6 +12,8 @@ pub mod contents;
 pub mod cluster;
 // Proxies that disturb the network between processes.
 pub mod proxy;
+// Collector of traces.
+pub mod collector;
 // File system that does not answer.
 pub mod hang;
 // Data and readers of other projects, in Python.

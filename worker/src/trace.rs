@@ -10,9 +10,6 @@ use tracing::field::Empty;
 
 use crate::slot::AttemptOutcome;
 
-/// Field of an attempt's outcome.
-pub(crate) const OUTCOME: &str = "tailor.outcome";
-
 /// Begins the span of an attempt: a child of the leader's, or a root if the leader is not traced. The second span is for
 /// log lines, and names the trace if a collector gets it.
 pub(crate) fn begin(grant: &Grant, worker: LeaseId) -> (Span, Span) {
@@ -34,9 +31,8 @@ pub(crate) fn begin(grant: &Grant, worker: LeaseId) -> (Span, Span) {
         trace::set_parent(&span, parent);
     }
     let trace_id = trace::parent_of(&span).and_then(|parent| parent.shown_id());
-    let log = span.in_scope(
-        || tracing::info_span!("attempt", task = %grant.task, attempt = %grant.attempt, trace_id = Empty),
-    );
+    let log = span
+        .in_scope(|| tracing::info_span!("attempt", task = %grant.task, attempt = %grant.attempt, trace_id = Empty));
     if let Some(trace_id) = trace_id {
         log.record("trace_id", trace_id);
     }
@@ -55,6 +51,11 @@ pub(crate) fn computed(span: &Span, outcome: &AttemptOutcome) {
             }
         }
     }
+}
+
+/// Ends the span of an attempt. Its end is the time at which it was left last, so it is entered once more.
+pub(crate) fn end(span: &Span, outcome: &str) {
+    span.in_scope(|| span.record("tailor.outcome", outcome));
 }
 
 fn note_stages(span: &Span, stages: &StageTimes) {

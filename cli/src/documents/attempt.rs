@@ -54,6 +54,8 @@ pub(super) struct AttemptEntry {
     cpu_ms: u64,
     pub(super) effort: Option<EffortEntry>,
     speculative: bool,
+    /// Id of its trace; none if a collector gets none.
+    trace_id: Option<String>,
 }
 
 impl From<v1::AttemptRecord> for AttemptEntry {
@@ -79,6 +81,7 @@ impl From<v1::AttemptRecord> for AttemptEntry {
             cpu_ms: record.cpu_ms,
             effort: record.effort.map(EffortEntry::from),
             speculative: record.speculative,
+            trace_id: filled(record.trace_id),
         }
     }
 }
@@ -124,10 +127,10 @@ impl Document for TaskOfJob {
         ]);
         let mut header = vec!["ATTEMPT", "OUTCOME", "WORKER", "STARTED", "TIME", "THROTTLED", "REQUESTS"];
         if is_wide {
-            header.extend(["BYTES", "POINTS", "SPILLS", "CPU", "STAGES"]);
+            header.extend(["BYTES", "POINTS", "SPILLS", "CPU", "STAGES", "TRACE"]);
         }
         header.push("ERROR");
-        let mut table = Table::new(&header).text(&["OUTCOME", "WORKER", "STARTED", "STAGES", "ERROR"]);
+        let mut table = Table::new(&header).text(&["OUTCOME", "WORKER", "STARTED", "STAGES", "TRACE", "ERROR"]);
         for attempt in &self.attempts {
             table.row(attempt.row(is_wide));
         }
@@ -157,7 +160,7 @@ impl AttemptEntry {
             let stages: Vec<_> = self.stages_ms.iter().map(|(stage, time)| format!("{stage} {}", ms(*time))).collect();
             let stages = if stages.is_empty() { cell(self.stage.as_ref()) } else { stages.join(", ") };
             let (bytes, points) = (ByteSize(self.bytes).to_string(), self.points.to_string());
-            row.extend([bytes, points, self.spills.to_string(), ms(self.cpu_ms), stages]);
+            row.extend([bytes, points, self.spills.to_string(), ms(self.cpu_ms), stages, cell(self.trace_id.as_ref())]);
         }
         row.push(self.error.clone().unwrap_or_default());
         row

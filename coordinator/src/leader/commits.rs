@@ -89,7 +89,10 @@ impl Leader {
                 commit_patiently(&job, round, &output, &probes).await
             };
             // A panic becomes an error, because a shard whose commit reports nothing would stay open for ever.
-            let result = AssertUnwindSafe(committing.instrument(span)).catch_unwind().await.unwrap_or(Err(CommitError::Panicked));
+            let result = AssertUnwindSafe(committing.instrument(span))
+                .catch_unwind()
+                .await
+                .unwrap_or(Err(CommitError::Panicked));
             metrics::histogram!("tailor_commit_seconds").record(began.elapsed().as_secs_f64());
             if let Ok(committed) = &result {
                 handle.coverage().committed(&job.dataset, &output, committed);

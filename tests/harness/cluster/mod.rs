@@ -18,7 +18,7 @@ pub mod shared;
 // Certificates of a cluster with TLS and roles.
 pub mod certificates;
 // Unique ports.
-mod ports;
+pub(crate) mod ports;
 // Metrics of a server, as a scraper gets them.
 mod scrape;
 

@@ -11,7 +11,7 @@ const PORTS: (u64, u64) = (20_000, 12_000);
 ///
 /// # Panics
 /// Every port is taken.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let start = u64::from(std::process::id()) * 7919;
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();

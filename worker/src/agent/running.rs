@@ -93,7 +93,7 @@ impl Running {
     /// Forgets an attempt that has ended, with its outcome; returns the time for which it had its slot.
     pub(super) fn remove(&mut self, held: &HeldAttempt, outcome: &str) -> Duration {
         let Some(attempt) = self.0.remove(held) else { return Duration::ZERO };
-        attempt.span.record(trace::OUTCOME, outcome);
+        trace::end(&attempt.span, outcome);
         attempt.slot_time()
     }
 

@@ -65,12 +65,13 @@ impl Shift<'_> {
                 Ok(permit) if self.draining.is_none() && self.session.is_held() => {
                     let execute = Arc::clone(&self.agent.execute);
                     let (span, log) = trace::begin(&grant, self.worker());
-                    let progress = self.running.begin(held, span);
+                    let progress = self.running.begin(held, span.clone());
                     let attempt = async move {
                         let outcome = execute.run(&grant, &progress, permit).await;
                         Event::Computed(Box::new(grant), Box::new(outcome))
                     };
-                    self.tasks.spawn(attempt.instrument(log));
+                    // Both are entered: the spans of a trace look for their parent among those that are.
+                    self.tasks.spawn(attempt.instrument(log).instrument(span));
                 }
                 _ => unwanted.push(held),
             }
