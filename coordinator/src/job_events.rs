@@ -23,7 +23,7 @@ const TEXT_BYTES_MAX: usize = 1024;
 pub(crate) fn is_told(line: &str) -> bool {
     let is = |key: &str, value: &str| line.contains(&format!("\"{key}\":\"{value}\""));
     let is_usual = || [AttemptEnd::Counts, AttemptEnd::Stopped].iter().any(|end| is("outcome", end.name()));
-    !is("event", ASSIGNED) && !(is("event", DONE) && is_usual())
+    !(is("event", ASSIGNED) || is("event", DONE) && is_usual())
 }
 
 /// Converts lines, the oldest first, to the events of an answer, the newest first.

