@@ -197,3 +197,8 @@ fn jobs_of_two_windows_and_of_a_restored_state_keep_what_is_theirs() {
     holds(33294, Mode::Safety);
     holds(33501, Mode::Liveness);
 }
+
+#[test]
+fn a_job_that_a_restore_brought_back_without_its_spec_is_given_up_before_the_run_is_judged() {
+    holds(70089, Mode::Liveness);
+}
