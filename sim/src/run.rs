@@ -147,7 +147,8 @@ fn live(world: &mut World, scenario: &Scenario) {
         Mode::Safety | Mode::Calm => world.heal(),
     }
     let until = scenario.heals_at + scenario.bound();
-    // After a restore of etcd a job that has ended is there again, and is ended once more: for a minute, if its spec is lost.
+    // After a restore of etcd a job that has ended is there again, and is ended once more: after a minute, if its spec is
+    // lost.
     let is_over = |world: &World| world.is_finished && world.witness.keys_of_jobs().is_empty();
     while world.now < until && !is_over(world) && world.is_sound() {
         world.recover();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use model::JobId;
 
 use super::state_of;
 use crate::args::Output;
@@ -17,7 +18,7 @@ pub(crate) struct Args {
     /// Name of the job.
     ///
     /// For example `tailor job wait nightly`.
-    job: String,
+    job: JobId,
     /// Longest wait; the job goes on after it. Without it, until the job has ended.
     ///
     /// For example `--timeout 2h`.
@@ -30,7 +31,7 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<Code> {
-    let ended = follow(&args.context.cluster()?, &args.job, args.timeout, |_| ()).await?;
+    let ended = follow(&args.context.cluster()?, args.job.as_str(), args.timeout, |_| ()).await?;
     let state = state_of(&ended);
     documents::show(args.output.style, &Job::from(ended))?;
     Ok(state.into())

@@ -1,6 +1,7 @@
 //! `tailor job watch`: the progress of a job.
 
 use anyhow::Result;
+use model::JobId;
 
 use super::state_of;
 use crate::args::Output;
@@ -15,7 +16,7 @@ pub(crate) struct Args {
     /// Name of the job.
     ///
     /// For example `tailor job watch nightly`.
-    job: String,
+    job: JobId,
     #[command(flatten)]
     context: ContextArgs,
     #[command(flatten)]
@@ -25,7 +26,7 @@ pub(crate) struct Args {
 pub(super) async fn run(args: Args) -> Result<Code> {
     let cluster = args.context.cluster()?;
     let mut screen = Screen::of_stderr();
-    let ended = follow(&cluster, &args.job, None, |response| screen.show(response)).await;
+    let ended = follow(&cluster, args.job.as_str(), None, |response| screen.show(response)).await;
     screen.finish();
     let ended = ended?;
     let state = state_of(&ended);
