@@ -16,6 +16,8 @@ class Stores:
 
     def __init__(self, gateway: str, home: Path):
         self._home = home
+        # The image may just have been written: etcd would wait for the disk longer than a lease lasts.
+        os.sync()
         self._start()
         named = {**_variables(home / "etcd.env"), **_variables(home / "s3.env")}
         self.loop, self.weather = Loop(gateway), Weather()

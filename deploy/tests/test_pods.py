@@ -38,13 +38,20 @@ class Pods(unittest.TestCase):
         """Exit codes of a worker's container, of which each led to a restart."""
         return next(pod.exits for pod in self.cluster.pods("worker") if pod.name == worker)
 
+    def gone(self, worker: str) -> list[str]:
+        """Lines of the leaders about the ends of a worker: a stall of the machine may have cost it an earlier lease."""
+        logs = [self.cluster.namespace.logs(each.name) for each in self.cluster.pods("coordinator")]
+        lines = [line for log in logs for line in log.splitlines()]
+        return sorted(line for line in lines if "worker gone" in line and f"name={worker} " in line)
+
     def starts(self) -> list[tuple[str, int]]:
         """Every pod with the number of restarts of its container."""
         pods = [*self.cluster.pods("coordinator"), *self.cluster.pods("worker")]
         return [(pod.name, len(pod.exits)) for pod in pods]
 
     def test_a_job_is_submitted_computed_and_verified(self):
-        self.check("plain", self.cluster.submit("plain"), again_max=0)
+        # A machine that stalls for longer than a lease costs what all workers hold.
+        self.check("plain", self.cluster.submit("plain"), again_max=3 * _HELD_MAX)
         # An election may be under way on a busy machine.
         wait_for("one leader", 20, lambda: self.cluster.metric("tailor_is_leader", "coordinator") == 1)
 
@@ -68,14 +75,13 @@ class Pods(unittest.TestCase):
     def test_a_worker_that_is_deleted_hands_back_within_its_grace_and_exits_0(self):
         dataset = self.cluster.submit("leave", _PACE_S)
         pod = self.cluster.busy_worker("leave")
+        before = len(self.gone(pod.name))
         began = time.monotonic()
         self.cluster.kubectl("delete", "pod", pod.name)
         self.assertLess(time.monotonic() - began, pod.grace_s)
         self.assertEqual(self.cluster.namespace.exit_code(pod.name), 0)
         self.check("leave", dataset, again_max=_HELD_MAX)
-        # By its name: workers that other tests killed are still being noticed as lost.
-        logs = [self.cluster.namespace.logs(each.name) for each in self.cluster.pods("coordinator")]
-        gone = [line for log in logs for line in log.splitlines() if "worker gone" in line and f"name={pod.name} " in line]
+        gone = self.gone(pod.name)[before:]
         self.assertEqual(["was_leaving=true" in line for line in gone], [True], gone)
         self.assertEqual(len(self.cluster.pods("worker")), 3)
 
