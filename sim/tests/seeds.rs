@@ -202,3 +202,8 @@ fn jobs_of_two_windows_and_of_a_restored_state_keep_what_is_theirs() {
 fn a_job_that_a_restore_brought_back_without_its_spec_is_given_up_before_the_run_is_judged() {
     holds(70089, Mode::Liveness);
 }
+
+#[test]
+fn a_completion_that_takes_effect_after_it_was_refused_is_found_by_the_next_claim() {
+    holds(80267, Mode::Liveness);
+}

@@ -257,12 +257,16 @@ impl Journal {
         let Some(shard) = self.written(&key) else {
             return Err(JournalError::Stale { reason: format!("the shard of {task} is over") });
         };
+        let (done, has_tries_on_record) = (String::from(StateKey::Done(task.clone())), seen.revision.is_some());
         let claim = TaskChange::Claim { task, worker, shard: Some(shard.modified), seen };
         match self.ask(claim).await? {
             Ok(Changed::Claimed { attempt, .. }) => Ok(attempt),
             Ok(other) => Err(mismatch(&other)),
             // From now on every claim of the shard would be refused.
             Err(ClaimError::Late { .. }) if self.is_as_known(&key, shard) => Err(records::moved(&key)),
+            // A completion that was answered as not done took effect later. One that this leader knows of has taken the tries
+            // with it.
+            Err(ClaimError::Done { .. }) if has_tries_on_record => Err(records::moved(&done)),
             Err(error) => Err(error.into()),
         }
     }
