@@ -264,8 +264,8 @@ impl Journal {
             Ok(other) => Err(mismatch(&other)),
             // From now on every claim of the shard would be refused.
             Err(ClaimError::Late { .. }) if self.is_as_known(&key, shard) => Err(records::moved(&key)),
-            // A completion that was answered as not done took effect later. One that this leader knows of has taken the tries
-            // with it.
+            // A completion that was answered as not done took effect later. One that this leader knows of has taken
+            // the tries with it.
             Err(ClaimError::Done { .. }) if has_tries_on_record => Err(records::moved(&done)),
             Err(error) => Err(error.into()),
         }
