@@ -27,22 +27,29 @@ class Pods(unittest.TestCase):
         cls.addClassCleanup(cls.cluster.stop)
 
     def check(self, job: str, dataset: str, again_max: int) -> None:
-        """Lets a job end: nothing failed or was charged, few attempts again, the right content."""
+        """Lets a job end: nothing failed or was charged, few attempts again, the right content.
+
+        A machine that stalls for longer than a lease lasts costs each worker that lost its own what it held."""
+        before = len(self.lost())
         ended = self.cluster.end(job)
         self.assertEqual(ended["state"], "done")
         self.assertEqual(ended["attempts_failed"], 0)
-        self.assertLessEqual(attempts_again(ended), again_max)
+        lost = self.lost()[before:]
+        self.assertLessEqual(attempts_again(ended), max(again_max, len(lost) * _HELD_MAX), lost)
         self.cluster.verify(dataset)
 
     def exits_of(self, worker: str) -> list[int]:
         """Exit codes of a worker's container, of which each led to a restart."""
         return next(pod.exits for pod in self.cluster.pods("worker") if pod.name == worker)
 
-    def gone(self, worker: str) -> list[str]:
-        """Lines of the leaders about the ends of a worker: a stall of the machine may have cost it an earlier lease."""
+    def gone(self) -> list[str]:
+        """Lines of the leaders about leases of workers that have ended, in order of time."""
         logs = [self.cluster.namespace.logs(each.name) for each in self.cluster.pods("coordinator")]
-        lines = [line for log in logs for line in log.splitlines()]
-        return sorted(line for line in lines if "worker gone" in line and f"name={worker} " in line)
+        return sorted(line for log in logs for line in log.splitlines() if "worker gone" in line)
+
+    def lost(self) -> list[str]:
+        """Those lines, of workers that did not leave."""
+        return [line for line in self.gone() if "was_leaving=false" in line]
 
     def starts(self) -> list[tuple[str, int]]:
         """Every pod with the number of restarts of its container."""
@@ -50,8 +57,7 @@ class Pods(unittest.TestCase):
         return [(pod.name, len(pod.exits)) for pod in pods]
 
     def test_a_job_is_submitted_computed_and_verified(self):
-        # A machine that stalls for longer than a lease costs what all workers hold.
-        self.check("plain", self.cluster.submit("plain"), again_max=3 * _HELD_MAX)
+        self.check("plain", self.cluster.submit("plain"), again_max=0)
         # An election may be under way on a busy machine.
         wait_for("one leader", 20, lambda: self.cluster.metric("tailor_is_leader", "coordinator") == 1)
 
@@ -75,13 +81,14 @@ class Pods(unittest.TestCase):
     def test_a_worker_that_is_deleted_hands_back_within_its_grace_and_exits_0(self):
         dataset = self.cluster.submit("leave", _PACE_S)
         pod = self.cluster.busy_worker("leave")
-        before = len(self.gone(pod.name))
+        before = len(self.gone())
         began = time.monotonic()
         self.cluster.kubectl("delete", "pod", pod.name)
         self.assertLess(time.monotonic() - began, pod.grace_s)
         self.assertEqual(self.cluster.namespace.exit_code(pod.name), 0)
         self.check("leave", dataset, again_max=_HELD_MAX)
-        gone = self.gone(pod.name)[before:]
+        # By its name: workers that other tests killed are still being noticed as lost.
+        gone = [line for line in self.gone()[before:] if f"name={pod.name} " in line]
         self.assertEqual(["was_leaving=true" in line for line in gone], [True], gone)
         self.assertEqual(len(self.cluster.pods("worker")), 3)
 
