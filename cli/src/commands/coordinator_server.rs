@@ -28,7 +28,8 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     let version = env!("CARGO_PKG_VERSION");
     let metrics = daemon::telemetry::init_metrics("coordinator", version)?;
     let name = &resolved.leader.replica;
-    let traces = Traces::new(resolved.trace.as_ref(), Traced { program: "coordinator", version, name })?;
+    let traces = Traces::new(resolved.trace.as_ref(), Traced { program: "coordinator", version, name })
+        .context("use trace.endpoint, which should be like http://127.0.0.1:4317")?;
     daemon::telemetry::init_logs(resolved.log_format, &resolved.log_level, &traces)?;
     let (_trigger, shutdown) = Shutdown::on_signals(coordinator::server::LEAVE_MAX).context("listen for signals")?;
     let served = coordinator::server::serve(resolved, metrics, shutdown).await;

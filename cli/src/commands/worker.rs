@@ -46,7 +46,8 @@ async fn serve(flags: &Flags<WorkerTables>) -> Result<Code> {
     let version = env!("CARGO_PKG_VERSION");
     let metrics = daemon::telemetry::init_metrics("worker", version)?;
     let name = &resolved.agent.name;
-    let traces = Traces::new(resolved.trace.as_ref(), Traced { program: "worker", version, name })?;
+    let traces = Traces::new(resolved.trace.as_ref(), Traced { program: "worker", version, name })
+        .context("use trace.endpoint, which should be like http://127.0.0.1:4317")?;
     daemon::telemetry::init_logs(resolved.log_format, &resolved.log_level, &traces)?;
     let leave_max = worker::server::leave_max(&resolved);
     let (_trigger, shutdown) = Shutdown::on_signals(leave_max).context("listen for signals")?;

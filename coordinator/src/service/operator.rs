@@ -17,7 +17,7 @@ use tracing::Instrument as _;
 
 use super::change::{Change, check_place};
 use super::gates::{PLAN_TIME_MAX, Permit};
-use super::traces::continued;
+use super::traces::{continued, parent_of_call};
 use super::views::{LOOK_EVERY, Watched};
 use super::{Door, coverage, events, jobs, tasks};
 use crate::Env;
@@ -43,7 +43,7 @@ type Answer<T> = Result<Response<T>, Status>;
 #[tonic::async_trait]
 impl OperatorService for Operators {
     async fn submit_job(&self, request: Request<v1::SubmitJobRequest>) -> Answer<v1::SubmitJobResponse> {
-        let span = continued(&request, tracing::info_span!(target: TARGET, parent: None, "job.submit"));
+        let span = continued(parent_of_call(&request), tracing::info_span!(target: TARGET, parent: None, "job.submit"));
         let (mut change, request) = self.change("SubmitJob", request, |_| (String::new(), ""));
         let submitted = self.submit(request, &mut change).instrument(span).await;
         change.decided(submitted)
@@ -147,7 +147,7 @@ impl OperatorService for Operators {
 
     async fn replay_shard(&self, request: Request<v1::ReplayShardRequest>) -> Answer<v1::ReplayShardResponse> {
         let named = |request: &v1::ReplayShardRequest| format!("shard {} of job {}", request.shard, request.job);
-        let span = continued(&request, tracing::info_span!(target: TARGET, parent: None, "job.submit"));
+        let span = continued(parent_of_call(&request), tracing::info_span!(target: TARGET, parent: None, "job.submit"));
         let (mut change, request) = self.change("ReplayShard", request, |request| (named(request), &request.reason));
         let replayed = self.replay(request, &mut change).instrument(span).await;
         change.decided(replayed)

@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use super::Door;
 use super::gates::Permit;
-use super::traces::continued;
+use super::traces::{continued, parent_of_call};
 use crate::access::Caller;
 use crate::leader::Handle;
 
@@ -53,9 +53,10 @@ impl WorkerService for Workers {
 
     async fn complete(&self, request: Request<v1::CompleteRequest>) -> Result<Response<v1::CompleteResponse>, Status> {
         let caller = Caller::of(request.extensions());
-        let span = continued(&request, tracing::info_span!(target: TARGET, parent: None, "attempt.complete"));
+        let parent = parent_of_call(&request);
         let request = request.into_inner();
         let (leader, worker, _permit) = self.admit(&caller, &request.worker, &request.secret)?;
+        let span = continued(parent, tracing::info_span!(target: TARGET, parent: None, "attempt.complete"));
         let held = held(request.task, request.attempt)?;
         if request.report.len() > REPORT_BYTES_MAX {
             let reason = format!("it has {} bytes, over {REPORT_BYTES_MAX}", request.report.len());
@@ -75,9 +76,10 @@ impl WorkerService for Workers {
 
     async fn fail(&self, request: Request<v1::FailRequest>) -> Result<Response<v1::FailResponse>, Status> {
         let caller = Caller::of(request.extensions());
-        let span = continued(&request, tracing::info_span!(target: TARGET, parent: None, "attempt.fail"));
+        let parent = parent_of_call(&request);
         let request = request.into_inner();
         let (leader, worker, _permit) = self.admit(&caller, &request.worker, &request.secret)?;
+        let span = continued(parent, tracing::info_span!(target: TARGET, parent: None, "attempt.fail"));
         let held = held(request.task, request.attempt)?;
         let mut failure: Failure = required("failure", request.failure).map_err(ApiError::from)?;
         // Cut and cleaned rather than refused, because a failure must be recorded whatever its text quotes.

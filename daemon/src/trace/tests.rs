@@ -100,7 +100,7 @@ async fn second_attempts_are_kept_whatever_the_share_is_and_so_are_their_phases(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_hangs_blocks_nobody_and_its_spans_are_counted() {
-    // It accepts connections, and says nothing.
+    // The listener accepts connections, and says nothing.
     let hanging = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = hanging.local_addr().expect("it is bound");
     let (traces, guard) = traces(&format!("http://{address}"), 1.0);
