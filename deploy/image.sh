@@ -3,6 +3,7 @@
 #   image.sh build [ARCHITECTURE]   amd64 or arm64; this machine's by default
 #   image.sh try                    runs the image as a pod runs it, and a small job in it
 #   image.sh show                   prints sizes and layers
+#   image.sh save FOLDER            writes both tags as OCI archives, each with its SHA-256, for `podman load` or `skopeo copy`
 #   image.sh clean                  removes images, containers and their storage
 # IMAGE_BINARY names the binary, target/release/tailor by default. (Servers refuse variables TAILOR_... that they do not know.)
 # The same binary gives the same image id. NO_CACHE=1 builds every layer again.
@@ -152,13 +153,27 @@ show() {
     done
 }
 
+# The architecture is part of the file's name, so that a release may hold several.
+save() {
+    local folder=$1 suffix file
+    mkdir -p "$folder"
+    for suffix in "" -debug; do
+        file=tailor-$version$suffix-image-$(architecture_here).oci.tar
+        rm -f "$folder/$file"
+        as_root podman save --quiet --format oci-archive --output "$folder/$file" "$image$suffix"
+        (cd "$folder" && sha256sum "$file" >"$file.sha256")
+        (cd "$folder" && ls -l "$file")
+    done
+}
+
 case ${1:-} in
     build) build "${2:-}" ;;
     try | show) "$1" ;;
+    save) save "${2:?image: save needs a folder}" ;;
     clean)
         # It may fail over a network of a namespace that is gone; what it leaves goes with the folder.
         as_root podman system reset --force || true
         as_root rm -rf "$containers"
         ;;
-    *) echo "usage: image.sh build [ARCHITECTURE] | try | show | clean" >&2; exit 2 ;;
+    *) echo "usage: image.sh build [ARCHITECTURE] | try | show | save FOLDER | clean" >&2; exit 2 ;;
 esac
