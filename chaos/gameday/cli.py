@@ -78,7 +78,8 @@ def _run(options: argparse.Namespace) -> int:
         return _soak(options)
     scenarios = [scenario.load(path) for path in sorted(SCENARIOS.glob("*.toml"))]
     if options.list:
-        print(*(f"{each.name}\n    {each.hypothesis}" for each in scenarios), sep="\n")
+        listed = [each for each in scenarios if each.is_fast or not options.fast]
+        print(*(f"{each.name}\n    {each.hypothesis}" for each in listed), sep="\n")
         return 0
     if options.faults:
         print(*(f"{template}\n    {does}" for template, does in faults.catalogue()), sep="\n")

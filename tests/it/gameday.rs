@@ -18,13 +18,40 @@ fn the_runner_of_game_days_reads_scenarios_injects_faults_and_judges() {
     run(Command::new("python3").args(["-m", "unittest", "discover", "chaos"]));
 }
 
-#[test]
-fn the_fast_game_days_hold() {
+macro_rules! fast_days {
+    ($($test:ident: $scenario:literal),* $(,)?) => {
+        $(
+            #[test]
+            fn $test() {
+                holds($scenario);
+            }
+        )*
+
+        #[test]
+        fn each_fast_game_day_is_run() {
+            let listed = Command::new("chaos/run").args(["--fast", "--list"]).current_dir(repository()).output();
+            let listed = String::from_utf8(listed.expect("python3 lists the game days").stdout).expect("text");
+            let fast: Vec<_> = listed.lines().filter(|line| !line.starts_with(' ')).collect();
+            assert_eq!(fast, [$($scenario),*]);
+        }
+    };
+}
+
+fast_days! {
+    a_worker_killed_in_map_holds: "01-worker-killed-in-map",
+    a_leader_killed_while_tasks_run_holds: "10-leader-killed-while-tasks-run",
+    an_etcd_without_space_holds: "17-etcd-without-space",
+    a_poison_segment_holds: "30-poison-segment",
+    a_cluster_without_a_worker_holds: "36-no-worker-left",
+}
+
+/// Asserts that a game day holds on real processes, with a real Prometheus beside them.
+#[track_caller]
+fn holds(scenario: &str) {
     let store = [("TAILOR_TEST_S3_ENDPOINT", shared::s3()), ("TAILOR_TEST_S3_BUCKET", shared::bucket())];
-    let mut fast = Command::new("chaos/run");
     run(&mut Command::new("scripts/prometheus.sh"));
-    run(fast
-        .args(["--fast", "--prometheus"])
+    run(Command::new("chaos/run")
+        .args([scenario, "--prometheus"])
         .env("TAILOR", binary())
         .envs(store)
         .envs(shared::s3_environment(shared::s3())));
