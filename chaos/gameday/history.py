@@ -139,6 +139,16 @@ def _done(task: _Task, change: Change, found: dict[str, list[str]]) -> None:
         found["LS-3"].append(f"{change.key} at {change.revision} by {change.value['attempt']}, which holds no claim")
 
 
+def recorded(changes: list[Change]) -> set[tuple[str, str, str, str]]:
+    """Job, shard, task and attempt of every completion that was ever recorded."""
+    found = set()
+    for change in changes:
+        match change.key.split("/"):
+            case ["jobs", job, "shards", shard, "done", task] if change.value is not None:
+                found.add((job, shard, task, change.value["attempt"]))
+    return found
+
+
 def token(term: str, revision: int) -> int:
     """The token of a claim: its leader's term and its revision. A version without terms wrote a revision for the term."""
     drawn = int(term, 16)

@@ -39,7 +39,13 @@ def check_all(evidence: Evidence) -> list[Check]:
         _plans(evidence),
         _oracle("PL-2", "the oracle finds every point of the input once", oracle, ("", "DT-1")),
         *_leases(evidence),
-        _of("CM-1", "each manifest when first seen, and `dataset verify`", seen["CM-1"], oracle, "CM-1"),
+        _of(
+            "CM-1",
+            "each manifest when first seen, with the completions in etcd's history, and `dataset verify`",
+            seen["CM-1"] + _unrecorded(evidence),
+            oracle,
+            "CM-1",
+        ),
         _of(
             "CM-2",
             "what a manifest names is there when it is first seen; digests by `dataset verify`",
@@ -122,6 +128,15 @@ def _leases(evidence: Evidence) -> list[Check]:
         return [Check(id_, how, "not checked", [*past.gaps, "see simulation"]) for id_, how in _LEASES.items()]
     found = history.violations(past.changes)
     return [Check(id_, how, "violated" if found[id_] else "holds", found[id_]) for id_, how in _LEASES.items()]
+
+
+def _unrecorded(evidence: Evidence) -> list[str]:
+    """Lists what manifests name that etcd's history, where it is whole, does not."""
+    past = evidence.site.history
+    if past is None or past.gaps:
+        return []
+    named = [seen.manifest for seen in evidence.manifests.seen.values()]
+    return [f"{each}, which was never recorded" for each in manifests.unrecorded(named, history.recorded(past.changes))]
 
 
 def _sameness(evidence: Evidence) -> Check:

@@ -6,6 +6,7 @@ it names must be there then. None may change or vanish later.
 
 import json
 import threading
+from collections import Counter
 from dataclasses import dataclass
 
 from .s3 import S3
@@ -88,6 +89,22 @@ def named_objects(manifest: dict) -> list[dict]:
     raws = [entry["raw"] for entry in manifest["partitions"] if entry["raw"]]
     rollups = [rollup["object"] for entry in manifest["partitions"] for rollup in entry["rollups"]]
     return raws + rollups
+
+
+def unrecorded(manifests: list[dict], recorded: set[tuple[str, str, str, str]]) -> list[str]:
+    """Lists the partitions whose attempt, by which a manifest names them, was never recorded as done (CM-1)."""
+    return [
+        f"{manifest['job']} {manifest['shard']} v{manifest['version']}: partition {entry['partition']} by {entry['attempt']}"
+        for manifest in manifests
+        for entry in manifest["partitions"]
+        if (manifest["job"], manifest["shard"], f"r-{entry['partition']:05}", entry["attempt"]) not in recorded
+    ]
+
+
+def named_twice(manifests: list[dict]) -> list[str]:
+    """Lists the objects that two manifests, or two entries of one, name."""
+    named = Counter(named["key"] for manifest in manifests for named in named_objects(manifest))
+    return sorted(key for key, times in named.items() if times > 1)
 
 
 def uncovered(plan: dict) -> list[str]:

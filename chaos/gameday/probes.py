@@ -2,10 +2,12 @@
 
 import re
 import time
+from collections import Counter
 
 from . import job, metrics
 from .condition import Reading
 from .job import JOB
+from .manifests import named_twice
 
 #: How long an answer of the cluster is good for: several conditions read the same document.
 _FRESH_S = 0.3
@@ -20,7 +22,7 @@ _FORMS = (
     r"worker \S+",
     r"reason of \S+",
     r"workers",
-    r"running (map|reduce) of \S+",
+    r"running (map|reduce|any) of \S+",
     r"charged",
     r"charged ever",
     r"release of \S+",
@@ -30,6 +32,8 @@ _FORMS = (
     r"answers lost by \S+",
     r"uploads",
     r"versions",
+    r"objects named twice",
+    r"plans a shard",
     r"foreign lost",
     r"doctor",
 )
@@ -91,12 +95,14 @@ class Probes:
             case ["uploads"]:
                 return self._site.uploads()
             case ["versions"]:
-                listed = self._site.tailor.ask("dataset", "manifests", self._site.dataset)
-                return (
-                    None
-                    if listed is None
-                    else max((each["manifest"]["version"] for each in listed["manifests"]), default=0)
-                )
+                found = self._manifests()
+                return None if found is None else max((manifest["version"] for manifest in found), default=0)
+            case ["objects", "named", "twice"]:
+                found = self._manifests()
+                return None if found is None else len(named_twice(found))
+            case ["plans", "a", "shard"]:
+                listed = self._site.lab.s3.list(self._site.in_dataset(f"jobs/{JOB}/plans/"))
+                return most_plans([found.key for found in listed])
             case ["foreign", "lost"]:
                 return self._site.foreign_lost()
             case ["doctor"]:
@@ -112,6 +118,10 @@ class Probes:
         """A field of a job, or a sum over its shards; none where nobody answers."""
         told = self.job(name)
         return None if told is None or "shards" not in told else job.field(told, field)
+
+    def _manifests(self) -> list[dict] | None:
+        listed = self._site.tailor.ask("dataset", "manifests", self._site.dataset)
+        return None if listed is None else [each["manifest"] for each in listed["manifests"]]
 
     def _charged_ever(self) -> Reading:
         past = self._site.history
@@ -131,7 +141,7 @@ class Probes:
         listed = self._ask("task", "list", "--job", JOB, "--state", "running")
         if listed is None or "tasks" not in listed:
             return None
-        tasks_ = [task for task in listed["tasks"] if task["task"].startswith({"map": "m", "reduce": "r"}[kind])]
+        tasks_ = [task for task in listed["tasks"] if task["task"].startswith({"map": "m", "reduce": "r", "any": ""}[kind])]
         names = [running["worker_name"] for task in tasks_ for running in task["running"]]
         return len(names) if worker == "anybody" else names.count(self._site.worker_name(worker))
 
@@ -141,6 +151,12 @@ class Probes:
             document = self._site.tailor.ask(*words, "--request-timeout", "2s")
             self._documents[words] = (time.monotonic(), document)
         return document
+
+
+def most_plans(keys: list[str]) -> int:
+    """Counts the plans of the shard that has most; the name of a plan is its shard and a digest."""
+    shards = Counter(key.rsplit("/", 1)[-1].rpartition("-")[0] for key in keys)
+    return max(shards.values(), default=0)
 
 
 def check(probe: str) -> None:

@@ -72,22 +72,23 @@ class Site(ABC):
     def put_foreign(self) -> None:
         """Puts the objects of others into the dataset; each holds its own key."""
         for key in FOREIGN:
-            self.lab.s3.put(self._in_dataset(key), key.encode())
+            self.lab.s3.put(self.in_dataset(key), key.encode())
 
     def remove_foreign(self) -> None:
         """Removes the objects of others again."""
         for key in FOREIGN:
-            self.lab.s3.delete(self._in_dataset(key))
+            self.lab.s3.delete(self.in_dataset(key))
 
     def foreign_lost(self) -> int:
         """Counts the objects of others that are gone or changed."""
         return sum(not self._is_unchanged(key) for key in FOREIGN)
 
+    def in_dataset(self, key: str) -> str:
+        """Returns the key in the bucket of a key in the dataset."""
+        return f"{self.lab.key(self.dataset)}/{key}"
+
     def _is_unchanged(self, key: str) -> bool:
         try:
-            return self.lab.s3.get(self._in_dataset(key)) == key.encode()
+            return self.lab.s3.get(self.in_dataset(key)) == key.encode()
         except FileNotFoundError:
             return False
-
-    def _in_dataset(self, key: str) -> str:
-        return f"{self.lab.key(self.dataset)}/{key}"

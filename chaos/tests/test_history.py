@@ -2,8 +2,8 @@
 
 import unittest
 
-from gameday.history import Change, violations
-from gameday.manifests import uncovered
+from gameday.history import Change, recorded, violations
+from gameday.manifests import named_twice, uncovered, unrecorded
 
 SHARD = "jobs/day/shards/org-1"
 
@@ -60,3 +60,24 @@ class Histories(unittest.TestCase):
         self.assertEqual(uncovered(plan((0, 4), (4, 10))), [])
         for ranges in (((0, 4), (5, 10)), ((0, 5), (4, 10)), ((0, 4),), ()):
             self.assertEqual(uncovered(plan(*ranges)), ["a.seg"])
+
+    def test_a_manifest_names_the_attempts_that_were_recorded(self):
+        def manifest(*attempts: str) -> dict:
+            partitions = [{"partition": number, "attempt": attempt} for number, attempt in enumerate(attempts)]
+            return {"job": "day", "shard": "org-1", "version": 1, "partitions": partitions}
+
+        reduced = Change(8, f"{SHARD}/done/r-00000", {"attempt": "a-2-0000000000000007"})
+        cleared = Change(9, f"{SHARD}/done/r-00000", None)
+        known = recorded([claim(7, 2), reduced, cleared])
+        self.assertEqual(unrecorded([manifest("a-2-0000000000000007")], known), [])
+        of_a_zombie = unrecorded([manifest("a-1-0000000000000005")], known)
+        self.assertEqual(of_a_zombie, ["day org-1 v1: partition 0 by a-1-0000000000000005"])
+        self.assertEqual(len(unrecorded([manifest("a-2-0000000000000007")] * 2, set())), 2)
+
+    def test_an_object_that_two_versions_name_is_found(self):
+        def version(*keys: str) -> dict:
+            rollups = [{"object": {"key": f"{key}.rollup"}} for key in keys[1:]]
+            return {"partitions": [{"raw": {"key": keys[0]}, "rollups": rollups}, {"raw": None, "rollups": []}]}
+
+        self.assertEqual(named_twice([version("a", "b"), version("c", "d")]), [])
+        self.assertEqual(named_twice([version("a", "b"), version("c", "b")]), ["b.rollup"])

@@ -84,7 +84,7 @@ class Scenarios(unittest.TestCase):
         read = [scenario.load(path) for path in sorted(folder.glob("*.toml"))]
         covered = {number for each in read for number in each.faults}
         self.assertGreaterEqual(len(covered), 24, f"faults without a scenario: {sorted(set(range(1, 31)) - covered)}")
-        self.assertEqual(sum(each.is_fast for each in read), 5)
+        self.assertEqual(sum(each.is_fast for each in read), 9)
 
     def test_a_line_is_understood_as_the_fault_it_names(self):
         for line, name, arguments in [
