@@ -10,8 +10,6 @@ pub mod segment;
 pub mod contents;
 // Coordinators, workers and an operator, as real processes.
 pub mod cluster;
-// Proxies that disturb the network between processes.
-pub mod proxy;
 // Collector of traces.
 pub mod collector;
 // File system that does not answer.

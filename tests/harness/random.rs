@@ -23,9 +23,4 @@ impl Random {
     pub fn below(&mut self, limit: usize) -> usize {
         (self.any() % limit as u64) as usize
     }
-
-    /// Returns true with a probability of `percent`.
-    pub fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
 }

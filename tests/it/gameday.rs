@@ -1,4 +1,4 @@
-//! Game days: the runner's own tests, and the five fast scenarios on real processes with a Prometheus beside them.
+//! Game days: the runner's own tests, and the fast scenarios on real processes with a Prometheus beside them.
 
 use std::process::Command;
 
@@ -39,10 +39,14 @@ macro_rules! fast_days {
 
 fast_days! {
     a_worker_killed_in_map_holds: "01-worker-killed-in-map",
+    a_zombie_that_returns_late_holds: "03-zombie-returns-late",
+    an_answer_to_a_manifest_lost_holds: "07-answer-to-a-manifest-lost",
+    two_leaders_hold: "08-two-leaders",
     a_leader_killed_while_tasks_run_holds: "10-leader-killed-while-tasks-run",
     an_etcd_without_space_holds: "17-etcd-without-space",
     a_poison_segment_holds: "30-poison-segment",
     a_cluster_without_a_worker_holds: "36-no-worker-left",
+    an_etcd_that_is_killed_holds: "47-etcd-killed",
 }
 
 /// Asserts that a game day holds on real processes, with a real Prometheus beside them.

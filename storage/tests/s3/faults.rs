@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use fault_proxy::{Fault, FaultProxy, answer, error_body};
 use object_store::path::Path;
 use object_store::{Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
 use storage::S3Store;
 
-use crate::proxy::{Fault, Proxy, answer, error_body};
 use crate::server::Server;
 
-async fn fixture() -> (Server, Proxy, S3Store) {
+async fn fixture() -> (Server, FaultProxy, S3Store) {
     let server = Server::find();
-    let proxy = Proxy::before(&server.endpoint).await;
-    let store = server.store_at(&proxy.endpoint);
+    let proxy = FaultProxy::before(&server.endpoint);
+    let store = server.store_at(&proxy.endpoint());
     (server, proxy, store)
 }
 

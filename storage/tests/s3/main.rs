@@ -3,6 +3,5 @@
 mod conformance;
 mod faults;
 mod objects;
-mod proxy;
 mod server;
 mod stores;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fault_proxy::{Fault, FaultProxy, answer, error_body};
 use format::digest::Digest;
 use format::frame::SegmentBytes;
 use futures::{StreamExt, TryStreamExt};
@@ -13,7 +14,6 @@ use storage::segment::{Segment, SegmentAccess};
 use storage::{Root, StorageError};
 use tokio::runtime::Runtime;
 
-use crate::proxy::{Fault, Proxy, answer, error_body};
 use crate::server::Server;
 
 fn runtime() -> Runtime {
@@ -75,10 +75,10 @@ fn a_writer_never_takes_the_place_of_another_object() {
 #[test]
 fn an_upload_whose_completion_is_not_answered_is_known_again_as_our_own() {
     let (server, runtime) = (Server::find(), runtime());
-    let proxy = runtime.block_on(Proxy::before(&server.endpoint));
+    let proxy = FaultProxy::before(&server.endpoint);
     // The request is done but its answer is lost: the second try finds no upload, or an object in its way.
     proxy.inject("POST", "uploadId=", 1, Fault::LoseAnswer);
-    let root = Root::of_store("s3://test", Arc::new(server.store_at(&proxy.endpoint)));
+    let root = Root::of_store("s3://test", Arc::new(server.store_at(&proxy.endpoint())));
     let mut writer = ObjectWriter::begin(&root, "part", runtime.handle()).expect("it begins");
     content(20 << 20).chunks(1 << 20).for_each(|piece| writer.write(piece).expect("it is written"));
     let written = writer.finish().expect("it is ours");
@@ -101,9 +101,9 @@ fn an_upload_that_fails_is_aborted_wherever_it_fails() {
     let (server, runtime) = (Server::find(), runtime());
     let denied = Fault::Answer(answer(403, "", &error_body("AccessDenied")));
     for (method, part) in [("PUT", "partNumber=1&"), ("PUT", "partNumber=3&"), ("POST", "uploadId=")] {
-        let proxy = runtime.block_on(Proxy::before(&server.endpoint));
+        let proxy = FaultProxy::before(&server.endpoint);
         proxy.inject(method, part, usize::MAX, denied.clone());
-        let root = Root::of_store("s3://test", Arc::new(server.store_at(&proxy.endpoint)));
+        let root = Root::of_store("s3://test", Arc::new(server.store_at(&proxy.endpoint())));
         let mut writer = ObjectWriter::begin(&root, "part", runtime.handle()).expect("it begins");
         let pieces = content(20 << 20);
         let written = pieces.chunks(1 << 20).try_for_each(|piece| writer.write(piece));

@@ -34,15 +34,14 @@ pub use operator::{Operator, until};
 pub use options::{ClusterOptions, Special};
 pub use server::{CommandLine, Server};
 
-use crate::proxy::TcpProxy;
 use crate::tailor::binary;
 use ports::free_port;
 
 /// TTL of a coordinator's lease, for which a takeover waits.
-pub const LEADER_TTL: Duration = Duration::from_secs(5);
+const LEADER_TTL: Duration = Duration::from_secs(5);
 
 /// TTL of a worker's lease, shorter than by default because tests wait for its end.
-pub const WORKER_TTL: Duration = Duration::from_secs(5);
+const WORKER_TTL: Duration = Duration::from_secs(5);
 
 /// Running cluster of one test.
 #[derive(Debug)]
@@ -51,8 +50,6 @@ pub struct Cluster {
     pub coordinators: Vec<Server>,
     /// Workers in the order of their names: `w0`, `w1`, ...
     pub workers: Vec<Server>,
-    /// Proxies before the coordinators, if requested.
-    pub proxies: Vec<TcpProxy>,
     /// Operator with the addresses of the coordinators; `alice` if the cluster has TLS and roles.
     pub operator: Operator,
     /// Ports of the coordinators' probes, in the order of their names.
@@ -75,7 +72,6 @@ impl Cluster {
         let mut cluster = Self {
             coordinators: Vec::new(),
             workers: Vec::new(),
-            proxies: Vec::new(),
             folder: Some(folder),
             namespace: name,
             operator: Operator::default(),
@@ -114,13 +110,8 @@ impl Cluster {
         let (grpc, http) = (free_port(), free_port());
         let listen = format!("127.0.0.1:{grpc}");
         let scheme = if self.options.certificates.is_some() { "https" } else { "http" };
-        let mut url = format!("{scheme}://{listen}");
+        let url = format!("{scheme}://{listen}");
         self.probes.push(http);
-        if self.options.is_proxied {
-            let proxy = TcpProxy::before(&url);
-            url = proxy.endpoint();
-            self.proxies.push(proxy);
-        }
         let name = format!("c{}", self.coordinators.len());
         let flags = format!(
             "coordinator --name {name} --grpc-listen {listen} --grpc-advertise {url} --lease-ttl {}s --http-listen \
@@ -143,7 +134,7 @@ impl Cluster {
     /// Starts one more worker with special options.
     ///
     /// # Panics
-    /// The disk for its scratch cannot be made.
+    /// The folder for its scratch cannot be made.
     pub fn add_special(&mut self, special: &Special<'_>) {
         let name = format!("w{}", self.workers.len());
         let scratch = self.path().join(format!("{name}-scratch"));
@@ -159,11 +150,8 @@ impl Cluster {
             self.flags_of("worker"),
             special.flags
         );
-        let mut line = self.line(&flags, special.s3.or(self.options.worker_s3.as_deref()));
+        let mut line = self.line(&flags, self.options.worker_s3.as_deref());
         line.environment.extend(special.environment.iter().cloned());
-        if let Some(size) = special.disk {
-            line = line.on_small_disk(&scratch, size);
-        }
         self.workers.push(Server::start(&name, line, self.path()));
     }
 

@@ -17,8 +17,6 @@ pub struct ClusterOptions {
     pub worker_s3: Option<String>,
     /// Additional flags of coordinators.
     pub coordinator_flags: String,
-    /// True if workers and operators reach coordinators through proxies.
-    pub is_proxied: bool,
     /// Certificates, if the cluster has TLS and roles; its owners are those of [`super::certificates::OWNERS`].
     pub certificates: Option<Certificates>,
 }
@@ -32,7 +30,6 @@ impl Default for ClusterOptions {
             coordinator_s3: None,
             worker_s3: None,
             coordinator_flags: String::new(),
-            is_proxied: false,
             certificates: None,
         }
     }
@@ -41,12 +38,8 @@ impl Default for ClusterOptions {
 /// Options of a worker that differs from the others.
 #[derive(Debug, Clone, Default)]
 pub struct Special<'a> {
-    /// Address of S3 for this worker.
-    pub s3: Option<&'a str>,
     /// Additional flags of the worker.
     pub flags: &'a str,
     /// Additional environment variables.
     pub environment: Vec<(String, String)>,
-    /// Size of a separate disk for scratch.
-    pub disk: Option<&'a str>,
 }

@@ -19,17 +19,6 @@ pub struct CommandLine {
     pub environment: Vec<(String, String)>,
 }
 
-impl CommandLine {
-    /// Returns the command line in a mount namespace of its own, in which a tmpfs covers `folder`.
-    pub(super) fn on_small_disk(self, folder: &Path, size: &str) -> Self {
-        let script = format!("mount -t tmpfs -o size={size} small '{}' && exec \"$0\" \"$@\"", folder.display());
-        let mut args: Vec<_> = ["--mount", "--map-root-user", "bash", "-c", &script].map(str::to_owned).into();
-        args.push(self.program.display().to_string());
-        args.extend(self.args);
-        Self { program: "unshare".into(), args, environment: self.environment }
-    }
-}
-
 /// Server process; killed when this is dropped.
 #[derive(Debug)]
 pub struct Server {

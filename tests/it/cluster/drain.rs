@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use fault_proxy::FaultProxy;
 use tests::cluster::job::{STATE_LIMIT, total};
 use tests::cluster::{Cluster, ClusterOptions, until};
-use tests::proxy::HttpProxy;
 
 use super::{DATA, assert_within, slow_s3};
 
 /// Longest drain; a spot notice gives two minutes.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 
-fn three_workers(store: &HttpProxy) -> Cluster {
+fn three_workers(store: &FaultProxy) -> Cluster {
     Cluster::start(ClusterOptions { workers: 3, worker_s3: Some(store.endpoint()), ..ClusterOptions::default() })
 }
 

@@ -1,15 +1,12 @@
-//! Places that a cluster refuses because they are another cluster's, and stores that cannot be used, for which it
-//! waits and says so.
+//! Places that a cluster refuses because they are another cluster's, and stores that cannot be used.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use tests::cluster::job::{STATE_LIMIT, total};
 use tests::cluster::{Cluster, ClusterOptions, shared, until};
-use tests::proxy::Fault;
 use tests::tailor::{code, tailor};
 
-use super::{DATA, slow_s3};
+use super::{DATA, assert_within};
 
 #[test]
 fn a_namespace_inside_another_clusters_or_around_one_is_refused_when_a_coordinator_starts() {
@@ -29,28 +26,6 @@ fn a_namespace_inside_another_clusters_or_around_one_is_refused_when_a_coordinat
 }
 
 #[test]
-fn credentials_that_expire_in_the_middle_are_told_and_charge_no_attempt() {
-    let store = slow_s3();
-    let endpoint = Some(store.endpoint());
-    let options = ClusterOptions { coordinator_s3: endpoint.clone(), worker_s3: endpoint, ..ClusterOptions::default() };
-    let cluster = Cluster::start(options);
-    let job = cluster.job_in_bucket(DATA);
-    job.submit();
-    job.wait_until("some tasks are done", |job| total(job, "map_tasks_done") > 2);
-    store.set_expired(true);
-    let is_told = |job: &Value| job["waiting_for"].as_str().is_some_and(|why| why.contains("ExpiredToken"));
-    job.wait_until("job get says what is wrong", is_told);
-    // The pause is longer than those of four attempts, which would end a shard.
-    tests::tailor::pause(Duration::from_secs(10));
-    assert!(store.count(Fault::Expired) > 4);
-    store.set_expired(false);
-    store.set_delay(Duration::ZERO);
-    job.wait_uncharged();
-    job.wait_done();
-    job.assert_committed_once();
-}
-
-#[test]
 fn a_store_that_ignores_conditional_puts_is_refused_before_anything_is_committed() {
     let store = Some(shared::s3rver().to_owned());
     let options = ClusterOptions { coordinator_s3: store.clone(), worker_s3: store, ..ClusterOptions::default() };
@@ -64,4 +39,24 @@ fn a_store_that_ignores_conditional_puts_is_refused_before_anything_is_committed
     let cause = ended["cause"].as_str().expect("a cause");
     assert!(cause.contains("If-None-Match") && cause.contains(&dataset), "{cause}");
     assert_eq!(total(&ended, "attempts"), 0, "no work for nothing: {ended:#}");
+}
+
+#[test]
+fn a_store_that_is_away_is_named_while_whoever_asked_still_listens() {
+    // Nobody listens at this address: each request is refused, and tried again for most of a minute.
+    let gone = "http://127.0.0.1:9";
+    let cluster = Cluster::start(ClusterOptions {
+        workers: 0,
+        coordinator_s3: Some(gone.to_owned()),
+        ..ClusterOptions::default()
+    });
+    let submit = "job submit --job j --input s3://lake/in --dataset s3://lake/dataset";
+    for line in [submit, "job get j --dataset s3://lake/dataset"] {
+        let asked = Instant::now();
+        let told = cluster.operator.tailor(line).run().expect(code::TIMED_OUT);
+        assert_within(Duration::from_secs(20), asked, "to say which store is away");
+        told.says(&["s3://lake/dataset", "bucket lake of the S3 server at", gone]);
+    }
+    let listed = cluster.operator.tailor("job list --dataset s3://lake/dataset").run().done();
+    listed.says(&["s3://lake/dataset", gone]);
 }

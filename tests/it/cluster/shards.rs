@@ -1,6 +1,4 @@
-//! A shard fails without harm to the others; a shard is run again.
-
-use std::path::{Path, PathBuf};
+//! A shard is run again, and a job is submitted again.
 
 use serde_json::Value;
 use tests::cluster::{Cluster, ClusterOptions};
@@ -8,53 +6,11 @@ use tests::tailor::code;
 
 use super::DATA;
 
-/// Returns a segment of some shard below `folder`.
-fn a_segment(folder: &Path) -> PathBuf {
-    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let mut entries: Vec<_> = entries.collect();
-    entries.sort();
-    let below = |path: &PathBuf| match path.is_dir() {
-        true => Some(a_segment(path)),
-        false => path.extension().is_some_and(|extension| extension == "seg").then(|| path.clone()),
-    };
-    entries.iter().find_map(below).expect("there is a segment")
-}
-
 /// Lists the states of the shards by name.
 fn states(job: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let shards = job["shards"].as_array().expect("shards");
     shards.iter().map(|shard| (text(&shard["shard"]), text(&shard["state"]))).collect()
-}
-
-#[test]
-fn a_poisoned_shard_fails_alone_and_a_retry_after_repair_completes_only_it() {
-    let cluster = Cluster::start(ClusterOptions::default());
-    let job = cluster.job_in_folder(DATA);
-    let segment = a_segment(Path::new(&job.input()));
-    let good = std::fs::read(&segment).expect("read the segment");
-    let mut poisoned = good.clone();
-    // The bytes lie behind the length and the header of its first frame.
-    poisoned[12..24].fill(0xff);
-    std::fs::write(&segment, poisoned).expect("poison it");
-
-    job.submit();
-    let ended = job.wait().expect(code::PARTLY).json();
-    let failed: Vec<_> = states(&ended).into_iter().filter(|(_, state)| state == "failed").collect();
-    assert_eq!(failed.len(), 1, "{ended:#}");
-    let shard = failed[0].0.clone();
-    let is_failed = |entry: &&Value| entry["shard"] == shard.as_str();
-    let entry = ended["shards"].as_array().into_iter().flatten().find(is_failed).expect("it is there");
-    let cause = entry["cause"].as_str().expect("a cause");
-    let key = segment.file_name().expect("a name").to_string_lossy();
-    assert!(cause.contains(&*key), "the cause names the segment {key}: {cause}");
-    assert_eq!(job.manifests().len(), states(&ended).len() - 1, "all other shards are committed");
-
-    std::fs::write(&segment, good).expect("repair it");
-    let retried = job.verb("retry", "--reason repaired").done().json();
-    assert_eq!(retried["shards"], serde_json::json!([shard]), "only what failed");
-    job.wait_done();
-    job.assert_committed_once();
 }
 
 #[test]

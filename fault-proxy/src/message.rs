@@ -4,9 +4,9 @@ use std::io::{self, BufRead, Read};
 
 /// Request or answer as bytes.
 #[derive(Debug)]
-pub(super) struct Message {
+pub(crate) struct Message {
     /// Bytes of head and body.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     head_len: usize,
 }
 
@@ -14,7 +14,7 @@ impl Message {
     /// Reads a message with its body; none if the other side has ended the connection between two messages.
     ///
     /// `has_body` is false for an answer to HEAD. `at_head` sees the head before the body is read.
-    pub(super) fn read(
+    pub(crate) fn read(
         from: &mut impl BufRead,
         has_body: bool,
         at_head: impl FnOnce(&str) -> io::Result<()>,
@@ -70,18 +70,23 @@ impl Message {
         }
     }
 
+    /// Returns the head and at most `len` bytes of the body.
+    pub(crate) fn upto(&self, len: usize) -> &[u8] {
+        &self.bytes[..(self.head_len + len).min(self.bytes.len())]
+    }
+
     /// Returns the first line.
-    pub(super) fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         self.head().lines().next().unwrap_or_default().to_owned()
     }
 
     /// True if the other side ends the connection after this message.
-    pub(super) fn is_last(&self) -> bool {
+    pub(crate) fn is_last(&self) -> bool {
         self.field("connection").is_some_and(|connection| connection == "close")
     }
 
     /// True for an answer that another answer to the same request follows.
-    pub(super) fn is_interim(&self) -> bool {
+    pub(crate) fn is_interim(&self) -> bool {
         self.line().split(' ').nth(1).is_some_and(|status| status.starts_with('1'))
     }
 
