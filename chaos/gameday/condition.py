@@ -33,6 +33,11 @@ class Condition:
     comparison: str
     value: str
 
+    @property
+    def is_relative(self) -> bool:
+        """Tells whether the condition compares with a baseline."""
+        return self.comparison in ("rises", "changes")
+
     def holds(self, reading: Reading, baseline: Reading = None) -> bool:
         """Tells whether the condition holds for a reading of its probe, compared with the baseline's reading."""
         if reading is None:

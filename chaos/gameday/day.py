@@ -51,6 +51,7 @@ class Day:
         self._probes = Probes(site)
         self._manifests = Manifests(site.lab.s3, site.lab.key(site.dataset))
         self._submitted = self._first_step = self._recovered = 0.0
+        self._expected_before: dict[str, condition.Reading] = {}
         topology = scenario.topology
         self.outcome = Outcome(
             name=scenario.name,
@@ -122,6 +123,9 @@ class Day:
             self._until(step.when, {}, _STEP_LIMIT_S)
         self._pass(step.wait)
         if not self._first_step:
+            self._expected_before = condition.baseline(
+                [each for each in self._scenario.expect if each.is_relative], self._probes.read
+            )
             self._first_step = time.monotonic()
             watcher.begin()
         self._say(step.do + (f"   # for {step.lasts:g} s" if step.lasts else ""))
@@ -225,4 +229,4 @@ class Day:
         for wanted in self._scenario.expect:
             found = self._probes.read(wanted.probe)
             text = " ".join(str(found).split())
-            self.outcome.expectations.append(Expectation(wanted.text, wanted.holds(found), text[-200:]))
+            self.outcome.expectations.append(Expectation(wanted.text, wanted.holds(found, self._expected_before.get(wanted.probe)), text[-200:]))

@@ -28,6 +28,7 @@ class Conditions(unittest.TestCase):
         self.assertFalse(holds("workers rises", 2, 2))
         self.assertTrue(holds("leader changes", "c2", "c1"))
         self.assertFalse(holds("leader changes", "c2", None), "nobody led before, so nobody was replaced")
+        self.assertEqual([condition.parse(text).is_relative for text in ("leader changes", "leader is c1")], [True, False])
 
     def test_a_probe_that_reads_nothing_satisfies_no_condition(self):
         for text in ("workers < 1", "job state is not done", "log w1 says x", "workers rises"):

@@ -200,6 +200,47 @@ fn links_of_the_documents_lead_somewhere() {
     }
 }
 
+/// Lists the words of a document that stand between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+/// True for a word that can only be the name of a test: a snake-case sentence. Metrics begin with the program's name.
+fn is_test_name(word: &str) -> bool {
+    let is_snake = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    is_snake && word.matches('_').count() >= 4 && !word.starts_with("tailor_")
+}
+
+#[test]
+fn tests_and_files_that_the_documents_name_are_there() {
+    let sources = files(&root(), &[".rs", ".py", ".sh", ".mjs"]);
+    let code: String = sources
+        .iter()
+        .filter(|path| path.extension().is_some_and(|kind| kind == "rs"))
+        .map(|path| read(path))
+        .collect();
+    let mut named = 0;
+    for path in files(&root(), &[".md"]) {
+        let text = read(&path);
+        for word in quoted(&text) {
+            let test = word.trim_end_matches("...").trim_end_matches('_');
+            if is_test_name(test) {
+                let declared = if word == test { format!("fn {test}(") } else { format!("fn {test}") };
+                assert!(code.contains(&declared), "{} names {word}, and there is no such test", path.display());
+                named += 1;
+            } else if word.contains('/')
+                && (word.ends_with(".rs") || word.ends_with(".py"))
+                && !word.contains([' ', '*', '<'])
+            {
+                let is_there = sources.iter().any(|source| source.ends_with(word.trim_start_matches("../")));
+                assert!(is_there, "{} names {word}, which is not there", path.display());
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 50, "{named} tests and files are named");
+}
+
 #[test]
 fn nothing_is_left_over() {
     let marks = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["#[ig", "nore"].concat()];
