@@ -168,7 +168,7 @@ fn assert_stops_computing(part: &str) {
         let mut cluster = Cluster::start(ClusterOptions { workers: 0, ..ClusterOptions::default() });
         let job = cluster.job_in_folder("--points 20000 --orgs 2 --partitions 2");
         let hang = Hang::on(part, cluster.path());
-        let special = Special { flags: "--drain-timeout 1s", environment: hang.environment(), ..Special::default() };
+        let special = Special { flags: "--drain-timeout 1s", environment: hang.environment() };
         cluster.add_special(&special);
         job.submit();
         hang.wait(STATE_LIMIT);
