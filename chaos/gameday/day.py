@@ -229,4 +229,5 @@ class Day:
         for wanted in self._scenario.expect:
             found = self._probes.read(wanted.probe)
             text = " ".join(str(found).split())
-            self.outcome.expectations.append(Expectation(wanted.text, wanted.holds(found, self._expected_before.get(wanted.probe)), text[-200:]))
+            is_met = wanted.holds(found, self._expected_before.get(wanted.probe))
+            self.outcome.expectations.append(Expectation(wanted.text, is_met, text[-200:]))

@@ -94,7 +94,8 @@ def named_objects(manifest: dict) -> list[dict]:
 def unrecorded(manifests: list[dict], recorded: set[tuple[str, str, str, str]]) -> list[str]:
     """Lists the partitions whose attempt, by which a manifest names them, was never recorded as done (CM-1)."""
     return [
-        f"{manifest['job']} {manifest['shard']} v{manifest['version']}: partition {entry['partition']} by {entry['attempt']}"
+        f"{manifest['job']} {manifest['shard']} v{manifest['version']}: "
+        f"partition {entry['partition']} by {entry['attempt']}"
         for manifest in manifests
         for entry in manifest["partitions"]
         if (manifest["job"], manifest["shard"], f"r-{entry['partition']:05}", entry["attempt"]) not in recorded
