@@ -22,4 +22,5 @@ stage "the chart" scripts/test-chart.sh
 stage "starting servers" scripts/servers.sh start
 stage "monitoring" scripts/test-monitoring.sh
 stage "examples in the docs" cargo test --locked --workspace --doc --quiet
-cargo nextest run --locked --workspace --no-fail-fast
+# Most tests of a cluster wait for a lease or a restart: one more than there are processors keeps these busy.
+cargo nextest run --locked --workspace --no-fail-fast --test-threads $(($(nproc) + 1))
