@@ -1,6 +1,7 @@
 """The command line: which game days, and where."""
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
@@ -109,7 +110,8 @@ def _is_named(each: Scenario, names: list[str]) -> bool:
 
 
 def _home() -> Path:
-    return REPOSITORY / "target/chaos" / time.strftime("%Y%m%d-%H%M%S")
+    """A folder of this run alone: tests start several in the same second."""
+    return REPOSITORY / "target/chaos" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
 
 
 def _here(chosen: list[Scenario], has_prometheus: bool) -> int:
