@@ -1,5 +1,6 @@
 //! Views of ended jobs and shards for operators, from their records.
 
+use model::Effort;
 use proto::v1;
 
 use crate::report::{JobReport, ShardReport, ShardState};
@@ -75,7 +76,17 @@ pub(crate) fn summary(report: &JobReport) -> v1::JobSummary {
         waiting_for: String::new(),
         attempts: report.shards.iter().map(|shard| u64::from(shard.attempts)).sum(),
         attempts_failed: report.shards.iter().map(|shard| u64::from(shard.attempts_failed)).sum(),
+        effort: Some((&report.totals.effort).into()),
+        wasted: Some((&wasted(report)).into()),
+        effort_since_ms: report.started_at_ms,
     }
+}
+
+/// Sums the effort of attempts that do not count.
+pub(crate) fn wasted(report: &JobReport) -> Effort {
+    let mut wasted = Effort::default();
+    report.shards.iter().for_each(|shard| wasted += &shard.wasted);
+    wasted
 }
 
 /// Returns the final state of a job.

@@ -20,9 +20,8 @@ use proto::ApiError;
 use tokio::time::Instant;
 
 use crate::html::links;
-use crate::price::PagePrices;
 use crate::source::{ActionRequest, PageSource, SourceKind};
-use crate::views::{Page, View};
+use crate::views::{Page, Told, View};
 
 /// Interval between two looks at one view.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -53,7 +52,7 @@ struct Cell {
 /// Views that are watched, or were a moment ago.
 pub(crate) struct Looks {
     source: Arc<dyn PageSource>,
-    prices: PagePrices,
+    told: Told,
     clock: Arc<dyn Clock>,
     cells: Mutex<HashMap<View, (Instant, Arc<Cell>)>>,
     /// Instant of the next turn.
@@ -75,8 +74,8 @@ pub(crate) struct Watched {
 }
 
 impl Looks {
-    pub(crate) fn new(source: Arc<dyn PageSource>, prices: PagePrices, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { source, prices, clock, cells: Mutex::default(), turn: Mutex::new(Instant::now()) })
+    pub(crate) fn new(source: Arc<dyn PageSource>, told: Told, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { source, told, clock, cells: Mutex::default(), turn: Mutex::new(Instant::now()) })
     }
 
     /// Returns the kind of the source.
@@ -142,7 +141,7 @@ impl Watched {
             return Ok(seen.clone());
         }
         let looked = match self.looks.turn().await {
-            Ok(()) => self.view.look(&*self.looks.source, self.looks.prices, self.looks.clock.now_ms()).await,
+            Ok(()) => self.view.look(&*self.looks.source, &self.looks.told, self.looks.clock.now_ms()).await,
             Err(error) => Err(error),
         };
         let seen = match (looked, last.take()) {

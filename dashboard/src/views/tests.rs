@@ -7,14 +7,17 @@ use super::*;
 use crate::source::simulated::{HOSTILE, SUBMITTED_MS, Simulated};
 
 /// Paths of every view, with a query where it has one.
-pub(crate) const PATHS: [&str; 13] = [
+pub(crate) const PATHS: [&str; 16] = [
     "",
     "?after=1",
     "jobs/j0",
     "jobs/j1?state=failed&sort=bytes",
     "jobs/j0/shards/org-mod-00",
+    "jobs/j1/shards/org-mod-00?from=200",
     "jobs/j0/shards/org-mod-00/tasks/m-00002",
+    "jobs/j1/shards/org-mod-00/tasks/m-00002",
     "jobs/j1/vs/j2",
+    "jobs/j0/cost",
     "jobs/j1/cost",
     "coverage",
     "coverage?dataset=s3%3A%2F%2Fmetrics%2Fd",
@@ -29,11 +32,14 @@ fn view(url: &str) -> View {
     View::parse(path, &query).unwrap_or_else(|| panic!("{url} is a view"))
 }
 
+/// Settings with a place of traces, whose query must be escaped.
+fn told() -> Told {
+    let trace_url = "https://traces.example.com/?a=1&id={trace_id}".parse().expect("a template");
+    Told { trace_url: Some(trace_url), ..Told::default() }
+}
+
 async fn look(url: &str, source: &Simulated) -> Page {
-    view(url)
-        .look(source, PagePrices::default(), SUBMITTED_MS + 90_000)
-        .await
-        .unwrap_or_else(|error| panic!("{url}: {error}"))
+    view(url).look(source, &told(), SUBMITTED_MS + 90_000).await.unwrap_or_else(|error| panic!("{url}: {error}"))
 }
 
 /// Compares a page with the reviewed one: its sections, then its JSON.
@@ -54,8 +60,11 @@ async fn each_view_renders_as_it_was_reviewed() {
     check("jobs/j0", expect_file!["../../golden/job.txt"]).await;
     check("jobs/j1?state=failed", expect_file!["../../golden/job-ended.txt"]).await;
     check("jobs/j0/shards/org-mod-00", expect_file!["../../golden/shard.txt"]).await;
+    check("jobs/j1/shards/org-mod-01", expect_file!["../../golden/shard-ended.txt"]).await;
     check("jobs/j0/shards/org-mod-00/tasks/m-00000", expect_file!["../../golden/task.txt"]).await;
+    check("jobs/j1/shards/org-mod-00/tasks/m-00001", expect_file!["../../golden/task-ended.txt"]).await;
     check("jobs/j1/vs/j2", expect_file!["../../golden/compare.txt"]).await;
+    check("jobs/j0/cost", expect_file!["../../golden/cost-running.txt"]).await;
     check("jobs/j1/cost", expect_file!["../../golden/cost.txt"]).await;
     check("coverage?dataset=s3%3A%2F%2Fmetrics%2Fd", expect_file!["../../golden/coverage.txt"]).await;
     check("trouble", expect_file!["../../golden/trouble.txt"]).await;
@@ -121,6 +130,6 @@ async fn a_shard_of_more_tasks_than_an_answer_holds_shows_its_slowest_ones_on_a_
     let source = Simulated { tasks_per_shard: 12_000, workers: 500, ..Simulated::default() };
     let page = look("jobs/j0/shards/org-mod-00", &source).await;
     let html: String = page.sections.iter().map(|section| section.html.0.as_str()).collect();
-    assert!(html.contains("the 1,000 slowest are drawn") && html.contains("<rect "), "{html}");
+    assert!(html.contains(" of 12,000 tasks are looked at") && html.contains("<rect "), "{html}");
     assert!(html.len() < 290_000, "{} bytes", html.len());
 }
