@@ -46,7 +46,12 @@ pub(crate) fn shard(report: &ShardReport) -> v1::ShardSummary {
 pub(crate) fn job(report: &JobReport) -> v1::GetJobResponse {
     let shards: Vec<_> = report.shards.iter().map(shard).collect();
     v1::GetJobResponse {
-        job: Some(summary(report)),
+        job: Some(v1::JobSummary {
+            effort: Some((&report.totals.effort).into()),
+            wasted: Some((&wasted(report)).into()),
+            effort_since_ms: report.started_at_ms,
+            ..summary(report)
+        }),
         shards,
         record: serde_json::to_vec(report).expect("a report is numbers and names").into(),
         more: false,
@@ -76,9 +81,10 @@ pub(crate) fn summary(report: &JobReport) -> v1::JobSummary {
         waiting_for: String::new(),
         attempts: report.shards.iter().map(|shard| u64::from(shard.attempts)).sum(),
         attempts_failed: report.shards.iter().map(|shard| u64::from(shard.attempts_failed)).sum(),
-        effort: Some((&report.totals.effort).into()),
-        wasted: Some((&wasted(report)).into()),
-        effort_since_ms: report.started_at_ms,
+        // Lists leave the effort out: the index of ended jobs, of which they are made, does not have it.
+        effort: None,
+        wasted: None,
+        effort_since_ms: 0,
     }
 }
 

@@ -55,7 +55,7 @@ mod tests {
         let id = "0123456789abcdef0123456789ABCDEF";
         for (template, link) in [
             ("https://traces.example.com/trace/{trace_id}", format!("https://traces.example.com/trace/{id}")),
-            ("http://127.0.0.1:16686/?q={trace_id}&x=\"", format!("http://127.0.0.1:16686/?q={id}&x=\"")),
+            ("http://127.0.0.1:16686/?q={trace_id}&x='", format!("http://127.0.0.1:16686/?q={id}&x='")),
             ("https://t.example.com/a#/{trace_id}", format!("https://t.example.com/a#/{id}")),
         ] {
             let url: TraceUrl = template.parse().unwrap_or_else(|_| panic!("{template}"));

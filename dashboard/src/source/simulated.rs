@@ -258,6 +258,8 @@ impl Simulated {
             points: 12_345,
             elapsed_ms: 4_000,
             speculative: at == 4,
+            stage: "read".to_owned(),
+            idle_ms: if at == 4 { 90_000 } else { 100 },
             ..v1::RunningAttempt::default()
         };
         v1::TaskSummary {
@@ -270,6 +272,9 @@ impl Simulated {
             counts: (state == v1::TaskState::Done).then(|| self.counting(at)),
             error: if state == v1::TaskState::Waiting { self.text.clone() } else { String::new() },
             bytes: 16 << 20,
+            class: if state == v1::TaskState::Waiting { v1::FailureClass::Throttled.into() } else { 0 },
+            waits_for: if state == v1::TaskState::Waiting { self.text.clone() } else { String::new() },
+            next_try_ms: if state == v1::TaskState::Waiting { 4_000 } else { 0 },
             ..v1::TaskSummary::default()
         }
     }
@@ -304,7 +309,11 @@ impl PageSource for Simulated {
             (0..self.tasks_per_shard).map(|at| if is_ended { self.ended(shard, at) } else { self.task(shard, at) });
         let all = tasks.len() as u64;
         let unknown = if is_ended { vec![self.text.clone()] } else { Vec::new() };
-        let mut tasks: Vec<_> = tasks.filter(|task| request.state == 0 || request.state == task.state).collect();
+        let is_tried_again = |task: &v1::TaskSummary| task.attempts > 1 && task.state() != v1::TaskState::Done;
+        let mut tasks: Vec<_> = tasks
+            .filter(|task| request.state == 0 || request.state == task.state)
+            .filter(|task| !request.retrying || is_tried_again(task))
+            .collect();
         let matching = tasks.len() as u64;
         tasks.drain(..tasks.len().min(request.offset as usize));
         let limit = if request.limit == 0 { 10_000 } else { request.limit as usize };

@@ -122,6 +122,7 @@ fn page(cost: &CostOfJob, links: &Links) -> Page {
         document: document("CostPage", cost),
         command: format!("tailor job cost {job}"),
         actions: Vec::new(),
+        is_over: cost.figures.as_ref().is_none_or(|figures| !figures.so_far),
     }
 }
 

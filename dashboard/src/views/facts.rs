@@ -136,6 +136,8 @@ pub(crate) struct TaskFacts {
     pub(crate) charged: u32,
     pub(crate) running: Vec<RunningFacts>,
     pub(crate) error: Option<String>,
+    /// Class of the last failure.
+    pub(crate) class: Option<String>,
     pub(crate) bytes: u64,
     /// Obstacle for which it does not run, and the time until it may be tried again.
     pub(crate) waits_for: Option<String>,
@@ -155,6 +157,9 @@ pub(crate) struct RunningFacts {
     pub(crate) elapsed_ms: u64,
     /// True if it was begun beside a slow attempt.
     pub(crate) speculative: bool,
+    /// Stage of the work, and the time since it last read or wrote anything.
+    pub(crate) stage: Option<String>,
+    pub(crate) idle_ms: u64,
 }
 
 impl From<&v1::TaskSummary> for TaskFacts {
@@ -167,6 +172,7 @@ impl From<&v1::TaskSummary> for TaskFacts {
             charged: task.charged,
             running: task.running.iter().map(RunningFacts::from).collect(),
             error: filled(&task.error),
+            class: class(task.class()),
             bytes: task.bytes,
             waits_for: filled(&task.waits_for),
             next_try_ms: (task.next_try_ms > 0).then_some(task.next_try_ms),
@@ -185,6 +191,8 @@ impl From<&v1::RunningAttempt> for RunningFacts {
             points: running.points,
             elapsed_ms: running.elapsed_ms,
             speculative: running.speculative,
+            stage: filled(&running.stage),
+            idle_ms: running.idle_ms,
         }
     }
 }
@@ -222,7 +230,6 @@ impl AttemptFacts {
     pub(crate) fn of(record: &v1::AttemptRecord, traces: Option<&TraceUrl>) -> Self {
         let known = |at_ms: i64| (at_ms != 0).then_some(at_ms);
         let effort = record.effort.map(model::Effort::from);
-        let is_classified = record.class() != v1::FailureClass::Unspecified;
         Self {
             attempt: record.attempt.unwrap_or_default().number,
             worker: filled(&record.worker),
@@ -230,7 +237,7 @@ impl AttemptFacts {
             started_at_ms: known(record.start_ms),
             ended_at_ms: known(record.end_ms),
             outcome: filled(&record.outcome),
-            class: is_classified.then(|| word(record.class().as_str_name(), "FAILURE_CLASS_")),
+            class: class(record.class()),
             error: filled(&record.error),
             stage: filled(&record.stage),
             bytes: record.bytes,
@@ -296,6 +303,12 @@ impl From<&v1::WorkerSummary> for WorkerFacts {
             silent_ms: worker.silent_ms,
         }
     }
+}
+
+/// Returns the name of a class of failure; none if there was no failure.
+fn class(class: v1::FailureClass) -> Option<String> {
+    let is_known = class != v1::FailureClass::Unspecified;
+    is_known.then(|| word(class.as_str_name(), "FAILURE_CLASS_"))
 }
 
 /// Converts a state of the wire to a word: `JOB_STATE_PARTLY_DONE` to `partly-done`.

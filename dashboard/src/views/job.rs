@@ -125,6 +125,7 @@ fn page(job: &Job, summary: &v1::JobSummary, list: (&Listing, Pager), grid: Mark
         document: document("JobPage", job),
         command: format!("tailor job get {}", job.facts.job),
         actions: actions(summary),
+        is_over: !is_open(summary),
     }
 }
 

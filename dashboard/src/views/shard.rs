@@ -47,6 +47,8 @@ struct Shard {
     tasks: Vec<TaskFacts>,
     /// Sentences about tasks of which nothing is known.
     tasks_unknown: Vec<String>,
+    #[serde(skip)]
+    is_over: bool,
 }
 
 /// Finds a shard among those of its job.
@@ -78,6 +80,7 @@ pub(super) async fn look(look: &Look<'_>, (job, id): (&JobId, ShardId), listing:
         tasks_matching: seen.page.matching,
         tasks: seen.page.tasks.iter().map(TaskFacts::from).collect(),
         tasks_unknown: seen.page.unknown,
+        is_over: is_over(&summary),
     };
     let place = Pager { offset: listing.from, shown: shard.tasks.len(), total: shard.tasks_matching as usize };
     Ok(page(&shard, (listing, place), &look.links))
@@ -106,6 +109,7 @@ fn page(shard: &Shard, list: (&Listing, Pager), links: &Links) -> Page {
         document: document("ShardPage", shard),
         command: format!("tailor shard get {name} --job {job}"),
         actions: actions(shard),
+        is_over: shard.is_over,
     }
 }
 

@@ -69,6 +69,7 @@ fn page(task: &Task, links: &Links) -> Page {
         document: document("TaskPage", task),
         command: format!("tailor task get {name} --shard {shard} --job {job}"),
         actions: Vec::new(),
+        is_over: task.now.is_none(),
     }
 }
 

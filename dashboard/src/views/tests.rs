@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use expect_test::{ExpectFile, expect_file};
+use tokio::time::Instant;
 
 use super::*;
 use crate::source::simulated::{HOSTILE, SUBMITTED_MS, Simulated};
@@ -119,9 +121,16 @@ async fn names_of_strangers_stay_text_wherever_they_stand() {
 async fn the_largest_cluster_has_small_pages() {
     let source = Simulated { jobs: 5_000, shards: 65, tasks_per_shard: 4_616, workers: 500, ..Simulated::default() };
     for url in PATHS {
-        let page = look(url, &source).await;
-        let bytes: usize = page.sections.iter().map(|section| section.html.0.len()).sum();
-        assert!(bytes < 300_000, "{url} has {bytes} bytes");
+        // The least of a few looks: others may have the machine meanwhile.
+        let mut least = Duration::MAX;
+        for _ in 0..5 {
+            let began = Instant::now();
+            let page = look(url, &source).await;
+            least = least.min(began.elapsed());
+            let bytes: usize = page.sections.iter().map(|section| section.html.0.len()).sum();
+            assert!(bytes < 300_000, "{url} has {bytes} bytes");
+        }
+        assert!(least < Duration::from_millis(200), "{url} took {least:?}");
     }
 }
 

@@ -16,6 +16,7 @@ mod s3; //        the store is slow, away, or silent
 mod secure; //    TLS, roles, places, the audit log
 mod shards; //    one shard fails, or is run again
 mod traces; //    spans for a collector
+mod viewers; //   people who watch
 mod workers; //   a worker is killed, hangs, or has no room
 
 use std::time::{Duration, Instant};
