@@ -38,6 +38,8 @@ struct Shard {
     /// Number of tasks that were looked at for reasons, spreads and stream, and of all.
     tasks_looked_at: usize,
     tasks_all: u64,
+    /// True if those that were looked at are not all that are known.
+    tasks_are_cut: bool,
     /// Attempts by slot, as far as their workers are known.
     stream: Option<Stream>,
     /// Reason for which no tasks are listed, if none can be.
@@ -75,6 +77,7 @@ pub(super) async fn look(look: &Look<'_>, (job, id): (&JobId, ShardId), listing:
         elapsed_ms_of_counting: Spread::of(counting.filter(|ms| *ms > 0)),
         tasks_looked_at: tasks.len(),
         tasks_all: seen.page.all,
+        tasks_are_cut: seen.are_cut,
         stream: Stream::of(tasks, look.now_ms),
         no_tasks: seen.none,
         tasks_matching: seen.page.matching,
@@ -197,7 +200,7 @@ fn drawn(shard: &Shard) -> Markup {
 /// Says which tasks stand for all.
 fn looked_at(shard: &Shard) -> Markup {
     html! {
-        @if shard.stream.is_some() && (shard.tasks_looked_at as u64) < shard.tasks_all {
+        @if shard.tasks_are_cut {
             p.legend {
                 (text::count(shard.tasks_looked_at as u64)) " of " (text::counted(shard.tasks_all, "task"))
                 " are looked at here and in the quantiles: the slowest, the most urgent, and the first of the plan. The list has all."

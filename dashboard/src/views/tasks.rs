@@ -24,6 +24,8 @@ pub(super) struct Seen {
     pub(super) page: ListTasksResponse,
     /// Tasks by which the shard is judged, in the order of the plan.
     pub(super) looked_at: Vec<TaskSummary>,
+    /// True if there are others.
+    pub(super) are_cut: bool,
     /// Reason for which no tasks are listed, if none can be.
     pub(super) none: Option<String>,
 }
@@ -55,7 +57,8 @@ impl Seen {
         };
         let page = look.source.tasks(urgent).await?;
         let first = look.source.tasks(ListTasksRequest { limit: FIRST_TASKS, ..about() }).await?;
-        let slowest = match first.more {
+        let are_cut = first.more;
+        let slowest = match are_cut {
             false => Vec::new(),
             true => {
                 let order = TaskOrder::Slowest.into();
@@ -65,7 +68,7 @@ impl Seen {
         let of_page = page.tasks.iter().cloned();
         let looked_at: BTreeMap<_, _> =
             of_page.chain(slowest).chain(first.tasks).map(|task| (task.task.clone(), task)).collect();
-        Ok(Self { page, looked_at: looked_at.into_values().collect(), none: None })
+        Ok(Self { page, looked_at: looked_at.into_values().collect(), are_cut, none: None })
     }
 }
 
