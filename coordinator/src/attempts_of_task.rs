@@ -3,42 +3,33 @@
 
 use std::collections::BTreeMap;
 
-use format::keys;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use model::{JobId, TaskPath};
 use proto::v1;
 use storage::{Root, StorageError};
 
 use crate::attempt_line::{ASSIGNED, AttemptLine, DONE};
 use crate::event_log::EventLog;
-
-/// Most pieces of a log that are read at once: each is 256 KiB, and a coordinator answers others meanwhile.
-const PIECES_AT_ONCE: usize = 8;
+use crate::log_pieces::KeptLogs;
 
 /// Attempts at a task in the order in which they began: tokens grow, and numbers begin anew if a job is tried again.
 pub(crate) type Attempts = BTreeMap<(u64, u32), v1::AttemptRecord>;
 
+/// Lines about tasks that were asked for last, by the URI of the dataset and the task.
+pub(crate) type LinesOfTasks = KeptLogs<(String, TaskPath), Vec<AttemptLine>>;
+
 /// Reads the attempts at a task from the pieces of its job's log, and from the lines that `log` has in memory.
-pub(crate) async fn read(dataset: &Root, log: Option<&EventLog>, path: &TaskPath) -> Result<Attempts, StorageError> {
-    let pieces = dataset.list(&keys::events_of(&path.job)).await?;
-    let read = |key: String| async move {
-        match dataset.read(&key).await {
-            Ok(bytes) => Ok(lines_of(&String::from_utf8_lossy(&bytes), path)),
-            // A collector or an operator removed it since.
-            Err(StorageError::NotFound { .. }) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
-    };
-    let keys = pieces.into_iter().map(|piece| piece.location.to_string());
-    let mut lines: Vec<_> = stream::iter(keys)
-        .map(read)
-        .buffered(PIECES_AT_ONCE)
-        .try_collect::<Vec<_>>()
-        .await?
-        .into_iter()
-        .flatten()
-        .collect();
+pub(crate) async fn read(
+    kept: &LinesOfTasks,
+    dataset: &Root,
+    log: Option<&EventLog>,
+    path: &TaskPath,
+) -> Result<Attempts, StorageError> {
+    // Lines in memory come first: those that are written meanwhile are then found twice, and not never.
     let in_memory = log.map(|log| log.lines_in_memory(|line| is_about(line, path))).unwrap_or_default();
+    let entry = kept.of((dataset.uri().to_owned(), path.clone()));
+    let mut pieces = entry.lock().await;
+    pieces.look(dataset, &path.job, |text| lines_of(text, path)).await?;
+    let mut lines: Vec<_> = pieces.facts().flatten().cloned().collect();
     lines.extend(in_memory.iter().filter_map(|line| parsed(line, path)));
     Ok(by_number(lines))
 }

@@ -57,6 +57,7 @@ impl Coordinator {
             replica: settings.replica.as_str().into(),
             gates: Arc::default(),
             views: Arc::default(),
+            logs: Arc::default(),
         };
         let collector = Collector::new(collector, env.clone());
         let replica = Replica { settings: Arc::new(settings), lease, store, env, role, elected: Arc::default(), state };

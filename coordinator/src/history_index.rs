@@ -99,6 +99,10 @@ impl Entry {
             waiting_for: String::new(),
             attempts: self.attempts,
             attempts_failed: self.attempts_failed,
+            // The record has them.
+            effort: None,
+            wasted: None,
+            effort_since_ms: 0,
         }
     }
 }

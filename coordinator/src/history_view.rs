@@ -1,5 +1,6 @@
 //! Views of ended jobs and shards for operators, from their records.
 
+use model::Effort;
 use proto::v1;
 
 use crate::report::{JobReport, ShardReport, ShardState};
@@ -45,7 +46,12 @@ pub(crate) fn shard(report: &ShardReport) -> v1::ShardSummary {
 pub(crate) fn job(report: &JobReport) -> v1::GetJobResponse {
     let shards: Vec<_> = report.shards.iter().map(shard).collect();
     v1::GetJobResponse {
-        job: Some(summary(report)),
+        job: Some(v1::JobSummary {
+            effort: Some((&report.totals.effort).into()),
+            wasted: Some((&wasted(report)).into()),
+            effort_since_ms: report.started_at_ms,
+            ..summary(report)
+        }),
         shards,
         record: serde_json::to_vec(report).expect("a report is numbers and names").into(),
         more: false,
@@ -75,7 +81,18 @@ pub(crate) fn summary(report: &JobReport) -> v1::JobSummary {
         waiting_for: String::new(),
         attempts: report.shards.iter().map(|shard| u64::from(shard.attempts)).sum(),
         attempts_failed: report.shards.iter().map(|shard| u64::from(shard.attempts_failed)).sum(),
+        // Lists leave the effort out: the index of ended jobs, of which they are made, does not have it.
+        effort: None,
+        wasted: None,
+        effort_since_ms: 0,
     }
+}
+
+/// Sums the effort of attempts that do not count.
+pub(crate) fn wasted(report: &JobReport) -> Effort {
+    let mut wasted = Effort::default();
+    report.shards.iter().for_each(|shard| wasted += &shard.wasted);
+    wasted
 }
 
 /// Returns the final state of a job.

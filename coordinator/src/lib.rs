@@ -59,8 +59,12 @@ mod history_index;
 mod event_log;
 // Lines about attempts in event logs.
 mod attempt_line;
+// Pieces of event logs that were read.
+mod log_pieces;
 // Attempts at a task, from an event log.
 mod attempts_of_task;
+// Tasks that are over, from an event log.
+mod ended_tasks;
 // Newest events of a job, from its leader's memory or its log.
 mod job_events;
 // Views of ended jobs for operators.

@@ -293,8 +293,13 @@ impl JobReport {
         }
     }
 
-    /// Adds the shards that an earlier round finished and this one did not run again.
+    /// Adds the shards that an earlier round finished and this one did not run again. What the earlier round spent on the
+    /// others was in vain.
     pub(crate) fn merge(mut self, earlier: Self) -> Self {
+        for ours in &mut self.shards {
+            let same = earlier.shards.iter().find(|shard| shard.shard == ours.shard);
+            same.into_iter().for_each(|earlier| ours.wasted += &earlier.wasted);
+        }
         let is_kept = |shard: &ShardReport| self.shards.iter().all(|ours| ours.shard != shard.shard);
         let kept: Vec<_> = earlier.shards.into_iter().filter(is_kept).collect();
         kept.iter().for_each(|shard| self.totals.add(&shard.totals));

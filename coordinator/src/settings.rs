@@ -7,7 +7,7 @@ use daemon::reread::NamedFile;
 use daemon::tls::{Exposure, TlsFiles, exposure};
 use daemon::trace::TraceSettings;
 use daemon::{Key, Layers, LogFormat, SettingsError, Tables};
-use dashboard::PagePrices;
+use dashboard::{PagePrices, TraceUrl};
 use model::admission::check_name;
 use model::identity::is_plain;
 use storage::AllowedRoots;
@@ -55,6 +55,12 @@ pub const KEYS: &[Key] = &[
         None,
         "Names with a dot by which browsers reach the pages, with commas. Without it, addresses and plain names alone",
         "tailor.example.com",
+    ),
+    Key::new(
+        "dashboard.trace-url",
+        None,
+        "Link from an attempt to its trace: an http:// or https:// URL with {trace_id} behind its host. Without it, ids alone",
+        "https://traces.example.com/trace/{trace_id}",
     ),
     Key::new("prices.slot", Some("0.015"), "Price of a slot for an hour, by which pages tell a cost", "0.04"),
     Key::new("prices.put", Some("0.005"), "Price of a thousand PUT, POST, COPY and LIST requests", "0.0055"),
@@ -215,6 +221,7 @@ impl Settings {
             may_act: layers.bool("dashboard.actions")?,
             prices: prices(layers)?,
             hosts: layers.list("dashboard.hosts"),
+            trace_url: layers.parse_optional("dashboard.trace-url", TraceUrl::FORM)?,
         };
         let is_protected = tls.own.is_some() && auth.is_by_role;
         let protection = "tls.cert and tls.key with tls.ca or auth.tokens";
@@ -338,6 +345,12 @@ mod tests {
         assert!(try_resolve(&[("prices.put", "-1")]).is_err_and(|error| error.contains("prices.put")));
         let hosts = resolve(&[("dashboard.hosts", "a.example.com, b.example.com")]).dashboard.hosts;
         assert_eq!(hosts, ["a.example.com", "b.example.com"]);
+        let traces = "https://traces.example.com/trace/{trace_id}";
+        assert_eq!(resolve(&[("dashboard.trace-url", traces)]).dashboard.trace_url, traces.parse().ok());
+        for text in ["javascript:alert({trace_id})", "https://traces.example.com/"] {
+            let error = try_resolve(&[("dashboard.trace-url", text)]).expect_err("no link to a trace");
+            assert!(error.contains("dashboard.trace-url") && error.contains("{trace_id}"), "{error}");
+        }
     }
 
     #[test]

@@ -16,6 +16,10 @@ pub mod source;
 mod record;
 // Prices, by which a cost is told.
 mod price;
+// Cost of a job.
+pub mod cost;
+// Links to the traces of attempts.
+mod trace;
 // Text for people: numbers, times, names of strangers.
 mod text;
 // Pieces of HTML: the frame of a page, tables, states, pictures.
@@ -28,6 +32,7 @@ mod looks;
 mod http;
 
 pub use http::{KeyGuard, ServedPages, Viewer, ViewerGuard, ViewerRefusal, routes};
-pub use price::PagePrices;
-pub use record::{JobRecord, RecordedEffort, RecordedShard, RecordedTotals};
+pub use price::{PagePrices, money};
+pub use record::{JobRecord, RecordedShard, RecordedTotals};
 pub use source::{ActionRequest, ClusterSource, PageAction, PageSource};
+pub use trace::{NoTraceUrl, TraceUrl};

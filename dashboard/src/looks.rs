@@ -7,11 +7,14 @@
 //!                          turn: at most LOOKS_PER_SECOND_MAX --> source --> page
 //! ```
 //!
+//! A view of what is over is looked at every [`LOOK_AT_PAST_EVERY`], and at once after a change that a page made.
+//!
 //! So a coordinator that serves many viewers asks its leader as often as one that serves a few. Nobody looks while
 //! nobody watches. A leader that is away leaves the last page, and the page says since when.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,12 +23,13 @@ use proto::ApiError;
 use tokio::time::Instant;
 
 use crate::html::links;
-use crate::price::PagePrices;
 use crate::source::{ActionRequest, PageSource, SourceKind};
-use crate::views::{Page, View};
+use crate::views::{Page, Told, View};
 
 /// Interval between two looks at one view.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Interval between two looks at a view of what is over: each costs requests to the store, and finds the same.
+const LOOK_AT_PAST_EVERY: Duration = Duration::from_secs(15);
 /// Most looks a second at all views: a leader answers some thousands.
 const LOOKS_PER_SECOND_MAX: u32 = 20;
 /// Longest wait for a turn; beyond it a viewer is asked to come back.
@@ -47,17 +51,36 @@ pub(crate) struct Seen {
 /// Last look at a view.
 #[derive(Default)]
 struct Cell {
-    seen: tokio::sync::Mutex<Option<(Instant, Seen)>>,
+    seen: tokio::sync::Mutex<Option<Look>>,
+}
+
+/// Look at a view.
+struct Look {
+    at: Instant,
+    /// Number of the changes that were made before it.
+    changes: u64,
+    seen: Seen,
+}
+
+impl Look {
+    /// True if the page is still worth showing without another look.
+    fn is_fresh(&self, changes: u64) -> bool {
+        let every = if self.seen.page.is_over && self.seen.stale.is_none() { LOOK_AT_PAST_EVERY } else { LOOK_EVERY };
+        // A little less than the viewers' own pause, because their clocks are not in step.
+        self.changes == changes && self.at.elapsed() < every.mul_f64(0.8)
+    }
 }
 
 /// Views that are watched, or were a moment ago.
 pub(crate) struct Looks {
     source: Arc<dyn PageSource>,
-    prices: PagePrices,
+    told: Told,
     clock: Arc<dyn Clock>,
     cells: Mutex<HashMap<View, (Instant, Arc<Cell>)>>,
     /// Instant of the next turn.
     turn: Mutex<Instant>,
+    /// Number of changes that pages made.
+    changes: AtomicU64,
 }
 
 impl fmt::Debug for Looks {
@@ -75,8 +98,15 @@ pub(crate) struct Watched {
 }
 
 impl Looks {
-    pub(crate) fn new(source: Arc<dyn PageSource>, prices: PagePrices, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { source, prices, clock, cells: Mutex::default(), turn: Mutex::new(Instant::now()) })
+    pub(crate) fn new(source: Arc<dyn PageSource>, told: Told, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            source,
+            told,
+            clock,
+            cells: Mutex::default(),
+            turn: Mutex::new(Instant::now()),
+            changes: AtomicU64::new(0),
+        })
     }
 
     /// Returns the kind of the source.
@@ -108,7 +138,7 @@ impl Looks {
     /// The source's.
     pub(crate) async fn act(&self, request: ActionRequest) -> Result<String, ApiError> {
         let job = self.source.act(request).await?;
-        self.cells.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, (_, cell)| Arc::strong_count(cell) > 1);
+        self.changes.fetch_add(1, Ordering::Relaxed);
         Ok(job.map_or_else(|| "workers".to_owned(), |job| links::job_path(&job)))
     }
 
@@ -137,22 +167,22 @@ impl Watched {
     /// The source's, and no earlier page is at hand.
     pub(crate) async fn see(&self) -> Result<Seen, ApiError> {
         let mut last = self.cell.seen.lock().await;
-        // A little less than the viewers' own pause, because their clocks are not in step.
-        if let Some((_, seen)) = last.as_ref().filter(|(at, _)| at.elapsed() < LOOK_EVERY.mul_f64(0.8)) {
-            return Ok(seen.clone());
+        let changes = self.looks.changes.load(Ordering::Relaxed);
+        if let Some(look) = last.as_ref().filter(|look| look.is_fresh(changes)) {
+            return Ok(look.seen.clone());
         }
         let looked = match self.looks.turn().await {
-            Ok(()) => self.view.look(&*self.looks.source, self.looks.prices, self.looks.clock.now_ms()).await,
+            Ok(()) => self.view.look(&*self.looks.source, &self.looks.told, self.looks.clock.now_ms()).await,
             Err(error) => Err(error),
         };
         let seen = match (looked, last.take()) {
             (Ok(page), _) => Seen { page: Arc::new(page), at_ms: self.looks.clock.now_ms(), stale: None },
-            (Err(error), Some((_, earlier))) if is_passing(&error) => {
-                Seen { stale: Some(error.to_string()), ..earlier }
+            (Err(error), Some(earlier)) if is_passing(&error) => {
+                Seen { stale: Some(error.to_string()), ..earlier.seen }
             }
             (Err(error), _) => return Err(error),
         };
-        *last = Some((Instant::now(), seen.clone()));
+        *last = Some(Look { at: Instant::now(), changes, seen: seen.clone() });
         Ok(seen)
     }
 }

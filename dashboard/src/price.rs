@@ -1,8 +1,7 @@
 //! Prices, by which pages tell what a job cost.
 
+use model::{Effort, Requests};
 use serde::Serialize;
-
-use crate::record::RecordedEffort;
 
 /// Prices, in any currency. The defaults are those of S3 and of a core of a spot machine in us-east-1, in dollars.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -23,23 +22,15 @@ impl Default for PagePrices {
     }
 }
 
-/// Kinds of requests that stores price as writes; removals are free, and all others are reads.
-const WRITES: [&str; 4] = ["put", "multipart", "list", "copy"];
-
 impl PagePrices {
     /// Price of the slots of an effort.
-    pub(crate) fn slots(&self, effort: &RecordedEffort) -> f64 {
+    pub(crate) fn slots(&self, effort: &Effort) -> f64 {
         effort.wall.as_secs_f64() / 3600.0 * self.slot_hour
     }
 
-    /// Price of the requests of an effort.
-    pub(crate) fn requests(&self, effort: &RecordedEffort) -> f64 {
-        let of = |is_counted: fn(&str) -> bool| -> f64 {
-            effort.requests.iter().filter(|(kind, _)| is_counted(kind)).map(|(_, count)| *count as f64).sum()
-        };
-        let writes = of(|kind| WRITES.contains(&kind));
-        let reads = of(|kind| !WRITES.contains(&kind) && kind != "delete");
-        (reads * self.get_thousand + writes * self.put_thousand) / 1000.0
+    /// Price of requests, of which removals are free.
+    pub(crate) fn requests(&self, requests: &Requests) -> f64 {
+        (requests.reads() as f64 * self.get_thousand + requests.writes() as f64 * self.put_thousand) / 1000.0
     }
 
     /// Price of bytes that are stored for a month.
@@ -49,7 +40,7 @@ impl PagePrices {
 }
 
 /// Formats a price: small ones keep four digits that count.
-pub(crate) fn money(price: f64) -> String {
+pub fn money(price: f64) -> String {
     match price.abs() {
         0.0 => "0".to_owned(),
         1.0.. => format!("{price:.2}"),
@@ -66,12 +57,11 @@ mod tests {
 
     #[test]
     fn requests_cost_by_their_kind_and_removals_nothing() {
-        let requests = [("get", 9000), ("head", 1000), ("put", 500), ("list", 500), ("delete", 70_000)];
-        let requests = requests.map(|(kind, count)| (kind.to_owned(), count)).into();
-        let effort = RecordedEffort { wall: Duration::from_secs(7200), requests, throttled: Duration::ZERO };
+        let requests = Requests { get: 9000, head: 1000, put: 500, list: 500, delete: 70_000, ..Requests::default() };
+        let effort = Effort { wall: Duration::from_secs(7200), requests, throttled: Duration::ZERO };
         let prices = PagePrices::default();
         assert_eq!(money(prices.slots(&effort)), "0.0300");
-        assert_eq!(money(prices.requests(&effort)), "0.0090");
+        assert_eq!(money(prices.requests(&effort.requests)), "0.0090");
         assert_eq!([0.0, 0.000_012, 0.5, 265.123].map(money), ["0", "1.20e-5", "0.5000", "265.12"]);
     }
 }

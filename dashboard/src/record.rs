@@ -3,10 +3,9 @@
 //! The record is a document of its own version, and pages are one more reader of it: they read the fields that they
 //! show, and a record of an older version lacks some of them.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::{Books, StageTimes};
+use model::{Books, Effort, StageTimes};
 use serde::Deserialize;
 
 /// Record of a job.
@@ -40,7 +39,7 @@ pub struct RecordedShard {
     pub totals: RecordedTotals,
     /// Requests and time of the attempts that do not count; older records have none.
     #[serde(default)]
-    pub wasted: RecordedEffort,
+    pub wasted: Effort,
 }
 
 /// Counts of a shard or a job.
@@ -60,31 +59,7 @@ pub struct RecordedTotals {
     pub stages: StageTimes,
     /// Requests and time of the attempts that count; older records have none.
     #[serde(default)]
-    pub effort: RecordedEffort,
-}
-
-/// Requests and time of attempts.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct RecordedEffort {
-    /// Time in slots.
-    pub wall: Duration,
-    /// Requests by kind.
-    pub requests: BTreeMap<String, u64>,
-    /// Time for which a store made requests wait.
-    pub throttled: Duration,
-}
-
-impl RecordedEffort {
-    /// Adds another effort.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.wall += other.wall;
-        self.throttled += other.throttled;
-        for (kind, count) in &other.requests {
-            let of_kind = self.requests.entry(kind.clone()).or_default();
-            *of_kind = of_kind.saturating_add(*count);
-        }
-    }
+    pub effort: Effort,
 }
 
 impl JobRecord {

@@ -76,6 +76,9 @@ pub struct Requests {
 }
 
 impl Requests {
+    /// No request.
+    pub const ZERO: Self = Self { get: 0, head: 0, list: 0, put: 0, multipart: 0, copy: 0, delete: 0, other: 0 };
+
     /// Returns the number of requests of one kind.
     pub const fn of(&self, kind: RequestKind) -> u64 {
         match kind {
@@ -137,6 +140,11 @@ pub struct Effort {
     pub requests: Requests,
     /// Time that requests waited because a store asked for fewer, summed over requests that waited side by side.
     pub throttled: Duration,
+}
+
+impl Effort {
+    /// No effort.
+    pub const ZERO: Self = Self { wall: Duration::ZERO, requests: Requests::ZERO, throttled: Duration::ZERO };
 }
 
 impl AddAssign<&Effort> for Effort {

@@ -39,6 +39,9 @@ pub enum TaskOrder {
     Slowest,
     /// Most attempts first.
     Attempts,
+    /// Those that wait first, then those that run, then open ones, then done ones; the most charged of them first, and
+    /// then the one with the longest attempt.
+    Urgent,
 }
 
 /// Page of the tasks that were found.
@@ -83,7 +86,7 @@ impl State {
         now: Duration,
     ) -> TaskPage {
         let shards = self.jobs.get(job).into_iter().flat_map(|job| &job.shards);
-        let (mut all, mut found) = (0, Vec::new());
+        let (mut all, mut found) = (0, Vec::<Found<'_>>::new());
         for (id, open) in shards.filter(|(id, _)| shard.is_none_or(|shard| shard == **id)) {
             for (task_id, task) in tasks_of(open) {
                 all += 1;
@@ -93,7 +96,7 @@ impl State {
             }
         }
         let matching = found.len() as u64;
-        found.sort_by_key(|(rank, shard, task, _)| (*rank, *shard, *task));
+        keep_first(&mut found, offset.saturating_add(limit));
         let view = |(_, id, task_id, open): (_, ShardId, TaskId, &Shard)| {
             open.task(task_id).map(|task| (id, task_view(open, task_id, task)))
         };
@@ -102,13 +105,39 @@ impl State {
     }
 }
 
+/// Task that was found, with its shard and its rank.
+type Found<'a> = (Reverse<u128>, ShardId, TaskId, &'a Shard);
+
+/// Puts the first `count` tasks in order and drops the others, without the cost of an order of all.
+fn keep_first(found: &mut Vec<Found<'_>>, count: usize) {
+    let key = |found: &Found<'_>| (found.0, found.1, found.2);
+    if count < found.len() {
+        found.select_nth_unstable_by_key(count, key);
+        found.truncate(count);
+    }
+    found.sort_unstable_by_key(key);
+}
+
 /// Returns the number by which tasks are put in order, largest first.
 fn rank(task: &Task, order: TaskOrder, now: Duration) -> u128 {
     match order {
         TaskOrder::Plan => 0,
         TaskOrder::Attempts => task.tried.last.into(),
         TaskOrder::Slowest => longest(task, now).as_nanos(),
+        TaskOrder::Urgent => urgency(task, now),
     }
+}
+
+/// Returns the state, then the charges, then the time of the longest attempt, as one number.
+fn urgency(task: &Task, now: Duration) -> u128 {
+    let state: u128 = match state_of(task) {
+        TaskState::Waiting => 3,
+        TaskState::Running => 2,
+        TaskState::Open => 1,
+        TaskState::Done => 0,
+    };
+    let ms = longest(task, now).as_millis().min(u64::MAX.into());
+    state << 96 | u128::from(task.tried.charged) << 64 | ms
 }
 
 /// Returns the time of the longest attempt that runs, or of the one that counts.

@@ -33,6 +33,9 @@ export const until = async (what, ask, limitMs = 120_000) => {
   }
 };
 
+// Traces for a collector that is not there: attempts have ids, and nobody waits for it.
+const TRACES = ["--trace-endpoint", "http://127.0.0.1:1", "--trace-sample-ratio", "1"];
+
 export class Cluster {
   static async start(logs) {
     const cluster = new Cluster();
@@ -46,12 +49,13 @@ export class Cluster {
       cluster.serve(`c${at}`, [
         "coordinator", "--name", `c${at}`, "--grpc-listen", `127.0.0.1:${cluster.grpc[at]}`,
         "--http-listen", `127.0.0.1:${cluster.http[at]}`, "--lease-ttl", "3s", "--dashboard-actions", "true",
+        "--dashboard-trace-url", "https://traces.example.com/trace/{trace_id}", ...TRACES,
       ]);
     }
     for (const at of [0, 1, 2]) {
       cluster.serve(`w${at}`, [
         "worker", "--name", `w${at}`, "--coordinators", cluster.coordinators, "--slots", "1", "--memory", "64MiB",
-        "--lease-ttl", "4s", "--scratch-dir", join(cluster.folder, `w${at}`),
+        "--lease-ttl", "4s", "--scratch-dir", join(cluster.folder, `w${at}`), ...TRACES,
         "--http-listen", `127.0.0.1:${await freePort()}`,
       ]);
     }

@@ -146,9 +146,15 @@ test("every view is whole in light and in dark, and on a phone", async () => {
   const again = await submit("second", "--wait");
   assert.equal(again.code, 0, again.stderr);
   const at = await serving();
-  const { shards } = await cluster.json(at, "jobs/second");
+  // The shard with the most tasks: those that were tried twice come first.
+  const { shards } = await cluster.json(at, "jobs/nightly");
+  const largest = shards.sort((a, b) => b.attempts - a.attempts)[0].shard;
+  const shardPath = `jobs/nightly/shards/${largest}`;
+  const { tasks, stream } = await cluster.json(at, shardPath);
+  assert.ok(stream.slots.length > 0, "an ended shard shows who ran what");
   const views = {
-    jobs: "", job: "jobs/second", shard: `jobs/second/shards/${shards[0].shard}`, compare: "jobs/nightly/vs/second",
+    jobs: "", job: "jobs/nightly", shard: shardPath, task: `${shardPath}/tasks/${tasks[0].task}`,
+    compare: "jobs/nightly/vs/second", cost: "jobs/nightly/cost",
     coverage: `coverage?dataset=${encodeURIComponent(dataset())}`, trouble: "trouble", workers: "workers",
   };
   for (const colorScheme of ["light", "dark"]) {
@@ -161,6 +167,24 @@ test("every view is whole in light and in dark, and on a phone", async () => {
       await page.context().close();
     }
   }
+});
+
+test("an ended task tells its attempts, and leads to their traces", async () => {
+  const at = await serving();
+  // No leader was lost during this job, so its event log is whole.
+  const page = await open(browser, cluster.url(at, "jobs/second"));
+  await page.locator("#events").getByText("ended").first().waitFor();
+  await page.locator("#shards th a").first().click();
+  await page.locator("#stream rect").first().waitFor();
+  await page.locator("#tasks th a").first().click();
+  await page.getByText("Its shard has ended").waitFor();
+  await page.locator("#attempts").getByText("counts").first().waitFor();
+  const { attempts, unknown } = await cluster.json(at, new URL(page.url()).pathname.replace("/ui/", ""));
+  assert.ok(attempts.length > 0 && unknown.length === 0, JSON.stringify(unknown));
+  const { trace_id: id } = attempts[0];
+  const link = page.getByRole("link", { name: id });
+  assert.equal(await link.getAttribute("href"), `https://traces.example.com/trace/${id}`);
+  assert.deepEqual(page.faults, []);
 });
 
 test("a change keeps what is typed, opened and focused; the keyboard reaches everything; scripts are not needed", async () => {
@@ -189,4 +213,23 @@ test("a change keeps what is typed, opened and focused; the keyboard reaches eve
   const plain = await open(browser, cluster.url(at, "jobs/nightly"), { javaScriptEnabled: false });
   await plain.getByText(/Complete: /).first().waitFor();
   assert.deepEqual(page.faults.concat(job.faults, plain.faults), []);
+});
+
+test("a job without a worker is trouble, and the page says for what it waits", async () => {
+  const at = await serving();
+  const page = await open(browser, cluster.url(at, "trouble"));
+  await page.getByText("Nothing waits, nothing is tried again").waitFor();
+  await mark(page);
+  for (const worker of ["w0", "w2"]) cluster.kill(worker);
+  await until("no worker", async () => (await cluster.json(at, "workers")).count === 0);
+  const submitted = await submit("stranded");
+  assert.equal(submitted.code, 0, submitted.stderr);
+  await page.getByText("workers: none is there").first().waitFor();
+  assert.ok(await isMarked(page), "the page was not reloaded");
+  await check(page, "trouble");
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    await picture(page, `trouble-${colorScheme}`);
+  }
+  assert.deepEqual(page.faults, []);
 });

@@ -9,8 +9,10 @@ use proptest::prelude::*;
 use tests::tailor::{binary, code};
 
 /// Verbs with their required arguments, up to the odd one. Nobody listens at the address they use.
-const LINES: [&str; 33] = [
+const LINES: [&str; 35] = [
     "job get",
+    "job events",
+    "dashboard --trace-url",
     "job wait --timeout 1s",
     "job cancel j --yes --reason",
     "job retry j --reason",

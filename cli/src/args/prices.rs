@@ -1,5 +1,7 @@
 //! Prices by which the cost of a job is told.
 
+use dashboard::PagePrices;
+
 /// Prices, in any currency; the defaults are those of S3 and of a core of a spot machine in us-east-1, in dollars.
 #[derive(Debug, Clone, Copy, clap::Args, serde::Serialize)]
 pub(crate) struct Prices {
@@ -23,6 +25,17 @@ pub(crate) struct Prices {
     /// For example `--storage-price 0.0125`.
     #[arg(long, value_name = "PRICE", default_value_t = 0.023, value_parser = price)]
     pub(crate) storage_price: f64,
+}
+
+impl From<Prices> for PagePrices {
+    fn from(prices: Prices) -> Self {
+        Self {
+            slot_hour: prices.slot_price,
+            put_thousand: prices.put_price,
+            get_thousand: prices.get_price,
+            stored_gb_month: prices.storage_price,
+        }
+    }
 }
 
 fn price(text: &str) -> Result<f64, String> {

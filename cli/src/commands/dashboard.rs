@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use coordinator::pages::RecordsSource;
-use dashboard::{ClusterSource, KeyGuard, PageSource, ServedPages};
+use dashboard::{ClusterSource, KeyGuard, PageSource, ServedPages, TraceUrl};
 use model::SystemClock;
 use proto::CallPolicy;
 use proto::token::Token;
@@ -35,6 +35,11 @@ pub(crate) struct Args {
     /// For example `tailor dashboard --actions`.
     #[arg(long, conflicts_with = "dataset")]
     actions: bool,
+    /// Link from an attempt to its trace, with `{trace_id}` behind the host. Without it, ids alone are shown.
+    ///
+    /// For example `--trace-url 'https://traces.example.com/trace/{trace_id}'`.
+    #[arg(long, value_name = "URL", value_parser = trace_url)]
+    trace_url: Option<TraceUrl>,
     #[command(flatten)]
     context: ContextArgs,
 }
@@ -51,7 +56,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     };
     let key = Token::draw().context("draw the key of the pages")?;
     let guard = KeyGuard::new(key.expose());
-    let served = ServedPages { may_act: args.actions, ..ServedPages::default() };
+    let served = ServedPages { may_act: args.actions, trace_url: args.trace_url, ..ServedPages::default() };
     let routes = dashboard::routes(&served, source, Arc::new(guard.clone()), Arc::new(SystemClock));
     let listener = tokio::net::TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| format!("listen on {}; --listen names another address", args.listen))?;
@@ -63,4 +68,8 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
         interrupted = tokio::signal::ctrl_c() => interrupted.context("listen for ctrl-C")?,
     }
     Ok(Code::Done)
+}
+
+fn trace_url(text: &str) -> Result<TraceUrl, String> {
+    text.parse().map_err(|_| format!("'{text}' is not {}", TraceUrl::FORM))
 }

@@ -143,6 +143,11 @@ impl Document for TaskOfJob {
 }
 
 impl AttemptEntry {
+    /// Returns the worker, by its name if it is known.
+    pub(super) fn ran_on(&self) -> Option<&str> {
+        self.worker_name.as_deref().or(self.worker.as_deref())
+    }
+
     fn row(&self, is_wide: bool) -> Vec<String> {
         let ms = |ms: u64| span(Duration::from_millis(ms));
         let outcome = [self.outcome.as_deref(), self.class.as_deref(), self.speculative.then_some("speculative")];

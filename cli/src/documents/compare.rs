@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use coordinator::{JobReport, ShardReport};
+use dashboard::cost::Cost;
+use dashboard::money;
 use model::{ByteSize, ShardId, Stage};
 use serde::Serialize;
 
-use super::cost::{JobCost, money};
+use super::cost::spending;
 use super::{Document, cell, span};
 use crate::args::Prices;
 use crate::tables::Table;
@@ -120,7 +122,7 @@ impl ComparedShard {
 /// Lists the measures of a job; those of two jobs stand at the same places.
 fn measures(report: &JobReport, prices: Prices) -> Vec<(String, Unit, Option<f64>)> {
     let totals = &report.totals;
-    let cost = JobCost::of(report, prices);
+    let cost = Cost::of(&spending(report), &prices.into());
     let sum = |of: &dyn Fn(&ShardReport) -> f64| Some(report.shards.iter().map(of).sum());
     let ms = |time: Duration| Some(time.as_secs_f64() * 1000.0);
     let measures: [(&str, Unit, Option<f64>); 18] = [
@@ -140,8 +142,8 @@ fn measures(report: &JobReport, prices: Prices) -> Vec<(String, Unit, Option<f64
         ("attempts failed", Unit::Count, sum(&|shard| f64::from(shard.attempts_failed))),
         ("bytes, largest over median shard", Unit::Count, report.skew.bytes_max_over_median),
         ("cpu, largest over median shard", Unit::Count, report.skew.cpu_max_over_median),
-        ("cost", Unit::Price, Some(cost.cost())),
-        ("cost for 10^12 points", Unit::Price, cost.per_trillion()),
+        ("cost", Unit::Price, Some(cost.total)),
+        ("cost for 10^12 points", Unit::Price, cost.per_trillion_points),
     ];
     let named = measures.into_iter().map(|(name, unit, value)| (name.to_owned(), unit, value));
     let stages =

@@ -1,17 +1,16 @@
-//! Cost of a job that has ended, from its record.
+//! Cost of a job, from its record, or so far.
 
 use std::time::Duration;
 
 use coordinator::JobReport;
+use dashboard::cost::{Cost, DataForecast, EndForecast, Spending};
+use dashboard::money;
 use model::{ByteSize, Effort, RequestKind, Requests};
 use serde::Serialize;
 
 use super::{Document, fields, span};
 use crate::args::Prices;
 use crate::tables::Table;
-
-/// Factors of the data for which the cost is forecast.
-const FORECASTS: [u32; 2] = [2, 10];
 
 /// Time and requests, with their price.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -23,107 +22,94 @@ pub(super) struct Spent {
     request_cost: f64,
 }
 
-impl Spent {
-    fn of(effort: &Effort, prices: Prices) -> Self {
-        let (reads, writes) = (effort.requests.reads() as f64, effort.requests.writes() as f64);
+impl From<dashboard::cost::Spent> for Spent {
+    fn from(spent: dashboard::cost::Spent) -> Self {
         Self {
-            slot_ms: effort.wall.as_millis() as u64,
-            requests: effort.requests,
-            throttled_ms: effort.throttled.as_millis() as u64,
-            slot_cost: effort.wall.as_secs_f64() / 3600.0 * prices.slot_price,
-            request_cost: (reads * prices.get_price + writes * prices.put_price) / 1000.0,
+            slot_ms: spent.effort.wall.as_millis() as u64,
+            requests: spent.effort.requests,
+            throttled_ms: spent.effort.throttled.as_millis() as u64,
+            slot_cost: spent.slots,
+            request_cost: spent.requests,
         }
-    }
-
-    fn total(&self) -> f64 {
-        self.slot_cost + self.request_cost
     }
 }
 
-/// Cost for so many times the data.
-#[derive(Debug, Clone, Copy, Serialize)]
-struct Forecast {
-    times: u32,
-    cost: f64,
+impl Spent {
+    fn total(&self) -> f64 {
+        self.slot_cost + self.request_cost
+    }
 }
 
 /// Cost of a job.
 #[derive(Debug, Serialize)]
 pub(crate) struct JobCost {
     job: String,
+    /// True if the job has not ended, and the figures are those so far.
+    so_far: bool,
     prices: Prices,
-    /// Attempts that count.
+    /// Attempts that count; those that run, too, while the job does.
     useful: Spent,
     /// Attempts that do not, as far as the leaders that ended the shards saw them.
     wasted: Spent,
     bytes_in: u64,
-    /// Bytes of parts and rollups.
-    bytes_stored: u64,
+    /// Bytes of parts and rollups; none while they are being written.
+    bytes_stored: Option<u64>,
     points_written: u64,
     /// Price of slots and requests together.
     cost: f64,
+    /// Range in which the cost of a job that runs will end; none before enough is done.
+    at_end: Option<EndForecast>,
     cost_per_trillion_points: Option<f64>,
     /// Price of what is stored, for a month.
-    storage_cost_per_month: f64,
+    storage_cost_per_month: Option<f64>,
     /// Cost for more data of the same kind: it grows with the data.
-    forecast: Vec<Forecast>,
+    forecast: Vec<DataForecast>,
     /// Sentences about what is missing.
     incomplete: Vec<String>,
 }
 
-impl JobCost {
-    /// Computes the cost of a job by its record.
-    pub(crate) fn of(report: &JobReport, prices: Prices) -> Self {
-        let totals = &report.totals;
-        let mut wasted = Effort::default();
-        report.shards.iter().for_each(|shard| wasted += &shard.wasted);
-        let (useful, wasted) = (Spent::of(&totals.effort, prices), Spent::of(&wasted, prices));
-        let cost = useful.total() + wasted.total();
-        let (points, stored) = (totals.books.reduce.points_written, totals.bytes_raw + totals.bytes_rollup);
-        let mut incomplete =
-            vec!["requests of coordinators, and those for plans and reports, are not counted".to_owned()];
-        if useful.slot_ms == 0 && !totals.stages.total().wall.is_zero() {
-            incomplete.push(
-                "the workers of this job told neither slot time nor requests; they are of an older version".to_owned(),
-            );
-        }
-        let open: Vec<_> = report.shards.iter().filter(|shard| !shard.is_done()).collect();
-        if !open.is_empty() {
-            incomplete
-                .push(format!("{} shards are not done; what counts in them is known of done shards alone", open.len()));
-        }
-        Self {
-            job: report.job.to_string(),
-            prices,
-            useful,
-            wasted,
-            bytes_in: totals.bytes_in,
-            bytes_stored: stored,
-            points_written: points,
-            cost,
-            cost_per_trillion_points: (points > 0).then(|| cost / points as f64 * 1e12),
-            storage_cost_per_month: stored as f64 / 1e9 * prices.storage_price,
-            forecast: FORECASTS.map(|times| Forecast { times, cost: cost * f64::from(times) }).into(),
-            incomplete,
-        }
-    }
-
-    pub(super) const fn cost(&self) -> f64 {
-        self.cost
-    }
-
-    pub(super) const fn per_trillion(&self) -> Option<f64> {
-        self.cost_per_trillion_points
+/// Reads what an ended job took.
+pub(super) fn spending(report: &JobReport) -> Spending {
+    let totals = &report.totals;
+    let mut wasted = Effort::default();
+    report.shards.iter().for_each(|shard| wasted += &shard.wasted);
+    Spending {
+        useful: totals.effort,
+        wasted,
+        bytes_in: totals.bytes_in,
+        points_written: totals.books.reduce.points_written,
+        bytes_stored: Some(totals.bytes_raw + totals.bytes_rollup),
+        incomplete: Spending::incomplete(report.shards.iter().filter(|shard| !shard.is_done()).count() as u64),
+        ..Spending::default()
     }
 }
 
-/// Formats a price: small ones keep four digits that count.
-pub(super) fn money(price: f64) -> String {
-    match price.abs() {
-        0.0 => "0".to_owned(),
-        1.0.. => format!("{price:.2}"),
-        0.0001.. => format!("{price:.4}"),
-        _ => format!("{price:.2e}"),
+impl JobCost {
+    /// Prices what a job took.
+    pub(crate) fn of(job: String, spending: Spending, prices: Prices) -> Self {
+        let cost = Cost::of(&spending, &prices.into());
+        Self {
+            job,
+            so_far: spending.is_running,
+            prices,
+            useful: cost.useful.into(),
+            wasted: cost.wasted.into(),
+            bytes_in: spending.bytes_in,
+            bytes_stored: spending.bytes_stored,
+            points_written: spending.points_written,
+            cost: cost.total,
+            at_end: cost.at_end,
+            cost_per_trillion_points: cost.per_trillion_points,
+            storage_cost_per_month: cost.stored_per_month,
+            forecast: cost.forecast,
+            incomplete: spending.incomplete,
+        }
+    }
+
+    /// Says what is stored, and the price of that for a month.
+    fn stored(&self) -> String {
+        let stored = self.bytes_stored.zip(self.storage_cost_per_month);
+        stored.map(|(bytes, price)| format!("{}, {} a month", ByteSize(bytes), money(price))).unwrap_or_default()
     }
 }
 
@@ -149,11 +135,15 @@ impl Document for JobCost {
         table.row(vec!["total".to_owned(), money(self.useful.total()), money(self.wasted.total()), money(self.cost)]);
         let forecast = self.forecast.iter().map(|one| format!("{}x: {}", one.times, money(one.cost)));
         let named = fields(&[
-            ("job", self.job.clone()),
+            ("job", self.job.clone() + if self.so_far { ", which runs: so far" } else { "" }),
             ("read", ByteSize(self.bytes_in).to_string()),
-            ("stored", format!("{}, {} a month", ByteSize(self.bytes_stored), money(self.storage_cost_per_month))),
+            ("stored", self.stored()),
             ("points", self.points_written.to_string()),
             ("for 10^12 points", self.cost_per_trillion_points.map(money).unwrap_or_default()),
+            (
+                "at its end",
+                self.at_end.map(|end| format!("{} to {}", money(end.low), money(end.high))).unwrap_or_default(),
+            ),
             ("for more data", forecast.collect::<Vec<_>>().join(", ")),
             ("not counted", self.incomplete.join("; ")),
         ]);

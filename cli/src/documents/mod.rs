@@ -10,6 +10,7 @@
 //! | `Job` | [`Job`] | `job get`, `watch`, `wait`, `submit --wait` |
 //! | `Submitted` | [`Submitted`] | `job submit`, `shard replay` |
 //! | `JobPlan` | [`JobPlan`] | `job submit --dry-run` |
+//! | `EventList` | [`EventList`] | `job events` |
 //! | `JobCost` | [`JobCost`] | `job cost` |
 //! | `Comparison` | [`Comparison`] | `job compare` |
 //! | `Cancelled` | [`Cancelled`] | `job cancel` |
@@ -24,6 +25,7 @@ mod attempt;
 mod changes;
 mod compare;
 mod cost;
+mod events;
 mod job;
 mod plan;
 mod replayed;
@@ -43,6 +45,7 @@ pub(crate) use attempt::TaskOfJob;
 pub(crate) use changes::{Cancelled, Drained, Retried, Submitted, Undrained};
 pub(crate) use compare::Comparison;
 pub(crate) use cost::JobCost;
+pub(crate) use events::EventList;
 pub(crate) use job::{Job, JobList};
 pub(crate) use plan::JobPlan;
 pub(crate) use replayed::Replayed;

@@ -33,6 +33,8 @@ pub(super) struct TaskEntry {
     pub(super) waits_for: Option<String>,
     /// Attempt that counts.
     counts: Option<AttemptEntry>,
+    /// Other attempts that have ended, the latest 20; of a shard that has ended.
+    ended: Vec<AttemptEntry>,
 }
 
 /// Attempt that is running.
@@ -85,6 +87,7 @@ impl From<v1::TaskSummary> for TaskEntry {
             next_try_ms: (task.next_try_ms > 0).then_some(task.next_try_ms),
             waits_for: filled(task.waits_for),
             counts: task.counts.map(AttemptEntry::from),
+            ended: task.ended.into_iter().map(AttemptEntry::from).collect(),
         }
     }
 }
@@ -99,12 +102,14 @@ pub(crate) struct TaskList {
     /// Number of tasks that the filter lets through, and of all tasks.
     pub(crate) matching: u64,
     pub(crate) all: u64,
+    /// Sentences about tasks of which nothing is known any more.
+    pub(crate) unknown: Vec<String>,
 }
 
 impl TaskList {
     pub(crate) fn new(job: String, list: v1::ListTasksResponse) -> Self {
-        let v1::ListTasksResponse { tasks, more, matching, all } = list;
-        Self { job, tasks: tasks.into_iter().map(TaskEntry::from).collect(), more, matching, all }
+        let v1::ListTasksResponse { tasks, more, matching, all, unknown } = list;
+        Self { job, tasks: tasks.into_iter().map(TaskEntry::from).collect(), more, matching, all, unknown }
     }
 
     /// Counts the tasks that are listed.
@@ -159,7 +164,10 @@ impl TaskEntry {
             self.state.clone(),
             self.attempts.to_string(),
             self.charged.to_string(),
-            of_each(&worker),
+            match self.counts.as_ref().and_then(AttemptEntry::ran_on) {
+                Some(worker) => worker.to_owned(),
+                None => of_each(&worker),
+            },
         ];
         if is_wide {
             row.extend([

@@ -213,6 +213,32 @@ fn a_worker_that_takes_no_work_tells_why() {
 }
 
 #[test]
+fn an_event_of_a_stranger_is_one_line_and_its_json_is_whole() {
+    let event = v1::JobEvent {
+        at_ms: 1_700_000_000_000,
+        event: "attempt-done".to_owned(),
+        shard: "org-7".to_owned(),
+        task: "m-00003".to_owned(),
+        text: format!("error: \u{1b}[31mred\u{202e}\nnext{}", "x".repeat(500)),
+    };
+    let begun = v1::JobEvent { at_ms: 0, event: "submitted".to_owned(), ..v1::JobEvent::default() };
+    let unknown = vec!["events before this coordinator led are in its event log".to_owned()];
+    let list = v1::ListEventsResponse { events: vec![event, begun], more: true, unknown };
+    let list = EventList::new("nightly".to_owned(), list);
+    let table = text(ListStyle::Table, &list).expect("text");
+    assert_eq!(table.lines().count(), 3, "{table}");
+    assert!(table.contains(r"error: \u001b[31mred\u202e\u000anext") && !table.contains('\u{1b}'), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() < 400), "{table}");
+    let json: serde_json::Value = serde_json::from_str(&text(ListStyle::Json, &list).expect("JSON")).expect("JSON");
+    assert_eq!((json["kind"].as_str(), json["more"].as_bool()), (Some("EventList"), Some(true)));
+    assert_eq!(json["events"][0]["text"].as_str().map(str::len), Some("error: [31mrednext".len() + 1 + 3 + 1 + 500));
+    assert_eq!(
+        (&json["events"][1]["at_ms"], &json["events"][1]["shard"]),
+        (&serde_json::Value::Null, &serde_json::Value::Null)
+    );
+}
+
+#[test]
 fn a_task_tells_its_attempts_and_what_is_not_known_any_more() {
     let effort = v1::Effort {
         wall_ms: 61_000,

@@ -38,7 +38,7 @@ async fn the_attempts_of_one_task_come_from_the_pieces_of_all_leaders_and_from_w
     first.flush(&dataset).await.expect("memory");
     second.note_attempt(LineRank::Begin, &line(ASSIGNED, 3, 4, None));
     second.note_attempt(LineRank::End, &line(DONE, 3, 4, Some(AttemptEnd::Counts)));
-    let mut attempts = read(&dataset, Some(&second), &path(3)).await.expect("memory");
+    let mut attempts = read(&LinesOfTasks::new(1), &dataset, Some(&second), &path(3)).await.expect("memory");
     let shown: Vec<_> = attempts.values().map(|a| (a.attempt.expect("an id").number, a.outcome.as_str())).collect();
     assert_eq!(shown, [(1, "failed"), (2, ""), (4, "counts")]);
     let told = unknown(&attempts, 4, &path(3).job);
@@ -56,6 +56,6 @@ async fn the_attempts_of_one_task_come_from_the_pieces_of_all_leaders_and_from_w
 #[tokio::test]
 async fn a_job_without_a_log_has_no_attempts_that_are_known() {
     let dataset = Root::of_store("memory", Arc::new(InMemory::new()));
-    let attempts = read(&dataset, None, &path(0)).await.expect("memory");
+    let attempts = read(&LinesOfTasks::new(1), &dataset, None, &path(0)).await.expect("memory");
     assert!(attempts.is_empty() && unknown(&attempts, 0, &path(0).job).is_empty());
 }

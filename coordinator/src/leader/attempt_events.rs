@@ -71,7 +71,12 @@ impl Leader {
         line.outcome = Some(end.outcome());
         line.trace_id = shown(watched.and_then(|watched| watched.trace));
         match end {
-            End::Counts(report) => line.add_report(report),
+            End::Counts(report) => {
+                line.add_report(report);
+                if let Some(shard) = self.jobs.get_mut(&task.job).and_then(|live| live.shards.get_mut(&task.shard)) {
+                    shard.counting += &report.effort().unwrap_or_default();
+                }
+            }
             _ => {
                 let effort = self.wasted(watched.as_ref(), view);
                 line.add_effort(&effort);

@@ -47,6 +47,10 @@ impl Leader {
         let Some(live_shard) = live.shards.get_mut(&shard) else { return };
         live_shard.report.elapsed = live_shard.elapsed();
         live_shard.report.end(&end);
+        let counting = std::mem::take(&mut live_shard.counting);
+        if !live_shard.report.is_done() {
+            live_shard.report.wasted += &counting;
+        }
         live_shard.report.count(counts);
         live_shard.planned = None;
         let (phase, version, cause) = match &end {

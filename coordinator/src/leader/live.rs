@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::message::{Follower, PlannedShard, RecoveredShards};
 use crate::event_log::EventLog;
+use crate::history_view;
 use crate::job::Job;
 use crate::report::{JobReport, ShardReport};
 
@@ -54,6 +55,8 @@ pub(crate) struct LiveShard {
     pub(crate) before: Duration,
     /// Begin of the last attempt at each task whose trace a collector gets.
     pub(crate) traces: BTreeMap<TaskId, TraceParent>,
+    /// Effort of the attempts that this leader recorded as done.
+    pub(crate) counting: Effort,
 }
 
 impl LiveShard {
@@ -77,7 +80,15 @@ impl LiveShard {
 
     /// Creates a shard whose plan is not at hand: the shard has ended, or is about to.
     pub(crate) const fn of(record: ShardRecord, report: ShardReport) -> Self {
-        Self { planned: None, record, report, begun: None, before: Duration::ZERO, traces: BTreeMap::new() }
+        Self {
+            planned: None,
+            record,
+            report,
+            begun: None,
+            before: Duration::ZERO,
+            traces: BTreeMap::new(),
+            counting: Effort::ZERO,
+        }
     }
 
     /// Returns the time that the shard has run.
@@ -96,6 +107,22 @@ impl LiveJob {
     pub(crate) fn scratch(&self, scratch: Option<&str>) -> String {
         let own = || format::keys::scratch_root(&self.spec.dataset, &self.spec.job);
         scratch.map_or_else(own, str::to_owned)
+    }
+
+    /// Sums the effort of attempts that count: of shards that are done by their reports, of others as this leader saw it.
+    pub(crate) fn counting(&self) -> Effort {
+        let mut effort = self.earlier.as_ref().map(|earlier| earlier.totals.effort).unwrap_or_default();
+        for shard in self.shards.values() {
+            effort += if shard.report.is_done() { &shard.report.totals.effort } else { &shard.counting };
+        }
+        effort
+    }
+
+    /// Sums the effort of attempts that do not count.
+    pub(crate) fn wasted(&self) -> Effort {
+        let mut effort = self.earlier.as_ref().map(|earlier| history_view::wasted(earlier)).unwrap_or_default();
+        self.shards.values().for_each(|shard| effort += &shard.report.wasted);
+        effort
     }
 
     /// Builds the report of a job whose shards have all ended.

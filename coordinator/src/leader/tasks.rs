@@ -16,10 +16,11 @@ use crate::attempt_line::{AttemptEnd, AttemptLine, DONE};
 const TASKS_MAX: usize = 10_000;
 
 /// Search that a request asks for.
+#[derive(Debug, Clone)]
 pub(crate) struct TaskSearch {
     pub(crate) job: JobId,
     pub(crate) shard: Option<ShardId>,
-    pub(crate) state: Option<TaskState>,
+    pub(crate) state: Option<v1::TaskState>,
     pub(crate) class: Option<model::FailureClass>,
     /// Id or name of a worker; empty for any.
     pub(crate) worker: String,
@@ -38,10 +39,14 @@ impl Leader {
         let limit = if search.limit == 0 { TASKS_MAX } else { (search.limit as usize).min(TASKS_MAX) };
         let offset = usize::try_from(search.offset).unwrap_or(usize::MAX);
         let filter = TaskFilter {
-            state: search.state,
+            state: search.state.and_then(state_in_scheduler),
             retrying: search.retrying,
             attempts_min: search.attempts_min,
-            workers: (!search.worker.is_empty()).then(|| self.workers_called(&search.worker)),
+            workers: match search.state {
+                // No task that the scheduler knows has ended: nobody runs such a one.
+                Some(v1::TaskState::Ended) => Some(Vec::new()),
+                _ => (!search.worker.is_empty()).then(|| self.workers_called(&search.worker)),
+            },
             class: search.class,
         };
         let page = (offset, limit);
@@ -52,7 +57,7 @@ impl Leader {
             self.task_summary(&path, view)
         };
         let tasks = found.tasks.iter().map(summary).collect();
-        Ok(v1::ListTasksResponse { tasks, more, matching: found.matching, all: found.all })
+        Ok(v1::ListTasksResponse { tasks, more, matching: found.matching, all: found.all, unknown: Vec::new() })
     }
 
     /// Returns a task that has not ended with its shard, and where its job's events are.
@@ -83,9 +88,7 @@ impl Leader {
         if self.jobs.contains_key(job) {
             return Ok(());
         }
-        let what =
-            format!("job {job} that runs; see `tailor task get` for the attempts at a task of one that has ended");
-        Err(ApiError::NotFound { what })
+        Err(ApiError::NotFound { what: format!("job {job} that runs; see `tailor job list`") })
     }
 
     fn workers_called(&self, name: &str) -> Vec<LeaseId> {
@@ -111,6 +114,7 @@ impl Leader {
             next_try_ms: next_try.map_or(0, |next| millis(next).max(1)),
             waits_for,
             counts: self.counting_record(path),
+            ended: Vec::new(),
         }
     }
 
@@ -193,6 +197,16 @@ fn sentence(waits_for: TaskWait) -> (String, Option<Duration>) {
         TaskWait::Record => ("the record that opens it again", None),
     };
     (text.to_owned(), until)
+}
+
+const fn state_in_scheduler(state: v1::TaskState) -> Option<TaskState> {
+    match state {
+        v1::TaskState::Open => Some(TaskState::Open),
+        v1::TaskState::Running => Some(TaskState::Running),
+        v1::TaskState::Waiting => Some(TaskState::Waiting),
+        v1::TaskState::Done => Some(TaskState::Done),
+        v1::TaskState::Unspecified | v1::TaskState::Ended => None,
+    }
 }
 
 const fn task_state(state: TaskState) -> v1::TaskState {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use format::state_records::{JobPhase, ShardPhase};
 use model::limits::OPEN_TASKS_MAX;
-use model::{JobId, LeaseId, ShardId};
+use model::{Effort, JobId, LeaseId, ShardId};
 use proto::v1;
 use scheduler::Phase;
 use scheduler::life::Life;
@@ -61,7 +61,23 @@ impl Leader {
             waiting_for: self.waiting_for(live),
             attempts: shards.iter().map(|shard| u64::from(shard.attempts)).sum(),
             attempts_failed: shards.iter().map(|shard| u64::from(shard.attempts_failed)).sum(),
+            effort: Some((&self.effort(id, live)).into()),
+            wasted: Some((&live.wasted()).into()),
+            effort_since_ms: live.head.submitted_at_ms.max(self.began_at_ms),
         }
+    }
+
+    /// Sums the effort of the attempts of a job that count, as far as this leader saw them, and of those that run.
+    fn effort(&self, id: &JobId, live: &LiveJob) -> Effort {
+        let mut effort = live.counting();
+        for (worker, live) in &self.workers {
+            for (held, watched) in &live.attempts {
+                if held.task.job == *id && self.state.runs(&held.task, held.attempt, *worker) {
+                    effort += &watched.effort;
+                }
+            }
+        }
+        effort
     }
 
     /// Returns the reason for which a job does not go on right now; empty if there is none.

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use axum::Router;
 use daemon::Tls;
-use dashboard::{ClusterSource, PagePrices, ServedPages};
+use dashboard::{ClusterSource, PagePrices, ServedPages, TraceUrl};
 use model::Clock;
 use proto::client::{CallPolicy, ClientSecurity, Dial, LeaderClient};
 
@@ -50,6 +50,8 @@ pub struct DashboardSettings {
     pub prices: PagePrices,
     /// Further names by which pages are asked for.
     pub hosts: Vec<String>,
+    /// Link to the trace of an attempt.
+    pub trace_url: Option<TraceUrl>,
 }
 
 /// Builds the routes of the dashboard over the services of this coordinator, once it has them.
@@ -64,6 +66,11 @@ pub(crate) fn routes(
     let security = ClientSecurity { tls, token: None };
     let client = LeaderClient::from_within(security, Reach::Own(own), Reach::Other).with_policy(POLICY);
     let viewers = Viewers { access, clock: Arc::clone(&clock) };
-    let served = ServedPages { hosts: settings.hosts.clone(), may_act: settings.may_act, prices: settings.prices };
+    let served = ServedPages {
+        hosts: settings.hosts.clone(),
+        may_act: settings.may_act,
+        prices: settings.prices,
+        trace_url: settings.trace_url.clone(),
+    };
     dashboard::routes(&served, Arc::new(ClusterSource::new(client)), Arc::new(viewers), clock)
 }

@@ -5,12 +5,15 @@ use async_trait::async_trait;
 use dashboard::source::SourceKind;
 use dashboard::{ActionRequest, PageSource};
 use dataset::coverage::CoverageIndex;
-use model::SystemClock;
+use model::{JobId, SystemClock};
 use proto::convert::parsed;
 use proto::{ApiError, v1};
 use storage::{Opener, Root, StorageError};
 
-use crate::service::{coverage_of_index, events_limit, in_time, list_ended};
+use crate::report::JobReport;
+use crate::service::{
+    LogReader, coverage_of_index, events_limit, in_time, list_ended, task_answer, task_path, task_search,
+};
 use crate::{history, history_view, job_events};
 
 /// Records of one dataset.
@@ -19,6 +22,7 @@ pub struct RecordsSource {
     stores: Opener,
     root: Root,
     coverage: CoverageIndex,
+    logs: LogReader,
 }
 
 impl RecordsSource {
@@ -30,7 +34,12 @@ impl RecordsSource {
         let stores = Opener::by_uri();
         let root = stores.reach(uri).await?;
         let coverage = CoverageIndex::new(root.clone());
-        Ok(Self { stores, root, coverage })
+        Ok(Self { stores, root, coverage, logs: LogReader::default() })
+    }
+
+    async fn record(&self, job: &JobId) -> Result<JobReport, ApiError> {
+        let record = in_time("the dataset", self.root.uri(), history::record(&self.root, job)).await?;
+        record.ok_or_else(|| ApiError::NotFound { what: format!("record of job {job} in {}", self.root.uri()) })
     }
 
     /// Error for what only a cluster knows.
@@ -50,14 +59,20 @@ impl PageSource for RecordsSource {
     }
 
     async fn job(&self, job: &str) -> Result<v1::GetJobResponse, ApiError> {
-        let id = parsed("job", job)?;
-        let record = in_time("the dataset", self.root.uri(), history::record(&self.root, &id)).await?;
-        let missing = || ApiError::NotFound { what: format!("record of job {id} in {}", self.root.uri()) };
-        record.as_ref().map(history_view::job).ok_or_else(missing)
+        let record = self.record(&parsed("job", job)?).await?;
+        Ok(history_view::job(&record))
     }
 
-    async fn tasks(&self, _request: v1::ListTasksRequest) -> Result<v1::ListTasksResponse, ApiError> {
-        Err(Self::no_cluster("list of tasks"))
+    async fn tasks(&self, request: v1::ListTasksRequest) -> Result<v1::ListTasksResponse, ApiError> {
+        let search = task_search(request)?;
+        let record = self.record(&search.job).await?;
+        self.logs.find(&self.root, &record, &search).await
+    }
+
+    async fn task(&self, request: v1::GetTaskRequest) -> Result<v1::GetTaskResponse, ApiError> {
+        let path = task_path(&request)?;
+        let attempts = self.logs.attempts(&self.root, None, &path).await?;
+        task_answer(&path, attempts, None)
     }
 
     async fn events(&self, request: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, ApiError> {

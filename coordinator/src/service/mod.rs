@@ -36,6 +36,7 @@ pub(crate) use operator::Operators;
 pub(crate) use operator::WATCH_MAX;
 pub(crate) use patience::in_time;
 pub(crate) use scaler::Scaler;
+pub(crate) use tasks::{LogReader, answer as task_answer, path_of as task_path, search_of as task_search};
 pub(crate) use views::Views;
 pub(crate) use worker::Workers;
 
@@ -50,6 +51,8 @@ pub(crate) struct Door {
     pub(crate) gates: Arc<Gates>,
     /// Views that watchers share.
     pub(crate) views: Arc<Views>,
+    /// Event logs that were read last.
+    pub(crate) logs: Arc<LogReader>,
     /// Log of changes and of refused calls.
     pub(crate) audit: Audit,
 }

@@ -155,7 +155,11 @@ impl OperatorService for Operators {
 
     async fn list_tasks(&self, request: Request<v1::ListTasksRequest>) -> Answer<v1::ListTasksResponse> {
         let _permit = self.door.gates.operator()?;
-        Ok(Response::new(tasks::list(&self.door.leader()?, request.into_inner()).await?))
+        let caller = Caller::of(request.extensions());
+        let request = request.into_inner();
+        self.check_dataset(&caller, "ListTasks", &request.dataset)?;
+        let (leader, logs) = (self.door.leader()?, &self.door.logs);
+        Ok(Response::new(tasks::list(&leader, &self.env.stores, logs, request).await?))
     }
 
     async fn get_task(&self, request: Request<v1::GetTaskRequest>) -> Answer<v1::GetTaskResponse> {
@@ -163,7 +167,7 @@ impl OperatorService for Operators {
         let caller = Caller::of(request.extensions());
         let request = request.into_inner();
         self.check_dataset(&caller, "GetTask", &request.dataset)?;
-        Ok(Response::new(tasks::get(&self.door.leader()?, &self.env.stores, &request).await?))
+        Ok(Response::new(tasks::get(&self.door.leader()?, &self.env.stores, &self.door.logs, &request).await?))
     }
 
     async fn list_events(&self, request: Request<v1::ListEventsRequest>) -> Answer<v1::ListEventsResponse> {

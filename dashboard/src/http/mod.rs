@@ -45,7 +45,8 @@ use crate::html::{Frame, Links, frame};
 use crate::looks::{Looks, Seen};
 use crate::price::PagePrices;
 use crate::source::{PageSource, SourceKind};
-use crate::views::View;
+use crate::trace::TraceUrl;
+use crate::views::{Told, View};
 
 pub use key::KeyGuard;
 
@@ -64,6 +65,8 @@ pub struct ServedPages {
     pub may_act: bool,
     /// Prices by which a cost is told.
     pub prices: PagePrices,
+    /// Link to the trace of an attempt, if the installation keeps traces.
+    pub trace_url: Option<TraceUrl>,
 }
 
 /// Viewer of a page.
@@ -117,8 +120,9 @@ pub fn routes(
     guard: Arc<dyn ViewerGuard>,
     clock: Arc<dyn Clock>,
 ) -> Router {
+    let told = Told { prices: served.prices, trace_url: served.trace_url.clone() };
     let dashboard = Arc::new(Dashboard {
-        looks: Looks::new(source, served.prices, clock),
+        looks: Looks::new(source, told, clock),
         guard,
         hosts: hosts::Hosts::new(&served.hosts),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),

@@ -8,7 +8,7 @@ use crate::views::View;
 
 fn looks() -> (Arc<Looks>, Arc<Simulated>) {
     let source = Arc::new(Simulated::default());
-    (Looks::new(source.clone(), PagePrices::default(), Arc::new(SystemClock)), source)
+    (Looks::new(source.clone(), Told::default(), Arc::new(SystemClock)), source)
 }
 
 #[tokio::test(start_paused = true)]
@@ -28,6 +28,27 @@ async fn fifty_viewers_lead_to_the_answers_of_one() {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     assert!(of_one > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_over_is_looked_at_rarely_and_at_once_after_a_change() {
+    let (looks, source) = looks();
+    let viewer = looks.watch(View::parse("jobs/j1", &[].into()).expect("a view"));
+    viewer.see().await.expect("it can be seen");
+    let of_one = source.asked.load(Ordering::Relaxed);
+    for _ in 0..10 {
+        tokio::time::sleep(LOOK_EVERY).await;
+        viewer.see().await.expect("it can be seen");
+    }
+    assert_eq!(source.asked.load(Ordering::Relaxed), of_one);
+    let action = crate::source::PageAction::RetryJob { job: "j1".to_owned() };
+    looks.act(ActionRequest { action, reason: "again".to_owned(), on_behalf_of: None }).await.expect("it is made");
+    let before = source.asked.load(Ordering::Relaxed);
+    viewer.see().await.expect("it can be seen");
+    assert_eq!(source.asked.load(Ordering::Relaxed), before + of_one);
+    tokio::time::sleep(LOOK_AT_PAST_EVERY).await;
+    viewer.see().await.expect("it can be seen");
+    assert_eq!(source.asked.load(Ordering::Relaxed), before + 2 * of_one);
 }
 
 #[tokio::test(start_paused = true)]

@@ -83,6 +83,10 @@ where
         ask!(self, list_tasks, request)
     }
 
+    async fn task(&self, request: v1::GetTaskRequest) -> Result<v1::GetTaskResponse, ApiError> {
+        ask!(self, get_task, request)
+    }
+
     async fn events(&self, request: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, ApiError> {
         ask!(self, list_events, request)
     }

@@ -44,6 +44,9 @@ pub trait PageSource: fmt::Debug + Send + Sync {
     /// Lists tasks of a job.
     async fn tasks(&self, request: v1::ListTasksRequest) -> Result<v1::ListTasksResponse, ApiError>;
 
+    /// Returns a task with the attempts at it that are known, also of a job that has ended.
+    async fn task(&self, request: v1::GetTaskRequest) -> Result<v1::GetTaskResponse, ApiError>;
+
     /// Lists the newest events of a job.
     async fn events(&self, request: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, ApiError>;
 

@@ -51,6 +51,10 @@ impl Default for Simulated {
 /// Submission of all jobs: 2026-01-01T00:00:00Z.
 pub(crate) const SUBMITTED_MS: i64 = 1_767_225_600_000;
 
+fn effort(wall_ms: u64, get: u64, put: u64) -> v1::Effort {
+    v1::Effort { wall_ms, requests: Some(v1::Requests { get, put, ..Default::default() }), throttled_ms: 0 }
+}
+
 impl Simulated {
     fn answer<T>(&self, answer: T) -> Result<T, ApiError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
@@ -90,6 +94,9 @@ impl Simulated {
             waiting_for: if is_open { self.text.clone() } else { String::new() },
             attempts: 40,
             attempts_failed: 3,
+            effort: Some(effort(40_000, 120, 9)),
+            wasted: Some(effort(3_000, 7, 0)),
+            effort_since_ms: SUBMITTED_MS + 1_000,
         }
     }
 
@@ -199,6 +206,47 @@ impl Simulated {
         }
     }
 
+    /// Task of a job that has ended: every fourth was tried twice.
+    fn ended(&self, shard: &str, at: u32) -> v1::TaskSummary {
+        let lost = v1::AttemptRecord { outcome: "worker-lost".to_owned(), ..self.counting(at) };
+        let counts =
+            v1::AttemptRecord { start_ms: SUBMITTED_MS + 4_000, end_ms: SUBMITTED_MS + 7_000, ..self.counting(at) };
+        v1::TaskSummary {
+            shard: shard.to_owned(),
+            task: format!("m-{at:05}"),
+            state: v1::TaskState::Done.into(),
+            attempts: 1 + u32::from(at % 4 == 0),
+            counts: Some(counts),
+            ended: if at % 4 == 0 { vec![lost] } else { Vec::new() },
+            bytes: 16 << 20,
+            ..v1::TaskSummary::default()
+        }
+    }
+
+    fn attempt(&self, number: u32, outcome: &str) -> v1::AttemptRecord {
+        let (is_failed, is_running) = (outcome == "failed", outcome == "running");
+        let start_ms = SUBMITTED_MS + i64::from(number) * 10_000;
+        let class = if is_failed { v1::FailureClass::Throttled } else { v1::FailureClass::Unspecified };
+        v1::AttemptRecord {
+            attempt: Some(v1::Attempt { number, token: 7 }),
+            worker: format!("{number:016x}"),
+            worker_name: self.text.clone(),
+            start_ms,
+            end_ms: if is_running { 0 } else { start_ms + 3_000 },
+            outcome: outcome.to_owned(),
+            class: class.into(),
+            error: if is_failed { self.text.clone() } else { String::new() },
+            bytes: 5 << 20,
+            points: 12_345,
+            stage: if outcome == "counts" { String::new() } else { "read".to_owned() },
+            stages_ms: if outcome == "counts" { [("read".to_owned(), 2_000)].into() } else { Default::default() },
+            effort: Some(v1::Effort { wall_ms: 3_000, throttled_ms: 40, ..Default::default() }),
+            speculative: number == 2,
+            trace_id: if number == 2 { String::new() } else { format!("{number:032x}") },
+            ..v1::AttemptRecord::default()
+        }
+    }
+
     fn task(&self, shard: &str, at: u32) -> v1::TaskSummary {
         let states = [v1::TaskState::Running, v1::TaskState::Done, v1::TaskState::Waiting, v1::TaskState::Open];
         let state = states[at as usize % states.len()];
@@ -210,6 +258,8 @@ impl Simulated {
             points: 12_345,
             elapsed_ms: 4_000,
             speculative: at == 4,
+            stage: "read".to_owned(),
+            idle_ms: if at == 4 { 90_000 } else { 100 },
             ..v1::RunningAttempt::default()
         };
         v1::TaskSummary {
@@ -222,6 +272,9 @@ impl Simulated {
             counts: (state == v1::TaskState::Done).then(|| self.counting(at)),
             error: if state == v1::TaskState::Waiting { self.text.clone() } else { String::new() },
             bytes: 16 << 20,
+            class: if state == v1::TaskState::Waiting { v1::FailureClass::Throttled.into() } else { 0 },
+            waits_for: if state == v1::TaskState::Waiting { self.text.clone() } else { String::new() },
+            next_try_ms: if state == v1::TaskState::Waiting { 4_000 } else { 0 },
             ..v1::TaskSummary::default()
         }
     }
@@ -250,19 +303,34 @@ impl PageSource for Simulated {
     }
 
     async fn tasks(&self, request: v1::ListTasksRequest) -> Result<v1::ListTasksResponse, ApiError> {
-        if request.job != "j0" {
-            return Err(ApiError::NotFound { what: format!("job {} that runs", request.job) });
-        }
         let shard = if request.shard.is_empty() { "org-mod-00" } else { &request.shard };
-        let tasks = (0..self.tasks_per_shard).map(|at| self.task(shard, at));
+        let is_ended = request.job != "j0";
+        let tasks =
+            (0..self.tasks_per_shard).map(|at| if is_ended { self.ended(shard, at) } else { self.task(shard, at) });
         let all = tasks.len() as u64;
-        let mut tasks: Vec<_> = tasks.filter(|task| request.state == 0 || request.state == task.state).collect();
+        let unknown = if is_ended { vec![self.text.clone()] } else { Vec::new() };
+        let is_tried_again = |task: &v1::TaskSummary| task.attempts > 1 && task.state() != v1::TaskState::Done;
+        let mut tasks: Vec<_> = tasks
+            .filter(|task| request.state == 0 || request.state == task.state)
+            .filter(|task| !request.retrying || is_tried_again(task))
+            .collect();
         let matching = tasks.len() as u64;
         tasks.drain(..tasks.len().min(request.offset as usize));
         let limit = if request.limit == 0 { 10_000 } else { request.limit as usize };
         let more = tasks.len() > limit;
         tasks.truncate(limit);
-        self.answer(v1::ListTasksResponse { tasks, more, matching, all })
+        self.answer(v1::ListTasksResponse { tasks, more, matching, all, unknown })
+    }
+
+    async fn task(&self, request: v1::GetTaskRequest) -> Result<v1::GetTaskResponse, ApiError> {
+        let at: u32 = request.task.trim_start_matches("m-").parse().unwrap_or(u32::MAX);
+        if at >= self.tasks_per_shard {
+            return Err(ApiError::NotFound { what: format!("task {}", request.task) });
+        }
+        let task = (request.job == "j0").then(|| self.task(&request.shard, at));
+        let outcomes = ["failed", "worker-lost", if task.is_some() { "running" } else { "counts" }];
+        let attempts = (1..).zip(outcomes).map(|(number, outcome)| self.attempt(number, outcome)).collect();
+        self.answer(v1::GetTaskResponse { task, attempts, unknown: vec![self.text.clone()] })
     }
 
     async fn events(&self, request: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, ApiError> {

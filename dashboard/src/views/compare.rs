@@ -151,6 +151,7 @@ fn page(compare: &Compare, list: (&Listing, Pager), links: &Links) -> Page {
         document: document("ComparePage", compare),
         command: format!("tailor job get {a} -o json; tailor job get {b} -o json"),
         actions: Vec::new(),
+        is_over: true,
     }
 }
 

@@ -1,44 +1,48 @@
-//! Cost of a job that has ended: slots, requests and storage, with what was wasted apart, and a forecast for more data.
+//! Cost of a job: slots, requests and storage, with what was wasted apart, and a forecast for more data; of a job that
+//! runs, what it cost so far, and the range in which that will end.
+
+use std::collections::BTreeMap;
 
 use maud::{Markup, html};
-use model::JobId;
+use model::{JobId, RequestKind};
 use proto::ApiError;
 use serde::Serialize;
 
 use super::facts::JobFacts;
 use super::{Look, Page, Section, document};
+use crate::cost::{Cost, DataForecast, EndForecast, Spending};
 use crate::html::{Links, facts, name, state, table};
 use crate::price::{PagePrices, money};
-use crate::record::{JobRecord, RecordedEffort};
 use crate::text;
-
-/// Factors of the data for which the cost is forecast.
-const FORECASTS: [u32; 2] = [2, 10];
 
 /// Facts of the view.
 #[derive(Debug, Serialize)]
-struct Cost {
+struct CostOfJob {
     #[serde(flatten)]
     job: JobFacts,
     prices: PagePrices,
-    /// Figures of a job that has ended; none before, or if its record does not tell them: unknown is not 0.
+    /// Figures of the job; none if its record or its leader does not tell them: unknown is not 0.
     figures: Option<Figures>,
     /// Sentences about what is not counted.
     incomplete: Vec<String>,
 }
 
-/// Figures of a job that has ended.
+/// Figures of a job.
 #[derive(Debug, Serialize)]
 struct Figures {
-    /// Attempts that count.
+    /// True if the job has not ended, and the figures are those so far.
+    so_far: bool,
+    /// Attempts that count; those that run, too, while the job does.
     useful: Spent,
     /// Attempts that do not.
     wasted: Spent,
     cost: f64,
+    /// Range in which the cost of a job that runs will end; none before enough is done.
+    at_end: Option<EndForecast>,
     cost_per_trillion_points: Option<f64>,
-    bytes_stored: u64,
-    stored_per_month: f64,
-    forecast: Vec<Forecast>,
+    bytes_stored: Option<u64>,
+    stored_per_month: Option<f64>,
+    forecast: Vec<DataForecast>,
 }
 
 /// Time and requests, with their price.
@@ -46,34 +50,26 @@ struct Figures {
 struct Spent {
     slot_ms: u64,
     slot_cost: f64,
-    requests: std::collections::BTreeMap<String, u64>,
+    requests: BTreeMap<&'static str, u64>,
     request_cost: f64,
     throttled_ms: u64,
 }
 
-/// Cost for so many times the data.
-#[derive(Debug, Serialize)]
-struct Forecast {
-    times: u32,
-    cost: f64,
-}
-
-impl Spent {
-    fn of(effort: &RecordedEffort, prices: &PagePrices) -> Self {
+impl From<crate::cost::Spent> for Spent {
+    fn from(spent: crate::cost::Spent) -> Self {
+        let effort = spent.effort;
+        let counts = RequestKind::ALL.into_iter().map(|kind| (kind.name(), effort.requests.of(kind)));
         Self {
             slot_ms: effort.wall.as_millis() as u64,
-            slot_cost: prices.slots(effort),
-            requests: effort
-                .requests
-                .iter()
-                .filter(|(_, count)| **count > 0)
-                .map(|(kind, count)| (kind.clone(), *count))
-                .collect(),
-            request_cost: prices.requests(effort),
+            slot_cost: spent.slots,
+            requests: counts.filter(|(_, count)| *count > 0).collect(),
+            request_cost: spent.requests,
             throttled_ms: effort.throttled.as_millis() as u64,
         }
     }
+}
 
+impl Spent {
     fn total(&self) -> f64 {
         self.slot_cost + self.request_cost
     }
@@ -84,56 +80,35 @@ impl Spent {
 }
 
 impl Figures {
-    fn of(record: &JobRecord, prices: &PagePrices) -> Self {
-        let mut wasted = RecordedEffort::default();
-        record.shards.iter().for_each(|shard| wasted.add(&shard.wasted));
-        let (useful, wasted) = (Spent::of(&record.totals.effort, prices), Spent::of(&wasted, prices));
-        let cost = useful.total() + wasted.total();
-        let points = record.totals.books.reduce.points_written;
-        let bytes_stored = record.totals.bytes_raw + record.totals.bytes_rollup;
+    fn of(spending: &Spending, prices: &PagePrices) -> Self {
+        let cost = Cost::of(spending, prices);
         Self {
-            useful,
-            wasted,
-            cost,
-            cost_per_trillion_points: (points > 0).then(|| cost / points as f64 * 1e12),
-            bytes_stored,
-            stored_per_month: prices.stored(bytes_stored),
-            forecast: FORECASTS.map(|times| Forecast { times, cost: cost * f64::from(times) }).into(),
+            so_far: spending.is_running,
+            useful: cost.useful.into(),
+            wasted: cost.wasted.into(),
+            cost: cost.total,
+            at_end: cost.at_end,
+            cost_per_trillion_points: cost.per_trillion_points,
+            bytes_stored: spending.bytes_stored,
+            stored_per_month: cost.stored_per_month,
+            forecast: cost.forecast,
         }
     }
 }
 
 pub(super) async fn look(look: &Look<'_>, job: &JobId) -> Result<Page, ApiError> {
     let seen = look.source.job(job.as_str()).await?;
-    let record = JobRecord::parse(&seen.record);
-    let cost = Cost {
-        job: JobFacts::from(&seen.job.clone().unwrap_or_default()),
-        prices: look.prices,
-        figures: record.as_ref().filter(|record| is_known(record)).map(|record| Figures::of(record, &look.prices)),
-        incomplete: incomplete(record.as_ref()),
+    let spending = Spending::of_job(&seen);
+    let cost = CostOfJob {
+        job: JobFacts::from(&seen.job.unwrap_or_default()),
+        prices: look.told.prices,
+        figures: spending.as_ref().map(|spending| Figures::of(spending, &look.told.prices)),
+        incomplete: spending.map_or_else(|| Spending::incomplete(0), |spending| spending.incomplete),
     };
     Ok(page(&cost, &look.links))
 }
 
-/// True if the workers of the job told what they spent.
-fn is_known(record: &JobRecord) -> bool {
-    !record.totals.effort.wall.is_zero() || record.totals.books.map.frames_read == 0
-}
-
-fn incomplete(record: Option<&JobRecord>) -> Vec<String> {
-    let mut said = vec!["requests of coordinators, and those for plans and reports, are not counted".to_owned()];
-    let Some(record) = record else { return said };
-    if !is_known(record) {
-        said.push("the workers told neither slot time nor requests: they are of an older version".to_owned());
-    }
-    let open = record.shards.iter().filter(|shard| shard.state != "done").count() as u64;
-    if open > 0 {
-        said.push(format!("{} not done, and only what was wasted there is known", text::counted(open, "shard")));
-    }
-    said
-}
-
-fn page(cost: &Cost, links: &Links) -> Page {
+fn page(cost: &CostOfJob, links: &Links) -> Page {
     let job = &cost.job.job;
     Page {
         title: format!("Cost of {job}"),
@@ -147,33 +122,48 @@ fn page(cost: &Cost, links: &Links) -> Page {
         document: document("CostPage", cost),
         command: format!("tailor job cost {job}"),
         actions: Vec::new(),
+        is_over: cost.figures.as_ref().is_none_or(|figures| !figures.so_far),
     }
 }
 
-fn told(cost: &Cost) -> Markup {
+fn told(cost: &CostOfJob) -> Markup {
     let Some(figures) = &cost.figures else {
-        return html! { p.answer { (state(&cost.job.state)) " The cost is not known: it is told once a job has ended, if its workers told what they spent." } };
+        return html! { p.answer { (state(&cost.job.state)) " The cost is not known: neither its record nor its leader tells what its workers spent." } };
     };
     let requests = figures.useful.request_cost + figures.wasted.request_cost;
     let wasted = if figures.cost > 0.0 { figures.wasted.total() / figures.cost * 100.0 } else { 0.0 };
     html! {
         p.answer {
-            "It cost " (money(figures.cost)) ": " (money(requests)) " for requests, "
+            @if figures.so_far { (state(&cost.job.state)) " So far it costs " } @else { "It cost " }
+            (money(figures.cost)) ": " (money(requests)) " for requests, "
             (money(figures.cost - requests)) " for slots; " (format!("{wasted:.1}")) " % of it was wasted."
         }
         @if let Some(price) = figures.cost_per_trillion_points { p { "That is " (money(price)) " for 10" sup { "12" } " points." } }
-        p {
-            "By the same prices, it costs "
-            @for (at, forecast) in figures.forecast.iter().enumerate() {
-                @if at > 0 { " and " }
-                (money(forecast.cost)) " for " (forecast.times) " times the data"
+        (forecasts(figures))
+    }
+}
+
+/// Says what a job that runs will have cost, and what an ended one would cost for more data.
+fn forecasts(figures: &Figures) -> Markup {
+    html! {
+        @if let Some(EndForecast { low, high }) = figures.at_end {
+            p { "At its end it will have cost " (money(low)) " to " (money(high)) ", by the shares of the bytes and of the tasks that are done." }
+        } @else if figures.so_far { p { "Too little is done to tell what it will have cost at its end." } }
+        @if !figures.forecast.is_empty() {
+            p {
+                "By the same prices, it costs "
+                @for (at, forecast) in figures.forecast.iter().enumerate() {
+                    @if at > 0 { " and " }
+                    (money(forecast.cost)) " for " (forecast.times) " times the data"
+                }
+                @if let Some(price) = figures.stored_per_month { "; what it stored costs " (money(price)) " a month" }
+                "."
             }
-            "; what it stored costs " (money(figures.stored_per_month)) " a month."
         }
     }
 }
 
-fn figures(cost: &Cost) -> Markup {
+fn figures(cost: &CostOfJob) -> Markup {
     let Some(figures) = &cost.figures else { return html! {} };
     let (useful, wasted) = (&figures.useful, &figures.wasted);
     let row = |label: &str, useful: String, wasted: String, price: String| {
@@ -191,9 +181,10 @@ fn figures(cost: &Cost) -> Markup {
         time(wasted.slot_ms),
         money(useful.slot_cost + wasted.slot_cost),
     )];
-    let kinds: std::collections::BTreeSet<_> = useful.requests.keys().chain(wasted.requests.keys()).collect();
-    let count = |spent: &Spent, kind: &String| text::count(spent.requests.get(kind).copied().unwrap_or_default());
-    rows.extend(kinds.into_iter().map(|kind| {
+    let count = |spent: &Spent, kind: &str| text::count(spent.requests.get(kind).copied().unwrap_or_default());
+    let kinds = RequestKind::ALL.into_iter().map(RequestKind::name);
+    let kinds = kinds.filter(|kind| useful.requests.contains_key(kind) || wasted.requests.contains_key(kind));
+    rows.extend(kinds.map(|kind| {
         html! {
             th scope="row" { "Requests: " (name(kind)) }
             td.number { (count(useful, kind)) }
@@ -207,11 +198,11 @@ fn figures(cost: &Cost) -> Markup {
     rows.push(row("Total", money(useful.total()), money(wasted.total()), money(figures.cost)));
     html! {
         h2 { "Figures" }
-        (table("Attempts that count, and those that were wasted", &["Of", "Useful", "Wasted", "Price"], &rows))
+        (table("Attempts that count or run, and those that were wasted", &["Of", "Useful", "Wasted", "Price"], &rows))
     }
 }
 
-fn about(cost: &Cost) -> Markup {
+fn about(cost: &CostOfJob) -> Markup {
     let prices = &cost.prices;
     html! {
         h2 { "Prices" }

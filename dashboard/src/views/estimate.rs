@@ -7,10 +7,8 @@ use model::TimestampMs;
 use proto::v1::{JobSummary, ShardSummary};
 use serde::Serialize;
 
+use crate::cost::{SHARE_MIN, share_of_work};
 use crate::text;
-
-/// Least share of the work that must be done before a pace means anything.
-const SHARE_MIN: f64 = 0.02;
 
 /// Range of the time that is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -22,10 +20,7 @@ pub(crate) struct Estimate {
 impl Estimate {
     /// Estimates the rest of a job that runs; none if too little is done.
     pub(crate) fn of_job(job: &JobSummary, shards: &[ShardSummary], now_ms: TimestampMs) -> Option<Self> {
-        let sum = |of: fn(&ShardSummary) -> u64| shards.iter().map(of).sum::<u64>();
-        let mapped = share(sum(|shard| shard.bytes_read), sum(|shard| shard.bytes));
-        let reduced = share(sum(|shard| u64::from(shard.partitions_done)), sum(|shard| u64::from(shard.partitions)));
-        let by_pace = rest(job, (mapped + reduced) / 2.0, now_ms)?;
+        let by_pace = rest(job, share_of_work(shards), now_ms)?;
         let slowest = shards.iter().map(|shard| shard.eta_ms).max().filter(|eta_ms| *eta_ms > 0);
         let slowest = slowest.unwrap_or(by_pace);
         Some(Self { low_ms: by_pace.min(slowest), high_ms: by_pace.max(slowest) })
@@ -42,10 +37,6 @@ impl Estimate {
 fn rest(job: &JobSummary, done: f64, now_ms: TimestampMs) -> Option<u64> {
     let elapsed_ms = u64::try_from(now_ms - job.submitted_at_ms).ok().filter(|elapsed_ms| *elapsed_ms > 0)?;
     (done >= SHARE_MIN).then(|| (elapsed_ms as f64 * (1.0 - done).max(0.0) / done) as u64)
-}
-
-fn share(done: u64, all: u64) -> f64 {
-    if all == 0 { 0.0 } else { done.min(all) as f64 / all as f64 }
 }
 
 /// Rounds to what a reader can use: seconds below a minute, then ten seconds, then minutes.

@@ -5,7 +5,7 @@ use proto::{ApiError, v1};
 use serde::Serialize;
 
 use super::Look;
-use super::facts::{filled, is_open};
+use super::facts::filled;
 use crate::html::{Links, instant, name, table};
 
 /// Most events on a page.
@@ -70,15 +70,14 @@ pub(crate) fn render(events: &Events, job: &v1::JobSummary, links: &Links) -> Ma
 }
 
 fn row(event: &EventFacts, job: &v1::JobSummary, links: &Links) -> Markup {
-    // The pages of tasks are of a job that runs.
-    let task_link = |shard: &str, task: &str| is_open(job).then(|| links.task(&job.job, shard, task));
+    let task_link = |shard: &String| links.task(&job.job, shard, event.task.as_deref().unwrap_or_default());
     let task = event.task.as_deref().unwrap_or_default();
     html! {
         th scope="row" { (instant(event.at_ms.unwrap_or_default())) }
         td { (name(&event.event)) }
         td { @if let Some(shard) = &event.shard { a href=(links.shard(&job.job, shard)) { (name(shard)) } } }
         td {
-            @if let Some(link) = event.shard.as_ref().filter(|_| !task.is_empty()).and_then(|shard| task_link(shard, task)) { a href=(link) { (name(task)) } }
+            @if let Some(link) = event.shard.as_ref().filter(|_| !task.is_empty()).map(task_link) { a href=(link) { (name(task)) } }
             @else { (name(task)) }
         }
         td { @if let Some(text) = &event.text { (name(text)) } }

@@ -2,8 +2,13 @@
 //! documents: states are words, instants end in `_at_ms`, durations in `_ms`, unknown values are `null`, and ids are
 //! text.
 
+use std::collections::BTreeMap;
+
+use model::TimestampMs;
 use proto::v1;
 use serde::Serialize;
+
+use crate::trace::TraceUrl;
 
 /// Facts of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -125,13 +130,20 @@ impl From<&v1::ShardSummary> for ShardFacts {
 pub(crate) struct TaskFacts {
     pub(crate) shard: String,
     pub(crate) task: String,
-    /// `open`, `running`, `waiting` or `done`.
+    /// `open`, `running`, `waiting`, `done`, or `ended` with its shard.
     pub(crate) state: String,
     pub(crate) attempts: u32,
     pub(crate) charged: u32,
     pub(crate) running: Vec<RunningFacts>,
     pub(crate) error: Option<String>,
+    /// Class of the last failure.
+    pub(crate) class: Option<String>,
     pub(crate) bytes: u64,
+    /// Obstacle for which it does not run, and the time until it may be tried again.
+    pub(crate) waits_for: Option<String>,
+    pub(crate) next_try_ms: Option<u64>,
+    /// Attempt that counts.
+    pub(crate) counts: Option<AttemptFacts>,
 }
 
 /// Facts of an attempt that runs.
@@ -145,6 +157,9 @@ pub(crate) struct RunningFacts {
     pub(crate) elapsed_ms: u64,
     /// True if it was begun beside a slow attempt.
     pub(crate) speculative: bool,
+    /// Stage of the work, and the time since it last read or wrote anything.
+    pub(crate) stage: Option<String>,
+    pub(crate) idle_ms: u64,
 }
 
 impl From<&v1::TaskSummary> for TaskFacts {
@@ -157,7 +172,11 @@ impl From<&v1::TaskSummary> for TaskFacts {
             charged: task.charged,
             running: task.running.iter().map(RunningFacts::from).collect(),
             error: filled(&task.error),
+            class: class(task.class()),
             bytes: task.bytes,
+            waits_for: filled(&task.waits_for),
+            next_try_ms: (task.next_try_ms > 0).then_some(task.next_try_ms),
+            counts: task.counts.as_ref().map(|record| AttemptFacts::of(record, None)),
         }
     }
 }
@@ -172,7 +191,78 @@ impl From<&v1::RunningAttempt> for RunningFacts {
             points: running.points,
             elapsed_ms: running.elapsed_ms,
             speculative: running.speculative,
+            stage: filled(&running.stage),
+            idle_ms: running.idle_ms,
         }
+    }
+}
+
+/// Facts of an attempt that runs or has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct AttemptFacts {
+    pub(crate) attempt: u32,
+    pub(crate) worker: Option<String>,
+    pub(crate) worker_name: Option<String>,
+    pub(crate) started_at_ms: Option<i64>,
+    pub(crate) ended_at_ms: Option<i64>,
+    /// `running`, `counts`, `failed`, `handed-back`, `stopped` or `worker-lost`.
+    pub(crate) outcome: Option<String>,
+    pub(crate) class: Option<String>,
+    pub(crate) error: Option<String>,
+    /// Stage in which it is, or was when it ended without counting.
+    pub(crate) stage: Option<String>,
+    pub(crate) bytes: u64,
+    pub(crate) points: u64,
+    pub(crate) spills: u64,
+    pub(crate) stages_ms: BTreeMap<String, u64>,
+    pub(crate) cpu_ms: u64,
+    /// Time in its slot, requests, and time for which a store made them wait; none if nobody told them.
+    pub(crate) wall_ms: Option<u64>,
+    pub(crate) requests: Option<u64>,
+    pub(crate) throttled_ms: Option<u64>,
+    pub(crate) speculative: bool,
+    pub(crate) trace_id: Option<String>,
+    /// Link to the trace, if the place of traces is set.
+    pub(crate) trace_url: Option<String>,
+}
+
+impl AttemptFacts {
+    pub(crate) fn of(record: &v1::AttemptRecord, traces: Option<&TraceUrl>) -> Self {
+        let known = |at_ms: i64| (at_ms != 0).then_some(at_ms);
+        let effort = record.effort.map(model::Effort::from);
+        Self {
+            attempt: record.attempt.unwrap_or_default().number,
+            worker: filled(&record.worker),
+            worker_name: filled(&record.worker_name),
+            started_at_ms: known(record.start_ms),
+            ended_at_ms: known(record.end_ms),
+            outcome: filled(&record.outcome),
+            class: class(record.class()),
+            error: filled(&record.error),
+            stage: filled(&record.stage),
+            bytes: record.bytes,
+            points: record.points,
+            spills: record.spills,
+            stages_ms: record.stages_ms.iter().map(|(stage, ms)| (stage.clone(), *ms)).collect(),
+            cpu_ms: record.cpu_ms,
+            wall_ms: effort.map(|effort| effort.wall.as_millis() as u64),
+            requests: effort.map(|effort| effort.requests.total()),
+            throttled_ms: effort.map(|effort| effort.throttled.as_millis() as u64),
+            speculative: record.speculative,
+            trace_url: traces.and_then(|traces| traces.link(&record.trace_id)),
+            trace_id: filled(&record.trace_id),
+        }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.outcome.as_deref() == Some("running")
+    }
+
+    /// Time from its begin to its end, or to now; none if the begin is not known.
+    pub(crate) fn took_ms(&self, now_ms: TimestampMs) -> Option<u64> {
+        let end_ms = self.ended_at_ms.or_else(|| self.is_running().then_some(now_ms));
+        let by_clock = || u64::try_from(end_ms? - self.started_at_ms?).ok();
+        self.wall_ms.filter(|_| !self.is_running()).or_else(by_clock)
     }
 }
 
@@ -213,6 +303,12 @@ impl From<&v1::WorkerSummary> for WorkerFacts {
             silent_ms: worker.silent_ms,
         }
     }
+}
+
+/// Returns the name of a class of failure; none if there was no failure.
+fn class(class: v1::FailureClass) -> Option<String> {
+    let is_known = class != v1::FailureClass::Unspecified;
+    is_known.then(|| word(class.as_str_name(), "FAILURE_CLASS_"))
 }
 
 /// Converts a state of the wire to a word: `JOB_STATE_PARTLY_DONE` to `partly-done`.

@@ -14,7 +14,9 @@ use super::listing::Listing;
 use super::spread::Spread;
 use super::stages::{self, StageFacts};
 use super::{Look, Page, ROWS, Section, document};
+use crate::cost::{Cost, EndForecast, Spending};
 use crate::html::{Links, Pager, bar, facts, instant, long, name, pager, state, table, warnings};
+use crate::price::money;
 use crate::record::JobRecord;
 use crate::source::PageAction;
 use crate::text;
@@ -34,6 +36,9 @@ struct Job {
     facts: JobFacts,
     /// Range of the time that is left.
     estimate: Option<Estimate>,
+    /// Cost in all, or so far; none if nobody tells it. Range in which that of a job that runs will end.
+    cost: Option<f64>,
+    cost_at_end: Option<EndForecast>,
     /// Unevenness of the shards' input, in bytes, and of their time, in milliseconds.
     bytes_of_shards: Option<Spread>,
     elapsed_ms_of_shards: Option<Spread>,
@@ -60,9 +65,12 @@ pub(super) async fn look(look: &Look<'_>, id: &JobId, listing: &Listing) -> Resu
         seen.shards.iter().flat_map(|shard| shard.warnings.iter().map(|text| format!("{}: {text}", shard.shard)));
     let warnings = of_job.chain(of_shards);
     let estimate = if is_open(&summary) { Estimate::of_job(&summary, &seen.shards, look.now_ms) } else { None };
+    let cost = Spending::of_job(&seen).map(|spending| Cost::of(&spending, &look.told.prices));
     let job = Job {
         facts: JobFacts::from(&summary),
         estimate,
+        cost: cost.as_ref().map(|cost| cost.total),
+        cost_at_end: cost.and_then(|cost| cost.at_end),
         bytes_of_shards: Spread::of(seen.shards.iter().map(|shard| shard.bytes)),
         elapsed_ms_of_shards: Spread::of(seen.shards.iter().map(|shard| shard.elapsed_ms).filter(|ms| *ms > 0)),
         stages: record
@@ -117,6 +125,7 @@ fn page(job: &Job, summary: &v1::JobSummary, list: (&Listing, Pager), grid: Mark
         document: document("JobPage", job),
         command: format!("tailor job get {}", job.facts.job),
         actions: actions(summary),
+        is_over: !is_open(summary),
     }
 }
 
@@ -140,7 +149,11 @@ fn answer(job: &Job, summary: &v1::JobSummary, links: &Links) -> Markup {
         @if let Some(obstacle) = &job.facts.waiting_for { p.bad { "It waits for " (long("waiting-for", obstacle)) "." } }
         @if let Some(cause) = &job.facts.cause { p.bad { (long("cause", cause)) } }
         p { (bar("Input that is read", job.facts.bytes_read, job.facts.bytes)) }
-        @if !is_open(summary) { p { a href=(format!("{}/cost", links.job(&job.facts.job))) { "Cost of this job" } } }
+        p {
+            a href=(format!("{}/cost", links.job(&job.facts.job))) { "Cost of this job" }
+            @if let Some(cost) = job.cost { @if is_open(summary) { " so far" } ": " (money(cost)) }
+            @if let Some(end) = job.cost_at_end { "; at its end " (money(end.low)) " to " (money(end.high)) }
+        }
     }
 }
 

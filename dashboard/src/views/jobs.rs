@@ -104,6 +104,7 @@ fn page(jobs: &Jobs, query: &Query, links: &Links) -> Page {
         document: document("JobsPage", jobs),
         command: format!("tailor job list{}", if query.open_only { " --open" } else { "" }),
         actions: Vec::new(),
+        is_over: false,
     }
 }
 

@@ -5,7 +5,7 @@
 //! | `` | [`jobs`] | `tailor job list` |
 //! | `jobs/J` | [`job`] | `tailor job get J` |
 //! | `jobs/J/shards/S` | [`shard`] | `tailor shard get S --job J` |
-//! | `jobs/J/shards/S/tasks/T` | [`task`] | `tailor task list --job J --shard S` |
+//! | `jobs/J/shards/S/tasks/T` | [`task`] | `tailor task get T --job J --shard S` |
 //! | `jobs/J/vs/K` | [`compare`] | `tailor job get` of both |
 //! | `jobs/J/cost` | [`cost`] | `tailor job cost J` |
 //! | `coverage?dataset=D` | [`coverage`] | `tailor dataset coverage D` |
@@ -31,6 +31,8 @@ mod listing;
 mod stages;
 // Events of a job.
 mod events;
+// Tasks of a shard.
+mod tasks;
 // Stream of attempts by slot.
 mod stream;
 mod banner;
@@ -57,6 +59,7 @@ use crate::html::Links;
 use crate::html::links;
 use crate::price::PagePrices;
 use crate::source::{PageAction, PageSource};
+use crate::trace::TraceUrl;
 use listing::Listing;
 
 /// Most rows of a table on one page; 200 rows render in a millisecond and stay below 300 KB.
@@ -94,6 +97,8 @@ pub(crate) struct Page {
     pub(crate) command: String,
     /// Changes that make sense here, where pages may change something.
     pub(crate) actions: Vec<PageAction>,
+    /// True if it shows what is over: only a change of somebody could make it another page.
+    pub(crate) is_over: bool,
 }
 
 impl Page {
@@ -140,11 +145,20 @@ fn document<F: Serialize>(kind: &'static str, facts: &F) -> serde_json::Value {
     serde_json::to_value(document).expect("facts are numbers and text")
 }
 
+/// Settings of what pages tell.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Told {
+    /// Prices by which a cost is told.
+    pub(crate) prices: PagePrices,
+    /// Place of traces, if the installation has one.
+    pub(crate) trace_url: Option<TraceUrl>,
+}
+
 /// Surroundings of a look.
 #[derive(Debug)]
 pub(crate) struct Look<'a> {
     pub(crate) source: &'a dyn PageSource,
-    pub(crate) prices: PagePrices,
+    pub(crate) told: &'a Told,
     pub(crate) now_ms: TimestampMs,
     pub(crate) links: Links,
 }
@@ -214,10 +228,10 @@ impl View {
     pub(crate) async fn look(
         &self,
         source: &dyn PageSource,
-        prices: PagePrices,
+        told: &Told,
         now_ms: TimestampMs,
     ) -> Result<Page, ApiError> {
-        let look = Look { source, prices, now_ms, links: Links::at(self.depth()) };
+        let look = Look { source, told, now_ms, links: Links::at(self.depth()) };
         match self {
             Self::Jobs(query) => jobs::look(&look, query).await,
             Self::Coverage(question) => coverage::look(&look, question).await,

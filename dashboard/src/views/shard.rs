@@ -1,9 +1,10 @@
-//! Shard: where it stands, why it does not go faster, how uneven its tasks are, who ran them when, and the tasks.
+//! Shard: where it stands, why it does not go faster, how uneven its tasks are, who ran them when, and the tasks; of one
+//! that has ended from the event log.
 
 use maud::{Markup, html};
 use model::{JobId, ShardId};
-use proto::v1::{ShardSummary, TaskState, TaskSummary};
-use proto::{ApiError, v1};
+use proto::ApiError;
+use proto::v1::{ShardState, ShardSummary};
 use serde::Serialize;
 
 use super::facts::{ShardFacts, TaskFacts};
@@ -12,16 +13,14 @@ use super::listing::Listing;
 use super::slow::{self, Reason};
 use super::spread::Spread;
 use super::stream::{self, Stream};
+use super::tasks::Seen;
 use super::{Look, Page, ROWS, Section, answer, document};
 use crate::html::{Links, Pager, bar, facts, long, name, pager, state, table, warnings};
 use crate::source::PageAction;
 use crate::text;
 
 /// States that the list can be filtered by.
-pub(crate) const STATES: [&str; 4] = ["open", "running", "waiting", "done"];
-
-/// Number of tasks whose attempts are drawn, if the shard has more than one answer holds.
-const SLOWEST_TASKS: u32 = 1000;
+pub(crate) const STATES: [&str; 5] = ["open", "running", "waiting", "done", "ended"];
 
 /// Facts of the view.
 #[derive(Debug, Serialize)]
@@ -32,16 +31,26 @@ struct Shard {
     says: String,
     /// Reasons for which it does not go faster, the plainest first.
     reasons: Vec<Reason>,
-    /// Spreads over the tasks that are listed: input of map tasks, and time of running attempts.
+    /// Spreads over the tasks that were looked at: input of map tasks, time of running attempts, and of those that count.
     bytes_of_tasks: Option<Spread>,
     elapsed_ms_of_running: Option<Spread>,
+    elapsed_ms_of_counting: Option<Spread>,
+    /// Number of tasks that were looked at for reasons, spreads and stream, and of all.
+    tasks_looked_at: usize,
+    tasks_all: u64,
+    /// True if those that were looked at are not all that are known.
+    tasks_are_cut: bool,
     /// Attempts by slot, as far as their workers are known.
     stream: Option<Stream>,
     /// Reason for which no tasks are listed, if none can be.
     no_tasks: Option<String>,
+    /// Number of tasks that the filter lets through, and those of this page.
+    tasks_matching: u64,
     tasks: Vec<TaskFacts>,
-    /// True if there are more tasks than the source lists at once.
-    tasks_left_out: bool,
+    /// Sentences about tasks of which nothing is known.
+    tasks_unknown: Vec<String>,
+    #[serde(skip)]
+    is_over: bool,
 }
 
 /// Finds a shard among those of its job.
@@ -54,65 +63,35 @@ pub(super) async fn find(look: &Look<'_>, job: &JobId, shard: ShardId) -> Result
 
 pub(super) async fn look(look: &Look<'_>, (job, id): (&JobId, ShardId), listing: &Listing) -> Result<Page, ApiError> {
     let summary = find(look, job, id).await?;
-    let request = v1::ListTasksRequest { job: job.to_string(), shard: id.to_string(), ..Default::default() };
-    let (tasks, no_tasks) = match look.source.tasks(request).await {
-        Ok(tasks) => (tasks, None),
-        // Tasks are of a job that runs; a job that has ended has none, which is no error of the page.
-        Err(error @ (ApiError::NotFound { .. } | ApiError::Refused { .. })) => {
-            (Default::default(), Some(error.to_string()))
-        }
-        Err(error) => return Err(error),
-    };
-    // An answer that holds the first tasks of many says little about the slots.
-    let slowest = if tasks.more { Some(slowest(look, job, id).await?) } else { None };
-    let mut listed: Vec<&TaskSummary> = tasks.tasks.iter().collect();
-    listed.retain(|task| listing.state.is_empty() || TaskFacts::from(*task).state == listing.state);
-    listed.sort_by_key(|task| std::cmp::Reverse(urgency(task)));
-    let place = listing.cut(&mut listed);
+    let seen = Seen::of(look, (job, id), listing).await?;
+    let tasks = &seen.looked_at;
+    let running = tasks.iter().flat_map(|task| &task.running).map(|attempt| attempt.elapsed_ms);
+    let counting = tasks.iter().filter_map(|task| task.counts.as_ref()?.effort.as_ref()).map(|effort| effort.wall_ms);
     let shard = Shard {
         job: job.to_string(),
         facts: ShardFacts::from(&summary),
         says: answer::of_shard(&summary),
-        reasons: slow::reasons(&summary, &tasks.tasks),
-        bytes_of_tasks: Spread::of(tasks.tasks.iter().map(|task| task.bytes).filter(|bytes| *bytes > 0)),
-        elapsed_ms_of_running: Spread::of(
-            tasks.tasks.iter().flat_map(|task| &task.running).map(|attempt| attempt.elapsed_ms),
-        ),
-        stream: Stream::of(slowest.as_deref().unwrap_or(&tasks.tasks), look.now_ms),
-        no_tasks,
-        tasks: listed.into_iter().map(TaskFacts::from).collect(),
-        tasks_left_out: tasks.more,
+        reasons: if is_over(&summary) { Vec::new() } else { slow::reasons(&summary, tasks) },
+        bytes_of_tasks: Spread::of(tasks.iter().map(|task| task.bytes).filter(|bytes| *bytes > 0)),
+        elapsed_ms_of_running: Spread::of(running),
+        elapsed_ms_of_counting: Spread::of(counting.filter(|ms| *ms > 0)),
+        tasks_looked_at: tasks.len(),
+        tasks_all: seen.page.all,
+        tasks_are_cut: seen.are_cut,
+        stream: Stream::of(tasks, look.now_ms),
+        no_tasks: seen.none,
+        tasks_matching: seen.page.matching,
+        tasks: seen.page.tasks.iter().map(TaskFacts::from).collect(),
+        tasks_unknown: seen.page.unknown,
+        is_over: is_over(&summary),
     };
+    let place = Pager { offset: listing.from, shown: shard.tasks.len(), total: shard.tasks_matching as usize };
     Ok(page(&shard, (listing, place), &look.links))
 }
 
-/// Lists the tasks whose attempts took longest.
-async fn slowest(look: &Look<'_>, job: &JobId, shard: ShardId) -> Result<Vec<TaskSummary>, ApiError> {
-    let request = v1::ListTasksRequest {
-        job: job.to_string(),
-        shard: shard.to_string(),
-        order: v1::TaskOrder::Slowest.into(),
-        limit: SLOWEST_TASKS,
-        ..Default::default()
-    };
-    match look.source.tasks(request).await {
-        Ok(tasks) => Ok(tasks.tasks),
-        // The job has ended meanwhile.
-        Err(ApiError::NotFound { .. } | ApiError::Refused { .. }) => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Orders by what wants to be looked at: tasks that wait or failed before, then the longest running.
-fn urgency(task: &TaskSummary) -> (u8, u32, u64) {
-    let class = match task.state() {
-        TaskState::Waiting => 3,
-        TaskState::Running => 2,
-        TaskState::Open | TaskState::Unspecified => 1,
-        TaskState::Done => 0,
-    };
-    let elapsed_ms = task.running.iter().map(|attempt| attempt.elapsed_ms).max().unwrap_or_default();
-    (class, task.charged, elapsed_ms)
+/// True if nothing of a shard goes on.
+fn is_over(shard: &ShardSummary) -> bool {
+    matches!(shard.state(), ShardState::Done | ShardState::Failed | ShardState::Cancelled)
 }
 
 fn page(shard: &Shard, list: (&Listing, Pager), links: &Links) -> Page {
@@ -133,6 +112,7 @@ fn page(shard: &Shard, list: (&Listing, Pager), links: &Links) -> Page {
         document: document("ShardPage", shard),
         command: format!("tailor shard get {name} --job {job}"),
         actions: actions(shard),
+        is_over: shard.is_over,
     }
 }
 
@@ -188,6 +168,7 @@ fn spreads(shard: &Shard) -> Markup {
     let rows: Vec<_> = [
         ("Input of a map task", shard.bytes_of_tasks, text::bytes as fn(u64) -> String),
         ("Time of running attempts", shard.elapsed_ms_of_running, text::span_ms),
+        ("Time of attempts that count", shard.elapsed_ms_of_counting, text::span_ms),
     ]
     .into_iter()
     .filter_map(|(label, spread, shown)| spread.map(|spread| spread_row(label, &spread, shown)))
@@ -212,8 +193,18 @@ fn spread_row(label: &str, spread: &Spread, shown: fn(u64) -> String) -> Markup 
 fn drawn(shard: &Shard) -> Markup {
     html! {
         @if let Some(stream) = &shard.stream { (stream::render(stream)) }
-        @if shard.stream.is_some() && shard.tasks_left_out {
-            p.legend { "Of the many tasks, the " (text::count(SLOWEST_TASKS.into())) " slowest are drawn." }
+        (looked_at(shard))
+    }
+}
+
+/// Says which tasks stand for all.
+fn looked_at(shard: &Shard) -> Markup {
+    html! {
+        @if shard.tasks_are_cut {
+            p.legend {
+                (text::count(shard.tasks_looked_at as u64)) " of " (text::counted(shard.tasks_all, "task"))
+                " are looked at here and in the quantiles: the slowest, the most urgent, and the first of the plan. The list has all."
+            }
         }
     }
 }
@@ -236,9 +227,9 @@ fn tasks(shard: &Shard, (listing, place): (&Listing, Pager), links: &Links) -> M
             Some(reason) => p { "No tasks are listed: " (text::printable(reason)) "." },
             None => (pager("tasks", place, ROWS, |from| format!("{here}{}", listing.query(from)))),
         }
-        @if shard.tasks_left_out { p { "There are more tasks than are listed at once." } }
+        @for sentence in &shard.tasks_unknown { p.legend { (name(sentence)) "." } }
         @if !rows.is_empty() {
-            (table("Tasks of this shard, those that wait first", &["Task", "State", "Attempts", "Charged", "Input", "Worker", "Read", "Time", "Error"], &rows))
+            (table("Tasks of this shard, those that wait first", &["Task", "State", "Attempts", "Charged", "Input", "Worker", "Bytes", "Time", "Error"], &rows))
         }
     }
 }
@@ -250,9 +241,18 @@ fn row(job: &str, task: &TaskFacts, links: &Links) -> Markup {
         td.number { (text::count(task.attempts.into())) }
         td.number { (text::count(task.charged.into())) }
         td.number { (text::bytes(task.bytes)) }
-        td { @for attempt in &task.running { div { (name(&attempt.worker_name)) @if attempt.speculative { " (twin)" } } } }
-        td.number { @for attempt in &task.running { div { (text::bytes(attempt.bytes)) } } }
-        td.number { @for attempt in &task.running { div { (text::span_ms(attempt.elapsed_ms)) } } }
+        td {
+            @for attempt in &task.running { div { (name(&attempt.worker_name)) @if attempt.speculative { " (twin)" } } }
+            @if let Some(worker) = task.counts.as_ref().and_then(|counts| counts.worker_name.as_ref()) { (name(worker)) }
+        }
+        td.number {
+            @for attempt in &task.running { div { (text::bytes(attempt.bytes)) } }
+            @if let Some(counts) = &task.counts { (text::bytes(counts.bytes)) }
+        }
+        td.number {
+            @for attempt in &task.running { div { (text::span_ms(attempt.elapsed_ms)) } }
+            @if let Some(ms) = task.counts.as_ref().and_then(|counts| counts.wall_ms) { (text::span_ms(ms)) }
+        }
         td { @if let Some(error) = &task.error { (long(&format!("error-{}", task.task), error)) } }
     }
 }

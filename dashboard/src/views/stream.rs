@@ -1,7 +1,7 @@
 //! Stream of a shard's attempts by slot: who ran what, and when. A row for each slot, the time from left to right.
 //!
 //! ```text
-//! attempts that run or count --by worker--> slots: one after the other --> blocks: short neighbours are put together
+//! attempts --by worker--> slots: one after the other --> blocks: short neighbours are put together
 //! ```
 //!
 //! The wire does not number slots: an attempt gets the first slot of its worker that was free when it began. Blocks are
@@ -57,6 +57,8 @@ pub(crate) struct Span {
     /// Task of the first attempt.
     pub(crate) task: String,
     pub(crate) attempts: u64,
+    /// Number of attempts whose output does not count.
+    pub(crate) lost: u64,
     pub(crate) is_running: bool,
     /// Begin and end, counted from the begin of the stream.
     pub(crate) start_ms: u64,
@@ -69,6 +71,8 @@ struct Ran<'a> {
     worker: (&'a str, &'a str),
     task: &'a str,
     is_running: bool,
+    /// True if it ended, and its output does not count.
+    is_lost: bool,
     start_ms: i64,
     end_ms: i64,
 }
@@ -77,17 +81,18 @@ impl<'a> Ran<'a> {
     fn running(task: &'a TaskSummary, attempt: &'a RunningAttempt, now_ms: TimestampMs) -> Self {
         let start_ms = now_ms.saturating_sub_unsigned(attempt.elapsed_ms);
         let worker = (attempt.worker_name.as_str(), attempt.worker.as_str());
-        Self { worker, task: &task.task, is_running: true, start_ms, end_ms: now_ms }
+        Self { worker, task: &task.task, is_running: true, is_lost: false, start_ms, end_ms: now_ms }
     }
 
     /// Returns none where the leader that knew the worker is gone.
-    fn counting(task: &'a TaskSummary, attempt: &'a AttemptRecord) -> Option<Self> {
+    fn ended(task: &'a TaskSummary, attempt: &'a AttemptRecord, is_lost: bool) -> Option<Self> {
         let is_known = !attempt.worker.is_empty() && attempt.start_ms > 0 && attempt.end_ms >= attempt.start_ms;
         let worker = (attempt.worker_name.as_str(), attempt.worker.as_str());
         is_known.then_some(Self {
             worker,
             task: &task.task,
             is_running: false,
+            is_lost,
             start_ms: attempt.start_ms,
             end_ms: attempt.end_ms,
         })
@@ -95,17 +100,19 @@ impl<'a> Ran<'a> {
 }
 
 impl Stream {
-    /// Puts the attempts that run or count into slots; none if nothing of them is known.
+    /// Puts the attempts into slots; none if nothing of them is known.
     pub(crate) fn of(tasks: &[TaskSummary], now_ms: TimestampMs) -> Option<Self> {
         let running =
             tasks.iter().flat_map(|task| task.running.iter().map(move |attempt| Ran::running(task, attempt, now_ms)));
-        let counting = tasks.iter().filter_map(|task| Ran::counting(task, task.counts.as_ref()?));
-        let mut ran: Vec<_> = running.chain(counting).collect();
+        let counting = tasks.iter().filter_map(|task| Ran::ended(task, task.counts.as_ref()?, false));
+        let lost =
+            tasks.iter().flat_map(|task| task.ended.iter().filter_map(move |attempt| Ran::ended(task, attempt, true)));
+        let mut ran: Vec<_> = running.chain(counting).chain(lost).collect();
         ran.sort_by_key(|ran| (ran.start_ms, ran.end_ms, ran.task));
         let start_at_ms = ran.first()?.start_ms;
         let end_at_ms = ran.iter().map(|ran| ran.end_ms).max()?.max(start_at_ms + 1);
         let done = tasks.iter().filter(|task| task.counts.is_some()).count();
-        let known = ran.iter().filter(|ran| !ran.is_running).count();
+        let known = ran.iter().filter(|ran| !ran.is_running && !ran.is_lost).count();
         let mut stream = Self {
             start_at_ms,
             end_at_ms,
@@ -147,8 +154,8 @@ fn slots(ran: &[Ran<'_>], start_at_ms: i64) -> Vec<Slot> {
         let start_ms = ran.start_ms.abs_diff(start_at_ms);
         let end_ms = ran.end_ms.abs_diff(start_at_ms);
         let busy_ms = end_ms - start_ms;
-        let span =
-            Span { task: ran.task.to_owned(), attempts: 1, is_running: ran.is_running, start_ms, end_ms, busy_ms };
+        let (task, lost) = (ran.task.to_owned(), u64::from(ran.is_lost));
+        let span = Span { task, attempts: 1, lost, is_running: ran.is_running, start_ms, end_ms, busy_ms };
         let slack_ms = CLOCKS_DIFFER_MS.min(busy_ms / 2);
         let of_worker = workers.entry(ran.worker).or_default();
         let is_free = |slot: &&mut Slot| slot.spans.last().is_none_or(|last| last.end_ms <= start_ms + slack_ms);
@@ -174,6 +181,7 @@ impl Slot {
             match kept.last_mut().filter(|last| span.end_ms.saturating_sub(last.start_ms) <= step_ms) {
                 Some(last) => {
                     last.attempts += span.attempts;
+                    last.lost += span.lost;
                     last.is_running |= span.is_running;
                     last.end_ms = last.end_ms.max(span.end_ms);
                     last.busy_ms += span.busy_ms;
@@ -187,19 +195,25 @@ impl Slot {
 
 impl Span {
     fn class(&self) -> &'static str {
-        match (self.is_running, self.task.starts_with('r')) {
-            (true, _) => "c4",
-            (false, true) => "c3",
-            (false, false) => "c1",
+        match (self.is_running, self.lost > 0, self.task.starts_with('r')) {
+            (true, ..) => "c4",
+            (false, true, _) => "c5",
+            (false, false, true) => "c3",
+            (false, false, false) => "c1",
         }
     }
 
     fn label(&self) -> String {
         let task = text::printable(&self.task);
         let runs = if self.is_running { ", runs" } else { "" };
+        let lost = match self.lost {
+            0 => String::new(),
+            lost if lost == self.attempts => ", wasted".to_owned(),
+            lost => format!(", {} wasted", text::count(lost)),
+        };
         match self.attempts {
-            1 => format!("{task}: {}{runs}", text::span_ms(self.busy_ms)),
-            count => format!("{task} and {} more: {}{runs}", text::count(count - 1), text::span_ms(self.busy_ms)),
+            1 => format!("{task}: {}{runs}{lost}", text::span_ms(self.busy_ms)),
+            count => format!("{task} and {} more: {}{runs}{lost}", text::count(count - 1), text::span_ms(self.busy_ms)),
         }
     }
 }
@@ -209,10 +223,10 @@ pub(crate) fn render(stream: &Stream) -> Markup {
     let rows: Vec<_> = stream.slots.iter().map(|slot| row(slot, stream.length_ms())).collect();
     html! {
         h2 { "Who ran what, and when" }
-        p { "From " (instant(stream.start_at_ms)) " to " (instant(stream.end_at_ms)) ", attempts that run or count." }
+        p { "From " (instant(stream.start_at_ms)) " to " (instant(stream.end_at_ms)) "." }
         (table("Slots of workers, the time from left to right", &["Worker", "Slot", "Busy", "Attempts"], &rows))
         ul.legend {
-            @for (class, label) in [("c1", "map"), ("c3", "reduce"), ("c4", "runs")] { li { span class=(format!("key {class}")) {} (label) } }
+            @for (class, label) in [("c1", "map"), ("c3", "reduce"), ("c4", "runs"), ("c5", "wasted")] { li { span class=(format!("key {class}")) {} (label) } }
         }
         @if stream.slots_left_out > 0 {
             p.legend { (text::counted(stream.slots_left_out as u64, "slot")) " with shorter attempts are left out." }

@@ -1,20 +1,25 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use expect_test::{ExpectFile, expect_file};
+use tokio::time::Instant;
 
 use super::*;
 use crate::source::simulated::{HOSTILE, SUBMITTED_MS, Simulated};
 
 /// Paths of every view, with a query where it has one.
-pub(crate) const PATHS: [&str; 13] = [
+pub(crate) const PATHS: [&str; 16] = [
     "",
     "?after=1",
     "jobs/j0",
     "jobs/j1?state=failed&sort=bytes",
     "jobs/j0/shards/org-mod-00",
+    "jobs/j1/shards/org-mod-00?from=200",
     "jobs/j0/shards/org-mod-00/tasks/m-00002",
+    "jobs/j1/shards/org-mod-00/tasks/m-00002",
     "jobs/j1/vs/j2",
+    "jobs/j0/cost",
     "jobs/j1/cost",
     "coverage",
     "coverage?dataset=s3%3A%2F%2Fmetrics%2Fd",
@@ -29,11 +34,14 @@ fn view(url: &str) -> View {
     View::parse(path, &query).unwrap_or_else(|| panic!("{url} is a view"))
 }
 
+/// Settings with a place of traces, whose query must be escaped.
+fn told() -> Told {
+    let trace_url = "https://traces.example.com/?a=1&id={trace_id}".parse().expect("a template");
+    Told { trace_url: Some(trace_url), ..Told::default() }
+}
+
 async fn look(url: &str, source: &Simulated) -> Page {
-    view(url)
-        .look(source, PagePrices::default(), SUBMITTED_MS + 90_000)
-        .await
-        .unwrap_or_else(|error| panic!("{url}: {error}"))
+    view(url).look(source, &told(), SUBMITTED_MS + 90_000).await.unwrap_or_else(|error| panic!("{url}: {error}"))
 }
 
 /// Compares a page with the reviewed one: its sections, then its JSON.
@@ -54,8 +62,11 @@ async fn each_view_renders_as_it_was_reviewed() {
     check("jobs/j0", expect_file!["../../golden/job.txt"]).await;
     check("jobs/j1?state=failed", expect_file!["../../golden/job-ended.txt"]).await;
     check("jobs/j0/shards/org-mod-00", expect_file!["../../golden/shard.txt"]).await;
+    check("jobs/j1/shards/org-mod-01", expect_file!["../../golden/shard-ended.txt"]).await;
     check("jobs/j0/shards/org-mod-00/tasks/m-00000", expect_file!["../../golden/task.txt"]).await;
+    check("jobs/j1/shards/org-mod-00/tasks/m-00001", expect_file!["../../golden/task-ended.txt"]).await;
     check("jobs/j1/vs/j2", expect_file!["../../golden/compare.txt"]).await;
+    check("jobs/j0/cost", expect_file!["../../golden/cost-running.txt"]).await;
     check("jobs/j1/cost", expect_file!["../../golden/cost.txt"]).await;
     check("coverage?dataset=s3%3A%2F%2Fmetrics%2Fd", expect_file!["../../golden/coverage.txt"]).await;
     check("trouble", expect_file!["../../golden/trouble.txt"]).await;
@@ -110,9 +121,16 @@ async fn names_of_strangers_stay_text_wherever_they_stand() {
 async fn the_largest_cluster_has_small_pages() {
     let source = Simulated { jobs: 5_000, shards: 65, tasks_per_shard: 4_616, workers: 500, ..Simulated::default() };
     for url in PATHS {
-        let page = look(url, &source).await;
-        let bytes: usize = page.sections.iter().map(|section| section.html.0.len()).sum();
-        assert!(bytes < 300_000, "{url} has {bytes} bytes");
+        // The least of a few looks: others may have the machine meanwhile.
+        let mut least = Duration::MAX;
+        for _ in 0..5 {
+            let began = Instant::now();
+            let page = look(url, &source).await;
+            least = least.min(began.elapsed());
+            let bytes: usize = page.sections.iter().map(|section| section.html.0.len()).sum();
+            assert!(bytes < 300_000, "{url} has {bytes} bytes");
+        }
+        assert!(least < Duration::from_millis(200), "{url} took {least:?}");
     }
 }
 
@@ -121,6 +139,6 @@ async fn a_shard_of_more_tasks_than_an_answer_holds_shows_its_slowest_ones_on_a_
     let source = Simulated { tasks_per_shard: 12_000, workers: 500, ..Simulated::default() };
     let page = look("jobs/j0/shards/org-mod-00", &source).await;
     let html: String = page.sections.iter().map(|section| section.html.0.as_str()).collect();
-    assert!(html.contains("the 1,000 slowest are drawn") && html.contains("<rect "), "{html}");
+    assert!(html.contains(" of 12,000 tasks are looked at") && html.contains("<rect "), "{html}");
     assert!(html.len() < 290_000, "{} bytes", html.len());
 }

@@ -1,6 +1,8 @@
 //! Trouble: everything that waits, is tried again or cannot work, over all open jobs, so that nobody has to look for
 //! it.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 use proto::v1::{JobSummary, TaskState};
 use proto::{ApiError, v1};
@@ -14,8 +16,11 @@ use crate::text;
 
 /// Most open jobs whose tasks are looked at.
 const JOBS_MAX: usize = 50;
-/// Most tasks that are shown of one job.
+/// Most tasks that are shown of one job for each reason.
 const TASKS_PER_JOB_MAX: u32 = 50;
+/// Time without progress from which on an attempt does not move. Its worker's heartbeats come more often, and reads of a
+/// store that throttles take less.
+const IDLE_MS_MIN: u64 = 60_000;
 
 /// Facts of the view.
 #[derive(Debug, Serialize)]
@@ -24,6 +29,9 @@ struct Trouble {
     stores: Vec<String>,
     /// Open jobs that wait, or have failed shards.
     jobs: Vec<JobFacts>,
+    /// Number of the tasks by the reason for which they are here.
+    tasks_by_class: BTreeMap<String, u64>,
+    /// Tasks, those of one class together.
     tasks: Vec<TaskOfJob>,
     /// Workers that leave or cannot work now.
     workers: Vec<WorkerFacts>,
@@ -31,10 +39,12 @@ struct Trouble {
     left_out: Vec<String>,
 }
 
-/// Task that waits, with its job.
+/// Task that waits, is tried again or does not move, with its job.
 #[derive(Debug, Serialize)]
 struct TaskOfJob {
     job: String,
+    /// Class of its last failure; `not-moving` if an attempt reads and writes nothing; else `waiting`.
+    trouble: String,
     #[serde(flatten)]
     task: TaskFacts,
 }
@@ -56,28 +66,59 @@ pub(super) async fn look(look: &Look<'_>) -> Result<Page, ApiError> {
     let mut trouble = Trouble {
         stores: look.source.cluster().await?.troubles,
         jobs: open.iter().filter(|job| is_troubled(job)).map(JobFacts::from).collect(),
+        tasks_by_class: BTreeMap::new(),
         tasks: Vec::new(),
         workers: workers.iter().map(WorkerFacts::from).filter(|worker| worker.state != "active").collect(),
         left_out: open.iter().skip(JOBS_MAX).map(|job| job.job.clone()).collect(),
     };
     for job in open.iter().take(JOBS_MAX) {
-        let request = v1::ListTasksRequest {
-            job: job.job.clone(),
-            state: TaskState::Waiting.into(),
-            limit: TASKS_PER_JOB_MAX,
-            ..Default::default()
-        };
-        match look.source.tasks(request).await {
-            Ok(tasks) => {
-                let of_job = |task| TaskOfJob { job: job.job.clone(), task: TaskFacts::from(task) };
-                trouble.tasks.extend(tasks.tasks.iter().map(of_job));
-            }
+        match tasks_of(look, job).await {
+            Ok(tasks) => trouble.tasks.extend(tasks),
             // The job has ended meanwhile, or is being taken over.
             Err(ApiError::NotFound { .. } | ApiError::Refused { .. }) => trouble.left_out.push(job.job.clone()),
             Err(error) => return Err(error),
         }
     }
+    trouble.tasks.sort_by(|a, b| a.trouble.cmp(&b.trouble));
+    for task in &trouble.tasks {
+        *trouble.tasks_by_class.entry(task.trouble.clone()).or_default() += 1;
+    }
     Ok(page(&trouble, &look.links))
+}
+
+/// Asks for the tasks of a job that wait, that are tried again, and whose attempts do not move.
+async fn tasks_of(look: &Look<'_>, job: &JobSummary) -> Result<Vec<TaskOfJob>, ApiError> {
+    let about = || v1::ListTasksRequest { job: job.job.clone(), limit: TASKS_PER_JOB_MAX, ..Default::default() };
+    let running = TaskState::Running.into();
+    let (waiting, again, slowest) = (
+        v1::ListTasksRequest { state: TaskState::Waiting.into(), ..about() },
+        v1::ListTasksRequest { retrying: true, ..about() },
+        v1::ListTasksRequest { state: running, order: v1::TaskOrder::Slowest.into(), ..about() },
+    );
+    let mut tasks = look.source.tasks(waiting).await?.tasks;
+    tasks.extend(look.source.tasks(again).await?.tasks);
+    tasks.extend(look.source.tasks(slowest).await?.tasks.into_iter().filter(is_stuck));
+    let named = tasks.into_iter().map(|task| ((task.shard.clone(), task.task.clone()), task));
+    let once: BTreeMap<_, _> = named.collect();
+    let of_job = |task: v1::TaskSummary| TaskOfJob {
+        job: job.job.clone(),
+        trouble: class_of(&task),
+        task: TaskFacts::from(&task),
+    };
+    Ok(once.into_values().map(of_job).collect())
+}
+
+/// True if an attempt at a task has read and written nothing for a while.
+fn is_stuck(task: &v1::TaskSummary) -> bool {
+    task.running.iter().any(|attempt| attempt.idle_ms >= IDLE_MS_MIN)
+}
+
+fn class_of(task: &v1::TaskSummary) -> String {
+    match TaskFacts::from(task).class {
+        _ if is_stuck(task) => "not-moving".to_owned(),
+        Some(class) => class,
+        None => "waiting".to_owned(),
+    }
 }
 
 fn is_troubled(job: &JobSummary) -> bool {
@@ -98,12 +139,22 @@ fn page(trouble: &Trouble, links: &Links) -> Page {
         document: document("TroublePage", trouble),
         command: "tailor job list --open; tailor task list --job JOB --state waiting; tailor worker list".to_owned(),
         actions: Vec::new(),
+        is_over: false,
     }
 }
 
 fn told(trouble: &Trouble) -> Markup {
     html! {
         @if trouble.is_none() { p.answer { "Nothing waits, nothing is tried again, and every worker can work." } }
+        @if !trouble.tasks.is_empty() {
+            p.answer {
+                @for (at, (class, count)) in trouble.tasks_by_class.iter().enumerate() {
+                    @if at > 0 { ", " }
+                    (text::counted(*count, "task")) " " (class)
+                }
+                "."
+            }
+        }
         @for (at, store) in trouble.stores.iter().enumerate() { p.bad { (long(&format!("store-{at}"), store)) } }
         @if !trouble.left_out.is_empty() {
             p { "Tasks of " (text::counted(trouble.left_out.len() as u64, "open job")) " were not looked at." }
@@ -136,16 +187,33 @@ fn tasks(trouble: &Trouble, links: &Links) -> Markup {
             th scope="row" { a href=(links.task(&of.job, &of.task.shard, &of.task.task)) { (name(&of.task.task)) } }
             td { a href=(links.shard(&of.job, &of.task.shard)) { (name(&of.task.shard)) } }
             td { a href=(links.job(&of.job)) { (name(&of.job)) } }
+            td { (of.trouble) }
+            td { (state(&of.task.state)) }
             td.number { (text::count(of.task.attempts.into())) }
-            td { @if let Some(error) = &of.task.error { (long(&format!("error-{}-{}-{}", of.job, of.task.shard, of.task.task), error)) } @else { "its neighbour is to confirm a start" } }
+            td { (waits(&of.task)) }
+            td { @if let Some(error) = &of.task.error { (long(&format!("error-{}-{}-{}", of.job, of.task.shard, of.task.task), error)) } @else { "-" } }
         }
     };
     let rows: Vec<_> = trouble.tasks.iter().map(row).collect();
     html! {
         @if !rows.is_empty() {
             h2 { "Tasks" }
-            (table("Tasks that wait", &["Task", "Shard", "Job", "Attempts", "Last failure"], &rows))
+            (table("Tasks that wait, are tried again or do not move, by class", &["Task", "Shard", "Job", "Class", "State", "Attempts", "Waits for", "Last failure"], &rows))
         }
+    }
+}
+
+/// Says for what a task waits and until when, or where its attempt stands still.
+fn waits(task: &TaskFacts) -> Markup {
+    let idle =
+        task.running.iter().filter(|attempt| attempt.idle_ms >= IDLE_MS_MIN).max_by_key(|attempt| attempt.idle_ms);
+    html! {
+        @if let Some(waits_for) = &task.waits_for {
+            (name(waits_for)) @if let Some(ms) = task.next_try_ms { ", " (text::span_ms(ms)) " from now" }
+        } @else if let Some(idle) = idle {
+            (name(&idle.worker_name)) ": no progress for " (text::span_ms(idle.idle_ms))
+            @if let Some(stage) = &idle.stage { ", in " (name(stage)) }
+        } @else { "-" }
     }
 }
 

@@ -87,6 +87,7 @@ fn page(workers: &Workers, list: (&Listing, Pager), links: &Links) -> Page {
         document: document("WorkersPage", workers),
         command: "tailor worker list -o wide".to_owned(),
         actions: vec![PageAction::DrainWorker { worker: String::new() }],
+        is_over: false,
     }
 }
 

@@ -61,6 +61,24 @@ fn a_page_is_cut_after_filter_and_order_and_the_totals_are_those_of_the_whole() 
 }
 
 #[test]
+fn what_waits_comes_first_then_what_runs_then_what_is_open_then_what_is_done() {
+    let (state, now) = after(&format!("{TRACE} | w2 fails m1 transient"));
+    let job: JobId = "j".parse().expect("a name");
+    let found = state.find_tasks(&job, None, &TaskFilter::default(), TaskOrder::Urgent, (0, 100), now);
+    let shown: Vec<_> = found.tasks.iter().map(|(_, view)| (view.task.to_string(), view.state)).collect();
+    let state_of = |name: &str| shown.iter().position(|(task, _)| task == name).expect("a task");
+    assert_eq!(shown[0], ("m-00001".to_owned(), TaskState::Waiting), "{shown:?}");
+    assert_eq!(shown[5], ("m-00000".to_owned(), TaskState::Done), "{shown:?}");
+    assert!(state_of("m-00002") < state_of("r-00000") && state_of("m-00003") < state_of("r-00000"), "{shown:?}");
+    // The same page, whether all is put in order or the first ones alone.
+    for offset in 0..7 {
+        let page = state.find_tasks(&job, None, &TaskFilter::default(), TaskOrder::Urgent, (offset, 2), now);
+        let named: Vec<_> = page.tasks.iter().map(|(_, view)| (view.task.to_string(), view.state)).collect();
+        assert_eq!(named, shown.iter().skip(offset).take(2).cloned().collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn the_slowest_comes_first_and_equals_keep_the_order_of_the_plan() {
     let slowest = names(&TaskFilter::default(), TaskOrder::Slowest);
     let (running, still): (Vec<_>, Vec<_>) = slowest.iter().partition(|name| name.as_str() < "r" && *name != "m-00000");

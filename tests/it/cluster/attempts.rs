@@ -54,8 +54,33 @@ fn what_a_killed_worker_held_is_listed_as_tried_again_and_its_attempts_are_told_
         assert!(entry["waits_for"].is_string(), "a task that is open says for what it waits: {entry:#}");
     }
 
+    let so_far = until("the job costs something", STATE_LIMIT, || {
+        let told = job.verb("cost", "").done().json();
+        (told["cost"].as_f64()? > 0.0).then_some(told)
+    });
+    assert_eq!((&so_far["so_far"], &so_far["bytes_stored"]), (&true.into(), &Value::Null), "{so_far:#}");
+    assert!(so_far["wasted"]["slot_ms"].as_u64().is_some_and(|ms| ms > 0), "{so_far:#}");
+
     slow.set_delay(Duration::ZERO);
     job.wait_done();
+    let ended = list(&job, "--slowest 3").expect("its event log tells it");
+    // While the job ran, tasks of shards that had ended were not among them.
+    assert!(ended["all"].as_u64() >= all && ended["unknown"] == serde_json::json!([]), "{ended:#}");
+    let again = list(&job, "--attempts-min 2").expect("its event log tells it");
+    let again = again["tasks"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|entry| (entry["shard"].as_str(), entry["task"].as_str()) == (Some(shard), Some(task)));
+    let again = again.expect("the task that was lost");
+    assert_eq!((&again["state"], &again["ended"][0]["outcome"]), (&"done".into(), &"worker-lost".into()), "{again:#}");
+    let events = job.tailor("job events j -o json").run().done().json();
+    let events: Vec<_> =
+        events["events"].as_array().expect("a list").iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!((events.first(), events.contains(&"worker-lost")), (Some(&"ended"), true), "{events:?}");
+    assert!(events.contains(&"attempt-done") && events.len() < 200, "the lost attempt, and no other: {events:?}");
+    let newest = job.tailor("job events j --limit 1").run().done();
+    assert!(newest.stdout.lines().count() == 2 && newest.stderr.contains("newest 1 events"), "{}", newest.stderr);
     let told = get(&job, shard, task);
     assert_eq!(outcomes(&told), ["worker-lost", "counts"], "{told:#}");
     assert!(told["now"].is_null() && told["unknown"].as_array().is_some_and(Vec::is_empty), "{told:#}");

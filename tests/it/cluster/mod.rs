@@ -14,6 +14,7 @@ mod refused; //   places and stores that cannot be used
 mod secure; //    TLS, roles, places, the audit log
 mod shards; //    a shard is run again
 mod traces; //    spans for a collector
+mod viewers; //   people who watch
 
 use std::time::{Duration, Instant};
 

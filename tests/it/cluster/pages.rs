@@ -48,6 +48,10 @@ fn the_pages_of_every_coordinator_show_a_job_and_outlive_the_leader() {
         let (status, html) = curl(&[], &format!("{page}jobs/j"));
         assert!(status == 200 && html.contains("Complete: all "), "{html}");
         assert_eq!(json(&format!("{page}workers?format=json"))["count"], 2);
+        assert!(shown["cost"].as_f64().is_some_and(|cost| cost > 0.0), "{shown:#}");
+        let shard = shown["shards"][0]["shard"].as_str().expect("a name");
+        let shard = json(&format!("{page}jobs/j/shards/{shard}?format=json"));
+        assert!(shard["stream"]["slots"].as_array().is_some_and(|slots| !slots.is_empty()), "{shard:#}");
         let dataset = shown["dataset"].as_str().expect("a URI");
         let org = |org: &str| json(&format!("{page}coverage?dataset={dataset}&org={org}&format=json"));
         let whole = org("");
@@ -170,5 +174,23 @@ fn a_dataset_alone_shows_its_jobs_to_whoever_has_the_link() {
     let compared = shown("jobs/first/vs/second");
     assert_eq!(compared["shards_total"], compared["shards_same"], "{compared:#}");
     let shard = job["shards"][0]["shard"].as_str().expect("a name");
-    assert_eq!(shown(&format!("jobs/second/shards/{shard}"))["state"], "done");
+    let shard = shown(&format!("jobs/second/shards/{shard}"));
+    assert_eq!(shard["state"], "done");
+    // The event log has who ran what, also where no cluster ever was.
+    let tasks = shard["tasks"].as_array().expect("a list");
+    assert_eq!(
+        (&shard["tasks_all"], &shard["tasks_unknown"]),
+        (&tasks.len().into(), &serde_json::json!([])),
+        "{shard:#}"
+    );
+    let ran: u64 = shard["stream"]["slots"].as_array().expect("slots").iter().map(attempts_of).sum();
+    assert_eq!(ran, tasks.len() as u64, "{shard:#}");
+    let task = tasks[0]["task"].as_str().expect("a name");
+    let task = shown(&format!("jobs/second/shards/{}/tasks/{task}", shard["shard"].as_str().expect("a name")));
+    assert_eq!((&task["state"], &task["attempts"][0]["outcome"]), (&"done".into(), &"counts".into()), "{task:#}");
+}
+
+/// Counts the attempts that a slot had.
+fn attempts_of(slot: &Value) -> u64 {
+    slot["spans"].as_array().expect("a list").iter().filter_map(|span| span["attempts"].as_u64()).sum()
 }

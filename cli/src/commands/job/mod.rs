@@ -3,6 +3,7 @@
 mod cancel;
 mod compare;
 mod cost;
+mod events;
 mod get;
 mod list;
 mod record;
@@ -29,7 +30,9 @@ pub(crate) enum Job {
     Watch(watch::Args),
     /// Wait until a job has ended. Exits 0 if done, 4 if failed or cancelled, 9 if partly done, 5 if not in time
     Wait(wait::Args),
-    /// Show what a job took that has ended: time of slots, requests, bytes, and their price
+    /// Show what happened to a job, the newest first; also to one that has ended
+    Events(events::Args),
+    /// Show what a job took, or took so far: time of slots, requests, bytes, and their price
     Cost(cost::Args),
     /// Compare two jobs that have ended, measure by measure and shard by shard
     Compare(compare::Args),
@@ -47,6 +50,7 @@ pub(crate) async fn run(job: Job) -> Result<Code> {
         Job::Get(args) => get::run(args).await,
         Job::Watch(args) => watch::run(args).await,
         Job::Wait(args) => wait::run(args).await,
+        Job::Events(args) => events::run(args).await,
         Job::Cost(args) => cost::run(args).await,
         Job::Compare(args) => compare::run(args).await,
         Job::Cancel(args) => cancel::run(args).await,

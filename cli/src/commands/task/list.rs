@@ -1,4 +1,4 @@
-//! `tailor task list`: tasks of a running job, filtered, in order.
+//! `tailor task list`: tasks of a job, filtered, in order; of one that has ended as far as its event log has them.
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -55,6 +55,11 @@ pub(crate) struct Args {
     /// For example `--attempts-min 2`.
     #[arg(long, value_name = "N", default_value_t = 0)]
     attempts_min: u32,
+    /// Dataset to look in for a job that has ended. Without it, every dataset that the cluster has worked on.
+    ///
+    /// For example `--dataset s3://metrics/dataset`.
+    #[arg(long, value_name = "URI")]
+    dataset: Option<String>,
     /// Number of tasks to pass over, of those that the other options let through.
     ///
     /// For example `--offset 200`.
@@ -82,6 +87,8 @@ enum State {
     Waiting,
     /// Done: an attempt has succeeded.
     Done,
+    /// Ended: its shard is over, and no attempt has succeeded.
+    Ended,
 }
 
 impl From<State> for TaskState {
@@ -91,6 +98,7 @@ impl From<State> for TaskState {
             State::Running => Self::Running,
             State::Waiting => Self::Waiting,
             State::Done => Self::Done,
+            State::Ended => Self::Ended,
         }
     }
 }
@@ -141,6 +149,7 @@ pub(super) async fn run(args: Args) -> Result<Code> {
         retrying: args.retrying,
         order: order.into(),
         offset: args.offset,
+        dataset: args.dataset.unwrap_or_default(),
     };
     let list = |mut operator: Operator| {
         let request = request.clone();
@@ -148,6 +157,9 @@ pub(super) async fn run(args: Args) -> Result<Code> {
     };
     let tasks = TaskList::new(args.job, args.context.cluster()?.client.operator(list).await?);
     documents::show(args.output.style, &tasks)?;
+    for sentence in &tasks.unknown {
+        crate::out::say(format_args!("tailor: {sentence}"));
+    }
     if tasks.more {
         let (shown, matching, all) = (tasks.shown(), tasks.matching, tasks.all);
         crate::out::say(format_args!(

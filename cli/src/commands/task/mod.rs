@@ -10,7 +10,7 @@ use crate::exit::Code;
 /// Verbs of `tailor task`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Task {
-    /// List the tasks of a running job, with their attempts, workers and errors
+    /// List the tasks of a job, with their attempts, workers and errors; also of one that has ended
     List(list::Args),
     /// Show one task with every attempt at it that is known, also of a job that has ended
     Get(get::Args),

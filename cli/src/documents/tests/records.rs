@@ -72,7 +72,7 @@ fn report(name: &str, seconds: u64, digest: u128) -> JobReport {
 #[test]
 fn a_cost_is_slots_and_requests_by_their_prices_with_waste_apart() {
     // 900 s of slots at 3.6 an hour, 1000 reads at 1 and 400 writes at 5 a thousand; 100 s were wasted.
-    let cost = JobCost::of(&report("nightly", 900, 2), PRICES);
+    let cost = JobCost::of("nightly".to_owned(), cost::spending(&report("nightly", 900, 2)), PRICES);
     check(
         ListStyle::Table,
         &cost,
@@ -96,6 +96,29 @@ fn a_cost_is_slots_and_requests_by_their_prices_with_waste_apart() {
             total               3.90  0.1000   4.00
         "#]],
     );
+}
+
+#[test]
+fn a_cost_is_the_same_from_a_record_that_a_page_reads_and_from_the_report() {
+    let report = report("nightly", 900, 2);
+    let found = v1::GetJobResponse { record: serde_json::to_vec(&report).expect("JSON").into(), ..Default::default() };
+    let of_page = dashboard::cost::Spending::of_job(&found).expect("it is on record");
+    let shown = |spending| text(ListStyle::Json, &JobCost::of("nightly".to_owned(), spending, PRICES)).expect("JSON");
+    assert_eq!(shown(of_page), shown(cost::spending(&report)));
+}
+
+#[test]
+fn a_job_that_runs_has_a_cost_so_far_and_a_range_for_its_end() {
+    let useful = Effort { wall: Duration::from_secs(1800), ..Effort::default() };
+    let spending = dashboard::cost::Spending {
+        useful,
+        shares_done: Some((0.25, 0.5)),
+        is_running: true,
+        ..dashboard::cost::Spending::default()
+    };
+    let table = JobCost::of("nightly".to_owned(), spending, PRICES).table(false);
+    assert!(table.contains("which runs: so far") && table.contains("at its end        3.60 to 7.20"), "{table}");
+    assert!(!table.contains("for more data     2x"), "{table}");
 }
 
 #[test]

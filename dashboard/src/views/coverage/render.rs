@@ -42,6 +42,7 @@ pub(super) fn page(coverage: &Coverage, question: &Question, links: &Links) -> P
         document: document("CoveragePage", coverage),
         command,
         actions: Vec::new(),
+        is_over: false,
     }
 }
 

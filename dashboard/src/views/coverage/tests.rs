@@ -1,10 +1,11 @@
 use super::*;
 use crate::html::Links;
-use crate::price::PagePrices;
 use crate::source::simulated::{HOSTILE, SUBMITTED_MS, Simulated};
+use crate::views::Told;
 
 async fn look_at(question: Question, source: &Simulated) -> Page {
-    let look = Look { source, prices: PagePrices::default(), now_ms: SUBMITTED_MS, links: Links::at(0) };
+    let told = Told::default();
+    let look = Look { source, told: &told, now_ms: SUBMITTED_MS, links: Links::at(0) };
     super::look(&look, &question).await.expect("a page")
 }
 

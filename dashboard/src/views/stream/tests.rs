@@ -49,6 +49,16 @@ fn an_attempt_has_the_first_slot_of_its_worker_that_was_free() {
 }
 
 #[test]
+fn an_attempt_that_was_wasted_is_drawn_beside_the_one_that_counts() {
+    let mut again = done("m-00000", "w1", 5, 9);
+    again.ended = vec![done("m-00000", "w1", 0, 4).counts.expect("it is done")];
+    let stream = Stream::of(&[again], BEGIN_MS).expect("attempts");
+    assert_eq!(told(&stream), "w1 #1 8 s: m-00000: 4 s, wasted 0-4 | m-00000: 4 s 5-9");
+    assert_eq!(stream.slots[0].spans.iter().map(Span::class).collect::<Vec<_>>(), ["c5", "c1"]);
+    assert_eq!(stream.tasks_unknown, 0);
+}
+
+#[test]
 fn what_an_earlier_leader_saw_is_counted_and_not_drawn() {
     let mut lost = done("m-00001", "w1", 5, 5);
     lost.counts.as_mut().expect("it is done").worker.clear();
