@@ -133,6 +133,13 @@ impl HttpProxy {
         lock(&self.weather).requests.iter().filter(|(_, met)| *met == Some(fault)).count()
     }
 
+    /// Counts the requests of `method` so far whose target contains `part`.
+    pub fn total(&self, method: &str, part: &str) -> u64 {
+        let weather = lock(&self.weather);
+        let lines = weather.requests.iter().map(|(line, _)| line);
+        lines.filter(|line| line.starts_with(method) && line.contains(part)).count() as u64
+    }
+
     /// Lists the first lines of the requests of `method` so far whose target contains `part`, each once.
     pub fn requests(&self, method: &str, part: &str) -> BTreeSet<String> {
         let weather = lock(&self.weather);

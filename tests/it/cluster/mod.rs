@@ -15,6 +15,7 @@ mod refused; //   places and stores that cannot be used
 mod s3; //        the store is slow, away, or silent
 mod secure; //    TLS, roles, places, the audit log
 mod shards; //    one shard fails, or is run again
+mod shuffle; //   requests of a wide shuffle
 mod traces; //    spans for a collector
 mod workers; //   a worker is killed, hangs, or has no room
 
