@@ -20,6 +20,10 @@ pub(super) const TABLES_MAX: usize = 2;
 /// Bytes at a run's end that are read first; the index of a thousand slices fits in them.
 const TAIL_BYTES: u64 = 48 << 10;
 
+/// Longest index that the leader reads, in bytes: that of a hundred spills of a thousand partitions, as older workers
+/// write them. The length is what a worker wrote.
+const INDEX_BYTES_MAX: usize = 4 << 20;
+
 #[derive(Debug, thiserror::Error)]
 enum TableError {
     #[error(transparent)]
@@ -30,6 +34,8 @@ enum TableError {
         #[source]
         source: RunError,
     },
+    #[error("run {run}: its index has {len} bytes, over {INDEX_BYTES_MAX}")]
+    TooLong { run: String, len: usize },
 }
 
 /// Writes the table of the slices in `runs`, if it saves requests. `tables` has a permit for each table that may be made
@@ -66,6 +72,9 @@ async fn read_index(root: &Root, run: &ObjectEntry) -> Result<RunIndex, TableErr
     let broken = |source| TableError::Run { run: root.object(&run.key), source };
     let mut tail = read_tail(root, run, TAIL_BYTES).await?;
     let len = RunIndex::len_in(&tail).map_err(broken)? + TRAILER_BYTES;
+    if len > INDEX_BYTES_MAX {
+        return Err(TableError::TooLong { run: root.object(&run.key), len });
+    }
     if len > tail.len() {
         tail = read_tail(root, run, len as u64).await?;
     }
