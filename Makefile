@@ -85,7 +85,7 @@ bench: build ## The figures of docs/performance.md
 bench-quick: build ## The same on two million points: shows that it runs, judges nothing
 	cargo run --locked --release -p bench -- --quick --rounds 1
 
-bench-scale: build ## The coordinator alone with a million tasks, against a plain client of etcd; what ten trillion points take
+bench-scale: build ## The coordinator alone with a million tasks, against a plain client of etcd; what a hundred trillion points take
 	scripts/setup.sh tests
 	cargo run --locked --release -p bench -- scale
 	cargo run --locked --release -p bench -- cost

@@ -7,6 +7,7 @@
 mod store;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -18,7 +19,7 @@ use model::{
 use scheduler::{Event, Policy, Restored, State};
 use storage::Root;
 
-use store::Listed;
+pub(crate) use store::Listed;
 
 /// Most memory of the process, in bytes.
 const PEAK_BYTES_MAX: u64 = 512 << 20;
@@ -34,9 +35,14 @@ pub(crate) struct Options {
     shards: u64,
 }
 
+/// Sizes of the segments, in bytes.
+const SIZES: std::ops::Range<u64> = 100_000..200_000;
+
 /// Totals over the plans of all shards.
 struct Planned {
     segments: u64,
+    /// Pages of the listing.
+    pages: u64,
     tasks: usize,
     /// Bytes of the plans' objects, and of those that are not segment lists.
     objects_bytes: u64,
@@ -50,9 +56,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let planned = runtime()?.block_on(plan(options.segments, options.shards))?;
     let peak = peak_bytes()?;
     println!(
-        "{} segments of {} shards: {} map tasks, {:.1} s; objects of {}, of them plans {}",
+        "{} segments of {} shards in {} pages: {} map tasks, {:.1} s; objects of {}, of them plans {}",
         planned.segments,
         options.shards,
+        planned.pages,
         planned.tasks,
         planned.took.as_secs_f64(),
         ByteSize(planned.objects_bytes),
@@ -66,6 +73,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         (peak - before) as f64 / options.segments as f64
     );
     ensure!(planned.segments == options.segments, "{} segments were planned", planned.segments);
+    ensure!(planned.pages == options.segments.div_ceil(1000), "a segment was listed again");
     ensure!(peak <= PEAK_BYTES_MAX, "planning takes too much memory");
     Ok(())
 }
@@ -74,10 +82,18 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }
 
-async fn plan(segments: u64, shards: u64) -> Result<Planned> {
+/// Lists and plans a synthetic input as the leader does; returns the plans.
+pub(crate) fn plans(listed: &Arc<Listed>) -> Result<Vec<ShardPlan>> {
     let folder = tempfile::tempdir()?;
     let dataset = Root::create(folder.path().to_str().context("a plain name")?)?;
-    let began = Instant::now();
+    runtime()?.block_on(async {
+        let job = job(&dataset, Arc::clone(listed)).await?;
+        Ok(coordinator::planning::plan(&job).await?.plans)
+    })
+}
+
+/// Creates a job over a synthetic input.
+async fn job(dataset: &Root, listed: Arc<Listed>) -> Result<coordinator::Job> {
     let spec = JobSpec {
         job: "listing".parse()?,
         input: dataset.uri().to_owned(),
@@ -94,14 +110,24 @@ async fn plan(segments: u64, shards: u64) -> Result<Planned> {
         submitted_at_ms: 0,
     };
     let mut job = coordinator::Job::reading(&spec, dataset.clone(), &coordinator::Env::real()).await?;
-    job.input = Root::of_store("listed://input", Arc::new(Listed { segments, shards }));
+    job.input = Root::of_store("listed://input", listed);
+    Ok(job)
+}
+
+async fn plan(segments: u64, shards: u64) -> Result<Planned> {
+    let folder = tempfile::tempdir()?;
+    let dataset = Root::create(folder.path().to_str().context("a plain name")?)?;
+    let began = Instant::now();
+    let listed = Arc::new(Listed::new(segments, shards, SIZES));
+    let job = job(&dataset, Arc::clone(&listed)).await?;
     let plans = coordinator::planning::plan(&job).await?.plans;
     let written = coordinator::planning::write(&dataset, plans).await?;
     let mut state = State::new(Policy::default());
     for event in scheduler::life::UNTIL_OPENING {
         scheduler::step(&mut state, Event::Job { job: job.id.clone(), round: None, event }, Duration::ZERO);
     }
-    let mut planned = Planned { segments: 0, tasks: 0, objects_bytes: 0, documents_bytes: 0, took: Duration::ZERO };
+    let mut planned =
+        Planned { segments: 0, pages: 0, tasks: 0, objects_bytes: 0, documents_bytes: 0, took: Duration::ZERO };
     for (plan, _) in written {
         planned.segments += plan.segments.len() as u64;
         planned.tasks += plan.map_tasks.len();
@@ -111,6 +137,7 @@ async fn plan(segments: u64, shards: u64) -> Result<Planned> {
         ensure!(effects.is_empty(), "nothing is to be done before a worker asks: {effects:?}");
     }
     planned.took = began.elapsed();
+    planned.pages = listed.pages.load(Ordering::Relaxed);
     for object in dataset.list("").await? {
         planned.objects_bytes += object.size;
         if object.location.as_ref().contains("/plans/") {
@@ -159,6 +186,7 @@ mod tests {
         let planned = runtime().expect("a runtime").block_on(plan(SEGMENTS, 8)).expect("it is planned");
         let took = peak_bytes().expect("/proc") - before;
         assert_eq!(planned.segments, SEGMENTS);
+        assert_eq!(planned.pages, SEGMENTS / 1000, "pages and nothing else");
         assert!(planned.documents_bytes < 10 * SEGMENTS, "plans of {} bytes", planned.documents_bytes);
         assert!(planned.objects_bytes < 60 * SEGMENTS, "objects of {} bytes", planned.objects_bytes);
         // Vectors of plain values took 70 MiB for the listing and the plans alone.

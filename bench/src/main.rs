@@ -22,7 +22,7 @@ mod figure;
 mod suite;
 // Measurements in processes of their own.
 mod probe;
-// Extrapolation to ten trillion points.
+// Extrapolation to a hundred trillion points.
 mod cost;
 // a job in a cluster
 mod cluster;
@@ -66,7 +66,7 @@ enum Command {
     Import(import::Options),
     /// Compare a job in a cluster with two workers with `tailor run`
     Cluster(cluster::Options),
-    /// Estimate the cost of ten trillion points
+    /// Plan jobs of up to a hundred trillion points, and estimate their requests, times and price
     Cost(cost::Options),
     #[command(flatten)]
     Probe(probe::Probe),
@@ -79,10 +79,7 @@ fn main() -> Result<ExitCode> {
         Some(Command::Listing(options)) => return listing::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Import(options)) => return import::run(&options).map(|()| ExitCode::SUCCESS),
         Some(Command::Cluster(options)) => return cluster::run(&options).map(|()| ExitCode::SUCCESS),
-        Some(Command::Cost(options)) => {
-            cost::run(&options);
-            return Ok(ExitCode::SUCCESS);
-        }
+        Some(Command::Cost(options)) => return cost::run(&options),
         Some(Command::Probe(probe)) => return probe.run().map(|()| ExitCode::SUCCESS),
         None => {}
     }

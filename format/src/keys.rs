@@ -31,9 +31,10 @@
 //! | key | value | written by | life |
 //! |---|---|---|---|
 //! | `runs/<job>/shard=<s>/<task>-<attempt>.run` | run | the map attempt, alone | until the shard has ended |
-//! | `runs/<job>/shard=<s>/<task>-<attempt>-<n>.run` | intermediate merged run | the reduce attempt, alone | until it has ended |
+//! | `runs/<job>/shard=<s>/<task>-<attempt>-<n>.run` | spill of a map attempt, or intermediate merged run of a reduce attempt, on the worker's disk | the attempt, alone | until it has ended |
 //! | `runs/<job>/shard=<s>/<task>-<attempt>.report.json` | report of the attempt | the attempt, alone | until the shard has ended |
 //! | `runs/<job>/shard=<s>/list-<digest>.json` | run list: the runs that count, in source order | the coordinator | until the shard has ended |
+//! | `runs/<job>/shard=<s>/slices-<digest>.table` | for each partition, where its slices lie in the runs of that list | the coordinator | until the shard has ended |
 //!
 //! `<attempt>` is `a-<number>-<token>`, whose token is never given out twice, whatever becomes of the cluster's
 //! state; `<leader>` is the revision at which that leader was elected, and its term (versions before had the revision
@@ -151,7 +152,7 @@ pub fn run(job: &JobId, shard: ShardId, task: TaskId, attempt: AttemptId) -> Str
     format!("runs/{job}/shard={shard}/{task}-{attempt}.run")
 }
 
-/// Key of the `ordinal`th run that a reduce attempt made by merging others.
+/// Key of the `ordinal`th run that an attempt made for itself: a spill, or several runs merged.
 pub fn merged_run(job: &JobId, shard: ShardId, task: TaskId, attempt: AttemptId, ordinal: usize) -> String {
     format!("runs/{job}/shard={shard}/{task}-{attempt}-{ordinal}.run")
 }
@@ -169,6 +170,11 @@ pub fn report(task: &TaskPath, attempt: AttemptId) -> String {
 /// Key of the list of the runs that count, in the scratch root.
 pub fn run_list(job: &JobId, shard: ShardId, list: Digest) -> String {
     format!("{}/list-{list}.json", runs_of(job, shard))
+}
+
+/// Key of the table of the slices in the runs of a list, in the scratch root.
+pub fn slice_table(job: &JobId, shard: ShardId, list: Digest) -> String {
+    format!("{}/slices-{list}.table", runs_of(job, shard))
 }
 
 /// URI of the root of a job's runs, in the dataset at `dataset`; removed with the job.

@@ -22,6 +22,8 @@ pub mod payload;
 pub mod column;
 // Sorted shuffle data that a map attempt writes for the reduce tasks.
 pub mod run;
+// Table of a shard's slices, by partition.
+pub mod slices;
 // Part file: writer, footer, blocks, rollup columns.
 pub mod part;
 // Segment lists of plans and manifests.

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! All fixed-width numbers are little-endian. A map attempt spills whenever its buffer is full, and once at the end: a
-//! spill writes one slice for each partition that has points. The chunks of one series in one slice ascend and do not
+//! spill writes one slice for each partition that has points. Several spills are merged into one, numbered 0, before
+//! the run is written; runs of older versions hold all of them. The chunks of one series in one slice ascend and do not
 //! overlap, so that a merge holds one decoded chunk per slice. If a series overlaps itself so heavily that sorting it
 //! would break the memory budget, the spill writes it in several *layers*. Slices of one partition in the order
 //! (map task, spill, layer) are in source order wherever timestamps are equal.

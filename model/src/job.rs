@@ -33,10 +33,18 @@ pub struct JobSettings {
     pub format: OutputFormat,
     /// Compression of the columns of parts; Parquet has its own.
     pub encoding: Encoding,
-    /// Segment bytes that one map task reads.
+    /// Segment bytes that one map task reads: exactly, unless it is [`Self::SPLIT_BYTES`].
     pub split_bytes: ByteSize,
-    /// Segment bytes whose points one partition should hold.
+    /// Segment bytes whose points one partition should hold: exactly, unless it is [`Self::PARTITION_BYTES`].
     pub partition_bytes: ByteSize,
+}
+
+impl JobSettings {
+    /// Default of [`Self::split_bytes`]: a least size, from which the planner grows the splits of large shards.
+    pub const SPLIT_BYTES: ByteSize = ByteSize(64 << 20);
+
+    /// Default of [`Self::partition_bytes`]: a least size, from which the planner grows the partitions of large shards.
+    pub const PARTITION_BYTES: ByteSize = ByteSize(32 << 20);
 }
 
 impl Default for JobSettings {
@@ -50,8 +58,8 @@ impl Default for JobSettings {
             rollups: Vec::new(),
             format: OutputFormat::default(),
             encoding: Encoding::default(),
-            split_bytes: ByteSize(64 << 20),
-            partition_bytes: ByteSize(32 << 20),
+            split_bytes: Self::SPLIT_BYTES,
+            partition_bytes: Self::PARTITION_BYTES,
         }
     }
 }

@@ -71,6 +71,10 @@ pub const PARTITIONS_PER_SHARD_MAX: u32 = 1024;
 /// Most map tasks of a shard; splits grow beyond their target rather than exceed it.
 pub const MAP_TASKS_PER_SHARD_MAX: usize = 4096;
 
+/// Most segments that one map task reads: its report names each of them, in some 120 bytes, and has to fit into a
+/// message.
+pub const SPLITS_PER_TASK_MAX: usize = 32 << 10;
+
 /// Most slices that one merge reads at once; more are merged in groups first.
 pub const MERGE_FAN_IN_MAX: usize = 256;
 

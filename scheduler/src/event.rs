@@ -262,6 +262,8 @@ pub enum TaskInput {
 pub struct ListedRuns {
     /// Runs in source order.
     pub list: RunList,
+    /// Partitions of the shard's plan.
+    pub partitions: u32,
     /// Digest of the list's object.
     pub digest: Digest,
 }

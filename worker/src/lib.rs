@@ -23,7 +23,8 @@ mod compute;
 mod slot;
 mod map;
 mod reduce;
-mod run_writer;
+// Runs: writing, reading, merging.
+mod runs;
 // Choice of the attempts that a leaving worker still finishes.
 mod drain;
 // Check that this machine may take work.

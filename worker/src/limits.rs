@@ -4,6 +4,9 @@
 //! with a handful of points what a production slot meets with billions.
 
 use model::limits::{MERGE_FAN_IN_MAX, OVERLAP_POINTS_MAX};
+use storage::object::UPLOAD_PART_BYTES;
+
+use crate::runs::{ReadBudget, reads};
 
 /// Limits of one slot. [`Self::within`] gives the values that were measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,5 +33,30 @@ impl SlotLimits {
             merge_fan_in_max: MERGE_FAN_IN_MAX,
             reduce_batch_points: 16 << 10,
         }
+    }
+
+    /// Bytes of one ranged read of a segment, of which two are in memory at once.
+    pub fn segment_read_bytes(&self) -> u64 {
+        (self.memory_bytes / 32).clamp(2 << 20, 8 << 20)
+    }
+
+    /// Bytes of one part of the upload of a run or of raw data, of which three are in memory at once.
+    pub fn upload_part_bytes(&self) -> usize {
+        (self.memory_bytes / 32).clamp(UPLOAD_PART_BYTES as u64, 16 << 20) as usize
+    }
+
+    /// Counts the requests that read the slices of one partition from a store, by the lengths of the slices.
+    pub fn slice_requests(&self, lens: &[u64]) -> u64 {
+        reads::requests(lens, self.reduce_budget())
+    }
+
+    /// Bounds of a reduce attempt's merges: a quarter of the memory is for the slices that are being read.
+    pub(crate) fn reduce_budget(&self) -> ReadBudget {
+        ReadBudget { bytes: self.memory_bytes / 4, fan_in_max: self.merge_fan_in_max }
+    }
+
+    /// Bounds of the merges of a map attempt's spills, which take place beside the shuffle buffer.
+    pub(crate) fn map_budget(&self) -> ReadBudget {
+        ReadBudget { bytes: self.memory_bytes / 8, fan_in_max: self.merge_fan_in_max }
     }
 }

@@ -67,9 +67,9 @@ impl Slot {
                 let mapper = self.mapper.get_or_insert_with(|| Mapper::new(self.limits));
                 mapper.run(assignment, splits, ctx).map(AttemptOutcome::Mapped)
             }
-            Work::Reduce { partition, runs } => {
+            Work::Reduce { partition, list, runs } => {
                 let reducer = self.reducer.get_or_insert_with(|| Reducer::new(self.limits));
-                reducer.run(assignment, *partition, runs, ctx).map(AttemptOutcome::Reduced)
+                reducer.run(assignment, *partition, (*list, runs), ctx).map(AttemptOutcome::Reduced)
             }
         };
         outcome.unwrap_or_else(|error| AttemptOutcome::Failed(error.blame(&ctx.stores.local).into()))

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use model::{
-    AttemptId, Effort, HeldAttempt, JobId, JobSettings, PartitionId, RunEntry, SegmentRef, ShardId, Split, Stage,
-    TaskId, TaskPath,
+    AttemptId, Digest, Effort, HeldAttempt, JobId, JobSettings, PartitionId, RunEntry, SegmentRef, ShardId, Split,
+    Stage, TaskId, TaskPath,
 };
 use storage::segment::SegmentAccess;
 use storage::{Root, Tally};
@@ -55,6 +55,8 @@ pub enum Work {
     Reduce {
         /// Partition that the attempt writes.
         partition: PartitionId,
+        /// Digest of the list of runs, which names the table of their slices.
+        list: Digest,
         /// Runs of all map tasks that wrote one, in source order.
         runs: Vec<RunEntry>,
     },

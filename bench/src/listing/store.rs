@@ -1,6 +1,9 @@
 //! Bucket that can only list: segments with a size and an etag each, in key order, a thousand per page.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -17,9 +20,20 @@ const PAGE: u64 = 1000;
 
 /// Generated listing of segments in several shards.
 #[derive(Debug)]
-pub(super) struct Listed {
-    pub(super) segments: u64,
-    pub(super) shards: u64,
+pub(crate) struct Listed {
+    segments: u64,
+    shards: u64,
+    /// Sizes of segments, at random.
+    sizes: Range<u64>,
+    /// Pages that were listed.
+    pub(crate) pages: Arc<AtomicU64>,
+}
+
+impl Listed {
+    /// Creates a bucket of so many segments in so many shards.
+    pub(crate) fn new(segments: u64, shards: u64, sizes: Range<u64>) -> Self {
+        Self { segments, shards, sizes, pages: Arc::default() }
+    }
 }
 
 impl fmt::Display for Listed {
@@ -33,7 +47,7 @@ fn refused<T>() -> Result<T> {
 }
 
 /// Returns the `ordinal`th segment; keys grow with the ordinal.
-fn segment(ordinal: u64, segments: u64, shards: u64) -> ObjectMeta {
+fn segment(ordinal: u64, (segments, shards): (u64, u64), sizes: &Range<u64>) -> ObjectMeta {
     // Keys are spread as writers spread them: the hour, then the shard, then the writer.
     let hours = segments.div_ceil(shards * 1000).max(1);
     let in_hour = segments.div_ceil(hours);
@@ -45,7 +59,7 @@ fn segment(ordinal: u64, segments: u64, shards: u64) -> ObjectMeta {
     ObjectMeta {
         location: Path::from(key),
         last_modified: Default::default(),
-        size: 100_000 + digest.0 as u64 % 100_000,
+        size: sizes.start + digest.0 as u64 % (sizes.end - sizes.start).max(1),
         e_tag: Some(format!("\"{digest}\"")),
         version: None,
     }
@@ -70,11 +84,13 @@ impl ObjectStore for Listed {
     }
 
     fn list(&self, _: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let Self { segments, shards } = *self;
+        let (shape, sizes, listed) = ((self.segments, self.shards), self.sizes.clone(), Arc::clone(&self.pages));
+        let segments = self.segments;
         let pages = stream::iter((0..segments).step_by(PAGE as usize));
         let page = move |first: u64| {
+            listed.fetch_add(1, Ordering::Relaxed);
             let objects = first..(first + PAGE).min(segments);
-            stream::iter(objects.map(move |at| Ok(segment(at, segments, shards))).collect::<Vec<_>>())
+            stream::iter(objects.map(|at| Ok(segment(at, shape, &sizes))).collect::<Vec<_>>())
         };
         pages.map(page).flatten().boxed()
     }

@@ -88,12 +88,12 @@ pub(crate) struct JobOptions {
     /// For example `--shard-config shards.toml`.
     #[arg(long, value_name = "FILE")]
     shard_config: Option<PathBuf>,
-    /// Segment bytes that one map task reads.
+    /// Segment bytes that one map task reads. The default is a least size, and grows with the shard.
     ///
     /// For example `--split-size 64MiB`.
     #[arg(long, value_name = "SIZE", default_value_t = JobSettings::default().split_bytes)]
     split_size: ByteSize,
-    /// Segment bytes whose points one partition should hold.
+    /// Segment bytes whose points one partition should hold. The default is a least size, and grows with the shard.
     ///
     /// For example `--partition-size 256MiB`.
     #[arg(long, value_name = "SIZE", default_value_t = JobSettings::default().partition_bytes)]

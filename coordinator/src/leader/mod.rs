@@ -37,6 +37,7 @@ mod marks; //    marks that keep collectors from a job's objects
 mod perform; //  effect -> work
 mod plans; //    plans of a job
 mod runs; //     lists of runs, as objects
+mod slices; //   tables of their slices, as objects
 mod takeover; // jobs that another leader left
 
 // State beside the scheduler's, and views of both.

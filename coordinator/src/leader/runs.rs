@@ -1,4 +1,4 @@
-//! Lists of runs, written as objects: once a shard, before its first reduce task is granted.
+//! Lists of runs, and tables of their slices, written as objects: once a shard, before its first reduce task is granted.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,9 @@ use format::keys;
 use model::{Digest, JobId, ShardId, TaskPath};
 use scheduler::ListedRuns;
 use storage::{Opener, StorageError};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
+
+use super::slices;
 
 /// Most lists remembered. Beyond that all are forgotten, and written again if need be.
 const LISTS_MAX: usize = 4096;
@@ -17,6 +19,8 @@ const LISTS_MAX: usize = 4096;
 pub(crate) struct RunLists {
     stores: Opener,
     written: Mutex<HashMap<(JobId, ShardId), Written>>,
+    /// Permits to make a table of slices.
+    tables: Semaphore,
 }
 
 /// List of a shard, written or being written.
@@ -29,7 +33,7 @@ struct Written {
 impl RunLists {
     /// Creates the lists of a leader that has written none.
     pub(crate) fn new(stores: Opener) -> Self {
-        Self { stores, written: Mutex::default() }
+        Self { stores, written: Mutex::default(), tables: Semaphore::new(slices::TABLES_MAX) }
     }
 
     /// Writes the list of a shard, unless it is written. The list is named by its digest, so it never changes.
@@ -40,9 +44,11 @@ impl RunLists {
             let key = keys::run_list(&task.job, task.shard, runs.digest);
             match root.put_by_digest(&key, runs.list.to_bytes()).await {
                 // Readers check the digest: the attempts that find a damaged list fail, and then the shard.
-                Err(StorageError::AlreadyExists { .. }) => Ok(()),
-                put => put,
+                Err(StorageError::AlreadyExists { .. }) => {}
+                put => put?,
             }
+            slices::publish(&root, task, runs, &self.tables).await;
+            Ok(())
         };
         cell.get_or_try_init(write).await.map(drop)
     }

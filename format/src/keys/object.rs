@@ -120,12 +120,14 @@ pub struct RunKey {
 pub enum RunObject {
     /// Run of a map attempt.
     Run(TaskId, AttemptId),
-    /// Intermediate merged run of a reduce attempt, by ordinal.
+    /// Run that an attempt made for itself, by ordinal.
     Merged(TaskId, AttemptId, usize),
     /// Report of an attempt.
     Report(TaskId, AttemptId),
     /// Run list of the shard.
     List(Digest),
+    /// Table of the slices in the runs of a list.
+    Slices(Digest),
 }
 
 impl ObjectKey {
@@ -261,6 +263,7 @@ impl fmt::Display for RunKey {
                 super::report(&TaskPath { job: job.clone(), shard: *shard, task }, attempt)
             }
             RunObject::List(digest) => super::run_list(job, *shard, digest),
+            RunObject::Slices(list) => super::slice_table(job, *shard, list),
         })
     }
 }
@@ -269,6 +272,9 @@ impl RunObject {
     fn parse(file: &str) -> Option<Self> {
         if let Some(list) = file.strip_prefix("list-") {
             return Some(Self::List(list.strip_suffix(".json")?.parse().ok()?));
+        }
+        if let Some(list) = file.strip_prefix("slices-") {
+            return Some(Self::Slices(list.strip_suffix(".table")?.parse().ok()?));
         }
         if let Some(stem) = file.strip_suffix(".report.json") {
             return of_task(stem).map(|(task, attempt)| Self::Report(task, attempt));

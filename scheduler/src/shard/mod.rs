@@ -237,6 +237,7 @@ impl Shard {
     }
 
     fn runs(&mut self) -> Arc<ListedRuns> {
+        let partitions = self.plan.partitions;
         debug_assert!(self.maps.are_done(), "a list without the run of an open map task loses its points");
         let maps = &self.maps;
         let listed = || {
@@ -246,7 +247,7 @@ impl Shard {
             let list = RunList { runs: maps.iter().enumerate().filter_map(entry).collect() };
             #[cfg(feature = "planted")]
             let list = planted_order(list);
-            Arc::new(ListedRuns { digest: list.digest(), list })
+            Arc::new(ListedRuns { digest: list.digest(), list, partitions })
         };
         Arc::clone(self.runs.get_or_insert_with(listed))
     }

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 pub use ahead::Ahead;
 pub use reader::ObjectReader;
-pub use writer::{ObjectWriter, WrittenObject};
+pub use writer::{ObjectWriter, UPLOAD_PART_BYTES, WrittenObject};
 
 use crate::requests::RequestEnd;
 use crate::wait::wait;

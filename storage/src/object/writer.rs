@@ -19,8 +19,8 @@ use crate::s3::CreateOnly;
 use crate::wait::wait;
 use crate::{Root, StorageError};
 
-/// Bytes of one part of a multipart upload; S3 takes no part below 5 MiB.
-const UPLOAD_PART_BYTES: usize = 8 << 20;
+/// Bytes of one part of a multipart upload, unless the writer says otherwise; S3 takes no part below 5 MiB.
+pub const UPLOAD_PART_BYTES: usize = 8 << 20;
 
 /// Most parts of one upload in flight.
 const UPLOADS_MAX: usize = 2;
@@ -52,7 +52,7 @@ enum Target {
     /// File that is written beside its place, then linked there.
     File { file: File, staged: PathBuf, place: PathBuf, meter: Meter },
     /// Multipart upload, begun with the first full part.
-    Store { root: Box<Root>, upload: Option<WriteMultipart>, pending: Vec<u8>, runtime: Handle },
+    Store { root: Box<Root>, upload: Option<WriteMultipart>, pending: Vec<u8>, part_bytes: usize, runtime: Handle },
     /// The object was finished or given up.
     Closed,
 }
@@ -81,10 +81,19 @@ impl ObjectWriter {
             }
             None => {
                 let (root, runtime) = (Box::new(root.clone()), runtime.clone());
-                Target::Store { root, upload: None, pending: Vec::new(), runtime }
+                Target::Store { root, upload: None, pending: Vec::new(), part_bytes: UPLOAD_PART_BYTES, runtime }
             }
         };
         Ok(Self { key: key.to_owned(), object, size: 0, digester: Digester::new(), target })
+    }
+
+    /// Sets the bytes of one part of the upload, of which three are in memory at once. Large parts save requests.
+    #[must_use]
+    pub fn in_parts_of(mut self, bytes: usize) -> Self {
+        if let Target::Store { part_bytes, .. } = &mut self.target {
+            *part_bytes = bytes.max(UPLOAD_PART_BYTES);
+        }
+        self
     }
 
     /// Counts the bytes written so far.
@@ -101,14 +110,14 @@ impl ObjectWriter {
         self.digester.update(bytes);
         match &mut self.target {
             Target::File { file, .. } => file.write_all(bytes).map_err(|error| failed("write", &self.object, error)),
-            Target::Store { root, upload, pending, runtime } => {
+            Target::Store { root, upload, pending, part_bytes, runtime } => {
                 pending.extend_from_slice(bytes);
-                if pending.len() < UPLOAD_PART_BYTES {
+                if pending.len() < *part_bytes {
                     return Ok(());
                 }
                 let path = Path::from(self.key.as_str());
                 let piece = Bytes::from(std::mem::take(pending));
-                let sent = wait(runtime, send(root, &path, upload, piece));
+                let sent = wait(runtime, send(root, &path, upload, (piece, *part_bytes)));
                 sent.map_err(|error| StorageError::of("upload", root.uri(), &path, error))
             }
             Target::Closed => unreachable!("a writer is closed only by finish, which takes it, and by drop"),
@@ -129,7 +138,7 @@ impl ObjectWriter {
                 remove_staged(&staged);
                 linked.map_err(|error| publish_error(&self.object, error))?;
             }
-            Target::Store { root, upload, pending, runtime } => {
+            Target::Store { root, upload, pending, runtime, .. } => {
                 let path = Path::from(self.key.as_str());
                 let finished = wait(&runtime, complete(&root, &path, upload, Bytes::from(pending)));
                 finished.map_err(|error| StorageError::of("upload", root.uri(), &path, error))?;
@@ -161,7 +170,7 @@ async fn send(
     root: &Root,
     path: &Path,
     upload: &mut Option<WriteMultipart>,
-    piece: Bytes,
+    (piece, part_bytes): (Bytes, usize),
 ) -> Result<(), object_store::Error> {
     let upload = match upload {
         Some(upload) => upload,
@@ -169,7 +178,7 @@ async fn send(
             let mut options = PutMultipartOptions::default();
             options.extensions.insert(CreateOnly);
             let begun = root.store().put_multipart_opts(path, options).await?;
-            upload.insert(WriteMultipart::new_with_chunk_size(begun, UPLOAD_PART_BYTES))
+            upload.insert(WriteMultipart::new_with_chunk_size(begun, part_bytes))
         }
     };
     upload.wait_for_capacity(UPLOADS_MAX).await?;

@@ -56,6 +56,15 @@ impl Segment {
             _ => Ok(Self::Ranged(RangedSegment::open(root, segment, runtime))),
         }
     }
+
+    /// Sets the bytes of one ranged read, and the end of the range that is wanted. A mapped segment needs neither.
+    #[must_use]
+    pub fn in_pieces_of(self, piece_bytes: u64, until: u64) -> Self {
+        match self {
+            Self::Mapped(_) => self,
+            Self::Ranged(segment) => Self::Ranged(segment.in_pieces_of(piece_bytes, until)),
+        }
+    }
 }
 
 impl SegmentBytes for Segment {

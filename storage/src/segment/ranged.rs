@@ -9,9 +9,12 @@ use tokio::task::JoinHandle;
 use crate::wait::wait;
 use crate::{Root, StorageError};
 
-/// Bytes of one ranged read: large enough to hide a request's latency behind decoding. Two pieces are in memory at
-/// once.
+/// Bytes of one ranged read, unless the reader says otherwise: large enough to hide a request's latency behind
+/// decoding. Two pieces are in memory at once.
 const PIECE_BYTES: u64 = 2 << 20;
+
+/// Bytes of one read behind the range that is wanted, where its last frame ends.
+const BEHIND_BYTES: u64 = 256 << 10;
 
 /// Object with the range of it that is in memory.
 #[derive(Debug)]
@@ -19,6 +22,9 @@ pub struct RangedSegment {
     root: Root,
     segment: SegmentRef,
     runtime: Handle,
+    piece_bytes: u64,
+    /// End of the range that is wanted.
+    until: u64,
     base: u64,
     buffer: Vec<u8>,
     ahead: Option<Ahead>,
@@ -44,10 +50,19 @@ impl RangedSegment {
             root: root.clone(),
             segment: segment.clone(),
             runtime: runtime.clone(),
+            piece_bytes: PIECE_BYTES,
+            until: segment.size,
             base: 0,
             buffer: Vec::new(),
             ahead: None,
         }
+    }
+
+    /// Sets the bytes of one read, and the end of the range that is wanted: what lies behind it is read only on demand.
+    #[must_use]
+    pub fn in_pieces_of(self, piece_bytes: u64, until: u64) -> Self {
+        let until = until.min(self.segment.size);
+        Self { piece_bytes: piece_bytes.max(1), until, ..self }
     }
 
     fn end(&self) -> u64 {
@@ -55,7 +70,8 @@ impl RangedSegment {
     }
 
     fn start_read(&self, start: u64) -> Ahead {
-        let len = PIECE_BYTES.min(self.segment.size - start) as usize;
+        let left = if start < self.until { self.until - start } else { BEHIND_BYTES.min(self.segment.size - start) };
+        let len = self.piece_bytes.min(left) as usize;
         let (root, segment) = (self.root.clone(), self.segment.clone());
         let read = self.runtime.spawn(async move { root.read_segment(&segment, start, len).await });
         Ahead { start, read }
@@ -73,7 +89,7 @@ impl RangedSegment {
             Err(StorageError::Failed { operation: "read", object, source: Box::new(error) })
         })?;
         self.buffer.extend_from_slice(&read);
-        if self.end() < self.segment.size {
+        if self.end() < self.until {
             self.ahead = Some(self.start_read(self.end()));
         }
         Ok(())

@@ -13,6 +13,7 @@ mod pages; //     pages of the dashboard
 mod refused; //   places and stores that cannot be used
 mod secure; //    TLS, roles, places, the audit log
 mod shards; //    a shard is run again
+mod shuffle; //   requests of a wide shuffle
 mod traces; //    spans for a collector
 mod viewers; //   people who watch
 

@@ -95,6 +95,27 @@ fn more_slices_than_one_merge_reads_in_production_are_merged_in_groups() {
 }
 
 #[test]
+fn however_often_a_map_attempt_spills_its_run_has_one_slice_for_each_partition() {
+    for (_, rule) in DuplicateRule::ALL {
+        // Forty series, sent in turn, each payload over the end of the one before.
+        let sent =
+            (0..400).map(|at| Message { key: SeriesKey::new(1, at as u64 % 40 + 1), ..message(at * 7, 1, 90, at) });
+        let mut case = case(rule, sent);
+        case.settings.partition_bytes = ByteSize(4 << 10);
+        let limits = SlotLimits { memory_bytes: 1, map_batch_bytes: 1, ..ROOMY };
+        let (_place, execution) = check(&case, 1 << 30, limits);
+        let spills: u32 = execution.map_reports(SHARD).iter().map(|report| report.spills).sum();
+        assert!(spills >= 400, "{spills} spills");
+        let runs = execution.runs(SHARD);
+        assert_eq!(runs.len(), 1);
+        let partitions: Vec<_> = runs[0].slices().iter().map(|slice| slice.partition).collect();
+        assert!(partitions.len() > 1 && partitions.is_sorted_by(|one, next| one < next), "{partitions:?}");
+        let ends = runs[0].slices().windows(2).all(|pair| pair[0].offset + pair[0].len == pair[1].offset);
+        assert!(ends, "slices lie in the order of partitions");
+    }
+}
+
+#[test]
 fn a_duplicate_at_the_edge_of_a_batch_is_settled_by_every_rule() {
     let chunk = CHUNK_POINTS_MAX as i64;
     for (_, rule) in DuplicateRule::ALL {

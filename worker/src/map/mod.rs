@@ -1,7 +1,8 @@
 //! The map attempt: reads splits, routes every payload to its partition, leaves one run.
 //!
 //! ```text
-//! read -> decode (zstd, payload) -> route (window, hash, pack) -> [buffer full: spill] -> ... -> last spill -> index
+//! read -> decode (zstd, payload) -> route (window, hash, pack) -> [buffer full: spill to disk] -> ...
+//!      -> run: what is in the buffer, or all spills merged
 //! ```
 //!
 //! The attempt works in batches of decoded frames, small enough to stay in the processor's cache, so that the stages
@@ -11,6 +12,7 @@ mod buffer;
 mod quarantine;
 mod route;
 mod spill;
+mod spilled;
 mod time_sort;
 mod watched;
 
@@ -25,10 +27,11 @@ use storage::segment::Segment;
 use crate::WorkError;
 use crate::clock::StageClock;
 use crate::limits::SlotLimits;
-use crate::run_writer::RunWriter;
+use crate::runs::{Combiner, RunWriter};
 use crate::task::{Assignment, AttemptContext, SplitInput};
 use quarantine::Quarantine;
 use route::Router;
+use spilled::Spilled;
 use watched::Watched;
 
 pub(crate) use spill::pack;
@@ -42,7 +45,7 @@ const BUFFER_SHARE: f64 = 0.6;
 /// State that a slot keeps from one map attempt to the next: contexts and arenas.
 #[derive(Debug)]
 pub(crate) struct Mapper {
-    batch_bytes: usize,
+    limits: SlotLimits,
     frames: format::frame::FrameDecoder,
     payloads: format::payload::PayloadReader,
     batch: Vec<Placed>,
@@ -61,7 +64,7 @@ impl Mapper {
     /// Creates a mapper within `limits`.
     pub(crate) fn new(limits: SlotLimits) -> Self {
         Self {
-            batch_bytes: limits.map_batch_bytes,
+            limits,
             frames: Default::default(),
             payloads: Default::default(),
             batch: Vec::new(),
@@ -90,7 +93,9 @@ impl Mapper {
             clock: StageClock::start(Stage::Read, ctx.progress),
             books: MapBooks::default(),
             quarantine: Quarantine::new(assignment, stores),
-            run: RunWriter::new(&stores.scratch, run_key, &stores.runtime),
+            run: RunWriter::new(&stores.scratch, run_key, &stores.runtime).in_parts_of(self.limits.upload_part_bytes()),
+            combiner: Combiner::new(assignment, ctx, self.limits.map_budget()),
+            spilled: Spilled::default(),
             spills: 0,
         };
         let mut reports = Vec::with_capacity(splits.len());
@@ -99,12 +104,12 @@ impl Mapper {
             reports.push(self.read_split(&mut attempt, split)?);
         }
         drop(reading);
-        self.spill(&mut attempt)?;
+        self.complete_run(&mut attempt)?;
         let _span = tracing::info_span!(target: TARGET, "write").entered();
         attempt.clock.enter(Stage::Write);
         Ok(MapReport {
             splits: reports,
-            run: attempt.run.finish()?,
+            run: attempt.run.finish()?.map(|run| run.object),
             quarantine: attempt.quarantine.finish()?,
             books: attempt.books,
             time_range_ms: self.router.time_range_ms(),
@@ -120,6 +125,7 @@ impl Mapper {
         let range = input.split.range;
         let segment =
             Segment::open(&stores.input, &input.segment, stores.access, &stores.runtime).map_err(WorkError::reading)?;
+        let segment = segment.in_pieces_of(self.limits.segment_read_bytes(), range.end);
         let mut segment = Watched::new(segment, attempt.ctx.progress);
         let start = SplitStart::of(input);
         let frames = match start {
@@ -139,7 +145,7 @@ impl Mapper {
             self.route_batch(attempt);
             attempt.ctx.progress.check()?;
             if self.router.buffer.is_full() {
-                self.spill(attempt)?;
+                self.spill_to_disk(attempt)?;
             }
         }
         let end = frames.position();
@@ -163,7 +169,7 @@ impl Mapper {
         frames.make_present(READ_AHEAD_BYTES)?;
         attempt.clock.enter(Stage::Decode);
         let mut is_any = false;
-        while self.frames.used() < self.batch_bytes && frames.position() < start + READ_AHEAD_BYTES as u64 {
+        while self.frames.used() < self.limits.map_batch_bytes && frames.position() < start + READ_AHEAD_BYTES as u64 {
             let Some(frame) = frames.next()? else { break };
             is_any = true;
             attempt.books.frames_read += 1;
@@ -195,7 +201,28 @@ impl Mapper {
         attempt.ctx.progress.add(0, attempt.books.points_read - points_before);
     }
 
-    fn spill(&mut self, attempt: &mut Attempt<'_>) -> Result<(), WorkError> {
+    /// Spills the buffer to a run in the attempt's folder.
+    fn spill_to_disk(&mut self, attempt: &mut Attempt<'_>) -> Result<(), WorkError> {
+        if self.router.buffer.is_empty() {
+            return Ok(());
+        }
+        let _span = tracing::info_span!(target: TARGET, "spill").entered();
+        attempt.clock.enter(Stage::Spill);
+        let mut run = attempt.combiner.local_run();
+        self.spiller.spill(&mut self.router.buffer, &mut run, attempt.spills)?;
+        attempt.spilled.add(run.finish()?);
+        attempt.spills += 1;
+        Ok(())
+    }
+
+    /// Writes the attempt's run, but for its index.
+    fn complete_run(&mut self, attempt: &mut Attempt<'_>) -> Result<(), WorkError> {
+        if !attempt.spilled.is_empty() {
+            self.spill_to_disk(attempt)?;
+            let _span = tracing::info_span!(target: TARGET, "merge").entered();
+            attempt.clock.enter(Stage::Merge);
+            return attempt.spilled.merge(&mut attempt.run, &mut attempt.combiner, attempt.ctx);
+        }
         if self.router.buffer.is_empty() {
             return Ok(());
         }
@@ -234,6 +261,8 @@ struct Attempt<'a> {
     books: MapBooks,
     quarantine: Quarantine,
     run: RunWriter,
+    combiner: Combiner<'a>,
+    spilled: Spilled,
     spills: u32,
 }
 

@@ -14,7 +14,7 @@ use model::{Columns, TimestampMs};
 use super::buffer::{Series, ShuffleBuffer};
 use super::time_sort::TimeSort;
 use crate::WorkError;
-use crate::run_writer::RunWriter;
+use crate::runs::RunWriter;
 
 /// Chunks by their number in the buffer, in source order: either chunks of one series that overlap and are merged
 /// together, or a single chunk.

@@ -5,8 +5,8 @@
 
 use model::{Columns, DuplicateRule, SeriesKey};
 
-use super::merge::Merger;
 use crate::WorkError;
+use crate::runs::Merger;
 
 /// Most series of a batch.
 const SERIES_MAX: usize = 2048;

@@ -1,28 +1,27 @@
 //! The reduce attempt: gathers one partition's slices of every run, merges them, writes the partition's files.
 //!
 //! ```text
-//! slices -> [too many: merge groups of them into one run first] -> merge -> rollup -> encode -> write
+//! slices -> [more than memory reads at once: merge groups of them to disk first] -> merge -> rollup -> encode -> write
 //! ```
 
 mod batch;
 mod gather;
-mod merge;
 mod output;
 mod rollup;
-mod slice;
 
 use daemon::trace::TARGET;
 use format::keys::AttemptKeys;
 use format::part::PartKind;
 use model::books::ReduceBooks;
-use model::{Extent, PartitionId, ReduceReport, RollupEntry, RollupStep, RunEntry, SeriesKey, Stage};
+use model::{Digest, Extent, PartitionId, ReduceReport, RollupEntry, RollupStep, RunEntry, SeriesKey, Stage};
+use storage::object::UPLOAD_PART_BYTES;
 
 use crate::WorkError;
 use crate::clock::StageClock;
 use crate::limits::SlotLimits;
+use crate::runs::{Combiner, Merger};
 use crate::task::{Assignment, AttemptContext};
 use batch::{Batch, Stretch};
-use merge::Merger;
 use output::{Output, Target};
 use rollup::Roller;
 
@@ -47,27 +46,29 @@ impl Reducer {
         &mut self,
         assignment: &Assignment,
         partition: PartitionId,
-        runs: &[RunEntry],
+        runs: (Digest, &[RunEntry]),
         ctx: &AttemptContext<'_>,
     ) -> Result<ReduceReport, WorkError> {
         let reduced = self.reduce(assignment, partition, runs, ctx);
-        reduced.map_err(|error| error.of_runs(runs, &ctx.stores.scratch))
+        reduced.map_err(|error| error.of_runs(runs.1, &ctx.stores.scratch))
     }
 
     fn reduce(
         &mut self,
         assignment: &Assignment,
         partition: PartitionId,
-        runs: &[RunEntry],
+        runs: (Digest, &[RunEntry]),
         ctx: &AttemptContext<'_>,
     ) -> Result<ReduceReport, WorkError> {
         let mut clock = StageClock::start(Stage::Read, ctx.progress);
         let gathering = tracing::info_span!(target: TARGET, "gather").entered();
-        let (cursors, merged_runs) = gather::gather(assignment, partition, runs, ctx, &self.limits)?;
+        let slices = gather::locate(assignment, partition, runs, ctx)?;
+        let mut combiner = Combiner::new(assignment, ctx, self.limits.reduce_budget());
+        let cursors = combiner.open(partition, slices)?;
         drop(gathering);
         let merging = tracing::info_span!(target: TARGET, "merge").entered();
         let mut merger = Merger::new(cursors);
-        let mut files = Files::new(assignment, partition, ctx);
+        let mut files = Files::new(assignment, partition, ctx, self.limits.upload_part_bytes());
         self.batch.reset();
         loop {
             clock.enter(Stage::Merge);
@@ -81,7 +82,7 @@ impl Reducer {
         drop(merging);
         let _span = tracing::info_span!(target: TARGET, "write").entered();
         clock.enter(Stage::Write);
-        merged_runs.discard(ctx);
+        combiner.discard();
         files.finish(partition, clock)
     }
 }
@@ -95,7 +96,7 @@ struct Files {
 }
 
 impl Files {
-    fn new(assignment: &Assignment, partition: PartitionId, ctx: &AttemptContext<'_>) -> Self {
+    fn new(assignment: &Assignment, partition: PartitionId, ctx: &AttemptContext<'_>, raw_part_bytes: usize) -> Self {
         let settings = &assignment.settings;
         let keys = AttemptKeys {
             window: settings.window,
@@ -105,7 +106,9 @@ impl Files {
         };
         let output = |key: String, kind: PartKind| {
             let stores = ctx.stores;
-            let target = Target { root: stores.dataset.clone(), key, runtime: stores.runtime.clone() };
+            let upload_part_bytes = if kind == PartKind::Raw { raw_part_bytes } else { UPLOAD_PART_BYTES };
+            let (root, runtime) = (stores.dataset.clone(), stores.runtime.clone());
+            let target = Target { root, key, runtime, upload_part_bytes };
             Output::new(target, kind, settings.format, settings.encoding)
         };
         let rollups = settings.rollups.iter().map(|step| {

@@ -34,6 +34,8 @@ pub(crate) struct Target {
     pub(crate) key: String,
     /// Runtime that drives the store.
     pub(crate) runtime: Handle,
+    /// Bytes of one part of its upload.
+    pub(crate) upload_part_bytes: usize,
 }
 
 struct File {
@@ -57,8 +59,8 @@ impl Output {
         let file = match self.file.take() {
             Some(file) => file,
             None => {
-                let Target { root, key, runtime } = &self.target;
-                let writer = ObjectWriter::begin(root, key, runtime)?;
+                let Target { root, key, runtime, upload_part_bytes } = &self.target;
+                let writer = ObjectWriter::begin(root, key, runtime)?.in_parts_of(*upload_part_bytes);
                 File { writer, sink: Sink::new(self.kind, self.format, self.encoding) }
             }
         };

@@ -22,8 +22,9 @@ pub(super) fn of(grant: &Grant, plan: &ShardPlan, runs: Option<&RunList>) -> Res
         }
         TaskKind::Reduce if task.ordinal >= plan.partitions => return Err(missing()),
         TaskKind::Reduce => {
-            let runs = runs.ok_or_else(|| format!("has task {task}, which was granted without its runs"))?;
-            Work::Reduce { partition: PartitionId(task.ordinal), runs: runs.runs.clone() }
+            let granted = grant.runs.zip(runs);
+            let (list, runs) = granted.ok_or_else(|| format!("has task {task}, which was granted without its runs"))?;
+            Work::Reduce { partition: PartitionId(task.ordinal), list, runs: runs.runs.clone() }
         }
     };
     Ok(Assignment {

@@ -83,6 +83,7 @@ fn runs() -> impl Strategy<Value = RunKey> {
         (tasks(), attempts(), any::<usize>()).prop_map(|(task, attempt, at)| RunObject::Merged(task, attempt, at)),
         (tasks(), attempts()).prop_map(|(task, attempt)| RunObject::Report(task, attempt)),
         any::<u128>().prop_map(|list| RunObject::List(Digest(list))),
+        any::<u128>().prop_map(|list| RunObject::Slices(Digest(list))),
     ];
     (jobs(), shards(), object).prop_map(|(job, shard, object)| RunKey { job, shard, object })
 }

@@ -2,19 +2,36 @@
 
 use std::path::PathBuf;
 
-use model::{FencingToken, JobSettings, SeriesKey, ShardId, TaskId};
+use format::run::SliceEntry;
+use model::{Columns, FencingToken, JobSettings, SeriesKey, ShardId, TaskId};
 use object_store::memory::InMemory;
 use storage::Root;
 use storage::segment::SegmentAccess;
 use tokio::runtime::Runtime;
 
 use super::*;
+use crate::limits::SlotLimits;
+use crate::map::pack;
+use crate::runs::{Combiner, Merger, RunWriter};
 use crate::task::{Progress, Stores, Work};
 
 const PARTITIONS: u32 = 2;
 
 /// Row of a run: partition, key, metadata, points.
 type Row = (u32, SeriesKey, Vec<u8>, Vec<(i64, u64)>);
+
+fn assignment() -> Assignment {
+    Assignment {
+        job: "j".parse().expect("a job's name"),
+        shard: ShardId::Shared(1),
+        task: TaskId::reduce(PartitionId(0)),
+        attempt: model::AttemptId { number: 1, token: FencingToken(1) },
+        settings: JobSettings::default(),
+        partitions: PARTITIONS,
+        shard_bytes: 0,
+        work: Work::Reduce { partition: PartitionId(0), list: Digest(0), runs: Vec::new() },
+    }
+}
 
 /// Store in memory with the context of an attempt.
 struct Bench {
@@ -56,7 +73,7 @@ impl Bench {
             }
             run.end_series();
         }
-        run.finish().expect("memory").expect("a run with a slice")
+        run.finish().expect("memory").expect("a run with a slice").object
     }
 
     fn bytes(&self, key: &str) -> Vec<u8> {
@@ -68,22 +85,14 @@ impl Bench {
         self.runtime.block_on(self.stores.scratch.replace("read", bytes.to_vec())).expect("memory");
         let ctx = AttemptContext { stores: &self.stores, belongs: &|_| true, progress: &self.progress };
         let run = ObjectEntry { key: "read".to_owned(), size, digest: model::digest::Digest(0) };
-        let assignment = Assignment {
-            job: "j".parse().expect("a job's name"),
-            shard: ShardId::Shared(1),
-            task: TaskId::reduce(PartitionId(0)),
-            attempt: model::AttemptId { number: 1, token: FencingToken(1) },
-            settings: JobSettings::default(),
-            partitions: PARTITIONS,
-            shard_bytes: 0,
-            work: Work::Reduce { partition: PartitionId(0), runs: vec![RunEntry { map_task: 0, object: run.clone() }] },
-        };
+        let assignment = assignment();
         let mut rows = Vec::new();
         for partition in 0..PARTITIONS {
             let limits = SlotLimits::within(1 << 20);
             let runs = [RunEntry { map_task: 0, object: run.clone() }];
-            let (cursors, _) = gather(&assignment, PartitionId(partition), &runs, &ctx, &limits)?;
-            let mut merger = Merger::new(cursors);
+            let slices = locate(&assignment, PartitionId(partition), (Digest(0), &runs), &ctx)?;
+            let mut combiner = Combiner::new(&assignment, &ctx, limits.reduce_budget());
+            let mut merger = Merger::new(combiner.open(PartitionId(partition), slices)?);
             while let Some(key) = merger.next_series()? {
                 let mut columns = Columns::default();
                 while merger.next_points(&mut columns)? {}
@@ -92,6 +101,49 @@ impl Bench {
             }
         }
         Ok(rows)
+    }
+}
+
+/// Locates the slices of each partition, and counts the requests for them.
+fn locate_all(bench: &Bench, runs: &[RunEntry], list: Digest) -> (Vec<Vec<SliceEntry>>, u64) {
+    let tally = Arc::new(storage::Tally::default());
+    let stores = Stores { scratch: bench.stores.scratch.counted(Arc::clone(&tally)), ..bench.stores.clone() };
+    let ctx = AttemptContext { stores: &stores, belongs: &|_| true, progress: &bench.progress };
+    let assignment = assignment();
+    let of = |partition| {
+        let located = locate(&assignment, PartitionId(partition), (list, runs), &ctx).expect("they are there");
+        assert!(located.iter().all(|slice| runs.iter().any(|run| *slice.run == *run.object.key)));
+        located.iter().map(|located| located.slice).collect()
+    };
+    let found = (0..PARTITIONS).map(of).collect();
+    (found, tally.requests().get)
+}
+
+#[test]
+fn a_table_finds_the_slices_that_the_indexes_list_by_two_requests_a_partition_and_a_damaged_one_is_passed_over() {
+    let bench = Bench::new();
+    let entry = |at: u32| RunEntry { map_task: at, object: bench.write(&format!("run-{at}"), &sample()) };
+    let runs: Vec<_> = (0..9).map(entry).collect();
+    let list = Digest(9);
+    let (expected, requests) = locate_all(&bench, &runs, list);
+    assert_eq!(requests, u64::from(PARTITIONS) * (9 + 1), "a look for the table, and each index");
+
+    let mut table = format::slices::SliceTable::new(PARTITIONS);
+    for (at, run) in runs.iter().enumerate() {
+        let bytes = bench.bytes(&run.object.key);
+        let len = RunIndex::len_in(&bytes).expect("a run") + TRAILER_BYTES;
+        table.add(at, &RunIndex::from_bytes(&bytes[bytes.len() - len..]).expect("an index"));
+    }
+    let bytes = table.to_bytes(list);
+    let assignment = assignment();
+    let key = keys::slice_table(&assignment.job, assignment.shard, list);
+    let put =
+        |bytes: &[u8]| bench.runtime.block_on(bench.stores.scratch.replace(&key, bytes.to_vec())).expect("memory");
+    put(&bytes);
+    assert_eq!(locate_all(&bench, &runs, list), (expected.clone(), 2 * u64::from(PARTITIONS)));
+    for damaged in [&bytes[..bytes.len() - 1], &bytes[..20], &[0; 400], &[]] {
+        put(damaged);
+        assert_eq!(locate_all(&bench, &runs, list).0, expected);
     }
 }
 

@@ -11,6 +11,15 @@ use crate::WorkError;
 /// Bytes that are buffered before a write to the store.
 const FLUSH_BYTES: usize = 256 << 10;
 
+/// Run that was written.
+#[derive(Debug)]
+pub(crate) struct WrittenRun {
+    /// Key, size and digest.
+    pub(crate) object: ObjectEntry,
+    /// Index of its slices.
+    pub(crate) index: RunIndex,
+}
+
 /// Run that is being written.
 #[derive(Debug)]
 pub(crate) struct RunWriter {
@@ -18,6 +27,7 @@ pub(crate) struct RunWriter {
     key: String,
     runtime: Handle,
     writer: Option<ObjectWriter>,
+    upload_part_bytes: Option<usize>,
     pending: Vec<u8>,
     written: u64,
     slices: Vec<SliceEntry>,
@@ -32,11 +42,18 @@ impl RunWriter {
             key,
             runtime: runtime.clone(),
             writer: None,
+            upload_part_bytes: None,
             pending: Vec::with_capacity(FLUSH_BYTES * 2),
             written: 0,
             slices: Vec::new(),
             open: None,
         }
+    }
+
+    /// Sets the bytes of one part of the upload, if the run is one of many parts.
+    #[must_use]
+    pub(crate) fn in_parts_of(self, bytes: usize) -> Self {
+        Self { upload_part_bytes: Some(bytes), ..self }
     }
 
     /// Begins the slice of `partition` in a layer of a spill. Slices of one layer come in the order of partitions.
@@ -96,7 +113,13 @@ impl RunWriter {
         }
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            None => self.writer.insert(ObjectWriter::begin(&self.root, &self.key, &self.runtime)?),
+            None => {
+                let writer = ObjectWriter::begin(&self.root, &self.key, &self.runtime)?;
+                self.writer.insert(match self.upload_part_bytes {
+                    Some(bytes) => writer.in_parts_of(bytes),
+                    None => writer,
+                })
+            }
         };
         writer.write(&self.pending)?;
         self.written += self.pending.len() as u64;
@@ -105,11 +128,13 @@ impl RunWriter {
     }
 
     /// Completes the run; none if no slice was begun.
-    pub(crate) fn finish(mut self) -> Result<Option<ObjectEntry>, WorkError> {
+    pub(crate) fn finish(mut self) -> Result<Option<WrittenRun>, WorkError> {
         self.close_slice()?;
         let Some(mut writer) = self.writer.take() else { return Ok(None) };
-        writer.write(&RunIndex::new(std::mem::take(&mut self.slices)).to_bytes())?;
+        let index = RunIndex::new(std::mem::take(&mut self.slices));
+        writer.write(&index.to_bytes())?;
         let object = writer.finish()?;
-        Ok(Some(ObjectEntry { key: object.key, size: object.size, digest: object.digest }))
+        let object = ObjectEntry { key: object.key, size: object.size, digest: object.digest };
+        Ok(Some(WrittenRun { object, index }))
     }
 }

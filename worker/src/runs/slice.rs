@@ -70,6 +70,19 @@ impl SliceCursor {
         self.next_chunk()
     }
 
+    /// Hands the chunk to `take` as it is packed, and goes to the next.
+    pub(crate) fn copy_chunk(
+        &mut self,
+        take: impl FnOnce(&ChunkHeader, &[u8]) -> Result<(), WorkError>,
+    ) -> Result<(), WorkError> {
+        let Some(header) = self.chunk else { return Ok(()) };
+        self.fill(header.body_len)?;
+        let body = self.buffer.get(self.at..self.at + header.body_len);
+        take(&header, body.ok_or_else(|| self.malformed("it ends inside a chunk"))?)?;
+        self.at += header.body_len;
+        self.next_chunk()
+    }
+
     fn next_chunk(&mut self) -> Result<(), WorkError> {
         self.fill(HEADER_BYTES_MAX)?;
         self.chunk = self.parse(ChunkHeader::read)?;

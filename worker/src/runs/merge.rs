@@ -13,6 +13,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use format::column::ColumnDecoder;
+use format::run::ChunkHeader;
 use model::{Columns, SeriesKey, TimestampMs};
 
 use super::slice::SliceCursor;
@@ -112,6 +113,27 @@ impl Merger {
             self.pending.emit_before(horizon, out);
         }
         Ok(true)
+    }
+
+    /// Hands the next chunk of the current series to `take` as it is packed, and goes on behind it, if the chunk overlaps
+    /// with no other. Returns false if it does, or if there is none.
+    pub(crate) fn copy_chunk(
+        &mut self,
+        take: impl FnOnce(&ChunkHeader, &[u8]) -> Result<(), WorkError>,
+    ) -> Result<bool, WorkError> {
+        let Some(Reverse((first, slice))) = self.chunks.pop() else { return Ok(false) };
+        if !self.pending.columns.is_empty() || !self.is_before_all_others(slice) {
+            self.chunks.push(Reverse((first, slice)));
+            return Ok(false);
+        }
+        self.cursors[slice].copy_chunk(take)?;
+        self.queue(slice);
+        Ok(true)
+    }
+
+    /// True if points are waiting that the next chunks may precede.
+    pub(crate) fn is_overlapping(&self) -> bool {
+        !self.pending.columns.is_empty()
     }
 
     fn is_before_all_others(&self, slice: usize) -> bool {
