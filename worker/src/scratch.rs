@@ -9,9 +9,11 @@
 //! dead: whoever starts next in the same place removes it. The place may be shared, so what others put there is neither
 //! followed, nor waited for, nor removed ([`storage::private`]).
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use model::{Clock, HeldAttempt};
 use storage::{Root, StorageError, private};
@@ -26,8 +28,13 @@ const PREFIX: &str = "tailor-";
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,
+    users: Users,
     _lock: File,
 }
+
+/// Attempts in each folder. Attempts at equal tasks of two shards that are claimed in one transaction have one name, and
+/// share their folder; their objects lie apart.
+type Users = Arc<Mutex<BTreeMap<PathBuf, usize>>>;
 
 impl Scratch {
     /// Makes the folder in `parent`, and removes folders of this user's dead processes. May block for as long as the
@@ -38,14 +45,16 @@ impl Scratch {
         let path = parent.join(format!("{PREFIX}{}-{}", std::process::id(), clock.now_ms()));
         private::make_folder(&path)?;
         let lock = lock(&path)?;
-        Ok(Self { path, _lock: lock })
+        Ok(Self { path, users: Users::default(), _lock: lock })
     }
 
     /// Creates the folder of one attempt.
     pub(crate) fn of_attempt(&self, held: &HeldAttempt) -> Result<AttemptScratch, StorageError> {
         let path = self.path.join(format!("{}-{}", held.task.task, held.attempt));
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         let root = Root::create(&path.display().to_string())?.uncounted();
-        Ok(AttemptScratch { root, path })
+        *users.entry(path.clone()).or_default() += 1;
+        Ok(AttemptScratch { root, path, users: Arc::clone(&self.users) })
     }
 }
 
@@ -55,17 +64,24 @@ impl Drop for Scratch {
     }
 }
 
-/// Folder of one attempt; removed when this is dropped.
+/// Folder of one attempt; removed when the last attempt that uses it drops this.
 #[derive(Debug)]
 pub(crate) struct AttemptScratch {
     /// Root of the attempt's folder.
     pub(crate) root: Root,
     path: PathBuf,
+    users: Users,
 }
 
 impl Drop for AttemptScratch {
     fn drop(&mut self) {
-        remove(&self.path);
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = users.remove(&self.path).unwrap_or_default().saturating_sub(1);
+        if left == 0 {
+            remove(&self.path);
+        } else {
+            users.insert(self.path.clone(), left);
+        }
     }
 }
 
@@ -143,9 +159,14 @@ mod tests {
         let task = TaskPath { job: "j".parse().expect("a name"), shard: ShardId::Shared(0), task: TaskId::map(0) };
         let held = HeldAttempt { task, attempt: AttemptId { number: 1, token: FencingToken(1) } };
         let attempt = living.of_attempt(&held).expect("a folder");
+        let of_other_shard =
+            HeldAttempt { task: TaskPath { shard: ShardId::Shared(1), ..held.task.clone() }, attempt: held.attempt };
+        let other = living.of_attempt(&of_other_shard).expect("a folder");
         remove_leftovers(parent.path());
         assert!(attempt.path.exists());
         drop(attempt);
+        assert!(other.path.exists(), "an attempt of that name in another shard still works there");
+        drop(other);
         drop(living);
         assert_eq!(std::fs::read_dir(parent.path()).expect("the folder").count(), 0);
     }
