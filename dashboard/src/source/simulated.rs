@@ -215,9 +215,9 @@ impl Simulated {
             shard: shard.to_owned(),
             task: format!("m-{at:05}"),
             state: v1::TaskState::Done.into(),
-            attempts: 1 + u32::from(at % 4 == 0),
+            attempts: 1 + u32::from(at.is_multiple_of(4)),
             counts: Some(counts),
-            ended: if at % 4 == 0 { vec![lost] } else { Vec::new() },
+            ended: if at.is_multiple_of(4) { vec![lost] } else { Vec::new() },
             bytes: 16 << 20,
             ..v1::TaskSummary::default()
         }

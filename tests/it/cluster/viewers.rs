@@ -85,7 +85,8 @@ fn fifty_viewers_of_a_page_cost_the_leader_what_one_costs() {
     let shard = shard.task.split_once('/').expect("a shard and a task").0.to_owned();
     for path in ["jobs/j".to_owned(), format!("jobs/j/shards/{shard}")] {
         let [none, one, fifty] = [0, 1, 50].map(|viewers| measure(&cluster, viewers, &path));
-        eprintln!("{path}: nobody {none:?}, one viewer {one:?}, fifty viewers {fifty:?}");
+        let cpu = [none, one, fifty].map(|load: Load| format!("{:.0}", load.cpu_ms)).join(", ");
+        eprintln!("{path}: the leader takes {cpu} ms of a processor a second with nobody, one and fifty viewers");
         assert!(one.turns > none.turns + 0.5, "the page is looked at: {none:?}, {one:?}");
         let (of_one, of_fifty) = (one.turns - none.turns, fifty.turns - none.turns);
         // Beats of the job come and go; fifty looks in place of one would be fifty times as many turns.
