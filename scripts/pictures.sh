@@ -4,16 +4,22 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
-command -v convert >/dev/null || { echo "there is no convert: install ImageMagick" >&2; exit 1; }
+[[ -x .cache/pictures/bin/python ]] || python3 -m venv .cache/pictures
+.cache/pictures/bin/pip install --quiet pillow==12.0.0
+.cache/pictures/bin/python - <<'END'
+from pathlib import Path
 
-# cut VIEW SCHEME HEIGHT NAME
-cut() {
-    convert "target/browser/$1-$2.png" -crop "1280x$3+0+0" +repage -resize 960x -colors 64 -strip \
-        -define png:compression-level=9 "PNG8:docs/pictures/$4.png"
-}
+from PIL import Image
 
-mkdir -p docs/pictures
-for view in jobs coverage job shard task cost compare trouble workers; do
-    cut $view light 1100 $view
-done
-cut coverage dark 700 coverage-dark
+VIEWS = ["jobs", "coverage", "job", "shard", "task", "cost", "compare", "trouble", "workers"]
+PICTURES = [(view, "light", 1100, view) for view in VIEWS] + [("coverage", "dark", 700, "coverage-dark")]
+
+folder = Path("docs/pictures")
+folder.mkdir(parents=True, exist_ok=True)
+for view, scheme, height, name in PICTURES:
+    page = Image.open(f"target/browser/{view}-{scheme}.png").convert("RGB")
+    screen = page.crop((0, 0, page.width, min(height, page.height)))
+    small = screen.resize((960, screen.height * 960 // screen.width), Image.Resampling.LANCZOS)
+    small.quantize(64).save(folder / f"{name}.png", optimize=True)
+END
+du --human-readable --summarize docs/pictures
