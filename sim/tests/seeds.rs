@@ -207,3 +207,8 @@ fn a_job_that_a_restore_brought_back_without_its_spec_is_given_up_before_the_run
 fn a_completion_that_takes_effect_after_it_was_refused_is_found_by_the_next_claim() {
     holds(80267, Mode::Liveness);
 }
+
+#[test]
+fn a_job_whose_shards_were_lost_with_a_restored_state_is_planned_anew() {
+    holds(106_598, Mode::Safety);
+}

@@ -188,11 +188,17 @@ impl Found {
         self.written.insert(entry.key.clone(), written);
     }
 
-    /// Leaves jobs without a head alone, and logs once what was skipped.
+    /// Leaves jobs without a head alone, has jobs that lack shards planned anew, and logs once what was skipped.
     fn finish(&mut self) {
         for (id, _) in self.jobs.extract_if(.., |_, job| job.head.is_none() && job.unreadable.is_none()) {
             self.passed_over.count += 1;
             self.passed_over.first.get_or_insert_with(|| format!("records of job {id}, which has no head"));
+        }
+        for (id, job) in &mut self.jobs {
+            if let (Some(count), Some(head)) = (job.lacks_shards(), &mut job.head) {
+                tracing::warn!(job = %id, count, shards = head.shards, "read fewer shards than the job has; it is planned anew");
+                head.phase = JobPhase::Planning;
+            }
         }
         if let PassedOver { count, first: Some(first) } = &self.passed_over {
             tracing::warn!(count, first, "passed over keys or records that this version cannot read; they were kept");
@@ -215,22 +221,34 @@ impl FoundJob {
     /// are. A planned job has as many as its head says; a job that was cancelled before may have only some of them on
     /// record.
     pub(crate) fn of_round(&self, head: &JobHead) -> impl Iterator<Item = (ShardId, &FoundShard)> {
-        let is_of = |found: &FoundShard| match &found.record {
-            Some(record) => record.round == head.round,
-            None => found.unreadable.is_some(),
-        };
-        let count = self.shards.values().filter(|found| is_of(found)).count();
         let are_known = match head.phase {
             JobPhase::Planning => false,
-            JobPhase::Cancelling => count == head.shards as usize,
+            JobPhase::Cancelling => self.count_of(head.round) == head.shards as usize,
             JobPhase::Running | JobPhase::Ended => true,
         };
-        let of_round = self.shards.iter().filter(move |(_, found)| are_known && is_of(found));
+        let round = head.round;
+        let of_round = self.shards.iter().filter(move |(_, found)| are_known && found.is_of(round));
         of_round.map(|(shard, found)| (*shard, found))
+    }
+
+    fn count_of(&self, round: u32) -> usize {
+        self.shards.values().filter(|found| found.is_of(round)).count()
+    }
+
+    /// Returns the number of shards on record if the job runs and its head says that there are more. Each was on record
+    /// before the head said that the job runs: etcd was restored in between, to a time before some of them.
+    fn lacks_shards(&self) -> Option<usize> {
+        let head = self.head.as_ref().filter(|head| head.phase == JobPhase::Running)?;
+        Some(self.count_of(head.round)).filter(|count| *count < head.shards as usize)
     }
 }
 
 impl FoundShard {
+    /// True if the shard's record is one of this round, or cannot be read.
+    fn is_of(&self, round: u32) -> bool {
+        self.record.as_ref().map_or(self.unreadable.is_some(), |record| record.round == round)
+    }
+
     /// Returns the shard's record; for one that cannot be read, a substitute until the shard has ended.
     pub(crate) fn record_or_lost(&self) -> ShardRecord {
         self.record.clone().unwrap_or_else(|| ShardRecord {

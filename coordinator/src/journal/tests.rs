@@ -333,3 +333,20 @@ async fn a_claim_of_a_version_without_terms_goes_on_under_its_bare_token() {
     let attempt = AttemptId { number: 1, token: model::FencingToken(revision.0) };
     second.complete(task, attempt, Digest::of(b"report"), 6).await.expect("it holds the task");
 }
+
+/// A backup that was made while plans were recorded has only some of them. The leader that goes on after the restoration writes
+/// the rest of what it had begun, its head that says "running" included, before it learns what happened.
+#[tokio::test(start_paused = true)]
+async fn a_running_job_that_lacks_shards_since_a_restoration_is_planned_anew() {
+    let store = Arc::new(Recorder::default());
+    let (journal, _session) = lead(&store).await;
+    plan(&journal, 1).await;
+    let found = recover(&*store).await.expect("memory");
+    let found_head = |found: &Found| found.jobs[&job()].head.clone().expect("a head");
+    assert_eq!(found_head(&found).phase, JobPhase::Running, "it has all shards");
+    journal.put_job(&job(), &JobHead { shards: 3, ..head(JobPhase::Running, 1) }).await.expect("it leads");
+    let found = recover(&*store).await.expect("memory");
+    let head = found_head(&found);
+    assert_eq!((head.phase, head.shards), (JobPhase::Planning, 3));
+    assert_eq!(found.jobs[&job()].of_round(&head).count(), 0, "no shard runs before all are on record again");
+}
