@@ -334,8 +334,8 @@ async fn a_claim_of_a_version_without_terms_goes_on_under_its_bare_token() {
     second.complete(task, attempt, Digest::of(b"report"), 6).await.expect("it holds the task");
 }
 
-/// A backup that was made while plans were recorded has only some of them. The leader that goes on after the restoration writes
-/// the rest of what it had begun, its head that says "running" included, before it learns what happened.
+/// A backup that was made while plans were recorded has only some of them. The leader that goes on after the restoration
+/// writes the rest of what it had begun, its head that says "running" included, before it learns what happened.
 #[tokio::test(start_paused = true)]
 async fn a_running_job_that_lacks_shards_since_a_restoration_is_planned_anew() {
     let store = Arc::new(Recorder::default());
