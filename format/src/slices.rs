@@ -9,7 +9,7 @@
 //!        | points varint | crc32c u32 of the slice
 //! ```
 //!
-//! All fixed-width numbers are little-endian. A reader knows the number of partitions, so it gets a partition's row by
+//! Fixed-width numbers are little-endian. A reader knows the number of partitions, so it gets a partition's row by
 //! two reads, however many runs there are. The table repeats what the indexes of the runs say, and nothing else: who
 //! finds none, or a damaged one, reads those.
 
@@ -157,7 +157,7 @@ impl RowEntry {
         let (mut input, mut run, mut slices) = (row, 0, Vec::new());
         while !input.is_empty() {
             let (step, slice) = self.take(&mut input).map_err(|_| damaged())?;
-            run += usize::try_from(step).unwrap_or(usize::MAX);
+            run = usize::try_from(step).map_or(usize::MAX, |step| run.saturating_add(step));
             if run >= runs {
                 return Err(damaged());
             }
@@ -237,6 +237,17 @@ mod tests {
         for len in 0..sound.len() {
             assert!(rows(&sound[..len]).is_err(), "{len} bytes");
         }
+    }
+
+    #[test]
+    fn a_run_beyond_the_largest_number_is_damage_and_not_a_small_number() {
+        let mut row = Vec::new();
+        for step in [2, u64::MAX] {
+            [step, 0, 0, 8, 1, 1].map(|number| varint::put(&mut row, number));
+            row.extend_from_slice(&[0; CRC_BYTES]);
+        }
+        let entry = RowEntry { partition: PartitionId(5), offset: 0, len: row.len() as u32, crc: crc32c::crc32c(&row) };
+        assert_eq!(entry.slices(&row, 3), Err(SliceTableError::Row { partition: 5 }));
     }
 
     #[test]
