@@ -241,9 +241,12 @@ fn found<'a>(
     search: &TaskSearch,
     planned: u64,
 ) -> v1::ListTasksResponse {
+    // The limit is the job's, whichever shard is asked for.
+    let mut kept = 0;
+    let attempts = attempts.inspect(|_| kept += 1);
     let mut attempts: Vec<_> =
         attempts.filter(|attempt| search.shard.is_none_or(|shard| shard == attempt.shard)).collect();
-    let is_cut = attempts.len() >= ATTEMPTS_MAX;
+    let is_cut = kept >= ATTEMPTS_MAX;
     attempts.sort_by_key(|attempt| (attempt.shard, attempt.task, attempt.attempt.token, attempt.attempt.number));
     // A line may be both in memory and in a piece.
     attempts.dedup_by_key(|attempt| (attempt.shard, attempt.task, attempt.attempt));

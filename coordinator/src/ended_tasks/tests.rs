@@ -109,3 +109,11 @@ async fn a_line_that_is_in_memory_and_in_a_piece_is_one_attempt() {
     let found = find(&AttemptsOfJobs::new(1), &dataset, Some(&log), &search(), 4).await.expect("memory");
     assert_eq!((found.tasks[3].attempts, found.unknown.len()), (1, 0));
 }
+
+#[test]
+fn attempts_beyond_the_limit_are_told_also_to_whoever_asks_for_one_shard() {
+    let attempt = EndedAttempt::from(end(SHARDS[0], 0, 1, AttemptEnd::Counts, 100));
+    let other = TaskSearch { shard: Some(SHARDS[1].parse().expect("a shard")), ..search() };
+    let unknown = found(std::iter::repeat_n(&attempt, ATTEMPTS_MAX), &other, 6).unknown;
+    assert!(unknown[0].contains("attempts are listed"), "{unknown:?}");
+}
