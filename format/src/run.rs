@@ -24,6 +24,9 @@ use crate::column::{ColumnError, varint};
 /// Magic at both ends of a run.
 pub const MAGIC: [u8; 8] = *b"TLRRUN01";
 
+/// Bytes at a run's end that are usually enough for its index: that of a thousand slices fits in them.
+pub const TAIL_BYTES: u64 = 48 << 10;
+
 /// Bytes behind the index: its length, its checksum, the magic.
 pub const TRAILER_BYTES: usize = 16;
 

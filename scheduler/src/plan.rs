@@ -28,7 +28,7 @@ struct Sizes {
     partitions: u32,
 }
 
-/// How near to their size tasks come.
+/// Rule for the difference between a task and the size that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fit {
     /// No task is larger than was asked for, and a segment's last piece is what is left of it.

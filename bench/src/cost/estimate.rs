@@ -27,7 +27,7 @@ pub(crate) struct Estimate {
     pub(super) segment_gets: u64,
     /// GETs of slices, and of indexes and tables of slices.
     pub(super) slice_gets: u64,
-    /// All GETs.
+    /// GETs of any kind.
     pub(super) gets: u64,
     /// PUT and POST requests.
     pub(super) puts: u64,

@@ -5,7 +5,7 @@
 //! read, there is none, and the attempts meet that run themselves.
 
 use format::keys;
-use format::run::{RunError, RunIndex, TRAILER_BYTES};
+use format::run::{RunError, RunIndex, TAIL_BYTES, TRAILER_BYTES};
 use format::slices::{SliceTable, is_worthwhile};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use model::limits::REQUESTS_AT_ONCE_MAX;
@@ -16,9 +16,6 @@ use tokio::sync::Semaphore;
 
 /// Most tables that are made at once: that of a shard of 4,096 runs and 1,024 partitions has 80 MB.
 pub(super) const TABLES_MAX: usize = 2;
-
-/// Bytes at a run's end that are read first; the index of a thousand slices fits in them.
-const TAIL_BYTES: u64 = 48 << 10;
 
 /// Longest index that the leader reads, in bytes: that of a hundred spills of a thousand partitions, as older workers
 /// write them. The length is what a worker wrote.

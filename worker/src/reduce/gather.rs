@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use format::keys;
-use format::run::{RunIndex, TRAILER_BYTES};
+use format::run::{RunIndex, TAIL_BYTES, TRAILER_BYTES};
 use format::slices::{self, PlacedSlice, RowEntry};
 use model::{Digest, ObjectEntry, PartitionId, RunEntry};
 use storage::StorageError;
@@ -16,9 +16,6 @@ use crate::task::{Assignment, AttemptContext};
 
 /// Most run indexes that are read at once; each is one request in flight.
 const INDEXES_MAX: usize = 32;
-
-/// Bytes at a run's end that are read first; the index of a thousand slices fits in them.
-const TAIL_BYTES: u64 = 48 << 10;
 
 /// Finds the slices of `partition` in `runs`. The table is that of the run list with the digest `list`.
 pub(crate) fn locate<'a>(
