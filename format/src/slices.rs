@@ -243,7 +243,9 @@ mod tests {
     fn a_run_beyond_the_largest_number_is_damage_and_not_a_small_number() {
         let mut row = Vec::new();
         for step in [2, u64::MAX] {
-            [step, 0, 0, 8, 1, 1].map(|number| varint::put(&mut row, number));
+            for number in [step, 0, 0, 8, 1, 1] {
+                varint::put(&mut row, number);
+            }
             row.extend_from_slice(&[0; CRC_BYTES]);
         }
         let entry = RowEntry { partition: PartitionId(5), offset: 0, len: row.len() as u32, crc: crc32c::crc32c(&row) };
