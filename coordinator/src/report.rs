@@ -5,6 +5,7 @@ use std::time::Duration;
 use format::digest::Digest;
 use format::state_records::{ShardPhase, ShardRecord};
 use model::{Books, Effort, JobId, JobSettings, JobSpec, ShardId, ShardPlan, StageTimes, Window};
+use proto::ApiError;
 use scheduler::{Counts, ShardEnd, ShardOutput};
 use serde::{Deserialize, Serialize};
 
@@ -317,6 +318,19 @@ impl JobReport {
     /// True if the spec was lost with the job, so that its name may be reused by another job.
     pub(crate) fn has_lost_spec(&self) -> bool {
         self.spec.input.is_empty()
+    }
+
+    /// Returns the spec for a retry or a replay.
+    ///
+    /// # Errors
+    /// Refused if the spec was lost with the job.
+    pub(crate) fn known_spec(&self) -> Result<&JobSpec, ApiError> {
+        if self.has_lost_spec() {
+            let job = &self.spec.job;
+            let reason = format!("what job {job} was asked to do is lost; submit it again under this name or another");
+            return Err(ApiError::Refused { reason });
+        }
+        Ok(&self.spec)
     }
 
     /// Serialises the report as the job's record.

@@ -124,9 +124,7 @@ impl Leader {
 fn shards_to_retry(id: &JobId, earlier: &JobReport) -> Result<Vec<ShardId>, ApiError> {
     let shards: Vec<_> = earlier.shards.iter().filter(|shard| !shard.is_done()).map(|shard| shard.shard).collect();
     let refused = |reason| Err(ApiError::Refused { reason });
-    if earlier.has_lost_spec() {
-        return refused(format!("what job {id} was asked to do is lost; submit it again under this name or another"));
-    }
+    earlier.known_spec()?;
     // A job that ended before it was planned has no shard on record, so all of them run.
     if shards.is_empty() && (!earlier.shards.is_empty() || earlier.cause.is_none()) {
         return refused(format!("every shard of job {id} is done; `tailor shard replay` runs one again all the same"));

@@ -72,7 +72,8 @@ impl Operators {
         self.check_dataset(change.caller(), "RetryJob", &request.dataset)?;
         let leader = self.door.leader()?;
         let earlier = jobs::find_record(&leader, &self.env.stores, &job, &request.dataset).await?.map(Box::new);
-        if let Some(earlier) = &earlier {
+        // The leader refuses a job whose spec is lost, unless the name belongs to a job that runs by now.
+        if let Some(earlier) = earlier.as_ref().filter(|earlier| !earlier.has_lost_spec()) {
             // The record was read from a dataset, where its spec may have been changed.
             self.check_places(change.caller(), "RetryJob", &earlier.spec)?;
             change.is_of(&job, &earlier.spec.dataset);
@@ -99,7 +100,7 @@ impl Operators {
         let Some(earlier) = jobs::find_record(&leader, &self.env.stores, &job, &request.dataset).await? else {
             return Err(ApiError::NotFound { what: format!("job {job}; see `tailor job list`") });
         };
-        self.check_places(change.caller(), "ReplayShard", &earlier.spec)?;
+        self.check_places(change.caller(), "ReplayShard", earlier.known_spec()?)?;
         if earlier.shards.iter().all(|known| known.shard != shard) {
             let what = format!("shard {shard} in job {job}; see `tailor shard list --job {job}`");
             return Err(ApiError::NotFound { what });
