@@ -228,17 +228,28 @@ impl Journal {
         &self.shared.leadership
     }
 
+    /// Returns the revision at which the record of the task's shard was created. Each round of a job has its own.
+    pub(crate) fn shard_created(&self, task: &TaskPath) -> Option<Revision> {
+        self.written(&records::shard_key(&task.job, task.shard)).map(|shard| shard.created)
+    }
+
     /// Binds an attempt to a worker, at `at_ms`, and returns its fencing token. `number` is counted by the scheduler
     /// and larger than the last one on record (LS-1). It may skip the numbers of claims that were refused because
-    /// their workers were lost together.
+    /// their workers were lost together. `created` is from [`Self::shard_created`] when the attempt was assigned: the
+    /// job may be in another round by now, which counts its own numbers.
     pub(crate) async fn claim(
         &self,
         task: TaskPath,
+        created: Option<Revision>,
         worker: LeaseId,
         number: u32,
         at_ms: TimestampMs,
     ) -> Result<AttemptId, JournalError> {
         let _turn = self.shared.in_turn(&task).await;
+        let key = records::shard_key(&task.job, task.shard);
+        let Some(shard) = self.written(&key).filter(|shard| Some(shard.created) == created) else {
+            return Err(JournalError::Stale { reason: format!("the shard of {task} is over") });
+        };
         let mut seen = self.seen(&task);
         let rises = number_rises(seen.record.last, number);
         #[cfg(feature = "planted")]
@@ -253,10 +264,6 @@ impl Journal {
         }
         seen.record.last = number - 1;
         seen.record.begun_at_ms.get_or_insert(at_ms);
-        let key = String::from(StateKey::Shard(task.job.clone(), task.shard));
-        let Some(shard) = self.written(&key) else {
-            return Err(JournalError::Stale { reason: format!("the shard of {task} is over") });
-        };
         let (done, has_tries_on_record) = (String::from(StateKey::Done(task.clone())), seen.revision.is_some());
         let claim = TaskChange::Claim { task, worker, shard: Some(shard.modified), seen };
         match self.ask(claim).await? {
@@ -367,7 +374,7 @@ impl Journal {
     /// Makes a change; the inner error is the reason against it.
     async fn ask(&self, change: TaskChange) -> Result<Result<Changed, ClaimError>, JournalError> {
         let task = change.task().clone();
-        let shard = String::from(StateKey::Shard(task.job.clone(), task.shard));
+        let shard = records::shard_key(&task.job, task.shard);
         let incarnation = || self.written(&shard).map(|shard| shard.created);
         let before = incarnation();
         let (reply, answer) = oneshot::channel();

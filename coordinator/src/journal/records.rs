@@ -252,7 +252,7 @@ fn head_key(job: &JobId) -> String {
     StateKey::Job(job.clone()).into()
 }
 
-fn shard_key(job: &JobId, shard: ShardId) -> String {
+pub(super) fn shard_key(job: &JobId, shard: ShardId) -> String {
     StateKey::Shard(job.clone(), shard).into()
 }
 

@@ -133,13 +133,24 @@ async fn plan(journal: &Journal, round: u32) {
     journal.put_job(&job(), &head(JobPhase::Running, round)).await.expect("it leads");
 }
 
+/// Claims in the round that the shard is in.
+async fn claim(
+    journal: &Journal,
+    task: TaskPath,
+    worker: LeaseId,
+    number: u32,
+    at_ms: i64,
+) -> Result<AttemptId, JournalError> {
+    journal.claim(task.clone(), journal.shard_created(&task), worker, number, at_ms).await
+}
+
 async fn work(journal: &Journal, store: &dyn MetaStore) {
     let task = TaskPath { job: job(), shard: SHARD, task: TaskId::map(0) };
     let worker = store.grant(LONG).await.expect("memory").id;
-    let failing = journal.claim(task.clone(), worker, 1, 0).await.expect("an open task");
+    let failing = claim(&journal, task.clone(), worker, 1, 0).await.expect("an open task");
     let failure = FailureRecord { worker, cause: Text::cut("cannot read") };
     journal.fail(task.clone(), failing, true, failure).await.expect("it holds the task");
-    let attempt = journal.claim(task.clone(), worker, 2, 0).await.expect("an open task");
+    let attempt = claim(&journal, task.clone(), worker, 2, 0).await.expect("an open task");
     journal.complete(task, attempt, Digest::of(b"report"), 6).await.expect("it holds the task");
 }
 
@@ -210,14 +221,14 @@ async fn numbers_may_leave_some_out_but_never_come_back() {
     let task = TaskPath { job: job(), shard: SHARD, task: TaskId::map(0) };
     let [lost, alive] = [store.grant(LONG).await, store.grant(LONG).await].map(|lease| lease.expect("memory").id);
     store.revoke(lost).await.expect("memory");
-    let refused = journal.claim(task.clone(), lost, 1, 5).await;
+    let refused = claim(&journal, task.clone(), lost, 1, 5).await;
     assert!(matches!(refused, Err(JournalError::Stale { .. })), "{refused:?}");
-    let attempt = journal.claim(task.clone(), alive, 3, 9).await.expect("2 was never written either");
+    let attempt = claim(&journal, task.clone(), alive, 3, 9).await.expect("2 was never written either");
     assert_eq!(attempt.number, 3);
     journal.hand_back(task.clone(), attempt).await.expect("it holds the task");
-    let again = journal.claim(task.clone(), alive, 3, 12).await;
+    let again = claim(&journal, task.clone(), alive, 3, 12).await;
     assert!(matches!(&again, Err(JournalError::Over { reason }) if reason.starts_with("LS-1: ")), "{again:?}");
-    let next = journal.claim(task.clone(), alive, 4, 12).await.expect("it rises");
+    let next = claim(&journal, task.clone(), alive, 4, 12).await.expect("it rises");
     journal.complete(task, next, Digest::of(b"report"), 6).await.expect("it holds the task");
     let found = recover(&*store).await.expect("memory");
     assert_eq!(found.jobs[&job()].shards[&SHARD].begun_at_ms(), Some(9), "of the first claim that was written");
@@ -284,10 +295,27 @@ async fn a_claim_against_a_shard_that_somebody_else_wrote_ends_the_leadership() 
     plan(&journal, 1).await;
     let worker = store.grant(LONG).await.expect("memory").id;
     let task = |at| TaskPath { job: job(), shard: SHARD, task: TaskId::map(at) };
-    journal.claim(task(0), worker, 1, 5).await.expect("an open task");
+    claim(&journal, task(0), worker, 1, 5).await.expect("an open task");
     rewrite(&store, StateKey::Shard(job(), SHARD), |record| drop(record.insert("round".to_owned(), 1.into()))).await;
-    let refused = journal.claim(task(1), worker, 1, 5).await;
+    let refused = claim(&journal, task(1), worker, 1, 5).await;
     assert!(matches!(refused, Err(JournalError::Over { .. })), "every claim would be refused for ever: {refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_was_held_up_while_its_job_ended_writes_nothing_in_the_next_round() {
+    let store = Arc::new(Recorder::default());
+    let (journal, _session) = lead(&store).await;
+    plan(&journal, 1).await;
+    let worker = store.grant(LONG).await.expect("memory").id;
+    let task = TaskPath { job: job(), shard: SHARD, task: TaskId::map(0) };
+    let created = journal.shard_created(&task);
+    journal.forget_job(&job()).await.expect("it leads");
+    let late = journal.claim(task.clone(), created, worker, 1, 5).await;
+    assert!(matches!(late, Err(JournalError::Stale { .. })), "the job has ended: {late:?}");
+    plan(&journal, 2).await;
+    let late = journal.claim(task.clone(), created, worker, 1, 5).await;
+    assert!(matches!(late, Err(JournalError::Stale { .. })), "the round has numbers of its own: {late:?}");
+    claim(&journal, task, worker, 1, 6).await.expect("no number was taken");
 }
 
 #[tokio::test(start_paused = true)]
@@ -297,13 +325,13 @@ async fn an_attempt_outlives_its_leader_with_its_token_and_the_next_leader_gives
     plan(&first, 1).await;
     let task = TaskPath { job: job(), shard: SHARD, task: TaskId::map(0) };
     let worker = store.grant(LONG).await.expect("memory").id;
-    let attempt = first.claim(task.clone(), worker, 1, 5).await.expect("an open task");
+    let attempt = claim(&first, task.clone(), worker, 1, 5).await.expect("an open task");
     session.close().await.expect("memory");
 
     let (second, _session) = lead_in(&store, Term::drawn(1 << 40)).await;
     let found = recover(&*store).await.expect("memory");
     assert_eq!(found.jobs[&job()].shards[&SHARD].claims, [(task.task, attempt, worker)]);
-    let twin = second.claim(task.clone(), worker, 2, 6).await.expect("an open task");
+    let twin = claim(&second, task.clone(), worker, 2, 6).await.expect("an open task");
     assert!(twin.token.0 - attempt.token.0 >= 1 << 37, "{attempt} and {twin} are of two terms");
     let impostor = AttemptId { number: 1, token: twin.token };
     let refused = second.complete(task.clone(), impostor, Digest::of(b"report"), 6).await;

@@ -86,14 +86,14 @@ impl Leader {
         let claims = assigned.into_iter().map(|NextAttempt { task, number, input, .. }| {
             let (journal, lists) = (self.journal.clone(), Arc::clone(&self.run_lists));
             let scratch = self.jobs.get(&task.job).map(|live| live.scratch(self.settings.scratch.as_deref()));
-            let round = self.round(&task.job);
+            let (round, created) = (self.round(&task.job), self.journal.shard_created(&task));
             async move {
                 let listed = match (&input, scratch) {
                     (TaskInput::Reduce { runs }, Some(scratch)) => lists.publish(&scratch, &task, runs).await,
                     _ => Ok(()),
                 };
                 let result = match listed {
-                    Ok(()) => journal.claim(task.clone(), worker, number, at_ms).await,
+                    Ok(()) => journal.claim(task.clone(), created, worker, number, at_ms).await,
                     Err(error) => Err(JournalError::Blocked { reason: chain(&error) }),
                 };
                 Assigned { task, round, number, input, result }
