@@ -111,6 +111,11 @@ impl Process {
         assert_eq!(threads, 0, "{} leaves work to a thread", self.name);
     }
 
+    /// True if nothing has arrived since the last step: only timers may be due.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.life.as_ref().is_none_or(|life| life.runtime.metrics().global_queue_depth() == 0)
+    }
+
     /// Takes the messages that the process has sent.
     pub(crate) fn sent(&self) -> Vec<Message> {
         self.life.as_ref().map(|life| life.port.drain()).unwrap_or_default()

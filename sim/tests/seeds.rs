@@ -212,3 +212,13 @@ fn a_completion_that_takes_effect_after_it_was_refused_is_found_by_the_next_clai
 fn a_job_whose_shards_were_lost_with_a_restored_state_is_planned_anew() {
     holds(106_598, Mode::Safety);
 }
+
+#[test]
+fn a_replay_of_a_job_whose_spec_is_lost_is_refused_for_good() {
+    holds(115_049, Mode::Liveness);
+}
+
+#[test]
+fn a_claim_that_was_held_up_in_one_round_of_its_job_takes_no_number_of_the_next() {
+    holds(200_032, Mode::Safety);
+}

@@ -34,6 +34,11 @@ use carry::Due;
 /// Unit of simulated time; no message takes less.
 pub(crate) const QUANTUM: Duration = Duration::from_millis(10);
 
+/// First seed of a world whose machines are busy. Smaller seeds keep their meaning.
+const BUSY_FROM: u64 = 200_001;
+/// Quanta after which a process of a busy machine sees to its timers, if nothing arrives before.
+const BUSY_QUANTA: u64 = 5;
+
 /// Simulated world: processes, stores, messages in flight, and faults.
 pub(crate) struct World {
     pub(crate) now: Duration,
@@ -50,6 +55,8 @@ pub(crate) struct World {
     queued: u64,
     calls: BTreeMap<u64, OpenCall>,
     calls_begun: u64,
+    /// Quanta between two steps of an idle process.
+    idle_quanta: u64,
     cuts: Vec<(Party, Party, Duration)>,
     storm: (f64, Duration),
     state_away_until: Duration,
@@ -99,6 +106,7 @@ impl World {
             queued: 0,
             calls: BTreeMap::new(),
             calls_begun: 0,
+            idle_quanta: if scenario.seed < BUSY_FROM { 1 } else { BUSY_QUANTA },
             cuts: Vec::new(),
             storm: (0.0, Duration::ZERO),
             state_away_until: Duration::ZERO,
@@ -127,8 +135,12 @@ impl World {
         let mut order: Vec<usize> = (0..self.processes.len()).collect();
         self.random.shuffle(&mut order);
         self.clock.set(until);
+        let quantum = (until.as_millis() / QUANTUM.as_millis()) as u64;
         for process in &order {
-            self.processes[*process].step(until);
+            let is_its_turn = (quantum + *process as u64).is_multiple_of(self.idle_quanta);
+            if is_its_turn || !self.processes[*process].is_idle() {
+                self.processes[*process].step(until);
+            }
         }
         self.now = until;
         self.state.at(until);
