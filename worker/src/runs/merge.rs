@@ -1,16 +1,21 @@
 //! Merges slices: series ascend, and the points of a series by time; equal timestamps come in source order.
 //!
 //! The slices are given in source order, and the chunks of a series in one slice ascend without overlap. So a merge
-//! holds, beside the chunk it takes, only points of chunks that overlap it: at most one chunk a slice.
+//! holds, beside the chunk it takes, only chunks that overlap it: at most one a slice, and the last point of another.
 //!
 //! ```text
 //! slice 0:  [a    ] [b ]      [c ]
-//! slice 1:       [x   ]                 take a: its last is after x's first, so it waits in `pending`,
-//!                                       merged with x, and goes out up to b's first; c goes out whole
+//! slice 1:       [x   ]                 take a: its last is after x's first, so its points from there on wait;
+//!                                       take x: the points of both up to b's first are sorted, and go out;
+//!                                       c goes out whole
 //! ```
+//!
+//! A waiting chunk stays as it was decoded, and each of its points is sorted once: a series that was sent again in
+//! hundreds of segments costs a comparison more for each doubling of these.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 use format::column::ColumnDecoder;
 use format::run::ChunkHeader;
@@ -30,15 +35,27 @@ pub(crate) struct Merger {
     pending: Pending,
     metadata: Vec<u8>,
     decoder: ColumnDecoder,
-    taken: Columns,
 }
 
-/// Points that wait because a chunk not yet taken may hold earlier ones.
+/// Chunks that wait because one not yet taken may hold earlier points.
 #[derive(Debug, Default)]
 struct Pending {
+    /// In source order, which is the order among equal timestamps.
+    chunks: Vec<Waiting>,
+    /// Earliest timestamp that waits; none if nothing does.
+    first: Option<TimestampMs>,
+    /// Points that go out together.
+    sorted: Vec<(TimestampMs, f64)>,
+    /// Memory of chunks that have gone out.
+    free: Vec<Columns>,
+}
+
+/// Chunk whose points up to `out` have gone out.
+#[derive(Debug)]
+struct Waiting {
+    slice: usize,
     columns: Columns,
-    /// The slice of each point: source order among equal timestamps.
-    slices: Vec<usize>,
+    out: usize,
 }
 
 impl Merger {
@@ -52,7 +69,6 @@ impl Merger {
             pending: Pending::default(),
             metadata: Vec::new(),
             decoder: ColumnDecoder::new(),
-            taken: Columns::default(),
         }
     }
 
@@ -99,13 +115,13 @@ impl Merger {
     pub(crate) fn next_points(&mut self, out: &mut Columns) -> Result<bool, WorkError> {
         let Some(Reverse((_, slice))) = self.chunks.pop() else { return Ok(false) };
         // A chunk without overlap is appended directly: the usual case.
-        let is_alone = self.pending.columns.is_empty() && self.is_before_all_others(slice);
+        let is_alone = self.pending.is_empty() && self.is_before_all_others(slice);
         if is_alone {
             self.cursors[slice].take_chunk(&mut self.decoder, out)?;
         } else {
-            self.taken.clear();
-            self.cursors[slice].take_chunk(&mut self.decoder, &mut self.taken)?;
-            self.pending.merge(&self.taken, slice);
+            let mut columns = self.pending.free.pop().unwrap_or_default();
+            self.cursors[slice].take_chunk(&mut self.decoder, &mut columns)?;
+            self.pending.add(slice, columns);
         }
         self.queue(slice);
         if !is_alone {
@@ -122,7 +138,7 @@ impl Merger {
         take: impl FnOnce(&ChunkHeader, &[u8]) -> Result<(), WorkError>,
     ) -> Result<bool, WorkError> {
         let Some(Reverse((first, slice))) = self.chunks.pop() else { return Ok(false) };
-        if !self.pending.columns.is_empty() || !self.is_before_all_others(slice) {
+        if !self.pending.is_empty() || !self.is_before_all_others(slice) {
             self.chunks.push(Reverse((first, slice)));
             return Ok(false);
         }
@@ -133,7 +149,7 @@ impl Merger {
 
     /// True if points are waiting that the next chunks may precede.
     pub(crate) fn is_overlapping(&self) -> bool {
-        !self.pending.columns.is_empty()
+        !self.pending.is_empty()
     }
 
     fn is_before_all_others(&self, slice: usize) -> bool {
@@ -144,38 +160,67 @@ impl Merger {
 }
 
 impl Pending {
-    /// Merges a chunk's points into `pending` by (timestamp, slice); points of one slice keep their order.
-    fn merge(&mut self, chunk: &Columns, slice: usize) {
-        if self.columns.is_empty() {
-            self.columns.clone_from(chunk);
-            self.slices.resize(chunk.len(), slice);
+    fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    fn add(&mut self, slice: usize, columns: Columns) {
+        let chunk = Waiting { slice, columns, out: 0 };
+        self.first = [self.first, chunk.first()].into_iter().flatten().min();
+        let at = self.chunks.partition_point(|other| other.slice <= slice);
+        self.chunks.insert(at, chunk);
+    }
+
+    /// Appends the waiting points before `horizon`, or all of them without one.
+    fn emit_before(&mut self, horizon: Option<TimestampMs>, out: &mut Columns) {
+        if horizon.is_some_and(|horizon| self.first >= Some(horizon)) {
             return;
         }
-        let old = std::mem::take(self);
-        let mut left = 0;
-        for (timestamp, value) in chunk.timestamps.iter().zip(&chunk.values) {
-            while left < old.slices.len() && (old.columns.timestamps[left], old.slices[left]) <= (*timestamp, slice) {
-                self.push(old.columns.timestamps[left], old.columns.values[left], old.slices[left]);
-                left += 1;
+        let mut going = self.chunks.iter().filter(|chunk| !chunk.before(horizon).is_empty());
+        match (going.next(), going.next()) {
+            (None, _) => {}
+            (Some(chunk), None) => {
+                let range = chunk.before(horizon);
+                out.timestamps.extend_from_slice(&chunk.columns.timestamps[range.clone()]);
+                out.values.extend_from_slice(&chunk.columns.values[range]);
             }
-            self.push(*timestamp, *value, slice);
+            _ => self.emit_sorted(horizon, out),
         }
-        for at in left..old.slices.len() {
-            self.push(old.columns.timestamps[at], old.columns.values[at], old.slices[at]);
+        for chunk in &mut self.chunks {
+            chunk.out = chunk.before(horizon).end;
         }
+        for chunk in self.chunks.extract_if(.., |chunk| chunk.out == chunk.columns.len()) {
+            let mut columns = chunk.columns;
+            columns.clear();
+            self.free.push(columns);
+        }
+        self.first = self.chunks.iter().filter_map(Waiting::first).min();
     }
 
-    fn push(&mut self, timestamp: TimestampMs, value: f64, slice: usize) {
-        self.columns.push(timestamp, value);
-        self.slices.push(slice);
+    /// The sort is stable, and it merges ascending stretches as they are: each chunk is one.
+    fn emit_sorted(&mut self, horizon: Option<TimestampMs>, out: &mut Columns) {
+        self.sorted.clear();
+        for chunk in &self.chunks {
+            let range = chunk.before(horizon);
+            let timestamps = chunk.columns.timestamps[range.clone()].iter().copied();
+            self.sorted.extend(timestamps.zip(chunk.columns.values[range].iter().copied()));
+        }
+        self.sorted.sort_by_key(|(timestamp, _)| *timestamp);
+        out.timestamps.extend(self.sorted.iter().map(|(timestamp, _)| *timestamp));
+        out.values.extend(self.sorted.iter().map(|(_, value)| *value));
+    }
+}
+
+impl Waiting {
+    /// Returns the next timestamp that goes out.
+    fn first(&self) -> Option<TimestampMs> {
+        self.columns.timestamps.get(self.out).copied()
     }
 
-    /// Appends the pending points before `horizon`, or all of them without one.
-    fn emit_before(&mut self, horizon: Option<TimestampMs>, out: &mut Columns) {
-        let Columns { timestamps, values } = &mut self.columns;
-        let count = horizon.map_or(timestamps.len(), |horizon| timestamps.partition_point(|at| *at < horizon));
-        out.timestamps.extend(timestamps.drain(..count));
-        out.values.extend(values.drain(..count));
-        self.slices.drain(..count);
+    /// Returns the positions of the waiting points before `horizon`.
+    fn before(&self, horizon: Option<TimestampMs>) -> Range<usize> {
+        let waiting = &self.columns.timestamps[self.out..];
+        let count = horizon.map_or(waiting.len(), |horizon| waiting.partition_point(|at| *at < horizon));
+        self.out..self.out + count
     }
 }
