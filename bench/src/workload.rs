@@ -22,6 +22,8 @@ pub(crate) enum Workload {
     HotSeries,
     /// Five million series of one to three points, beside ten million points in longer ones.
     TinySeries,
+    /// Sixteen series of two thousand points each, sent again and again in five hundred segments: 16 million points.
+    SentAgain,
     /// Small variant of the hot series.
     SmallHotSeries,
     /// Small variant of the tiny series.
@@ -38,6 +40,7 @@ impl Workload {
             Self::LongSegment => "long-segment",
             Self::HotSeries => "hot-series",
             Self::TinySeries => "tiny-series",
+            Self::SentAgain => "sent-again",
             Self::SmallHotSeries => "small-hot-series",
             Self::SmallTinySeries => "small-tiny-series",
         }
@@ -53,9 +56,15 @@ impl Workload {
             Self::LongSegment => GenSettings { big_share: 0.7, big_partitions: 1, ..points(400_000_000) },
             Self::HotSeries => GenSettings { hot_series_share: 0.3, ..medium },
             Self::TinySeries => GenSettings { tiny_series: 5_000_000, ..points(10_000_000) },
+            Self::SentAgain => GenSettings { series: Some(16), partitions: 1, ..points(32_000) },
             Self::SmallHotSeries => GenSettings { hot_series_share: 0.3, ..points(2_000_000) },
             Self::SmallTinySeries => GenSettings { tiny_series: 50_000, ..points(1_000_000) },
         }
+    }
+
+    /// Returns how often each segment is there, under other names.
+    fn copies(self) -> u32 {
+        if self == Self::SentAgain { 500 } else { 1 }
     }
 
     /// Returns the folder of its segments under the bench's folder.
@@ -67,7 +76,9 @@ impl Workload {
     pub(crate) fn is_made(self, folder: &Path) -> Result<bool> {
         let Ok(sidecar) = std::fs::read(folder.join(SIDECAR)) else { return Ok(false) };
         let made: serde_json::Value = serde_json::from_slice(&sidecar).context("read the sidecar of segments")?;
-        Ok(made["settings"] == serde_json::to_value(self.settings())?)
+        let segments = made["totals"]["segments"].as_u64().unwrap_or_default() * u64::from(self.copies());
+        let are_copied = std::fs::read_dir(folder)?.count() as u64 == segments + 1;
+        Ok(made["settings"] == serde_json::to_value(self.settings())? && (self.copies() == 1 || are_copied))
     }
 
     /// Makes the segments, and removes those of other settings.
@@ -78,6 +89,18 @@ impl Workload {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let root = Root::create(folder.to_str().context("the folder's path is UTF-8")?)?;
         generate(&self.settings(), &SegmentOutput::new(root, runtime.handle().clone()), &|_| ())?;
+        self.copy(folder)
+    }
+
+    fn copy(self, folder: &Path) -> Result<()> {
+        let sidecar = std::ffi::OsStr::new(SIDECAR);
+        let made = std::fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
+        for segment in made.iter().filter(|file| file.file_name() != sidecar && file.path().is_file()) {
+            for copy in 1..self.copies() {
+                let name = format!("again-{copy:03}-{}", segment.file_name().display());
+                std::fs::copy(segment.path(), folder.join(name))?;
+            }
+        }
         Ok(())
     }
 }

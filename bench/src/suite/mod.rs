@@ -66,7 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     let measured = ratios::measure(&bench, workloads.measured)?;
     let mut figures: Vec<Figure> = measured.figures();
     figures.extend(bounds::figures(&bench, &workloads, options.large)?);
-    figures.extend(scale::figures(&bench, options.large)?);
+    figures.extend(scale::figures(&bench, workloads.measured, options.large)?);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let others_share = load.share_of_others(cpu_of_all())?;
     Ok(Report { cores, processor: processor(), others_share, figures, stages: measured.stages() })

@@ -1,4 +1,4 @@
-//! Very small jobs, where start-up counts, and very long segments of more than 2 GiB.
+//! Very small jobs, where start-up counts; series that were sent again and again; very long segments of more than 2 GiB.
 
 use anyhow::Result;
 
@@ -7,8 +7,8 @@ use crate::figure::Figure;
 use crate::workload::Workload;
 
 /// Measures the rows of the table.
-pub(super) fn figures(bench: &Bench, large: bool) -> Result<Vec<Figure>> {
-    let mut figures = vec![small(bench)?];
+pub(super) fn figures(bench: &Bench, measured: Workload, large: bool) -> Result<Vec<Figure>> {
+    let mut figures = vec![small(bench)?, sent_again(bench, measured)?];
     if large {
         figures.push(long_segment(bench)?);
         bench.discard_segments(Workload::LongSegment)?;
@@ -23,6 +23,17 @@ fn small(bench: &Bench) -> Result<Figure> {
         seconds.push(run(bench, &segments, "small")?.usage.wall.as_secs_f64());
     }
     Ok(Figure::new("two million points, start to finish", seconds).unit("s").at_most(1.0))
+}
+
+fn sent_again(bench: &Bench, measured: Workload) -> Result<Figure> {
+    let ordinary = bench.segments(measured)?;
+    let again = bench.segments(Workload::SentAgain)?;
+    let mut ratios = Vec::new();
+    for _ in 0..bench.rounds {
+        let ordinary = cpu_a_point(&run(bench, &ordinary, "ordinary")?);
+        ratios.push(cpu_a_point(&run(bench, &again, "sent-again")?) / ordinary);
+    }
+    Ok(Figure::new("CPU a point of series in five hundred segments each, over ordinary ones", ratios).at_most(1.5))
 }
 
 fn long_segment(bench: &Bench) -> Result<Figure> {
