@@ -98,7 +98,7 @@ fn a_job_runs_under_tls_a_viewer_looks_and_changes_nothing_and_the_audit_log_tel
 
 #[test]
 fn certificates_are_replaced_under_load_and_the_job_goes_on_when_the_old_ones_have_ended() {
-    let life = Duration::from_secs(60);
+    let life = Duration::from_secs(40);
     let certificates = Certificates::holding(life);
     let began = std::time::Instant::now();
     let store = slow_s3();

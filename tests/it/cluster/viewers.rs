@@ -10,7 +10,7 @@ use tests::tailor::pause;
 use super::{DATA, slow_s3};
 
 /// Length of one measurement.
-const SPAN: Duration = Duration::from_secs(8);
+const SPAN: Duration = Duration::from_secs(5);
 
 /// Viewer: an open stream of a page, read until it ends.
 struct Viewer(TcpStream);
