@@ -28,7 +28,7 @@ pub(crate) async fn read(
     let in_memory = log.map(|log| log.lines_in_memory(|line| is_about(line, path))).unwrap_or_default();
     let entry = kept.of((dataset.uri().to_owned(), path.clone()));
     let mut pieces = entry.lock().await;
-    pieces.look(dataset, &path.job, |text| lines_of(text, path)).await?;
+    pieces.read_new(dataset, &path.job, |text| lines_of(text, path)).await?;
     let mut lines: Vec<_> = pieces.facts().flatten().cloned().collect();
     lines.extend(in_memory.iter().filter_map(|line| parsed(line, path)));
     Ok(by_number(lines))

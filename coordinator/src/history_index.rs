@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use storage::{Root, StorageError};
 
 use crate::report::{API_VERSION, JobReport};
-use crate::{history, history_view};
+use crate::{history, history_view, record};
 use model::error::chain;
 
 /// Entry with the fields that `job list` shows. Unknown fields of later versions are ignored.
@@ -235,7 +235,7 @@ async fn unlisted(dataset: &Root, listed: &[Ended]) -> Result<Vec<JobId>, Storag
 }
 
 async fn read_record(dataset: &Root, job: JobId) -> Result<Option<Ended>, StorageError> {
-    let summary = match history::record(dataset, &job).await {
+    let summary = match record::read(dataset, &job).await {
         Ok(None) => return Ok(None),
         Ok(Some(report)) => history_view::summary(&report),
         Err(error) if error.is_store_away() => return Err(error),
@@ -294,7 +294,7 @@ pub(crate) async fn complete(dataset: &Root) -> Result<(), StorageError> {
         return Ok(());
     }
     let add_one = |job: JobId| async move {
-        match history::record(dataset, &job).await? {
+        match record::read(dataset, &job).await? {
             Some(report) => add(dataset, &report, NOBODY).await,
             None => Ok(()),
         }

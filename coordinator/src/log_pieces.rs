@@ -30,7 +30,7 @@ impl<T: Send> ReadPieces<T> {
     ///
     /// # Errors
     /// The store failed.
-    pub(crate) async fn look(
+    pub(crate) async fn read_new(
         &mut self,
         dataset: &Root,
         job: &JobId,
@@ -112,15 +112,15 @@ mod tests {
             text.to_owned()
         };
         for _ in 0..2 {
-            pieces.look(&dataset, &job, parse).await.expect("memory");
+            pieces.read_new(&dataset, &job, parse).await.expect("memory");
             assert_eq!(reads.load(Ordering::Relaxed), 3);
         }
         dataset.replace(&key(2), b"a\nb\n".to_vec()).await.expect("memory");
-        pieces.look(&dataset, &job, parse).await.expect("memory");
+        pieces.read_new(&dataset, &job, parse).await.expect("memory");
         assert_eq!(reads.load(Ordering::Relaxed), 4);
         assert_eq!(pieces.facts().map(String::as_str).collect::<String>(), "a\na\na\nb\n");
         dataset.remove(&key(0)).await.expect("memory");
-        pieces.look(&dataset, &job, parse).await.expect("memory");
+        pieces.read_new(&dataset, &job, parse).await.expect("memory");
         assert_eq!((pieces.facts().count(), reads.load(Ordering::Relaxed)), (2, 4));
     }
 

@@ -72,8 +72,8 @@ pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) ->
     let health = Health::new(&[etcd::CONDITION]);
     let probes = listen(settings.http_listen, "http.listen").await?;
     let requests = listen(settings.grpc_listen, "grpc.listen").await?;
-    settings.http_exposure.tell("http.listen", settings.http_listen);
-    settings.grpc_exposure.tell("grpc.listen", settings.grpc_listen);
+    settings.http_exposure.log("http.listen", settings.http_listen);
+    settings.grpc_exposure.log("grpc.listen", settings.grpc_listen);
     let own = OwnServices::default();
     let (purpose, room, more) = match settings.dashboard.is_enabled {
         true => {

@@ -145,7 +145,7 @@ impl Spending {
 
     fn of_record(record: &JobRecord) -> Option<Self> {
         let totals = &record.totals;
-        // Workers of an older version told neither.
+        // Workers of an older version report neither.
         if totals.effort.wall.is_zero() && totals.books.map.frames_read > 0 {
             return None;
         }

@@ -143,7 +143,7 @@ impl Report {
     }
 
     /// Notes the requests and the time of the attempt.
-    pub const fn tell_effort(&mut self, effort: Option<Effort>) {
+    pub const fn set_effort(&mut self, effort: Option<Effort>) {
         match self {
             Self::Map(report) => report.effort = effort,
             Self::Reduce(report) => report.effort = effort,

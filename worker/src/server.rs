@@ -81,7 +81,7 @@ pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) ->
     let health = Health::new(&[etcd::CONDITION, AGENT]);
     let identity = ClientIdentity::load(&settings.files)?;
     let listener = listen(settings.http_listen, "http.listen").await?;
-    settings.http_exposure.tell("http.listen", settings.http_listen);
+    settings.http_exposure.log("http.listen", settings.http_listen);
     let listener = Incoming::new(listener, identity.tls.clone(), Purpose::Probes, health::CONNECTIONS_MAX)?;
     let probes = tokio::spawn(health.clone().serve(listener, exporter, Router::new(), shutdown.clone()));
     let beside = [

@@ -11,8 +11,8 @@ use storage::{Opener, StorageError};
 use super::Leader;
 use super::ends::archive;
 use super::message::{ArchiveError, Handle, Outcome};
-use crate::history;
 use crate::journal::{FoundJob, Journal, JournalError};
+use crate::record;
 use crate::report::{JobReport, ShardReport};
 use model::error::chain;
 
@@ -45,7 +45,7 @@ impl Leader {
                 at_ms,
             )
             .await;
-            handle.tell(Outcome::Abandoned { job: id, result });
+            handle.send_outcome(Outcome::Abandoned { job: id, result });
         });
     }
 
@@ -92,7 +92,7 @@ async fn end(lost: Lost<'_>, stores: &Opener, cause: &str, at_ms: i64) -> Result
 async fn record(lost: Lost<'_>, stores: &Opener, cause: &str, at_ms: i64) -> Result<(), ArchiveError> {
     let Lost { journal, handle, id, head, found } = lost;
     let dataset = stores.reach_or_make(head.dataset.as_str()).await?;
-    let earlier = match history::record(&dataset, id).await {
+    let earlier = match record::read(&dataset, id).await {
         Ok(earlier) if head.round > 1 => earlier.filter(|earlier| !earlier.has_lost_spec()),
         Err(error @ StorageError::Failed { .. }) if error.is_store_away() => return Err(error.into()),
         Ok(_) | Err(_) => None,

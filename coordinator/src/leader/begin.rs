@@ -25,9 +25,9 @@ use super::requests::{Request, known};
 use crate::Env;
 use crate::error::JobError;
 use crate::event_log::EventLog;
-use crate::history;
 use crate::job::Job;
 use crate::journal::{Journal, JournalError};
+use crate::record;
 use crate::report::JobReport;
 use crate::service::patience::{in_time, refused};
 
@@ -45,11 +45,11 @@ impl Leader {
         match self.request.take() {
             Some(Request::Submit { spec, follower, trace, reply }) => drop(tokio::spawn(async move {
                 let begun = begin(&journal, *spec, follower.is_some(), &env).await;
-                handle.tell(Outcome::Begun { job, begun, asker: Asker::Submit { follower, trace, reply } });
+                handle.send_outcome(Outcome::Begun { job, begun, asker: Asker::Submit { follower, trace, reply } });
             })),
             Some(Request::Retry { reason, earlier, shards, reply }) => drop(tokio::spawn(async move {
                 let begun = begin_again(&journal, earlier, &reason, &env).await;
-                handle.tell(Outcome::Begun { job, begun, asker: Asker::Retry { shards, reply } });
+                handle.send_outcome(Outcome::Begun { job, begun, asker: Asker::Retry { shards, reply } });
             })),
             // Nobody waits for the beginning of the job any more.
             Some(Request::Cancel { .. }) | None => self.tell_job(id, None, JobEvent::NotBegun),
@@ -171,7 +171,7 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, env: &Env) -> Resul
     let mut round = 1;
     if !anew {
         // A client waits for the reply, so it is told which store is away while it still listens.
-        let record = in_time("the dataset", &spec.dataset, history::record(&job.dataset, &spec.job)).await?;
+        let record = in_time("the dataset", &spec.dataset, record::read(&job.dataset, &spec.job)).await?;
         if let Some(earlier) = record {
             if !earlier.has_lost_spec() {
                 known(&spec, &earlier.spec)?;

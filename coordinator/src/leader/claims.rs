@@ -102,7 +102,7 @@ impl Leader {
         let (handle, claims) = (self.handle.clone(), futures::future::join_all(claims));
         tokio::spawn(async move {
             let assigned = claims.await;
-            handle.tell(Outcome::Assigned { worker, assigned, reply });
+            handle.send_outcome(Outcome::Assigned { worker, assigned, reply });
         });
     }
 
@@ -134,7 +134,7 @@ impl Leader {
             }
         }
         if self.workers.contains_key(&worker) {
-            self.give(worker, grants, reply);
+            self.send_grants(worker, grants, reply);
         } else {
             let _ = reply.send(Err(DispatchError::UnknownWorker { worker }));
         }
@@ -166,7 +166,8 @@ impl Leader {
         })
     }
 
-    fn give(&mut self, worker: LeaseId, grants: Vec<Grant>, reply: Reply<Vec<Grant>, DispatchError>) {
+    /// Sends grants to the worker that claimed; takes them back if its call is gone.
+    fn send_grants(&mut self, worker: LeaseId, grants: Vec<Grant>, reply: Reply<Vec<Grant>, DispatchError>) {
         let held: Vec<_> =
             grants.iter().map(|grant| HeldAttempt { task: grant.task.clone(), attempt: grant.attempt }).collect();
         for (held, grant) in held.iter().zip(&grants) {

@@ -97,7 +97,7 @@ impl Leader {
             if let Ok(committed) = &result {
                 handle.coverage().committed(&job.dataset, &output, committed);
             }
-            handle.tell(Outcome::Committed { output, result });
+            handle.send_outcome(Outcome::Committed { output, result });
         });
     }
 

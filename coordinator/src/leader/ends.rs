@@ -77,7 +77,7 @@ impl Leader {
             let result = close(&journal, &dataset, &id, shard, record, &report).await;
             // Runs are removed only by the leader in office: the tasks of another leader could gather them.
             let is_closed = result.is_ok();
-            handle.tell(Outcome::Closed { job: id.clone(), shard, result });
+            handle.send_outcome(Outcome::Closed { job: id.clone(), shard, result });
             if is_closed && let Err(error) = remove_runs(runs).await {
                 tracing::warn!(error = chain(&error), job = %id, %shard, "failed to remove the runs of a shard; the collector removes them later");
             }
@@ -123,7 +123,7 @@ impl Leader {
         self.note(id, "ended", json!({}));
         // A job without a plan was never marked.
         let mark = if live_has_plans { self.mark_of(id) } else { None };
-        let is_last_try = !self.settings.insists_on_records;
+        let is_last_try = !self.settings.record_required;
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
             let is_written = log.flush_all(&dataset).await.is_ok();
@@ -138,14 +138,14 @@ impl Leader {
             if let Some(mark) = mark.filter(|_| result.is_ok() || is_last_try) {
                 mark.end().await;
             }
-            handle.tell(Outcome::Archived { job: report.job, round, result });
+            handle.send_outcome(Outcome::Archived { job: report.job, round, result });
         });
     }
 
     pub(super) fn archived(&mut self, id: &JobId, round: u32, result: Result<(), ArchiveError>) {
         let event = match result {
             Ok(()) => JobEvent::Archived,
-            Err(ArchiveError::Storage(error)) if !self.settings.insists_on_records => {
+            Err(ArchiveError::Storage(error)) if !self.settings.record_required => {
                 // The committed shards count, and the waiter gets the report: only the dataset's own history lacks the
                 // round.
                 tracing::warn!(job = %id, error = chain(&error), "failed to write the job's record; its history lacks this round");

@@ -34,8 +34,8 @@ impl Leader {
             Outcome::Committed { output, result } => self.committed(&output, result),
             Outcome::Closed { job, shard, result } => self.closed(&job, shard, result),
             Outcome::Archived { job, round, result } => self.archived(&job, round, result),
-            Outcome::HeadPut { job, round, result, told } => self.head_put(&job, round, result, told),
-            Outcome::DrainsWritten { result, told } => self.drains_written(result, told),
+            Outcome::HeadPut { job, round, result, replies } => self.head_put(&job, round, result, replies),
+            Outcome::DrainsWritten { result, replies } => self.drains_written(result, replies),
             Outcome::DemandPut { pool, wanted, result } => self.demand_put(pool, wanted, result),
         }
     }

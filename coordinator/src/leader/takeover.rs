@@ -25,10 +25,10 @@ use super::plans::OBJECTS_AT_ONCE;
 use super::recovering::Recovering;
 use super::workers::lease_of;
 use crate::Env;
-use crate::history;
 use crate::job::Job;
 use crate::journal::{Found, FoundJob, FoundShard, Journal, JournalError};
 use crate::read::read_whole;
+use crate::record;
 use crate::report::ShardReport;
 use model::error::chain;
 
@@ -45,7 +45,7 @@ impl Leader {
         let Found { jobs, workers, drains, .. } = found;
         let alive = workers.iter().filter_map(|entry| lease_of(&entry.key)).collect();
         self.restore_drains(drains, &alive);
-        self.members(&workers);
+        self.workers_listed(&workers);
         for (id, job) in jobs {
             let event = match &job.head {
                 Some(head) => JobEvent::Found { is_cancelled: head.phase == JobPhase::Cancelling },
@@ -72,7 +72,7 @@ impl Leader {
             let _permit = takeovers.acquire_owned().await;
             let reader = JobReader { journal: &journal, id: &job, head: &head, found: &found, gives_up };
             let recovered = Box::new(reader.read(scratch.as_deref(), &env).await);
-            handle.tell(Outcome::Recovered { job: job.clone(), gave_up: gives_up, recovered });
+            handle.send_outcome(Outcome::Recovered { job: job.clone(), gave_up: gives_up, recovered });
         });
     }
 
@@ -176,7 +176,7 @@ impl JobReader<'_> {
         })?;
         let own = keys::scratch_root(&spec.dataset, id);
         let scratch = env.stores.reach_or_make(scratch.unwrap_or(&own)).await?;
-        let earlier = if head.round > 1 { history::record(&dataset, id).await? } else { None };
+        let earlier = if head.round > 1 { record::read(&dataset, id).await? } else { None };
         // A record with a lost spec is that of another job, which had the name before this one.
         let earlier = earlier.filter(|earlier| !earlier.has_lost_spec());
         let reader = Reader { journal, id, dataset: &dataset, scratch: &scratch, gives_up };

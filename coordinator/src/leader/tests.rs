@@ -127,7 +127,7 @@ impl Cluster {
             if self.view(handle).await.is_none() {
                 let dataset = self.folder.path().join("dataset").display().to_string();
                 let root = storage::Root::open(&dataset).expect("it has a record");
-                return crate::history::record(&root, &job()).await.expect("a file").expect("it has ended");
+                return crate::record::read(&root, &job()).await.expect("a file").expect("it has ended");
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
         }

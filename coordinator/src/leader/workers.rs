@@ -24,12 +24,12 @@ impl Leader {
         let _ = reply.send(if is_known { Ok(()) } else { Err(unknown) });
     }
 
-    pub(super) fn members_changed(&mut self, event: Option<Result<WatchEvent, MetaError>>) {
+    pub(super) fn workers_changed(&mut self, event: Option<Result<WatchEvent, MetaError>>) {
         match event {
             Some(Ok(WatchEvent::Changed { changes, .. })) => {
                 for change in changes {
                     match change {
-                        Change::Put(entry) => self.member(&entry),
+                        Change::Put(entry) => self.worker_put(&entry),
                         Change::Deleted { key } => {
                             if let Ok(StateKey::Worker(lease)) = key.parse() {
                                 self.lose(lease);
@@ -38,7 +38,7 @@ impl Leader {
                     }
                 }
             }
-            Some(Ok(WatchEvent::Resync(listing))) => self.members(&listing.entries),
+            Some(Ok(WatchEvent::Resync(listing))) => self.workers_listed(&listing.entries),
             // The state that this leader has read and written is no longer there; the next leader reads the state that
             // is.
             Some(Ok(WatchEvent::Restored(_))) => {
@@ -50,14 +50,14 @@ impl Leader {
     }
 
     /// Takes in the list of all workers; those that are missing from it are lost.
-    pub(super) fn members(&mut self, entries: &[storage::meta::Entry]) {
+    pub(super) fn workers_listed(&mut self, entries: &[storage::meta::Entry]) {
         let leases: Vec<LeaseId> = entries.iter().filter_map(|entry| lease_of(&entry.key)).collect();
         let gone: Vec<_> = self.workers.keys().filter(|lease| !leases.contains(lease)).copied().collect();
         gone.into_iter().for_each(|lease| self.lose(lease));
-        entries.iter().for_each(|entry| self.member(entry));
+        entries.iter().for_each(|entry| self.worker_put(entry));
     }
 
-    fn member(&mut self, entry: &storage::meta::Entry) {
+    fn worker_put(&mut self, entry: &storage::meta::Entry) {
         let Some(worker) = lease_of(&entry.key) else { return };
         let record: WorkerRecord = match entry.record() {
             Ok(record) => record,

@@ -30,7 +30,7 @@ pub(super) async fn answer(
     let place = DatasetPlace::of(&root);
     // The leader is asked first: a job that ends meanwhile is noted in the index before the leader forgets it.
     let open = leader.ask(|reply| Ask::OpenOn { place, reply }).await?;
-    let found = look(leader, env, root, ask, open).await?;
+    let found = ask_index(leader, env, root, ask, open).await?;
     Ok(judged(found, question))
 }
 
@@ -106,7 +106,7 @@ async fn reach(env: &Env, uri: &str) -> Result<Root, ApiError> {
 
 /// Asks the index. A look that takes longer than the caller waits goes on without it, and the next question finds the
 /// result.
-async fn look(
+async fn ask_index(
     leader: &Handle,
     env: &Env,
     root: Root,

@@ -25,7 +25,7 @@ use crate::access::Caller;
 use crate::history_view;
 use crate::job::Job;
 use crate::leader::{Ask, Handle};
-use crate::planning::{self, Planned};
+use crate::planning::{self, Plans};
 use model::error::chain;
 
 /// Implementation of the service for operators.
@@ -64,7 +64,7 @@ impl OperatorService for Operators {
                 format!("{} cannot be listed in {seconds} s; submit the job, or name a smaller input", spec.input);
             ApiError::Refused { reason }
         })?;
-        let Planned { plans, warnings } = planned.map_err(failed)?;
+        let Plans { plans, warnings } = planned.map_err(failed)?;
         let shards = plans.iter().map(|plan| v1::PlannedShard {
             shard: plan.shard.to_string(),
             segments: plan.segments.len() as u64,

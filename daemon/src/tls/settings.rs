@@ -65,7 +65,7 @@ pub fn exposure(
 
 impl Exposure {
     /// Says at the start that a listener has no protection.
-    pub fn tell(self, setting: &str, address: SocketAddr) {
+    pub fn log(self, setting: &str, address: SocketAddr) {
         match self {
             Self::Protected => {}
             Self::Loopback => {

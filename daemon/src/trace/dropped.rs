@@ -26,7 +26,7 @@ impl Waiting {
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
-    fn take(&self, count: usize) {
+    fn subtract(&self, count: usize) {
         self.0.fetch_sub(count as u64, Ordering::Relaxed);
     }
 
@@ -103,7 +103,7 @@ impl<E: SpanExporter> SpanExporter for CountedExporter<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let count = batch.len();
         let sent = self.inner.export(batch).await;
-        self.waiting.take(count);
+        self.waiting.subtract(count);
         if sent.is_err() {
             drop_spans(count as u64);
         }

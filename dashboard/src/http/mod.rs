@@ -46,7 +46,7 @@ use crate::looks::{Looks, Seen};
 use crate::price::PagePrices;
 use crate::source::{PageSource, SourceKind};
 use crate::trace::TraceUrl;
-use crate::views::{Told, View};
+use crate::views::{View, ViewSettings};
 
 pub use key::KeyGuard;
 
@@ -63,7 +63,7 @@ pub struct ServedPages {
     pub hosts: Vec<String>,
     /// True if pages may change something: cancel, retry, replay, drain.
     pub may_act: bool,
-    /// Prices by which a cost is told.
+    /// Prices for the cost of a job.
     pub prices: PagePrices,
     /// Link to the trace of an attempt, if the installation keeps traces.
     pub trace_url: Option<TraceUrl>,
@@ -120,9 +120,9 @@ pub fn routes(
     guard: Arc<dyn ViewerGuard>,
     clock: Arc<dyn Clock>,
 ) -> Router {
-    let told = Told { prices: served.prices, trace_url: served.trace_url.clone() };
+    let settings = ViewSettings { prices: served.prices, trace_url: served.trace_url.clone() };
     let dashboard = Arc::new(Dashboard {
-        looks: Looks::new(source, told, clock),
+        looks: Looks::new(source, settings, clock),
         guard,
         hosts: hosts::Hosts::new(&served.hosts),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),

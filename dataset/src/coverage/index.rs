@@ -138,7 +138,7 @@ impl CoverageIndex {
             known.jobs.list(&self.root, &open.names, now_ms).await?;
         }
         let (mut windows, mut more) = known.choose(ask, open);
-        known.windows.look(&self.root, &windows, max_age, now_ms).await?;
+        known.windows.refresh(&self.root, &windows, max_age, now_ms).await?;
         known.jobs.read_records(&self.root, &windows).await?;
         self.take_notes(&mut known);
         more |= known.cut_page(&mut windows);

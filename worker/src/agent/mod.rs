@@ -11,11 +11,11 @@
 //! ```
 //!
 //! The time under one lease is a *shift* (`shift`): one loop that owns everything, and to which every call, attempt and
-//! timer reports. A shift claims for all free slots at once, runs what it is granted, and tells the leader.
+//! timer reports. A shift claims for all free slots at once, runs what it is granted, and reports to the leader.
 //!
 //! | what happens | the agent |
 //! |---|---|
-//! | the leader is away | attempts go on; finished ones are held and told again, until the lease is lost |
+//! | the leader is away | attempts go on; finished ones are held and reported again, until the lease is lost |
 //! | the lease is lost (by our own clock, or etcd says so) | stops every attempt and upload, begins a new shift |
 //! | the leader does not know the worker | registers and greets again; attempts go on |
 //! | the leader refuses a completion | goes on with other work; removes the run that nobody will read |
@@ -29,7 +29,7 @@ mod fence; //    check that the lease still holds
 mod running; //  attempts of a shift
 mod shift; //    time under one lease
 mod standing; // registration with the cluster
-mod tell; //     reports of finished attempts
+mod reporter; // reports of finished attempts
 #[cfg(test)]
 mod tests;
 
@@ -251,11 +251,11 @@ impl Agent {
                     return Ok(Left::Drained);
                 }
             };
-            self.tell_lease(Ok(()));
+            self.publish_lease(Ok(()));
             match Shift::begin(self, session, backoff.seed()).run(drain.as_mut()).await? {
                 ShiftEnd::Drained => return Ok(Left::Drained),
                 ShiftEnd::Lost => {
-                    self.tell_lease(Err("the lease was lost; asking for another".to_owned()));
+                    self.publish_lease(Err("the lease was lost; asking for another".to_owned()));
                     // Pause first, so that a fleet that lost its leases together does not come back together.
                     backoff.pause().await;
                 }
@@ -263,7 +263,7 @@ impl Agent {
         }
     }
 
-    fn tell_lease(&self, holds: Result<(), String>) {
+    fn publish_lease(&self, holds: Result<(), String>) {
         drop(self.lease.send_replace(holds));
     }
 
@@ -277,7 +277,7 @@ impl Agent {
                         warn_at = Instant::now() + WARN_EVERY;
                         tracing::warn!(error = &error as &dyn std::error::Error, "failed to get a lease; trying again");
                     }
-                    self.tell_lease(Err(format!("no lease: {error}")));
+                    self.publish_lease(Err(format!("no lease: {error}")));
                     backoff.pause().await;
                 }
                 Err(error) => return Err(AgentError::State(error)),

@@ -1,12 +1,12 @@
 use super::*;
 use crate::html::Links;
 use crate::source::simulated::{HOSTILE, SUBMITTED_MS, Simulated};
-use crate::views::Told;
+use crate::views::ViewSettings;
 
 async fn look_at(question: Question, source: &Simulated) -> Page {
-    let told = Told::default();
-    let look = Look { source, told: &told, now_ms: SUBMITTED_MS, links: Links::at(0) };
-    super::look(&look, &question).await.expect("a page")
+    let settings = ViewSettings::default();
+    let ctx = ViewContext { source, settings: &settings, now_ms: SUBMITTED_MS, links: Links::at(0) };
+    super::load(&ctx, &question).await.expect("a page")
 }
 
 fn of_org(org: u64) -> Question {

@@ -113,7 +113,7 @@ impl World {
         Self { place, index, rounds: BTreeMap::new(), windows: BTreeMap::new(), is_stale: true }
     }
 
-    async fn take(&mut self, step: Step) {
+    async fn apply(&mut self, step: Step) {
         match step {
             Step::Run { job, window, shards, is_whole, is_ours } => {
                 self.run(job, window, &shards, is_whole, is_ours).await;
@@ -229,7 +229,7 @@ proptest! {
         runtime.block_on(async {
             let mut world = World::new();
             for step in steps {
-                world.take(step).await;
+                world.apply(step).await;
             }
             world.compare(&WINDOWS).await;
         });

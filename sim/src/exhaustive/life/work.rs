@@ -78,7 +78,7 @@ pub(super) struct Coordinator {
 
 impl Coordinator {
     /// Moves the job, and begins the work that follows.
-    pub(super) fn tell(&mut self, event: JobEvent, guard: Guard) {
+    pub(super) fn handle(&mut self, event: JobEvent, guard: Guard) {
         let (life, effects) = moved(self.life, event);
         self.life = life;
         for effect in effects {
@@ -99,16 +99,16 @@ impl Coordinator {
                     head.is_released |= change == HeadChange::Release;
                 }
                 if change == HeadChange::Release && guard == Guard::NoRelease {
-                    self.tell(JobEvent::HeadWritten, guard);
+                    self.handle(JobEvent::HeadWritten, guard);
                 }
                 self.work.push(Work::WriteHead);
             }
             JobEffect::OpenShards => {
-                self.tell(JobEvent::Opened, guard);
+                self.handle(JobEvent::Opened, guard);
                 match self.shard {
                     Some(ShardState::Open) => {}
                     // The shard had ended under an earlier leader, or there is none.
-                    _ => self.tell(JobEvent::ShardsEnded, guard),
+                    _ => self.handle(JobEvent::ShardsEnded, guard),
                 }
             }
             JobEffect::StopShards if self.shard == Some(ShardState::Open) => {
@@ -128,8 +128,8 @@ impl Coordinator {
     pub(super) fn end_shard(&mut self, end: ShardState, guard: Guard) {
         self.shard = Some(end);
         self.work.push(Work::Close(end));
-        self.tell(JobEvent::ShardEnded, guard);
-        self.tell(JobEvent::ShardsEnded, guard);
+        self.handle(JobEvent::ShardEnded, guard);
+        self.handle(JobEvent::ShardsEnded, guard);
     }
 
     /// True if the job waits for an answer that nothing will give.
