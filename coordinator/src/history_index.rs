@@ -14,6 +14,7 @@ use std::str::FromStr;
 
 use format::keys::{self, HistoryName};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use model::error::chain;
 use model::ids::ParseIdError;
 use model::limits::REQUESTS_AT_ONCE_MAX;
 use model::{JobId, LeaderId, Term};
@@ -23,7 +24,6 @@ use storage::{Root, StorageError};
 
 use crate::report::{API_VERSION, JobReport};
 use crate::{history, history_view, record};
-use model::error::chain;
 
 /// Entry with the fields that `job list` shows. Unknown fields of later versions are ignored.
 #[derive(Debug, Serialize, Deserialize)]

@@ -51,13 +51,13 @@ pub enum ServeError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A listener has no address.
-    #[error("read the address of a listener")]
+    #[error("cannot read the address of a listener")]
     Address(#[from] std::io::Error),
     /// The gRPC server failed.
-    #[error("serve gRPC")]
+    #[error("the gRPC server failed")]
     Grpc(#[from] tonic::transport::Error),
     /// The descriptors for reflection are invalid.
-    #[error("serve reflection")]
+    #[error("cannot serve reflection of the gRPC services")]
     Reflection(#[from] tonic_reflection::server::Error),
 }
 

@@ -52,10 +52,10 @@ pub enum TelemetryError {
         source: ParseError,
     },
     /// Logs were set up before.
-    #[error("set up logs")]
+    #[error("cannot set up logs")]
     Logs(#[from] TryInitError),
     /// Metrics were set up before.
-    #[error("set up metrics")]
+    #[error("cannot set up metrics")]
     Metrics(#[from] BuildError),
 }
 

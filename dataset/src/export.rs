@@ -11,6 +11,7 @@ use format::manifest::{API_VERSION, Manifest};
 use format::part::PartKind;
 use interchange::RowSummary;
 use interchange::csv::TimestampStyle;
+use model::error::chain;
 use model::{RollupStep, SeriesKey};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, WriteMultipart};
@@ -242,7 +243,7 @@ impl File {
     /// Aborts the upload. If that fails, the store's rules for unfinished uploads remove it.
     async fn abandon(self) {
         if let Err(error) = self.upload.abort().await {
-            tracing::warn!(object = self.object, %error, "failed to abort an unfinished export; its upload stays until the store expires it");
+            tracing::warn!(object = self.object, error = chain(&error), "failed to abort an unfinished export; its upload stays until the store expires it");
         }
     }
 }

@@ -45,7 +45,7 @@ pub enum TokenError {
     #[error("the token {0}")]
     Token(&'static str),
     /// The system has no randomness.
-    #[error("draw a token: {0}")]
+    #[error("cannot draw a token: {0}")]
     Draw(String),
     /// A line of the file of hashes is malformed.
     #[error("line {line} of the tokens {reason}; a line is `ROLE NAME SHA256`, as `tailor token new` prints it")]

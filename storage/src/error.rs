@@ -36,7 +36,7 @@ pub enum StorageError {
         what: String,
     },
     /// The call to the store failed; trying again may help.
-    #[error("{operation} {object}")]
+    #[error("cannot {operation} {object}")]
     Failed {
         /// Operation that failed, as a verb.
         operation: &'static str,

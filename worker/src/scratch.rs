@@ -90,7 +90,7 @@ fn lock(folder: &Path) -> io::Result<File> {
     let file = File::create_new(&unnamed)?;
     match file.try_lock() {
         Err(std::fs::TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-            tracing::warn!(folder = %folder.display(), "this file system has no locks; the scratch of a killed worker will not be removed");
+            tracing::warn!(folder = %folder.display(), "did not lock scratch, because its file system has no locks; nobody removes the scratch of a killed worker");
             return Ok(file);
         }
         locked => locked?,

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::error::chain;
 use model::{Grant, HeldAttempt, JobId, LeaseId, TraceParent};
 use proto::dispatch::DispatchError;
 use scheduler::{Event, NextAttempt, TaskInput};
@@ -15,7 +16,6 @@ use tokio::time::Instant;
 use super::Leader;
 use super::message::{Assigned, Outcome, Reply};
 use crate::journal::JournalError;
-use model::error::chain;
 
 /// Longest wait of a claim: shorter than the wait that proxies cut off.
 const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -128,7 +128,7 @@ impl Leader {
                     }
                 }
                 Some(Err(error)) => {
-                    tracing::info!(%task, %worker, %error, "claim not written");
+                    tracing::info!(%task, %worker, %error, "failed to write a claim; the task is assigned again");
                     self.apply(Event::ClaimRefused { task, number });
                 }
             }

@@ -207,7 +207,7 @@ impl Leader {
     /// Returns the reason to leave for a worker that joins, if there is an order for it.
     pub(super) fn drain_of(&mut self, worker: LeaseId, name: &str) -> Option<String> {
         let reason = self.drains.joins(worker, name)?;
-        tracing::info!(%worker, name, reason, "told a worker that joins to leave, as an order for it says");
+        tracing::info!(%worker, name, reason, "told a joining worker to leave, because an order names it");
         self.write_drains(None);
         Some(reason)
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use format::keys;
 use format::state_records::{ShardPhase, ShardRecord, Text};
 use futures::{StreamExt as _, stream};
+use model::error::chain;
 use model::limits::REQUESTS_AT_ONCE_MAX;
 use model::{Digest, JobId, ShardId};
 use scheduler::ShardEnd;
@@ -25,10 +26,10 @@ use super::Leader;
 use super::message::{ArchiveError, Outcome};
 use crate::event_log::EventLog;
 use crate::history_index;
+use crate::history_view;
 use crate::journal::{Journal, JournalError};
 use crate::record;
 use crate::report::{JobReport, ShardReport};
-use model::error::chain;
 
 /// Most ends of shards written at once: each lists and removes runs, writes a report and a record.
 pub(super) const ENDS_AT_ONCE: usize = 64;
@@ -156,7 +157,7 @@ impl Leader {
                 return;
             }
             Err(error) => {
-                tracing::warn!(job = %id, %error, "failed to write the job's record; trying again in 5 s");
+                tracing::warn!(job = %id, error = chain(&error), "failed to write the job's record; trying again in 5 s");
                 JobEvent::NotArchived
             }
         };
@@ -165,9 +166,10 @@ impl Leader {
 
     /// Drops a job that is on record, and hands its report to its waiter.
     pub(super) fn forget(&mut self, id: &JobId) {
-        tracing::info!(job = %id, "job ended");
         if let Some(mut live) = self.jobs.remove(id) {
             let report = live.report(live.head.submitted_at_ms);
+            let (state, shards) = (history_view::state(&report), report.shards.len());
+            tracing::info!(job = %id, ?state, shards, "job ended");
             if let Some(follower) = live.follower.take() {
                 // The waiter may have left meanwhile.
                 let _ = follower.send(Box::new(report));
@@ -185,7 +187,7 @@ impl Leader {
 pub(super) async fn write_logs(logs: Vec<Log>) {
     let write = |(log, dataset): Log| async move {
         if let Err(error) = log.flush(&dataset).await {
-            tracing::warn!(%error, %dataset, "failed to write an event log; its lines wait for the next time");
+            tracing::warn!(error = chain(&error), %dataset, "failed to write an event log; its lines wait for the next time");
         }
     };
     stream::iter(logs).for_each_concurrent(REQUESTS_AT_ONCE_MAX, write).await;
@@ -206,7 +208,7 @@ async fn close(
         Ok(()) => Some(digest),
         Err(error) => {
             // The manifest lists the shard's output; only the account of the way there is lost.
-            tracing::warn!(%error, job = %id, %shard, "failed to write the report of a shard; only how it ended is on record");
+            tracing::warn!(error = chain(&error), job = %id, %shard, "failed to write the report of a shard; only how it ended is on record");
             None
         }
     };

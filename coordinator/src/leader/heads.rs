@@ -77,7 +77,7 @@ impl Leader {
     fn mark_unplanned(&mut self, id: &JobId) {
         let Some(live) = self.jobs.get_mut(id) else { return };
         let cause = live.planning_failure.take().unwrap_or_default();
-        tracing::warn!(job = %id, %cause, "job cannot be planned");
+        tracing::warn!(job = %id, %cause, "failed to plan the job; it ends as failed");
         live.head.cause = Some(Text::cut(&cause));
         self.note(id, "planning-failed", json!({ "cause": cause }));
     }

@@ -319,7 +319,7 @@ impl Leader {
         /// Pause before the next try.
         const PAUSE: Duration = Duration::from_secs(1);
         if self.blocked.is_none() {
-            tracing::warn!(%reason, "the cluster's state takes no change; attempts go on, and their completions wait");
+            tracing::warn!(%reason, "the cluster's state refused changes; attempts go on, and their completions wait");
         }
         self.blocked = Some((reason, Instant::now() + PAUSE));
     }

@@ -10,6 +10,7 @@ use format::keys;
 use format::plan::PlanDocument;
 use format::state_records::{DoneRecord, JobHead, JobPhase, ShardPhase, ShardRecord};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use model::error::chain;
 use model::{AttemptId, Digest, HeldAttempt, JobId, JobSpec, Report, ShardId, TaskId, TaskPath};
 use scheduler::life::JobEvent;
 use scheduler::{Event, Restored, Tried};
@@ -30,7 +31,6 @@ use crate::journal::{Found, FoundJob, FoundShard, Journal, JournalError};
 use crate::read::read_whole;
 use crate::record;
 use crate::report::ShardReport;
-use model::error::chain;
 
 /// Most jobs that are read at once.
 pub(super) const TAKEOVERS_AT_ONCE: usize = 8;
@@ -90,7 +90,7 @@ impl Leader {
         let is_lost = matches!(error, TakeoverError::Lost(_));
         let reason = error.to_string();
         if recovering.trouble.as_ref() != Some(&reason) {
-            tracing::warn!(job = %id, reason, is_lost, "job cannot be taken over yet; trying again");
+            tracing::warn!(job = %id, reason, is_lost, "failed to take over the job; trying again");
         }
         recovering.trouble = Some(reason);
         self.tell_job(id, None, JobEvent::NotRecovered { is_lost, gave_up });
@@ -269,7 +269,7 @@ impl Reader<'_> {
             (ShardPhase::Done | ShardPhase::Failed | ShardPhase::Cancelled, _) => {
                 let report = match self.shard_report(shard, &record).await {
                     Err(TakeoverError::Lost(reason)) if self.gives_up => {
-                        tracing::warn!(job = %self.id, %shard, reason, "the report of a shard is lost; only how it ended is known");
+                        tracing::warn!(job = %self.id, %shard, reason, "found the report of a shard lost; only how it ended is known");
                         ShardReport::recorded(shard, &record)
                     }
                     report => report?,
@@ -325,7 +325,7 @@ impl Reader<'_> {
             return Ok(Ok((task, done.attempt, report)));
         }
         let tried = Tried { last: done.last, charged: 1, exact_start: None };
-        tracing::warn!(%path, attempt = %done.attempt, "the report of a task is lost; the task runs again");
+        tracing::warn!(%path, attempt = %done.attempt, "found the report of a task lost; the task runs again");
         self.journal.reopen(path, done.attempt, tried).await?;
         found.opened().insert(task, tried);
         Ok(Err((task, tried)))

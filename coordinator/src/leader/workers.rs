@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use format::state_keys::StateKey;
 use format::state_records::WorkerRecord;
 use model::LeaseId;
+use model::error::chain;
 use model::limits::WORKERS_MAX;
 use proto::dispatch::{DispatchError, Hello};
 use scheduler::Event;
@@ -44,7 +45,7 @@ impl Leader {
             Some(Ok(WatchEvent::Restored(_))) => {
                 self.over = Some("the cluster's state was lost or restored".to_owned())
             }
-            Some(Err(error)) => self.over = Some(format!("workers cannot be watched: {error}")),
+            Some(Err(error)) => self.over = Some(format!("workers cannot be watched: {}", chain(&error))),
             None => self.over = Some("the watch over the workers ended".to_owned()),
         }
     }
@@ -62,12 +63,12 @@ impl Leader {
         let record: WorkerRecord = match entry.record() {
             Ok(record) => record,
             Err(error) => {
-                tracing::warn!(%worker, %error, "a worker's record cannot be read; it gets no work");
+                tracing::warn!(%worker, %error, "failed to read a worker's record; it gets no work");
                 return;
             }
         };
         if self.workers.len() >= WORKERS_MAX && !self.workers.contains_key(&worker) {
-            tracing::warn!(%worker, name = %record.name, "worker left out: {WORKERS_MAX} are there already");
+            tracing::warn!(%worker, name = %record.name, "left out a worker, because {WORKERS_MAX} are there already; it gets no work");
             return;
         }
         if let Entry::Vacant(place) = self.workers.entry(worker) {

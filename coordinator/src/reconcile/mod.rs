@@ -8,6 +8,7 @@ mod index_history;
 use std::collections::{BTreeMap, BTreeSet};
 
 use dataset::gc::Scope;
+use model::error::chain;
 use proto::ApiError;
 use tokio::sync::watch;
 
@@ -15,7 +16,6 @@ use crate::Env;
 use crate::leader::{Ask, Handle};
 use crate::replica::Role;
 use crate::settings::CollectorSettings;
-use model::error::chain;
 
 /// Collector of garbage in the datasets on which the cluster works.
 pub(crate) struct Collector {
@@ -41,7 +41,7 @@ impl Collector {
                 Role::Follower { .. } => continue,
             };
             if let Err(error) = self.clean(&leader, &mut scopes).await {
-                tracing::warn!(%error, "failed to look for garbage; the next run tries again");
+                tracing::warn!(error = chain(&error), "failed to look for garbage; the next run tries again");
             }
         }
     }

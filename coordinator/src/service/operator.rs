@@ -6,6 +6,7 @@ use std::time::Duration;
 use daemon::trace::TARGET;
 use futures::{Stream, stream};
 use model::admission::check_uri;
+use model::error::chain;
 use model::limits::PAGE_BYTES_MAX;
 use model::{JobId, JobSpec, ShardId};
 use proto::v1::operator_service_server::OperatorService;
@@ -26,7 +27,6 @@ use crate::history_view;
 use crate::job::Job;
 use crate::leader::{Ask, Handle};
 use crate::planning::{self, Plans};
-use model::error::chain;
 
 /// Implementation of the service for operators.
 #[derive(Debug)]

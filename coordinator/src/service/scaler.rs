@@ -10,6 +10,7 @@ use std::time::Duration;
 use format::state_keys::StateKey;
 use format::state_records::DemandRecord;
 use futures::{Stream, StreamExt as _, stream};
+use model::error::chain;
 use proto::ApiError;
 use proto::externalscaler::external_scaler_server::ExternalScaler;
 use proto::externalscaler::{
@@ -113,7 +114,7 @@ impl Scaler {
     async fn wanted(&self, pool: &str) -> Result<u32, ApiError> {
         let away = |reason: String| ApiError::Away { reason };
         let key = String::from(StateKey::Demand(pool.to_owned()));
-        let entry = self.store.get(&key).await.map_err(|error| away(error.to_string()))?;
+        let entry = self.store.get(&key).await.map_err(|error| away(chain(&error)))?;
         let entry = entry.ok_or_else(|| away(format!("no leader has recorded the demand for pool {pool} yet")))?;
         entry.record().map(|record: DemandRecord| record.wanted).map_err(|error| away(error.to_string()))
     }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use model::error::chain;
 use model::limits::PAYLOAD_POINTS_MAX;
 use model::{ShardId, TimestampMs};
 use storage::StorageError;
@@ -225,7 +226,7 @@ impl Drop for Sink<'_> {
         if let Some(placed) = begun {
             self.shards.clear();
             if let Err(error) = placed.remove(self.target.output) {
-                tracing::warn!(name = placed.receipt.name, %error, "failed to remove the receipt of a failed import; `--resume` removes it");
+                tracing::warn!(name = placed.receipt.name, error = chain(&error), "failed to remove the receipt of a failed import; `--resume` removes it");
             }
         }
     }

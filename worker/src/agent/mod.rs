@@ -38,6 +38,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::error::chain;
 use model::limits::MEMORY_BYTES_MIN;
 use model::{ByteSize, Clock};
 use storage::Opener;
@@ -123,7 +124,7 @@ pub enum AgentError {
         least: ByteSize,
     },
     /// The scratch folder cannot be made.
-    #[error("make a scratch folder in {folder}; name another with scratch.dir, or make it writable")]
+    #[error("cannot make a scratch folder in {folder}; name another with scratch.dir, or make it writable")]
     Scratch {
         /// Folder named by `scratch.dir`.
         folder: String,
@@ -132,13 +133,13 @@ pub enum AgentError {
         source: std::io::Error,
     },
     /// A thread could not be started.
-    #[error("start a slot's thread")]
+    #[error("cannot start the thread of a slot")]
     Thread(#[source] std::io::Error),
     /// The task that prepares the agent panicked or was aborted.
-    #[error("start the agent")]
+    #[error("cannot start the agent")]
     Start(#[source] tokio::task::JoinError),
     /// The cluster's state cannot be used, and waiting does not help.
-    #[error("register this worker")]
+    #[error("cannot register this worker")]
     State(#[source] MetaError),
     /// The leader and this build cannot work together.
     #[error("{reason}")]
@@ -275,9 +276,9 @@ impl Agent {
                 Err(error) if may_pass(&error) => {
                     if warn_at <= Instant::now() {
                         warn_at = Instant::now() + WARN_EVERY;
-                        tracing::warn!(error = &error as &dyn std::error::Error, "failed to get a lease; trying again");
+                        tracing::warn!(error = chain(&error), "failed to get a lease; trying again");
                     }
-                    self.publish_lease(Err(format!("no lease: {error}")));
+                    self.publish_lease(Err(format!("no lease: {}", chain(&error))));
                     backoff.pause().await;
                 }
                 Err(error) => return Err(AgentError::State(error)),

@@ -199,7 +199,7 @@ impl<'a> Shift<'a> {
         match error {
             DispatchError::Away { .. } => tracing::debug!(%error, "failed to reach the leader"),
             DispatchError::UnknownWorker { .. } => {
-                tracing::info!(%error, "the leader does not know this worker; registering again");
+                tracing::info!(%error, "the leader did not know this worker; registering again");
                 self.standing.forget();
             }
             DispatchError::NotTaken { reason } => {

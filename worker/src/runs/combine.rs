@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use format::column::ColumnEncoder;
 use format::keys;
+use model::error::chain;
 use model::limits::CHUNK_POINTS_MAX;
 use model::{Columns, PartitionId};
 use storage::object::remove;
@@ -163,7 +164,7 @@ impl<'a> Combiner<'a> {
     fn remove(&self, keys: Vec<String>) {
         for key in keys {
             if let Err(error) = remove(&self.ctx.stores.local, &key, &self.ctx.stores.runtime) {
-                tracing::warn!(%error, "failed to remove a merged run; it goes with the attempt's folder");
+                tracing::warn!(error = chain(&error), "failed to remove a merged run; it goes with the attempt's folder");
             }
         }
     }

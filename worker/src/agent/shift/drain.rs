@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::HeldAttempt;
+use model::error::chain;
 use tokio::time::Instant;
 
 use super::event::Event;
@@ -125,7 +126,7 @@ impl Shift<'_> {
         match tokio::time::timeout(REVOKE_MAX, session.close()).await {
             Ok(Ok(())) => tracing::info!(%worker, "drained"),
             Ok(Err(error)) => {
-                tracing::warn!(%worker, error = &error as &dyn std::error::Error, "drained, but failed to revoke the lease; it expires by itself")
+                tracing::warn!(%worker, error = chain(&error), "drained, but failed to revoke the lease; it expires by itself")
             }
             Err(_) => tracing::warn!(%worker, "drained, but revoking the lease took too long; it expires by itself"),
         }
