@@ -56,7 +56,7 @@ fn by_number(mut lines: Vec<AttemptLine>) -> Attempts {
     lines.into_iter().map(|line| ((line.attempt.token.0, line.attempt.number), line.into())).collect()
 }
 
-/// Adds what is known from elsewhere of attempts that run or count.
+/// Adds facts of other sources about attempts that run or count.
 pub(crate) fn add(attempts: &mut Attempts, known: impl IntoIterator<Item = v1::AttemptRecord>) {
     for record in known {
         let id = record.attempt.map(|attempt| (attempt.token, attempt.number)).unwrap_or_default();
@@ -66,7 +66,7 @@ pub(crate) fn add(attempts: &mut Attempts, known: impl IntoIterator<Item = v1::A
     }
 }
 
-/// Returns sentences about what is not known of the attempts, of which `last` is the largest number that was given.
+/// Returns sentences about missing facts of the attempts; `last` is the largest number that was given to one.
 pub(crate) fn unknown(attempts: &Attempts, last: u32, job: &JobId) -> Vec<String> {
     let is_known = |number: &u32| attempts.keys().any(|(_, known)| known == number);
     let missing: Vec<_> = (1..=last).filter(|number| !is_known(number)).collect();

@@ -51,7 +51,7 @@ pub(crate) struct EndedAttempt {
     points: u64,
 }
 
-/// Reads what is new in the log of a job, then finds the tasks that a search asks for. `log` has the lines that are not
+/// Reads the new pieces of a job's log, then finds the tasks that a search asks for. `log` has the lines that are not
 /// written yet. `planned` is the number of tasks that the plans of the job or the shard have.
 ///
 /// # Errors

@@ -26,7 +26,8 @@ impl<T> Default for ReadPieces<T> {
 }
 
 impl<T: Send> ReadPieces<T> {
-    /// Reads what is new in the log of a job. Whatever was read stays if a later piece cannot be, so another try goes on.
+    /// Reads the new pieces of a job's log. If one cannot be read, those before it are kept, and another try goes on
+    /// from there.
     ///
     /// # Errors
     /// The store failed.
@@ -63,7 +64,7 @@ impl<T: Send> ReadPieces<T> {
     }
 }
 
-/// Logs that were read last, each under the key of what is kept of it. Clones of an entry share it.
+/// Facts of the logs that were read last, by the key of each. Clones of an entry share it.
 #[derive(Debug)]
 pub(crate) struct KeptLogs<K, T> {
     entries: Mutex<VecDeque<(K, Entry<T>)>>,

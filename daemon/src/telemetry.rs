@@ -59,7 +59,7 @@ pub enum TelemetryError {
     Metrics(#[from] BuildError),
 }
 
-/// Logs to stderr from here on, and sends spans to `traces`. Spans are no part of log lines.
+/// Logs to stderr from here on, and sends spans to `traces`. Log lines do not contain spans.
 ///
 /// # Errors
 /// The level cannot be parsed, or logs were set up before.

@@ -7,7 +7,7 @@
 //!                          turn: at most LOOKS_PER_SECOND_MAX --> source --> page
 //! ```
 //!
-//! A view of what is over is looked at every [`LOOK_AT_PAST_EVERY`], and at once after a change that a page made.
+//! A view of a job that is over is computed every [`LOOK_AT_PAST_EVERY`], and at once after a change that a page made.
 //!
 //! So a coordinator that serves many viewers asks its leader as often as one that serves a few. Nobody looks while
 //! nobody watches. A leader that is away leaves the last page, and the page says since when.
@@ -28,7 +28,7 @@ use crate::views::{Page, View, ViewSettings};
 
 /// Interval between two looks at one view.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Interval between two looks at a view of what is over: each costs requests to the store, and finds the same.
+/// Interval between two looks at a view of a job that is over: each costs requests to the store, and finds the same.
 const LOOK_AT_PAST_EVERY: Duration = Duration::from_secs(15);
 /// Most looks a second at all views: a leader answers some thousands.
 const LOOKS_PER_SECOND_MAX: u32 = 20;

@@ -111,7 +111,7 @@ pub fn target(uri: &str) -> Result<(Root, String), DatasetError> {
     Ok((Root::create(parent)?, name.to_owned()))
 }
 
-/// Writes the rows of the current manifests to `key` under `to`, replacing what is there.
+/// Writes the rows of the current manifests to `key` under `to`, replacing an object that is there.
 ///
 /// # Errors
 /// [`DatasetError::NoManifest`] where nothing is selected; a damaged part is named. The file is then not written.

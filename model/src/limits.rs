@@ -282,7 +282,7 @@ pub const COVERAGE_WINDOWS_MAX: usize = 500;
 /// fresher ones: others than the cluster's own jobs rarely commit.
 pub const COVERAGE_FRESH_FOR: Duration = Duration::from_secs(30);
 
-/// Shortest time between two looks at a dataset for its coverage, whatever callers ask for.
+/// Shortest time between two listings of a dataset for its coverage; callers who ask sooner get the last one.
 pub const COVERAGE_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Checks that a page of a listing fits into one message, keys and framing included.

@@ -10,7 +10,7 @@ pub enum StorageError {
     Open {
         /// URI as it was given.
         uri: String,
-        /// Cause, and what to do.
+        /// Cause, and the next step.
         cause: String,
     },
     /// The object does not exist.

@@ -136,7 +136,7 @@ impl Root {
         Self { store, bucket, meter, ..self.clone() }
     }
 
-    /// Returns the meter of the place, for what goes past its store.
+    /// Returns the meter of the place, for requests that do not go through its store.
     pub(crate) const fn meter(&self) -> &Meter {
         &self.meter
     }

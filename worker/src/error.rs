@@ -81,7 +81,7 @@ pub enum WorkError {
         /// Error of the call that failed.
         source: Box<WorkError>,
     },
-    /// A run is not what was written.
+    /// A run differs from the run that was written.
     #[error("run {run} is damaged")]
     Run {
         /// Key of the run.

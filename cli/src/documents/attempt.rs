@@ -101,7 +101,7 @@ pub(crate) struct TaskOfJob {
     /// Task as it is now; none if its job or its shard has ended.
     now: Option<TaskEntry>,
     attempts: Vec<AttemptEntry>,
-    /// Sentences about what is not known any more.
+    /// Sentences about facts that are lost.
     unknown: Vec<String>,
 }
 

@@ -135,7 +135,7 @@ impl Default for LeaderSettings {
 pub(crate) enum Ended {
     /// The leader is not needed any more, or was told to go.
     Dismissed,
-    /// Another replica leads, or this leader cannot know what it did.
+    /// Another replica leads, or this leader cannot tell whether one of its writes was done.
     Over {
         /// Message that names the cause.
         reason: String,

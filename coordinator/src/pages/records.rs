@@ -42,7 +42,7 @@ impl RecordsSource {
         record.ok_or_else(|| ApiError::NotFound { what: format!("record of job {job} in {}", self.root.uri()) })
     }
 
-    /// Error for what only a cluster knows.
+    /// Error for facts that only a cluster has.
     fn no_cluster(what: &str) -> ApiError {
         ApiError::NotFound { what: format!("{what}: these pages show the records of a dataset, and ask no cluster") }
     }

@@ -46,7 +46,7 @@ pub(crate) async fn of_index(
     Ok(judged(found, question))
 }
 
-/// Judges what was found, and cuts the windows to one page.
+/// Judges the facts that were found, and cuts the windows to one page.
 fn judged(found: CoveredWindows, question: Question) -> v1::GetCoverageResponse {
     let judged = found.windows.iter().map(|(window, facts)| judge(*window, facts, question));
     let mut windows: Vec<_> = judged.map(|window| window.to_wire(question)).collect();

@@ -26,7 +26,7 @@ pub fn files(layers: &Layers) -> Result<TlsFiles, SettingsError> {
 /// Protection of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exposure {
-    /// TLS, and whatever else the listener needs.
+    /// TLS, and the other settings of the listener.
     Protected,
     /// No protection, on an address of this machine alone.
     Loopback,

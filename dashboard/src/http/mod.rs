@@ -81,7 +81,7 @@ pub struct Viewer {
 /// ViewerRefusal of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ViewerRefusal {
-    /// Reason, and what to do.
+    /// Reason, and the next step.
     pub reason: String,
     /// True if another identity would help: the browser asks for one.
     pub is_unknown: bool,
@@ -176,7 +176,7 @@ async fn show(State(dashboard): State<Arc<Dashboard>>, request: Request) -> Resp
         return answers::error(&ApiError::NotFound { what: "page of this name".to_owned() }, format, depth);
     };
     if view.depth() != depth {
-        // A form cannot put what was typed into the path.
+        // A form cannot put typed text into the path.
         return answers::moved(Links::at(depth).to(&view.url()));
     }
     let watched = dashboard.looks.watch(view.clone());

@@ -1,4 +1,4 @@
-//! Two jobs beside each other: what they took, what they wrote, and shard by shard whether the content is the same.
+//! Two jobs beside each other: their effort, their output, and for each shard, whether both wrote the same content.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Cost of a job: slots, requests and storage, with what was wasted apart, and a forecast for more data; of a job that
-//! runs, what it cost so far, and the range in which that will end.
+//! Cost of a job: slots, requests and storage, with the wasted part apart, and a forecast for more data; of a job that
+//! runs, its cost so far, and the range of its cost at the end.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ struct CostOfJob {
     prices: PagePrices,
     /// Figures of the job; none if its record or its leader does not tell them: unknown is not 0.
     figures: Option<Figures>,
-    /// Sentences about what is not counted.
+    /// Sentences about costs that are not counted.
     incomplete: Vec<String>,
 }
 
@@ -143,7 +143,7 @@ fn headline(cost: &CostOfJob) -> Markup {
     }
 }
 
-/// Says what a job that runs will have cost, and what an ended one would cost for more data.
+/// Formats the cost of a running job at its end, or of an ended job for more data.
 fn forecasts(figures: &Figures) -> Markup {
     html! {
         @if let Some(EndForecast { low, high }) = figures.at_end {

@@ -17,7 +17,7 @@ pub(crate) struct Events {
     latest: Vec<EventFacts>,
     /// True if the event log has earlier ones.
     more: bool,
-    /// Sentences about what is not known here.
+    /// Sentences about events that are missing here.
     unknown: Vec<String>,
 }
 

@@ -97,7 +97,7 @@ pub(crate) struct Page {
     pub(crate) command: String,
     /// Changes that make sense here, where pages may change something.
     pub(crate) actions: Vec<PageAction>,
-    /// True if it shows what is over: only a change of somebody could make it another page.
+    /// True if it shows a job that is over: only a change by an operator makes it another page.
     pub(crate) is_over: bool,
 }
 

@@ -23,7 +23,7 @@ struct Task {
     /// Attempts in the order in which they began, the latest ones if there are very many.
     attempts: Vec<AttemptFacts>,
     attempts_left_out: usize,
-    /// Sentences about what is not known any more.
+    /// Sentences about facts that are lost.
     unknown: Vec<String>,
     #[serde(skip)]
     now_ms: TimestampMs,

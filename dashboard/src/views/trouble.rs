@@ -203,7 +203,7 @@ fn tasks(trouble: &Trouble, links: &Links) -> Markup {
     }
 }
 
-/// Says for what a task waits and until when, or where its attempt stands still.
+/// Says why a task waits and until when, or in which stage its attempt stands still.
 fn waits(task: &TaskFacts) -> Markup {
     let idle =
         task.running.iter().filter(|attempt| attempt.idle_ms >= IDLE_MS_MIN).max_by_key(|attempt| attempt.idle_ms);

@@ -24,7 +24,7 @@ pub fn window_name(window: Window) -> String {
 }
 
 impl WindowCoverage {
-    /// Tells in a sentence whether the window is complete, and what is not.
+    /// Formats a sentence: whether the window is complete, and which parts are not.
     pub fn answer(&self, question: Question) -> String {
         let about = about(question);
         let name = window_name(self.window);

@@ -171,7 +171,8 @@ impl<'a> Judge<'a> {
         job.submitted_at_ms > writer.unwrap_or(version.committed_at_ms).min(version.committed_at_ms)
     }
 
-    /// Returns the state of what no shard tells about, and the reason; none if the shards tell all.
+    /// Returns the state of the shards that the window may have and that nobody has listed, and the reason; none if all
+    /// shards are known.
     fn gap(&self, has_no_shard: bool) -> Option<(CoverageState, String)> {
         match self.plan {
             None if has_no_shard || self.question == Question::All => Some(self.without_plan()),

@@ -113,7 +113,8 @@ impl KnownJobs {
         self.ended.insert(job, EndedJob { entry: Some(entry), window, record });
     }
 
-    /// Lists history, folders of jobs and marks, and reads what is new; `open` are jobs that the caller knows better.
+    /// Lists history, folders of jobs and marks, and reads the new ones; `open` are jobs of which the caller has newer
+    /// facts.
     pub(super) async fn list(
         &mut self,
         root: &Root,

@@ -73,7 +73,7 @@ fn a_later_plan_counts_only_if_it_has_more_input_than_the_version() {
         ("job b at 20 open: org-mod-01 running of 3", CoverageState::Running),
         // A job that was submitted before the version's job tells nothing about later segments.
         ("job b at 5 whole: org-mod-01 failed of 3", CoverageState::Complete),
-        // The last plan has the word: what it did not find any more is gone.
+        // The last plan decides: segments that it did not find are gone.
         (
             "job b at 20 whole: org-mod-01 failed of 3\njob c at 30 whole: org-mod-01 failed of 2",
             CoverageState::Complete,

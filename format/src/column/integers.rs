@@ -10,7 +10,7 @@
 //!   5, 6, 7      as 2, 3, 4 with `entropy` in the place of blocks
 //! ```
 //!
-//! An empty column is no bytes. All arithmetic wraps, so the extremes of `i64` are numbers like any other.
+//! An empty column takes no bytes. All arithmetic wraps, so the extremes of `i64` are numbers like any other.
 
 use super::blocks::{self, Survey};
 use super::{ColumnError, Encoding, bitpack, entropy, take_bytes, varint};

@@ -95,7 +95,7 @@ pub enum ImportError {
         /// Description of the contradiction.
         cause: String,
     },
-    /// The file was imported to this place before, and what is there is not what this import would write.
+    /// The file was imported to this place before, and this import would write other segments.
     #[error(
         "{} was imported to this place before, and {what}; give --replace to import it again in its place, or another --out",
         path.display()

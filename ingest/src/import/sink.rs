@@ -21,7 +21,7 @@ const WAITING_POINTS_MAX: usize = 4 << 20;
 /// Size of the frames that are gathered before they go to the writer, in bytes.
 const FRAMES_BYTES: u64 = 1 << 20;
 
-/// Totals of what an import wrote.
+/// Totals of an import's output.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
     /// Number of distinct series that have a point.

@@ -53,7 +53,7 @@ impl Leadership {
         self.term
     }
 
-    /// Returns the leader's id in the names of what it writes.
+    /// Returns the leader's id, which is part of the names of its objects.
     pub const fn id(&self) -> LeaderId {
         LeaderId { revision: self.revision.0, term: self.term }
     }

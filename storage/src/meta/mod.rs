@@ -1,7 +1,7 @@
 //! The state of the cluster: a small, strictly serialisable map with revisions, leases and watches.
 //!
 //! `MetaStore` is the seam. `etcd` is the cluster's; `memory` is its twin, in tests and in a job that runs in one
-//! process. Both pass `conformance`. What holds for each of them, and what the rest of Tailor builds on:
+//! process. Both pass `conformance`. Each of them keeps these promises, on which the rest of Tailor builds:
 //!
 //! - **Revisions** only grow, across all keys and restarts. Every change of one transaction carries the same revision,
 //!   so it serves as a fencing token (`Revision::token`).

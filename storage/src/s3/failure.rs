@@ -1,4 +1,4 @@
-//! Failed request to S3: what is known of its outcome, if it should be repeated, and the message for the operator.
+//! Failed request to S3: its outcome as far as known, the chance of a repetition, and the message for the operator.
 
 use std::fmt;
 use std::time::Duration;

@@ -56,7 +56,7 @@ enum Step {
         window: usize,
         shard: usize,
     },
-    /// A question, which may be answered from what is known.
+    /// A question, which may be answered from known facts.
     Ask {
         window: usize,
     },

@@ -1,4 +1,4 @@
-//! Work that a coordinator of the model has under way, and what it writes.
+//! Work that a coordinator of the model has under way, and the records that it writes.
 
 use scheduler::life::{HeadChange, JobEffect, JobEvent, Life};
 
@@ -64,7 +64,7 @@ pub(super) enum Work {
     Archive,
 }
 
-/// A coordinator, and what it believes.
+/// A coordinator, with its own idea of the job.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Coordinator {
     /// Token of the coordinator while it believes that it leads.

@@ -6,8 +6,8 @@
 //! + 5 s          threads that have not stopped by then are left behind
 //! ```
 //!
-//! The lease goes last: until then what was held back of finished attempts may still reach the leader. Its end frees
-//! whatever could not be handed back.
+//! The lease is revoked last: until then, reports that were held may still reach the leader. Its end frees the attempts
+//! that could not be handed back.
 
 use std::sync::Arc;
 use std::time::Duration;
