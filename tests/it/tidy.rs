@@ -307,6 +307,50 @@ fn a_public_type_name_stands_in_one_crate() {
     }
 }
 
+/// Lists the files of the folder of a module that are its production submodules: neither its tests nor `mod.rs`.
+fn submodules(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("a readable folder").path());
+    let names = entries.filter(|path| path.is_dir() || path.extension().is_some_and(|kind| kind == "rs"));
+    let names = names.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
+    let names: BTreeSet<_> = names.filter(|name| name != "mod" && name != "tests").collect();
+    names.into_iter().collect()
+}
+
+#[test]
+fn modules_with_several_submodules_are_folders_with_a_mod_file() {
+    let mut folders = 0;
+    for path in crates().into_iter().flat_map(|name| files(&root().join(name), &[".rs"])) {
+        let (stem, folder) = (path.file_stem().unwrap_or_default(), path.with_extension(""));
+        let is_root = ["lib", "main"].iter().any(|name| stem == *name) || path.ends_with("build.rs");
+        if stem == "mod" {
+            let found = submodules(path.parent().expect("a file has a folder"));
+            assert!(found.len() > 1, "{} has the submodules {found:?}: name it after its folder", path.display());
+            folders += 1;
+        } else if !is_root && stem != "tests" {
+            let found = submodules(&folder);
+            assert!(found.len() < 2, "{} has the submodules {found:?}: make it {}/mod.rs", path.display(), folder.display());
+        }
+    }
+    assert!(folders > 50, "{folders} modules are folders");
+}
+
+#[test]
+fn tables_of_contents_have_one_form() {
+    for path in crates().into_iter().flat_map(|name| files(&root().join(name), &[".rs"])) {
+        let is_root = path.ends_with("lib.rs") || path.ends_with("main.rs");
+        let mut above = String::new();
+        for line in read(&path).lines().map(str::trim).filter(|line| !line.starts_with("#[")) {
+            let declared = line.strip_prefix("pub ").or_else(|| line.strip_prefix("pub(crate) ")).unwrap_or(line);
+            if declared.starts_with("mod ") && declared.contains(';') {
+                let has_form = if is_root { !declared.contains("//") } else { !above.starts_with("// ") };
+                let form = "a crate's root describes a module above its line, other files behind it";
+                assert!(has_form, "{}: `{declared}`: {form}", path.display());
+            }
+            above = line.to_owned();
+        }
+    }
+}
+
 #[test]
 fn comments_fit_the_width() {
     for path in crates().into_iter().flat_map(|name| files(&root().join(name), &[".rs"])) {

@@ -10,12 +10,9 @@
 //! change is made on behalf of the person who asks for it (`proto::relay`), so the leader checks that person's role and
 //! notes the name.
 
-// Viewers: the identity of a request for a page.
-mod viewers;
-// Connection to the services of this process.
-mod reach;
-// Records of a dataset, without a cluster.
-mod records;
+mod viewers; // viewers: the identity of a request for a page
+mod reach; //   connection to the services of this process
+mod records; // records of a dataset, without a cluster
 #[cfg(test)]
 mod tests;
 

@@ -15,14 +15,10 @@
 //! connections at the handshake, on open ones with the next call (`coordinator::guard`). Sessions are not resumed,
 //! because a resumed session would skip the check of the dates.
 
-// Instants between which a certificate holds.
-mod validity;
-// Check of a server's certificate by its clients.
-mod verifier;
-// Settings of both servers, and the rule for sockets without TLS.
-mod settings;
-// Connections to servers.
-mod dial;
+mod validity; // instants between which a certificate holds
+mod verifier; // check of a server's certificate by its clients
+mod settings; // settings of both servers, and the rule for sockets without TLS
+mod dial; //     connections to servers
 #[cfg(test)]
 mod tests;
 

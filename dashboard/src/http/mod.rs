@@ -11,18 +11,12 @@
 //! host that is not ours is refused (421), so that no page of a stranger can read these by a name that it points here.
 //! Views need the identity that [`ViewerGuard`] asks for.
 
-// Routes that change something.
-mod actions;
-// Files that pages load.
-pub(crate) mod assets;
-// Hosts by which the dashboard may be asked.
-mod hosts;
-// Key of a dashboard on a person's own machine.
-mod key;
-// Headers of answers, and pages that tell of an error.
-mod answers;
-// Streams of changed sections.
-mod live;
+mod actions; //           routes that change something
+pub(crate) mod assets; // files that pages load
+mod hosts; //             hosts by which the dashboard may be asked
+mod key; //               key of a dashboard on a person's own machine
+mod answers; //           headers of answers, and pages that tell of an error
+mod live; //              streams of changed sections
 #[cfg(test)]
 mod tests;
 

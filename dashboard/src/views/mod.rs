@@ -15,26 +15,16 @@
 //! The facts of a view are a struct that serialises: the JSON of a page is those facts, so page and JSON cannot differ
 //! in what they say.
 
-// Facts of jobs, shards, tasks and workers, from the wire.
-mod facts;
-// Answers in sentences.
-mod answer;
-// Estimates of the time that is left.
-mod estimate;
-// Reasons for which a shard is slow.
-mod slow;
-// Figures of unevenness: quantiles, the largest against the median.
-mod spread;
-// Lists that are filtered, ordered and cut to pages.
-mod listing;
-// Time by stage.
-mod stages;
-// Events of a job.
-mod events;
-// Tasks of a shard.
-mod tasks;
-// Stream of attempts by slot.
-mod stream;
+mod facts; //    facts of jobs, shards, tasks and workers, from the wire
+mod answer; //   answers in sentences
+mod estimate; // estimates of the time that is left
+mod slow; //     reasons for which a shard is slow
+mod spread; //   figures of unevenness: quantiles, the largest against the median
+mod listing; //  lists that are filtered, ordered and cut to pages
+mod stages; //   time by stage
+mod events; //   events of a job
+mod tasks; //    tasks of a shard
+mod stream; //   stream of attempts by slot
 mod banner;
 mod compare;
 mod cost;

@@ -32,10 +32,8 @@ use crate::status::ApiError;
 use crate::v1::operator_service_client::OperatorServiceClient;
 use crate::v1::worker_service_client::WorkerServiceClient;
 
-// Known coordinators, with a channel to each.
-mod endpoints;
-// Connection to one coordinator: TLS, token.
-mod link;
+mod endpoints; // known coordinators, with a channel to each
+mod link; //      connection to one coordinator: TLS, token
 #[cfg(test)]
 mod tests;
 

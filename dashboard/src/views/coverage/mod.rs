@@ -3,12 +3,9 @@
 //!
 //! The answer is that of the call `GetCoverage`, whose index costs no listing for a view.
 
-// Question of the view, as the URL and the form have it.
-mod ask;
-// Facts of windows and shards, from the wire.
-mod cells;
-// Pictures of the answer.
-mod render;
+mod ask; //    question of the view, as the URL and the form have it
+mod cells; //  facts of windows and shards, from the wire
+mod render; // pictures of the answer
 
 use std::collections::{BTreeMap, BTreeSet};
 
