@@ -54,5 +54,7 @@ mod command_line;
 mod gameday;
 // Code, page and servers name the same metrics.
 mod metrics;
+// Code and page have the same settings.
+mod settings_page;
 // Promises of ARCHITECTURE.md, and rules of prose.
 mod tidy;
