@@ -25,8 +25,7 @@ const COMMENT_COLUMNS_MAX: usize = 125;
 
 /// Names of public types that two crates share, each with the reason. Another shared name needs a second word, as
 /// `docs/glossary.md` gives one meaning to each.
-const SHARED_TYPE_NAMES: [(&str, &str); 3] = [
-    ("Verdict", "scheduler: on a split of the stitch; proto: on a completion, as the trait `Dispatch` returns it"),
+const SHARED_TYPE_NAMES: [(&str, &str); 2] = [
     ("ServeError", "each server's own; callers name it by its module"),
     ("Settings", "each program's own; callers name it by its module"),
 ];
