@@ -28,7 +28,8 @@ const MEASURED_OVER: Duration = Duration::from_secs(5 * 60);
 /// Least busy time of slots that is evidence of a pace: less than a task's time says nothing.
 const EVIDENCE_MIN: Duration = Duration::from_secs(60);
 
-/// Least part of the target time that late work is given: workers take minutes to come, and each is one too many by then.
+/// Divisor of the target time: late work is given at least a fourth of it. Workers take minutes to start, so those that
+/// were called for less time would come after the work is done.
 const LATE_PART: u32 = 4;
 
 /// Most factor by which the pace may leave the unmeasured one downwards. A stalled cluster needs an operator, not a

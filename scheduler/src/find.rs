@@ -1,4 +1,4 @@
-//! Search of tasks for people: filtered first, then put in order, then cut to a page. No decision reads it.
+//! Search of tasks for people: filtered first, then put in order, then cut to a page. No decision depends on it.
 //!
 //! Only the tasks of the page are copied: a job has hundreds of thousands of them, and the leader serves nothing else
 //! meanwhile.

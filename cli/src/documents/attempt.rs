@@ -116,7 +116,7 @@ impl Document for TaskOfJob {
     const KIND: &'static str = "Task";
 
     fn table(&self, is_wide: bool) -> String {
-        let of_now = |of: &dyn Fn(&TaskEntry) -> String| self.now.as_ref().map(of).unwrap_or_default();
+        let of_now = |field: &dyn Fn(&TaskEntry) -> String| self.now.as_ref().map(field).unwrap_or_default();
         let named = fields(&[
             ("task", format!("{}/{} of job {}", self.shard, self.task, self.job)),
             ("state", of_now(&|task| task.state.clone())),

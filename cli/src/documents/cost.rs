@@ -85,7 +85,7 @@ pub(super) fn spending(report: &JobReport) -> Spending {
 }
 
 impl JobCost {
-    /// Prices what a job took.
+    /// Computes the price of a job's effort and output.
     pub(crate) fn of(job: String, spending: Spending, prices: Prices) -> Self {
         let cost = Cost::of(&spending, &prices.into());
         Self {

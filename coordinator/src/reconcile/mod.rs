@@ -46,8 +46,8 @@ impl Collector {
         }
     }
 
-    /// Cleans each dataset. The first time it covers every window and shard, because the number of versions to keep
-    /// may have changed with this process's settings; afterwards only what was run since.
+    /// Cleans each dataset. The first time it covers every window and shard, because the number of versions to keep may
+    /// have changed with this process's settings; afterwards only the jobs that ran since.
     async fn clean(&self, leader: &Handle, scopes: &mut BTreeMap<String, Scope>) -> Result<(), ApiError> {
         let datasets: BTreeSet<String> = leader.ask(|reply| Ask::Datasets { reply }).await?.into_iter().collect();
         for dataset in datasets {

@@ -190,7 +190,7 @@ async fn show(State(dashboard): State<Arc<Dashboard>>, request: Request) -> Resp
 impl Dashboard {
     fn page(&self, view: &View, seen: &Seen, viewer: &Viewer) -> String {
         let links = Links::at(view.depth());
-        let around = Frame {
+        let frame_context = Frame {
             links: &links,
             viewer: viewer.name.as_deref(),
             here: &links.to(&view.url()),
@@ -198,7 +198,7 @@ impl Dashboard {
             is_cluster: self.looks.kind() == SourceKind::Cluster,
             actions: if self.may_act && viewer.may_act { &seen.page.actions } else { &[] },
         };
-        frame(&seen.page, &around).into_string()
+        frame(&seen.page, &frame_context).into_string()
     }
 }
 

@@ -182,16 +182,16 @@ fn jobs(trouble: &Trouble, links: &Links) -> Markup {
 }
 
 fn tasks(trouble: &Trouble, links: &Links) -> Markup {
-    let row = |of: &TaskOfJob| {
+    let row = |found: &TaskOfJob| {
         html! {
-            th scope="row" { a href=(links.task(&of.job, &of.task.shard, &of.task.task)) { (name(&of.task.task)) } }
-            td { a href=(links.shard(&of.job, &of.task.shard)) { (name(&of.task.shard)) } }
-            td { a href=(links.job(&of.job)) { (name(&of.job)) } }
-            td { (of.trouble) }
-            td { (state(&of.task.state)) }
-            td.number { (text::count(of.task.attempts.into())) }
-            td { (waits(&of.task)) }
-            td { @if let Some(error) = &of.task.error { (long(&format!("error-{}-{}-{}", of.job, of.task.shard, of.task.task), error)) } @else { "-" } }
+            th scope="row" { a href=(links.task(&found.job, &found.task.shard, &found.task.task)) { (name(&found.task.task)) } }
+            td { a href=(links.shard(&found.job, &found.task.shard)) { (name(&found.task.shard)) } }
+            td { a href=(links.job(&found.job)) { (name(&found.job)) } }
+            td { (found.trouble) }
+            td { (state(&found.task.state)) }
+            td.number { (text::count(found.task.attempts.into())) }
+            td { (waits(&found.task)) }
+            td { @if let Some(error) = &found.task.error { (long(&format!("error-{}-{}-{}", found.job, found.task.shard, found.task.task), error)) } @else { "-" } }
         }
     };
     let rows: Vec<_> = trouble.tasks.iter().map(row).collect();

@@ -217,7 +217,7 @@ impl Agent {
         execute: Arc<dyn Execute>,
     ) -> Self {
         let slots = Arc::new(Semaphore::new(settings.slots));
-        let lease = watch::Sender::new(Err("no lease yet".to_owned()));
+        let lease = watch::Sender::new(Err("waiting for the first lease".to_owned()));
         Self { settings, leader, meta, roots, execute, slots, lease }
     }
 

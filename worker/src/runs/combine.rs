@@ -1,6 +1,6 @@
-//! Makes few slices of many: merged neighbours in source order are a slice like any other.
+//! Reduces the number of slices: neighbours in source order are merged, and the result is a slice like any other.
 //!
-//! Most chunks overlap with none of another slice: they are copied as they are, without being unpacked.
+//! Most chunks overlap with no chunk of another slice; they are copied without being unpacked.
 
 use std::ops::Range;
 use std::sync::Arc;
