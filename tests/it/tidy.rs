@@ -20,6 +20,9 @@ const PRONOUNS: [&str; 11] = ["What", "Whether", "Who", "How", "Where", "Why", "
 /// fewer.
 const PROSE_PERCENT_MAX: (usize, usize) = (5, 5);
 
+/// Most letters of a test's name, which is one sentence.
+const TEST_NAME_LEN_MAX: usize = 80;
+
 /// Most columns of a comment line; rustfmt wraps code, not comments.
 const COMMENT_COLUMNS_MAX: usize = 125;
 
@@ -304,6 +307,32 @@ fn a_public_type_name_stands_in_one_crate() {
     for (name, _) in SHARED_TYPE_NAMES {
         assert!(shared.contains_key(name), "{name} stands in one crate by now: remove it from SHARED_TYPE_NAMES");
     }
+}
+
+/// Extracts the names of the tests that a file declares.
+fn test_names(text: &str) -> Vec<&str> {
+    let (mut names, mut is_test) = (Vec::new(), false);
+    for line in text.lines().map(str::trim) {
+        let declared = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ");
+        match declared {
+            Some(rest) if is_test => names.extend(rest.split('(').next()),
+            _ => {}
+        }
+        is_test = line == "#[test]" || line.starts_with("#[tokio::test") || (is_test && line.starts_with("#["));
+    }
+    names
+}
+
+#[test]
+fn names_of_tests_are_sentences_and_not_paragraphs() {
+    let mut found = 0;
+    for path in crates().into_iter().flat_map(|name| files(&root().join(name), &[".rs"])) {
+        for name in test_names(&read(&path)) {
+            assert!(name.len() <= TEST_NAME_LEN_MAX, "{}: {name} has {} letters", path.display(), name.len());
+            found += 1;
+        }
+    }
+    assert!(found > 500, "{found} tests were found");
 }
 
 /// Lists the files of the folder of a module that are its production submodules: neither its tests nor `mod.rs`.

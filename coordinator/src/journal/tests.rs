@@ -291,7 +291,7 @@ async fn a_claim_against_a_shard_that_somebody_else_wrote_ends_the_leadership() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_outlives_its_leader_with_its_token_and_the_next_leader_gives_out_others() {
+async fn an_attempt_outlives_its_leader_and_the_next_gives_out_other_tokens() {
     let store = Arc::new(Recorder::default());
     let (first, session) = lead_in(&store, Term::drawn(4)).await;
     plan(&first, 1).await;

@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_leader_has_the_orders_that_are_on_record_and_removes_those_that_are_carried_out() {
+    fn the_next_leader_restores_orders_and_removes_those_that_are_carried_out() {
         let [alive, lost, left] = [1, 2, 3].map(LeaseId);
         let mut before = DrainOrders::default();
         for (worker, name) in [(alive, "w1"), (lost, "w2"), (left, "w3")] {

@@ -135,7 +135,7 @@ async fn the_largest_cluster_has_small_pages() {
 }
 
 #[tokio::test]
-async fn a_shard_of_more_tasks_than_an_answer_holds_shows_its_slowest_ones_on_a_small_page() {
+async fn a_shard_of_more_tasks_than_an_answer_holds_shows_its_slowest_ones() {
     let source = Simulated { tasks_per_shard: 12_000, workers: 500, ..Simulated::default() };
     let page = load("jobs/j0/shards/org-mod-00", &source).await;
     let html: String = page.sections.iter().map(|section| section.html.0.as_str()).collect();

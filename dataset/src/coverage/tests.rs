@@ -144,7 +144,7 @@ fn jobs_that_planned_nothing_are_told_and_decide_only_where_there_is_no_plan() {
 }
 
 #[test]
-fn an_organisation_is_judged_by_its_shard_its_own_misplaced_frames_and_the_quarantine_beside_them() {
+fn an_organisation_is_judged_by_its_shard_misplaced_frames_and_quarantine() {
     let text = "job a at 10 whole own 7: org-7 done v1 of 1, org-mod-01 done v1 of 1, org-mod-02 done v1 of 1, org-mod-03 failed of 1
                 org-7 v1 by a at 11 of 1
                 org-mod-01 v1 by a at 11 of 1 misplaced 9

@@ -36,7 +36,7 @@ async fn on_record(cluster: &Cluster) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_to_leave_outlives_its_leader_and_follows_its_name_until_it_is_taken_back() {
+async fn an_order_to_leave_outlives_its_leader_and_follows_its_name() {
     let cluster = Cluster::start().await;
     let (leader, leads) = cluster.lead().await;
     drain(&leader, "w0").await;
@@ -103,7 +103,7 @@ async fn an_order_that_is_carried_out_is_removed_whoever_leads_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_says_by_heartbeat_that_it_leaves_is_not_lost_though_its_record_is_late() {
+async fn a_worker_that_leaves_by_heartbeat_is_not_lost_though_its_record_is_late() {
     let cluster = Cluster::start().await;
     let (leader, _leads) = cluster.lead().await;
     drain(&leader, "w0").await;
