@@ -28,7 +28,7 @@ impl Leader {
             Outcome::Reopened { task, result } => self.reopened(task, result),
             Outcome::Begun { job, begun, asker } => self.begun(&job, begun, asker),
             Outcome::Planned { job, round, planned } => self.planned(&job, round, *planned),
-            Outcome::Recorded { job, round, result } => self.plans_recorded(&job, round, result),
+            Outcome::PlansRecorded { job, round, result } => self.plans_recorded(&job, round, result),
             Outcome::Recovered { job, gave_up, recovered } => self.recovered(&job, gave_up, *recovered),
             Outcome::Abandoned { job, result } => self.abandoned(&job, result),
             Outcome::Committed { output, result } => self.committed(&output, result),

@@ -146,7 +146,7 @@ pub(crate) enum Outcome {
     /// A job was planned, or cannot be.
     Planned { job: JobId, round: u32, planned: Box<Result<WrittenPlans, JobError>> },
     /// A job's shards are on record as planned, or not.
-    Recorded { job: JobId, round: u32, result: Result<(), JournalError> },
+    PlansRecorded { job: JobId, round: u32, result: Result<(), JournalError> },
     /// The job that another leader left was read, or not; `gave_up` if missing objects were taken for lost.
     Recovered { job: JobId, gave_up: bool, recovered: Box<Result<Recovered, TakeoverError>> },
     /// The end of a job that cannot be taken over is on record, or not.

@@ -70,7 +70,7 @@ impl Leader {
         let shards = live.planned.clone();
         tokio::spawn(async move {
             let result = journal.insist(|| record_plans(&journal, &id, round, &shards)).await;
-            handle.send_outcome(Outcome::Recorded { job: id, round, result });
+            handle.send_outcome(Outcome::PlansRecorded { job: id, round, result });
         });
     }
 
