@@ -141,7 +141,7 @@ impl EventLog {
 /// Rank of a line: which lines are left out first if there is no room for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LineRank {
-    /// Begin of an attempt; its end tells it again.
+    /// Begin of an attempt; the line of its end repeats the fields.
     Begin,
     /// End of an attempt, of which a job's pages are made.
     End,

@@ -123,7 +123,7 @@ pub(crate) async fn add(dataset: &Root, report: &JobReport, leader: LeaderId) ->
     dataset.create_exclusive(&name.to_string(), bytes).await.map(drop)
 }
 
-/// Ended job, as far as its name and its record tell without reading the entry.
+/// Ended job, with the facts that its name and its record have; the entry was not read.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) job: JobId,

@@ -1,4 +1,4 @@
-//! Cost of a job: the one formula by which pages and commands tell it, of a job that has ended and of one that runs.
+//! Cost of a job: the one formula of pages and commands, for jobs that have ended and for jobs that run.
 //!
 //! ```text
 //! record of the job, or what its leader knows so far --> Spending --prices--> Cost
@@ -118,7 +118,7 @@ impl Cost {
 
 impl Spending {
     /// Reads the effort of a job: from its record, or from its leader's counts so far. None if its workers or its
-    /// leader do not tell it: unknown is not 0.
+    /// leader do not report it: unknown is not 0.
     pub fn of_job(seen: &GetJobResponse) -> Option<Self> {
         if let Some(record) = JobRecord::parse(&seen.record) {
             return Self::of_record(&record);

@@ -13,7 +13,7 @@ pub enum ErrorKind {
     NotFound,
     /// The dataset differs from the commit: restore it, or roll back.
     Damaged,
-    /// Any other error: the message tells the next step.
+    /// Any other error: the message names the next step.
     Failed,
 }
 

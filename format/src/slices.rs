@@ -109,7 +109,7 @@ pub const fn head_len(partitions: u32) -> usize {
     FIXED_BYTES + partitions as usize * ENTRY_BYTES + CRC_BYTES
 }
 
-/// Place of a partition's row, as the head tells it.
+/// Place of a partition's row, from the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowEntry {
     partition: PartitionId,

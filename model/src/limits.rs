@@ -122,7 +122,7 @@ pub const MISPLACED_LISTED_MAX: usize = 1000;
 /// Largest count of a report, so that the sum over a thousand partitions does not overflow.
 pub const COUNT_MAX: u64 = 1 << 50;
 
-/// Most requests of operators that are answered at once. Further requests are refused and told to pause.
+/// Most requests of operators that are answered at once. Further requests are refused with the length of a pause.
 pub const OPERATOR_REQUESTS_MAX: usize = 256;
 
 /// Most requests of workers that are answered at once: enough for a waiting claim, a heartbeat and completions from
@@ -215,7 +215,7 @@ pub const STATE_TXN_OPS_MAX: usize = 128;
 /// [`MESSAGE_BYTES_MAX`].
 pub const STATE_PAGE_KEYS_MAX: usize = 10_000;
 
-/// Most tries of a transaction with an unknown outcome, before the caller is told that it is unknown.
+/// Most tries of a transaction with an unknown outcome, before the caller gets the answer that it is unknown.
 pub const STATE_SETTLE_TRIES_MAX: u32 = 8;
 
 /// Largest message of gRPC, in bytes. It has room for several times the report of a map task that read thousands of

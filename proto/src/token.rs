@@ -118,7 +118,8 @@ pub struct TokenOwner {
 /// Hashes of tokens with their owners.
 #[derive(Debug, Clone, Default)]
 pub struct Tokens {
-    /// Owners by the SHA-256 of their tokens. Time tells a client at most something about hashes, which are not secret.
+    /// Owners by the SHA-256 of their tokens. The time of a search reveals at most something about hashes, which are
+    /// not secret.
     owners: HashMap<String, TokenOwner>,
 }
 

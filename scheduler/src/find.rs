@@ -146,7 +146,7 @@ fn longest(task: &Task, now: Duration) -> Duration {
         Status::Running(running) => {
             running.iter().map(|running| now.saturating_sub(running.since)).max().unwrap_or_default()
         }
-        // An older worker tells the time of the stages alone.
+        // An older worker reports the time of the stages alone.
         Status::Done(done) => done.report.effort().map_or(done.report.stages().total().wall, |effort| effort.wall),
         _ => Duration::ZERO,
     }

@@ -154,7 +154,7 @@ impl Root {
             Ok(real) if !real.starts_with(folder) => {
                 Err(open_error(&self.object(key), "it is a link out of its folder, which this server may not follow"))
             }
-            // A file that is gone, or cannot be looked at, is told by the operation that follows.
+            // The operation that follows reports a file that is gone or cannot be read.
             _ => Ok(()),
         }
     }

@@ -117,7 +117,7 @@ pub enum WorkError {
         /// Invariant that the rows break, if one.
         violates: Option<Invariant>,
     },
-    /// The attempt was told to stop.
+    /// The attempt was cancelled.
     #[error("the attempt was cancelled")]
     Cancelled,
 }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! `proto::access` has the least role of each method. The guard decides before a request is decoded. Without TLS and
-//! tokens it lets everybody in; then the server listens on its own machine, or was told to be insecure.
+//! tokens it lets everybody in; then the server listens on its own machine, or the setting `insecure` is on.
 
 mod caller; // identity of a caller
 mod guard; //  check of each call

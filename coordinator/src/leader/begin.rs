@@ -110,7 +110,7 @@ impl Leader {
         self.tell_job(&id, None, JobEvent::Begun);
     }
 
-    /// Adds a job to the table of live ones, and tells the scheduler its share.
+    /// Adds a job to the table of live ones, and gives the scheduler its weight and limit.
     pub(super) fn insert(&mut self, job: Arc<Job>, spec: Arc<JobSpec>, head: JobHead, earlier: Option<Box<JobReport>>) {
         let id = spec.job.clone();
         let (weight, running_max) = (spec.weight, spec.running_max);
@@ -170,7 +170,7 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, env: &Env) -> Resul
     let job = Job::open(&spec, env).await.map_err(not_opened)?;
     let mut round = 1;
     if !anew {
-        // A client waits for the reply, so it is told which store is away while it still listens.
+        // A client waits for the reply, so the reply names a store that is away before the client gives up.
         let record = in_time("the dataset", &spec.dataset, record::read(&job.dataset, &spec.job)).await?;
         if let Some(earlier) = record {
             if !earlier.has_lost_spec() {

@@ -9,9 +9,9 @@
 //!      +------ name joins ------ lost
 //! ```
 //!
-//! A worker that was stopped past its lease comes back under another id, and is told again, by its name. Orders are on
-//! record, so the next leader gives them again. An operator gets the reply once the order is on record: until then a
-//! change of leaders loses the order, and no reply has confirmed it.
+//! A worker that was stopped past its lease comes back under another id, and receives the order again, by its name.
+//! Orders are on record, so the next leader gives them again. An operator gets the reply once the order is on record:
+//! until then a change of leaders loses the order, and no reply has confirmed it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,7 +65,7 @@ impl DrainOrders {
     }
 
     /// Restores the orders that another leader had on record, before any worker is known. An order whose worker left
-    /// meanwhile, as it was told, is carried out.
+    /// meanwhile, as ordered, is carried out.
     fn restore(&mut self, drains: BTreeMap<LeaseId, DrainRecord>, is_alive: impl Fn(LeaseId) -> bool) {
         for (worker, record) in drains {
             let is_lost = !is_alive(worker);
@@ -212,7 +212,7 @@ impl Leader {
         Some(reason)
     }
 
-    /// Restores the orders of another leader. Workers are added afterwards, because each is told of its order when it
+    /// Restores the orders of another leader. Workers are added afterwards, because each receives its order when it
     /// joins.
     pub(super) fn restore_drains(&mut self, drains: BTreeMap<LeaseId, DrainRecord>, workers: &BTreeSet<LeaseId>) {
         self.drains.restore(drains, |worker| workers.contains(&worker));

@@ -287,7 +287,7 @@ impl Handle {
         (Self { mailbox, marks: Marks::default(), coverage: CoverageIndexes::default() }, inbox)
     }
 
-    /// Returns the marks that tell which caller may speak for which worker.
+    /// Returns the marks by which the caller of a worker's request is checked.
     pub(crate) fn marks(&self) -> &Marks {
         &self.marks
     }

@@ -133,7 +133,7 @@ impl Default for LeaderSettings {
 /// Reason for which a leader ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// The leader is not needed any more, or was told to go.
+    /// The leader is not needed any more, or its process was asked to leave.
     Dismissed,
     /// Another replica leads, or this leader cannot tell whether one of its writes was done.
     Over {

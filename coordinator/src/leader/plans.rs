@@ -130,7 +130,7 @@ async fn plan(job: &Job, round: Round, probes: &Probes, mark: &RunMark) -> Resul
     Ok(WrittenPlans { shards: shards.collect(), warnings, warned })
 }
 
-/// Writes the warnings of planning for operators, so that the next leader can tell them; returns the digest that names
+/// Writes the warnings of planning for operators, so that the next leader can show them; returns the digest that names
 /// the object.
 async fn write_warnings(job: &Job, warnings: &[String]) -> Result<Option<Digest>, JobError> {
     if warnings.is_empty() {

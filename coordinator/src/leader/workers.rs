@@ -1,4 +1,4 @@
-//! Workers that live, as their keys in the cluster's state tell.
+//! Workers that live, known by their keys in the cluster's state.
 
 use std::collections::btree_map::Entry;
 

@@ -43,7 +43,7 @@ pub struct DashboardSettings {
     pub is_enabled: bool,
     /// True if pages may change something.
     pub may_act: bool,
-    /// Prices by which a cost is told.
+    /// Prices for the cost of a job.
     pub prices: PagePrices,
     /// Further names by which pages are asked for.
     pub hosts: Vec<String>,

@@ -216,7 +216,7 @@ impl OperatorService for Operators {
 }
 
 impl Operators {
-    /// Begins a change that the audit log tells of.
+    /// Begins a change that goes into the audit log.
     fn change<R>(
         &self,
         verb: &'static str,

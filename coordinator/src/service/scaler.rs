@@ -1,4 +1,5 @@
-//! KEDA's external scaler: every coordinator tells how many workers a pool should have, from the record of the leader.
+//! KEDA's external scaler: every coordinator answers with the number of workers that a pool should have, from the
+//! record of the leader.
 //!
 //! Who leads does not matter: KEDA keeps one connection to a service of all coordinators, and does not follow the hint
 //! of one that does not lead.

@@ -41,7 +41,7 @@ pub use settings::{Exposure, exposure, files};
 const HTTP_2: &[u8] = b"h2";
 /// Protocol of probes.
 const HTTP_1: &[u8] = b"http/1.1";
-/// Time before the end of a certificate from which on it is told as a problem.
+/// Time before the end of a certificate, from which on the end is reported as a problem.
 pub const EXPIRES_SOON_MS: TimestampMs = 7 * 24 * 3600 * 1000;
 
 /// Metric of the end of certificates.

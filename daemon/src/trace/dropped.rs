@@ -1,4 +1,4 @@
-//! Count of the spans that are lost: the SDK tells of them in a log line at its end alone.
+//! Count of the spans that are lost: the SDK reports them only at its end, in a log line.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

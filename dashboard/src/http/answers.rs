@@ -1,4 +1,4 @@
-//! Answers: headers that every one of them has, and pages that tell of an error.
+//! Answers: the headers of each, and the pages of errors.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};

@@ -21,7 +21,7 @@ struct CostOfJob {
     #[serde(flatten)]
     job: JobFacts,
     prices: PagePrices,
-    /// Figures of the job; none if its record or its leader does not tell them: unknown is not 0.
+    /// Figures of the job; none if its record or its leader lacks them: unknown is not 0.
     figures: Option<Figures>,
     /// Sentences about costs that are not counted.
     incomplete: Vec<String>,

@@ -36,7 +36,7 @@ struct Job {
     facts: JobFacts,
     /// Range of the time that is left.
     estimate: Option<Estimate>,
-    /// Cost in all, or so far; none if nobody tells it. Range in which that of a job that runs will end.
+    /// Cost in all, or so far, with its range at the end of a running job; none if it is not known.
     cost: Option<f64>,
     cost_at_end: Option<EndForecast>,
     /// Unevenness of the shards' input, in bytes, and of their time, in milliseconds.

@@ -66,7 +66,7 @@ pub(crate) struct Span {
     pub(crate) busy_ms: u64,
 }
 
-/// Attempt as the wire tells it.
+/// Attempt, as it is on the wire.
 struct Ran<'a> {
     worker: (&'a str, &'a str),
     task: &'a str,

@@ -25,7 +25,7 @@ const IDLE_MS_MIN: u64 = 60_000;
 /// Facts of the view.
 #[derive(Debug, Serialize)]
 struct Trouble {
-    /// Troubles of the stores, as the leader tells them.
+    /// Troubles of the stores, from the leader.
     stores: Vec<String>,
     /// Open jobs that wait, or have failed shards.
     jobs: Vec<JobFacts>,

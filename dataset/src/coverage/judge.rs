@@ -133,7 +133,7 @@ impl<'a> Judge<'a> {
     fn versioned(&self, shard: ShardId, version: &ShardVersion) -> ShardCoverage {
         let later: Vec<_> =
             self.tries(shard).into_iter().filter(|(job, tried)| self.is_later(version, job, tried)).collect();
-        // A job that failed before it listed its segments tells nothing about them.
+        // A job that failed before it listed its segments has no fact about them.
         let planned = later.iter().rev().find(|(_, tried)| tried.input != TryInput::Unplanned);
         let ahead = planned.filter(|(_, tried)| match tried.input {
             TryInput::Planned(input) => input.exceeds(version.input),

@@ -53,7 +53,7 @@ impl UnrecordedJob {
 /// Job on record.
 #[derive(Debug)]
 struct EndedJob {
-    /// Its entry of the history; none if only a record of an older version tells of it.
+    /// Its entry of the history; none if only a record of an older version names it.
     entry: Option<HistoryName>,
     window: Window,
     record: KnownRecord,

@@ -136,7 +136,7 @@ async fn read(catalog: &Catalog, name: ManifestName) -> Result<Option<FoundVersi
     }
 }
 
-/// True if nothing can be told about an object, because its store cannot be used.
+/// True if the state of an object is unknown, because its store cannot be used.
 pub(super) fn is_away(error: &StorageError) -> bool {
     error.is_store_away() || error.is_lasting()
 }

@@ -71,7 +71,7 @@ fn a_later_plan_counts_only_if_it_has_more_input_than_the_version() {
         ("job b at 20 whole: org-mod-01 failed of -", CoverageState::Complete),
         ("job b at 20 open: org-mod-01 running of 2", CoverageState::Complete),
         ("job b at 20 open: org-mod-01 running of 3", CoverageState::Running),
-        // A job that was submitted before the version's job tells nothing about later segments.
+        // A job that was submitted before the version's job has no fact about later segments.
         ("job b at 5 whole: org-mod-01 failed of 3", CoverageState::Complete),
         // The last plan decides: segments that it did not find are gone.
         (

@@ -44,7 +44,7 @@ pub enum Promise {
     CancelHolds,
     /// The shards of a leader run only under a head that says so.
     HeadFirst,
-    /// The records of a round tell the same end.
+    /// The records of a round have the same end.
     OneEnd,
     /// In each state that waits for an answer, the work that answers is under way.
     NeverStuck,

@@ -154,7 +154,7 @@ pub enum AgentError {
 pub enum Left {
     /// Everything was finished or handed back.
     Drained,
-    /// The agent left without waiting, as it was told.
+    /// The agent left without waiting, as it was asked to.
     AtOnce,
 }
 

@@ -1,4 +1,4 @@
-//! Jobs that are told to stop, at any time and more than once.
+//! Jobs that are cancelled, at any time and more than once.
 
 use super::*;
 
@@ -14,7 +14,7 @@ async fn cancels_at_one_time_get_the_same_answer_and_none_sees_the_job_run() {
         }
         let cancels = (0..5).map(|_| async {
             cluster.cancel(&leader).await.unwrap_or_else(|error| panic!("after {turns} turns: {error}"));
-            // An archived job is told by its record; any other must not be said to run.
+            // An archived job is shown from its record; no other may be shown as running.
             let state = cluster.view(&leader).await.map(|job| job.state());
             assert!(
                 state.is_none_or(|state| [Cancelling, Cancelled].contains(&state)),

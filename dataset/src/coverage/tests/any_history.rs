@@ -93,7 +93,7 @@ struct World {
     rounds: BTreeMap<usize, u32>,
     /// Window of each job: a later round of a job is over the same one.
     windows: BTreeMap<usize, usize>,
-    /// True if something happened that only a look at the store can tell.
+    /// True if something happened that only a listing of the store can show.
     is_stale: bool,
 }
 

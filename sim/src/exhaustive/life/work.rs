@@ -4,7 +4,7 @@ use scheduler::life::{HeadChange, JobEffect, JobEvent, Life};
 
 use super::{Guard, moved};
 
-/// State and dataset, as far as they tell of the job.
+/// Facts about the job in the state and in the dataset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Store {
     /// Token of the leader.
@@ -161,7 +161,7 @@ impl Store {
         self.records.iter().any(|record| record.end == end)
     }
 
-    /// True if another record of the round tells another end.
+    /// True if another record of the round has another end.
     pub(super) fn contradicts(&self, record: &Record) -> bool {
         self.records.iter().any(|other| other.round == record.round && other.end != record.end)
     }
