@@ -133,8 +133,7 @@ pub const WORKER_REQUESTS_MAX: usize = 16 << 10;
 /// so what comes beyond would wait for longer than it is worth, and is refused with a pause.
 pub const MAILBOX_MAX: usize = 8 << 10;
 
-/// Most changes of tasks that wait for a transaction; whoever asks for more waits for room. A few seconds of what
-/// etcd takes.
+/// Most changes of tasks that wait for a transaction; further changes wait for room. A few seconds of what etcd takes.
 pub const JOURNAL_QUEUE_MAX: usize = 16 << 10;
 
 /// Most dry runs at once: each lists a whole input into memory.

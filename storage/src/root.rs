@@ -279,8 +279,8 @@ impl Root {
         }
     }
 
-    /// Puts an object whose name has the digest of its bytes. Whoever put it before put the same bytes, so there is no
-    /// rival: an object with other bytes is damaged.
+    /// Puts an object whose name has the digest of its bytes. Every writer puts the same bytes, so there is no rival:
+    /// an object with other bytes is damaged.
     ///
     /// # Errors
     /// [`StorageError::AlreadyExists`] for an object that is not what its name says; else as for

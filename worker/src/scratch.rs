@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The lock's file gets its name once it is locked, so a folder with a lock that is free belonged to a process that is
-//! dead: whoever starts next in the same place removes it. The place may be shared, so the files of others are neither
-//! followed, nor waited for, nor removed ([`storage::private`]).
+//! dead: the next process that starts in the same place removes it. The place may be shared, so the files of others are
+//! neither followed, nor waited for, nor removed ([`storage::private`]).
 
 use std::collections::BTreeMap;
 use std::fs::File;
