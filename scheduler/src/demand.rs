@@ -76,7 +76,8 @@ impl Demand {
         }
     }
 
-    /// Work that came since the last sample is due after the target time; so is the whole, by the share that it has.
+    /// Moves the due time of the open work: work that came since the last sample is due after the target time, and the
+    /// due time of all is the mean of both, weighted by their shares.
     fn set_due(&mut self, now: Duration, work: OpenWork) {
         let before = self.samples.back().map_or(0, |(_, last)| last.left + last.done);
         let came = (work.left + work.done).saturating_sub(before).min(work.left);
