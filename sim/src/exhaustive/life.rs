@@ -127,7 +127,7 @@ struct World {
 /// Step that may happen next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Step {
-    /// A coordinator is elected, and finds what there is.
+    /// A coordinator is elected, and reads the state.
     Elect(usize),
     /// The leader's lease ends without its knowledge.
     Depose,
