@@ -91,7 +91,9 @@ impl Demand {
     /// Returns the pace of one busy slot, in units a second, from the tasks that were done lately. Time of attempts that
     /// still run is no evidence: their units count once they are done.
     pub fn pace(&self) -> f64 {
-        let Some(((_, first), (_, last))) = self.samples.front().zip(self.samples.back()) else { return PACE_UNMEASURED };
+        let Some(((_, first), (_, last))) = self.samples.front().zip(self.samples.back()) else {
+            return PACE_UNMEASURED;
+        };
         let (units, seconds) = ((last.done - first.done) as f64, (last.busy - first.busy).as_secs_f64());
         // Until there is evidence, the unmeasured pace counts for the time that is missing.
         let missing = (EVIDENCE_MIN.as_secs_f64() - seconds).max(0.0);

@@ -107,7 +107,13 @@ impl Leader {
     }
 
     /// Sends the replies that waited for a head, and writes the head again if it has changed meanwhile.
-    pub(super) fn head_put(&mut self, id: &JobId, round: u32, result: Result<(), JournalError>, replies: Vec<Reply<()>>) {
+    pub(super) fn head_put(
+        &mut self,
+        id: &JobId,
+        round: u32,
+        result: Result<(), JournalError>,
+        replies: Vec<Reply<()>>,
+    ) {
         let write = self.heads.remove(id).unwrap_or_default();
         // Callers who get no reply ask the next leader.
         let Some(result) = self.unless_over(result) else { return };

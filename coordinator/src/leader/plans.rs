@@ -18,7 +18,7 @@ use tracing::Instrument as _;
 use super::Leader;
 use super::live::LiveShard;
 use super::marks::RunMark;
-use super::message::{Outcome, WrittenPlans, PlannedShard};
+use super::message::{Outcome, PlannedShard, WrittenPlans};
 use crate::bases::{self, Round};
 use crate::error::JobError;
 use crate::job::Job;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::facts::JobFacts;
 use super::listing::Listing;
-use super::{ViewContext, Page, ROWS, Section, document};
+use super::{Page, ROWS, Section, ViewContext, document};
 use crate::html::{Links, Pager, name, pager, state, table};
 use crate::record::{JobRecord, RecordedShard};
 use crate::text;

@@ -9,7 +9,7 @@ use proto::ApiError;
 use serde::Serialize;
 
 use super::facts::JobFacts;
-use super::{ViewContext, Page, Section, document};
+use super::{Page, Section, ViewContext, document};
 use crate::cost::{Cost, DataForecast, EndForecast, Spending};
 use crate::html::{Links, facts, name, state, table};
 use crate::price::{PagePrices, money};

@@ -13,7 +13,7 @@ use super::facts::{JobFacts, ShardFacts, is_open};
 use super::listing::Listing;
 use super::spread::Spread;
 use super::stages::{self, StageFacts};
-use super::{ViewContext, Page, ROWS, Section, document};
+use super::{Page, ROWS, Section, ViewContext, document};
 use crate::cost::{Cost, EndForecast, Spending};
 use crate::html::{Links, Pager, bar, facts, instant, long, name, pager, state, table, warnings};
 use crate::price::money;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::banner::{self, ClusterFacts};
 use super::facts::{JobFacts, is_open};
-use super::{ViewContext, Page, ROWS, Section, document};
+use super::{Page, ROWS, Section, ViewContext, document};
 use crate::html::{Links, bar, instant, long, name, state, table, warnings};
 use crate::source::SourceKind;
 use crate::text;

@@ -14,7 +14,7 @@ use super::slow::{self, Reason};
 use super::spread::Spread;
 use super::stream::{self, Stream};
 use super::tasks::Seen;
-use super::{ViewContext, Page, ROWS, Section, answer, document};
+use super::{Page, ROWS, Section, ViewContext, answer, document};
 use crate::html::{Links, Pager, bar, facts, long, name, pager, state, table, warnings};
 use crate::source::PageAction;
 use crate::text;
@@ -61,7 +61,11 @@ pub(super) async fn find(ctx: &ViewContext<'_>, job: &JobId, shard: ShardId) -> 
     found.ok_or_else(|| ApiError::NotFound { what: format!("shard {name} of job {job}") })
 }
 
-pub(super) async fn load(ctx: &ViewContext<'_>, (job, id): (&JobId, ShardId), listing: &Listing) -> Result<Page, ApiError> {
+pub(super) async fn load(
+    ctx: &ViewContext<'_>,
+    (job, id): (&JobId, ShardId),
+    listing: &Listing,
+) -> Result<Page, ApiError> {
     let summary = find(ctx, job, id).await?;
     let seen = Seen::of(ctx, (job, id), listing).await?;
     let tasks = &seen.looked_at;

@@ -6,7 +6,7 @@ use proto::{ApiError, v1};
 use serde::Serialize;
 
 use super::facts::{AttemptFacts, TaskFacts};
-use super::{ViewContext, Page, ROWS, Section, document};
+use super::{Page, ROWS, Section, ViewContext, document};
 use crate::html::{Links, bar, facts, instant, long, name, state, table};
 use crate::text;
 

@@ -10,7 +10,7 @@ use proto::ApiError;
 use proto::v1::{ListTasksRequest, ListTasksResponse, TaskOrder, TaskState, TaskSummary};
 
 use super::listing::Listing;
-use super::{ViewContext, ROWS};
+use super::{ROWS, ViewContext};
 
 /// Number of the first tasks of the plan that are looked at: the whole of most shards.
 const FIRST_TASKS: u32 = 1000;
@@ -47,7 +47,11 @@ impl Seen {
         }
     }
 
-    async fn ask(ctx: &ViewContext<'_>, about: &impl Fn() -> ListTasksRequest, listing: &Listing) -> Result<Self, ApiError> {
+    async fn ask(
+        ctx: &ViewContext<'_>,
+        about: &impl Fn() -> ListTasksRequest,
+        listing: &Listing,
+    ) -> Result<Self, ApiError> {
         let urgent = ListTasksRequest {
             state: state_called(&listing.state).into(),
             order: TaskOrder::Urgent.into(),

@@ -9,7 +9,7 @@ use proto::{ApiError, v1};
 use serde::Serialize;
 
 use super::facts::{JobFacts, TaskFacts, WorkerFacts, is_open};
-use super::{ViewContext, Page, Section, document};
+use super::{Page, Section, ViewContext, document};
 use crate::html::{Links, long, name, state, table};
 use crate::source::SourceKind;
 use crate::text;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::facts::WorkerFacts;
 use super::job::choice;
 use super::listing::Listing;
-use super::{ViewContext, Page, ROWS, Section, document};
+use super::{Page, ROWS, Section, ViewContext, document};
 use crate::html::{Links, Pager, bar, instant, long, name, pager, state, table};
 use crate::source::PageAction;
 use crate::text;

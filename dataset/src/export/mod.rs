@@ -243,7 +243,11 @@ impl File {
     /// Aborts the upload. If that fails, the store's rules for unfinished uploads remove it.
     async fn abandon(self) {
         if let Err(error) = self.upload.abort().await {
-            tracing::warn!(object = self.object, error = chain(&error), "failed to abort an unfinished export; its upload stays until the store expires it");
+            tracing::warn!(
+                object = self.object,
+                error = chain(&error),
+                "failed to abort an unfinished export; its upload stays until the store expires it"
+            );
         }
     }
 }

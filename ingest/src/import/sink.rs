@@ -226,7 +226,11 @@ impl Drop for Sink<'_> {
         if let Some(placed) = begun {
             self.shards.clear();
             if let Err(error) = placed.remove(self.target.output) {
-                tracing::warn!(name = placed.receipt.name, error = chain(&error), "failed to remove the receipt of a failed import; `--resume` removes it");
+                tracing::warn!(
+                    name = placed.receipt.name,
+                    error = chain(&error),
+                    "failed to remove the receipt of a failed import; `--resume` removes it"
+                );
             }
         }
     }

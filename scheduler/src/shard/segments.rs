@@ -6,7 +6,7 @@ use model::{Invariant, Report, SegmentRef, ShardPlan, TaskId};
 
 use super::{Shard, ShardContext};
 use crate::event::{Effect, Tried};
-use crate::stitch::{self, Known, Uncovered, StitchVerdict};
+use crate::stitch::{self, Known, StitchVerdict, Uncovered};
 use crate::task::{Status, Task};
 
 /// Ordinals of the map tasks that read one segment, or of the task that reads a pack of whole segments. Only a task

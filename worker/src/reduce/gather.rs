@@ -67,7 +67,11 @@ fn by_table(
         Err(StorageError::NotFound { .. }) => {}
         Err(error) if error.is_store_away() => return Err(error.into()),
         Err(error) => {
-            tracing::warn!(error = chain(&error), table = key, "failed to read the table of slices; reading the index of each run instead");
+            tracing::warn!(
+                error = chain(&error),
+                table = key,
+                "failed to read the table of slices; reading the index of each run instead"
+            );
         }
     }
     Ok(None)

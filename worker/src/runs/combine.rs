@@ -164,7 +164,10 @@ impl<'a> Combiner<'a> {
     fn remove(&self, keys: Vec<String>) {
         for key in keys {
             if let Err(error) = remove(&self.ctx.stores.local, &key, &self.ctx.stores.runtime) {
-                tracing::warn!(error = chain(&error), "failed to remove a merged run; it goes with the attempt's folder");
+                tracing::warn!(
+                    error = chain(&error),
+                    "failed to remove a merged run; it goes with the attempt's folder"
+                );
             }
         }
     }

@@ -15,7 +15,7 @@ use serde::Serialize;
 pub(crate) use ask::Question;
 use cells::WindowFacts;
 
-use super::{ViewContext, Page};
+use super::{Page, ViewContext};
 use crate::source::SourceKind;
 use crate::text;
 

@@ -3,8 +3,8 @@
 use model::{Grant, HeldAttempt};
 use storage::meta::MetaError;
 
-use crate::agent::standing::Step;
 use crate::agent::reporter::Reported;
+use crate::agent::standing::Step;
 use crate::slot::AttemptOutcome;
 use proto::dispatch::{DispatchError, Orders};
 
