@@ -2,7 +2,7 @@
 //! in turn.
 //!
 //! A cluster's CPU is that of its coordinator and its two workers. etcd and the S3 server are not part of Tailor, and
-//! serve both sides alike. `tailor run` from a local folder is shown beside it, to tell the cost of S3 itself.
+//! serve both sides alike. `tailor run` from a local folder is shown beside it, to show the cost of S3 itself.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

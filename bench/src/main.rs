@@ -1,7 +1,7 @@
 //! Measures Tailor against the least work that any engine must do, and prints each figure beside its target.
 //!
-//! Machines differ and are shared, so the figures that matter are ratios within one run: what is compared runs in turn
-//! (A B A B), in processes of its own, and medians are judged. `docs/performance.md` has the latest table.
+//! Machines differ and are shared, so the figures that matter are ratios within one run: the sides of a comparison run
+//! in turn (A B A B), in processes of its own, and medians are judged. `docs/performance.md` has the latest table.
 //!
 //! ```text
 //! suite (this process, small) -> children: tailor run | bench probe ... -> wait4: CPU, wall time, peak memory

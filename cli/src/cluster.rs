@@ -97,7 +97,7 @@ impl Cluster {
         self.client.operator(ask).await
     }
 
-    /// Fetches the state of the cluster: its leader, and what is wrong.
+    /// Fetches the state of the cluster: its leader, and the troubles of its stores.
     pub(crate) async fn state(&self) -> Result<GetClusterResponse, ApiError> {
         self.client.operator(|mut operator| async move { operator.get_cluster(GetClusterRequest {}).await }).await
     }

@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_text_however_small_and_other_numbers_only_where_a_double_would_round_them() {
+    fn ids_are_text_and_other_numbers_only_where_a_double_would_round_them() {
         #[derive(Serialize)]
         struct Document {
             #[serde(flatten)]

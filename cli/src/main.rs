@@ -52,7 +52,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[command(name = "tailor", version, infer_subcommands = true, propagate_version = true)]
 #[command(help_template = help::template())]
 struct Tailor {
-    /// Log more: -v what is done, -vv every attempt. Without it, warnings and errors.
+    /// Log more: -v each step, -vv every attempt. Without it, warnings and errors.
     ///
     /// For example `tailor -v run --input segments --dataset dataset`.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]

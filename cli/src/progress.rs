@@ -39,7 +39,7 @@ impl Progress {
 }
 
 impl Watcher for Progress {
-    fn look(&self, job: &v1::GetJobResponse) {
+    fn show(&self, job: &v1::GetJobResponse) {
         let Some(summary) = job.job.as_ref().filter(|summary| summary.shards > 0) else { return };
         match &self.bar {
             Some(bar) => {

@@ -159,7 +159,7 @@ impl AttemptLine {
         self.requests = kinds.filter(|(_, count)| *count > 0).collect();
     }
 
-    /// Puts in what the report of an attempt that counts tells.
+    /// Puts in the facts of the report of an attempt that counts.
     pub(crate) fn add_report(&mut self, report: &Report) {
         match report {
             Report::Map(report) => {

@@ -28,7 +28,7 @@ pub(crate) async fn read(
     let in_memory = log.map(|log| log.lines_in_memory(|line| is_about(line, path))).unwrap_or_default();
     let entry = kept.of((dataset.uri().to_owned(), path.clone()));
     let mut pieces = entry.lock().await;
-    pieces.look(dataset, &path.job, |text| lines_of(text, path)).await?;
+    pieces.read_new(dataset, &path.job, |text| lines_of(text, path)).await?;
     let mut lines: Vec<_> = pieces.facts().flatten().cloned().collect();
     lines.extend(in_memory.iter().filter_map(|line| parsed(line, path)));
     Ok(by_number(lines))
@@ -56,7 +56,7 @@ fn by_number(mut lines: Vec<AttemptLine>) -> Attempts {
     lines.into_iter().map(|line| ((line.attempt.token.0, line.attempt.number), line.into())).collect()
 }
 
-/// Adds what is known from elsewhere of attempts that run or count.
+/// Adds facts of other sources about attempts that run or count.
 pub(crate) fn add(attempts: &mut Attempts, known: impl IntoIterator<Item = v1::AttemptRecord>) {
     for record in known {
         let id = record.attempt.map(|attempt| (attempt.token, attempt.number)).unwrap_or_default();
@@ -66,7 +66,7 @@ pub(crate) fn add(attempts: &mut Attempts, known: impl IntoIterator<Item = v1::A
     }
 }
 
-/// Returns sentences about what is not known of the attempts, of which `last` is the largest number that was given.
+/// Returns sentences about missing facts of the attempts; `last` is the largest number that was given to one.
 pub(crate) fn unknown(attempts: &Attempts, last: u32, job: &JobId) -> Vec<String> {
     let is_known = |number: &u32| attempts.keys().any(|(_, known)| known == number);
     let missing: Vec<_> = (1..=last).filter(|number| !is_known(number)).collect();

@@ -24,8 +24,7 @@ use crate::probe::ProbeError;
 use crate::read::read_whole;
 use replaced::Replaced;
 
-// Check of the version that is replaced.
-mod replaced;
+mod replaced; // check of the version that is replaced
 
 /// Most taken versions that a commit steps over before it gives up; each of them is another writer's success.
 const TAKEN_VERSIONS_MAX: u32 = 100;

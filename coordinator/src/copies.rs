@@ -9,8 +9,9 @@
 //! equal size -> the first and the last 64 KiB of each, of 1,000 segments -> all bytes, of 256 MiB
 //! ```
 //!
-//! Segments that agree in their samples and are past the second bound are told as such. All is in order of the keys,
-//! so the same input gives the same warning. A segment that cannot be read is left to the task that reads it.
+//! The warning tells apart segments that were compared by their samples alone, because of the second bound. Segments
+//! are compared in order of their keys, so the same input gives the same warning. A segment that cannot be read is left
+//! to the task that reads it.
 
 use std::collections::{BTreeMap, HashMap};
 

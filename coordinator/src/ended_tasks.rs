@@ -51,7 +51,7 @@ pub(crate) struct EndedAttempt {
     points: u64,
 }
 
-/// Reads what is new in the log of a job, then finds the tasks that a search asks for. `log` has the lines that are not
+/// Reads the new pieces of a job's log, then finds the tasks that a search asks for. `log` has the lines that are not
 /// written yet. `planned` is the number of tasks that the plans of the job or the shard have.
 ///
 /// # Errors
@@ -67,11 +67,11 @@ pub(crate) async fn find(
     let in_memory: Vec<_> = in_memory.iter().filter_map(|line| parsed(line)).map(EndedAttempt::from).collect();
     let entry = kept.of((dataset.uri().to_owned(), search.job.clone()));
     let mut pieces = entry.lock().await;
-    look(&mut pieces, dataset, &search.job).await?;
+    read_new(&mut pieces, dataset, &search.job).await?;
     Ok(found(pieces.facts().flatten().chain(&in_memory), search, planned))
 }
 
-async fn look(pieces: &mut ReadPieces<Vec<EndedAttempt>>, dataset: &Root, job: &JobId) -> Result<(), StorageError> {
+async fn read_new(pieces: &mut ReadPieces<Vec<EndedAttempt>>, dataset: &Root, job: &JobId) -> Result<(), StorageError> {
     let count = AtomicUsize::new(pieces.facts().map(Vec::len).sum());
     let parse = |text: &str| {
         let mut name: Arc<str> = Arc::default();
@@ -91,7 +91,7 @@ async fn look(pieces: &mut ReadPieces<Vec<EndedAttempt>>, dataset: &Root, job: &
         attempts.shrink_to_fit();
         attempts
     };
-    pieces.look(dataset, job, parse).await
+    pieces.read_new(dataset, job, parse).await
 }
 
 /// True if a line may be the end of an attempt. It spares the parsing of half of a large log.

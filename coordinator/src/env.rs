@@ -15,12 +15,12 @@ pub struct Env {
 }
 
 impl Env {
-    /// Returns the world of a real process: the machine's clock, and stores by their URIs.
+    /// Returns the environment of a real process: the machine's clock, and stores by their URIs.
     pub fn real() -> Self {
         Self::with_clock(Arc::new(SystemClock))
     }
 
-    /// Returns the world with stores by their URIs and another clock.
+    /// Returns an environment with another clock, and stores by their URIs.
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self { clock, stores: Opener::by_uri() }
     }

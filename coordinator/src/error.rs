@@ -52,7 +52,7 @@ pub enum JobError {
     /// The store of the dataset breaks a promise that commits rely on.
     #[error("{reason}")]
     Store {
-        /// Fault of the store, and what to do.
+        /// Fault of the store, and the next step.
         reason: String,
     },
     /// A call to a store failed.
@@ -61,7 +61,7 @@ pub enum JobError {
     /// The job was refused, or failed as a whole.
     #[error("{reason}")]
     Refused {
-        /// Cause, and what to do.
+        /// Cause, and the next step.
         reason: String,
     },
 }

@@ -19,6 +19,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use format::keys;
+use model::error::chain;
 use model::limits::{ATTEMPT_EVENTS_BYTES_MAX, EVENT_PIECE_BYTES_MAX, EVENTS_BYTES_MAX, EVENTS_UNWRITTEN_BYTES_MAX};
 use model::{JobId, LeaderId, TimestampMs};
 use proto::v1;
@@ -112,7 +113,7 @@ impl EventLog {
     pub(crate) async fn finish(&self, dataset: &Root) {
         let Err(error) = self.flush_all(dataset).await else { return };
         let lines = self.pieces().drop_unwritten();
-        tracing::warn!(%error, job = %self.shared.job, lines, "failed to write the last lines of an event log; they are lost");
+        tracing::warn!(error = chain(&error), job = %self.shared.job, lines, "failed to write the last lines of an event log; they are lost");
     }
 
     async fn write(&self, dataset: &Root) -> Result<(), StorageError> {
@@ -140,7 +141,7 @@ impl EventLog {
 /// Rank of a line: which lines are left out first if there is no room for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LineRank {
-    /// Begin of an attempt; its end tells it again.
+    /// Begin of an attempt; the line of its end repeats the fields.
     Begin,
     /// End of an attempt, of which a job's pages are made.
     End,

@@ -4,13 +4,6 @@ use format::keys;
 use model::JobId;
 use storage::{Root, StorageError};
 
-use crate::report::JobReport;
-
-/// Reads the record of an ended job; none if it has none.
-pub(crate) async fn record(dataset: &Root, job: &JobId) -> Result<Option<JobReport>, StorageError> {
-    crate::record::read(dataset, job).await
-}
-
 /// Lists the jobs of which a dataset keeps a record, or the spec of a job that has not ended.
 pub(crate) async fn jobs(dataset: &Root) -> Result<Vec<JobId>, StorageError> {
     let jobs = dataset.list_folder(keys::JOBS).await?;

@@ -14,6 +14,7 @@ use std::str::FromStr;
 
 use format::keys::{self, HistoryName};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use model::error::chain;
 use model::ids::ParseIdError;
 use model::limits::REQUESTS_AT_ONCE_MAX;
 use model::{JobId, LeaderId, Term};
@@ -22,8 +23,7 @@ use serde::{Deserialize, Serialize};
 use storage::{Root, StorageError};
 
 use crate::report::{API_VERSION, JobReport};
-use crate::{history, history_view};
-use model::error::chain;
+use crate::{history, history_view, record};
 
 /// Entry with the fields that `job list` shows. Unknown fields of later versions are ignored.
 #[derive(Debug, Serialize, Deserialize)]
@@ -123,7 +123,7 @@ pub(crate) async fn add(dataset: &Root, report: &JobReport, leader: LeaderId) ->
     dataset.create_exclusive(&name.to_string(), bytes).await.map(drop)
 }
 
-/// Ended job, as far as its name and its record tell without reading the entry.
+/// Ended job, with the facts that its name and its record have; the entry was not read.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) job: JobId,
@@ -235,7 +235,7 @@ async fn unlisted(dataset: &Root, listed: &[Ended]) -> Result<Vec<JobId>, Storag
 }
 
 async fn read_record(dataset: &Root, job: JobId) -> Result<Option<Ended>, StorageError> {
-    let summary = match history::record(dataset, &job).await {
+    let summary = match record::read(dataset, &job).await {
         Ok(None) => return Ok(None),
         Ok(Some(report)) => history_view::summary(&report),
         Err(error) if error.is_store_away() => return Err(error),
@@ -294,7 +294,7 @@ pub(crate) async fn complete(dataset: &Root) -> Result<(), StorageError> {
         return Ok(());
     }
     let add_one = |job: JobId| async move {
-        match history::record(dataset, &job).await? {
+        match record::read(dataset, &job).await? {
             Some(report) => add(dataset, &report, NOBODY).await,
             None => Ok(()),
         }

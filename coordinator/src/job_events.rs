@@ -54,7 +54,7 @@ pub(crate) async fn read(dataset: &Root, job: &JobId, limit: usize) -> Result<(V
     Ok((events, pieces.len() > PIECES_MAX))
 }
 
-/// Parses a line; none of one that is no event.
+/// Parses a line; none if it is not an event.
 fn event(line: &str) -> Option<v1::JobEvent> {
     let Value::Object(mut fields) = serde_json::from_str(line).ok()? else { return None };
     let mut text = |key: &str| match fields.remove(key) {

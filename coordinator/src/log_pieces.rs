@@ -26,11 +26,12 @@ impl<T> Default for ReadPieces<T> {
 }
 
 impl<T: Send> ReadPieces<T> {
-    /// Reads what is new in the log of a job. Whatever was read stays if a later piece cannot be, so another try goes on.
+    /// Reads the new pieces of a job's log. If one cannot be read, those before it are kept, and another try goes on
+    /// from there.
     ///
     /// # Errors
     /// The store failed.
-    pub(crate) async fn look(
+    pub(crate) async fn read_new(
         &mut self,
         dataset: &Root,
         job: &JobId,
@@ -63,7 +64,7 @@ impl<T: Send> ReadPieces<T> {
     }
 }
 
-/// Logs that were read last, each under the key of what is kept of it. Clones of an entry share it.
+/// Facts of the logs that were read last, by the key of each. Clones of an entry share it.
 #[derive(Debug)]
 pub(crate) struct KeptLogs<K, T> {
     entries: Mutex<VecDeque<(K, Entry<T>)>>,
@@ -112,15 +113,15 @@ mod tests {
             text.to_owned()
         };
         for _ in 0..2 {
-            pieces.look(&dataset, &job, parse).await.expect("memory");
+            pieces.read_new(&dataset, &job, parse).await.expect("memory");
             assert_eq!(reads.load(Ordering::Relaxed), 3);
         }
         dataset.replace(&key(2), b"a\nb\n".to_vec()).await.expect("memory");
-        pieces.look(&dataset, &job, parse).await.expect("memory");
+        pieces.read_new(&dataset, &job, parse).await.expect("memory");
         assert_eq!(reads.load(Ordering::Relaxed), 4);
         assert_eq!(pieces.facts().map(String::as_str).collect::<String>(), "a\na\na\nb\n");
         dataset.remove(&key(0)).await.expect("memory");
-        pieces.look(&dataset, &job, parse).await.expect("memory");
+        pieces.read_new(&dataset, &job, parse).await.expect("memory");
         assert_eq!((pieces.facts().count(), reads.load(Ordering::Relaxed)), (2, 4));
     }
 

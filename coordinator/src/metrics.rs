@@ -84,6 +84,6 @@ pub(crate) fn describe() {
 /// Counts a broken invariant and logs it. Nothing that relies on it becomes visible, and an operator must look into
 /// it.
 pub(crate) fn violated(invariant: Invariant, what: &str) {
-    tracing::error!(%invariant, what, "an invariant is broken; see docs/reliability.md, and report this");
+    tracing::error!(%invariant, what, "found an invariant broken; see docs/reliability.md, and report this");
     metrics::counter!(VIOLATIONS, "id" => invariant.id()).increment(1);
 }

@@ -18,7 +18,7 @@ const LISTS_MIB_MAX: u32 = 32;
 
 /// Plans of a job's shards.
 #[derive(Debug)]
-pub struct Planned {
+pub struct Plans {
     /// Plans in the order of the shards.
     pub plans: Vec<ShardPlan>,
     /// Warnings for an operator.
@@ -29,7 +29,7 @@ pub struct Planned {
 ///
 /// # Errors
 /// Errors of discovery, and [`JobError::TooLarge`].
-pub async fn plan(job: &Job) -> Result<Planned, JobError> {
+pub async fn plan(job: &Job) -> Result<Plans, JobError> {
     let Discovered { segments, mut warnings } = discover(&job.input, &job.shards).await?;
     limit("shards", segments.len(), SHARDS_PER_JOB_MAX)?;
     warnings.extend(copies::warnings(&job.input, &segments).await);
@@ -39,7 +39,7 @@ pub async fn plan(job: &Job) -> Result<Planned, JobError> {
     let plans: Vec<_> = segments.into_iter().map(plan).collect();
     let tasks = plans.iter().map(|plan| plan.map_tasks.len() + plan.partitions as usize).sum();
     limit("tasks", tasks, TASKS_PER_JOB_MAX)?;
-    Ok(Planned { plans, warnings })
+    Ok(Plans { plans, warnings })
 }
 
 /// Refuses a job that its leader could not hold.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use format::keys;
 use model::LeaderId;
+use model::error::chain;
 use storage::{Root, StorageError};
 use tokio::sync::{Mutex, OnceCell};
 
@@ -52,7 +53,7 @@ async fn probe(dataset: &Root, key: &str) -> Result<(), ProbeError> {
     let second = dataset.create_object(key, "second").await;
     let found = dataset.read(key).await;
     if let Err(error) = dataset.remove(key).await {
-        tracing::warn!(%error, "failed to remove the probe of a dataset; it is a few bytes and harmless");
+        tracing::warn!(error = chain(&error), %dataset, "failed to remove the probe of a dataset; it is a few bytes and harmless");
     }
     match second {
         Err(StorageError::AlreadyExists { .. }) if found?.as_ref() == b"first" => Ok(()),

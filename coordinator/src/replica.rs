@@ -13,13 +13,13 @@ use std::time::Duration;
 use format::state_records::Text;
 use futures::StreamExt as _;
 use model::Term;
+use model::error::chain;
 use storage::meta::election::{self, Candidate, Leadership};
 use storage::meta::{LeaseSession, LeaseSettings, MetaError, MetaStore};
 use tokio::sync::watch;
 
 use crate::Env;
 use crate::leader::{self, Ended, Handle, Leader, LeaderSettings};
-use model::error::chain;
 
 /// Pause before another access to a state that could not be reached.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -121,7 +121,7 @@ impl Replica {
         self.step_down();
         match tokio::time::timeout(leave_max(session), election::resign(&*self.store, &leadership)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::info!(%error, "failed to resign; the office ends with the lease"),
+            Ok(Err(error)) => tracing::info!(error = chain(&error), "failed to resign; the office ends with the lease"),
             Err(_) => tracing::info!("did not resign in time; the office ends with the lease"),
         }
         ended
@@ -164,7 +164,7 @@ impl Replica {
 async fn close(session: LeaseSession) {
     match tokio::time::timeout(leave_max(&session), session.close()).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::info!(%error, "failed to revoke the lease; it expires by itself"),
+        Ok(Err(error)) => tracing::info!(error = chain(&error), "failed to revoke the lease; it expires by itself"),
         Err(_) => tracing::info!("did not revoke the lease in time; it expires by itself"),
     }
 }

@@ -51,13 +51,13 @@ pub enum ServeError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A listener has no address.
-    #[error("read the address of a listener")]
+    #[error("cannot read the address of a listener")]
     Address(#[from] std::io::Error),
     /// The gRPC server failed.
-    #[error("serve gRPC")]
+    #[error("the gRPC server failed")]
     Grpc(#[from] tonic::transport::Error),
     /// The descriptors for reflection are invalid.
-    #[error("serve reflection")]
+    #[error("cannot serve reflection of the gRPC services")]
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
@@ -72,8 +72,8 @@ pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) ->
     let health = Health::new(&[etcd::CONDITION]);
     let probes = listen(settings.http_listen, "http.listen").await?;
     let requests = listen(settings.grpc_listen, "grpc.listen").await?;
-    settings.http_exposure.tell("http.listen", settings.http_listen);
-    settings.grpc_exposure.tell("grpc.listen", settings.grpc_listen);
+    settings.http_exposure.log("http.listen", settings.http_listen);
+    settings.grpc_exposure.log("grpc.listen", settings.grpc_listen);
     let own = OwnServices::default();
     let (purpose, room, more) = match settings.dashboard.is_enabled {
         true => {

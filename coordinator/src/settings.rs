@@ -181,7 +181,7 @@ impl Settings {
     /// Resolves `layers` on the machine called `host`; `seed` is 64 random bits, drawn for each process.
     ///
     /// # Errors
-    /// The error names the key, its value, its origin and what it should be.
+    /// The error names the key, its value, its origin and the values that are allowed.
     pub fn resolve(layers: &Layers, host: &str, seed: u64) -> Result<Self, SettingsError> {
         let grpc_listen: SocketAddr = layers.parse("grpc.listen", "an address with a port, such as 127.0.0.1:7070")?;
         let name = layers.optional("name").unwrap_or_else(|| host.to_owned());

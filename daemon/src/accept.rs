@@ -274,7 +274,7 @@ mod tests {
         let _third = TcpStream::connect(address).await.expect("it listens");
         next(&mut incoming).await;
         drop(incoming);
-        // The listener goes with what it serves.
+        // The listener ends with its server.
         for _ in 0..100 {
             if TcpStream::connect(address).await.is_err() {
                 return;

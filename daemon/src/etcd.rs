@@ -26,7 +26,7 @@ where
         match connect().await {
             Err(error) if error.is_transient() => {
                 tracing::warn!(error = chain(&error), "failed to reach etcd; trying again");
-                health.set(CONDITION, Err(error.to_string()));
+                health.set(CONDITION, Err(chain(&error)));
                 tokio::time::sleep(CONNECT_PAUSE).await;
             }
             connected => return connected,

@@ -71,11 +71,6 @@ impl Health {
         conditions.iter().filter_map(|(name, holds)| Some((*name, holds.clone().err()?))).collect()
     }
 
-    /// True if every condition holds.
-    pub fn is_ready(&self) -> bool {
-        self.missing().is_empty()
-    }
-
     /// Serves the probes on `listener`, with the routes of `more`, which find the [`PeerAddress`] of a request, until
     /// `shutdown` reaches its last stage or the future is dropped: a server that drains is still probed.
     ///

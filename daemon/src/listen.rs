@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 /// Address that cannot be listened on: it is in use, or this process may not use it.
 #[derive(Debug, thiserror::Error)]
-#[error("listen on {address} ({setting})")]
+#[error("cannot listen on {address} ({setting})")]
 pub struct ListenError {
     address: SocketAddr,
     setting: &'static str,

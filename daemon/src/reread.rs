@@ -7,7 +7,7 @@
 //!
 //! The content is compared, not a time: a mounted secret is replaced by turning a link, and a clock may be wrong. Two
 //! files that belong together are replaced one after the other; the moment between them does not parse, and the next
-//! look mends it.
+//! reading mends it.
 
 use std::error::Error;
 use std::fmt;
@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use model::error::chain;
 
-/// Interval between two looks at the files.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Interval between two readings of the files.
+const RELOAD_EVERY: Duration = Duration::from_secs(2);
 
 /// Largest file that is read: certificates and tokens are far smaller.
 const FILE_BYTES_MAX: u64 = 8 << 20;
@@ -60,7 +60,7 @@ pub struct Reread<T> {
     current: RwLock<Arc<T>>,
     /// Number of changes that were taken in.
     generation: AtomicU64,
-    /// Contents at the last look, whether they parsed or not.
+    /// Contents as they were last read, whether they parsed or not.
     seen: Mutex<Vec<Vec<u8>>>,
 }
 
@@ -96,11 +96,11 @@ impl<T: Send + Sync + 'static> Reread<T> {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Looks at the files once. Returns true if they have changed and the new value holds.
+    /// Reads the files once more. Returns true if they have changed and the new value holds.
     ///
     /// # Errors
-    /// The files have changed since the last look, and cannot be read or parsed. The earlier value stays.
-    pub fn look(&self) -> Result<bool, FileError> {
+    /// The files have changed since they were last read, and cannot be read or parsed. The earlier value stays.
+    pub fn reload(&self) -> Result<bool, FileError> {
         let contents = read_all(&self.files)?;
         if *self.seen() == contents {
             return Ok(false);
@@ -112,15 +112,15 @@ impl<T: Send + Sync + 'static> Reread<T> {
         Ok(true)
     }
 
-    /// Looks at the files again and again, and calls `changed` after each change.
+    /// Reads the files again and again, and calls `changed` after each change.
     pub async fn follow(self: Arc<Self>, changed: impl Fn(&T) + Send + 'static) {
         let mut last_failure = String::new();
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(RELOAD_EVERY).await;
             let this = Arc::clone(&self);
             // A file system that hangs must not hold up a thread of the runtime.
-            let Ok(looked) = tokio::task::spawn_blocking(move || this.look()).await else { return };
-            match looked {
+            let Ok(reloaded) = tokio::task::spawn_blocking(move || this.reload()).await else { return };
+            match reloaded {
                 Ok(false) => {}
                 Ok(true) => {
                     last_failure.clear();
@@ -132,7 +132,7 @@ impl<T: Send + Sync + 'static> Reread<T> {
                     if failure != last_failure {
                         tracing::warn!(
                             error = failure,
-                            "changed files cannot be used; the earlier content stays in use"
+                            "failed to use changed files; the earlier content stays in use"
                         );
                     }
                     last_failure = failure;
@@ -185,17 +185,17 @@ mod tests {
         assert!(chain(&missing).contains("auth.tokens"), "{missing}");
         write("1");
         let number = Reread::load(vec![file.clone()], parse).expect("a number");
-        assert!(!number.look().expect("unchanged"));
+        assert!(!number.reload().expect("unchanged"));
         write("2");
-        assert!(number.look().expect("changed"));
+        assert!(number.reload().expect("changed"));
         assert_eq!((*number.current(), number.generation()), (2, 1));
         write("two");
-        number.look().expect_err("no number");
-        assert!(!number.look().expect("it was told once"), "a broken file is not news at each look");
+        number.reload().expect_err("no number");
+        assert!(!number.reload().expect("it was reported once"), "a broken file is not news at each reading");
         assert_eq!(*number.current(), 2);
         std::fs::remove_file(&file.path).expect("it is there");
-        number.look().expect_err("gone");
+        number.reload().expect_err("gone");
         write("3");
-        assert!(number.look().expect("mended") && *number.current() == 3);
+        assert!(number.reload().expect("mended") && *number.current() == 3);
     }
 }

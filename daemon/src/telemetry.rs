@@ -52,14 +52,14 @@ pub enum TelemetryError {
         source: ParseError,
     },
     /// Logs were set up before.
-    #[error("set up logs")]
+    #[error("cannot set up logs")]
     Logs(#[from] TryInitError),
     /// Metrics were set up before.
-    #[error("set up metrics")]
+    #[error("cannot set up metrics")]
     Metrics(#[from] BuildError),
 }
 
-/// Logs to stderr from here on, and sends spans to `traces`. Spans are no part of log lines.
+/// Logs to stderr from here on, and sends spans to `traces`. Log lines do not contain spans.
 ///
 /// # Errors
 /// The level cannot be parsed, or logs were set up before.

@@ -1,4 +1,4 @@
-//! Cost of a job: the one formula by which pages and commands tell it, of a job that has ended and of one that runs.
+//! Cost of a job: the one formula of pages and commands, for jobs that have ended and for jobs that run.
 //!
 //! ```text
 //! record of the job, or what its leader knows so far --> Spending --prices--> Cost
@@ -34,7 +34,7 @@ pub struct Spending {
     pub shares_done: Option<(f64, f64)>,
     /// True if the job has not ended.
     pub is_running: bool,
-    /// Sentences about what is not counted.
+    /// Sentences about costs that are not counted.
     pub incomplete: Vec<String>,
 }
 
@@ -89,7 +89,7 @@ pub struct Cost {
     pub total: f64,
     /// The same for 10^12 points of a job that has ended.
     pub per_trillion_points: Option<f64>,
-    /// Price of what is stored, for a month.
+    /// Price of storing the output for a month.
     pub stored_per_month: Option<f64>,
     /// Cost of an ended job for more data.
     pub forecast: Vec<DataForecast>,
@@ -98,7 +98,7 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Prices what was spent.
+    /// Computes the price of requests, slots and storage.
     pub fn of(spending: &Spending, prices: &PagePrices) -> Self {
         let (useful, wasted) = (Spent::of(spending.useful, prices), Spent::of(spending.wasted, prices));
         let total = useful.total() + wasted.total();
@@ -117,8 +117,8 @@ impl Cost {
 }
 
 impl Spending {
-    /// Reads what a job took: from its record, or from what its leader knows so far. None if its workers or its leader
-    /// do not tell it: unknown is not 0.
+    /// Reads the effort of a job: from its record, or from its leader's counts so far. None if its workers or its
+    /// leader do not report it: unknown is not 0.
     pub fn of_job(seen: &GetJobResponse) -> Option<Self> {
         if let Some(record) = JobRecord::parse(&seen.record) {
             return Self::of_record(&record);
@@ -145,7 +145,7 @@ impl Spending {
 
     fn of_record(record: &JobRecord) -> Option<Self> {
         let totals = &record.totals;
-        // Workers of an older version told neither.
+        // Workers of an older version report neither.
         if totals.effort.wall.is_zero() && totals.books.map.frames_read > 0 {
             return None;
         }
@@ -164,12 +164,12 @@ impl Spending {
         })
     }
 
-    /// Sentences about what is not counted of a job with so many shards that are not done.
+    /// Sentences about the uncounted costs of a job, of which `shards_not_done` shards are not done.
     pub fn incomplete(shards_not_done: u64) -> Vec<String> {
         let mut said = vec![NOT_COUNTED.to_owned()];
         if shards_not_done > 0 {
             let shards = crate::text::counted(shards_not_done, "shard");
-            said.push(format!("{shards} not done, and only what was wasted there is known"));
+            said.push(format!("{shards} not done, and of them only the wasted effort is known"));
         }
         said
     }

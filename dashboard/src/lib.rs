@@ -14,7 +14,7 @@
 pub mod source;
 // Records of jobs that have ended.
 mod record;
-// Prices, by which a cost is told.
+// Prices of slots, requests and storage.
 mod price;
 // Cost of a job.
 pub mod cost;

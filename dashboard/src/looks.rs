@@ -7,7 +7,7 @@
 //!                          turn: at most LOOKS_PER_SECOND_MAX --> source --> page
 //! ```
 //!
-//! A view of what is over is looked at every [`LOOK_AT_PAST_EVERY`], and at once after a change that a page made.
+//! A view of a job that is over is computed every [`LOOK_AT_PAST_EVERY`], and at once after a change that a page made.
 //!
 //! So a coordinator that serves many viewers asks its leader as often as one that serves a few. Nobody looks while
 //! nobody watches. A leader that is away leaves the last page, and the page says since when.
@@ -24,11 +24,11 @@ use tokio::time::Instant;
 
 use crate::html::links;
 use crate::source::{ActionRequest, PageSource, SourceKind};
-use crate::views::{Page, Told, View};
+use crate::views::{Page, View, ViewSettings};
 
 /// Interval between two looks at one view.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Interval between two looks at a view of what is over: each costs requests to the store, and finds the same.
+/// Interval between two looks at a view of a job that is over: each costs requests to the store, and finds the same.
 const LOOK_AT_PAST_EVERY: Duration = Duration::from_secs(15);
 /// Most looks a second at all views: a leader answers some thousands.
 const LOOKS_PER_SECOND_MAX: u32 = 20;
@@ -74,7 +74,7 @@ impl Look {
 /// Views that are watched, or were a moment ago.
 pub(crate) struct Looks {
     source: Arc<dyn PageSource>,
-    told: Told,
+    settings: ViewSettings,
     clock: Arc<dyn Clock>,
     cells: Mutex<HashMap<View, (Instant, Arc<Cell>)>>,
     /// Instant of the next turn.
@@ -98,10 +98,10 @@ pub(crate) struct Watched {
 }
 
 impl Looks {
-    pub(crate) fn new(source: Arc<dyn PageSource>, told: Told, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub(crate) fn new(source: Arc<dyn PageSource>, settings: ViewSettings, clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self {
             source,
-            told,
+            settings,
             clock,
             cells: Mutex::default(),
             turn: Mutex::new(Instant::now()),
@@ -172,7 +172,7 @@ impl Watched {
             return Ok(look.seen.clone());
         }
         let looked = match self.looks.turn().await {
-            Ok(()) => self.view.look(&*self.looks.source, &self.looks.told, self.looks.clock.now_ms()).await,
+            Ok(()) => self.view.load(&*self.looks.source, &self.looks.settings, self.looks.clock.now_ms()).await,
             Err(error) => Err(error),
         };
         let seen = match (looked, last.take()) {

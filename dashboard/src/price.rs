@@ -1,4 +1,4 @@
-//! Prices, by which pages tell what a job cost.
+//! Prices of slots, requests and storage.
 
 use model::{Effort, Requests};
 use serde::Serialize;

@@ -15,7 +15,7 @@ const ID_DIGITS: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceUrl(String);
 
-/// Text that is no template of a link.
+/// Text that is not a template of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoTraceUrl;
 

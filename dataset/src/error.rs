@@ -11,9 +11,9 @@ use storage::StorageError;
 pub enum ErrorKind {
     /// The requested object does not exist: ask for something else.
     NotFound,
-    /// The dataset differs from what was committed: restore it, or roll back.
+    /// The dataset differs from the commit: restore it, or roll back.
     Damaged,
-    /// Any other error: the message tells the next step.
+    /// Any other error: the message names the next step.
     Failed,
 }
 
@@ -105,7 +105,7 @@ pub enum DatasetError {
         #[source]
         source: ReadError,
     },
-    /// An input segment differs from what the manifest says was read.
+    /// An input segment differs from the one that the manifest lists.
     #[error("segment {object} {fact}; the oracle needs the input as it was: give the place where it still is")]
     InputChanged {
         /// Full URI of the segment.

@@ -36,15 +36,21 @@ pub mod coverage;
 // Current record of a job.
 pub mod record;
 
-mod buckets; //  one row per bucket, for any windows
-mod metadata; // metadata of series, as text and as JSON
-mod join; //     comparison of a stream with expected rows
-mod merge; //    merge of many sorted parts
-mod rollup; //   rollups computed again
+// One row per bucket, for any windows.
+mod buckets;
+// Metadata of series, as text and as JSON.
+mod metadata;
+// Comparison of a stream with expected rows.
+mod join;
+// Merge of many sorted parts.
+mod merge;
+// Rollups computed again.
+mod rollup;
 
 pub use catalog::{Catalog, Selection};
 pub use error::{DatasetError, ErrorKind};
 pub use parts::Parts;
 
+// Small handmade datasets.
 #[cfg(test)]
-mod fixture; // small handmade datasets
+mod fixture;

@@ -25,8 +25,8 @@ pub async fn current<T: DeserializeOwned>(
         None => None,
     };
     let legacy = at(dataset, &keys::legacy_record(job)).await?;
-    let of = |record: &Option<T>| record.as_ref().map(&round);
-    Ok(if of(&legacy) > of(&current) { legacy } else { current })
+    let round_of = |record: &Option<T>| record.as_ref().map(&round);
+    Ok(if round_of(&legacy) > round_of(&current) { legacy } else { current })
 }
 
 /// Reads the JSON document at `key`; none if there is none.

@@ -11,6 +11,7 @@
 use format::keys::ManifestName;
 use format::manifest::{API_VERSION, Manifest, ObjectEntry};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use model::error::chain;
 use model::{Clock, ShardId, Window};
 use serde::Serialize;
 use storage::{Creation, Root, StorageError};
@@ -83,7 +84,7 @@ pub async fn rollback(
     let released = pin.release().await;
     let written = written?;
     if let Err(error) = released {
-        tracing::warn!(%error, %job, "failed to release a rollback's mark; collectors wait until it is stale");
+        tracing::warn!(error = chain(&error), %job, "failed to release a rollback's mark; collectors wait until it is stale");
     }
     Ok(written)
 }

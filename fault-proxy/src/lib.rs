@@ -3,8 +3,10 @@
 //! Bytes pass unchanged, so signatures stay valid. Faults of whole processes, and of the network between them, are made
 //! by the game days (`chaos/`), which have a proxy of their own.
 
-mod message; // requests and answers as bytes, with their ends
-mod proxy; //   fates of requests
+// Requests and answers as bytes, with their ends.
+mod message;
+// Fates of requests.
+mod proxy;
 
 pub use proxy::{Fault, FaultProxy, answer, error_body};
 

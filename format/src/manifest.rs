@@ -53,7 +53,7 @@ pub struct Manifest {
     pub partitions: Vec<PartitionEntry>,
     /// Quarantine objects with the bad frames.
     pub quarantine: Vec<QuarantineEntry>,
-    /// Books: counts of what was read and where it went.
+    /// Books: counts of everything that was read, by its destination.
     pub books: Books,
     /// Warnings for an operator: segments with misplaced organisations, timestamps of an unlikely range.
     pub warnings: Vec<String>,

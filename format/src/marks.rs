@@ -23,7 +23,7 @@ pub struct DatasetMarker {
     pub api_version: String,
     /// Always `Dataset`, the document's kind.
     pub kind: String,
-    /// Random id, 32 hexadecimal digits. It tells a dataset from another that was made later in the same place.
+    /// Random id, 32 hexadecimal digits. It distinguishes a dataset from another that was made later in the same place.
     pub id: String,
     /// Version of the keys, see [`LAYOUT`].
     pub layout: u32,

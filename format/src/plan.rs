@@ -74,7 +74,7 @@ impl PlanDocument {
     /// Parses a document.
     ///
     /// # Errors
-    /// A message that says what is wrong with it.
+    /// Description of the fault.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         serde_json::from_slice(bytes).map_err(|error| error.to_string())
     }

@@ -109,7 +109,7 @@ pub const fn head_len(partitions: u32) -> usize {
     FIXED_BYTES + partitions as usize * ENTRY_BYTES + CRC_BYTES
 }
 
-/// Place of a partition's row, as the head tells it.
+/// Place of a partition's row, from the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowEntry {
     partition: PartitionId,
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_and_every_cut_of_a_table_is_found_by_the_readers_of_the_rows_there() {
+    fn every_flipped_bit_and_every_cut_of_a_table_is_found_by_its_readers() {
         let run = |seed| RunIndex::new((0..3).map(|at| entry((at, 0, 0), (seed, u64::from(seed) << 20, 9))).collect());
         let sound = table(3, &[run(1), run(2)]);
         let rows = |table: &[u8]| (0..3).map(|at| read(table, 3, at, 2)).collect::<Result<Vec<_>, _>>();

@@ -63,7 +63,7 @@ impl WriteError {
     }
 }
 
-/// Error of a file that differs from what our writer made.
+/// Error of a file that our writer did not write.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file is another program's, or another table's.

@@ -13,13 +13,20 @@
 //! bytes come out whenever the caller drains it, and nothing here opens a file or a socket. The same rows give the same
 //! bytes, however they were cut into `append` calls and whenever the sink was drained.
 
-pub mod csv; //     text, one line per row
-pub mod jsonl; //   text, one object per row
-mod error; //       errors of rows and files
-mod order; //       check that rows arrive sorted (DT-2)
-pub mod parquet; // columns for engines, and the reader that verifies them
-mod sink; //        `RowSink`: append, take, finish
-mod table; //       two tables: columns, rows, cells
+// Text, one line per row.
+pub mod csv;
+// Text, one object per row.
+pub mod jsonl;
+// Errors of rows and files.
+mod error;
+// Check that rows arrive sorted (DT-2).
+mod order;
+// Columns for engines, and the reader that verifies them.
+pub mod parquet;
+// `RowSink`: append, take, finish.
+mod sink;
+// Two tables: columns, rows, cells.
+mod table;
 
 pub use error::{ReadError, WriteError};
 pub use sink::{RowSink, RowSummary};

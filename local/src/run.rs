@@ -27,7 +27,7 @@ type Working = JoinHandle<Result<Left, AgentError>>;
 /// Observer of a job's progress.
 pub trait Watcher: Sync {
     /// Called with the current state of the job.
-    fn look(&self, job: &v1::GetJobResponse);
+    fn show(&self, job: &v1::GetJobResponse);
 }
 
 /// Runs a job to its end. A failed shard is in the report, and does not stop the others.
@@ -56,7 +56,7 @@ pub async fn run(
     let lease = LeaseSettings { ttl: LEASE, seed: resources.seed };
     let settings = LeaderSettings {
         scratch: Some(resources.scratch.uri().to_owned()),
-        insists_on_records: false,
+        record_required: false,
         ..LeaderSettings::default()
     };
     let leader = LocalLeader::elect(settings, lease, Arc::clone(&store), env.clone()).await?;
@@ -139,7 +139,7 @@ async fn watch(
             }
             _ = looks.tick() => {
                 if let Some(view) = leader.job(&job).await {
-                    watcher.look(&view);
+                    watcher.show(&view);
                 }
             }
             reason = &mut cancel, if !is_cancelled => {

@@ -25,7 +25,7 @@ mod tests;
 pub struct InvalidField {
     /// Path of the field: `settings.rollups`.
     pub field: String,
-    /// Value of the field, and what it should be.
+    /// Value of the field, and the values that are allowed.
     pub reason: String,
 }
 

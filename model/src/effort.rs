@@ -1,4 +1,4 @@
-//! Effort of attempts: what they asked of object stores, and the time that they took.
+//! Effort of attempts: their requests to object stores, and the time that they took.
 
 use std::fmt;
 use std::ops::AddAssign;

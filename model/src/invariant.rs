@@ -100,7 +100,7 @@ impl Invariant {
         Self::ALL.into_iter().find(|invariant| invariant.id() == id)
     }
 
-    /// Panics, because going on would write what is wrong. The panic carries a [`Broken`], so that who catches it knows
+    /// Panics, because going on would write wrong data. The panic carries a [`Broken`], so that who catches it knows
     /// the invariant by its value.
     #[track_caller]
     pub fn broken(self, what: impl fmt::Display) -> ! {

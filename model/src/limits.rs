@@ -122,7 +122,7 @@ pub const MISPLACED_LISTED_MAX: usize = 1000;
 /// Largest count of a report, so that the sum over a thousand partitions does not overflow.
 pub const COUNT_MAX: u64 = 1 << 50;
 
-/// Most requests of operators that are answered at once. Further requests are refused and told to pause.
+/// Most requests of operators that are answered at once. Further requests are refused with the length of a pause.
 pub const OPERATOR_REQUESTS_MAX: usize = 256;
 
 /// Most requests of workers that are answered at once: enough for a waiting claim, a heartbeat and completions from
@@ -133,8 +133,7 @@ pub const WORKER_REQUESTS_MAX: usize = 16 << 10;
 /// so what comes beyond would wait for longer than it is worth, and is refused with a pause.
 pub const MAILBOX_MAX: usize = 8 << 10;
 
-/// Most changes of tasks that wait for a transaction; whoever asks for more waits for room. A few seconds of what
-/// etcd takes.
+/// Most changes of tasks that wait for a transaction; further changes wait for room. A few seconds of what etcd takes.
 pub const JOURNAL_QUEUE_MAX: usize = 16 << 10;
 
 /// Most dry runs at once: each lists a whole input into memory.
@@ -215,7 +214,7 @@ pub const STATE_TXN_OPS_MAX: usize = 128;
 /// [`MESSAGE_BYTES_MAX`].
 pub const STATE_PAGE_KEYS_MAX: usize = 10_000;
 
-/// Most tries of a transaction with an unknown outcome, before the caller is told that it is unknown.
+/// Most tries of a transaction with an unknown outcome, before the caller gets the answer that it is unknown.
 pub const STATE_SETTLE_TRIES_MAX: u32 = 8;
 
 /// Largest message of gRPC, in bytes. It has room for several times the report of a map task that read thousands of
@@ -282,7 +281,7 @@ pub const COVERAGE_WINDOWS_MAX: usize = 500;
 /// fresher ones: others than the cluster's own jobs rarely commit.
 pub const COVERAGE_FRESH_FOR: Duration = Duration::from_secs(30);
 
-/// Shortest time between two looks at a dataset for its coverage, whatever callers ask for.
+/// Shortest time between two listings of a dataset for its coverage; callers who ask sooner get the last one.
 pub const COVERAGE_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Checks that a page of a listing fits into one message, keys and framing included.

@@ -97,7 +97,7 @@ pub struct MapReport {
     pub stages: StageTimes,
     /// Spills of the shuffle buffer.
     pub spills: u32,
-    /// Requests and time of the attempt, told beside the report: the object stays as the previous release reads it.
+    /// Requests and time of the attempt, sent beside the report: the object stays as the previous release reads it.
     #[serde(skip)]
     pub effort: Option<Effort>,
 }
@@ -118,7 +118,7 @@ pub struct ReduceReport {
     pub books: ReduceBooks,
     /// Time spent in each stage.
     pub stages: StageTimes,
-    /// Requests and time of the attempt, told beside the report: the object stays as the previous release reads it.
+    /// Requests and time of the attempt, sent beside the report: the object stays as the previous release reads it.
     #[serde(skip)]
     pub effort: Option<Effort>,
 }
@@ -134,7 +134,7 @@ pub enum Report {
 }
 
 impl Report {
-    /// Returns the requests and the time of the attempt, if its worker told.
+    /// Returns the requests and the time of the attempt, if its worker sent them.
     pub const fn effort(&self) -> Option<Effort> {
         match self {
             Self::Map(report) => report.effort,
@@ -143,7 +143,7 @@ impl Report {
     }
 
     /// Notes the requests and the time of the attempt.
-    pub const fn tell_effort(&mut self, effort: Option<Effort>) {
+    pub const fn set_effort(&mut self, effort: Option<Effort>) {
         match self {
             Self::Map(report) => report.effort = effort,
             Self::Reduce(report) => report.effort = effort,

@@ -23,7 +23,7 @@ pub enum CallEffect {
     Reads,
     /// The call changes a job or a worker on somebody's behalf: it has a line in the audit log.
     Changes,
-    /// The call is a step of the protocol between worker and leader. The events of the job tell of it.
+    /// The call is a step of the protocol between worker and leader. It is in the events of the job.
     Works,
 }
 

@@ -21,7 +21,7 @@ mod tests;
 pub struct FieldError {
     /// Path of the field in the message.
     pub field: String,
-    /// Value of the field, and what it should be.
+    /// Value of the field, and the values that are allowed.
     pub reason: String,
 }
 

@@ -39,7 +39,7 @@ pub struct AttemptBeat {
     pub points: u64,
     /// Stage of the work; none before the first. An older worker names none.
     pub stage: Option<Stage>,
-    /// Requests and time so far. An older worker tells of none.
+    /// Requests and time so far. An older worker sends none.
     pub effort: Effort,
     /// Span of the attempt, if it is traced.
     pub trace: Option<TraceParent>,

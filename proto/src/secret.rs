@@ -46,7 +46,7 @@ impl Secret {
     }
 }
 
-/// Computes the mark of bytes that were received. Bytes that are no secret give a mark that no worker has.
+/// Computes the mark of bytes that were received. Bytes that are not a secret give a mark that no worker has.
 pub fn mark(secret: &[u8]) -> String {
     Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect()
 }

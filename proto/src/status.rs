@@ -71,7 +71,7 @@ pub enum ApiError {
     Invalid {
         /// Path of the field in the request.
         field: String,
-        /// Value of the field, and what it should be.
+        /// Value of the field, and the values that are allowed.
         reason: String,
     },
     /// Another object has the same name.
@@ -83,7 +83,7 @@ pub enum ApiError {
     /// The current state does not allow the request.
     #[error("{reason}")]
     Refused {
-        /// Obstacle, and what to do.
+        /// Obstacle, and the next step.
         reason: String,
     },
     /// The leader does not know this worker (yet): its registration has not reached it, or its lease has ended.

@@ -45,7 +45,7 @@ pub enum TokenError {
     #[error("the token {0}")]
     Token(&'static str),
     /// The system has no randomness.
-    #[error("draw a token: {0}")]
+    #[error("cannot draw a token: {0}")]
     Draw(String),
     /// A line of the file of hashes is malformed.
     #[error("line {line} of the tokens {reason}; a line is `ROLE NAME SHA256`, as `tailor token new` prints it")]
@@ -118,7 +118,8 @@ pub struct TokenOwner {
 /// Hashes of tokens with their owners.
 #[derive(Debug, Clone, Default)]
 pub struct Tokens {
-    /// Owners by the SHA-256 of their tokens. Time tells a client at most something about hashes, which are no secrets.
+    /// Owners by the SHA-256 of their tokens. The time of a search reveals at most something about hashes, which are
+    /// not secret.
     owners: HashMap<String, TokenOwner>,
 }
 

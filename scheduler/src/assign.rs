@@ -49,7 +49,7 @@ fn open_task_of(state: &mut State, id: &JobId, worker: WorkerId, now: std::time:
         let assigned = job.shards.get_mut(&id).and_then(|shard| shard.claim(worker, ctx));
         job.update_ready(id);
         if let Some(NextAttempt { task, number, .. }) = &assigned {
-            job.begun(id, task.task, *number, worker, now);
+            job.add_attempt(id, task.task, *number, worker, now);
             return assigned;
         }
     }
@@ -62,7 +62,7 @@ fn slow_task(state: &mut State, worker: WorkerId, now: std::time::Duration) -> O
     let (id, shard_id, task) = slowest(state, worker, now, &speculation)?;
     let job = state.jobs.get_mut(&id)?;
     let assigned = job.shards.get_mut(&shard_id)?.speculate(task, worker, now)?;
-    job.begun(shard_id, task, assigned.number, worker, now);
+    job.add_attempt(shard_id, task, assigned.number, worker, now);
     Some(assigned)
 }
 

@@ -28,7 +28,8 @@ const MEASURED_OVER: Duration = Duration::from_secs(5 * 60);
 /// Least busy time of slots that is evidence of a pace: less than a task's time says nothing.
 const EVIDENCE_MIN: Duration = Duration::from_secs(60);
 
-/// Least part of the target time that late work is given: workers take minutes to come, and each is one too many by then.
+/// Divisor of the target time: late work is given at least a fourth of it. Workers take minutes to start, so those that
+/// were called for less time would come after the work is done.
 const LATE_PART: u32 = 4;
 
 /// Most factor by which the pace may leave the unmeasured one downwards. A stalled cluster needs an operator, not a
@@ -57,27 +58,28 @@ pub struct Demand {
     target: Duration,
     /// Time at which the open work is due, that of several jobs weighted by their units.
     due: Duration,
-    looks: VecDeque<(Duration, OpenWork)>,
+    samples: VecDeque<(Duration, OpenWork)>,
 }
 
 impl Demand {
     /// Creates the demand of a cluster that is to do work within `target` after it came.
     pub fn new(target: Duration) -> Self {
-        Self { target, due: Duration::ZERO, looks: VecDeque::new() }
+        Self { target, due: Duration::ZERO, samples: VecDeque::new() }
     }
 
     /// Notes the open work at `now`.
-    pub fn look(&mut self, now: Duration, work: OpenWork) {
+    pub fn note_work(&mut self, now: Duration, work: OpenWork) {
         self.set_due(now, work);
-        self.looks.push_back((now, work));
-        while self.looks.len() > 2 && self.looks[1].0 + MEASURED_OVER <= now {
-            self.looks.pop_front();
+        self.samples.push_back((now, work));
+        while self.samples.len() > 2 && self.samples[1].0 + MEASURED_OVER <= now {
+            self.samples.pop_front();
         }
     }
 
-    /// Work that came since the last look is due after the target time; so is the whole, by the share that it has.
+    /// Moves the due time of the open work: work that came since the last sample is due after the target time, and the
+    /// due time of all is the mean of both, weighted by their shares.
     fn set_due(&mut self, now: Duration, work: OpenWork) {
-        let before = self.looks.back().map_or(0, |(_, last)| last.left + last.done);
+        let before = self.samples.back().map_or(0, |(_, last)| last.left + last.done);
         let came = (work.left + work.done).saturating_sub(before).min(work.left);
         if came > 0 {
             let share = came as f64 / work.left as f64;
@@ -89,7 +91,9 @@ impl Demand {
     /// Returns the pace of one busy slot, in units a second, from the tasks that were done lately. Time of attempts that
     /// still run is no evidence: their units count once they are done.
     pub fn pace(&self) -> f64 {
-        let Some(((_, first), (_, last))) = self.looks.front().zip(self.looks.back()) else { return PACE_UNMEASURED };
+        let Some(((_, first), (_, last))) = self.samples.front().zip(self.samples.back()) else {
+            return PACE_UNMEASURED;
+        };
         let (units, seconds) = ((last.done - first.done) as f64, (last.busy - first.busy).as_secs_f64());
         // Until there is evidence, the unmeasured pace counts for the time that is missing.
         let missing = (EVIDENCE_MIN.as_secs_f64() - seconds).max(0.0);
@@ -99,13 +103,13 @@ impl Demand {
 
     /// Returns the time that one slot would need for the open work, in seconds.
     pub fn seconds_left(&self) -> f64 {
-        self.looks.back().map_or(0.0, |(_, work)| work.left as f64 / self.pace())
+        self.samples.back().map_or(0.0, |(_, work)| work.left as f64 / self.pace())
     }
 
     /// Returns the number of workers with `slots` slots each that finish the open work when it is due: 0 if no job is
     /// open, else at least 1.
     pub fn workers_wanted(&self, slots: u32) -> u32 {
-        let Some((now, work)) = self.looks.back().filter(|(_, work)| work.is_open) else { return 0 };
+        let Some((now, work)) = self.samples.back().filter(|(_, work)| work.is_open) else { return 0 };
         let slots = u64::from(slots.max(1));
         let time = self.due.saturating_sub(*now).max(self.target / LATE_PART).as_secs_f64().max(1.0);
         let in_time = (self.seconds_left() / (time * slots as f64)).ceil() as u64;

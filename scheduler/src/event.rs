@@ -303,6 +303,6 @@ pub struct ShardOutput {
     pub time_range_ms: Option<(i64, i64)>,
     /// Time by stage, summed over the attempts that count.
     pub stages: StageTimes,
-    /// Requests and time of the attempts that count, as far as their workers told.
+    /// Requests and time of the attempts that count, as far as their workers sent them.
     pub effort: Effort,
 }

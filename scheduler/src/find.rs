@@ -1,4 +1,4 @@
-//! Search of tasks for people: filtered first, then put in order, then cut to a page. No decision reads it.
+//! Search of tasks for people: filtered first, then put in order, then cut to a page. No decision depends on it.
 //!
 //! Only the tasks of the page are copied: a job has hundreds of thousands of them, and the leader serves nothing else
 //! meanwhile.
@@ -146,7 +146,7 @@ fn longest(task: &Task, now: Duration) -> Duration {
         Status::Running(running) => {
             running.iter().map(|running| now.saturating_sub(running.since)).max().unwrap_or_default()
         }
-        // An older worker tells the time of the stages alone.
+        // An older worker reports the time of the stages alone.
         Status::Done(done) => done.report.effort().map_or(done.report.stages().total().wall, |effort| effort.wall),
         _ => Duration::ZERO,
     }

@@ -5,8 +5,8 @@ use model::limits::{MAP_TASKS_PER_SHARD_MAX, PARTITIONS_PER_SHARD_MAX, SPLITS_PE
 use model::{ByteRange, JobId, JobSettings, MapTask, SegmentList, ShardId, ShardPlan, Split};
 
 /// Segment bytes whose points one slice holds, if the planner is free to choose: a run has a slice for each partition,
-/// and a reduce task reads each with a request of its own. Packed columns take about three eighths of their frames,
-/// so a slice has about 1.5 MiB, and a shard has one for each 4 MiB that it reads, whatever its size.
+/// and a reduce task reads each with a request of its own. Packed columns take about three eighths of their frames, so
+/// a slice has about 1.5 MiB, and a shard of any size has one for each 4 MiB that it reads.
 pub const SLICE_SEGMENT_BYTES: u64 = 4 << 20;
 
 /// Plans a shard. Segments are put in key order, which with the offset inside one is source order.
@@ -31,7 +31,7 @@ struct Sizes {
 /// Rule for the difference between a task and the size that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fit {
-    /// No task is larger than was asked for, and a segment's last piece is what is left of it.
+    /// No task is larger than the bound, and a segment's last piece is its rest.
     AtMost,
     /// Tasks are as near to the size as whole segments and equal pieces allow: none leaves a run of small slices.
     Nearest,

@@ -155,7 +155,7 @@ impl State {
 
     fn attempt_over(&mut self, path: &TaskPath, number: u32) {
         if let Some(job) = self.jobs.get_mut(&path.job) {
-            job.over(path.shard, path.task, number, None);
+            job.remove_attempt(path.shard, path.task, number, None);
         }
     }
 
@@ -190,7 +190,7 @@ impl State {
         let mut shard = Shard::new(plan);
         if let Some(restored) = restored {
             for (task, attempt, worker) in &restored.running {
-                entry.begun(id, *task, attempt.number, *worker, now);
+                entry.add_attempt(id, *task, attempt.number, *worker, now);
             }
             shard.restore(*restored, now);
         }
@@ -262,7 +262,7 @@ pub fn step(state: &mut State, event: Event, now: Duration) -> Vec<Effect> {
         }
         Event::Recorded { task, attempt, report } => {
             if let Some(job) = state.jobs.get_mut(&task.job) {
-                job.all_over(task.shard, task.task, attempt.number, now);
+                job.remove_attempts_at(task.shard, task.task, attempt.number, now);
                 if let Some((shard, running)) =
                     job.shards.get(&task.shard).and_then(|shard| Some((shard, shard.running_as(task.task, attempt)?)))
                 {

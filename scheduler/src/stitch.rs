@@ -19,7 +19,7 @@ pub enum Known {
 
 /// Consequence for one split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum StitchVerdict {
     /// The split, or one before it, was not read yet.
     Unknown,
     /// The split joins its left neighbour.
@@ -47,13 +47,13 @@ pub struct Uncovered {
 ///
 /// # Errors
 /// Confirmed splits end elsewhere than at `size`: a frame reaches past the segment only if the reader has a bug.
-pub fn judge(size: u64, splits: &[(Split, Known)]) -> Result<Vec<Verdict>, Uncovered> {
+pub fn judge(size: u64, splits: &[(Split, Known)]) -> Result<Vec<StitchVerdict>, Uncovered> {
     let mut expected = Some(0);
     let mut verdicts = Vec::with_capacity(splits.len());
     for (split, known) in splits {
-        let verdict = expected.map_or(Verdict::Unknown, |at| judge_one(split, *known, at));
+        let verdict = expected.map_or(StitchVerdict::Unknown, |at| judge_one(split, *known, at));
         expected = match (verdict, known, expected) {
-            (Verdict::Joins, Known::Read(report), Some(at)) => Some(report.first.map_or(at, |_| report.end)),
+            (StitchVerdict::Joins, Known::Read(report), Some(at)) => Some(report.first.map_or(at, |_| report.end)),
             _ => None,
         };
         verdicts.push(verdict);
@@ -66,15 +66,15 @@ pub fn judge(size: u64, splits: &[(Split, Known)]) -> Result<Vec<Verdict>, Uncov
     }
 }
 
-fn judge_one(split: &Split, known: Known, expected: u64) -> Verdict {
+fn judge_one(split: &Split, known: Known, expected: u64) -> StitchVerdict {
     let owned_start = (expected < split.range.end).then_some(expected);
     match known {
-        Known::Open => Verdict::Unknown,
+        Known::Open => StitchVerdict::Unknown,
         #[cfg(feature = "planted")]
-        Known::Read(_) if crate::planted::is_planted(crate::planted::Planted::StitchOff) => Verdict::Joins,
-        Known::Read(report) if report.first == owned_start => Verdict::Joins,
-        Known::FailedFrom(guessed) if Some(guessed) == owned_start => Verdict::Fails,
-        Known::Read(_) | Known::FailedFrom(_) => Verdict::RunAgain { exact_start: expected },
+        Known::Read(_) if crate::planted::is_planted(crate::planted::Planted::StitchOff) => StitchVerdict::Joins,
+        Known::Read(report) if report.first == owned_start => StitchVerdict::Joins,
+        Known::FailedFrom(guessed) if Some(guessed) == owned_start => StitchVerdict::Fails,
+        Known::Read(_) | Known::FailedFrom(_) => StitchVerdict::RunAgain { exact_start: expected },
     }
 }
 
@@ -93,7 +93,7 @@ mod tests {
         (split, Known::Read(SplitReport { split, first, end: last }))
     }
 
-    fn second(size: u64, splits: &[(Split, Known)]) -> Verdict {
+    fn second(size: u64, splits: &[(Split, Known)]) -> StitchVerdict {
         judge(size, splits).expect("they cover the segment")[1]
     }
 
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn ranges_that_join_are_accepted_even_where_one_frame_covers_a_split() {
         let splits = [read(0, 10, Some(0), 25), read(10, 20, None, 10), read(20, 30, Some(25), 30)];
-        assert_eq!(judge(30, &splits), Ok(vec![Verdict::Joins; 3]));
+        assert_eq!(judge(30, &splits), Ok(vec![StitchVerdict::Joins; 3]));
     }
 
     #[test]
@@ -114,17 +114,17 @@ mod tests {
         let splits = [read(0, 10, Some(0), 12), read(10, 20, Some(14), 22), read(20, 30, Some(22), 30)];
         assert_eq!(
             judge(30, &splits),
-            Ok(vec![Verdict::Joins, Verdict::RunAgain { exact_start: 12 }, Verdict::Unknown])
+            Ok(vec![StitchVerdict::Joins, StitchVerdict::RunAgain { exact_start: 12 }, StitchVerdict::Unknown])
         );
         let splits = [read(0, 10, Some(0), 25), read(10, 20, Some(14), 22), (split(20, 30), Known::Open)];
-        assert_eq!(second(30, &splits), Verdict::RunAgain { exact_start: 25 });
+        assert_eq!(second(30, &splits), StitchVerdict::RunAgain { exact_start: 25 });
     }
 
     #[test]
     fn a_failure_counts_only_once_its_start_is_confirmed() {
         let failed = |guessed| [read(0, 10, Some(0), 12), (split(10, 30), Known::FailedFrom(guessed))];
-        assert_eq!(second(30, &failed(12)), Verdict::Fails);
-        assert_eq!(second(30, &failed(14)), Verdict::RunAgain { exact_start: 12 });
-        assert_eq!(second(30, &[(split(0, 10), Known::Open), failed(12)[1]]), Verdict::Unknown);
+        assert_eq!(second(30, &failed(12)), StitchVerdict::Fails);
+        assert_eq!(second(30, &failed(14)), StitchVerdict::RunAgain { exact_start: 12 });
+        assert_eq!(second(30, &[(split(0, 10), Known::Open), failed(12)[1]]), StitchVerdict::Unknown);
     }
 }

@@ -42,7 +42,7 @@ fn an_empty_shard_commits_at_once() {
 }
 
 #[test]
-fn a_wrong_guess_is_run_again_from_its_neighbours_end_and_a_right_one_behind_it_stands() {
+fn a_wrong_guess_runs_again_from_its_neighbours_end_and_a_right_one_stands() {
     check(
         "plan 30/10 into 1 | w1 claims 3 | w1 maps m1 14..22 | w1 maps m2 22..30 | w1 maps m0 0..12 | w1 claims 9 \
          | w1 maps m1 12..22 | w1 claims",
@@ -102,7 +102,7 @@ fn a_bad_frame_behind_a_wrong_guess_costs_a_rerun_and_behind_a_right_one_the_sha
 }
 
 #[test]
-fn a_bad_frame_behind_a_known_start_fails_the_shard_once_two_workers_met_it_and_stops_the_rest() {
+fn a_bad_frame_behind_a_known_start_fails_the_shard_once_two_workers_met_it() {
     check(
         "plan 20/10 into 1 | w1 claims | w2 claims | w1 fails m0 input | w1 claims | w3 claims | w3 fails m0 input \
          | w2 maps m1 12..20",
@@ -275,7 +275,7 @@ fn a_task_that_failed_on_the_only_worker_that_takes_work_is_tried_there_again() 
 }
 
 #[test]
-fn a_task_that_lacks_a_resource_on_the_only_worker_that_takes_work_waits_for_others_and_not_for_ever() {
+fn a_task_that_lacks_a_resource_on_the_only_worker_waits_a_bounded_time() {
     check(
         "plan 10/10 into 1 | w2 claims 0 | w2 rests | w1 claims | w1 fails m0 resource | after 899s | w1 claims \
          | w1 fails m0 resource | after 30s | w1 claims | w1 fails m0 resource",

@@ -4,10 +4,14 @@
 //! [`ShardMap`], which is immutable and total: every organisation has exactly one shard. An error names the line.
 //! `default.toml` documents the file; it is also the map that is used when no other is given.
 
-mod error; // errors, with their lines
-mod map; //   resolved map: routes, digest
-mod raw; //   file as it is written
-mod route; // shard of an organisation, with the reason
+// Errors, with their lines.
+mod error;
+// Resolved map: routes, digest.
+mod map;
+// File as it is written.
+mod raw;
+// Shard of an organisation, with the reason.
+mod route;
 
 pub use error::ShardMapError;
 #[doc(hidden)]

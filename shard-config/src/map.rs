@@ -38,7 +38,8 @@ impl Default for ShardMap {
 }
 
 impl ShardMap {
-    /// Parses and resolves the text of a map; errors name it `source_name`. Total: any text is a map or an error.
+    /// Parses and resolves the text of a map; errors name it `source_name`. Any text gives a map or an error, never a
+    /// panic.
     ///
     /// # Errors
     /// The error names the problem and its line.

@@ -112,32 +112,32 @@ fn a_job_that_is_archived_while_its_head_is_written_leaves_no_key_behind() {
 }
 
 #[test]
-fn an_attempt_whose_worker_has_forgotten_it_is_taken_back_long_before_it_is_given_up() {
+fn an_attempt_whose_worker_has_forgotten_it_is_taken_back_soon() {
     for (seed, mode) in [(34, Mode::Safety), (37, Mode::Liveness), (29, Mode::Liveness), (7, Mode::Liveness)] {
         holds(seed, mode);
     }
 }
 
 #[test]
-fn a_copy_of_a_shards_first_record_that_comes_after_its_job_is_archived_leaves_nothing_behind() {
+fn a_late_copy_of_a_shards_first_record_leaves_nothing_behind() {
     for seed in [456, 632] {
         holds(seed, Mode::Liveness);
     }
 }
 
 #[test]
-fn the_runs_of_a_job_stay_while_another_leader_takes_it_over_whatever_its_clock_says() {
+fn runs_of_a_job_stay_while_a_leader_with_another_clock_takes_it_over() {
     holds(269, Mode::Safety);
 }
 
 #[test]
-fn a_report_that_is_torn_on_its_way_to_the_next_leader_is_read_again_before_its_task_is_opened() {
+fn a_report_torn_on_its_way_is_read_again_before_its_task_is_opened() {
     holds(743, Mode::Safety);
     holds(743, Mode::Liveness);
 }
 
 #[test]
-fn a_completion_that_is_answered_when_its_job_is_in_another_round_does_not_count_there() {
+fn a_completion_that_is_answered_in_the_next_round_does_not_count_there() {
     holds(1035, Mode::Safety);
 }
 
@@ -199,7 +199,7 @@ fn jobs_of_two_windows_and_of_a_restored_state_keep_what_is_theirs() {
 }
 
 #[test]
-fn a_job_that_a_restore_brought_back_without_its_spec_is_given_up_before_the_run_is_judged() {
+fn a_job_that_a_restore_brought_back_without_its_spec_is_given_up() {
     holds(70089, Mode::Liveness);
 }
 

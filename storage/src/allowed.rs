@@ -84,8 +84,8 @@ impl AllowedRoots {
         }
     }
 
-    /// Checks a folder by what it is, all links followed; parts of the path that are not there yet are taken as they
-    /// are. Blocks.
+    /// Checks a folder after all links were followed; parts of the path that are not there yet are taken as they are.
+    /// Blocks.
     fn check_folder(&self, uri: &str, folder: &Path) -> Result<(), RootNotAllowed> {
         let Self::Listed(prefixes) = self else { return Ok(()) };
         let real = real_path(folder).map_err(|error| refusal(uri, error.to_string()))?;
@@ -173,7 +173,7 @@ fn real_path(path: &Path) -> std::io::Result<PathBuf> {
     loop {
         match known.canonicalize() {
             Ok(real) => return Ok(missing.iter().rev().fold(real, |real, name| real.join(name))),
-            // A link that leads nowhere exists, though what it leads to does not: the folder would be made there.
+            // A link that leads nowhere exists, though its target does not: the folder would be made at the target.
             Err(_) if known.symlink_metadata().is_ok() => {
                 return Err(std::io::Error::other(format!("{} cannot be followed", known.display())));
             }

@@ -10,7 +10,7 @@ pub enum StorageError {
     Open {
         /// URI as it was given.
         uri: String,
-        /// Cause, and what to do.
+        /// Cause, and the next step.
         cause: String,
     },
     /// The object does not exist.
@@ -36,7 +36,7 @@ pub enum StorageError {
         what: String,
     },
     /// The call to the store failed; trying again may help.
-    #[error("{operation} {object}")]
+    #[error("cannot {operation} {object}")]
     Failed {
         /// Operation that failed, as a verb.
         operation: &'static str,

@@ -42,7 +42,7 @@ impl Metered {
         let mut counted = self.meter.begin(RequestKind::List);
         counted.will_end(RequestEnd::Ok);
         let note = move |object: &Result<ObjectMeta>| {
-            // An object that vanishes while the folder is listed is no failure of the listing.
+            // An object that vanishes while the folder is listed does not make the listing fail.
             if let Err(error) = object
                 && !matches!(error, object_store::Error::NotFound { .. })
             {

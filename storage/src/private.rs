@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_that_others_may_write_to_is_refused_unless_they_cannot_replace_what_is_in_it() {
+    fn a_parent_that_others_may_write_to_is_refused_unless_it_is_sticky() {
         let place = tempfile::tempdir().expect("a temporary folder");
         let parent = place.path().join("a/b");
         make_parent(&parent).expect("it is made");

@@ -33,8 +33,8 @@ pub struct RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// Ten tries wait 23 s in total at the median and 45 s at most: longer than S3 takes to split a hot prefix,
-    /// shorter than a lease.
+    /// Ten tries wait 23 s in total at the median and 45 s at most: a short outage passes meanwhile, and a longer one
+    /// is reported within a minute.
     fn default() -> Self {
         Self { attempts_max: 10, first_delay_max: Duration::from_millis(100), delay_max: Duration::from_secs(20) }
     }

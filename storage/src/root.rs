@@ -136,7 +136,7 @@ impl Root {
         Self { store, bucket, meter, ..self.clone() }
     }
 
-    /// Returns the meter of the place, for what goes past its store.
+    /// Returns the meter of the place, for requests that do not go through its store.
     pub(crate) const fn meter(&self) -> &Meter {
         &self.meter
     }
@@ -154,7 +154,7 @@ impl Root {
             Ok(real) if !real.starts_with(folder) => {
                 Err(open_error(&self.object(key), "it is a link out of its folder, which this server may not follow"))
             }
-            // A file that is gone, or cannot be looked at, is told by the operation that follows.
+            // The operation that follows reports a file that is gone or cannot be read.
             _ => Ok(()),
         }
     }
@@ -279,8 +279,8 @@ impl Root {
         }
     }
 
-    /// Puts an object whose name has the digest of its bytes. Whoever put it before put the same bytes, so there is no
-    /// rival: an object with other bytes is damaged.
+    /// Puts an object whose name has the digest of its bytes. Every writer puts the same bytes, so there is no rival:
+    /// an object with other bytes is damaged.
     ///
     /// # Errors
     /// [`StorageError::AlreadyExists`] for an object that is not what its name says; else as for

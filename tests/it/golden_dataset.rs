@@ -53,7 +53,7 @@ fn a_dataset_of_every_release_is_verified_point_by_point() {
     }
 }
 
-/// A replay proves itself by the digest of its content, so today's writer gives the bytes that every release gave.
+/// The writer gives the bytes that every release gave; otherwise a replay would have another content digest.
 #[test]
 fn a_job_that_runs_again_replaces_every_releases_version_by_the_same_content() {
     for release in releases() {

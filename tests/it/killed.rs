@@ -46,7 +46,7 @@ fn assert_whole_or_nothing(place: &Place) {
 }
 
 #[test]
-fn a_job_killed_at_any_moment_leaves_whole_manifests_or_none_and_the_next_gives_the_same_parts() {
+fn a_job_killed_at_any_moment_leaves_whole_manifests_and_the_next_the_same_parts() {
     let place = Place::generated(DATA);
     let (expected, whole) = undisturbed(&place);
     let mut killed = 0;

@@ -79,7 +79,7 @@ fn families(text: &str) -> BTreeMap<String, f64> {
 }
 
 #[test]
-fn a_cluster_serves_each_documented_metric_and_no_other_and_counts_what_a_job_asks_of_its_store() {
+fn a_cluster_serves_the_documented_metrics_and_counts_requests_of_a_job() {
     let cluster = Cluster::start(ClusterOptions { workers: 1, ..ClusterOptions::default() });
     let job = cluster.job_in_bucket("--points 20000 --orgs 2 --partitions 2");
     job.submit();

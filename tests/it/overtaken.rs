@@ -48,7 +48,7 @@ fn series_of_new(place: &Place) -> Ended {
 }
 
 #[test]
-fn an_older_job_that_did_not_read_what_a_newer_one_read_is_refused_and_its_shard_stays_as_it_is() {
+fn an_older_job_that_did_not_read_the_input_of_a_newer_one_is_refused() {
     let (place, ended) = overtake("");
     let ended = ended.expect(code::JOB_FAILED).says(&["v1", "job new", "shard=org-mod-63/b.seg", "--force-replace"]);
     let report = ended.json();

@@ -206,7 +206,7 @@ fn identity_of(name: &Value, attributes: Map<String, Value>, scope: &Value) -> S
 }
 
 #[test]
-fn hourly_points_with_offsets_through_a_change_of_the_clocks_come_out_as_they_went_in() {
+fn hourly_points_through_a_change_of_the_clocks_come_out_as_they_went_in() {
     let Some(folder) = shared_data("the hourly water flow with zone offsets") else { return };
     let file = folder.join("irregular/water-flow.csv");
     let place = Place::new();
@@ -227,7 +227,7 @@ fn the_sea_surface_temperature_comes_out_as_it_went_in() {
 }
 
 #[test]
-fn both_columns_of_a_glucose_monitor_come_out_as_they_went_in_but_for_the_rows_without_a_reading() {
+fn both_columns_of_a_glucose_monitor_come_out_as_they_went_in() {
     let file = sample_data("CGM.csv.gz");
     let place = Place::new();
     let out = place.input().display().to_string();

@@ -219,7 +219,7 @@ fn found(place: &Place) -> Series {
 }
 
 #[test]
-fn every_csv_file_of_other_people_s_packages_comes_out_as_python_reads_it_or_is_refused() {
+fn each_csv_file_of_a_package_comes_out_as_python_reads_it_or_is_refused() {
     for (package, file, options, becomes) in FILES {
         let path = package_folder(package).join(file);
         let place = Place::new();

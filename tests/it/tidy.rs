@@ -20,13 +20,15 @@ const PRONOUNS: [&str; 11] = ["What", "Whether", "Who", "How", "Where", "Why", "
 /// fewer.
 const PROSE_PERCENT_MAX: (usize, usize) = (5, 5);
 
+/// Most letters of a test's name, which is one sentence.
+const TEST_NAME_LEN_MAX: usize = 80;
+
 /// Most columns of a comment line; rustfmt wraps code, not comments.
 const COMMENT_COLUMNS_MAX: usize = 125;
 
 /// Names of public types that two crates share, each with the reason. Another shared name needs a second word, as
 /// `docs/glossary.md` gives one meaning to each.
-const SHARED_TYPE_NAMES: [(&str, &str); 3] = [
-    ("Verdict", "scheduler: on a split of the stitch; proto: on a completion, as the trait `Dispatch` returns it"),
+const SHARED_TYPE_NAMES: [(&str, &str); 2] = [
     ("ServeError", "each server's own; callers name it by its module"),
     ("Settings", "each program's own; callers name it by its module"),
 ];
@@ -304,6 +306,85 @@ fn a_public_type_name_stands_in_one_crate() {
     }
     for (name, _) in SHARED_TYPE_NAMES {
         assert!(shared.contains_key(name), "{name} stands in one crate by now: remove it from SHARED_TYPE_NAMES");
+    }
+}
+
+/// Extracts the names of the tests that a file declares.
+fn test_names(text: &str) -> Vec<&str> {
+    let (mut names, mut is_test) = (Vec::new(), false);
+    for line in text.lines().map(str::trim) {
+        let declared = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ");
+        match declared {
+            Some(rest) if is_test => names.extend(rest.split('(').next()),
+            _ => {}
+        }
+        is_test = line == "#[test]" || line.starts_with("#[tokio::test") || (is_test && line.starts_with("#["));
+    }
+    names
+}
+
+#[test]
+fn names_of_tests_are_sentences_and_not_paragraphs() {
+    let mut found = 0;
+    for path in crates().into_iter().flat_map(|name| files(&root().join(name), &[".rs"])) {
+        for name in test_names(&read(&path)) {
+            assert!(name.len() <= TEST_NAME_LEN_MAX, "{}: {name} has {} letters", path.display(), name.len());
+            found += 1;
+        }
+    }
+    assert!(found > 500, "{found} tests were found");
+}
+
+/// Lists the files of the folder of a module that are its production submodules: neither its tests nor `mod.rs`.
+fn submodules(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("a readable folder").path());
+    let names = entries.filter(|path| path.is_dir() || path.extension().is_some_and(|kind| kind == "rs"));
+    let names = names.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
+    let names: BTreeSet<_> = names.filter(|name| name != "mod" && name != "tests").collect();
+    names.into_iter().collect()
+}
+
+#[test]
+fn modules_with_several_submodules_are_folders_with_a_mod_file() {
+    let mut folders = 0;
+    for path in crates().into_iter().flat_map(|name| files(&root().join(name), &[".rs"])) {
+        let (stem, folder) = (path.file_stem().unwrap_or_default(), path.with_extension(""));
+        let is_root = ["lib", "main"].iter().any(|name| stem == *name) || path.ends_with("build.rs");
+        if stem == "mod" {
+            let found = submodules(path.parent().expect("a file has a folder"));
+            assert!(found.len() > 1, "{} has the submodules {found:?}: name it after its folder", path.display());
+            folders += 1;
+        } else if !is_root && stem != "tests" {
+            let found = submodules(&folder);
+            assert!(
+                found.len() < 2,
+                "{} has the submodules {found:?}: make it {}/mod.rs",
+                path.display(),
+                folder.display()
+            );
+        }
+    }
+    assert!(folders > 50, "{folders} modules are folders");
+}
+
+#[test]
+fn tables_of_contents_have_one_form() {
+    for path in crates().into_iter().flat_map(|name| files(&root().join(name), &[".rs"])) {
+        let is_root = path.ends_with("lib.rs") || path.ends_with("main.rs");
+        let mut above = String::new();
+        for line in read(&path).lines().map(str::trim).filter(|line| !line.starts_with("#[")) {
+            let declared = line.strip_prefix("pub ").or_else(|| line.strip_prefix("pub(crate) ")).unwrap_or(line);
+            if declared.starts_with("mod ") && declared.contains(';') {
+                let has_form = if is_root {
+                    !declared.contains("//")
+                } else {
+                    declared.contains("//") || !above.starts_with("// ")
+                };
+                let form = "a crate's root describes a module above its line, other files behind it";
+                assert!(has_form, "{}: `{declared}`: {form}", path.display());
+            }
+            above = line.to_owned();
+        }
     }
 }
 

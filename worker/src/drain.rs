@@ -10,7 +10,7 @@ use crate::task::Progress;
 /// Longest remaining time of an attempt that counts as nearly done: well within the two minutes of a spot notice.
 const LEFT_MAX: Duration = Duration::from_secs(30);
 
-/// Mean duration of the attempts that finished here, by kind. It serves attempts that cannot tell how far they are.
+/// Mean duration of the attempts that finished here, by kind. It serves attempts whose progress is not known.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pace {
     map: Mean,

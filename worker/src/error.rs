@@ -73,16 +73,16 @@ pub enum WorkError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// The worker's own scratch folder failed; no other machine uses it.
-    #[error("scratch of this worker")]
+    #[error("the scratch folder of this worker failed")]
     Scratch(#[source] StorageError),
     /// This process may open no more files.
-    #[error("{source}: {OPEN_FILES_HINT}")]
+    #[error("{OPEN_FILES_HINT}")]
     OpenFiles {
         /// Error of the call that failed.
         source: Box<WorkError>,
     },
-    /// A run is not what was written.
-    #[error("run {run}: {source}")]
+    /// A run differs from the run that was written.
+    #[error("run {run} is damaged")]
     Run {
         /// Key of the run.
         run: String,
@@ -91,7 +91,7 @@ pub enum WorkError {
         source: RunError,
     },
     /// A run of the shard cannot be read any more: its map task has to write it again.
-    #[error("the run of map task m-{map_task:05} is lost: {source}")]
+    #[error("the run of map task m-{map_task:05} is lost")]
     RunLost {
         /// Ordinal of the map task.
         map_task: u32,
@@ -108,7 +108,7 @@ pub enum WorkError {
         fault: String,
     },
     /// The Parquet writer returned an error.
-    #[error("write Parquet for {object}: {cause}")]
+    #[error("cannot write Parquet for {object}: {cause}")]
     Parquet {
         /// Key of the file.
         object: String,
@@ -117,7 +117,7 @@ pub enum WorkError {
         /// Invariant that the rows break, if one.
         violates: Option<Invariant>,
     },
-    /// The attempt was told to stop.
+    /// The attempt was cancelled.
     #[error("the attempt was cancelled")]
     Cancelled,
 }

@@ -49,7 +49,7 @@ impl Executor {
         clock: &dyn Clock,
     ) -> Result<Self, AgentError> {
         let compute = Compute::start(slots, limits).map_err(AgentError::Thread)?;
-        Self::over(compute, access, scratch, roots, clock)
+        Self::build(compute, access, scratch, roots, clock)
     }
 
     /// Makes the scratch folder, and runs attempts by `in_place` instead of threads.
@@ -59,10 +59,10 @@ impl Executor {
         roots: Arc<Roots>,
         clock: &dyn Clock,
     ) -> Result<Self, AgentError> {
-        Self::over(Compute::InPlace(in_place), SegmentAccess::Ranged, scratch, roots, clock)
+        Self::build(Compute::InPlace(in_place), SegmentAccess::Ranged, scratch, roots, clock)
     }
 
-    fn over(
+    fn build(
         compute: Compute,
         access: SegmentAccess,
         scratch: &Path,

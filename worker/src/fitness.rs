@@ -24,7 +24,7 @@ impl Fitness {
         match free_bytes(&self.folder) {
             Ok(free) if free.0 >= self.free_min.0 => None,
             Ok(free) => Some(format!("{free} are free in scratch folder {folder}, {} are needed", self.free_min)),
-            Err(error) => Some(format!("look at scratch folder {folder}: {error}")),
+            Err(error) => Some(format!("cannot look at scratch folder {folder}: {error}")),
         }
     }
 }

@@ -126,7 +126,7 @@ pub(crate) async fn watch_memory() {
     }
 }
 
-/// Sets the gauge of the memory that the process uses, if the system tells.
+/// Sets the gauge of the memory that the process uses, if the system shows it.
 fn memory_used() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));

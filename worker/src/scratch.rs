@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The lock's file gets its name once it is locked, so a folder with a lock that is free belonged to a process that is
-//! dead: whoever starts next in the same place removes it. The place may be shared, so what others put there is neither
-//! followed, nor waited for, nor removed ([`storage::private`]).
+//! dead: the next process that starts in the same place removes it. The place may be shared, so the files of others are
+//! neither followed, nor waited for, nor removed ([`storage::private`]).
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -90,7 +90,7 @@ fn lock(folder: &Path) -> io::Result<File> {
     let file = File::create_new(&unnamed)?;
     match file.try_lock() {
         Err(std::fs::TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-            tracing::warn!(folder = %folder.display(), "this file system has no locks; the scratch of a killed worker will not be removed");
+            tracing::warn!(folder = %folder.display(), "did not lock scratch, because its file system has no locks; nobody removes the scratch of a killed worker");
             return Ok(file);
         }
         locked => locked?,

@@ -49,13 +49,13 @@ pub enum ServeError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A listener has no address.
-    #[error("read the address of a listener")]
+    #[error("cannot read the address of a listener")]
     Address(#[from] std::io::Error),
     /// An entry of `coordinators` is not an address.
-    #[error("coordinators")]
+    #[error("the setting coordinators has an entry that cannot be used")]
     Coordinators(#[source] EndpointsError),
     /// The system has no randomness to draw a secret from.
-    #[error("draw the worker's secret: {cause}")]
+    #[error("cannot draw the worker's secret: {cause}")]
     Secret {
         /// Message of the operating system.
         cause: String,
@@ -76,12 +76,12 @@ pub async fn serve(settings: Settings, exporter: Metrics, shutdown: Shutdown) ->
     metrics::describe();
     metrics::size(settings.agent.slots, settings.agent.memory);
     if let Some(shortage) = open_files::shortage(settings.agent.slots) {
-        tracing::warn!(shortage, "the limit of open files was found too low; merges of many runs may fail");
+        tracing::warn!(shortage, "found the limit of open files too low; merges of many runs may fail");
     }
     let health = Health::new(&[etcd::CONDITION, AGENT]);
     let identity = ClientIdentity::load(&settings.files)?;
     let listener = listen(settings.http_listen, "http.listen").await?;
-    settings.http_exposure.tell("http.listen", settings.http_listen);
+    settings.http_exposure.log("http.listen", settings.http_listen);
     let listener = Incoming::new(listener, identity.tls.clone(), Purpose::Probes, health::CONNECTIONS_MAX)?;
     let probes = tokio::spawn(health.clone().serve(listener, exporter, Router::new(), shutdown.clone()));
     let beside = [

@@ -120,7 +120,7 @@ impl Settings {
     /// Resolves `layers` on this machine.
     ///
     /// # Errors
-    /// The error names the key, its value, its origin and what it should be.
+    /// The error names the key, its value, its origin and the values that are allowed.
     pub fn resolve(layers: &Layers, machine: &Machine) -> Result<Self, SettingsError> {
         let agent = agent(layers, machine)?;
         let coordinators = layers.list("coordinators");

@@ -20,7 +20,7 @@ pub enum AttemptOutcome {
 
 impl AttemptOutcome {
     /// Puts requests and time of the attempt into its report.
-    pub(crate) fn tell_effort(&mut self, effort: Effort) {
+    pub(crate) fn set_effort(&mut self, effort: Effort) {
         match self {
             Self::Mapped(report) => report.effort = Some(effort),
             Self::Reduced(report) => report.effort = Some(effort),

@@ -39,7 +39,7 @@ pub(crate) struct Estimate {
     /// Time that a slot needs for the longest map task and the longest reduce task, in seconds.
     pub(super) map_seconds: f64,
     pub(super) reduce_seconds: f64,
-    /// Runs of the longest reduce task, in bytes: most of what it may merge to disk first.
+    /// Runs of the longest reduce task, in bytes; it may merge most of them to disk first.
     pub(super) scratch_bytes: u64,
     pub(super) etcd_changes: u64,
     pub(super) etcd_bytes: f64,

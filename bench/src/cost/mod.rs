@@ -75,7 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     print!("{}", table::of(&estimates));
     println!();
     println!("Assumed: {options:?}");
-    let passes = estimates.iter().all(|estimate| estimate.over().is_empty());
+    let passes = estimates.iter().all(|estimate| estimate.missed_targets().is_empty());
     Ok(if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -101,7 +101,7 @@ mod tests {
         for (points, segments) in [(10_000_000_000, "64MiB"), (10_000_000_000, "1MiB"), (10_000_000_000_000, "256MiB")]
         {
             let estimate = estimate(points, &["--segment-size", segments]);
-            assert_eq!(estimate.over(), [""; 0], "{points} points in segments of {segments}: {estimate:#?}");
+            assert_eq!(estimate.missed_targets(), [""; 0], "{points} points in segments of {segments}: {estimate:#?}");
         }
     }
 

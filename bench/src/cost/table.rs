@@ -26,7 +26,7 @@ const PRICE_MAX: f64 = 40.0;
 
 impl Estimate {
     /// Names the figures that are over their targets.
-    pub(super) fn over(&self) -> Vec<&'static str> {
+    pub(super) fn missed_targets(&self) -> Vec<&'static str> {
         let is_priced = self.points <= LARGE_POINTS;
         let over = [
             ("GETs for slices", self.gets_per_gib > GETS_PER_GIB_MAX),
@@ -74,7 +74,7 @@ pub(super) fn of(estimates: &[Estimate]) -> String {
         }
         out.push('\n');
     }
-    let over = |estimate: &Estimate| match estimate.over().as_slice() {
+    let over = |estimate: &Estimate| match estimate.missed_targets().as_slice() {
         [] => "none".to_owned(),
         over => over.join(", "),
     };

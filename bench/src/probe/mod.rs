@@ -34,7 +34,7 @@ pub(crate) enum Probe {
         /// Folder with a dataset
         dataset: PathBuf,
     },
-    /// Find one series in each raw part of a dataset, and count what was read for it.
+    /// Find one series in each raw part of a dataset, and count the requests and bytes of the search.
     OneSeries {
         /// Folder with a dataset
         dataset: PathBuf,

@@ -1,4 +1,4 @@
-//! Prices by which the cost of a job is told.
+//! Prices for the cost of a job.
 
 use dashboard::PagePrices;
 

@@ -3,7 +3,7 @@
 //! here.
 
 use anyhow::Result;
-use coordinator::planning::Planned;
+use coordinator::planning::Plans;
 use format::manifest::API_VERSION;
 use model::ShardPlan;
 use serde::Serialize;
@@ -25,7 +25,7 @@ pub(crate) async fn run(args: Args) -> Result<Code> {
     // A plan only names the dataset: the root of the input stands in, and nothing is written to it.
     let input = args.job.input.clone();
     let job = args.job.job(|_| Ok(Root::open(&input)?)).await?;
-    let Planned { plans, warnings } = coordinator::planning::plan(&job).await?;
+    let Plans { plans, warnings } = coordinator::planning::plan(&job).await?;
     for warning in &warnings {
         crate::out::say(format_args!("tailor: warning: {warning}"));
     }

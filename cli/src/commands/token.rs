@@ -17,7 +17,7 @@ use crate::out;
 pub(crate) enum TokenVerb {
     /// Draw a token into a file, and print its line for the coordinators' file of tokens
     New(Args),
-    /// Print the line of a token that there is already
+    /// Print the line of an existing token
     Line(Args),
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Args {
     /// For example `--name alice`.
     #[arg(long, value_name = "NAME", value_parser = name)]
     name: String,
-    /// File of the token, which only this user may read. `new` makes it, and replaces none.
+    /// File of the token, which only this user may read. `new` creates it, and refuses to replace a file.
     ///
     /// For example `tailor token new --role operator --name alice --token-file alice.token >>tokens`.
     #[arg(long, value_name = "FILE")]

@@ -45,7 +45,7 @@ pub(crate) struct Drain {
     /// For example `--reason "new kernel"`.
     #[arg(long, value_name = "TEXT", value_parser = crate::args::reason)]
     reason: String,
-    /// Take the order to leave back. A worker that is already leaving goes on leaving.
+    /// Withdraw the order to leave. A worker that has begun to leave still leaves.
     ///
     /// For example `tailor worker drain spot-5 --reason "not needed" --cancel`.
     #[arg(long, conflicts_with = "wait")]

@@ -101,7 +101,7 @@ pub(crate) struct TaskOfJob {
     /// Task as it is now; none if its job or its shard has ended.
     now: Option<TaskEntry>,
     attempts: Vec<AttemptEntry>,
-    /// Sentences about what is not known any more.
+    /// Sentences about facts that are lost.
     unknown: Vec<String>,
 }
 
@@ -116,7 +116,7 @@ impl Document for TaskOfJob {
     const KIND: &'static str = "Task";
 
     fn table(&self, is_wide: bool) -> String {
-        let of_now = |of: &dyn Fn(&TaskEntry) -> String| self.now.as_ref().map(of).unwrap_or_default();
+        let of_now = |field: &dyn Fn(&TaskEntry) -> String| self.now.as_ref().map(field).unwrap_or_default();
         let named = fields(&[
             ("task", format!("{}/{} of job {}", self.shard, self.task, self.job)),
             ("state", of_now(&|task| task.state.clone())),

@@ -123,7 +123,7 @@ impl ComparedShard {
 fn measures(report: &JobReport, prices: Prices) -> Vec<(String, Unit, Option<f64>)> {
     let totals = &report.totals;
     let cost = Cost::of(&spending(report), &prices.into());
-    let sum = |of: &dyn Fn(&ShardReport) -> f64| Some(report.shards.iter().map(of).sum());
+    let sum = |figure: &dyn Fn(&ShardReport) -> f64| Some(report.shards.iter().map(figure).sum());
     let ms = |time: Duration| Some(time.as_secs_f64() * 1000.0);
     let measures: [(&str, Unit, Option<f64>); 18] = [
         ("elapsed", Unit::Ms, ms(report.elapsed)),

@@ -60,11 +60,11 @@ pub(crate) struct JobCost {
     /// Range in which the cost of a job that runs will end; none before enough is done.
     at_end: Option<EndForecast>,
     cost_per_trillion_points: Option<f64>,
-    /// Price of what is stored, for a month.
+    /// Price of storing the output for a month.
     storage_cost_per_month: Option<f64>,
     /// Cost for more data of the same kind: it grows with the data.
     forecast: Vec<DataForecast>,
-    /// Sentences about what is missing.
+    /// Sentences about costs that are missing.
     incomplete: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ pub(super) fn spending(report: &JobReport) -> Spending {
 }
 
 impl JobCost {
-    /// Prices what a job took.
+    /// Computes the price of a job's effort and output.
     pub(crate) fn of(job: String, spending: Spending, prices: Prices) -> Self {
         let cost = Cost::of(&spending, &prices.into());
         Self {
@@ -106,7 +106,7 @@ impl JobCost {
         }
     }
 
-    /// Says what is stored, and the price of that for a month.
+    /// Formats the bytes of the output, and the price of storing them for a month.
     fn stored(&self) -> String {
         let stored = self.bytes_stored.zip(self.storage_cost_per_month);
         stored.map(|(bytes, price)| format!("{}, {} a month", ByteSize(bytes), money(price))).unwrap_or_default()

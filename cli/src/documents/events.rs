@@ -36,7 +36,7 @@ pub(crate) struct EventList {
     events: Vec<EventEntry>,
     /// True if the event log has earlier ones.
     pub(crate) more: bool,
-    /// Sentences about what is not known here.
+    /// Sentences about events that are missing here.
     pub(crate) unknown: Vec<String>,
 }
 

@@ -92,7 +92,7 @@ pub(super) struct Printed {
 }
 
 impl Printed {
-    /// Returns the lines about what is new.
+    /// Returns a line for each change.
     pub(super) fn lines(&mut self, response: &GetJobResponse) -> Vec<String> {
         let mut lines = Vec::new();
         for told in &response.shards {

@@ -4,12 +4,9 @@
 //! the client then opens another at the next leader, which begins with the current state. So no lasting change is
 //! missed. Following ends with the job, or with an error that a repetition does not change.
 
-// Text of the display.
-mod lines;
-// Screen of the display: bars or plain lines.
-mod screen;
-// Choice of the shards that a screen shows.
-mod worst;
+mod lines; //  text of the display
+mod screen; // screen of the display: bars or plain lines
+mod worst; //  choice of the shards that a screen shows
 #[cfg(test)]
 mod tests;
 

@@ -95,7 +95,7 @@ impl Audit {
                 }
             }
         }
-        // Without an identity an object would tell nothing that the job's spec does not.
+        // Without an identity an object would have no fact that the job's spec lacks.
         let (Some((job, dataset)), true) = (of, caller.role.is_some()) else { return };
         let entry = AuditEntry {
             api_version: AuditEntry::API_VERSION.to_owned(),

@@ -1,4 +1,4 @@
-//! Guard: identifies the caller of each request, checks the role, and tells the services who calls.
+//! Guard: identifies the caller of each request, checks the role, and passes the caller's identity to the services.
 
 use std::sync::Arc;
 

@@ -8,14 +8,11 @@
 //! ```
 //!
 //! `proto::access` has the least role of each method. The guard decides before a request is decoded. Without TLS and
-//! tokens it lets everybody in; then the server listens on its own machine, or was told to be insecure.
+//! tokens it lets everybody in; then the server listens on its own machine, or the setting `insecure` is on.
 
-// Identity of a caller.
-mod caller;
-// Check of each call.
-mod guard;
-// Log of changes, and of refused calls.
-mod audit;
+mod caller; // identity of a caller
+mod guard; //  check of each call
+mod audit; //  log of changes, and of refused calls
 #[cfg(test)]
 mod tests;
 

@@ -242,7 +242,7 @@ async fn tokens_that_are_struck_out_stop_to_work_without_a_restart() {
     let code = async || call(&routes, Shows::token(token.expose()), path).await.map(|status| status.code());
     assert_ne!(code().await, Some(Code::Unauthenticated));
     std::fs::write(folder.path().join("tokens"), "# nobody\n").expect("a writable folder");
-    assert!(tokens.look().expect("it parses"));
+    assert!(tokens.reload().expect("it parses"));
     assert_eq!(code().await, Some(Code::Unauthenticated));
 }
 

@@ -27,7 +27,7 @@ fn log(revision: u64) -> EventLog {
 }
 
 #[tokio::test]
-async fn the_attempts_of_one_task_come_from_the_pieces_of_all_leaders_and_from_what_is_not_written_yet() {
+async fn attempts_of_a_task_come_from_the_logs_of_all_leaders_and_from_unwritten_lines() {
     let dataset = Root::of_store("memory", Arc::new(InMemory::new()));
     let (first, second) = (log(1), log(2));
     first.note_attempt(LineRank::Begin, &line(ASSIGNED, 3, 1, None));

@@ -7,6 +7,7 @@
 use format::keys::ManifestName;
 use format::manifest::Manifest;
 use model::SegmentList;
+use model::error::chain;
 use model::invariant::{LostInput, lost_input, may_replace};
 use storage::{Root, StorageError};
 
@@ -87,7 +88,11 @@ async fn read_inputs(dataset: &Root, manifest: &Manifest) -> Result<Option<Segme
         Ok(inputs) => Ok(Some(inputs)),
         Err(error) if error.is_store_away() || error.is_lasting() => Err(error),
         Err(error) => {
-            tracing::warn!(%error, version = manifest.version, "failed to read the segment list of the version to replace; its input counts as unknown");
+            tracing::warn!(
+                error = chain(&error),
+                version = manifest.version,
+                "failed to read the segment list of the version to replace; its input counts as unknown"
+            );
             Ok(None)
         }
     }

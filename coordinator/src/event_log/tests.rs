@@ -145,7 +145,7 @@ async fn memory_is_bounded_and_what_is_dropped_is_counted_in_the_log() {
 }
 
 #[tokio::test]
-async fn the_ends_of_the_attempts_of_three_hundred_thousand_tasks_are_kept_and_crowd_nothing_out() {
+async fn ends_of_the_attempts_of_300_000_tasks_are_kept_and_crowd_nothing_out() {
     const TASKS: usize = 300_000;
     let fixture = fixture();
     let line = |event: &str, bytes| json!({ "event": event, "text": "x".repeat(bytes) });

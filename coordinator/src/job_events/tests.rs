@@ -25,9 +25,9 @@ fn note_attempt(log: &EventLog, at_ms: i64, ordinal: u32, end: AttemptEnd) {
     log.note_attempt(LineRank::End, &AttemptLine { outcome: Some(end), error: "disk".to_owned(), ..line(DONE) });
 }
 
-fn told(events: &[v1::JobEvent]) -> Vec<String> {
-    let told = |event: &v1::JobEvent| format!("{} {} {}", event.at_ms, event.event, event.task).trim_end().to_owned();
-    events.iter().map(told).collect()
+fn lines(events: &[v1::JobEvent]) -> Vec<String> {
+    let line = |event: &v1::JobEvent| format!("{} {} {}", event.at_ms, event.event, event.task).trim_end().to_owned();
+    events.iter().map(line).collect()
 }
 
 #[tokio::test]
@@ -42,14 +42,14 @@ async fn the_newest_events_of_all_leaders_come_first_without_the_attempts_that_w
     note_attempt(&second, 5, 2, AttemptEnd::Stopped);
     second.note(6, "ended", json!({}));
     let in_memory = ["6 ended", "4 taken-over"];
-    assert_eq!(told(&second.newest_events(10)), in_memory, "of its own leadership alone");
+    assert_eq!(lines(&second.newest_events(10)), in_memory, "of its own leadership alone");
     second.flush_all(&dataset).await.expect("memory");
 
     let (events, more) = read(&dataset, &job(), 10).await.expect("memory");
-    assert_eq!(told(&events), ["6 ended", "4 taken-over", "3 attempt-done m-00001", "1 submitted"]);
+    assert_eq!(lines(&events), ["6 ended", "4 taken-over", "3 attempt-done m-00001", "1 submitted"]);
     assert!(!more && events[3].text == "reason: night" && events[2].text.contains("error: disk"), "{events:?}");
     let (events, more) = read(&dataset, &job(), 2).await.expect("memory");
-    assert_eq!((told(&events), more), (in_memory.map(str::to_owned).to_vec(), true));
+    assert_eq!((lines(&events), more), (in_memory.map(str::to_owned).to_vec(), true));
 }
 
 #[test]

@@ -347,7 +347,7 @@ impl Journal {
         }
     }
 
-    /// Drops what was seen of the tasks of a shard that has ended.
+    /// Drops the known records of the tasks of a shard that has ended.
     pub(crate) fn forget_tasks(&self, is_over: impl Fn(&TaskPath) -> bool + Copy) {
         self.shared.attempts().retain(|task, _| !is_over(task));
         self.shared.held.forget(is_over);
@@ -384,7 +384,7 @@ impl Journal {
             Ok(changed) => changed,
             Err(refused) => return Ok(Err(refused)),
         };
-        // The answer was late: by now, what is known of the task belongs to another round.
+        // The answer was late: the known records of the task belong to another round by now.
         if incarnation() != before {
             return Err(JournalError::Stale { reason: format!("the shard of {task} has ended meanwhile") });
         }

@@ -1,4 +1,4 @@
-//! Records of jobs, shards and datasets: written one at a time, each against what was there before.
+//! Records of jobs, shards and datasets: written one at a time, each compared with the record before it.
 //!
 //! A copy of a transaction may reach the store long after its answer, when the keys that it wrote are deleted again: a
 //! record that it requires to be absent *is* absent then. Therefore each transaction compares, besides the leadership, a

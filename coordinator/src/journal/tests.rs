@@ -319,7 +319,7 @@ async fn a_claim_that_was_held_up_while_its_job_ended_writes_nothing_in_the_next
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_outlives_its_leader_with_its_token_and_the_next_leader_gives_out_others() {
+async fn an_attempt_outlives_its_leader_and_the_next_gives_out_other_tokens() {
     let store = Arc::new(Recorder::default());
     let (first, session) = lead_in(&store, Term::drawn(4)).await;
     plan(&first, 1).await;

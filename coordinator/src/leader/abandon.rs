@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use format::state_records::{JobHead, JobPhase, ShardPhase};
+use model::error::chain;
 use model::{JobId, JobSettings, JobSpec};
 use scheduler::ShardEnd;
 use scheduler::life::JobEvent;
@@ -11,10 +12,9 @@ use storage::{Opener, StorageError};
 use super::Leader;
 use super::ends::archive;
 use super::message::{ArchiveError, Handle, Outcome};
-use crate::history;
 use crate::journal::{FoundJob, Journal, JournalError};
+use crate::record;
 use crate::report::{JobReport, ShardReport};
-use model::error::chain;
 
 /// Most tries to write the record, because the dataset itself may be gone.
 const RECORD_TRIES_MAX: u32 = 5;
@@ -33,7 +33,7 @@ impl Leader {
                 format!("it could not be taken over from another leader: {trouble}")
             }
         };
-        tracing::warn!(job = %id, cause, "job cannot be taken over and is given up");
+        tracing::warn!(job = %id, cause, "gave up a job that cannot be taken over");
         let (found, at_ms) = (std::sync::Arc::clone(&recovering.found), self.env.clock.now_ms());
         let (journal, handle, id, stores) =
             (self.journal.clone(), self.handle.clone(), id.clone(), self.env.stores.clone());
@@ -45,7 +45,7 @@ impl Leader {
                 at_ms,
             )
             .await;
-            handle.tell(Outcome::Abandoned { job: id, result });
+            handle.send_outcome(Outcome::Abandoned { job: id, result });
         });
     }
 
@@ -53,7 +53,7 @@ impl Leader {
         match self.unless_over(result) {
             Some(Ok(())) => {
                 self.recovering.remove(id);
-                tracing::info!(job = %id, "job ended");
+                tracing::info!(job = %id, "job ended, given up");
                 self.tell_job(id, None, JobEvent::Abandoned);
             }
             Some(Err(error)) => self.over = Some(format!("the end of job {id} cannot be recorded: {error}")),
@@ -80,19 +80,19 @@ async fn end(lost: Lost<'_>, stores: &Opener, cause: &str, at_ms: i64) -> Result
             Ok(()) => return Ok(()),
             Err(ArchiveError::Journal(error)) => return Err(error),
             Err(ArchiveError::Storage(error)) => {
-                tracing::warn!(job = %id, error = chain(&error), tried, "failed to write the record of a job that is given up");
+                tracing::warn!(job = %id, error = chain(&error), tried, "failed to write the record of a job that was given up");
             }
         }
         tokio::time::sleep(PAUSE).await;
     }
-    tracing::warn!(job = %id, cause, "no record of the job could be written; only this log tells how it ended");
+    tracing::warn!(job = %id, cause, "failed to write any record of the job; only this log tells how it ended");
     journal.insist(|| journal.forget_job(id)).await
 }
 
 async fn record(lost: Lost<'_>, stores: &Opener, cause: &str, at_ms: i64) -> Result<(), ArchiveError> {
     let Lost { journal, handle, id, head, found } = lost;
     let dataset = stores.reach_or_make(head.dataset.as_str()).await?;
-    let earlier = match history::record(&dataset, id).await {
+    let earlier = match record::read(&dataset, id).await {
         Ok(earlier) if head.round > 1 => earlier.filter(|earlier| !earlier.has_lost_spec()),
         Err(error @ StorageError::Failed { .. }) if error.is_store_away() => return Err(error.into()),
         Ok(_) | Err(_) => None,

@@ -1,6 +1,6 @@
 //! Events of attempts: a line at the begin and a line at the end of each, in the log of its job.
 //!
-//! The line of an attempt that counts has what its report tells; that of another attempt what its worker's last
+//! The line of an attempt that counts has the facts of its report; that of another attempt what its worker's last
 //! heartbeat showed. The effort of attempts that do not count is summed up for the report of their shard.
 
 use model::{AttemptId, Effort, Failure, HeldAttempt, LeaseId, Report, TaskPath, TraceParent};

@@ -50,7 +50,7 @@ impl Leader {
                 let _ = reply.send(Ok(Verdict::Refused { reason, violates }));
             }
             Ok(mut parsed) => {
-                parsed.tell_effort(effort);
+                parsed.set_effort(effort);
                 self.record(held, parsed, report, reply);
             }
         }
@@ -78,7 +78,7 @@ impl Leader {
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
             let result = journal.complete(held.task.clone(), held.attempt, digest, bytes).await;
-            handle.tell(Outcome::Completed { held, report: Box::new(report), result, reply });
+            handle.send_outcome(Outcome::Completed { held, report: Box::new(report), result, reply });
         });
     }
 
@@ -143,7 +143,7 @@ impl Leader {
         tokio::spawn(async move {
             let charged = is_charged(failure.class);
             let result = journal.fail(held.task.clone(), held.attempt, charged, record).await;
-            handle.tell(Outcome::Failed { held, failure, result, reply });
+            handle.send_outcome(Outcome::Failed { held, failure, result, reply });
         });
     }
 
@@ -205,7 +205,7 @@ impl Leader {
                 (held, result)
             });
             let held = futures::future::join_all(ended).await;
-            handle.tell(Outcome::HandedBack { held, reason, reply });
+            handle.send_outcome(Outcome::HandedBack { held, reason, reply });
         });
     }
 
@@ -240,7 +240,7 @@ impl Leader {
         tokio::spawn(async move {
             let result = journal.hand_back(task.clone(), attempt).await;
             let held = vec![(HeldAttempt { task, attempt }, result)];
-            handle.tell(Outcome::HandedBack { held, reason: String::new(), reply: None });
+            handle.send_outcome(Outcome::HandedBack { held, reason: String::new(), reply: None });
         });
     }
 
@@ -252,7 +252,7 @@ impl Leader {
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
             let result = journal.insist(|| journal.reopen(task.clone(), attempt, tried)).await;
-            handle.tell(Outcome::Reopened { task, result });
+            handle.send_outcome(Outcome::Reopened { task, result });
         });
     }
 

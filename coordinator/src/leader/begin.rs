@@ -25,9 +25,9 @@ use super::requests::{Request, known};
 use crate::Env;
 use crate::error::JobError;
 use crate::event_log::EventLog;
-use crate::history;
 use crate::job::Job;
 use crate::journal::{Journal, JournalError};
+use crate::record;
 use crate::report::JobReport;
 use crate::service::patience::{in_time, refused};
 
@@ -45,11 +45,11 @@ impl Leader {
         match self.request.take() {
             Some(Request::Submit { spec, follower, trace, reply }) => drop(tokio::spawn(async move {
                 let begun = begin(&journal, *spec, follower.is_some(), &env).await;
-                handle.tell(Outcome::Begun { job, begun, asker: Asker::Submit { follower, trace, reply } });
+                handle.send_outcome(Outcome::Begun { job, begun, asker: Asker::Submit { follower, trace, reply } });
             })),
             Some(Request::Retry { reason, earlier, shards, reply }) => drop(tokio::spawn(async move {
                 let begun = begin_again(&journal, earlier, &reason, &env).await;
-                handle.tell(Outcome::Begun { job, begun, asker: Asker::Retry { shards, reply } });
+                handle.send_outcome(Outcome::Begun { job, begun, asker: Asker::Retry { shards, reply } });
             })),
             // Nobody waits for the beginning of the job any more.
             Some(Request::Cancel { .. }) | None => self.tell_job(id, None, JobEvent::NotBegun),
@@ -110,7 +110,7 @@ impl Leader {
         self.tell_job(&id, None, JobEvent::Begun);
     }
 
-    /// Adds a job to the table of live ones, and tells the scheduler its share.
+    /// Adds a job to the table of live ones, and gives the scheduler its weight and limit.
     pub(super) fn insert(&mut self, job: Arc<Job>, spec: Arc<JobSpec>, head: JobHead, earlier: Option<Box<JobReport>>) {
         let id = spec.job.clone();
         let (weight, running_max) = (spec.weight, spec.running_max);
@@ -170,8 +170,8 @@ async fn begin(journal: &Journal, spec: JobSpec, anew: bool, env: &Env) -> Resul
     let job = Job::open(&spec, env).await.map_err(not_opened)?;
     let mut round = 1;
     if !anew {
-        // A client waits for the reply, so it is told which store is away while it still listens.
-        let record = in_time("the dataset", &spec.dataset, history::record(&job.dataset, &spec.job)).await?;
+        // A client waits for the reply, so the reply names a store that is away before the client gives up.
+        let record = in_time("the dataset", &spec.dataset, record::read(&job.dataset, &spec.job)).await?;
         if let Some(earlier) = record {
             if !earlier.has_lost_spec() {
                 known(&spec, &earlier.spec)?;

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::error::chain;
 use model::{Grant, HeldAttempt, JobId, LeaseId, TraceParent};
 use proto::dispatch::DispatchError;
 use scheduler::{Event, NextAttempt, TaskInput};
@@ -15,7 +16,6 @@ use tokio::time::Instant;
 use super::Leader;
 use super::message::{Assigned, Outcome, Reply};
 use crate::journal::JournalError;
-use model::error::chain;
 
 /// Longest wait of a claim: shorter than the wait that proxies cut off.
 const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -102,7 +102,7 @@ impl Leader {
         let (handle, claims) = (self.handle.clone(), futures::future::join_all(claims));
         tokio::spawn(async move {
             let assigned = claims.await;
-            handle.tell(Outcome::Assigned { worker, assigned, reply });
+            handle.send_outcome(Outcome::Assigned { worker, assigned, reply });
         });
     }
 
@@ -128,13 +128,13 @@ impl Leader {
                     }
                 }
                 Some(Err(error)) => {
-                    tracing::info!(%task, %worker, %error, "claim not written");
+                    tracing::info!(%task, %worker, %error, "failed to write a claim; the task is assigned again");
                     self.apply(Event::ClaimRefused { task, number });
                 }
             }
         }
         if self.workers.contains_key(&worker) {
-            self.give(worker, grants, reply);
+            self.send_grants(worker, grants, reply);
         } else {
             let _ = reply.send(Err(DispatchError::UnknownWorker { worker }));
         }
@@ -166,7 +166,8 @@ impl Leader {
         })
     }
 
-    fn give(&mut self, worker: LeaseId, grants: Vec<Grant>, reply: Reply<Vec<Grant>, DispatchError>) {
+    /// Sends grants to the worker that claimed; takes them back if its call is gone.
+    fn send_grants(&mut self, worker: LeaseId, grants: Vec<Grant>, reply: Reply<Vec<Grant>, DispatchError>) {
         let held: Vec<_> =
             grants.iter().map(|grant| HeldAttempt { task: grant.task.clone(), attempt: grant.attempt }).collect();
         for (held, grant) in held.iter().zip(&grants) {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use format::state_records::ShardPhase;
 use futures::FutureExt as _;
+use model::error::chain;
 use scheduler::{Event, ShardOutput};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -25,7 +26,6 @@ use crate::bases::Round;
 use crate::commit::{CommitError, Committed, commit};
 use crate::probe::Probes;
 use crate::report::Totals;
-use model::error::chain;
 
 /// Most commits under way at once. Each asks the store for the objects that it names, and has a transaction or two:
 /// enough to hide the round trips, few enough that a job of tens of thousands of empty shards leaves room for claims
@@ -97,7 +97,7 @@ impl Leader {
             if let Ok(committed) = &result {
                 handle.coverage().committed(&job.dataset, &output, committed);
             }
-            handle.tell(Outcome::Committed { output, result });
+            handle.send_outcome(Outcome::Committed { output, result });
         });
     }
 
@@ -148,7 +148,7 @@ async fn commit_patiently(
         };
         match committed.await {
             Err(CommitError::Storage(error)) if error.is_store_away() && tries < COMMIT_TRIES_MAX => {
-                tracing::warn!(%error, shard = %output.plan.shard, "commit failed; trying again in 5 s");
+                tracing::warn!(error = chain(&error), job = %job.id, shard = %output.plan.shard, "failed to commit a shard; trying again in 5 s");
             }
             result => return result,
         }

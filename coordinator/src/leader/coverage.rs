@@ -30,7 +30,7 @@ impl Leader {
     }
 }
 
-/// True if the job writes to the dataset, or its head does not tell.
+/// True if the job writes to the dataset, or its head does not say to which one.
 fn may_be_on(recovering: &Recovering, place: &DatasetPlace) -> bool {
     let named = |head: &JobHead| DatasetPlace::named(head.dataset.as_str()) == *place;
     recovering.head.as_ref().is_none_or(named)

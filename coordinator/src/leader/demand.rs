@@ -121,7 +121,7 @@ impl Leader {
         }
         self.wanted.look_at = Instant::now() + LOOK_EVERY;
         let work = self.state.work();
-        self.wanted.demand.look(now, work);
+        self.wanted.demand.note_work(now, work);
         self.publish_gauges(work.left);
         for (pool, wanted) in self.wanted.by_pool() {
             metrics::gauge!(WORKERS_WANTED, "pool" => pool.to_owned()).set(wanted);
@@ -136,7 +136,7 @@ impl Leader {
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
             let result = journal.put_demand(&pool, DemandRecord { wanted }).await;
-            handle.tell(Outcome::DemandPut { pool, wanted, result });
+            handle.send_outcome(Outcome::DemandPut { pool, wanted, result });
         });
     }
 
@@ -183,7 +183,7 @@ mod tests {
         // 400 slots' work of the target time.
         let left = (PACE_UNMEASURED * 600.0 * 400.0) as u64;
         let work = OpenWork { left, tasks: 100_000, is_open: true, ..OpenWork::default() };
-        wanted.demand.look(Duration::ZERO, work);
+        wanted.demand.note_work(Duration::ZERO, work);
         assert_eq!(wanted.by_pool().collect::<Vec<_>>(), [("spot", 80), ("on-demand", 40)]);
         assert_eq!(wanted.next_write(), Some(("spot".to_owned(), 80)));
         wanted.on_record.insert("spot".to_owned(), 80);

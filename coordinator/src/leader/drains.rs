@@ -9,9 +9,9 @@
 //!      +------ name joins ------ lost
 //! ```
 //!
-//! A worker that was stopped past its lease comes back under another id, and is told again, by its name. Orders are on
-//! record, so the next leader gives them again. An operator gets the reply once the order is on record: until then a
-//! change of leaders loses the order, and no reply has confirmed it.
+//! A worker that was stopped past its lease comes back under another id, and receives the order again, by its name.
+//! Orders are on record, so the next leader gives them again. An operator gets the reply once the order is on record:
+//! until then a change of leaders loses the order, and no reply has confirmed it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,14 +40,14 @@ pub(crate) struct DrainOrders {
     /// Workers whose order on record differs from the order here.
     unwritten: BTreeSet<LeaseId>,
     /// Set while orders are being written: the replies that wait for the next write.
-    write: Option<Vec<Told>>,
+    write: Option<Vec<DrainReply>>,
 }
 
 /// Reply to the operator, sent once an order or its withdrawal is on record.
-pub(crate) type Told = (LeaseId, Reply<LeaseId>);
+pub(crate) type DrainReply = (LeaseId, Reply<LeaseId>);
 
 impl DrainOrders {
-    fn give(&mut self, worker: LeaseId, name: &str, reason: &str) {
+    fn add(&mut self, worker: LeaseId, name: &str, reason: &str) {
         let (name, reason) = (Text::cut(name), Text::cut(reason));
         let record = DrainRecord { name, reason, leaving: false, unknown: Unknown::new() };
         self.insert(worker, record);
@@ -65,7 +65,7 @@ impl DrainOrders {
     }
 
     /// Restores the orders that another leader had on record, before any worker is known. An order whose worker left
-    /// meanwhile, as it was told, is carried out.
+    /// meanwhile, as ordered, is carried out.
     fn restore(&mut self, drains: BTreeMap<LeaseId, DrainRecord>, is_alive: impl Fn(LeaseId) -> bool) {
         for (worker, record) in drains {
             let is_lost = !is_alive(worker);
@@ -178,7 +178,7 @@ impl Leader {
         };
         let worker = *worker;
         live.drain = Some(reason.to_owned());
-        self.drains.give(worker, live.record.name.as_str(), reason);
+        self.drains.add(worker, live.record.name.as_str(), reason);
         tracing::info!(%worker, reason, "worker asked to leave");
         self.apply(Event::WorkerRests { worker, rests: true });
         Ok(worker)
@@ -207,12 +207,12 @@ impl Leader {
     /// Returns the reason to leave for a worker that joins, if there is an order for it.
     pub(super) fn drain_of(&mut self, worker: LeaseId, name: &str) -> Option<String> {
         let reason = self.drains.joins(worker, name)?;
-        tracing::info!(%worker, name, reason, "told a worker that joins to leave, as an order for it says");
+        tracing::info!(%worker, name, reason, "told a joining worker to leave, because an order names it");
         self.write_drains(None);
         Some(reason)
     }
 
-    /// Restores the orders of another leader. Workers are added afterwards, because each is told of its order when it
+    /// Restores the orders of another leader. Workers are added afterwards, because each receives its order when it
     /// joins.
     pub(super) fn restore_drains(&mut self, drains: BTreeMap<LeaseId, DrainRecord>, workers: &BTreeSet<LeaseId>) {
         self.drains.restore(drains, |worker| workers.contains(&worker));
@@ -231,40 +231,40 @@ impl Leader {
         self.write_drains(None);
     }
 
-    /// Writes the orders that have changed, one write after another; `told` is sent once its order is on record.
-    pub(super) fn write_drains(&mut self, told: Option<Told>) {
-        if let Some(told_next) = &mut self.drains.write {
-            return told_next.extend(told);
+    /// Writes the orders that have changed, one write after another; `reply` is sent once its order is on record.
+    pub(super) fn write_drains(&mut self, reply: Option<DrainReply>) {
+        if let Some(next_replies) = &mut self.drains.write {
+            return next_replies.extend(reply);
         }
-        let (orders, told) = (self.drains.take_unwritten(), told.into_iter().collect::<Vec<_>>());
-        if orders.is_empty() && told.is_empty() {
+        let (orders, replies) = (self.drains.take_unwritten(), reply.into_iter().collect::<Vec<_>>());
+        if orders.is_empty() && replies.is_empty() {
             return;
         }
         self.drains.write = Some(Vec::new());
-        self.spawn_write(orders, told);
+        self.spawn_write(orders, replies);
     }
 
-    fn spawn_write(&self, orders: Vec<(LeaseId, Option<DrainRecord>)>, told: Vec<Told>) {
+    fn spawn_write(&self, orders: Vec<(LeaseId, Option<DrainRecord>)>, replies: Vec<DrainReply>) {
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
             let result = journal.insist(|| journal.write_drains(&orders)).await;
-            handle.tell(Outcome::DrainsWritten { result, told });
+            handle.send_outcome(Outcome::DrainsWritten { result, replies });
         });
     }
 
     /// Sends the replies that waited for a write of orders, then writes the orders that changed meanwhile.
-    pub(super) fn drains_written(&mut self, result: Result<(), JournalError>, told: Vec<Told>) {
-        let told_next = self.drains.write.take().unwrap_or_default();
+    pub(super) fn drains_written(&mut self, result: Result<(), JournalError>, replies: Vec<DrainReply>) {
+        let next_replies = self.drains.write.take().unwrap_or_default();
         // Operators who get no reply ask the next leader.
         let Some(result) = self.unless_over(result) else { return };
-        for (worker, reply) in told {
+        for (worker, reply) in replies {
             let _ = reply
                 .send(result.clone().map(|()| worker).map_err(|error| ApiError::Away { reason: error.to_string() }));
         }
         let orders = self.drains.take_unwritten();
-        if !orders.is_empty() || !told_next.is_empty() {
+        if !orders.is_empty() || !next_replies.is_empty() {
             self.drains.write = Some(Vec::new());
-            self.spawn_write(orders, told_next);
+            self.spawn_write(orders, next_replies);
         }
     }
 }
@@ -282,7 +282,7 @@ mod tests {
     fn an_order_follows_its_name_over_a_lost_lease_and_ends_when_it_is_carried_out() {
         let [first, second, other] = [1, 2, 3].map(LeaseId);
         let mut orders = DrainOrders::default();
-        orders.give(first, "w1", "old image");
+        orders.add(first, "w1", "old image");
         assert_eq!(orders.joins(other, "w1"), None, "the one that was told lives: another of that name is not meant");
         orders.gone(first, false);
         assert_eq!(shown(&orders), [(first.to_string(), "w1".to_owned(), true)]);
@@ -298,7 +298,7 @@ mod tests {
     fn an_order_is_taken_back_by_name_or_id_and_those_for_the_lost_are_bounded() {
         let mut orders = DrainOrders::default();
         for id in 0..DRAIN_ORDERS_MAX as u64 + 5 {
-            orders.give(LeaseId(id), &format!("w{id}"), "r");
+            orders.add(LeaseId(id), &format!("w{id}"), "r");
             orders.gone(LeaseId(id), false);
         }
         assert_eq!(orders.views().len(), DRAIN_ORDERS_MAX);
@@ -308,11 +308,11 @@ mod tests {
     }
 
     #[test]
-    fn the_next_leader_has_the_orders_that_are_on_record_and_removes_those_that_are_carried_out() {
+    fn the_next_leader_restores_orders_and_removes_those_that_are_carried_out() {
         let [alive, lost, left] = [1, 2, 3].map(LeaseId);
         let mut before = DrainOrders::default();
         for (worker, name) in [(alive, "w1"), (lost, "w2"), (left, "w3")] {
-            before.give(worker, name, "old image");
+            before.add(worker, name, "old image");
         }
         before.leaves(left);
         let on_record: BTreeMap<_, _> =

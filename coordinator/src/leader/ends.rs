@@ -14,6 +14,7 @@ use std::time::Duration;
 use format::keys;
 use format::state_records::{ShardPhase, ShardRecord, Text};
 use futures::{StreamExt as _, stream};
+use model::error::chain;
 use model::limits::REQUESTS_AT_ONCE_MAX;
 use model::{Digest, JobId, ShardId};
 use scheduler::ShardEnd;
@@ -25,10 +26,10 @@ use super::Leader;
 use super::message::{ArchiveError, Outcome};
 use crate::event_log::EventLog;
 use crate::history_index;
+use crate::history_view;
 use crate::journal::{Journal, JournalError};
 use crate::record;
 use crate::report::{JobReport, ShardReport};
-use model::error::chain;
 
 /// Most ends of shards written at once: each lists and removes runs, writes a report and a record.
 pub(super) const ENDS_AT_ONCE: usize = 64;
@@ -77,7 +78,7 @@ impl Leader {
             let result = close(&journal, &dataset, &id, shard, record, &report).await;
             // Runs are removed only by the leader in office: the tasks of another leader could gather them.
             let is_closed = result.is_ok();
-            handle.tell(Outcome::Closed { job: id.clone(), shard, result });
+            handle.send_outcome(Outcome::Closed { job: id.clone(), shard, result });
             if is_closed && let Err(error) = remove_runs(runs).await {
                 tracing::warn!(error = chain(&error), job = %id, %shard, "failed to remove the runs of a shard; the collector removes them later");
             }
@@ -123,7 +124,7 @@ impl Leader {
         self.note(id, "ended", json!({}));
         // A job without a plan was never marked.
         let mark = if live_has_plans { self.mark_of(id) } else { None };
-        let is_last_try = !self.settings.insists_on_records;
+        let is_last_try = !self.settings.record_required;
         let (journal, handle) = (self.journal.clone(), self.handle.clone());
         tokio::spawn(async move {
             let is_written = log.flush_all(&dataset).await.is_ok();
@@ -138,14 +139,14 @@ impl Leader {
             if let Some(mark) = mark.filter(|_| result.is_ok() || is_last_try) {
                 mark.end().await;
             }
-            handle.tell(Outcome::Archived { job: report.job, round, result });
+            handle.send_outcome(Outcome::Archived { job: report.job, round, result });
         });
     }
 
     pub(super) fn archived(&mut self, id: &JobId, round: u32, result: Result<(), ArchiveError>) {
         let event = match result {
             Ok(()) => JobEvent::Archived,
-            Err(ArchiveError::Storage(error)) if !self.settings.insists_on_records => {
+            Err(ArchiveError::Storage(error)) if !self.settings.record_required => {
                 // The committed shards count, and the waiter gets the report: only the dataset's own history lacks the
                 // round.
                 tracing::warn!(job = %id, error = chain(&error), "failed to write the job's record; its history lacks this round");
@@ -156,7 +157,7 @@ impl Leader {
                 return;
             }
             Err(error) => {
-                tracing::warn!(job = %id, %error, "failed to write the job's record; trying again in 5 s");
+                tracing::warn!(job = %id, error = chain(&error), "failed to write the job's record; trying again in 5 s");
                 JobEvent::NotArchived
             }
         };
@@ -165,9 +166,10 @@ impl Leader {
 
     /// Drops a job that is on record, and hands its report to its waiter.
     pub(super) fn forget(&mut self, id: &JobId) {
-        tracing::info!(job = %id, "job ended");
         if let Some(mut live) = self.jobs.remove(id) {
             let report = live.report(live.head.submitted_at_ms);
+            let (state, shards) = (history_view::state(&report), report.shards.len());
+            tracing::info!(job = %id, ?state, shards, "job ended");
             if let Some(follower) = live.follower.take() {
                 // The waiter may have left meanwhile.
                 let _ = follower.send(Box::new(report));
@@ -185,7 +187,7 @@ impl Leader {
 pub(super) async fn write_logs(logs: Vec<Log>) {
     let write = |(log, dataset): Log| async move {
         if let Err(error) = log.flush(&dataset).await {
-            tracing::warn!(%error, %dataset, "failed to write an event log; its lines wait for the next time");
+            tracing::warn!(error = chain(&error), %dataset, "failed to write an event log; its lines wait for the next time");
         }
     };
     stream::iter(logs).for_each_concurrent(REQUESTS_AT_ONCE_MAX, write).await;
@@ -206,7 +208,7 @@ async fn close(
         Ok(()) => Some(digest),
         Err(error) => {
             // The manifest lists the shard's output; only the account of the way there is lost.
-            tracing::warn!(%error, job = %id, %shard, "failed to write the report of a shard; only how it ended is on record");
+            tracing::warn!(error = chain(&error), job = %id, %shard, "failed to write the report of a shard; only how it ended is on record");
             None
         }
     };

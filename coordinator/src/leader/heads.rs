@@ -26,7 +26,7 @@ pub(crate) struct HeadWrite {
     /// True if the head has changed meanwhile, and has to be written again.
     again: bool,
     /// Replies that wait for the next write.
-    told_next: Vec<Reply<()>>,
+    next_replies: Vec<Reply<()>>,
 }
 
 impl Leader {
@@ -38,7 +38,7 @@ impl Leader {
 
     /// Changes a head, and writes it. If a request asked for the change, its reply follows once the head is on record.
     pub(super) fn change_head(&mut self, id: &JobId, change: HeadChange) {
-        let (reason, told) = match self.request.take() {
+        let (reason, reply) = match self.request.take() {
             Some(Request::Cancel { reason, reply }) => (reason, Some(reply)),
             other => {
                 self.request = other;
@@ -58,7 +58,7 @@ impl Leader {
                 }
             }
         }
-        self.put_head(id, told);
+        self.put_head(id, reply);
     }
 
     fn mark_cancelled(&mut self, id: &JobId, reason: &str) {
@@ -77,45 +77,51 @@ impl Leader {
     fn mark_unplanned(&mut self, id: &JobId) {
         let Some(live) = self.jobs.get_mut(id) else { return };
         let cause = live.planning_failure.take().unwrap_or_default();
-        tracing::warn!(job = %id, %cause, "job cannot be planned");
+        tracing::warn!(job = %id, %cause, "failed to plan the job; it ends as failed");
         live.head.cause = Some(Text::cut(&cause));
         self.note(id, "planning-failed", json!({ "cause": cause }));
     }
 
-    /// Writes a job's head as it is now; `told` is sent once the head is on record.
-    fn put_head(&mut self, id: &JobId, told: Option<Reply<()>>) {
+    /// Writes a job's head as it is now; `reply` is sent once the head is on record.
+    fn put_head(&mut self, id: &JobId, reply: Option<Reply<()>>) {
         if let Some(write) = self.heads.get_mut(id) {
             write.again = true;
-            write.told_next.extend(told);
+            write.next_replies.extend(reply);
             return;
         }
-        self.write_head(id, told.into_iter().collect());
+        self.write_head(id, reply.into_iter().collect());
     }
 
-    fn write_head(&mut self, id: &JobId, told: Vec<Reply<()>>) {
+    fn write_head(&mut self, id: &JobId, replies: Vec<Reply<()>>) {
         let Some(head) = self.head(id).cloned() else {
             // The job has been archived, and its record says how it ended.
-            told.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
+            replies.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
             return;
         };
         self.heads.insert(id.clone(), HeadWrite::default());
         let (journal, handle, job) = (self.journal.clone(), self.handle.clone(), id.clone());
         tokio::spawn(async move {
             let result = journal.insist(|| journal.put_job(&job, &head)).await;
-            handle.tell(Outcome::HeadPut { job, round: head.round, result, told });
+            handle.send_outcome(Outcome::HeadPut { job, round: head.round, result, replies });
         });
     }
 
     /// Sends the replies that waited for a head, and writes the head again if it has changed meanwhile.
-    pub(super) fn head_put(&mut self, id: &JobId, round: u32, result: Result<(), JournalError>, told: Vec<Reply<()>>) {
+    pub(super) fn head_put(
+        &mut self,
+        id: &JobId,
+        round: u32,
+        result: Result<(), JournalError>,
+        replies: Vec<Reply<()>>,
+    ) {
         let write = self.heads.remove(id).unwrap_or_default();
         // Callers who get no reply ask the next leader.
         let Some(result) = self.unless_over(result) else { return };
-        for reply in told {
+        for reply in replies {
             let _ = reply.send(result.clone().map_err(|error| ApiError::Away { reason: error.to_string() }));
         }
         if write.again {
-            self.write_head(id, write.told_next);
+            self.write_head(id, write.next_replies);
         }
         if result.is_ok() {
             self.tell_job(id, Some(round), JobEvent::HeadWritten);

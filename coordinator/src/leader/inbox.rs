@@ -28,14 +28,14 @@ impl Leader {
             Outcome::Reopened { task, result } => self.reopened(task, result),
             Outcome::Begun { job, begun, asker } => self.begun(&job, begun, asker),
             Outcome::Planned { job, round, planned } => self.planned(&job, round, *planned),
-            Outcome::Recorded { job, round, result } => self.plans_recorded(&job, round, result),
+            Outcome::PlansRecorded { job, round, result } => self.plans_recorded(&job, round, result),
             Outcome::Recovered { job, gave_up, recovered } => self.recovered(&job, gave_up, *recovered),
             Outcome::Abandoned { job, result } => self.abandoned(&job, result),
             Outcome::Committed { output, result } => self.committed(&output, result),
             Outcome::Closed { job, shard, result } => self.closed(&job, shard, result),
             Outcome::Archived { job, round, result } => self.archived(&job, round, result),
-            Outcome::HeadPut { job, round, result, told } => self.head_put(&job, round, result, told),
-            Outcome::DrainsWritten { result, told } => self.drains_written(result, told),
+            Outcome::HeadPut { job, round, result, replies } => self.head_put(&job, round, result, replies),
+            Outcome::DrainsWritten { result, replies } => self.drains_written(result, replies),
             Outcome::DemandPut { pool, wanted, result } => self.demand_put(pool, wanted, result),
         }
     }

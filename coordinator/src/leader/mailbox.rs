@@ -54,7 +54,7 @@ impl Slot {
     }
 
     /// Queues an outcome. A leader that has ended wants none.
-    pub(super) fn tell(&self, outcome: Outcome) {
+    pub(super) fn send_outcome(&self, outcome: Outcome) {
         let _ = self.outcomes.send(outcome);
     }
 
@@ -64,9 +64,9 @@ impl Slot {
 }
 
 impl Inbox {
-    /// Takes up to `limit` messages, outcomes first; waits for the first message. Nothing is lost if the wait is given
+    /// Receives up to `limit` messages, outcomes first; waits for the first message. Nothing is lost if the wait is given
     /// up.
-    pub(super) async fn take(&mut self, messages: &mut Vec<Message>, limit: usize) {
+    pub(super) async fn receive(&mut self, messages: &mut Vec<Message>, limit: usize) {
         tokio::select! {
             biased;
             _ = self.outcomes.recv_many(&mut self.taken, limit) => {
@@ -96,12 +96,12 @@ mod tests {
         let job: JobId = "j".parse().expect("a name");
         (0..MAILBOX_MAX).for_each(|_| slot.ask(ask()).expect("there is room"));
         assert_eq!(slot.ask(ask()), Err(NotPut::Full));
-        (0..3).for_each(|_| slot.tell(Outcome::Abandoned { job: job.clone(), result: Ok(()) }));
+        (0..3).for_each(|_| slot.send_outcome(Outcome::Abandoned { job: job.clone(), result: Ok(()) }));
         let mut messages = Vec::new();
-        inbox.take(&mut messages, 2).await;
-        inbox.take(&mut messages, 2).await;
+        inbox.receive(&mut messages, 2).await;
+        inbox.receive(&mut messages, 2).await;
         assert!(messages.drain(..).all(|message| matches!(message, Message::Outcome(_))));
-        inbox.take(&mut messages, 2).await;
+        inbox.receive(&mut messages, 2).await;
         assert!(messages.iter().all(|message| matches!(message, Message::Ask(_))) && messages.len() == 2);
         slot.ask(ask()).expect("there is room again");
         drop(inbox);

@@ -7,6 +7,7 @@
 use format::keys::{ProcessName, SCRATCH};
 use format::state_records::{JobHead, JobPhase};
 use futures::{StreamExt as _, stream};
+use model::error::chain;
 use model::limits::JOB_MARK_EVERY;
 use model::{Digest, JobId};
 use scheduler::life::Life;
@@ -15,7 +16,6 @@ use tokio::time::Instant;
 
 use super::Leader;
 use super::plans::OBJECTS_AT_ONCE;
-use model::error::chain;
 
 /// Mark of one run of a job.
 #[derive(Debug, Clone)]

@@ -18,7 +18,7 @@ use storage::Root;
 use tokio::sync::oneshot;
 
 use super::begin::{Asker, NewJob};
-use super::drains::Told;
+use super::drains::DrainReply;
 use super::mailbox::{self, Inbox, NotPut, Slot};
 use super::secrets::Marks;
 use super::tasks::TaskSearch;
@@ -144,9 +144,9 @@ pub(crate) enum Outcome {
     /// The head of a job's new round was written, or not.
     Begun { job: JobId, begun: Result<Begun, BeginError>, asker: Asker },
     /// A job was planned, or cannot be.
-    Planned { job: JobId, round: u32, planned: Box<Result<Planned, JobError>> },
+    Planned { job: JobId, round: u32, planned: Box<Result<WrittenPlans, JobError>> },
     /// A job's shards are on record as planned, or not.
-    Recorded { job: JobId, round: u32, result: Result<(), JournalError> },
+    PlansRecorded { job: JobId, round: u32, result: Result<(), JournalError> },
     /// The job that another leader left was read, or not; `gave_up` if missing objects were taken for lost.
     Recovered { job: JobId, gave_up: bool, recovered: Box<Result<Recovered, TakeoverError>> },
     /// The end of a job that cannot be taken over is on record, or not.
@@ -157,10 +157,10 @@ pub(crate) enum Outcome {
     Closed { job: JobId, shard: ShardId, result: Result<(), JournalError> },
     /// A job is on record in its dataset, and its keys are gone; or not.
     Archived { job: JobId, round: u32, result: Result<(), ArchiveError> },
-    /// A job's head was replaced, or not; `told` are the replies that wait for that.
-    HeadPut { job: JobId, round: u32, result: Result<(), JournalError>, told: Vec<Reply<()>> },
-    /// Orders to leave were written, or not; `told` are the replies that wait for that.
-    DrainsWritten { result: Result<(), JournalError>, told: Vec<Told> },
+    /// A job's head was replaced, or not; `replies` wait for that.
+    HeadPut { job: JobId, round: u32, result: Result<(), JournalError>, replies: Vec<Reply<()>> },
+    /// Orders to leave were written, or not; `replies` wait for that.
+    DrainsWritten { result: Result<(), JournalError>, replies: Vec<DrainReply> },
     /// The demand for workers of a pool is on record, or not.
     DemandPut { pool: String, wanted: u32, result: Result<(), JournalError> },
 }
@@ -193,7 +193,7 @@ pub(crate) enum BeginError {
 }
 
 /// Plans of a job, written as objects.
-pub(crate) struct Planned {
+pub(crate) struct WrittenPlans {
     pub(crate) shards: Vec<PlannedShard>,
     pub(crate) warnings: Vec<String>,
     /// Digest of the object of the warnings, if there are any.
@@ -287,7 +287,7 @@ impl Handle {
         (Self { mailbox, marks: Marks::default(), coverage: CoverageIndexes::default() }, inbox)
     }
 
-    /// Returns the marks that tell which caller may speak for which worker.
+    /// Returns the marks by which the caller of a worker's request is checked.
     pub(crate) fn marks(&self) -> &Marks {
         &self.marks
     }
@@ -302,8 +302,8 @@ impl Handle {
         self.mailbox.is_closed()
     }
 
-    pub(crate) fn tell(&self, outcome: Outcome) {
-        self.mailbox.tell(outcome);
+    pub(crate) fn send_outcome(&self, outcome: Outcome) {
+        self.mailbox.send_outcome(outcome);
     }
 
     /// Sends an operator's request, and waits for the reply.

@@ -108,7 +108,7 @@ pub struct LeaderSettings {
     pub scratch: Option<String>,
     /// If set, a job is over only once its record is written. Otherwise a failed write is logged, and the caller that
     /// waits for the job has the report all the same.
-    pub insists_on_records: bool,
+    pub record_required: bool,
     /// Name of the replica, for operators.
     pub replica: String,
     /// Address at which others reach the replica.
@@ -123,7 +123,7 @@ impl Default for LeaderSettings {
             work_target: Duration::from_secs(30 * 60),
             pools: Pools(Vec::new()),
             scratch: None,
-            insists_on_records: true,
+            record_required: true,
             replica: "embedded".to_owned(),
             address: String::new(),
         }
@@ -133,9 +133,9 @@ impl Default for LeaderSettings {
 /// Reason for which a leader ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// The leader is not needed any more, or was told to go.
+    /// The leader is not needed any more, or its process was asked to leave.
     Dismissed,
-    /// Another replica leads, or this leader cannot know what it did.
+    /// Another replica leads, or this leader cannot tell whether one of its writes was done.
     Over {
         /// Message that names the cause.
         reason: String,
@@ -237,7 +237,7 @@ impl Leader {
             // Nothing else can be written either: the next leader notes the format.
             Ok(()) | Err(JournalError::Blocked { .. } | JournalError::Stale { .. }) => {}
         }
-        let mut members = store.watch(format::state_keys::WORKERS, found.revision);
+        let mut workers = store.watch(format::state_keys::WORKERS, found.revision);
         self.take_over(found);
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -248,13 +248,13 @@ impl Leader {
             let mut is_tick = false;
             tokio::select! {
                 // A process that was stopped past its lease finds its mailbox full, and must not act on it.
-                () = inbox.take(&mut messages, MESSAGES_AT_ONCE), if session.is_held() => {
+                () = inbox.receive(&mut messages, MESSAGES_AT_ONCE), if session.is_held() => {
                     turn = Instant::now();
                     messages.drain(..).for_each(|message| self.handle(message));
                 }
-                event = members.next() => {
+                event = workers.next() => {
                     turn = Instant::now();
-                    self.members_changed(event);
+                    self.workers_changed(event);
                 }
                 _ = ticks.tick() => {
                     (turn, is_tick) = (Instant::now(), true);
@@ -319,7 +319,7 @@ impl Leader {
         /// Pause before the next try.
         const PAUSE: Duration = Duration::from_secs(1);
         if self.blocked.is_none() {
-            tracing::warn!(%reason, "the cluster's state takes no change; attempts go on, and their completions wait");
+            tracing::warn!(%reason, "the cluster's state refused changes; attempts go on, and their completions wait");
         }
         self.blocked = Some((reason, Instant::now() + PAUSE));
     }

@@ -18,7 +18,7 @@ use tracing::Instrument as _;
 use super::Leader;
 use super::live::LiveShard;
 use super::marks::RunMark;
-use super::message::{Outcome, Planned, PlannedShard};
+use super::message::{Outcome, PlannedShard, WrittenPlans};
 use crate::bases::{self, Round};
 use crate::error::JobError;
 use crate::job::Job;
@@ -40,16 +40,16 @@ impl Leader {
         let span = self.planning_span(&id);
         tokio::spawn(async move {
             let planned = Box::new(plan(&job, planning, &probes, &mark).instrument(span).await);
-            handle.tell(Outcome::Planned { job: id, round, planned });
+            handle.send_outcome(Outcome::Planned { job: id, round, planned });
         });
     }
 
     /// Keeps the plans until they are recorded, or the reason why there are none.
-    pub(super) fn planned(&mut self, id: &JobId, round: u32, planned: Result<Planned, JobError>) {
+    pub(super) fn planned(&mut self, id: &JobId, round: u32, planned: Result<WrittenPlans, JobError>) {
         let is_cancelled = self.is_cancelled(id);
         let Some(live) = self.jobs.get_mut(id).filter(|live| live.head.round == round) else { return };
         let event = match planned {
-            Ok(Planned { shards, warnings, warned }) => {
+            Ok(WrittenPlans { shards, warnings, warned }) => {
                 if !is_cancelled {
                     (live.warnings, live.head.warnings) = (warnings, warned);
                     live.planned = shards;
@@ -70,7 +70,7 @@ impl Leader {
         let shards = live.planned.clone();
         tokio::spawn(async move {
             let result = journal.insist(|| record_plans(&journal, &id, round, &shards)).await;
-            handle.tell(Outcome::Recorded { job: id, round, result });
+            handle.send_outcome(Outcome::PlansRecorded { job: id, round, result });
         });
     }
 
@@ -113,7 +113,7 @@ impl Leader {
 /// Plans every shard, and writes the plans. A store that the commit would refuse is refused before the work. The
 /// dataset is marked as ours, and the job as open, only before the first plan is written: a place whose input could not
 /// be planned stays as it was.
-async fn plan(job: &Job, round: Round, probes: &Probes, mark: &RunMark) -> Result<Planned, JobError> {
+async fn plan(job: &Job, round: Round, probes: &Probes, mark: &RunMark) -> Result<WrittenPlans, JobError> {
     match probes.check(&job.dataset).await {
         Err(error @ ProbeError::Overwrites { .. }) => return Err(JobError::Store { reason: error.to_string() }),
         // A store that is away is tried again before the commit.
@@ -122,15 +122,15 @@ async fn plan(job: &Job, round: Round, probes: &Probes, mark: &RunMark) -> Resul
     // The bases are noted before the segments are listed: these plans do not know of anything that is committed after
     // this look.
     bases::note(job, round).await?;
-    let planning::Planned { plans, warnings } = planning::plan(job).await?;
+    let planning::Plans { plans, warnings } = planning::plan(job).await?;
     mark.begin().await?;
     let written = planning::write(&job.dataset, plans).await?;
     let shards = written.into_iter().map(|(plan, digest)| PlannedShard { plan: Arc::new(plan), digest });
     let warned = write_warnings(job, &warnings).await?;
-    Ok(Planned { shards: shards.collect(), warnings, warned })
+    Ok(WrittenPlans { shards: shards.collect(), warnings, warned })
 }
 
-/// Writes the warnings of planning for operators, so that the next leader can tell them; returns the digest that names
+/// Writes the warnings of planning for operators, so that the next leader can show them; returns the digest that names
 /// the object.
 async fn write_warnings(job: &Job, warnings: &[String]) -> Result<Option<Digest>, JobError> {
     if warnings.is_empty() {

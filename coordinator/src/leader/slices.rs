@@ -8,6 +8,7 @@ use format::keys;
 use format::run::{RunError, RunIndex, TAIL_BYTES, TRAILER_BYTES};
 use format::slices::{SliceTable, is_worthwhile};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use model::error::chain;
 use model::limits::REQUESTS_AT_ONCE_MAX;
 use model::{ObjectEntry, TaskPath};
 use scheduler::ListedRuns;
@@ -25,13 +26,13 @@ const INDEX_BYTES_MAX: usize = 4 << 20;
 enum TableError {
     #[error(transparent)]
     Storage(#[from] StorageError),
-    #[error("run {run}: {source}")]
+    #[error("the index of run {run} is damaged")]
     Run {
         run: String,
         #[source]
         source: RunError,
     },
-    #[error("run {run}: its index has {len} bytes, over {INDEX_BYTES_MAX}")]
+    #[error("the index of run {run} has {len} bytes, over {INDEX_BYTES_MAX}")]
     TooLong { run: String, len: usize },
 }
 
@@ -44,7 +45,7 @@ pub(super) async fn publish(root: &Root, task: &TaskPath, runs: &ListedRuns, tab
     let Ok(_permit) = tables.acquire().await else { return };
     if let Err(error) = write(root, task, runs).await {
         let (job, shard) = (&task.job, task.shard);
-        tracing::warn!(%job, %shard, %error, "the table of slices was not written; each reduce task reads the index of each run instead");
+        tracing::warn!(%job, %shard, error = chain(&error), "failed to write the table of slices; each reduce task reads the index of each run instead");
     }
 }
 

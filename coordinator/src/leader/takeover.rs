@@ -10,6 +10,7 @@ use format::keys;
 use format::plan::PlanDocument;
 use format::state_records::{DoneRecord, JobHead, JobPhase, ShardPhase, ShardRecord};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use model::error::chain;
 use model::{AttemptId, Digest, HeldAttempt, JobId, JobSpec, Report, ShardId, TaskId, TaskPath};
 use scheduler::life::JobEvent;
 use scheduler::{Event, Restored, Tried};
@@ -25,12 +26,11 @@ use super::plans::OBJECTS_AT_ONCE;
 use super::recovering::Recovering;
 use super::workers::lease_of;
 use crate::Env;
-use crate::history;
 use crate::job::Job;
 use crate::journal::{Found, FoundJob, FoundShard, Journal, JournalError};
 use crate::read::read_whole;
+use crate::record;
 use crate::report::ShardReport;
-use model::error::chain;
 
 /// Most jobs that are read at once.
 pub(super) const TAKEOVERS_AT_ONCE: usize = 8;
@@ -45,7 +45,7 @@ impl Leader {
         let Found { jobs, workers, drains, .. } = found;
         let alive = workers.iter().filter_map(|entry| lease_of(&entry.key)).collect();
         self.restore_drains(drains, &alive);
-        self.members(&workers);
+        self.workers_listed(&workers);
         for (id, job) in jobs {
             let event = match &job.head {
                 Some(head) => JobEvent::Found { is_cancelled: head.phase == JobPhase::Cancelling },
@@ -72,7 +72,7 @@ impl Leader {
             let _permit = takeovers.acquire_owned().await;
             let reader = JobReader { journal: &journal, id: &job, head: &head, found: &found, gives_up };
             let recovered = Box::new(reader.read(scratch.as_deref(), &env).await);
-            handle.tell(Outcome::Recovered { job: job.clone(), gave_up: gives_up, recovered });
+            handle.send_outcome(Outcome::Recovered { job: job.clone(), gave_up: gives_up, recovered });
         });
     }
 
@@ -90,7 +90,7 @@ impl Leader {
         let is_lost = matches!(error, TakeoverError::Lost(_));
         let reason = error.to_string();
         if recovering.trouble.as_ref() != Some(&reason) {
-            tracing::warn!(job = %id, reason, is_lost, "job cannot be taken over yet; trying again");
+            tracing::warn!(job = %id, reason, is_lost, "failed to take over the job; trying again");
         }
         recovering.trouble = Some(reason);
         self.tell_job(id, None, JobEvent::NotRecovered { is_lost, gave_up });
@@ -176,7 +176,7 @@ impl JobReader<'_> {
         })?;
         let own = keys::scratch_root(&spec.dataset, id);
         let scratch = env.stores.reach_or_make(scratch.unwrap_or(&own)).await?;
-        let earlier = if head.round > 1 { history::record(&dataset, id).await? } else { None };
+        let earlier = if head.round > 1 { record::read(&dataset, id).await? } else { None };
         // A record with a lost spec is that of another job, which had the name before this one.
         let earlier = earlier.filter(|earlier| !earlier.has_lost_spec());
         let reader = Reader { journal, id, dataset: &dataset, scratch: &scratch, gives_up };
@@ -269,7 +269,7 @@ impl Reader<'_> {
             (ShardPhase::Done | ShardPhase::Failed | ShardPhase::Cancelled, _) => {
                 let report = match self.shard_report(shard, &record).await {
                     Err(TakeoverError::Lost(reason)) if self.gives_up => {
-                        tracing::warn!(job = %self.id, %shard, reason, "the report of a shard is lost; only how it ended is known");
+                        tracing::warn!(job = %self.id, %shard, reason, "found the report of a shard lost; only how it ended is known");
                         ShardReport::recorded(shard, &record)
                     }
                     report => report?,
@@ -325,7 +325,7 @@ impl Reader<'_> {
             return Ok(Ok((task, done.attempt, report)));
         }
         let tried = Tried { last: done.last, charged: 1, exact_start: None };
-        tracing::warn!(%path, attempt = %done.attempt, "the report of a task is lost; the task runs again");
+        tracing::warn!(%path, attempt = %done.attempt, "found the report of a task lost; the task runs again");
         self.journal.reopen(path, done.attempt, tried).await?;
         found.opened().insert(task, tried);
         Ok(Err((task, tried)))

@@ -154,7 +154,7 @@ impl Leader {
         }
     }
 
-    /// Returns the record of the attempt that counts, as its report tells it. The worker of an attempt that ended under an
+    /// Returns the record of the attempt that counts, from its report. The worker of an attempt that ended under an
     /// earlier leader is in the job's events alone.
     fn counting_record(&self, path: &TaskPath) -> Option<v1::AttemptRecord> {
         let done = self.state.done(path)?;

@@ -127,7 +127,7 @@ impl Cluster {
             if self.view(handle).await.is_none() {
                 let dataset = self.folder.path().join("dataset").display().to_string();
                 let root = storage::Root::open(&dataset).expect("it has a record");
-                return crate::history::record(&root, &job()).await.expect("a file").expect("it has ended");
+                return crate::record::read(&root, &job()).await.expect("a file").expect("it has ended");
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
@@ -233,7 +233,7 @@ async fn a_cancel_is_on_record_when_it_is_answered_whatever_is_being_written_mea
         leader.ask(|reply| Ask::Cancel { job: job.clone(), reason, reply }).await.expect("it runs");
         let head = cluster.store.get(&String::from(StateKey::Job(job.clone()))).await.expect("memory");
         let phase = head.map(|head| head.record::<JobHead>().expect("a head").phase);
-        // A missing head is as good: the job has been archived as cancelled.
+        // A missing head passes, too: the job has been archived as cancelled.
         assert!(matches!(phase, None | Some(JobPhase::Cancelling)), "after {turns} turns: {phase:?}");
         drop(leads);
     }

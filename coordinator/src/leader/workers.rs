@@ -1,10 +1,11 @@
-//! Workers that live, as their keys in the cluster's state tell.
+//! Workers that live, known by their keys in the cluster's state.
 
 use std::collections::btree_map::Entry;
 
 use format::state_keys::StateKey;
 use format::state_records::WorkerRecord;
 use model::LeaseId;
+use model::error::chain;
 use model::limits::WORKERS_MAX;
 use proto::dispatch::{DispatchError, Hello};
 use scheduler::Event;
@@ -24,12 +25,12 @@ impl Leader {
         let _ = reply.send(if is_known { Ok(()) } else { Err(unknown) });
     }
 
-    pub(super) fn members_changed(&mut self, event: Option<Result<WatchEvent, MetaError>>) {
+    pub(super) fn workers_changed(&mut self, event: Option<Result<WatchEvent, MetaError>>) {
         match event {
             Some(Ok(WatchEvent::Changed { changes, .. })) => {
                 for change in changes {
                     match change {
-                        Change::Put(entry) => self.member(&entry),
+                        Change::Put(entry) => self.worker_put(&entry),
                         Change::Deleted { key } => {
                             if let Ok(StateKey::Worker(lease)) = key.parse() {
                                 self.lose(lease);
@@ -38,36 +39,36 @@ impl Leader {
                     }
                 }
             }
-            Some(Ok(WatchEvent::Resync(listing))) => self.members(&listing.entries),
+            Some(Ok(WatchEvent::Resync(listing))) => self.workers_listed(&listing.entries),
             // The state that this leader has read and written is no longer there; the next leader reads the state that
             // is.
             Some(Ok(WatchEvent::Restored(_))) => {
                 self.over = Some("the cluster's state was lost or restored".to_owned())
             }
-            Some(Err(error)) => self.over = Some(format!("workers cannot be watched: {error}")),
+            Some(Err(error)) => self.over = Some(format!("workers cannot be watched: {}", chain(&error))),
             None => self.over = Some("the watch over the workers ended".to_owned()),
         }
     }
 
     /// Takes in the list of all workers; those that are missing from it are lost.
-    pub(super) fn members(&mut self, entries: &[storage::meta::Entry]) {
+    pub(super) fn workers_listed(&mut self, entries: &[storage::meta::Entry]) {
         let leases: Vec<LeaseId> = entries.iter().filter_map(|entry| lease_of(&entry.key)).collect();
         let gone: Vec<_> = self.workers.keys().filter(|lease| !leases.contains(lease)).copied().collect();
         gone.into_iter().for_each(|lease| self.lose(lease));
-        entries.iter().for_each(|entry| self.member(entry));
+        entries.iter().for_each(|entry| self.worker_put(entry));
     }
 
-    fn member(&mut self, entry: &storage::meta::Entry) {
+    fn worker_put(&mut self, entry: &storage::meta::Entry) {
         let Some(worker) = lease_of(&entry.key) else { return };
         let record: WorkerRecord = match entry.record() {
             Ok(record) => record,
             Err(error) => {
-                tracing::warn!(%worker, %error, "a worker's record cannot be read; it gets no work");
+                tracing::warn!(%worker, %error, "failed to read a worker's record; it gets no work");
                 return;
             }
         };
         if self.workers.len() >= WORKERS_MAX && !self.workers.contains_key(&worker) {
-            tracing::warn!(%worker, name = %record.name, "worker left out: {WORKERS_MAX} are there already");
+            tracing::warn!(%worker, name = %record.name, "left out a worker, because {WORKERS_MAX} are there already; it gets no work");
             return;
         }
         if let Entry::Vacant(place) = self.workers.entry(worker) {

@@ -10,12 +10,9 @@
 //! change is made on behalf of the person who asks for it (`proto::relay`), so the leader checks that person's role and
 //! notes the name.
 
-// Viewers: the identity of a request for a page.
-mod viewers;
-// Connection to the services of this process.
-mod reach;
-// Records of a dataset, without a cluster.
-mod records;
+mod viewers; // viewers: the identity of a request for a page
+mod reach; //   connection to the services of this process
+mod records; // records of a dataset, without a cluster
 #[cfg(test)]
 mod tests;
 
@@ -46,7 +43,7 @@ pub struct DashboardSettings {
     pub is_enabled: bool,
     /// True if pages may change something.
     pub may_act: bool,
-    /// Prices by which a cost is told.
+    /// Prices for the cost of a job.
     pub prices: PagePrices,
     /// Further names by which pages are asked for.
     pub hosts: Vec<String>,

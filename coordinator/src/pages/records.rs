@@ -14,7 +14,7 @@ use crate::report::JobReport;
 use crate::service::{
     LogReader, coverage_of_index, events_limit, in_time, list_ended, task_answer, task_path, task_search,
 };
-use crate::{history, history_view, job_events};
+use crate::{history_view, job_events, record};
 
 /// Records of one dataset.
 #[derive(Debug)]
@@ -38,11 +38,11 @@ impl RecordsSource {
     }
 
     async fn record(&self, job: &JobId) -> Result<JobReport, ApiError> {
-        let record = in_time("the dataset", self.root.uri(), history::record(&self.root, job)).await?;
+        let record = in_time("the dataset", self.root.uri(), record::read(&self.root, job)).await?;
         record.ok_or_else(|| ApiError::NotFound { what: format!("record of job {job} in {}", self.root.uri()) })
     }
 
-    /// Error for what only a cluster knows.
+    /// Error for facts that only a cluster has.
     fn no_cluster(what: &str) -> ApiError {
         ApiError::NotFound { what: format!("{what}: these pages show the records of a dataset, and ask no cluster") }
     }

@@ -1,6 +1,7 @@
 //! Aborts multipart uploads that nobody finished: those of a killed worker are invisible but cost storage.
 
 use dataset::gc;
+use model::error::chain;
 use storage::Root;
 
 use crate::settings::CollectorSettings;
@@ -14,7 +15,7 @@ pub(super) async fn abort(root: &Root, settings: &CollectorSettings) {
             }
         }
         Err(error) => {
-            tracing::warn!(%error, dataset = %root, "failed to abort abandoned uploads; the next run tries again")
+            tracing::warn!(error = chain(&error), dataset = %root, "failed to abort abandoned uploads; the next run tries again")
         }
     }
 }

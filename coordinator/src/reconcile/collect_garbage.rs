@@ -4,6 +4,7 @@
 use dataset::gc::{self, GcOptions, Scope};
 use dataset::{Catalog, DatasetError};
 use model::Clock;
+use model::error::chain;
 use storage::Root;
 
 use crate::leader::{Ask, Handle};
@@ -22,7 +23,9 @@ pub(super) async fn collect(
         open.map_err(|error| DatasetError::Refused(error.to_string()))
     };
     match gc::collect_beside(&Catalog::new(root.clone()), &options, clock, open_jobs).await {
-        Err(error) => tracing::warn!(%error, dataset = %root, "failed to collect garbage; the next run tries again"),
+        Err(error) => {
+            tracing::warn!(error = chain(&error), dataset = %root, "failed to collect garbage; the next run tries again")
+        }
         Ok(report) => {
             metrics::counter!("tailor_garbage_objects_total").increment(report.objects);
             if report.objects > 0 {

@@ -1,9 +1,9 @@
 //! Adds entries to the history's index for jobs that an older version archived.
 
+use model::error::chain;
 use storage::Root;
 
 use crate::history_index;
-use model::error::chain;
 
 pub(super) async fn complete(root: &Root) {
     if let Err(error) = history_index::complete(root).await {

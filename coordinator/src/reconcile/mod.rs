@@ -8,6 +8,7 @@ mod index_history;
 use std::collections::{BTreeMap, BTreeSet};
 
 use dataset::gc::Scope;
+use model::error::chain;
 use proto::ApiError;
 use tokio::sync::watch;
 
@@ -15,7 +16,6 @@ use crate::Env;
 use crate::leader::{Ask, Handle};
 use crate::replica::Role;
 use crate::settings::CollectorSettings;
-use model::error::chain;
 
 /// Collector of garbage in the datasets on which the cluster works.
 pub(crate) struct Collector {
@@ -41,13 +41,13 @@ impl Collector {
                 Role::Follower { .. } => continue,
             };
             if let Err(error) = self.clean(&leader, &mut scopes).await {
-                tracing::warn!(%error, "failed to look for garbage; the next run tries again");
+                tracing::warn!(error = chain(&error), "failed to look for garbage; the next run tries again");
             }
         }
     }
 
-    /// Cleans each dataset. The first time it covers every window and shard, because the number of versions to keep
-    /// may have changed with this process's settings; afterwards only what was run since.
+    /// Cleans each dataset. The first time it covers every window and shard, because the number of versions to keep may
+    /// have changed with this process's settings; afterwards only the jobs that ran since.
     async fn clean(&self, leader: &Handle, scopes: &mut BTreeMap<String, Scope>) -> Result<(), ApiError> {
         let datasets: BTreeSet<String> = leader.ask(|reply| Ask::Datasets { reply }).await?.into_iter().collect();
         for dataset in datasets {

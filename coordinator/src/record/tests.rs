@@ -24,7 +24,7 @@ fn leader(revision: u64) -> LeaderId {
     LeaderId { revision, term: Term::drawn(revision.wrapping_mul(0x9e37_79b9_7f4a_7c15)) }
 }
 
-/// Creates a record that its cause tells from others.
+/// Creates a record with a cause of its own.
 fn report(round: u32, cause: &str) -> Vec<u8> {
     let spec = JobSpec {
         job: job(),

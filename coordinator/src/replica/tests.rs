@@ -97,7 +97,7 @@ async fn lead() -> Running {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_that_lost_its_lease_is_unready_at_once_and_stands_again_as_soon_as_it_can() {
+async fn a_leader_that_lost_its_lease_is_unready_at_once_and_stands_again() {
     let Running { store, mut roles, mut states, replica } = lead().await;
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert!(states.borrow_and_update().is_ok());

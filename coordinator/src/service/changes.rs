@@ -1,4 +1,5 @@
-//! Changes that operators ask for: each checks the request, asks the leader, and tells the audit log of which job it is.
+//! Changes that operators ask for: each checks the request, asks the leader, and gives the audit log the name of the
+//! job.
 
 use std::collections::BTreeSet;
 

@@ -30,7 +30,7 @@ pub(super) async fn answer(
     let place = DatasetPlace::of(&root);
     // The leader is asked first: a job that ends meanwhile is noted in the index before the leader forgets it.
     let open = leader.ask(|reply| Ask::OpenOn { place, reply }).await?;
-    let found = look(leader, env, root, ask, open).await?;
+    let found = ask_index(leader, env, root, ask, open).await?;
     Ok(judged(found, question))
 }
 
@@ -46,7 +46,7 @@ pub(crate) async fn of_index(
     Ok(judged(found, question))
 }
 
-/// Judges what was found, and cuts the windows to one page.
+/// Judges the facts that were found, and cuts the windows to one page.
 fn judged(found: CoveredWindows, question: Question) -> v1::GetCoverageResponse {
     let judged = found.windows.iter().map(|(window, facts)| judge(*window, facts, question));
     let mut windows: Vec<_> = judged.map(|window| window.to_wire(question)).collect();
@@ -106,7 +106,7 @@ async fn reach(env: &Env, uri: &str) -> Result<Root, ApiError> {
 
 /// Asks the index. A look that takes longer than the caller waits goes on without it, and the next question finds the
 /// result.
-async fn look(
+async fn ask_index(
     leader: &Handle,
     env: &Env,
     root: Root,

@@ -1,5 +1,5 @@
-//! Gates: limits of concurrent requests. Further requests are refused and told to pause, before any work is done for
-//! them.
+//! Gates: limits of concurrent requests. Further requests are refused with the length of a pause, before any work is
+//! done for them.
 //!
 //! A permit is held until its request is answered, so the gates also bound what requests cause. The leader's mailbox
 //! (`leader::mailbox`) and the journal's queue have limits of their own.

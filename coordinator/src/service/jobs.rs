@@ -9,9 +9,9 @@ use proto::{ApiError, convert::parsed, v1};
 use storage::{Opener, Root, StorageError};
 
 use super::patience::in_time;
-use crate::history;
 use crate::history_index::{self, Ended, Position};
 use crate::leader::{Ask, Handle};
+use crate::record;
 use crate::report::JobReport;
 
 /// Lists one page of all jobs, newest first.
@@ -169,7 +169,7 @@ pub(super) async fn find_record(
     let datasets = datasets(leader, dataset).await?;
     let read = |dataset: String| async move {
         let record = async {
-            match async { history::record(&stores.reach(&dataset).await?, job).await }.await {
+            match async { record::read(&stores.reach(&dataset).await?, job).await }.await {
                 Err(StorageError::NotFound { .. }) => Ok(None),
                 other => other,
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use daemon::trace::TARGET;
 use futures::{Stream, stream};
 use model::admission::check_uri;
+use model::error::chain;
 use model::limits::PAGE_BYTES_MAX;
 use model::{JobId, JobSpec, ShardId};
 use proto::v1::operator_service_server::OperatorService;
@@ -25,8 +26,7 @@ use crate::access::Caller;
 use crate::history_view;
 use crate::job::Job;
 use crate::leader::{Ask, Handle};
-use crate::planning::{self, Planned};
-use model::error::chain;
+use crate::planning::{self, Plans};
 
 /// Implementation of the service for operators.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl OperatorService for Operators {
                 format!("{} cannot be listed in {seconds} s; submit the job, or name a smaller input", spec.input);
             ApiError::Refused { reason }
         })?;
-        let Planned { plans, warnings } = planned.map_err(failed)?;
+        let Plans { plans, warnings } = planned.map_err(failed)?;
         let shards = plans.iter().map(|plan| v1::PlannedShard {
             shard: plan.shard.to_string(),
             segments: plan.segments.len() as u64,
@@ -216,7 +216,7 @@ impl OperatorService for Operators {
 }
 
 impl Operators {
-    /// Begins a change that the audit log tells of.
+    /// Begins a change that goes into the audit log.
     fn change<R>(
         &self,
         verb: &'static str,

@@ -1,4 +1,5 @@
-//! KEDA's external scaler: every coordinator tells how many workers a pool should have, from the record of the leader.
+//! KEDA's external scaler: every coordinator answers with the number of workers that a pool should have, from the
+//! record of the leader.
 //!
 //! Who leads does not matter: KEDA keeps one connection to a service of all coordinators, and does not follow the hint
 //! of one that does not lead.
@@ -10,6 +11,7 @@ use std::time::Duration;
 use format::state_keys::StateKey;
 use format::state_records::DemandRecord;
 use futures::{Stream, StreamExt as _, stream};
+use model::error::chain;
 use proto::ApiError;
 use proto::externalscaler::external_scaler_server::ExternalScaler;
 use proto::externalscaler::{
@@ -113,7 +115,7 @@ impl Scaler {
     async fn wanted(&self, pool: &str) -> Result<u32, ApiError> {
         let away = |reason: String| ApiError::Away { reason };
         let key = String::from(StateKey::Demand(pool.to_owned()));
-        let entry = self.store.get(&key).await.map_err(|error| away(error.to_string()))?;
+        let entry = self.store.get(&key).await.map_err(|error| away(chain(&error)))?;
         let entry = entry.ok_or_else(|| away(format!("no leader has recorded the demand for pool {pool} yet")))?;
         entry.record().map(|record: DemandRecord| record.wanted).map_err(|error| away(error.to_string()))
     }

@@ -18,7 +18,7 @@ use crate::report::JobReport;
 const TASKS_KEPT_MAX: usize = 64;
 const JOBS_KEPT_MAX: usize = 2;
 
-/// Reader of event logs: it keeps what it read for the next look.
+/// Reader of event logs, which keeps the pieces that it has read for the next call.
 #[derive(Debug)]
 pub(crate) struct LogReader {
     tasks: LinesOfTasks,
@@ -159,7 +159,7 @@ fn missing(path: &TaskPath) -> ApiError {
     ApiError::NotFound { what: format!("task {path}; see `tailor task list`") }
 }
 
-/// Builds the answer about a task, whose attempts `known` has; none of both is no such task.
+/// Builds the answer about a task, whose attempts `known` has; none if neither knows the task.
 pub(crate) fn answer(
     path: &TaskPath,
     known: attempts::Attempts,

@@ -9,7 +9,7 @@ use super::{Key, Origin};
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The settings file, or a file that a setting names, cannot be read.
-    #[error("read {what} from {}", path.display())]
+    #[error("cannot read {what} from {}", path.display())]
     Read {
         /// Content that the file should have.
         what: String,

@@ -1,4 +1,4 @@
-//! Conversion of texts to values. An error names the key, its value, its origin, and what it should be.
+//! Conversion of texts to values. An error names the key, its value, its origin, and the values that are allowed.
 
 use std::path::Path;
 use std::str::FromStr;

@@ -137,7 +137,7 @@ fn a_secret_is_read_from_the_file_that_its_setting_names() {
     std::fs::remove_file(&path).expect("it is there");
     let error = wrong(layers.secret_file("etcd.password-file"));
     assert!(
-        error.starts_with("read the secret of etcd.password-file (from flag --etcd-password-file) from "),
+        error.starts_with("cannot read the secret of etcd.password-file (from flag --etcd-password-file) from "),
         "{error}"
     );
     assert_eq!(load("", &[], &[]).expect("known").secret_file("etcd.password-file").expect("none is named"), None);

@@ -15,14 +15,10 @@
 //! connections at the handshake, on open ones with the next call (`coordinator::guard`). Sessions are not resumed,
 //! because a resumed session would skip the check of the dates.
 
-// Instants between which a certificate holds.
-mod validity;
-// Check of a server's certificate by its clients.
-mod verifier;
-// Settings of both servers, and the rule for sockets without TLS.
-mod settings;
-// Connections to servers.
-mod dial;
+mod validity; // instants between which a certificate holds
+mod verifier; // check of a server's certificate by its clients
+mod settings; // settings of both servers, and the rule for sockets without TLS
+mod dial; //     connections to servers
 #[cfg(test)]
 mod tests;
 
@@ -45,7 +41,7 @@ pub use settings::{Exposure, exposure, files};
 const HTTP_2: &[u8] = b"h2";
 /// Protocol of probes.
 const HTTP_1: &[u8] = b"http/1.1";
-/// Time before the end of a certificate from which on it is told as a problem.
+/// Time before the end of a certificate, from which on the end is reported as a problem.
 pub const EXPIRES_SOON_MS: TimestampMs = 7 * 24 * 3600 * 1000;
 
 /// Metric of the end of certificates.

@@ -26,7 +26,7 @@ pub fn files(layers: &Layers) -> Result<TlsFiles, SettingsError> {
 /// Protection of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exposure {
-    /// TLS, and whatever else the listener needs.
+    /// TLS, and the other settings of the listener.
     Protected,
     /// No protection, on an address of this machine alone.
     Loopback,
@@ -65,7 +65,7 @@ pub fn exposure(
 
 impl Exposure {
     /// Says at the start that a listener has no protection.
-    pub fn tell(self, setting: &str, address: SocketAddr) {
+    pub fn log(self, setting: &str, address: SocketAddr) {
         match self {
             Self::Protected => {}
             Self::Loopback => {

@@ -121,10 +121,10 @@ async fn a_rotated_certificate_is_used_by_new_connections_and_a_half_rotated_one
     make(folder.path(), &["coordinator/c0"], Some("491231235959Z"));
     let new_key = std::fs::read(folder.path().join("c0.key")).expect("it is there");
     std::fs::write(folder.path().join("c0.key"), key).expect("the folder can be written");
-    server.files.look().expect_err("a certificate with the key of its predecessor");
+    server.files.reload().expect_err("a certificate with the key of its predecessor");
     meet(&alice, &mut incoming, "127.0.0.1", port).await.expect("the earlier certificate is in use");
     std::fs::write(folder.path().join("c0.key"), new_key).expect("the folder can be written");
-    assert!(server.files.look().expect("they fit together") && server.generation() == 1);
+    assert!(server.files.reload().expect("they fit together") && server.generation() == 1);
     let after = alice.inspect("127.0.0.1", port).await.expect("it serves");
     assert_eq!(after, Inspected { until_ms: Some(2_524_607_999_000), verdict: Ok(()) });
     assert_ne!(before, after.until_ms);
@@ -137,7 +137,7 @@ async fn an_expired_certificate_is_refused_at_the_start_at_rotation_and_by_peers
     make(folder.path(), &["coordinator/c0"], Some("210101000000Z"));
     let error = Tls::load(&files(folder.path(), Some("c0"), folder.path())).expect_err("it has expired");
     assert!(model::error::chain(&error).contains("expired"), "{error}");
-    server.files.look().expect_err("it has expired; the earlier one stays");
+    server.files.reload().expect_err("it has expired; the earlier one stays");
 
     // Certificates of a server and of a client that end while both run.
     let ends = Command::new("date").args(["-u", "-d", "3 seconds", "+%y%m%d%H%M%SZ"]).output().expect("date runs");

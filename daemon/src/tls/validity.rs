@@ -1,7 +1,8 @@
 //! Validity of a certificate: the two instants of X.509 between which it holds.
 //!
-//! rustls checks them with each handshake and tells nobody; people want to know of the end before it comes. So the few
-//! bytes in front of them are stepped over here. A certificate that cannot be read so has no end that could be shown.
+//! rustls checks them with each handshake, but does not return them, and people want to know of the end before it
+//! comes. So the few bytes in front of them are stepped over here. A certificate that cannot be read so has no end that
+//! could be shown.
 //!
 //! ```text
 //! Certificate SEQUENCE { tbs SEQUENCE { [0] version?, serial, signature, issuer, validity SEQUENCE { from, to }, ...

@@ -1,4 +1,4 @@
-//! Count of the spans that are lost: the SDK tells of them in a log line at its end alone.
+//! Count of the spans that are lost: the SDK reports them only at its end, in a log line.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +26,7 @@ impl Waiting {
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
-    fn take(&self, count: usize) {
+    fn subtract(&self, count: usize) {
         self.0.fetch_sub(count as u64, Ordering::Relaxed);
     }
 
@@ -103,7 +103,7 @@ impl<E: SpanExporter> SpanExporter for CountedExporter<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let count = batch.len();
         let sent = self.inner.export(batch).await;
-        self.waiting.take(count);
+        self.waiting.subtract(count);
         if sent.is_err() {
             drop_spans(count as u64);
         }

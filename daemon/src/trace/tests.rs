@@ -1,4 +1,5 @@
-//! Spans against a collector in this process: what arrives, what is kept, and what a collector that fails costs.
+//! Spans against a collector in this process: which ones arrive, which are kept, and the cost of a collector that
+//! fails.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;

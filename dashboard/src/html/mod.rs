@@ -4,14 +4,10 @@
 //! that is shown, a table has a caption and scoped headers, and nothing is styled in place, because the policy of the
 //! page forbids it.
 
-// Frame of a page: head, navigation, footer.
-mod frame;
-// Links to views, relative to the page.
-pub(crate) mod links;
-// Tables with captions, and the way to their other pages.
-mod table;
-// Pictures as SVG.
-pub(crate) mod svg;
+mod frame; //            frame of a page: head, navigation, footer
+pub(crate) mod links; // links to views, relative to the page
+mod table; //            tables with captions, and the way to their other pages
+pub(crate) mod svg; //   pictures as SVG
 
 use maud::{Markup, html};
 

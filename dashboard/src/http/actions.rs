@@ -116,7 +116,7 @@ fn is_of_this_site(headers: &HeaderMap) -> bool {
             let of_origin = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
             of_origin.is_some() && of_origin == text(header::HOST)
         }
-        // A program that is no browser has the command line.
+        // Every browser sends one of both; other programs have the command line.
         (None, None) => false,
     };
     is_form && is_same

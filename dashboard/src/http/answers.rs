@@ -1,4 +1,4 @@
-//! Answers: headers that every one of them has, and pages that tell of an error.
+//! Answers: the headers of each, and the pages of errors.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -67,20 +67,20 @@ pub(super) fn error(error: &ApiError, format: Format, depth: usize) -> Response 
             StatusCode::BAD_GATEWAY
         }
     };
-    told(status, &error.to_string(), format, depth)
+    answer(status, &error.to_string(), format, depth)
 }
 
 /// Answers a viewer who is not let in.
 pub(super) fn refused(refusal: &ViewerRefusal, format: Format, depth: usize) -> Response {
     let status = if refusal.is_unknown { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
-    let mut response = told(status, &refusal.reason, format, depth);
+    let mut response = answer(status, &refusal.reason, format, depth);
     if refusal.is_unknown {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
     }
     response
 }
 
-fn told(status: StatusCode, reason: &str, format: Format, depth: usize) -> Response {
+fn answer(status: StatusCode, reason: &str, format: Format, depth: usize) -> Response {
     if format != Format::Html {
         return json(status, &json!({ "api_version": "tailor/v1", "kind": "Error", "reason": reason }));
     }

@@ -30,7 +30,7 @@ pub(crate) const SCRIPT: Asset = Asset {
 pub(crate) const ICON: Asset =
     Asset { path: "assets/icon.svg", kind: "image/svg+xml", content: include_str!("../../assets/icon.svg") };
 
-/// Serves a file. A browser asks each time and is told, by the digest, that its copy is still right.
+/// Serves a file. A browser asks each time; the digest shows whether its copy is still right.
 pub(super) async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Response {
     let found =
         [STYLE, SCRIPT, ICON].into_iter().find(|asset| asset.path.strip_prefix("assets/") == Some(name.as_str()));

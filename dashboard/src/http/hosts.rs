@@ -31,7 +31,7 @@ impl Hosts {
     }
 }
 
-/// True of nothing, and of a colon with a number.
+/// True if the text is empty, or a colon with a number.
 fn is_port(port: &str) -> bool {
     port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
 }

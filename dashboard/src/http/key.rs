@@ -1,4 +1,4 @@
-//! Key of a dashboard on a person's own machine, where other people may have accounts: whoever knows the key may look.
+//! Key of a dashboard on a person's own machine, where other people may have accounts: a viewer has to show the key.
 //!
 //! ```text
 //! GET /ui/enter?key=KEY --right--> a cookie for this browser session, and the way to /ui/

@@ -11,18 +11,12 @@
 //! host that is not ours is refused (421), so that no page of a stranger can read these by a name that it points here.
 //! Views need the identity that [`ViewerGuard`] asks for.
 
-// Routes that change something.
-mod actions;
-// Files that pages load.
-pub(crate) mod assets;
-// Hosts by which the dashboard may be asked.
-mod hosts;
-// Key of a dashboard on a person's own machine.
-mod key;
-// Headers of answers, and pages that tell of an error.
-mod answers;
-// Streams of changed sections.
-mod live;
+mod actions; //           routes that change something
+pub(crate) mod assets; // files that pages load
+mod hosts; //             hosts by which the dashboard may be asked
+mod key; //               key of a dashboard on a person's own machine
+mod answers; //           headers of answers, and pages that tell of an error
+mod live; //              streams of changed sections
 #[cfg(test)]
 mod tests;
 
@@ -46,7 +40,7 @@ use crate::looks::{Looks, Seen};
 use crate::price::PagePrices;
 use crate::source::{PageSource, SourceKind};
 use crate::trace::TraceUrl;
-use crate::views::{Told, View};
+use crate::views::{View, ViewSettings};
 
 pub use key::KeyGuard;
 
@@ -63,7 +57,7 @@ pub struct ServedPages {
     pub hosts: Vec<String>,
     /// True if pages may change something: cancel, retry, replay, drain.
     pub may_act: bool,
-    /// Prices by which a cost is told.
+    /// Prices for the cost of a job.
     pub prices: PagePrices,
     /// Link to the trace of an attempt, if the installation keeps traces.
     pub trace_url: Option<TraceUrl>,
@@ -81,7 +75,7 @@ pub struct Viewer {
 /// ViewerRefusal of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ViewerRefusal {
-    /// Reason, and what to do.
+    /// Reason, and the next step.
     pub reason: String,
     /// True if another identity would help: the browser asks for one.
     pub is_unknown: bool,
@@ -120,9 +114,9 @@ pub fn routes(
     guard: Arc<dyn ViewerGuard>,
     clock: Arc<dyn Clock>,
 ) -> Router {
-    let told = Told { prices: served.prices, trace_url: served.trace_url.clone() };
+    let settings = ViewSettings { prices: served.prices, trace_url: served.trace_url.clone() };
     let dashboard = Arc::new(Dashboard {
-        looks: Looks::new(source, told, clock),
+        looks: Looks::new(source, settings, clock),
         guard,
         hosts: hosts::Hosts::new(&served.hosts),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
@@ -176,7 +170,7 @@ async fn show(State(dashboard): State<Arc<Dashboard>>, request: Request) -> Resp
         return answers::error(&ApiError::NotFound { what: "page of this name".to_owned() }, format, depth);
     };
     if view.depth() != depth {
-        // A form cannot put what was typed into the path.
+        // A form cannot put typed text into the path.
         return answers::moved(Links::at(depth).to(&view.url()));
     }
     let watched = dashboard.looks.watch(view.clone());
@@ -196,7 +190,7 @@ async fn show(State(dashboard): State<Arc<Dashboard>>, request: Request) -> Resp
 impl Dashboard {
     fn page(&self, view: &View, seen: &Seen, viewer: &Viewer) -> String {
         let links = Links::at(view.depth());
-        let around = Frame {
+        let frame_context = Frame {
             links: &links,
             viewer: viewer.name.as_deref(),
             here: &links.to(&view.url()),
@@ -204,7 +198,7 @@ impl Dashboard {
             is_cluster: self.looks.kind() == SourceKind::Cluster,
             actions: if self.may_act && viewer.may_act { &seen.page.actions } else { &[] },
         };
-        frame(&seen.page, &around).into_string()
+        frame(&seen.page, &frame_context).into_string()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::views::View;
 
 fn looks() -> (Arc<Looks>, Arc<Simulated>) {
     let source = Arc::new(Simulated::default());
-    (Looks::new(source.clone(), Told::default(), Arc::new(SystemClock)), source)
+    (Looks::new(source.clone(), ViewSettings::default(), Arc::new(SystemClock)), source)
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,8 +6,7 @@
 //!
 //! Each answer is one message of the wire: views do not depend on where it came from.
 
-// Changes that a page may ask for.
-mod action;
+mod action; // changes that a page may ask for
 mod cluster;
 #[cfg(test)]
 pub(crate) mod simulated;

@@ -1,4 +1,4 @@
-//! Banner of the first view: who leads, how many slots there are, and what is wrong with the stores.
+//! Banner of the first view: the leader, the number of slots, and the troubles of the stores.
 
 use maud::{Markup, html};
 use proto::v1::GetClusterResponse;

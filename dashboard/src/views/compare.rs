@@ -1,4 +1,4 @@
-//! Two jobs beside each other: what they took, what they wrote, and shard by shard whether the content is the same.
+//! Two jobs beside each other: their effort, their output, and for each shard, whether both wrote the same content.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::facts::JobFacts;
 use super::listing::Listing;
-use super::{Look, Page, ROWS, Section, document};
+use super::{Page, ROWS, Section, ViewContext, document};
 use crate::html::{Links, Pager, name, pager, state, table};
 use crate::record::{JobRecord, RecordedShard};
 use crate::text;
@@ -52,8 +52,8 @@ struct ShardPair {
     same_content: Option<bool>,
 }
 
-pub(super) async fn look(look: &Look<'_>, (a, b): (&JobId, &JobId), listing: &Listing) -> Result<Page, ApiError> {
-    let (seen_a, seen_b) = (look.source.job(a.as_str()).await?, look.source.job(b.as_str()).await?);
+pub(super) async fn load(ctx: &ViewContext<'_>, (a, b): (&JobId, &JobId), listing: &Listing) -> Result<Page, ApiError> {
+    let (seen_a, seen_b) = (ctx.source.job(a.as_str()).await?, ctx.source.job(b.as_str()).await?);
     let records = JobRecord::parse(&seen_a.record).zip(JobRecord::parse(&seen_b.record));
     let facts = |seen: &v1::GetJobResponse| JobFacts::from(&seen.job.clone().unwrap_or_default());
     let mut shards = records.as_ref().map(|(a, b)| pairs(a, b)).unwrap_or_default();
@@ -68,7 +68,7 @@ pub(super) async fn look(look: &Look<'_>, (a, b): (&JobId, &JobId), listing: &Li
         shards_same,
         shards,
     };
-    Ok(page(&compare, (listing, place), &look.links))
+    Ok(page(&compare, (listing, place), &ctx.links))
 }
 
 fn figures(a: &JobRecord, b: &JobRecord) -> Vec<Figure> {
@@ -144,7 +144,7 @@ fn page(compare: &Compare, list: (&Listing, Pager), links: &Links) -> Page {
         nav: "Jobs",
         crumbs: vec![("Jobs".to_owned(), links.to("")), (a.clone(), links.job(a)), (b.clone(), links.job(b))],
         sections: vec![
-            Section::live("answer", told(compare)),
+            Section::live("answer", headline(compare)),
             Section::live("figures", figures_table(compare)),
             Section::live("shards", shards(compare, list, links)),
         ],
@@ -155,7 +155,7 @@ fn page(compare: &Compare, list: (&Listing, Pager), links: &Links) -> Page {
     }
 }
 
-fn told(compare: &Compare) -> Markup {
+fn headline(compare: &Compare) -> Markup {
     html! {
         p { (name(&compare.a.job)) " " (state(&compare.a.state)) " " (compare.a.says) }
         p { (name(&compare.b.job)) " " (state(&compare.b.state)) " " (compare.b.says) }

@@ -1,5 +1,5 @@
-//! Cost of a job: slots, requests and storage, with what was wasted apart, and a forecast for more data; of a job that
-//! runs, what it cost so far, and the range in which that will end.
+//! Cost of a job: slots, requests and storage, with the wasted part apart, and a forecast for more data; of a job that
+//! runs, its cost so far, and the range of its cost at the end.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use proto::ApiError;
 use serde::Serialize;
 
 use super::facts::JobFacts;
-use super::{Look, Page, Section, document};
+use super::{Page, Section, ViewContext, document};
 use crate::cost::{Cost, DataForecast, EndForecast, Spending};
 use crate::html::{Links, facts, name, state, table};
 use crate::price::{PagePrices, money};
@@ -21,9 +21,9 @@ struct CostOfJob {
     #[serde(flatten)]
     job: JobFacts,
     prices: PagePrices,
-    /// Figures of the job; none if its record or its leader does not tell them: unknown is not 0.
+    /// Figures of the job; none if its record or its leader lacks them: unknown is not 0.
     figures: Option<Figures>,
-    /// Sentences about what is not counted.
+    /// Sentences about costs that are not counted.
     incomplete: Vec<String>,
 }
 
@@ -96,16 +96,16 @@ impl Figures {
     }
 }
 
-pub(super) async fn look(look: &Look<'_>, job: &JobId) -> Result<Page, ApiError> {
-    let seen = look.source.job(job.as_str()).await?;
+pub(super) async fn load(ctx: &ViewContext<'_>, job: &JobId) -> Result<Page, ApiError> {
+    let seen = ctx.source.job(job.as_str()).await?;
     let spending = Spending::of_job(&seen);
     let cost = CostOfJob {
         job: JobFacts::from(&seen.job.unwrap_or_default()),
-        prices: look.told.prices,
-        figures: spending.as_ref().map(|spending| Figures::of(spending, &look.told.prices)),
+        prices: ctx.settings.prices,
+        figures: spending.as_ref().map(|spending| Figures::of(spending, &ctx.settings.prices)),
         incomplete: spending.map_or_else(|| Spending::incomplete(0), |spending| spending.incomplete),
     };
-    Ok(page(&cost, &look.links))
+    Ok(page(&cost, &ctx.links))
 }
 
 fn page(cost: &CostOfJob, links: &Links) -> Page {
@@ -115,7 +115,7 @@ fn page(cost: &CostOfJob, links: &Links) -> Page {
         nav: "Jobs",
         crumbs: vec![("Jobs".to_owned(), links.to("")), (job.clone(), links.job(job))],
         sections: vec![
-            Section::live("answer", told(cost)),
+            Section::live("answer", headline(cost)),
             Section::live("figures", figures(cost)),
             Section::live("about", about(cost)),
         ],
@@ -126,7 +126,7 @@ fn page(cost: &CostOfJob, links: &Links) -> Page {
     }
 }
 
-fn told(cost: &CostOfJob) -> Markup {
+fn headline(cost: &CostOfJob) -> Markup {
     let Some(figures) = &cost.figures else {
         return html! { p.answer { (state(&cost.job.state)) " The cost is not known: neither its record nor its leader tells what its workers spent." } };
     };
@@ -143,7 +143,7 @@ fn told(cost: &CostOfJob) -> Markup {
     }
 }
 
-/// Says what a job that runs will have cost, and what an ended one would cost for more data.
+/// Formats the cost of a running job at its end, or of an ended job for more data.
 fn forecasts(figures: &Figures) -> Markup {
     html! {
         @if let Some(EndForecast { low, high }) = figures.at_end {

@@ -39,7 +39,7 @@ fn rest(job: &JobSummary, done: f64, now_ms: TimestampMs) -> Option<u64> {
     (done >= SHARE_MIN).then(|| (elapsed_ms as f64 * (1.0 - done).max(0.0) / done) as u64)
 }
 
-/// Rounds to what a reader can use: seconds below a minute, then ten seconds, then minutes.
+/// Rounds to a precision that a reader can use: seconds below a minute, then ten seconds, then minutes.
 fn rounded(ms: u64) -> u64 {
     let step = match ms {
         0..60_000 => 1_000,

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use proto::{ApiError, v1};
 use serde::Serialize;
 
-use super::Look;
+use super::ViewContext;
 use super::facts::filled;
 use crate::html::{Links, instant, name, table};
 
@@ -17,7 +17,7 @@ pub(crate) struct Events {
     latest: Vec<EventFacts>,
     /// True if the event log has earlier ones.
     more: bool,
-    /// Sentences about what is not known here.
+    /// Sentences about events that are missing here.
     unknown: Vec<String>,
 }
 
@@ -44,9 +44,9 @@ impl From<&v1::JobEvent> for EventFacts {
 }
 
 /// Asks for the newest events of a job. A page without them is still a page, so a refusal becomes a sentence.
-pub(crate) async fn latest(look: &Look<'_>, job: &v1::JobSummary) -> Result<Events, ApiError> {
+pub(crate) async fn latest(ctx: &ViewContext<'_>, job: &v1::JobSummary) -> Result<Events, ApiError> {
     let request = v1::ListEventsRequest { job: job.job.clone(), dataset: job.dataset.clone(), limit: EVENTS_SHOWN };
-    match look.source.events(request).await {
+    match ctx.source.events(request).await {
         Ok(answer) => Ok(Events {
             latest: answer.events.iter().map(EventFacts::from).collect(),
             more: answer.more,

@@ -216,7 +216,7 @@ pub(crate) struct AttemptFacts {
     pub(crate) spills: u64,
     pub(crate) stages_ms: BTreeMap<String, u64>,
     pub(crate) cpu_ms: u64,
-    /// Time in its slot, requests, and time for which a store made them wait; none if nobody told them.
+    /// Time in its slot, requests, and time for which a store made them wait; none if they are not known.
     pub(crate) wall_ms: Option<u64>,
     pub(crate) requests: Option<u64>,
     pub(crate) throttled_ms: Option<u64>,

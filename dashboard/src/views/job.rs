@@ -13,7 +13,7 @@ use super::facts::{JobFacts, ShardFacts, is_open};
 use super::listing::Listing;
 use super::spread::Spread;
 use super::stages::{self, StageFacts};
-use super::{Look, Page, ROWS, Section, document};
+use super::{Page, ROWS, Section, ViewContext, document};
 use crate::cost::{Cost, EndForecast, Spending};
 use crate::html::{Links, Pager, bar, facts, instant, long, name, pager, state, table, warnings};
 use crate::price::money;
@@ -36,7 +36,7 @@ struct Job {
     facts: JobFacts,
     /// Range of the time that is left.
     estimate: Option<Estimate>,
-    /// Cost in all, or so far; none if nobody tells it. Range in which that of a job that runs will end.
+    /// Cost in all, or so far, with its range at the end of a running job; none if it is not known.
     cost: Option<f64>,
     cost_at_end: Option<EndForecast>,
     /// Unevenness of the shards' input, in bytes, and of their time, in milliseconds.
@@ -51,12 +51,12 @@ struct Job {
     warnings: Vec<String>,
 }
 
-pub(super) async fn look(look: &Look<'_>, id: &JobId, listing: &Listing) -> Result<Page, ApiError> {
-    let seen = look.source.job(id.as_str()).await?;
+pub(super) async fn load(ctx: &ViewContext<'_>, id: &JobId, listing: &Listing) -> Result<Page, ApiError> {
+    let seen = ctx.source.job(id.as_str()).await?;
     let summary = seen.job.clone().unwrap_or_default();
-    let events = events::latest(look, &summary).await?;
+    let events = events::latest(ctx, &summary).await?;
     let mut shards: Vec<&ShardSummary> = seen.shards.iter().collect();
-    let grid = grid(&summary, &seen.shards, &look.links);
+    let grid = grid(&summary, &seen.shards, &ctx.links);
     filter_and_order(&mut shards, listing);
     let place = listing.cut(&mut shards);
     let record = JobRecord::parse(&seen.record);
@@ -64,8 +64,8 @@ pub(super) async fn look(look: &Look<'_>, id: &JobId, listing: &Listing) -> Resu
     let of_shards =
         seen.shards.iter().flat_map(|shard| shard.warnings.iter().map(|text| format!("{}: {text}", shard.shard)));
     let warnings = of_job.chain(of_shards);
-    let estimate = if is_open(&summary) { Estimate::of_job(&summary, &seen.shards, look.now_ms) } else { None };
-    let cost = Spending::of_job(&seen).map(|spending| Cost::of(&spending, &look.told.prices));
+    let estimate = if is_open(&summary) { Estimate::of_job(&summary, &seen.shards, ctx.now_ms) } else { None };
+    let cost = Spending::of_job(&seen).map(|spending| Cost::of(&spending, &ctx.settings.prices));
     let job = Job {
         facts: JobFacts::from(&summary),
         estimate,
@@ -82,7 +82,7 @@ pub(super) async fn look(look: &Look<'_>, id: &JobId, listing: &Listing) -> Resu
         events,
         warnings: warnings.take(ROWS).collect(),
     };
-    Ok(page(&job, &summary, (listing, place), grid, &look.links))
+    Ok(page(&job, &summary, (listing, place), grid, &ctx.links))
 }
 
 /// Orders by urgency: failed, then those that go on, then done.

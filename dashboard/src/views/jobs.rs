@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::banner::{self, ClusterFacts};
 use super::facts::{JobFacts, is_open};
-use super::{Look, Page, ROWS, Section, document};
+use super::{Page, ROWS, Section, ViewContext, document};
 use crate::html::{Links, bar, instant, long, name, state, table, warnings};
 use crate::source::SourceKind;
 use crate::text;
@@ -16,7 +16,7 @@ use crate::text;
 /// Query of the list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Query {
-    /// Token of the page, as the page before has told it; empty for the first.
+    /// Token of the page, as the page before gave it; empty for the first.
     pub(crate) after: String,
     /// Dataset whose history is shown; empty for all that the cluster has worked on.
     pub(crate) dataset: String,
@@ -65,23 +65,23 @@ struct Jobs {
     warnings: Vec<String>,
 }
 
-pub(super) async fn look(look: &Look<'_>, query: &Query) -> Result<Page, ApiError> {
+pub(super) async fn load(ctx: &ViewContext<'_>, query: &Query) -> Result<Page, ApiError> {
     let request = v1::ListJobsRequest {
         dataset: query.dataset.clone(),
         open_only: query.open_only,
         limit: ROWS as u32,
         page_token: query.after.clone(),
     };
-    let (cluster, dataset) = match look.source.kind() {
-        SourceKind::Cluster => (Some(look.source.cluster().await?.into()), None),
+    let (cluster, dataset) = match ctx.source.kind() {
+        SourceKind::Cluster => (Some(ctx.source.cluster().await?.into()), None),
         SourceKind::Dataset(uri) => (None, Some(uri)),
     };
-    let list = look.source.jobs(request).await?;
+    let list = ctx.source.jobs(request).await?;
     let (open, ended): (Vec<_>, Vec<_>) = list.jobs.iter().partition(|job| is_open(job));
     let facts = |jobs: Vec<&v1::JobSummary>| jobs.into_iter().map(JobFacts::from).collect();
     let next = Some(list.next_page_token).filter(|token| !token.is_empty());
     let jobs = Jobs { cluster, dataset, open: facts(open), ended: facts(ended), next, warnings: list.warnings };
-    Ok(page(&jobs, query, &look.links))
+    Ok(page(&jobs, query, &ctx.links))
 }
 
 fn page(jobs: &Jobs, query: &Query, links: &Links) -> Page {

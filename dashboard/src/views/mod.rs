@@ -15,26 +15,16 @@
 //! The facts of a view are a struct that serialises: the JSON of a page is those facts, so page and JSON cannot differ
 //! in what they say.
 
-// Facts of jobs, shards, tasks and workers, from the wire.
-mod facts;
-// Answers in sentences.
-mod answer;
-// Estimates of the time that is left.
-mod estimate;
-// Reasons for which a shard is slow.
-mod slow;
-// Figures of unevenness: quantiles, the largest against the median.
-mod spread;
-// Lists that are filtered, ordered and cut to pages.
-mod listing;
-// Time by stage.
-mod stages;
-// Events of a job.
-mod events;
-// Tasks of a shard.
-mod tasks;
-// Stream of attempts by slot.
-mod stream;
+mod facts; //    facts of jobs, shards, tasks and workers, from the wire
+mod answer; //   answers in sentences
+mod estimate; // estimates of the time that is left
+mod slow; //     reasons for which a shard is slow
+mod spread; //   figures of unevenness: quantiles, the largest against the median
+mod listing; //  lists that are filtered, ordered and cut to pages
+mod stages; //   time by stage
+mod events; //   events of a job
+mod tasks; //    tasks of a shard
+mod stream; //   stream of attempts by slot
 mod banner;
 mod compare;
 mod cost;
@@ -97,7 +87,7 @@ pub(crate) struct Page {
     pub(crate) command: String,
     /// Changes that make sense here, where pages may change something.
     pub(crate) actions: Vec<PageAction>,
-    /// True if it shows what is over: only a change of somebody could make it another page.
+    /// True if it shows a job that is over: only a change by an operator makes it another page.
     pub(crate) is_over: bool,
 }
 
@@ -145,20 +135,20 @@ fn document<F: Serialize>(kind: &'static str, facts: &F) -> serde_json::Value {
     serde_json::to_value(document).expect("facts are numbers and text")
 }
 
-/// Settings of what pages tell.
+/// Settings of all pages.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Told {
-    /// Prices by which a cost is told.
+pub(crate) struct ViewSettings {
+    /// Prices for the cost of a job.
     pub(crate) prices: PagePrices,
-    /// Place of traces, if the installation has one.
+    /// Page of a trace elsewhere, if the installation has one.
     pub(crate) trace_url: Option<TraceUrl>,
 }
 
-/// Surroundings of a look.
+/// Context in which a view is computed: its source, its settings, the time.
 #[derive(Debug)]
-pub(crate) struct Look<'a> {
+pub(crate) struct ViewContext<'a> {
     pub(crate) source: &'a dyn PageSource,
-    pub(crate) told: &'a Told,
+    pub(crate) settings: &'a ViewSettings,
     pub(crate) now_ms: TimestampMs,
     pub(crate) links: Links,
 }
@@ -221,27 +211,27 @@ impl View {
         }
     }
 
-    /// Looks at the source, and renders what is seen.
+    /// Loads from the source what the view shows, and renders it.
     ///
     /// # Errors
     /// The source's.
-    pub(crate) async fn look(
+    pub(crate) async fn load(
         &self,
         source: &dyn PageSource,
-        told: &Told,
+        settings: &ViewSettings,
         now_ms: TimestampMs,
     ) -> Result<Page, ApiError> {
-        let look = Look { source, told, now_ms, links: Links::at(self.depth()) };
+        let ctx = ViewContext { source, settings, now_ms, links: Links::at(self.depth()) };
         match self {
-            Self::Jobs(query) => jobs::look(&look, query).await,
-            Self::Coverage(question) => coverage::look(&look, question).await,
-            Self::Trouble => trouble::look(&look).await,
-            Self::Workers(listing) => workers::look(&look, listing).await,
-            Self::Job(job, listing) => job::look(&look, job, listing).await,
-            Self::Shard(job, shard, listing) => shard::look(&look, (job, *shard), listing).await,
-            Self::Cost(job) => cost::look(&look, job).await,
-            Self::Compare(a, b, listing) => compare::look(&look, (a, b), listing).await,
-            Self::Task(job, shard, task) => task::look(&look, (job, *shard, *task)).await,
+            Self::Jobs(query) => jobs::load(&ctx, query).await,
+            Self::Coverage(question) => coverage::load(&ctx, question).await,
+            Self::Trouble => trouble::load(&ctx).await,
+            Self::Workers(listing) => workers::load(&ctx, listing).await,
+            Self::Job(job, listing) => job::load(&ctx, job, listing).await,
+            Self::Shard(job, shard, listing) => shard::load(&ctx, (job, *shard), listing).await,
+            Self::Cost(job) => cost::load(&ctx, job).await,
+            Self::Compare(a, b, listing) => compare::load(&ctx, (a, b), listing).await,
+            Self::Task(job, shard, task) => task::load(&ctx, (job, *shard, *task)).await,
         }
     }
 }

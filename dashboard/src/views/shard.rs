@@ -14,7 +14,7 @@ use super::slow::{self, Reason};
 use super::spread::Spread;
 use super::stream::{self, Stream};
 use super::tasks::Seen;
-use super::{Look, Page, ROWS, Section, answer, document};
+use super::{Page, ROWS, Section, ViewContext, answer, document};
 use crate::html::{Links, Pager, bar, facts, long, name, pager, state, table, warnings};
 use crate::source::PageAction;
 use crate::text;
@@ -54,16 +54,20 @@ struct Shard {
 }
 
 /// Finds a shard among those of its job.
-pub(super) async fn find(look: &Look<'_>, job: &JobId, shard: ShardId) -> Result<ShardSummary, ApiError> {
-    let seen = look.source.job(job.as_str()).await?;
+pub(super) async fn find(ctx: &ViewContext<'_>, job: &JobId, shard: ShardId) -> Result<ShardSummary, ApiError> {
+    let seen = ctx.source.job(job.as_str()).await?;
     let name = shard.to_string();
     let found = seen.shards.into_iter().find(|known| known.shard == name);
     found.ok_or_else(|| ApiError::NotFound { what: format!("shard {name} of job {job}") })
 }
 
-pub(super) async fn look(look: &Look<'_>, (job, id): (&JobId, ShardId), listing: &Listing) -> Result<Page, ApiError> {
-    let summary = find(look, job, id).await?;
-    let seen = Seen::of(look, (job, id), listing).await?;
+pub(super) async fn load(
+    ctx: &ViewContext<'_>,
+    (job, id): (&JobId, ShardId),
+    listing: &Listing,
+) -> Result<Page, ApiError> {
+    let summary = find(ctx, job, id).await?;
+    let seen = Seen::of(ctx, (job, id), listing).await?;
     let tasks = &seen.looked_at;
     let running = tasks.iter().flat_map(|task| &task.running).map(|attempt| attempt.elapsed_ms);
     let counting = tasks.iter().filter_map(|task| task.counts.as_ref()?.effort.as_ref()).map(|effort| effort.wall_ms);
@@ -78,7 +82,7 @@ pub(super) async fn look(look: &Look<'_>, (job, id): (&JobId, ShardId), listing:
         tasks_looked_at: tasks.len(),
         tasks_all: seen.page.all,
         tasks_are_cut: seen.are_cut,
-        stream: Stream::of(tasks, look.now_ms),
+        stream: Stream::of(tasks, ctx.now_ms),
         no_tasks: seen.none,
         tasks_matching: seen.page.matching,
         tasks: seen.page.tasks.iter().map(TaskFacts::from).collect(),
@@ -86,7 +90,7 @@ pub(super) async fn look(look: &Look<'_>, (job, id): (&JobId, ShardId), listing:
         is_over: is_over(&summary),
     };
     let place = Pager { offset: listing.from, shown: shard.tasks.len(), total: shard.tasks_matching as usize };
-    Ok(page(&shard, (listing, place), &look.links))
+    Ok(page(&shard, (listing, place), &ctx.links))
 }
 
 /// True if nothing of a shard goes on.
@@ -101,7 +105,7 @@ fn page(shard: &Shard, list: (&Listing, Pager), links: &Links) -> Page {
         nav: "Jobs",
         crumbs: vec![("Jobs".to_owned(), links.to("")), (job.clone(), links.job(job))],
         sections: vec![
-            Section::live("answer", told(shard, links)),
+            Section::live("answer", headline(shard, links)),
             Section::live("facts", about(&shard.facts)),
             Section::live("spread", spreads(shard)),
             Section::live("stream", drawn(shard)),
@@ -122,7 +126,7 @@ fn actions(shard: &Shard) -> Vec<PageAction> {
     if shard.facts.state == "done" { vec![PageAction::ReplayShard { job, shard: name }] } else { Vec::new() }
 }
 
-fn told(shard: &Shard, links: &Links) -> Markup {
+fn headline(shard: &Shard, links: &Links) -> Markup {
     let facts = &shard.facts;
     html! {
         p.answer { (state(&facts.state)) " " (shard.says) @if let Some(eta_ms) = facts.eta_ms { " About " (text::span_ms(eta_ms)) " are left." } }

@@ -23,13 +23,13 @@ const COLOURS: [&str; Stage::ALL.len()] = ["c1", "c2", "c3", "c4", "c5", "c6", "
 
 /// Lists the stages in which any time was spent.
 pub(crate) fn facts(times: &StageTimes, bytes_in: u64) -> Vec<StageFacts> {
-    let of = |stage| {
+    let facts_of = |stage| {
         let time = times.of(stage);
         let (wall_ms, cpu_ms) = (time.wall.as_millis() as u64, time.cpu.as_millis() as u64);
         let cpu_ms_per_gb = (bytes_in > 0).then(|| (cpu_ms as f64 * 1e9 / bytes_in as f64) as u64);
         StageFacts { stage, wall_ms, cpu_ms, cpu_ms_per_gb }
     };
-    Stage::ALL.into_iter().map(of).filter(|facts| facts.wall_ms > 0 || facts.cpu_ms > 0).collect()
+    Stage::ALL.into_iter().map(facts_of).filter(|facts| facts.wall_ms > 0 || facts.cpu_ms > 0).collect()
 }
 
 /// Renders the stages; nothing if no time is known.

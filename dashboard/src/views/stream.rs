@@ -24,7 +24,7 @@ const SLOTS_MAX: usize = 40;
 const BLOCKS_MAX: usize = 600;
 /// Share of the time that is the finest to be seen.
 const STEPS: u64 = 1000;
-/// Longest overlap of two attempts in one slot: begins are told by the clock of a worker, ends by that of the leader.
+/// Longest overlap of two attempts in one slot: begins have the time of a worker's clock, ends that of the leader's.
 const CLOCKS_DIFFER_MS: u64 = 1000;
 
 /// Stream of the attempts of a shard.
@@ -66,7 +66,7 @@ pub(crate) struct Span {
     pub(crate) busy_ms: u64,
 }
 
-/// Attempt as the wire tells it.
+/// Attempt, as it is on the wire.
 struct Ran<'a> {
     worker: (&'a str, &'a str),
     task: &'a str,

@@ -6,7 +6,7 @@ use proto::{ApiError, v1};
 use serde::Serialize;
 
 use super::facts::{AttemptFacts, TaskFacts};
-use super::{Look, Page, ROWS, Section, document};
+use super::{Page, ROWS, Section, ViewContext, document};
 use crate::html::{Links, bar, facts, instant, long, name, state, table};
 use crate::text;
 
@@ -23,17 +23,17 @@ struct Task {
     /// Attempts in the order in which they began, the latest ones if there are very many.
     attempts: Vec<AttemptFacts>,
     attempts_left_out: usize,
-    /// Sentences about what is not known any more.
+    /// Sentences about facts that are lost.
     unknown: Vec<String>,
     #[serde(skip)]
     now_ms: TimestampMs,
 }
 
-pub(super) async fn look(look: &Look<'_>, (job, shard, id): (&JobId, ShardId, TaskId)) -> Result<Page, ApiError> {
+pub(super) async fn load(ctx: &ViewContext<'_>, (job, shard, id): (&JobId, ShardId, TaskId)) -> Result<Page, ApiError> {
     let (job, shard, task) = (job.to_string(), shard.to_string(), id.to_string());
     let request = v1::GetTaskRequest { job, shard, task, ..Default::default() };
-    let found = look.source.task(request.clone()).await?;
-    let traces = look.told.trace_url.as_ref();
+    let found = ctx.source.task(request.clone()).await?;
+    let traces = ctx.settings.trace_url.as_ref();
     let mut attempts: Vec<_> = found.attempts.iter().map(|record| AttemptFacts::of(record, traces)).collect();
     let attempts_left_out = attempts.len().saturating_sub(ROWS);
     attempts.drain(..attempts_left_out);
@@ -50,9 +50,9 @@ pub(super) async fn look(look: &Look<'_>, (job, shard, id): (&JobId, ShardId, Ta
         attempts,
         attempts_left_out,
         unknown: found.unknown,
-        now_ms: look.now_ms,
+        now_ms: ctx.now_ms,
     };
-    Ok(page(&task, &look.links))
+    Ok(page(&task, &ctx.links))
 }
 
 fn page(task: &Task, links: &Links) -> Page {
@@ -65,7 +65,7 @@ fn page(task: &Task, links: &Links) -> Page {
             (job.clone(), links.job(job)),
             (shard.clone(), links.shard(job, shard)),
         ],
-        sections: vec![Section::live("answer", told(task)), Section::live("attempts", attempts(task))],
+        sections: vec![Section::live("answer", headline(task)), Section::live("attempts", attempts(task))],
         document: document("TaskPage", task),
         command: format!("tailor task get {name} --shard {shard} --job {job}"),
         actions: Vec::new(),
@@ -73,7 +73,7 @@ fn page(task: &Task, links: &Links) -> Page {
     }
 }
 
-fn told(task: &Task) -> Markup {
+fn headline(task: &Task) -> Markup {
     let kind = if task.task.starts_with('r') { "reduces one partition" } else { "reads a part of the segments" };
     let tried = task.now.as_ref().map_or(task.attempts.len() as u64, |now| now.attempts.into());
     let now = task.now.as_ref();
@@ -143,7 +143,7 @@ fn row(attempt: &AttemptFacts, at: usize, input: u64, now_ms: TimestampMs) -> Ma
     }
 }
 
-/// Shows the time of each stage; the stage alone of an attempt that told no more.
+/// Shows the time of each stage; of an attempt without times, the stage alone.
 fn stages(attempt: &AttemptFacts) -> Markup {
     let times = attempt.stages_ms.iter().map(|(stage, ms)| format!("{stage} {}", text::span_ms(*ms)));
     let times: Vec<_> = times.collect();

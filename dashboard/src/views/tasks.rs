@@ -10,7 +10,7 @@ use proto::ApiError;
 use proto::v1::{ListTasksRequest, ListTasksResponse, TaskOrder, TaskState, TaskSummary};
 
 use super::listing::Listing;
-use super::{Look, ROWS};
+use super::{ROWS, ViewContext};
 
 /// Number of the first tasks of the plan that are looked at: the whole of most shards.
 const FIRST_TASKS: u32 = 1000;
@@ -33,12 +33,12 @@ pub(super) struct Seen {
 impl Seen {
     /// Asks for the tasks of a shard. A page without them is still a page, so a refusal becomes a sentence.
     pub(super) async fn of(
-        look: &Look<'_>,
+        ctx: &ViewContext<'_>,
         (job, shard): (&JobId, ShardId),
         listing: &Listing,
     ) -> Result<Self, ApiError> {
         let about = || ListTasksRequest { job: job.to_string(), shard: shard.to_string(), ..Default::default() };
-        match Self::ask(look, &about, listing).await {
+        match Self::ask(ctx, &about, listing).await {
             // The job or the shard is just being taken over, or its record is not written yet.
             Err(error @ (ApiError::NotFound { .. } | ApiError::Refused { .. })) => {
                 Ok(Self { none: Some(error.to_string()), ..Self::default() })
@@ -47,7 +47,11 @@ impl Seen {
         }
     }
 
-    async fn ask(look: &Look<'_>, about: &impl Fn() -> ListTasksRequest, listing: &Listing) -> Result<Self, ApiError> {
+    async fn ask(
+        ctx: &ViewContext<'_>,
+        about: &impl Fn() -> ListTasksRequest,
+        listing: &Listing,
+    ) -> Result<Self, ApiError> {
         let urgent = ListTasksRequest {
             state: state_called(&listing.state).into(),
             order: TaskOrder::Urgent.into(),
@@ -55,14 +59,14 @@ impl Seen {
             limit: ROWS as u32,
             ..about()
         };
-        let page = look.source.tasks(urgent).await?;
-        let first = look.source.tasks(ListTasksRequest { limit: FIRST_TASKS, ..about() }).await?;
+        let page = ctx.source.tasks(urgent).await?;
+        let first = ctx.source.tasks(ListTasksRequest { limit: FIRST_TASKS, ..about() }).await?;
         let are_cut = first.more;
         let slowest = match are_cut {
             false => Vec::new(),
             true => {
                 let order = TaskOrder::Slowest.into();
-                look.source.tasks(ListTasksRequest { order, limit: SLOWEST_TASKS, ..about() }).await?.tasks
+                ctx.source.tasks(ListTasksRequest { order, limit: SLOWEST_TASKS, ..about() }).await?.tasks
             }
         };
         let of_page = page.tasks.iter().cloned();

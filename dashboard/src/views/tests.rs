@@ -35,18 +35,18 @@ fn view(url: &str) -> View {
 }
 
 /// Settings with a place of traces, whose query must be escaped.
-fn told() -> Told {
+fn settings() -> ViewSettings {
     let trace_url = "https://traces.example.com/?a=1&id={trace_id}".parse().expect("a template");
-    Told { trace_url: Some(trace_url), ..Told::default() }
+    ViewSettings { trace_url: Some(trace_url), ..ViewSettings::default() }
 }
 
-async fn look(url: &str, source: &Simulated) -> Page {
-    view(url).look(source, &told(), SUBMITTED_MS + 90_000).await.unwrap_or_else(|error| panic!("{url}: {error}"))
+async fn load(url: &str, source: &Simulated) -> Page {
+    view(url).load(source, &settings(), SUBMITTED_MS + 90_000).await.unwrap_or_else(|error| panic!("{url}: {error}"))
 }
 
 /// Compares a page with the reviewed one: its sections, then its JSON.
 async fn check(url: &str, expected: ExpectFile) {
-    let page = look(url, &Simulated { jobs: 3, ..Simulated::default() }).await;
+    let page = load(url, &Simulated { jobs: 3, ..Simulated::default() }).await;
     let mut text = format!("title: {}\ncommand: {}\n", page.title, page.command);
     for section in &page.sections {
         let html = section.html.0.replace("><", ">\n<");
@@ -102,7 +102,7 @@ async fn names_of_strangers_stay_text_wherever_they_stand() {
     for text in [HOSTILE, &long] {
         let source = Simulated { jobs: 3, text: text.to_owned(), ..Simulated::default() };
         for url in PATHS {
-            let page = look(url, &source).await;
+            let page = load(url, &source).await;
             for section in &page.sections {
                 let html = &section.html.0;
                 assert!(!html.contains("<script") && !html.contains("<img"), "{url} {}: {html}", section.id);
@@ -125,7 +125,7 @@ async fn the_largest_cluster_has_small_pages() {
         let mut least = Duration::MAX;
         for _ in 0..5 {
             let began = Instant::now();
-            let page = look(url, &source).await;
+            let page = load(url, &source).await;
             least = least.min(began.elapsed());
             let bytes: usize = page.sections.iter().map(|section| section.html.0.len()).sum();
             assert!(bytes < 300_000, "{url} has {bytes} bytes");
@@ -135,9 +135,9 @@ async fn the_largest_cluster_has_small_pages() {
 }
 
 #[tokio::test]
-async fn a_shard_of_more_tasks_than_an_answer_holds_shows_its_slowest_ones_on_a_small_page() {
+async fn a_shard_of_more_tasks_than_an_answer_holds_shows_its_slowest_ones() {
     let source = Simulated { tasks_per_shard: 12_000, workers: 500, ..Simulated::default() };
-    let page = look("jobs/j0/shards/org-mod-00", &source).await;
+    let page = load("jobs/j0/shards/org-mod-00", &source).await;
     let html: String = page.sections.iter().map(|section| section.html.0.as_str()).collect();
     assert!(html.contains(" of 12,000 tasks are looked at") && html.contains("<rect "), "{html}");
     assert!(html.len() < 290_000, "{} bytes", html.len());

@@ -9,7 +9,7 @@ use proto::{ApiError, v1};
 use serde::Serialize;
 
 use super::facts::{JobFacts, TaskFacts, WorkerFacts, is_open};
-use super::{Look, Page, Section, document};
+use super::{Page, Section, ViewContext, document};
 use crate::html::{Links, long, name, state, table};
 use crate::source::SourceKind;
 use crate::text;
@@ -25,7 +25,7 @@ const IDLE_MS_MIN: u64 = 60_000;
 /// Facts of the view.
 #[derive(Debug, Serialize)]
 struct Trouble {
-    /// Troubles of the stores, as the leader tells them.
+    /// Troubles of the stores, from the leader.
     stores: Vec<String>,
     /// Open jobs that wait, or have failed shards.
     jobs: Vec<JobFacts>,
@@ -55,16 +55,16 @@ impl Trouble {
     }
 }
 
-pub(super) async fn look(look: &Look<'_>) -> Result<Page, ApiError> {
-    if let SourceKind::Dataset(_) = look.source.kind() {
+pub(super) async fn load(ctx: &ViewContext<'_>) -> Result<Page, ApiError> {
+    if let SourceKind::Dataset(_) = ctx.source.kind() {
         return Err(ApiError::NotFound {
             what: "cluster behind these records; a dataset has no trouble of its own".to_owned(),
         });
     }
-    let open = look.source.jobs(v1::ListJobsRequest { open_only: true, ..Default::default() }).await?.jobs;
-    let workers = look.source.workers().await?.workers;
+    let open = ctx.source.jobs(v1::ListJobsRequest { open_only: true, ..Default::default() }).await?.jobs;
+    let workers = ctx.source.workers().await?.workers;
     let mut trouble = Trouble {
-        stores: look.source.cluster().await?.troubles,
+        stores: ctx.source.cluster().await?.troubles,
         jobs: open.iter().filter(|job| is_troubled(job)).map(JobFacts::from).collect(),
         tasks_by_class: BTreeMap::new(),
         tasks: Vec::new(),
@@ -72,7 +72,7 @@ pub(super) async fn look(look: &Look<'_>) -> Result<Page, ApiError> {
         left_out: open.iter().skip(JOBS_MAX).map(|job| job.job.clone()).collect(),
     };
     for job in open.iter().take(JOBS_MAX) {
-        match tasks_of(look, job).await {
+        match tasks_of(ctx, job).await {
             Ok(tasks) => trouble.tasks.extend(tasks),
             // The job has ended meanwhile, or is being taken over.
             Err(ApiError::NotFound { .. } | ApiError::Refused { .. }) => trouble.left_out.push(job.job.clone()),
@@ -83,11 +83,11 @@ pub(super) async fn look(look: &Look<'_>) -> Result<Page, ApiError> {
     for task in &trouble.tasks {
         *trouble.tasks_by_class.entry(task.trouble.clone()).or_default() += 1;
     }
-    Ok(page(&trouble, &look.links))
+    Ok(page(&trouble, &ctx.links))
 }
 
 /// Asks for the tasks of a job that wait, that are tried again, and whose attempts do not move.
-async fn tasks_of(look: &Look<'_>, job: &JobSummary) -> Result<Vec<TaskOfJob>, ApiError> {
+async fn tasks_of(ctx: &ViewContext<'_>, job: &JobSummary) -> Result<Vec<TaskOfJob>, ApiError> {
     let about = || v1::ListTasksRequest { job: job.job.clone(), limit: TASKS_PER_JOB_MAX, ..Default::default() };
     let running = TaskState::Running.into();
     let (waiting, again, slowest) = (
@@ -95,9 +95,9 @@ async fn tasks_of(look: &Look<'_>, job: &JobSummary) -> Result<Vec<TaskOfJob>, A
         v1::ListTasksRequest { retrying: true, ..about() },
         v1::ListTasksRequest { state: running, order: v1::TaskOrder::Slowest.into(), ..about() },
     );
-    let mut tasks = look.source.tasks(waiting).await?.tasks;
-    tasks.extend(look.source.tasks(again).await?.tasks);
-    tasks.extend(look.source.tasks(slowest).await?.tasks.into_iter().filter(is_stuck));
+    let mut tasks = ctx.source.tasks(waiting).await?.tasks;
+    tasks.extend(ctx.source.tasks(again).await?.tasks);
+    tasks.extend(ctx.source.tasks(slowest).await?.tasks.into_iter().filter(is_stuck));
     let named = tasks.into_iter().map(|task| ((task.shard.clone(), task.task.clone()), task));
     let once: BTreeMap<_, _> = named.collect();
     let of_job = |task: v1::TaskSummary| TaskOfJob {
@@ -131,7 +131,7 @@ fn page(trouble: &Trouble, links: &Links) -> Page {
         nav: "Trouble",
         crumbs: Vec::new(),
         sections: vec![
-            Section::live("answer", told(trouble)),
+            Section::live("answer", headline(trouble)),
             Section::live("jobs", jobs(trouble, links)),
             Section::live("tasks", tasks(trouble, links)),
             Section::live("workers", workers(trouble)),
@@ -143,7 +143,7 @@ fn page(trouble: &Trouble, links: &Links) -> Page {
     }
 }
 
-fn told(trouble: &Trouble) -> Markup {
+fn headline(trouble: &Trouble) -> Markup {
     html! {
         @if trouble.is_none() { p.answer { "Nothing waits, nothing is tried again, and every worker can work." } }
         @if !trouble.tasks.is_empty() {
@@ -182,16 +182,16 @@ fn jobs(trouble: &Trouble, links: &Links) -> Markup {
 }
 
 fn tasks(trouble: &Trouble, links: &Links) -> Markup {
-    let row = |of: &TaskOfJob| {
+    let row = |found: &TaskOfJob| {
         html! {
-            th scope="row" { a href=(links.task(&of.job, &of.task.shard, &of.task.task)) { (name(&of.task.task)) } }
-            td { a href=(links.shard(&of.job, &of.task.shard)) { (name(&of.task.shard)) } }
-            td { a href=(links.job(&of.job)) { (name(&of.job)) } }
-            td { (of.trouble) }
-            td { (state(&of.task.state)) }
-            td.number { (text::count(of.task.attempts.into())) }
-            td { (waits(&of.task)) }
-            td { @if let Some(error) = &of.task.error { (long(&format!("error-{}-{}-{}", of.job, of.task.shard, of.task.task), error)) } @else { "-" } }
+            th scope="row" { a href=(links.task(&found.job, &found.task.shard, &found.task.task)) { (name(&found.task.task)) } }
+            td { a href=(links.shard(&found.job, &found.task.shard)) { (name(&found.task.shard)) } }
+            td { a href=(links.job(&found.job)) { (name(&found.job)) } }
+            td { (found.trouble) }
+            td { (state(&found.task.state)) }
+            td.number { (text::count(found.task.attempts.into())) }
+            td { (waits(&found.task)) }
+            td { @if let Some(error) = &found.task.error { (long(&format!("error-{}-{}-{}", found.job, found.task.shard, found.task.task), error)) } @else { "-" } }
         }
     };
     let rows: Vec<_> = trouble.tasks.iter().map(row).collect();
@@ -203,7 +203,7 @@ fn tasks(trouble: &Trouble, links: &Links) -> Markup {
     }
 }
 
-/// Says for what a task waits and until when, or where its attempt stands still.
+/// Says why a task waits and until when, or in which stage its attempt stands still.
 fn waits(task: &TaskFacts) -> Markup {
     let idle =
         task.running.iter().filter(|attempt| attempt.idle_ms >= IDLE_MS_MIN).max_by_key(|attempt| attempt.idle_ms);

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::facts::WorkerFacts;
 use super::job::choice;
 use super::listing::Listing;
-use super::{Look, Page, ROWS, Section, document};
+use super::{Page, ROWS, Section, ViewContext, document};
 use crate::html::{Links, Pager, bar, instant, long, name, pager, state, table};
 use crate::source::PageAction;
 use crate::text;
@@ -31,8 +31,8 @@ struct Workers {
     workers: Vec<WorkerFacts>,
 }
 
-pub(super) async fn look(look: &Look<'_>, listing: &Listing) -> Result<Page, ApiError> {
-    let seen = look.source.workers().await?;
+pub(super) async fn load(ctx: &ViewContext<'_>, listing: &Listing) -> Result<Page, ApiError> {
+    let seen = ctx.source.workers().await?;
     let live: Vec<_> = seen.workers.iter().map(WorkerFacts::from).collect();
     let count_of = |state: &str| live.iter().filter(|worker| worker.state == state).count();
     let mut workers = Workers {
@@ -55,7 +55,7 @@ pub(super) async fn look(look: &Look<'_>, listing: &Listing) -> Result<Page, Api
     }
     let place = listing.cut(&mut listed);
     (workers.matching, workers.workers) = (place.total, listed);
-    Ok(page(&workers, (listing, place), &look.links))
+    Ok(page(&workers, (listing, place), &ctx.links))
 }
 
 /// Worker that was lost while it was to leave: it gets the order again if it comes back.
@@ -80,7 +80,7 @@ fn page(workers: &Workers, list: (&Listing, Pager), links: &Links) -> Page {
         nav: "Workers",
         crumbs: Vec::new(),
         sections: vec![
-            Section::live("answer", told(workers)),
+            Section::live("answer", headline(workers)),
             Section::still("filters", filters(list.0, links)),
             Section::live("workers", listed(workers, list, links)),
         ],
@@ -91,7 +91,7 @@ fn page(workers: &Workers, list: (&Listing, Pager), links: &Links) -> Page {
     }
 }
 
-fn told(workers: &Workers) -> Markup {
+fn headline(workers: &Workers) -> Markup {
     html! {
         p.answer {
             (text::counted(workers.count as u64, "worker")) ", " (text::count(workers.running)) " of "

@@ -24,7 +24,7 @@ pub fn window_name(window: Window) -> String {
 }
 
 impl WindowCoverage {
-    /// Tells in a sentence whether the window is complete, and what is not.
+    /// Formats a sentence: whether the window is complete, and which parts are not.
     pub fn answer(&self, question: Question) -> String {
         let about = about(question);
         let name = window_name(self.window);
@@ -147,8 +147,8 @@ pub fn holes(shard: &ShardCoverage) -> Vec<String> {
     let misplaced = shard.misplaced.values().fold(shard.misplaced_unlisted, |sum, frames| sum.saturating_add(*frames));
     if misplaced > 0 {
         let orgs = named(shard.misplaced.keys().map(ToString::to_string));
-        let of = if orgs.is_empty() { String::new() } else { format!(" of organisation {orgs}") };
-        holes.push(format!("{misplaced} misplaced frames{of}"));
+        let whose = if orgs.is_empty() { String::new() } else { format!(" of organisation {orgs}") };
+        holes.push(format!("{misplaced} misplaced frames{whose}"));
     }
     if shard.segments_lacking > 0 || shard.bytes_lacking > 0 {
         holes.push(format!("lacks {} segments, {} bytes of a later plan", shard.segments_lacking, shard.bytes_lacking));

@@ -24,7 +24,7 @@ impl InputSize {
     }
 }
 
-/// Version of a shard, as its manifest tells.
+/// Version of a shard, from its manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardVersion {
     /// Number of the version, counted from 1.

@@ -1,10 +1,10 @@
 //! Index of the facts of one dataset, kept so that a question costs no listing.
 //!
-//! Manifests, records and history entries are never replaced, so what was read of them stays true; only *which* of them
-//! are current changes. The index lists their keys again once its knowledge is older than the question allows, and reads
-//! what is new. Between two listings its keeper adds what it knows without a look: [`CoverageIndex::note_version`] and
-//! [`CoverageIndex::note_job`]. A note and a listing may come in any order, because the higher version and the later
-//! round count.
+//! Manifests, records and history entries are never replaced, so facts that were read from them stay true; only *which*
+//! of them are current changes. The index lists their keys again once its knowledge is older than the question allows,
+//! and reads what is new. Between two listings its keeper adds what it knows without a look:
+//! [`CoverageIndex::note_version`] and [`CoverageIndex::note_job`]. A note and a listing may come in any order, because
+//! the higher version and the later round count.
 //!
 //! ```text
 //! question --> jobs (history, job folders, marks, names of windows): listed if too old, new entries read
@@ -138,7 +138,7 @@ impl CoverageIndex {
             known.jobs.list(&self.root, &open.names, now_ms).await?;
         }
         let (mut windows, mut more) = known.choose(ask, open);
-        known.windows.look(&self.root, &windows, max_age, now_ms).await?;
+        known.windows.refresh(&self.root, &windows, max_age, now_ms).await?;
         known.jobs.read_records(&self.root, &windows).await?;
         self.take_notes(&mut known);
         more |= known.cut_page(&mut windows);
@@ -149,7 +149,7 @@ impl CoverageIndex {
         Ok(CoveredWindows { windows: found, more, as_of_ms, warnings })
     }
 
-    /// Adds the notes to what is known. Returns true if some were dropped.
+    /// Adds the notes to the known facts. Returns true if some were dropped.
     fn take_notes(&self, known: &mut Known) -> bool {
         let notes = std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner));
         for note in notes.waiting {

@@ -133,7 +133,7 @@ impl<'a> Judge<'a> {
     fn versioned(&self, shard: ShardId, version: &ShardVersion) -> ShardCoverage {
         let later: Vec<_> =
             self.tries(shard).into_iter().filter(|(job, tried)| self.is_later(version, job, tried)).collect();
-        // A job that failed before it listed its segments tells nothing about them.
+        // A job that failed before it listed its segments has no fact about them.
         let planned = later.iter().rev().find(|(_, tried)| tried.input != TryInput::Unplanned);
         let ahead = planned.filter(|(_, tried)| match tried.input {
             TryInput::Planned(input) => input.exceeds(version.input),
@@ -171,7 +171,8 @@ impl<'a> Judge<'a> {
         job.submitted_at_ms > writer.unwrap_or(version.committed_at_ms).min(version.committed_at_ms)
     }
 
-    /// Returns the state of what no shard tells about, and the reason; none if the shards tell all.
+    /// Returns the state of the shards that the window may have and that nobody has listed, and the reason; none if all
+    /// shards are known.
     fn gap(&self, has_no_shard: bool) -> Option<(CoverageState, String)> {
         match self.plan {
             None if has_no_shard || self.question == Question::All => Some(self.without_plan()),

@@ -53,7 +53,7 @@ impl UnrecordedJob {
 /// Job on record.
 #[derive(Debug)]
 struct EndedJob {
-    /// Its entry of the history; none if only a record of an older version tells of it.
+    /// Its entry of the history; none if only a record of an older version names it.
     entry: Option<HistoryName>,
     window: Window,
     record: KnownRecord,
@@ -113,7 +113,8 @@ impl KnownJobs {
         self.ended.insert(job, EndedJob { entry: Some(entry), window, record });
     }
 
-    /// Lists history, folders of jobs and marks, and reads what is new; `open` are jobs that the caller knows better.
+    /// Lists history, folders of jobs and marks, and reads the new ones; `open` are jobs of which the caller has newer
+    /// facts.
     pub(super) async fn list(
         &mut self,
         root: &Root,

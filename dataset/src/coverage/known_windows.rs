@@ -18,12 +18,12 @@ const WINDOWS_AT_ONCE: usize = 8;
 /// Most manifests of a window that are read at once.
 const MANIFESTS_AT_ONCE: usize = 8;
 
-/// Windows that were looked at.
+/// Windows that were listed.
 #[derive(Debug, Default)]
 pub(super) struct KnownWindows {
     windows: BTreeMap<Window, KnownWindow>,
-    /// Number of looks so far, by which the windows that were asked for longest ago are found.
-    looks: u64,
+    /// Number of refreshes so far, by which the windows that were asked for longest ago are found.
+    refreshes: u64,
 }
 
 #[derive(Debug)]
@@ -35,38 +35,38 @@ struct KnownWindow {
 }
 
 impl KnownWindows {
-    /// Looks at each of `windows` whose knowledge is older than `max_age`: lists its manifests, and reads the current
+    /// Refreshes each of `windows` whose knowledge is older than `max_age`: lists its manifests, and reads the current
     /// ones that are new.
-    pub(super) async fn look(
+    pub(super) async fn refresh(
         &mut self,
         root: &Root,
         windows: &[Window],
         max_age: Duration,
         now_ms: TimestampMs,
     ) -> Result<(), DatasetError> {
-        self.looks += 1;
+        self.refreshes += 1;
         let mut stale = Vec::new();
         for window in windows {
             match self.windows.get_mut(window) {
-                Some(known) if known.listed.elapsed() < max_age => known.asked = self.looks,
+                Some(known) if known.listed.elapsed() < max_age => known.asked = self.refreshes,
                 Some(known) => stale.push((*window, known.versions.clone())),
                 None => stale.push((*window, BTreeMap::new())),
             }
         }
         let catalog = Catalog::new(root.clone());
-        let look = |(window, known)| {
+        let list = |(window, known)| {
             let catalog = &catalog;
             async move { (window, Instant::now(), current(catalog, window, known).await) }
         };
-        let mut looks = stream::iter(stale.into_iter().map(look)).buffer_unordered(WINDOWS_AT_ONCE);
-        while let Some((window, listed, versions)) = looks.next().await {
-            let known = KnownWindow { listed, listed_at_ms: now_ms, versions: versions?, asked: self.looks };
+        let mut lists = stream::iter(stale.into_iter().map(list)).buffer_unordered(WINDOWS_AT_ONCE);
+        while let Some((window, listed, versions)) = lists.next().await {
+            let known = KnownWindow { listed, listed_at_ms: now_ms, versions: versions?, asked: self.refreshes };
             self.windows.insert(window, known);
         }
         Ok(())
     }
 
-    /// Adds a version that was committed after the last look, if the window was looked at.
+    /// Adds a version that was committed after the last refresh, if the window is known.
     pub(super) fn note(&mut self, window: Window, shard: ShardId, version: FoundVersion) {
         let Some(known) = self.windows.get_mut(&window) else { return };
         if known.versions.get(&shard).is_none_or(|known| known.version() < version.version()) {
@@ -84,10 +84,10 @@ impl KnownWindows {
         self.windows.get(&window).map_or(0, |known| known.versions.len())
     }
 
-    /// Returns the time of the oldest look at one of `windows`.
+    /// Returns the time of the oldest listing of one of `windows`.
     pub(super) fn as_of_ms(&self, windows: &[Window]) -> TimestampMs {
-        let looks = windows.iter().filter_map(|window| self.windows.get(window));
-        looks.map(|known| known.listed_at_ms).min().unwrap_or(TimestampMs::MAX)
+        let known = windows.iter().filter_map(|window| self.windows.get(window));
+        known.map(|known| known.listed_at_ms).min().unwrap_or(TimestampMs::MAX)
     }
 
     /// Forgets the windows that were asked for longest ago, until at most `cells_max` versions are kept; `windows` stay.
@@ -136,7 +136,7 @@ async fn read(catalog: &Catalog, name: ManifestName) -> Result<Option<FoundVersi
     }
 }
 
-/// True if nothing can be told about an object, because its store cannot be used.
+/// True if the state of an object is unknown, because its store cannot be used.
 pub(super) fn is_away(error: &StorageError) -> bool {
     error.is_store_away() || error.is_lasting()
 }

@@ -1,5 +1,5 @@
-//! Coverage: for each window and shard the current version, its holes, and what runs, failed or is missing. The answer
-//! to "is window W complete for organisation X?".
+//! Coverage: for each window and shard the current version, its holes, and the shards that run, failed or are missing.
+//! The answer to "is window W complete for organisation X?".
 //!
 //! [`CoverageIndex`] gathers the facts, from the dataset alone or beside a cluster's open jobs; [`judge`] is pure, and
 //! turns the facts about a window into a verdict.

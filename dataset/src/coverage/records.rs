@@ -1,4 +1,4 @@
-//! Jobs of a dataset, as their records, specs, plans and marks tell: the fields that coverage needs.
+//! Jobs of a dataset, from their records, specs, plans and marks: the fields that coverage needs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -71,9 +71,9 @@ fn a_later_plan_counts_only_if_it_has_more_input_than_the_version() {
         ("job b at 20 whole: org-mod-01 failed of -", CoverageState::Complete),
         ("job b at 20 open: org-mod-01 running of 2", CoverageState::Complete),
         ("job b at 20 open: org-mod-01 running of 3", CoverageState::Running),
-        // A job that was submitted before the version's job tells nothing about later segments.
+        // A job that was submitted before the version's job has no fact about later segments.
         ("job b at 5 whole: org-mod-01 failed of 3", CoverageState::Complete),
-        // The last plan has the word: what it did not find any more is gone.
+        // The last plan decides: segments that it did not find are gone.
         (
             "job b at 20 whole: org-mod-01 failed of 3\njob c at 30 whole: org-mod-01 failed of 2",
             CoverageState::Complete,
@@ -144,7 +144,7 @@ fn jobs_that_planned_nothing_are_told_and_decide_only_where_there_is_no_plan() {
 }
 
 #[test]
-fn an_organisation_is_judged_by_its_shard_its_own_misplaced_frames_and_the_quarantine_beside_them() {
+fn an_organisation_is_judged_by_its_shard_misplaced_frames_and_quarantine() {
     let text = "job a at 10 whole own 7: org-7 done v1 of 1, org-mod-01 done v1 of 1, org-mod-02 done v1 of 1, org-mod-03 failed of 1
                 org-7 v1 by a at 11 of 1
                 org-mod-01 v1 by a at 11 of 1 misplaced 9

@@ -16,7 +16,7 @@ pub enum CoverageState {
     Empty,
     /// Committed with all input of the newest plan, nothing quarantined, nothing misplaced.
     Complete,
-    /// Nothing on record tells.
+    /// No record answers the question.
     Unknown,
     /// Committed, but with quarantined frames, misplaced organisations, or less input than a later plan had.
     Holes,

@@ -21,10 +21,10 @@
 //!
 //! A manifest that cannot be read stops the collection of its shard.
 //!
-//! **Order.** Objects are listed before manifests, so what was committed in between is named. Manifests that are
-//! given up go before the objects that only they name. Then new versions and the marks are read once more, and the
-//! objects that are still garbage go. A rollback marks first and reads then; so either it finds its manifest gone, or
-//! its mark is seen.
+//! **Order.** Objects are listed before manifests, so objects of commits in between are named. Manifests that are given
+//! up go before the objects that only they name. Then new versions and the marks are read once more, and the objects
+//! that are still garbage go. A rollback marks first and reads then; so either it finds its manifest gone, or its mark
+//! is seen.
 //!
 //! **Cost.** Work goes by job, shard after shard: memory holds the names of one job's shard. A job has a mark from
 //! its first plan until it is swept, and [`Scope::Changed`] looks at marked jobs alone: requests grow with what was
@@ -103,7 +103,7 @@ pub async fn collect(catalog: &Catalog, options: &GcOptions, clock: &dyn Clock) 
     collect_beside(catalog, options, clock, async || Ok(HashSet::new())).await
 }
 
-/// Collects as [`collect`] does, beside a cluster that works: nothing of its open jobs is garbage, whatever their
+/// Collects as [`collect`] does, beside a cluster that works: nothing of its open jobs is garbage, regardless of their
 /// marks say. `open_jobs` names them, and is called after a job's objects are listed: a job that was open by then and
 /// no longer is has committed everything that it ever will.
 ///

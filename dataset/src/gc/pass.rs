@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use format::keys;
 use format::marks::{JobMark, MarkState};
+use model::error::chain;
 use model::limits::JOB_MARK_STALE_AFTER;
 use model::{Invariant, JobId, ShardId, TimestampMs, Window};
 use storage::{Root, StorageError};
@@ -83,7 +84,7 @@ impl<'a> Pass<'a> {
     pub(super) fn go_on(&mut self, result: Result<(), DatasetError>) -> Result<(), DatasetError> {
         match result {
             Err(error) if error.kind() == ErrorKind::Damaged => {
-                tracing::warn!(%error, "failed to read a manifest; left the garbage of its job alone");
+                tracing::warn!(error = chain(&error), "failed to read a manifest; left the garbage of its job alone");
                 self.damaged.get_or_insert(error);
                 Ok(())
             }

@@ -197,7 +197,7 @@ async fn a_version_that_was_current_just_now_stays_with_its_parts() {
     output.version = 2;
     let second = fixture.commit(&output).await;
     fixture.age(9 * HOUR);
-    // Ages are by the store's clock, whatever the manifest says: its writer's clock may be a day ahead.
+    // Ages are by the store's clock and not by the manifest: its writer's clock may be a day ahead.
     let back = RollbackOptions { window: Some(WINDOW), shard: SHARD, to: 1, reason: String::new() };
     rollback(&fixture.catalog, &back, &Later(-24 * 60 * 60 * 1000)).await.expect("all its objects are there");
     let options = GcOptions { keep_versions: Some(1), ..deleting() };

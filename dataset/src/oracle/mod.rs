@@ -93,8 +93,7 @@ pub(crate) async fn check(
     Ok(())
 }
 
-/// Checks that the input is still what was read: sizes must agree; other etags, and segments that came later, give a
-/// warning.
+/// Checks that the input is unchanged: sizes must agree; other etags, and segments that came later, give a warning.
 async fn check_input(
     manifest: &Manifest,
     inputs: &SegmentList,

@@ -1,4 +1,5 @@
-//! Verification: what was committed is whole, in order, and, at the last level, what the input gives.
+//! Verification: committed data is whole, in order, and, at the last level, equal to a second computation from the
+//! input.
 //!
 //! | level | checks, beside those of the levels before |
 //! |---|---|

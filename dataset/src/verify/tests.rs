@@ -319,7 +319,7 @@ async fn verified_with_less_input(bend: fn(&mut Manifest)) -> Verification {
 }
 
 #[tokio::test]
-async fn a_version_that_lost_input_without_knowing_it_is_a_difference_and_one_that_knew_a_warning() {
+async fn input_that_a_version_lost_is_a_difference_or_a_warning_if_it_was_known() {
     let overtaken = verified_with_less_input(|manifest| manifest.base = Some(0)).await;
     let [difference] = &overtaken.differences.listed[..] else { panic!("{:#?}", overtaken.differences) };
     assert_eq!((difference.class, difference.invariant), (Class::Input, Some("CM-5")));

@@ -10,7 +10,7 @@
 //!   5, 6, 7      as 2, 3, 4 with `entropy` in the place of blocks
 //! ```
 //!
-//! An empty column is no bytes. All arithmetic wraps, so the extremes of `i64` are numbers like any other.
+//! An empty column takes no bytes. All arithmetic wraps, so the extremes of `i64` are numbers like any other.
 
 use super::blocks::{self, Survey};
 use super::{ColumnError, Encoding, bitpack, entropy, take_bytes, varint};
@@ -137,8 +137,8 @@ fn bent_line_step(values: &[i64], deltas: &Survey) -> Option<i64> {
     let [first, .., last] = values else { return None };
     let steps = values.len() as i64 - 1;
     let step = last.checked_sub(*first)? / steps;
-    // Jitter at the ends bends the line. A whole second near the measured step is more likely; over the column it may
-    // be off by no more than the steps differ among themselves.
+    // Jitter of the first and the last timestamp changes the measured step. A whole number of seconds near it is more
+    // likely the true step, if over the column it is off by no more than the steps differ among themselves.
     let whole = (step.checked_add(500)?).div_euclid(1000) * 1000;
     let drift = whole.abs_diff(step).checked_mul(steps as u64)?;
     let spread = bitpack::width_of(drift) <= deltas.span().width();

@@ -7,10 +7,10 @@
 //!              metadata bytes, timestamp code, value bytes; crc32c u32 of all that stands before
 //! ```
 //!
-//! A timestamp code is 0 when timestamps are regular (first, last and count tell them), 1 when they are those of the
-//! series before it in the block (short scraped series share theirs), else the bytes of the series' timestamp column.
-//! A zstd section is one frame around the plain section. Keys ascend strictly. A series too long for one
-//! block goes on as the first of the next; its metadata is with its last piece, and its earlier ones have none.
+//! A timestamp code is 0 when timestamps are regular (they follow from first, last and count), 1 when they are those of
+//! the series before it in the block (short scraped series share theirs), else the bytes of the series' timestamp
+//! column. A zstd section is one frame around the plain section. Keys ascend strictly. A series too long for one block
+//! goes on as the first of the next; its metadata is with its last piece, and its earlier ones have none.
 
 use model::{SeriesKey, TimestampMs, limits};
 

@@ -1,4 +1,4 @@
-//! Books of an import: what was read, and what became of each row and value.
+//! Books of an import: counts of the rows and values that were read, and of their destinations.
 //!
 //! ```text
 //! rows   read = written + blank + skipped (by reason) + refused

@@ -2,9 +2,9 @@
 //!
 //! The metadata is compact JSON, with keys in the order of their bytes:
 //! `{"name":"cpu.user","attributes":{"core":1,"host":"a"}}`. The metric id is XXH3-64 of these bytes; 0, which no
-//! payload may have, becomes 1. So the id can be recomputed from what is stored beside the series, and two imports of
-//! one series get the same id. OpenTelemetry's streams have more fields after these two. **Frozen**: a change would
-//! split every series in two.
+//! payload may have, becomes 1. So the id can be recomputed from the metadata that is stored with the series, and two
+//! imports of one series get the same id. OpenTelemetry's streams have more fields after these two. **Frozen**: a
+//! change would split every series in two.
 
 use std::collections::BTreeMap;
 

@@ -14,27 +14,19 @@
 //!   points are consecutive points of its series, and payloads of one series follow one another. So if an input has several
 //!   points at one timestamp, the job's duplicate rule has the effect that a reader of the file would expect.
 
-// Identity of a series: the metric id, and the metadata that it is the hash of.
-pub mod identity;
-// Target of the points: place, organisation and sizes.
-pub mod target;
-// Books: what was read, and what became of it.
-pub mod books;
-// Receipt of a file, kept beside its segments.
-pub mod receipt;
-// Order of the files, and rules for files that were imported before.
-mod importing;
+pub mod identity; // identity of a series: the metric id, and the metadata that it is the hash of
+pub mod target; //   target of the points: place, organisation and sizes
+pub mod books; //    books: what was read, and what became of it
+pub mod receipt; //  receipt of a file, kept beside its segments
+mod importing; //    order of the files, and rules for files that were imported before
 mod input;
 mod series;
 mod sink;
-// Points that collide in series and time.
-mod collisions;
+mod collisions; //   points that collide in series and time
 #[cfg(test)]
 mod testing;
-// Import of CSV.
-pub mod csv;
-// Import of OpenTelemetry metrics, as collectors write them.
-pub mod otlp;
+pub mod csv; //      import of CSV
+pub mod otlp; //     import of OpenTelemetry metrics, as collectors write them
 
 use std::path::PathBuf;
 
@@ -95,7 +87,7 @@ pub enum ImportError {
         /// Description of the contradiction.
         cause: String,
     },
-    /// The file was imported to this place before, and what is there is not what this import would write.
+    /// The file was imported to this place before, and this import would write other segments.
     #[error(
         "{} was imported to this place before, and {what}; give --replace to import it again in its place, or another --out",
         path.display()

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use model::error::chain;
 use model::limits::PAYLOAD_POINTS_MAX;
 use model::{ShardId, TimestampMs};
 use storage::StorageError;
@@ -20,7 +21,7 @@ const WAITING_POINTS_MAX: usize = 4 << 20;
 /// Size of the frames that are gathered before they go to the writer, in bytes.
 const FRAMES_BYTES: u64 = 1 << 20;
 
-/// Totals of what an import wrote.
+/// Totals of an import's output.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
     /// Number of distinct series that have a point.
@@ -225,7 +226,11 @@ impl Drop for Sink<'_> {
         if let Some(placed) = begun {
             self.shards.clear();
             if let Err(error) = placed.remove(self.target.output) {
-                tracing::warn!(name = placed.receipt.name, %error, "failed to remove the receipt of a failed import; `--resume` removes it");
+                tracing::warn!(
+                    name = placed.receipt.name,
+                    error = chain(&error),
+                    "failed to remove the receipt of a failed import; `--resume` removes it"
+                );
             }
         }
     }

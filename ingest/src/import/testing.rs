@@ -1,4 +1,4 @@
-//! Runs imports into memory and reads back what they wrote.
+//! Runs imports into memory and reads their segments back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Makes one chunk of a segment: its frames, and what is in them.
+//! Makes one chunk of a segment: its frames and their points.
 
 use model::TimestampMs;
 

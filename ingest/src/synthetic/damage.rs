@@ -23,7 +23,7 @@ pub enum DamageKind {
     LengthOverLimit,
     /// The bytes of the body differ from those that were written.
     CorruptZstd,
-    /// The body is half of what was written; the length fits the half.
+    /// The body is cut in half; the length fits the half.
     TruncatedZstd,
     /// The body is text.
     NotZstd,
@@ -99,7 +99,7 @@ impl DamageKind {
         KINDS.iter().find(|(kind, ..)| *kind == self).expect("every kind has its row")
     }
 
-    /// Returns the number of points that the damage adds to what a job reads.
+    /// Returns the number of points that a job reads in addition because of the damage.
     pub(super) fn points(self) -> u64 {
         match self {
             Self::WrongShard => POINTS as u64,

@@ -8,19 +8,16 @@
 //! ```
 
 mod random;
-// Settings: the shape of the data.
-pub mod settings;
+pub mod settings; // settings: the shape of the data
 mod layout;
 mod series;
 mod values;
 mod emission;
-// Bad frames and odd payloads.
-pub mod damage;
+pub mod damage; //   bad frames and odd payloads
 mod plan;
 mod chunk;
 mod run;
-// Summary of the data that was written.
-pub mod summary;
+pub mod summary; //  summary of the data that was written
 
 use futures::StreamExt;
 use storage::StorageError;

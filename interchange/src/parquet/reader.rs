@@ -1,9 +1,9 @@
 //! Reader of Parquet parts, with which `dataset verify` checks them.
 //!
-//! Total on damaged input: every error names the row group and the row, and one read is bounded by [`PAGE_ROWS`].
-//! Some decoders of the `parquet` crate panic on damage (an index width of 200 bits, say); [`decode`] turns panics
-//! into errors. A damaged page size cannot be caught here: up to 2 GiB are allocated before the page is found to be
-//! missing.
+//! Damaged input gives an error, never a panic. Every error names the row group and the row, and one read is bounded by
+//! [`PAGE_ROWS`]. Some decoders of the `parquet` crate panic on damage (an index width of 200 bits, say); [`decode`]
+//! turns panics into errors. A damaged page size cannot be caught here: up to 2 GiB are allocated before the page is
+//! found to be missing.
 
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};

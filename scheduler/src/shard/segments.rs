@@ -6,7 +6,7 @@ use model::{Invariant, Report, SegmentRef, ShardPlan, TaskId};
 
 use super::{Shard, ShardContext};
 use crate::event::{Effect, Tried};
-use crate::stitch::{self, Known, Uncovered, Verdict};
+use crate::stitch::{self, Known, StitchVerdict, Uncovered};
 use crate::task::{Status, Task};
 
 /// Ordinals of the map tasks that read one segment, or of the task that reads a pack of whole segments. Only a task
@@ -60,9 +60,9 @@ impl Shard {
         };
         for (ordinal, verdict) in tasks.zip(verdicts) {
             match verdict {
-                Verdict::RunAgain { exact_start } => self.run_again(ordinal, exact_start, effects),
-                Verdict::Fails => self.confirm(ordinal, ctx, effects),
-                Verdict::Unknown | Verdict::Joins => {}
+                StitchVerdict::RunAgain { exact_start } => self.run_again(ordinal, exact_start, effects),
+                StitchVerdict::Fails => self.confirm(ordinal, ctx, effects),
+                StitchVerdict::Unknown | StitchVerdict::Joins => {}
             }
         }
     }

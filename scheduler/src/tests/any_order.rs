@@ -28,7 +28,7 @@ enum Happening {
         is_slow: bool,
     },
     /// The oldest claim in flight is written, or refused if its worker was lost meanwhile.
-    Settle,
+    EndClaim,
     /// Any attempt that was ever given ends, even a stale one.
     Finish {
         attempt: Index,
@@ -82,7 +82,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         6 => (0u64..4, 0usize..4, any::<bool>())
             .prop_map(|(worker, slots, is_slow)| Happening::Claim { worker, slots, is_slow }),
-        4 => Just(Happening::Settle),
+        4 => Just(Happening::EndClaim),
         2 => btree_set(0u64..4, 2..4).prop_map(|workers| Happening::LoseTogether { workers }),
         3 => (0u64..4).prop_map(|worker| Happening::Join { worker }),
         2 => (0u64..4, any::<bool>()).prop_map(|(worker, rests)| Happening::Rest { worker, rests }),
@@ -171,7 +171,7 @@ impl World {
             }
         }
         while !self.is_slow && !self.under_way.is_empty() {
-            self.settle();
+            self.end_claim();
         }
     }
 
@@ -188,7 +188,7 @@ impl World {
     }
 
     /// Journals or refuses the oldest claim in flight.
-    fn settle(&mut self) {
+    fn end_claim(&mut self) {
         let Some(UnderWay { worker, task, number, input, is_doomed }) = self.under_way.pop_front() else { return };
         if is_doomed {
             return self.apply(Event::ClaimRefused { task, number });
@@ -256,10 +256,10 @@ impl World {
         (first < range.end).then_some((first, end))
     }
 
-    fn take(&mut self, happening: Happening) {
+    fn handle(&mut self, happening: Happening) {
         match happening {
             Happening::Claim { worker, slots, is_slow } => self.claim(worker, slots, is_slow),
-            Happening::Settle => self.settle(),
+            Happening::EndClaim => self.end_claim(),
             Happening::LoseTogether { workers } => self.lose_together(&workers),
             Happening::Join { worker } => self.apply(Event::WorkerJoined { worker: LeaseId(worker) }),
             Happening::Rest { worker, rests } => self.apply(Event::WorkerRests { worker: LeaseId(worker), rests }),
@@ -381,7 +381,7 @@ proptest! {
         world.apply(Event::Job { job: job(), round: None, event: JobEvent::Opened });
         let may_fail = happenings.iter().any(|happening| matches!(happening, Happening::Fail { .. }));
         for happening in happenings {
-            world.take(happening);
+            world.handle(happening);
         }
         world.run_to_the_end(is_one_unfit);
         let is_done = matches!(world.end, Some(ShardEnd::Done { version: 1 }));

@@ -262,7 +262,7 @@ fn a_job_that_cannot_be_planned_ends_with_its_cause_on_record() {
 }
 
 #[test]
-fn a_record_that_cannot_be_written_is_tried_again_and_a_retry_meanwhile_is_turned_down() {
+fn a_record_that_cannot_be_written_is_tried_again_and_bars_a_retry() {
     check(
         "submit | begun | planned | recorded 0 | not archived | after 2s | retry | after 3s | archived | retry | begun",
         expect![[r#"

@@ -35,7 +35,7 @@ pub(super) const SHARD: ShardId = ShardId::Shared(1);
 /// Runs the events of `trace` and compares the effects of each.
 pub(super) fn check(trace: &str, expected: Expect) {
     let mut run = Trace::default();
-    let lines: Vec<_> = trace.split('|').map(|event| (event.trim(), run.take(event.trim()))).collect();
+    let lines: Vec<_> = trace.split('|').map(|event| (event.trim(), run.handle(event.trim()))).collect();
     let width = lines.iter().map(|(event, _)| event.len()).max().unwrap_or_default();
     let shown = lines.iter().map(|(event, caused)| format!("{event:width$}   {caused}") + "\n");
     expected.assert_eq(&shown.collect::<String>());
@@ -44,7 +44,7 @@ pub(super) fn check(trace: &str, expected: Expect) {
 /// Returns the state after the events of `trace`, and the time by then.
 pub(super) fn after(trace: &str) -> (State, Duration) {
     let mut run = Trace::default();
-    trace.split('|').for_each(|event| drop(run.take(event.trim())));
+    trace.split('|').for_each(|event| drop(run.handle(event.trim())));
     (run.state, run.now)
 }
 
@@ -63,7 +63,7 @@ struct Trace {
 }
 
 impl Trace {
-    fn take(&mut self, text: &str) -> String {
+    fn handle(&mut self, text: &str) -> String {
         let words: Vec<_> = text.split_whitespace().collect();
         let shown = match words[..] {
             [name, "claims", ref slots @ ..] => {

@@ -100,7 +100,7 @@ pub(crate) fn run(day: Day) -> Vec<Moment> {
                 (reported.done, reported.busy) = (done as u64, Duration::from_secs_f64(busy_seconds));
             }
             let undone = (left + done) as u64 - reported.done;
-            demand.look(Duration::from_secs(second), OpenWork { left: undone, tasks, is_open, ..reported });
+            demand.note_work(Duration::from_secs(second), OpenWork { left: undone, tasks, is_open, ..reported });
         }
         let wanted = demand.workers_wanted(SLOTS);
         if second % DECIDE_EVERY == 0 {

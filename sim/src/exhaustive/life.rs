@@ -44,7 +44,7 @@ pub enum Promise {
     CancelHolds,
     /// The shards of a leader run only under a head that says so.
     HeadFirst,
-    /// The records of a round tell the same end.
+    /// The records of a round have the same end.
     OneEnd,
     /// In each state that waits for an answer, the work that answers is under way.
     NeverStuck,
@@ -127,7 +127,7 @@ struct World {
 /// Step that may happen next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Step {
-    /// A coordinator is elected, and finds what there is.
+    /// A coordinator is elected, and reads the state.
     Elect(usize),
     /// The leader's lease ends without its knowledge.
     Depose,
@@ -155,7 +155,7 @@ impl Model for Lives {
 
     fn next_state(&self, world: &World, step: Step) -> Option<World> {
         let mut next = world.clone();
-        next.take(step, self.guard);
+        next.apply(step, self.guard);
         next.judge();
         (next != *world).then_some(next)
     }
@@ -220,7 +220,7 @@ impl World {
         }
     }
 
-    fn take(&mut self, step: Step, guard: Guard) {
+    fn apply(&mut self, step: Step, guard: Guard) {
         match step {
             Step::Elect(at) => self.elect(at, guard),
             Step::Depose => {
@@ -238,7 +238,7 @@ impl World {
                 if guard == Guard::NoRefusal && coordinator.life == Some(Life::Beginning) {
                     coordinator.work.push(Work::Look { is_retry: event == JobEvent::Retried });
                 } else {
-                    coordinator.tell(event, guard);
+                    coordinator.handle(event, guard);
                 }
             }
             Step::End { coordinator, at, answered } => self.end(coordinator, at, answered, guard),
@@ -259,7 +259,7 @@ impl World {
             self.takeovers += 1;
             self.coordinators[at].head = Some(head);
             let is_cancelled = head.is_cancelled && guard != Guard::NoHeed;
-            self.coordinators[at].tell(JobEvent::Found { is_cancelled }, guard);
+            self.coordinators[at].handle(JobEvent::Found { is_cancelled }, guard);
         }
     }
 
@@ -283,7 +283,7 @@ impl World {
             self.cancelled = coordinator.head.map(|head| head.round);
         }
         if let Some(event) = event {
-            coordinator.tell(event, guard);
+            coordinator.handle(event, guard);
         }
     }
 

@@ -135,7 +135,7 @@ impl System {
     }
 
     /// Performs a step; returns true if it changed anything.
-    pub(super) fn take(&mut self, step: Step, guard: Guard) -> bool {
+    pub(super) fn perform(&mut self, step: Step, guard: Guard) -> bool {
         let before = self.clone();
         match step {
             Step::Elect(coordinator) => self.elect(coordinator),

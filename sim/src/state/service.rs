@@ -104,19 +104,19 @@ impl StateService {
     }
 
     /// Takes the events that watches have now, each with the index of its watch.
-    pub(crate) fn told(&mut self, now: Duration) -> Vec<(usize, WatchEvent)> {
+    pub(crate) fn take_events(&mut self, now: Duration) -> Vec<(usize, WatchEvent)> {
         self.watches.retain(|watched| !watched.events.is_closed());
         let _context = self.runtime.enter();
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         for (at, watched) in self.watches.iter_mut().enumerate().filter(|(_, watched)| watched.stalled_until <= now) {
             while let Some(event) = next(&mut watched.stream) {
-                told.push((at, event));
+                events.push((at, event));
             }
         }
-        told
+        events
     }
 
-    /// Returns the process and channel of a watch from [`Self::told`], and the earliest delivery time.
+    /// Returns the process and channel of a watch from [`Self::take_events`], and the earliest delivery time.
     pub(crate) fn watched(
         &mut self,
         at: usize,

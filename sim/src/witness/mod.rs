@@ -42,7 +42,7 @@ pub(crate) struct Witness {
     failed: BTreeMap<HeldAttempt, FailureClass>,
     /// Manifests that each round of a job has committed.
     commits: BTreeMap<(JobId, u32, ShardId), Vec<u32>>,
-    /// Every attempt that was ever given out, whatever happened to etcd.
+    /// Every attempt that was ever given out, also if etcd has lost it.
     given: BTreeSet<(TaskPath, AttemptId)>,
     /// Rounds of jobs that were on record when etcd went back. Their later commits are unknown to the cluster.
     went_back: BTreeSet<(JobId, u32)>,

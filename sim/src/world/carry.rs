@@ -116,7 +116,7 @@ impl World {
     }
 
     /// Takes a message that a process has sent.
-    pub(super) fn take(&mut self, from: usize, message: Message) {
+    pub(super) fn carry(&mut self, from: usize, message: Message) {
         match message {
             Message::State { call, reply } => self.take_state(from, call, reply),
             Message::Watch { prefix, after, events } => {
@@ -352,7 +352,7 @@ impl World {
     /// Sends the events of watches, in order.
     pub(super) fn tell_watches(&mut self) {
         let now = self.now;
-        for (at, event) in self.state.told(now) {
+        for (at, event) in self.state.take_events(now) {
             let fate = self.rates.state.fate(&mut self.random);
             let (process, events, told_until) = self.state.watched(at);
             let due = (now + fate.there).max(*told_until);

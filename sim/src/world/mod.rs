@@ -147,7 +147,7 @@ impl World {
         self.trace.at(until);
         for process in order {
             for message in self.processes[process].sent() {
-                self.take(process, message);
+                self.carry(process, message);
             }
         }
         self.look_at_state(None);

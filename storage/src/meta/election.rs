@@ -53,7 +53,7 @@ impl Leadership {
         self.term
     }
 
-    /// Returns the leader's id in the names of what it writes.
+    /// Returns the leader's id, which is part of the names of its objects.
     pub const fn id(&self) -> LeaderId {
         LeaderId { revision: self.revision.0, term: self.term }
     }
@@ -206,7 +206,7 @@ pub async fn observe(
     Ok(first.chain(events).filter_map(async |event| event.and_then(leader_after).transpose()))
 }
 
-/// Returns the leader after an event, if the event tells it.
+/// Returns the leader after an event, if the event shows one.
 fn leader_after(event: WatchEvent) -> Result<Option<Option<Leader>>, MetaError> {
     let key = String::from(StateKey::Leader);
     match event {

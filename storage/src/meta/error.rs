@@ -43,7 +43,7 @@ pub enum MetaError {
     Settings {
         /// Endpoints as they were given.
         endpoints: String,
-        /// Cause, and what to do.
+        /// Cause, and the next step.
         reason: String,
     },
     /// The state has a newer format, which this process would misread: upgrade it.

@@ -1,7 +1,7 @@
 //! The state of the cluster: a small, strictly serialisable map with revisions, leases and watches.
 //!
 //! `MetaStore` is the seam. `etcd` is the cluster's; `memory` is its twin, in tests and in a job that runs in one
-//! process. Both pass `conformance`. What holds for each of them, and what the rest of Tailor builds on:
+//! process. Both pass `conformance`. Each of them keeps these promises, on which the rest of Tailor builds:
 //!
 //! - **Revisions** only grow, across all keys and restarts. Every change of one transaction carries the same revision,
 //!   so it serves as a fencing token (`Revision::token`).
@@ -14,28 +14,18 @@
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
-// Entries, revisions, leases, changes.
-mod entry;
-// Comparisons and operations of a transaction.
-mod txn;
-// Errors, by the caller's next step.
-mod error;
-// Lease of one process: kept alive, and fenced on its own clock.
-pub mod session;
-// Election of the leader.
-pub mod election;
-// Claims: the records that bind a task to its attempts, from claim to completion.
-pub mod claim;
-// Store of a cluster: etcd.
-pub mod etcd;
-// In-memory twin of etcd.
-pub mod memory;
-// Decorator that loses requests and responses, drawn from a seed.
+mod entry; //           entries, revisions, leases, changes
+mod txn; //             comparisons and operations of a transaction
+mod error; //           errors, by the caller's next step
+pub mod session; //     lease of one process: kept alive, and fenced on its own clock
+pub mod election; //    election of the leader
+pub mod claim; //       claims: the records that bind a task to its attempts, from claim to completion
+pub mod etcd; //        store of a cluster: etcd
+pub mod memory; //      in-memory twin of etcd
 #[cfg(any(test, feature = "testing"))]
-pub mod faulty;
-// Conformance suite for every store.
+pub mod faulty; //      decorator that loses requests and responses, drawn from a seed
 #[cfg(any(test, feature = "testing"))]
-pub mod conformance;
+pub mod conformance; // conformance suite for every store
 
 pub use entry::{Change, Entry, Lease, Listing, Revision, WatchEvent};
 pub use error::MetaError;

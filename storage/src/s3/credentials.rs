@@ -1,4 +1,4 @@
-//! Credentials that are loaded anew once a store refuses them, whatever expiry they state.
+//! Credentials that are loaded anew once a store refuses them, even before their stated expiry.
 //!
 //! Mounted secret files change, tokens are revoked, a session may end before its time. The SDK keeps its credentials
 //! until they expire, and reads a profile once; so this cache sits in front of the SDK's chain of usual places.

@@ -1,4 +1,4 @@
-//! Failed request to S3: what is known of its outcome, if it should be repeated, and the message for the operator.
+//! Failed request to S3: its outcome as far as known, the chance of a repetition, and the message for the operator.
 
 use std::fmt;
 use std::time::Duration;
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_is_away_when_it_throttles_fails_or_does_not_answer_and_not_when_it_says_no() {
+    fn a_store_is_away_when_it_throttles_or_fails_and_not_when_it_refuses() {
         for (status, code) in [(503, "SlowDown"), (429, ""), (500, "InternalError"), (504, "")] {
             assert!(answered(status, code).is_store_away(), "{status} {code}");
         }
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_refuses_who_we_are_is_waited_for_and_one_that_nobody_configured_is_not() {
+    fn a_refused_identity_is_waited_for_and_a_missing_configuration_is_not() {
         let refused = [
             (400, "ExpiredToken"),
             (403, "RequestExpired"),

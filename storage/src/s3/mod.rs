@@ -14,7 +14,7 @@
 //! | 200 with an error in its body | that error |
 //! | 503, 429 | fewer requests on this prefix, repeat after `Retry-After` and jitter |
 //! | a refusal of `DeleteObjects` as such (not known, wants an MD5) | the objects are removed one by one, 64 at once |
-//! | expired or revoked credentials, 401, 403 | the usual places are read again at once; expired ones are tried again here, the rest by whoever asked: a policy that is mended, or a secret that is rotated, ends it |
+//! | expired or revoked credentials, 401, 403 | the usual places are read again at once; expired ones are tried again here, the rest by the caller: a policy that is mended, or a secret that is rotated, ends it |
 //! | no such bucket, no region, no credentials anywhere | an error at once: only a change of the configuration helps |
 //! | a body that stalls, ends early or breaks | read on from there, if the etag is still the same |
 //!

@@ -3,24 +3,15 @@
 //! Each cluster has its own namespace in etcd, its own folder, its own prefix in the bucket, and unique ports. When
 //! it is dropped, all processes are killed; if the test fails, the logs are kept, and their folder is printed.
 
-// Process of a server.
-pub mod server;
-// Operator of the cluster.
-pub mod operator;
-// Job, as an operator sees it.
-pub mod job;
-// Options of a cluster.
-pub mod options;
-// etcd of a single test.
-pub mod etcd;
-// Servers that all tests share.
-pub mod shared;
-// Certificates of a cluster with TLS and roles.
-pub mod certificates;
-// Unique ports.
-pub(crate) mod ports;
-// Metrics of a server, as a scraper gets them.
-mod scrape;
+pub mod server; //       process of a server
+pub mod operator; //     operator of the cluster
+pub mod job; //          job, as an operator sees it
+pub mod options; //      options of a cluster
+pub mod etcd; //         etcd of a single test
+pub mod shared; //       servers that all tests share
+pub mod certificates; // certificates of a cluster with TLS and roles
+pub(crate) mod ports; // unique ports
+mod scrape; //           metrics of a server, as a scraper gets them
 
 use std::path::Path;
 use std::time::Duration;

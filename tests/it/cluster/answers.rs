@@ -12,7 +12,7 @@ use tests::tailor::code;
 const DATA: &str = "--points 20000 --orgs 1 --partitions 1";
 
 #[test]
-fn a_job_that_only_a_history_knows_can_be_submitted_listed_watched_waited_for_and_retried() {
+fn a_job_that_only_a_history_knows_answers_every_verb_and_can_be_retried() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut etcd = OwnEtcd::start(folder.path(), &[]);
     let options = ClusterOptions { etcd: Some(etcd.endpoint()), workers: 0, ..ClusterOptions::default() };

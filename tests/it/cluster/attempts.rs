@@ -24,7 +24,7 @@ fn outcomes(task: &Value) -> Vec<String> {
 }
 
 #[test]
-fn what_a_killed_worker_held_is_listed_as_tried_again_and_its_attempts_are_told_after_the_end_of_the_job() {
+fn tasks_of_a_killed_worker_are_listed_as_retrying_and_later_with_their_attempts() {
     let slow = slow_s3();
     let options = ClusterOptions { workers: 2, worker_s3: Some(slow.endpoint()), ..ClusterOptions::default() };
     let mut cluster = Cluster::start(options);

@@ -55,7 +55,7 @@ fn a_dataset_that_is_somebody_elses_folder_loses_nothing_to_a_job_that_fails() {
 }
 
 #[test]
-fn files_of_others_in_a_dataset_stay_while_its_garbage_goes_and_no_empty_folder_is_left() {
+fn files_of_others_stay_while_garbage_goes_and_no_empty_folder_is_left() {
     let cluster = collecting();
     let job = cluster.job_in_folder(DATA);
     let dataset = std::path::PathBuf::from(job.dataset());

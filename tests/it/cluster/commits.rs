@@ -23,7 +23,7 @@ fn shard<'a>(job: &'a Value, name: &str) -> &'a Value {
 }
 
 #[test]
-fn a_job_that_was_overtaken_by_another_cluster_loses_none_of_its_input_and_a_retry_has_all() {
+fn a_job_overtaken_by_another_cluster_loses_no_input_and_a_retry_has_all() {
     let mut cluster = Cluster::start(ClusterOptions { workers: 0, ..ClusterOptions::default() });
     let job = cluster.job_in_folder("--points 20000 --orgs 2 --partitions 2");
     put_segment(&job.input(), "a.seg", 1);

@@ -48,7 +48,7 @@ fn a_worker_that_an_operator_drains_leaves_in_seconds() {
 }
 
 #[test]
-fn an_order_to_leave_outlives_the_leader_that_was_given_it_and_reaches_a_worker_that_was_lost() {
+fn an_order_to_leave_outlives_its_leader_and_reaches_a_worker_that_was_lost() {
     let mut cluster = Cluster::start(ClusterOptions { coordinators: 2, workers: 1, ..ClusterOptions::default() });
     let leader = cluster.operator.wait_leader();
     cluster.workers[0].signal("STOP");

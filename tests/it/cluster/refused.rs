@@ -9,7 +9,7 @@ use tests::tailor::{code, tailor};
 use super::{DATA, assert_within};
 
 #[test]
-fn a_namespace_inside_another_clusters_or_around_one_is_refused_when_a_coordinator_starts() {
+fn a_namespace_inside_or_around_that_of_another_cluster_is_refused() {
     let cluster = Cluster::start(ClusterOptions { workers: 0, ..ClusterOptions::default() });
     cluster.operator.wait_leader();
     let ours = cluster.namespace();

@@ -18,7 +18,7 @@ fn counted(metrics: &str, kinds: &[&str]) -> u64 {
 }
 
 #[test]
-fn a_thousand_runs_are_gathered_slice_by_slice_and_the_metrics_count_what_the_store_is_asked_for() {
+fn a_thousand_runs_are_gathered_by_slice_and_metrics_count_each_request() {
     let store = FaultProxy::before(shared::s3());
     let options = ClusterOptions { workers: 2, worker_s3: Some(store.endpoint()), ..ClusterOptions::default() };
     let cluster = Cluster::start(options);

@@ -63,7 +63,7 @@ impl Clock for StoppedClock {
 struct Nobody;
 
 impl Watcher for Nobody {
-    fn look(&self, _job: &v1::GetJobResponse) {}
+    fn show(&self, _job: &v1::GetJobResponse) {}
 }
 
 fn job() -> JobId {

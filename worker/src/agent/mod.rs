@@ -11,11 +11,11 @@
 //! ```
 //!
 //! The time under one lease is a *shift* (`shift`): one loop that owns everything, and to which every call, attempt and
-//! timer reports. A shift claims for all free slots at once, runs what it is granted, and tells the leader.
+//! timer reports. A shift claims for all free slots at once, runs what it is granted, and reports to the leader.
 //!
 //! | what happens | the agent |
 //! |---|---|
-//! | the leader is away | attempts go on; finished ones are held and told again, until the lease is lost |
+//! | the leader is away | attempts go on; finished ones are held and reported again, until the lease is lost |
 //! | the lease is lost (by our own clock, or etcd says so) | stops every attempt and upload, begins a new shift |
 //! | the leader does not know the worker | registers and greets again; attempts go on |
 //! | the leader refuses a completion | goes on with other work; removes the run that nobody will read |
@@ -29,7 +29,7 @@ mod fence; //    check that the lease still holds
 mod running; //  attempts of a shift
 mod shift; //    time under one lease
 mod standing; // registration with the cluster
-mod tell; //     reports of finished attempts
+mod reporter; // reports of finished attempts
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +38,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::error::chain;
 use model::limits::MEMORY_BYTES_MIN;
 use model::{ByteSize, Clock};
 use storage::Opener;
@@ -123,7 +124,7 @@ pub enum AgentError {
         least: ByteSize,
     },
     /// The scratch folder cannot be made.
-    #[error("make a scratch folder in {folder}; name another with scratch.dir, or make it writable")]
+    #[error("cannot make a scratch folder in {folder}; name another with scratch.dir, or make it writable")]
     Scratch {
         /// Folder named by `scratch.dir`.
         folder: String,
@@ -132,13 +133,13 @@ pub enum AgentError {
         source: std::io::Error,
     },
     /// A thread could not be started.
-    #[error("start a slot's thread")]
+    #[error("cannot start the thread of a slot")]
     Thread(#[source] std::io::Error),
     /// The task that prepares the agent panicked or was aborted.
-    #[error("start the agent")]
+    #[error("cannot start the agent")]
     Start(#[source] tokio::task::JoinError),
     /// The cluster's state cannot be used, and waiting does not help.
-    #[error("register this worker")]
+    #[error("cannot register this worker")]
     State(#[source] MetaError),
     /// The leader and this build cannot work together.
     #[error("{reason}")]
@@ -153,7 +154,7 @@ pub enum AgentError {
 pub enum Left {
     /// Everything was finished or handed back.
     Drained,
-    /// The agent left without waiting, as it was told.
+    /// The agent left without waiting, as it was asked to.
     AtOnce,
 }
 
@@ -216,7 +217,7 @@ impl Agent {
         execute: Arc<dyn Execute>,
     ) -> Self {
         let slots = Arc::new(Semaphore::new(settings.slots));
-        let lease = watch::Sender::new(Err("no lease yet".to_owned()));
+        let lease = watch::Sender::new(Err("waiting for the first lease".to_owned()));
         Self { settings, leader, meta, roots, execute, slots, lease }
     }
 
@@ -251,11 +252,11 @@ impl Agent {
                     return Ok(Left::Drained);
                 }
             };
-            self.tell_lease(Ok(()));
+            self.publish_lease(Ok(()));
             match Shift::begin(self, session, backoff.seed()).run(drain.as_mut()).await? {
                 ShiftEnd::Drained => return Ok(Left::Drained),
                 ShiftEnd::Lost => {
-                    self.tell_lease(Err("the lease was lost; asking for another".to_owned()));
+                    self.publish_lease(Err("the lease was lost; asking for another".to_owned()));
                     // Pause first, so that a fleet that lost its leases together does not come back together.
                     backoff.pause().await;
                 }
@@ -263,7 +264,7 @@ impl Agent {
         }
     }
 
-    fn tell_lease(&self, holds: Result<(), String>) {
+    fn publish_lease(&self, holds: Result<(), String>) {
         drop(self.lease.send_replace(holds));
     }
 
@@ -275,9 +276,9 @@ impl Agent {
                 Err(error) if may_pass(&error) => {
                     if warn_at <= Instant::now() {
                         warn_at = Instant::now() + WARN_EVERY;
-                        tracing::warn!(error = &error as &dyn std::error::Error, "failed to get a lease; trying again");
+                        tracing::warn!(error = chain(&error), "failed to get a lease; trying again");
                     }
-                    self.tell_lease(Err(format!("no lease: {error}")));
+                    self.publish_lease(Err(format!("no lease: {}", chain(&error))));
                     backoff.pause().await;
                 }
                 Err(error) => return Err(AgentError::State(error)),

@@ -1,10 +1,10 @@
 //! The attempts of a shift.
 //!
 //! ```text
-//!              computed                 told
-//!   Computing ----------> Telling --------------> gone
-//!       |                                          ^
-//!       +--> HandedBack (told at once) ------------+ computed: its thread has stopped
+//!              computed                   reported
+//!   Computing ----------> Reporting --------------> gone
+//!       |                                            ^
+//!       +--> HandedBack (reported at once) ----------+ computed: its thread has stopped
 //! ```
 
 use std::collections::BTreeMap;
@@ -25,8 +25,8 @@ use proto::dispatch::AttemptBeat;
 pub(super) enum Phase {
     /// The attempt is being resolved, waits for its thread, or computes.
     Computing,
-    /// The attempt has an outcome, and the leader is being told.
-    Telling,
+    /// The attempt has an outcome, which is being reported to the leader.
+    Reporting,
     /// The attempt was given up; its thread is about to stop.
     HandedBack,
 }

@@ -1,4 +1,4 @@
-//! An agent under failures, observed by what the leader hears.
+//! An agent under failures, observed by the calls that its leader gets.
 
 mod real;
 mod support;

@@ -171,7 +171,7 @@ impl Spiller {
     }
 }
 
-/// Packs ascending points into `body`, replacing what is there.
+/// Packs ascending points into `body`, replacing its content.
 pub(crate) fn pack(encoder: &mut ColumnEncoder, timestamps: &[i64], values: &[f64], body: &mut Vec<u8>) -> ChunkHeader {
     body.clear();
     encoder.timestamps(timestamps, Encoding::Packed, body);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use format::keys;
 use format::run::{RunIndex, TAIL_BYTES, TRAILER_BYTES};
 use format::slices::{self, PlacedSlice, RowEntry};
+use model::error::chain;
 use model::{Digest, ObjectEntry, PartitionId, RunEntry};
 use storage::StorageError;
 use storage::object::{Ahead, ObjectReader};
@@ -61,12 +62,16 @@ fn by_table(
     match read() {
         Ok(Ok(found)) => return Ok(Some(found)),
         Ok(Err(fault)) => {
-            tracing::warn!(%fault, table = key, "the table of slices cannot be used; read the index of each run instead");
+            tracing::warn!(%fault, table = key, "failed to use the table of slices; reading the index of each run instead");
         }
         Err(StorageError::NotFound { .. }) => {}
         Err(error) if error.is_store_away() => return Err(error.into()),
         Err(error) => {
-            tracing::warn!(%error, table = key, "the table of slices cannot be read; read the index of each run instead");
+            tracing::warn!(
+                error = chain(&error),
+                table = key,
+                "failed to read the table of slices; reading the index of each run instead"
+            );
         }
     }
     Ok(None)

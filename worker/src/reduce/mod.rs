@@ -76,7 +76,7 @@ impl Reducer {
                 break;
             }
             ctx.progress.check()?;
-            files.take(&self.batch, &mut clock)?;
+            files.write(&self.batch, &mut clock)?;
             ctx.progress.add(0, self.batch.columns.len() as u64);
         }
         drop(merging);
@@ -123,7 +123,7 @@ impl Files {
         }
     }
 
-    fn take(&mut self, batch: &Batch, clock: &mut StageClock) -> Result<(), WorkError> {
+    fn write(&mut self, batch: &Batch, clock: &mut StageClock) -> Result<(), WorkError> {
         clock.enter(Stage::Rollup);
         for stretch in &batch.stretches {
             self.roll_up(batch, stretch)?;

@@ -1,4 +1,4 @@
-//! Places by URI, opened once: a bucket's client keeps its connections and what it learned of the store's pace.
+//! Places by URI, opened once: a bucket's client keeps its connections and the measured pace of the store.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,12 +1,13 @@
-//! Makes few slices of many: merged neighbours in source order are a slice like any other.
+//! Reduces the number of slices: neighbours in source order are merged, and the result is a slice like any other.
 //!
-//! Most chunks overlap with none of another slice: they are copied as they are, without being unpacked.
+//! Most chunks overlap with no chunk of another slice; they are copied without being unpacked.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use format::column::ColumnEncoder;
 use format::keys;
+use model::error::chain;
 use model::limits::CHUNK_POINTS_MAX;
 use model::{Columns, PartitionId};
 use storage::object::remove;
@@ -163,7 +164,10 @@ impl<'a> Combiner<'a> {
     fn remove(&self, keys: Vec<String>) {
         for key in keys {
             if let Err(error) = remove(&self.ctx.stores.local, &key, &self.ctx.stores.runtime) {
-                tracing::warn!(%error, "failed to remove a merged run; it goes with the attempt's folder");
+                tracing::warn!(
+                    error = chain(&error),
+                    "failed to remove a merged run; it goes with the attempt's folder"
+                );
             }
         }
     }

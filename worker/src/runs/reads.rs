@@ -101,8 +101,9 @@ pub(crate) fn requests(lens: &[u64], budget: ReadBudget) -> u64 {
     let (groups, budget) = if all.len() > 1 { (budget.half().groups(&slices), budget.half()) } else { (all, budget) };
     let requests = |group: Range<usize>| {
         let group = &slices[group];
-        let of = |(slice, share): (&ToRead, u64)| if share == slice.len { 1 } else { slice.len.div_ceil(share / 2) };
-        group.iter().zip(budget.shares(group)).map(of).sum::<u64>()
+        let requests_of_slice =
+            |(slice, share): (&ToRead, u64)| if share == slice.len { 1 } else { slice.len.div_ceil(share / 2) };
+        group.iter().zip(budget.shares(group)).map(requests_of_slice).sum::<u64>()
     };
     groups.into_iter().map(requests).sum()
 }

@@ -20,7 +20,7 @@ use crate::exit::Code;
 /// Verbs of `tailor dataset`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Dataset {
-    /// Check that committed data is complete, in order, and equal to what the input gives
+    /// Check that committed data is complete, in order, and equal to a second computation from the input
     Verify(verify::Args),
     /// List manifests: every version of every window and shard
     Manifests(manifests::Args),

@@ -79,12 +79,12 @@ pub(super) async fn checks_of_input(uri: &str) -> Vec<Check> {
 
 fn unopened(what: &str, uri: &str, error: &StorageError) -> Check {
     let hint = "a local folder must be there; else check the URI";
-    Check::of(format!("{what} {uri}"), Err(error.to_string()), hint)
+    Check::of(format!("{what} {uri}"), Err(model::error::chain(error)), hint)
 }
 
 /// Formats an error with its causes.
 fn described(error: StorageError) -> String {
-    format!("{:#}", anyhow::Error::from(error))
+    model::error::chain(&error)
 }
 
 /// Objects of one run of the doctor.

@@ -30,9 +30,9 @@ pub(crate) enum Job {
     Watch(watch::Args),
     /// Wait until a job has ended. Exits 0 if done, 4 if failed or cancelled, 9 if partly done, 5 if not in time
     Wait(wait::Args),
-    /// Show what happened to a job, the newest first; also to one that has ended
+    /// List the events of a job, the newest first, also of a job that has ended
     Events(events::Args),
-    /// Show what a job took, or took so far: time of slots, requests, bytes, and their price
+    /// Show the cost of a job so far: time in slots, requests, bytes, and their price
     Cost(cost::Args),
     /// Compare two jobs that have ended, measure by measure and shard by shard
     Compare(compare::Args),

@@ -169,7 +169,7 @@ fn no_map_report_says_what_cannot_be() {
 }
 
 #[test]
-fn without_a_window_nothing_is_early_or_late_and_without_quarantine_nothing_is_put_aside() {
+fn a_report_is_refused_if_it_counts_what_its_settings_exclude() {
     let mut plan = plan();
     let report = Report::Map(map_report(&plan, 2));
     plan.settings.on_bad_frame = OnBadFrame::Fail;

@@ -1,9 +1,9 @@
-//! Jobs that are told to stop, at any time and more than once.
+//! Jobs that are cancelled, at any time and more than once.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn whoever_cancels_at_the_same_time_gets_the_same_answer_and_none_sees_it_run_afterwards() {
+async fn cancels_at_one_time_get_the_same_answer_and_none_sees_the_job_run() {
     use v1::JobState::{Cancelled, Cancelling};
     for turns in [0, 3, 10, 20, 30, 40, 60, 100, 1000] {
         let cluster = Cluster::start().await;
@@ -14,7 +14,7 @@ async fn whoever_cancels_at_the_same_time_gets_the_same_answer_and_none_sees_it_
         }
         let cancels = (0..5).map(|_| async {
             cluster.cancel(&leader).await.unwrap_or_else(|error| panic!("after {turns} turns: {error}"));
-            // An archived job is told by its record; any other must not be said to run.
+            // An archived job is shown from its record; no other may be shown as running.
             let state = cluster.view(&leader).await.map(|job| job.state());
             assert!(
                 state.is_none_or(|state| [Cancelling, Cancelled].contains(&state)),
@@ -30,7 +30,7 @@ async fn whoever_cancels_at_the_same_time_gets_the_same_answer_and_none_sees_it_
 
 /// The leader dies right after the reply, while the job is planned, its plans are written, or it runs.
 #[tokio::test(start_paused = true)]
-async fn a_cancel_that_was_answered_holds_for_the_next_leader_and_a_retry_runs_every_shard() {
+async fn an_answered_cancel_holds_for_the_next_leader_and_a_retry_runs_all_shards() {
     for turns in [0, 3, 10, 20, 30, 40, 60, 100, 1000] {
         let cluster = Cluster::start().await;
         let (leader, leads) = cluster.lead().await;

@@ -25,7 +25,7 @@ async fn orders(leader: &Handle) -> Vec<(String, bool)> {
 }
 
 /// Returns the reason that a worker is given for leaving.
-async fn told(leader: &Handle, worker: &LeaseSession) -> Option<String> {
+async fn order_of(leader: &Handle, worker: &LeaseSession) -> Option<String> {
     leader.heartbeat(worker.lease(), &Beat::default()).await.expect("it knows the worker").drain
 }
 
@@ -36,7 +36,7 @@ async fn on_record(cluster: &Cluster) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_to_leave_outlives_its_leader_and_follows_its_name_until_it_is_taken_back() {
+async fn an_order_to_leave_outlives_its_leader_and_follows_its_name() {
     let cluster = Cluster::start().await;
     let (leader, leads) = cluster.lead().await;
     drain(&leader, "w0").await;
@@ -44,7 +44,7 @@ async fn an_order_to_leave_outlives_its_leader_and_follows_its_name_until_it_is_
 
     let (leader, leads) = succeed(&cluster, leads).await;
     assert_eq!(orders(&leader).await, [("w0".to_owned(), false)]);
-    assert_eq!(told(&leader, &cluster.worker).await.as_deref(), Some("old image"), "it is told again");
+    assert_eq!(order_of(&leader, &cluster.worker).await.as_deref(), Some("old image"), "it is told again");
 
     // The worker's lease ends while nobody leads, and the worker comes back under the next leader.
     drop(leads);
@@ -55,16 +55,16 @@ async fn an_order_to_leave_outlives_its_leader_and_follows_its_name_until_it_is_
     assert_eq!(orders(&leader).await, [("w0".to_owned(), true)]);
     let again = join(&cluster.store).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(told(&leader, &again).await.as_deref(), Some("old image"));
+    assert_eq!(order_of(&leader, &again).await.as_deref(), Some("old image"));
 
     let (leader, leads) = succeed(&cluster, leads).await;
     assert_eq!(orders(&leader).await, [("w0".to_owned(), false)]);
     let (worker, reason) = ("w0".to_owned(), "it is the new image".to_owned());
     leader.ask(|reply| Ask::Undrain { worker, reason, reply }).await.expect("there is an order");
     assert_eq!(on_record(&cluster).await, 0, "once it is answered");
-    assert_eq!(told(&leader, &again).await, None);
+    assert_eq!(order_of(&leader, &again).await, None);
     let (leader, _leads) = succeed(&cluster, leads).await;
-    assert_eq!((orders(&leader).await, told(&leader, &again).await), (Vec::new(), None));
+    assert_eq!((orders(&leader).await, order_of(&leader, &again).await), (Vec::new(), None));
 }
 
 /// Writes the record of a worker, which leaves if `draining` is set.
@@ -97,13 +97,13 @@ async fn an_order_that_is_carried_out_is_removed_whoever_leads_then() {
             assert_eq!((on_record(&cluster).await, orders(&leader).await), (0, Vec::new()), "{leaves_under}");
             let new = join(&cluster.store).await;
             tokio::time::sleep(Duration::from_secs(1)).await;
-            assert_eq!(told(&leader, &new).await, None, "a new one of that name works");
+            assert_eq!(order_of(&leader, &new).await, None, "a new one of that name works");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_says_by_heartbeat_that_it_leaves_is_not_lost_though_its_record_is_late() {
+async fn a_worker_that_leaves_by_heartbeat_is_not_lost_though_its_record_is_late() {
     let cluster = Cluster::start().await;
     let (leader, _leads) = cluster.lead().await;
     drain(&leader, "w0").await;

@@ -34,7 +34,7 @@ async fn a_job_of_many_empty_shards_ends_with_few_changes_under_way_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_of_many_empty_shards_is_cancelled_at_once_and_what_has_not_begun_is_not_committed() {
+async fn a_job_of_many_shards_is_cancelled_at_once_and_commits_no_waiting_shard() {
     let cluster = Cluster::on(Arc::new(Slow::new(Duration::from_millis(200)))).await;
     let (leader, _leads) = cluster.lead().await;
     submit_empty(&cluster, &leader).await;
@@ -50,7 +50,7 @@ async fn a_job_of_many_empty_shards_is_cancelled_at_once_and_what_has_not_begun_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_of_many_empty_shards_is_cancelled_while_it_is_taken_over_and_keeps_what_may_be_visible() {
+async fn a_job_of_many_shards_cancelled_in_a_takeover_keeps_visible_versions() {
     let cluster = Cluster::on(Arc::new(Slow::new(Duration::from_millis(200)))).await;
     let (leader, leads) = cluster.lead().await;
     submit_empty(&cluster, &leader).await;

@@ -120,7 +120,7 @@ async fn a_job_whose_store_is_away_waits_for_it_however_long_and_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_was_cancelled_while_its_store_was_away_ends_when_it_is_back_whoever_leads() {
+async fn a_job_cancelled_while_its_store_was_away_ends_under_any_leader() {
     let cluster = Cluster::start().await;
     let (next, leads, _) = cluster.take_over(hide_spec).await;
     cluster.cancel(&next).await.expect("its head is enough");
@@ -179,7 +179,7 @@ async fn state_that_no_version_wrote_ends_its_shard_and_is_no_reason_not_to_lead
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_the_history_of_its_dataset_knows_is_found_by_a_cluster_that_never_had_it() {
+async fn a_job_of_another_cluster_is_found_by_the_history_of_its_dataset() {
     let cluster = Cluster::start().await;
     let (leader, leads) = cluster.lead().await;
     cluster.submit(&leader).await;

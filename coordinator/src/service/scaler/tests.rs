@@ -84,7 +84,7 @@ async fn a_stream_tells_each_change_of_the_activity_once() {
     let mut seen = Vec::new();
     for wanted in [0, 2, 5, 0] {
         record(&store, "spot", wanted).await;
-        // 2 and 5 are the same activity: nothing is told for the second.
+        // 2 and 5 are the same activity: nothing is sent for the second.
         if let Ok(told) = tokio::time::timeout(LOOK_EVERY * 3, active.message()).await {
             seen.push(told.expect("a readable record").expect("an open stream").result);
         }

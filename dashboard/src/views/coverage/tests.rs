@@ -1,12 +1,12 @@
 use super::*;
 use crate::html::Links;
 use crate::source::simulated::{HOSTILE, SUBMITTED_MS, Simulated};
-use crate::views::Told;
+use crate::views::ViewSettings;
 
 async fn look_at(question: Question, source: &Simulated) -> Page {
-    let told = Told::default();
-    let look = Look { source, told: &told, now_ms: SUBMITTED_MS, links: Links::at(0) };
-    super::look(&look, &question).await.expect("a page")
+    let settings = ViewSettings::default();
+    let ctx = ViewContext { source, settings: &settings, now_ms: SUBMITTED_MS, links: Links::at(0) };
+    super::load(&ctx, &question).await.expect("a page")
 }
 
 fn of_org(org: u64) -> Question {
@@ -25,7 +25,7 @@ async fn an_organisation_is_asked_for_by_its_shard_and_the_page_says_why_it_lies
 }
 
 #[tokio::test]
-async fn a_running_shard_shows_what_is_read_and_a_failed_one_the_command_that_runs_it_again() {
+async fn a_running_shard_shows_its_progress_and_a_failed_one_the_command_to_retry() {
     let page = look_at(Question::about("s3://metrics/d", ""), &Simulated::default()).await;
     let newest = page.document["windows"][0]["shards"].as_array().expect("shards");
     let of = |state: &str| newest.iter().find(|shard| shard["state"] == state).expect("a shard");
@@ -70,7 +70,7 @@ async fn a_page_of_many_bad_shards_with_long_causes_stays_small() {
 }
 
 #[test]
-fn frames_that_lie_in_a_shard_by_mistake_are_the_reason_to_name_it_and_no_replay_moves_them() {
+fn a_page_names_the_shards_of_misplaced_frames_and_offers_no_replay() {
     let shard = v1::ShardCoverage {
         shard: "org-1000000".to_owned(),
         state: v1::CoverageState::Holes.into(),

@@ -21,7 +21,7 @@ fn running(task: &str, worker: &str, elapsed_s: u64) -> TaskSummary {
     TaskSummary { task: task.to_owned(), running: vec![attempt], ..TaskSummary::default() }
 }
 
-fn told(stream: &Stream) -> String {
+fn lanes(stream: &Stream) -> String {
     let span = |span: &Span| format!("{} {}-{}", span.label(), span.start_ms / 1000, span.end_ms / 1000);
     let slot = |slot: &Slot| {
         let spans: Vec<_> = slot.spans.iter().map(span).collect();
@@ -45,7 +45,7 @@ fn an_attempt_has_the_first_slot_of_its_worker_that_was_free() {
         w1 #1 20 s: m-00001: 4 s 0-4 | m-00002: 16 s 4-20
         w1 #2 19 s: m-00000: 10 s 0-10 | r-00000: 9 s, runs 11-20
         w2 #1 10 s: m-00003: 10 s 2-12"#]]
-    .assert_eq(&told(&stream));
+    .assert_eq(&lanes(&stream));
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn an_attempt_that_was_wasted_is_drawn_beside_the_one_that_counts() {
     let mut again = done("m-00000", "w1", 5, 9);
     again.ended = vec![done("m-00000", "w1", 0, 4).counts.expect("it is done")];
     let stream = Stream::of(&[again], BEGIN_MS).expect("attempts");
-    assert_eq!(told(&stream), "w1 #1 8 s: m-00000: 4 s, wasted 0-4 | m-00000: 4 s 5-9");
+    assert_eq!(lanes(&stream), "w1 #1 8 s: m-00000: 4 s, wasted 0-4 | m-00000: 4 s 5-9");
     assert_eq!(stream.slots[0].spans.iter().map(Span::class).collect::<Vec<_>>(), ["c5", "c1"]);
     assert_eq!(stream.tasks_unknown, 0);
 }

@@ -56,7 +56,7 @@ enum Step {
         window: usize,
         shard: usize,
     },
-    /// A question, which may be answered from what is known.
+    /// A question, which may be answered from known facts.
     Ask {
         window: usize,
     },
@@ -93,7 +93,7 @@ struct World {
     rounds: BTreeMap<usize, u32>,
     /// Window of each job: a later round of a job is over the same one.
     windows: BTreeMap<usize, usize>,
-    /// True if something happened that only a look at the store can tell.
+    /// True if something happened that only a listing of the store can show.
     is_stale: bool,
 }
 
@@ -113,7 +113,7 @@ impl World {
         Self { place, index, rounds: BTreeMap::new(), windows: BTreeMap::new(), is_stale: true }
     }
 
-    async fn take(&mut self, step: Step) {
+    async fn apply(&mut self, step: Step) {
         match step {
             Step::Run { job, window, shards, is_whole, is_ours } => {
                 self.run(job, window, &shards, is_whole, is_ours).await;
@@ -229,7 +229,7 @@ proptest! {
         runtime.block_on(async {
             let mut world = World::new();
             for step in steps {
-                world.take(step).await;
+                world.apply(step).await;
             }
             world.compare(&WINDOWS).await;
         });

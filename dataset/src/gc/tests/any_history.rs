@@ -86,7 +86,7 @@ impl World {
             .part(PartitionId(partition), OutputFormat::Part)
     }
 
-    async fn take(&mut self, step: Step) {
+    async fn apply(&mut self, step: Step) {
         match step {
             Step::Commit(job) => self.commit(job).await,
             Step::Leave(job) => self.leave(job).await,
@@ -224,9 +224,9 @@ impl World {
     /// Ends every process; two collections must then leave exactly the named and the foreign files.
     async fn end(mut self) {
         for job in 0..JOBS.len() {
-            self.take(Step::Over(job)).await;
+            self.apply(Step::Over(job)).await;
         }
-        self.take(Step::Hours(100)).await;
+        self.apply(Step::Hours(100)).await;
         self.collect(&deleting()).await;
         let mut named = BTreeSet::new();
         for version in self.versions() {
@@ -252,7 +252,7 @@ proptest! {
         runtime.block_on(async {
             let mut world = World::begin().await;
             for step in steps {
-                world.take(step).await;
+                world.apply(step).await;
             }
             world.end().await;
         });

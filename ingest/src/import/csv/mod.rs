@@ -10,21 +10,14 @@
 //! counted. Anything else that cannot be read makes the whole row bad: it is reported with file and line, and is
 //! skipped or ends the import. `docs/import.md` has the rules, each with an example.
 
-// Reader of rows and fields.
-pub mod reader;
-// Columns by name or number.
-mod columns;
-// Series of the rows, by their labels.
-mod groups;
-// Conversion of rows to points.
-mod rows;
+pub mod reader; //  reader of rows and fields
+mod columns; //     columns by name or number
+mod groups; //      series of the rows, by their labels
+mod rows; //        conversion of rows to points
 mod settings;
-// Parser of timestamps.
-pub mod time;
-// Parser of values.
-mod value;
-// Preview of a file, and the options to type.
-pub mod preview;
+pub mod time; //    parser of timestamps
+mod value; //       parser of values
+pub mod preview; // preview of a file, and the options to type
 
 use std::fmt;
 use std::io::Read;

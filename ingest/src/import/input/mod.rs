@@ -4,20 +4,13 @@
 //! paths -> find (folders, endings) -> name (keys, series) -> open (digest -> unpack -> decode) -> text
 //! ```
 
-// Search for files, and for the matching files of folders.
-mod find;
-// Names of the segments and series of a file.
-mod name;
-// Content of a file: counted, digested, unpacked.
-mod open;
-// Decompression.
-mod unpack;
-// Members of gzip, and padding behind the last.
-mod gzip;
-// Formats that are recognised by their first bytes.
-mod magic;
-// Decoder of other encodings to UTF-8.
-mod encoding;
+mod find; //     search for files, and for the matching files of folders
+mod name; //     names of the segments and series of a file
+mod open; //     content of a file: counted, digested, unpacked
+mod unpack; //   decompression
+mod gzip; //     members of gzip, and padding behind the last
+mod magic; //    formats that are recognised by their first bytes
+mod encoding; // decoder of other encodings to UTF-8
 
 pub use encoding::TextEncoding;
 pub use find::{FoundFile, FoundFiles, find_files};

@@ -32,7 +32,8 @@ impl InputFile {
     /// Opens the file.
     ///
     /// # Errors
-    /// [`ImportError::Read`], and [`ImportError::Malformed`] for a format that is told by its first bytes and not read.
+    /// [`ImportError::Read`], and [`ImportError::Malformed`] for a format that is known by its first bytes and not
+    /// supported.
     pub(crate) fn open(&self) -> Result<Content, ImportError> {
         let digest = Rc::new(RefCell::new(Digesting::default()));
         let unpack = || -> io::Result<(Vec<u8>, Box<dyn Read>)> {

@@ -55,7 +55,7 @@ pub struct Details {
     pub data_points: u64,
     /// Number of integers that are not exact as doubles.
     pub integers_inexact: u64,
-    /// Numbers of what was not imported.
+    /// Counts of data that were not imported.
     pub left_out: LeftOut,
 }
 

@@ -26,7 +26,7 @@ const BOUND: &str = "le";
 /// Bound of a histogram's last bucket.
 const INFINITY: &str = "+Inf";
 
-/// Numbers of what was not imported, by reason.
+/// Counts of data that were not imported, by reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeftOut {
     /// Data points without a value, or flagged as such.

@@ -13,7 +13,7 @@ use super::*;
 use crate::import::find_files;
 use crate::segment::SegmentOutput;
 
-/// Files of OTLP, and a place that keeps what is imported.
+/// Files of OTLP, and a place that keeps the imported segments.
 struct Place {
     folder: tempfile::TempDir,
     output: SegmentOutput,

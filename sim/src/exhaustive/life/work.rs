@@ -1,10 +1,10 @@
-//! Work that a coordinator of the model has under way, and what it writes.
+//! Work that a coordinator of the model has under way, and the records that it writes.
 
 use scheduler::life::{HeadChange, JobEffect, JobEvent, Life};
 
 use super::{Guard, moved};
 
-/// State and dataset, as far as they tell of the job.
+/// Facts about the job in the state and in the dataset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Store {
     /// Token of the leader.
@@ -64,7 +64,7 @@ pub(super) enum Work {
     Archive,
 }
 
-/// A coordinator, and what it believes.
+/// A coordinator, with its own idea of the job.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Coordinator {
     /// Token of the coordinator while it believes that it leads.
@@ -78,7 +78,7 @@ pub(super) struct Coordinator {
 
 impl Coordinator {
     /// Moves the job, and begins the work that follows.
-    pub(super) fn tell(&mut self, event: JobEvent, guard: Guard) {
+    pub(super) fn handle(&mut self, event: JobEvent, guard: Guard) {
         let (life, effects) = moved(self.life, event);
         self.life = life;
         for effect in effects {
@@ -99,16 +99,16 @@ impl Coordinator {
                     head.is_released |= change == HeadChange::Release;
                 }
                 if change == HeadChange::Release && guard == Guard::NoRelease {
-                    self.tell(JobEvent::HeadWritten, guard);
+                    self.handle(JobEvent::HeadWritten, guard);
                 }
                 self.work.push(Work::WriteHead);
             }
             JobEffect::OpenShards => {
-                self.tell(JobEvent::Opened, guard);
+                self.handle(JobEvent::Opened, guard);
                 match self.shard {
                     Some(ShardState::Open) => {}
                     // The shard had ended under an earlier leader, or there is none.
-                    _ => self.tell(JobEvent::ShardsEnded, guard),
+                    _ => self.handle(JobEvent::ShardsEnded, guard),
                 }
             }
             JobEffect::StopShards if self.shard == Some(ShardState::Open) => {
@@ -128,8 +128,8 @@ impl Coordinator {
     pub(super) fn end_shard(&mut self, end: ShardState, guard: Guard) {
         self.shard = Some(end);
         self.work.push(Work::Close(end));
-        self.tell(JobEvent::ShardEnded, guard);
-        self.tell(JobEvent::ShardsEnded, guard);
+        self.handle(JobEvent::ShardEnded, guard);
+        self.handle(JobEvent::ShardsEnded, guard);
     }
 
     /// True if the job waits for an answer that nothing will give.
@@ -161,7 +161,7 @@ impl Store {
         self.records.iter().any(|record| record.end == end)
     }
 
-    /// True if another record of the round tells another end.
+    /// True if another record of the round has another end.
     pub(super) fn contradicts(&self, record: &Record) -> bool {
         self.records.iter().any(|other| other.round == record.round && other.end != record.end)
     }

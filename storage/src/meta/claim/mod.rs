@@ -30,12 +30,9 @@ use crate::meta::election::Leadership;
 use crate::meta::{Entry, MetaError, MetaStore, Revision, Txn};
 use crate::outcome::{Outcome, Settled, settle_from};
 
-// Changes of a task, and the result of each.
-mod change;
-// Reasons for which a change was not made.
-mod error;
-// Changes as comparisons and operations.
-mod step;
+mod change; // changes of a task, and the result of each
+mod error; //  reasons for which a change was not made
+mod step; //   changes as comparisons and operations
 
 pub use change::{Changed, SeenAttempts, TaskChange};
 pub use error::ClaimError;

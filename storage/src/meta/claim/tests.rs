@@ -12,8 +12,7 @@ use crate::meta::{LeaseSession, LeaseSettings, MemoryStore, Op};
 
 use super::*;
 
-// Every result is true, whatever messages are lost.
-mod any_loss;
+mod any_loss; // every result is true, whatever messages are lost
 
 /// Term of every leader of these tests.
 const TERM: Term = Term::drawn(0x5eed << 40);

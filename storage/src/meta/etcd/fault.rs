@@ -1,4 +1,4 @@
-//! Faults of etcd, by what they say about the change that was requested.
+//! Faults of etcd, classified by the outcome of the requested change.
 //!
 //! Only what etcd itself refused *before* it proposed a change is certainly not done; those answers are listed here. All
 //! else (a broken connection, a timeout, a leader that stepped down) leaves it open.

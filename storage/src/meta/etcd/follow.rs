@@ -134,7 +134,7 @@ impl Follower {
         Err(fault)
     }
 
-    /// Compares the content of the prefix at `after` with what was reported.
+    /// Compares the content of the prefix at `after` with the reported content.
     async fn recognise(&mut self) -> Result<(), Fault> {
         // Revision 0 precedes every write, in any history; for etcd it means "now".
         let listed = match self.after {

@@ -18,20 +18,13 @@ use model::limits::{MESSAGE_BYTES_MAX, STATE_PAGE_KEYS_MAX};
 use crate::meta::{Entry, Lease, Listing, MetaError, MetaStore, Op, Revision, Txn, Watch};
 use crate::outcome::Outcome;
 
-// Settings: endpoints, credentials, timeouts.
-mod settings;
-// Lanes: two connections to each endpoint.
-mod lane;
-// Endpoint: its connections and its standing.
-mod endpoint;
-// Endpoints, and the choice of the one that is asked.
-mod endpoints;
-// Conversion of keys and transactions to those of etcd, and back.
-mod convert;
-// Faults of etcd, by the outcome of the change.
-mod fault;
-// Watch that resumes.
-mod follow;
+mod settings; //  settings: endpoints, credentials, timeouts
+mod lane; //      lanes: two connections to each endpoint
+mod endpoint; //  endpoint: its connections and its standing
+mod endpoints; // endpoints, and the choice of the one that is asked
+mod convert; //   conversion of keys and transactions to those of etcd, and back
+mod fault; //     faults of etcd, by the outcome of the change
+mod follow; //    watch that resumes
 
 pub use settings::{EtcdSettings, EtcdTls, EtcdUser};
 

@@ -25,7 +25,7 @@ impl Shift<'_> {
     pub(super) fn takes_work(&self) -> bool {
         let is_willing = self.standing.is_greeted() && self.draining.is_none() && self.unfit.is_none();
         // If the leader grants work but does not accept the outcomes, more attempts would not get any further.
-        let is_heard = self.running.count(Phase::Telling) <= self.agent.settings.slots;
+        let is_heard = self.running.count(Phase::Reporting) <= self.agent.settings.slots;
         is_willing && is_heard && self.agent.slots.available_permits() > 0
     }
 

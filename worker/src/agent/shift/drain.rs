@@ -6,13 +6,14 @@
 //! + 5 s          threads that have not stopped by then are left behind
 //! ```
 //!
-//! The lease goes last: until then what was held back of finished attempts may still reach the leader. Its end frees
-//! whatever could not be handed back.
+//! The lease is revoked last: until then, reports that were held may still reach the leader. Its end frees the attempts
+//! that could not be handed back.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::HeldAttempt;
+use model::error::chain;
 use tokio::time::Instant;
 
 use super::event::Event;
@@ -125,7 +126,7 @@ impl Shift<'_> {
         match tokio::time::timeout(REVOKE_MAX, session.close()).await {
             Ok(Ok(())) => tracing::info!(%worker, "drained"),
             Ok(Err(error)) => {
-                tracing::warn!(%worker, error = &error as &dyn std::error::Error, "drained, but failed to revoke the lease; it expires by itself")
+                tracing::warn!(%worker, error = chain(&error), "drained, but failed to revoke the lease; it expires by itself")
             }
             Err(_) => tracing::warn!(%worker, "drained, but revoking the lease took too long; it expires by itself"),
         }

@@ -3,8 +3,8 @@
 use model::{Grant, HeldAttempt};
 use storage::meta::MetaError;
 
+use crate::agent::reporter::Reported;
 use crate::agent::standing::Step;
-use crate::agent::tell::Told;
 use crate::slot::AttemptOutcome;
 use proto::dispatch::{DispatchError, Orders};
 
@@ -18,8 +18,8 @@ pub(super) enum Event {
     Beaten(Result<Orders, DispatchError>),
     /// An attempt has left its slot.
     Computed(Box<Grant>, Box<AttemptOutcome>),
-    /// The leader has been told of an attempt, or the telling was given up.
-    Told(HeldAttempt, Told),
+    /// The report of an attempt has ended, or was given up.
+    Reported(HeldAttempt, Reported),
     /// The leader knows of the attempts handed back, or will learn of them when the lease ends.
     HandedBack,
 }

@@ -11,7 +11,7 @@ use super::{Phase, Shift};
 use crate::agent::AgentError;
 use crate::agent::backoff::Backoff;
 use crate::agent::fence::Fence;
-use crate::agent::tell::{Teller, Told};
+use crate::agent::reporter::{Reported, Reporter};
 use crate::metrics;
 use crate::slot::AttemptOutcome;
 use crate::trace;
@@ -20,7 +20,7 @@ use crate::trace;
 const HANDED_BACK: &str = "handed-back";
 
 impl Shift<'_> {
-    /// Handles an attempt that has left its slot: tells the leader, unless the attempt was given up.
+    /// Handles an attempt that has left its slot: reports it to the leader, unless the attempt was given up.
     pub(super) fn computed(&mut self, grant: Grant, mut outcome: AttemptOutcome) {
         let held = HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
         let kind = held.task.task.kind;
@@ -29,10 +29,10 @@ impl Shift<'_> {
             let took = self.running.remove(&held, HANDED_BACK);
             return metrics::attempt_ended(kind, HANDED_BACK, took);
         }
-        attempt.phase = Phase::Telling;
+        attempt.phase = Phase::Reporting;
         let took = attempt.began_at.elapsed();
         attempt.took = Some(took);
-        outcome.tell_effort(attempt.progress.effort(took));
+        outcome.set_effort(attempt.progress.effort(took));
         metrics::attempt_computed(kind, &outcome, took);
         trace::computed(&attempt.span, &outcome);
         let span = tracing::info_span!(target: TARGET, parent: &attempt.span, "report");
@@ -43,30 +43,30 @@ impl Shift<'_> {
             AttemptOutcome::Failed(_) => {}
             AttemptOutcome::Mapped(_) | AttemptOutcome::Reduced(_) => self.pace.learn(kind, took),
         }
-        let teller = Teller {
+        let reporter = Reporter {
             leader: Arc::clone(&self.agent.leader),
             roots: Arc::clone(&self.agent.roots),
             fence: Fence::of(&self.session),
             worker: self.worker(),
             backoff: Backoff::seeded(self.backoff.seed()),
         };
-        self.tasks.spawn(async move { Event::Told(held, teller.tell(&grant, outcome).instrument(span).await) });
+        self.tasks.spawn(async move { Event::Reported(held, reporter.report(&grant, outcome).instrument(span).await) });
     }
 
-    /// Forgets an attempt of which the leader knows, or never will.
-    pub(super) fn told(&mut self, held: &HeldAttempt, told: Told) -> Result<(), AgentError> {
-        let outcome = match told {
-            Told::Counts => metrics::COUNTS,
-            Told::Refused => "refused",
-            Told::Failed(failure) if failure.class == FailureClass::Cancelled => "cancelled",
-            Told::Failed(failure) => {
+    /// Forgets an attempt whose report has ended: the leader knows of it, or never will.
+    pub(super) fn reported(&mut self, held: &HeldAttempt, reported: Reported) -> Result<(), AgentError> {
+        let outcome = match reported {
+            Reported::Counts => metrics::COUNTS,
+            Reported::Refused => "refused",
+            Reported::Failed(failure) if failure.class == FailureClass::Cancelled => "cancelled",
+            Reported::Failed(failure) => {
                 if failure.class == FailureClass::Resource {
                     self.become_unfit(failure.message);
                 }
                 "failed"
             }
-            Told::Fenced => "fenced",
-            Told::Incompatible { reason } => return Err(AgentError::Incompatible { reason }),
+            Reported::Fenced => "fenced",
+            Reported::Incompatible { reason } => return Err(AgentError::Incompatible { reason }),
         };
         let took = self.running.remove(held, outcome);
         metrics::attempt_ended(held.task.task.kind, outcome, took);

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use format::state_records::{Text, WorkerRecord};
+use model::error::chain;
 use storage::meta::MetaError;
 use tokio::time::Instant;
 
@@ -56,7 +57,7 @@ impl Shift<'_> {
             // The session learns this from its next renewal, and ends the shift.
             Refusal::State(MetaError::LeaseGone { .. }) => {}
             Refusal::State(error) if may_pass(&error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "failed to register; trying again");
+                tracing::warn!(error = chain(&error), "failed to register; trying again");
             }
             Refusal::State(error) => return Err(AgentError::State(error)),
             Refusal::Leader(error) => self.leader_failed(&error)?,

@@ -264,7 +264,7 @@ impl Cluster {
         self.until(what, |state| state.heard.iter().any(|heard| heard == what)).await;
     }
 
-    /// Waits until a heartbeat tells of these attempts.
+    /// Waits until a heartbeat names these attempts.
     pub(super) async fn runs(&self, ordinals: &[u32]) {
         let wanted: Vec<_> = ordinals.iter().map(|ordinal| held(*ordinal)).collect();
         self.until(&format!("attempts at {ordinals:?}"), |state| {

@@ -120,7 +120,7 @@ fn locate_all(bench: &Bench, runs: &[RunEntry], list: Digest) -> (Vec<Vec<SliceE
 }
 
 #[test]
-fn a_table_finds_the_slices_that_the_indexes_list_by_two_requests_a_partition_and_a_damaged_one_is_passed_over() {
+fn a_table_costs_two_requests_a_partition_and_a_damaged_one_is_passed_over() {
     let bench = Bench::new();
     let entry = |at: u32| RunEntry { map_task: at, object: bench.write(&format!("run-{at}"), &sample()) };
     let runs: Vec<_> = (0..9).map(entry).collect();

@@ -9,7 +9,7 @@ use super::lacking;
 use crate::args::shown as instant;
 use crate::tables::Table;
 
-/// Most shards that are listed whatever their state; beyond that, complete ones are summed up.
+/// Most shards of which each is listed; of more, the complete ones are summed up.
 const SHARDS_LISTED: usize = 20;
 
 /// Most columns of a matrix that are single shards; the other shards are summed up in one.

@@ -5,10 +5,8 @@
 //!             -> rows as the options would import them
 //! ```
 
-// Delimiter, lines before the header, and the header.
-mod shape;
-// Kinds of columns, by their content.
-mod kinds;
+mod shape; // delimiter, lines before the header, and the header
+mod kinds; // kinds of columns, by their content
 
 use std::fmt::Write as _;
 use std::io::Read as _;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Folder of input, and a place that keeps what is imported.
+/// Folder of input, and a place that keeps the imported segments.
 struct Place {
     folder: tempfile::TempDir,
     output: crate::segment::SegmentOutput,

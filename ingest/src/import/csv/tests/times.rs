@@ -114,7 +114,7 @@ fn epochs_have_fractions_and_exponents_in_every_format() {
 }
 
 #[test]
-fn a_leap_second_is_the_last_millisecond_of_its_day_and_any_other_second_60_is_refused() {
+fn a_leap_second_is_the_last_millisecond_of_its_day_and_no_other_second_60_passes() {
     let settings = CsvSettings { has_header: false, ..CsvSettings::default() };
     let (summary, _, read) = read("x.csv", b"2016-12-31T23:59:60Z,1\n2017-01-01T08:59:60.5+09:00,2\n", &settings);
     assert_eq!(summary.expect("good rows").details.leap_seconds, 2);

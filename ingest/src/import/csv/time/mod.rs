@@ -8,18 +8,12 @@
 //! Nothing of a text is read and then not used: a zone in brackets, a name of a weekday, a fraction behind `%s` count or are
 //! refused. `docs/import.md` has every form with an example.
 
-// Days, months and weeks of the calendar.
-mod calendar;
-// RFC 3339 and RFC 9557, with the parts that are often left out.
-mod iso;
-// Numbers of seconds, or of smaller units.
-mod epoch;
-// Patterns as of strptime.
-mod pattern;
-// Conversion of local times to instants.
-mod place;
-// Formats that a text may have.
-pub(super) mod guess;
+mod calendar; //         days, months and weeks of the calendar
+mod iso; //              RFC 3339 and RFC 9557, with the parts that are often left out
+mod epoch; //            numbers of seconds, or of smaller units
+mod pattern; //          patterns as of strptime
+mod place; //            conversion of local times to instants
+pub(super) mod guess; // formats that a text may have
 
 use std::fmt;
 use std::str::FromStr;

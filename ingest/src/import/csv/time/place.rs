@@ -1,7 +1,7 @@
 //! Conversion of local times to instants.
 //!
-//! Where clocks are put back, an hour comes twice; where they are put forward, one never comes. Both are refused unless an
-//! option says what to do: nobody can tell from the text.
+//! Where clocks are put back, an hour comes twice; where they are put forward, one never comes. Both are refused unless
+//! an option says what to do, because the text does not show it.
 
 use std::fmt;
 use std::str::FromStr;

@@ -14,10 +14,8 @@
 //!
 //! A missing day or month is the first, a missing time of day is midnight.
 
-// Compiler of directives to items.
-mod compile;
-// Components that a text gives.
-mod parts;
+mod compile; // compiler of directives to items
+mod parts; //   components that a text gives
 
 use std::fmt;
 

@@ -11,6 +11,7 @@ use format::manifest::{API_VERSION, Manifest};
 use format::part::PartKind;
 use interchange::RowSummary;
 use interchange::csv::TimestampStyle;
+use model::error::chain;
 use model::{RollupStep, SeriesKey};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, WriteMultipart};
@@ -110,7 +111,7 @@ pub fn target(uri: &str) -> Result<(Root, String), DatasetError> {
     Ok((Root::create(parent)?, name.to_owned()))
 }
 
-/// Writes the rows of the current manifests to `key` under `to`, replacing what is there.
+/// Writes the rows of the current manifests to `key` under `to`, replacing an object that is there.
 ///
 /// # Errors
 /// [`DatasetError::NoManifest`] where nothing is selected; a damaged part is named. The file is then not written.
@@ -242,7 +243,11 @@ impl File {
     /// Aborts the upload. If that fails, the store's rules for unfinished uploads remove it.
     async fn abandon(self) {
         if let Err(error) = self.upload.abort().await {
-            tracing::warn!(object = self.object, %error, "failed to abort an unfinished export; its upload stays until the store expires it");
+            tracing::warn!(
+                object = self.object,
+                error = chain(&error),
+                "failed to abort an unfinished export; its upload stays until the store expires it"
+            );
         }
     }
 }

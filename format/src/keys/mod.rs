@@ -36,9 +36,9 @@
 //! | `runs/<job>/shard=<s>/list-<digest>.json` | run list: the runs that count, in source order | the coordinator | until the shard has ended |
 //! | `runs/<job>/shard=<s>/slices-<digest>.table` | for each partition, where its slices lie in the runs of that list | the coordinator | until the shard has ended |
 //!
-//! `<attempt>` is `a-<number>-<token>`, whose token is never given out twice, whatever becomes of the cluster's
-//! state; `<leader>` is the revision at which that leader was elected, and its term (versions before had the revision
-//! alone). All objects but marks are created, never replaced.
+//! `<attempt>` is `a-<number>-<token>`, whose token is never given out twice, even if an old copy of the cluster's
+//! state is restored; `<leader>` is the revision at which that leader was elected, and its term (earlier versions had
+//! the revision alone). All objects but marks are created, never replaced.
 //!
 //! `<hash4>` spreads the load over a store's key range. Runs lie under a scratch
 //! root of their own, which for a local dataset is a subfolder of `scratch/`.
@@ -237,7 +237,7 @@ pub fn bases(job: &JobId, round: u32, submitted_at_ms: TimestampMs) -> String {
     format!("{JOBS}/{job}/bases/{round:05}-{submitted_at_ms}.json")
 }
 
-/// Key of what the planning of a job warned of.
+/// Key of the warnings of a job's planning.
 pub fn warnings(job: &JobId, warnings: Digest) -> String {
     format!("{JOBS}/{job}/warnings/{warnings}.json")
 }

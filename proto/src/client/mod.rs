@@ -13,8 +13,8 @@
 //! repeated one as the first), so asking again is right for all of them. Pauses are drawn from the whole of [0, p),
 //! with p doubling from 50 ms to 1 s: clients of a leader that is gone do not come back in step.
 //!
-//! A stream ends with the coordinator that gave it. Whoever follows one opens it anew by the same call, which finds the
-//! next leader.
+//! A stream ends with the coordinator that gave it. Its reader opens it anew by the same call, which finds the next
+//! leader.
 
 use std::fmt;
 use std::future::Future;
@@ -32,10 +32,8 @@ use crate::status::ApiError;
 use crate::v1::operator_service_client::OperatorServiceClient;
 use crate::v1::worker_service_client::WorkerServiceClient;
 
-// Known coordinators, with a channel to each.
-mod endpoints;
-// Connection to one coordinator: TLS, token.
-mod link;
+mod endpoints; // known coordinators, with a channel to each
+mod link; //      connection to one coordinator: TLS, token
 #[cfg(test)]
 mod tests;
 

@@ -50,7 +50,7 @@ pub(crate) struct Args {
     /// For example `tailor dataset coverage dataset --all`.
     #[arg(long, conflicts_with = "limit")]
     all: bool,
-    /// Ask no cluster, even if one is named: the dataset alone tells.
+    /// Ask no cluster, even if one is named: the answer comes from the dataset alone.
     ///
     /// For example `tailor dataset coverage dataset --offline`.
     #[arg(long)]

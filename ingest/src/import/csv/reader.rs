@@ -11,8 +11,7 @@
 //! After a fault the reader goes on behind the *first line end* after the row's start: an unclosed quote costs its line and
 //! not the rest of the file. A row is held in memory as a whole, up to [`CSV_ROW_BYTES_MAX`]; nothing else is.
 
-// Rows that have a quote.
-mod quoted;
+mod quoted; // rows that have a quote
 
 use std::io::{self, Read};
 

@@ -3,12 +3,9 @@
 //!
 //! The answer is that of the call `GetCoverage`, whose index costs no listing for a view.
 
-// Question of the view, as the URL and the form have it.
-mod ask;
-// Facts of windows and shards, from the wire.
-mod cells;
-// Pictures of the answer.
-mod render;
+mod ask; //    question of the view, as the URL and the form have it
+mod cells; //  facts of windows and shards, from the wire
+mod render; // pictures of the answer
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +15,7 @@ use serde::Serialize;
 pub(crate) use ask::Question;
 use cells::WindowFacts;
 
-use super::{Look, Page};
+use super::{Page, ViewContext};
 use crate::source::SourceKind;
 use crate::text;
 
@@ -51,7 +48,7 @@ struct Coverage {
     warnings: Vec<String>,
 }
 
-pub(super) async fn look(look: &Look<'_>, question: &Question) -> Result<Page, ApiError> {
+pub(super) async fn load(ctx: &ViewContext<'_>, question: &Question) -> Result<Page, ApiError> {
     let asked = question.checked()?;
     let mut coverage = Coverage {
         dataset: question.dataset.clone(),
@@ -64,10 +61,10 @@ pub(super) async fn look(look: &Look<'_>, question: &Question) -> Result<Page, A
         as_of_ms: None,
         warnings: Vec::new(),
     };
-    match look.source.kind() {
+    match ctx.source.kind() {
         // A job's record may name the dataset by an older place.
         SourceKind::Dataset(uri) => (coverage.dataset, coverage.is_fixed) = (uri, true),
-        SourceKind::Cluster if coverage.dataset.is_empty() => coverage.datasets = datasets(look).await?,
+        SourceKind::Cluster if coverage.dataset.is_empty() => coverage.datasets = datasets(ctx).await?,
         SourceKind::Cluster => {}
     }
     if !coverage.dataset.is_empty() {
@@ -79,29 +76,29 @@ pub(super) async fn look(look: &Look<'_>, question: &Question) -> Result<Page, A
             before: question.before.clone(),
             ..Default::default()
         };
-        let answer = look.source.coverage(request).await?;
+        let answer = ctx.source.coverage(request).await?;
         coverage.windows = answer.windows.iter().map(|window| WindowFacts::of(window, asked.org)).collect();
         let last = answer.windows.last().filter(|_| answer.more && asked.window.is_none());
         coverage.next = last.map(|last| last.window.clone());
         coverage.as_of_ms = Some(answer.as_of_ms);
         coverage.warnings = answer.warnings;
-        add_progress(look, &mut coverage.windows).await?;
+        add_progress(ctx, &mut coverage.windows).await?;
     }
-    Ok(render::page(&coverage, question, &look.links))
+    Ok(render::page(&coverage, question, &ctx.links))
 }
 
 /// Lists the datasets that the latest jobs name.
-async fn datasets(look: &Look<'_>) -> Result<BTreeSet<String>, ApiError> {
-    let jobs = look.source.jobs(v1::ListJobsRequest { limit: JOBS_SEARCHED, ..Default::default() }).await?.jobs;
+async fn datasets(ctx: &ViewContext<'_>) -> Result<BTreeSet<String>, ApiError> {
+    let jobs = ctx.source.jobs(v1::ListJobsRequest { limit: JOBS_SEARCHED, ..Default::default() }).await?.jobs;
     Ok(jobs.into_iter().map(|job| job.dataset).collect())
 }
 
 /// Adds how much of their input the running shards have read.
-async fn add_progress(look: &Look<'_>, windows: &mut [WindowFacts]) -> Result<(), ApiError> {
+async fn add_progress(ctx: &ViewContext<'_>, windows: &mut [WindowFacts]) -> Result<(), ApiError> {
     let running = |window: &WindowFacts| window.running_jobs().map(str::to_owned).collect::<Vec<_>>();
     let jobs: BTreeSet<String> = windows.iter().flat_map(running).collect();
     for job in jobs.into_iter().take(RUNNING_JOBS_MAX) {
-        let seen = match look.source.job(&job).await {
+        let seen = match ctx.source.job(&job).await {
             Ok(seen) => seen,
             // The job has ended meanwhile, or another cluster runs it.
             Err(ApiError::NotFound { .. } | ApiError::Refused { .. }) => continue,

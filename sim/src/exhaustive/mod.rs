@@ -117,7 +117,7 @@ impl Model for Protocol {
 
     fn next_state(&self, system: &System, step: Step) -> Option<System> {
         let mut next = system.clone();
-        next.take(step, self.guard).then_some(next)
+        next.perform(step, self.guard).then_some(next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

@@ -104,12 +104,13 @@ impl Job {
         }
     }
 
-    pub(crate) fn begun(&mut self, shard: ShardId, task: TaskId, number: u32, worker: WorkerId, now: Duration) {
+    /// Adds an attempt that runs on `worker` since `now`.
+    pub(crate) fn add_attempt(&mut self, shard: ShardId, task: TaskId, number: u32, worker: WorkerId, now: Duration) {
         self.running.insert((shard, task, number), (worker, now));
     }
 
     /// Forgets an attempt. If it finished, its duration enters the median.
-    pub(crate) fn over(&mut self, shard: ShardId, task: TaskId, number: u32, finished_at: Option<Duration>) {
+    pub(crate) fn remove_attempt(&mut self, shard: ShardId, task: TaskId, number: u32, finished_at: Option<Duration>) {
         let Some((_, since)) = self.running.remove(&(shard, task, number)) else { return };
         if let Some(now) = finished_at {
             let durations = self.durations.entry(task.kind).or_default();
@@ -121,8 +122,8 @@ impl Job {
     }
 
     /// Forgets every attempt at `task`; the duration of `finished` enters the median.
-    pub(crate) fn all_over(&mut self, shard: ShardId, task: TaskId, finished: u32, now: Duration) {
-        self.over(shard, task, finished, Some(now));
+    pub(crate) fn remove_attempts_at(&mut self, shard: ShardId, task: TaskId, finished: u32, now: Duration) {
+        self.remove_attempt(shard, task, finished, Some(now));
         let numbers = (shard, task, 0)..=(shard, task, u32::MAX);
         let others: Vec<_> = self.running.range(numbers).map(|(key, _)| *key).collect();
         for key in others {

@@ -114,7 +114,7 @@ impl<'a> Shift<'a> {
                 },
                 () = tokio::time::sleep_until(wake_at) => continue,
             };
-            self.take(event)?;
+            self.handle(event)?;
             metrics::busy_slots(self.agent.settings.slots.saturating_sub(self.agent.slots.available_permits()));
         }
     }
@@ -157,7 +157,7 @@ impl<'a> Shift<'a> {
         due.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + BEAT_PAUSE)
     }
 
-    fn take(&mut self, event: Event) -> Result<(), AgentError> {
+    fn handle(&mut self, event: Event) -> Result<(), AgentError> {
         match event {
             Event::Stepped(step, Ok(())) => {
                 self.standing.done(step);
@@ -167,7 +167,7 @@ impl<'a> Shift<'a> {
             Event::Claimed(claimed) => self.claimed(claimed)?,
             Event::Beaten(beaten) => self.beaten(beaten)?,
             Event::Computed(grant, outcome) => self.computed(*grant, *outcome),
-            Event::Told(held, told) => self.told(&held, told)?,
+            Event::Reported(held, reported) => self.reported(&held, reported)?,
             Event::HandedBack => self.handing_back -= 1,
         }
         Ok(())
@@ -199,7 +199,7 @@ impl<'a> Shift<'a> {
         match error {
             DispatchError::Away { .. } => tracing::debug!(%error, "failed to reach the leader"),
             DispatchError::UnknownWorker { .. } => {
-                tracing::info!(%error, "the leader does not know this worker; registering again");
+                tracing::info!(%error, "the leader did not know this worker; registering again");
                 self.standing.forget();
             }
             DispatchError::NotTaken { reason } => {

@@ -11,10 +11,8 @@
 //! |---|---|---|
 //! | `tailor_trace_spans_dropped_total` | counter | spans that were to be kept, and did not reach the collector |
 
-// Decision which traces are kept.
-mod sampler;
-// Count of the spans that are lost.
-mod dropped;
+mod sampler; // decision which traces are kept
+mod dropped; // count of the spans that are lost
 #[cfg(test)]
 mod tests;
 

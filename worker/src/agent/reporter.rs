@@ -19,9 +19,9 @@ use crate::resolve::Roots;
 use crate::slot::AttemptOutcome;
 use proto::dispatch::{Dispatch, DispatchError, Verdict};
 
-/// Result of telling the leader.
+/// Result of reporting an attempt to the leader.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(super) enum Reported {
     /// The attempt is the one that counts.
     Counts,
     /// Another attempt at the task counts.
@@ -39,7 +39,7 @@ pub(super) enum Told {
 
 /// Reports one attempt to the leader.
 #[derive(Debug)]
-pub(super) struct Teller {
+pub(super) struct Reporter {
     pub(super) leader: Arc<dyn Dispatch>,
     pub(super) roots: Arc<Roots>,
     pub(super) fence: Fence,
@@ -47,9 +47,9 @@ pub(super) struct Teller {
     pub(super) backoff: Backoff,
 }
 
-impl Teller {
-    /// Tells the leader, for as long as the lease holds.
-    pub(super) async fn tell(mut self, grant: &Grant, outcome: AttemptOutcome) -> Told {
+impl Reporter {
+    /// Reports how the attempt ended, for as long as the lease holds.
+    pub(super) async fn report(mut self, grant: &Grant, outcome: AttemptOutcome) -> Reported {
         let held = HeldAttempt { task: grant.task.clone(), attempt: grant.attempt };
         let report = match outcome {
             AttemptOutcome::Failed(failure) => return self.fail(&held, failure).await,
@@ -57,7 +57,7 @@ impl Teller {
             AttemptOutcome::Reduced(report) => Report::Reduce(report),
         };
         if !self.fence.is_up() {
-            return Told::Fenced;
+            return Reported::Fenced;
         }
         let bytes = Bytes::from(report.to_bytes());
         if bytes.len() > REPORT_BYTES_MAX {
@@ -77,31 +77,31 @@ impl Teller {
         let (leader, worker) = (Arc::clone(&self.leader), self.worker);
         let verdict = self.ask(|| leader.complete(worker, &held, bytes.clone(), report.effort())).await;
         match verdict {
-            Ok(Verdict::Counts) => Told::Counts,
+            Ok(Verdict::Counts) => Reported::Counts,
             Ok(Verdict::Refused { reason, .. }) => {
                 tracing::info!(task = %held.task, attempt = %held.attempt, reason, "completion refused; going on with other work");
                 discard(&root, &report).await;
-                Told::Refused
+                Reported::Refused
             }
-            Err(NotTold::NotTaken { reason }) => {
+            Err(NotReported::NotTaken { reason }) => {
                 let message = format!("the report of {} is not taken: {reason}", held.task);
                 self.fail(&held, Failure::new(FailureClass::Bug, message)).await
             }
-            Err(NotTold::Ended(told)) => told,
+            Err(NotReported::Ended(end)) => end,
         }
     }
 
-    async fn fail(&mut self, held: &HeldAttempt, mut failure: Failure) -> Told {
+    async fn fail(&mut self, held: &HeldAttempt, mut failure: Failure) -> Reported {
         cut(&mut failure.message);
         tracing::info!(task = %held.task, attempt = %held.attempt, class = ?failure.class, error = %failure, "attempt failed");
         let (leader, worker) = (Arc::clone(&self.leader), self.worker);
         match self.ask(|| leader.fail(worker, held, &failure)).await {
-            Ok(()) => Told::Failed(failure),
-            Err(NotTold::Ended(told)) => told,
-            Err(NotTold::NotTaken { reason }) => {
+            Ok(()) => Reported::Failed(failure),
+            Err(NotReported::Ended(end)) => end,
+            Err(NotReported::NotTaken { reason }) => {
                 // The leader takes the attempt back once no heartbeat names it.
                 tracing::error!(task = %held.task, attempt = %held.attempt, reason, "the leader refused a report of a failure as invalid; please report this");
-                Told::Failed(failure)
+                Reported::Failed(failure)
             }
         }
     }
@@ -122,21 +122,21 @@ impl Teller {
     }
 
     /// Repeats a call until the leader answers or the lease is lost.
-    async fn ask<T, F>(&mut self, call: impl Fn() -> F) -> Result<T, NotTold>
+    async fn ask<T, F>(&mut self, call: impl Fn() -> F) -> Result<T, NotReported>
     where
         F: Future<Output = Result<T, DispatchError>>,
     {
         let mut held_completion = None;
         loop {
             if !self.fence.is_up() {
-                return Err(NotTold::Ended(Told::Fenced));
+                return Err(NotReported::Ended(Reported::Fenced));
             }
             match call().await {
                 Ok(answer) => return Ok(answer),
                 Err(DispatchError::Incompatible { reason }) => {
-                    return Err(NotTold::Ended(Told::Incompatible { reason }));
+                    return Err(NotReported::Ended(Reported::Incompatible { reason }));
                 }
-                Err(DispatchError::NotTaken { reason }) => return Err(NotTold::NotTaken { reason }),
+                Err(DispatchError::NotTaken { reason }) => return Err(NotReported::NotTaken { reason }),
                 // A leader that does not know this worker yet is asked again once the registration is done.
                 Err(error @ (DispatchError::Away { .. } | DispatchError::UnknownWorker { .. })) => {
                     tracing::debug!(%error, "outcome of an attempt held");
@@ -148,10 +148,10 @@ impl Teller {
     }
 }
 
-/// Reason for which the leader was not told.
-enum NotTold {
+/// Reason for which a report did not reach the leader, or was refused.
+enum NotReported {
     /// The lease has ended, or this worker cannot speak the leader's protocol.
-    Ended(Told),
+    Ended(Reported),
     /// The leader refuses the message, also if it is repeated.
     NotTaken {
         /// Sentence of the leader.

@@ -15,18 +15,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-// Errors of settings.
-mod error;
-// Parser of the TOML file.
-mod file;
-// Parser of environment variables.
-mod environment;
-// Command line flags, as a part of a `clap` parser.
-mod flags;
-// Conversion of texts to values.
-mod getters;
-// Suggestion for a misspelt name.
-mod nearest;
+mod error; //       errors of settings
+mod file; //        parser of the TOML file
+mod environment; // parser of environment variables
+mod flags; //       command line flags, as a part of a `clap` parser
+mod getters; //     conversion of texts to values
+mod nearest; //     suggestion for a misspelt name
 #[cfg(test)]
 mod tests;
 
