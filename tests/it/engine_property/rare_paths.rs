@@ -50,7 +50,7 @@ fn layers(execution: &Execution) -> u32 {
 }
 
 #[test]
-fn a_series_beyond_the_limit_of_production_is_spilled_in_layers() {
+fn a_series_that_overlaps_itself_beyond_a_limit_is_spilled_in_layers() {
     for (_, rule) in DuplicateRule::ALL {
         // Two ranges of time, each sent over and over, with another series in between.
         let again = (0..12).flat_map(|sent| [message(0, 2, 30, sent), message(1000, 1, 30, sent)]);
