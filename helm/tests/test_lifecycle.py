@@ -96,25 +96,62 @@ def test_a_release_is_installed_tested_upgraded_rolled_back_and_removed(cluster)
     assert {kind: cluster.names(kind) for kind in kinds} == {kind: [] for kind in kinds}
 
 
+def pool(number: int, mode: str = "none") -> tuple[str, ...]:
+    """Options for one pool called `a`."""
+    options = f"pools[0].name=a,pools[0].replicas={number},pools[0].autoscaling.mode={mode}"
+    return ("--values", str(values_file("trial")), "--set", options)
+
+
+def replicas(cluster) -> int:
+    return cluster.deployment("tailor-worker-a")["spec"]["replicas"]
+
+
 def test_a_pool_that_something_else_scales_keeps_its_number_through_upgrades(cluster):
-    """The server knows no owners of fields, so what an upgrade leaves alone is what the chart does not name."""
-    case = ("--values", str(values_file("trial")), "--set", "pools[0].name=a,pools[0].autoscaling.mode=external")
+    case = pool(1, "external")
     cluster.helm("install", RELEASE, str(CHART), "--create-namespace", *case)
     cluster.kubectl("scale", "deployment/tailor-worker-a", "--replicas=7")
     cluster.helm("upgrade", RELEASE, str(CHART), *case, "--set", "workers.settings.lease.ttl=15s")
     cluster.kubectl("rollout", "status", "deployment/tailor-worker-a", "--timeout=20s")
-    assert cluster.deployment("tailor-worker-a")["spec"]["replicas"] == 7
+    assert replicas(cluster) == 7
 
 
-def test_a_pool_loses_its_number_when_autoscaling_begins_under_helm_3(tmp_path):
+def test_a_number_that_was_set_by_hand_is_a_conflict_or_is_set_back(cluster):
+    cluster.helm("install", RELEASE, str(CHART), "--create-namespace", *pool(2))
+    cluster.kubectl("scale", "deployment/tailor-worker-a", "--replicas=5")
+    upgrade = ("upgrade", RELEASE, str(CHART), *pool(2))
+    if cluster.helm_program == "helm4":
+        refused = cluster.run("helm4", *upgrade, "--namespace", NAMESPACE)
+        assert refused.returncode != 0 and 'conflict with "kubectl": .spec.replicas' in refused.stderr, refused.stderr
+        assert replicas(cluster) == 5
+        # Either way out that helm/README.md names.
+        cluster.helm("upgrade", RELEASE, str(CHART), *pool(5))
+        assert replicas(cluster) == 5
+        cluster.kubectl("scale", "deployment/tailor-worker-a", "--replicas=6")
+        upgrade += ("--force-conflicts",)
+    cluster.helm(*upgrade)
+    assert replicas(cluster) == 2
+
+
+def test_autoscaling_begins_with_one_worker_unless_somebody_owns_the_number_and_ends_with_that_of_the_values(cluster):
     """helm/README.md warns of it; if a later helm stops doing so, the warning can go."""
-    case = ("--values", str(values_file("trial")), "--set", "pools[0].name=a,pools[0].replicas=4")
-    with running() as (url, store):
-        cluster = Cluster("helm3", url, store, tmp_path)
-        cluster.helm("install", RELEASE, str(CHART), "--create-namespace", *case)
-        assert cluster.deployment("tailor-worker-a")["spec"]["replicas"] == 4
-        cluster.helm("upgrade", RELEASE, str(CHART), *case, "--set", "pools[0].autoscaling.mode=external")
-        assert cluster.deployment("tailor-worker-a")["spec"]["replicas"] == 1
+    cluster.helm("install", RELEASE, str(CHART), "--create-namespace", *pool(4))
+    cluster.helm("upgrade", RELEASE, str(CHART), *pool(4, "external"))
+    assert replicas(cluster) == 1
+    cluster.helm("upgrade", RELEASE, str(CHART), *pool(4))
+    assert replicas(cluster) == 4
+    cluster.kubectl("scale", "deployment/tailor-worker-a", "--replicas=5")
+    cluster.helm("upgrade", RELEASE, str(CHART), *pool(4, "external"))
+    assert replicas(cluster) == (5 if cluster.helm_program == "helm4" else 1)
+
+
+def test_autoscaling_ends_with_the_number_that_runs(cluster):
+    cluster.helm("install", RELEASE, str(CHART), "--create-namespace", *pool(1, "external"))
+    cluster.kubectl("scale", "deployment/tailor-worker-a", "--replicas=7")
+    if cluster.helm_program == "helm4":
+        refused = cluster.run("helm4", "upgrade", RELEASE, str(CHART), *pool(3), "--namespace", NAMESPACE)
+        assert refused.returncode != 0 and 'conflict with "kubectl": .spec.replicas' in refused.stderr, refused.stderr
+    cluster.helm("upgrade", RELEASE, str(CHART), *pool(7))
+    assert replicas(cluster) == 7
 
 
 def test_every_case_installs(cluster):

@@ -108,6 +108,17 @@ def variable_twice(objects):
     container(worker(objects))["env"].append({"name": "TAILOR_NAME", "value": "w"})
 
 
+@mutation("7070/TCP stands twice in ports")
+def port_of_a_service_twice(objects):
+    ports = one(objects, "Service", "tailor-coordinators")["spec"]["ports"]
+    ports.append(ports[0] | {"name": "other"})
+
+
+@mutation("registry stands twice in imagePullSecrets")
+def pull_secret_twice(objects):
+    pod(worker(objects))["imagePullSecrets"] = [{"name": "registry"}, {"name": "registry"}]
+
+
 @mutation("a port stands twice")
 def port_twice(objects):
     container(coordinator(objects))["ports"].append({"name": "other", "containerPort": 7070})
@@ -174,6 +185,12 @@ def grace_shorter_than_the_drain(objects):
 @mutation("a budget that blocks drains for ever")
 def budget_of_one_replica(objects):
     coordinator(objects)["spec"]["replicas"] = 1
+
+
+@mutation("blocks drains once there are no more than those")
+def budget_of_pods_that_stay(objects):
+    budget = one(objects, "PodDisruptionBudget", "tailor-coordinator")["spec"]
+    budget["minAvailable"] = budget.pop("maxUnavailable")
 
 
 @mutation("is scraped 2 times")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 import yaml
-from chart import CHART, HELMS, ROOT, refusal, rendered_with, values_file
+from chart import CHART, HELMS, ROOT, parse, refusal, rendered_with, run, values_file
 from objects import of_kind, one, workloads
 from rules import broken
 from values_file import described, leaves
@@ -146,6 +146,46 @@ def test_names_fit_however_long_the_release_is():
     text = text.replace("name: hourly", "name: twelve-chars")
     text += f"pools: [{{name: {'p' * 20}}}]\n"
     assert broken(rendered_with(text)) == []
+
+
+def test_a_version_with_build_metadata_is_a_label(tmp_path):
+    version = f"1.0.0+{'f' * 56}-{'0' * 40}"
+    packed = run("helm4", "package", str(CHART), "--destination", str(tmp_path), "--app-version", version)
+    assert packed.returncode == 0, packed.stderr
+    (archive,) = tmp_path.glob("tailor-*.tgz")
+    done = run("helm4", "template", "tailor", str(archive), "--values", str(values_file("trial")))
+    assert done.returncode == 0, done.stderr
+    assert broken(parse(done.stdout)) == []
+
+
+def test_a_quota_that_counts_every_limit_can_be_met():
+    """A namespace may refuse pods of which one container lacks a request or a limit that its quota counts."""
+    limited = "resources: {limits: {cpu: 2}}"
+    text = (
+        f"roots: [s3://m/]\netcd: {{trial: {{enabled: true, {limited}}}}}\n"
+        + "".join(f"{who}: {{{limited}}}\n" for who in ("coordinator", "workers", "test"))
+        + f"schedules: [{{name: a, cron: 0 * * * *, every: 1h, input: s3://m/in, dataset: s3://m/out, {limited}}}]\n"
+    )
+    for workload in workloads(rendered_with(text)):
+        for at, container in workload.containers():
+            for kind in ("requests", "limits"):
+                assert container["resources"][kind].keys() == {"cpu", "memory", "ephemeral-storage"}, f"{at}, {kind}"
+
+
+def test_pods_of_the_command_line_run_on_the_nodes_that_are_named():
+    place = "nodeSelector: {pool: small}, tolerations: [{key: small, operator: Exists}]"
+    text = (
+        MINIMAL
+        + f"test: {{{place}}}\n"
+        + f"schedules: [{{name: a, cron: 0 * * * *, every: 1h, input: s3://m/in, dataset: s3://m/out, {place}}}]\n"
+    )
+    objects = rendered_with(text)
+    assert broken(objects) == []
+    clients = [workload for workload in workloads(objects) if workload.component == "client"]
+    assert sorted(client.kind for client in clients) == ["CronJob", "Pod"]
+    for client in clients:
+        assert client.spec["nodeSelector"] == {"pool": "small"}
+        assert client.spec["tolerations"] == [{"key": "small", "operator": "Exists"}]
 
 
 def test_the_chart_has_the_version_of_the_programs():

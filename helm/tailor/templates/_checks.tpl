@@ -43,6 +43,10 @@ cronjob: schedules
 {{- define "tailor.checkCluster" -}}
 {{- $values := (index . 0).Values -}}
 {{- $found := index . 1 -}}
+{{- $full := include "tailor.fullname" (index . 0) -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $full) -}}
+{{- include "tailor.refuse" (list $found (printf "%s cannot begin the name of a Service, which begins with a letter and has no dots: set fullnameOverride" $full)) -}}
+{{- end -}}
 {{- if not $values.roots -}}
 {{- include "tailor.refuse" (list $found "roots is empty, so no job could read or write anything: list URI prefixes, such as s3://metrics/") -}}
 {{- end -}}

@@ -26,6 +26,18 @@
 {{- end }}
 {{- end -}}
 
+{{/* Placement of such a pod; takes values with nodeSelector and tolerations. */}}
+{{- define "tailor.clientPlacement" -}}
+{{- with .nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{/* Prefix below which `helm test` reads and writes. */}}
 {{- define "tailor.testRoot" -}}
 {{- $last := last .Values.roots | default "" | trimSuffix "/" -}}

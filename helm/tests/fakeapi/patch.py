@@ -1,4 +1,4 @@
-"""Patches: server-side apply, strategic merge, merge, JSON."""
+"""Patches: server-side apply, once `owners` has said what stays, strategic merge, merge, JSON."""
 
 import copy
 
@@ -12,19 +12,16 @@ def patched(old: dict, patch: object, content_type: str) -> dict:
         for step in patch:
             _step(new, step)
         return new
-    if "apply-patch" in content_type:
-        return _applied(new, patch)
     return _merged(new, patch, "strategic" in content_type)
 
 
-def _applied(old: dict, applied: dict) -> dict:
-    """Takes what is applied for the whole, but for what the server or another owner has written."""
-    new = copy.deepcopy(applied)
-    new["metadata"] = {**old["metadata"], **applied["metadata"]}
-    if "status" in old:
-        new["status"] = old["status"]
-    if "replicas" in old.get("spec", {}):
-        new["spec"].setdefault("replicas", old["spec"]["replicas"])
+def applied(old: dict | None, owned: dict) -> dict:
+    """Takes what the owners of fields have for the whole, but for what the server itself has written."""
+    new = copy.deepcopy(owned)
+    if old is not None:
+        new["metadata"] = {**old["metadata"], **owned["metadata"]}
+        if "status" in old:
+            new["status"] = old["status"]
     return new
 
 

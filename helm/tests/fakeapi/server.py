@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from . import kinds, wire
 from .kinds import Place
+from .owners import Conflict
 from .patch import patched
 from .store import Store, matches
 
@@ -75,27 +76,49 @@ class _Handler(BaseHTTPRequestHandler):
         if self.store.get(place):
             self._refuse(409, f'{place.kind.plural} "{place.name}" already exists', "AlreadyExists")
         else:
-            self._answer(201, body if "dryRun" in options else self.store.put(place, body))
+            self._answer(201, body if "dryRun" in options else self.store.update(place, body, self._manager(options)))
 
     def do_PUT(self):
         url, options = self._request()
         place, body = kinds.place(url), self._body()
-        self._answer(200, body if "dryRun" in options else self.store.put(place, body))
+        self._write(place, body, options)
 
     def do_PATCH(self):
         url, options = self._request()
         place, body = kinds.place(url), self._body()
         content_type = self.headers.get("Content-Type", "")
         old = self.store.get(place)
-        if old is None and "apply-patch" not in content_type:
+        if "apply-patch" in content_type:
+            self._apply(place, body, options)
+        elif old is None:
             self._refuse(404, f'{place.kind.plural} "{place.name}" not found')
-            return
+        else:
+            self._write(place, body if place.sub == "scale" else patched(old, body, content_type), options)
+
+    def _write(self, place: Place, new: dict, options: dict) -> None:
+        """Writes an object, or by its scale the number of its replicas."""
+        whole = Place(place.kind, place.namespace, place.name, "")
         if place.sub == "scale":
-            body = {"spec": {"replicas": body["spec"]["replicas"]}}
-        new = patched(old, body, content_type) if old else body
+            old = self.store.get(whole)
+            new = old | {"spec": {**old["spec"], "replicas": new["spec"]["replicas"]}}
         if "dryRun" not in options:
-            new = self.store.put(Place(place.kind, place.namespace, place.name, ""), new)
+            new = self.store.update(whole, new, self._manager(options))
         self._answer(200, _scale(new) if place.sub == "scale" else new)
+
+    def _apply(self, place: Place, body: dict, options: dict) -> None:
+        if "dryRun" in options:
+            self._answer(200, body)
+            return
+        try:
+            new = self.store.apply(place, body, self._manager(options), options.get("force") in ("true", "1"))
+        except Conflict as conflict:
+            self._refuse(409, str(conflict), "Conflict")
+        else:
+            self._answer(200, new)
+
+    def _manager(self, options: dict) -> str:
+        """Returns the name under which a client owns fields: the one that it gives, or that of its program."""
+        return options.get("fieldManager") or self.headers.get("User-Agent", "").split("/")[0]
 
     def do_DELETE(self):
         url, options = self._request()

@@ -6,6 +6,8 @@ import threading
 import uuid
 
 from .kinds import KINDS, Place
+from .owners import Owners
+from .patch import applied
 from .settle import settle
 
 
@@ -16,6 +18,7 @@ class Store:
         self._objects: dict[tuple, dict] = {}
         self._events: list[tuple[Place, str, dict]] = []
         self._changed = threading.Condition()
+        self.owners = Owners()
         self.put(Place(KINDS[0], "", "default", ""), {"metadata": {}})
 
     def get(self, place: Place) -> dict | None:
@@ -51,11 +54,22 @@ class Store:
             self.put(Place(kind, place.namespace, one["metadata"]["name"], ""), one)
         return copy.deepcopy(item)
 
+    def update(self, place: Place, item: dict, manager: str) -> dict:
+        """Writes an object on behalf of a manager, who then owns what has changed."""
+        self.owners.update(_key(place), self.get(place), item, manager)
+        return self.put(place, item)
+
+    def apply(self, place: Place, item: dict, manager: str, force: bool) -> dict:
+        """Applies an object on behalf of a manager; raises `Conflict`."""
+        old = self.get(place)
+        return self.put(place, applied(old, self.owners.apply(_key(place), old, item, manager, force)))
+
     def delete(self, place: Place) -> dict | None:
         with self._changed:
             item = self._objects.pop(_key(place), None)
             if item is None:
                 return None
+            self.owners.forget(_key(place))
             item["metadata"]["resourceVersion"] = str(len(self._events) + 1)
             self._tell(place, "DELETED", item)
             owned = [key for key, one in self._objects.items() if _is_owned(one, item)]

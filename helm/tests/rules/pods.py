@@ -37,15 +37,27 @@ def ports_have_short_names_and_stand_once(objects):
 
 
 def keys_of_lists_stand_once(objects):
+    """Server-side apply refuses a list in which a key stands twice; other ways keep the last one in silence."""
+    for at, field, keys in _keyed_lists(objects):
+        for key in sorted({key for key in keys if keys.count(key) > 1}):
+            yield f"{at}: {key} stands twice in {field}"
+
+
+def _keyed_lists(objects):
     for workload in workloads(objects):
-        lists = [(workload.at, "volumes", [volume["name"] for volume in workload.spec.get("volumes", [])])]
-        lists.append((workload.at, "containers", [container["name"] for _, container in workload.containers()]))
+        spec = workload.spec
+        yield workload.at, "volumes", [volume["name"] for volume in spec.get("volumes", [])]
+        yield workload.at, "containers", [container["name"] for _, container in workload.containers()]
+        yield workload.at, "imagePullSecrets", [secret["name"] for secret in spec.get("imagePullSecrets", [])]
+        yield workload.at, "hostAliases", [alias["ip"] for alias in spec.get("hostAliases", [])]
         for at, container in workload.containers():
-            lists.append((at, "env", [variable["name"] for variable in container.get("env", [])]))
-            lists.append((at, "volumeMounts", [mount["mountPath"] for mount in container.get("volumeMounts", [])]))
-        for at, field, keys in lists:
-            for key in sorted({key for key in keys if keys.count(key) > 1}):
-                yield f"{at}: {key} stands twice in {field}"
+            yield at, "env", [variable["name"] for variable in container.get("env", [])]
+            yield at, "volumeMounts", [mount["mountPath"] for mount in container.get("volumeMounts", [])]
+    for service in of_kind(objects, "Service"):
+        ports = service["spec"].get("ports", [])
+        at = f"Service {service['metadata']['name']}"
+        yield at, "ports", [f"{port['port']}/{port.get('protocol', 'TCP')}" for port in ports]
+        yield at, "names of ports", [port.get("name", "") for port in ports]
 
 
 def quantities_parse_and_requests_stay_below_limits(objects):

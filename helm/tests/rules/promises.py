@@ -21,6 +21,8 @@ def servers_survive_a_drain_of_their_node(objects):
         for budget in own:
             if budget["spec"].get("unhealthyPodEvictionPolicy") != "AlwaysAllow":
                 yield f"{workload.at}: a pod that is not ready blocks the drain of its node"
+            if "minAvailable" in budget["spec"]:
+                yield f"{workload.at}: its budget names pods that stay, so it blocks drains once there are no more than those"
             if str(budget["spec"].get("maxUnavailable")) in ("0", "0%"):
                 yield f"{workload.at}: its budget allows no eviction"
 
