@@ -26,7 +26,7 @@ pub enum ClientRole {
     Viewer,
     /// Submits, cancels, retries, replays and drains; reads as a viewer.
     Operator,
-    /// Does everything that people may do.
+    /// Does what an operator does. Reserved for calls that operators may not make; there is none yet.
     Admin,
 }
 

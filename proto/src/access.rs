@@ -45,6 +45,9 @@ const fn row(service: &'static str, name: &'static str, least: ClientRole, effec
 }
 
 /// Table of all methods that need a role. A dry run needs an operator, because it makes a coordinator list stores.
+///
+/// No row needs an admin. What deletes or turns back data (`dataset gc`, `dataset rollback`) are commands on the dataset:
+/// they ask no coordinator, and the rights of their user on the store decide.
 pub const METHODS: [CallMethod; 27] = {
     use CallEffect::{Changes, Reads, Works};
     use ClientRole::{Operator, Viewer, Worker};

@@ -89,3 +89,15 @@ fn a_change_needs_an_operator_and_work_a_worker() {
         }
     }
 }
+
+#[test]
+fn no_call_needs_an_admin_who_may_make_each_call_of_people() {
+    // The day this fails, SECURITY.md, docs/operations.md and docs/kubernetes.md have to say what an admin may.
+    let reserved: Vec<_> = METHODS.iter().filter(|method| method.least == ClientRole::Admin).collect();
+    assert!(reserved.is_empty(), "{reserved:?}");
+    for method in METHODS {
+        let is_of_people = method.least != ClientRole::Worker;
+        assert_eq!(ClientRole::Admin.may(method.least), is_of_people, "{}", method.name);
+        assert_eq!(ClientRole::Operator.may(method.least), is_of_people, "{}", method.name);
+    }
+}
