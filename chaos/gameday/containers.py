@@ -1,7 +1,8 @@
 """A cluster of pods that are containers of podman, for one day: the Kubernetes half without a Kubernetes.
 
-Pods come from `deploy/pods`, faults go through its kubectl, as on a real cluster. etcd, the S3 server, the metadata
-service and the proxies before them are processes of this machine, so days that need those can be run as well.
+Pods are those of the chart, under TLS with roles as it has them by default. `deploy/pods` runs them, faults go through its
+kubectl, as on a real cluster. etcd, the S3 server, the metadata service and the proxies before them are processes of this
+machine, so days that need those can be run as well.
 """
 
 import os
@@ -23,7 +24,8 @@ from .scenario import Scenario, Topology
 
 sys.path.insert(0, str(tailor.REPOSITORY / "deploy"))
 
-from pods import tailor as table  # noqa: E402
+from pods import chart  # noqa: E402
+from pods import tailor as image  # noqa: E402
 from pods.namespace import Namespace  # noqa: E402
 from pods.workload import Workload  # noqa: E402
 
@@ -41,7 +43,8 @@ _BESIDE = frozenset(
 
 
 def build(binary: Path) -> None:
-    """Builds the image of the binary."""
+    """Builds the image of the binary, and installs what renders the chart."""
+    chart.install_tools()
     subprocess.run(
         [tailor.REPOSITORY / "deploy/image.sh", "build"], env={**os.environ, "IMAGE_BINARY": str(binary)}, check=True
     )
@@ -50,7 +53,7 @@ def build(binary: Path) -> None:
 def network() -> tuple[Namespace, str]:
     """Makes the network of all days of this run; returns it with the address of this machine."""
     made = Namespace(f"gameday-{os.getpid()}")
-    return made, made.create(table.image(is_debug=True))
+    return made, made.create(image.image(is_debug=True))
 
 
 class ContainerSite(KubernetesSite):
@@ -72,6 +75,8 @@ class ContainerSite(KubernetesSite):
         )
         self.history = History(self.etcd, _ETCD_NAMESPACE)
         self._imds = Imds(lab.loop.host)
+        for name, texts in chart.Certificates(home / "tls").make().items():
+            pods.put_secret(name, texts)
         for workload in self._workloads():
             pods.apply(workload)
 
@@ -79,13 +84,23 @@ class ContainerSite(KubernetesSite):
         """The pods of the scenario's topology; any shell command may be run in them."""
         topology = self.topology
         stores = {"TAILOR_ETCD_ENDPOINTS": self.network.etcd(), **self.lab.s3.environment(self.network.s3())}
-        debug = {"image": table.image(is_debug=True), "shares_processes": True}
-        words = ["--lease-ttl", topology.lease, "--slots", str(topology.slots), "--memory", topology.memory]
-        words += ["--spot-endpoint", self._imds.endpoint]
-        return [
-            table.coordinator(stores, topology.coordinators, ("--lease-ttl", "5s"), memory="512m", **debug),
-            table.worker(stores, topology.workers, tuple(words), **debug),
-        ]
+        coordinator = {
+            "replicas": topology.coordinators,
+            "settings": {"lease": {"ttl": "5s"}},
+            "resources": chart.memory("512Mi"),
+        }
+        pool = {
+            "replicas": topology.workers,
+            "settings": {
+                "slots": topology.slots,
+                "memory": topology.memory,
+                "lease": {"ttl": topology.lease},
+                "spot": {"endpoint": self._imds.endpoint},
+            },
+            "resources": chart.memory("256Mi"),
+        }
+        release = chart.render(f"s3://{self.lab.s3.bucket}", stores, coordinator, pool, is_debug=True)
+        return release.workloads(image.image(is_debug=True))
 
     def named(self, server: str) -> list[str]:
         """Names of the servers that a word means; members of etcd are processes beside the pods."""
@@ -131,8 +146,7 @@ class ContainerSite(KubernetesSite):
 
     def stop(self) -> None:
         """Keeps the logs of the pods that are left, removes them, and ends what stands beside them."""
-        for pod in self._containers.pods():
-            (self.home / f"{pod.name}.log").write_text(self._containers.logs(pod.name))
+        self._containers.keep_logs(self.home)
         self._containers.clear()
         self._imds.stop()
         for member in self.etcd.members:

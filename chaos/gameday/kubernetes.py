@@ -31,6 +31,7 @@ from .tailor import CommandFailed, Tailor
 
 _COMPONENT = "app.kubernetes.io/component"
 _PORTS = {"c": 7080, "w": 7081}
+_CONTAINER = "tailor"
 
 #: Faults that kubectl can do.
 POSSIBLE = frozenset({"kill", "start", "shell", "pause", "damage_segment", "delete_segment", "repair_segment"})
@@ -76,6 +77,7 @@ class KubernetesSite(Site):
         self.dataset = lab.uri(f"datasets/{scenario.name}-{int(time.time())}")
         self.s3_weather = Weather()
         self._pods: dict[str, list[str]] = {"c": [], "w": []}
+        self._schemes: dict[str, str] = {}  # by the name of a pod
         # If set, a pod that takes another's place waits for `start` to give it that one's name.
         self._keeps_names = any(
             faults.parse(step.do).name == "start" or step.do.startswith("kill") and step.lasts is not None
@@ -144,7 +146,7 @@ class KubernetesSite(Site):
     def exit_of(self, name: str) -> int | str | None:
         """Returns the exit code with which the container of a pod ended last; `runs` if it never has."""
         pod = json.loads(self._kubectl("get", "pod", self._pod(name), "-o", "json"))
-        last = pod["status"]["containerStatuses"][0].get("lastState", {})
+        last = _ours(pod["status"]["containerStatuses"]).get("lastState", {})
         return last["terminated"]["exitCode"] if last else "runs"
 
     def worker_name(self, name: str) -> str:
@@ -195,7 +197,9 @@ class KubernetesSite(Site):
     def _there(self, kind: str) -> list[str]:
         component = {"c": "coordinator", "w": "worker"}[kind]
         pods = json.loads(self._kubectl("get", "pods", "-l", f"{_COMPONENT}={component}", "-o", "json"))["items"]
-        return [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        there = {pod["metadata"]["name"]: pod for pod in pods if "deletionTimestamp" not in pod["metadata"]}
+        self._schemes |= {name: _scheme(pod) for name, pod in there.items()}
+        return list(there)
 
     def _listed(self, kind: str) -> list[str]:
         there = self._there(kind)
@@ -214,7 +218,10 @@ class KubernetesSite(Site):
         return self._pods[kind][number - 1]
 
     def _scrape(self, name: str) -> Metrics | None:
-        path = f"/api/v1/namespaces/{self._namespace}/pods/{self._pod(name)}:{_PORTS[name[0]]}/proxy/metrics"
+        pod = self._pod(name)
+        # The API server speaks plain HTTP to a pod unless the path says otherwise.
+        scheme = "https:" if self._schemes.get(pod) == "HTTPS" else ""
+        path = f"/api/v1/namespaces/{self._namespace}/pods/{scheme}{pod}:{_PORTS[name[0]]}/proxy/metrics"
         try:
             return metrics.parse(self._kubectl("get", "--raw", path))
         except CommandFailed:
@@ -226,3 +233,13 @@ class KubernetesSite(Site):
         if ended.returncode != 0:
             raise CommandFailed(f"{' '.join(line)}\nended with {ended.returncode}: {ended.stderr.strip()}")
         return ended.stdout
+
+
+def _ours(named: list[dict]) -> dict:
+    """Returns the container of Tailor, or its status: others may run beside it."""
+    return next(each for each in named if each["name"] == _CONTAINER)
+
+
+def _scheme(pod: dict) -> str:
+    """Returns the scheme in which a pod serves probes and metrics."""
+    return _ours(pod["spec"]["containers"])["readinessProbe"]["httpGet"].get("scheme", "HTTP")

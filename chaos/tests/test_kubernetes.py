@@ -19,13 +19,20 @@ from gameday.scenario import Workload
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parent / "scenarios"
 
-PODS = {"items": [{"metadata": {"name": name}} for name in ("tailor-worker-a", "tailor-worker-b")]}
+
+def pods(*names: str, scheme: str = "HTTPS") -> dict:
+    """A list of pods, each with a container of somebody else's before Tailor's."""
+    tailor = {"name": "tailor", "readinessProbe": {"httpGet": {"path": "/readyz", "port": "http", "scheme": scheme}}}
+    spec = {"containers": [{"name": "proxy"}, tailor]}
+    return {"items": [{"metadata": {"name": name}, "spec": spec} for name in names]}
+
 
 KUBECTL = """#!/bin/sh
 echo "$*" >> "$ASKED"
 case "$*" in
   *"get pods"*) cat "$PODS";;
-  *"get pod "*) echo '{"status": {"containerStatuses": [{"lastState": {"terminated": {"exitCode": 137}}}]}}';;
+  *"get pod "*) echo '{"status": {"containerStatuses": [{"name": "proxy", "lastState": {}},
+    {"name": "tailor", "lastState": {"terminated": {"exitCode": 137}}}]}}';;
   *"get --raw"*) echo 'tailor_is_leader 1';;
 esac
 """
@@ -48,7 +55,7 @@ class Kubernetes(unittest.TestCase):
         self.home = Path(folder.name)
         (self.home / "kubectl").write_text(KUBECTL)
         (self.home / "kubectl").chmod(0o755)
-        (self.home / "pods.json").write_text(json.dumps(PODS))
+        self.replace_pods("tailor-worker-a", "tailor-worker-b")
         (self.home / "asked").touch()
         variables = {
             "PATH": f"{self.home}:{os.environ['PATH']}",
@@ -58,6 +65,9 @@ class Kubernetes(unittest.TestCase):
         environment = mock.patch.dict(os.environ, variables)
         environment.start()
         self.addCleanup(environment.stop)
+
+    def replace_pods(self, *names: str, scheme: str = "HTTPS") -> None:
+        (self.home / "pods.json").write_text(json.dumps(pods(*names, scheme=scheme)))
 
     def site(self, name: str) -> KubernetesSite:
         return KubernetesSite(scenario.load(SCENARIOS / f"{name}.toml"), Lab(), self.home, "metrics")
@@ -84,12 +94,8 @@ class Kubernetes(unittest.TestCase):
     def test_a_pod_that_takes_another_s_place_is_the_next_worker(self):
         site = self.site("01-worker-killed-in-map")
         self.assertEqual(site.named("workers"), ["w1", "w2"])
-        replaced = {"items": [{"metadata": {"name": name}} for name in ("tailor-worker-b", "tailor-worker-c")]}
-        (self.home / "pods.json").write_text(json.dumps(replaced))
+        self.replace_pods("tailor-worker-b", "tailor-worker-c")
         self.assertEqual(site.named("workers"), ["w2", "w3"])
-
-    def replace_pods(self, *names: str) -> None:
-        (self.home / "pods.json").write_text(json.dumps({"items": [{"metadata": {"name": name}} for name in names]}))
 
     def test_a_pod_takes_the_name_of_the_one_that_a_step_starts_again(self):
         site = self.site("35-workers-die-all-along")
@@ -123,9 +129,11 @@ class Kubernetes(unittest.TestCase):
 
     def test_metrics_come_through_the_api_server(self):
         self.assertEqual(self.site("01-worker-killed-in-map").leader(), "c1")
-        self.assertIn(
-            "-n metrics get --raw /api/v1/namespaces/metrics/pods/tailor-worker-a:7080/proxy/metrics", self.asked()
-        )
+        pods = "-n metrics get --raw /api/v1/namespaces/metrics/pods"
+        self.assertIn(f"{pods}/https:tailor-worker-a:7080/proxy/metrics", self.asked())
+        self.replace_pods("tailor-worker-a", scheme="HTTP")
+        self.assertEqual(self.site("01-worker-killed-in-map").leader(), "c1")
+        self.assertEqual(self.asked()[-1], f"{pods}/tailor-worker-a:7080/proxy/metrics")
 
     def test_a_scenario_that_kubectl_cannot_do_is_refused_with_the_step(self):
         with self.assertRaisesRegex(faults.NotHere, "kubectl cannot do `blackhole etcd`"):

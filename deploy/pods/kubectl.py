@@ -13,6 +13,7 @@ import json
 import os
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from . import podman, state
@@ -91,7 +92,9 @@ def _get(namespace: Namespace, options: argparse.Namespace, _: list[str]) -> int
     if options.output == "name":
         print(*(f"pod/{pod.name}" for pod in pods), sep="\n")
         return 0
-    items = [_document(pod) for pod in pods]
+    # Each is asked whether it is ready, which takes a handshake of TLS.
+    with ThreadPoolExecutor() as threads:
+        items = list(threads.map(_document, pods))
     print(json.dumps(items[0] if names else {"kind": "List", "items": items}))
     return 0
 
@@ -102,12 +105,14 @@ def _document(pod: Pod) -> dict:
     metadata = {"name": pod.name, "labels": pod.labels, "creationTimestamp": created}
     if pod.is_leaving:
         metadata["deletionTimestamp"] = created
+    probe = {"httpGet": {"path": "/readyz", "port": "http", "scheme": pod.scheme.upper()}}
     last = {"terminated": {"exitCode": pod.exits[-1]}} if pod.exits else {}
-    container = {"name": "tailor", "ready": is_ready(pod), "restartCount": len(pod.exits), "lastState": last}
+    status = {"name": "tailor", "ready": is_ready(pod), "restartCount": len(pod.exits), "lastState": last}
     return {
         "kind": "Pod",
         "metadata": metadata,
-        "status": {"podIP": pod.ip, "phase": "Running", "containerStatuses": [container]},
+        "spec": {"containers": [{"name": "tailor", "readinessProbe": probe}]},
+        "status": {"podIP": pod.ip, "phase": "Running", "containerStatuses": [status]},
     }
 
 

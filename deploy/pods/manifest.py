@@ -70,6 +70,7 @@ class Release:
             files=dict(file for path, volume in mounts.items() for file in self._files(path, volume)),
             secrets={path: volume["secret"]["secretName"] for path, volume in mounts.items() if "secret" in volume},
             grace_s=pod.get("terminationGracePeriodSeconds", 30),
+            ends_within_s=pod.get("activeDeadlineSeconds", 600),
             services=self._services(labels),
             scheme=container.get("readinessProbe", {}).get("httpGet", {}).get("scheme", "HTTP").lower(),
             more_labels=labels,

@@ -27,6 +27,9 @@ _BACK_OFF_MAX_S = 300.0
 
 _READY_LIMIT_S = 60.0
 
+#: Longest removal of all containers of a namespace, one after the other, on a busy machine.
+_REMOVE_LIMIT_S = 300.0
+
 #: Below this, addresses are those of the gateway and of whatever podman places itself.
 _ADDRESSES_FROM = 16
 
@@ -63,9 +66,15 @@ class Namespace:
         self._remove_containers(f"tailor.pause={self.name}")
         podman.call("network", "rm", "--force", self.name)
 
+    def keep_logs(self, folder: Path) -> None:
+        """Writes the log of every pod that is there into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in state.read(self.name).pods:
+            (folder / f"{name}.log").write_text(self.logs(name))
+
     def _remove_containers(self, label: str) -> None:
         if names := [each["Names"][0] for each in podman.containers(label)]:
-            podman.run("rm", "--force", "--time", "0", *names)
+            podman.run("rm", "--force", "--time", "0", *names, timeout=_REMOVE_LIMIT_S)
 
     def _network(self) -> dict[str, str]:
         return json.loads(podman.run("network", "inspect", self.name))[0]["subnets"][0]

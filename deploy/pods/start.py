@@ -25,7 +25,7 @@ def start(namespace: str, pod: Pod, workload: Workload, home: Path) -> None:
 
 def run(namespace: str, pod: str, workload: Workload, home: Path) -> str:
     """Runs the container of a pod to its end, and returns its output; an exit code but 0 is an error."""
-    return podman.run("run", "--rm", *_line(namespace, pod, "", workload, home))
+    return podman.run("run", "--rm", *_line(namespace, pod, "", workload, home), timeout=workload.ends_within_s)
 
 
 def _line(namespace: str, pod: str, ip: str, workload: Workload, home: Path) -> list[str]:

@@ -1,18 +1,12 @@
-"""The pods of game days: a small table, in the shape of the chart's Deployments; and the names of the image."""
+"""The image that pods run: its names, and how it is built."""
 
 import re
 import subprocess
 
 from . import podman
-from .workload import Workload
 
-#: Ports of both servers, as the chart has them.
-GRPC, COORDINATOR_HTTP, WORKER_HTTP = 7070, 7080, 7081
-
-_SERVICE = "tailor-coordinator"
-
-#: Game days are about other doors than identities, and reach the servers from outside the pods.
-_COMMON = {"TAILOR_NAME": "$(POD_NAME)", "TAILOR_INSECURE": "true"}
+#: Port of coordinators for clients, as the chart has it.
+GRPC = 7070
 
 
 def version() -> str:
@@ -24,56 +18,6 @@ def version() -> str:
 def image(is_debug: bool = False) -> str:
     """Name of the image that `deploy/image.sh build` made."""
     return f"localhost/tailor:{version()}{'-debug' if is_debug else ''}"
-
-
-def coordinator(stores: dict[str, str], replicas: int = 2, args: tuple[str, ...] = (), **differences) -> Workload:
-    """A coordinator: one leads, the others stand by; each under a URL of its own."""
-    settings = {
-        "TAILOR_GRPC_LISTEN": f"0.0.0.0:{GRPC}",
-        "TAILOR_GRPC_ADVERTISE": f"http://$(POD_IP):{GRPC}",
-        "TAILOR_HTTP_LISTEN": f"0.0.0.0:{COORDINATOR_HTTP}",
-    }
-    return Workload(
-        **{
-            "name": _SERVICE,
-            "component": "coordinator",
-            "replicas": replicas,
-            "args": ["coordinator", *args],
-            "environment": {**_COMMON, **settings, **stores},
-            "ports": {"grpc": GRPC, "http": COORDINATOR_HTTP},
-            "memory": "256m",
-            "empty_dirs": ["/tmp"],
-            "services": [_SERVICE],
-            "image": image(),
-        }
-        | differences
-    )
-
-
-def worker(stores: dict[str, str], replicas: int = 2, args: tuple[str, ...] = (), **differences) -> Workload:
-    """A pool of workers of one slot."""
-    settings = {
-        "TAILOR_COORDINATORS": f"http://{_SERVICE}:{GRPC}",
-        "TAILOR_HTTP_LISTEN": f"0.0.0.0:{WORKER_HTTP}",
-        "TAILOR_SLOTS": "1",
-        "TAILOR_MEMORY": "64MiB",
-        # Everybody may write to an `emptyDir`, so the worker makes a folder inside it for itself alone.
-        "TAILOR_SCRATCH_DIR": "/scratch/tailor",
-    }
-    return Workload(
-        **{
-            "name": "tailor-worker",
-            "component": "worker",
-            "replicas": replicas,
-            "args": ["worker", *args],
-            "environment": {**_COMMON, **settings, **stores},
-            "ports": {"http": WORKER_HTTP},
-            "memory": "256m",
-            "empty_dirs": ["/scratch"],
-            "image": image(),
-        }
-        | differences
-    )
 
 
 def build() -> None:

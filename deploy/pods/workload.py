@@ -26,6 +26,8 @@ class Workload:
     #: Names of the Secrets that are mounted, by the path of their folder.
     secrets: dict[str, str] = field(default_factory=dict)
     grace_s: int = 120
+    #: Longest run of a pod that ends by itself (`activeDeadlineSeconds`).
+    ends_within_s: int = 600
     #: Services: names by which every pod is found.
     services: list[str] = field(default_factory=list)
     #: `https` if probes and metrics are served under TLS.

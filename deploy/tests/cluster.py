@@ -13,17 +13,20 @@ from typing import TypeVar
 
 from gameday import metrics
 
-from pods import podman, tailor
+from pods import chart, podman, tailor
 from pods.namespace import Namespace, fetch
 from pods.state import Pod
 from pods.workload import Workload
 
-from .release import TLS_SECRETS, Certificates, render
 from .stores import Stores
 
 #: etcd waits for the disk with each write, and images that were just built keep a disk busy for long.
 _HOME = Path("/dev/shm") if Path("/dev/shm").is_dir() else podman.REPOSITORY / "target/deploy"
+_LOGS = podman.REPOSITORY / "target/deploy/logs"
 _KUBECTL = podman.REPOSITORY / "deploy/bin/kubectl"
+
+#: Longest run of a command, the wait for a job included: on a machine that also compiles, jobs take minutes.
+_COMMAND_LIMIT_S = 600.0
 
 Found = TypeVar("Found")
 
@@ -39,7 +42,7 @@ class Cluster:
         gateway = self.namespace.create(tailor.image(is_debug=True))
         try:
             self.stores = Stores(gateway, self._home)
-            self._certificates = Certificates(self._home / "tls")
+            self._certificates = chart.Certificates(self._home / "tls")
             self.rotate()
             self.namespace.apply(self.coordinators())
             self.namespace.apply(self.workers())
@@ -50,11 +53,14 @@ class Cluster:
         self.tailor("gen", "--out", self.input, *"--points 400000 --orgs 4 --partitions 6 --big-share 0".split())
 
     def stop(self) -> None:
-        """Removes the pods, then ends the servers."""
-        self.namespace.remove()
-        if hasattr(self, "stores"):
-            self.stores.stop()
-        shutil.rmtree(self._home)
+        """Keeps the logs of the pods, removes them, then ends the servers, whatever became of the pods."""
+        try:
+            self.namespace.keep_logs(_LOGS / self.namespace.name)
+            self.namespace.remove()
+        finally:
+            if hasattr(self, "stores"):
+                self.stores.stop()
+            shutil.rmtree(self._home)
 
     # Workloads and Secrets.
 
@@ -81,7 +87,11 @@ class Cluster:
 
     @cache  # noqa: B019 - a cluster lives as long as the tests of its class
     def _release(self, slots: int):
-        return render(self.stores, slots)
+        memory = chart.memory("256Mi")
+        coordinator = {"replicas": 2, "settings": {"lease": {"ttl": "5s"}}, "resources": memory}
+        # The lease of workers is that of a release: a shorter one may be lost on a busy machine.
+        pool = {"replicas": 3, "settings": {"slots": slots, "memory": "64MiB"}, "resources": memory}
+        return chart.render(self.stores.bucket, self.stores.variables, coordinator, pool)
 
     # The operator.
 
@@ -96,8 +106,8 @@ class Cluster:
         }
         environment = [f"--env={name}={value}" for name, value in variables.items()]
         ended = podman.call("run", "--rm", "--network", self.namespace.name, "--read-only", "--cap-drop=all",
-                            "--volume", f"{self.namespace.secret(TLS_SECRETS['operator'])}:/tls:ro",
-                            "--user=10001:10001", *environment, tailor.image(), *words, timeout=300)  # fmt: skip
+                            "--volume", f"{self.namespace.secret(chart.TLS_SECRETS['operator'])}:/tls:ro",
+                            "--user=10001:10001", *environment, tailor.image(), *words, timeout=_COMMAND_LIMIT_S)  # fmt: skip
         if ended.returncode != expect:
             raise AssertionError(f"tailor {' '.join(words)}\n{ended.returncode}\n{ended.stdout}{ended.stderr}")
         return ended.stdout
