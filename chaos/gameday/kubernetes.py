@@ -84,6 +84,7 @@ class KubernetesSite(Site):
             for step in scenario.steps
         )
         self._scaled_down: dict[str, int] = {}
+        self._killed: list[str] = []  # names of the pods of those workloads
 
     @classmethod
     def can(cls, line: str) -> bool:
@@ -121,11 +122,16 @@ class KubernetesSite(Site):
         if signal != "KILL" or len(names) < 2 or set(names) != set(self._listed(names[0][0])):
             super().signal_all(names, signal)
             return
+        self._killed = names
         pods = [self._pod(name) for name in names]
         self._scaled_down = Counter(match[1] for pod in pods if (match := _WORKLOAD.fullmatch(pod)))
         for workload in self._scaled_down:
             self._kubectl("scale", f"deploy/{workload}", "--replicas=0")
         super().signal_all(names, signal)
+
+    def startable(self, server: str) -> list[str]:
+        """Names of the servers that a word means; of those that were scaled to nothing no pod is there to be named."""
+        return self._killed if self._scaled_down and server in ("workers", "coordinators") else self.named(server)
 
     def start(self, name: str) -> None:
         """Waits until a controller has replaced the pod of a server; the new pod takes its name."""

@@ -33,6 +33,10 @@ class Site(ABC):
         self._saved: tuple[str, bytes] | None = None
 
     @abstractmethod
+    def named(self, server: str) -> list[str]:
+        """Names of the servers that a word means."""
+
+    @abstractmethod
     def scrape(self, server: str) -> dict[str, Metrics]:
         """Metrics of those that answer."""
 
@@ -48,6 +52,10 @@ class Site(ABC):
         """Sends a signal to several servers."""
         for name in names:
             self.signal(name, signal)
+
+    def startable(self, server: str) -> list[str]:
+        """Names of the servers that a step may start: those that a word means, whether they run or not."""
+        return self.named(server)
 
     def worker_name(self, name: str) -> str:
         """Returns the name under which the cluster lists a worker."""

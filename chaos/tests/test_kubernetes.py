@@ -124,6 +124,16 @@ class Kubernetes(unittest.TestCase):
         )
         self.assertEqual(site.worker_name("w2"), "tailor-worker-5d4c-stvwx")
 
+    def test_workers_that_were_scaled_to_nothing_are_started_by_a_step_of_its_own(self):
+        self.replace_pods("tailor-worker-5d4c-abcde", "tailor-worker-5d4c-fghjk")
+        site = self.site("36-no-worker-left")
+        faults.parse("kill -9 workers").perform(site)
+        self.replace_pods()
+        self.assertEqual(site.named("workers"), [])
+        with mock.patch("gameday.kubernetes.until", return_value="tailor-worker-5d4c-mnpqr"):
+            faults.parse("start workers").perform(site)
+        self.assertIn("-n metrics scale deploy/tailor-worker --replicas=2", self.asked())
+
     def test_the_exit_code_is_that_of_the_container_that_ended_last(self):
         self.assertEqual(self.site("01-worker-killed-in-map").exit_of("w1"), 137)
 

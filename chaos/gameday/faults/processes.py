@@ -21,7 +21,7 @@ def kill(site, signal: str, server: str) -> Undo:
 @fault("start {server}")
 def start(site, server: str) -> Undo:
     """Starts a server that was killed, or one that is late."""
-    for name in site.named(server):
+    for name in site.startable(server):
         site.start(name)
     return None
 
