@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from . import machine, meter, table, verify, workload
-from .engines import ALL, REPOSITORY, Engine, Run, Site, spark_home
+from .engines import ALL, REPOSITORY, Engine, Run, Site, java_home, spark_home
 from .figures import Figures
 from .workload import Workload
 
@@ -97,8 +97,7 @@ def _spark_version() -> str:
 
 
 def _java_version() -> str:
-    told = subprocess.run(["bash", "-c", '. bench/spark/java-home.sh; "$JAVA_HOME/bin/java" -version'],
-                          cwd=REPOSITORY, capture_output=True, text=True, check=True)  # fmt: skip
+    told = subprocess.run([f"{java_home()}/bin/java", "-version"], capture_output=True, text=True, check=True)
     return told.stderr.splitlines()[1].partition(" (build ")[2].rstrip(")")
 
 

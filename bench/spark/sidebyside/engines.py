@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,7 +123,7 @@ class Spark(Engine):
         ]
 
     def env(self) -> dict[str, str]:
-        return {**os.environ, "SPARK_HOME": str(spark_home())}
+        return {**os.environ, "SPARK_HOME": str(spark_home()), "SPARK_LOCAL_IP": "127.0.0.1", "JAVA_HOME": java_home()}
 
     def files(self, output: Path) -> tuple[list[Path], list[Path]]:
         points, rollup = self.extensions
@@ -135,6 +136,13 @@ class Spark(Engine):
 def spark_home() -> Path:
     """Returns the folder of the Spark that install.sh has made."""
     return next((REPOSITORY / ".cache/spark/lib").glob("python3*/site-packages/pyspark"))
+
+
+def java_home() -> str:
+    """Returns the folder of Debian's JDK 17; JAVA_HOME of the environment may name another one."""
+    shell = '. bench/spark/java-home.sh; echo "$JAVA_HOME"'
+    told = subprocess.run(["bash", "-c", shell], cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True)
+    return told.stdout.strip()
 
 
 TAILOR = Tailor("tailor", "Tailor, parts")
