@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes what the comparison with Spark needs besides the JDK: Spark in .cache/spark, and the jobs in target/spark/jobs.jar,
-# compiled against Spark's own jars. Running it again changes nothing but the jar.
+# Makes what the comparison with Spark needs besides the JDK: Spark in .cache/spark, and the jobs in
+# target/spark/jobs.jar, compiled against Spark's own jars. Running it again changes nothing but the jar.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."

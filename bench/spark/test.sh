@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests the comparison with Spark without Spark's jobs: the arithmetic of the table, the comparison of outputs, the meter;
-# and, if install.sh has run, the parts of the expert job that need no Spark.
+# Tests the comparison with Spark without Spark: the arithmetic of the table, the comparison of outputs, the meter; and,
+# if install.sh has run, the parts of the expert job that need no Spark.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."

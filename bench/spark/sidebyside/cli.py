@@ -31,10 +31,11 @@ def main() -> None:
     figures = [
         Figures.of(engine.name, large_runs[engine], large, small_runs[engine], small, rollup_rows) for engine in ALL
     ]
-    text = "\n".join((*_conditions(site, options, small, large, others), "", table.of(figures, options.core_hour)))
+    text = "\n".join((*_conditions(options, small, large, others), "", table.of(figures, options.core_hour)))
     (site.work / "table.md").write_text(text)
-    facts = {"points": large.points, "processor": machine.processor(), "others_share": others}
-    (site.work / "result.json").write_text(json.dumps({**facts, "engines": [figure.json() for figure in figures]}, indent=2))
+    facts: dict[str, object] = {"points": large.points, "processor": machine.processor(), "others_share": others}
+    facts["engines"] = [figure.json() for figure in figures]
+    (site.work / "result.json").write_text(json.dumps(facts, indent=2))
     print(text, end="")
     _say(f"wrote {site.work / 'table.md'} and result.json beside it")
     for left in ("output", "export", "spark-local"):
@@ -45,7 +46,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/spark/run.py", description=__doc__)
     parser.add_argument("--points", type=int, default=100_000_000, help="points of the measured job")
     parser.add_argument(
-        "--small-points", type=int, default=20_000_000, help="points of a second job: the difference is without start-up"
+        "--small-points", type=int, default=20_000_000, help="points of another job: the difference has no start-up"
     )
     parser.add_argument("--rounds", type=int, default=3, help="runs of each engine on each job, in turn")
     parser.add_argument("--workers", type=int, default=2, help="tasks at once, of every engine")
@@ -80,15 +81,14 @@ def _rounds(site: Site, on: Workload, rounds: int) -> dict[Engine, list[Run]]:
     return runs
 
 
-def _conditions(site: Site, options: argparse.Namespace, small: Workload, large: Workload, others: float) -> list[str]:
+def _conditions(options: argparse.Namespace, small: Workload, large: Workload, others: float) -> list[str]:
     """Sentences on the run that stand before its table."""
-    said = [
+    return [
         f"{options.workers} tasks at once on {machine.processor()}; others took {others:.0%} of its time.",
-        f"{large.points} points in {large.bytes / (1 << 20):.0f} MiB of segments; start-up is left out by the difference"
-        f" to {small.points} points.",
+        f"{large.points} points in {large.bytes / (1 << 20):.0f} MiB of segments; what is without start-up is the"
+        f" difference to {small.points} points.",
         f"Spark {_spark_version()} on {_java_version()}. A core for an hour costs ${options.core_hour}.",
     ]
-    return said
 
 
 def _spark_version() -> str:

@@ -132,7 +132,7 @@ def _all(tests: tuple[str, ...]) -> str:
 
 
 def _equalities(name: str, is_strict: bool) -> tuple[str, str, str]:
-    """Tests of a column: the same bits, the same but for a zero's sign, the same but for that and the sum's rounding."""
+    """Tests of a column: the same bits; the same but for a zero's sign; the same but for that and a sum's rounding."""
     ours, theirs = f'ours."{name}"', f'theirs."{name}"'
     if name in ("count", "metadata"):
         same = f"{ours} IS NOT DISTINCT FROM {theirs}"

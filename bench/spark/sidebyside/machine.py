@@ -11,7 +11,8 @@ def processor() -> str:
         name, colon, value = line.partition(":")
         if colon:
             facts.setdefault(name.strip(), value.strip())
-    return f"{facts.get('model name', os.uname().machine)} (family {facts.get('cpu family', '?')}, model {facts.get('model', '?')})"
+    name = facts.get("model name", os.uname().machine)
+    return f"{name} (family {facts.get('cpu family', '?')}, model {facts.get('model', '?')})"
 
 
 class Load:

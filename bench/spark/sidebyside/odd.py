@@ -51,7 +51,8 @@ def write(folder: Path) -> int:
     payloads = 0
     for org, metric in _SERIES:
         for number in range(300):
-            key = f"{chance.randrange(3):04x}/shard=org-mod-{org % 64:02}/topic/partition-0/{chance.randrange(3):08}.seg"
+            spread, segment = chance.randrange(3), chance.randrange(3)
+            key = f"{spread:04x}/shard=org-mod-{org % 64:02}/topic/partition-0/{segment:08}.seg"
             points = _points(chance, number)
             metadata = b"" if chance.random() < 0.3 else f'{{"name":"m{metric}","version":"{number}"}}'.encode()
             frames.setdefault(key, []).append(payload(org, metric, points, metadata))

@@ -5,22 +5,28 @@ from .figures import Figures, Spread
 #: Points of the job that dollars are told for.
 PRICED_POINTS = 1e12
 
-_HEAD = (
-    "| engine | n | wall s | CPU s | peak memory MiB | bits a point | bits a rollup row | CPU s a billion points |"
-    " the same, start-up left out | cores for 10^12 points |\n|---|---|---|---|---|---|---|---|---|---|"
+_COLUMNS = (
+    *("engine", "n", "wall s", "CPU s", "peak memory MiB", "bits a point", "bits a rollup row"),
+    *("CPU s a billion points", "the same, start-up left out", "cores for 10^12 points"),
 )
+_RATIOS = ("wall", "CPU", "CPU, start-up left out", "memory", "bits a point")
 
 
 def of(engines: list[Figures], core_hour: float) -> str:
     """Writes a row for each engine, then how many times the last engine's figures the others have."""
-    rows = [_HEAD, *(_row(engine, core_hour) for engine in engines)]
     *others, last = engines
-    rows += [
+    rows = [
+        *_head(_COLUMNS),
+        *(_row(engine, core_hour) for engine in engines),
         "",
-        f"| over {last.name} | wall | CPU | CPU, start-up left out | memory | bits a point |\n|---|---|---|---|---|---|",
+        *_head((f"over {last.name}", *_RATIOS)),
         *(_ratios(other, last) for other in others),
     ]
     return "\n".join(rows) + "\n"
+
+
+def _head(columns: tuple[str, ...]) -> list[str]:
+    return [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
 
 
 def _row(engine: Figures, core_hour: float) -> str:

@@ -82,6 +82,6 @@ def _compare(kind: str, strictness: str, tailor: Path, spark: Path, name: str, s
 
 
 def _python(module: str, *words: object) -> str:
-    """Runs a module in a process of its own; the libraries that it loads must not count as memory of what is measured."""
+    """Runs a module in a process of its own, so that this one, whose memory a child starts with, stays small."""
     command = [sys.executable, "-m", module, *map(str, words)]
     return subprocess.run(command, cwd=_HERE, check=True, stdout=subprocess.PIPE, text=True).stdout

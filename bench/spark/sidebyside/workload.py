@@ -36,6 +36,7 @@ def generated(tailor: Path, points: int, folder: Path) -> Workload:
     sidecar = segments / "gen.json"  # written last
     if not sidecar.exists():
         shutil.rmtree(segments, ignore_errors=True)
-        subprocess.run([tailor, "gen", "--points", str(points), "--out", segments], check=True, stdout=subprocess.DEVNULL)
+        command = [tailor, "gen", "--points", str(points), "--out", segments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     totals = json.loads(sidecar.read_text())["totals"]
     return Workload(segments, totals["points_emitted"], totals["points_unique"], totals["bytes"])

@@ -29,8 +29,8 @@ import tailor.spark.series.SeriesFileReader;
 public final class ExportJob {
     private static final StructType POINTS =
             StructType.fromDDL("org long, metric long, time long, value double");
-    private static final StructType ROLLUP = StructType.fromDDL(
-            "org long, metric long, start long, count long, sum double, min double, max double, first double, last double");
+    private static final StructType ROLLUP = StructType.fromDDL("org long, metric long, start long, count long,"
+            + " sum double, min double, max double, first double, last double");
     private static final StructType SERIES = StructType.fromDDL("org long, metric long, metadata string");
 
     private ExportJob() {}

@@ -37,7 +37,8 @@ final class TaskTotals extends SparkListener {
     void print() {
         System.out.printf(
                 Locale.ROOT,
-                "{\"task_cpu_s\": %.3f, \"task_run_s\": %.3f, \"gc_s\": %.3f, \"shuffle_bytes\": %d, \"spilled_bytes\": %d}%n",
+                "{\"task_cpu_s\": %.3f, \"task_run_s\": %.3f, \"gc_s\": %.3f,"
+                        + " \"shuffle_bytes\": %d, \"spilled_bytes\": %d}%n",
                 cpuNs.sum() / 1e9,
                 runMs.sum() / 1e3,
                 collectionMs.sum() / 1e3,

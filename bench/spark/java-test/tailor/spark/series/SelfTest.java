@@ -38,7 +38,8 @@ public final class SelfTest {
         }
         SeriesFileReader in = new SeriesFileReader(file, SeriesFile.POINT_COLUMNS);
         for (int index = 0; index < SERIES; index++) {
-            check(in.next() && in.metric == index && in.metadata.length == index % 300, "series " + index + " is there");
+            boolean isThere = in.next() && in.metric == index && in.metadata.length == index % 300;
+            check(isThere, "series " + index + " is there");
             check(equal(written.get(index), in.times(0), in.values(1), in.rows), "series " + index + " is read back");
         }
         check(!in.next(), "the file ends");
@@ -60,7 +61,8 @@ public final class SelfTest {
             double[] values = new double[count];
             for (int index = 0; index < count; index++) {
                 int place = random.nextInt(20) == 0 ? random.nextInt(30) : index;
-                times[index] = startMs + (slot * 25L + place) * stepMs + (random.nextInt(3) == 0 ? random.nextInt(2) : 0);
+                long jitterMs = random.nextInt(3) == 0 ? random.nextInt(2) : 0;
+                times[index] = startMs + (slot * 25L + place) * stepMs + jitterMs;
                 values[index] = value();
                 expected.put(times[index], values[index]);
             }

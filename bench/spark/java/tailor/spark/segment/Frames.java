@@ -39,7 +39,7 @@ public final class Frames {
         return frames;
     }
 
-    /** Opens a segment, to read the frames that start within `[from, to)`: skips all frames before, by their lengths. */
+    /** Opens a segment, to read the frames that start within `[from, to)`; skips those before, by their lengths. */
     public void open(Path segment, long from, long to) throws IOException {
         close();
         file = FileChannel.open(segment, StandardOpenOption.READ);

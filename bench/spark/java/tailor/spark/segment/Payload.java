@@ -85,7 +85,7 @@ public final class Payload {
 
     private static void refuseSecond(long before, String field) {
         if (before != 0) {
-            throw new IllegalArgumentException("a payload has its " + field + " in two pieces: no producer writes that");
+            throw new IllegalArgumentException("a payload has its " + field + " in two pieces, as no producer does");
         }
     }
 
