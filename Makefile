@@ -90,5 +90,12 @@ bench-scale: build ## The coordinator alone with a million tasks, against a plai
 	cargo run --locked --release -p bench -- scale
 	cargo run --locked --release -p bench -- cost
 
+.PHONY: bench-spark
+bench-spark: venv build ## The job of `tailor run` on Spark, as DataFrames and by an expert, in turn with Tailor; outputs compared (OPTIONS=...)
+	scripts/setup.sh spark
+	bench/spark/install.sh
+	bench/spark/test.sh
+	.cache/venv/bin/python bench/spark/run.py $(OPTIONS)
+
 fuzz: ## How to run the fuzz targets; their seeds are replayed by `make test`
 	@sed -n '1,40p' fuzz/README.md

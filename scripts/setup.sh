@@ -5,6 +5,7 @@
 #   setup.sh tests    also curl, openssl, npm and cargo-nextest
 #   setup.sh browser  also curl, node, npm and Chromium, for the journeys of tests/browser
 #   setup.sh image    also curl, and what builds and runs images: buildah, podman, runc, umoci
+#   setup.sh spark    also Debian's JDK 17, for bench/spark
 #   setup.sh gameday  also curl and openssl, and what game days do to processes with: strace, libfaketime, etcdctl, etcd
 set -euo pipefail
 
@@ -30,6 +31,9 @@ fi
 if [[ ${1:-} == browser ]]; then
     command -v npm >/dev/null || debian_packages+=(nodejs npm)
     command -v chromium >/dev/null || debian_packages+=(chromium)
+fi
+if [[ ${1:-} == spark ]]; then
+    compgen -G '/usr/lib/jvm/java-17-openjdk-*/bin/javac' >/dev/null || debian_packages+=(openjdk-17-jdk-headless)
 fi
 if [[ ${1:-} == gameday ]]; then
     command -v strace >/dev/null || debian_packages+=(strace)

@@ -19,6 +19,7 @@ export TAILOR_TEST_BINARY=target/test-binary/tailor
 
 stage "building the tests" cargo nextest run --locked --workspace --no-run
 stage "the chart" scripts/test-chart.sh
+stage "the arithmetic beside Spark" bench/spark/test.sh
 stage "starting servers" scripts/servers.sh start
 stage "monitoring" scripts/test-monitoring.sh
 stage "examples in the docs" cargo test --locked --workspace --doc --quiet
