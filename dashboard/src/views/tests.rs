@@ -104,13 +104,13 @@ async fn workers_that_leave_come_first_then_those_that_stand_out_unless_another_
         ("workers?sort=speed", ["w3", "w0", "w1", "w4", "w2", "w9"]),
         ("workers?sort=failed", ["w3", "w0", "w1", "w2", "w4", "w9"]),
     ] {
-        let page = look(url, &source).await;
+        let page = load(url, &source).await;
         let workers = page.document["workers"].as_array().expect("a list");
         let names: Vec<_> = workers.iter().filter_map(|worker| worker["name"].as_str()).collect();
         assert_eq!(names, expected, "{url}");
         assert_eq!(page.document["remarked"], 1);
     }
-    let trouble = look("trouble", &source).await;
+    let trouble = load("trouble", &source).await;
     let troubled = trouble.document["workers"].as_array().expect("a list").len();
     assert_eq!(troubled, 3, "one leaves, one is unfit, one stands out");
 }
