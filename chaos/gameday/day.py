@@ -159,12 +159,14 @@ class Day:
             return
         alert = Alerted(self._scenario.alert)
         self.outcome.alerts.append(alert)
+        is_bad = self._scenario.workload.is_bad
+        began, since = (self._submitted, "the submission") if is_bad else (self._first_step, "the first step")
         deadline = time.monotonic() + _ALERT_LIMIT_S
         while alert.after is None and time.monotonic() < deadline:
             if (fired := self._prometheus.first_fired(alert.name)) is not None:
                 # Prometheus tells wall time.
-                alert.after = fired - (time.time() - time.monotonic()) - self._first_step
-                self._say(f"alert {alert.name} fired {alert.after:.1f} s after the first step")
+                alert.after = fired - (time.time() - time.monotonic()) - began
+                self._say(f"alert {alert.name} fired {alert.after:.1f} s after {since}")
             self._pass(0.5)
 
     def _wait_end(self) -> None:

@@ -13,6 +13,9 @@ from .tailor import REPOSITORY, CommandFailed, Tailor
 
 _S3_SCRIPT = REPOSITORY / "scripts/servers/s3.sh"
 
+#: Exit code of a command that found nothing where it was told to look.
+_NOTHING_FOUND = 3
+
 
 class Lab:
     """A place in a bucket. `tailor` needs no cluster here, `calm_root` is where calm runs write: a folder or a URI."""
@@ -63,9 +66,12 @@ class Lab:
         return self._calm[key]
 
     def digests(self, dataset: str) -> dict[str, str]:
-        """Digest of the content that counts in a dataset, by shard."""
-        listed = self.tailor.run("dataset", "manifests", dataset, "-o", "json").done().json()["manifests"]
-        return {each["manifest"]["shard"]: each["content_digest"] for each in listed if each["is_current"]}
+        """Digest of the content that counts in a dataset, by shard: none of a job that committed nothing."""
+        listed = self.tailor.run("dataset", "manifests", dataset, "-o", "json")
+        if listed.code == _NOTHING_FOUND:
+            return {}
+        manifests = listed.done().json()["manifests"]
+        return {each["manifest"]["shard"]: each["content_digest"] for each in manifests if each["is_current"]}
 
     def first_segment(self, input_uri: str) -> tuple[str, bytes]:
         """Key and bytes of the first segment of an input."""

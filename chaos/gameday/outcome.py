@@ -25,7 +25,10 @@ class Detection:
 
 @dataclass
 class Alerted:
-    """Holds an alert that had to fire, and the time from the first step to it: negative if it fired before."""
+    """Holds an alert that had to fire, and the time from the fault to it: negative if it fired before.
+
+    The fault is the first step, or the submission of the job if its input is bad.
+    """
 
     name: str
     after: float | None = None

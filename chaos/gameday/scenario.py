@@ -63,6 +63,7 @@ class Workload:
     pace: str = "100ms"  # how long each request to S3 waits until the cluster has recovered
     steady: float = 3.0  # for how long the job runs undisturbed before the first step, once a task is done
     is_private: bool = False  # whether the input is this day's own, to be damaged
+    is_bad: bool = False  # whether the input is a fault itself, which takes effect once the job is submitted
     ends: str = "done"
     within: float = 240.0
     sameness: bool = True  # whether the content must be that of a calm run
@@ -187,6 +188,7 @@ def _workload(table: Table) -> Workload:
         pace=table.take("pace", str, default.pace),
         steady=table.duration("steady", "3s"),
         is_private=table.take("private", bool, False),
+        is_bad=table.take("bad", bool, False),
         ends=table.take("ends", str, default.ends),
         within=table.duration("within", "4m"),
         sameness=table.take("same_content", bool, True),

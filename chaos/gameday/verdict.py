@@ -75,4 +75,4 @@ def _undetected(outcome: Outcome) -> list[str]:
 def _wrong_alarm(alert: Alerted) -> str:
     if alert.after is None:
         return f"the alert {alert.name} did not fire"
-    return f"the alert {alert.name} fired before the first step" if alert.after < 0 else ""
+    return f"the alert {alert.name} fired before the fault" if alert.after < 0 else ""

@@ -1,5 +1,6 @@
 """Scenarios are checked before anything is started."""
 
+import re
 import tempfile
 import unittest
 from pathlib import Path
@@ -85,6 +86,17 @@ class Scenarios(unittest.TestCase):
         covered = {number for each in read for number in each.faults}
         self.assertGreaterEqual(len(covered), 24, f"faults without a scenario: {sorted(set(range(1, 31)) - covered)}")
         self.assertEqual(sum(each.is_fast for each in read), 9)
+
+    def test_the_table_of_runbooks_has_the_days_that_name_each_alert(self):
+        root = Path(scenario.__file__).parents[2]
+        rows = re.findall(r"^\| \[(Tailor\w+)\].*\| ([-\d, ]+) \|$", (root / "docs/runbooks/README.md").read_text(), re.M)
+        self.assertGreater(len(rows), 20)
+        told = {alert: [] if days == "-" else days.split(", ") for alert, days in rows}
+        named: dict[str, list[str]] = {alert: [] for alert in told}
+        for path in sorted((root / "chaos/scenarios").glob("*.toml")):
+            if alert := scenario.load(path).alert:
+                named[alert].append(path.stem.partition("-")[0])
+        self.assertEqual(told, named)
 
     def test_a_line_is_understood_as_the_fault_it_names(self):
         for line, name, arguments in [

@@ -50,7 +50,7 @@ class Verdicts(unittest.TestCase):
     def test_an_alert_that_does_not_fire_or_fires_too_early_is_no_detection(self):
         self.judged(Verdict.HELD, "", alerts=[Alerted("TailorNoWorkers", 3.0)])
         self.judged(Verdict.NOT_DETECTED, "the alert TailorNoWorkers did not fire", alerts=[Alerted("TailorNoWorkers")])
-        self.judged(Verdict.NOT_DETECTED, "fired before the first step", alerts=[Alerted("TailorNoWorkers", -2.0)])
+        self.judged(Verdict.NOT_DETECTED, "fired before the fault", alerts=[Alerted("TailorNoWorkers", -2.0)])
 
     def test_each_bound_that_was_passed_violates_the_hypothesis(self):
         for reason, changes in [

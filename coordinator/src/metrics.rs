@@ -1,10 +1,22 @@
-//! Metrics of the coordinator. Ids are not used as labels, because there is no limit to their number.
+//! Metrics of the coordinator. Ids are not used as labels, because there is no limit to their number; shards are named up to
+//! a limit.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
-use model::{Invariant, TaskKind};
+use model::limits::SHARED_SHARDS;
+use model::{Invariant, ShardId, TaskKind};
 
 /// Counter of broken invariants, by id.
 pub const VIOLATIONS: &str = "tailor_invariant_violations_total";
+
+/// Counter of the segment bytes that were committed, by shard.
+const SHARD_BYTES: &str = "tailor_shard_input_bytes_total";
+
+/// Most organisations' own shards that a process tells apart in its metrics, as many as there are shared ones; further
+/// ones share a series, because a series is kept for good.
+const OWN_SHARDS_NAMED_MAX: usize = SHARED_SHARDS as usize;
 
 /// Describes each metric; call it once.
 pub(crate) fn describe() {
@@ -15,6 +27,7 @@ pub(crate) fn describe() {
     );
     describe_counter!("tailor_shards_total", "Shards that have ended, by state");
     describe_histogram!("tailor_shard_seconds", "Time from the first attempt of a shard to its end, by state");
+    describe_counter!(SHARD_BYTES, "Segment bytes of the shards that were committed, by shard, without replays");
     describe_histogram!("tailor_commit_seconds", "Time of a commit, from its turn to its manifest");
     describe_histogram!(
         "tailor_leader_loop_seconds",
@@ -58,6 +71,11 @@ pub(crate) fn describe() {
         drop(metrics::histogram!("tailor_shard_seconds", "state" => state));
         metrics::counter!("tailor_shards_total", "state" => state).absolute(0);
     }
+    // From the start, so that the first commit is seen as a step.
+    for shard in (0..SHARED_SHARDS as u8).map(ShardId::Shared) {
+        count_shard_bytes(shard, 0);
+    }
+    count_bytes("other".to_owned(), 0);
     for gate in crate::service::GATES.into_iter().chain([crate::service::MAILBOX]) {
         metrics::counter!("tailor_requests_shed_total", "gate" => gate).absolute(0);
     }
@@ -86,4 +104,42 @@ pub(crate) fn describe() {
 pub(crate) fn violated(invariant: Invariant, what: &str) {
     tracing::error!(%invariant, what, "found an invariant broken; see docs/reliability.md, and report this");
     metrics::counter!(VIOLATIONS, "id" => invariant.id()).increment(1);
+}
+
+/// Counts the segment bytes of a shard that was committed; 0 begins its series.
+pub(crate) fn count_shard_bytes(shard: ShardId, bytes: u64) {
+    static NAMED: Mutex<BTreeSet<ShardId>> = Mutex::new(BTreeSet::new());
+    let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
+    count_bytes(shard_label(&mut named, shard), bytes);
+}
+
+fn count_bytes(label: String, bytes: u64) {
+    metrics::counter!(SHARD_BYTES, "shard" => label).increment(bytes);
+}
+
+/// Returns the label of a shard: its name, or `other` for organisations' own shards beyond [`OWN_SHARDS_NAMED_MAX`].
+fn shard_label(named: &mut BTreeSet<ShardId>, shard: ShardId) -> String {
+    let is_named = match shard {
+        ShardId::Shared(_) => true,
+        ShardId::Dedicated(_) => named.contains(&shard) || named.len() < OWN_SHARDS_NAMED_MAX && named.insert(shard),
+    };
+    if is_named { shard.to_string() } else { "other".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::OrgId;
+
+    use super::*;
+
+    #[test]
+    fn the_shards_that_are_told_apart_are_bounded_whatever_a_job_names() {
+        let mut named = BTreeSet::new();
+        let labels: BTreeSet<_> =
+            (0..100_000).map(|org| shard_label(&mut named, ShardId::Dedicated(OrgId(org)))).collect();
+        assert_eq!(labels.len(), OWN_SHARDS_NAMED_MAX + 1);
+        let label = |named: &mut _, org| shard_label(named, ShardId::Dedicated(OrgId(org)));
+        assert_eq!((label(&mut named, 3), label(&mut named, 70_000)), ("org-3".to_owned(), "other".to_owned()));
+        assert_eq!(shard_label(&mut named, ShardId::Shared(7)), "org-mod-07");
+    }
 }

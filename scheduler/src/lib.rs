@@ -27,6 +27,8 @@ pub mod view;
 pub mod find;
 // Demand for workers, for an autoscaler.
 pub mod demand;
+// Conduct of workers, for people.
+pub mod conduct;
 
 #[cfg(feature = "planted")]
 pub mod planted;

@@ -28,6 +28,8 @@ pub(super) struct Cluster {
     leader: Server,
     standby: Option<Server>,
     endpoints: Vec<String>,
+    /// Ports of pages and metrics, those of the leader first, as `endpoints`.
+    pages: [u16; 2],
     folder: tempfile::TempDir,
 }
 
@@ -44,9 +46,10 @@ impl Cluster {
         let etcd = Server::start(&mut etcd, &folder.path().join("etcd.log"))
             .context("`apt-get install etcd-server` has etcd")?;
         let endpoints = vec![format!("http://127.0.0.1:{}", port()?), format!("http://127.0.0.1:{}", port()?)];
-        let leader = coordinator(tailor, folder.path(), &etcd_url, &endpoints[0])?;
+        let pages = [port()?, port()?];
+        let leader = coordinator(tailor, folder.path(), &etcd_url, (&endpoints[0], pages[0]))?;
         let tailor = tailor.to_owned();
-        let cluster = Self { folder, tailor, _etcd: etcd, etcd_url, leader, standby: None, endpoints };
+        let cluster = Self { folder, tailor, _etcd: etcd, etcd_url, leader, standby: None, endpoints, pages };
         let client = cluster.client()?;
         let asked = client.operator(|mut client| async move { client.get_cluster(v1::GetClusterRequest {}).await });
         asked.await.context("wait for a leader")?;
@@ -142,16 +145,17 @@ impl Cluster {
 
     /// Kills the leader, and starts the next at once.
     pub(super) fn kill_leader(&mut self) -> Result<()> {
-        let standby = coordinator(&self.tailor, self.folder.path(), &self.etcd_url, &self.endpoints[1])?;
+        let standby = self.second()?;
         self.leader.kill()?;
         self.leader = standby;
         self.endpoints.swap(0, 1);
+        self.pages.swap(0, 1);
         Ok(())
     }
 
     /// Kills the leader with a standby running; returns the time until another grants work.
     pub(super) async fn replace_leader(&mut self, workers: &Workers) -> Result<Duration> {
-        self.standby = Some(coordinator(&self.tailor, self.folder.path(), &self.etcd_url, &self.endpoints[1])?);
+        self.standby = Some(self.second()?);
         tokio::time::sleep(Duration::from_secs(2)).await;
         self.leader.kill()?;
         let killed = Instant::now();
@@ -161,9 +165,19 @@ impl Cluster {
         Ok(took)
     }
 
+    /// Starts the coordinator that does not lead.
+    fn second(&self) -> Result<Server> {
+        coordinator(&self.tailor, self.folder.path(), &self.etcd_url, (&self.endpoints[1], self.pages[1]))
+    }
+
     /// Returns the coordinator that leads.
     pub(super) fn leader(&self) -> &Server {
         &self.leader
+    }
+
+    /// Returns the port at which the first leader serves pages.
+    pub(super) fn pages(&self) -> u16 {
+        self.pages[0]
     }
 
     /// Counts the bytes of every key and value in etcd, without the history that compaction would free.
@@ -177,7 +191,8 @@ pub(super) fn job() -> JobId {
     "scale".parse().expect("a job's name")
 }
 
-fn coordinator(tailor: &Path, folder: &Path, etcd: &str, address: &str) -> Result<Server> {
+/// Starts a coordinator that workers reach at `address`, and browsers at the port `pages`.
+fn coordinator(tailor: &Path, folder: &Path, etcd: &str, (address, pages): (&str, u16)) -> Result<Server> {
     let listen = address.trim_start_matches("http://");
     if !tailor.exists() {
         bail!("{} is not there; `make build` makes it", tailor.display());
@@ -186,6 +201,6 @@ fn coordinator(tailor: &Path, folder: &Path, etcd: &str, address: &str) -> Resul
     command
         .args(["coordinator", "--name", listen, "--grpc-listen", listen, "--grpc-advertise", address])
         .args(["--etcd-endpoints", etcd, "--etcd-namespace", "/bench/", "--gc-interval", "0s"])
-        .args(["--http-listen", &format!("127.0.0.1:{}", port()?), "--lease-ttl", "5s"]);
+        .args(["--http-listen", &format!("127.0.0.1:{pages}"), "--lease-ttl", "5s"]);
     Server::start(&mut command, &folder.join(format!("{}.log", listen.replace(':', "-"))))
 }

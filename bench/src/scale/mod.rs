@@ -7,6 +7,7 @@
 mod cluster; // processes of the cluster
 mod empty; //   job of many empty shards, which all commit at once
 mod plain; //   same changes without a coordinator
+mod viewers; // people who watch the pages meanwhile
 mod workers; // workers that claim and complete
 
 use std::time::{Duration, Instant};
@@ -40,6 +41,15 @@ pub(crate) struct Options {
     /// Run only the part with empty shards
     #[arg(long)]
     only_empty: bool,
+    /// Open pages while changes are counted; 0 skips that part
+    #[arg(long, default_value_t = 50)]
+    viewers: usize,
+    /// Number of pairs of that part, without and with viewers in turn
+    #[arg(long, default_value_t = 6)]
+    viewer_pairs: usize,
+    /// Run only the part with viewers
+    #[arg(long, conflicts_with = "only_empty")]
+    only_viewers: bool,
     /// Duration of each measurement, in seconds
     #[arg(long, default_value_t = 10)]
     seconds: u64,
@@ -57,6 +67,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 async fn measure(options: &Options) -> Result<()> {
+    if options.viewers > 0 && !options.only_empty {
+        // A cluster of its own, because each pair needs tasks that are open.
+        viewers::measure(options).await?;
+    }
+    if options.only_viewers {
+        return Ok(());
+    }
     if options.empty_shards > 0 {
         // A cluster of its own keeps its history in etcd away from the other measurements.
         let mut cluster = Cluster::start(&options.tailor).await?;

@@ -125,7 +125,10 @@ fn measures(report: &JobReport, prices: Prices) -> Vec<(String, Unit, Option<f64
     let cost = Cost::of(&spending(report), &prices.into());
     let sum = |figure: &dyn Fn(&ShardReport) -> f64| Some(report.shards.iter().map(figure).sum());
     let ms = |time: Duration| Some(time.as_secs_f64() * 1000.0);
-    let measures: [(&str, Unit, Option<f64>); 18] = [
+    let gigabytes = Some(totals.bytes_in as f64 / 1e9).filter(|gigabytes| *gigabytes > 0.0);
+    let per_gigabyte = |value: Option<f64>| value.zip(gigabytes).map(|(value, gigabytes)| value / gigabytes);
+    let requests = Some(totals.effort.requests.total() as f64);
+    let measures: [(&str, Unit, Option<f64>); 21] = [
         ("elapsed", Unit::Ms, ms(report.elapsed)),
         ("slot time", Unit::Ms, ms(totals.effort.wall)),
         ("wasted slot time", Unit::Ms, sum(&|shard| shard.wasted.wall.as_secs_f64() * 1000.0)),
@@ -138,6 +141,9 @@ fn measures(report: &JobReport, prices: Prices) -> Vec<(String, Unit, Option<f64
         ("bits a point", Unit::Bits, totals.bits_per_point),
         ("reading requests", Unit::Count, Some(totals.effort.requests.reads() as f64)),
         ("writing requests", Unit::Count, Some(totals.effort.requests.writes() as f64)),
+        ("slot time a gigabyte", Unit::Ms, per_gigabyte(ms(totals.effort.wall))),
+        ("cpu a gigabyte", Unit::Ms, per_gigabyte(ms(totals.stages.total().cpu))),
+        ("requests a gigabyte", Unit::Count, per_gigabyte(requests)),
         ("attempts", Unit::Count, sum(&|shard| f64::from(shard.attempts))),
         ("attempts failed", Unit::Count, sum(&|shard| f64::from(shard.attempts_failed))),
         ("bytes, largest over median shard", Unit::Count, report.skew.bytes_max_over_median),

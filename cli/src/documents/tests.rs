@@ -193,7 +193,7 @@ fn a_task_tells_who_runs_it_and_how_it_failed() {
 }
 
 #[test]
-fn a_worker_that_takes_no_work_tells_why() {
+fn a_worker_that_takes_no_work_or_is_slow_tells_why() {
     let unfit = v1::WorkerSummary {
         worker: "w-5".to_owned(),
         name: "spot-5".to_owned(),
@@ -202,12 +202,23 @@ fn a_worker_that_takes_no_work_tells_why() {
         unfit: "its scratch disk is full".to_owned(),
         ..v1::WorkerSummary::default()
     };
+    let slow = v1::WorkerSummary {
+        worker: "w-6".to_owned(),
+        name: "spot-6".to_owned(),
+        slots: 4,
+        speeds: vec![v1::WorkerSpeed { kind: "map".to_owned(), speed: 0.2222, attempts: 9, others: 7 }],
+        attempts: 12,
+        attempts_failed: 3,
+        remark: "its map tasks take 4.5 times as long".to_owned(),
+        ..v1::WorkerSummary::default()
+    };
     check(
         ListStyle::Table,
-        &WorkerList::from(v1::ListWorkersResponse { workers: vec![unfit], ..Default::default() }),
+        &WorkerList::from(v1::ListWorkersResponse { workers: vec![unfit, slow], ..Default::default() }),
         &expect![[r#"
-            WORKER  NAME    STATE  RUNNING  SLOTS   HEARD  REASON
-            w-5     spot-5  unfit        0      4  1s ago  its scratch disk is full
+            WORKER  NAME    STATE   RUNNING  SLOTS  MAPS  REDUCES   FAILED    HEARD  REASON
+            w-5     spot-5  unfit         0      4     -        -        -   1s ago  its scratch disk is full
+            w-6     spot-6  active        0      4  0.22        -  3 of 12  0ms ago  its map tasks take 4.5 times as long
         "#]],
     );
 }

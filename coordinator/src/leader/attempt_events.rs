@@ -68,6 +68,7 @@ impl Leader {
     ) {
         let mut line = self.line(DONE, task, attempt, view, worker);
         let (watched, at_ms) = (self.watched(task, attempt, worker), line.at_ms);
+        self.note_conduct(task, attempt, view, worker, (watched.as_ref(), end));
         line.outcome = Some(end.outcome());
         line.trace_id = shown(watched.and_then(|watched| watched.trace));
         match end {

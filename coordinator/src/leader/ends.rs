@@ -64,6 +64,9 @@ impl Leader {
         let (record, report) = (live_shard.record.clone(), live_shard.report.clone());
         tracing::info!(job = %id, %shard, ?phase, version, cause = record.cause.as_ref().map(Text::as_str), "shard ended");
         metrics::counter!("tailor_shards_total", "state" => phase_name(phase)).increment(1);
+        if phase == ShardPhase::Done && live.spec.replay_of.is_none() {
+            crate::metrics::count_shard_bytes(shard, report.totals.bytes_in);
+        }
         let took = report.elapsed.as_secs_f64();
         metrics::histogram!("tailor_shard_seconds", "state" => phase_name(phase)).record(took);
         let fields = json!({ "shard": shard, "state": phase, "version": version, "cause": report.cause });

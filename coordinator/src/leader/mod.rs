@@ -41,6 +41,7 @@ mod slices; //   tables of their slices, as objects
 mod takeover; // jobs that another leader left
 
 // State beside the scheduler's, and views of both.
+mod conduct; //    pace and failures of workers
 mod coverage; //   open jobs on a dataset, for its coverage
 mod demand; //     workers that the open work needs
 mod gauges; //     counts of tasks, jobs and workers, for alerts
@@ -58,6 +59,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use model::{JobId, LeaseId};
+use scheduler::conduct::Conduct;
 use scheduler::{Event, Policy, State};
 use storage::meta::election::Leadership;
 use storage::meta::{LeaseSession, MetaError, MetaStore};
@@ -162,6 +164,8 @@ pub(crate) struct Leader {
     /// Request for a job, while its event is applied.
     request: Option<Request>,
     workers: BTreeMap<LeaseId, LiveWorker>,
+    /// Pace and failures of workers, by name.
+    conduct: Conduct,
     /// Orders to leave that are not carried out.
     drains: DrainOrders,
     waiting: VecDeque<Waiting>,
@@ -211,6 +215,7 @@ impl Leader {
             takeovers: Arc::new(Semaphore::new(takeover::TAKEOVERS_AT_ONCE)),
             request: None,
             workers: BTreeMap::new(),
+            conduct: Conduct::default(),
             drains: DrainOrders::default(),
             waiting: VecDeque::new(),
             began: Instant::now(),

@@ -105,6 +105,7 @@ impl Leader {
         if let Some(live) = self.jobs.get_mut(id) {
             let shard = LiveShard::new(planned, live.head.round);
             live.shards.insert(plan.shard, shard);
+            crate::metrics::count_shard_bytes(plan.shard, 0);
         }
         self.apply(Event::ShardPlanned { plan, restored });
     }

@@ -1,6 +1,7 @@
 //! Tests of a leader with a worker that the test plays: grants, and their fate if messages are lost.
 
 mod cancelled; //  a job is told to stop, at any time and more than once
+mod conduct; //    pace and failures of workers
 mod left_behind; // state that a leader leaves beside tasks
 mod lost; //       workers that are lost, alone and together
 mod many; //       jobs of many shards
@@ -155,9 +156,14 @@ fn job() -> JobId {
 
 /// Registers one more worker.
 async fn join(store: &Arc<dyn MetaStore>) -> LeaseSession {
+    join_as("w0", store).await
+}
+
+/// Registers one more worker of this name.
+async fn join_as(name: &str, store: &Arc<dyn MetaStore>) -> LeaseSession {
     let worker = open_session(store).await;
     let record = WorkerRecord {
-        name: Text::cut("w0"),
+        name: Text::cut(name),
         version: Text::cut("test"),
         slots: 1,
         memory_bytes: 1 << 30,

@@ -13,6 +13,7 @@ use scheduler::view::ShardView;
 use tokio::time::Instant;
 
 use super::Leader;
+use super::conduct::add_conduct;
 use super::live::{LiveJob, LiveShard};
 use crate::history_view;
 
@@ -153,17 +154,31 @@ impl Leader {
     }
 
     pub(super) fn worker_views(&self) -> Vec<v1::WorkerSummary> {
-        let view = |(lease, live): (&LeaseId, &super::LiveWorker)| v1::WorkerSummary {
-            worker: lease.to_string(),
-            name: live.record.name.to_string(),
-            version: live.record.version.to_string(),
-            slots: live.record.slots,
-            running: self.state.running_on(*lease) as u32,
-            memory_bytes: live.record.memory_bytes,
-            since_ms: live.since_ms,
-            silent_ms: live.heard.map_or(0, |heard| heard.elapsed().as_millis() as u64),
-            draining: live.record.draining.as_ref().map(ToString::to_string).or(live.drain.clone()).unwrap_or_default(),
-            unfit: live.record.unfit.as_ref().map(ToString::to_string).unwrap_or_default(),
+        let conduct = self.conduct_views();
+        let view = |(lease, live): (&LeaseId, &super::LiveWorker)| {
+            let mut summary = v1::WorkerSummary {
+                worker: lease.to_string(),
+                name: live.record.name.to_string(),
+                version: live.record.version.to_string(),
+                slots: live.record.slots,
+                running: self.state.running_on(*lease) as u32,
+                memory_bytes: live.record.memory_bytes,
+                since_ms: live.since_ms,
+                silent_ms: live.heard.map_or(0, |heard| heard.elapsed().as_millis() as u64),
+                draining: live
+                    .record
+                    .draining
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .or(live.drain.clone())
+                    .unwrap_or_default(),
+                unfit: live.record.unfit.as_ref().map(ToString::to_string).unwrap_or_default(),
+                ..v1::WorkerSummary::default()
+            };
+            if let Some(conduct) = conduct.get(live.record.name.as_str()) {
+                add_conduct(&mut summary, conduct);
+            }
+            summary
         };
         self.workers.iter().map(view).collect()
     }

@@ -106,6 +106,9 @@ impl Leader {
         let was_leaving = live.is_leaving() || live.drain.is_some();
         tracing::info!(%worker, name = %live.record.name, was_leaving, "worker gone");
         metrics::counter!("tailor_workers_lost_total").increment(u64::from(!was_leaving));
+        if !was_leaving {
+            self.conduct.lease_lost(self.now(), live.record.name.as_str());
+        }
         let jobs: Vec<_> = self.jobs.keys().cloned().collect();
         for job in jobs {
             let held: Vec<_> = self.state.attempts_on(&job, worker);

@@ -38,7 +38,7 @@ impl Default for Simulated {
             jobs: 2,
             shards: 4,
             tasks_per_shard: 6,
-            workers: 3,
+            workers: 4,
             text: "as planned".to_owned(),
             error: Mutex::default(),
             asked: AtomicU64::default(),
@@ -347,6 +347,7 @@ impl PageSource for Simulated {
     }
 
     async fn workers(&self) -> Result<v1::ListWorkersResponse, ApiError> {
+        let speed = |kind: &str, speed| v1::WorkerSpeed { kind: kind.to_owned(), speed, attempts: 9, others: 3 };
         let worker = |at: u32| v1::WorkerSummary {
             worker: format!("{at:016x}"),
             name: format!("w{at}"),
@@ -358,6 +359,18 @@ impl PageSource for Simulated {
             silent_ms: 400,
             draining: if at == 1 { self.text.clone() } else { String::new() },
             unfit: if at == 2 { self.text.clone() } else { String::new() },
+            speeds: match at {
+                2 => Vec::new(),
+                3 => vec![speed("map", 0.285), speed("reduce", 0.5)],
+                _ => vec![speed("map", 1.04)],
+            },
+            attempts: 12,
+            attempts_failed: if at == 3 { 4 } else { 0 },
+            attempts_overtaken: if at == 3 { 2 } else { 0 },
+            leases_lost: u32::from(at == 3),
+            failure_class: if at == 3 { v1::FailureClass::Resource.into() } else { 0 },
+            failure: if at == 3 { self.text.clone() } else { String::new() },
+            remark: if at == 3 { self.text.clone() } else { String::new() },
         };
         let lost = v1::DrainOrder {
             name: "w9".to_owned(),

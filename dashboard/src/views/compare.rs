@@ -10,9 +10,14 @@ use serde::Serialize;
 use super::facts::JobFacts;
 use super::listing::Listing;
 use super::{Page, ROWS, Section, ViewContext, document};
+use crate::cost::{Cost, Spending};
 use crate::html::{Links, Pager, name, pager, state, table};
+use crate::price::{PagePrices, money};
 use crate::record::{JobRecord, RecordedShard};
 use crate::text;
+
+/// Ratio of the inputs from which on two jobs are a test of how effort grows with data.
+const INPUT_GREW: f64 = 1.5;
 
 /// Facts of the view.
 #[derive(Debug, Serialize)]
@@ -30,7 +35,7 @@ struct Compare {
 #[derive(Debug, Serialize)]
 struct Figure {
     name: String,
-    /// `ms`, `bytes`, `count` or `bits`.
+    /// `ms`, `bytes`, `count`, `bits` or `price`.
     unit: &'static str,
     a: f64,
     b: f64,
@@ -60,14 +65,11 @@ pub(super) async fn load(ctx: &ViewContext<'_>, (a, b): (&JobId, &JobId), listin
     let (shards_total, shards_same) =
         (shards.len(), shards.iter().filter(|pair| pair.same_content == Some(true)).count());
     let place = listing.cut(&mut shards);
-    let compare = Compare {
-        a: facts(&seen_a),
-        b: facts(&seen_b),
-        figures: records.as_ref().map(|(a, b)| figures(a, b)).unwrap_or_default(),
-        shards_total,
-        shards_same,
-        shards,
-    };
+    let mut figures = records.as_ref().map(|(a, b)| figures(a, b)).unwrap_or_default();
+    if records.is_some() {
+        figures.extend(costs(&seen_a, &seen_b, &ctx.settings.prices));
+    }
+    let compare = Compare { a: facts(&seen_a), b: facts(&seen_b), figures, shards_total, shards_same, shards };
     Ok(page(&compare, (listing, place), &ctx.links))
 }
 
@@ -92,8 +94,39 @@ fn figures(a: &JobRecord, b: &JobRecord) -> Vec<Figure> {
         figure(&format!("CPU of {stage}"), "ms", ms(a.totals.stages.of(stage).cpu), ms(b.totals.stages.of(stage).cpu))
     };
     figures.extend(Stage::ALL.map(stage));
+    figures.extend(per_gigabyte(a, b));
     figures.retain(|figure| figure.a > 0.0 || figure.b > 0.0);
     figures
+}
+
+/// Lists what a gigabyte of input took: of a job with ten times the data, each should be what it was.
+fn per_gigabyte(a: &JobRecord, b: &JobRecord) -> [Figure; 3] {
+    let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
+    let of_all = |record: &JobRecord| {
+        let totals = &record.totals;
+        [ms(totals.effort.wall), ms(totals.stages.total().cpu), totals.effort.requests.total() as f64]
+    };
+    let a_gigabyte = |record: &JobRecord| {
+        let gigabytes = record.totals.bytes_in as f64 / 1e9;
+        of_all(record).map(|value| if gigabytes > 0.0 { value / gigabytes } else { 0.0 })
+    };
+    let ([slots_a, cpu_a, requests_a], [slots_b, cpu_b, requests_b]) = (a_gigabyte(a), a_gigabyte(b));
+    [
+        figure("slot time a gigabyte of input", "ms", slots_a, slots_b),
+        figure("CPU a gigabyte of input", "ms", cpu_a, cpu_b),
+        figure("requests a gigabyte of input", "count", requests_a, requests_b),
+    ]
+}
+
+/// Lists what both cost, if their workers told.
+fn costs(a: &v1::GetJobResponse, b: &v1::GetJobResponse, prices: &PagePrices) -> Vec<Figure> {
+    let Some((a, b)) = Spending::of_job(a).zip(Spending::of_job(b)) else { return Vec::new() };
+    let (a, b) = (Cost::of(&a, prices), Cost::of(&b, prices));
+    let mut costs = vec![figure("cost", "price", a.total, b.total)];
+    if let Some((a, b)) = a.per_trillion_points.zip(b.per_trillion_points) {
+        costs.push(figure("cost for 10^12 points", "price", a, b));
+    }
+    costs
 }
 
 fn points(record: &JobRecord) -> (f64, f64) {
@@ -166,6 +199,23 @@ fn headline(compare: &Compare) -> Markup {
                 "Of " (text::counted(compare.shards_total as u64, "shard")) ", " (text::count(compare.shards_same as u64))
                 " have the same content in both."
             }
+            (growth(compare))
+        }
+    }
+}
+
+/// Says what became of the effort if the second job read far more or less than the first, as in a load test.
+fn growth(compare: &Compare) -> Markup {
+    let ratio = |name: &str| compare.figures.iter().find(|figure| figure.name == name).and_then(|figure| figure.ratio);
+    let times = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+    let input = ratio("input").filter(|ratio| !(1.0 / INPUT_GREW..INPUT_GREW).contains(ratio));
+    html! {
+        @if let Some(input) = input {
+            p {
+                "The second read " (times(Some(input))) " times the input in " (times(ratio("time from start to end")))
+                " times the time; a gigabyte took " (times(ratio("slot time a gigabyte of input")))
+                " times the slot time and " (times(ratio("requests a gigabyte of input"))) " times the requests."
+            }
         }
     }
 }
@@ -175,6 +225,7 @@ fn shown(figure: &Figure, value: f64) -> String {
         "ms" => text::span_ms(value as u64),
         "bytes" => text::bytes(value as u64),
         "bits" => format!("{value:.2} bits"),
+        "price" => money(value),
         _ => text::count(value as u64),
     }
 }
@@ -228,5 +279,53 @@ fn row(pair: &ShardPair, compare: &Compare, links: &Links) -> Markup {
         td.number { @if let Some(bytes) = pair.bytes_a { (text::bytes(bytes)) } }
         td.number { @if let Some(bytes) = pair.bytes_b { (text::bytes(bytes)) } }
         td { (content) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Books, StageTimes};
+    use serde_json::json;
+
+    use super::*;
+
+    /// Record of a job that read so many gigabytes, and took so much for each.
+    fn record(gigabytes: u64, slot_secs: u64, requests: u64) -> JobRecord {
+        let effort = json!({
+            "wall": { "secs": slot_secs * gigabytes, "nanos": 0 }, "requests": { "get": requests * gigabytes },
+        });
+        let totals = json!({
+            "books": Books::default(), "bytes_in": gigabytes * 1_000_000_000, "bytes_raw": 1, "bytes_rollup": 1,
+            "bits_per_point": 11.0, "stages": StageTimes::default(), "effort": effort,
+        });
+        let elapsed = json!({ "secs": 60 + gigabytes, "nanos": 0 });
+        let record = json!({ "round": 1, "elapsed": elapsed, "shards": [], "totals": totals });
+        JobRecord::parse(record.to_string().as_bytes()).expect("a record")
+    }
+
+    fn compare(a: &JobRecord, b: &JobRecord) -> Compare {
+        let job = |name: &str| JobFacts::from(&v1::JobSummary { job: name.to_owned(), ..Default::default() });
+        Compare {
+            a: job("a"),
+            b: job("b"),
+            figures: figures(a, b),
+            shards_total: 0,
+            shards_same: 0,
+            shards: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_load_test_is_told_by_what_a_gigabyte_took() {
+        let tenfold = compare(&record(2, 30, 400), &record(20, 33, 400));
+        let ratio =
+            |name: &str| tenfold.figures.iter().find(|figure| figure.name == name).and_then(|figure| figure.ratio);
+        assert_eq!((ratio("input"), ratio("requests a gigabyte of input")), (Some(10.0), Some(1.0)));
+        let said = growth(&tenfold).0;
+        let expected = "The second read 10.00 times the input in 1.29 times the time; a gigabyte took 1.10 times the slot \
+                        time and 1.00 times the requests.";
+        assert_eq!(said, format!("<p>{expected}</p>"));
+        let alike = compare(&record(10, 30, 400), &record(11, 60, 400));
+        assert_eq!(growth(&alike).0, "", "two windows of a usual day");
     }
 }

@@ -267,7 +267,7 @@ impl AttemptFacts {
 }
 
 /// Facts of a worker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct WorkerFacts {
     pub(crate) worker: String,
     pub(crate) name: String,
@@ -281,6 +281,42 @@ pub(crate) struct WorkerFacts {
     pub(crate) memory_bytes: u64,
     pub(crate) since_at_ms: i64,
     pub(crate) silent_ms: u64,
+    /// Pace against the others, of the kinds of task of which enough is known.
+    pub(crate) speeds: Vec<SpeedFacts>,
+    /// Attempts that ended lately, those that failed, those that a twin overtook.
+    pub(crate) attempts: u32,
+    pub(crate) attempts_failed: u32,
+    pub(crate) attempts_overtaken: u32,
+    /// Leases of its name that ended lately while it did not drain.
+    pub(crate) leases_lost: u32,
+    /// Class and message of its last failure.
+    pub(crate) class: Option<String>,
+    pub(crate) failure: Option<String>,
+    /// Reason to look at it, against what the others do.
+    pub(crate) remark: Option<String>,
+}
+
+/// Pace of a worker at one kind of task.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct SpeedFacts {
+    /// `map` or `reduce`.
+    pub(crate) kind: String,
+    /// 1 at the median of the others.
+    pub(crate) speed: f64,
+    pub(crate) attempts: u32,
+    pub(crate) others: u32,
+}
+
+impl WorkerFacts {
+    /// Speed at a kind of task, if enough is known.
+    pub(crate) fn speed(&self, kind: &str) -> Option<f64> {
+        self.speeds.iter().find(|speed| speed.kind == kind).map(|speed| speed.speed)
+    }
+
+    /// Its lower speed; infinite if nothing is known.
+    pub(crate) fn lowest_speed(&self) -> f64 {
+        self.speeds.iter().map(|speed| speed.speed).fold(f64::INFINITY, f64::min)
+    }
 }
 
 impl From<&v1::WorkerSummary> for WorkerFacts {
@@ -301,7 +337,21 @@ impl From<&v1::WorkerSummary> for WorkerFacts {
             memory_bytes: worker.memory_bytes,
             since_at_ms: worker.since_ms,
             silent_ms: worker.silent_ms,
+            speeds: worker.speeds.iter().map(SpeedFacts::from).collect(),
+            attempts: worker.attempts,
+            attempts_failed: worker.attempts_failed,
+            attempts_overtaken: worker.attempts_overtaken,
+            leases_lost: worker.leases_lost,
+            class: class(worker.failure_class()),
+            failure: filled(&worker.failure),
+            remark: filled(&worker.remark),
         }
+    }
+}
+
+impl From<&v1::WorkerSpeed> for SpeedFacts {
+    fn from(speed: &v1::WorkerSpeed) -> Self {
+        Self { kind: speed.kind.clone(), speed: speed.speed, attempts: speed.attempts, others: speed.others }
     }
 }
 

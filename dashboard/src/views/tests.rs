@@ -97,6 +97,25 @@ fn a_view_has_one_url_and_parses_from_it() {
 }
 
 #[tokio::test]
+async fn workers_that_leave_come_first_then_those_that_stand_out_unless_another_order_is_asked_for() {
+    let source = Simulated { workers: 5, ..Simulated::default() };
+    for (url, expected) in [
+        ("workers", ["w1", "w2", "w9", "w3", "w0", "w4"]),
+        ("workers?sort=speed", ["w3", "w0", "w1", "w4", "w2", "w9"]),
+        ("workers?sort=failed", ["w3", "w0", "w1", "w2", "w4", "w9"]),
+    ] {
+        let page = load(url, &source).await;
+        let workers = page.document["workers"].as_array().expect("a list");
+        let names: Vec<_> = workers.iter().filter_map(|worker| worker["name"].as_str()).collect();
+        assert_eq!(names, expected, "{url}");
+        assert_eq!(page.document["remarked"], 1);
+    }
+    let trouble = load("trouble", &source).await;
+    let troubled = trouble.document["workers"].as_array().expect("a list").len();
+    assert_eq!(troubled, 3, "one leaves, one is unfit, one stands out");
+}
+
+#[tokio::test]
 async fn names_of_strangers_stay_text_wherever_they_stand() {
     let long = format!("{HOSTILE}{}", "x".repeat(10_000));
     for text in [HOSTILE, &long] {

@@ -1,5 +1,5 @@
-//! Trouble: everything that waits, is tried again or cannot work, over all open jobs, so that nobody has to look for
-//! it.
+//! Trouble: everything that waits, is tried again or cannot work, over all open jobs, and workers that stand out, so that
+//! nobody has to look for them.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ struct Trouble {
     tasks_by_class: BTreeMap<String, u64>,
     /// Tasks, those of one class together.
     tasks: Vec<TaskOfJob>,
-    /// Workers that leave or cannot work now.
+    /// Workers that leave, cannot work now, or stand out as slow or failing.
     workers: Vec<WorkerFacts>,
     /// Jobs whose tasks were not looked at, because there are too many, or their tasks are not known yet.
     left_out: Vec<String>,
@@ -68,7 +68,7 @@ pub(super) async fn load(ctx: &ViewContext<'_>) -> Result<Page, ApiError> {
         jobs: open.iter().filter(|job| is_troubled(job)).map(JobFacts::from).collect(),
         tasks_by_class: BTreeMap::new(),
         tasks: Vec::new(),
-        workers: workers.iter().map(WorkerFacts::from).filter(|worker| worker.state != "active").collect(),
+        workers: workers.iter().map(WorkerFacts::from).filter(is_to_look_at).collect(),
         left_out: open.iter().skip(JOBS_MAX).map(|job| job.job.clone()).collect(),
     };
     for job in open.iter().take(JOBS_MAX) {
@@ -119,6 +119,10 @@ fn class_of(task: &v1::TaskSummary) -> String {
         Some(class) => class,
         None => "waiting".to_owned(),
     }
+}
+
+fn is_to_look_at(worker: &WorkerFacts) -> bool {
+    worker.state != "active" || worker.remark.is_some()
 }
 
 fn is_troubled(job: &JobSummary) -> bool {
@@ -224,13 +228,14 @@ fn workers(trouble: &Trouble) -> Markup {
             td { (state(worker.state)) }
             td.number { (text::count(worker.running.into())) }
             td { @if let Some(reason) = &worker.reason { (long(&format!("reason-{}", worker.worker), reason)) } }
+            td { @if let Some(remark) = &worker.remark { (long(&format!("remark-{}", worker.worker), remark)) } }
         }
     };
     let rows: Vec<_> = trouble.workers.iter().map(row).collect();
     html! {
         @if !rows.is_empty() {
             h2 { "Workers" }
-            (table("Workers that leave or cannot work now", &["Worker", "State", "Busy", "Reason"], &rows))
+            (table("Workers that leave, cannot work now, or stand out", &["Worker", "State", "Busy", "Reason", "Against the others"], &rows))
         }
     }
 }

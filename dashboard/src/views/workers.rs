@@ -1,4 +1,4 @@
-//! Workers: those that leave, are unfit or silent first.
+//! Workers: those that leave or are unfit first, then those that are slow or fail against the others.
 
 use maud::{Markup, html};
 use proto::ApiError;
@@ -16,7 +16,7 @@ use crate::text;
 /// States that the list can be filtered by.
 pub(crate) const STATES: [&str; 4] = ["active", "draining", "unfit", "lost"];
 /// Orders of the list; without one, those that want to be looked at come first.
-pub(crate) const SORTS: [&str; 3] = ["name", "running", "silent"];
+pub(crate) const SORTS: [&str; 5] = ["name", "running", "silent", "speed", "failed"];
 
 /// Facts of the view.
 #[derive(Debug, Serialize)]
@@ -26,6 +26,8 @@ struct Workers {
     running: u64,
     draining: usize,
     unfit: usize,
+    /// Number of workers that stand out against the others.
+    remarked: usize,
     /// Number of workers that the filter lets pass, and those of this page.
     matching: usize,
     workers: Vec<WorkerFacts>,
@@ -41,6 +43,7 @@ pub(super) async fn load(ctx: &ViewContext<'_>, listing: &Listing) -> Result<Pag
         running: live.iter().map(|worker| u64::from(worker.running)).sum(),
         draining: count_of("draining"),
         unfit: count_of("unfit"),
+        remarked: live.iter().filter(|worker| worker.remark.is_some()).count(),
         matching: 0,
         workers: Vec::new(),
     };
@@ -51,7 +54,12 @@ pub(super) async fn load(ctx: &ViewContext<'_>, listing: &Listing) -> Result<Pag
         "name" => listed.sort_by(|a, b| a.name.cmp(&b.name)),
         "running" => listed.sort_by_key(|worker| std::cmp::Reverse(worker.running)),
         "silent" => listed.sort_by_key(|worker| std::cmp::Reverse(worker.silent_ms)),
-        _ => listed.sort_by(|a, b| (a.state == "active").cmp(&(b.state == "active")).then_with(|| a.name.cmp(&b.name))),
+        "speed" => listed.sort_by(|a, b| a.lowest_speed().total_cmp(&b.lowest_speed())),
+        "failed" => listed.sort_by_key(|worker| std::cmp::Reverse((worker.leases_lost, worker.attempts_failed))),
+        _ => {
+            let rank = |worker: &WorkerFacts| (worker.state == "active", worker.remark.is_none());
+            listed.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name)));
+        }
     }
     let place = listing.cut(&mut listed);
     (workers.matching, workers.workers) = (place.total, listed);
@@ -71,6 +79,14 @@ fn lost(order: &DrainOrder) -> WorkerFacts {
         memory_bytes: 0,
         since_at_ms: 0,
         silent_ms: 0,
+        speeds: Vec::new(),
+        attempts: 0,
+        attempts_failed: 0,
+        attempts_overtaken: 0,
+        leases_lost: 0,
+        class: None,
+        failure: None,
+        remark: None,
     }
 }
 
@@ -96,7 +112,8 @@ fn headline(workers: &Workers) -> Markup {
         p.answer {
             (text::counted(workers.count as u64, "worker")) ", " (text::count(workers.running)) " of "
             (text::counted(workers.slots, "slot")) " busy; " (text::count(workers.draining as u64)) " leave, "
-            (text::count(workers.unfit as u64)) " cannot work now."
+            (text::count(workers.unfit as u64)) " cannot work now, " (text::count(workers.remarked as u64))
+            " stand out as slow or failing."
         }
         p { (bar("Slots that are busy", workers.running, workers.slots)) }
     }
@@ -117,7 +134,11 @@ fn listed(workers: &Workers, (listing, place): (&Listing, Pager), links: &Links)
     html! {
         (pager("workers", place, ROWS, |from| links.to(&format!("workers{}", listing.query(from)))))
         @if !rows.is_empty() {
-            (table("Workers, those that leave or are unfit first", &["Worker", "State", "Busy", "Slots", "Memory", "Since", "Heard", "Version", "Id", "Reason"], &rows))
+            (table("Workers, those that leave, are unfit or stand out first", &["Worker", "State", "Busy", "Slots", "Map speed", "Reduce speed", "Failed lately", "Against the others", "Reason", "Heard", "Since", "Memory", "Version", "Id"], &rows))
+            p {
+                "A speed of 1 is the median of the others at the same jobs, 0.5 half their pace; a dash means that too "
+                "little is known. Failures are of the last half hour to hour, under this leader."
+            }
         }
     }
 }
@@ -128,11 +149,26 @@ fn row(worker: &WorkerFacts) -> Markup {
         td { (state(worker.state)) }
         td.number { (text::count(worker.running.into())) }
         td.number { (text::count(worker.slots.into())) }
-        td.number { (text::bytes(worker.memory_bytes)) }
-        td { (instant(worker.since_at_ms)) }
+        td.number { (speed(worker.speed("map"))) }
+        td.number { (speed(worker.speed("reduce"))) }
+        td.number { (failed(worker)) }
+        td { @if let Some(remark) = &worker.remark { (long(&format!("remark-{}", worker.worker), remark)) } }
+        td { @if let Some(reason) = &worker.reason { (long(&format!("reason-{}", worker.worker), reason)) } }
         td.number { (text::span_ms(worker.silent_ms)) " ago" }
+        td { (instant(worker.since_at_ms)) }
+        td.number { (text::bytes(worker.memory_bytes)) }
         td { (name(&worker.version)) }
         td { (name(&worker.worker)) }
-        td { @if let Some(reason) = &worker.reason { (long(&format!("reason-{}", worker.worker), reason)) } }
     }
+}
+
+/// Formats a speed against the others.
+fn speed(speed: Option<f64>) -> String {
+    speed.map_or_else(|| "-".to_owned(), |speed| format!("{speed:.2}"))
+}
+
+/// Says how many of a worker's attempts failed, if any ended.
+fn failed(worker: &WorkerFacts) -> String {
+    let (failed, all) = (text::count(worker.attempts_failed.into()), text::count(worker.attempts.into()));
+    if worker.attempts == 0 { "-".to_owned() } else { format!("{failed} of {all}") }
 }

@@ -10,7 +10,7 @@ use super::*;
 const WAIT: Duration = Duration::from_secs(30);
 
 /// Submits a job of `tasks` tasks.
-async fn submit_tasks(cluster: &Cluster, handle: &Handle, tasks: usize) {
+pub(super) async fn submit_tasks(cluster: &Cluster, handle: &Handle, tasks: usize) {
     for ordinal in 0..tasks {
         let segment = cluster.folder.path().join(format!("in/shard=org-mod-01/{ordinal:03}.seg"));
         std::fs::write(segment, [0; 100]).expect("a file");
