@@ -147,10 +147,10 @@ async fn claim(
 async fn work(journal: &Journal, store: &dyn MetaStore) {
     let task = TaskPath { job: job(), shard: SHARD, task: TaskId::map(0) };
     let worker = store.grant(LONG).await.expect("memory").id;
-    let failing = claim(&journal, task.clone(), worker, 1, 0).await.expect("an open task");
+    let failing = claim(journal, task.clone(), worker, 1, 0).await.expect("an open task");
     let failure = FailureRecord { worker, cause: Text::cut("cannot read") };
     journal.fail(task.clone(), failing, true, failure).await.expect("it holds the task");
-    let attempt = claim(&journal, task.clone(), worker, 2, 0).await.expect("an open task");
+    let attempt = claim(journal, task.clone(), worker, 2, 0).await.expect("an open task");
     journal.complete(task, attempt, Digest::of(b"report"), 6).await.expect("it holds the task");
 }
 
