@@ -77,7 +77,7 @@ pub enum Ending<'a> {
 
 /// Attempt that runs.
 #[derive(Debug, Clone)]
-pub struct Progress<'a> {
+pub struct UnderWay<'a> {
     /// Name of its worker.
     pub worker: &'a str,
     /// Job of its task.
@@ -262,7 +262,7 @@ impl Conduct {
     }
 
     /// Returns the conduct of each worker of which something is known, by name. `running` are the attempts that run.
-    pub fn views(&self, now: Duration, running: &[Progress<'_>]) -> BTreeMap<String, View> {
+    pub fn views(&self, now: Duration, running: &[UnderWay<'_>]) -> BTreeMap<String, View> {
         let mut paces: BTreeMap<&str, BTreeMap<Work, Pace>> =
             self.0.iter().map(|(name, kept)| (name.as_str(), kept.paces.clone())).collect();
         for attempt in running.iter().filter(|at| at.kind == TaskKind::Map && at.passed.took >= RUNNING_MIN) {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use model::{AttemptId, LeaseId, Report, TaskKind, TaskPath};
 use proto::v1;
-use scheduler::conduct::{Ending, Passed, Progress, View};
+use scheduler::conduct::{Ending, Passed, UnderWay, View};
 use scheduler::view::AttemptView;
 
 use super::Leader;
@@ -53,7 +53,7 @@ impl Leader {
             for (held, watched) in &live.attempts {
                 if self.state.runs(&held.task, held.attempt, *lease) {
                     let (worker, kind) = (live.record.name.as_str(), held.task.task.kind);
-                    running.push(Progress { worker, job: &held.task.job, kind, passed: passed(kind, watched) });
+                    running.push(UnderWay { worker, job: &held.task.job, kind, passed: passed(kind, watched) });
                 }
             }
         }

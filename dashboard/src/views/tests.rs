@@ -97,7 +97,7 @@ fn a_view_has_one_url_and_parses_from_it() {
 }
 
 #[tokio::test]
-async fn workers_that_leave_come_first_then_those_that_stand_out_unless_another_order_is_asked_for() {
+async fn workers_that_leave_come_first_and_then_those_that_stand_out() {
     let source = Simulated { workers: 5, ..Simulated::default() };
     for (url, expected) in [
         ("workers", ["w1", "w2", "w9", "w3", "w0", "w4"]),

@@ -125,8 +125,8 @@ fn an_attempt_that_runs_counts_before_it_ends() {
         }
     }
     let j = job("j");
-    let crawls = |took, kind| Progress { worker: "w3", job: &j, kind, passed: Passed { units: MIB, took: secs(took) } };
-    let view = |running: &[Progress<'_>]| {
+    let crawls = |took, kind| UnderWay { worker: "w3", job: &j, kind, passed: Passed { units: MIB, took: secs(took) } };
+    let view = |running: &[UnderWay<'_>]| {
         let views = cluster.conduct.views(cluster.now, running);
         views.get("w3").map(|view| (view.speeds.len(), view.remark.clone())).unwrap_or_default()
     };
