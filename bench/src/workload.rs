@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use format::keys::SEGMENT_EXTENSION;
 use ingest::segment::SegmentOutput;
 use ingest::synthetic::{GenSettings, SIDECAR, generate};
 use storage::Root;
+
+use crate::probe::segments::files;
 
 /// Set of segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -72,13 +75,13 @@ impl Workload {
         dir.join("segments").join(self.name())
     }
 
-    /// True if its segments are complete: the sidecar is written last.
+    /// True if its segments are complete. The sidecar counts them without the copies, which are made after it.
     pub(crate) fn is_made(self, folder: &Path) -> Result<bool> {
         let Ok(sidecar) = std::fs::read(folder.join(SIDECAR)) else { return Ok(false) };
         let made: serde_json::Value = serde_json::from_slice(&sidecar).context("read the sidecar of segments")?;
         let segments = made["totals"]["segments"].as_u64().unwrap_or_default() * u64::from(self.copies());
-        let are_copied = std::fs::read_dir(folder)?.count() as u64 == segments + 1;
-        Ok(made["settings"] == serde_json::to_value(self.settings())? && (self.copies() == 1 || are_copied))
+        let are_there = files(folder, SEGMENT_EXTENSION)?.len() as u64 == segments;
+        Ok(are_there && made["settings"] == serde_json::to_value(self.settings())?)
     }
 
     /// Makes the segments, and removes those of other settings.
@@ -92,13 +95,12 @@ impl Workload {
         self.copy(folder)
     }
 
+    /// Copies each segment, beside itself.
     fn copy(self, folder: &Path) -> Result<()> {
-        let sidecar = std::ffi::OsStr::new(SIDECAR);
-        let made = std::fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
-        for segment in made.iter().filter(|file| file.file_name() != sidecar && file.path().is_file()) {
+        for segment in files(folder, SEGMENT_EXTENSION)? {
+            let name = segment.file_name().context("a segment has a name")?.display();
             for copy in 1..self.copies() {
-                let name = format!("again-{copy:03}-{}", segment.file_name().display());
-                std::fs::copy(segment.path(), folder.join(name))?;
+                std::fs::copy(&segment, segment.with_file_name(format!("again-{copy:03}-{name}")))?;
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ mod decode_frames; //         least work of any reader of the input
 mod decode_parts; //          whole output, read back
 pub(crate) mod one_series; // single series of the output
 mod parts; //                 raw and rollup parts of a dataset
-mod segments; //              batches of a folder's segments
+pub(crate) mod segments; //              batches of a folder's segments
 pub(crate) mod stages; //     each stage alone
 
 use std::path::PathBuf;

@@ -7,7 +7,7 @@ use format::keys::SEGMENT_EXTENSION;
 use storage::segment::MappedSegment;
 
 /// Lists the files under `folder` whose names end with `extension`, in order.
-pub(super) fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+pub(crate) fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {

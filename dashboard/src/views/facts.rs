@@ -313,7 +313,7 @@ impl WorkerFacts {
         self.speeds.iter().find(|speed| speed.kind == kind).map(|speed| speed.speed)
     }
 
-    /// Its lower speed; infinite if nothing is known.
+    /// Returns the lowest of the worker's speeds; infinite if none is known.
     pub(crate) fn lowest_speed(&self) -> f64 {
         self.speeds.iter().map(|speed| speed.speed).fold(f64::INFINITY, f64::min)
     }

@@ -53,7 +53,7 @@ impl UnrecordedJob {
 /// Job on record.
 #[derive(Debug)]
 struct EndedJob {
-    /// Its entry of the history; none if only a record of an older version names it.
+    /// Entry of the history; none if only a record of an older version names the job.
     entry: Option<HistoryName>,
     window: Window,
     record: KnownRecord,

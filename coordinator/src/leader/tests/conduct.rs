@@ -105,7 +105,7 @@ async fn a_worker_whose_attempt_a_twin_overtakes_is_slow_and_the_twins_is_not() 
         complete(&leader, worker, &held, Duration::from_secs(1)).await;
     }
     let first = claim(&leader, &slow).await;
-    // Its twin overtakes this one; the other task is taken, so that no work is open.
+    // A twin overtakes this attempt; the other task is taken, so that no work is open.
     let rest = claim(&leader, &other).await;
     for second in 0..60 {
         let effort = Effort { wall: Duration::from_secs(second), ..Effort::default() };
